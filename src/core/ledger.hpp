@@ -1,0 +1,69 @@
+#pragma once
+
+#include <cstddef>
+#include <map>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace ptyle {
+
+/// The memory ledger: every large buffer is booked under a name ("object", "patterns", "waves").
+/// Thread-safe. It must outlive its bookings.
+class Ledger {
+ public:
+  struct Entry {
+    std::string name;
+    std::size_t now = 0;      ///< bytes booked now
+    std::size_t at_peak = 0;  ///< bytes booked when the total was largest
+  };
+
+  /// A buffer's place in the ledger; leaving scope takes it out again.
+  class Booking {
+   public:
+    Booking() = default;
+    Booking(Booking&& o) noexcept
+        : ledger_(std::exchange(o.ledger_, nullptr)), name_(std::move(o.name_)), bytes_(o.bytes_) {}
+    Booking& operator=(Booking&& o) noexcept {
+      if (this != &o) {
+        release();
+        ledger_ = std::exchange(o.ledger_, nullptr);
+        name_ = std::move(o.name_);
+        bytes_ = o.bytes_;
+      }
+      return *this;
+    }
+    ~Booking() { release(); }
+
+   private:
+    friend class Ledger;
+    Booking(Ledger* ledger, std::string name, std::size_t bytes)
+        : ledger_(ledger), name_(std::move(name)), bytes_(bytes) {}
+    void release() {
+      if (ledger_) ledger_->remove(name_, bytes_);
+      ledger_ = nullptr;
+    }
+    Ledger* ledger_ = nullptr;
+    std::string name_;
+    std::size_t bytes_ = 0;
+  };
+
+  [[nodiscard]] Booking book(std::string_view name, std::size_t bytes);
+  [[nodiscard]] std::size_t now() const;
+  [[nodiscard]] std::size_t peak() const;
+  /// All names ever booked, in alphabetical order.
+  [[nodiscard]] std::vector<Entry> entries() const;
+
+ private:
+  void remove(const std::string& name, std::size_t bytes);
+  mutable std::mutex mutex_;
+  std::map<std::string, Entry, std::less<>> entries_;
+  std::size_t now_ = 0, peak_ = 0;
+};
+
+/// The process's own peak resident memory in bytes, as the operating system counts it.
+std::size_t peak_resident_bytes();
+
+}  // namespace ptyle

@@ -1,0 +1,32 @@
+#pragma once
+
+#include <omp.h>
+
+#include <exception>
+#include <utility>
+
+#include "core/array.hpp"
+
+namespace ptyle {
+
+/// Calls work(i, thread) for i = 0 … n−1 on `threads` threads, whichever is free taking the next i.
+/// The first exception is carried out to the caller.
+template <class Work>
+void parallel_for(i64 n, int threads, Work&& work) {
+  std::exception_ptr failure;
+#pragma omp parallel for num_threads(threads) schedule(dynamic, 1)
+  for (i64 i = 0; i < n; ++i) {
+    try {
+      work(i, omp_get_thread_num());
+    } catch (...) {
+#pragma omp critical(ptyle_parallel_for)
+      if (!failure) failure = std::current_exception();
+    }
+  }
+  if (failure) std::rethrow_exception(failure);
+}
+
+/// Number of threads to use where the user gave 0: what the operating system lets this process have.
+inline int available_threads() { return omp_get_num_procs(); }
+
+}  // namespace ptyle

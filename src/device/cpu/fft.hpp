@@ -1,0 +1,31 @@
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "core/array.hpp"
+
+namespace ptyle {
+
+enum class FftRigor { estimate, measure, patient };
+
+/// A 2-D complex FFT on one thread (FFTW behind it): forward e^(−2πi…), neither direction scaled.
+/// Any size; plans are kept and shared, so making a second one of a size is cheap. Executing is
+/// thread-safe. Arrays must be 64-byte aligned, as Array's are.
+template <class T>
+class Fft2 {
+ public:
+  Fft2(i64 ny, i64 nx, FftRigor rigor = FftRigor::measure);
+  void forward(Complex<T>* in_place) const;
+  void inverse(Complex<T>* in_place) const;  ///< unscaled: inverse(forward(x)) = ny·nx·x
+
+ private:
+  struct Plans;
+  std::shared_ptr<const Plans> plans_;
+};
+
+/// Reads and writes what FFTW has learnt about this machine. A missing file is no error.
+void load_fft_wisdom(const std::string& folder);
+void save_fft_wisdom(const std::string& folder);
+
+}  // namespace ptyle

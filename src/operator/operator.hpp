@@ -1,0 +1,133 @@
+#pragma once
+
+// The multislice operator, one interface for every backend (reference/, cpu/).
+//
+//   ψ_0 = probe_m shifted      u_s = t_s ψ_s      ψ_{s+1} = IFFT(P FFT(u_s))      Ψ_m = FFT(u_{S−1})
+//   t_s = exp(i φ_s − μ_s)     I = Σ_m |Ψ_m|²     f = Σ_k w (√(I+ε) − √(y+ε))²
+//
+// FFT is unnormalised, IFFT carries 1/W². Windows that reach beyond the object read vacuum there and
+// drop their gradient. Inside, the zero frequency stands at [0,0].
+
+#include <complex>
+#include <functional>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "core/array.hpp"
+#include "core/grid.hpp"
+#include "core/ledger.hpp"
+
+namespace ptyle {
+
+enum class Loss {
+  amplitude,  ///< Σ w (√(I+ε) − √(y+ε))²
+  poisson     ///< Σ w (I − y log(I+ε)), from which its least value Σ w (y − y log(y+ε)) is taken
+};
+
+/// What is the same for every position of a run.
+struct OperatorSetup {
+  i64 window = 0;           ///< W, object pixels = detector pixels
+  i64 slices = 1;           ///< S
+  i64 modes = 1;            ///< M, incoherent probe modes
+  bool absorption = false;  ///< complex object: μ is fitted too
+  Loss loss = Loss::amplitude;
+  double epsilon = 1e-8;    ///< ε, in the unit of the patterns' counts
+  /// P from a slice to the next, W·W values, DC at [0,0]; not used when S = 1.
+  std::vector<std::complex<double>> propagator;
+};
+
+/// Where a window lies on the object: its corner (object pixels) and what is left of the position
+/// after rounding, px in [−½, ½), which the probe is shifted by.
+struct Placement {
+  i64 row = 0, col = 0;
+  double shift_row = 0, shift_col = 0;
+};
+
+/// The placement of a probe whose centre is at `at` (object pixels, pixel [0,0]'s centre is 0).
+Placement place(Position at, i64 window);
+
+/// The object: phase φ (rad) and, if fitted, absorption μ, both (S, y, x).
+template <class T>
+struct ObjectView {
+  View<const T, 3> phase, absorption;
+};
+
+/// What a gradient is asked for.
+struct Wanted {
+  bool object = true;
+  bool probe = false;
+  bool illumination = false;
+};
+
+/// Sums over positions: gradients, in the object's and the probe's shapes, are added to.
+template <class T>
+struct Gradient {
+  View<T, 3> phase, absorption;  ///< ∂f/∂φ, ∂f/∂μ
+  View<T, 2> illumination;       ///< Σ_m |u|², averaged over slices
+  View<Complex<T>, 3> probe;     ///< ∂f/∂probe*, centred on [W/2, W/2]
+};
+
+/// What a sum of gradients says of the fit.
+struct Misfit {
+  double cost = 0;           ///< f, weighted
+  double r_numerator = 0;    ///< Σ (√I − √y)² over valid pixels
+  double r_denominator = 0;  ///< Σ y over valid pixels
+  [[nodiscard]] double r_factor() const { return r_denominator > 0 ? r_numerator / r_denominator : 0; }
+  Misfit& operator+=(const Misfit& o) {
+    cost += o.cost;
+    r_numerator += o.r_numerator;
+    r_denominator += o.r_denominator;
+    return *this;
+  }
+};
+
+/// Writes the i-th position's measured intensity (W·W values, DC at [0,0]) to `to`; called from
+/// several threads at once.
+template <class T>
+using Measured = std::function<void(i64 i, T* to)>;
+
+template <class T>
+class Operator {
+ public:
+  virtual ~Operator() = default;
+  [[nodiscard]] virtual const OperatorSetup& setup() const = 0;
+
+  /// The object that the following calls look at; copied (as transmission), so call again when it changed.
+  virtual void set_object(const ObjectView<T>& object) = 0;
+  /// The probe modes, (M, W, W), centred on [W/2, W/2]; copied.
+  virtual void set_probe(View<const Complex<T>, 3> probe) = 0;
+  /// Weight of each detector pixel in the cost, and validity (0 or 1) in cost and R-factor; W·W,
+  /// DC at [0,0]; empty = all 1. Copied.
+  virtual void set_weights(View<const T, 2> weight, View<const T, 2> valid) = 0;
+
+  /// Ψ (M, W, W) at a position.
+  virtual void forward(const Placement& at, View<Complex<T>, 3> wave) const = 0;
+  /// J: the change of Ψ (M, W, W) to first order in a change of object and probe (either may be empty).
+  virtual void tangent(const Placement& at, const ObjectView<T>& d_object,
+                       View<const Complex<T>, 3> d_probe, View<Complex<T>, 3> d_wave) const = 0;
+  /// Jᴴ: adds the adjoint of a detector wave d (M, W, W) in the inner product Re⟨·,·⟩.
+  virtual void adjoint(const Placement& at, View<const Complex<T>, 3> d,
+                       const Gradient<T>& sum) const = 0;
+  /// Adds the gradients of the cost over a batch of positions. The result does not depend on the
+  /// number of threads: positions are added in their order.
+  virtual Misfit gradient(std::span<const Placement> places, const Measured<T>& measured,
+                          Wanted wanted, const Gradient<T>& sum) const = 0;
+  /// Cost and R-factor alone.
+  [[nodiscard]] virtual Misfit misfit(std::span<const Placement> places,
+                                      const Measured<T>& measured) const = 0;
+  /// Curvature of the cost along a direction, Σ ‖√w Re(conj(Ψ/|Ψ|) · J d)‖² over the batch (Gauss-Newton).
+  [[nodiscard]] virtual double curvature(std::span<const Placement> places,
+                                         const ObjectView<T>& d_object,
+                                         View<const Complex<T>, 3> d_probe) const = 0;
+};
+
+/// The oracle: double precision, obvious loops, a direct Fourier sum. For small windows.
+std::unique_ptr<Operator<double>> make_reference_operator(OperatorSetup setup);
+
+/// The CPU backend on FFTW.
+template <class T>
+std::unique_ptr<Operator<T>> make_cpu_operator(OperatorSetup setup, int threads,
+                                               Ledger* ledger = nullptr);
+
+}  // namespace ptyle

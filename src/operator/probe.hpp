@@ -1,0 +1,28 @@
+#pragma once
+
+#include <vector>
+
+#include "core/array.hpp"
+#include "physics/aberrations.hpp"
+
+namespace ptyle {
+
+/// What forms the probe.
+struct ProbeOptics {
+  double wavelength = 0;    ///< Å
+  double semi_angle = 0;    ///< convergence semi-angle, rad
+  Aberrations aberrations;  ///< Å, rad
+};
+
+/// The probe of a coherent source: IFFT(aperture · exp(−iχ)), centred on [W/2, W/2], window of W
+/// pixels of `pixel` Å, Σ|probe|² = 1. `edge` is the width of the aperture's rim in frequency
+/// pixels: 0 is a hard edge, 1 tapers over one pixel.
+Array<Complex<double>, 2> form_probe(const ProbeOptics& optics, i64 window, double pixel,
+                                     double edge = 1);
+
+/// Orthogonal modes from one: mode m is the probe times the m-th Hermite function about its centre
+/// of mass, with the given share of the power (sums to 1).
+Array<Complex<double>, 3> spread_modes(View<const Complex<double>, 2> probe,
+                                       const std::vector<double>& power_shares);
+
+}  // namespace ptyle

@@ -1,0 +1,48 @@
+#pragma once
+
+// A reconstruction as an object: configuration in, callbacks for progress and stop, result out.
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "core/array.hpp"
+#include "core/ledger.hpp"
+#include "prepare/config.hpp"
+#include "solver/config.hpp"
+
+namespace ptyle {
+
+struct ReconstructConfig {
+  DataConfig data;
+  CalibrationConfig calibration;
+  ScanConfig scan;
+  OpticsConfig optics;
+  ObjectConfig object;
+  ProbeConfig probe;
+  SolverConfig solver;
+  OutputConfig output;
+};
+
+/// One line of progress.
+struct Progress {
+  int iteration = 0, iterations = 0;
+  double cost = 0, r_factor = 0;
+  double r_held_out = -1;       ///< −1: nothing held out
+  double seconds = 0, seconds_left = 0;
+  std::string stage;            ///< of the continuation, e.g. "k < 0.6 1/Å, 4 blocks"; empty: none
+};
+
+struct ReconstructCallbacks {
+  std::function<void(const Progress&)> progress;
+  std::function<void(const std::string&)> log, warn;
+  std::function<bool()> stop;   ///< asked after every iteration; true: finish and write
+};
+
+/// Runs it and writes the result file, TIFF and pictures into output.folder. `resolved_yaml` is
+/// stored in the result as its `config`. Returns false where `stop` ended it early.
+/// Throws UserError for the user's mistakes.
+bool reconstruct(const ReconstructConfig& config, const std::string& resolved_yaml,
+                 const ReconstructCallbacks& callbacks);
+
+}  // namespace ptyle
