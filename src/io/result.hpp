@@ -1,0 +1,60 @@
+#pragma once
+
+// The result file (HDF5; docs/formats.md): what a reconstruction found, and with the same names the
+// truth of a simulated set.
+//
+//   /object/phase       float32 (z, y, x)  rad        /object/absorption  the same, where fitted
+//   /probe              complex64 (mode, y, x), centred on [W/2, W/2]
+//   /positions          float64 (N, 2)  (row, col) of the probe's centre from the centre of object
+//                       pixel [0, 0], Å (px where units = "px")
+//   /history/{r_factor, cost, seconds, r_held_out}   float64, one an iteration
+//   /atoms/{numbers, positions}   of a simulated truth: Z; (n, 3) row, col, z, Å, same origin
+//   attributes of the file: pixel_size, slice_thickness (Å), energy_kV, units ("A" or "px"),
+//   version, config (the whole resolved YAML)
+
+#include <string>
+#include <vector>
+
+#include "core/array.hpp"
+#include "core/grid.hpp"
+
+namespace ptyle {
+
+/// One value an iteration.
+struct History {
+  std::vector<double> r_factor, cost;
+  std::vector<double> seconds;     ///< since the start
+  std::vector<double> r_held_out;  ///< R of the patterns held out of the fit; empty: none were
+};
+
+struct Atom {
+  int number = 0;  ///< Z
+  double row = 0, col = 0,
+         z = 0;  ///< Å from the centre of object pixel [0, 0], z from the entrance plane
+};
+
+struct Result {
+  Array<float, 3> phase;            ///< (slice, row, col), rad
+  Array<float, 3> absorption;       ///< the same shape, or empty
+  Array<Complex<float>, 3> probe;   ///< (mode, W, W), centred
+  std::vector<Position> positions;  ///< Å (px where units = "px")
+  History history;                  ///< empty in a truth
+  std::vector<Atom> atoms;          ///< of a simulated truth; empty in a reconstruction
+  double pixel_size = 1;            ///< Å, or 1 where units = "px"
+  double slice_thickness = 0;       ///< Å; 0: a single slice without thickness
+  double energy_kV = 0;             ///< 0: no electron wavelength
+  std::string units = "A";          ///< A | px
+  std::string version;              ///< of ptyle that wrote it
+  std::string config;               ///< the whole resolved YAML
+};
+
+/// Writes `path` (first path.part, then renamed). Throws UserError where the file is there and
+/// `overwrite` is false, or cannot be written.
+void write_result(const std::string& path, const Result& result, bool overwrite);
+
+/// Reads a result, the truth in a simulated set (absorption, probe, history and atoms where there),
+/// or PtyRAD's output (first object mode; positions from crop_pos, shifts and window).
+/// Throws UserError for a file that is none of these.
+Result read_result(const std::string& path);
+
+}  // namespace ptyle
