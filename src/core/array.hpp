@@ -37,9 +37,7 @@ struct View {
     return data[offset];
   }
   /// The i-th sub-array of the first dimension.
-  [[nodiscard]] View<T, N - 1> operator[](i64 i) const
-    requires(N > 1)
-  {
+  [[nodiscard]] View<T, N - 1> operator[](i64 i) const requires(N > 1) {
     View<T, N - 1> sub;
     std::copy(shape.begin() + 1, shape.end(), sub.shape.begin());
     sub.data = data + i * sub.size();
@@ -47,11 +45,7 @@ struct View {
   }
   T* begin() const { return data; }
   T* end() const { return data + size(); }
-  operator View<const T, N>() const
-    requires(!std::is_const_v<T>)
-  {
-    return {data, shape};
-  }
+  operator View<const T, N>() const requires(!std::is_const_v<T>) { return {data, shape}; }
 };
 
 /// An owning dense array, 64-byte aligned, zero at first, optionally booked in a ledger.

@@ -7,7 +7,8 @@ namespace ptyle {
 Ledger::Booking Ledger::book(std::string_view name, std::size_t bytes) {
   const std::lock_guard lock(mutex_);
   auto it = entries_.find(name);
-  if (it == entries_.end()) it = entries_.emplace(std::string(name), Entry{std::string(name)}).first;
+  if (it == entries_.end())
+    it = entries_.emplace(std::string(name), Entry{std::string(name)}).first;
   it->second.now += bytes;
   now_ += bytes;
   if (now_ > peak_) {

@@ -26,7 +26,8 @@ void parallel_for(i64 n, int threads, Work&& work) {
   if (failure) std::rethrow_exception(failure);
 }
 
-/// Number of threads to use where the user gave 0: what the operating system lets this process have.
+/// Number of threads to use where the user gave 0: what the operating system lets this process
+/// have.
 inline int available_threads() { return omp_get_num_procs(); }
 
 }  // namespace ptyle

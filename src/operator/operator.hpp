@@ -2,11 +2,11 @@
 
 // The multislice operator, one interface for every backend (reference/, cpu/).
 //
-//   ψ_0 = probe_m shifted      u_s = t_s ψ_s      ψ_{s+1} = IFFT(P FFT(u_s))      Ψ_m = FFT(u_{S−1})
-//   t_s = exp(i φ_s − μ_s)     I = Σ_m |Ψ_m|²     f = Σ_k w (√(I+ε) − √(y+ε))²
+//   ψ_0 = probe_m shifted      u_s = t_s ψ_s      ψ_{s+1} = IFFT(P FFT(u_s))      Ψ_m =
+//   FFT(u_{S−1}) t_s = exp(i φ_s − μ_s)     I = Σ_m |Ψ_m|²     f = Σ_k w (√(I+ε) − √(y+ε))²
 //
-// FFT is unnormalised, IFFT carries 1/W². Windows that reach beyond the object read vacuum there and
-// drop their gradient. Inside, the zero frequency stands at [0,0].
+// FFT is unnormalised, IFFT carries 1/W². Windows that reach beyond the object read vacuum there
+// and drop their gradient. Inside, the zero frequency stands at [0,0].
 
 #include <complex>
 #include <functional>
@@ -22,7 +22,7 @@ namespace ptyle {
 
 enum class Loss {
   amplitude,  ///< Σ w (√(I+ε) − √(y+ε))²
-  poisson     ///< Σ w (I − y log(I+ε)), from which its least value Σ w (y − y log(y+ε)) is taken
+  poisson  ///< Σ w (I − y log(I+ε)), from which its least value Σ w (y − y log(y+ε)) is taken
 };
 
 /// What is the same for every position of a run.
@@ -32,7 +32,7 @@ struct OperatorSetup {
   i64 modes = 1;            ///< M, incoherent probe modes
   bool absorption = false;  ///< complex object: μ is fitted too
   Loss loss = Loss::amplitude;
-  double epsilon = 1e-8;    ///< ε, in the unit of the patterns' counts
+  double epsilon = 1e-8;  ///< ε, in the unit of the patterns' counts
   /// P from a slice to the next, W·W values, DC at [0,0]; not used when S = 1.
   std::vector<std::complex<double>> propagator;
 };
@@ -73,7 +73,9 @@ struct Misfit {
   double cost = 0;           ///< f, weighted
   double r_numerator = 0;    ///< Σ (√I − √y)² over valid pixels
   double r_denominator = 0;  ///< Σ y over valid pixels
-  [[nodiscard]] double r_factor() const { return r_denominator > 0 ? r_numerator / r_denominator : 0; }
+  [[nodiscard]] double r_factor() const {
+    return r_denominator > 0 ? r_numerator / r_denominator : 0;
+  }
   Misfit& operator+=(const Misfit& o) {
     cost += o.cost;
     r_numerator += o.r_numerator;
@@ -93,7 +95,8 @@ class Operator {
   virtual ~Operator() = default;
   [[nodiscard]] virtual const OperatorSetup& setup() const = 0;
 
-  /// The object that the following calls look at; copied (as transmission), so call again when it changed.
+  /// The object that the following calls look at; copied (as transmission), so call again when it
+  /// changed.
   virtual void set_object(const ObjectView<T>& object) = 0;
   /// The probe modes, (M, W, W), centred on [W/2, W/2]; copied.
   virtual void set_probe(View<const Complex<T>, 3> probe) = 0;
@@ -103,7 +106,8 @@ class Operator {
 
   /// Ψ (M, W, W) at a position.
   virtual void forward(const Placement& at, View<Complex<T>, 3> wave) const = 0;
-  /// J: the change of Ψ (M, W, W) to first order in a change of object and probe (either may be empty).
+  /// J: the change of Ψ (M, W, W) to first order in a change of object and probe (either may be
+  /// empty).
   virtual void tangent(const Placement& at, const ObjectView<T>& d_object,
                        View<const Complex<T>, 3> d_probe, View<Complex<T>, 3> d_wave) const = 0;
   /// Jᴴ: adds the adjoint of a detector wave d (M, W, W) in the inner product Re⟨·,·⟩.
@@ -116,7 +120,8 @@ class Operator {
   /// Cost and R-factor alone.
   [[nodiscard]] virtual Misfit misfit(std::span<const Placement> places,
                                       const Measured<T>& measured) const = 0;
-  /// Curvature of the cost along a direction, Σ ‖√w Re(conj(Ψ/|Ψ|) · J d)‖² over the batch (Gauss-Newton).
+  /// Half the second derivative of the cost along a direction d at a perfect fit (Gauss-Newton),
+  /// over the batch: Σ_k w (Re Σ_m conj(Ψ_m) (J d)_m)² / (I+ε), and twice that for Poisson.
   [[nodiscard]] virtual double curvature(std::span<const Placement> places,
                                          const ObjectView<T>& d_object,
                                          View<const Complex<T>, 3> d_probe) const = 0;

@@ -9,44 +9,46 @@ namespace ptyle {
 
 /// Keys object.*
 struct ObjectConfig {
-  std::string type = "potential";    ///< potential (phase only) | complex (phase and absorption)
+  std::string type = "potential";  ///< potential (phase only) | complex (phase and absorption)
   int slices = 1;
-  double slice_thickness = 0;        ///< Å; needed when slices > 1
-  std::string start;                 ///< an earlier result to start from; empty: vacuum
-  std::string positivity = "auto";   ///< auto (with continuation) | on | off: phase ≥ 0
+  double slice_thickness = 0;           ///< Å; needed when slices > 1
+  std::string start;                    ///< an earlier result to start from; empty: vacuum
+  std::string positivity = "auto";      ///< auto (with continuation) | on | off: phase ≥ 0
   double phase_min = 0, phase_max = 0;  ///< limits of a voxel's phase, rad; equal: none
-  double blur = 0;                   ///< lateral Gaussian blur of the object each iteration, σ in px
-  double blur_z = 0;                 ///< the same along z, σ in slices
-  double tilt_row = 0, tilt_col = 0; ///< specimen mistilt, mrad
-  double band_limit = 0;             ///< propagator cut at this fraction of Nyquist (2/3 for simulated sets); 0: none
+  double blur = 0;    ///< lateral Gaussian blur of the object each iteration, σ in px
+  double blur_z = 0;  ///< the same along z, σ in slices
+  double tilt_row = 0, tilt_col = 0;  ///< specimen mistilt, mrad
+  double band_limit =
+      0;  ///< propagator cut at this fraction of Nyquist (2/3 for simulated sets); 0: none
 };
 
 /// Keys probe.*
 struct ProbeConfig {
   std::string start = "optics";  ///< optics | mean | a file: "file.h5" or "file.h5:/dataset"
   int modes = 1;
-  double mode_power = 0.02;      ///< share of the power of each further mode at the start
-  int refine_from = 2;           ///< first iteration (1, 2, …) that refines the probe; 0: never
-  double step = 0.5;             ///< 1: a Gauss-Newton step of a pure-phase object
+  double mode_power = 0.02;  ///< share of the power of each further mode at the start
+  int refine_from = 2;       ///< first iteration (1, 2, …) that refines the probe; 0: never
+  double step = 0.5;         ///< 1: a Gauss-Newton step of a pure-phase object
 };
 
 /// Keys solver.*
 struct SolverConfig {
   int iterations = 20;
-  int groups = 0;                ///< mini-batches an iteration; 0: about 20
-  double step = 0;               ///< preconditioned object step; 0: estimated
-  double damping = 0.1;          ///< ε of the illumination preconditioner, of its maximum
-  std::string loss = "amplitude";///< amplitude | poisson
-  double hold_out = 0;           ///< share of the patterns kept out of the fit, to watch R on
+  int groups = 0;                  ///< mini-batches an iteration; 0: about 20
+  double step = 0;                 ///< preconditioned object step; 0: estimated
+  double damping = 0.1;            ///< ε of the illumination preconditioner, of its maximum
+  std::string loss = "amplitude";  ///< amplitude | poisson
+  double hold_out = 0;             ///< share of the patterns kept out of the fit, to watch R on
   std::uint64_t seed = 0;
-  int threads = 0;               ///< 0: all that the operating system lets this process have
+  int threads = 0;                  ///< 0: all that the operating system lets this process have
   std::string precision = "float";  ///< float | double
-  std::string continuation = "auto"; ///< coarse to fine: auto (where the specimen is thick) | on | off
+  std::string continuation =
+      "auto";  ///< coarse to fine: auto (where the specimen is thick) | on | off
 };
 
 /// Keys output.*
 struct OutputConfig {
-  std::string folder;            ///< empty: beside the configuration, named after it
+  std::string folder;  ///< empty: beside the configuration, named after it
   bool overwrite = false;
   bool pictures = true;
   bool tiff = true;

@@ -53,9 +53,12 @@ struct Fftw<float> {
 
 unsigned flags_of(FftRigor rigor) {
   switch (rigor) {
-    case FftRigor::estimate: return FFTW_ESTIMATE;
-    case FftRigor::measure: return FFTW_MEASURE;
-    case FftRigor::patient: return FFTW_PATIENT;
+    case FftRigor::estimate:
+      return FFTW_ESTIMATE;
+    case FftRigor::measure:
+      return FFTW_MEASURE;
+    case FftRigor::patient:
+      return FFTW_PATIENT;
   }
   return FFTW_ESTIMATE;
 }

@@ -1,0 +1,70 @@
+#pragma once
+
+// The point-wise loops of the CPU operator, each a single pass over memory. Complex products are
+// written out: std::complex's own check for NaN and do not vectorise.
+
+#include <cmath>
+
+#include "core/array.hpp"
+#include "operator/operator.hpp"
+
+namespace ptyle::cpu {
+
+template <class T>
+inline Complex<T> mul(Complex<T> a, Complex<T> b) {
+  return {a.real() * b.real() - a.imag() * b.imag(), a.real() * b.imag() + a.imag() * b.real()};
+}
+
+/// conj(a) · b
+template <class T>
+inline Complex<T> conj_mul(Complex<T> a, Complex<T> b) {
+  return {a.real() * b.real() + a.imag() * b.imag(), a.real() * b.imag() - a.imag() * b.real()};
+}
+
+/// The part of a window that lies on the object: window rows [y0, y1), columns [x0, x1).
+struct Inside {
+  Inside(const Placement& at, i64 window, i64 ny, i64 nx)
+      : y0(std::clamp<i64>(-at.row, 0, window)),
+        y1(std::clamp<i64>(ny - at.row, y0, window)),
+        x0(std::clamp<i64>(-at.col, 0, window)),
+        x1(std::clamp<i64>(nx - at.col, x0, window)) {}
+  i64 y0, y1, x0, x1;
+};
+
+/// t = exp(iφ − μ) over n voxels; μ may be null.
+template <class T>
+void transmission(const T* phase, const T* absorption, Complex<T>* t, i64 n);
+
+/// wave ← t · wave (or conj(t) · wave) where the window lies on the object; vacuum elsewhere.
+template <bool conjugate, class T>
+void apply_transmission(View<const Complex<T>, 2> t, const Placement& at,
+                        View<Complex<T>, 2> wave) {
+  const i64 window = wave.shape[0];
+  const Inside in(at, window, t.shape[0], t.shape[1]);
+  for (i64 y = in.y0; y < in.y1; ++y) {
+    const Complex<T>* tr = t.data + (at.row + y) * t.shape[1] + at.col;
+    Complex<T>* wr = wave.data + y * window;
+    for (i64 x = in.x0; x < in.x1; ++x)
+      wr[x] = conjugate ? conj_mul(tr[x], wr[x]) : mul(tr[x], wr[x]);
+  }
+}
+
+/// wave ← P · wave (or conj(P) · wave); P carries the 1/W² of the inverse FFT that follows.
+template <bool conjugate, class T>
+void apply_propagator(const Complex<T>* p, Complex<T>* wave, i64 n) {
+  for (i64 i = 0; i < n; ++i) wave[i] = conjugate ? conj_mul(p[i], wave[i]) : mul(p[i], wave[i]);
+}
+
+/// sum(window of the object) += patch, where the window lies on the object.
+template <class T>
+void scatter_add(View<const T, 2> patch, const Placement& at, View<T, 2> sum) {
+  const i64 window = patch.shape[0];
+  const Inside in(at, window, sum.shape[0], sum.shape[1]);
+  for (i64 y = in.y0; y < in.y1; ++y) {
+    T* to = sum.data + (at.row + y) * sum.shape[1] + at.col;
+    const T* from = patch.data + y * window;
+    for (i64 x = in.x0; x < in.x1; ++x) to[x] += from[x];
+  }
+}
+
+}  // namespace ptyle::cpu
