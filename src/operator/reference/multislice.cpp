@@ -1,0 +1,329 @@
+// The equations of operator.hpp, in their order:
+//
+//   1. Fourier sum, propagation, sub-pixel shift       4. detector: intensity, cost, residual
+//   2. forward: ψ_0 … Ψ                                5. gradient, misfit, curvature over
+//   positions
+//   3. tangent and adjoint of the forward map
+
+#include "operator/reference/multislice.hpp"
+
+#include <cmath>
+#include <stdexcept>
+
+#include "core/units.hpp"
+
+namespace ptyle {
+namespace {
+
+using Wave = ReferenceOperator::Wave;
+using Value = ReferenceOperator::Value;
+
+template <class T>
+std::vector<double> values(View<T, 2> view, i64 n) {
+  return view.empty() ? std::vector<double>(static_cast<std::size_t>(n), 1.0)
+                      : std::vector<double>(view.begin(), view.end());
+}
+
+// Σ_j line[j · step] root^(k j), root the W-th root of unity: one value of a transform of a line.
+Value fourier_sum(const Value* line, i64 step, i64 k, const Wave& root) {
+  const auto w = static_cast<i64>(root.size());
+  Value sum = 0;
+  for (i64 j = 0, power = 0; j < w; ++j) {
+    sum += line[j * step] * root[power];
+    power += k;
+    if (power >= w) power -= w;
+  }
+  return sum;
+}
+
+Wave wave_of(View<const Value, 2> view) { return {view.begin(), view.end()}; }
+
+}  // namespace
+
+ReferenceOperator::ReferenceOperator(OperatorSetup setup)
+    : setup_(std::move(setup)), n_(setup_.window * setup_.window) {
+  if (setup_.slices > 1 && static_cast<i64>(setup_.propagator.size()) != n_)
+    throw std::invalid_argument("the propagator must have W·W values");
+  set_weights({}, {});
+}
+
+void ReferenceOperator::set_object(const ObjectView<double>& object) {
+  shape_ = object.phase.shape;
+  phase_.assign(object.phase.begin(), object.phase.end());
+  absorption_.assign(phase_.size(), 0.0);
+  if (setup_.absorption && !object.absorption.empty())
+    absorption_.assign(object.absorption.begin(), object.absorption.end());
+}
+
+void ReferenceOperator::set_probe(View<const Value, 3> probe) {
+  probe_.clear();
+  for (i64 m = 0; m < setup_.modes; ++m) probe_.push_back(wave_of(probe[m]));
+}
+
+void ReferenceOperator::set_weights(View<const double, 2> weight, View<const double, 2> valid) {
+  weight_ = values(weight, n_);
+  valid_ = values(valid, n_);
+}
+
+// ---------------------------------------------------------------------------------------------
+// 1. Fourier sum, propagation, sub-pixel shift
+
+// sum_{y,x} wave(y, x) exp(sign · 2πi (ky y + kx x) / W): along the rows, then along the columns.
+Wave ReferenceOperator::fourier(const Wave& wave, int sign) const {
+  const i64 w = setup_.window;
+  Wave root(w), rows(n_), out(n_);
+  for (i64 j = 0; j < w; ++j)
+    root[j] = std::polar(1.0, sign * 2 * pi * static_cast<double>(j) / static_cast<double>(w));
+  for (i64 y = 0; y < w; ++y)
+    for (i64 k = 0; k < w; ++k) rows[y * w + k] = fourier_sum(&wave[y * w], 1, k, root);
+  for (i64 k = 0; k < w; ++k)
+    for (i64 x = 0; x < w; ++x) out[k * w + x] = fourier_sum(&rows[x], w, k, root);
+  return out;
+}
+
+Wave ReferenceOperator::ifft(const Wave& wave) const {
+  Wave out = fourier(wave, +1);
+  for (Value& v : out) v /= static_cast<double>(n_);
+  return out;
+}
+
+// IFFT(P FFT(wave))
+Wave ReferenceOperator::propagated(const Wave& wave) const {
+  Wave k = fft(wave);
+  for (i64 i = 0; i < n_; ++i) k[i] *= setup_.propagator[i];
+  return ifft(k);
+}
+
+// The adjoint of `propagated`: IFFT(conj(P) FFT(wave))
+Wave ReferenceOperator::propagated_back(const Wave& wave) const {
+  Wave k = fft(wave);
+  for (i64 i = 0; i < n_; ++i) k[i] *= std::conj(setup_.propagator[i]);
+  return ifft(k);
+}
+
+// The shift theorem: the spectrum times exp(∓2πi (fy sy + fx sx) / W), f signed. direction −1 moves
+// the wave by (sy, sx), +1 moves it back and is the adjoint.
+Wave ReferenceOperator::shifted(const Wave& wave, const Placement& at, int direction) const {
+  const i64 w = setup_.window;
+  Wave k = fft(wave);
+  for (i64 y = 0; y < w; ++y)
+    for (i64 x = 0; x < w; ++x) {
+      const double cycles = (static_cast<double>(frequency_index(y, w)) * at.shift_row +
+                             static_cast<double>(frequency_index(x, w)) * at.shift_col) /
+                            static_cast<double>(w);
+      k[y * w + x] *= std::polar(1.0, direction * 2 * pi * cycles);
+    }
+  return ifft(k);
+}
+
+// Where a pixel of the window lies in a slice of the object; −1: beyond it.
+i64 ReferenceOperator::voxel(const Placement& at, i64 pixel) const {
+  const i64 row = at.row + pixel / setup_.window, col = at.col + pixel % setup_.window;
+  const bool inside = row >= 0 && row < shape_[1] && col >= 0 && col < shape_[2];
+  return inside ? row * shape_[2] + col : -1;
+}
+
+// t = exp(iφ − μ), 1 in vacuum
+Value ReferenceOperator::transmission(i64 slice, i64 voxel) const {
+  if (voxel < 0) return 1.0;
+  const i64 i = slice * shape_[1] * shape_[2] + voxel;
+  return std::polar(std::exp(-absorption_[i]), phase_[i]);
+}
+
+// ---------------------------------------------------------------------------------------------
+// 2. Forward
+
+// ψ_0 = probe shifted;  u_s = t_s ψ_s;  ψ_{s+1} = IFFT(P FFT(u_s));  Ψ = FFT(u_{S−1})
+ReferenceOperator::Passed ReferenceOperator::pass(const Placement& at, i64 mode) const {
+  Passed passed;
+  Wave psi = shifted(probe_[mode], at, -1);
+  for (i64 s = 0; s < setup_.slices; ++s) {
+    if (s > 0) psi = propagated(passed.u.back());
+    for (i64 i = 0; i < n_; ++i) psi[i] *= transmission(s, voxel(at, i));
+    passed.u.push_back(psi);
+  }
+  passed.detector = fft(passed.u.back());
+  return passed;
+}
+
+void ReferenceOperator::forward(const Placement& at, View<Value, 3> wave) const {
+  for (i64 m = 0; m < setup_.modes; ++m) {
+    const Passed passed = pass(at, m);
+    std::copy(passed.detector.begin(), passed.detector.end(), wave[m].begin());
+  }
+}
+
+// ---------------------------------------------------------------------------------------------
+// 3. Tangent and adjoint
+
+// dψ_0 = dprobe shifted;  du_s = t_s dψ_s + (i dφ_s − dμ_s) u_s;  dψ_{s+1} = IFFT(P FFT(du_s))
+Wave ReferenceOperator::pass_tangent(const Placement& at, const Passed& passed,
+                                     const ObjectView<double>& d_object, Wave d_probe) const {
+  Wave d = shifted(d_probe, at, -1);
+  for (i64 s = 0; s < setup_.slices; ++s) {
+    if (s > 0) d = propagated(d);
+    for (i64 i = 0; i < n_; ++i) {
+      const i64 v = voxel(at, i);
+      d[i] *= transmission(s, v);
+      if (v < 0) continue;
+      const bool absorbs = setup_.absorption && !d_object.absorption.empty();
+      const double d_phase = d_object.phase.empty() ? 0.0 : d_object.phase[s].data[v];
+      const double d_absorption = absorbs ? d_object.absorption[s].data[v] : 0.0;
+      d[i] += Value(-d_absorption, d_phase) * passed.u[s][i];
+    }
+  }
+  return fft(d);
+}
+
+void ReferenceOperator::tangent(const Placement& at, const ObjectView<double>& d_object,
+                                View<const Value, 3> d_probe, View<Value, 3> d_wave) const {
+  for (i64 m = 0; m < setup_.modes; ++m) {
+    const Wave d = d_probe.empty() ? Wave(n_) : wave_of(d_probe[m]);
+    const Wave out = pass_tangent(at, pass(at, m), d_object, d);
+    std::copy(out.begin(), out.end(), d_wave[m].begin());
+  }
+}
+
+// χ = Fᴴ(detector);  for s = S−1 … 0:  ∂φ_s += factor · Re(conj(χ) i u_s),
+// ∂μ_s −= factor · Re(conj(χ) u_s),  χ ← conj(t_s) χ,  if s > 0: χ ← IFFT(conj(P) FFT(χ));
+// last: ∂probe += χ moved back by the sub-pixel shift.
+void ReferenceOperator::pass_adjoint(const Placement& at, i64 mode, const Passed& passed,
+                                     const Wave& detector, double object_factor,
+                                     const Gradient<double>& sum) const {
+  Wave chi = fourier(detector, +1);
+  for (i64 s = setup_.slices - 1; s >= 0; --s) {
+    for (i64 i = 0; i < n_; ++i) {
+      const i64 v = voxel(at, i);
+      const Value overlap = std::conj(chi[i]) * passed.u[s][i];
+      if (v >= 0 && !sum.phase.empty())
+        sum.phase[s].data[v] += object_factor * (Value(0, 1) * overlap).real();
+      if (v >= 0 && setup_.absorption && !sum.absorption.empty())
+        sum.absorption[s].data[v] -= object_factor * overlap.real();
+      chi[i] *= std::conj(transmission(s, v));
+    }
+    if (s > 0) chi = propagated_back(chi);
+  }
+  if (sum.probe.empty()) return;
+  chi = shifted(chi, at, +1);
+  for (i64 i = 0; i < n_; ++i) sum.probe[mode].data[i] += chi[i];
+}
+
+void ReferenceOperator::adjoint(const Placement& at, View<const Value, 3> d,
+                                const Gradient<double>& sum) const {
+  for (i64 m = 0; m < setup_.modes; ++m) pass_adjoint(at, m, pass(at, m), wave_of(d[m]), 1.0, sum);
+}
+
+// ---------------------------------------------------------------------------------------------
+// 4. Detector
+
+// I = Σ_m |Ψ_m|²
+std::vector<double> ReferenceOperator::intensity(const std::vector<Passed>& modes) const {
+  std::vector<double> sum(n_);
+  for (const Passed& mode : modes)
+    for (i64 i = 0; i < n_; ++i) sum[i] += std::norm(mode.detector[i]);
+  return sum;
+}
+
+// Amplitude: f = Σ w (√(I+ε) − √(y+ε))². Poisson: f = Σ w (I − y − y log((I+ε)/(y+ε))).
+Misfit ReferenceOperator::compare(const std::vector<double>& model,
+                                  const std::vector<double>& measured) const {
+  Misfit sum;
+  const double e = setup_.epsilon;
+  for (i64 k = 0; k < n_; ++k) {
+    const double model_k = model[k], y = measured[k], w = weight_[k] * valid_[k];
+    if (setup_.loss == Loss::amplitude)
+      sum.cost += w * std::pow(std::sqrt(model_k + e) - std::sqrt(y + e), 2);
+    else
+      sum.cost += w * ((model_k - y * std::log(model_k + e)) - (y - y * std::log(y + e)));
+    sum.r_numerator += valid_[k] * std::pow(std::sqrt(model_k) - std::sqrt(y), 2);
+    sum.r_denominator += valid_[k] * y;
+  }
+  return sum;
+}
+
+// ∂f/∂Ψ* = w Ψ · factor: 1 − √(y+ε)/√(I+ε), Poisson 1 − y/(I+ε).
+double ReferenceOperator::residual_factor(double model, double measured) const {
+  const double e = setup_.epsilon;
+  return setup_.loss == Loss::amplitude ? 1 - std::sqrt(measured + e) / std::sqrt(model + e)
+                                        : 1 - measured / (model + e);
+}
+
+// Σ_m mean over slices of |u_s,m|²
+void ReferenceOperator::add_illumination(const Placement& at, const std::vector<Passed>& modes,
+                                         const Gradient<double>& sum) const {
+  for (const Passed& mode : modes)
+    for (const Wave& u : mode.u)
+      for (i64 i = 0; i < n_; ++i)
+        if (const i64 v = voxel(at, i); v >= 0)
+          sum.illumination.data[v] += std::norm(u[i]) / static_cast<double>(setup_.slices);
+}
+
+// ---------------------------------------------------------------------------------------------
+// 5. Sums over positions
+
+Misfit ReferenceOperator::gradient(std::span<const Placement> places,
+                                   const Measured<double>& measured, Wanted wanted,
+                                   const Gradient<double>& sum) const {
+  Gradient<double> asked;
+  if (wanted.object) asked.phase = sum.phase, asked.absorption = sum.absorption;
+  if (wanted.probe) asked.probe = sum.probe;
+  Misfit total;
+  std::vector<double> y(n_);
+  for (std::size_t p = 0; p < places.size(); ++p) {
+    const Placement& at = places[p];
+    measured(static_cast<i64>(p), y.data());
+    std::vector<Passed> modes;
+    for (i64 m = 0; m < setup_.modes; ++m) modes.push_back(pass(at, m));
+    const std::vector<double> model = intensity(modes);
+    total += compare(model, y);
+    for (i64 m = 0; m < setup_.modes; ++m) {
+      Wave residual = modes[m].detector;
+      for (i64 k = 0; k < n_; ++k)
+        residual[k] *= weight_[k] * valid_[k] * residual_factor(model[k], y[k]);
+      // f is real: its change is 2 Re⟨∂f/∂Ψ*, dΨ⟩, so the object's real parameters see a factor 2.
+      pass_adjoint(at, m, modes[m], residual, 2.0, asked);
+    }
+    if (wanted.illumination) add_illumination(at, modes, sum);
+  }
+  return total;
+}
+
+Misfit ReferenceOperator::misfit(std::span<const Placement> places,
+                                 const Measured<double>& measured) const {
+  Misfit total;
+  std::vector<double> y(n_);
+  for (std::size_t p = 0; p < places.size(); ++p) {
+    measured(static_cast<i64>(p), y.data());
+    std::vector<Passed> modes;
+    for (i64 m = 0; m < setup_.modes; ++m) modes.push_back(pass(places[p], m));
+    total += compare(intensity(modes), y);
+  }
+  return total;
+}
+
+// Σ_k w (Re Σ_m conj(Ψ_m) (J d)_m)² / (I+ε), and twice that for Poisson.
+double ReferenceOperator::curvature(std::span<const Placement> places,
+                                    const ObjectView<double>& d_object,
+                                    View<const Value, 3> d_probe) const {
+  double total = 0;
+  for (const Placement& at : places) {
+    std::vector<Passed> modes;
+    std::vector<double> along(n_);
+    for (i64 m = 0; m < setup_.modes; ++m) {
+      modes.push_back(pass(at, m));
+      const Wave d_start = d_probe.empty() ? Wave(n_) : wave_of(d_probe[m]);
+      const Wave d = pass_tangent(at, modes.back(), d_object, d_start);
+      for (i64 k = 0; k < n_; ++k) along[k] += (std::conj(modes.back().detector[k]) * d[k]).real();
+    }
+    const std::vector<double> model = intensity(modes);
+    for (i64 k = 0; k < n_; ++k)
+      total += weight_[k] * valid_[k] * along[k] * along[k] / (model[k] + setup_.epsilon);
+  }
+  return setup_.loss == Loss::amplitude ? total : 2 * total;
+}
+
+std::unique_ptr<Operator<double>> make_reference_operator(OperatorSetup setup) {
+  return std::make_unique<ReferenceOperator>(std::move(setup));
+}
+
+}  // namespace ptyle
