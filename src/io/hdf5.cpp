@@ -1,0 +1,507 @@
+#include "io/hdf5.hpp"
+
+#include <fmt/format.h>
+#include <hdf5.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <functional>
+#include <numeric>
+#include <utility>
+
+#include "core/error.hpp"
+
+namespace ptyle::h5 {
+namespace fs = std::filesystem;
+namespace {
+
+static_assert(std::is_same_v<hid_t, Handle::Id> && std::is_same_v<herr_t, int>);
+
+/// The innermost message of HDF5's error stack, which says most.
+std::string library_message() {
+  std::string message;
+  H5Ewalk2(
+      H5E_DEFAULT, H5E_WALK_UPWARD,
+      [](unsigned n, const H5E_error2_t* error, void* to) -> herr_t {
+        if (n == 0 && error->desc) *static_cast<std::string*>(to) = error->desc;
+        return 0;
+      },
+      &message);
+  return message.empty() ? "no further message" : message;
+}
+
+/// HDF5 prints its own stack unless told not to; our errors carry what matters of it.
+void quiet() { H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr); }
+
+/// A new handle, or an error that says what was being done.
+template <class... Parts>
+Handle made(hid_t id, Handle::Close close, fmt::format_string<Parts...> what, Parts&&... parts) {
+  if (id < 0)
+    throw UserError(
+        fmt::format("{}: {}", fmt::format(what, std::forward<Parts>(parts)...), library_message()));
+  return {id, close};
+}
+
+Handle native(Type type) {
+  auto copy = [](hid_t t) { return made(H5Tcopy(t), H5Tclose, "cannot make an HDF5 type"); };
+  const int b = type.bytes;
+  switch (type.kind) {
+    case Kind::integer:
+      return copy(b == 1   ? H5T_NATIVE_INT8
+                  : b == 2 ? H5T_NATIVE_INT16
+                  : b == 4 ? H5T_NATIVE_INT32
+                           : H5T_NATIVE_INT64);
+    case Kind::natural:
+      return copy(b == 1   ? H5T_NATIVE_UINT8
+                  : b == 2 ? H5T_NATIVE_UINT16
+                  : b == 4 ? H5T_NATIVE_UINT32
+                           : H5T_NATIVE_UINT64);
+    case Kind::real:
+      return copy(b == 4 ? H5T_NATIVE_FLOAT : H5T_NATIVE_DOUBLE);
+    case Kind::complex: {  // as h5py writes it: {r, i}
+      const hid_t part = b == 8 ? H5T_NATIVE_FLOAT : H5T_NATIVE_DOUBLE;
+      Handle pair = made(H5Tcreate(H5T_COMPOUND, b), H5Tclose, "cannot make an HDF5 type");
+      if (H5Tinsert(pair.get(), "r", 0, part) < 0 || H5Tinsert(pair.get(), "i", b / 2, part) < 0)
+        throw UserError("cannot make an HDF5 type: " + library_message());
+      return pair;
+    }
+    default:
+      throw std::logic_error("h5: a type that has no numbers");
+  }
+}
+
+Type type_in_file(hid_t type) {
+  const int bytes = static_cast<int>(H5Tget_size(type));
+  switch (H5Tget_class(type)) {
+    case H5T_INTEGER:
+      return {H5Tget_sign(type) == H5T_SGN_NONE ? Kind::natural : Kind::integer, bytes};
+    case H5T_ENUM:  // h5py's bool
+      return {Kind::integer, bytes};
+    case H5T_FLOAT:
+      return {Kind::real, bytes};
+    case H5T_STRING:
+      return {Kind::text, bytes};
+    case H5T_COMPOUND:
+      if (H5Tget_nmembers(type) == 2 && H5Tget_member_index(type, "r") == 0 &&
+          H5Tget_member_index(type, "i") == 1 && H5Tget_member_class(type, 0) == H5T_FLOAT)
+        return {Kind::complex, bytes};
+      return {Kind::other, bytes};
+    default:
+      return {Kind::other, bytes};
+  }
+}
+
+Shape shape_of_space(hid_t space) {
+  const int rank = H5Sget_simple_extent_ndims(space);
+  std::vector<hsize_t> dims(static_cast<std::size_t>(std::max(rank, 0)));
+  if (rank > 0) H5Sget_simple_extent_dims(space, dims.data(), nullptr);
+  Shape shape(dims.begin(), dims.end());
+  if (H5Sget_simple_extent_type(space) == H5S_NULL) shape = {0};
+  return shape;
+}
+
+DatasetInfo describe(hid_t dataset, const std::string& path) {
+  DatasetInfo info;
+  info.path = path.starts_with('/') ? path : "/" + path;
+  const Handle space(H5Dget_space(dataset), H5Sclose), type(H5Dget_type(dataset), H5Tclose),
+      plist(H5Dget_create_plist(dataset), H5Pclose);
+  if (space.get() < 0 || type.get() < 0 || plist.get() < 0)
+    throw UserError(fmt::format("dataset '{}' cannot be read: {}", path, library_message()));
+  info.shape = shape_of_space(space.get());
+  info.type = type_in_file(type.get());
+  if (H5Pget_layout(plist.get()) == H5D_CHUNKED) {
+    std::vector<hsize_t> chunk(info.shape.size());
+    H5Pget_chunk(plist.get(), static_cast<int>(chunk.size()), chunk.data());
+    info.chunk.assign(chunk.begin(), chunk.end());
+  }
+  return info;
+}
+
+std::vector<hsize_t> extents(std::span<const i64> shape) { return {shape.begin(), shape.end()}; }
+
+Handle space_of(std::span<const i64> shape) {
+  const auto dims = extents(shape);
+  return made(shape.empty() ? H5Screate(H5S_SCALAR)
+                            : H5Screate_simple(static_cast<int>(dims.size()), dims.data(), nullptr),
+              H5Sclose, "cannot make an array of {}", to_string(shape));
+}
+
+Handle text_type() {
+  Handle type = made(H5Tcopy(H5T_C_S1), H5Tclose, "cannot make an HDF5 type");
+  if (H5Tset_size(type.get(), H5T_VARIABLE) < 0 || H5Tset_cset(type.get(), H5T_CSET_UTF8) < 0)
+    throw UserError("cannot make an HDF5 type: " + library_message());
+  return type;
+}
+
+/// Reads one text of fixed or variable length through `read(memory type, to)`.
+std::string read_one_text(hid_t type, const std::function<herr_t(hid_t, void*)>& read) {
+  if (H5Tis_variable_str(type) > 0) {
+    char* text = nullptr;
+    const Handle memory = text_type();
+    if (H5Tset_cset(memory.get(), H5Tget_cset(type)) < 0 || read(memory.get(), &text) < 0)
+      throw UserError("a text cannot be read: " + library_message());
+    std::string out = text ? text : "";
+    H5free_memory(text);
+    return out;
+  }
+  std::string out(H5Tget_size(type), '\0');
+  if (read(type, out.data()) < 0) throw UserError("a text cannot be read: " + library_message());
+  out.resize(std::min(out.find('\0'), out.size()));
+  return out;
+}
+
+/// Levenshtein's distance: letters to change, add or drop.
+std::size_t edit_distance(std::string_view a, std::string_view b) {
+  std::vector<std::size_t> row(b.size() + 1);
+  std::iota(row.begin(), row.end(), std::size_t{0});
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    std::size_t diagonal = std::exchange(row[0], i + 1);
+    for (std::size_t j = 0; j < b.size(); ++j)
+      diagonal = std::exchange(
+          row[j + 1], std::min({row[j + 1] + 1, row[j] + 1, diagonal + (a[i] != b[j] ? 1 : 0)}));
+  }
+  return row.back();
+}
+
+void check_readable(const std::string& path) {
+  std::error_code error;
+  const auto status = fs::status(path, error);
+  if (!fs::exists(status)) throw UserError(fmt::format("file '{}' does not exist", path));
+  if (fs::is_directory(status))
+    throw UserError(fmt::format("'{}' is a folder, an HDF5 file is needed", path));
+  if (fs::is_regular_file(status) && fs::file_size(path, error) == 0)
+    throw UserError(fmt::format("file '{}' is empty, an HDF5 file is needed", path));
+  const htri_t is_hdf5 = H5Fis_hdf5(path.c_str());
+  if (is_hdf5 < 0)
+    throw UserError(fmt::format("file '{}' cannot be opened: {}", path, library_message()));
+  if (is_hdf5 == 0) throw UserError(fmt::format("file '{}' is not an HDF5 file", path));
+}
+
+}  // namespace
+
+std::string to_string(Type type) {
+  switch (type.kind) {
+    case Kind::integer:
+      return fmt::format("int{}", 8 * type.bytes);
+    case Kind::natural:
+      return fmt::format("uint{}", 8 * type.bytes);
+    case Kind::real:
+      return fmt::format("float{}", 8 * type.bytes);
+    case Kind::complex:
+      return fmt::format("complex{}", 8 * type.bytes);
+    case Kind::text:
+      return "text";
+    default:
+      return "a compound or other type";
+  }
+}
+
+std::string to_string(std::span<const i64> shape) {
+  return shape.empty() ? "one value" : fmt::format("{}", fmt::join(shape, " x "));
+}
+
+i64 DatasetInfo::size() const {
+  return std::accumulate(shape.begin(), shape.end(), i64{1}, std::multiplies<>());
+}
+
+// Dataset ------------------------------------------------------------------------------------
+
+void Dataset::transfer(void* memory, Type type, const Shape& start, const Shape& count,
+                       bool write) const {
+  if ((type.kind == Kind::complex) != (info_.type.kind == Kind::complex) ||
+      (type.kind != Kind::complex && !info_.type.is_real()))
+    throw UserError(fmt::format("dataset '{}' in '{}' holds {}, {} numbers are needed", info_.path,
+                                file_, to_string(info_.type),
+                                type.kind == Kind::complex ? "complex" : "real"));
+  if (start.size() != info_.shape.size() || count.size() != info_.shape.size())
+    throw std::logic_error("h5: a box of another rank than " + info_.path);
+  for (std::size_t d = 0; d < start.size(); ++d)
+    if (start[d] < 0 || count[d] < 0 || start[d] + count[d] > info_.shape[d])
+      throw UserError(fmt::format("dataset '{}' in '{}' of shape {} has no box of {} from {}",
+                                  info_.path, file_, to_string(info_.shape), to_string(count),
+                                  to_string(start)));
+  if (std::find(count.begin(), count.end(), 0) != count.end()) return;
+  const Handle memory_type = native(type), box = space_of(count),
+               space = made(H5Dget_space(handle_.get()), H5Sclose, "dataset '{}' in '{}'",
+                            info_.path, file_);
+  const auto from = extents(start), size = extents(count);
+  if (!start.empty() && H5Sselect_hyperslab(space.get(), H5S_SELECT_SET, from.data(), nullptr,
+                                            size.data(), nullptr) < 0)
+    throw std::logic_error("h5: " + library_message());
+  const herr_t status =
+      write
+          ? H5Dwrite(handle_.get(), memory_type.get(), box.get(), space.get(), H5P_DEFAULT, memory)
+          : H5Dread(handle_.get(), memory_type.get(), box.get(), space.get(), H5P_DEFAULT, memory);
+  if (status < 0)
+    throw UserError(fmt::format(
+        "dataset '{}' in '{}' cannot be {}, {}: {}", info_.path, file_, write ? "written" : "read",
+        write ? "is the disk full?" : "the file may be damaged", library_message()));
+}
+
+// File: opening and closing --------------------------------------------------------------------
+
+namespace {
+Handle opened(const std::string& path, unsigned flags) {
+  quiet();
+  check_readable(path);
+  return made(H5Fopen(path.c_str(), flags, H5P_DEFAULT), H5Fclose,
+              "file '{}' is a truncated or damaged HDF5 file, or another program writes it", path);
+}
+}  // namespace
+
+File File::open(const std::string& path) { return {opened(path, H5F_ACC_RDONLY), path}; }
+
+File File::update(const std::string& path) { return {opened(path, H5F_ACC_RDWR), path}; }
+
+File File::create(const std::string& path, bool overwrite) {
+  quiet();
+  std::error_code error;
+  if (!overwrite && fs::exists(path, error))
+    throw UserError(fmt::format("file '{}' exists already and is not overwritten unasked", path));
+  const std::string part = path + ".part";
+  File file(made(H5Fcreate(part.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT), H5Fclose,
+                 "file '{}' cannot be written", part),
+            path);
+  file.part_ = part;
+  return file;
+}
+
+File::~File() {
+  if (handle_.get() < 0 || part_.empty()) return;
+  handle_ = {};
+  std::error_code ignored;
+  fs::remove(part_, ignored);
+}
+
+void File::flush() {
+  if (H5Fflush(handle_.get(), H5F_SCOPE_LOCAL) < 0)
+    throw UserError(fmt::format("file '{}' cannot be written: {}", path_, library_message()));
+}
+
+void File::commit() {
+  flush();
+  handle_ = {};
+  std::error_code error;
+  fs::rename(part_, path_, error);
+  if (error)
+    throw UserError(
+        fmt::format("'{}' cannot be renamed to '{}': {}", part_, path_, error.message()));
+  part_.clear();
+}
+
+// File: datasets
+// -----------------------------------------------------------------------------------
+
+bool File::has(const std::string& object) const {
+  if (object.empty() || object == "/") return true;
+  // H5Lexists fails, rather than saying no, where a group on the way is missing.
+  for (std::size_t end = object.find('/', 1); end != std::string::npos;
+       end = object.find('/', end + 1))
+    if (H5Lexists(handle_.get(), object.substr(0, end).c_str(), H5P_DEFAULT) <= 0) return false;
+  return H5Lexists(handle_.get(), object.c_str(), H5P_DEFAULT) > 0;
+}
+
+void File::no_such_dataset(const std::string& dataset) const {
+  auto all = datasets();
+  const std::string wanted = dataset.starts_with('/') ? dataset : "/" + dataset;
+  std::stable_sort(all.begin(), all.end(), [&](const DatasetInfo& a, const DatasetInfo& b) {
+    return edit_distance(wanted, a.path) < edit_distance(wanted, b.path);
+  });
+  std::vector<std::string> names;
+  for (const auto& one : all)
+    if (names.size() < 4) names.push_back(fmt::format("{} ({})", one.path, to_string(one.shape)));
+  throw UserError(fmt::format(
+      "file '{}' has no dataset '{}'; {}", path_, dataset,
+      names.empty()
+          ? "it has none at all"
+          : fmt::format("{}: {}", all.size() <= 4 ? "it has" : "nearest", fmt::join(names, ", "))));
+}
+
+Dataset File::dataset(const std::string& name) const {
+  Dataset set;
+  H5O_info_t object;
+  if (!has(name) ||
+      H5Oget_info_by_name2(handle_.get(), name.c_str(), &object, H5O_INFO_BASIC, H5P_DEFAULT) < 0 ||
+      object.type != H5O_TYPE_DATASET)
+    no_such_dataset(name);
+  set.handle_ = made(H5Dopen2(handle_.get(), name.c_str(), H5P_DEFAULT), H5Dclose,
+                     "dataset '{}' in '{}' cannot be opened", name, path_);
+  set.info_ = describe(set.handle_.get(), name);
+  set.file_ = path_;
+  return set;
+}
+
+DatasetInfo File::info(const std::string& name) const { return dataset(name).info(); }
+
+std::vector<DatasetInfo> File::datasets() const {
+  std::vector<std::string> names;
+  const auto visit = [](hid_t, const char* name, const H5O_info_t* object, void* to) -> herr_t {
+    if (object->type == H5O_TYPE_DATASET)
+      static_cast<std::vector<std::string>*>(to)->push_back(name);
+    return 0;
+  };
+  if (H5Ovisit2(handle_.get(), H5_INDEX_NAME, H5_ITER_INC, visit, &names, H5O_INFO_BASIC) < 0)
+    throw UserError(
+        fmt::format("file '{}' is a truncated or damaged HDF5 file: {}", path_, library_message()));
+  std::vector<DatasetInfo> all;
+  for (const auto& name : names) {
+    const Handle one = made(H5Dopen2(handle_.get(), name.c_str(), H5P_DEFAULT), H5Dclose,
+                            "dataset '{}' in '{}' cannot be opened", name, path_);
+    all.push_back(describe(one.get(), name));
+  }
+  return all;
+}
+
+std::string File::read_text(const std::string& name) const {
+  const Dataset set = dataset(name);
+  if (set.info().type.kind != Kind::text || set.info().size() != 1)
+    throw UserError(fmt::format("dataset '{}' in '{}' holds {} of {}, one text is needed", name,
+                                path_, to_string(set.shape()), to_string(set.info().type)));
+  const hid_t id = set.handle_.get();
+  const Handle type(H5Dget_type(id), H5Tclose);
+  return read_one_text(type.get(), [&](hid_t memory, void* to) {
+    return H5Dread(id, memory, H5S_ALL, H5S_ALL, H5P_DEFAULT, to);
+  });
+}
+
+void File::create_group(const std::string& group) {
+  if (has(group)) return;
+  const Handle links(H5Pcreate(H5P_LINK_CREATE), H5Pclose);
+  H5Pset_create_intermediate_group(links.get(), 1);
+  made(H5Gcreate2(handle_.get(), group.c_str(), links.get(), H5P_DEFAULT, H5P_DEFAULT), H5Gclose,
+       "group '{}' in '{}' cannot be made", group, path_);
+}
+
+Dataset File::create_dataset(const std::string& path, Type type, const Shape& shape,
+                             const Shape& chunk, int deflate) {
+  const Handle links(H5Pcreate(H5P_LINK_CREATE), H5Pclose),
+      layout(H5Pcreate(H5P_DATASET_CREATE), H5Pclose), space = space_of(shape), kind = native(type);
+  bool ok = H5Pset_create_intermediate_group(links.get(), 1) >= 0;
+  if (!chunk.empty()) {
+    const auto size = extents(chunk);
+    ok = ok && H5Pset_chunk(layout.get(), static_cast<int>(size.size()), size.data()) >= 0;
+    if (deflate > 0) ok = ok && H5Pset_deflate(layout.get(), static_cast<unsigned>(deflate)) >= 0;
+  }
+  const hid_t id = ok ? H5Dcreate2(handle_.get(), path.c_str(), kind.get(), space.get(),
+                                   links.get(), layout.get(), H5P_DEFAULT)
+                      : -1;
+  Dataset set;
+  set.handle_ = made(id, H5Dclose, "dataset '{}' in '{}' cannot be made", path, path_);
+  set.info_ = describe(set.handle_.get(), path);
+  set.file_ = path_;
+  return set;
+}
+
+void File::write_text(const std::string& path, const std::string& text) {
+  const Handle links(H5Pcreate(H5P_LINK_CREATE), H5Pclose), space = space_of({}),
+                                                            type = text_type();
+  H5Pset_create_intermediate_group(links.get(), 1);
+  const Handle set = made(H5Dcreate2(handle_.get(), path.c_str(), type.get(), space.get(),
+                                     links.get(), H5P_DEFAULT, H5P_DEFAULT),
+                          H5Dclose, "dataset '{}' in '{}' cannot be made", path, path_);
+  const char* pointer = text.c_str();
+  if (H5Dwrite(set.get(), type.get(), H5S_ALL, H5S_ALL, H5P_DEFAULT, &pointer) < 0)
+    throw UserError(
+        fmt::format("dataset '{}' in '{}' cannot be written: {}", path, path_, library_message()));
+}
+
+// File: attributes -----------------------------------------------------------------------------
+
+Handle File::open_object(const std::string& object) const {
+  if (!has(object))
+    throw UserError(fmt::format("file '{}' has no dataset or group '{}'", path_, object));
+  return made(H5Oopen(handle_.get(), object.empty() ? "/" : object.c_str(), H5P_DEFAULT), H5Oclose,
+              "'{}' in '{}' cannot be opened", object, path_);
+}
+
+std::optional<std::vector<double>> File::numbers(const std::string& object,
+                                                 const char* name) const {
+  const Handle owner = open_object(object);
+  if (H5Aexists(owner.get(), name) <= 0) return {};
+  const Handle attribute = made(H5Aopen(owner.get(), name, H5P_DEFAULT), H5Aclose,
+                                "attribute '{}' in '{}' cannot be opened", name, path_);
+  const Handle type(H5Aget_type(attribute.get()), H5Tclose),
+      space(H5Aget_space(attribute.get()), H5Sclose);
+  if (!type_in_file(type.get()).is_real()) return {};
+  const i64 size = H5Sget_simple_extent_npoints(space.get());
+  std::vector<double> values(static_cast<std::size_t>(std::max<i64>(size, 0)));
+  if (size > 0 && H5Aread(attribute.get(), H5T_NATIVE_DOUBLE, values.data()) < 0)
+    throw UserError(
+        fmt::format("attribute '{}' in '{}' cannot be read: {}", name, path_, library_message()));
+  return values;
+}
+
+std::optional<double> File::number(const std::string& object, const char* name) const {
+  const auto all = numbers(object, name);
+  return all && all->size() == 1 ? std::optional(all->front()) : std::nullopt;
+}
+
+std::optional<std::string> File::text(const std::string& object, const char* name) const {
+  const Handle owner = open_object(object);
+  if (H5Aexists(owner.get(), name) <= 0) return {};
+  const Handle attribute = made(H5Aopen(owner.get(), name, H5P_DEFAULT), H5Aclose,
+                                "attribute '{}' in '{}' cannot be opened", name, path_);
+  const Handle type(H5Aget_type(attribute.get()), H5Tclose),
+      space(H5Aget_space(attribute.get()), H5Sclose);
+  if (H5Tget_class(type.get()) != H5T_STRING || H5Sget_simple_extent_npoints(space.get()) != 1)
+    return {};
+  return read_one_text(
+      type.get(), [&](hid_t memory, void* to) { return H5Aread(attribute.get(), memory, to); });
+}
+
+std::vector<std::string> File::attributes(const std::string& object) const {
+  const Handle owner = open_object(object);
+  std::vector<std::string> names;
+  const auto visit = [](hid_t, const char* name, const H5A_info_t*, void* to) -> herr_t {
+    static_cast<std::vector<std::string>*>(to)->push_back(name);
+    return 0;
+  };
+  hsize_t from = 0;
+  if (H5Aiterate2(owner.get(), H5_INDEX_NAME, H5_ITER_INC, &from, visit, &names) < 0)
+    throw UserError(fmt::format("the attributes of '{}' in '{}' cannot be read: {}", object, path_,
+                                library_message()));
+  return names;
+}
+
+namespace {
+void set_attribute(const Handle& owner, const std::string& file, const char* name,
+                   const Handle& type, const Handle& space, const void* from) {
+  if (H5Aexists(owner.get(), name) > 0) H5Adelete(owner.get(), name);
+  const Handle attribute =
+      made(H5Acreate2(owner.get(), name, type.get(), space.get(), H5P_DEFAULT, H5P_DEFAULT),
+           H5Aclose, "attribute '{}' in '{}' cannot be made", name, file);
+  if (H5Awrite(attribute.get(), type.get(), from) < 0)
+    throw UserError(
+        fmt::format("attribute '{}' in '{}' cannot be written: {}", name, file, library_message()));
+}
+}  // namespace
+
+void File::set(const std::string& object, const char* name, Type type, std::span<const i64> shape,
+               const void* from) {
+  set_attribute(open_object(object), path_, name, native(type), space_of(shape), from);
+}
+
+void File::set(const std::string& object, const char* name, double value) {
+  set(object, name, type_of<double>(), {}, &value);
+}
+
+void File::set(const std::string& object, const char* name, i64 value) {
+  set(object, name, type_of<i64>(), {}, &value);
+}
+
+void File::set(const std::string& object, const char* name, std::span<const double> values) {
+  const Shape shape{static_cast<i64>(values.size())};
+  set(object, name, type_of<double>(), shape, values.data());
+}
+
+void File::set(const std::string& object, const char* name, std::span<const i64> values) {
+  const Shape shape{static_cast<i64>(values.size())};
+  set(object, name, type_of<i64>(), shape, values.data());
+}
+
+void File::set(const std::string& object, const char* name, const std::string& text) {
+  const char* pointer = text.c_str();
+  set_attribute(open_object(object), path_, name, text_type(), space_of({}), &pointer);
+}
+
+}  // namespace ptyle::h5

@@ -1,0 +1,209 @@
+#pragma once
+
+// A small wrapper of HDF5's C interface: handles that close themselves, every call checked, errors
+// in the user's words (what, file, dataset, what would be right). Like the library underneath, it
+// is to be used by one thread at a time.
+
+#include <array>
+#include <complex>
+#include <cstdint>
+#include <initializer_list>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <vector>
+
+#include "core/array.hpp"
+
+namespace ptyle::h5 {
+
+/// A handle of HDF5 (hid_t) with the call that closes it.
+class Handle {
+ public:
+  using Id = std::int64_t;
+  using Close = int (*)(Id);
+  Handle() = default;
+  Handle(Id id, Close close) : id_(id), close_(close) {}
+  Handle(Handle&& o) noexcept : id_(std::exchange(o.id_, -1)), close_(o.close_) {}
+  Handle& operator=(Handle&& o) noexcept {
+    std::swap(id_, o.id_);
+    std::swap(close_, o.close_);
+    return *this;
+  }
+  ~Handle() {
+    if (id_ >= 0) close_(id_);
+  }
+  [[nodiscard]] Id get() const { return id_; }
+
+ private:
+  Id id_ = -1;
+  Close close_ = nullptr;
+};
+
+enum class Kind { integer, natural, real, complex, text, other };
+
+/// A number's type in a file: kind and bytes (of the whole number, so complex64 has 8).
+struct Type {
+  Kind kind = Kind::other;
+  int bytes = 0;
+  bool operator==(const Type&) const = default;
+  [[nodiscard]] bool is_real() const { return kind <= Kind::real; }
+};
+
+/// "uint8", "float32", "complex64", …
+std::string to_string(Type type);
+/// "46 x 46 x 256 x 256"
+std::string to_string(std::span<const i64> shape);
+
+/// The type of the file's numbers for T: any integer, float, double, or std::complex of the two.
+template <class T>
+constexpr Type type_of() {
+  constexpr int bytes = sizeof(T);
+  if constexpr (std::is_same_v<T, std::complex<float>> || std::is_same_v<T, std::complex<double>>)
+    return {Kind::complex, bytes};
+  else if constexpr (std::is_floating_point_v<T>)
+    return {Kind::real, bytes};
+  else {
+    static_assert(std::is_integral_v<T>);
+    return {std::is_signed_v<T> ? Kind::integer : Kind::natural, bytes};
+  }
+}
+
+using Shape = std::vector<i64>;
+
+struct DatasetInfo {
+  std::string path;  ///< absolute, e.g. "/entry_1/data_1/data"
+  Shape shape;
+  Type type;
+  Shape chunk;  ///< empty: contiguous
+  [[nodiscard]] i64 size() const;
+};
+
+/// An open dataset. Reading converts between any two real types (clipped to the range of T), and
+/// between the two complex ones; real as complex or complex as real is refused.
+class Dataset {
+ public:
+  [[nodiscard]] const DatasetInfo& info() const { return info_; }
+  [[nodiscard]] const Shape& shape() const { return info_.shape; }
+
+  template <class T>
+  void read(T* to) const {
+    transfer(to, type_of<T>(), Shape(shape().size(), 0), shape(), false);
+  }
+  /// The box [start, start + count) in C order.
+  template <class T>
+  void read(const Shape& start, const Shape& count, T* to) const {
+    transfer(to, type_of<T>(), start, count, false);
+  }
+  template <class T>
+  [[nodiscard]] std::vector<T> read() const {
+    std::vector<T> all(static_cast<std::size_t>(info_.size()));
+    read(all.data());
+    return all;
+  }
+  template <class T>
+  void write(const T* from) {
+    transfer(const_cast<T*>(from), type_of<T>(), Shape(shape().size(), 0), shape(), true);
+  }
+  template <class T>
+  void write(const Shape& start, const Shape& count, const T* from) {
+    transfer(const_cast<T*>(from), type_of<T>(), start, count, true);
+  }
+
+ private:
+  friend class File;
+  void transfer(void* memory, Type type, const Shape& start, const Shape& count, bool write) const;
+  Handle handle_;
+  DatasetInfo info_;
+  std::string file_;
+};
+
+/// An open file. Paths in it may be given with or without the leading "/".
+class File {
+ public:
+  /// For reading. UserError where it is missing, no HDF5 file, or damaged.
+  static File open(const std::string& path);
+  /// For reading and writing, in place.
+  static File update(const std::string& path);
+  /// A new file, written as "path.part" until commit() gives it its name; without commit() it is
+  /// removed again. UserError where `path` exists and `overwrite` is false.
+  static File create(const std::string& path, bool overwrite = false);
+  File(File&&) noexcept = default;
+  File& operator=(File&&) = delete;
+  ~File();
+
+  /// Closes a created file and gives it its name. Its datasets must be closed by then.
+  void commit();
+  void flush();
+  [[nodiscard]] const std::string& path() const { return path_; }
+
+  [[nodiscard]] bool has(const std::string& object) const;  ///< a dataset or group of this path
+  /// UserError where there is none, naming those that come nearest.
+  [[nodiscard]] Dataset dataset(const std::string& dataset) const;
+  [[nodiscard]] DatasetInfo info(const std::string& dataset) const;
+  /// All datasets, in alphabetical order of their paths.
+  [[nodiscard]] std::vector<DatasetInfo> datasets() const;
+
+  template <class T>
+  [[nodiscard]] std::vector<T> read(const std::string& path) const {
+    return dataset(path).template read<T>();
+  }
+  /// A scalar dataset of text.
+  [[nodiscard]] std::string read_text(const std::string& dataset) const;
+
+  void create_group(const std::string& group);
+  /// A new dataset (with the groups on its path); `chunk` empty: contiguous; `deflate` 0 (none)
+  /// to 9.
+  Dataset create_dataset(const std::string& path, Type type, const Shape& shape,
+                         const Shape& chunk = {}, int deflate = 0);
+  template <class T>
+  Dataset create_dataset(const std::string& path, const Shape& shape, const Shape& chunk = {},
+                         int deflate = 0) {
+    return create_dataset(path, type_of<T>(), shape, chunk, deflate);
+  }
+  /// A new dataset, written whole.
+  template <class T>
+  void write(const std::string& path, const Shape& shape, const T* from) {
+    create_dataset<T>(path, shape).write(from);
+  }
+  template <class T, int N>
+  void write(const std::string& path, View<T, N> from) {
+    write<std::remove_const_t<T>>(path, Shape(from.shape.begin(), from.shape.end()), from.data);
+  }
+  void write_text(const std::string& path, const std::string& text);
+
+  /// Attributes of an object ("/" for the file itself); nothing where there is none of the name, or
+  /// one of another kind.
+  [[nodiscard]] std::optional<double> number(const std::string& object, const char* name) const;
+  [[nodiscard]] std::optional<std::vector<double>> numbers(const std::string& object,
+                                                           const char* name) const;
+  [[nodiscard]] std::optional<std::string> text(const std::string& object, const char* name) const;
+  [[nodiscard]] std::vector<std::string> attributes(const std::string& object) const;
+
+  /// Set, or replaced where there is one of the name.
+  void set(const std::string& object, const char* name, double value);
+  void set(const std::string& object, const char* name, i64 value);
+  void set(const std::string& object, const char* name, int value) {
+    set(object, name, i64{value});
+  }
+  void set(const std::string& object, const char* name, std::span<const double> values);
+  void set(const std::string& object, const char* name, std::span<const i64> values);
+  void set(const std::string& object, const char* name, const std::string& text);
+  void set(const std::string& object, const char* name, const char* text) {
+    set(object, name, std::string(text));
+  }
+
+ private:
+  File(Handle handle, std::string path) : handle_(std::move(handle)), path_(std::move(path)) {}
+  [[nodiscard]] Handle open_object(const std::string& object) const;
+  void set(const std::string& object, const char* name, Type type, std::span<const i64> shape,
+           const void* from);
+  [[noreturn]] void no_such_dataset(const std::string& dataset) const;
+  Handle handle_;
+  std::string path_;  ///< the final name
+  std::string part_;  ///< the name until commit(); empty: none
+};
+
+}  // namespace ptyle::h5

@@ -1,0 +1,172 @@
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <numeric>
+
+#include "core/error.hpp"
+#include "io/hdf5.hpp"
+#include "io/temporary_folder.hpp"
+
+namespace ptyle {
+namespace {
+
+using ptyle::testing::message_of;
+using ptyle::testing::says;
+using ptyle::testing::TemporaryFolder;
+
+template <class T>
+std::vector<T> counting(i64 n) {
+  std::vector<T> v(static_cast<std::size_t>(n));
+  std::iota(v.begin(), v.end(), T{0});
+  return v;
+}
+
+template <class T>
+class Hdf5Type : public ::testing::Test {};
+using Types = ::testing::Types<std::int8_t, std::uint8_t, std::int16_t, std::uint16_t, std::int32_t,
+                               std::uint32_t, std::int64_t, std::uint64_t, float, double>;
+TYPED_TEST_SUITE(Hdf5Type, Types);
+
+TYPED_TEST(Hdf5Type, IsWrittenAndReadAsAnyOther) {
+  const TemporaryFolder folder;
+  const auto values = counting<TypeParam>(3 * 5 * 7);
+  {
+    h5::File file = h5::File::create(folder / "a.h5");
+    file.write("/group/deep/values", {3, 5, 7}, values.data());
+    file.commit();
+  }
+  const h5::File file = h5::File::open(folder / "a.h5");
+  const h5::Dataset set = file.dataset("group/deep/values");
+  EXPECT_EQ(set.info().type, h5::type_of<TypeParam>());
+  EXPECT_EQ(set.shape(), (h5::Shape{3, 5, 7}));
+  EXPECT_EQ(set.read<TypeParam>(), values);
+  EXPECT_EQ(set.read<double>(), counting<double>(105));
+  EXPECT_EQ(set.read<std::uint16_t>(), counting<std::uint16_t>(105));
+  std::vector<float> box(2 * 3);
+  set.read({1, 4, 2}, {2, 1, 3}, box.data());
+  EXPECT_EQ(box, (std::vector<float>{65, 66, 67, 100, 101, 102}));
+}
+
+TEST(Hdf5, ComplexNumbersKeepTheirPartsInBothPrecisions) {
+  const TemporaryFolder folder;
+  const std::vector<std::complex<double>> wave{{1, 2}, {-3, 0.5}, {0, -7}};
+  h5::File file = h5::File::create(folder / "a.h5");
+  file.write("/wave", {3}, wave.data());
+  file.write("/real", {3}, std::vector<double>{1, 2, 3}.data());
+  const auto narrow = file.read<std::complex<float>>("/wave");
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(std::complex<double>(narrow[i]), wave[i]);
+  EXPECT_EQ(h5::to_string(file.info("/wave").type), "complex128");
+  EXPECT_TRUE(says(message_of<UserError>([&] { (void)file.read<double>("/wave"); }),
+                   {"/wave", "real numbers are needed"}));
+  EXPECT_TRUE(says(message_of<UserError>([&] { (void)file.read<std::complex<double>>("/real"); }),
+                   {"/real", "complex numbers are needed"}));
+}
+
+TEST(Hdf5, HyperslabsOfACompressedChunkedSetAreWrittenOneByOne) {
+  const TemporaryFolder folder;
+  h5::File file = h5::File::create(folder / "a.h5");
+  {
+    auto set = file.create_dataset<std::uint16_t>("/patterns", {4, 3, 5}, {1, 3, 5}, 4);
+    EXPECT_EQ(set.info().chunk, (h5::Shape{1, 3, 5}));
+    for (i64 i : {2, 0, 3}) {
+      std::vector<std::uint16_t> frame(15, static_cast<std::uint16_t>(i + 1));
+      set.write({i, 0, 0}, {1, 3, 5}, frame.data());
+    }
+  }
+  const auto all = file.read<int>("patterns");
+  const int expected[] = {1, 0, 3, 4};
+  for (int i = 0; i < 60; ++i) EXPECT_EQ(all[i], expected[i / 15]);
+}
+
+TEST(Hdf5, AttributesOfEveryKind) {
+  const TemporaryFolder folder;
+  h5::File file = h5::File::create(folder / "a.h5");
+  file.create_group("/of/group");
+  file.set("/", "energy_kV", 300.0);
+  file.set("/", "energy_kV", 200.0);  // replaced
+  file.set("/of/group", "count", 7);
+  file.set("/of/group", "shape", std::vector<i64>{46, 45});
+  file.set("/", "note", "two words – and more");
+  EXPECT_EQ(file.number("/", "energy_kV"), 200.0);
+  EXPECT_EQ(file.number("of/group", "count"), 7.0);
+  EXPECT_EQ(file.numbers("/of/group", "shape"), (std::vector<double>{46, 45}));
+  EXPECT_EQ(file.number("/of/group", "shape"), std::nullopt);
+  EXPECT_EQ(file.text("/", "note"), "two words – and more");
+  EXPECT_EQ(file.text("/", "energy_kV"), std::nullopt);
+  EXPECT_EQ(file.number("/", "nothing"), std::nullopt);
+  EXPECT_EQ(file.attributes("/"), (std::vector<std::string>{"energy_kV", "note"}));
+  file.write_text("/config", "a: 1\nb: 2\n");
+  EXPECT_EQ(file.read_text("config"), "a: 1\nb: 2\n");
+}
+
+TEST(Hdf5, AFileGetsItsNameOnlyWhenItIsWhole) {
+  const TemporaryFolder folder;
+  const std::string path = folder / "a.h5";
+  { h5::File file = h5::File::create(path); }
+  EXPECT_FALSE(std::filesystem::exists(path));
+  EXPECT_FALSE(std::filesystem::exists(path + ".part"));
+  {
+    h5::File file = h5::File::create(path);
+    file.set("/", "version", 1);
+    EXPECT_FALSE(std::filesystem::exists(path));
+    file.commit();
+  }
+  EXPECT_TRUE(says(message_of<UserError>([&] { (void)h5::File::create(path); }),
+                   {path, "not overwritten"}));
+  {
+    h5::File file = h5::File::create(path, true);
+    EXPECT_EQ(h5::File::open(path).number("/", "version"), 1.0);
+    file.set("/", "version", 2);
+    file.commit();
+  }
+  {
+    h5::File file = h5::File::update(path);
+    file.set("/", "version", 3);
+  }
+  EXPECT_EQ(h5::File::open(path).number("/", "version"), 3.0);
+}
+
+TEST(Hdf5, FaultsOfAFileAreSaidInOneSentence) {
+  const TemporaryFolder folder;
+  const auto fault = [](const std::string& path) {
+    return message_of<UserError>([&] { (void)h5::File::open(path); });
+  };
+  EXPECT_TRUE(says(fault(folder / "none.h5"), {"none.h5' does not exist"}));
+  EXPECT_TRUE(says(fault(folder / ""), {"is a folder"}));
+  EXPECT_TRUE(says(fault(folder.write_text("empty.h5", "")), {"is empty"}));
+  EXPECT_TRUE(says(fault(folder.write_text("text.h5", "patterns: 1 2 3\n")), {"not an HDF5"}));
+
+  const std::string whole = folder / "whole.h5", half = folder / "half.h5";
+  {
+    h5::File file = h5::File::create(whole);
+    file.write("/data", {1000}, counting<double>(1000).data());
+    file.commit();
+  }
+  std::filesystem::copy_file(whole, half);
+  std::filesystem::resize_file(half, 4000);
+  EXPECT_TRUE(says(fault(half), {"half.h5", "truncated"}));
+}
+
+TEST(Hdf5, AMissingDatasetIsAnsweredWithTheNearest) {
+  const TemporaryFolder folder;
+  h5::File file = h5::File::create(folder / "a.h5");
+  for (const char* name : {"/patterns", "/positions", "/probe", "/mask", "/entry/data/values"})
+    file.write(name, {2}, counting<float>(2).data());
+  const auto asked_for = [&](const char* name) {
+    return message_of<UserError>([&] { (void)file.dataset(name); });
+  };
+  EXPECT_TRUE(says(asked_for("/pattern"), {"has no dataset '/pattern'", "nearest: /patterns (2)"}));
+  EXPECT_TRUE(says(asked_for("/entry"), {"no dataset"}));
+  EXPECT_TRUE(says(asked_for("/a/b/c"), {"no dataset"}));
+  EXPECT_EQ(file.datasets().size(), 5u);
+  EXPECT_EQ(file.datasets().front().path, "/entry/data/values");
+  const auto outside = [&] {
+    float v[2];
+    file.dataset("mask").read({1}, {2}, v);
+  };
+  EXPECT_TRUE(says(message_of<UserError>(outside), {"/mask", "has no box of 2 from 1"}));
+}
+
+}  // namespace
+}  // namespace ptyle
