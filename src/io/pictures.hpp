@@ -34,44 +34,44 @@ struct Circle {
 
 /// An image with colour bar and scale bar. Row 0 is drawn at the top.
 struct ImagePanel {
-  std::array<i64, 2> shape{};  ///< rows, columns
-  std::vector<double> values;  ///< what the colours show; amplitude of a complex image
-  std::vector<double> phase;   ///< complex image: its phase, rad; else empty
-  std::string title;
-  std::string quantity;     ///< written beside the colour bar, e.g. "phase (rad)"
-  double pixel_size = 1;    ///< of `unit`
-  std::string unit = "px";  ///< A | px | 1/A | mrad; empty: no scale bar
+  std::array<i64, 2> shape{};       ///< rows, columns
+  std::vector<double> values = {};  ///< what the colours show; amplitude of a complex image
+  std::vector<double> phase = {};   ///< complex image: its phase, rad; else empty
+  std::string title = {};
+  std::string quantity = {};  ///< written beside the colour bar, e.g. "phase (rad)"
+  double pixel_size = 1;      ///< of `unit`
+  std::string unit = "px";    ///< A | px | 1/A | mrad; empty: no scale bar
   ColourMap map = ColourMap::viridis;
-  std::optional<Range> range;  ///< empty: robust_range
-  bool logarithmic = false;    ///< show log10(values), for diffraction patterns
-  std::vector<Circle> circles;
+  std::optional<Range> range = {};  ///< empty: robust_range
+  bool logarithmic = false;         ///< show log10(values), for diffraction patterns
+  std::vector<Circle> circles = {};
 };
 
 struct Curve {
-  std::string name;          ///< in the legend; empty: not there
-  std::vector<double> x, y;  ///< a non-finite point breaks the line
+  std::string name = {};               ///< in the legend; empty: not there
+  std::vector<double> x = {}, y = {};  ///< a non-finite point breaks the line
   bool dashed = false;
   bool points = false;  ///< a dot at each point too
 };
 
 /// A chart of curves.
 struct ChartPanel {
-  std::vector<Curve> curves;
-  std::string title, x_label, y_label;
+  std::vector<Curve> curves = {};
+  std::string title = {}, x_label = {}, y_label = {};
   bool log_x = false, log_y = false;  ///< points that are not positive are left out
-  std::optional<Range> x_range, y_range;
-  std::optional<double> mark_x;  ///< a vertical line here, named mark_name
-  std::string mark_name;
+  std::optional<Range> x_range = {}, y_range = {};
+  std::optional<double> mark_x = {};  ///< a vertical line here, named mark_name
+  std::string mark_name = {};
 };
 
 /// Points in the plane of the specimen, row downwards, coloured by value; equal scales.
 struct ScatterPanel {
-  std::vector<Position> points;  ///< of `unit`
-  std::vector<double> values;    ///< one a point; empty: all alike
-  std::string title, quantity;
+  std::vector<Position> points = {};  ///< of `unit`
+  std::vector<double> values = {};    ///< one a point; empty: all alike
+  std::string title = {}, quantity = {};
   std::string unit = "px";  ///< A | px
   ColourMap map = ColourMap::viridis;
-  std::optional<Range> range;
+  std::optional<Range> range = {};
 };
 
 using Panel = std::variant<ImagePanel, ChartPanel, ScatterPanel>;
@@ -87,9 +87,9 @@ ImagePanel image_panel(View<const std::complex<float>, 2> values, std::string ti
                        double pixel_size, std::string unit);
 
 struct PictureLayout {
-  int columns = 0;    ///< panels a row; 0: as square as it gets
-  int panel_px = 0;   ///< longer side of an image, px; 0: by the number of panels
-  std::string title;  ///< above all panels
+  int columns = 0;         ///< panels a row; 0: as square as it gets
+  int panel_px = 0;        ///< longer side of an image, px; 0: by the number of panels
+  std::string title = {};  ///< above all panels
 };
 
 /// Writes the panels into one PNG, replacing a file of that name (first under path.part).
