@@ -1,0 +1,31 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "app/schema.hpp"
+#include "session/reconstruct.hpp"
+
+namespace ptyle {
+
+/// The keys of `ptyle reconstruct`, bound to the fields of `config`.
+Schema reconstruct_schema(ReconstructConfig& config);
+
+/// The faults between keys (exactly one calibration, what needs the energy, …) and of the files
+/// that are named: there or not. A missing output.folder is filled in: beside the file, named after
+/// it. Nothing is written.
+void check_reconstruct(ReconstructConfig& config, const Schema& schema,
+                       const std::string& config_file, Faults& faults);
+
+/// Configuration and settings read and checked whole; UserError with every fault.
+struct ReconstructInput {
+  ReconstructConfig config;
+  std::string resolved;  ///< YAML, reads back as the same
+};
+ReconstructInput read_reconstruct(const std::string& file, const std::vector<std::string>& settings,
+                                  bool overwrite);
+
+/// What --print-template prints.
+std::string reconstruct_template();
+
+}  // namespace ptyle

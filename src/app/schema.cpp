@@ -1,0 +1,296 @@
+#include "app/schema.hpp"
+
+#include <fmt/format.h>
+#include <yaml-cpp/yaml.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <numeric>
+#include <sstream>
+
+#include "app/value.hpp"
+#include "core/error.hpp"
+
+namespace fs = std::filesystem;
+
+namespace ptyle {
+namespace {
+
+constexpr int after_all_lines = std::numeric_limits<int>::max();
+
+/// Edits (insert, delete, replace, swap neighbours) that make b of a.
+int edit_distance(const std::string& a, const std::string& b) {
+  const std::size_t n = a.size(), m = b.size();
+  std::vector<std::vector<int>> d(n + 1, std::vector<int>(m + 1));
+  for (std::size_t i = 0; i <= n; ++i) d[i][0] = int(i);
+  std::iota(d[0].begin(), d[0].end(), 0);
+  for (std::size_t i = 1; i <= n; ++i)
+    for (std::size_t j = 1; j <= m; ++j) {
+      d[i][j] =
+          std::min({d[i - 1][j] + 1, d[i][j - 1] + 1, d[i - 1][j - 1] + (a[i - 1] != b[j - 1])});
+      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
+        d[i][j] = std::min(d[i][j], d[i - 2][j - 2] + 1);
+    }
+  return d[n][m];
+}
+
+std::string lower(std::string text) {
+  std::transform(text.begin(), text.end(), text.begin(),
+                 [](unsigned char c) { return std::tolower(c); });
+  return text;
+}
+
+std::string section_of(const std::string& path) {
+  const auto dot = path.rfind('.');
+  return dot == std::string::npos ? std::string() : path.substr(0, dot);
+}
+
+std::string leaf_of(const std::string& path) { return path.substr(path.rfind('.') + 1); }
+
+std::string with_home(const std::string& path) {
+  const char* home = std::getenv("HOME");
+  return path.starts_with("~/") && home ? home + path.substr(1) : path;
+}
+
+/// Makes the file that a text names relative to the configuration an absolute one.
+void resolve_file(const Key& key, const std::string& folder) {
+  auto* const* field = std::get_if<std::string*>(&key.field);
+  if (key.file == FileKind::none || !field || (*field)->empty()) return;
+  std::string& text = **field;
+  const auto& words = key.limits.choices;
+  if (std::find(words.begin(), words.end(), text) != words.end()) return;
+  if (key.file == FileKind::dataset && text.starts_with("/") &&
+      text.find(":/") == std::string::npos)
+    return;
+  text = (fs::absolute(folder) / with_home(text)).lexically_normal().string();
+}
+
+Faults::Place place_of(const std::string& name, const YAML::Mark& mark) {
+  return {fmt::format("{}:{}", name, mark.line + 1), mark.line + 1};
+}
+
+}  // namespace
+
+void Faults::raise(const std::string& what) const {
+  if (faults_.empty()) return;
+  auto sorted = faults_;
+  std::stable_sort(sorted.begin(), sorted.end(),
+                   [](const Fault& a, const Fault& b) { return a.place.line < b.place.line; });
+  const auto line = [](const Fault& f) { return fmt::format("{}: {}", f.place.text, f.text); };
+  if (sorted.size() == 1) throw UserError(line(sorted.front()));
+  std::string text = fmt::format("{} has {} faults", what, sorted.size());
+  for (const auto& fault : sorted) text += "\n  " + line(fault);
+  throw UserError(text);
+}
+
+Schema::Schema(std::vector<Section> sections, std::vector<Key> keys)
+    : sections_(std::move(sections)), keys_(std::move(keys)) {
+  for (const auto& key : keys_) {
+    defaults_.push_back(write_value(key));
+    resets_.push_back(std::visit(
+        [](auto* field) {
+          return std::function<void()>([field, value = *field] { *field = value; });
+        },
+        key.field));
+  }
+}
+
+const Key* Schema::find(const std::string& path) const {
+  const auto at =
+      std::find_if(keys_.begin(), keys_.end(), [&](const Key& k) { return k.path == path; });
+  return at == keys_.end() ? nullptr : &*at;
+}
+
+bool Schema::is_section(const std::string& path) const {
+  return std::any_of(sections_.begin(), sections_.end(),
+                     [&](const Section& s) { return s.path == path; });
+}
+
+void Schema::read_file(const std::string& file, Faults& faults) {
+  file_ = file;
+  if (fs::is_directory(file))
+    throw UserError(fmt::format("{} is a folder; a configuration is a YAML file", file));
+  std::ifstream in(file);
+  if (!in) throw UserError(fmt::format("there is no configuration {} that can be read", file));
+  std::stringstream text;
+  text << in.rdbuf();
+  read_text(text.str(), file, fs::absolute(file).parent_path().string(), faults);
+}
+
+void Schema::read_text(const std::string& yaml, const std::string& name, const std::string& folder,
+                       Faults& faults) {
+  file_ = name;
+  std::vector<YAML::Node> documents;
+  try {
+    documents = YAML::LoadAll(yaml);
+  } catch (const YAML::Exception& e) {
+    faults.add(place_of(name, e.mark), fmt::format("this is not YAML: {}", e.msg));
+    return;
+  }
+  if (documents.empty() || documents.front().IsNull()) {
+    faults.add({name, 0}, "the configuration is empty; --print-template writes one to start from");
+    return;
+  }
+  if (documents.size() > 1)
+    faults.add(place_of(name, documents[1].Mark()),
+               "only one YAML document is allowed in the file");
+  const auto& root = documents.front();
+  if (!root.IsMap()) {
+    faults.add(place_of(name, root.Mark()), "the configuration must consist of sections and keys");
+    return;
+  }
+  walk(root, "", {name, folder}, faults);
+}
+
+void Schema::walk(const YAML::Node& node, const std::string& prefix, const Source& source,
+                  Faults& faults) {
+  std::map<std::string, int> sections_seen;
+  for (const auto& entry : node) {
+    const auto place = place_of(source.name, entry.first.Mark());
+    if (!entry.first.IsScalar()) {
+      faults.add(place, "a key must be a word");
+      continue;
+    }
+    const std::string path = prefix + entry.first.Scalar();
+    if (const Key* key = find(path)) {
+      if (const auto before = given_.find(path); before != given_.end()) {
+        faults.add(place, fmt::format("{}: given twice, first at {}", path, before->second.text));
+        continue;
+      }
+      given_[path] = place;
+      set(*key, entry.second, place, source.folder, faults);
+    } else if (is_section(path)) {
+      const auto [first, fresh] = sections_seen.emplace(path, place.line);
+      if (!fresh)
+        faults.add(place, fmt::format("{}: this section is given twice, first on line {}", path,
+                                      first->second));
+      if (entry.second.IsMap())
+        walk(entry.second, path + ".", source, faults);
+      else if (!entry.second.IsNull())
+        faults.add(place, fmt::format("{}: is a section and takes keys, not a value", path));
+    } else {
+      faults.add(place, unknown(path, entry.second.IsMap()));
+    }
+  }
+}
+
+void Schema::set(const Key& key, const YAML::Node& node, const Faults::Place& place,
+                 const std::string& folder, Faults& faults) {
+  const auto wrong = read_value(key, node);
+  if (wrong.empty()) {
+    faulty_.erase(key.path);
+    resolve_file(key, folder);
+  } else {
+    faulty_.insert(key.path);
+    faults.add(place, fmt::format("{}: {}; it must be {}", key.path, wrong, expected(key)));
+  }
+}
+
+void Schema::read_setting(const std::string& setting, Faults& faults) {
+  const Faults::Place place{"--set " + setting, after_all_lines};
+  const auto equals = setting.find('=');
+  if (equals == std::string::npos || equals == 0) {
+    faults.add(place, "a setting reads key=value, for example optics.energy=300");
+    return;
+  }
+  const auto path = setting.substr(0, equals), text = setting.substr(equals + 1);
+  const Key* key = find(path);
+  if (!key) {
+    faults.add(place, is_section(path) ? fmt::format("{} is a section; name one of its keys", path)
+                                       : unknown(path, false));
+    return;
+  }
+  YAML::Node node;
+  try {
+    node = YAML::Load(text);
+  } catch (const YAML::Exception& e) {
+    faults.add(place, fmt::format("the value is not YAML: {}", e.msg));
+    return;
+  }
+  if (node.IsNull() && !text.empty()) {  // "~" or "null"
+    resets_[std::size_t(key - keys_.data())]();
+    given_.erase(path);
+    return;
+  }
+  given_[path] = place;
+  set(*key, node, place, fs::current_path().string(), faults);
+}
+
+std::string Schema::nearest(const std::string& path) const {
+  const auto leaf = lower(leaf_of(path)), section = section_of(path);
+  const Key* best = nullptr;
+  double best_cost = std::numeric_limits<double>::infinity();
+  for (const auto& key : keys_) {
+    // A right name in a wrong section is nearer than a wrong name in the right one.
+    const double section_cost = section_of(key.path) == section ? 0 : 0.9;
+    std::istringstream names(leaf_of(key.path) + " " + key.also_called);
+    for (std::string name; names >> name;) {
+      const double cost = edit_distance(leaf, lower(name)) + section_cost;
+      if (cost < best_cost) best_cost = cost, best = &key;
+    }
+  }
+  return best ? best->path : std::string();
+}
+
+std::string Schema::unknown(const std::string& path, bool as_section) const {
+  if (!as_section)
+    return fmt::format("{}: there is no such key; the nearest is {}", path, nearest(path));
+  const auto near =
+      std::min_element(sections_.begin(), sections_.end(), [&](const Section& a, const Section& b) {
+        return edit_distance(lower(path), a.path) < edit_distance(lower(path), b.path);
+      });
+  return fmt::format("{}: there is no such section; the nearest is {}", path, near->path);
+}
+
+bool Schema::active(const std::string& path) const {
+  const Key* key = find(path);
+  if (!key || !given(path)) return false;
+  return faulty_.contains(path) || write_value(*key) != defaults_[std::size_t(key - keys_.data())];
+}
+
+Faults::Place Schema::where(const std::string& path) const {
+  const auto at = given_.find(path);
+  return at == given_.end() ? Faults::Place{file_, 0} : at->second;
+}
+
+std::string Schema::resolved() const {
+  std::string text;
+  for (const auto& section : sections_) {
+    std::string lines;
+    for (std::size_t i = 0; i < keys_.size(); ++i) {
+      if (section_of(keys_[i].path) != section.path) continue;
+      const auto value = write_value(keys_[i]);
+      // A default such as "0: none" that the limits would refuse is left out.
+      const bool takes = !value.empty() && read_value(keys_[i], YAML::Load(value)).empty();
+      if (takes) lines += fmt::format("  {}: {}\n", leaf_of(keys_[i].path), value);
+    }
+    if (!lines.empty()) text += fmt::format("{}:\n{}", section.path, lines);
+  }
+  return text;
+}
+
+std::string Schema::starting_file(const std::string& title) const {
+  constexpr std::size_t column = 34;
+  std::string text;
+  std::istringstream lines(title);
+  for (std::string line; std::getline(lines, line);) text += "# " + line + "\n";
+  for (const auto& section : sections_) {
+    text += fmt::format("\n{:<{}}# {}\n", section.path + ":", column, section.doc);
+    for (std::size_t i = 0; i < keys_.size(); ++i) {
+      const auto& key = keys_[i];
+      if (section_of(key.path) != section.path) continue;
+      const auto& value = key.example.empty() ? defaults_[i] : key.example;
+      std::string hint = key.unit.empty() ? key.doc : fmt::format("[{}] {}", key.unit, key.doc);
+      if (const auto limits = limits_text(key.limits); !limits.empty()) hint += "; " + limits;
+      if (!key.limits.choices.empty() && key.file == FileKind::none)
+        hint += fmt::format("; {}", fmt::join(key.limits.choices, " | "));
+      const auto line = fmt::format("  {}{}: {}", key.starts ? "" : "# ", leaf_of(key.path), value);
+      text += fmt::format("{:<{}} # {}\n", line, column - 1, hint);
+    }
+  }
+  return text;
+}
+
+}  // namespace ptyle

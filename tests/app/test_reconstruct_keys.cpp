@@ -1,0 +1,164 @@
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "app/reconstruct_keys.hpp"
+#include "core/error.hpp"
+
+namespace ptyle {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// A folder with a configuration and an (empty) data file; removed at the end.
+class ReconstructKeys : public testing::Test {
+ protected:
+  void SetUp() override {
+    const auto* test = testing::UnitTest::GetInstance()->current_test_info();
+    folder = fs::path(testing::TempDir()) / (std::string("ptyle_keys_") + test->name());
+    fs::remove_all(folder);
+    fs::create_directories(folder);
+    std::ofstream(folder / "patterns.h5") << "x";
+  }
+  void TearDown() override { fs::remove_all(folder); }
+
+  ReconstructInput read(const std::string& yaml, const std::vector<std::string>& settings = {}) {
+    const auto file = folder / "run.yaml";
+    std::ofstream(file) << yaml;
+    return read_reconstruct(file.string(), settings, false);
+  }
+  /// The faults, with the folder's name taken out.
+  std::string faults(const std::string& yaml, const std::vector<std::string>& settings = {}) {
+    try {
+      read(yaml, settings);
+    } catch (const UserError& e) {
+      std::string text = e.what();
+      const auto name = folder.string() + "/";
+      for (auto at = text.find(name); at != std::string::npos; at = text.find(name))
+        text.erase(at, name.size());
+      return text;
+    }
+    return "";
+  }
+
+  fs::path folder;
+};
+
+const std::string good =
+    "data:\n  file: patterns.h5\n"
+    "calibration:\n  pixel_size: 0.2\n"
+    "scan:\n  positions: /positions\n"
+    "optics:\n  energy: 300\n  semi_angle: 20\n";
+
+TEST_F(ReconstructKeys, TemplateIsAConfiguration) {
+  const auto input = read(reconstruct_template());
+  EXPECT_EQ(input.config.data.file, (folder / "patterns.h5").string());
+  EXPECT_EQ(input.config.optics.energy, 300);
+  EXPECT_EQ(input.config.calibration.pixel_size, 0.2);
+}
+
+TEST_F(ReconstructKeys, TemplateWithEveryCommentTakenAwayHasOnlyFaultsBetweenKeys) {
+  std::istringstream lines(reconstruct_template());
+  std::string yaml;
+  for (std::string line; std::getline(lines, line);)
+    yaml += (line.starts_with("  # ") ? "  " + line.substr(4) : line) + "\n";
+  const auto text = faults(yaml);
+  EXPECT_NE(text.find("only one calibration may be given, there are 6"), std::string::npos) << text;
+  for (const char* wrong : {"no such", "out of its limits", "is not", "not YAML", "must be a"})
+    EXPECT_EQ(text.find(wrong), std::string::npos) << wrong << "\n" << text;
+}
+
+TEST_F(ReconstructKeys, ResolvedReadsBackAsTheSame) {
+  const auto first = read(good, {"data.centre=[126.1, 127.7]", "object.slices=6",
+                                 "object.slice_thickness=2.5", "solver.loss=poisson"});
+  fs::create_directories(folder / "other");
+  std::ofstream(folder / "other" / "config.yaml") << first.resolved;
+  const auto second = read_reconstruct((folder / "other" / "config.yaml").string(), {}, false);
+  EXPECT_EQ(second.resolved, first.resolved);
+  EXPECT_EQ(second.config.output.folder, (folder / "run").string());
+  EXPECT_EQ(second.config.object.slices, 6);
+  EXPECT_EQ(*second.config.data.centre, *first.config.data.centre);
+}
+
+TEST_F(ReconstructKeys, FaultsBetweenKeys) {
+  struct Case {
+    std::vector<std::string> settings;
+    const char* fault;
+  };
+  const Case cases[] = {
+      {{"calibration.dk=0.01"},
+       "--set calibration.dk=0.01: calibration.dk: only one calibration may be given, there are 2: "
+       "calibration.pixel_size, calibration.dk"},
+      {{"calibration.fit_disc=false"}, ""},
+      {{"calibration.pixel_size=~"},
+       "run.yaml: calibration: one of these must be given: calibration.pixel_size, calibration.dk, "
+       "calibration.mrad_per_pixel, calibration.max_angle, calibration.disc_radius, "
+       "calibration.fit_disc"},
+      {{"optics.xray_energy=8"},
+       "--set optics.xray_energy=8: optics.xray_energy: excludes optics.energy; give one of the "
+       "two"},
+      {{"scan.step=1"},
+       "--set scan.step=1: scan.step: excludes scan.positions; give one of the two"},
+      {{"scan.positions=~"},
+       "run.yaml: scan: either scan.positions (a dataset) or scan.step must be given"},
+      {{"scan.rotation=30"},
+       "--set scan.rotation=30: scan.rotation: belongs to scan.step; positions of a dataset are "
+       "final"},
+      {{"object.slices=5"},
+       "--set object.slices=5: object.slices: needs object.slice_thickness with more than one "
+       "slice"},
+      {{"optics.semi_angle=~"},
+       "run.yaml: probe.start: optics needs optics.semi_angle; otherwise the start is mean or a "
+       "file"},
+      {{"optics.semi_angle=~", "probe.start=mean"}, ""},
+      {{"optics.energy=~", "probe.start=mean", "calibration.pixel_size=~"},
+       "run.yaml: scan.unit: must be px where no optics.energy is given"},
+      {{"optics.energy=~", "probe.start=mean", "scan.unit=px"},
+       "run.yaml:4: calibration.pixel_size: needs optics.energy (or xray_energy); without it all "
+       "is "
+       "in pixels"},
+      {{"optics.energy=~", "probe.start=mean", "scan.unit=px", "calibration.pixel_size=~"}, ""},
+      {{"data.positions=[5, 2]"},
+       "--set data.positions=[5, 2]: data.positions: must be [first, last] or [first, last, "
+       "stride], first < last"},
+      {{"object.phase_min=1"},
+       "--set object.phase_min=1: object.phase_min: 1 rad is above object.phase_max, 0 rad"},
+      {{"data.centre=[1, 2]", "data.find_centre=true"},
+       "--set data.find_centre=true: data.find_centre: excludes data.centre; give one of the two"},
+  };
+  for (const auto& c : cases)
+    EXPECT_EQ(faults(good, c.settings), c.fault) << testing::PrintToString(c.settings);
+}
+
+TEST_F(ReconstructKeys, FaultsOfFiles) {
+  std::ofstream(folder / "taken") << "x";
+  fs::create_directories(folder / "done");
+  std::ofstream(folder / "done" / "result.h5") << "x";
+  const std::pair<std::string, const char*> cases[] = {
+      {"data.file=" + (folder / "none.h5").string(), "data.file: there is no file none.h5"},
+      {"data.file=" + folder.string(), "is a folder, not a file"},
+      {"data.mask=" + (folder / "none.h5").string() + ":/mask",
+       "data.mask: there is no file none.h5"},
+      {"data.mask=/mask", ""},
+      {"probe.start=" + (folder / "none.h5").string(), "probe.start: there is no file none.h5"},
+      {"object.start=" + (folder / "none.h5").string(), "object.start: there is no file none.h5"},
+      {"output.folder=" + (folder / "taken").string(),
+       "output.folder: taken is a file, not a folder"},
+      {"output.folder=" + (folder / "taken" / "in").string(),
+       "output.folder: taken is a file, not a folder"},
+      {"output.folder=" + (folder / "done").string(),
+       "output.folder: done has a result.h5 already; --overwrite replaces it"},
+  };
+  for (const auto& [setting, fault] : cases) {
+    const auto text = faults(good, {setting});
+    if (*fault)
+      EXPECT_TRUE(text.ends_with(fault)) << text;
+    else
+      EXPECT_EQ(text, "");
+  }
+  EXPECT_EQ(faults("optics: {energy: 300}\n").substr(0, 20), "run.yaml has 4 fault");
+}
+
+}  // namespace
+}  // namespace ptyle
