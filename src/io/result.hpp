@@ -10,8 +10,10 @@
 //   /history/{r_factor, cost, seconds, r_held_out}   float64, one an iteration
 //   /atoms/{numbers, positions}   of a simulated truth: Z; (n, 3) row, col, z, Å, same origin
 //   attributes of the file: pixel_size, slice_thickness (Å), energy_kV, units ("A" or "px"),
-//   version, config (the whole resolved YAML)
+//   version, config (the whole resolved YAML), origin ((row, col) of object pixel [0, 0] in the
+//   coordinates of the measured set's positions, Å: /positions + origin are the measured positions)
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -46,6 +48,7 @@ struct Result {
   std::string units = "A";          ///< A | px
   std::string version;              ///< of ptyle that wrote it
   std::string config;               ///< the whole resolved YAML
+  std::optional<Position> origin;   ///< of object pixel [0, 0] in the measured set's coordinates
 };
 
 /// Writes `path` (first path.part, then renamed). Throws UserError where the file is there and

@@ -1,0 +1,196 @@
+#include "io/result.hpp"
+
+#include <fmt/format.h>
+
+#include <cmath>
+
+#include "core/error.hpp"
+#include "io/hdf5.hpp"
+
+namespace ptyle {
+namespace {
+
+[[noreturn]] void wrong(const h5::File& file, const std::string& what) {
+  throw UserError(fmt::format("{}: {}", file.path(), what));
+}
+
+/// A dataset of `dims` dimensions, read whole as T.
+template <class T, int N>
+Array<T, N> read_array(const h5::File& file, const std::string& path, const std::string& axes) {
+  const h5::Dataset data = file.dataset(path);
+  if (data.shape().size() != N || data.info().size() == 0)
+    wrong(file, fmt::format("{} has the shape {}, but it should be ({})", path,
+                            h5::to_string(data.shape()), axes));
+  std::array<i64, N> shape{};
+  std::copy(data.shape().begin(), data.shape().end(), shape.begin());
+  Array<T, N> all(shape);
+  data.read(all.data());
+  return all;
+}
+
+/// (N, 2) or (slow, fast, 2), row and column.
+std::vector<Position> read_positions(const h5::File& file, const std::string& path) {
+  const h5::Dataset data = file.dataset(path);
+  if (data.shape().size() < 2 || data.shape().back() != 2)
+    wrong(file, fmt::format("{} has the shape {}, but positions should be (N, 2) (row, col)", path,
+                            h5::to_string(data.shape())));
+  const auto numbers = data.read<double>();
+  std::vector<Position> positions(numbers.size() / 2);
+  for (std::size_t i = 0; i < positions.size(); ++i)
+    positions[i] = {numbers[2 * i], numbers[2 * i + 1]};
+  return positions;
+}
+
+std::vector<double> flat(const std::vector<Position>& positions) {
+  std::vector<double> numbers;
+  for (const Position& p : positions) numbers.insert(numbers.end(), {p.row, p.col});
+  return numbers;
+}
+
+void read_history(const h5::File& file, History& history) {
+  const auto read = [&](const char* name, std::vector<double>& to) {
+    const std::string path = std::string("/history/") + name;
+    if (file.has(path)) to = file.read<double>(path);
+  };
+  read("r_factor", history.r_factor);
+  read("cost", history.cost);
+  read("seconds", history.seconds);
+  read("r_held_out", history.r_held_out);
+}
+
+void write_history(h5::File& file, const History& history) {
+  const auto write = [&](const char* name, const std::vector<double>& values) {
+    if (!values.empty())
+      file.write(std::string("/history/") + name, {static_cast<i64>(values.size())}, values.data());
+  };
+  write("r_factor", history.r_factor);
+  write("cost", history.cost);
+  write("seconds", history.seconds);
+  write("r_held_out", history.r_held_out);
+}
+
+std::vector<Atom> read_atoms(const h5::File& file) {
+  const auto numbers = file.read<int>("/atoms/numbers");
+  const auto at = read_array<double, 2>(file, "/atoms/positions", "atoms, 3");
+  if (at.shape()[1] != 3 || at.shape()[0] != static_cast<i64>(numbers.size()))
+    wrong(file, fmt::format("/atoms/positions has the shape {}, but it should be ({}, 3), one row "
+                            "(row, col, z) an entry of /atoms/numbers",
+                            h5::to_string(at.shape()), numbers.size()));
+  std::vector<Atom> atoms;
+  for (i64 i = 0; i < at.shape()[0]; ++i)
+    atoms.push_back({numbers[static_cast<std::size_t>(i)], at(i, 0), at(i, 1), at(i, 2)});
+  return atoms;
+}
+
+Result read_ptyle(const h5::File& file) {
+  Result result;
+  result.phase = read_array<float, 3>(file, "/object/phase", "slice, row, col");
+  if (file.has("/object/absorption")) {
+    result.absorption = read_array<float, 3>(file, "/object/absorption", "slice, row, col");
+    if (result.absorption.shape() != result.phase.shape())
+      wrong(file, "/object/absorption and /object/phase differ in shape, but should agree");
+  }
+  if (file.has("/probe"))
+    result.probe = read_array<Complex<float>, 3>(file, "/probe", "mode, row, col");
+  if (file.has("/positions")) result.positions = read_positions(file, "/positions");
+  read_history(file, result.history);
+  if (file.has("/atoms/numbers")) result.atoms = read_atoms(file);
+  const auto pixel = file.number("/", "pixel_size");
+  if (!pixel || !(*pixel > 0))
+    wrong(file, "there is no attribute pixel_size; it should be the object's pixel, in Å");
+  result.pixel_size = *pixel;
+  result.slice_thickness = file.number("/", "slice_thickness").value_or(0);
+  result.energy_kV = file.number("/", "energy_kV").value_or(0);
+  result.units = file.text("/", "units").value_or("A");
+  result.version = file.text("/", "version").value_or("");
+  result.config = file.text("/", "config").value_or("");
+  if (const auto origin = file.numbers("/", "origin"); origin && origin->size() == 2)
+    result.origin = Position{origin->at(0), origin->at(1)};
+  return result;
+}
+
+/// A number that PtyRAD stores as a dataset of one value.
+double ptyrad_number(const h5::File& file, const std::string& name) {
+  const auto values = file.read<double>("/model_attributes/" + name);
+  if (values.empty()) wrong(file, fmt::format("/model_attributes/{} is empty", name));
+  return values.front();
+}
+
+// PtyRAD 1.0: object exp(i·objp)·obja with a leading axis of object modes; the window's upper left
+// corner and a shift instead of the probe's centre, in pixels.
+Result read_ptyrad(const h5::File& file) {
+  Result result;
+  const auto first_mode = [&](const std::string& name) {
+    const auto modes =
+        read_array<float, 4>(file, "/optimizable_tensors/" + name, "object mode, slice, row, col");
+    const View<const float, 3> first = modes.view()[0];
+    return converted<float>(first);
+  };
+  result.phase = first_mode("objp");
+  if (file.has("/optimizable_tensors/obja")) {
+    result.absorption = first_mode("obja");
+    for (float& v : result.absorption) v = -std::log(std::max(v, 1e-6F));
+  }
+  result.probe =
+      read_array<Complex<float>, 3>(file, "/optimizable_tensors/probe", "mode, row, col");
+  result.pixel_size = ptyrad_number(file, "dx");
+  if (file.has("/optimizable_tensors/slice_thickness"))
+    result.slice_thickness = file.read<double>("/optimizable_tensors/slice_thickness").at(0);
+  result.positions = read_positions(file, "/model_attributes/crop_pos");
+  const auto shifts = file.has("/optimizable_tensors/probe_pos_shifts")
+                          ? read_positions(file, "/optimizable_tensors/probe_pos_shifts")
+                          : std::vector<Position>(result.positions.size());
+  if (shifts.size() != result.positions.size())
+    wrong(file, "probe_pos_shifts and crop_pos should have as many rows as each other");
+  const i64 half_rows = result.probe.shape()[1] / 2, half_cols = result.probe.shape()[2] / 2;
+  for (std::size_t i = 0; i < shifts.size(); ++i) {
+    Position& p = result.positions[i];
+    p.row = (p.row + shifts[i].row + static_cast<double>(half_rows)) * result.pixel_size;
+    p.col = (p.col + shifts[i].col + static_cast<double>(half_cols)) * result.pixel_size;
+  }
+  result.version = "PtyRAD";
+  return result;
+}
+
+}  // namespace
+
+void write_result(const std::string& path, const Result& result, bool overwrite) {
+  h5::File file = h5::File::create(path, overwrite);
+  file.write("/object/phase", result.phase.view());
+  if (!result.absorption.empty()) file.write("/object/absorption", result.absorption.view());
+  if (!result.probe.empty()) file.write("/probe", result.probe.view());
+  if (!result.positions.empty())
+    file.write("/positions", {static_cast<i64>(result.positions.size()), 2},
+               flat(result.positions).data());
+  write_history(file, result.history);
+  if (!result.atoms.empty()) {
+    std::vector<int> numbers;
+    std::vector<double> at;
+    for (const Atom& a : result.atoms) {
+      numbers.push_back(a.number);
+      at.insert(at.end(), {a.row, a.col, a.z});
+    }
+    const auto n = static_cast<i64>(numbers.size());
+    file.write("/atoms/numbers", {n}, numbers.data());
+    file.write("/atoms/positions", {n, 3}, at.data());
+  }
+  file.set("/", "pixel_size", result.pixel_size);
+  file.set("/", "slice_thickness", result.slice_thickness);
+  file.set("/", "energy_kV", result.energy_kV);
+  file.set("/", "units", result.units);
+  file.set("/", "version", result.version);
+  file.set("/", "config", result.config);
+  if (result.origin) file.set("/", "origin", std::array{result.origin->row, result.origin->col});
+  file.commit();
+}
+
+Result read_result(const std::string& path) {
+  const h5::File file = h5::File::open(path);
+  if (file.has("/object/phase")) return read_ptyle(file);
+  if (file.has("/optimizable_tensors/objp")) return read_ptyrad(file);
+  wrong(file,
+        "it holds neither /object/phase (a result or simulated set of ptyle) nor "
+        "/optimizable_tensors/objp (a result of PtyRAD)");
+}
+
+}  // namespace ptyle
