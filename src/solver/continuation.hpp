@@ -1,0 +1,51 @@
+#pragma once
+
+#include <limits>
+#include <string>
+
+#include "core/array.hpp"
+
+namespace ptyle {
+
+/// Coarse to fine. Descent from an empty object loses its way in a thick specimen of heavy atoms:
+/// the error falls and the object is wrong. So the fit starts with few degrees of freedom,
+/// laterally (the gradient is low-passed at k_c, and detector pixels beyond k_c + the aperture are
+/// left out) and in depth (slices are tied together in blocks), and gives it more each time the
+/// error stalls.
+class Continuation {
+ public:
+  struct Scale {
+    double aperture_k = 0;  ///< semi-angle / λ, 1/Å
+    double nyquist_k = 0;   ///< 1 / (2 pixel), 1/Å
+    i64 slices = 1;
+  };
+
+  /// No continuation: everything is free from the start.
+  Continuation() = default;
+  explicit Continuation(const Scale& scale);
+
+  /// Whether a specimen is thick for its angle: the depth of focus λ/α² no longer covers it.
+  static bool thick(double thickness, double semi_angle, double wavelength) {
+    return thickness * semi_angle * semi_angle > 0.5 * wavelength;
+  }
+
+  /// 0: no lateral limit any more.
+  [[nodiscard]] double k_c() const { return k_c_; }
+  /// Slices tied together; 1: free.
+  [[nodiscard]] i64 block() const { return block_; }
+  [[nodiscard]] bool finished() const { return k_c_ == 0 && block_ <= 1; }
+  /// "k < 0.6 1/Å, slices tied in blocks of 10"; empty when finished.
+  [[nodiscard]] std::string describe() const;
+
+  /// Takes an iteration's R-factor; true if the stage changed.
+  bool advance(double r_factor);
+
+ private:
+  Scale scale_;
+  double k_c_ = 0;
+  i64 block_ = 1;
+  int iterations_ = 0;  // in this stage
+  double previous_ = std::numeric_limits<double>::infinity();
+};
+
+}  // namespace ptyle

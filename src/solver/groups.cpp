@@ -1,0 +1,80 @@
+#include "solver/groups.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+#include "core/random.hpp"
+
+namespace ptyle {
+namespace {
+
+// Streams of the counter-based generator that belong to this file.
+constexpr std::uint32_t hold_out_stream = 0xFFFF0001;
+
+/// Interleaves the bits of a cell's row and column (Morton order): neighbours in the list are
+/// neighbours on the specimen.
+std::uint64_t morton(std::uint32_t row, std::uint32_t col) {
+  std::uint64_t code = 0;
+  for (int bit = 0; bit < 32; ++bit)
+    code |= (std::uint64_t{(row >> bit) & 1} << (2 * bit + 1)) |
+            (std::uint64_t{(col >> bit) & 1} << (2 * bit));
+  return code;
+}
+
+std::vector<i64> along_the_specimen(std::span<const Position> positions,
+                                    std::span<const i64> members) {
+  Position low{INFINITY, INFINITY}, high{-INFINITY, -INFINITY};
+  for (const i64 i : members) {
+    low = {std::min(low.row, positions[i].row), std::min(low.col, positions[i].col)};
+    high = {std::max(high.row, positions[i].row), std::max(high.col, positions[i].col)};
+  }
+  const double side = std::max({high.row - low.row, high.col - low.col, 1e-300});
+  const double cells = std::ceil(std::sqrt(double(members.size()))) / side;  // a cell a position
+  std::vector<std::pair<std::uint64_t, i64>> keyed;
+  for (const i64 i : members)
+    keyed.emplace_back(morton(std::uint32_t((positions[i].row - low.row) * cells),
+                              std::uint32_t((positions[i].col - low.col) * cells)),
+                       i);
+  std::sort(keyed.begin(), keyed.end());
+  std::vector<i64> order;
+  for (const auto& [key, i] : keyed) order.push_back(i);
+  return order;
+}
+
+}  // namespace
+
+std::vector<std::vector<i64>> make_groups(std::span<const Position> positions,
+                                          std::span<const i64> members, i64 n, std::uint64_t seed,
+                                          int iteration) {
+  const auto order = along_the_specimen(positions, members);
+  const i64 count = static_cast<i64>(order.size());
+  n = std::clamp<i64>(n, 1, std::max<i64>(count, 1));
+  std::vector<std::vector<i64>> groups(static_cast<std::size_t>(n));
+  std::vector<i64> deal(static_cast<std::size_t>(n));
+  for (i64 run = 0; run * n < count; ++run) {  // one run of neighbours is dealt out to all groups
+    std::iota(deal.begin(), deal.end(), 0);
+    Philox random(seed, static_cast<std::uint32_t>(iteration), static_cast<std::uint64_t>(run));
+    for (i64 i = n - 1; i > 0; --i)
+      std::swap(deal[i], deal[static_cast<i64>(random.uniform() * double(i + 1))]);
+    for (i64 i = 0; i < n && run * n + i < count; ++i)
+      groups[deal[i]].push_back(order[run * n + i]);
+  }
+  std::erase_if(groups, [](const auto& group) { return group.empty(); });
+  for (auto& group : groups) std::sort(group.begin(), group.end());
+  return groups;
+}
+
+std::vector<i64> held_out_positions(i64 count, double share, std::uint64_t seed) {
+  std::vector<std::pair<double, i64>> drawn;
+  for (i64 i = 0; i < count; ++i)
+    drawn.emplace_back(Philox(seed, hold_out_stream, static_cast<std::uint64_t>(i)).uniform(), i);
+  std::sort(drawn.begin(), drawn.end());
+  const auto n = static_cast<std::size_t>(std::lround(share * double(count)));
+  std::vector<i64> held;
+  for (std::size_t i = 0; i < n; ++i) held.push_back(drawn[i].second);
+  std::sort(held.begin(), held.end());
+  return held;
+}
+
+}  // namespace ptyle
