@@ -23,14 +23,16 @@ template <class T>
 class CpuOperator final : public Operator<T> {
   using C = Complex<T>;
 
+  /// exp(−2πi f s / W) along rows and columns: the shift theorem for one position.
+  struct Ramp {
+    Array<C, 1> row, col;
+  };
+
   /// What a thread works in: one position's waves and gradient patches.
   struct Workspace {
     Workspace(const OperatorSetup& s, Ledger* ledger)
-        : u({s.modes * s.slices, s.window, s.window}, ledger, "waves"),
-          exit({s.modes, s.window, s.window}, ledger, "waves"),
+        : exit({s.modes, s.window, s.window}, ledger, "waves"),
           wave({s.window, s.window}, ledger, "waves"),
-          ramp_row({s.window}),
-          ramp_col({s.window}),
           intensity({s.window, s.window}, ledger, "waves"),
           measured({s.window, s.window}, ledger, "waves") {}
     void need(const OperatorSetup& s, Wanted wanted, Ledger* ledger) {
@@ -42,9 +44,10 @@ class CpuOperator final : public Operator<T> {
       if (wanted.illumination && illumination.empty())
         illumination = Array<T, 2>({s.window, s.window}, ledger, "gradient patches");
     }
-    Array<C, 3> u, exit;
+    Array<C, 3> u;  ///< every slice's wave; made when first kept
+    Array<C, 3> exit;
     Array<C, 2> wave;
-    Array<C, 1> ramp_row, ramp_col;
+    Ramp ramp;
     Array<T, 2> intensity, measured;
     Array<T, 3> phase, absorption;
     Array<T, 2> illumination;
@@ -77,11 +80,14 @@ class CpuOperator final : public Operator<T> {
   void set_object(const ObjectView<T>& object) override {
     if (t_.shape() != object.phase.shape)
       t_ = Array<C, 3>(object.phase.shape, ledger_, "transmission");
-    const i64 rows = object.phase.shape[0] * object.phase.shape[1], nx = object.phase.shape[2];
     const T* mu = setup_.absorption ? object.absorption.data : nullptr;
-    parallel_for(threads_, threads_, [&](i64 part, int) {
-      const i64 from = rows * part / threads_ * nx, to = rows * (part + 1) / threads_ * nx;
-      transmission(object.phase.data + from, mu ? mu + from : nullptr, t_.data() + from, to - from);
+    // Blocks of one size for any number of threads: where a block ends, the remainder of the vector
+    // loop rounds differently.
+    constexpr i64 block = 1 << 14;
+    const i64 voxels = t_.size();
+    parallel_for((voxels + block - 1) / block, threads_, [&](i64 b, int) {
+      const i64 from = b * block, n = std::min(block, voxels - from);
+      transmission(object.phase.data + from, mu ? mu + from : nullptr, t_.data() + from, n);
     });
   }
 
@@ -104,10 +110,9 @@ class CpuOperator final : public Operator<T> {
   }
 
   void forward(const Placement& at, View<C, 3> wave) const override {
-    auto& ws = work_[0];
-    make_ramp(ws, at);
+    const Ramp ramp = make_ramp(at);  // nothing shared is written: several threads may call
     for (i64 m = 0; m < setup_.modes; ++m) {
-      shifted_probe(ws, at, probe_.view()[m], probe_k_.view()[m], wave[m]);
+      shifted_probe(ramp, at, probe_.view()[m], probe_k_.view()[m], wave[m]);
       for (i64 s = 0; s < setup_.slices; ++s) {
         apply_transmission<false, T>(slice(s), at, wave[m]);
         if (s + 1 < setup_.slices) propagate<false>(wave[m].data);
@@ -119,7 +124,7 @@ class CpuOperator final : public Operator<T> {
   void tangent(const Placement& at, const ObjectView<T>& d_object, View<const C, 3> d_probe,
                View<C, 3> d_wave) const override {
     auto& ws = work_[0];
-    make_ramp(ws, at);
+    ws.ramp = make_ramp(at);
     for (i64 m = 0; m < setup_.modes; ++m) tangent_mode(ws, at, m, d_object, d_probe, d_wave[m]);
   }
 
@@ -198,20 +203,21 @@ class CpuOperator final : public Operator<T> {
     fft_.inverse(wave);
   }
 
-  /// exp(−2πi f s / W) along rows and columns: the shift theorem for this position.
-  void make_ramp(Workspace& ws, const Placement& at) const {
+  Ramp make_ramp(const Placement& at) const {
     const i64 w = setup_.window;
+    Ramp ramp{Array<C, 1>({w}), Array<C, 1>({w})};
     for (i64 i = 0; i < w; ++i) {
       const double f = -2 * 3.14159265358979323846 * double(frequency_index(i, w)) / double(w);
-      ws.ramp_row(i) = C(std::polar(1.0, f * at.shift_row));
-      ws.ramp_col(i) = C(std::polar(1.0, f * at.shift_col));
+      ramp.row(i) = C(std::polar(1.0, f * at.shift_row));
+      ramp.col(i) = C(std::polar(1.0, f * at.shift_col));
     }
+    return ramp;
   }
 
   static bool on_pixel(const Placement& at) { return at.shift_row == 0 && at.shift_col == 0; }
 
   /// ψ_0 = IFFT(ramp · FFT(probe)); `spectrum` is FFT(probe).
-  void shifted_probe(const Workspace& ws, const Placement& at, View<const C, 2> probe,
+  void shifted_probe(const Ramp& ramp, const Placement& at, View<const C, 2> probe,
                      View<const C, 2> spectrum, View<C, 2> wave) const {
     if (on_pixel(at)) {
       std::copy(probe.begin(), probe.end(), wave.begin());
@@ -220,19 +226,22 @@ class CpuOperator final : public Operator<T> {
     const i64 w = setup_.window;
     const T scale = T(1) / static_cast<T>(n_);
     for (i64 y = 0; y < w; ++y) {
-      const C row = ws.ramp_row(y) * scale;
+      const C row = ramp.row(y) * scale;
       for (i64 x = 0; x < w; ++x)
-        wave.data[y * w + x] = mul(mul(row, ws.ramp_col(x)), spectrum.data[y * w + x]);
+        wave.data[y * w + x] = mul(mul(row, ramp.col(x)), spectrum.data[y * w + x]);
     }
     fft_.inverse(wave.data);
   }
 
   /// Steps 1 and 2: u of every mode and slice, and Ψ in ws.exit.
   void forward_keeping_waves(Workspace& ws, const Placement& at) const {
-    make_ramp(ws, at);
+    if (ws.u.empty())
+      ws.u = Array<C, 3>({setup_.modes * setup_.slices, setup_.window, setup_.window}, ledger_,
+                         "waves");
+    ws.ramp = make_ramp(at);
     for (i64 m = 0; m < setup_.modes; ++m) {
       View<C, 2> wave = ws.u.view()[m * setup_.slices];
-      shifted_probe(ws, at, probe_.view()[m], probe_k_.view()[m], wave);
+      shifted_probe(ws.ramp, at, probe_.view()[m], probe_k_.view()[m], wave);
       for (i64 s = 0; s < setup_.slices; ++s) {
         apply_transmission<false, T>(slice(s), at, wave);
         View<C, 2> next =
@@ -337,7 +346,7 @@ class CpuOperator final : public Operator<T> {
     fft_.forward(chi);
     for (i64 y = 0; y < w; ++y)
       for (i64 x = 0; x < w; ++x)
-        chi[y * w + x] = conj_mul(mul(ws.ramp_row(y), ws.ramp_col(x)), chi[y * w + x]);
+        chi[y * w + x] = conj_mul(mul(ws.ramp.row(y), ws.ramp.col(x)), chi[y * w + x]);
   }
 
   /// Step 5, of the first n workspaces. A slice belongs to one thread, positions come in order, so
@@ -384,9 +393,9 @@ class CpuOperator final : public Operator<T> {
     } else {
       std::copy(d_probe[m].begin(), d_probe[m].end(), ws.wave.begin());
       if (!on_pixel(at)) fft_.forward(ws.wave.data());
-      shifted_probe(ws, at, d_probe[m], ws.wave.view(), d_wave);
+      shifted_probe(ws.ramp, at, d_probe[m], ws.wave.view(), d_wave);
     }
-    shifted_probe(ws, at, probe_.view()[m], probe_k_.view()[m], ws.wave);
+    shifted_probe(ws.ramp, at, probe_.view()[m], probe_k_.view()[m], ws.wave);
     for (i64 s = 0; s < setup_.slices; ++s) {
       apply_transmission<false, T>(slice(s), at, ws.wave);
       apply_transmission<false, T>(slice(s), at, d_wave);
@@ -416,7 +425,7 @@ class CpuOperator final : public Operator<T> {
 
   double curvature_at(Workspace& ws, const Placement& at, const ObjectView<T>& d_object,
                       View<const C, 3> d_probe) const {
-    make_ramp(ws, at);
+    ws.ramp = make_ramp(at);
     Array<T, 2> intensity({setup_.window, setup_.window}), change(intensity.shape());
     for (i64 m = 0; m < setup_.modes; ++m) {
       tangent_mode(ws, at, m, d_object, d_probe, ws.exit.view()[m]);

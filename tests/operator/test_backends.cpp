@@ -1,0 +1,135 @@
+// The fast backends against the reference, on random configurations.
+
+#include <gtest/gtest.h>
+
+#include "backends.hpp"
+#include "scene.hpp"
+
+namespace ptyle::test {
+namespace {
+
+/// 28 cases: every window below with random slices, modes, losses, weights, … and 28 seeds.
+std::vector<Case> random_cases() {
+  Draw draw(31);
+  std::vector<Case> all;
+  for (const i64 window : {5,  7,  8,  9,  10, 11, 12, 13, 14, 15, 16, 17, 18, 20,
+                           21, 22, 24, 25, 26, 27, 28, 30, 32, 33, 35, 36, 40, 42}) {
+    Case c{.window = window, .slices = draw.integer(1, 6), .modes = draw.integer(1, 3)};
+    c.absorption = draw.uniform(0, 1) < 0.5;
+    c.weights = draw.uniform(0, 1) < 0.5;
+    c.loss = draw.uniform(0, 1) < 0.5 ? Loss::amplitude : Loss::poisson;
+    c.band_limit = draw.uniform(0, 1) < 0.3 ? 2.0 / 3 : 0;
+    all.push_back(c);
+  }
+  return all;
+}
+
+template <class Cases, class Says>
+bool any(const Cases& cases, Says says) {
+  return std::any_of(cases.begin(), cases.end(), says);
+}
+
+TEST(RandomCases, CoverWhatMatters) {
+  const auto all = random_cases();
+  EXPECT_GE(all.size(), 20u);
+  EXPECT_TRUE(any(all, [](const Case& c) { return c.window % 2 == 1 && c.slices > 1; }));
+  EXPECT_TRUE(any(all, [](const Case& c) { return c.slices == 1; }));
+  EXPECT_TRUE(any(all, [](const Case& c) { return c.modes > 1 && c.absorption; }));
+  EXPECT_TRUE(any(all, [](const Case& c) { return c.loss == Loss::poisson && c.weights; }));
+  EXPECT_TRUE(any(all, [](const Case& c) { return c.band_limit > 0 && c.slices > 1; }));
+}
+
+template <class Backend>
+class AgainstReference : public testing::Test {};
+TYPED_TEST_SUITE(AgainstReference, FastBackends, BackendName);
+
+template <class T>
+void expect_same_waves(const Operator<T>& op, const Operator<double>& oracle, const Scene<T>& scene,
+                       const Scene<double>& exact) {
+  const double allowed = tolerance<T>(scene.setup);
+  const auto d = make_direction(scene, 32);
+  const auto d_exact = make_direction(exact, 32);
+  const auto& shape = scene.probe.shape();
+  for (const Placement& at : scene.places) {
+    Array<Complex<T>, 3> wave(shape);
+    Array<Complex<double>, 3> expected(shape);
+    op.forward(at, wave);
+    oracle.forward(at, expected);
+    EXPECT_LT(relative_difference(wave, expected), allowed);
+    op.tangent(at, d.object(), d.probe, wave);
+    oracle.tangent(at, d_exact.object(), d_exact.probe, expected);
+    EXPECT_LT(relative_difference(wave, expected), allowed);
+    Sums<T> sums(scene);
+    Sums<double> sums_expected(exact);
+    op.adjoint(at, d.probe, sums.view());
+    oracle.adjoint(at, d_exact.probe, sums_expected.view());
+    EXPECT_LT(relative_difference(sums.phase, sums_expected.phase), allowed);
+    EXPECT_LT(relative_difference(sums.absorption, sums_expected.absorption), allowed);
+    EXPECT_LT(relative_difference(sums.probe, sums_expected.probe), allowed);
+  }
+}
+
+template <class T>
+void expect_same_sums(const Operator<T>& op, const Operator<double>& oracle, const Scene<T>& scene,
+                      const Scene<double>& exact) {
+  const double allowed = tolerance<T>(scene.setup);
+  Sums<T> sums(scene);
+  Sums<double> expected(exact);
+  const Wanted all{true, true, true};
+  const Misfit f = op.gradient(scene.places, scene.source(), all, sums.view());
+  const Misfit g = oracle.gradient(exact.places, exact.source(), all, expected.view());
+  EXPECT_LT(relative_difference(sums.phase, expected.phase), allowed);
+  EXPECT_LT(relative_difference(sums.absorption, expected.absorption), allowed);
+  EXPECT_LT(relative_difference(sums.probe, expected.probe), allowed);
+  EXPECT_LT(relative_difference(sums.illumination, expected.illumination), allowed);
+  EXPECT_NEAR(f.cost / g.cost, 1, allowed);
+  EXPECT_NEAR(f.r_numerator / g.r_numerator, 1, allowed);
+  EXPECT_NEAR(f.r_denominator / g.r_denominator, 1, allowed);
+  const auto d = make_direction(scene, 33);
+  const auto d_exact = make_direction(exact, 33);
+  EXPECT_NEAR(op.curvature(scene.places, d.object(), d.probe) /
+                  oracle.curvature(exact.places, d_exact.object(), d_exact.probe),
+              1, allowed);
+}
+
+TYPED_TEST(AgainstReference, RandomConfigurations) {
+  using T = typename TypeParam::T;
+  std::uint64_t seed = 100;
+  for (const Case& c : random_cases()) {
+    SCOPED_TRACE(testing::Message()
+                 << "W = " << c.window << ", S = " << c.slices << ", M = " << c.modes
+                 << ", absorption " << c.absorption << ", poisson " << (c.loss == Loss::poisson)
+                 << ", weights " << c.weights << ", band limit " << c.band_limit);
+    const auto exact = make_scene(c, ++seed);
+    const auto scene = in_precision<T>(exact);
+    const auto op = TypeParam::make(scene.setup, 1 + static_cast<int>(seed % 3));
+    const auto oracle = make_reference_operator(exact.setup);
+    scene.load(*op);
+    exact.load(*oracle);
+    expect_same_waves<T>(*op, *oracle, scene, exact);
+    expect_same_sums<T>(*op, *oracle, scene, exact);
+  }
+}
+
+// Setting an object, a probe or weights again replaces the former ones, in another shape too.
+TYPED_TEST(AgainstReference, ReloadedOperatorForgetsWhatWasThere) {
+  using T = typename TypeParam::T;
+  const Case c{.window = 12, .slices = 2, .weights = true};
+  const auto first = in_precision<T>(make_scene(c, 41));
+  auto second = in_precision<T>(make_scene({.window = 12, .slices = 2}, 42));
+  second.phase = Array<T, 3>({2, 40, 33});
+  Draw(43).fill(second.phase, -1, 1);
+  const auto used = TypeParam::make(first.setup), fresh = TypeParam::make(second.setup);
+  Sums<T> rest(first), a(second), b(second);
+  first.load(*used);
+  used->gradient(first.places, first.source(), {true, true, true}, rest.view());
+  second.load(*used);
+  second.load(*fresh);
+  used->gradient(second.places, second.source(), {true, true, true}, a.view());
+  fresh->gradient(second.places, second.source(), {true, true, true}, b.view());
+  EXPECT_EQ(relative_difference(a.phase, b.phase), 0);
+  EXPECT_EQ(relative_difference(a.probe, b.probe), 0);
+}
+
+}  // namespace
+}  // namespace ptyle::test

@@ -1,0 +1,164 @@
+// Derivatives against finite differences, in double precision: not only close, but with an error
+// that falls with the square of the step, as that of central differences must.
+
+#include <gtest/gtest.h>
+
+#include "backends.hpp"
+#include "scene.hpp"
+
+namespace ptyle::test {
+namespace {
+
+template <class Backend>
+class Derivatives : public testing::Test {};
+TYPED_TEST_SUITE(Derivatives, DoubleBackends, BackendName);
+
+const std::vector<Case> cases = {
+    {.window = 12, .slices = 3, .modes = 2, .absorption = true},
+    {.window = 9, .slices = 1, .absorption = true, .weights = true},
+    {.window = 10,
+     .slices = 2,
+     .modes = 2,
+     .absorption = true,
+     .loss = Loss::poisson,
+     .weights = true},
+};
+
+enum class Part { phase, absorption, probe, all };
+
+/// A direction along one part of the unknowns.
+Direction<double> direction_along(const Scene<double>& scene, Part part, std::uint64_t seed) {
+  auto d = make_direction(scene, seed);
+  if (part != Part::phase && part != Part::all) d.phase.fill(0);
+  if (part != Part::absorption && part != Part::all) d.absorption.fill(0);
+  if (part != Part::probe && part != Part::all) d.probe.fill(0);
+  return d;
+}
+
+/// Loads the scene moved by h along d.
+void load_moved(Operator<double>& op, const Scene<double>& s, const Direction<double>& d,
+                double h) {
+  auto phase = converted<double>(s.phase.view());
+  auto absorption = converted<double>(s.absorption.view());
+  auto probe = converted<Complex<double>>(s.probe.view());
+  for (i64 i = 0; i < phase.size(); ++i) phase.data()[i] += h * d.phase.data()[i];
+  for (i64 i = 0; i < absorption.size(); ++i) absorption.data()[i] += h * d.absorption.data()[i];
+  for (i64 i = 0; i < probe.size(); ++i) probe.data()[i] += h * d.probe.data()[i];
+  op.set_object({phase.view(), absorption.view()});
+  op.set_probe(probe.view());
+  op.set_weights(s.weight.view(), s.valid.view());
+}
+
+// Errors at steps h, h/2, h/4, …, each a quarter of the one before but for the next term of the
+// series, a relative c h² that halves of the first step make small: 4 ± 0.2 from the second pair
+// on. Extrapolated (4 D(h/2) − D(h)) / 3 the difference quotient has an error ∝ h⁴.
+void expect_square_law(const std::vector<double>& errors, const std::string& what) {
+  ASSERT_GE(errors.size(), 3u);
+  for (std::size_t i = 1; i + 1 < errors.size(); ++i)
+    EXPECT_NEAR(errors[i] / errors[i + 1], 4, 0.2) << what << ", step " << i;
+}
+
+// df/dh along (δφ, δμ, δp) = ⟨δφ, ∂f/∂φ⟩ + ⟨δμ, ∂f/∂μ⟩ + 2 Re⟨δp, ∂f/∂p*⟩
+TYPED_TEST(Derivatives, GradientIsThatOfTheCost) {
+  for (const Case& c : cases)
+    for (const Part part : {Part::phase, Part::absorption, Part::probe, Part::all}) {
+      const auto scene = make_scene(c, 21);
+      const auto op = TypeParam::make(scene.setup);
+      const auto d = direction_along(scene, part, 22);
+      scene.load(*op);
+      Sums<double> g(scene);
+      op->gradient(scene.places, scene.source(), {true, true, false}, g.view());
+      const double slope = dot(d, g) + dot(d.probe, g.probe);
+      std::vector<double> quotients, errors;
+      for (double h = 0.01; h > 0.001; h /= 2) {
+        load_moved(*op, scene, d, h);
+        const double ahead = op->misfit(scene.places, scene.source()).cost;
+        load_moved(*op, scene, d, -h);
+        const double behind = op->misfit(scene.places, scene.source()).cost;
+        quotients.push_back((ahead - behind) / (2 * h));
+        errors.push_back(quotients.back() - slope);
+      }
+      expect_square_law(errors, "part " + std::to_string(static_cast<int>(part)));
+      // h⁴ of the last pair, (0.0025)⁴ = 4e-11, times the higher derivatives' size, a few hundred
+      const double best = (4 * quotients.back() - quotients[quotients.size() - 2]) / 3;
+      EXPECT_NEAR(best / slope, 1, 1e-7) << "W = " << c.window;
+    }
+}
+
+TYPED_TEST(Derivatives, TangentIsThatOfTheWave) {
+  for (const Case& c : cases)
+    for (const Part part : {Part::phase, Part::absorption, Part::all}) {
+      const auto scene = make_scene(c, 23);
+      const auto op = TypeParam::make(scene.setup);
+      const auto d = direction_along(scene, part, 24);
+      const Placement& at = scene.places[1];
+      const auto& shape = scene.probe.shape();
+      Array<Complex<double>, 3> changed(shape), ahead(shape), behind(shape);
+      scene.load(*op);
+      op->tangent(at, d.object(), d.probe, changed);
+      std::vector<double> errors;
+      for (double h = 0.02; h > 0.001; h /= 2) {
+        load_moved(*op, scene, d, h);
+        op->forward(at, ahead);
+        load_moved(*op, scene, d, -h);
+        op->forward(at, behind);
+        for (i64 i = 0; i < ahead.size(); ++i)
+          ahead.data()[i] = (ahead.data()[i] - behind.data()[i]) / (2 * h);
+        errors.push_back(relative_difference(ahead, changed));
+      }
+      expect_square_law(errors, "part " + std::to_string(static_cast<int>(part)));
+    }
+}
+
+// The forward map is linear in the probe: no step is too large.
+TYPED_TEST(Derivatives, TangentAlongTheProbeIsExact) {
+  const auto scene = make_scene(cases[0], 25);
+  const auto op = TypeParam::make(scene.setup);
+  const auto d = direction_along(scene, Part::probe, 26);
+  const auto& shape = scene.probe.shape();
+  Array<Complex<double>, 3> changed(shape), before(shape), after(shape);
+  scene.load(*op);
+  op->tangent(scene.places[1], d.object(), d.probe, changed);
+  op->forward(scene.places[1], before);
+  load_moved(*op, scene, d, 1);
+  op->forward(scene.places[1], after);
+  for (i64 i = 0; i < after.size(); ++i) after.data()[i] -= before.data()[i];
+  EXPECT_LT(relative_difference(after, changed), tolerance<double>(scene.setup));
+}
+
+// Where the data fit perfectly, (f(h) + f(−h)) / 2h² tends to the curvature. Poisson's cost is
+// least at I + ε = y.
+TYPED_TEST(Derivatives, CurvatureIsThatOfTheCostAtAPerfectFit) {
+  for (const Case& c : cases)
+    for (const Part part : {Part::phase, Part::absorption, Part::probe, Part::all}) {
+      auto scene = make_scene(c, 27);
+      const auto op = TypeParam::make(scene.setup);
+      const auto d = direction_along(scene, part, 28);
+      scene.load(*op);
+      for (std::size_t p = 0; p < scene.places.size(); ++p) {
+        Array<Complex<double>, 3> wave(scene.probe.shape());
+        op->forward(scene.places[p], wave);
+        scene.measured[p].fill(c.loss == Loss::poisson ? scene.setup.epsilon : 0);
+        for (i64 m = 0; m < c.modes; ++m)
+          for (i64 k = 0; k < c.window * c.window; ++k)
+            scene.measured[p].data()[k] += std::norm(wave.view()[m].data[k]);
+      }
+      const double bend = op->curvature(scene.places, d.object(), d.probe);
+      const double least = op->misfit(scene.places, scene.source()).cost;
+      std::vector<double> quotients, errors;
+      for (double h = 0.01; h > 0.001; h /= 2) {
+        load_moved(*op, scene, d, h);
+        const double ahead = op->misfit(scene.places, scene.source()).cost;
+        load_moved(*op, scene, d, -h);
+        const double behind = op->misfit(scene.places, scene.source()).cost;
+        quotients.push_back((ahead - 2 * least + behind) / (2 * h * h));
+        errors.push_back(quotients.back() - bend);
+      }
+      expect_square_law(errors, "part " + std::to_string(static_cast<int>(part)));
+      const double best = (4 * quotients.back() - quotients[quotients.size() - 2]) / 3;
+      EXPECT_NEAR(best / bend, 1, 1e-6) << "W = " << c.window;
+    }
+}
+
+}  // namespace
+}  // namespace ptyle::test

@@ -1,0 +1,384 @@
+// What every backend of the operator must do, whatever its precision.
+
+#include <gtest/gtest.h>
+
+#include "backends.hpp"
+#include "core/random.hpp"
+#include "scene.hpp"
+
+namespace ptyle::test {
+namespace {
+
+const std::vector<Case> cases = {
+    {.window = 16, .slices = 3},
+    {.window = 15, .slices = 1, .modes = 2, .absorption = true},
+    {.window = 14, .slices = 4, .modes = 3, .loss = Loss::poisson, .weights = true},
+    {.window = 11, .slices = 2, .absorption = true, .weights = true, .band_limit = 2.0 / 3},
+};
+
+template <class Backend>
+class AnyBackend : public testing::Test {
+ protected:
+  using T = typename Backend::T;
+  static constexpr double eps = std::numeric_limits<T>::epsilon();
+};
+TYPED_TEST_SUITE(AnyBackend, AllBackends, BackendName);
+
+// ⟨Jδ, d⟩ = ⟨δ, Jᴴd⟩. d is Jδ plus noise of its size, so that neither side cancels.
+TYPED_TEST(AnyBackend, TangentAndAdjointAgree) {
+  using T = typename TypeParam::T;
+  for (const Case& c : cases) {
+    const auto scene = in_precision<T>(make_scene(c, 1));
+    const auto op = TypeParam::make(scene.setup);
+    scene.load(*op);
+    const auto delta = make_direction(scene, 2);
+    for (const Placement& at : scene.places) {
+      Array<Complex<T>, 3> changed(scene.probe.shape()), d(scene.probe.shape());
+      op->tangent(at, delta.object(), delta.probe, changed);
+      Draw draw(3);
+      draw.fill_normal(d, std::sqrt(dot(changed, changed) / static_cast<double>(d.size())));
+      for (i64 i = 0; i < d.size(); ++i) d.data()[i] += changed.data()[i];
+      Sums<T> sums(scene);
+      op->adjoint(at, d, sums.view());
+      const double left = dot(changed, d), right = dot(delta, sums);
+      EXPECT_NEAR(right / left, 1, (std::is_same_v<T, double> ? 1e-12 : 1e-5))
+          << "W = " << c.window << ", S = " << c.slices;
+    }
+  }
+}
+
+// Empty parts of a direction are zero, and the parts add up.
+TYPED_TEST(AnyBackend, TangentIsLinear) {
+  using T = typename TypeParam::T;
+  const auto scene = in_precision<T>(make_scene(cases[1], 4));
+  const auto op = TypeParam::make(scene.setup);
+  scene.load(*op);
+  const auto delta = make_direction(scene, 5);
+  const auto& shape = scene.probe.shape();
+  Array<Complex<T>, 3> both(shape), object(shape), probe(shape);
+  op->tangent(scene.places[1], delta.object(), delta.probe, both);
+  op->tangent(scene.places[1], delta.object(), {}, object);
+  op->tangent(scene.places[1], {}, delta.probe, probe);
+  for (i64 i = 0; i < object.size(); ++i) object.data()[i] += probe.data()[i];
+  EXPECT_LT(relative_difference(object, both), tolerance<T>(scene.setup));
+}
+
+// Phase objects and |P| = 1: every step is unitary and the last FFT is unnormalised, so
+// ΣI = W² Σ|probe|².
+TYPED_TEST(AnyBackend, CountsAreConserved) {
+  using T = typename TypeParam::T;
+  for (const i64 window : {15, 16, 22}) {
+    const auto scene = in_precision<T>(make_scene({.window = window, .slices = 5, .modes = 2}, 6));
+    const auto op = TypeParam::make(scene.setup);
+    scene.load(*op);
+    Array<Complex<T>, 3> wave(scene.probe.shape());
+    for (const Placement& at : scene.places) {
+      op->forward(at, wave);
+      const double expected = static_cast<double>(window * window) * dot(scene.probe, scene.probe);
+      EXPECT_NEAR(dot(wave, wave) / expected, 1, tolerance<T>(scene.setup));
+    }
+  }
+}
+
+// Absorption μ in one slice takes exp(−2μ) of the counts.
+TYPED_TEST(AnyBackend, AbsorptionTakesItsShare) {
+  using T = typename TypeParam::T;
+  auto scene = in_precision<T>(
+      make_scene({.window = 12, .slices = 2, .absorption = true, .positions = 1}, 7));
+  scene.absorption.fill(0);
+  std::fill_n(scene.absorption.data(), scene.absorption.size() / 2, T(0.25));
+  scene.places[0].row = scene.places[0].col = 2;  // all of the window on the object
+  const auto op = TypeParam::make(scene.setup);
+  scene.load(*op);
+  Array<Complex<T>, 3> wave(scene.probe.shape());
+  op->forward(scene.places[0], wave);
+  EXPECT_NEAR(dot(wave, wave) / (144 * dot(scene.probe, scene.probe)), std::exp(-0.5),
+              tolerance<T>(scene.setup));
+}
+
+// S slices of vacuum are one propagation over (S−1) Δz.
+TYPED_TEST(AnyBackend, VacuumIsOneLongPropagation) {
+  using T = typename TypeParam::T;
+  for (const i64 window : {15, 16}) {
+    auto many = in_precision<T>(make_scene({.window = window, .slices = 6}, 8));
+    auto once = in_precision<T>(make_scene({.window = window, .slices = 2}, 8));
+    many.setup.propagator = propagator(window, 0.3, 0.02, 10);
+    once.setup.propagator = propagator(window, 0.3, 0.02, 50);
+    many.phase.fill(0);
+    once.phase.fill(0);
+    std::copy(many.probe.begin(), many.probe.end(), once.probe.begin());
+    const auto a = TypeParam::make(many.setup), b = TypeParam::make(once.setup);
+    many.load(*a);
+    once.load(*b);
+    Array<Complex<T>, 3> wave_a(many.probe.shape()), wave_b(many.probe.shape());
+    a->forward(many.places[1], wave_a);
+    b->forward(many.places[1], wave_b);
+    EXPECT_LT(relative_difference(wave_a, wave_b), tolerance<T>(many.setup));
+  }
+}
+
+// A window over the object's edge reads vacuum: the same as an object with a margin of vacuum,
+// whose gradient inside is the same too.
+TYPED_TEST(AnyBackend, BeyondTheEdgeIsVacuum) {
+  using T = typename TypeParam::T;
+  constexpr i64 margin = 20;
+  const auto scene = in_precision<T>(
+      make_scene({.window = 16, .slices = 3, .absorption = true, .positions = 8}, 9));
+  auto wide = in_precision<T>(
+      make_scene({.window = 16, .slices = 3, .absorption = true, .positions = 8}, 9));
+  const auto [slices, ny, nx] = scene.phase.shape();
+  wide.phase = Array<T, 3>({slices, ny + 2 * margin, nx + 2 * margin});
+  wide.absorption = Array<T, 3>(wide.phase.shape());
+  for (i64 s = 0; s < slices; ++s)
+    for (i64 y = 0; y < ny; ++y)
+      for (i64 x = 0; x < nx; ++x) {
+        wide.phase(s, y + margin, x + margin) = scene.phase(s, y, x);
+        wide.absorption(s, y + margin, x + margin) = scene.absorption(s, y, x);
+      }
+  for (Placement& at : wide.places) at.row += margin, at.col += margin;
+  const auto op = TypeParam::make(scene.setup), wide_op = TypeParam::make(wide.setup);
+  scene.load(*op);
+  wide.load(*wide_op);
+  Sums<T> sums(scene), wide_sums(wide), inner(scene);
+  const Wanted all{true, true, true};
+  const Misfit a = op->gradient(scene.places, scene.source(), all, sums.view());
+  const Misfit b = wide_op->gradient(wide.places, wide.source(), all, wide_sums.view());
+  for (i64 s = 0; s < slices; ++s)
+    for (i64 y = 0; y < ny; ++y)
+      for (i64 x = 0; x < nx; ++x)
+        inner.phase(s, y, x) = wide_sums.phase(s, y + margin, x + margin);
+  EXPECT_NEAR(a.cost, b.cost, tolerance<T>(scene.setup) * a.cost);
+  EXPECT_LT(relative_difference(sums.phase, inner.phase), tolerance<T>(scene.setup));
+  EXPECT_LT(relative_difference(sums.probe, wide_sums.probe), tolerance<T>(scene.setup));
+}
+
+// A window that misses the object altogether adds nothing to it, and is a probe in vacuum.
+TYPED_TEST(AnyBackend, WindowBesideTheObject) {
+  using T = typename TypeParam::T;
+  const auto scene = in_precision<T>(make_scene({.window = 12, .slices = 2, .positions = 1}, 10));
+  const auto op = TypeParam::make(scene.setup);
+  scene.load(*op);
+  const std::vector<Placement> away = {{-40, 3, 0.1, 0.2}, {500, 500, 0, 0}, {2, -13, 0, 0}};
+  const auto source = [&](i64, T* to) { scene.source()(0, to); };
+  Sums<T> sums(scene);
+  const Misfit fit = op->gradient(away, source, {true, true, true}, sums.view());
+  EXPECT_GT(fit.cost, 0);
+  EXPECT_EQ(dot(sums.phase, sums.phase), 0);
+  EXPECT_EQ(dot(sums.illumination, sums.illumination), 0);
+  EXPECT_GT(dot(sums.probe, sums.probe), 0);
+}
+
+// gradient and misfit tell the same cost, and a batch is the sum of its positions.
+TYPED_TEST(AnyBackend, GradientAndMisfitAgree) {
+  using T = typename TypeParam::T;
+  for (const Case& c : cases) {
+    const auto scene = in_precision<T>(make_scene(c, 11));
+    const auto op = TypeParam::make(scene.setup);
+    scene.load(*op);
+    Sums<T> sums(scene), one_by_one(scene);
+    const Wanted all{true, true, true};
+    const Misfit g = op->gradient(scene.places, scene.source(), all, sums.view());
+    const Misfit f = op->misfit(scene.places, scene.source());
+    EXPECT_DOUBLE_EQ(g.cost, f.cost);
+    EXPECT_DOUBLE_EQ(g.r_numerator, f.r_numerator);
+    EXPECT_DOUBLE_EQ(g.r_denominator, f.r_denominator);
+    Misfit singles;
+    for (std::size_t i = 0; i < scene.places.size(); ++i) {
+      const auto source = [&](i64, T* to) { scene.source()(static_cast<i64>(i), to); };
+      singles += op->gradient(std::span(&scene.places[i], 1), source, all, one_by_one.view());
+    }
+    EXPECT_NEAR(singles.cost, g.cost, tolerance<T>(scene.setup) * g.cost);
+    EXPECT_LT(relative_difference(one_by_one.phase, sums.phase), tolerance<T>(scene.setup));
+    EXPECT_LT(relative_difference(one_by_one.probe, sums.probe), tolerance<T>(scene.setup));
+  }
+}
+
+// What is not asked for is not touched, and may be empty.
+TYPED_TEST(AnyBackend, OnlyWhatIsWantedIsComputed) {
+  using T = typename TypeParam::T;
+  const auto scene = in_precision<T>(make_scene(cases[1], 12));
+  const auto op = TypeParam::make(scene.setup);
+  scene.load(*op);
+  Sums<T> all(scene), probe(scene), object(scene);
+  op->gradient(scene.places, scene.source(), {true, true, true}, all.view());
+  op->gradient(scene.places, scene.source(), {false, true, false},
+               {{}, {}, {}, probe.probe.view()});
+  op->gradient(scene.places, scene.source(), {true, false, false},
+               {object.phase.view(), object.absorption.view(), {}, {}});
+  EXPECT_EQ(relative_difference(probe.probe, all.probe), 0);
+  EXPECT_EQ(relative_difference(object.phase, all.phase), 0);
+  EXPECT_EQ(relative_difference(object.absorption, all.absorption), 0);
+}
+
+// Cost and R-factor as the formulas say, from the waves that `forward` gives.
+TYPED_TEST(AnyBackend, CostIsWhatTheFormulaSays) {
+  using T = typename TypeParam::T;
+  for (const Case& c : cases) {
+    const auto scene = in_precision<T>(make_scene(c, 13));
+    const auto op = TypeParam::make(scene.setup);
+    scene.load(*op);
+    double cost = 0, numerator = 0, denominator = 0;
+    const double e = scene.setup.epsilon;
+    for (std::size_t p = 0; p < scene.places.size(); ++p) {
+      Array<Complex<T>, 3> wave(scene.probe.shape());
+      op->forward(scene.places[p], wave);
+      for (i64 k = 0; k < c.window * c.window; ++k) {
+        double model = 0;
+        for (i64 m = 0; m < c.modes; ++m)
+          model += std::norm(Complex<double>(wave.view()[m].data[k]));
+        const double y = scene.measured[p].data()[k];
+        const double v = c.weights ? scene.valid.data()[k] : 1;
+        const double w = c.weights ? v * scene.weight.data()[k] : 1;
+        const double amplitude = std::pow(std::sqrt(model + e) - std::sqrt(y + e), 2);
+        const double poisson = (model - y * std::log(model + e)) - (y - y * std::log(y + e));
+        cost += w * (c.loss == Loss::amplitude ? amplitude : poisson);
+        numerator += v * std::pow(std::sqrt(model) - std::sqrt(y), 2);
+        denominator += v * y;
+      }
+    }
+    const Misfit f = op->misfit(scene.places, scene.source());
+    EXPECT_NEAR(f.cost, cost, tolerance<T>(scene.setup) * cost);
+    EXPECT_NEAR(f.r_numerator, numerator, tolerance<T>(scene.setup) * numerator);
+    EXPECT_NEAR(f.r_denominator, denominator, tolerance<T>(scene.setup) * denominator);
+  }
+}
+
+TYPED_TEST(AnyBackend, OwnIntensitiesFitPerfectly) {
+  using T = typename TypeParam::T;
+  for (const Case& c : cases) {
+    auto scene = in_precision<T>(make_scene(c, 14));
+    const auto op = TypeParam::make(scene.setup);
+    scene.load(*op);
+    for (std::size_t p = 0; p < scene.places.size(); ++p) {
+      Array<Complex<T>, 3> wave(scene.probe.shape());
+      op->forward(scene.places[p], wave);
+      scene.measured[p].fill(0);
+      for (i64 m = 0; m < c.modes; ++m)
+        for (i64 k = 0; k < c.window * c.window; ++k)
+          scene.measured[p].data()[k] += std::norm(wave.view()[m].data[k]);
+    }
+    // R is quadratic in the rounding of the amplitudes, a few ε of each; Poisson's cost, a
+    // difference of terms as large as the counts, is linear in it.
+    const Misfit f = op->misfit(scene.places, scene.source());
+    const double rounding = tolerance<T>(scene.setup);
+    EXPECT_LT(f.r_factor(), rounding * rounding);
+    EXPECT_LT(std::abs(f.cost),
+              (c.loss == Loss::amplitude ? rounding * rounding : rounding) * f.r_denominator);
+  }
+}
+
+// Invalid pixels say nothing, whatever stands there.
+TYPED_TEST(AnyBackend, InvalidPixelsAreIgnored) {
+  using T = typename TypeParam::T;
+  auto scene = in_precision<T>(make_scene(cases[2], 15));
+  const auto op = TypeParam::make(scene.setup);
+  scene.load(*op);
+  Sums<T> before(scene), after(scene);
+  const Misfit a = op->gradient(scene.places, scene.source(), {true, true, true}, before.view());
+  int spoilt = 0;
+  for (auto& y : scene.measured)
+    for (i64 k = 0; k < y.size(); ++k)
+      if (scene.valid.data()[k] == 0) y.data()[k] = 65535, ++spoilt;
+  ASSERT_GT(spoilt, 0);
+  const Misfit b = op->gradient(scene.places, scene.source(), {true, true, true}, after.view());
+  EXPECT_EQ(a.cost, b.cost);
+  EXPECT_EQ(a.r_factor(), b.r_factor());
+  EXPECT_EQ(relative_difference(after.phase, before.phase), 0);
+  EXPECT_EQ(relative_difference(after.probe, before.probe), 0);
+}
+
+// A spot placed at (row, col) lights the object there: sign and size of corner and sub-pixel shift.
+TYPED_TEST(AnyBackend, ProbeLandsWhereItIsPlaced) {
+  using T = typename TypeParam::T;
+  for (const i64 w : {24, 25}) {
+    Scene<T> scene;
+    scene.setup.window = w;
+    scene.phase = Array<T, 3>({1, w + 9, w + 5});
+    scene.probe = Array<Complex<T>, 3>({1, w, w});
+    // exp(−r²/4): at the window's edge 1e-16, at the Nyquist frequency exp(−π²) = 5e-5. The centre
+    // of mass sees the square of the latter.
+    for (i64 y = 0; y < w; ++y)
+      for (i64 x = 0; x < w; ++x)
+        scene.probe(0, y, x) =
+            static_cast<T>(std::exp(-(std::pow(y - w / 2, 2) + std::pow(x - w / 2, 2)) / 4.0));
+    scene.measured.emplace_back(std::array<i64, 2>{w, w});
+    const auto op = TypeParam::make(scene.setup);
+    scene.load(*op);
+    for (const Position at : {Position{16, 14}, Position{15.3, 14.8}, Position{14.75, 13.4}}) {
+      const Placement placed = place(at, w);
+      Sums<T> sums(scene);
+      op->gradient(std::span(&placed, 1), scene.source(), {false, false, true}, sums.view());
+      double total = 0, row = 0, col = 0;
+      for (i64 y = 0; y < w + 9; ++y)
+        for (i64 x = 0; x < w + 5; ++x) {
+          const double light = sums.illumination(y, x);
+          total += light, row += light * y, col += light * x;
+        }
+      EXPECT_NEAR(row / total, at.row, 1e-7 + 30 * this->eps * w);
+      EXPECT_NEAR(col / total, at.col, 1e-7 + 30 * this->eps * w);
+    }
+  }
+}
+
+// 1, 2 and 3 threads: the same to the last bit.
+TYPED_TEST(AnyBackend, SameBitsForAnyNumberOfThreads) {
+  using T = typename TypeParam::T;
+  for (const Loss loss : {Loss::amplitude, Loss::poisson}) {
+    const auto scene = in_precision<T>(make_scene({.window = 16,
+                                                   .slices = 3,
+                                                   .modes = 2,
+                                                   .absorption = true,
+                                                   .loss = loss,
+                                                   .weights = true,
+                                                   .positions = 11},
+                                                  16));
+    const auto delta = make_direction(scene, 17);
+    Sums<T> single(scene);
+    Misfit fit;
+    double bend = 0;
+    for (const int threads : {1, 2, 3}) {
+      const auto op = TypeParam::make(scene.setup, threads);
+      scene.load(*op);
+      Sums<T> sums(scene);
+      const Misfit f = op->gradient(scene.places, scene.source(), {true, true, true}, sums.view());
+      const double c = op->curvature(scene.places, delta.object(), delta.probe);
+      if (threads == 1) {
+        single = std::move(sums), fit = f, bend = c;
+        continue;
+      }
+      EXPECT_TRUE(std::equal(sums.phase.begin(), sums.phase.end(), single.phase.begin()));
+      EXPECT_TRUE(
+          std::equal(sums.absorption.begin(), sums.absorption.end(), single.absorption.begin()));
+      EXPECT_TRUE(std::equal(sums.probe.begin(), sums.probe.end(), single.probe.begin()));
+      EXPECT_TRUE(std::equal(sums.illumination.begin(), sums.illumination.end(),
+                             single.illumination.begin()));
+      EXPECT_EQ(f.cost, fit.cost);
+      EXPECT_EQ(f.r_numerator, fit.r_numerator);
+      EXPECT_EQ(c, bend);
+      EXPECT_EQ(op->misfit(scene.places, scene.source()).cost, fit.cost);
+    }
+  }
+}
+
+TYPED_TEST(AnyBackend, WrongPropagatorIsRefused) {
+  OperatorSetup setup;
+  setup.window = 8;
+  setup.slices = 2;
+  setup.propagator.resize(63);
+  EXPECT_THROW(TypeParam::make(setup), std::invalid_argument);
+}
+
+TEST(Place, RoundsToTheNearestPixel) {
+  for (const i64 w : {16, 17}) {
+    for (const double at : {-3.2, -0.5, 0.0, 0.49, 0.5, 7.75, 101.0}) {
+      const Placement p = place({at, 2 * at}, w);
+      EXPECT_EQ(static_cast<double>(p.row + w / 2) + p.shift_row, at);
+      EXPECT_EQ(static_cast<double>(p.col + w / 2) + p.shift_col, 2 * at);
+      EXPECT_GE(p.shift_row, -0.5);
+      EXPECT_LT(p.shift_row, 0.5);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace ptyle::test

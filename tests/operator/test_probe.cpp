@@ -1,0 +1,124 @@
+#include <gtest/gtest.h>
+
+#include "core/grid.hpp"
+#include "device/cpu/fft.hpp"
+#include "operator/probe.hpp"
+#include "physics/electron.hpp"
+#include "physics/propagator.hpp"
+
+namespace ptyle {
+namespace {
+
+using Value = Complex<double>;
+
+ProbeOptics optics(double defocus = 0) {
+  ProbeOptics o;
+  o.wavelength = electron_wavelength(200);
+  o.semi_angle = 25 * mrad;
+  o.aberrations.C10 = -defocus;
+  return o;
+}
+
+double power(View<const Value, 2> wave) {
+  double sum = 0;
+  for (const Value& v : wave) sum += std::norm(v);
+  return sum;
+}
+
+double largest_difference(View<const Value, 2> a, View<const Value, 2> b) {
+  double largest = 0;
+  for (i64 i = 0; i < a.size(); ++i) largest = std::max(largest, std::abs(a.data[i] - b.data[i]));
+  return largest;
+}
+
+// Propagated over `dz` Å.
+Array<Value, 2> propagated(View<const Value, 2> wave, double pixel, double wavelength, double dz) {
+  const i64 w = wave.shape[0];
+  Array<Value, 2> k = cornered<Value>(wave);
+  const Fft2<double> fft(w, w, FftRigor::estimate);
+  const auto p = propagator(w, pixel, wavelength, dz);
+  fft.forward(k.data());
+  for (i64 i = 0; i < w * w; ++i) k.data()[i] *= p[static_cast<std::size_t>(i)] / double(w * w);
+  fft.inverse(k.data());
+  return centred<Value>(k);
+}
+
+TEST(Probe, HasPowerOneAndStandsInTheMiddle) {
+  for (const i64 w : {31, 32, 45}) {
+    const auto probe = form_probe(optics(), w, 0.2);
+    EXPECT_NEAR(power(probe), 1, 1e-13);
+    for (i64 y = 0; y < w; ++y)
+      for (i64 x = 0; x < w; ++x)
+        EXPECT_LE(std::abs(probe(y, x)), std::abs(probe(w / 2, w / 2)) * (1 + 1e-14));
+    // symmetric about [W/2, W/2]
+    EXPECT_NEAR(std::abs(probe(w / 2 - 3, w / 2 + 2) - probe(w / 2 + 3, w / 2 - 2)), 0, 1e-14);
+  }
+}
+
+// Underfocus d: the beam comes to focus d further down.
+TEST(Probe, UnderfocusIsUndoneByPropagation) {
+  for (const i64 w : {64, 63}) {
+    const auto o = optics(80);
+    const auto focused = form_probe(optics(), w, 0.2);
+    const auto there = propagated(form_probe(o, w, 0.2), 0.2, o.wavelength, 80);
+    EXPECT_LT(largest_difference(there, focused), 1e-13);
+    const auto away = propagated(form_probe(o, w, 0.2), 0.2, o.wavelength, -80);
+    EXPECT_GT(largest_difference(away, focused), 0.01);
+  }
+}
+
+// In the diffraction plane the probe is the aperture, of a radius of semi-angle / λ.
+TEST(Probe, FillsItsAperture) {
+  const i64 w = 48;
+  const double pixel = 0.2, dk = 1 / (static_cast<double>(w) * pixel);
+  const double rim = optics().semi_angle / optics().wavelength;
+  for (const double edge : {0.0, 1.0, 3.0}) {
+    auto k = cornered<Value>(form_probe(optics(50), w, pixel, edge));
+    Fft2<double>(w, w, FftRigor::estimate).forward(k.data());
+    const double open = std::abs(k(0, 0));
+    for (i64 y = 0; y < w; ++y)
+      for (i64 x = 0; x < w; ++x) {
+        const double r =
+            dk * std::hypot(double(frequency_index(y, w)), double(frequency_index(x, w)));
+        const double expected =
+            edge == 0 ? (r <= rim ? 1 : 0) : std::clamp((rim - r) / (edge * dk) + 0.5, 0.0, 1.0);
+        EXPECT_NEAR(std::abs(k(y, x)) / open, expected, 1e-12);
+      }
+  }
+}
+
+TEST(Probe, NonsenseIsRefused) {
+  EXPECT_THROW(form_probe({}, 32, 0.2), std::invalid_argument);
+  EXPECT_THROW(form_probe(optics(), 32, 0), std::invalid_argument);
+  EXPECT_THROW(form_probe(optics(), 0, 0.2), std::invalid_argument);
+}
+
+TEST(Modes, AreOrthogonalAndShareThePower) {
+  auto probe = form_probe(optics(60), 40, 0.2);
+  for (Value& v : probe) v *= 7.0;  // Σ|probe|² = 49
+  const std::vector<double> shares = {0.6, 0.2, 0.1, 0.06, 0.04};
+  const auto modes = spread_modes(probe, shares);
+  for (std::size_t m = 0; m < shares.size(); ++m) {
+    const auto mode = modes.view()[static_cast<i64>(m)];
+    EXPECT_NEAR(power(mode), 49 * shares[m], 1e-11);
+    for (std::size_t k = 0; k < m; ++k) {
+      const auto other = modes.view()[static_cast<i64>(k)];
+      Value overlap = 0;
+      for (i64 i = 0; i < mode.size(); ++i) overlap += std::conj(other.data[i]) * mode.data[i];
+      EXPECT_LT(std::abs(overlap) / std::sqrt(power(mode) * power(other)), 1e-13);
+    }
+  }
+  for (i64 i = 0; i < probe.size(); ++i)
+    EXPECT_NEAR(std::abs(modes.data()[i] - std::sqrt(0.6) * probe.data()[i]), 0, 1e-13);
+}
+
+TEST(Modes, OfNothingAreRefused) {
+  const Array<Value, 2> dark({8, 8});
+  EXPECT_THROW(spread_modes(dark, {0.5, 0.5}), std::invalid_argument);
+  Array<Value, 2> point({8, 8});
+  point(4, 4) = 1;
+  EXPECT_THROW(spread_modes(point, {0.5, 0.5}), std::invalid_argument);
+}
+
+}  // namespace
+}  // namespace ptyle
