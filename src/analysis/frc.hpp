@@ -1,0 +1,33 @@
+#pragma once
+
+#include <vector>
+
+#include "core/array.hpp"
+
+namespace ptyle {
+
+/// A Fourier ring correlation: Σ F G* / sqrt(Σ|F|² Σ|G|²) over rings one frequency step wide.
+struct Frc {
+  std::vector<double> frequency;  ///< ring's middle, cycles a pixel; the first is one step, not DC
+  std::vector<double> correlation;  ///< −1 … 1; 0 where one of the images has nothing in a ring
+  std::vector<double> threshold;    ///< ½-bit
+};
+
+/// Of two images of one shape, weighted (apodised) alike; their weighted means are removed first.
+/// Threshold: van Heel and Schatz, J. Struct. Biol. 151 (2005) 250, Eq. 17,
+///   T = (0.2071 + 1.9102/√n) / (1.2071 + 0.9102/√n),
+/// n = half the pixels of the ring (an image is real) times (Σw²)²/(N Σw⁴), the share of them that
+/// the window leaves independent.
+Frc fourier_ring_correlation(View<const double, 2> a, View<const double, 2> b,
+                             View<const double, 2> weight);
+
+struct Resolution {
+  double period = 0;      ///< of `pixel`'s unit; infinite where no ring is above the threshold
+  bool at_pixel = false;  ///< the curve stays above it up to Nyquist: 2 pixels, or better
+};
+
+/// Where the curve first falls below the threshold, interpolated between rings. The first two rings
+/// are left out: a window's width leaves them no independent pixels.
+Resolution resolution_of(const Frc& frc, double pixel);
+
+}  // namespace ptyle
