@@ -2,7 +2,9 @@
 
 // A measurement made ready: patterns on the window, calibrated; positions on the object.
 
+#include <array>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -13,8 +15,9 @@
 
 namespace ptyle {
 
-/// Patterns in their native type, by global position number, W×W, DC centred as on the detector
-/// after flips, crop, pad and bin; converted to the operator's order one at a time.
+/// Patterns by global position number, W×W, after flips, crop, bin and pad. They are held in the
+/// narrowest type that keeps every count of the file (uint8, 16, 32 or float) and converted one at
+/// a time, as the operator asks for them.
 class PatternStore {
  public:
   virtual ~PatternStore() = default;
@@ -23,6 +26,7 @@ class PatternStore {
   /// Position i's intensity, counts, W·W, DC at [0,0].
   virtual void load(i64 i, float* to) const = 0;
   virtual void load(i64 i, double* to) const = 0;
+  [[nodiscard]] virtual std::string type() const = 0;  ///< "uint8", …, of the numbers held
 };
 
 struct Calibration {
@@ -31,14 +35,24 @@ struct Calibration {
   double dk = 0;          ///< detector pixel, 1/Å
 };
 
+/// The bright disc of a pattern; window pixels, pixel [0,0]'s centre is 0.
+struct Disc {
+  double row = 0, col = 0, radius = 0;
+  double level = 0;   ///< counts a pixel inside
+  double spread = 0;  ///< r.m.s. distance of the rim from the circle, px; small = a clear disc
+};
+
 struct Experiment {
   std::unique_ptr<PatternStore> patterns;
+  OpticsConfig optics;  ///< as given, completed by what the file says
   Calibration calibration;
-  std::vector<Position> positions;   ///< Å (px in pixel units), as the file or the scan gives them
-  Array<float, 2> valid;             ///< W·W, 0 or 1, DC at [0,0]
-  Array<double, 2> mean_pattern;     ///< W·W, DC at [W/2, W/2]
-  double mean_counts = 0;            ///< Σ of the mean pattern over valid pixels
-  std::vector<std::string> notes;    ///< what was assumed or found, a line each, for the log
+  std::vector<Position> positions;  ///< Å (px in pixel units), as the file or the scan gives them
+  Array<float, 2> valid;            ///< W·W, 0 or 1, DC at [0,0]
+  Array<double, 2> mean_pattern;    ///< W·W, DC at [W/2, W/2]
+  double mean_counts = 0;           ///< Σ of the mean pattern over valid pixels
+  std::optional<Disc> disc;         ///< fitted to the mean pattern, where it shows a clear one
+  std::array<double, 2> residual_shift{};  ///< DC minus [W/2, W/2], (row, col) px, where known
+  std::vector<std::string> notes;          ///< what was assumed or found, a line each, for the log
   std::vector<std::string> warnings;
 };
 

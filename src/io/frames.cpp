@@ -1,0 +1,67 @@
+#include "io/frames.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "core/error.hpp"
+
+namespace ptyle {
+namespace {
+
+bool may_be_patterns(const h5::DatasetInfo& info) {
+  return (info.shape.size() == 3 || info.shape.size() == 4) && info.type.is_real();
+}
+
+std::string find_patterns(const h5::File& file) {
+  for (const char* known :
+       {"/patterns", "/data", "/dp", "/datacube_root/datacube/data", "/entry_1/data_1/data"})
+    if (file.has(known)) {
+      const auto all = file.datasets();
+      const auto it =
+          std::find_if(all.begin(), all.end(), [&](const auto& d) { return d.path == known; });
+      if (it != all.end() && may_be_patterns(*it)) return known;
+    }
+  std::optional<h5::DatasetInfo> largest;
+  std::string there;
+  for (const auto& one : file.datasets()) {
+    there += fmt::format("{}{} ({}, {})", there.empty() ? "" : ", ", one.path,
+                         h5::to_string(one.shape), h5::to_string(one.type));
+    if (may_be_patterns(one) && (!largest || one.size() > largest->size())) largest = one;
+  }
+  if (!largest)
+    throw UserError(
+        fmt::format("file '{}' has no dataset of patterns, of shape (N, ky, kx) or (slow, fast, "
+                    "ky, kx); it has {}",
+                    file.path(), there.empty() ? "none at all" : there));
+  return largest->path;
+}
+
+}  // namespace
+
+Frames::Frames(const h5::File& file, const std::string& dataset)
+    : set_(file.dataset(dataset.empty() ? find_patterns(file) : dataset)) {
+  const auto& s = info().shape;
+  if (!may_be_patterns(info()))
+    throw UserError(
+        fmt::format("dataset '{}' in '{}' is {} of {}, patterns are real numbers of shape (N, ky, "
+                    "kx) or (slow, fast, ky, kx)",
+                    info().path, file.path(), h5::to_string(s), h5::to_string(info().type)));
+  if (s.size() == 4) scan_shape_ = {s[0], s[1]};
+  count_ = s.size() == 4 ? s[0] * s[1] : s[0];
+}
+
+double Frames::largest() const {
+  const auto type = info().type;
+  if (type.kind == h5::Kind::real) return 0;
+  return std::ldexp(1.0, 8 * type.bytes - (type.kind == h5::Kind::integer ? 1 : 0)) - 1;
+}
+
+i64 Frames::frames_a_chunk() const {
+  const auto& chunk = info().chunk;
+  if (chunk.empty()) return 1;
+  return chunk.size() == 4 ? chunk[0] * chunk[1] : chunk[0];
+}
+
+}  // namespace ptyle

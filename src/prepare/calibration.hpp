@@ -1,0 +1,33 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "prepare/config.hpp"
+#include "prepare/experiment.hpp"
+#include "prepare/frames.hpp"
+
+namespace ptyle {
+
+/// What a calibration is worked out from.
+struct CalibrationInput {
+  CalibrationConfig given;
+  OpticsConfig optics;
+  i64 window = 0;  ///< W
+  i64 extent = 0;  ///< longer side of the frame in window pixels, before padding
+  i64 bin = 1;
+  i64 frame_side = 0;        ///< side of the whole square frame in the file, px; 0: not square
+  std::optional<Disc> disc;  ///< fitted to the mean pattern
+  std::optional<double> file_pixel_size;  ///< Å, of the whole frame, as the file says
+};
+
+/// Wavelength, detector pixel dk = 1/(W·dx) and object pixel dx = λ/(W·dα) from whichever one
+/// calibration is given. Without an energy and a calibration: pixel units (wavelength 0, pixel 1).
+/// Adds the others to `notes`, and a warning where the measured disc disagrees with
+/// optics.semi_angle by more than 5 %. Throws UserError where none or more than one is given, or
+/// one needs what is not there.
+Calibration calibrate(const CalibrationInput& input, std::vector<std::string>& notes,
+                      std::vector<std::string>& warnings);
+
+}  // namespace ptyle

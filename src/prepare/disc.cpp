@@ -1,0 +1,181 @@
+// 1. Guess: pixels above half of a bright level; their mean is the centre, their number the area.
+// 2. Level: the median inside 0.7 radii; outside: the median between 1.3 and 1.8 radii.
+// 3. Rim: along 180 rays, the distance at which the counts last fall through half-way.
+// 4. Circle through the rim by least squares, points further off than 3 medians left out.
+// 5. Steps 2 to 4 again from the circle, until it moves no more.
+
+#include "prepare/disc.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <numeric>
+#include <vector>
+
+#include "core/grid.hpp"
+#include "core/units.hpp"
+
+namespace ptyle {
+namespace {
+
+struct Image {
+  View<const double, 2> values;
+  View<const float, 2> valid;
+  [[nodiscard]] bool has(i64 y, i64 x) const {
+    return y >= 0 && x >= 0 && y < values.shape[0] && x < values.shape[1] &&
+           (valid.empty() || valid(y, x) != 0);
+  }
+  /// Bilinear; NaN beside a pixel that is not valid.
+  [[nodiscard]] double at(double row, double col) const {
+    const i64 y = static_cast<i64>(std::floor(row)), x = static_cast<i64>(std::floor(col));
+    const double fy = row - static_cast<double>(y), fx = col - static_cast<double>(x);
+    double sum = 0;
+    for (int dy = 0; dy < 2; ++dy)
+      for (int dx = 0; dx < 2; ++dx) {
+        const double weight = (dy ? fy : 1 - fy) * (dx ? fx : 1 - fx);
+        if (weight == 0) continue;
+        if (!has(y + dy, x + dx)) return std::nan("");
+        sum += weight * values(y + dy, x + dx);
+      }
+    return sum;
+  }
+};
+
+double median(std::vector<double>& v) {
+  if (v.empty()) return std::nan("");
+  const auto middle = v.begin() + static_cast<std::ptrdiff_t>(v.size() / 2);
+  std::nth_element(v.begin(), middle, v.end());
+  return *middle;
+}
+
+/// Median over the pixels between two radii about a disc's centre.
+double ring_median(const Image& image, const Disc& d, double from, double to) {
+  std::vector<double> v;
+  const auto [ny, nx] = image.values.shape;
+  for (i64 y = 0; y < ny; ++y)
+    for (i64 x = 0; x < nx; ++x) {
+      const double r = std::hypot(static_cast<double>(y) - d.row, static_cast<double>(x) - d.col);
+      if (r >= from && r < to && image.has(y, x)) v.push_back(image.values(y, x));
+    }
+  return median(v);
+}
+
+Disc guess(const Image& image) {
+  std::vector<double> v;
+  const auto [ny, nx] = image.values.shape;
+  for (i64 y = 0; y < ny; ++y)
+    for (i64 x = 0; x < nx; ++x)
+      if (image.has(y, x)) v.push_back(image.values(y, x));
+  if (v.empty()) return {};
+  std::sort(v.begin(), v.end());
+  // A disc that is small on a large detector is few pixels: the level is where half of all counts
+  // come from pixels at least as bright.
+  const double all = std::accumulate(v.begin(), v.end(), 0.0);
+  double sum = 0, level = 0;
+  for (auto i = v.rbegin(); i != v.rend() && sum < all / 2; ++i) sum += level = *i;
+  Disc d;
+  double n = 0;
+  for (i64 y = 0; y < ny; ++y)
+    for (i64 x = 0; x < nx; ++x)
+      if (image.has(y, x) && image.values(y, x) > level / 2) {
+        n += 1;
+        d.row += static_cast<double>(y);
+        d.col += static_cast<double>(x);
+      }
+  if (n == 0) return {};
+  d.row /= n;
+  d.col /= n;
+  d.radius = std::sqrt(n / pi);
+  return d;
+}
+
+/// Solves the 3×3 normal equations of the circle (x² + y² = 2 a x + 2 b y + c) by Cramer's rule.
+bool circle(const std::vector<std::array<double, 2>>& points, Disc& d) {
+  double m[3][4] = {};
+  for (const auto& [y, x] : points) {
+    const double r[4] = {2 * y, 2 * x, 1, y * y + x * x};
+    for (int i = 0; i < 3; ++i)
+      for (int j = 0; j < 4; ++j) m[i][j] += r[i] * r[j];
+  }
+  const auto determinant = [&m](int replaced) {
+    const auto e = [&](int i, int j) { return j == replaced ? m[i][3] : m[i][j]; };
+    return e(0, 0) * (e(1, 1) * e(2, 2) - e(1, 2) * e(2, 1)) -
+           e(0, 1) * (e(1, 0) * e(2, 2) - e(1, 2) * e(2, 0)) +
+           e(0, 2) * (e(1, 0) * e(2, 1) - e(1, 1) * e(2, 0));
+  };
+  const double whole = determinant(-1);
+  if (points.size() < 3 || whole == 0) return false;
+  const double y = determinant(0) / whole, x = determinant(1) / whole;
+  const double square = determinant(2) / whole + y * y + x * x;
+  if (!(square > 0)) return false;
+  d.row += y;
+  d.col += x;
+  d.radius = std::sqrt(square);
+  return true;
+}
+
+constexpr int rays = 180;
+
+/// Points of the rim, (row, col) from the disc's centre.
+std::vector<std::array<double, 2>> rim(const Image& image, const Disc& d, double half) {
+  std::vector<std::array<double, 2>> points;
+  constexpr double step = 0.25;
+  for (int i = 0; i < rays; ++i) {
+    const double angle = 2 * pi * i / rays, dy = std::sin(angle), dx = std::cos(angle);
+    double found = -1, before = std::nan("");
+    // The outermost fall: inside the disc the counts may dip where the specimen scatters strongly.
+    for (double r = 0.6 * d.radius; r < 1.5 * d.radius + 2; r += step) {
+      const double now = image.at(d.row + r * dy, d.col + r * dx);
+      if (before >= half && now < half) found = r - step * (half - now) / (before - now);
+      before = now;
+    }
+    if (found > 0) points.push_back({found * dy, found * dx});
+  }
+  return points;
+}
+
+/// Steps 2 to 4; false where there is no clear disc.
+bool refine(const Image& image, Disc& d) {
+  d.level = ring_median(image, d, 0, std::max(1.0, 0.7 * d.radius));
+  double outside = ring_median(image, d, 1.3 * d.radius + 1, 1.8 * d.radius + 2);
+  if (std::isnan(outside)) outside = 0;
+  if (!(d.level > 1.5 * outside) || d.radius < 1) return false;
+  auto points = rim(image, d, (d.level + outside) / 2);
+  if (points.size() < rays / 2) return false;
+  Disc fitted = d;
+  for (int pass = 0; pass < 3; ++pass) {
+    fitted = d;
+    if (!circle(points, fitted)) return false;
+    std::vector<double> off;
+    const auto distance = [&](const std::array<double, 2>& p) {
+      return std::abs(std::hypot(p[0] - (fitted.row - d.row), p[1] - (fitted.col - d.col)) -
+                      fitted.radius);
+    };
+    double squares = 0;
+    for (const auto& p : points) {
+      off.push_back(distance(p));
+      squares += off.back() * off.back();
+    }
+    fitted.spread = std::sqrt(squares / static_cast<double>(points.size()));
+    const double limit = 3 * median(off) + 0.05;
+    std::erase_if(points, [&](const auto& p) { return distance(p) > limit; });
+    if (points.size() < rays / 4) return false;
+  }
+  d = fitted;
+  return d.spread < std::max(1.0, 0.05 * d.radius);
+}
+
+}  // namespace
+
+std::optional<Disc> fit_disc(View<const double, 2> pattern, View<const float, 2> valid) {
+  const Image image{pattern, valid};
+  Disc d = guess(image);
+  for (int pass = 0; pass < 5; ++pass) {
+    const Disc before = d;
+    if (!refine(image, d)) return {};
+    if (std::hypot(d.row - before.row, d.col - before.col, d.radius - before.radius) < 1e-3) break;
+  }
+  return d;
+}
+
+}  // namespace ptyle

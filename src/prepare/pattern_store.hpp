@@ -1,0 +1,28 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+
+#include "core/ledger.hpp"
+#include "prepare/experiment.hpp"
+
+namespace ptyle {
+
+/// A store that is filled pattern by pattern, DC at [0,0].
+class FillablePatternStore : public PatternStore {
+ public:
+  /// Integers that the type was made to hold, or floats for a float store.
+  virtual void put(i64 i, std::span<const std::int64_t> pattern) = 0;
+  virtual void put(i64 i, std::span<const float> pattern) = 0;
+};
+
+/// Room for `count` patterns of window² integers up to `largest`, in the narrowest of uint8, uint16
+/// and uint32 that holds them; in float32 where none does or `largest` is 0. Booked as "patterns".
+/// `background` (counts a pixel of the window) is subtracted when a pattern is loaded; what falls
+/// below 0 is 0.
+std::unique_ptr<FillablePatternStore> make_pattern_store(i64 count, i64 window, double largest,
+                                                         double background, Ledger* ledger);
+
+}  // namespace ptyle

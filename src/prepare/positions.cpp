@@ -1,0 +1,71 @@
+#include "prepare/positions.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cctype>
+#include <cmath>
+
+#include "core/error.hpp"
+#include "core/units.hpp"
+
+namespace ptyle {
+
+std::string unit_named(const std::string& attribute) {
+  std::string u;
+  std::transform(attribute.begin(), attribute.end(), std::back_inserter(u),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  if (u == "å" || u == "Å" || u == "a" || u.starts_with("angstr") || u.starts_with("ångstr"))
+    return "A";
+  if (u == "m" || u == "metre" || u == "meter" || u == "metres" || u == "meters") return "m";
+  if (u == "px" || u.find("pixel") != std::string::npos) return "px";
+  return {};
+}
+
+std::vector<Position> positions_from(const RawPositions& raw, const ScanConfig& scan, i64 n,
+                                     const std::string& frames, double pixel, bool pixel_units,
+                                     std::vector<std::string>& warnings) {
+  const i64 columns = raw.shape.empty() ? 0 : raw.shape.back();
+  const bool three = columns == 3 && scan.order == "x_y";  // (x, y, z), as CXI's translation
+  if (raw.shape.size() < 2 || raw.shape.size() > 3 || (columns != 2 && !three))
+    throw UserError(fmt::format("{} has the shape {}, (N, 2) or (slow, fast, 2) is needed",
+                                raw.name, fmt::join(raw.shape, " x ")));
+  const i64 count = static_cast<i64>(raw.values.size()) / columns;
+  if (count != n)
+    throw UserError(
+        fmt::format("{} has {} positions but {} has {} patterns: one position a pattern is needed",
+                    raw.name, count, frames, n));
+  if (pixel_units && scan.unit != "px")
+    throw UserError(fmt::format(
+        "scan.unit is {} but there is no energy and no calibration: give them, or scan.unit: px",
+        scan.unit));
+  const std::string said = unit_named(raw.unit);
+  if (!said.empty() && said != scan.unit)
+    warnings.push_back(
+        fmt::format("{} says its unit is '{}', scan.unit is {}", raw.name, raw.unit, scan.unit));
+  const double scale = scan.unit == "m" ? metre : scan.unit == "px" ? pixel : 1.0;
+  std::vector<Position> positions(static_cast<std::size_t>(n));
+  for (i64 i = 0; i < n; ++i) {
+    const double a = raw.values[i * columns] * scale, b = raw.values[i * columns + 1] * scale;
+    if (!std::isfinite(a) || !std::isfinite(b))
+      throw UserError(fmt::format("{} has no finite numbers for position {}", raw.name, i));
+    positions[i] = scan.order == "x_y" ? Position{b, a} : Position{a, b};
+  }
+  return positions;
+}
+
+std::vector<Position> raster(std::array<i64, 2> shape, const ScanConfig& scan) {
+  const double c = std::cos(scan.rotation * degree), s = std::sin(scan.rotation * degree);
+  std::vector<Position> positions;
+  positions.reserve(static_cast<std::size_t>(shape[0] * shape[1]));
+  for (i64 i = 0; i < shape[0]; ++i)
+    for (i64 j = 0; j < shape[1]; ++j) {
+      const i64 along = scan.snake && i % 2 == 1 ? shape[1] - 1 - j : j;
+      const double slow = static_cast<double>(i) * scan.step[0],
+                   fast = static_cast<double>(along) * scan.step[1];
+      positions.push_back({c * slow - s * fast, s * slow + c * fast});
+    }
+  return positions;
+}
+
+}  // namespace ptyle

@@ -1,0 +1,106 @@
+#include "session/open_experiment.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <initializer_list>
+
+#include "core/error.hpp"
+#include "prepare/prepare.hpp"
+
+namespace ptyle {
+namespace {
+
+/// Frames of an HDF5 file, as prepare() reads them.
+class FileFrames final : public FrameSource {
+ public:
+  FileFrames(const h5::File& file, const std::string& dataset) : frames_(file, dataset) {
+    count = frames_.count();
+    rows = frames_.rows();
+    cols = frames_.cols();
+    scan_shape = frames_.scan_shape();
+    is_integer = frames_.is_integer();
+    largest = frames_.largest();
+    name = fmt::format("dataset '{}' in '{}'", frames_.info().path, file.path());
+  }
+  void read(i64 first, i64 n, std::int64_t* to) override { frames_.read(first, n, to); }
+  void read(i64 first, i64 n, float* to) override { frames_.read(first, n, to); }
+  [[nodiscard]] i64 preferred_run() const override { return frames_.frames_a_chunk(); }
+
+ private:
+  Frames frames_;
+};
+
+/// "file.h5:/dataset" → both; "/dataset" → the file given.
+std::pair<std::string, std::string> file_and_dataset(const std::string& text,
+                                                     const std::string& file) {
+  const auto colon = text.rfind(":/");
+  if (colon == std::string::npos || colon == 0) return {file, text};
+  return {text.substr(0, colon), text.substr(colon + 1)};
+}
+
+RawMask read_mask(const h5::File& data_file, const std::string& text) {
+  const auto [path, dataset] = file_and_dataset(text, data_file.path());
+  const h5::File file = h5::File::open(path);
+  const h5::Dataset set = file.dataset(dataset);
+  RawMask mask;
+  mask.name = fmt::format("'{}' in '{}'", dataset, path);
+  mask.shape = set.shape();
+  const auto values = set.read<double>();  // of any type: 0.5 is bad too
+  mask.bad.resize(values.size());
+  std::transform(values.begin(), values.end(), mask.bad.begin(), [](double v) { return v != 0; });
+  return mask;
+}
+
+std::optional<double> first_of(const h5::File& file, std::initializer_list<const char*> names) {
+  for (const char* name : names)
+    if (const auto value = file.number("/", name)) return value;
+  return {};
+}
+
+}  // namespace
+
+FileFacts read_file_facts(const h5::File& file) {
+  FileFacts f;
+  f.pixel_size = first_of(file, {"pixel_size", "object_pixel_size_angstrom"});
+  f.energy = first_of(file, {"energy_kV"});
+  f.semi_angle = first_of(file, {"semi_angle_mrad", "convergence_semiangle_mrad"});
+  f.defocus = first_of(file, {"defocus_A", "defocus_angstrom"});
+  f.slice_thickness = first_of(file, {"slice_thickness"});
+  f.scan_rotation = first_of(file, {"scan_rotation_deg"}).value_or(0);
+  for (const char* name : {"scan_step_A", "scan_step_angstrom"})
+    if (const auto step = file.numbers("/", name); step && !step->empty() && f.scan_step[0] == 0)
+      f.scan_step = {step->front(), step->back()};
+  if (const auto shape = file.numbers("/", "scan_shape"); shape && shape->size() == 2)
+    f.scan_shape = {static_cast<i64>((*shape)[0]), static_cast<i64>((*shape)[1])};
+  return f;
+}
+
+std::optional<RawPositions> read_positions(const h5::File& data_file, const ScanConfig& scan) {
+  const std::string dataset = scan.positions.empty() ? "/positions" : scan.positions;
+  if (scan.positions.empty() && (!scan.file.empty() || !data_file.has(dataset))) return {};
+  const auto read_from = [&](const h5::File& file) {
+    const h5::Dataset set = file.dataset(dataset);
+    const std::string unit = file.text(dataset, "units").value_or("");
+    return RawPositions{set.read<double>(), set.shape(), unit,
+                        fmt::format("dataset '{}' in '{}'", set.info().path, file.path())};
+  };
+  return scan.file.empty() ? read_from(data_file) : read_from(h5::File::open(scan.file));
+}
+
+Experiment open_experiment(const DataConfig& data, const CalibrationConfig& calibration,
+                           const ScanConfig& scan, const OpticsConfig& optics, Ledger* ledger) {
+  if (data.file.empty())
+    throw UserError("data.file is not given, the HDF5 file of the patterns is needed");
+  const h5::File file = h5::File::open(data.file);
+  FileFrames frames(file, data.patterns);
+  Measurement m{data, calibration, scan, optics, &frames, {}, {}, read_file_facts(file)};
+  if (!data.mask.empty()) m.mask = read_mask(file, data.mask);
+  if (scan.step[0] <= 0 && scan.step[1] <= 0)
+    m.positions = read_positions(file, scan);
+  else if (!scan.positions.empty())
+    throw UserError("scan.positions and scan.step are both given, one is needed");
+  return prepare(m, ledger);
+}
+
+}  // namespace ptyle

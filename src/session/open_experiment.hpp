@@ -1,0 +1,27 @@
+#pragma once
+
+#include <string>
+
+#include "core/ledger.hpp"
+#include "io/frames.hpp"
+#include "prepare/config.hpp"
+#include "prepare/experiment.hpp"
+#include "prepare/frames.hpp"
+
+namespace ptyle {
+
+/// Opens the files that the configuration names and prepares the measurement in them. Where the
+/// user said nothing, positions, pixel size and optics that the file itself states are taken, with
+/// a note each. Throws UserError for the user's mistakes.
+Experiment open_experiment(const DataConfig& data, const CalibrationConfig& calibration,
+                           const ScanConfig& scan, const OpticsConfig& optics,
+                           Ledger* ledger = nullptr);
+
+/// What a file's attributes and scalars say of the measurement: ptyle's own names and, for simple
+/// ones, those that other programs use.
+FileFacts read_file_facts(const h5::File& file);
+
+/// The positions' dataset, or nothing where `scan` names none and the file has none at /positions.
+std::optional<RawPositions> read_positions(const h5::File& data_file, const ScanConfig& scan);
+
+}  // namespace ptyle
