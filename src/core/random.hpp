@@ -12,6 +12,20 @@ namespace ptyle {
 class Philox {
  public:
   using result_type = std::uint32_t;
+  using Block = std::array<std::uint32_t, 4>;
+
+  /// The cipher itself: four numbers from a counter and a key, in 10 rounds.
+  static Block rounds(Block c, std::array<std::uint32_t, 2> k) {
+    for (int r = 0; r < 10; ++r) {
+      const std::uint64_t p0 = std::uint64_t{0xD2511F53} * c[0];
+      const std::uint64_t p1 = std::uint64_t{0xCD9E8D57} * c[2];
+      c = {static_cast<std::uint32_t>(p1 >> 32) ^ c[1] ^ k[0], static_cast<std::uint32_t>(p1),
+           static_cast<std::uint32_t>(p0 >> 32) ^ c[3] ^ k[1], static_cast<std::uint32_t>(p0)};
+      k[0] += 0x9E3779B9;
+      k[1] += 0xBB67AE85;
+    }
+    return c;
+  }
 
   /// e.g. Philox(seed, iteration, position)
   Philox(std::uint64_t seed, std::uint32_t stream, std::uint64_t index)
@@ -35,18 +49,6 @@ class Philox {
   double uniform() { return ((*this)() + 0.5) / 4294967296.0; }
 
  private:
-  using Block = std::array<std::uint32_t, 4>;
-  static Block rounds(Block c, std::array<std::uint32_t, 2> k) {
-    for (int r = 0; r < 10; ++r) {
-      const std::uint64_t p0 = std::uint64_t{0xD2511F53} * c[0];
-      const std::uint64_t p1 = std::uint64_t{0xCD9E8D57} * c[2];
-      c = {static_cast<std::uint32_t>(p1 >> 32) ^ c[1] ^ k[0], static_cast<std::uint32_t>(p1),
-           static_cast<std::uint32_t>(p0 >> 32) ^ c[3] ^ k[1], static_cast<std::uint32_t>(p0)};
-      k[0] += 0x9E3779B9;
-      k[1] += 0xBB67AE85;
-    }
-    return c;
-  }
   std::array<std::uint32_t, 2> key_;
   Block counter_;
   Block block_{};
