@@ -104,7 +104,7 @@ class Operator {
   /// DC at [0,0]; empty = all 1. Copied.
   virtual void set_weights(View<const T, 2> weight, View<const T, 2> valid) = 0;
 
-  /// Ψ (M, W, W) at a position.
+  /// Ψ (M, W, W) at a position. Several threads may call it at once.
   virtual void forward(const Placement& at, View<Complex<T>, 3> wave) const = 0;
   /// J: the change of Ψ (M, W, W) to first order in a change of object and probe (either may be
   /// empty).
