@@ -28,15 +28,15 @@ struct ReconstructConfig {
 struct Progress {
   int iteration = 0, iterations = 0;
   double cost = 0, r_factor = 0;
-  double r_held_out = -1;       ///< −1: nothing held out
+  double r_held_out = -1;  ///< −1: nothing held out
   double seconds = 0, seconds_left = 0;
-  std::string stage;            ///< of the continuation, e.g. "k < 0.6 1/Å, 4 blocks"; empty: none
+  std::string stage;  ///< of the continuation, e.g. "k < 0.6 1/Å, 4 blocks"; empty: none
 };
 
 struct ReconstructCallbacks {
   std::function<void(const Progress&)> progress;
   std::function<void(const std::string&)> log, warn;
-  std::function<bool()> stop;   ///< asked after every iteration; true: finish and write
+  std::function<bool()> stop;  ///< asked after every iteration; true: finish and write
 };
 
 /// Runs it and writes the result file, TIFF and pictures into output.folder. `resolved_yaml` is

@@ -1,0 +1,201 @@
+#include "session/start.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+#include "core/error.hpp"
+#include "device/cpu/fft.hpp"
+#include "io/hdf5.hpp"
+#include "io/result.hpp"
+#include "operator/operator.hpp"
+#include "operator/probe.hpp"
+
+namespace ptyle {
+namespace {
+
+Aberrations aberrations_of(const OpticsConfig& o) {
+  return {.C10 = -o.defocus,
+          .C12 = o.C12,
+          .phi12 = o.phi12 * degree,
+          .C21 = o.C21,
+          .phi21 = o.phi21 * degree,
+          .C23 = o.C23,
+          .phi23 = o.phi23 * degree,
+          .C30 = o.C30};
+}
+
+ProbeOptics optics_of(const Experiment& e) {
+  return {e.calibration.wavelength, e.optics.semi_angle * mrad, aberrations_of(e.optics)};
+}
+
+/// √(mean pattern) as the amplitude behind the aperture, with the phase of the aberrations.
+Array<Complex<double>, 2> probe_of_mean_pattern(const Experiment& e) {
+  const i64 window = e.patterns->window();
+  const auto amplitude = cornered(e.mean_pattern.view());
+  const ProbeOptics optics = optics_of(e);
+  Array<Complex<double>, 2> wave({window, window});
+  for (i64 y = 0; y < window; ++y)
+    for (i64 x = 0; x < window; ++x) {
+      const double ky = e.calibration.dk * double(frequency_index(y, window));
+      const double kx = e.calibration.dk * double(frequency_index(x, window));
+      const double chi = optics.wavelength > 0
+                             ? aberration_phase(optics.aberrations, ky, kx, optics.wavelength)
+                             : 0;
+      wave(y, x) = std::polar(std::sqrt(std::max(0.0, amplitude(y, x))), -chi);
+    }
+  Fft2<double>(window, window, FftRigor::estimate).inverse(wave.data());
+  return centred<Complex<double>>(wave.view());
+}
+
+/// A probe of a file: of an earlier result or a simulated set, or any complex dataset "file:/path",
+/// (W, W) or (modes, W, W).
+Array<Complex<double>, 3> probe_of_file(const std::string& start, i64 window) {
+  const auto colon = start.rfind(":/");
+  const std::string file = colon == std::string::npos ? start : start.substr(0, colon);
+  Array<Complex<double>, 3> probe;
+  if (colon == std::string::npos) {
+    const Result earlier = read_result(file);
+    probe = converted<Complex<double>, Complex<float>, 3>(earlier.probe.view());
+    if (probe.empty()) throw UserError(fmt::format("probe.start: '{}' holds no probe", file));
+  } else {
+    const auto dataset = h5::File::open(file).dataset(start.substr(colon + 1));
+    const auto& shape = dataset.shape();
+    if (shape.size() != 2 && shape.size() != 3)
+      throw UserError(
+          fmt::format("probe.start: '{}' has {} dimensions; a probe has (y, x) or (mode, y, x)",
+                      start, shape.size()));
+    probe = Array<Complex<double>, 3>(
+        {shape.size() == 3 ? shape[0] : 1, shape[shape.size() - 2], shape[shape.size() - 1]});
+    dataset.read(probe.data());
+  }
+  if (probe.shape()[1] != window || probe.shape()[2] != window)
+    throw UserError(fmt::format(
+        "probe.start: the probe in '{}' has {} x {} pixels, but the patterns' window has {} x {}",
+        start, probe.shape()[1], probe.shape()[2], window, window));
+  return probe;
+}
+
+/// The first `modes` of a probe; missing ones are spread from its first.
+Array<Complex<double>, 3> with_modes(const Array<Complex<double>, 3>& probe, const ProbeConfig& c) {
+  const i64 have = probe.shape()[0], window = probe.shape()[1];
+  if (have >= c.modes) {
+    Array<Complex<double>, 3> first({c.modes, window, window});
+    std::copy_n(probe.begin(), first.size(), first.begin());
+    return first;
+  }
+  std::vector<double> shares(static_cast<std::size_t>(c.modes), c.mode_power);
+  shares[0] = 1 - c.mode_power * (c.modes - 1);
+  auto spread = spread_modes(probe.view()[0], shares);
+  if (have > 1) std::copy(probe.begin(), probe.end(), spread.begin());
+  return spread;
+}
+
+/// A pattern's total is W² Σ|probe|² (the transform is unnormalised); only valid pixels count.
+void scale_to_counts(Array<Complex<double>, 3>& probe, double mean_counts) {
+  const double window2 = double(probe.shape()[1]) * double(probe.shape()[2]);
+  const double power =
+      std::accumulate(probe.begin(), probe.end(), 0.0,
+                      [](double sum, const Complex<double>& v) { return sum + std::norm(v); });
+  if (!(power > 0) || !std::isfinite(power))
+    throw UserError("probe.start: the probe to start from is empty or not finite");
+  const double scale = std::sqrt(mean_counts / (window2 * power));
+  for (auto& v : probe) v *= scale;
+}
+
+/// Adds an earlier volume into this frame: laterally by whole pixels, along z by shared thickness.
+void add_earlier(View<const float, 3> earlier, double earlier_dz, i64 row, i64 col,
+                 View<float, 3> to, double dz) {
+  const auto [slices, ny, nx] = to.shape;
+  for (i64 s = 0; s < slices; ++s)
+    for (i64 e = 0; e < earlier.shape[0]; ++e) {
+      // The part of the earlier slice's thickness that lies in this slice.
+      const double overlap =
+          std::min((s + 1) * dz, (e + 1) * earlier_dz) - std::max(s * dz, e * earlier_dz);
+      if (overlap <= 1e-9 * dz) continue;
+      const float share = static_cast<float>(overlap / earlier_dz);
+      for (i64 y = 0; y < earlier.shape[1]; ++y)
+        for (i64 x = 0; x < earlier.shape[2]; ++x) {
+          const i64 ty = y + row, tx = x + col;
+          if (ty >= 0 && ty < ny && tx >= 0 && tx < nx) to(s, ty, tx) += share * earlier(e, y, x);
+        }
+    }
+}
+
+}  // namespace
+
+ObjectFrame frame_object(const std::vector<Position>& at, i64 window, double pixel) {
+  Position low{INFINITY, INFINITY}, high{-INFINITY, -INFINITY};
+  for (const auto& p : at) {
+    low = {std::min(low.row, p.row), std::min(low.col, p.col)};
+    high = {std::max(high.row, p.row), std::max(high.col, p.col)};
+  }
+  // Whole pixels, so that a position keeps its place within a pixel.
+  const double first_row = std::floor(low.row / pixel + 0.5) - double(window / 2);
+  const double first_col = std::floor(low.col / pixel + 0.5) - double(window / 2);
+  ObjectFrame frame;
+  frame.origin = {first_row * pixel, first_col * pixel};
+  for (const auto& p : at)
+    frame.positions.push_back({p.row / pixel - first_row, p.col / pixel - first_col});
+  for (const auto& p : frame.positions) {
+    const Placement corner = place(p, window);
+    frame.rows = std::max(frame.rows, corner.row + window);
+    frame.cols = std::max(frame.cols, corner.col + window);
+  }
+  return frame;
+}
+
+Array<Complex<double>, 3> start_probe(const ProbeConfig& config, const Experiment& experiment) {
+  const i64 window = experiment.patterns->window();
+  const auto single = [&](Array<Complex<double>, 2> wave) {
+    Array<Complex<double>, 3> probe({1, window, window});
+    std::copy(wave.begin(), wave.end(), probe.begin());
+    return probe;
+  };
+  Array<Complex<double>, 3> probe;
+  if (config.start == "optics") {
+    if (experiment.calibration.wavelength <= 0 || experiment.optics.semi_angle <= 0)
+      throw UserError(
+          "probe.start: 'optics' needs optics.energy (kV) and optics.semi_angle (mrad); without "
+          "them start from 'mean' or from a file");
+    probe = single(form_probe(optics_of(experiment), window, experiment.calibration.pixel));
+  } else if (config.start == "mean") {
+    probe = single(probe_of_mean_pattern(experiment));
+  } else {
+    probe = probe_of_file(config.start, window);
+  }
+  probe = with_modes(probe, config);
+  scale_to_counts(probe, experiment.mean_counts);
+  return probe;
+}
+
+ObjectStart start_object(const ObjectConfig& config, const ObjectFrame& frame, double pixel,
+                         bool absorption) {
+  ObjectStart start;
+  const std::array<i64, 3> shape{config.slices, frame.rows, frame.cols};
+  start.phase = Array<float, 3>(shape);
+  if (absorption) start.absorption = Array<float, 3>(shape);
+  if (config.start.empty()) return start;
+
+  const Result earlier = read_result(config.start);
+  if (std::abs(earlier.pixel_size / pixel - 1) > 1e-3)
+    throw UserError(fmt::format(
+        "object.start: '{}' has pixels of {:.5g} {}, but this run's have {:.5g}; start from a "
+        "result of the same pixel size",
+        config.start, earlier.pixel_size, earlier.units, pixel));
+  const Position from = earlier.origin.value_or(Position{0, 0});
+  const i64 row = std::lround((from.row - frame.origin.row) / pixel);
+  const i64 col = std::lround((from.col - frame.origin.col) / pixel);
+  const double dz = config.slices > 1 ? config.slice_thickness : 1;
+  const double earlier_dz = config.slices == 1              ? 1.0 / double(earlier.phase.shape()[0])
+                            : earlier.phase.shape()[0] == 1 ? dz * config.slices
+                                                            : earlier.slice_thickness;
+  add_earlier(earlier.phase.view(), earlier_dz, row, col, start.phase.view(), dz);
+  if (absorption && !earlier.absorption.empty())
+    add_earlier(earlier.absorption.view(), earlier_dz, row, col, start.absorption.view(), dz);
+  return start;
+}
+
+}  // namespace ptyle

@@ -1,0 +1,36 @@
+#pragma once
+
+// Where a fit starts from: the object's frame, the probe scaled to the data, earlier results.
+
+#include <vector>
+
+#include "core/array.hpp"
+#include "core/grid.hpp"
+#include "prepare/experiment.hpp"
+#include "solver/config.hpp"
+
+namespace ptyle {
+
+/// The object that the windows reach, and the positions on it.
+struct ObjectFrame {
+  i64 rows = 0, cols = 0;
+  std::vector<Position> positions;  ///< px from object pixel [0,0]
+  Position origin;                  ///< of object pixel [0,0], in the positions' unit (Å or px)
+};
+
+/// The smallest object that holds every window W of positions `at` (Å, or px where pixel = 1).
+ObjectFrame frame_object(const std::vector<Position>& at, i64 window, double pixel);
+
+/// The probe's modes (M, W, W) to start with, scaled so that their pattern has the data's mean
+/// counts.
+Array<Complex<double>, 3> start_probe(const ProbeConfig& config, const Experiment& experiment);
+
+/// Phase and absorption (empty unless `absorption`) to start with: vacuum, or an earlier result
+/// moved into this frame, its slices shared out among this fit's by thickness.
+struct ObjectStart {
+  Array<float, 3> phase, absorption;
+};
+ObjectStart start_object(const ObjectConfig& config, const ObjectFrame& frame, double pixel,
+                         bool absorption);
+
+}  // namespace ptyle
