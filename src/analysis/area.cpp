@@ -1,0 +1,99 @@
+#include "analysis/area.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "core/units.hpp"
+
+namespace ptyle {
+namespace {
+
+/// Twice the signed area of the triangle o, a, b.
+double cross(const Position& o, const Position& a, const Position& b) {
+  return (a.row - o.row) * (b.col - o.col) - (a.col - o.col) * (b.row - o.row);
+}
+
+}  // namespace
+
+std::vector<Position> convex_hull(std::span<const Position> points) {
+  std::vector<Position> sorted;
+  std::copy_if(points.begin(), points.end(), std::back_inserter(sorted),
+               [](const Position& p) { return std::isfinite(p.row) && std::isfinite(p.col); });
+  std::sort(sorted.begin(), sorted.end(), [](const Position& a, const Position& b) {
+    return a.row < b.row || (a.row == b.row && a.col < b.col);
+  });
+  if (sorted.size() < 3) return sorted;
+  // the lower chain forwards, then the upper one backwards
+  std::vector<Position> hull;
+  const auto add = [&](const Position& p, std::size_t keep) {
+    while (hull.size() >= keep + 2 && cross(hull[hull.size() - 2], hull.back(), p) <= 0)
+      hull.pop_back();
+    hull.push_back(p);
+  };
+  for (const Position& p : sorted) add(p, 0);
+  const std::size_t lower = hull.size() - 1;
+  for (auto p = sorted.rbegin() + 1; p != sorted.rend(); ++p) add(*p, lower);
+  hull.pop_back();
+  return hull;
+}
+
+Array<unsigned char, 2> ScanArea::mask() const {
+  Array<unsigned char, 2> inside(depth.shape());
+  std::transform(depth.begin(), depth.end(), inside.begin(),
+                 [](double d) { return static_cast<unsigned char>(d >= 0); });
+  return inside;
+}
+
+Array<double, 2> ScanArea::taper(double width) const {
+  Array<double, 2> weight(depth.shape());
+  std::transform(depth.begin(), depth.end(), weight.begin(), [&](double d) {
+    const double s = std::sin(pi / 2 * std::clamp(d / width, 0.0, 1.0));
+    return s * s;
+  });
+  return weight;
+}
+
+ScanArea scan_area(std::span<const Position> positions, const std::array<i64, 2>& shape) {
+  ScanArea area;
+  const std::vector<Position> hull = convex_hull(positions);
+  if (hull.size() < 3) return area;
+  double top = hull[0].row, bottom = top, left = hull[0].col, right = left;
+  for (const Position& p : hull) {
+    top = std::min(top, p.row);
+    bottom = std::max(bottom, p.row);
+    left = std::min(left, p.col);
+    right = std::max(right, p.col);
+  }
+  // a hair outside the hull still counts as on its edge
+  constexpr double hair = 1e-6;
+  const auto first = [](double v) {
+    return std::max<i64>(0, static_cast<i64>(std::ceil(v - hair)));
+  };
+  const auto last = [](double v, i64 n) {
+    return std::min<i64>(n - 1, static_cast<i64>(std::floor(v + hair)));
+  };
+  area.first_row = first(top);
+  area.first_col = first(left);
+  const i64 rows = last(bottom, shape[0]) - area.first_row + 1;
+  const i64 cols = last(right, shape[1]) - area.first_col + 1;
+  if (rows <= 0 || cols <= 0) return area;
+  area.depth = Array<double, 2>({rows, cols});
+  area.depth.fill(std::numeric_limits<double>::infinity());
+  for (std::size_t i = 0; i < hull.size(); ++i) {
+    const Position &a = hull[i], &b = hull[(i + 1) % hull.size()];
+    const double length = std::hypot(b.row - a.row, b.col - a.col);
+    for (i64 y = 0; y < rows; ++y)
+      for (i64 x = 0; x < cols; ++x) {
+        const Position p{static_cast<double>(area.first_row + y),
+                         static_cast<double>(area.first_col + x)};
+        double& depth = area.depth(y, x);
+        depth = std::min(depth, cross(a, b, p) / length);
+      }
+  }
+  for (double& d : area.depth)
+    if (d < 0 && d > -hair) d = 0;
+  return area;
+}
+
+}  // namespace ptyle
