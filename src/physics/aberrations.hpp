@@ -9,21 +9,22 @@ namespace ptyle {
 /// Aberration coefficients in Krivanek's polar notation. Lengths in Å, azimuths in rad, measured
 /// from +x (columns) towards +y (rows). Defocus = −C10, positive = underfocus.
 struct Aberrations {
-  double C10 = 0;               ///< defocus, negative = underfocus
-  double C12 = 0, phi12 = 0;    ///< two-fold astigmatism
-  double C21 = 0, phi21 = 0;    ///< axial coma
-  double C23 = 0, phi23 = 0;    ///< three-fold astigmatism
-  double C30 = 0;               ///< spherical aberration
+  double C10 = 0;             ///< defocus, negative = underfocus
+  double C12 = 0, phi12 = 0;  ///< two-fold astigmatism
+  double C21 = 0, phi21 = 0;  ///< axial coma
+  double C23 = 0, phi23 = 0;  ///< three-fold astigmatism
+  double C30 = 0;             ///< spherical aberration
 };
 
 /// The aberration phase χ, rad, at the spatial frequency (ky, kx) in 1/Å:
-/// χ = 2π/λ Σ C_nm α^(n+1) cos(m (φ − φ_nm)) / (n+1), α = λ|k|. The probe is IFFT(aperture · e^(−iχ)).
+/// χ = 2π/λ Σ C_nm α^(n+1) cos(m (φ − φ_nm)) / (n+1), α = λ|k|. The probe is IFFT(aperture ·
+/// e^(−iχ)).
 inline double aberration_phase(const Aberrations& a, double ky, double kx, double wavelength) {
   const double alpha = wavelength * std::hypot(ky, kx), azimuth = std::atan2(ky, kx);
   const double a2 = alpha * alpha, a3 = a2 * alpha, a4 = a2 * a2;
   const double second = (a.C10 + a.C12 * std::cos(2 * (azimuth - a.phi12))) * a2 / 2;
-  const double third = (a.C21 * std::cos(azimuth - a.phi21) +
-                        a.C23 * std::cos(3 * (azimuth - a.phi23))) * a3 / 3;
+  const double third =
+      (a.C21 * std::cos(azimuth - a.phi21) + a.C23 * std::cos(3 * (azimuth - a.phi23))) * a3 / 3;
   return 2 * pi / wavelength * (second + third + a.C30 * a4 / 4);
 }
 

@@ -20,15 +20,15 @@ inline double electron_wavelength(double energy_kV) {
   return planck_Js / std::sqrt(2 * electron_mass_kg * eE * (1 + eE / (2 * mc2))) * metre;
 }
 
-/// Interaction constant σ = 2π m_rel e λ / h², rad per (V Å): phase = σ · projected potential (V Å).
-/// Kirkland, 5.6.
+/// Interaction constant σ = 2π m_rel e λ / h², rad per (V Å): phase = σ · projected potential (V
+/// Å). Kirkland, 5.6.
 inline double interaction_constant(double energy_kV) {
   const double eE = elementary_charge_C * energy_kV * 1e3;
   const double mc2 = electron_mass_kg * light_speed_m_s * light_speed_m_s;
   const double relativistic_mass = electron_mass_kg * (1 + eE / mc2);
   const double wavelength_m = electron_wavelength(energy_kV) / metre;
-  return 2 * pi * relativistic_mass * elementary_charge_C * wavelength_m /
-         (planck_Js * planck_Js) / metre;
+  return 2 * pi * relativistic_mass * elementary_charge_C * wavelength_m / (planck_Js * planck_Js) /
+         metre;
 }
 
 /// Wavelength of a photon, Å, from its energy in keV: λ = hc / E.

@@ -23,8 +23,8 @@ inline std::complex<double> propagation(double ky, double kx, double wavelength,
   return std::polar(1.0, phase);
 }
 
-/// The propagator on a W×W window of pixels of `pixel` Å, DC at [0,0]; with `band_limit` (a fraction
-/// of the Nyquist frequency, e.g. 2/3) it is zero beyond that radius.
+/// The propagator on a W×W window of pixels of `pixel` Å, DC at [0,0]; with `band_limit` (a
+/// fraction of the Nyquist frequency, e.g. 2/3) it is zero beyond that radius.
 inline std::vector<std::complex<double>> propagator(i64 window, double pixel, double wavelength,
                                                     double dz, Tilt tilt = {},
                                                     double band_limit = 0) {
