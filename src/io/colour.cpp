@@ -136,10 +136,8 @@ double round_length(double x) {
 std::vector<double> ticks(double low, double high, int about) {
   std::vector<double> at;
   if (!(high > low) || !std::isfinite(high - low)) return {low};
-  // the round step at or above the wanted distance
-  const double wanted = (high - low) / std::max(about, 1);
-  double step = round_length(wanted);
-  if (step < wanted * (1 - 1e-9)) step = round_length(step * 2.5);
+  // the round step nearest to the wanted distance: up to a quarter below it
+  const double step = round_length(1.3 * (high - low) / std::max(about, 1));
   for (double i = std::ceil(low / step - 1e-6); i * step <= high + 1e-6 * step; ++i)
     at.push_back(i == 0 ? 0 : i * step);
   return at;

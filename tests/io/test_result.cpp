@@ -1,0 +1,170 @@
+#include <gtest/gtest.h>
+
+#include <filesystem>
+
+#include "core/error.hpp"
+#include "io/hdf5.hpp"
+#include "io/result.hpp"
+
+namespace ptyle {
+namespace {
+
+namespace fs = std::filesystem;
+
+class ResultFile : public testing::Test {
+ protected:
+  ~ResultFile() override { fs::remove(path_); }
+  std::string path_ = (fs::temp_directory_path() /
+                       (std::string("ptyle-result-") +
+                        testing::UnitTest::GetInstance()->current_test_info()->name() + ".h5"))
+                          .string();
+};
+
+template <class T, int N>
+Array<T, N> counting(std::array<i64, N> shape) {
+  Array<T, N> out(shape);
+  for (i64 i = 0; i < out.size(); ++i) out.data()[i] = T(0.5F * static_cast<float>(i) + 1);
+  return out;
+}
+
+Result full_result() {
+  Result r;
+  r.phase = counting<float, 3>({2, 5, 7});
+  r.absorption = counting<float, 3>({2, 5, 7});
+  r.probe = counting<Complex<float>, 3>({3, 4, 4});
+  r.probe(1, 2, 3) = {-1.5F, 2.25F};
+  r.positions = {{1.5, 2.5}, {-3, 4}};
+  r.history = {{0.3, 0.2}, {30, 20}, {1, 2}, {0.35, 0.25}};
+  r.atoms = {{82, 1, 2, 3}, {22, 4, 5, 6}};
+  r.pixel_size = 0.1;
+  r.slice_thickness = 1.25;
+  r.energy_kV = 200;
+  r.version = "0.1.0";
+  r.config = "solver:\n  iterations: 20  # ångström\n";
+  r.origin = Position{-12.8, 3.1};
+  return r;
+}
+
+TEST_F(ResultFile, IsReadBackAsItWasWritten) {
+  const Result r = full_result();
+  write_result(path_, r, false);
+  const Result back = read_result(path_);
+  EXPECT_EQ(back.phase.shape(), r.phase.shape());
+  EXPECT_TRUE(std::equal(r.phase.begin(), r.phase.end(), back.phase.begin()));
+  EXPECT_TRUE(std::equal(r.absorption.begin(), r.absorption.end(), back.absorption.begin()));
+  EXPECT_EQ(back.probe.shape(), r.probe.shape());
+  EXPECT_TRUE(std::equal(r.probe.begin(), r.probe.end(), back.probe.begin()));
+  ASSERT_EQ(back.positions.size(), 2U);
+  EXPECT_EQ(back.positions[1].row, -3);
+  EXPECT_EQ(back.positions[1].col, 4);
+  EXPECT_EQ(back.history.r_factor, r.history.r_factor);
+  EXPECT_EQ(back.history.cost, r.history.cost);
+  EXPECT_EQ(back.history.seconds, r.history.seconds);
+  EXPECT_EQ(back.history.r_held_out, r.history.r_held_out);
+  ASSERT_EQ(back.atoms.size(), 2U);
+  EXPECT_EQ(back.atoms[1].number, 22);
+  EXPECT_EQ(back.atoms[1].z, 6);
+  EXPECT_EQ(back.pixel_size, 0.1);
+  EXPECT_EQ(back.slice_thickness, 1.25);
+  EXPECT_EQ(back.energy_kV, 200);
+  EXPECT_EQ(back.units, "A");
+  EXPECT_EQ(back.version, "0.1.0");
+  EXPECT_EQ(back.config, r.config);
+  ASSERT_TRUE(back.origin);
+  EXPECT_EQ(back.origin->row, -12.8);
+}
+
+TEST_F(ResultFile, WithoutWhatIsOptional) {
+  Result r;
+  r.phase = counting<float, 3>({1, 3, 3});
+  r.units = "px";
+  write_result(path_, r, false);
+  const Result back = read_result(path_);
+  EXPECT_TRUE(back.absorption.empty());
+  EXPECT_TRUE(back.probe.empty());
+  EXPECT_TRUE(back.history.r_factor.empty());
+  EXPECT_TRUE(back.atoms.empty());
+  EXPECT_FALSE(back.origin);
+  EXPECT_EQ(back.units, "px");
+}
+
+TEST_F(ResultFile, IsNotOverwrittenUnasked) {
+  const Result r = full_result();
+  write_result(path_, r, false);
+  EXPECT_THROW(write_result(path_, r, false), UserError);
+  EXPECT_NO_THROW(write_result(path_, r, true));
+}
+
+TEST_F(ResultFile, WrongFilesAreRefusedInOneSentence) {
+  const auto refused = [&](auto&& fill) {
+    {
+      h5::File file = h5::File::create(path_, true);
+      fill(file);
+      file.commit();
+    }
+    try {
+      (void)read_result(path_);
+      ADD_FAILURE() << "was read";
+    } catch (const UserError& error) {
+      EXPECT_NE(std::string(error.what()).find(path_), std::string::npos) << error.what();
+    }
+  };
+  const std::vector<float> zeros(64, 0.0F);
+  const std::vector<int> one(4, 1);
+  refused([](h5::File& f) { f.set("/", "pixel_size", 0.1); });
+  refused([&](h5::File& f) {
+    f.write("/object/phase", {2, 2, 2}, zeros.data());
+  });  // no pixel size
+  refused([&](h5::File& f) {
+    f.write("/object/phase", {4, 4}, zeros.data());
+    f.set("/", "pixel_size", 0.1);
+  });
+  refused([&](h5::File& f) {
+    f.write("/object/phase", {1, 2, 2}, zeros.data());
+    f.write("/object/absorption", {1, 2, 3}, zeros.data());
+    f.set("/", "pixel_size", 0.1);
+  });
+  refused([&](h5::File& f) {
+    f.write("/object/phase", {1, 2, 2}, zeros.data());
+    f.write("/positions", {2, 3}, zeros.data());
+    f.set("/", "pixel_size", 0.1);
+  });
+  refused([&](h5::File& f) {
+    f.write("/object/phase", {1, 2, 2}, zeros.data());
+    f.write("/atoms/numbers", {4}, one.data());
+    f.write("/atoms/positions", {3, 3}, zeros.data());
+    f.set("/", "pixel_size", 0.1);
+  });
+  EXPECT_THROW((void)read_result("/no/such/result.h5"), UserError);
+}
+
+TEST_F(ResultFile, ReadsPtyradsOutput) {
+  {
+    h5::File file = h5::File::create(path_);
+    std::vector<float> phase(2 * 3 * 6 * 8, 0.25F), amplitude(phase.size(), 0.5F);
+    phase.back() = 9;  // second object mode: not read
+    const std::vector<Complex<float>> probe(2 * 4 * 4, {1, -1});
+    const std::vector<int> corners{0, 1, 2, 3};
+    const std::vector<float> shifts{0.25F, -0.5F, 0, 0};
+    const double dx = 0.2, thickness = 3;
+    file.write("/optimizable_tensors/objp", {2, 3, 6, 8}, phase.data());
+    file.write("/optimizable_tensors/obja", {2, 3, 6, 8}, amplitude.data());
+    file.write("/optimizable_tensors/probe", {2, 4, 4}, probe.data());
+    file.write("/optimizable_tensors/probe_pos_shifts", {2, 2}, shifts.data());
+    file.write("/optimizable_tensors/slice_thickness", {1}, &thickness);
+    file.write("/model_attributes/crop_pos", {2, 2}, corners.data());
+    file.write("/model_attributes/dx", {1}, &dx);
+    file.commit();
+  }
+  const Result r = read_result(path_);
+  EXPECT_EQ(r.phase.shape(), (std::array<i64, 3>{3, 6, 8}));
+  EXPECT_EQ(r.phase(2, 5, 7), 0.25F);
+  EXPECT_NEAR(r.absorption(0, 0, 0), std::log(2.0), 1e-6);
+  EXPECT_EQ(r.slice_thickness, 3);
+  // upper left corner + shift + half the window of 4, in Å
+  EXPECT_NEAR(r.positions[0].row, (0 + 0.25 + 2) * 0.2, 1e-12);
+  EXPECT_NEAR(r.positions[0].col, (1 - 0.5 + 2) * 0.2, 1e-12);
+}
+
+}  // namespace
+}  // namespace ptyle

@@ -1,0 +1,63 @@
+#include <gtest/gtest.h>
+#include <tiffio.h>
+
+#include <filesystem>
+#include <memory>
+
+#include "core/error.hpp"
+#include "io/tiff.hpp"
+
+namespace ptyle {
+namespace {
+
+namespace fs = std::filesystem;
+
+TEST(Tiff, StackIsReadBackByLibtiffWithItsCalibration) {
+  const std::string path = (fs::temp_directory_path() / "ptyle-test-stack.tif").string();
+  Array<float, 3> stack({3, 7, 10});
+  for (i64 i = 0; i < stack.size(); ++i) stack.data()[i] = 0.25F * static_cast<float>(i) - 3;
+  write_tiff(path, stack, {0.19, 1.25, "A"});
+  EXPECT_FALSE(fs::exists(path + ".part"));
+
+  const std::unique_ptr<TIFF, void (*)(TIFF*)> tiff(TIFFOpen(path.c_str(), "r"), TIFFClose);
+  ASSERT_TRUE(tiff);
+  EXPECT_EQ(TIFFNumberOfDirectories(tiff.get()), 3);
+  char* description = nullptr;
+  ASSERT_EQ(TIFFGetField(tiff.get(), TIFFTAG_IMAGEDESCRIPTION, &description), 1);
+  const std::string text = description;
+  EXPECT_TRUE(text.starts_with("ImageJ="));
+  for (const char* line : {"\nimages=3\n", "\nslices=3\n", "\nunit=angstrom\n", "\nspacing=1.25\n"})
+    EXPECT_NE(text.find(line), std::string::npos) << line;
+  for (std::uint16_t z = 0; z < 3; ++z) {
+    ASSERT_EQ(TIFFSetDirectory(tiff.get(), z), 1);
+    float resolution = 0;
+    std::uint16_t unit = 0, bits = 0, format = 0;
+    std::uint32_t width = 0, height = 0;
+    TIFFGetField(tiff.get(), TIFFTAG_XRESOLUTION, &resolution);
+    TIFFGetField(tiff.get(), TIFFTAG_RESOLUTIONUNIT, &unit);
+    TIFFGetField(tiff.get(), TIFFTAG_IMAGEWIDTH, &width);
+    TIFFGetField(tiff.get(), TIFFTAG_IMAGELENGTH, &height);
+    TIFFGetField(tiff.get(), TIFFTAG_BITSPERSAMPLE, &bits);
+    TIFFGetField(tiff.get(), TIFFTAG_SAMPLEFORMAT, &format);
+    EXPECT_NEAR(resolution, 1 / 0.19, 1e-5);  // pixels an ångström
+    EXPECT_EQ(unit, RESUNIT_NONE);
+    EXPECT_EQ(bits, 32);
+    EXPECT_EQ(format, SAMPLEFORMAT_IEEEFP);
+    ASSERT_EQ(width, 10U);
+    ASSERT_EQ(height, 7U);
+    for (std::uint32_t y = 0; y < 7; ++y) {
+      std::array<float, 10> row{};
+      ASSERT_EQ(TIFFReadScanline(tiff.get(), row.data(), y), 1);
+      for (i64 x = 0; x < 10; ++x) ASSERT_EQ(row[static_cast<std::size_t>(x)], stack(z, y, x));
+    }
+  }
+  fs::remove(path);
+}
+
+TEST(Tiff, FolderThatIsNotThereIsTheUsersMistake) {
+  Array<float, 3> stack({1, 2, 2});
+  EXPECT_THROW(write_tiff("/no/such/folder/stack.tif", stack, {}), UserError);
+}
+
+}  // namespace
+}  // namespace ptyle
