@@ -1,0 +1,170 @@
+#include "io/dataset.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+
+#include "core/error.hpp"
+
+namespace ptyle {
+namespace {
+
+namespace fs = std::filesystem;
+
+bool exists(const std::string& path) {
+  std::error_code error;
+  return fs::exists(path, error);
+}
+
+void remove(const std::string& path) {
+  std::error_code error;
+  fs::remove(path, error);
+  if (error) throw UserError(fmt::format("'{}' cannot be removed: {}", path, error.message()));
+}
+
+bool same_recipe(const h5::File& file, const std::string& recipe) {
+  return file.text("/", "recipe").value_or("") == recipe;
+}
+
+void refuse(const std::string& path) {
+  throw UserError(fmt::format(
+      "file '{}' was made from another recipe; name another output, remove it, or say overwrite",
+      path));
+}
+
+void write_atoms(h5::File& file, const std::vector<Atom>& atoms) {
+  if (atoms.empty()) return;
+  std::vector<std::uint8_t> numbers;
+  std::vector<double> at;
+  for (const Atom& a : atoms) {
+    numbers.push_back(static_cast<std::uint8_t>(a.number));
+    at.insert(at.end(), {a.row, a.col, a.z});
+  }
+  const auto n = static_cast<i64>(atoms.size());
+  file.write("/atoms/numbers", {n}, numbers.data());
+  file.write("/atoms/positions", {n, 3}, at.data());
+}
+
+}  // namespace
+
+h5::File SimulatedSet::create(const std::string& part, const DatasetHeader& header) {
+  const auto n = static_cast<i64>(header.positions.size());
+  const auto [nz, ny, nx] = header.object;
+  if (exists(part)) remove(part);
+  // Everything that is not yet known is 0, and what is not yet written takes no room in the file.
+  h5::File file = h5::File::create(part);
+  file.create_dataset("/patterns", header.pattern_type, {n, header.detector, header.detector},
+                      {1, header.detector, header.detector});
+  std::vector<double> at;
+  for (const Position& p : header.positions) at.insert(at.end(), {p.row, p.col});
+  file.write("/positions", {n, 2}, at.data());
+  file.set("/positions", "unit", "A");
+  file.write("/probe", header.probe.view());
+  file.create_dataset<float>("/object/phase", {nz, ny, nx});
+  if (header.configurations > 1)
+    file.create_dataset<float>("/object/configurations", {header.configurations, nz, ny, nx});
+  write_atoms(file, header.atoms);
+  const std::vector<std::uint8_t> none(static_cast<std::size_t>(n));
+  file.write("/done", {n}, none.data());
+  for (const auto& [name, values] : header.numbers)
+    if (values.size() == 1)
+      file.set("/", name.c_str(), values[0]);
+    else
+      file.set("/", name.c_str(), std::span<const double>(values));
+  file.set("/", "units", "A");
+  file.set("/", "version", header.version);
+  file.set("/", "recipe", header.recipe);
+  file.set("/object", "complete", 0);
+  file.commit();
+  return h5::File::update(part);
+}
+
+std::optional<SimulatedSet> SimulatedSet::open(const std::string& path, const DatasetHeader& header,
+                                               bool overwrite) {
+  const std::string part = path + ".part";
+  if (exists(path)) {
+    bool same = false;
+    try {
+      same = same_recipe(h5::File::open(path), header.recipe);
+    } catch (const UserError&) {
+      if (!overwrite) throw;
+    }
+    if (same) return {};
+    if (!overwrite) refuse(path);
+  }
+  if (exists(part)) {
+    bool same = false;
+    try {
+      same = same_recipe(h5::File::open(part), header.recipe);
+    } catch (const UserError& e) {
+      if (!overwrite)
+        throw UserError(
+            fmt::format("{} (an interrupted simulation; remove it to begin anew)", e.what()));
+    }
+    if (same) return SimulatedSet(h5::File::update(part), path, header);
+    if (!overwrite) refuse(part);
+  }
+  return SimulatedSet(create(part, header), path, header);
+}
+
+SimulatedSet::SimulatedSet(h5::File file, std::string path, const DatasetHeader& header)
+    : path_(std::move(path)), file_(std::move(file)), count_(header.configurations) {
+  patterns_ = file_->dataset("/patterns");
+  phase_ = file_->dataset("/object/phase");
+  if (count_ > 1) configurations_ = file_->dataset("/object/configurations");
+  done_set_ = file_->dataset("/done");
+  done_ = done_set_.read<std::uint8_t>();
+  object_done_ = file_->number("/object", "complete").value_or(0) == 1;
+}
+
+void SimulatedSet::write_slice(int configuration, i64 z, View<const float, 2> phase) {
+  const auto [ny, nx] = phase.shape;
+  if (count_ > 1)
+    configurations_.write({configuration, z, 0, 0}, {1, 1, ny, nx}, phase.data);
+  else
+    phase_.write({z, 0, 0}, {1, ny, nx}, phase.data);
+}
+
+void SimulatedSet::write_mean_slice(i64 z, View<const float, 2> phase) {
+  const auto [ny, nx] = phase.shape;
+  phase_.write({z, 0, 0}, {1, ny, nx}, phase.data);
+}
+
+void SimulatedSet::finish_object() {
+  file_->flush();
+  file_->set("/object", "complete", 1);
+  file_->flush();
+  object_done_ = true;
+}
+
+void SimulatedSet::read_object(int configuration, const std::array<i64, 3>& from,
+                               View<float, 3> to) const {
+  const auto [nz, ny, nx] = to.shape;
+  if (count_ > 1)
+    configurations_.read({configuration, from[0], from[1], from[2]}, {1, nz, ny, nx}, to.data);
+  else
+    phase_.read({from[0], from[1], from[2]}, {nz, ny, nx}, to.data);
+}
+
+void SimulatedSet::record(const std::vector<i64>& numbers) {
+  file_->flush();
+  for (const i64 i : numbers) done_[static_cast<std::size_t>(i)] = 1;
+  done_set_.write(done_.data());
+  file_->flush();
+}
+
+bool SimulatedSet::finish() {
+  if (std::find(done_.begin(), done_.end(), 0) != done_.end()) return false;
+  patterns_ = {}, phase_ = {}, configurations_ = {}, done_set_ = {};
+  file_->flush();
+  file_.reset();
+  std::error_code error;
+  fs::rename(path_ + ".part", path_, error);
+  if (error)
+    throw UserError(
+        fmt::format("'{}.part' cannot be renamed to '{}': {}", path_, path_, error.message()));
+  return true;
+}
+
+}  // namespace ptyle

@@ -1,0 +1,20 @@
+#pragma once
+
+// A data set in arrays, for tests and benchmarks.
+
+#include "simulate/plan.hpp"
+
+namespace ptyle {
+
+struct MemorySet {
+  Plan plan;  ///< positions (Å), probe, object's shape, wavelength, band limit, …
+  /// (N, detector, detector), DC centred; counts, or expected values where the plan's type is
+  /// float32.
+  Array<float, 3> patterns;
+  Array<float, 3> phase;  ///< the truth (z, y, x), rad; with frozen phonons the mean
+};
+
+/// What simulate() writes, to rounding. recipe.output is not looked at.
+MemorySet simulate_in_memory(const Recipe& recipe);
+
+}  // namespace ptyle

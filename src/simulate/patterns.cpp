@@ -1,0 +1,140 @@
+#include "simulate/patterns.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <random>
+
+#include "core/error.hpp"
+#include "core/random.hpp"
+
+namespace ptyle {
+namespace {
+
+Placement placement(const Plan& plan, i64 i) {
+  const Position& p = plan.positions[static_cast<std::size_t>(i)];
+  return place({p.row / plan.pixel, p.col / plan.pixel}, plan.window);
+}
+
+/// Which bins a frequency goes to, and with which weight.
+struct Share {
+  i64 first = 0, second = 0;
+  double first_weight = 1;
+};
+
+std::vector<Share> shares(i64 n, i64 bins) {
+  const i64 b = n / bins;
+  const auto bin = [&](i64 q) { return to_centred(((q % bins) + bins) % bins, bins); };
+  std::vector<Share> all(static_cast<std::size_t>(n));
+  for (i64 i = 0; i < n; ++i) {
+    const i64 f = frequency_index(i, n);
+    const i64 q = static_cast<i64>(std::floor(double(f + b / 2) / double(b)));  // q·b − b/2 ≤ f
+    const bool on_edge = b % 2 == 0 && f == q * b - b / 2;
+    all[static_cast<std::size_t>(i)] = {bin(q), bin(q - 1), on_edge ? 0.5 : 1.0};
+  }
+  return all;
+}
+
+}  // namespace
+
+std::vector<Cell> make_cells(const Plan& plan, double bytes, bool double_precision) {
+  const double voxel = double_precision ? 4 + 8 + 16 : 4 + 8;  // phase, (copy), transmission
+  const double side = std::sqrt(bytes / (voxel * static_cast<double>(plan.slices)));
+  const i64 step =
+      std::max(static_cast<i64>(side) - plan.window, std::max<i64>(plan.window / 8, 1));
+  std::map<std::pair<i64, i64>, Cell> cells;
+  for (i64 i = 0; i < static_cast<i64>(plan.positions.size()); ++i) {
+    const Placement at = placement(plan, i);
+    const auto [place, made] = cells.try_emplace({at.row / step, at.col / step});
+    Cell& cell = place->second;
+    if (made) cell = {at.row, at.col, plan.window, plan.window, {}};
+    const i64 row_end = std::max(cell.row + cell.ny, at.row + plan.window);
+    const i64 col_end = std::max(cell.col + cell.nx, at.col + plan.window);
+    cell.row = std::min(cell.row, at.row), cell.col = std::min(cell.col, at.col);
+    cell.ny = row_end - cell.row, cell.nx = col_end - cell.col;
+    cell.positions.push_back(i);
+  }
+  std::vector<Cell> all;
+  for (auto& [key, cell] : cells) all.push_back(std::move(cell));
+  return all;
+}
+
+template <class T>
+void add_binned(View<const T, 2> intensity, View<T, 2> sum) {
+  const auto rows = shares(intensity.shape[0], sum.shape[0]);
+  const auto cols = shares(intensity.shape[1], sum.shape[1]);
+  for (i64 y = 0; y < intensity.shape[0]; ++y) {
+    const Share& r = rows[static_cast<std::size_t>(y)];
+    for (i64 x = 0; x < intensity.shape[1]; ++x) {
+      const Share& c = cols[static_cast<std::size_t>(x)];
+      const T value = intensity(y, x);
+      const auto rw = static_cast<T>(r.first_weight), cw = static_cast<T>(c.first_weight);
+      sum(r.first, c.first) += rw * cw * value;
+      if (cw < 1) sum(r.first, c.second) += rw * (1 - cw) * value;
+      if (rw < 1) sum(r.second, c.first) += (1 - rw) * cw * value;
+      if (rw < 1 && cw < 1) sum(r.second, c.second) += (1 - rw) * (1 - cw) * value;
+    }
+  }
+}
+
+template <class T>
+PatternMaker<T>::PatternMaker(const Plan& plan)
+    : plan_(plan), operator_(make_cpu_operator<T>(plan.operator_setup(), plan.threads)) {
+  operator_->set_probe(converted<Complex<T>, Complex<float>, 3>(plan.probe.view()).view());
+}
+
+template <class T>
+void PatternMaker<T>::set_object(View<const float, 3> phase, i64 row, i64 col) {
+  row_ = row, col_ = col;
+  if constexpr (std::is_same_v<T, float>) {
+    operator_->set_object({phase, {}});
+  } else {
+    const Array<T, 3> copy = converted<T, float, 3>(phase);
+    operator_->set_object({copy.view(), {}});
+  }
+}
+
+template <class T>
+void PatternMaker<T>::add(i64 i, View<T, 2> sum) const {
+  const i64 modes = plan_.probe.shape()[0], w = plan_.window;
+  Array<Complex<T>, 3> wave({modes, w, w});
+  Placement at = placement(plan_, i);
+  at.row -= row_, at.col -= col_;
+  operator_->forward(at, wave);
+  Array<T, 2> intensity({w, w});
+  for (i64 m = 0; m < modes; ++m) {
+    const Complex<T>* psi = wave.data() + m * w * w;
+    for (i64 k = 0; k < w * w; ++k)
+      intensity.data()[k] += psi[k].real() * psi[k].real() + psi[k].imag() * psi[k].imag();
+  }
+  add_binned<T>(intensity.view(), sum);
+}
+
+template <class T>
+void draw_counts(View<const T, 2> expected, std::uint64_t seed, i64 position, CountType type,
+                 View<std::uint32_t, 2> counts) {
+  Philox random(seed, count_stream, static_cast<std::uint64_t>(position));
+  const double most = largest_count(type);
+  for (i64 k = 0; k < expected.size(); ++k) {
+    const auto mean = static_cast<double>(expected.data[k]);
+    const i64 count = mean > 0 ? std::poisson_distribution<i64>(mean)(random) : 0;
+    if (static_cast<double>(count) > most)
+      throw UserError(fmt::format(
+          "dose.type: a pixel of pattern {} counts {}, more than {} holds; take a wider type",
+          position, count, to_string(type)));
+    counts.data[k] = static_cast<std::uint32_t>(count);
+  }
+}
+
+template class PatternMaker<float>;
+template class PatternMaker<double>;
+template void add_binned(View<const float, 2>, View<float, 2>);
+template void add_binned(View<const double, 2>, View<double, 2>);
+template void draw_counts(View<const float, 2>, std::uint64_t, i64, CountType,
+                          View<std::uint32_t, 2>);
+template void draw_counts(View<const double, 2>, std::uint64_t, i64, CountType,
+                          View<std::uint32_t, 2>);
+
+}  // namespace ptyle

@@ -1,0 +1,237 @@
+#include "simulate/plan.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <set>
+
+#include "core/error.hpp"
+#include "core/parallel.hpp"
+#include "core/random.hpp"
+#include "operator/probe.hpp"
+#include "physics/propagator.hpp"
+#include "simulate/recipe_checks.hpp"
+
+namespace ptyle {
+namespace {
+
+// A potential's reach beyond the atom, Å: the slowest exponential of the parametrizations is below
+// 1e-5 of its start there.
+constexpr double reach = 5;
+
+struct Extent {
+  double low = 0, high = 0;
+};
+
+Extent extent(const std::vector<Position>& positions, double Position::*axis) {
+  const auto [low, high] = std::minmax_element(
+      positions.begin(), positions.end(),
+      [axis](const Position& a, const Position& b) { return a.*axis < b.*axis; });
+  return {(*low).*axis, (*high).*axis};
+}
+
+// The object reaches half a step (and at least a pixel) beyond the windows of the outermost
+// positions, so that n steps of s make an object of n·s + W pixels.
+void place_scan(const Recipe& recipe, Plan& plan) {
+  plan.positions = scan_positions(recipe.scan, recipe.seed);
+  const double turn = recipe.scan.rotation * degree;
+  const double slow = recipe.scan.step[0] / 2, fast = recipe.scan.step[1] / 2;
+  const double half_row = std::abs(std::cos(turn)) * slow + std::abs(std::sin(turn)) * fast;
+  const double half_col = std::abs(std::sin(turn)) * slow + std::abs(std::cos(turn)) * fast;
+  const auto place_axis = [&](double Position::*axis, double half) {
+    const double beyond = std::max(half, plan.pixel);
+    const Extent e = extent(plan.positions, axis);
+    const double move = beyond - e.low + static_cast<double>(plan.window / 2) * plan.pixel;
+    for (Position& p : plan.positions) p.*axis += move;
+    return static_cast<i64>(std::floor((e.high - e.low + 2 * beyond) / plan.pixel + 1e-6)) +
+           plan.window;
+  };
+  plan.ny = place_axis(&Position::row, half_row);
+  plan.nx = place_axis(&Position::col, half_col);
+  constexpr i64 most = 65536;
+  if (plan.ny > most || plan.nx > most)
+    throw UserError(
+        fmt::format("scan.step, scan.shape: the object would be {} x {} pixels, more than {} x {}",
+                    plan.ny, plan.nx, most, most));
+}
+
+void place_specimen(const Recipe& recipe, Plan& plan) {
+  const SpecimenRecipe& r = recipe.specimen;
+  const Structure at_rest =
+      r.file.empty() ? built_in_structure(r.structure) : read_structure(r.file);
+  const Structure structure = oriented(at_rest, r.zone_axis, r.rotation * degree);
+  const bool filling = r.repeat == std::array<int, 3>{};
+  if (!filling && !structure.periodic)
+    throw UserError(fmt::format("specimen.repeat: {} has no cell to repeat", r.file));
+  const double beyond = static_cast<double>(plan.margin) * plan.pixel;
+  Box box{{-beyond, static_cast<double>(plan.ny) * plan.pixel + beyond},
+          {-beyond, static_cast<double>(plan.nx) * plan.pixel + beyond},
+          r.thickness};
+  if (filling && structure.periodic) {
+    if (r.thickness <= 0) box.thickness = repeat_along(at_rest, r.zone_axis);
+    plan.atoms = fill(structure, box);
+  } else {
+    plan.atoms = block(structure, structure.periodic ? r.repeat : std::array<int, 3>{1, 1, 1}, box);
+  }
+  if (plan.atoms.empty()) throw UserError("specimen: no atom lies under the scan");
+  double thickness = box.thickness;
+  for (const SpecimenAtom& atom : plan.atoms)
+    if (r.thickness <= 0) thickness = std::max(thickness, atom.z + 1e-3);
+  plan.slices = static_cast<i64>(std::ceil((thickness - 1e-6) / r.slice_thickness));
+  if (plan.slices > 10000)
+    throw UserError(
+        fmt::format("specimen.slice_thickness: {} Å makes {} slices of {} Å; at most "
+                    "10000 are possible",
+                    r.slice_thickness, plan.slices, thickness));
+}
+
+void form_beam(const Recipe& recipe, Plan& plan) {
+  const SimulatedOptics& o = recipe.optics;
+  const DoseRecipe& d = recipe.dose;
+  const double rim = o.semi_angle * mrad / plan.wavelength;
+  const double nyquist = 0.5 / plan.pixel;
+  const double limit = plan.band_limit > 0 ? plan.band_limit * nyquist : nyquist;
+  if (rim > limit)
+    throw UserError(fmt::format(
+        "optics.semi_angle: the aperture of {} mrad reaches {:.3f} 1/Å, but detector.pixel_size "
+        "{} Å holds {:.3f} 1/Å with detector.band_limit {:.3g}; take a smaller pixel",
+        o.semi_angle, rim, plan.pixel, limit, plan.band_limit));
+  const Aberrations aberrations{-o.defocus,       o.C12, o.phi12 * degree, o.C21,
+                                o.phi21 * degree, o.C23, o.phi23 * degree, o.C30};
+  const auto probe = form_probe({plan.wavelength, o.semi_angle * mrad, aberrations}, plan.window,
+                                plan.pixel, o.aperture_edge);
+  std::vector<double> shares(static_cast<std::size_t>(o.modes), o.mode_power);
+  shares[0] = 1 - (o.modes - 1) * o.mode_power;
+  const auto modes = spread_modes(probe, shares);
+  const double area = recipe.scan.step[0] * recipe.scan.step[1];
+  const double pixels = static_cast<double>(plan.window * plan.window);
+  plan.electrons = d.electrons_per_A2 > 0 ? d.electrons_per_A2 * area : pixels;
+  plan.probe = Array<Complex<float>, 3>(modes.shape());
+  const double scale = std::sqrt(plan.electrons / pixels);
+  std::transform(modes.begin(), modes.end(), plan.probe.begin(),
+                 [scale](const Complex<double>& v) { return Complex<float>(v * scale); });
+  const double dk = recipe.detector.bin / (static_cast<double>(plan.window) * plan.pixel);
+  if (d.electrons_per_A2 > 0 && d.noise)
+    plan.type = d.type == "auto"     ? count_type(plan.electrons, pi * rim * rim / (dk * dk))
+                : d.type == "uint8"  ? CountType::uint8
+                : d.type == "uint16" ? CountType::uint16
+                                     : CountType::uint32;
+}
+
+}  // namespace
+
+double normal_deviate(Philox& random) {
+  const double radius = std::sqrt(-2 * std::log(random.uniform()));
+  return radius * std::cos(2 * pi * random.uniform());
+}
+
+std::vector<Position> scan_positions(const ScanRecipe& scan, std::uint64_t seed) {
+  const double c = std::cos(scan.rotation * degree), s = std::sin(scan.rotation * degree);
+  std::vector<Position> positions;
+  for (int i = 0; i < scan.shape[0]; ++i)
+    for (int j = 0; j < scan.shape[1]; ++j) {
+      const bool backwards = scan.snake && i % 2 == 1;
+      const double slow = i * scan.step[0];
+      const double fast = (backwards ? scan.shape[1] - 1 - j : j) * scan.step[1];
+      Position p{c * slow - s * fast, s * slow + c * fast};
+      Philox random(seed, jitter_stream, positions.size());
+      if (scan.jitter > 0) {
+        p.row += scan.jitter * normal_deviate(random);
+        p.col += scan.jitter * normal_deviate(random);
+      }
+      positions.push_back(p);
+    }
+  return positions;
+}
+
+std::vector<SpecimenAtom> atoms_of(const Plan& plan, std::uint64_t seed, int configuration) {
+  std::vector<SpecimenAtom> atoms = plan.atoms;
+  if (!plan.frozen_phonons) return atoms;
+  const double thickness = static_cast<double>(plan.slices) * plan.slice_thickness;
+  for (std::size_t i = 0; i < atoms.size(); ++i) {
+    Philox random(seed, phonon_stream + static_cast<std::uint32_t>(configuration), i);
+    const double rms = displacement_of_B(plan.B.at(atoms[i].Z));
+    atoms[i].row += rms * normal_deviate(random);
+    atoms[i].col += rms * normal_deviate(random);
+    // An atom of the outermost layer stays in the outermost slice.
+    atoms[i].z = std::clamp(atoms[i].z + rms * normal_deviate(random), 0.0, thickness - 1e-3);
+  }
+  return atoms;
+}
+
+CountType count_type(double electrons, double disc) {
+  const double mean = 16 * electrons / std::max(disc, 1.0);
+  const double bound = mean + 10 * std::sqrt(mean);
+  for (const CountType type : {CountType::uint8, CountType::uint16})
+    if (bound <= largest_count(type)) return type;
+  return CountType::uint32;
+}
+
+double largest_count(CountType type) {
+  switch (type) {
+    case CountType::uint8:
+      return 255;
+    case CountType::uint16:
+      return 65535;
+    case CountType::uint32:
+      return 4294967295.0;
+    case CountType::float32:
+      break;
+  }
+  return std::numeric_limits<float>::max();
+}
+
+std::string to_string(CountType type) {
+  switch (type) {
+    case CountType::uint8:
+      return "uint8";
+    case CountType::uint16:
+      return "uint16";
+    case CountType::uint32:
+      return "uint32";
+    case CountType::float32:
+      break;
+  }
+  return "float32";
+}
+
+OperatorSetup Plan::operator_setup() const {
+  OperatorSetup setup;
+  setup.window = window;
+  setup.slices = slices;
+  setup.modes = probe.shape()[0];
+  setup.propagator = propagator(window, pixel, wavelength, slice_thickness, {}, band_limit);
+  return setup;
+}
+
+Plan make_plan(const Recipe& recipe) {
+  check_recipe(recipe);
+  Plan plan;
+  plan.threads = recipe.threads > 0 ? recipe.threads : available_threads();
+  plan.wavelength = electron_wavelength(recipe.optics.energy);
+  plan.interaction = interaction_constant(recipe.optics.energy);
+  plan.pixel = recipe.detector.pixel_size;
+  plan.window = recipe.detector.window;
+  plan.detector = plan.window / recipe.detector.bin;
+  plan.band_limit = recipe.detector.band_limit;
+  plan.slice_thickness = recipe.specimen.slice_thickness;
+  plan.parametrization =
+      recipe.specimen.potential == "lobato" ? Parametrization::lobato : Parametrization::kirkland;
+  place_scan(recipe, plan);
+  plan.margin = static_cast<i64>(std::ceil(reach / plan.pixel));
+  plan.grid = {quick_size(plan.ny + 2 * plan.margin),
+               quick_size(plan.nx + 2 * plan.margin),
+               {plan.pixel, plan.pixel},
+               plan.band_limit};
+  place_specimen(recipe, plan);
+  std::set<int> elements;
+  for (const SpecimenAtom& atom : plan.atoms) elements.insert(atom.Z);
+  plan.B = thermal_factors(recipe.thermal, elements);
+  plan.frozen_phonons = recipe.thermal.motion == "frozen_phonons";
+  plan.configurations = plan.frozen_phonons ? recipe.thermal.configurations : 1;
+  form_beam(recipe, plan);
+  return plan;
+}
+
+}  // namespace ptyle
