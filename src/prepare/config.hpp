@@ -18,7 +18,7 @@ struct DataConfig {
   bool flip_rows = false, flip_cols = false, transpose = false;  ///< applied in this order
   std::string dc = "centre";  ///< centre | corner: where the zero frequency lies
   std::optional<std::array<double, 2>>
-      centre;                ///< bright disc's centre, detector px (row, col); else [N/2, N/2]
+      centre;  ///< bright disc's centre (row, col), px of the turned frame; else [N/2, N/2]
   bool find_centre = false;  ///< centre from the mean pattern's bright disc
   int bin = 1;               ///< detector pixels summed b × b
   int crop = 0;              ///< crop to this many detector px a side, before padding; 0: none
@@ -26,7 +26,7 @@ struct DataConfig {
   std::string mask;       ///< dataset of bad pixels (nonzero = bad), "file.h5:/path" or "/path"
   double saturation = 0;  ///< values at or above are bad; 0: none
   double background = 0;  ///< subtracted from every pixel, counts; negative results are 0
-  std::vector<int> positions;  ///< [first, last, stride]: use only these; empty: all
+  std::vector<int> positions;  ///< [first, last, stride]: only these, last not included; empty: all
 };
 
 /// Keys calibration.*: exactly one is given.
@@ -34,7 +34,7 @@ struct CalibrationConfig {
   double pixel_size = 0;      ///< real-space pixel, Å
   double dk = 0;              ///< detector pixel, 1/Å (after binning)
   double mrad_per_pixel = 0;  ///< detector pixel, mrad (after binning)
-  double max_angle = 0;       ///< half the detector's side, mrad
+  double max_angle = 0;       ///< half the longer side of the frame (cropped, not padded), mrad
   double disc_radius = 0;     ///< bright disc's radius, detector px (after binning)
   bool fit_disc = false;      ///< radius measured on the mean pattern
 };
@@ -45,7 +45,7 @@ struct ScanConfig {
   std::string file;               ///< another file for it; empty: data.file
   std::string unit = "A";         ///< A | m | px
   std::string order = "row_col";  ///< row_col | x_y
-  std::array<double, 2> step{};   ///< Å, (slow, fast)
+  std::array<double, 2> step{};   ///< Å (px where unit is px), (slow, fast)
   double rotation = 0;            ///< degrees
   bool snake = false;
 };

@@ -30,7 +30,6 @@ struct Bins {
   i64 begin = 0, end = 0;  ///< the crop box: pixels outside are padding
   i64 first = 0;           ///< pixel that bin 0 of the window begins at (may be outside the box)
   double residual = 0;     ///< centre minus the middle of bin [W/2], in bins
-  i64 count = 0;           ///< whole bins in the box
 };
 
 Bins lay_bins(i64 size, const std::optional<double>& centre, i64 crop, i64 bin, i64 window) {
@@ -45,11 +44,15 @@ Bins lay_bins(i64 size, const std::optional<double>& centre, i64 crop, i64 bin, 
   const i64 n = (b.end - b.begin) / bin;
   const double half = static_cast<double>(bin - 1) / 2;  // middle of a bin from its first pixel
   i64 start = static_cast<i64>(std::floor(middle - static_cast<double>(n / 2 * bin) - half + 0.5));
-  if (!centre) start = std::clamp(start, b.begin, b.end - n * bin);
+  if (!centre) {
+    start = std::clamp(start, b.begin, b.end - n * bin);
+  } else if (crop > 0) {
+    b.begin = start;  // the box follows the bins, so that it keeps n whole ones
+    b.end = start + n * bin;
+  }
   b.first = start + (n / 2 - window / 2) * bin;
   b.residual = (middle - (static_cast<double>(b.first + window / 2 * bin) + half)) /
                static_cast<double>(bin);
-  b.count = n;
   b.begin = std::max<i64>(b.begin, 0);
   b.end = std::min(b.end, size);
   return b;

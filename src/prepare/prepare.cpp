@@ -250,8 +250,6 @@ std::vector<Position> all_positions(const Measurement& m, const Calibration& c, 
   ScanConfig scan = m.scan;
   const bool pixel_units = c.wavelength == 0 && c.pixel == 1;
   const bool step_given = scan.step[0] > 0 || scan.step[1] > 0;
-  if (!scan.positions.empty() && step_given)
-    throw UserError("scan.positions and scan.step are both given, one is needed");
   if (m.positions && !step_given) {
     if (scan.positions.empty()) {  // found, not asked for: its own unit holds
       const std::string unit = unit_named(m.positions->unit);
@@ -345,11 +343,24 @@ Experiment prepare(const Measurement& m, Ledger* ledger) {
   note_disc(l, centre.has_value() || m.data.dc == "corner", e);
 
   const i64 side = frames.rows == frames.cols ? frames.rows : 0;
-  e.calibration = calibrate(
-      {m.calibration, e.optics, l.window, l.extent, l.bin, side, e.disc, m.file.pixel_size},
-      e.notes, e.warnings);
-  const auto all = all_positions(m, e.calibration, e);
-  for (i64 i : numbers) e.positions.push_back(all[i]);
+  const auto attempt = [&](auto&& work) {
+    try {
+      work();
+    } catch (const UserError& error) {
+      if (!m.looking) throw;
+      e.warnings.emplace_back(error.what());
+    }
+  };
+  e.calibration.dk = 1 / static_cast<double>(l.window);
+  attempt([&] {
+    e.calibration = calibrate(
+        {m.calibration, e.optics, l.window, l.extent, l.bin, side, e.disc, m.file.pixel_size},
+        e.notes, e.warnings);
+  });
+  attempt([&] {
+    const auto all = all_positions(m, e.calibration, e);
+    for (i64 i : numbers) e.positions.push_back(all[i]);
+  });
   return e;
 }
 

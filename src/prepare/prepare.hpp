@@ -20,6 +20,8 @@ struct Measurement {
   std::optional<RawPositions>
       positions;  ///< of scan.positions, or found where the user said nothing
   FileFacts file;
+  bool looking = false;  ///< only to look at: what is wrong with calibration or positions is a
+                         ///< warning, and pixel units or no positions stand in for them
 };
 
 /// From raw frames to an Experiment; the steps are at the top of prepare.cpp.

@@ -88,19 +88,34 @@ std::optional<RawPositions> read_positions(const h5::File& data_file, const Scan
   return scan.file.empty() ? read_from(data_file) : read_from(h5::File::open(scan.file));
 }
 
-Experiment open_experiment(const DataConfig& data, const CalibrationConfig& calibration,
-                           const ScanConfig& scan, const OpticsConfig& optics, Ledger* ledger) {
+namespace {
+
+Experiment opened(const DataConfig& data, const CalibrationConfig& calibration,
+                  const ScanConfig& scan, const OpticsConfig& optics, bool looking,
+                  Ledger* ledger) {
   if (data.file.empty())
     throw UserError("data.file is not given, the HDF5 file of the patterns is needed");
   const h5::File file = h5::File::open(data.file);
   FileFrames frames(file, data.patterns);
-  Measurement m{data, calibration, scan, optics, &frames, {}, {}, read_file_facts(file)};
+  Measurement m{data, calibration, scan, optics, &frames, {}, {}, read_file_facts(file), looking};
   if (!data.mask.empty()) m.mask = read_mask(file, data.mask);
-  if (scan.step[0] <= 0 && scan.step[1] <= 0)
-    m.positions = read_positions(file, scan);
-  else if (!scan.positions.empty())
+  const bool step_given = scan.step[0] > 0 || scan.step[1] > 0;
+  if (step_given && !scan.positions.empty())
     throw UserError("scan.positions and scan.step are both given, one is needed");
+  if (!step_given) m.positions = read_positions(file, scan);
   return prepare(m, ledger);
+}
+
+}  // namespace
+
+Experiment open_experiment(const DataConfig& data, const CalibrationConfig& calibration,
+                           const ScanConfig& scan, const OpticsConfig& optics, Ledger* ledger) {
+  return opened(data, calibration, scan, optics, false, ledger);
+}
+
+Experiment look_at_experiment(const DataConfig& data, const CalibrationConfig& calibration,
+                              const ScanConfig& scan, const OpticsConfig& optics) {
+  return opened(data, calibration, scan, optics, true, nullptr);
 }
 
 }  // namespace ptyle

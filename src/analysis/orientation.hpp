@@ -1,0 +1,62 @@
+#pragma once
+
+// How the detector lies to the scan. The centre of mass of a pattern is the phase's gradient, seen
+// through the probe: <k> = (1/2π) ∫ |probe|² ∇φ. A gradient has no curl, so the flips and the
+// rotation are right where the curl of the centre of mass over the scan is least.
+
+#include <array>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "core/array.hpp"
+#include "core/grid.hpp"
+
+namespace ptyle {
+
+/// Writes pattern i, W·W, DC at [0,0].
+using LoadPattern = std::function<void(i64 i, float* to)>;
+
+/// The centre of mass of each pattern over its valid pixels (W·W, DC at [0,0], 0 or 1), detector px
+/// from DC; for a pattern without counts, that of the mean of the others.
+std::vector<Position> centres_of_mass(i64 count, i64 window, const LoadPattern& load,
+                                      View<const float, 2> valid);
+
+/// Flips and transpose of the patterns, applied in this order.
+struct Turn {
+  bool flip_rows = false, flip_cols = false, transpose = false;
+  [[nodiscard]] bool mirrors() const { return flip_rows ^ flip_cols ^ transpose; }
+  [[nodiscard]] std::string name() const;  ///< "none", "flip_rows + transpose", …
+  /// What the turn makes of a vector on the detector.
+  [[nodiscard]] Position operator()(Position v) const;
+};
+
+/// Curl and divergence over rotations for one of the eight turns.
+struct TurnCurve {
+  Turn turn;
+  std::vector<double> curl;        ///< r.m.s., one a rotation, share of the whole (0 to 1)
+  std::vector<double> divergence;  ///< the same
+  double rotation = 0;             ///< of the least curl, degrees, in [−90, 90)
+  double least_curl = 0;           ///< there
+};
+
+struct Orientation {
+  std::vector<double> rotations;  ///< degrees 0 … 179, by which the positions are turned further
+  std::array<TurnCurve, 8> curves;
+  Turn turn;            ///< the best guess: least curl; of its four equals the one with next to no
+                        ///< rotation, if there is one, else the one with the fewest flips
+  double rotation = 0;  ///< degrees in [−180, 180), to be added to the scan's
+  double curl = 0,
+         curl_mirrored = 0;   ///< least curl, and of the four turns of the other handedness
+  bool clear = false;         ///< the handedness is clear: curl < 0.8 curl_mirrored
+  bool sign_settled = false;  ///< else the rotation may be 180° more
+  double skewness = 0;        ///< of the divergence; negative where the phase has peaks
+};
+
+/// From the centres of mass and the positions (row, col), any unit. `peaks_are_positive`: specimens
+/// shift the phase forward (electrons), which settles the sign where the divergence is skewed.
+/// Throws UserError where there are too few positions, or all in a line.
+Orientation find_orientation(const std::vector<Position>& centres,
+                             const std::vector<Position>& positions, bool peaks_are_positive);
+
+}  // namespace ptyle

@@ -1,0 +1,313 @@
+// 1. What is in the file: datasets and attributes.
+// 2. The patterns made ready as for a reconstruction; what fails there is a warning here.
+// 3. Counts, dead, hot and saturated pixels; bright disc; calibration.
+// 4. Scan: step, overlap, dose, whether the window holds the probe and the pixels its interference.
+// 5. Orientation: curl of the centre of mass.
+// 6. Pictures.
+
+#include "session/inspect.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <numeric>
+#include <optional>
+
+#include "analysis/neighbours.hpp"
+#include "core/error.hpp"
+#include "core/units.hpp"
+#include "io/frames.hpp"
+#include "io/hdf5.hpp"
+#include "io/pictures.hpp"
+#include "prepare/positions.hpp"
+#include "session/open_experiment.hpp"
+#include "session/pattern_figures.hpp"
+
+namespace ptyle {
+namespace {
+
+using Print = std::function<void(const std::string&)>;
+
+void list_contents(const h5::File& file, const Print& print) {
+  print(fmt::format("{}", file.path()));
+  const auto attributes_of = [&](const std::string& object, const char* indent) {
+    for (const auto& name : file.attributes(object)) {
+      if (const auto text = file.text(object, name.c_str()))
+        print(fmt::format("{}{} = {}", indent, name, *text));
+      else if (const auto values = file.numbers(object, name.c_str()))
+        print(fmt::format("{}{} = {:.8g}", indent, name, fmt::join(*values, ", ")));
+    }
+  };
+  attributes_of("/", "  ");
+  for (const auto& set : file.datasets()) {
+    print(fmt::format("  {}: {}, {}{}", set.path, h5::to_string(set.shape), h5::to_string(set.type),
+                      set.chunk.empty() ? "" : ", chunks of " + h5::to_string(set.chunk)));
+    attributes_of(set.path, "      ");
+  }
+}
+
+/// The data as given, or a run in the middle where they would take more than the memory allowed.
+DataConfig bounded(const DataConfig& given, const Frames& frames, double most_GB,
+                   const Print& print) {
+  DataConfig data = given;
+  const double frame =
+      static_cast<double>(frames.rows() * frames.cols()) * frames.info().type.bytes;
+  const auto most = static_cast<i64>(most_GB * 1e9 / frame);
+  if (!given.positions.empty() || frames.count() <= most || most < 1) return data;
+  const i64 first = (frames.count() - most) / 2;
+  data.positions = {static_cast<int>(first), static_cast<int>(first + most)};
+  print(fmt::format("looking at patterns {} to {} of {} only, to keep to {} GB of memory", first,
+                    first + most - 1, frames.count(), most_GB));
+  return data;
+}
+
+void report_counts(const Experiment& e, const Frames& frames, const DataConfig& data,
+                   const PatternFigures& f, Inspection& found, const Print& print) {
+  const auto [low, high] = std::minmax_element(f.sums.begin(), f.sums.end());
+  found.smallest = f.smallest;
+  found.largest = f.largest;
+  found.pattern_smallest = *low;
+  found.pattern_largest = *high;
+  found.pattern_mean =
+      std::accumulate(f.sums.begin(), f.sums.end(), 0.0) / static_cast<double>(f.sums.size());
+  const double valid = static_cast<double>(std::count(e.valid.begin(), e.valid.end(), 1.0F));
+  found.mean = found.pattern_mean / valid;
+  found.dead = f.dead;
+  found.hot = f.hot;
+  found.saturated = f.saturated;
+  print(fmt::format("counts of a pixel: {:.5g} to {:.5g}, mean {:.4g}", f.smallest, f.largest,
+                    found.mean));
+  print(fmt::format("counts of a pattern: {:.5g} to {:.5g}, mean {:.5g}", *low, *high,
+                    found.pattern_mean));
+  print(fmt::format("dead pixels: {}, hot pixels: {}, saturated pixels: {}", f.dead, f.hot,
+                    f.saturated));
+  if (f.saturated > 0)
+    print(fmt::format(
+        "warning: {} values stand at {:.6g} and only {} just below: data.saturation: {:.6g} "
+        "would leave those {} pixels out",
+        f.at_largest, f.largest, f.just_below, f.largest, f.saturated));
+  if (f.dead + f.hot > 0)
+    print("warning: dead or hot pixels pull the fit: give a data.mask for them");
+  if (frames.rows() != frames.cols() && data.window == 0 && data.crop == 0)
+    print(fmt::format(
+        "warning: frames of {} x {} px are padded to a square, the padding is left out of the fit",
+        frames.rows(), frames.cols()));
+}
+
+/// Share of their area that two circles of radius r at distance d have in common.
+double area_overlap(double radius, double d) {
+  const double x = d / (2 * radius);
+  return x >= 1 ? 0 : 2 / pi * (std::acos(x) - x * std::sqrt(1 - x * x));
+}
+
+double sinc(double x) { return x == 0 ? 1 : std::sin(pi * x) / (pi * x); }
+
+void report_sampling(const Experiment& e, const DataConfig& data, Inspection& found,
+                     const Print& print) {
+  // Summing over a detector pixel dk damps the interference of points a lag apart by
+  // sinc(lag · dk); the largest lag is the probe's diameter.
+  const double diameter = 2 * found.probe_radius, field = 1 / e.calibration.dk;
+  found.least_contrast = sinc(std::min(1.0, diameter / field));
+  print(fmt::format(
+      "window: {:.5g} Å for a probe of {:.5g} Å diameter; across it the detector's pixels "
+      "leave {:.0f} % of the interference",
+      field, diameter, 100 * found.least_contrast));
+  const double binned = static_cast<double>(data.bin);
+  if (diameter > 0.8 * field)
+    print(fmt::format("warning: the probe of {:.5g} Å hardly fits the window of {:.5g} Å: {}",
+                      diameter, field,
+                      data.bin > 1 ? "use a smaller data.bin"
+                                   : "the detector samples too coarsely for this defocus"));
+  else if (found.least_contrast < 0.8)
+    print(fmt::format(
+        "warning: the detector's pixels{} cost contrast between points far apart in the probe",
+        data.bin > 1 ? fmt::format(", binned by {},", data.bin) : ""));
+  // sinc(0.35) = 0.81
+  const double most = 0.35 * binned * field / diameter;
+  if (most >= 2 * binned)
+    print(
+        fmt::format("data.bin up to {} would keep 80 % of it", static_cast<int>(std::floor(most))));
+}
+
+void report_scan(const Experiment& e, const DataConfig& data, Inspection& found,
+                 const Print& print) {
+  const bool px = e.calibration.wavelength == 0 && e.calibration.pixel == 1;
+  const char* unit = px ? "px" : "Å";
+  const auto& p = e.positions;
+  if (p.size() > 1) {
+    const auto rows =
+        std::minmax_element(p.begin(), p.end(), [](auto a, auto b) { return a.row < b.row; });
+    const auto cols =
+        std::minmax_element(p.begin(), p.end(), [](auto a, auto b) { return a.col < b.col; });
+    found.step = neighbour_distance(p, 1);
+    print(fmt::format(
+        "scan: {} positions over {:.5g} x {:.5g} {}, nearest neighbours {:.4g} {} apart", p.size(),
+        rows.second->row - rows.first->row, cols.second->col - cols.first->col, unit, found.step,
+        unit));
+    if (!px && found.step > 0) {
+      found.dose = found.pattern_mean / (found.step * found.step);
+      print(fmt::format("dose: {:.4g} counts/Å² (electrons/Å² where a count is an electron)",
+                        found.dose));
+    }
+  }
+  const auto& o = e.optics;
+  if (e.calibration.wavelength <= 0 || o.semi_angle <= 0) {
+    print("probe: not known without optics.energy and optics.semi_angle");
+    return;
+  }
+  // Geometric disc of the defocused cone, and Airy's disc at its waist.
+  const double angle = o.semi_angle * mrad;
+  found.probe_radius = std::abs(o.defocus) * angle + 0.61 * e.calibration.wavelength / angle;
+  print(fmt::format("probe: radius about {:.5g} Å (defocus {:.6g} Å, {:.4g} mrad)",
+                    found.probe_radius, o.defocus, o.semi_angle));
+  if (found.step > 0) {
+    found.overlap = area_overlap(found.probe_radius, found.step);
+    print(fmt::format(
+        "overlap of neighbouring probes: {:.0f} % of their area, {:.0f} % along the line",
+        100 * found.overlap, 100 * std::max(0.0, 1 - found.step / (2 * found.probe_radius))));
+    if (found.overlap < 0.5)
+      print(
+          "warning: neighbouring probes overlap by less than half, which hardly determines the "
+          "object");
+  }
+  report_sampling(e, data, found, print);
+}
+
+std::string described(const Turn& turn, double rotation) {
+  return fmt::format("flips {}, scan rotation {:+.1f} degrees", turn.name(), rotation);
+}
+
+void report_orientation(const Experiment& e, const std::vector<Position>& positions,
+                        Inspection& found, const Print& print) {
+  const auto load = [&e](i64 i, float* to) { e.patterns->load(i, to); };
+  const auto centres = centres_of_mass(e.patterns->count(), e.patterns->window(), load, e.valid);
+  try {
+    found.orientation = find_orientation(centres, positions,
+                                         e.optics.xray_energy == 0 && e.calibration.wavelength > 0);
+  } catch (const UserError& error) {
+    print(fmt::format("orientation: {}", error.what()));
+    return;
+  }
+  const Orientation& o = found.orientation;
+  print(fmt::format(
+      "orientation (flips of the patterns, rotation on top of the scan's), curl of the centre "
+      "of mass {:.2f} of the whole, mirrored {:.2f}:",
+      o.curl, o.curl_mirrored));
+  print(fmt::format("  best guess: {}{}", described(o.turn, o.rotation),
+                    o.clear ? "" : " - not clear, the two kinds hardly differ"));
+  for (const auto& curve : o.curves)
+    if (curve.turn.mirrors() == o.turn.mirrors() && curve.turn.name() != o.turn.name())
+      print(
+          fmt::format("  the same but for half turns: {}", described(curve.turn, curve.rotation)));
+  print(o.sign_settled
+            ? "  the sign is settled by the peaks of the phase (divergence skewed to the negative)"
+            : "  the curl does not tell this from half a turn more (both flips, or 180 degrees)");
+  const bool as_given = o.turn.name() == "none" && std::abs(o.rotation) < 5;
+  if (o.clear && !as_given)
+    print(fmt::format(
+        "warning: the data look turned: {}, in addition to what is given, has less curl",
+        described(o.turn, o.rotation)));
+}
+
+std::vector<Position> positions_to_draw(const Experiment& e, const Frames& frames,
+                                        const DataConfig& data) {
+  if (!e.positions.empty()) return e.positions;
+  // None are known: a raster of unit steps still shows images and handedness.
+  std::array<i64, 2> shape = frames.scan_shape();
+  if (shape[0] == 0) shape = {data.scan_shape[0], data.scan_shape[1]};
+  ScanConfig unit;
+  unit.step = {1, 1};
+  if (shape[0] * shape[1] != frames.count() || e.patterns->count() != frames.count()) return {};
+  return raster(shape, unit);
+}
+
+Panel orientation_chart(const Orientation& o) {
+  ChartPanel chart;
+  chart.title = "curl of the centre of mass";
+  chart.x_label = "rotation added to the scan's (degrees)";
+  chart.y_label = "r.m.s. curl, share of the whole";
+  chart.y_range = Range{0, 1.2};
+  for (const TurnCurve& c : o.curves) {
+    // Both flips more are the same curve: half of them suffice, named after both.
+    if (c.turn.flip_rows) continue;
+    Turn half = c.turn;
+    half.flip_rows = !half.flip_rows;
+    half.flip_cols = !half.flip_cols;
+    chart.curves.push_back(
+        {c.turn.name() + " | " + half.name(), o.rotations, c.curl, c.turn.mirrors(), false});
+  }
+  chart.mark_x = o.rotation < 0 ? o.rotation + 180 : o.rotation;
+  chart.mark_name = "best: " + o.turn.name();
+  return chart;
+}
+
+void draw(const std::string& folder, const Experiment& e, const std::vector<Position>& positions,
+          const PatternFigures& f, const Inspection& found, const Print& print) {
+  std::error_code error;
+  std::filesystem::create_directories(folder, error);
+  if (error)
+    throw UserError(fmt::format("folder '{}' cannot be made: {}", folder, error.message()));
+  const auto write = [&](const char* name, std::vector<Panel> panels) {
+    write_picture(folder + "/" + name, panels);
+    print(fmt::format("wrote {}/{}", folder, name));
+  };
+  const bool px = e.calibration.wavelength == 0 && e.calibration.pixel == 1;
+  ImagePanel mean = image_panel(e.mean_pattern.view(), "mean pattern", "counts",
+                                px ? 1
+                                : e.calibration.wavelength > 0
+                                    ? e.calibration.wavelength * e.calibration.dk / mrad
+                                    : e.calibration.dk,
+                                px                             ? "px"
+                                : e.calibration.wavelength > 0 ? "mrad"
+                                                               : "1/A");
+  mean.logarithmic = true;
+  if (e.disc) mean.circles = {{e.disc->row, e.disc->col, e.disc->radius}};
+  write("mean_pattern.png", {mean});
+  if (positions.empty()) return;
+  ScatterPanel scan;
+  scan.points = positions;
+  scan.unit = px || e.positions.empty() ? "px" : "A";
+  scan.title = "scan";
+  scan.quantity = "counts of the pattern";
+  scan.values = f.sums;
+  write("scan.png", {scan});
+  if (e.disc) {
+    scan.title = "virtual dark field";
+    scan.quantity = "counts beyond 1.1 disc radii";
+    scan.values = f.dark_field;
+    write("dark_field.png", {scan});
+  }
+  if (!found.orientation.rotations.empty())
+    write("orientation.png", {orientation_chart(found.orientation)});
+}
+
+}  // namespace
+
+Inspection inspect(const InspectConfig& config, const Print& print) {
+  Inspection found;
+  Frames frames = [&] {
+    const h5::File file = h5::File::open(config.data.file);
+    list_contents(file, print);
+    return Frames(file, config.data.patterns);
+  }();
+  const DataConfig data = bounded(config.data, frames, config.most_memory_GB, print);
+  const Experiment e = look_at_experiment(data, config.calibration, config.scan, config.optics);
+  for (const auto& note : e.notes) print(note);
+  for (const auto& warning : e.warnings) print("warning: " + warning);
+
+  const double bins = static_cast<double>(data.bin * data.bin);
+  const PatternFigures figures = figures_of(e, frames.largest() * bins);
+  report_counts(e, frames, data, figures, found, print);
+  report_scan(e, data, found, print);
+  const auto positions = positions_to_draw(e, frames, data);
+  if (positions.empty())
+    print("orientation: not known without positions or data.scan_shape");
+  else
+    report_orientation(e, positions, found, print);
+  if (!config.folder.empty()) draw(config.folder, e, positions, figures, found, print);
+  return found;
+}
+
+}  // namespace ptyle

@@ -1,0 +1,26 @@
+#pragma once
+
+#include <vector>
+
+#include "core/array.hpp"
+#include "prepare/experiment.hpp"
+
+namespace ptyle {
+
+/// Figures over all patterns of an experiment, valid pixels alone.
+struct PatternFigures {
+  double smallest = 0, largest = 0;    ///< counts of a pixel
+  i64 at_largest = 0, just_below = 0;  ///< values at the largest, and in (0.9, 1) of it
+  std::vector<double> sums;            ///< counts of each pattern
+  std::vector<double> dark_field;      ///< counts of each beyond 1.1 radii of the disc
+  Array<float, 2> peak;                ///< each pixel's largest value, DC at [W/2, W/2]
+  i64 dead = 0;       ///< pixels without a count where their surroundings expect at least 20
+  i64 hot = 0;        ///< pixels whose mean is over five times that of any around them, DC aside
+  i64 saturated = 0;  ///< pixels that reach the largest value, where that looks like a limit
+};
+
+/// `type_limit`: the largest value of the detector's integers (0: floats or not known). A limit is
+/// where many values stand at the largest one but few just below it, or at the type's own.
+PatternFigures figures_of(const Experiment& experiment, double type_limit);
+
+}  // namespace ptyle
