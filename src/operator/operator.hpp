@@ -2,8 +2,9 @@
 
 // The multislice operator, one interface for every backend (reference/, cpu/).
 //
-//   ψ_0 = probe_m shifted      u_s = t_s ψ_s      ψ_{s+1} = IFFT(P FFT(u_s))      Ψ_m =
-//   FFT(u_{S−1}) t_s = exp(i φ_s − μ_s)     I = Σ_m |Ψ_m|²     f = Σ_k w (√(I+ε) − √(y+ε))²
+//   ψ_0 = probe_m shifted      u_s = t_s ψ_s      ψ_{s+1} = IFFT(P FFT(u_s))
+//   Ψ_m = FFT(u_{S−1})         t_s = exp(i φ_s − μ_s)
+//   I = Σ_m |Ψ_m|²             f = Σ_k w (√(I+ε) − √(y+ε))²
 //
 // FFT is unnormalised, IFFT carries 1/W². Windows that reach beyond the object read vacuum there
 // and drop their gradient. Inside, the zero frequency stands at [0,0].

@@ -28,29 +28,36 @@ class CpuOperator final : public Operator<T> {
     Array<C, 1> row, col;
   };
 
-  /// What a thread works in: one position's waves and gradient patches.
+  /// What a thread works in: one position's waves.
   struct Workspace {
     Workspace(const OperatorSetup& s, Ledger* ledger)
         : exit({s.modes, s.window, s.window}, ledger, "waves"),
           wave({s.window, s.window}, ledger, "waves"),
           intensity({s.window, s.window}, ledger, "waves"),
           measured({s.window, s.window}, ledger, "waves") {}
-    void need(const OperatorSetup& s, Wanted wanted, Ledger* ledger) {
-      const std::array<i64, 3> patch{s.slices, s.window, s.window};
-      if (wanted.object && phase.empty()) {
-        phase = Array<T, 3>(patch, ledger, "gradient patches");
-        if (s.absorption) absorption = Array<T, 3>(patch, ledger, "gradient patches");
-      }
-      if (wanted.illumination && illumination.empty())
-        illumination = Array<T, 2>({s.window, s.window}, ledger, "gradient patches");
-    }
     Array<C, 3> u;  ///< every slice's wave; made when first kept
     Array<C, 3> exit;
     Array<C, 2> wave;
     Ramp ramp;
     Array<T, 2> intensity, measured;
+  };
+
+  /// What a position leaves behind, to be added to the sums when its turn comes.
+  struct Patch {
+    void need(const OperatorSetup& s, Wanted wanted, Ledger* ledger) {
+      const std::array<i64, 3> volume{s.slices, s.window, s.window};
+      if (wanted.object && phase.empty()) {
+        phase = Array<T, 3>(volume, ledger, "gradient patches");
+        if (s.absorption) absorption = Array<T, 3>(volume, ledger, "gradient patches");
+      }
+      if (wanted.illumination && illumination.empty())
+        illumination = Array<T, 2>({s.window, s.window}, ledger, "gradient patches");
+      if (wanted.probe && probe.empty())
+        probe = Array<C, 3>({s.modes, s.window, s.window}, ledger, "gradient patches");
+    }
     Array<T, 3> phase, absorption;
     Array<T, 2> illumination;
+    Array<C, 3> probe;  ///< in k-space, unshifted
     Misfit misfit;
   };
 
@@ -73,6 +80,11 @@ class CpuOperator final : public Operator<T> {
     weight_.fill(1);
     valid_.fill(1);
     for (int t = 0; t < threads_; ++t) work_.emplace_back(setup_, ledger_);
+    // Positions in a round: several a thread, so that threads rarely wait for each other, as far as
+    // their patches take little memory.
+    constexpr i64 room = 32 << 20;  // bytes a thread
+    const i64 patch = (setup_.slices * (setup_.absorption ? 2 : 1) + 1) * n_ * i64(sizeof(T));
+    patches_.resize(static_cast<std::size_t>(threads_ * std::clamp<i64>(room / patch, 1, 16)));
   }
 
   const OperatorSetup& setup() const override { return setup_; }
@@ -131,63 +143,57 @@ class CpuOperator final : public Operator<T> {
   void adjoint(const Placement& at, View<const C, 3> d, const Gradient<T>& sum) const override {
     auto& ws = work_[0];
     const Wanted wanted{!sum.phase.empty(), !sum.probe.empty(), false};
-    ws.need(setup_, wanted, ledger_);
+    patches_[0].need(setup_, wanted, ledger_);
     forward_keeping_waves(ws, at);
     std::copy(d.begin(), d.end(), ws.exit.begin());
-    backward(ws, at, wanted, T(1));
+    backward(ws, patches_[0], at, wanted, T(1));
     Array<C, 3> probe_sum({wanted.probe ? setup_.modes : 0, setup_.window, setup_.window});
-    add_patches(1, std::span(&at, 1), wanted, sum, probe_sum);
+    add_patches(std::span(&at, 1), wanted, sum, probe_sum);
     add_probe_gradient(probe_sum, sum);
   }
 
   Misfit gradient(std::span<const Placement> places, const Measured<T>& measured, Wanted wanted,
                   const Gradient<T>& sum) const override {
-    Misfit total;
     Array<C, 3> probe_sum({wanted.probe ? setup_.modes : 0, setup_.window, setup_.window});
-    for (auto& ws : work_) ws.need(setup_, wanted, ledger_);
-    const i64 count = static_cast<i64>(places.size());
-    for (i64 first = 0; first < count; first += threads_) {
-      const i64 n = std::min<i64>(threads_, count - first);
-      parallel_for(n, threads_, [&](i64 k, int) {  // workspace k belongs to position first + k
-        auto& ws = work_[k];
-        const Placement& at = places[first + k];
-        measured(first + k, ws.measured.data());
-        forward_keeping_waves(ws, at);
-        detect(ws);
+    Misfit total;
+    for (std::size_t first = 0; first < places.size(); first += patches_.size()) {
+      const auto round = places.subspan(first, std::min(patches_.size(), places.size() - first));
+      parallel_for(static_cast<i64>(round.size()), threads_, [&](i64 k, int thread) {
+        auto& ws = work_[thread];
+        auto& patch = patches_[k];
+        patch.need(setup_, wanted, ledger_);
+        measured(static_cast<i64>(first) + k, ws.measured.data());
+        forward_keeping_waves(ws, round[k]);
+        patch.misfit = detect(ws);
         residual(ws);
-        backward(ws, at, wanted, T(2));
+        backward(ws, patch, round[k], wanted, T(2));
       });
-      for (i64 k = 0; k < n; ++k) total += work_[k].misfit;
-      add_patches(n, places.subspan(first, n), wanted, sum, probe_sum);
+      for (std::size_t k = 0; k < round.size(); ++k) total += patches_[k].misfit;
+      add_patches(round, wanted, sum, probe_sum);
     }
     add_probe_gradient(probe_sum, sum);
     return total;
   }
 
   Misfit misfit(std::span<const Placement> places, const Measured<T>& measured) const override {
+    std::vector<Misfit> each(places.size());
+    parallel_for(static_cast<i64>(places.size()), threads_, [&](i64 k, int thread) {
+      auto& ws = work_[thread];
+      measured(k, ws.measured.data());
+      forward_keeping_waves(ws, places[k]);
+      each[k] = detect(ws);
+    });
     Misfit total;
-    const i64 count = static_cast<i64>(places.size());
-    for (i64 first = 0; first < count; first += threads_) {
-      const i64 n = std::min<i64>(threads_, count - first);
-      parallel_for(n, threads_, [&](i64 k, int) {
-        auto& ws = work_[k];
-        measured(first + k, ws.measured.data());
-        forward_keeping_waves(ws, places[first + k]);
-        detect(ws);
-      });
-      for (i64 k = 0; k < n; ++k) total += work_[k].misfit;
-    }
+    for (const auto& m : each) total += m;
     return total;
   }
 
   double curvature(std::span<const Placement> places, const ObjectView<T>& d_object,
                    View<const C, 3> d_probe) const override {
     std::vector<double> each(places.size());
-    const i64 count = static_cast<i64>(places.size());
-    for (i64 first = 0; first < count; first += threads_)
-      parallel_for(std::min<i64>(threads_, count - first), threads_, [&](i64 k, int) {
-        each[first + k] = curvature_at(work_[k], places[first + k], d_object, d_probe);
-      });
+    parallel_for(static_cast<i64>(places.size()), threads_, [&](i64 k, int thread) {
+      each[k] = curvature_at(work_[thread], places[k], d_object, d_probe);
+    });
     double total = 0;
     for (const double c : each) total += c;
     return total;
@@ -264,25 +270,20 @@ class CpuOperator final : public Operator<T> {
   }
 
   /// Step 3: intensity, cost and R-factor of this position.
-  void detect(Workspace& ws) const {
+  Misfit detect(Workspace& ws) const {
     sum_intensity(ws.exit, ws.intensity.data());
-    const T eps = static_cast<T>(setup_.epsilon);
-    double cost = 0, numerator = 0, denominator = 0;
-    for (i64 i = 0; i < n_; ++i) {
-      const T intensity = ws.intensity.data()[i], y = ws.measured.data()[i];
-      const T weight = weight_.data()[i], valid = valid_.data()[i];
-      const double difference = double(std::sqrt(intensity)) - double(std::sqrt(y));
-      numerator += valid * difference * difference;
-      denominator += valid * y;
-      if (setup_.loss == Loss::amplitude) {
-        const double d = double(std::sqrt(intensity + eps)) - double(std::sqrt(y + eps));
-        cost += weight * d * d;
-      } else {  // minus its least value, at I = y, so that a perfect fit costs nothing
-        cost += weight *
-                (double(intensity) - y - y * std::log(double(intensity + eps) / double(y + eps)));
-      }
+    const i64 w = setup_.window;
+    Misfit sum;
+    for (i64 y = 0; y < w; ++y) {  // a row is summed in T, rows in double
+      const T *model = ws.intensity.data() + y * w, *measured = ws.measured.data() + y * w;
+      const T *weight = weight_.data() + y * w, *valid = valid_.data() + y * w;
+      sum += setup_.loss == Loss::amplitude
+                 ? detector_row<Loss::amplitude>(model, measured, weight, valid, w,
+                                                 static_cast<T>(setup_.epsilon))
+                 : detector_row<Loss::poisson>(model, measured, weight, valid, w,
+                                               static_cast<T>(setup_.epsilon));
     }
-    ws.misfit = {cost, numerator, denominator};
+    return sum;
   }
 
   /// Ψ ← w Ψ (1 − √(y+ε)/√(I+ε)), or w Ψ (1 − y/(I+ε)) for Poisson.
@@ -302,74 +303,73 @@ class CpuOperator final : public Operator<T> {
   }
 
   /// Step 4: from ws.exit (a detector wave) back through the slices; object patches times `scale`;
-  /// ws.exit becomes FFT(χ_0) · conj(ramp), the probe's gradient in k-space, if wanted.
-  void backward(Workspace& ws, const Placement& at, Wanted wanted, T scale) const {
-    if (wanted.illumination) ws.illumination.fill(0);
+  /// the patch's probe is FFT(χ_0) · conj(ramp).
+  void backward(Workspace& ws, Patch& patch, const Placement& at, Wanted wanted, T scale) const {
+    if (wanted.illumination) patch.illumination.fill(0);
     for (i64 m = 0; m < setup_.modes; ++m) {
       C* chi = ws.exit.data() + m * n_;
       fft_.inverse(chi);  // Fᴴ
       for (i64 s = setup_.slices - 1; s >= 0; --s) {
         const C* u = ws.u.data() + (m * setup_.slices + s) * n_;
-        if (wanted.object) object_gradient(ws, chi, u, s, scale, m == 0);
-        if (wanted.illumination) add_illumination(ws, u);
+        if (wanted.object) object_gradient(patch, chi, u, s, scale, m == 0);
+        if (wanted.illumination) add_illumination(patch, u);
         apply_transmission<true, T>(slice(s), at, ws.exit.view()[m]);
         if (s > 0) propagate<true>(chi);
       }
-      if (wanted.probe) unshift(ws, chi);
+      if (wanted.probe) unshift(ws, chi, patch.probe.data() + m * n_);
     }
   }
 
   /// ∂f/∂φ_s (+)= scale · Re(conj(χ) i u), ∂f/∂μ_s (+)= −scale · Re(conj(χ) u)
-  void object_gradient(Workspace& ws, const C* chi, const C* u, i64 s, T scale, bool first) const {
-    T* phase = ws.phase.data() + s * n_;
+  void object_gradient(Patch& patch, const C* chi, const C* u, i64 s, T scale, bool first) const {
+    T* phase = patch.phase.data() + s * n_;
     for (i64 i = 0; i < n_; ++i) {
       const T g = scale * (u[i].real() * chi[i].imag() - u[i].imag() * chi[i].real());
       phase[i] = first ? g : phase[i] + g;
     }
     if (!setup_.absorption) return;
-    T* absorption = ws.absorption.data() + s * n_;
+    T* absorption = patch.absorption.data() + s * n_;
     for (i64 i = 0; i < n_; ++i) {
       const T g = -scale * (u[i].real() * chi[i].real() + u[i].imag() * chi[i].imag());
       absorption[i] = first ? g : absorption[i] + g;
     }
   }
 
-  void add_illumination(Workspace& ws, const C* u) const {
+  void add_illumination(Patch& patch, const C* u) const {
     const T share = T(1) / static_cast<T>(setup_.slices);
-    T* sum = ws.illumination.data();
+    T* sum = patch.illumination.data();
     for (i64 i = 0; i < n_; ++i)
       sum[i] += share * (u[i].real() * u[i].real() + u[i].imag() * u[i].imag());
   }
 
-  void unshift(const Workspace& ws, C* chi) const {
+  void unshift(const Workspace& ws, C* chi, C* to) const {
     const i64 w = setup_.window;
     fft_.forward(chi);
     for (i64 y = 0; y < w; ++y)
       for (i64 x = 0; x < w; ++x)
-        chi[y * w + x] = conj_mul(mul(ws.ramp.row(y), ws.ramp.col(x)), chi[y * w + x]);
+        to[y * w + x] = conj_mul(mul(ws.ramp.row(y), ws.ramp.col(x)), chi[y * w + x]);
   }
 
-  /// Step 5, of the first n workspaces. A slice belongs to one thread, positions come in order, so
-  /// sums are the same for any number of threads that makes the same rounds — and, as each voxel's
-  /// order of additions is the positions' own, for any number at all.
-  void add_patches(i64 n, std::span<const Placement> places, Wanted wanted, const Gradient<T>& sum,
+  /// Step 5, of one round. A slice belongs to one thread and positions come in their order, so the
+  /// sums are the same for any number of threads.
+  void add_patches(std::span<const Placement> round, Wanted wanted, const Gradient<T>& sum,
                    View<C, 3> probe_sum) const {
     const i64 slices = wanted.object ? setup_.slices : 0;
     const i64 modes = wanted.probe ? setup_.modes : 0;
     parallel_for(slices + modes + 1, threads_, [&](i64 job, int) {
-      for (i64 k = 0; k < n; ++k) {
-        const auto& ws = work_[k];
-        const Placement& at = places[k];
+      for (std::size_t k = 0; k < round.size(); ++k) {
+        const auto& patch = patches_[k];
         if (job < slices) {
-          scatter_add<T>(ws.phase.view()[job], at, sum.phase[job]);
-          if (setup_.absorption) scatter_add<T>(ws.absorption.view()[job], at, sum.absorption[job]);
+          scatter_add<T>(patch.phase.view()[job], round[k], sum.phase[job]);
+          if (setup_.absorption)
+            scatter_add<T>(patch.absorption.view()[job], round[k], sum.absorption[job]);
         } else if (job < slices + modes) {
           const i64 m = job - slices;
-          const C* from = ws.exit.data() + m * n_;
+          const C* from = patch.probe.data() + m * n_;
           C* to = probe_sum[m].data;
           for (i64 i = 0; i < n_; ++i) to[i] += from[i];
         } else if (wanted.illumination) {
-          scatter_add<T>(ws.illumination.view(), at, sum.illumination);
+          scatter_add<T>(patch.illumination.view(), round[k], sum.illumination);
         }
       }
     });
@@ -452,7 +452,8 @@ class CpuOperator final : public Operator<T> {
   Array<C, 3> probe_, probe_k_;
   Array<T, 2> weight_, valid_;
   Array<C, 3> t_;
-  mutable std::vector<Workspace> work_;
+  mutable std::vector<Workspace> work_;  // one a thread
+  mutable std::vector<Patch> patches_;   // one a position of a round
 };
 
 }  // namespace
