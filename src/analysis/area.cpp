@@ -4,8 +4,6 @@
 #include <cmath>
 #include <limits>
 
-#include "core/units.hpp"
-
 namespace ptyle {
 namespace {
 
@@ -46,11 +44,26 @@ Array<unsigned char, 2> ScanArea::mask() const {
 }
 
 Array<double, 2> ScanArea::taper(double width) const {
-  Array<double, 2> weight(depth.shape());
-  std::transform(depth.begin(), depth.end(), weight.begin(), [&](double d) {
-    const double s = std::sin(pi / 2 * std::clamp(d / width, 0.0, 1.0));
-    return s * s;
-  });
+  const double sigma = width / 9;
+  const auto reach = static_cast<i64>(std::floor(width / 2));
+  std::vector<double> kernel;
+  double total = 0;
+  for (i64 k = -reach; k <= reach; ++k) {
+    const double t = sigma > 0 ? static_cast<double>(k) / sigma : 0;
+    total += kernel.emplace_back(std::exp(-t * t / 2));
+  }
+  const auto [rows, cols] = depth.shape();
+  Array<double, 2> along(depth.shape()), weight(depth.shape());
+  for (i64 y = 0; y < rows; ++y)
+    for (i64 x = 0; x < cols; ++x)
+      for (i64 k = std::max(-reach, -x); k <= std::min(reach, cols - 1 - x); ++k)
+        if (depth(y, x + k) >= width / 2)
+          along(y, x) += kernel[static_cast<std::size_t>(k + reach)] / total;
+  for (i64 y = 0; y < rows; ++y)
+    for (i64 k = std::max(-reach, -y); k <= std::min(reach, rows - 1 - y); ++k)
+      for (i64 x = 0; x < cols; ++x)
+        if (depth(y, x) >= 0)
+          weight(y, x) += kernel[static_cast<std::size_t>(k + reach)] / total * along(y + k, x);
   return weight;
 }
 

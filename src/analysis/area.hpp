@@ -21,7 +21,9 @@ struct ScanArea {
 
   /// 1 inside, 0 outside.
   [[nodiscard]] Array<unsigned char, 2> mask() const;
-  /// A taper sin²(π/2 · depth/width) that rises from the edge to 1 over `width` pixels.
+  /// A window that rises from 0 at the hull's edge to 1 over `width` pixels: what is deeper than
+  /// width/2, blurred by a Gaussian of σ = width/9. Smooth everywhere, so that what an image has at
+  /// low frequencies does not leak into high ones (below 1e-6 beyond a frequency of 8/width).
   [[nodiscard]] Array<double, 2> taper(double width) const;
 };
 

@@ -146,8 +146,8 @@ Comparison compare_objects(const ComparedObject& result, const ComparedObject& r
   out.first_col = area.first_col;
   out.area = area.mask();
 
-  // an eighth of the shorter side rises from 0 to 1: a Tukey window, of any convex shape
-  const double rise = std::max(2.0, static_cast<double>(std::min(box[0], box[1])) / 8);
+  // the window of the FRC rises over a third of the shorter side
+  const double rise = static_cast<double>(std::min(box[0], box[1])) / 3;
   const Judge judge{out.area, as_weight(out.area), area.taper(rise), pixel};
   out.reference = box_at(reference_sum, row, col, box);
   out.result = box_at(result_sum, row + offset.row, col + offset.col, box);

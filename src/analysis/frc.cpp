@@ -74,10 +74,14 @@ Frc fourier_ring_correlation(View<const double, 2> a, View<const double, 2> b,
 Resolution resolution_of(const Frc& frc, double pixel) {
   const std::size_t n = frc.frequency.size();
   const auto above = [&](std::size_t i) { return frc.correlation[i] - frc.threshold[i]; };
+  const auto ends_at = [&](std::size_t i) {
+    return above(i) < 0 && (i + 1 == n || above(i + 1) < 0);
+  };
   constexpr std::size_t first = 2;
-  if (n <= first || above(first) < 0) return {std::numeric_limits<double>::infinity(), false};
+  if (n <= first || ends_at(first)) return {std::numeric_limits<double>::infinity(), false};
   for (std::size_t i = first + 1; i < n; ++i)
-    if (above(i) < 0) {
+    if (ends_at(i)) {
+      // above(i − 1) ≥ 0, or the curve would have ended there
       const double t = above(i - 1) / (above(i - 1) - above(i));
       return {pixel / (frc.frequency[i - 1] + t * (frc.frequency[i] - frc.frequency[i - 1])),
               false};

@@ -26,8 +26,9 @@ struct Resolution {
   bool at_pixel = false;  ///< the curve stays above it up to Nyquist: 2 pixels, or better
 };
 
-/// Where the curve first falls below the threshold, interpolated between rings. The first two rings
-/// are left out: a window's width leaves them no independent pixels.
+/// Where the curve first falls below the threshold for two rings in a row, interpolated between
+/// rings: a lone ring, such as one between two orders of a crystal, does not end it. The first two
+/// rings are left out: the window's width leaves them no independent pixels.
 Resolution resolution_of(const Frc& frc, double pixel);
 
 }  // namespace ptyle

@@ -201,6 +201,7 @@ void draw_frc(const CompareReport& report, double pixel, const std::string& path
       {.name = "FRC", .x = frequency, .y = c.frc.correlation},
       {.name = "½-bit threshold", .x = frequency, .y = c.frc.threshold, .dashed = true}};
   const auto lowest = std::min_element(c.frc.correlation.begin(), c.frc.correlation.end());
+  chart.x_range = Range{0, frequency.back()};
   chart.y_range = Range{std::min(0.0, *lowest), 1.03};
   if (const Resolution& r = c.summed.resolution; std::isfinite(r.period) && !r.at_pixel) {
     chart.mark_x = 1 / r.period;
