@@ -3,6 +3,7 @@
 // Random scenes for the operator's tests: an object, a probe, weights, positions (some hanging over
 // the object's edge, all with sub-pixel shifts) and measured counts.
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <vector>

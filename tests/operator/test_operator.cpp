@@ -2,8 +2,12 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <stdexcept>
+#include <vector>
+
 #include "backends.hpp"
-#include "core/random.hpp"
+#include "core/parallel.hpp"
 #include "scene.hpp"
 
 namespace ptyle::test {
@@ -358,6 +362,23 @@ TYPED_TEST(AnyBackend, SameBitsForAnyNumberOfThreads) {
       EXPECT_EQ(op->misfit(scene.places, scene.source()).cost, fit.cost);
     }
   }
+}
+
+TYPED_TEST(AnyBackend, ForwardServesSeveralThreads) {
+  using T = typename TypeParam::T;
+  const auto scene = in_precision<T>(make_scene({.window = 16, .slices = 3, .modes = 2}, 18));
+  const auto op = TypeParam::make(scene.setup);
+  scene.load(*op);
+  std::vector<Array<Complex<T>, 3>> expected;
+  for (const Placement& at : scene.places)
+    op->forward(at, expected.emplace_back(scene.probe.shape()));
+  parallel_for(48, 4, [&](i64 i, int) {
+    const auto p = static_cast<std::size_t>(i) % scene.places.size();
+    Array<Complex<T>, 3> wave(scene.probe.shape());
+    op->forward(scene.places[p], wave);
+    if (!std::equal(wave.begin(), wave.end(), expected[p].begin()))
+      throw std::runtime_error("a thread saw another's wave");
+  });
 }
 
 TYPED_TEST(AnyBackend, WrongPropagatorIsRefused) {
