@@ -72,6 +72,9 @@ Position Turn::operator()(Position v) const {
 
 namespace {
 
+/// Degrees that a final scan rotation may be off by.
+constexpr double next_to_none = 15;
+
 /// Derivatives of the centre of mass: along rows and along columns of the specimen.
 struct Slope {
   Position by_row, by_col;
@@ -196,9 +199,8 @@ double skewness(const std::vector<Slope>& all, const Turn& turn, double rotation
   return squares > 0 ? cubes / n / std::pow(squares / n, 1.5) : 0;
 }
 
-/// Sets turn and rotation to the best of the four equals of a kind; true: next to no rotation.
-bool choose(Orientation& o, bool mirrored) {
-  constexpr double next_to_none = 15;  // degrees: what a final scan rotation may be off by
+/// Sets turn and rotation to the best of the four equals of a kind.
+void choose(Orientation& o, bool mirrored) {
   const TurnCurve *smallest = nullptr, *simplest = nullptr;
   const auto flips = [](const Turn& t) { return t.flip_rows + t.flip_cols + t.transpose; };
   for (const TurnCurve& c : o.curves) {
@@ -209,18 +211,6 @@ bool choose(Orientation& o, bool mirrored) {
   const bool small = std::abs(smallest->rotation) <= next_to_none;
   o.turn = (small ? smallest : simplest)->turn;
   o.rotation = (small ? smallest : simplest)->rotation;
-  return small;
-}
-
-/// Half a turn more: by both flips, or by the rotation.
-void turn_half(Orientation& o, bool by_flips) {
-  if (by_flips) {
-    o.turn.flip_rows = !o.turn.flip_rows;
-    o.turn.flip_cols = !o.turn.flip_cols;
-  } else {
-    o.rotation += o.rotation < 0 ? 180 : -180;
-  }
-  o.skewness = -o.skewness;
 }
 
 /// Steps 2 to 4 with slopes over one neighbourhood.
@@ -242,6 +232,16 @@ Orientation compare_turns(const std::vector<Slope>& all) {
 
 }  // namespace
 
+void turn_half(Orientation& o) {
+  if (std::abs(o.rotation) <= next_to_none) {
+    o.turn.flip_rows = !o.turn.flip_rows;
+    o.turn.flip_cols = !o.turn.flip_cols;
+  } else {
+    o.rotation += o.rotation < 0 ? 180 : -180;
+  }
+  o.skewness = -o.skewness;
+}
+
 Orientation find_orientation(const std::vector<Position>& centres,
                              const std::vector<Position>& positions, bool peaks_are_positive) {
   Orientation best;
@@ -259,7 +259,7 @@ Orientation find_orientation(const std::vector<Position>& centres,
     reach_of_best = reach;
   }
   best.clear = best.curl < 0.8 * best.curl_mirrored;
-  const bool small = choose(best, best.curves[0].least_curl > best.curl + 1e-9);
+  choose(best, best.curves[0].least_curl > best.curl + 1e-9);
   best.skewness = skewness(slopes_of_best, best.turn, best.rotation);
   // Of n independent values from a normal distribution the skewness scatters by sqrt(6/n).
   // Neighbours share data: within reach · 1.4 steps there are about 2 pi reach² positions.
@@ -267,7 +267,7 @@ Orientation find_orientation(const std::vector<Position>& centres,
   const double independent = n / (2 * pi * reach_of_best * reach_of_best);
   best.sign_settled =
       peaks_are_positive && std::abs(best.skewness) > 3 * std::sqrt(6 / independent);
-  if (best.sign_settled && best.skewness > 0) turn_half(best, small);
+  if (best.sign_settled && best.skewness > 0) turn_half(best);
   return best;
 }
 

@@ -59,4 +59,7 @@ struct Orientation {
 Orientation find_orientation(const std::vector<Position>& centres,
                              const std::vector<Position>& positions, bool peaks_are_positive);
 
+/// Half a turn more: by both flips where there is next to no rotation, else by the rotation.
+void turn_half(Orientation& o);
+
 }  // namespace ptyle

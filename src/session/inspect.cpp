@@ -16,6 +16,7 @@
 #include <optional>
 
 #include "analysis/neighbours.hpp"
+#include "analysis/shadow.hpp"
 #include "core/error.hpp"
 #include "core/units.hpp"
 #include "io/frames.hpp"
@@ -179,6 +180,30 @@ std::string described(const Turn& turn, double rotation) {
   return fmt::format("flips {}, scan rotation {:+.1f} degrees", turn.name(), rotation);
 }
 
+/// Settles the best guess against half a turn more, and says by what.
+std::string settle_sign(const Experiment& e, const std::vector<Position>& positions,
+                        Orientation& o) {
+  const double defocus = e.optics.defocus, wavelength = e.calibration.wavelength;
+  if (e.disc && defocus != 0 && wavelength > 0 && !e.positions.empty()) {
+    const auto load = [&e](i64 i, float* to) { e.patterns->load(i, to); };
+    const double sign = shadow_sign(e.patterns->count(), load, e.mean_pattern,
+                                    {e.disc->row, e.disc->col, e.disc->radius}, positions, o.turn,
+                                    o.rotation, 1 / (defocus * wavelength * e.calibration.dk));
+    if (sign < -4) turn_half(o);
+    if (std::abs(sign) > 4) {
+      o.sign_settled = true;
+      return fmt::format(
+          "  not half a turn more: the shadow image in the disc moves with the scan as a "
+          "defocus of {:+.6g} Å demands ({:.0f} standard errors)",
+          defocus, std::abs(sign));
+    }
+  }
+  if (o.sign_settled)
+    return "  not half a turn more: the divergence is skewed as by peaks of the phase";
+  return "  half a turn more (both flips, or 180 degrees) has the same curl, and nothing tells "
+         "which";
+}
+
 void report_orientation(const Experiment& e, const std::vector<Position>& positions,
                         Inspection& found, const Print& print) {
   const auto load = [&e](i64 i, float* to) { e.patterns->load(i, to); };
@@ -190,7 +215,8 @@ void report_orientation(const Experiment& e, const std::vector<Position>& positi
     print(fmt::format("orientation: {}", error.what()));
     return;
   }
-  const Orientation& o = found.orientation;
+  Orientation& o = found.orientation;
+  const std::string sign = settle_sign(e, positions, o);
   print(fmt::format(
       "orientation (flips of the patterns, rotation on top of the scan's), curl of the centre "
       "of mass {:.2f} of the whole, mirrored {:.2f}:",
@@ -201,9 +227,7 @@ void report_orientation(const Experiment& e, const std::vector<Position>& positi
     if (curve.turn.mirrors() == o.turn.mirrors() && curve.turn.name() != o.turn.name())
       print(
           fmt::format("  the same but for half turns: {}", described(curve.turn, curve.rotation)));
-  print(o.sign_settled
-            ? "  the sign is settled by the peaks of the phase (divergence skewed to the negative)"
-            : "  the curl does not tell this from half a turn more (both flips, or 180 degrees)");
+  print(sign);
   const bool as_given = o.turn.name() == "none" && std::abs(o.rotation) < 5;
   if (o.clear && !as_given)
     print(fmt::format(
