@@ -14,8 +14,10 @@
 namespace ptyle {
 namespace {
 
-constexpr i64 margin = 24;         ///< px beyond the area that registration sees
-constexpr double reach = 20;       ///< px: the furthest shift beyond the positions
+constexpr i64 margin = 24;  ///< px beyond the area that registration sees
+// px: the furthest shift beyond the positions; a fit drifts by a few pixels, and a crystal would
+// agree with itself again a lattice vector away
+constexpr double reach = 8;
 constexpr i64 smallest_side = 16;  ///< px: less is no image
 
 /// Where the reference's pixel [0, 0] lies on the result, in pixels.
