@@ -64,6 +64,12 @@ class Run {
     return in_pixels() ? 0
                        : experiment_.optics.semi_angle * mrad / experiment_.calibration.wavelength;
   }
+  std::vector<Position> positions_on_object() const {  // Å (px in pixel units)
+    std::vector<Position> positions;
+    const double pixel = experiment_.calibration.pixel;
+    for (const auto& at : frame_.positions) positions.push_back({at.row * pixel, at.col * pixel});
+    return positions;
+  }
   void log(const std::string& line) const {
     if (callbacks_.log) callbacks_.log(line);
   }
@@ -178,6 +184,8 @@ class Run {
       history_.seconds.push_back(p.seconds);
       if (!fit.held_out().empty()) history_.r_held_out.push_back(p.r_held_out);
       if (callbacks_.progress) callbacks_.progress(p);
+      if (callbacks_.look)
+        callbacks_.look(p, converted<float, T, 3>(fit.phase()).view(), positions_on_object());
       if (report.diverging) warn("the cost rose: the object step is halved");
       if (i < iterations && callbacks_.stop && callbacks_.stop()) return false;
     }
@@ -190,8 +198,7 @@ class Run {
     if (!fit.absorption().empty()) result.absorption = converted<float, T, 3>(fit.absorption());
     result.probe = converted<Complex<float>, Complex<T>, 3>(fit.probe());
     const double pixel = experiment_.calibration.pixel;
-    for (const auto& at : frame_.positions)
-      result.positions.push_back({at.row * pixel, at.col * pixel});
+    result.positions = positions_on_object();
     result.origin = frame_.origin;
     result.history = history_;
     result.pixel_size = pixel;

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/array.hpp"
+#include "core/grid.hpp"
 #include "core/ledger.hpp"
 #include "prepare/config.hpp"
 #include "solver/config.hpp"
@@ -36,6 +37,8 @@ struct Progress {
 struct ReconstructCallbacks {
   std::function<void(const Progress&)> progress;
   std::function<void(const std::string&)> log, warn;
+  /// The object as it stands after an iteration, (slice, row, col) rad, and the positions on it, Å.
+  std::function<void(const Progress&, View<const float, 3>, const std::vector<Position>&)> look;
   std::function<bool()> stop;  ///< asked after every iteration; true: finish and write
 };
 

@@ -30,11 +30,12 @@ std::vector<i64> along_the_specimen(std::span<const Position> positions,
     high = {std::max(high.row, positions[i].row), std::max(high.col, positions[i].col)};
   }
   const double side = std::max({high.row - low.row, high.col - low.col, 1e-300});
-  const double cells = std::ceil(std::sqrt(double(members.size()))) / side;  // a cell a position
+  // about a cell a position: on a raster exactly
+  const double cells = (std::ceil(std::sqrt(double(members.size()))) - 1) / side;
   std::vector<std::pair<std::uint64_t, i64>> keyed;
   for (const i64 i : members)
-    keyed.emplace_back(morton(std::uint32_t((positions[i].row - low.row) * cells),
-                              std::uint32_t((positions[i].col - low.col) * cells)),
+    keyed.emplace_back(morton(std::uint32_t(std::lround((positions[i].row - low.row) * cells)),
+                              std::uint32_t(std::lround((positions[i].col - low.col) * cells))),
                        i);
   std::sort(keyed.begin(), keyed.end());
   std::vector<i64> order;

@@ -1,0 +1,81 @@
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+#include <set>
+
+#include "core/random.hpp"
+#include "solver/groups.hpp"
+
+namespace ptyle {
+namespace {
+
+std::vector<Position> raster(i64 rows, i64 cols) {
+  std::vector<Position> at;
+  for (i64 r = 0; r < rows; ++r)
+    for (i64 c = 0; c < cols; ++c) at.push_back({double(r), double(c)});
+  return at;
+}
+
+std::vector<i64> all_of(const std::vector<Position>& at) {
+  std::vector<i64> members(at.size());
+  std::iota(members.begin(), members.end(), 0);
+  return members;
+}
+
+TEST(Groups, HoldEveryMemberOnce) {
+  for (const i64 n : {1, 2, 7, 20, 63, 64, 1000}) {
+    const auto at = raster(8, 8);
+    auto members = all_of(at);
+    members.erase(members.begin() + 5);  // one is not fitted
+    std::vector<i64> seen;
+    for (const auto& group : make_groups(at, members, n, 3, 1)) {
+      EXPECT_FALSE(group.empty());
+      seen.insert(seen.end(), group.begin(), group.end());
+    }
+    std::sort(seen.begin(), seen.end());
+    EXPECT_EQ(seen, members) << n << " groups";
+  }
+}
+
+TEST(Groups, DependOnSeedAndIterationOnly) {
+  const auto at = raster(9, 11);
+  const auto members = all_of(at);
+  auto backwards = members;
+  std::reverse(backwards.begin(), backwards.end());
+  const auto groups = make_groups(at, members, 6, 42, 3);
+  EXPECT_EQ(groups, make_groups(at, members, 6, 42, 3));
+  EXPECT_EQ(groups, make_groups(at, backwards, 6, 42, 3));
+  EXPECT_NE(groups, make_groups(at, members, 6, 42, 4));
+  EXPECT_NE(groups, make_groups(at, members, 6, 43, 3));
+}
+
+TEST(Groups, AreSpreadEvenlyOverTheScan) {
+  // 32 × 32 positions in 16 groups: a run of 16 neighbours is a 4 × 4 block in Morton order, so
+  // every such block has exactly one member of each group.
+  const auto at = raster(32, 32);
+  for (const auto& group : make_groups(at, all_of(at), 16, 7, 1)) {
+    std::set<std::pair<int, int>> blocks;
+    for (const i64 i : group) blocks.insert({int(at[i].row) / 4, int(at[i].col) / 4});
+    EXPECT_EQ(group.size(), 64u);
+    EXPECT_EQ(blocks.size(), 64u);
+  }
+}
+
+TEST(Groups, TakePositionsThatAllCoincide) {
+  const std::vector<Position> at(5, Position{1, 1});
+  EXPECT_EQ(make_groups(at, all_of(at), 2, 0, 1).size(), 2u);
+}
+
+TEST(HeldOut, IsTheShareAskedForAndTheSameForASeed) {
+  const auto held = held_out_positions(1000, 0.05, 9);
+  EXPECT_EQ(held.size(), 50u);
+  EXPECT_EQ(held, held_out_positions(1000, 0.05, 9));
+  EXPECT_NE(held, held_out_positions(1000, 0.05, 10));
+  EXPECT_EQ(std::set<i64>(held.begin(), held.end()).size(), 50u);
+  EXPECT_TRUE(held_out_positions(1000, 0, 9).empty());
+}
+
+}  // namespace
+}  // namespace ptyle
