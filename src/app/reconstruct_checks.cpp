@@ -4,31 +4,99 @@
 #include <filesystem>
 
 #include "app/reconstruct_keys.hpp"
+#include "core/error.hpp"
+#include "io/frames.hpp"
+#include "io/hdf5.hpp"
+#include "session/open_experiment.hpp"
 
 namespace fs = std::filesystem;
 
 namespace ptyle {
 namespace {
 
+/// What the data file itself states, so that the user need not.
+struct FileStates {
+  bool energy = false, semi_angle = false, pixel_size = false, scan = false;
+};
+
 /// The configuration under check, with the few questions that the checks ask.
 struct Check {
   const Schema& schema;
   Faults& faults;
+  FileStates file = {};
 
   void fault(const std::string& key, const std::string& text) const {
     faults.add(schema.where(key), fmt::format("{}: {}", key, text));
   }
   [[nodiscard]] bool has(const std::string& key) const { return schema.active(key); }
   [[nodiscard]] bool has_energy() const {
-    return has("optics.energy") || has("optics.xray_energy");
+    return has("optics.energy") || has("optics.xray_energy") || file.energy;
   }
-  void needs(const std::string& key, const std::string& other, const std::string& why) const {
-    if (has(key) && !has(other)) fault(key, fmt::format("needs {}{}", other, why));
-  }
+  [[nodiscard]] bool has_semi_angle() const { return has("optics.semi_angle") || file.semi_angle; }
   void not_both(const std::string& key, const std::string& other) const {
     if (has(key) && has(other)) fault(other, fmt::format("excludes {}; give one of the two", key));
   }
 };
+
+/// The file part of "file.h5:/dataset".
+std::string file_part(const std::string& text) { return text.substr(0, text.find(":/")); }
+
+/// Whether the key names a file that is there.
+bool check_file(const Check& check, const std::string& key, const std::string& file) {
+  if (!check.has(key) || file.empty()) return false;
+  if (fs::is_directory(file))
+    check.fault(key, fmt::format("{} is a folder, not a file", file));
+  else if (!fs::exists(file))
+    check.fault(key, fmt::format("there is no file {}", file));
+  else if (access(file.c_str(), R_OK) != 0)
+    check.fault(key, fmt::format("the file {} may not be read", file));
+  else
+    return true;
+  return false;
+}
+
+/// Runs a look into a file; what is wrong there becomes a fault of the key.
+template <class Look>
+void look(const Check& check, const std::string& key, Look&& into) {
+  try {
+    into();
+  } catch (const UserError& e) {
+    check.fault(key, e.what());
+  }
+}
+
+/// Opens the data: are patterns and positions there, and what does the file state?
+FileStates check_data(const ReconstructConfig& c, const Check& check) {
+  FileStates states;
+  look(check, "data.file", [&] {
+    const h5::File file = h5::File::open(c.data.file);
+    const FileFacts facts = read_file_facts(file);
+    states.energy = facts.energy.has_value();
+    states.semi_angle = facts.semi_angle.has_value();
+    states.pixel_size = facts.pixel_size.has_value();
+    states.scan = facts.scan_step[0] > 0;
+    const bool named = check.has("data.patterns");
+    look(check, named ? "data.patterns" : "data.file", [&] { Frames(file, c.data.patterns); });
+    if (check.has("scan.step")) return;
+    const bool elsewhere = check.has("scan.file") && !fs::exists(c.scan.file);
+    if (!elsewhere)
+      look(check, "scan.positions",
+           [&] { states.scan = read_positions(file, c.scan).has_value() || states.scan; });
+  });
+  return states;
+}
+
+FileStates check_files(const ReconstructConfig& c, const Check& check) {
+  if (!check.schema.given("data.file"))
+    check.fault("data.file", "must be given, the HDF5 file of the patterns");
+  check_file(check, "scan.file", c.scan.file);
+  check_file(check, "object.start", c.object.start);
+  if (c.data.mask.find(":/") != std::string::npos)
+    check_file(check, "data.mask", file_part(c.data.mask));
+  if (c.probe.start != "optics" && c.probe.start != "mean")
+    check_file(check, "probe.start", file_part(c.probe.start));
+  return check_file(check, "data.file", c.data.file) ? check_data(c, check) : FileStates{};
+}
 
 void check_calibration(const Check& check) {
   const std::vector<std::string> all{"calibration.pixel_size",     "calibration.dk",
@@ -40,23 +108,30 @@ void check_calibration(const Check& check) {
   if (given.size() > 1)
     check.fault(given.back(), fmt::format("only one calibration may be given, there are {}: {}",
                                           given.size(), fmt::join(given, ", ")));
-  if (given.empty() && check.has_energy())
+  if (given.empty() && check.has_energy() && !check.file.pixel_size)
     check.fault("calibration", fmt::format("one of these must be given: {}", fmt::join(all, ", ")));
-  if (!given.empty() && !check.has_energy())
-    check.fault(given.front(), "needs optics.energy (or xray_energy); without it all is in pixels");
-  check.needs("calibration.disc_radius", "optics.semi_angle", ", the disc's radius in mrad");
-  check.needs("calibration.fit_disc", "optics.semi_angle", ", the disc's radius in mrad");
+  for (const auto& key : given) {
+    const bool in_angles = key != "calibration.pixel_size" && key != "calibration.dk";
+    const bool of_disc = key == "calibration.disc_radius" || key == "calibration.fit_disc";
+    if (in_angles && !check.has_energy())
+      check.fault(key, "needs optics.energy (or optics.xray_energy)");
+    if (of_disc && !check.has_semi_angle())
+      check.fault(key, "needs optics.semi_angle, the disc's radius in mrad");
+  }
 }
 
 void check_scan(const ReconstructConfig& c, const Check& check) {
   check.not_both("scan.positions", "scan.step");
-  if (!check.has("scan.positions") && !check.has("scan.step"))
+  if (!check.has("scan.positions") && !check.has("scan.step") && !check.file.scan)
     check.fault("scan", "either scan.positions (a dataset) or scan.step must be given");
   for (const char* key : {"scan.rotation", "scan.snake"})
     if (check.has("scan.positions") && check.has(key))
       check.fault(key, "belongs to scan.step; positions of a dataset are final");
-  check.needs("scan.file", "scan.positions", "");
-  if (!check.has_energy() && check.has("scan.positions") && c.scan.unit != "px")
+  if (check.has("scan.file") && !check.has("scan.positions"))
+    check.fault("scan.file", "needs scan.positions, the dataset in it");
+  const bool calibrated = check.has_energy() || check.file.pixel_size ||
+                          check.has("calibration.pixel_size") || check.has("calibration.dk");
+  if (!calibrated && check.has("scan.positions") && c.scan.unit != "px")
     check.fault("scan.unit", "must be px where no optics.energy is given");
   const auto& range = c.data.positions;
   const bool three = range.size() == 3;
@@ -65,59 +140,35 @@ void check_scan(const ReconstructConfig& c, const Check& check) {
     check.fault("data.positions", "must be [first, last] or [first, last, stride], first < last");
 }
 
-void check_optics(const ReconstructConfig& c, const Check& check) {
+void check_fit(const ReconstructConfig& c, const Check& check) {
   check.not_both("optics.energy", "optics.xray_energy");
   check.not_both("data.centre", "data.find_centre");
   if (c.probe.start == "optics") {
-    const char* need = !check.has_energy()               ? "optics.energy"
-                       : !check.has("optics.semi_angle") ? "optics.semi_angle"
-                                                         : nullptr;
+    const char* need = !check.has_energy()       ? "optics.energy"
+                       : !check.has_semi_angle() ? "optics.semi_angle"
+                                                 : nullptr;
     if (need)
       check.fault("probe.start",
                   fmt::format("optics needs {}; otherwise the start is mean or a file", need));
   }
   if (c.object.slices > 1) {
-    check.needs("object.slices", "object.slice_thickness", " with more than one slice");
+    if (!check.has("object.slice_thickness"))
+      check.fault("object.slices", "needs object.slice_thickness with more than one slice");
     if (!check.has_energy())
       check.fault("object.slices", "more than one slice needs optics.energy");
   }
   if (c.object.phase_min > c.object.phase_max)
     check.fault("object.phase_min", fmt::format("{} rad is above object.phase_max, {} rad",
                                                 c.object.phase_min, c.object.phase_max));
+  if ((c.probe.modes - 1) * c.probe.mode_power >= 1)
+    check.fault("probe.mode_power",
+                fmt::format("{} modes of {} each leave nothing for the first; less is needed",
+                            c.probe.modes - 1, c.probe.mode_power));
 }
 
-/// The file part of "file.h5:/dataset".
-std::string file_part(const std::string& text) { return text.substr(0, text.find(":/")); }
-
-void check_file(const Check& check, const std::string& key, const std::string& file) {
-  if (!check.has(key) || file.empty()) return;
-  if (fs::is_directory(file))
-    check.fault(key, fmt::format("{} is a folder, not a file", file));
-  else if (!fs::exists(file))
-    check.fault(key, fmt::format("there is no file {}", file));
-  else if (access(file.c_str(), R_OK) != 0)
-    check.fault(key, fmt::format("the file {} may not be read", file));
-}
-
-void check_files(const ReconstructConfig& c, const Check& check) {
-  if (!check.schema.given("data.file"))
-    check.fault("data.file", "must be given, the HDF5 file of the patterns");
-  check_file(check, "data.file", c.data.file);
-  check_file(check, "scan.file", c.scan.file);
-  check_file(check, "object.start", c.object.start);
-  if (c.data.mask.find(":/") != std::string::npos)
-    check_file(check, "data.mask", file_part(c.data.mask));
-  if (c.probe.start != "optics" && c.probe.start != "mean")
-    check_file(check, "probe.start", file_part(c.probe.start));
-}
-
-void check_output(const ReconstructConfig& c, const Check& check) {
+void check_output_folder(const ReconstructConfig& c, const Check& check) {
   const fs::path folder = c.output.folder;
   std::error_code ignored;
-  if (fs::exists(folder, ignored) && !fs::is_directory(folder, ignored)) {
-    check.fault("output.folder", fmt::format("{} is a file, not a folder", folder.string()));
-    return;
-  }
   if (fs::exists(folder / "result.h5", ignored) && !c.output.overwrite)
     check.fault("output.folder", fmt::format("{} has a result.h5 already; --overwrite replaces it",
                                              folder.string()));
@@ -130,21 +181,29 @@ void check_output(const ReconstructConfig& c, const Check& check) {
     check.fault("output.folder", fmt::format("the folder {} may not be written", there.string()));
 }
 
+/// "/probe" is a dataset of the data file, unless it is the name of a file.
+void complete(ReconstructConfig& config, const std::string& config_file) {
+  auto& start = config.probe.start;
+  if (start.starts_with("/") && start.find(":/") == std::string::npos &&
+      !fs::path(start).has_extension() && !fs::exists(start))
+    start = config.data.file + ":" + start;
+  if (!config.output.folder.empty()) return;
+  const auto path = fs::absolute(config_file).lexically_normal();
+  const auto folder = path.parent_path() / path.stem();
+  config.output.folder = folder == path ? path.string() + "-result" : folder.string();
+}
+
 }  // namespace
 
 void check_reconstruct(ReconstructConfig& config, const Schema& schema,
                        const std::string& config_file, Faults& faults) {
-  if (config.output.folder.empty()) {
-    const auto path = fs::absolute(config_file).lexically_normal();
-    const auto folder = path.parent_path() / path.stem();
-    config.output.folder = folder == path ? path.string() + "-result" : folder.string();
-  }
-  const Check check{schema, faults};
-  check_files(config, check);
+  complete(config, config_file);
+  Check check{schema, faults};
+  check.file = check_files(config, check);
   check_calibration(check);
   check_scan(config, check);
-  check_optics(config, check);
-  check_output(config, check);
+  check_fit(config, check);
+  check_output_folder(config, check);
 }
 
 }  // namespace ptyle

@@ -5,8 +5,8 @@ namespace {
 
 std::vector<Section> sections() {
   return {{"data", "the patterns and how they lie in the file"},
-          {"calibration", "exactly one of these; the others follow from it and are printed"},
-          {"scan", "where the probe stood: positions from a dataset, or step and rotation"},
+          {"calibration", "at most one of these, none where the file states it; the others follow"},
+          {"scan", "where the probe stood: positions of a dataset, or step and rotation"},
           {"optics", "the beam; without an energy everything is in pixels, one slice"},
           {"object", "the specimen"},
           {"probe", "the illumination"},
@@ -183,7 +183,8 @@ std::vector<Key> probe_keys(ProbeConfig& c) {
       {.path = "probe.start",
        .field = &c.start,
        .limits = one_of({"optics", "mean"}),
-       .doc = "optics | mean (pattern) | file.h5 of an earlier result | file.h5:/dataset",
+       .doc =
+           "optics | mean (pattern) | earlier/result.h5 | file.h5:/dataset | /dataset of data.file",
        .also_called = "initial init",
        .file = FileKind::dataset},
       {"probe.modes", &c.modes, "", between(1, 100), "incoherent modes", "", false, "nmodes pmode"},
@@ -247,7 +248,7 @@ ReconstructInput read_reconstruct(const std::string& file, const std::vector<std
   ReconstructInput input;
   Schema schema = reconstruct_schema(input.config);
   Faults faults;
-  schema.read_file(file, faults);
+  if (!schema.read_file(file, faults)) faults.raise(file);
   for (const auto& setting : settings) schema.read_setting(setting, faults);
   if (overwrite) input.config.output.overwrite = true;
   check_reconstruct(input.config, schema, file, faults);

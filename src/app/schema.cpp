@@ -104,11 +104,11 @@ const Key* Schema::find(const std::string& path) const {
 }
 
 bool Schema::is_section(const std::string& path) const {
-  return std::any_of(sections_.begin(), sections_.end(),
-                     [&](const Section& s) { return s.path == path; });
+  return !path.empty() && std::any_of(sections_.begin(), sections_.end(),
+                                      [&](const Section& s) { return s.path == path; });
 }
 
-void Schema::read_file(const std::string& file, Faults& faults) {
+bool Schema::read_file(const std::string& file, Faults& faults) {
   file_ = file;
   if (fs::is_directory(file))
     throw UserError(fmt::format("{} is a folder; a configuration is a YAML file", file));
@@ -116,10 +116,10 @@ void Schema::read_file(const std::string& file, Faults& faults) {
   if (!in) throw UserError(fmt::format("there is no configuration {} that can be read", file));
   std::stringstream text;
   text << in.rdbuf();
-  read_text(text.str(), file, fs::absolute(file).parent_path().string(), faults);
+  return read_text(text.str(), file, fs::absolute(file).parent_path().string(), faults);
 }
 
-void Schema::read_text(const std::string& yaml, const std::string& name, const std::string& folder,
+bool Schema::read_text(const std::string& yaml, const std::string& name, const std::string& folder,
                        Faults& faults) {
   file_ = name;
   std::vector<YAML::Node> documents;
@@ -127,11 +127,11 @@ void Schema::read_text(const std::string& yaml, const std::string& name, const s
     documents = YAML::LoadAll(yaml);
   } catch (const YAML::Exception& e) {
     faults.add(place_of(name, e.mark), fmt::format("this is not YAML: {}", e.msg));
-    return;
+    return false;
   }
   if (documents.empty() || documents.front().IsNull()) {
     faults.add({name, 0}, "the configuration is empty; --print-template writes one to start from");
-    return;
+    return false;
   }
   if (documents.size() > 1)
     faults.add(place_of(name, documents[1].Mark()),
@@ -139,9 +139,10 @@ void Schema::read_text(const std::string& yaml, const std::string& name, const s
   const auto& root = documents.front();
   if (!root.IsMap()) {
     faults.add(place_of(name, root.Mark()), "the configuration must consist of sections and keys");
-    return;
+    return false;
   }
   walk(root, "", {name, folder}, faults);
+  return true;
 }
 
 void Schema::walk(const YAML::Node& node, const std::string& prefix, const Source& source,
@@ -237,10 +238,13 @@ std::string Schema::nearest(const std::string& path) const {
 std::string Schema::unknown(const std::string& path, bool as_section) const {
   if (!as_section)
     return fmt::format("{}: there is no such key; the nearest is {}", path, nearest(path));
+  const auto cost = [&](const Section& section) {
+    return section.path.empty() ? std::numeric_limits<int>::max()
+                                : edit_distance(lower(path), section.path);
+  };
   const auto near =
-      std::min_element(sections_.begin(), sections_.end(), [&](const Section& a, const Section& b) {
-        return edit_distance(lower(path), a.path) < edit_distance(lower(path), b.path);
-      });
+      std::min_element(sections_.begin(), sections_.end(),
+                       [&](const Section& a, const Section& b) { return cost(a) < cost(b); });
   return fmt::format("{}: there is no such section; the nearest is {}", path, near->path);
 }
 
@@ -264,9 +268,12 @@ std::string Schema::resolved() const {
       const auto value = write_value(keys_[i]);
       // A default such as "0: none" that the limits would refuse is left out.
       const bool takes = !value.empty() && read_value(keys_[i], YAML::Load(value)).empty();
-      if (takes) lines += fmt::format("  {}: {}\n", leaf_of(keys_[i].path), value);
+      if (takes)
+        lines += fmt::format("{}{}: {}\n", section.path.empty() ? "" : "  ", leaf_of(keys_[i].path),
+                             value);
     }
-    if (!lines.empty()) text += fmt::format("{}:\n{}", section.path, lines);
+    if (!lines.empty() && !section.path.empty()) text += section.path + ":\n";
+    text += lines;
   }
   return text;
 }
@@ -277,7 +284,9 @@ std::string Schema::starting_file(const std::string& title) const {
   std::istringstream lines(title);
   for (std::string line; std::getline(lines, line);) text += "# " + line + "\n";
   for (const auto& section : sections_) {
-    text += fmt::format("\n{:<{}}# {}\n", section.path + ":", column, section.doc);
+    text += section.path.empty()
+                ? fmt::format("\n# {}\n", section.doc)
+                : fmt::format("\n{:<{}}# {}\n", section.path + ":", column, section.doc);
     for (std::size_t i = 0; i < keys_.size(); ++i) {
       const auto& key = keys_[i];
       if (section_of(key.path) != section.path) continue;
@@ -286,7 +295,8 @@ std::string Schema::starting_file(const std::string& title) const {
       if (const auto limits = limits_text(key.limits); !limits.empty()) hint += "; " + limits;
       if (!key.limits.choices.empty() && key.file == FileKind::none)
         hint += fmt::format("; {}", fmt::join(key.limits.choices, " | "));
-      const auto line = fmt::format("  {}{}: {}", key.starts ? "" : "# ", leaf_of(key.path), value);
+      const auto line = fmt::format("{}{}{}: {}", section.path.empty() ? "" : "  ",
+                                    key.starts ? "" : "# ", leaf_of(key.path), value);
       text += fmt::format("{:<{}} # {}\n", line, column - 1, hint);
     }
   }

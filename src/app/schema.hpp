@@ -92,7 +92,7 @@ struct Key {
 };
 
 struct Section {
-  std::string path;  ///< "optics"
+  std::string path;  ///< "optics"; empty: keys without a section
   std::string doc;
 };
 
@@ -101,10 +101,11 @@ class Schema {
   /// The fields' values at this moment are the defaults. The fields must outlive the schema.
   Schema(std::vector<Section> sections, std::vector<Key> keys);
 
-  /// Reads a YAML file into the fields; throws UserError only where there is no such file.
-  void read_file(const std::string& file, Faults& faults);
+  /// Reads a YAML file into the fields; throws UserError only where there is no such file. False
+  /// where it cannot be read as sections and keys at all, so that further checks say nothing.
+  bool read_file(const std::string& file, Faults& faults);
   /// Reads the text of one; relative files are relative to `folder`.
-  void read_text(const std::string& yaml, const std::string& name, const std::string& folder,
+  bool read_text(const std::string& yaml, const std::string& name, const std::string& folder,
                  Faults& faults);
   /// Reads one `--set` of the command line: "optics.energy=300"; "optics.energy=~" takes the key
   /// back to its default. Relative files are relative to the current folder.

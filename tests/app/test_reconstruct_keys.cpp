@@ -5,13 +5,15 @@
 
 #include "app/reconstruct_keys.hpp"
 #include "core/error.hpp"
+#include "e2e/small_data.hpp"
+#include "io/hdf5.hpp"
 
 namespace ptyle {
 namespace {
 
 namespace fs = std::filesystem;
 
-/// A folder with a configuration and an (empty) data file; removed at the end.
+/// A folder with a configuration and a small data file; removed at the end.
 class ReconstructKeys : public testing::Test {
  protected:
   void SetUp() override {
@@ -19,7 +21,7 @@ class ReconstructKeys : public testing::Test {
     folder = fs::path(testing::TempDir()) / (std::string("ptyle_keys_") + test->name());
     fs::remove_all(folder);
     fs::create_directories(folder);
-    std::ofstream(folder / "patterns.h5") << "x";
+    write_small_data(folder / "patterns.h5", {});
   }
   void TearDown() override { fs::remove_all(folder); }
 
@@ -100,8 +102,7 @@ TEST_F(ReconstructKeys, FaultsBetweenKeys) {
        "two"},
       {{"scan.step=1"},
        "--set scan.step=1: scan.step: excludes scan.positions; give one of the two"},
-      {{"scan.positions=~"},
-       "run.yaml: scan: either scan.positions (a dataset) or scan.step must be given"},
+      {{"scan.positions=~"}, ""},  // the file has /positions
       {{"scan.rotation=30"},
        "--set scan.rotation=30: scan.rotation: belongs to scan.step; positions of a dataset are "
        "final"},
@@ -114,10 +115,18 @@ TEST_F(ReconstructKeys, FaultsBetweenKeys) {
       {{"optics.semi_angle=~", "probe.start=mean"}, ""},
       {{"optics.energy=~", "probe.start=mean", "calibration.pixel_size=~"},
        "run.yaml: scan.unit: must be px where no optics.energy is given"},
-      {{"optics.energy=~", "probe.start=mean", "scan.unit=px"},
-       "run.yaml:4: calibration.pixel_size: needs optics.energy (or xray_energy); without it all "
-       "is "
-       "in pixels"},
+      {{"optics.energy=~", "probe.start=mean"}, ""},  // a pixel size, but no wavelength
+      {{"optics.energy=~", "probe.start=mean", "calibration.pixel_size=~",
+        "calibration.max_angle=20", "scan.unit=px"},
+       "--set calibration.max_angle=20: calibration.max_angle: needs optics.energy (or "
+       "optics.xray_energy)"},
+      {{"optics.semi_angle=~", "probe.start=mean", "calibration.pixel_size=~",
+        "calibration.fit_disc=true"},
+       "--set calibration.fit_disc=true: calibration.fit_disc: needs optics.semi_angle, the disc's "
+       "radius in mrad"},
+      {{"probe.modes=3", "probe.mode_power=0.5"},
+       "--set probe.mode_power=0.5: probe.mode_power: 2 modes of 0.5 each leave nothing for the "
+       "first; less is needed"},
       {{"optics.energy=~", "probe.start=mean", "scan.unit=px", "calibration.pixel_size=~"}, ""},
       {{"data.positions=[5, 2]"},
        "--set data.positions=[5, 2]: data.positions: must be [first, last] or [first, last, "
@@ -129,6 +138,21 @@ TEST_F(ReconstructKeys, FaultsBetweenKeys) {
   };
   for (const auto& c : cases)
     EXPECT_EQ(faults(good, c.settings), c.fault) << testing::PrintToString(c.settings);
+}
+
+TEST_F(ReconstructKeys, WhatTheFileStatesNeedNotBeGiven) {
+  {
+    auto file = h5::File::update((folder / "patterns.h5").string());
+    file.set("/", "energy_kV", 200.0);
+    file.set("/", "semi_angle_mrad", 30.0);
+    file.set("/", "pixel_size", 0.1);
+  }
+  EXPECT_EQ(faults("data: {file: patterns.h5}\n"), "");
+}
+
+TEST_F(ReconstructKeys, ProbeOfTheDataFile) {
+  const auto input = read(good, {"probe.start=/small_probe"});
+  EXPECT_EQ(input.config.probe.start, (folder / "patterns.h5").string() + ":/small_probe");
 }
 
 TEST_F(ReconstructKeys, FaultsOfFiles) {
@@ -157,7 +181,16 @@ TEST_F(ReconstructKeys, FaultsOfFiles) {
     else
       EXPECT_EQ(text, "");
   }
-  EXPECT_EQ(faults("optics: {energy: 300}\n").substr(0, 20), "run.yaml has 4 fault");
+  EXPECT_EQ(
+      faults("optics: {energy: 300}\n"),
+      "run.yaml has 4 faults\n"
+      "  run.yaml: data.file: must be given, the HDF5 file of the patterns\n"
+      "  run.yaml: calibration: one of these must be given: calibration.pixel_size, "
+      "calibration.dk, calibration.mrad_per_pixel, calibration.max_angle, "
+      "calibration.disc_radius, calibration.fit_disc\n"
+      "  run.yaml: scan: either scan.positions (a dataset) or scan.step must be given\n"
+      "  run.yaml: probe.start: optics needs optics.semi_angle; otherwise the start is mean or "
+      "a file");
 }
 
 }  // namespace

@@ -28,7 +28,7 @@ struct Fields {
 };
 
 Schema schema_of(Fields& f) {
-  return {{{"beam", "the beam"}, {"fit", "the fit"}, {"fit.inner", "inside"}},
+  return {{{"beam", "the beam"}, {"fit", "the fit"}, {"fit.inner", "inside"}, {"", "no section"}},
           {{"beam.energy", &f.energy, "kV", above(0).up_to(3000), "of the beam", "300", true,
             "voltage"},
            {"beam.dose", &f.dose, "e/Å²", above(0), "counts", "1000"},
@@ -50,7 +50,7 @@ Schema schema_of(Fields& f) {
             .limits = one_of({"optics", "mean"}),
             .doc = "a start",
             .file = FileKind::dataset},
-           {"fit.seed", &f.seed, "", at_least(0), "seed"},
+           {"seed", &f.seed, "", at_least(0), "seed"},
            {"fit.shape", &f.shape, "", at_least(1), "shape", "[2, 3]"},
            {"fit.centre", &f.centre, "px", {}, "centre", "[1, 2]"},
            {"fit.inner.chosen", &f.chosen, "", at_least(0), "positions"},
@@ -85,10 +85,10 @@ TEST(Schema, ReadsEveryType) {
       "  name: \"a: b\"\n"
       "  file: sub/x.h5\n"
       "  start: probe.h5:/p\n"
-      "  seed: 18446744073709551615\n"
       "  shape: [46, 45]\n"
       "  centre: [126.1, 127.7]\n"
-      "  inner: {chosen: [0, 10, 2], list: [0.5, -1], words: [a, b]}\n",
+      "  inner: {chosen: [0, 10, 2], list: [0.5, -1], words: [a, b]}\n"
+      "seed: 18446744073709551615\n",
       "run.yaml", "/data", faults);
   faults.raise("run.yaml");
   EXPECT_EQ(f.energy, 300);
@@ -194,8 +194,8 @@ TEST(Schema, NamesEveryFault) {
        "run.yaml:2: fit.flag: maybe is not true or false; it must be true or false"},
       {"fit:\n  count: 0\n",
        "run.yaml:2: fit.count: 0 is out of its limits; it must be a whole number, 1 or more"},
-      {"fit:\n  seed: -1\n",
-       "run.yaml:2: fit.seed: -1 is out of its limits; it must be a whole number, 0 or more"},
+      {"seed: -1\n",
+       "run.yaml:1: seed: -1 is out of its limits; it must be a whole number, 0 or more"},
       {"fit:\n  loss: huber\n",
        "run.yaml:2: fit.loss: \"huber\" is none of its choices; it must be one of amplitude, "
        "poisson"},

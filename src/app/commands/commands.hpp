@@ -1,0 +1,22 @@
+#pragma once
+
+// The commands of the program. Each adds itself to the command line with its options and help, and
+// says what is to be done where it is chosen; that returns the exit status.
+
+#include <CLI/CLI.hpp>
+#include <functional>
+
+namespace ptyle {
+
+namespace exit_status {
+inline constexpr int done = 0, our_fault = 1, your_mistake = 2, interrupted = 130;
+}
+
+using Command = std::function<int()>;
+
+void add_simulate(CLI::App& app, Command& chosen);
+void add_reconstruct(CLI::App& app, Command& chosen);
+void add_inspect(CLI::App& app, Command& chosen);
+void add_compare(CLI::App& app, Command& chosen);
+
+}  // namespace ptyle

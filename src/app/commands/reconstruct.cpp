@@ -1,0 +1,155 @@
+// ptyle reconstruct:
+//   1. read and check the configuration whole
+//   2. run, with a line of progress an iteration, until done or Ctrl-C
+//   3. beside the result: ptyle.log and config.yaml, the configuration as it was understood
+
+#include "session/reconstruct.hpp"
+
+#include <fmt/format.h>
+
+#include <filesystem>
+#include <fstream>
+#include <memory>
+
+#include "app/commands/commands.hpp"
+#include "app/fft_memory.hpp"
+#include "app/interrupt.hpp"
+#include "app/new_folder.hpp"
+#include "app/reconstruct_keys.hpp"
+#include "app/terminal.hpp"
+#include "core/error.hpp"
+
+namespace fs = std::filesystem;
+
+namespace ptyle {
+namespace {
+
+struct Options {
+  std::string file;
+  std::vector<std::string> settings;
+  bool overwrite = false, check = false, print_template = false;
+};
+
+constexpr const char* help =
+    "Examples:\n"
+    "  ptyle reconstruct --print-template > run.yaml   a file to start from, every key explained\n"
+    "  ptyle reconstruct --check run.yaml              is everything there and consistent?\n"
+    "  ptyle reconstruct run.yaml\n"
+    "  ptyle reconstruct run.yaml --set solver.iterations=50 --set probe.modes=2 --overwrite\n"
+    "\n"
+    "Writes into output.folder (by default beside run.yaml and named after it): result.h5,\n"
+    "the phase as a TIFF stack, pictures, ptyle.log and config.yaml. Ctrl-C finishes the\n"
+    "iteration and writes what there is; a second Ctrl-C ends at once.\n"
+    "\n"
+    "Exit status: 0 done, 1 a fault of ptyle, 2 a mistake in what was given,\n"
+    "             130 ended early by Ctrl-C, the result is written.";
+
+/// The folder of a run that is under way, with its log; taken away again where the run fails by a
+/// mistake of the user, so that nothing half done is left.
+class RunFolder {
+ public:
+  RunFolder(const ReconstructInput& input, Terminal& terminal)
+      : folder_(input.config.output.folder),
+        resolved_(input.resolved),
+        terminal_(terminal),
+        new_folder_(folder_) {}
+
+  void open() {
+    if (opened_) return;
+    std::error_code failed;
+    fs::create_directories(folder_, failed);
+    if (failed)
+      throw UserError(
+          fmt::format("the folder {} cannot be made: {}", folder_.string(), failed.message()));
+    opened_ = true;
+    terminal_.log_to((folder_ / "ptyle.log").string());
+  }
+  void finish() {
+    open();
+    const auto file = folder_ / "config.yaml";
+    std::ofstream out(file);
+    out << resolved_;
+    out.close();
+    if (!out) throw UserError(fmt::format("{} cannot be written", file.string()));
+    new_folder_.keep();
+  }
+  void take_away() {
+    if (!opened_) return;
+    terminal_.remove_log();
+    std::error_code ignored;
+    fs::remove(folder_ / "config.yaml", ignored);
+  }
+
+ private:
+  fs::path folder_;
+  const std::string& resolved_;
+  Terminal& terminal_;
+  NewFolder new_folder_;
+  bool opened_ = false;
+};
+
+int run(const ReconstructInput& input) {
+  Terminal terminal;
+  RunFolder folder(input, terminal);
+  const FftMemory fft_memory;
+  const InterruptGuard interrupt;
+  Progress previous;
+  ReconstructCallbacks callbacks;
+  callbacks.log = [&](const std::string& line) { terminal.say(line); };
+  callbacks.warn = [&](const std::string& line) { terminal.warn(line); };
+  callbacks.progress = [&](const Progress& now) {
+    folder.open();
+    terminal.progress(progress_line(now, previous));
+    previous = now;
+  };
+  callbacks.stop = [] { return InterruptGuard::asked(); };
+  try {
+    const bool whole = reconstruct(input.config, input.resolved, callbacks);
+    folder.finish();
+    terminal.say(fmt::format("{} {}", whole ? "done, written to" : "ended by Ctrl-C, written to",
+                             input.config.output.folder));
+    return whole ? exit_status::done : exit_status::interrupted;
+  } catch (const UserError&) {
+    folder.take_away();
+    throw;
+  }
+}
+
+}  // namespace
+
+void add_reconstruct(CLI::App& app, Command& chosen) {
+  auto* command = app.add_subcommand("reconstruct", "from measured patterns to object and probe");
+  auto options = std::make_shared<Options>();
+  command->add_option("configuration", options->file, "YAML file; --print-template writes one");
+  command
+      ->add_option("--set", options->settings,
+                   "key=value, in place of the configuration's; repeatable; files are relative "
+                   "to the current folder; key=~ takes the default")
+      ->allow_extra_args(false);
+  command->add_flag("--overwrite", options->overwrite, "replace an earlier result");
+  command->add_flag("--check", options->check,
+                    "only check the configuration, and that the files are there");
+  command->add_flag("--print-template", options->print_template,
+                    "print a commented configuration to start from");
+  command->footer(help);
+  command->callback([options, &chosen] {
+    chosen = [options] {
+      if (options->print_template) {
+        fmt::print("{}", reconstruct_template());
+        return exit_status::done;
+      }
+      if (options->file.empty())
+        throw UserError(
+            "reconstruct needs a configuration; ptyle reconstruct --print-template writes one to "
+            "start from");
+      const auto input = read_reconstruct(options->file, options->settings, options->overwrite);
+      if (options->check) {
+        fmt::print("{} is consistent; its files are there\n", options->file);
+        return exit_status::done;
+      }
+      return run(input);
+    };
+  });
+}
+
+}  // namespace ptyle

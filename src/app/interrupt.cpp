@@ -1,0 +1,35 @@
+#include "app/interrupt.hpp"
+
+#include <unistd.h>
+
+#include <csignal>
+
+namespace ptyle {
+namespace {
+
+volatile std::sig_atomic_t interrupted = 0;
+
+extern "C" void on_interrupt(int) {
+  interrupted = 1;
+  // Said at once, as an iteration may be long; write() is one of the few calls allowed here.
+  constexpr char words[] =
+      "\nCtrl-C: finishing this step, then writing what there is; again to end at once\n";
+  [[maybe_unused]] const auto written = write(STDERR_FILENO, words, sizeof words - 1);
+}
+
+}  // namespace
+
+InterruptGuard::InterruptGuard() {
+  interrupted = 0;
+  struct sigaction action {};
+  action.sa_handler = on_interrupt;
+  // The handler serves once: a second Ctrl-C meets the default again.
+  action.sa_flags = static_cast<int>(SA_RESETHAND) | SA_RESTART;
+  sigaction(SIGINT, &action, nullptr);
+}
+
+InterruptGuard::~InterruptGuard() { std::signal(SIGINT, SIG_DFL); }
+
+bool InterruptGuard::asked() { return interrupted != 0; }
+
+}  // namespace ptyle

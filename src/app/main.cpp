@@ -1,0 +1,86 @@
+// The program: commands, exit statuses, and how faults are told.
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <exception>
+#include <new>
+
+#include "app/commands/commands.hpp"
+#include "app/version.hpp"
+#include "core/error.hpp"
+
+namespace {
+
+using namespace ptyle;
+
+std::string version_text() {
+  const std::string at = *commit ? fmt::format(" (commit {})", commit) : "";
+  return fmt::format("ptyle {}{}\nbuilt with {}", version, at, built_with);
+}
+
+int fault(int status, const std::string& sentence) {
+  fmt::print(stderr, "ptyle: {}\n", sentence);
+  return status;
+}
+
+/// What is wrong with the command line: an unknown command by its name, else as CLI11 says.
+std::string command_line_fault(const CLI::App& app, int argc, char** argv,
+                               const std::string& what) {
+  std::vector<std::string> commands;
+  for (const auto* command : app.get_subcommands(nullptr)) commands.push_back(command->get_name());
+  const std::string first = argc > 1 ? argv[1] : "";
+  const bool known = std::find(commands.begin(), commands.end(), first) != commands.end();
+  if (argc > 1 && !known && !first.starts_with("-"))
+    return fmt::format("there is no command {}; the commands are {}", first,
+                       fmt::join(commands, ", "));
+  return what + "; ptyle --help explains the commands";
+}
+
+int run(int argc, char** argv) {
+  CLI::App app{"Multislice electron ptychography, from measured patterns to a picture", "ptyle"};
+  Command chosen;
+  app.set_version_flag("--version", version_text);
+  app.require_subcommand(1);
+  app.get_formatter()->column_width(26);
+  add_simulate(app, chosen);
+  add_reconstruct(app, chosen);
+  add_inspect(app, chosen);
+  add_compare(app, chosen);
+  app.footer(
+      "ptyle COMMAND --help explains a command, with examples.\n"
+      "Exit status: 0 done, 1 a fault of ptyle, 2 a mistake in what was given,\n"
+      "             130 ended early by Ctrl-C.");
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& e) {
+    if (e.get_exit_code() == 0) return app.exit(e);  // help and version
+    return fault(exit_status::your_mistake, command_line_fault(app, argc, argv, e.what()));
+  }
+  return chosen();
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  // A file that may not grow on is then told by the call that writes it, as a full disk is.
+  std::signal(SIGXFSZ, SIG_IGN);
+  int status = exit_status::our_fault;
+  try {
+    return run(argc, argv);
+  } catch (const UserError& e) {
+    status = fault(exit_status::your_mistake, e.what());
+  } catch (const std::bad_alloc&) {
+    status = fault(exit_status::our_fault,
+                   "the memory is not enough; fewer threads, a smaller window or fewer slices need "
+                   "less");
+  } catch (const std::exception& e) {
+    status = fault(exit_status::our_fault, fmt::format("a fault of ptyle itself: {}", e.what()));
+  }
+  // Without the libraries' exit handlers: after a failed write, HDF5's would write again and crash.
+  std::fflush(nullptr);
+  std::quick_exit(status);
+}

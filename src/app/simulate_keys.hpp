@@ -1,0 +1,25 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "app/schema.hpp"
+#include "simulate/recipe.hpp"
+
+namespace ptyle {
+
+/// The keys of a recipe of `ptyle simulate`, bound to the fields of `recipe`.
+Schema simulate_schema(Recipe& recipe);
+
+/// A recipe and settings read and checked whole; UserError with every fault. A missing output is
+/// filled in: beside the recipe, named after it.
+struct SimulateInput {
+  Recipe recipe;
+  std::string resolved;  ///< YAML, reads back as the same
+};
+SimulateInput read_simulate(const std::string& file, const std::vector<std::string>& settings);
+
+/// What --print-template prints.
+std::string simulate_template();
+
+}  // namespace ptyle

@@ -1,0 +1,47 @@
+#pragma once
+
+// What a run says: lines on the terminal and, once it is under way, in a log file.
+
+#include <cstdio>
+#include <string>
+
+#include "session/reconstruct.hpp"
+
+namespace ptyle {
+
+/// One line of a reconstruction's progress: iteration, cost, R, stage, time an iteration, time
+/// left. `previous` is the one before, for the time of this iteration.
+std::string progress_line(const Progress& now, const Progress& previous);
+
+/// "42 s", "3 min 20 s", "2 h 5 min"
+std::string duration_text(double seconds);
+
+class Terminal {
+ public:
+  Terminal();
+  ~Terminal();
+  Terminal(const Terminal&) = delete;
+  Terminal& operator=(const Terminal&) = delete;
+
+  void say(const std::string& line);   ///< to stdout
+  void warn(const std::string& line);  ///< to stderr, as "warning: …"
+  /// A line that the next one replaces where stdout is a terminal, a plain line elsewhere.
+  void progress(const std::string& line);
+  [[nodiscard]] bool is_terminal() const { return is_terminal_; }
+
+  /// From here on everything (what was said before, too) also goes to this file.
+  void log_to(const std::string& file);
+  /// Takes the log file away again, where there is one.
+  void remove_log();
+
+ private:
+  void log(const std::string& line);
+  void end_progress();
+  bool is_terminal_;
+  bool in_progress_ = false;
+  std::string said_;  ///< what came before there was a log
+  std::FILE* log_ = nullptr;
+  std::string log_file_;
+};
+
+}  // namespace ptyle

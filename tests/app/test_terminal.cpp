@@ -1,0 +1,61 @@
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include "app/terminal.hpp"
+
+namespace ptyle {
+namespace {
+
+TEST(Terminal, Durations) {
+  EXPECT_EQ(duration_text(0.04), "0.0 s");
+  EXPECT_EQ(duration_text(9.94), "9.9 s");
+  EXPECT_EQ(duration_text(9.96), "10 s");
+  EXPECT_EQ(duration_text(59.4), "59 s");
+  EXPECT_EQ(duration_text(59.6), "1 min 0 s");
+  EXPECT_EQ(duration_text(200), "3 min 20 s");
+  EXPECT_EQ(duration_text(7500), "2 h 5 min");
+}
+
+TEST(Terminal, ProgressLineSaysWhatMatters) {
+  Progress before, now;
+  before.seconds = 3;
+  now.iteration = 4;
+  now.iterations = 20;
+  now.cost = 12345.6;
+  now.r_factor = 0.12291;
+  now.r_held_out = 0.13;
+  now.seconds = 4.5;
+  now.seconds_left = 75;
+  now.stage = "k < 0.6 1/Å, 4 blocks";
+  EXPECT_EQ(
+      progress_line(now, before),
+      "iteration  4/20  cost 1.2346e+04  R 0.12291  held-out R 0.13000  1.5 s each  1 min 15 s "
+      "left  [k < 0.6 1/Å, 4 blocks]");
+  now.iteration = 20;
+  now.r_held_out = -1;
+  now.stage.clear();
+  EXPECT_EQ(progress_line(now, before), "iteration 20/20  cost 1.2346e+04  R 0.12291  1.5 s each");
+}
+
+TEST(Terminal, LogHoldsWhatWasSaidBeforeItWasOpened) {
+  const auto file = std::filesystem::path(testing::TempDir()) / "ptyle_terminal.log";
+  {
+    Terminal terminal;
+    terminal.say("first");
+    terminal.log_to(file.string());
+    terminal.progress("second");
+  }
+  std::stringstream text;
+  text << std::ifstream(file).rdbuf();
+  EXPECT_EQ(text.str(), "first\nsecond\n");
+  Terminal terminal;
+  terminal.log_to(file.string());
+  terminal.remove_log();
+  EXPECT_FALSE(std::filesystem::exists(file));
+}
+
+}  // namespace
+}  // namespace ptyle

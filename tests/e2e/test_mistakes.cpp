@@ -1,0 +1,378 @@
+// Every mistake that a user may make gets its one sentence, exit status 2, and leaves no file.
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <cmath>
+#include <fstream>
+#include <functional>
+#include <regex>
+
+#include "e2e/program.hpp"
+#include "e2e/small_data.hpp"
+#include "io/hdf5.hpp"
+
+namespace ptyle {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// A run.yaml that is right for small_data.h5, whose parts a case may replace.
+struct Parts {
+  std::string data = "  file: data.h5\n  patterns: /data\n";
+  std::string calibration = "  pixel_size: 0.5\n";
+  std::string scan = "  positions: /positions\n";
+  std::string optics = "  energy: 300\n  semi_angle: 10\n  defocus: 500\n";
+  std::string rest = "solver:\n  iterations: 2\n";
+  [[nodiscard]] std::string yaml() const {
+    return "data:\n" + data + "calibration:\n" + calibration + "scan:\n" + scan + "optics:\n" +
+           optics + rest;
+  }
+};
+
+using Change = std::function<void(const TestFolder&)>;
+
+struct Mistake {
+  std::string name;
+  std::vector<std::string> arguments;  ///< after "ptyle"
+  Parts parts;
+  Change change;     ///< of the folder, after data.h5 and run.yaml are written
+  std::string says;  ///< regular expression for the whole of stderr without "ptyle: "
+  long file_limit = 0;
+};
+
+std::ostream& operator<<(std::ostream& out, const Mistake& mistake) { return out << mistake.name; }
+
+Parts with(std::string Parts::*part, const std::string& text) {
+  Parts parts;
+  parts.*part = text;
+  return parts;
+}
+
+const std::vector<std::string> run{"reconstruct", "run.yaml"};
+
+std::vector<std::string> setting(const std::string& text) {
+  return {"reconstruct", "run.yaml", "--set", text};
+}
+
+/// In a case's folder: data.h5 with other patterns or positions.
+Change data_with(const SmallData& data) {
+  return [data](const TestFolder& folder) { write_small_data(folder.path() / "data.h5", data); };
+}
+
+std::vector<Mistake> configurations() {
+  const auto given = [](const std::string& yaml) {
+    return [yaml](const TestFolder& folder) { folder.write("run.yaml", yaml); };
+  };
+  return {
+      {"ConfigurationMissing",
+       {"reconstruct", "none.yaml"},
+       {},
+       {},
+       "there is no configuration none.yaml that can be read"},
+      {"ConfigurationIsFolder",
+       {"reconstruct", "."},
+       {},
+       {},
+       ". is a folder; a configuration is a YAML file"},
+      {"ConfigurationNotNamed",
+       {"reconstruct"},
+       {},
+       {},
+       "reconstruct needs a configuration; ptyle reconstruct --print-template writes one to start "
+       "from"},
+      {"ConfigurationEmpty",
+       run,
+       {},
+       given(""),
+       "run.yaml: the configuration is empty; --print-template writes one to start from"},
+      {"ConfigurationIsANumber",
+       run,
+       {},
+       given("3\n"),
+       "run.yaml:1: the configuration must consist of sections and keys"},
+      {"YamlSyntax",
+       run,
+       {},
+       given("data:\n  file: [a, b\noptics: 3\n"),
+       "run.yaml:3: this is not YAML: .*"},
+      {"YamlTab", run, {}, given("data:\n\tfile: a\n"), "run.yaml:2: this is not YAML: .*"},
+      {"UnknownKey",
+       run,
+       with(&Parts::optics, "  enregy: 300\n  energy: 300\n  semi_angle: 10\n"),
+       {},
+       "run.yaml:9: optics.enregy: there is no such key; the nearest is optics.energy"},
+      {"KeyOfAnotherProgram",
+       run,
+       with(&Parts::rest, "optics2:\n  x: 1\n"),
+       {},
+       "run.yaml:12: optics2: there is no such section; the nearest is optics"},
+      {"KeyInWrongSection",
+       run,
+       with(&Parts::rest, "object:\n  iterations: 3\n"),
+       {},
+       "run.yaml:13: object.iterations: there is no such key; the nearest is solver.iterations"},
+      {"KeyTwice",
+       run,
+       with(&Parts::calibration, "  dk: 0.1\n  dk: 0.2\n"),
+       {},
+       "run.yaml:6: calibration.dk: given twice, first at run.yaml:5"},
+      {"WrongType",
+       run,
+       with(&Parts::rest, "solver:\n  iterations: many\n"),
+       {},
+       "run.yaml:13: solver.iterations: many is not a whole number; it must be a whole number, "
+       "from 1 to 1000000"},
+      {"SectionIsAValue",
+       run,
+       with(&Parts::rest, "solver: fast\n"),
+       {},
+       "run.yaml:12: solver: is a section and takes keys, not a value"},
+      {"EnergyNegative",
+       run,
+       with(&Parts::optics, "  energy: -300\n  semi_angle: 10\n"),
+       {},
+       "run.yaml:9: optics.energy: -300 kV is out of its limits; it must be a number, above 0 and "
+       "at "
+       "most 10000 kV"},
+      {"ModesNone",
+       run,
+       with(&Parts::rest, "probe:\n  modes: 0\n"),
+       {},
+       "run.yaml:13: probe.modes: 0 is out of its limits; it must be a whole number, from 1 to "
+       "100"},
+      {"LossUnknown",
+       run,
+       with(&Parts::rest, "solver:\n  loss: huber\n"),
+       {},
+       "run.yaml:13: solver.loss: \"huber\" is none of its choices; it must be one of amplitude, "
+       "poisson"},
+      {"CentreOfThree",
+       run,
+       with(&Parts::data, "  file: data.h5\n  centre: [1, 2, 3]\n"),
+       {},
+       "run.yaml:3: data.centre: \\[1, 2, 3\\] has 3 values instead of 2; it must be a list of 2 "
+       "numbers, in detector px"},
+      {"TwoCalibrations",
+       run,
+       with(&Parts::calibration, "  pixel_size: 0.5\n  dk: 0.02\n"),
+       {},
+       "run.yaml:6: calibration.dk: only one calibration may be given, there are 2: "
+       "calibration.pixel_size, calibration.dk"},
+      {"NoCalibration",
+       run,
+       with(&Parts::calibration, ""),
+       {},
+       "run.yaml: calibration: one of these must be given: .*"},
+      {"StepAndPositions",
+       run,
+       with(&Parts::scan, "  positions: /positions\n  step: 1\n"),
+       {},
+       "run.yaml:8: scan.step: excludes scan.positions; give one of the two"},
+      {"TwoEnergies",
+       run,
+       with(&Parts::optics, "  energy: 300\n  xray_energy: 8\n  semi_angle: 1\n"),
+       {},
+       "run.yaml:10: optics.xray_energy: excludes optics.energy; give one of the two"},
+      {"SlicesWithoutThickness",
+       run,
+       with(&Parts::rest, "object:\n  slices: 4\n"),
+       {},
+       "run.yaml:13: object.slices: needs object.slice_thickness with more than one slice"},
+      {"ProbeWithoutAngle",
+       run,
+       with(&Parts::optics, "  energy: 300\n"),
+       {},
+       "run.yaml: probe.start: optics needs optics.semi_angle; otherwise the start is mean or a "
+       "file"},
+      {"SettingWithoutValue",
+       setting("solver.iterations"),
+       {},
+       {},
+       "--set solver.iterations: a setting reads key=value, for example optics.energy=300"},
+      {"SettingOfUnknownKey",
+       setting("solver.iteration=3"),
+       {},
+       {},
+       "--set solver.iteration=3: solver.iteration: there is no such key; the nearest is "
+       "solver.iterations"},
+      {"SettingOutOfLimits",
+       setting("solver.iterations=0"),
+       {},
+       {},
+       "--set solver.iterations=0: solver.iterations: 0 is out of its limits; .*"},
+      {"SeveralFaults",
+       setting("probe.modes=0"),
+       with(&Parts::optics, "  energy: high\n  semi_angel: 10\n  semi_angle: 10\n"),
+       {},
+       "run.yaml has 3 faults\n"
+       "  run.yaml:9: optics.energy: high is not a number; .*\n"
+       "  run.yaml:10: optics.semi_angel: there is no such key; the nearest is optics.semi_angle\n"
+       "  --set probe.modes=0: probe.modes: 0 is out of its limits; .*"},
+      {"OptionUnknown",
+       {"reconstruct", "run.yaml", "--fast"},
+       {},
+       {},
+       "The following argument was not expected: --fast; ptyle --help explains the commands"},
+      {"CommandUnknown",
+       {"recontsruct"},
+       {},
+       {},
+       "there is no command recontsruct; the commands are simulate, reconstruct, inspect, compare"},
+      {"CommandMissing",
+       {},
+       {},
+       {},
+       "A subcommand is required; ptyle --help explains the commands"},
+  };
+}
+
+std::vector<Mistake> files() {
+  const auto folder_with_result = [](const TestFolder& folder) {
+    folder.write("run/result.h5", "x");
+  };
+  return {
+      {"DataMissing",
+       run,
+       with(&Parts::data, "  file: none.h5\n"),
+       {},
+       "run.yaml:2: data.file: there is no file .*/none.h5"},
+      {"DataIsFolder",
+       run,
+       with(&Parts::data, "  file: .\n"),
+       {},
+       "run.yaml:2: data.file: .* is a folder, not a file"},
+      {"DataNotNamed",
+       run,
+       with(&Parts::data, "  bin: 1\n"),
+       {},
+       "run.yaml: data.file: must be given, the HDF5 file of the patterns"},
+      {"DataNotHdf5",
+       run,
+       {},
+       [](const TestFolder& f) { f.write("data.h5", "these are no data\n"); },
+       ".*data.h5.*"},
+      {"DataEmptyFile",
+       run,
+       {},
+       [](const TestFolder& f) { f.write("data.h5", ""); },
+       ".*data.h5.*"},
+      {"DataTruncated",
+       run,
+       {},
+       [](const TestFolder& f) {
+         fs::resize_file(f.path() / "data.h5", fs::file_size(f.path() / "data.h5") / 2);
+       },
+       ".*data.h5.*"},
+      {"DatasetMissing",
+       run,
+       with(&Parts::data, "  file: data.h5\n  patterns: /dtaa\n"),
+       {},
+       ".*/dtaa.*/data.*"},
+      {"DatasetTwoDimensional",
+       run,
+       with(&Parts::data, "  file: data.h5\n  patterns: /positions\n"),
+       {},
+       ".*/positions.*"},
+      {"DatasetComplex",
+       run,
+       with(&Parts::data, "  file: data.h5\n  patterns: /waves\n"),
+       {},
+       ".*/waves.*complex.*"},
+      {"PatternsNotANumber", run, {}, data_with({.spoil = SmallData::nan}), ".*NaN.*"},
+      {"PatternsZero", run, {}, data_with({.spoil = SmallData::zeros}), ".*zero.*"},
+      {"PositionsTooFew", run, {}, data_with({.positions = 24}), ".*24 positions.*25 patterns.*"},
+      {"PositionsMissing", run, with(&Parts::scan, "  positions: /nowhere\n"), {}, ".*/nowhere.*"},
+      {"PositionsNotANumber",
+       run,
+       {},
+       data_with({.spoil = SmallData::nan_position}),
+       ".*/positions.*position 7.*"},
+      {"MaskOfWrongShape",
+       run,
+       with(&Parts::data, "  file: data.h5\n  patterns: /data\n  mask: /small_mask\n"),
+       {},
+       ".*/small_mask.*16 x 16.*32 x 32.*"},
+      {"MaskOfEverything",
+       run,
+       with(&Parts::data, "  file: data.h5\n  patterns: /data\n  mask: /full_mask\n"),
+       {},
+       ".*/full_mask.*"},
+      {"MaskFileMissing",
+       run,
+       with(&Parts::data, "  file: data.h5\n  mask: none.h5:/mask\n"),
+       {},
+       "run.yaml:3: data.mask: there is no file .*/none.h5"},
+      {"CropTooLarge",
+       run,
+       with(&Parts::data, "  file: data.h5\n  patterns: /data\n  crop: 64\n"),
+       {},
+       ".*crop.*"},
+      {"PositionsBeyondTheScan",
+       setting("data.positions=[0, 26]"),
+       {},
+       {},
+       ".*data.positions.*25.*"},
+      {"ScanShapeOfOtherCount",
+       setting("data.scan_shape=[5, 4]"),
+       with(&Parts::scan, "  step: 2\n"),
+       {},
+       ".*5 x 4.*25 patterns.*"},
+      {"ProbeFileMissing",
+       setting("probe.start=none.h5"),
+       {},
+       {},
+       "--set probe.start=none.h5: probe.start: there is no file .*/none.h5"},
+      {"ProbeOfWrongSize", setting("probe.start=data.h5:/small_probe"), {}, {}, ".*small_probe.*"},
+      {"ObjectOfWrongFile", setting("object.start=data.h5"), {}, {}, ".*data.h5.*"},
+      {"OutputExists",
+       run,
+       {},
+       folder_with_result,
+       "run.yaml: output.folder: .*/run has a result.h5 already; --overwrite replaces it"},
+      {"OutputIsAFile",
+       run,
+       {},
+       [](const TestFolder& f) { f.write("run", "x"); },
+       "run.yaml: output.folder: .*/run is a file, not a folder"},
+      {"DiskFull", run, {}, {}, ".*(written|write|space|large|full).*", 8 << 10},
+  };
+}
+
+class Mistakes : public testing::TestWithParam<Mistake> {};
+
+TEST_P(Mistakes, IsToldInOneSentence) {
+  const auto& mistake = GetParam();
+  const TestFolder folder;
+  write_small_data(folder.path() / "data.h5", {});
+  folder.write("run.yaml", mistake.parts.yaml());
+  if (mistake.change) mistake.change(folder);
+  const auto before = folder.files();
+  const auto ran =
+      run_ptyle(mistake.arguments, {.folder = folder.path(), .file_limit = mistake.file_limit});
+  EXPECT_EQ(ran.status, 2) << ran.err << ran.out;
+  std::string said = ran.err;
+  // Warnings come before; the sentence is what "ptyle: " begins.
+  if (const auto at = said.find("ptyle: "); at != std::string::npos) said = said.substr(at);
+  EXPECT_TRUE(std::regex_match(said, std::regex("ptyle: " + mistake.says + "\n"))) << ran.err;
+  EXPECT_EQ(folder.files(), before);
+}
+
+const auto named = [](const auto& info) { return info.param.name; };
+INSTANTIATE_TEST_SUITE_P(Configuration, Mistakes, testing::ValuesIn(configurations()), named);
+INSTANTIATE_TEST_SUITE_P(Files, Mistakes, testing::ValuesIn(files()), named);
+
+TEST(Mistake, FolderThatMayNotBeWritten) {
+  if (geteuid() == 0) GTEST_SKIP() << "root may write everywhere";
+  const TestFolder folder;
+  write_small_data(folder.path() / "data.h5", {});
+  folder.write("run.yaml", Parts{}.yaml());
+  fs::create_directory(folder.path() / "closed");
+  fs::permissions(folder.path() / "closed", fs::perms::owner_read | fs::perms::owner_exec);
+  const auto ran = run_ptyle(setting("output.folder=closed/run"), {.folder = folder.path()});
+  EXPECT_EQ(ran.status, 2);
+  EXPECT_NE(ran.err.find("may not be written"), std::string::npos) << ran.err;
+}
+
+}  // namespace
+}  // namespace ptyle
