@@ -131,7 +131,6 @@ void Projector::add_element(int Z, Scratch& scratch) const {
   const auto fine_index = [](i64 f, i64 n) { return f < 0 ? f + n : f; };
   for (i64 y = 0; y < grid_.ny; ++y) {
     const i64 fy = frequency_index(y, grid_.ny);
-    const bool y_twice = 2 * fy == -grid_.ny;
     for (i64 x = 0; x < grid_.nx; ++x) {
       const i64 fx = frequency_index(x, grid_.nx);
       const double f = factor(std::abs(fy), std::abs(fx));
@@ -140,13 +139,8 @@ void Projector::add_element(int Z, Scratch& scratch) const {
         return scratch.spread(fine_index(ky, rows_.fine), fine_index(kx, cols_.fine));
       };
       Complex<double> value = at(fy, fx);
-      const bool x_twice = 2 * fx == -grid_.nx;
-      if (y_twice && x_twice)
-        value = (value + at(-fy, fx) + at(fy, -fx) + at(-fy, -fx)) / 4.0;
-      else if (y_twice)
-        value = (value + at(-fy, fx)) / 2.0;
-      else if (x_twice)
-        value = (value + at(fy, -fx)) / 2.0;
+      const bool y_twice = 2 * fy == -grid_.ny, x_twice = 2 * fx == -grid_.nx;
+      if (y_twice || x_twice) value = (value + at(y_twice ? -fy : fy, x_twice ? -fx : fx)) / 2.0;
       scratch.sum(y, x) += f * value;
     }
   }

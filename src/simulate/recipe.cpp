@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <filesystem>
 #include <fstream>
 #include <iterator>
 
@@ -30,7 +31,9 @@ std::string describe(const Recipe& r) {
   if (specimen.file.empty())
     text += fmt::format("  structure: {}\n", specimen.structure);
   else
-    text += fmt::format("  file: {}  # contents {:016x}\n", specimen.file, checksum(specimen.file));
+    text += fmt::format("  file: {}  # contents {:016x}\n",
+                        std::filesystem::path(specimen.file).filename().string(),
+                        checksum(specimen.file));
   text += fmt::format(
       "  zone_axis: [{}]\n  rotation: {}\n  repeat: [{}]\n  thickness: {}\n  slice_thickness: {}\n"
       "  potential: {}\n",

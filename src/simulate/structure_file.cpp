@@ -66,6 +66,7 @@ std::vector<std::string> cif_words(const std::string& text, const std::string& f
     } else if (c == '\'' || c == '"') {
       end = text.find(c, i + 1);
       while (end != std::string::npos && !blank(end + 1)) end = text.find(c, end + 1);
+      if (end > text.find('\n', i)) end = std::string::npos;  // not beyond its line
       if (end != std::string::npos) ++end;
     } else {
       while (!blank(end)) ++end;

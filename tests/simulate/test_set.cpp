@@ -1,0 +1,155 @@
+#include <gtest/gtest.h>
+
+#include <filesystem>
+
+#include "core/error.hpp"
+#include "io/hdf5.hpp"
+#include "io/temporary_folder.hpp"
+#include "simulate/in_memory.hpp"
+#include "simulate/simulate.hpp"
+#include "simulate/small_recipe.hpp"
+
+namespace ptyle {
+namespace {
+
+using testing::message_of;
+using testing::says;
+using testing::TemporaryFolder;
+
+bool exists(const std::string& path) { return std::filesystem::exists(path); }
+
+void expect_equal_sets(const std::string& a, const std::string& b) {
+  const auto first = h5::File::open(a), second = h5::File::open(b);
+  ASSERT_EQ(first.datasets().size(), second.datasets().size());
+  for (const auto& set : first.datasets()) {
+    EXPECT_EQ(second.info(set.path).type, set.type);
+    if (set.type.kind == h5::Kind::complex)
+      EXPECT_EQ(first.read<Complex<float>>(set.path), second.read<Complex<float>>(set.path));
+    else
+      EXPECT_EQ(first.read<double>(set.path), second.read<double>(set.path)) << set.path;
+  }
+}
+
+TEST(Set, HoldsWhatIsPromised) {
+  const TemporaryFolder folder;
+  Recipe r = small_recipe();
+  r.output = folder / "set.h5";
+  const SimulateReport report = simulate(r, {}, {});
+  EXPECT_TRUE(report.complete);
+  EXPECT_EQ(report.file, r.output);
+  EXPECT_EQ(report.made, 12);
+  EXPECT_EQ(report.left, 0);
+  EXPECT_FALSE(exists(r.output + ".part"));
+  const Plan plan = make_plan(r);
+  const auto f = h5::File::open(r.output);
+  EXPECT_EQ(f.info("/patterns").shape, (h5::Shape{12, 48, 48}));
+  EXPECT_EQ(f.info("/patterns").chunk, (h5::Shape{1, 48, 48}));
+  EXPECT_EQ(f.info("/patterns").type, h5::type_of<std::uint16_t>());
+  EXPECT_EQ(f.info("/object/phase").shape, (h5::Shape{plan.slices, plan.ny, plan.nx}));
+  EXPECT_EQ(f.info("/probe").shape, (h5::Shape{1, 48, 48}));
+  EXPECT_EQ(f.info("/positions").shape, (h5::Shape{12, 2}));
+  EXPECT_EQ(f.info("/atoms/positions").shape[0], f.info("/atoms/numbers").shape[0]);
+  EXPECT_EQ(f.number("/", "pixel_size"), 0.15);
+  EXPECT_EQ(f.number("/", "dose_e_per_A2"), 1e5);
+  EXPECT_EQ(f.number("/", "defocus_A"), 60);
+  EXPECT_NEAR(f.number("/", "dk_inv_A").value(), 1 / (48 * 0.15), 1e-12);
+  EXPECT_NEAR(f.number("/", "band_limit").value(), 2.0 / 3, 1e-12);
+  EXPECT_EQ(f.text("/", "recipe"), describe(r));
+}
+
+TEST(Set, PiecesEqualTheWholeBitwise) {
+  const TemporaryFolder folder;
+  for (const bool noise : {true, false}) {
+    Recipe whole = small_recipe(), pieces = whole;
+    whole.dose.noise = pieces.dose.noise = noise;
+    whole.output = folder / (noise ? "whole.h5" : "whole-expected.h5");
+    pieces.output = folder / (noise ? "pieces.h5" : "pieces-expected.h5");
+    pieces.threads = 1;
+    simulate(whole, {}, {});
+    EXPECT_EQ(simulate(pieces, {{5, 9}}, {}).left, 8);
+    EXPECT_TRUE(exists(pieces.output + ".part"));
+    EXPECT_FALSE(exists(pieces.output));
+    EXPECT_EQ(simulate(pieces, {{7, 12}}, {}).made, 3);
+    EXPECT_TRUE(simulate(pieces, {{0, 5}}, {}).complete);
+    EXPECT_FALSE(exists(pieces.output + ".part"));
+    expect_equal_sets(whole.output, pieces.output);
+  }
+}
+
+TEST(Set, AStoppedRunIsResumed) {
+  const TemporaryFolder folder;
+  Recipe whole = small_recipe(), stopped = whole;
+  whole.output = folder / "whole.h5";
+  stopped.output = folder / "stopped.h5";
+  stopped.threads = 1;
+  simulate(whole, {}, {});
+  // Stopped in the object, then before the patterns.
+  int asked = 0;
+  SimulateCallbacks callbacks;
+  callbacks.stop = [&] { return ++asked > 1; };
+  EXPECT_EQ(simulate(stopped, {}, callbacks).made, 0);
+  asked = -1;
+  EXPECT_EQ(simulate(stopped, {}, callbacks).made, 0);
+  std::vector<std::string> stages;
+  callbacks.stop = {};
+  callbacks.progress = [&](const SimulateProgress& p) {
+    stages.push_back(p.stage);
+    EXPECT_LE(p.done, p.total);
+  };
+  EXPECT_TRUE(simulate(stopped, {}, callbacks).complete);
+  EXPECT_EQ(stages, std::vector<std::string>{"patterns"});  // the object was there
+  expect_equal_sets(whole.output, stopped.output);
+}
+
+TEST(Set, AnotherRecipeIsRefused) {
+  const TemporaryFolder folder;
+  Recipe r = small_recipe();
+  r.output = folder / "set.h5";
+  simulate(r, {{0, 3}}, {});
+  Recipe other = r;
+  other.optics.defocus = 61;
+  const auto run = [&] { simulate(other, {{3, 6}}, {}); };
+  EXPECT_TRUE(says(message_of<UserError>(run), {"set.h5.part", "another recipe"}));
+  simulate(r, {}, {});
+  EXPECT_TRUE(says(message_of<UserError>(run), {"set.h5", "another recipe"}));
+  EXPECT_EQ(simulate(r, {}, {}).made, 0);  // already there
+  other.overwrite = true;
+  EXPECT_TRUE(simulate(other, {}, {}).complete);
+  EXPECT_EQ(h5::File::open(r.output).number("/", "defocus_A"), 61);
+}
+
+TEST(Set, BadRangesAndFilesAreRefused) {
+  const TemporaryFolder folder;
+  Recipe r = small_recipe();
+  EXPECT_TRUE(says(message_of<UserError>([&] { simulate(r, {}, {}); }), {"output"}));
+  r.output = folder / "set.h5";
+  for (const auto& [a, b] : {std::pair<i64, i64>{-1, 3}, {5, 5}, {4, 13}, {6, 2}})
+    EXPECT_TRUE(says(message_of<UserError>([&] { simulate(r, {{a, b}}, {}); }), {"0:12"}));
+  folder.write_text("set.h5.part", "not HDF5");
+  EXPECT_TRUE(says(message_of<UserError>([&] { simulate(r, {}, {}); }), {"set.h5.part", "remove"}));
+  r.output = folder / "no-such-folder/set.h5";
+  EXPECT_FALSE(message_of<UserError>([&] { simulate(r, {}, {}); }).empty());
+}
+
+TEST(Set, InMemoryIsTheSame) {
+  const TemporaryFolder folder;
+  Recipe r = small_recipe();
+  r.output = folder / "set.h5";
+  r.dose.noise = false;
+  r.thermal = {"frozen_phonons", {"Pb=0.9", "O=0.7"}, {"Ti=0.08"}, 3};
+  simulate(r, {}, {});
+  const MemorySet set = simulate_in_memory(r);
+  const auto f = h5::File::open(r.output);
+  EXPECT_EQ(f.info("/object/configurations").shape[0], 3);
+  // Rounding of floats: 1e-7 of the largest value, a few operations deep.
+  const auto near = [](const std::vector<float>& a, View<const float, 3> b) {
+    ASSERT_EQ(static_cast<i64>(a.size()), b.size());
+    const float largest = *std::max_element(a.begin(), a.end());
+    for (std::size_t i = 0; i < a.size(); ++i) ASSERT_NEAR(a[i], b.data[i], 1e-5 * largest);
+  };
+  near(f.read<float>("/patterns"), set.patterns.view());
+  near(f.read<float>("/object/phase"), set.phase.view());
+}
+
+}  // namespace
+}  // namespace ptyle
