@@ -327,15 +327,15 @@ Experiment prepare(const Measurement& m, Ledger* ledger) {
     fill_store<std::int64_t>(frames, numbers, l, m.data.saturation, *store, g);
   else
     fill_store<float>(frames, numbers, l, m.data.saturation, *store, g);
-  if (g.empty_patterns == n)
-    throw UserError(
-        fmt::format("all {} patterns of {} are zero: is it the right dataset?", n, frames.name));
   e.patterns = std::move(store);
   e.valid = validity(l, g);
   if (std::count(e.valid.begin(), e.valid.end(), 1.0F) == 0)
     throw UserError(
         fmt::format("no pixel of the patterns of {} is left: padding, mask and saturation take all",
                     frames.name));
+  if (g.empty_patterns == n)
+    throw UserError(
+        fmt::format("all {} patterns of {} are zero: is it the right dataset?", n, frames.name));
   for (i64 i = 0; i < e.valid.size(); ++i) e.mean_counts += e.valid.data()[i] * g.mean[i];
   e.mean_pattern = centred<double>(View<const double, 2>{g.mean.data(), {l.window, l.window}});
   e.disc = fit_disc(e.mean_pattern, centred<float>(e.valid.view()).view());

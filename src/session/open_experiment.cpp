@@ -66,7 +66,6 @@ FileFacts read_file_facts(const h5::File& file) {
   f.energy = first_of(file, {"energy_kV"});
   f.semi_angle = first_of(file, {"semi_angle_mrad", "convergence_semiangle_mrad"});
   f.defocus = first_of(file, {"defocus_A", "defocus_angstrom"});
-  f.slice_thickness = first_of(file, {"slice_thickness"});
   f.scan_rotation = first_of(file, {"scan_rotation_deg"}).value_or(0);
   for (const char* name : {"scan_step_A", "scan_step_angstrom"})
     if (const auto step = file.numbers("/", name); step && !step->empty() && f.scan_step[0] == 0)

@@ -1,0 +1,209 @@
+// The bright disc, and every calibration against every other.
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "core/error.hpp"
+#include "core/units.hpp"
+#include "io/temporary_folder.hpp"
+#include "physics/electron.hpp"
+#include "prepare/disc.hpp"
+#include "prepare/frames_in_memory.hpp"
+
+namespace ptyle {
+namespace {
+
+using testing::FramesInMemory;
+using testing::measurement;
+using testing::message_of;
+using testing::says;
+
+/// Share of pixel (y, x) inside a disc, by 16×16 samples.
+double coverage(double y, double x, double row, double col, double radius) {
+  int inside = 0;
+  for (int i = 0; i < 16; ++i)
+    for (int j = 0; j < 16; ++j)
+      inside += std::hypot(y + (i + 0.5) / 16 - 0.5 - row, x + (j + 0.5) / 16 - 0.5 - col) < radius;
+  return inside / 256.0;
+}
+
+FramesInMemory disc_frames(i64 side, double row, double col, double radius, double level) {
+  FramesInMemory frames(4, side, side, false);
+  for (i64 i = 0; i < 4; ++i)
+    for (i64 y = 0; y < side; ++y)
+      for (i64 x = 0; x < side; ++x)
+        frames.at(i, y, x) = level * (0.01 + coverage(double(y), double(x), row, col, radius));
+  return frames;
+}
+
+TEST(Disc, IsFittedToAFractionOfAPixel) {
+  for (const auto& [side, row, col, radius] :
+       {std::array{64.0, 31.3, 33.8, 12.4}, std::array{65.0, 28.1, 36.5, 20.7},
+        std::array{48.0, 24.0, 24.0, 5.5}, std::array{96.0, 51.2, 40.9, 33.3}}) {
+    const auto n = static_cast<i64>(side);
+    Array<double, 2> pattern({n, n});
+    for (i64 y = 0; y < n; ++y)
+      for (i64 x = 0; x < n; ++x)
+        pattern(y, x) = 3 + 100 * coverage(double(y), double(x), row, col, radius);
+    const auto disc = fit_disc(pattern);
+    ASSERT_TRUE(disc);
+    // A rim point is off by at most about 0.15 px (linear interpolation across a rim one pixel
+    // wide, seen at 45°); a mean of 180 rays scatters by 0.15/sqrt(180) = 0.011, and the radius may
+    // have a common offset of r.m.s. 0.03 from the rim's curvature, 1/(8 r) px.
+    EXPECT_NEAR(disc->row, row, 0.05);
+    EXPECT_NEAR(disc->col, col, 0.05);
+    EXPECT_NEAR(disc->radius, radius, 0.05);
+    EXPECT_NEAR(disc->level, 103, 1e-9);
+  }
+}
+
+TEST(Disc, IsFoundUnderPoissonNoiseABeamStopAndAHotPixel) {
+  const i64 n = 80;
+  Array<double, 2> pattern({n, n});
+  Array<float, 2> ok({n, n});
+  ok.fill(1);
+  for (i64 y = 0; y < n; ++y)
+    for (i64 x = 0; x < n; ++x) {
+      // Noise of the mean of many patterns: 3 % of the level, deterministic.
+      const double noise = 3 * std::sin(12.9898 * double(y) + 78.233 * double(x) * double(y + 1));
+      pattern(y, x) = 5 + 100 * coverage(double(y), double(x), 41.5, 38.2, 22.6) + noise;
+      if (y > 38 && y < 44 && x < 40) ok(y, x) = 0;  // the stop's shadow is masked
+    }
+  pattern(10, 70) = 1e4;
+  const auto disc = fit_disc(pattern, ok);
+  ASSERT_TRUE(disc);
+  // 3 % noise moves a rim point (slope 100 a pixel) by 0.03 px; the rest is as above.
+  EXPECT_NEAR(disc->row, 41.5, 0.08);
+  EXPECT_NEAR(disc->col, 38.2, 0.08);
+  EXPECT_NEAR(disc->radius, 22.6, 0.08);
+}
+
+TEST(Disc, IsNotFoundWhereThereIsNone) {
+  Array<double, 2> flat({32, 32}), slope({32, 32});
+  flat.fill(7);
+  for (i64 y = 0; y < 32; ++y)
+    for (i64 x = 0; x < 32; ++x) slope(y, x) = double(x);
+  EXPECT_FALSE(fit_disc(flat));
+  EXPECT_FALSE(fit_disc(slope));
+  EXPECT_FALSE(fit_disc(Array<double, 2>({32, 32})));
+}
+
+TEST(Disc, FoundCentreIsShiftedToTheMiddleForEveryTurn) {
+  for (int turn = 0; turn < 8; ++turn)
+    for (i64 side : {64, 65}) {
+      FramesInMemory frames = disc_frames(side, 27.2, 35.9, 14, 50);
+      Measurement m = measurement(frames);
+      m.data.flip_rows = turn & 1;
+      m.data.flip_cols = turn & 2;
+      m.data.transpose = turn & 4;
+      m.data.find_centre = true;
+      const Experiment e = prepare(m);
+      ASSERT_TRUE(e.disc);
+      const double middle = double(side / 2);
+      // The integer shift leaves what is said to be left, to the fit's own 0.05 px.
+      EXPECT_NEAR(e.disc->row - middle, e.residual_shift[0], 0.05);
+      EXPECT_NEAR(e.disc->col - middle, e.residual_shift[1], 0.05);
+      EXPECT_LE(std::abs(e.residual_shift[0]), 0.5);
+      EXPECT_LE(std::abs(e.residual_shift[1]), 0.5);
+    }
+}
+
+TEST(Calibration, IsTheSameFromAnyOneOfThem) {
+  // 300 kV, dα = 0.5 mrad a pixel of 64: semi-angle 7 mrad is a disc of 14 px.
+  const double wavelength = electron_wavelength(300), dk = 0.5e-3 / wavelength;
+  FramesInMemory frames = disc_frames(64, 32, 32, 14, 50);
+  const auto calibrated = [&](CalibrationConfig c, int bin = 1) {
+    Measurement m = measurement(frames);
+    m.optics.energy = 300;
+    m.optics.semi_angle = 7;
+    m.calibration = c;
+    m.data.bin = bin;
+    Experiment e = prepare(m);
+    EXPECT_TRUE(e.warnings.empty()) << e.warnings.front();
+    EXPECT_DOUBLE_EQ(e.calibration.wavelength, wavelength);
+    EXPECT_DOUBLE_EQ(e.calibration.pixel, 1 / (e.calibration.dk * double(e.patterns->window())));
+    return e.calibration.dk;
+  };
+  // Relative 1e-12: a few roundings. The fitted radius has 0.05 px of 14.
+  EXPECT_NEAR(calibrated({.pixel_size = 1 / (64 * dk)}) / dk, 1, 1e-12);
+  EXPECT_NEAR(calibrated({.dk = dk}) / dk, 1, 1e-12);
+  EXPECT_NEAR(calibrated({.mrad_per_pixel = 0.5}) / dk, 1, 1e-12);
+  EXPECT_NEAR(calibrated({.max_angle = 16}) / dk, 1, 1e-12);
+  EXPECT_NEAR(calibrated({.disc_radius = 14}) / dk, 1, 1e-12);
+  EXPECT_NEAR(calibrated({.fit_disc = true}) / dk, 1, 0.05 / 14);
+  // After binning a detector pixel is twice as large; the object's pixel is the same.
+  EXPECT_NEAR(calibrated({.pixel_size = 1 / (64 * dk)}, 2) / dk, 2, 1e-12);
+  EXPECT_NEAR(calibrated({.max_angle = 16}, 2) / dk, 2, 1e-12);
+}
+
+TEST(Calibration, OfTheFileHoldsForTheWholeFrameAlsoWhenItIsCroppedBinnedAndPadded) {
+  FramesInMemory frames = disc_frames(64, 32, 32, 14, 50);
+  Measurement m = measurement(frames);
+  m.optics.energy = 300;
+  m.file.pixel_size = 0.25;
+  m.data.crop = 48;
+  m.data.bin = 2;
+  m.data.window = 40;
+  const Experiment e = prepare(m);
+  EXPECT_DOUBLE_EQ(e.calibration.dk, 2 / (64 * 0.25));
+  EXPECT_DOUBLE_EQ(e.calibration.pixel, 1 / (40 * e.calibration.dk));
+}
+
+TEST(Calibration, ThatDisagreesWithTheConvergenceAngleIsWarnedOf) {
+  FramesInMemory frames = disc_frames(64, 32, 32, 14, 50);
+  Measurement m = measurement(frames);
+  m.optics.energy = 300;
+  m.calibration.mrad_per_pixel = 0.5;
+  for (const auto& [angle, warnings] : {std::pair{7.0, 0u}, {6.75, 0u}, {6.5, 1u}, {8.0, 1u}}) {
+    m.optics.semi_angle = angle;
+    const Experiment e = prepare(m);
+    ASSERT_EQ(e.warnings.size(), warnings) << angle;
+    if (warnings == 1) {
+      EXPECT_TRUE(says(e.warnings[0], {"optics.semi_angle"}));
+    }
+  }
+}
+
+TEST(Calibration, ThatIsMissingDoubleOrImpossibleIsRefused) {
+  FramesInMemory frames = disc_frames(32, 16, 16, 7, 50);
+  const auto fault = [&](CalibrationConfig c, OpticsConfig o) {
+    Measurement m = measurement(frames);
+    m.calibration = c;
+    m.optics = o;
+    return message_of<UserError>([&] { prepare(m); });
+  };
+  const OpticsConfig energy{.energy = 300};
+  EXPECT_TRUE(says(fault({}, energy), {"no calibration", "pixel_size", "fit_disc"}));
+  EXPECT_TRUE(says(fault({.pixel_size = 1, .dk = 1}, energy), {"pixel_size", "dk", "exactly one"}));
+  EXPECT_TRUE(says(fault({.fit_disc = true}, energy), {"fit_disc", "optics.semi_angle"}));
+  EXPECT_TRUE(says(fault({.max_angle = 3}, {}), {"max_angle", "optics.energy"}));
+  EXPECT_TRUE(says(fault({.dk = 1}, {.energy = 300, .xray_energy = 8}), {"energy", "xray_energy"}));
+  std::fill(frames.values.begin(), frames.values.end(), 1.0);
+  EXPECT_TRUE(
+      says(fault({.fit_disc = true}, {.energy = 300, .semi_angle = 7}), {"no bright disc"}));
+}
+
+TEST(Calibration, WithoutEnergyEverythingIsInPixels) {
+  FramesInMemory frames = disc_frames(32, 16, 16, 7, 50);
+  const Experiment e = prepare(measurement(frames));
+  EXPECT_EQ(e.calibration.wavelength, 0);
+  EXPECT_EQ(e.calibration.pixel, 1);
+}
+
+TEST(Optics, ThatTheUserLeftOutAreTakenFromTheFile) {
+  FramesInMemory frames = disc_frames(64, 32, 32, 14, 50);
+  Measurement m = measurement(frames);
+  m.file = {.pixel_size = 0.6, .energy = 200, .semi_angle = 20, .defocus = 250};
+  Experiment e = prepare(m);
+  EXPECT_EQ(e.optics.energy, 200);
+  EXPECT_EQ(e.optics.semi_angle, 20);
+  EXPECT_EQ(e.optics.defocus, 250);
+  m.optics = {.energy = 200, .semi_angle = 25};
+  e = prepare(m);
+  EXPECT_EQ(e.optics.semi_angle, 25);
+  EXPECT_EQ(e.optics.defocus, 250);
+}
+
+}  // namespace
+}  // namespace ptyle

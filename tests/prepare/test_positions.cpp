@@ -1,0 +1,118 @@
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "core/error.hpp"
+#include "core/units.hpp"
+#include "io/temporary_folder.hpp"
+#include "prepare/frames_in_memory.hpp"
+#include "prepare/positions.hpp"
+
+namespace ptyle {
+namespace {
+
+using testing::FramesInMemory;
+using testing::measurement;
+using testing::message_of;
+using testing::numbered;
+using testing::says;
+
+RawPositions raw(std::vector<double> values, std::vector<i64> shape) {
+  RawPositions r;
+  r.values = std::move(values);
+  r.shape = std::move(shape);
+  r.name = "the dataset";
+  return r;
+}
+RawPositions three() { return raw({1, 2, 3, 4, 5, 6}, {3, 2}); }
+
+std::vector<Position> read(const RawPositions& from, const std::string& unit,
+                           const std::string& order = "row_col") {
+  ScanConfig scan;
+  scan.unit = unit;
+  scan.order = order;
+  std::vector<std::string> warnings;
+  return positions_from(from, scan, 3, "/data", 0.5, false, warnings);
+}
+
+TEST(Positions, InEveryUnitAndOrder) {
+  EXPECT_EQ(read(three(), "A")[1].row, 3);
+  EXPECT_EQ(read(three(), "A")[1].col, 4);
+  EXPECT_EQ(read(three(), "px")[1].row, 1.5);
+  EXPECT_DOUBLE_EQ(read(three(), "m")[1].col, 4e10);
+  EXPECT_EQ(read(three(), "A", "x_y")[2].row, 6);
+  EXPECT_EQ(read(three(), "A", "x_y")[2].col, 5);
+  const auto cxi = raw({1, 2, 9, 3, 4, 9, 5, 6, 9}, {3, 3});
+  EXPECT_EQ(read(cxi, "A", "x_y")[2].row, 6);
+  const auto grid = raw({1, 2, 3, 4, 5, 6}, {1, 3, 2});
+  EXPECT_EQ(read(grid, "A")[2].row, 5);
+}
+
+TEST(Positions, ThatDoNotFitAreRefused) {
+  const auto fault = [](std::vector<double> values, std::vector<i64> shape) {
+    return message_of<UserError>([&] { read(raw(values, shape), "A"); });
+  };
+  EXPECT_TRUE(says(fault({1, 2, 3, 4}, {2, 2}), {"the dataset has 2 positions", "3 patterns"}));
+  EXPECT_TRUE(says(fault({1, 2, 3, 4, 5, 6}, {2, 3}), {"the dataset", "2 x 3", "(N, 2)"}));
+  EXPECT_TRUE(says(fault({1, 2, 3, 4, 5, 6}, {6}), {"the dataset", "(N, 2)"}));
+  EXPECT_TRUE(says(fault({1, 2, 3, std::nan(""), 5, 6}, {3, 2}), {"the dataset", "position 1"}));
+}
+
+TEST(Positions, WhoseUnitContradictsTheUsersIsWarnedOf) {
+  RawPositions from = three();
+  from.unit = "object pixel";
+  std::vector<std::string> warnings;
+  (void)positions_from(from, {}, 3, "/data", 1, false, warnings);
+  ASSERT_EQ(warnings.size(), 1u);
+  EXPECT_TRUE(says(warnings[0], {"object pixel", "scan.unit is A"}));
+}
+
+TEST(Positions, OfARasterAreTurnedByTheRotation) {
+  ScanConfig scan;
+  scan.step = {2, 3};
+  scan.rotation = 30;
+  const auto p = raster({4, 5}, scan);
+  ASSERT_EQ(p.size(), 20u);
+  const double c = std::cos(30 * degree), s = std::sin(30 * degree);
+  for (int i = 0; i < 4; ++i)
+    for (int j = 0; j < 5; ++j) {
+      EXPECT_NEAR(p[i * 5 + j].row, c * 2 * i - s * 3 * j, 1e-12);
+      EXPECT_NEAR(p[i * 5 + j].col, s * 2 * i + c * 3 * j, 1e-12);
+    }
+  scan.snake = true;
+  scan.rotation = 0;
+  const auto q = raster({3, 4}, scan);
+  EXPECT_EQ(q[4].col, 9);  // the second line begins at its end
+  EXPECT_EQ(q[7].col, 0);
+  EXPECT_EQ(q[8].col, 0);
+}
+
+TEST(Positions, ARasterNeedsAShapeOfAsManyPatterns) {
+  FramesInMemory frames = numbered(6, 4, 4);
+  Measurement m = measurement(frames);
+  m.positions.reset();
+  m.scan.positions.clear();
+  EXPECT_TRUE(says(message_of<UserError>([&] { prepare(m); }), {"scan.positions", "scan.step"}));
+  m.scan.step = {2, 2};
+  EXPECT_TRUE(says(message_of<UserError>([&] { prepare(m); }), {"data.scan_shape"}));
+  m.data.scan_shape = {2, 4};
+  EXPECT_TRUE(
+      says(message_of<UserError>([&] { prepare(m); }), {"2 x 4", "8 positions", "6 patterns"}));
+  m.data.scan_shape = {2, 3};
+  EXPECT_EQ(prepare(m).positions[5].col, 4);
+  frames.scan_shape = {3, 2};  // of a 4-D dataset; the user's own goes first
+  EXPECT_EQ(prepare(m).positions[5].col, 4);
+  m.data.scan_shape = {0, 0};
+  EXPECT_EQ(prepare(m).positions[5].row, 4);
+}
+
+TEST(Positions, InAngstromNeedACalibration) {
+  FramesInMemory frames = numbered(6, 4, 4);
+  Measurement m = measurement(frames);
+  m.scan.unit = ScanConfig{}.unit;  // Å
+  EXPECT_TRUE(
+      says(message_of<UserError>([&] { prepare(m); }), {"scan.unit is A", "scan.unit: px"}));
+}
+
+}  // namespace
+}  // namespace ptyle
