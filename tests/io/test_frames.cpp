@@ -1,0 +1,91 @@
+#include <gtest/gtest.h>
+
+#include <numeric>
+
+#include "core/error.hpp"
+#include "io/frames.hpp"
+#include "io/temporary_folder.hpp"
+
+namespace ptyle {
+namespace {
+
+using ptyle::testing::message_of;
+using ptyle::testing::says;
+using ptyle::testing::TemporaryFolder;
+
+template <class T>
+std::vector<T> counting(i64 n) {
+  std::vector<T> v(static_cast<std::size_t>(n));
+  std::iota(v.begin(), v.end(), T{0});
+  return v;
+}
+
+TEST(Frames, OfFourDimensionsAreTheSameAsOfThree) {
+  const TemporaryFolder folder;
+  h5::File file = h5::File::create(folder / "a.h5");
+  const auto values = counting<std::uint16_t>(3 * 5 * 4 * 7);
+  file.write("/three", {15, 4, 7}, values.data());
+  file.create_dataset<std::uint16_t>("/four", {3, 5, 4, 7}, {2, 2, 4, 7}, 1).write(values.data());
+  const Frames three(file, "/three"), four(file, "four");
+  EXPECT_EQ(three.count(), 15);
+  EXPECT_EQ(four.count(), 15);
+  EXPECT_EQ(four.rows(), 4);
+  EXPECT_EQ(four.cols(), 7);
+  EXPECT_EQ(three.scan_shape(), (std::array<i64, 2>{0, 0}));
+  EXPECT_EQ(four.scan_shape(), (std::array<i64, 2>{3, 5}));
+  EXPECT_EQ(four.frames_a_chunk(), 4);
+  for (i64 first = 0; first < 15; ++first)
+    for (i64 n = 1; first + n <= 15; ++n) {  // over the ends of scan lines
+      std::vector<float> a(static_cast<std::size_t>(n * 28)), b(a);
+      three.read(first, n, a.data());
+      four.read(first, n, b.data());
+      ASSERT_EQ(a, b);
+      ASSERT_EQ(a.front(), static_cast<float>(28 * first));
+    }
+}
+
+TEST(Frames, AreFoundInKnownLayoutsAndElseByTheirShape) {
+  const TemporaryFolder folder;
+  int number = 0;
+  for (const char* path : {"/dp", "/datacube_root/datacube/data", "/entry_1/data_1/data", "/data",
+                           "/patterns", "/some/where"}) {
+    h5::File file = h5::File::create(folder / std::to_string(number++));
+    file.write("/dark", {2, 4, 4}, counting<float>(32).data());
+    file.write("/wide", {60, 60}, counting<float>(3600).data());
+    file.write(path, {5, 4, 4}, counting<std::uint8_t>(80).data());
+    EXPECT_EQ(Frames(file, "").info().path, path);
+    EXPECT_EQ(Frames(file, "/dark").count(), 2);
+  }
+}
+
+TEST(Frames, OfEveryTypeKnowTheirLargestValue) {
+  const TemporaryFolder folder;
+  h5::File file = h5::File::create(folder / "a.h5");
+  const auto largest = [&]<class T>(const char* name, T) {
+    file.write(name, {1, 2, 2}, counting<T>(4).data());
+    return Frames(file, name).largest();
+  };
+  EXPECT_EQ(largest("/a", std::uint8_t{}), 255);
+  EXPECT_EQ(largest("/b", std::int16_t{}), 32767);
+  EXPECT_EQ(largest("/c", std::uint32_t{}), 4294967295.0);
+  EXPECT_EQ(largest("/d", 0.0F), 0);
+  EXPECT_FALSE(Frames(file, "/d").is_integer());
+}
+
+TEST(Frames, ThatAreNoneAreRefused) {
+  const TemporaryFolder folder;
+  h5::File file = h5::File::create(folder / "a.h5");
+  file.write("/image", {4, 4}, counting<float>(16).data());
+  const std::vector<std::complex<float>> wave(16);
+  file.write("/wave", {1, 4, 4}, wave.data());
+  const auto fault = [&](const char* name) {
+    return message_of<UserError>([&] { Frames(file, name); });
+  };
+  EXPECT_TRUE(says(fault("/image"), {"/image", "4 x 4", "(N, ky, kx)"}));
+  EXPECT_TRUE(says(fault("/wave"), {"/wave", "complex64", "real"}));
+  EXPECT_TRUE(says(fault(""), {"no dataset of patterns", "/image (4 x 4, float32)", "/wave"}));
+  EXPECT_TRUE(says(fault("/waves"), {"no dataset '/waves'", "/wave (1 x 4 x 4)"}));
+}
+
+}  // namespace
+}  // namespace ptyle
