@@ -9,8 +9,8 @@ const Continuation::Scale scale{.aperture_k = 1.2, .nyquist_k = 5, .slices = 20}
 
 TEST(Continuation, IsNeededWhereTheDepthOfFocusIsShort) {
   // 200 kV, 30 mrad: λ/α² = 27.9 Å
-  EXPECT_FALSE(Continuation::thick(12.5, 0.03, 0.02508));
-  EXPECT_TRUE(Continuation::thick(25, 0.03, 0.02508));
+  EXPECT_FALSE(Continuation::thick(5, 0.03, 0.02508));
+  EXPECT_TRUE(Continuation::thick(12.5, 0.03, 0.02508));
 }
 
 TEST(Continuation, StartsCoarseWithAllSlicesTied) {
