@@ -1,0 +1,196 @@
+// A phase object that the test makes, seen through the whole of `inspect`.
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <complex>
+#include <filesystem>
+
+#include "core/error.hpp"
+#include "core/units.hpp"
+#include "device/cpu/fft.hpp"
+#include "io/hdf5.hpp"
+#include "io/temporary_folder.hpp"
+#include "operator/probe.hpp"
+#include "physics/electron.hpp"
+#include "session/inspect.hpp"
+
+namespace ptyle {
+namespace {
+
+using testing::message_of;
+using testing::says;
+using testing::TemporaryFolder;
+
+constexpr i64 window = 64, lines = 14;
+constexpr double pixel = 1.0, step = 4.0, energy = 300, semi_angle = 3, defocus = 3000;
+constexpr i64 object_side = window + static_cast<i64>(step) * lines;
+
+/// Round peaks of phase at irregular places.
+std::vector<double> phase_object() {
+  std::vector<double> phase(object_side * object_side);
+  for (i64 y = 0; y < object_side; ++y)
+    for (i64 x = 0; x < object_side; ++x)
+      for (int k = 0; k < 12; ++k) {
+        const double row = 30 + 57 * std::abs(std::sin(1.7 * k + 0.3)),
+                     col = 30 + 57 * std::abs(std::cos(2.9 * k + 1.1));
+        const double r = std::hypot(double(y) - row, double(x) - col);
+        phase[y * object_side + x] += 0.5 * std::exp(-r * r / 18);
+      }
+  return phase;
+}
+
+/// Patterns of a raster, scaled to counts; rows, columns turned upside down where asked for.
+std::string simulated(const std::string& path, bool flip_rows,
+                      const std::function<void(std::vector<std::uint16_t>&)>& spoil = {}) {
+  const double wavelength = electron_wavelength(energy);
+  Aberrations aberrations;
+  aberrations.C10 = -defocus;
+  const auto probe = form_probe({wavelength, semi_angle * mrad, aberrations}, window, pixel);
+  const auto phase = phase_object();
+  const Fft2<double> fft(window, window, FftRigor::estimate);
+  std::vector<std::uint16_t> patterns(lines * lines * window * window);
+  std::vector<double> positions;
+  Array<Complex<double>, 2> wave({window, window});
+  for (i64 n = 0; n < lines * lines; ++n) {
+    const i64 row = static_cast<i64>(step) * (n / lines),
+              col = static_cast<i64>(step) * (n % lines);
+    for (i64 y = 0; y < window; ++y)
+      for (i64 x = 0; x < window; ++x)
+        wave(y, x) = probe(y, x) * std::polar(1.0, phase[(row + y) * object_side + col + x]);
+    fft.forward(wave.data());
+    for (i64 y = 0; y < window; ++y)
+      for (i64 x = 0; x < window; ++x) {
+        const i64 to = flip_rows ? window - 1 - to_centred(y, window) : to_centred(y, window);
+        const double counts = 1e6 * std::norm(wave(y, x)) / double(window * window);
+        patterns[(n * window + to) * window + to_centred(x, window)] = std::uint16_t(counts + 0.5);
+      }
+    positions.push_back(step * double(n / lines));
+    positions.push_back(step * double(n % lines));
+  }
+  if (spoil) spoil(patterns);
+  h5::File file = h5::File::create(path);
+  file.write("/patterns", {lines * lines, window, window}, patterns.data());
+  file.write("/positions", {lines * lines, 2}, positions.data());
+  file.set("/", "energy_kV", energy);
+  file.set("/", "semi_angle_mrad", semi_angle);
+  file.set("/", "defocus_A", defocus);
+  file.set("/", "pixel_size", pixel);
+  file.commit();
+  return path;
+}
+
+struct Inspected {
+  Inspection found;
+  std::string text;
+};
+
+Inspected look(const std::string& file, const std::string& folder = "",
+               const std::function<void(InspectConfig&)>& change = {}) {
+  InspectConfig config;
+  config.data.file = file;
+  config.folder = folder;
+  if (change) change(config);
+  Inspected i;
+  i.found = inspect(config, [&](const std::string& line) { i.text += line + "\n"; });
+  return i;
+}
+
+TEST(Inspect, FindsWhatASimulatedSetIsMadeOf) {
+  const TemporaryFolder folder;
+  const auto [found, text] = look(simulated(folder / "a.h5", false), folder / "pictures");
+  EXPECT_TRUE(says(text, {"/patterns: 196 x 64 x 64, uint16", "/positions: 196 x 2, float64",
+                          "energy_kV = 300", "bright disc", "overlap", "dose", "best guess"}));
+  // Rounding to counts leaves at most half a count a pixel.
+  EXPECT_NEAR(found.pattern_mean, 1e6, 0.5 * window * window);
+  EXPECT_NEAR(found.step, step, 1e-12);
+  const double radius =
+      defocus * semi_angle * mrad + 0.61 * electron_wavelength(energy) / (semi_angle * mrad);
+  EXPECT_NEAR(found.probe_radius, radius, 1e-9);
+  const double x = step / (2 * radius);
+  EXPECT_NEAR(found.overlap, 2 / pi * (std::acos(x) - x * std::sqrt(1 - x * x)), 1e-12);
+  EXPECT_NEAR(found.dose, found.pattern_mean / 16, 1e-9);
+  EXPECT_EQ(found.dead + found.hot + found.saturated, 0);
+  for (const char* name : {"mean_pattern.png", "scan.png", "dark_field.png", "orientation.png"})
+    EXPECT_TRUE(std::filesystem::exists(folder / ("pictures/" + std::string(name)))) << name;
+}
+
+TEST(Inspect, SaysThatNothingIsToBeTurnedWhereNothingIs) {
+  const TemporaryFolder folder;
+  const auto [found, text] = look(simulated(folder / "a.h5", false));
+  EXPECT_TRUE(found.orientation.clear);
+  EXPECT_EQ(found.orientation.turn.name(), "none");
+  // The probe is as wide as a third of the scan, which ends amid peaks: a few degrees.
+  EXPECT_NEAR(found.orientation.rotation, 0, 4);
+  EXPECT_TRUE(found.orientation.sign_settled);
+  EXPECT_TRUE(says(text, {"shadow image"}));
+}
+
+TEST(Inspect, FindsAFlipAndAMissingRotation) {
+  const TemporaryFolder folder;
+  const std::string file = simulated(folder / "a.h5", true);
+  const Inspected flipped = look(file);
+  EXPECT_EQ(flipped.found.orientation.turn.name(), "flip_rows");
+  EXPECT_TRUE(says(flipped.text, {"warning: the data look turned: flips flip_rows"}));
+  const Inspected rotated = look(file, "", [](InspectConfig& c) {
+    c.data.flip_rows = true;
+    c.data.scan_shape = {lines, lines};
+    c.scan.step = {step, step};
+    c.scan.rotation = 50;  // where it is 0
+  });
+  EXPECT_EQ(rotated.found.orientation.turn.name(), "none");
+  EXPECT_NEAR(rotated.found.orientation.rotation, -50, 4);
+}
+
+TEST(Inspect, FindsDeadHotAndSaturatedPixels) {
+  const TemporaryFolder folder;
+  const auto spoil = [](std::vector<std::uint16_t>& patterns) {
+    for (i64 n = 0; n < lines * lines; ++n) {
+      std::uint16_t* p = &patterns[n * window * window];
+      for (i64 k = 0; k < window * window; ++k) p[k] = std::min<std::uint16_t>(p[k], 3000);
+      p[30 * window + 33] = 0;   // dead, in the disc
+      p[5 * window + 7] = 2000;  // hot, in the dark
+    }
+  };
+  const auto [found, text] = look(simulated(folder / "a.h5", false, spoil));
+  EXPECT_EQ(found.dead, 1);
+  EXPECT_EQ(found.hot, 1);
+  EXPECT_GT(found.saturated, 0);
+  EXPECT_EQ(found.largest, 3000);
+  EXPECT_TRUE(says(text, {"data.saturation: 3000", "data.mask"}));
+}
+
+TEST(Inspect, GoesOnWithoutCalibrationAndPositionsAndWarns) {
+  const TemporaryFolder folder;
+  const std::string path = folder / "bare.h5";
+  {
+    h5::File file = h5::File::create(path);
+    const std::vector<std::uint8_t> patterns(6 * 10 * 12, 3);
+    file.write("/frames", {2, 3, 10, 12}, patterns.data());
+    file.commit();
+  }
+  const auto [found, text] = look(path, folder / "pictures");
+  EXPECT_EQ(found.smallest, 3);
+  EXPECT_EQ(found.pattern_mean, 360);
+  EXPECT_TRUE(says(text, {"/frames: 2 x 3 x 10 x 12", "warning: no positions are given",
+                          "10 x 12 px are padded", "orientation:"}));
+  const Inspected calibrated = look(path, "", [](InspectConfig& c) { c.optics.energy = 300; });
+  EXPECT_TRUE(says(calibrated.text, {"warning: no calibration is given"}));
+}
+
+TEST(Inspect, LooksAtAPartOfWhatIsTooLarge) {
+  const TemporaryFolder folder;
+  const auto [found, text] = look(simulated(folder / "a.h5", false), "", [](InspectConfig& c) {
+    c.most_memory_GB = 70 * 2.0 * window * window / 1e9;  // 70 of 196 patterns
+  });
+  EXPECT_TRUE(says(text, {"looking at patterns 63 to 132 of 196"}));
+}
+
+TEST(Inspect, RefusesAFileWithoutPatterns) {
+  const TemporaryFolder folder;
+  const std::string text = folder.write_text("a.h5", "no");
+  EXPECT_TRUE(says(message_of<UserError>([&] { look(text); }), {"not an HDF5 file"}));
+}
+
+}  // namespace
+}  // namespace ptyle

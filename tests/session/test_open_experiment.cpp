@@ -1,0 +1,258 @@
+// Files with a measurement, and files without.
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <filesystem>
+#include <fstream>
+#include <limits>
+#include <numeric>
+
+#include "core/error.hpp"
+#include "io/hdf5.hpp"
+#include "io/temporary_folder.hpp"
+#include "session/open_experiment.hpp"
+
+namespace ptyle {
+namespace {
+
+using testing::message_of;
+using testing::says;
+using testing::TemporaryFolder;
+
+constexpr i64 slow = 3, fast = 4, side = 8;
+
+/// What a test file holds, each part of which a test may spoil.
+struct Contents {
+  std::vector<float> patterns;
+  h5::Shape pattern_shape{slow, fast, side, side};
+  std::vector<double> positions;
+  h5::Shape position_shape{slow, fast, 2};
+  std::string unit = "angstrom";
+  std::vector<std::uint8_t> mask;
+  h5::Shape mask_shape{side, side};
+
+  Contents() : patterns(slow * fast * side * side), positions(slow * fast * 2), mask(side * side) {
+    for (std::size_t i = 0; i < patterns.size(); ++i) patterns[i] = float(1 + i % 101);
+    for (i64 i = 0; i < slow * fast; ++i) {
+      positions[2 * i] = 2.0 * double(i / fast);
+      positions[2 * i + 1] = 3.0 * double(i % fast);
+    }
+  }
+  /// Numbers only as many as the shapes ask for.
+  std::string write(const std::string& path) const {
+    h5::File file = h5::File::create(path);
+    file.write("/patterns", pattern_shape, patterns.data());
+    file.write("/positions", position_shape, positions.data());
+    if (!unit.empty()) file.set("/positions", "units", unit);
+    file.write("/detector/mask", mask_shape, mask.data());
+    file.set("/", "energy_kV", 200.0);
+    file.set("/", "semi_angle_mrad", 20.0);
+    file.set("/", "defocus_A", 150.0);
+    file.set("/", "pixel_size", 0.5);
+    file.commit();
+    return path;
+  }
+};
+
+Experiment open(const std::string& file,
+                const std::function<void(DataConfig&, ScanConfig&)>& change = {}) {
+  DataConfig data;
+  ScanConfig scan;
+  data.file = file;
+  if (change) change(data, scan);
+  return open_experiment(data, {}, scan, {});
+}
+
+TEST(OpenExperiment, TakesWhatTheFileStates) {
+  const TemporaryFolder folder;
+  const Contents c;
+  const Experiment e = open(c.write(folder / "a.h5"));
+  EXPECT_EQ(e.patterns->count(), slow * fast);
+  EXPECT_EQ(e.patterns->type(), "float32");
+  EXPECT_EQ(e.calibration.pixel, 0.5);
+  EXPECT_EQ(e.optics.energy, 200);
+  EXPECT_EQ(e.optics.semi_angle, 20);
+  EXPECT_EQ(e.optics.defocus, 150);
+  EXPECT_EQ(e.positions[5].row, 2);
+  EXPECT_EQ(e.positions[5].col, 3);
+}
+
+TEST(OpenExperiment, ReadsEveryTypeOfNumberAlike) {
+  const TemporaryFolder folder;
+  const Contents c;
+  const Experiment expected = open(c.write(folder / "float.h5"));
+  std::vector<double> a(side * side), b(a);
+  const auto check = [&]<class T>(const char* type, T) {
+    const std::string path = folder / (std::string(type) + ".h5");
+    {
+      h5::File file = h5::File::create(path);
+      const std::vector<T> values(c.patterns.begin(), c.patterns.end());
+      file.create_dataset<T>("/dp", {slow * fast, side, side}, {5, side, side}, 2)
+          .write(values.data());
+      file.write("/positions", c.position_shape, c.positions.data());
+      file.set("/", "energy_kV", 200.0);
+      file.set("/", "pixel_size", 0.5);
+      file.commit();
+    }
+    const Experiment e = open(path);
+    EXPECT_EQ(e.patterns->type(), type);
+    for (i64 i = 0; i < slow * fast; ++i) {
+      expected.patterns->load(i, a.data());
+      e.patterns->load(i, b.data());
+      EXPECT_EQ(a, b) << type;
+    }
+  };
+  check("uint8", std::uint8_t{});
+  check("uint16", std::uint16_t{});
+  check("uint32", std::uint32_t{});
+  check("float32", double{});
+}
+
+TEST(OpenExperiment, ReadsPositionsAndMaskFromOtherFiles) {
+  const TemporaryFolder folder;
+  Contents c;
+  const std::string data = c.write(folder / "a.h5");
+  c.mask[3 * side + 2] = 1;
+  for (double& p : c.positions) p *= 1e-10;
+  c.position_shape = {slow * fast, 2};
+  c.unit = "m";
+  const std::string other = c.write(folder / "b.h5");
+  const Experiment e = open(data, [&](DataConfig& d, ScanConfig& s) {
+    d.mask = other + ":/detector/mask";
+    s.file = other;
+    s.positions = "positions";
+    s.unit = "m";
+  });
+  EXPECT_NEAR(e.positions[5].col, 3, 1e-12);
+  EXPECT_EQ(std::count(e.valid.begin(), e.valid.end(), 0.0F), 1);
+  EXPECT_EQ(e.valid(to_corner(3, side), to_corner(2, side)), 0);
+  EXPECT_TRUE(e.warnings.empty());
+}
+
+TEST(OpenExperiment, StepGoesBeforeThePositionsInTheFile) {
+  const TemporaryFolder folder;
+  const Experiment e = open(Contents().write(folder / "a.h5"), [](DataConfig&, ScanConfig& s) {
+    s.step = {10, 10};
+    s.rotation = 90;
+  });
+  EXPECT_NEAR(e.positions[1].row, -10, 1e-12);
+  EXPECT_NEAR(e.positions[1].col, 0, 1e-12);
+}
+
+/// One malformed file or contradiction, and the words that its message must have.
+struct Mistake {
+  const char* name;
+  std::function<void(Contents&)> spoil;
+  std::function<void(DataConfig&, ScanConfig&)> configure;
+  std::initializer_list<std::string> words;
+};
+
+TEST(OpenExperiment, SaysWhatIsWrongInOneSentence) {
+  const auto nothing = [](Contents&) {};
+  const auto plain = [](DataConfig&, ScanConfig&) {};
+  const Mistake mistakes[] = {
+      {"no such dataset",
+       nothing,
+       [](DataConfig& d, ScanConfig&) { d.patterns = "/pattern"; },
+       {"no dataset '/pattern'", "/patterns (3 x 4 x 8 x 8)"}},
+      {"two dimensions",
+       nothing,
+       [](DataConfig& d, ScanConfig&) { d.patterns = "/detector/mask"; },
+       {"/detector/mask", "8 x 8", "(N, ky, kx)"}},
+      {"five dimensions",
+       [](Contents& c) {
+         c.pattern_shape = {1, slow, fast, side, side};
+       },
+       [](DataConfig& d, ScanConfig&) { d.patterns = "/patterns"; },
+       {"/patterns", "1 x 3 x 4 x 8 x 8"}},
+      {"mask of another shape",
+       [](Contents& c) {
+         c.mask_shape = {side, side - 1};
+       },
+       [](DataConfig& d, ScanConfig&) { d.mask = "/detector/mask"; },
+       {"mask", "8 x 7", "8 x 8"}},
+      {"no such mask",
+       nothing,
+       [](DataConfig& d, ScanConfig&) { d.mask = "/mask"; },
+       {"no dataset '/mask'", "/detector/mask"}},
+      {"no such file of a mask",
+       nothing,
+       [](DataConfig& d, ScanConfig&) { d.mask = "nowhere.h5:/mask"; },
+       {"nowhere.h5"}},
+      {"fewer positions",
+       [](Contents& c) {
+         c.position_shape = {slow, fast - 1, 2};
+       },
+       plain,
+       {"/positions", "9 positions", "12 patterns"}},
+      {"positions without two columns",
+       [](Contents& c) { c.position_shape = {slow * fast}; },
+       plain,
+       {"/positions", "(N, 2)"}},
+      {"no such positions",
+       nothing,
+       [](DataConfig&, ScanConfig& s) { s.positions = "/position"; },
+       {"no dataset '/position'", "/positions"}},
+      {"NaN position",
+       [](Contents& c) { c.positions[7] = std::nan(""); },
+       plain,
+       {"/positions", "position 3"}},
+      {"NaN pattern",
+       [](Contents& c) { c.patterns[2 * 64 + 9] = std::nanf(""); },
+       plain,
+       {"pattern 2", "(1, 1)", "data.mask"}},
+      {"all zero",
+       [](Contents& c) { std::fill(c.patterns.begin(), c.patterns.end(), 0.0F); },
+       plain,
+       {"all 12 patterns", "zero"}},
+      {"positions and step",
+       nothing,
+       [](DataConfig&, ScanConfig& s) {
+         s.positions = "/positions";
+         s.step = {1, 1};
+       },
+       {"scan.positions", "scan.step"}},
+      {"one step",
+       nothing,
+       [](DataConfig&, ScanConfig& s) {
+         s.step = {1, 0};
+       },
+       {"scan.step"}},
+      {"part beyond the end",
+       nothing,
+       [](DataConfig& d, ScanConfig&) {
+         d.positions = {0, 13};
+       },
+       {"data.positions [0, 13]", "12 patterns"}},
+  };
+  const TemporaryFolder folder;
+  for (const Mistake& m : mistakes) {
+    Contents c;
+    m.spoil(c);
+    const std::string path = c.write(folder / (std::string(m.name) + ".h5"));
+    EXPECT_TRUE(says(message_of<UserError>([&] { open(path, m.configure); }), m.words)) << m.name;
+  }
+}
+
+TEST(OpenExperiment, FilesThatAreNoneAreRefused) {
+  const TemporaryFolder folder;
+  const auto fault = [](const std::string& path) {
+    return message_of<UserError>([&] { open(path); });
+  };
+  EXPECT_TRUE(says(fault(""), {"data.file"}));
+  EXPECT_TRUE(says(fault(folder / "none.h5"), {"does not exist"}));
+  EXPECT_TRUE(says(fault(folder.write_text("empty.h5", "")), {"is empty"}));
+  EXPECT_TRUE(says(fault(folder.write_text("text.h5", "1 2 3\n")), {"not an HDF5 file"}));
+  const std::string whole = Contents().write(folder / "whole.h5");
+  const auto bytes = std::filesystem::file_size(whole);
+  for (double share : {0.3, 0.6, 0.95}) {
+    const std::string half = folder / "half.h5";
+    std::filesystem::copy_file(whole, half, std::filesystem::copy_options::overwrite_existing);
+    std::filesystem::resize_file(half, static_cast<std::uintmax_t>(share * double(bytes)));
+    EXPECT_TRUE(says(fault(half), {"half.h5", "truncated"})) << share;
+  }
+}
+
+}  // namespace
+}  // namespace ptyle
