@@ -18,6 +18,7 @@
 #include "app/reconstruct_keys.hpp"
 #include "app/terminal.hpp"
 #include "core/error.hpp"
+#include "session/open_experiment.hpp"
 
 namespace fs = std::filesystem;
 
@@ -115,6 +116,17 @@ int run(const ReconstructInput& input) {
   }
 }
 
+/// The measurement is read and prepared as for a run, and what was found is said.
+int check(const ReconstructConfig& config, const std::string& file) {
+  Terminal terminal;
+  const auto experiment =
+      open_experiment(config.data, config.calibration, config.scan, config.optics);
+  for (const auto& note : experiment.notes) terminal.say(note);
+  for (const auto& warning : experiment.warnings) terminal.warn(warning);
+  terminal.say(fmt::format("{} is consistent, and its data can be read", file));
+  return exit_status::done;
+}
+
 }  // namespace
 
 void add_reconstruct(CLI::App& app, Command& chosen) {
@@ -128,7 +140,7 @@ void add_reconstruct(CLI::App& app, Command& chosen) {
       ->allow_extra_args(false);
   command->add_flag("--overwrite", options->overwrite, "replace an earlier result");
   command->add_flag("--check", options->check,
-                    "only check the configuration, and that the files are there");
+                    "only check the configuration and read the data; nothing is written");
   command->add_flag("--print-template", options->print_template,
                     "print a commented configuration to start from");
   command->footer(help);
@@ -143,10 +155,7 @@ void add_reconstruct(CLI::App& app, Command& chosen) {
             "reconstruct needs a configuration; ptyle reconstruct --print-template writes one to "
             "start from");
       const auto input = read_reconstruct(options->file, options->settings, options->overwrite);
-      if (options->check) {
-        fmt::print("{} is consistent; its files are there\n", options->file);
-        return exit_status::done;
-      }
+      if (options->check) return check(input.config, options->file);
       return run(input);
     };
   });

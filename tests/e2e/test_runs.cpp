@@ -1,0 +1,198 @@
+// The commands one after the other, as a user gives them: simulate, inspect, reconstruct, compare.
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <fstream>
+#include <sstream>
+
+#include "e2e/program.hpp"
+#include "io/hdf5.hpp"
+#include "io/result.hpp"
+
+namespace ptyle {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// Two slices of SrTiO3, 64 positions of 48² px: a second or two in all.
+constexpr const char* recipe =
+    "specimen: {structure: SrTiO3, thickness: 7.81, slice_thickness: 3.905}\n"
+    "optics: {energy: 200, semi_angle: 25, defocus: 60}\n"
+    "detector: {window: 48, pixel_size: 0.2}\n"
+    "scan: {shape: [8, 8], step: 0.8}\n"
+    "output: set.h5\n";
+
+constexpr const char* run_yaml =
+    "data: {file: set.h5}\n"
+    "object: {slices: 2, slice_thickness: 3.905, band_limit: 0.66667}\n"
+    "solver: {iterations: 8, threads: 2}\n";
+
+bool has(const std::vector<std::string>& files, const std::string& name) {
+  return std::find(files.begin(), files.end(), name) != files.end();
+}
+
+/// The number behind "key = " in the output of compare.
+double figure(const std::string& text, const std::string& key) {
+  const auto at = text.find("\n" + key + " = ");
+  if (at == std::string::npos) return -1;
+  return std::stod(text.substr(at + key.size() + 4));
+}
+
+class Runs : public testing::Test {
+ protected:
+  void SetUp() override {
+    folder.write("recipe.yaml", recipe);
+    folder.write("run.yaml", run_yaml);
+  }
+  Ran ptyle(const std::vector<std::string>& arguments) {
+    return run_ptyle(arguments, {.folder = folder.path()});
+  }
+  void simulate() {
+    const auto ran = ptyle({"simulate", "recipe.yaml"});
+    ASSERT_EQ(ran.status, 0) << ran.err;
+  }
+  std::string text_of(const std::string& file) {
+    std::stringstream text;
+    text << std::ifstream(folder.path() / file).rdbuf();
+    return text.str();
+  }
+
+  TestFolder folder;
+};
+
+TEST_F(Runs, FromRecipeToComparison) {
+  simulate();
+  const auto ran = ptyle({"reconstruct", "run.yaml"});
+  ASSERT_EQ(ran.status, 0) << ran.err;
+  EXPECT_NE(ran.out.find("iteration 8/8  cost "), std::string::npos) << ran.out;
+  EXPECT_EQ(ran.out.find('\r'), std::string::npos) << "plain lines where there is no terminal";
+  const auto files = folder.files();
+  for (const char* file : {"run/result.h5", "run/phase.tif", "run/phase-sum.png", "run/slices.png",
+                           "run/probe.png", "run/r-factor.png", "run/ptyle.log", "run/config.yaml"})
+    EXPECT_TRUE(has(files, file)) << file;
+  EXPECT_NE(text_of("run/ptyle.log").find("iteration 8/8"), std::string::npos);
+
+  const auto compared = ptyle({"compare", "run", "set.h5"});
+  ASSERT_EQ(compared.status, 0) << compared.err;
+  // Noise-free data, the model that made them: what is left is how far eight iterations get.
+  EXPECT_GT(figure(compared.out, "sum.ssim"), 0.95) << compared.out;
+  EXPECT_GT(figure(compared.out, "sum.correlation"), 0.99) << compared.out;
+  for (const char* file : {"run/comparison.png", "run/comparison.txt", "run/frc.png"})
+    EXPECT_TRUE(has(folder.files(), file)) << file;
+}
+
+TEST_F(Runs, ResolvedConfigurationRepeatsTheRun) {
+  simulate();
+  ASSERT_EQ(ptyle({"reconstruct", "run.yaml", "--set", "solver.iterations=2"}).status, 0);
+  const auto result = read_result((folder.path() / "run/result.h5").string());
+  EXPECT_EQ(result.config, text_of("run/config.yaml"));
+  const auto again = ptyle({"reconstruct", "run/config.yaml", "--set", "output.folder=again"});
+  ASSERT_EQ(again.status, 0) << again.err;
+  const auto repeated = read_result((folder.path() / "again/result.h5").string());
+  EXPECT_TRUE(std::equal(result.phase.begin(), result.phase.end(), repeated.phase.begin(),
+                         repeated.phase.end()));
+  EXPECT_EQ(result.history.cost, repeated.history.cost);
+}
+
+TEST_F(Runs, CtrlCFinishesTheIterationAndWrites) {
+  simulate();
+  const auto ran = run_ptyle({"reconstruct", "run.yaml", "--set", "solver.iterations=100000"},
+                             {.folder = folder.path(), .interrupt_after = "iteration      2/"});
+  EXPECT_EQ(ran.status, 130) << ran.err;
+  EXPECT_NE(ran.err.find("Ctrl-C"), std::string::npos) << ran.err;
+  EXPECT_NE(ran.out.find("ended by Ctrl-C, written to"), std::string::npos) << ran.out;
+  const auto result = read_result((folder.path() / "run/result.h5").string());
+  EXPECT_GE(result.history.cost.size(), 2U);
+  EXPECT_LT(result.history.cost.size(), 100000U);
+}
+
+TEST_F(Runs, SimulationInPiecesEqualsTheWhole) {
+  simulate();
+  const std::vector<std::string> piece{"simulate", "recipe.yaml", "--set", "output=pieces.h5",
+                                       "--positions"};
+  const auto add = [&](const char* range) {
+    auto arguments = piece;
+    arguments.emplace_back(range);
+    return ptyle(arguments);
+  };
+  const auto first = add("30:64");
+  ASSERT_EQ(first.status, 0) << first.err;
+  EXPECT_NE(first.out.find("34 positions made, 30 still to be made"), std::string::npos)
+      << first.out;
+  EXPECT_TRUE(has(folder.files(), "pieces.h5.part"));
+  ASSERT_EQ(add("0:30").status, 0);
+  const auto whole = h5::File::open((folder.path() / "set.h5").string());
+  const auto pieces = h5::File::open((folder.path() / "pieces.h5").string());
+  EXPECT_EQ(whole.read<float>("/patterns"), pieces.read<float>("/patterns"));
+}
+
+TEST_F(Runs, StartsFromAnEarlierResult) {
+  simulate();
+  ASSERT_EQ(ptyle({"reconstruct", "run.yaml"}).status, 0);
+  const auto ran = ptyle({"reconstruct", "run.yaml", "--set", "object.start=run/result.h5", "--set",
+                          "probe.start=run/result.h5", "--set", "output.folder=further"});
+  ASSERT_EQ(ran.status, 0) << ran.err;
+  const auto first = read_result((folder.path() / "run/result.h5").string());
+  const auto further = read_result((folder.path() / "further/result.h5").string());
+  EXPECT_LT(further.history.r_factor.front(), 0.1 * first.history.r_factor.front());
+}
+
+TEST_F(Runs, InspectDraws) {
+  simulate();
+  const auto ran = ptyle({"inspect", "set.h5"});
+  ASSERT_EQ(ran.status, 0) << ran.err;
+  EXPECT_NE(ran.out.find("48 x 48"), std::string::npos) << ran.out;
+  for (const char* picture : {"mean_pattern.png", "scan.png", "dark_field.png", "orientation.png"})
+    EXPECT_TRUE(has(folder.files(), std::string("set-inspect/") + picture)) << picture;
+  EXPECT_EQ(ptyle({"inspect", "run.yaml", "--no-pictures"}).status, 0);
+}
+
+TEST_F(Runs, OverwritesOnlyWhenTold) {
+  simulate();
+  const std::vector<std::string> run{"reconstruct", "run.yaml", "--set", "solver.iterations=1"};
+  ASSERT_EQ(ptyle(run).status, 0);
+  EXPECT_EQ(ptyle(run).status, 2);
+  auto told = run;
+  told.emplace_back("--overwrite");
+  EXPECT_EQ(ptyle(told).status, 0);
+}
+
+TEST_F(Runs, CheckWritesNothing) {
+  simulate();
+  const auto before = folder.files();
+  const auto ran = ptyle({"reconstruct", "--check", "run.yaml"});
+  EXPECT_EQ(ran.status, 0) << ran.err;
+  EXPECT_NE(ran.out.find("pixel 0.2 Å"), std::string::npos) << ran.out;
+  EXPECT_EQ(folder.files(), before);
+}
+
+TEST_F(Runs, TemplatesAreTaken) {
+  const auto recipe_template = ptyle({"simulate", "--print-template"});
+  ASSERT_EQ(recipe_template.status, 0);
+  folder.write("t.yaml", recipe_template.out);
+  const auto ran =
+      ptyle({"simulate", "t.yaml", "--positions", "0:1", "--set", "detector.window=64"});
+  EXPECT_EQ(ran.status, 0) << ran.err;
+  simulate();
+  const auto run_template = ptyle({"reconstruct", "--print-template"});
+  ASSERT_EQ(run_template.status, 0);
+  folder.write("r.yaml", run_template.out);
+  const auto checked = ptyle({"reconstruct", "--check", "r.yaml", "--set", "data.file=set.h5"});
+  EXPECT_EQ(checked.status, 0) << checked.err;
+}
+
+TEST_F(Runs, SaysVersionAndHelp) {
+  const auto version = ptyle({"--version"});
+  EXPECT_EQ(version.status, 0);
+  EXPECT_TRUE(version.out.starts_with("ptyle ")) << version.out;
+  for (const char* command : {"simulate", "reconstruct", "inspect", "compare"}) {
+    const auto help = ptyle({command, "--help"});
+    EXPECT_EQ(help.status, 0);
+    EXPECT_NE(help.out.find("Examples:"), std::string::npos) << help.out;
+    EXPECT_NE(help.out.find("Exit status: 0 done"), std::string::npos) << help.out;
+  }
+}
+
+}  // namespace
+}  // namespace ptyle
