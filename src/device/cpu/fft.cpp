@@ -20,14 +20,11 @@ struct Fftw;
 template <>
 struct Fftw<double> {
   using Plan = fftw_plan;
-  static Plan make(int ny, int nx, Complex<double>* data, int sign, unsigned flags) {
-    auto* p = reinterpret_cast<fftw_complex*>(data);
-    return fftw_plan_dft_2d(ny, nx, p, p, sign, flags);
+  using Value = fftw_complex;
+  static Plan make(int ny, int nx, Value* from, Value* to, int sign, unsigned flags) {
+    return fftw_plan_dft_2d(ny, nx, from, to, sign, flags);
   }
-  static void run(Plan plan, Complex<double>* data) {
-    auto* p = reinterpret_cast<fftw_complex*>(data);
-    fftw_execute_dft(plan, p, p);
-  }
+  static void run(Plan plan, Value* from, Value* to) { fftw_execute_dft(plan, from, to); }
   static void destroy(Plan plan) { fftw_destroy_plan(plan); }
   static constexpr auto import_wisdom = fftw_import_wisdom_from_filename;
   static constexpr auto export_wisdom = fftw_export_wisdom_to_filename;
@@ -37,14 +34,11 @@ struct Fftw<double> {
 template <>
 struct Fftw<float> {
   using Plan = fftwf_plan;
-  static Plan make(int ny, int nx, Complex<float>* data, int sign, unsigned flags) {
-    auto* p = reinterpret_cast<fftwf_complex*>(data);
-    return fftwf_plan_dft_2d(ny, nx, p, p, sign, flags);
+  using Value = fftwf_complex;
+  static Plan make(int ny, int nx, Value* from, Value* to, int sign, unsigned flags) {
+    return fftwf_plan_dft_2d(ny, nx, from, to, sign, flags);
   }
-  static void run(Plan plan, Complex<float>* data) {
-    auto* p = reinterpret_cast<fftwf_complex*>(data);
-    fftwf_execute_dft(plan, p, p);
-  }
+  static void run(Plan plan, Value* from, Value* to) { fftwf_execute_dft(plan, from, to); }
   static void destroy(Plan plan) { fftwf_destroy_plan(plan); }
   static constexpr auto import_wisdom = fftwf_import_wisdom_from_filename;
   static constexpr auto export_wisdom = fftwf_export_wisdom_to_filename;
@@ -67,22 +61,38 @@ unsigned flags_of(FftRigor rigor) {
 
 template <class T>
 struct Fft2<T>::Plans {
+  using Lib = Fftw<T>;
+  using Value = typename Lib::Value;
+  using Plan = typename Lib::Plan;
+
   Plans(i64 ny, i64 nx, FftRigor rigor) {
-    Array<Complex<T>, 2> scratch({ny, nx});
+    Array<Complex<T>, 2> a({ny, nx}), b({ny, nx});
     const auto flags = flags_of(rigor);
-    forward = Fftw<T>::make(int(ny), int(nx), scratch.data(), FFTW_FORWARD, flags);
-    inverse = Fftw<T>::make(int(ny), int(nx), scratch.data(), FFTW_BACKWARD, flags);
-    if (!forward || !inverse)
-      throw std::runtime_error(fmt::format("FFTW could not plan a {} x {} transform", ny, nx));
+    for (const bool inverse : {false, true})
+      for (const bool in_place : {true, false}) {
+        auto& plan = plans[inverse][in_place];
+        plan = Lib::make(int(ny), int(nx), reinterpret_cast<Value*>(a.data()),
+                         reinterpret_cast<Value*>(in_place ? a.data() : b.data()),
+                         inverse ? FFTW_BACKWARD : FFTW_FORWARD, flags);
+        if (!plan)
+          throw std::runtime_error(fmt::format("FFTW could not plan a {} x {} transform", ny, nx));
+      }
   }
   Plans(const Plans&) = delete;
   Plans& operator=(const Plans&) = delete;
   ~Plans() {
     const std::lock_guard lock(planner);
-    if (forward) Fftw<T>::destroy(forward);
-    if (inverse) Fftw<T>::destroy(inverse);
+    for (auto& pair : plans)
+      for (auto plan : pair)
+        if (plan) Lib::destroy(plan);
   }
-  typename Fftw<T>::Plan forward{}, inverse{};
+  void run(bool inverse, const Complex<T>* from, Complex<T>* to) const {
+    // FFTW takes its input as non-const, and keeps it all the same unless told otherwise.
+    auto* in = reinterpret_cast<Value*>(const_cast<Complex<T>*>(from));
+    Lib::run(plans[inverse][from == to], in, reinterpret_cast<Value*>(to));
+  }
+
+  Plan plans[2][2]{};  // [inverse][in place]
 };
 
 template <class T>
@@ -96,12 +106,22 @@ Fft2<T>::Fft2(i64 ny, i64 nx, FftRigor rigor) {
 
 template <class T>
 void Fft2<T>::forward(Complex<T>* in_place) const {
-  Fftw<T>::run(plans_->forward, in_place);
+  plans_->run(false, in_place, in_place);
 }
 
 template <class T>
 void Fft2<T>::inverse(Complex<T>* in_place) const {
-  Fftw<T>::run(plans_->inverse, in_place);
+  plans_->run(true, in_place, in_place);
+}
+
+template <class T>
+void Fft2<T>::forward(const Complex<T>* from, Complex<T>* to) const {
+  plans_->run(false, from, to);
+}
+
+template <class T>
+void Fft2<T>::inverse(const Complex<T>* from, Complex<T>* to) const {
+  plans_->run(true, from, to);
 }
 
 void load_fft_wisdom(const std::string& folder) {

@@ -18,6 +18,9 @@ class Fft2 {
   Fft2(i64 ny, i64 nx, FftRigor rigor = FftRigor::measure);
   void forward(Complex<T>* in_place) const;
   void inverse(Complex<T>* in_place) const;  ///< unscaled: inverse(forward(x)) = ny·nx·x
+  /// Out of place, which is faster; `from` is left as it was.
+  void forward(const Complex<T>* from, Complex<T>* to) const;
+  void inverse(const Complex<T>* from, Complex<T>* to) const;
 
  private:
   struct Plans;

@@ -33,11 +33,12 @@ class CpuOperator final : public Operator<T> {
     Workspace(const OperatorSetup& s, Ledger* ledger)
         : exit({s.modes, s.window, s.window}, ledger, "waves"),
           wave({s.window, s.window}, ledger, "waves"),
+          spectrum({s.window, s.window}, ledger, "waves"),
           intensity({s.window, s.window}, ledger, "waves"),
           measured({s.window, s.window}, ledger, "waves") {}
     Array<C, 3> u;  ///< every slice's wave; made when first kept
     Array<C, 3> exit;
-    Array<C, 2> wave;
+    Array<C, 2> wave, spectrum;
     Ramp ramp;
     Array<T, 2> intensity, measured;
   };
@@ -123,11 +124,12 @@ class CpuOperator final : public Operator<T> {
 
   void forward(const Placement& at, View<C, 3> wave) const override {
     const Ramp ramp = make_ramp(at);  // nothing shared is written: several threads may call
+    Array<C, 2> spectrum({setup_.window, setup_.window});
     for (i64 m = 0; m < setup_.modes; ++m) {
       shifted_probe(ramp, at, probe_.view()[m], probe_k_.view()[m], wave[m]);
       for (i64 s = 0; s < setup_.slices; ++s) {
         apply_transmission<false, T>(slice(s), at, wave[m]);
-        if (s + 1 < setup_.slices) propagate<false>(wave[m].data);
+        if (s + 1 < setup_.slices) propagate<false>(wave[m].data, spectrum.data(), wave[m].data);
       }
       fft_.forward(wave[m].data);
     }
@@ -202,11 +204,13 @@ class CpuOperator final : public Operator<T> {
  private:
   View<const C, 2> slice(i64 s) const { return t_.view()[s]; }
 
+  /// to = IFFT(P · FFT(from)), or with conj(P); `spectrum` is room for one wave. `to` may be
+  /// `from`.
   template <bool conjugate>
-  void propagate(C* wave) const {
-    fft_.forward(wave);
-    apply_propagator<conjugate>(propagator_.data(), wave, n_);
-    fft_.inverse(wave);
+  void propagate(const C* from, C* spectrum, C* to) const {
+    fft_.forward(from, spectrum);
+    apply_propagator<conjugate>(propagator_.data(), spectrum, n_);
+    fft_.inverse(spectrum, to);
   }
 
   Ramp make_ramp(const Placement& at) const {
@@ -241,22 +245,18 @@ class CpuOperator final : public Operator<T> {
 
   /// Steps 1 and 2: u of every mode and slice, and Ψ in ws.exit.
   void forward_keeping_waves(Workspace& ws, const Placement& at) const {
+    const i64 slices = setup_.slices;
     if (ws.u.empty())
-      ws.u = Array<C, 3>({setup_.modes * setup_.slices, setup_.window, setup_.window}, ledger_,
-                         "waves");
+      ws.u = Array<C, 3>({setup_.modes * slices, setup_.window, setup_.window}, ledger_, "waves");
     ws.ramp = make_ramp(at);
     for (i64 m = 0; m < setup_.modes; ++m) {
-      View<C, 2> wave = ws.u.view()[m * setup_.slices];
-      shifted_probe(ws.ramp, at, probe_.view()[m], probe_k_.view()[m], wave);
-      for (i64 s = 0; s < setup_.slices; ++s) {
-        apply_transmission<false, T>(slice(s), at, wave);
-        View<C, 2> next =
-            s + 1 < setup_.slices ? ws.u.view()[m * setup_.slices + s + 1] : ws.exit.view()[m];
-        std::copy(wave.begin(), wave.end(), next.begin());
-        wave = next;
-        if (s + 1 < setup_.slices) propagate<false>(wave.data);
+      shifted_probe(ws.ramp, at, probe_.view()[m], probe_k_.view()[m], ws.u.view()[m * slices]);
+      for (i64 s = 0; s < slices; ++s) {
+        const View<C, 2> u = ws.u.view()[m * slices + s];
+        apply_transmission<false, T>(slice(s), at, u);
+        if (s + 1 < slices) propagate<false>(u.data, ws.spectrum.data(), u.data + n_);
       }
-      fft_.forward(wave.data);
+      fft_.forward(ws.u.view()[(m + 1) * slices - 1].data, ws.exit.view()[m].data);
     }
   }
 
@@ -314,7 +314,7 @@ class CpuOperator final : public Operator<T> {
         if (wanted.object) object_gradient(patch, chi, u, s, scale, m == 0);
         if (wanted.illumination) add_illumination(patch, u);
         apply_transmission<true, T>(slice(s), at, ws.exit.view()[m]);
-        if (s > 0) propagate<true>(chi);
+        if (s > 0) propagate<true>(chi, ws.spectrum.data(), chi);
       }
       if (wanted.probe) unshift(ws, chi, patch.probe.data() + m * n_);
     }
@@ -401,8 +401,8 @@ class CpuOperator final : public Operator<T> {
       apply_transmission<false, T>(slice(s), at, d_wave);
       if (!d_object.phase.empty()) add_object_tangent(ws, at, d_object, s, d_wave);
       if (s + 1 < setup_.slices) {
-        propagate<false>(ws.wave.data());
-        propagate<false>(d_wave.data);
+        propagate<false>(ws.wave.data(), ws.spectrum.data(), ws.wave.data());
+        propagate<false>(d_wave.data, ws.spectrum.data(), d_wave.data);
       }
     }
     fft_.forward(ws.wave.data());
