@@ -81,7 +81,13 @@ std::optional<RawPositions> read_positions(const h5::File& data_file, const Scan
   const auto read_from = [&](const h5::File& file) {
     const h5::Dataset set = file.dataset(dataset);
     const std::string unit = file.text(dataset, "units").value_or("");
-    return RawPositions{set.read<double>(), set.shape(), unit,
+    auto values = set.read<double>();
+    // A result's positions count from its own object; its origin brings them back to where the
+    // measured ones count from, so that positions and object may start from the same result.
+    if (const auto origin = file.numbers("/", "origin");
+        origin && origin->size() == 2 && dataset == "/positions")
+      for (std::size_t i = 0; i < values.size(); ++i) values[i] += origin->at(i % 2);
+    return RawPositions{std::move(values), set.shape(), unit,
                         fmt::format("dataset '{}' in '{}'", set.info().path, file.path())};
   };
   return scan.file.empty() ? read_from(data_file) : read_from(h5::File::open(scan.file));

@@ -1,0 +1,165 @@
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <numeric>
+
+#include "core/error.hpp"
+#include "io/result.hpp"
+#include "io/temporary_folder.hpp"
+#include "operator/operator.hpp"
+#include "session/start.hpp"
+
+namespace ptyle {
+namespace {
+
+using testing::message_of;
+using testing::says;
+using testing::TemporaryFolder;
+
+TEST(ObjectFrame, IsJustWhatTheWindowsReach) {
+  for (const i64 window : {16, 17}) {
+    const std::vector<Position> at{{10.2, -3.1}, {14.9, 8.4}, {12.0, 2.0}};  // Å
+    const auto frame = frame_object(at, window, 0.5);
+    i64 top = 1000, left = 1000, bottom = 0, right = 0;
+    for (std::size_t i = 0; i < at.size(); ++i) {
+      EXPECT_NEAR(frame.positions[i].row * 0.5 + frame.origin.row, at[i].row, 1e-12);
+      EXPECT_NEAR(frame.positions[i].col * 0.5 + frame.origin.col, at[i].col, 1e-12);
+      const Placement corner = place(frame.positions[i], window);
+      top = std::min(top, corner.row);
+      left = std::min(left, corner.col);
+      bottom = std::max(bottom, corner.row + window);
+      right = std::max(right, corner.col + window);
+    }
+    EXPECT_EQ(top, 0);
+    EXPECT_EQ(left, 0);
+    EXPECT_EQ(bottom, frame.rows);
+    EXPECT_EQ(right, frame.cols);
+  }
+}
+
+/// Two slices of 5 Å on 6 × 7 pixels of 0.5 Å, numbered; pixel [0,0] at (1, 2) Å.
+std::string earlier_result(const TemporaryFolder& folder) {
+  Result r;
+  r.phase = Array<float, 3>({2, 6, 7});
+  std::iota(r.phase.begin(), r.phase.end(), 1.0f);
+  r.probe = Array<Complex<float>, 3>({1, 4, 4});
+  r.probe.fill(1);
+  r.pixel_size = 0.5;
+  r.slice_thickness = 5;
+  r.origin = Position{1, 2};
+  write_result(folder / "earlier.h5", r, false);
+  return folder / "earlier.h5";
+}
+
+ObjectConfig object(int slices, double slice_thickness, const std::string& start = "") {
+  ObjectConfig config;
+  config.slices = slices;
+  config.slice_thickness = slice_thickness;
+  config.start = start;
+  return config;
+}
+
+TEST(StartObject, IsVacuumWithoutAnEarlierResult) {
+  ObjectFrame frame{4, 5, {}, {}};
+  const auto start = start_object(object(3, 5), frame, 1, true);
+  EXPECT_EQ(start.phase.shape(), (std::array<i64, 3>{3, 4, 5}));
+  EXPECT_EQ(start.absorption.shape(), start.phase.shape());
+  for (const float v : start.phase) EXPECT_EQ(v, 0);
+}
+
+TEST(StartObject, MovesAnEarlierResultAndSharesItsSlices) {
+  const TemporaryFolder folder;
+  const Result earlier = read_result(earlier_result(folder));
+  const ObjectFrame frame{9, 9, {}, {0.5, 0.5}};  // the earlier pixel [0,0] is here pixel [1,3]
+  for (const int slices : {1, 2, 4, 5}) {
+    const ObjectConfig config{
+        .slices = slices, .slice_thickness = 10.0 / slices, .start = folder / "earlier.h5"};
+    const auto start = start_object(config, frame, 0.5, false);
+    for (i64 y = 0; y < 6; ++y)
+      for (i64 x = 0; x < 6; ++x) {  // the last column falls off the frame
+        float sum = 0;
+        for (i64 s = 0; s < slices; ++s) sum += start.phase(s, y + 1, x + 3);
+        const float expected = earlier.phase(0, y, x) + earlier.phase(1, y, x);
+        EXPECT_NEAR(sum, expected, 1e-6 * expected * slices) << slices << " slices";
+      }
+    if (slices == 4) {
+      EXPECT_FLOAT_EQ(start.phase(1, 1, 3), earlier.phase(0, 0, 0) / 2);
+    }
+    EXPECT_EQ(start.phase(0, 0, 0), 0);
+  }
+}
+
+TEST(StartObject, RefusesAnotherPixelSize) {
+  const TemporaryFolder folder;
+  const ObjectConfig config = object(2, 5, earlier_result(folder));
+  const auto said = message_of<UserError>([&] {
+    start_object(config, {9, 9, {}, {}}, 0.4, false);
+  });
+  EXPECT_TRUE(says(said, {"object.start", "0.5", "0.4"})) << said;
+}
+
+class FlatPatterns final : public PatternStore {
+ public:
+  i64 count() const override { return 1; }
+  i64 window() const override { return 24; }
+  void load(i64, float* to) const override { std::fill_n(to, 24 * 24, 1.0f); }
+  void load(i64, double* to) const override { std::fill_n(to, 24 * 24, 1.0); }
+  std::string type() const override { return "uint8"; }
+};
+
+Experiment experiment() {
+  Experiment e;
+  e.patterns = std::make_unique<FlatPatterns>();
+  e.optics.energy = 200;
+  e.optics.semi_angle = 25;
+  e.calibration = {0.025079, 0.4, 1 / (24 * 0.4)};
+  e.mean_pattern = Array<double, 2>({24, 24});
+  for (i64 y = 9; y < 16; ++y)
+    for (i64 x = 9; x < 16; ++x) e.mean_pattern(y, x) = 40;
+  e.mean_counts = 49 * 40;
+  return e;
+}
+
+double power(const Array<Complex<double>, 3>& probe) {
+  double sum = 0;
+  for (const auto& v : probe) sum += std::norm(v);
+  return sum;
+}
+
+TEST(StartProbe, HasThePowerOfTheData) {
+  const Experiment e = experiment();
+  for (const char* start : {"optics", "mean"})
+    for (const int modes : {1, 3}) {
+      const auto probe = start_probe({.start = start, .modes = modes, .mode_power = 0.1}, e);
+      EXPECT_EQ(probe.shape(), (std::array<i64, 3>{modes, 24, 24}));
+      // A pattern's total is W² Σ|probe|²; one scaling by a square root: rounding only.
+      EXPECT_NEAR(24 * 24 * power(probe) / e.mean_counts, 1, 1e-12) << start << modes;
+    }
+}
+
+TEST(StartProbe, OfTheMeanPatternHasItsAmplitude) {
+  const Experiment e = experiment();
+  const auto probe = start_probe({.start = "mean"}, e);
+  OperatorSetup setup;
+  setup.window = 24;
+  auto op = make_cpu_operator<double>(setup, 1);
+  Array<double, 3> vacuum({1, 24, 24});
+  op->set_object({vacuum.view(), {}});
+  op->set_probe(probe.view());
+  Array<Complex<double>, 3> wave({1, 24, 24});
+  op->forward({0, 0, 0, 0}, wave);
+  for (i64 y = 0; y < 24; ++y)
+    for (i64 x = 0; x < 24; ++x)
+      EXPECT_NEAR(std::norm(wave(0, to_corner(y, 24), to_corner(x, 24))), e.mean_pattern(y, x),
+                  1e-10);  // counts of 40, two transforms
+}
+
+TEST(StartProbe, OfAnEarlierResultOfAnotherWindowIsRefused) {
+  const TemporaryFolder folder;
+  const std::string file = earlier_result(folder);
+  const auto said = message_of<UserError>([&] { start_probe({.start = file}, experiment()); });
+  EXPECT_TRUE(says(said, {"probe.start", "4 x 4", "24 x 24"})) << said;
+}
+
+}  // namespace
+}  // namespace ptyle
