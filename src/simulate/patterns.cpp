@@ -56,8 +56,15 @@ std::vector<Cell> make_cells(const Plan& plan, double bytes, bool double_precisi
     cell.ny = row_end - cell.row, cell.nx = col_end - cell.col;
     cell.positions.push_back(i);
   }
+  // All of one size, so that the operator's transmission is allocated once.
+  i64 ny = 0, nx = 0;
+  for (const auto& [key, cell] : cells) ny = std::max(ny, cell.ny), nx = std::max(nx, cell.nx);
   std::vector<Cell> all;
-  for (auto& [key, cell] : cells) all.push_back(std::move(cell));
+  for (auto& [key, cell] : cells) {
+    cell.row = std::min(cell.row, plan.ny - ny), cell.col = std::min(cell.col, plan.nx - nx);
+    cell.ny = ny, cell.nx = nx;
+    all.push_back(std::move(cell));
+  }
   return all;
 }
 

@@ -14,7 +14,7 @@
 namespace ptyle {
 namespace {
 
-constexpr double cell_bytes = 1.25e9, batch_bytes = 128e6;
+constexpr double cell_bytes = 1.25e9, batch_bytes = 64e6;
 
 h5::Type file_type(CountType type) {
   switch (type) {
