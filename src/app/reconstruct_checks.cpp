@@ -19,6 +19,9 @@ struct FileStates {
   bool energy = false, semi_angle = false, pixel_size = false, scan = false;
 };
 
+/// Of a file that cannot be asked nothing is said to be missing: it may well be in it.
+constexpr FileStates unknown_states{true, true, true, true};
+
 /// The configuration under check, with the few questions that the checks ask.
 struct Check {
   const Schema& schema;
@@ -67,7 +70,7 @@ void look(const Check& check, const std::string& key, Look&& into) {
 
 /// Opens the data: are patterns and positions there, and what does the file state?
 FileStates check_data(const ReconstructConfig& c, const Check& check) {
-  FileStates states;
+  FileStates states = unknown_states;
   look(check, "data.file", [&] {
     const h5::File file = h5::File::open(c.data.file);
     const FileFacts facts = read_file_facts(file);
@@ -93,9 +96,11 @@ FileStates check_files(const ReconstructConfig& c, const Check& check) {
   check_file(check, "object.start", c.object.start);
   if (c.data.mask.find(":/") != std::string::npos)
     check_file(check, "data.mask", file_part(c.data.mask));
-  if (c.probe.start != "optics" && c.probe.start != "mean")
+  const bool other_probe = c.probe.start != "optics" && c.probe.start != "mean";
+  if (other_probe && file_part(c.probe.start) != c.data.file)
     check_file(check, "probe.start", file_part(c.probe.start));
-  return check_file(check, "data.file", c.data.file) ? check_data(c, check) : FileStates{};
+  if (check_file(check, "data.file", c.data.file)) return check_data(c, check);
+  return check.schema.given("data.file") ? unknown_states : FileStates{};
 }
 
 void check_calibration(const Check& check) {

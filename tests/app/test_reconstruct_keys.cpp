@@ -155,6 +155,30 @@ TEST_F(ReconstructKeys, ProbeOfTheDataFile) {
   EXPECT_EQ(input.config.probe.start, (folder / "patterns.h5").string() + ":/small_probe");
 }
 
+TEST(Examples, LackOnlyTheirData) {
+  for (const char* name : {"cryo-virus", "siemens-star"}) {
+    const auto file = fs::path(PTYLE_SOURCE_DIR) / "examples" / (std::string(name) + ".yaml");
+    ReconstructConfig config;
+    Schema schema = reconstruct_schema(config);
+    Faults faults;
+    ASSERT_TRUE(schema.read_file(file.string(), faults));
+    faults.raise(file.string());  // throws where a key or value is wrong
+    const std::string data = config.data.file;
+    EXPECT_EQ(fs::path(data).parent_path(), file.parent_path());
+    config.data.file = data + "-that-is-not-there";
+    check_reconstruct(config, schema, file.string(), faults);
+    try {
+      faults.raise(name);
+      FAIL() << "the missing data is not told";
+    } catch (const UserError& e) {
+      EXPECT_TRUE(
+          std::string(e.what()).ends_with("data.file: there is no file " + config.data.file))
+          << e.what();
+      EXPECT_EQ(std::string(e.what()).find('\n'), std::string::npos) << e.what();
+    }
+  }
+}
+
 TEST_F(ReconstructKeys, FaultsOfFiles) {
   std::ofstream(folder / "taken") << "x";
   fs::create_directories(folder / "done");

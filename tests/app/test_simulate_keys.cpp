@@ -69,6 +69,13 @@ TEST(SimulateKeys, ResolvedReadsBackAsTheSame) {
   EXPECT_EQ(describe(second.input.recipe), describe(first.input.recipe));
 }
 
+TEST(SimulateKeys, ExamplesAreRecipes) {
+  for (const char* name : {"lead-titanate-mini", "lead-titanate-small", "lead-titanate-large"}) {
+    const auto file = fs::path(PTYLE_SOURCE_DIR) / "examples" / (std::string(name) + ".yaml");
+    EXPECT_EQ(read_simulate(file.string(), {}).recipe.specimen.structure, "PbTiO3") << name;
+  }
+}
+
 TEST(SimulateKeys, Faults) {
   const std::pair<const char*, const char*> cases[] = {
       {"specimen: {structure: NaCl}",
