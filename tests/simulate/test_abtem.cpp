@@ -6,6 +6,7 @@
 #include "core/error.hpp"
 #include "io/hdf5.hpp"
 #include "io/temporary_folder.hpp"
+#include "real_data.hpp"
 #include "simulate/abtem_file.hpp"
 #include "simulate/exact_potential.hpp"
 #include "simulate/periodic.hpp"
@@ -18,11 +19,9 @@ using testing::says;
 using testing::TemporaryFolder;
 
 TEST(Abtem, PatternsAgree) {
-  const char* folder = std::getenv("PTYLE_DATA");
-  const std::string file =
-      std::string(folder ? folder : PTYLE_SOURCE_DIR "/../shared/data") + "/abtem_pbtio3.h5";
-  if (!std::filesystem::exists(file)) GTEST_SKIP() << "needs data: abtem_pbtio3.h5 in $PTYLE_DATA";
-  const AbtemComparison c = compare_with_abtem(file, 2);
+  const auto file = testing::real_data("abtem_pbtio3.h5");
+  if (!file) GTEST_SKIP() << "needs data: abtem_pbtio3.h5 in $PTYLE_DATA";
+  const AbtemComparison c = compare_with_abtem(*file, 2);
   // 1.5e-4 is asked for. With the band limit cut where abTEM cuts it, what remains is abTEM's
   // placing of atoms (bench/abtem.cpp): 5e-6.
   EXPECT_LT(c.worst_r_factor(), 1e-5);
