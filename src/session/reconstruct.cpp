@@ -100,13 +100,17 @@ class Run {
     return setup;
   }
 
+  double depths_of_focus() const {
+    return Continuation::depths_of_focus(config_.object.slices * config_.object.slice_thickness,
+                                         experiment_.optics.semi_angle * mrad,
+                                         experiment_.calibration.wavelength);
+  }
+
   bool continues() const {
     const auto& choice = config_.solver.continuation;
     if (choice == "off" || aperture_k() <= 0 || config_.object.slices < 2) return false;
-    const double thickness = config_.object.slices * config_.object.slice_thickness;
-    return choice == "on" || (config_.object.start.empty() &&
-                              Continuation::thick(thickness, experiment_.optics.semi_angle * mrad,
-                                                  experiment_.calibration.wavelength));
+    return choice == "on" ||
+           (config_.object.start.empty() && Continuation::thick(depths_of_focus()));
   }
 
   FitOptions fit_options() const {
@@ -125,8 +129,8 @@ class Run {
     o.pixel = experiment_.calibration.pixel;
     o.aperture_k = aperture_k();
     if (continues()) {
-      o.continuation =
-          Continuation({aperture_k(), 0.5 / experiment_.calibration.pixel, config_.object.slices});
+      o.continuation = Continuation({aperture_k(), 0.5 / experiment_.calibration.pixel,
+                                     config_.object.slices, depths_of_focus()});
       log("the specimen is thick for its angle: coarse to fine, laterally and in depth");
     }
     const auto& object = config_.object;

@@ -5,12 +5,14 @@
 namespace ptyle {
 namespace {
 
-const Continuation::Scale scale{.aperture_k = 1.2, .nyquist_k = 5, .slices = 20};
+const Continuation::Scale scale{
+    .aperture_k = 1.2, .nyquist_k = 5, .slices = 20, .depths_of_focus = 1};
 
 TEST(Continuation, IsNeededWhereTheDepthOfFocusIsShort) {
   // 200 kV, 30 mrad: λ/α² = 27.9 Å
-  EXPECT_FALSE(Continuation::thick(5, 0.03, 0.02508));
-  EXPECT_TRUE(Continuation::thick(12.5, 0.03, 0.02508));
+  EXPECT_NEAR(Continuation::depths_of_focus(27.87, 0.03, 0.02508), 1, 1e-3);
+  EXPECT_FALSE(Continuation::thick(0.15));
+  EXPECT_TRUE(Continuation::thick(0.45));
 }
 
 TEST(Continuation, StartsCoarseWithAllSlicesTied) {
@@ -46,6 +48,17 @@ TEST(Continuation, EndsWithEverythingFreeOnceTheErrorStalls) {
   EXPECT_EQ(c.block(), 1);
   EXPECT_EQ(c.describe(), "");
   EXPECT_FALSE(c.advance(0.1));
+}
+
+TEST(Continuation, TakesMoreStagesForAThickerSpecimen) {
+  const auto iterations = [](double depths) {
+    Continuation c({.aperture_k = 1.2, .nyquist_k = 5, .slices = 1, .depths_of_focus = depths});
+    int n = 0;
+    for (; !c.finished(); ++n) c.advance(0.1);
+    return n;
+  };
+  EXPECT_EQ(iterations(0.5), iterations(2));
+  EXPECT_GT(iterations(4), iterations(2));
 }
 
 TEST(Continuation, NoneIsFinishedFromTheStart) { EXPECT_TRUE(Continuation().finished()); }

@@ -148,7 +148,8 @@ TEST(Fit, KeepsPhasesWithinTheirLimits) {
 
 TEST(Fit, TiedSlicesAreEqual) {
   auto o = options();
-  o.continuation = Continuation({.aperture_k = 1, .nyquist_k = 1.25, .slices = Scene::slices});
+  o.continuation = Continuation(
+      {.aperture_k = 1, .nyquist_k = 1.25, .slices = Scene::slices, .depths_of_focus = 1});
   auto fit = scene().fit(o);
   const auto report = fit.iterate();
   EXPECT_NE(report.stage, "");
