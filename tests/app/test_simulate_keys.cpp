@@ -1,4 +1,5 @@
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
@@ -19,7 +20,7 @@ struct Read {
 };
 
 Read read(const std::string& yaml, const std::vector<std::string>& settings = {}) {
-  const auto folder = fs::path(testing::TempDir()) / "ptyle_recipe";
+  const auto folder = fs::path(testing::TempDir()) / ("ptyle_recipe_" + std::to_string(getpid()));
   fs::create_directories(folder);
   const auto file = folder / "recipe.yaml";
   std::ofstream(file) << yaml;
