@@ -191,7 +191,7 @@ std::vector<Key> probe_keys(ProbeConfig& c) {
       {"probe.mode_power", &c.mode_power, "", above(0).up_to(1),
        "share of the power of each further mode at the start"},
       {"probe.refine_from", &c.refine_from, "", at_least(0),
-       "first iteration that refines the probe; 0: never"},
+       "first iteration that refines the probe (later while coarse to fine limits it); 0: never"},
       {"probe.step", &c.step, "", above(0).up_to(10), "1: a Gauss-Newton step"},
   };
 }

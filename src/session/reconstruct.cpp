@@ -190,7 +190,7 @@ class Run {
       if (callbacks_.progress) callbacks_.progress(p);
       if (callbacks_.look)
         callbacks_.look(p, converted<float, T, 3>(fit.phase()).view(), positions_on_object());
-      if (report.diverging) warn("the cost rose: the object step is halved");
+      if (report.diverging) warn("the cost rose: the steps are halved");
       if (i < iterations && callbacks_.stop && callbacks_.stop()) return false;
     }
     return true;

@@ -38,7 +38,9 @@ IterationReport Fit<T>::iterate() {
   ++iteration_;
   IterationReport report;
   report.stage = options_.continuation.describe();
-  const bool refine = options_.probe_from > 0 && iteration_ >= options_.probe_from;
+  // A probe that is refined while the object is still coarse takes up what belongs to the object.
+  const bool refine = options_.probe_from > 0 && iteration_ >= options_.probe_from &&
+                      options_.continuation.k_c() == 0;
   const auto groups =
       make_groups(data_.positions, fitted_, options_.groups, options_.seed, iteration_);
   for (std::size_t g = 0; g < groups.size(); ++g)
@@ -56,13 +58,13 @@ IterationReport Fit<T>::iterate() {
     for (const i64 i : held_out_) places.push_back(places_[i]);
     report.held_out = op_->misfit(places, [&](i64 k, T* to) { data_.load(held_out_[k], to); });
   }
-  report.step = options_.step > 0 ? options_.step : caution_ * estimated_step_;
+  report.step = caution_ * (options_.step > 0 ? options_.step : estimated_step_);
   const bool new_stage = options_.continuation.advance(report.fitted.r_factor());
   if (new_stage) {
     estimated_step_ = 0;
     apply_detector_limit();
   }
-  notice_divergence(report.fitted, new_stage, report);
+  adapt_steps(report.fitted, new_stage, report);
   return report;
 }
 
@@ -139,7 +141,7 @@ double Fit<T>::make_direction(View<T, 3> gradient, double floor) {
 /// groups: f(V − αd) ≈ f − α ⟨g, d⟩ + α² curvature.
 template <class T>
 double Fit<T>::object_step(std::span<const Placement> places, double slope, bool estimate) {
-  if (options_.step > 0) return options_.step;
+  if (options_.step > 0) return caution_ * options_.step;
   if (estimate) {
     const double curvature =
         op_->curvature(places, {phase_gradient_.view(), absorption_gradient_.view()}, {});
@@ -171,7 +173,7 @@ void Fit<T>::update_object(double step) {
 template <class T>
 void Fit<T>::update_probe(i64 positions) {
   const double window2 = double(op_->setup().window) * double(op_->setup().window);
-  const T scale = static_cast<T>(options_.probe_step / (window2 * double(positions)));
+  const T scale = static_cast<T>(caution_ * options_.probe_step / (window2 * double(positions)));
   for (i64 i = 0; i < probe_.size(); ++i) probe_.data()[i] -= scale * probe_gradient_.data()[i];
   op_->set_probe(probe_);
 }
@@ -193,12 +195,18 @@ void Fit<T>::apply_detector_limit() {
 }
 
 template <class T>
-void Fit<T>::notice_divergence(const Misfit& misfit, bool new_stage, IterationReport& report) {
+void Fit<T>::adapt_steps(const Misfit& misfit, bool new_stage, IterationReport& report) {
   // Groups change from one iteration to the next, so a small rise means nothing.
-  if (previous_cost_ >= 0 && !(misfit.cost <= 1.2 * previous_cost_)) {
+  constexpr double rise = 1.2;
+  // A cost that stands still with everything free is the noise of the groups, each of which the
+  // step fits for itself: smaller steps average over more of them.
+  constexpr double standstill = 0.995, smaller = 0.7, smallest = 0.05;
+  if (previous_cost_ >= 0 && !(misfit.cost <= rise * previous_cost_)) {
     report.diverging = true;
     caution_ *= 0.5;
-    options_.step *= 0.5;
+  } else if (previous_cost_ >= 0 && options_.continuation.finished() &&
+             misfit.cost > standstill * previous_cost_) {
+    caution_ = std::max(smallest, smaller * caution_);
   }
   previous_cost_ = new_stage ? -1 : misfit.cost;
 }

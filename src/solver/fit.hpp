@@ -37,7 +37,8 @@ struct FitOptions {
   double hold_out = 0;   ///< share of the patterns kept out of the fit
   std::uint64_t seed = 0;
   int threads = 1;
-  int probe_from = 2;  ///< first iteration that refines the probe; 0: never
+  int probe_from = 2;  ///< first iteration that refines the probe, at the earliest when the
+                       ///< continuation's lateral limit is gone; 0: never
   double probe_step = 0.5;
   double phase_min = -1e30, phase_max = 1e30;  ///< rad a voxel
   double blur = 0, blur_z = 0;                 ///< σ, px and slices
@@ -51,7 +52,7 @@ struct IterationReport {
   Misfit held_out;         ///< after it, on patterns that are not fitted
   double step = 0;         ///< the object step in use
   std::string stage;       ///< the continuation's, while it ran
-  bool diverging = false;  ///< the cost rose; the step has been halved
+  bool diverging = false;  ///< the cost rose; the steps have been halved
 };
 
 template <class T>
@@ -76,7 +77,7 @@ class Fit {
   void update_object(double step);
   void update_probe(i64 positions);
   void apply_detector_limit();
-  void notice_divergence(const Misfit& misfit, bool new_stage, IterationReport& report);
+  void adapt_steps(const Misfit& misfit, bool new_stage, IterationReport& report);
 
   std::unique_ptr<Operator<T>> op_;
   FitData<T> data_;
@@ -90,7 +91,7 @@ class Fit {
   Array<Complex<T>, 3> probe_gradient_;
   int iteration_ = 0;
   double estimated_step_ = 0;  // 0: none yet
-  double caution_ = 1;         // halved when the cost rises
+  double caution_ = 1;         // of both steps; less once the cost rises or stands still
   double previous_cost_ = -1;  // −1: nothing to compare with
 };
 
