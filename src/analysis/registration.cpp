@@ -41,16 +41,6 @@ std::vector<Complex<double>> shift_ramp(double s, i64 n) {
   return ramp;
 }
 
-/// The smallest number ≥ n without a prime factor above 5, so that the FFT is quick.
-i64 quick_size(i64 n) {
-  for (;; ++n) {
-    i64 rest = n;
-    for (const i64 f : {2, 3, 5})
-      while (rest % f == 0) rest /= f;
-    if (rest == 1) return n;
-  }
-}
-
 template <class T>
 Array<double, 2> box_of(View<const T, 2> image, double row, double col,
                         const std::array<i64, 2>& shape) {
@@ -63,7 +53,7 @@ Array<double, 2> box_of(View<const T, 2> image, double row, double col,
   constexpr i64 rim = 24;
   const i64 margin = whole ? 0 : rim;
   std::array<i64, 2> padded = shape;
-  if (!whole) padded = {quick_size(shape[0] + 2 * rim), quick_size(shape[1] + 2 * rim)};
+  if (!whole) padded = {quick_fft_size(shape[0] + 2 * rim), quick_fft_size(shape[1] + 2 * rim)};
   Array<double, 2> box(padded), weight(padded);
   const auto fade = [&](i64 i, i64 inner, i64 outer) {
     const double outside = i < margin            ? static_cast<double>(margin - i) / rim

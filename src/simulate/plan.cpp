@@ -220,8 +220,8 @@ Plan make_plan(const Recipe& recipe) {
       recipe.specimen.potential == "lobato" ? Parametrization::lobato : Parametrization::kirkland;
   place_scan(recipe, plan);
   plan.margin = static_cast<i64>(std::ceil(reach / plan.pixel));
-  plan.grid = {quick_size(plan.ny + 2 * plan.margin),
-               quick_size(plan.nx + 2 * plan.margin),
+  plan.grid = {quick_fft_size(plan.ny + 2 * plan.margin),
+               quick_fft_size(plan.nx + 2 * plan.margin),
                {plan.pixel, plan.pixel},
                plan.band_limit};
   place_specimen(recipe, plan);

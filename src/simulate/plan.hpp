@@ -7,7 +7,6 @@
 //   3. the probe, scaled to the dose, and the propagator
 //   4. the integer type that the counts will fit
 
-#include <complex>
 #include <map>
 #include <string>
 #include <vector>

@@ -41,15 +41,6 @@ i64 wrapped(i64 i, i64 n) { return ((i % n) + n) % n; }
 
 }  // namespace
 
-i64 quick_size(i64 n) {
-  for (i64 size = std::max<i64>(n, 1);; ++size) {
-    i64 rest = size;
-    for (const i64 p : {2, 3, 5, 7})
-      while (rest % p == 0) rest /= p;
-    if (rest == 1) return size;
-  }
-}
-
 i64 slice_of(double z, double slice_thickness) {
   return static_cast<i64>(std::floor((z + 1e-6) / slice_thickness));
 }
@@ -69,7 +60,7 @@ Projector::Axis Projector::make_axis(i64 size, double pixel, double cut) {
   axis.size = size;
   axis.period = static_cast<double>(size) * pixel;
   const i64 kept = cut > 0 ? std::min(static_cast<i64>(cut * axis.period), size / 2) : size / 2;
-  axis.fine = quick_size(std::max<i64>((3 * (2 * kept + 1) + 1) / 2, 2 * width));
+  axis.fine = quick_fft_size(std::max<i64>((3 * (2 * kept + 1) + 1) / 2, 2 * width));
   axis.deconvolve.resize(static_cast<std::size_t>(size / 2 + 1));
   for (i64 f = 0; f <= kept; ++f)
     axis.deconvolve[static_cast<std::size_t>(f)] =

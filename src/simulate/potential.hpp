@@ -12,7 +12,6 @@
 // Two slices go through one complex transform, as its real and imaginary part.
 
 #include <map>
-#include <memory>
 #include <span>
 #include <vector>
 
@@ -80,8 +79,5 @@ class Projector {
   std::map<int, Array<double, 2>> factor_;  ///< of a quarter: frequencies 0 … n/2 in both axes
   Fft2<double> fine_fft_, fft_;
 };
-
-/// The least size ≥ n whose factors are 2, 3, 5 and 7: quick to transform.
-i64 quick_size(i64 n);
 
 }  // namespace ptyle

@@ -90,6 +90,27 @@ TYPED_TEST(Fft, IsTheFourierSum) {
   }
 }
 
+// The planes of a stack of an odd size do not start where an Array does.
+TYPED_TEST(Fft, TransformsEveryPlaneOfAStack) {
+  for (const auto& [ny, nx] : {std::array<i64, 2>{9, 15}, {5, 5}, {6, 10}}) {
+    const Fft2<TypeParam> fft(ny, nx);
+    Array<Complex<TypeParam>, 3> stack({3, ny, nx}), out({3, ny, nx});
+    const auto wave = this->noise(ny, nx);
+    const auto expected = direct_sum(wave, -1);
+    for (i64 plane = 0; plane < 3; ++plane) {
+      std::copy(wave.begin(), wave.end(), stack.view()[plane].begin());
+      fft.forward(stack.view()[plane].data, out.view()[(plane + 1) % 3].data);
+      fft.forward(stack.view()[plane].data);
+    }
+    Array<Complex<TypeParam>, 2> got({ny, nx});
+    for (const auto& all : {stack.view(), out.view()})
+      for (i64 plane = 0; plane < 3; ++plane) {
+        std::copy(all[plane].begin(), all[plane].end(), got.begin());
+        EXPECT_LT(this->relative_difference(got, expected), this->allowed(ny * nx));
+      }
+  }
+}
+
 TYPED_TEST(Fft, ThereAndBackIsTimesTheSize) {
   for (const FftRigor rigor : {FftRigor::estimate, FftRigor::measure, FftRigor::patient})
     for (const auto& [ny, nx] : {std::array<i64, 2>{20, 20}, {17, 17}, {64, 48}}) {
@@ -131,6 +152,12 @@ TYPED_TEST(Fft, PlansAreMadeFromAnyThread) {
 }
 
 TYPED_TEST(Fft, ImpossibleSizeIsRefused) { EXPECT_THROW((Fft2<TypeParam>(0, 8)), std::exception); }
+
+TEST(QuickFftSize, IsTheNextWithoutALargePrime) {
+  for (const auto& [n, size] :
+       {std::array<i64, 2>{0, 1}, {1, 1}, {10, 10}, {11, 12}, {97, 98}, {1211, 1215}})
+    EXPECT_EQ(quick_fft_size(n), size) << n;
+}
 
 TEST(FftMemory, WisdomIsWrittenAndReadBack) {
   const auto folder =

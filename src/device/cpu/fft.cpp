@@ -2,11 +2,16 @@
 
 #include <fftw3.h>
 #include <fmt/format.h>
+#include <unistd.h>
 
+#include <filesystem>
 #include <map>
 #include <mutex>
+#include <stdexcept>
 #include <tuple>
 #include <type_traits>
+
+namespace fs = std::filesystem;
 
 namespace ptyle {
 namespace {
@@ -70,12 +75,12 @@ struct Fft2<T>::Plans {
     const auto flags = flags_of(rigor);
     for (const bool inverse : {false, true})
       for (const bool in_place : {true, false}) {
-        auto& plan = plans[inverse][in_place];
-        plan = Lib::make(int(ny), int(nx), reinterpret_cast<Value*>(a.data()),
-                         reinterpret_cast<Value*>(in_place ? a.data() : b.data()),
-                         inverse ? FFTW_BACKWARD : FFTW_FORWARD, flags);
-        if (!plan)
+        const Plan made = Lib::make(int(ny), int(nx), reinterpret_cast<Value*>(a.data()),
+                                    reinterpret_cast<Value*>(in_place ? a.data() : b.data()),
+                                    inverse ? FFTW_BACKWARD : FFTW_FORWARD, flags);
+        if (!made)
           throw std::runtime_error(fmt::format("FFTW could not plan a {} x {} transform", ny, nx));
+        plans[inverse][in_place].reset(made);
       }
   }
   Plans(const Plans&) = delete;
@@ -83,16 +88,19 @@ struct Fft2<T>::Plans {
   ~Plans() {
     const std::lock_guard lock(planner);
     for (auto& pair : plans)
-      for (auto plan : pair)
-        if (plan) Lib::destroy(plan);
+      for (auto& plan : pair) plan.reset();
   }
   void run(bool inverse, const Complex<T>* from, Complex<T>* to) const {
     // FFTW takes its input as non-const, and keeps it all the same unless told otherwise.
     auto* in = reinterpret_cast<Value*>(const_cast<Complex<T>*>(from));
-    Lib::run(plans[inverse][from == to], in, reinterpret_cast<Value*>(to));
+    Lib::run(plans[inverse][from == to].get(), in, reinterpret_cast<Value*>(to));
   }
 
-  Plan plans[2][2]{};  // [inverse][in place]
+ private:
+  struct Destroy {
+    void operator()(Plan plan) const { Lib::destroy(plan); }
+  };
+  std::unique_ptr<std::remove_pointer_t<Plan>, Destroy> plans[2][2];  // [inverse][in place]
 };
 
 template <class T>
@@ -124,16 +132,45 @@ void Fft2<T>::inverse(const Complex<T>* from, Complex<T>* to) const {
   plans_->run(true, from, to);
 }
 
+namespace {
+
+template <class T>
+void load_wisdom(const fs::path& folder) {
+  const fs::path file = folder / Fftw<T>::file;
+  Fftw<T>::import_wisdom(file.c_str());  // what it cannot read, it has not learnt
+}
+
+// Under a name of this process's own first: others may read and write the same file meanwhile.
+template <class T>
+void save_wisdom(const fs::path& folder) {
+  const fs::path file = folder / Fftw<T>::file;
+  const fs::path part = fmt::format("{}.{}.part", file.string(), getpid());
+  std::error_code error;
+  if (Fftw<T>::export_wisdom(part.c_str()) != 0) fs::rename(part, file, error);
+  fs::remove(part, error);
+}
+
+}  // namespace
+
 void load_fft_wisdom(const std::string& folder) {
   const std::lock_guard lock(planner);
-  Fftw<float>::import_wisdom((folder + "/" + Fftw<float>::file).c_str());
-  Fftw<double>::import_wisdom((folder + "/" + Fftw<double>::file).c_str());
+  load_wisdom<float>(folder);
+  load_wisdom<double>(folder);
 }
 
 void save_fft_wisdom(const std::string& folder) {
   const std::lock_guard lock(planner);
-  Fftw<float>::export_wisdom((folder + "/" + Fftw<float>::file).c_str());
-  Fftw<double>::export_wisdom((folder + "/" + Fftw<double>::file).c_str());
+  save_wisdom<float>(folder);
+  save_wisdom<double>(folder);
+}
+
+i64 quick_fft_size(i64 n) {
+  for (i64 size = std::max<i64>(n, 1);; ++size) {
+    i64 rest = size;
+    for (const i64 p : {2, 3, 5, 7})
+      while (rest % p == 0) rest /= p;
+    if (rest == 1) return size;
+  }
 }
 
 template class Fft2<float>;

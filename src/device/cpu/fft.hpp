@@ -11,7 +11,7 @@ enum class FftRigor { estimate, measure, patient };
 
 /// A 2-D complex FFT on one thread (FFTW behind it): forward e^(−2πi…), neither direction scaled.
 /// Any size; plans are kept and shared, so making a second one of a size is cheap. Executing is
-/// thread-safe. Arrays must be 64-byte aligned, as Array's are.
+/// thread-safe. Arrays are an Array, or one of the ny × nx planes of a stack.
 template <class T>
 class Fft2 {
  public:
@@ -27,7 +27,11 @@ class Fft2 {
   std::shared_ptr<const Plans> plans_;
 };
 
-/// Reads and writes what FFTW has learnt about this machine. A missing file is no error.
+/// The smallest size ≥ n whose prime factors are 2, 3, 5 and 7: quick to transform.
+i64 quick_fft_size(i64 n);
+
+/// Reads and writes what FFTW has learnt about this machine. A file that cannot be read or written
+/// is no error: the same is learnt again.
 void load_fft_wisdom(const std::string& folder);
 void save_fft_wisdom(const std::string& folder);
 
