@@ -1,7 +1,9 @@
 // The probe and its modes.
 //
-//   1. aperture A(k), its rim tapered            3. real space by an inverse FFT, centred
-//   2. times exp(−iχ(k)), χ from the aberrations 4. scaled to Σ|probe|² = 1
+//   1. aperture A(k), its rim tapered
+//   2. times exp(−iχ(k)), χ from the aberrations
+//   3. real space by an inverse FFT, centred
+//   4. scaled to Σ|probe|² = 1
 
 #include "operator/probe.hpp"
 

@@ -10,6 +10,7 @@
 #include <stdexcept>
 
 #include "core/parallel.hpp"
+#include "core/units.hpp"
 #include "device/cpu/fft.hpp"
 #include "operator/cpu/pointwise.hpp"
 #include "operator/operator.hpp"
@@ -217,7 +218,7 @@ class CpuOperator final : public Operator<T> {
     const i64 w = setup_.window;
     Ramp ramp{Array<C, 1>({w}), Array<C, 1>({w})};
     for (i64 i = 0; i < w; ++i) {
-      const double f = -2 * 3.14159265358979323846 * double(frequency_index(i, w)) / double(w);
+      const double f = -2 * pi * double(frequency_index(i, w)) / double(w);
       ramp.row(i) = C(std::polar(1.0, f * at.shift_row));
       ramp.col(i) = C(std::polar(1.0, f * at.shift_col));
     }

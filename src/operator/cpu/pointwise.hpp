@@ -3,6 +3,7 @@
 // The point-wise loops of the CPU operator, each a single pass over memory. Complex products are
 // written out: std::complex's own check for NaN and do not vectorise.
 
+#include <algorithm>
 #include <cmath>
 
 #include "core/array.hpp"

@@ -1,9 +1,10 @@
 // The equations of operator.hpp, in their order:
 //
-//   1. Fourier sum, propagation, sub-pixel shift       4. detector: intensity, cost, residual
-//   2. forward: ψ_0 … Ψ                                5. gradient, misfit, curvature over
-//   positions
+//   1. Fourier sum, propagation, sub-pixel shift
+//   2. forward: ψ_0 … Ψ
 //   3. tangent and adjoint of the forward map
+//   4. detector: intensity, cost, residual
+//   5. sums over positions: gradient, misfit, curvature
 
 #include "operator/reference/multislice.hpp"
 
