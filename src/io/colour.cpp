@@ -1,6 +1,7 @@
 #include "io/colour.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstddef>
 
@@ -135,7 +136,9 @@ double round_length(double x) {
 
 std::vector<double> ticks(double low, double high, int about) {
   std::vector<double> at;
-  if (!(high > low) || !std::isfinite(high - low)) return {low};
+  // Steps through a range of rounding alone would never end.
+  const double least = 1e-12 * std::max(std::abs(low), std::abs(high));
+  if (!(high - low > least) || !std::isfinite(high - low)) return {low};
   // the round step nearest to the wanted distance: up to a quarter below it
   const double step = round_length(1.3 * (high - low) / std::max(about, 1));
   for (double i = std::ceil(low / step - 1e-6); i * step <= high + 1e-6 * step; ++i)

@@ -33,19 +33,6 @@ void refuse(const std::string& path) {
       path));
 }
 
-void write_atoms(h5::File& file, const std::vector<Atom>& atoms) {
-  if (atoms.empty()) return;
-  std::vector<std::uint8_t> numbers;
-  std::vector<double> at;
-  for (const Atom& a : atoms) {
-    numbers.push_back(static_cast<std::uint8_t>(a.number));
-    at.insert(at.end(), {a.row, a.col, a.z});
-  }
-  const auto n = static_cast<i64>(atoms.size());
-  file.write("/atoms/numbers", {n}, numbers.data());
-  file.write("/atoms/positions", {n, 3}, at.data());
-}
-
 }  // namespace
 
 h5::File SimulatedSet::create(const std::string& part, const DatasetHeader& header) {
@@ -59,12 +46,12 @@ h5::File SimulatedSet::create(const std::string& part, const DatasetHeader& head
   std::vector<double> at;
   for (const Position& p : header.positions) at.insert(at.end(), {p.row, p.col});
   file.write("/positions", {n, 2}, at.data());
-  file.set("/positions", "unit", "A");
+  file.set("/positions", "units", "A");
   file.write("/probe", header.probe.view());
   file.create_dataset<float>("/object/phase", {nz, ny, nx});
   if (header.configurations > 1)
     file.create_dataset<float>("/object/configurations", {header.configurations, nz, ny, nx});
-  write_atoms(file, header.atoms);
+  if (!header.atoms.empty()) write_atoms(file, header.atoms);
   const std::vector<std::uint8_t> none(static_cast<std::size_t>(n));
   file.write("/done", {n}, none.data());
   for (const auto& [name, values] : header.numbers)

@@ -1,6 +1,7 @@
 #pragma once
 
-#include <optional>
+#include <algorithm>
+#include <array>
 #include <string>
 
 #include "core/array.hpp"

@@ -94,7 +94,8 @@ Type type_in_file(hid_t type) {
 Shape shape_of_space(hid_t space) {
   const int rank = H5Sget_simple_extent_ndims(space);
   std::vector<hsize_t> dims(static_cast<std::size_t>(std::max(rank, 0)));
-  if (rank > 0) H5Sget_simple_extent_dims(space, dims.data(), nullptr);
+  if (rank < 0 || H5Sget_simple_extent_dims(space, dims.data(), nullptr) < 0)
+    throw UserError("a shape cannot be read: " + library_message());
   Shape shape(dims.begin(), dims.end());
   if (H5Sget_simple_extent_type(space) == H5S_NULL) shape = {0};
   return shape;
@@ -111,7 +112,8 @@ DatasetInfo describe(hid_t dataset, const std::string& path) {
   info.type = type_in_file(type.get());
   if (H5Pget_layout(plist.get()) == H5D_CHUNKED) {
     std::vector<hsize_t> chunk(info.shape.size());
-    H5Pget_chunk(plist.get(), static_cast<int>(chunk.size()), chunk.data());
+    if (H5Pget_chunk(plist.get(), static_cast<int>(chunk.size()), chunk.data()) < 0)
+      throw UserError(fmt::format("dataset '{}' cannot be read: {}", path, library_message()));
     info.chunk.assign(chunk.begin(), chunk.end());
   }
   return info;
@@ -289,8 +291,7 @@ void File::commit() {
   part_.clear();
 }
 
-// File: datasets
-// -----------------------------------------------------------------------------------
+// File: datasets -------------------------------------------------------------------------------
 
 bool File::has(const std::string& object) const {
   if (object.empty() || object == "/") return true;
@@ -352,26 +353,6 @@ std::vector<DatasetInfo> File::datasets() const {
   return all;
 }
 
-std::string File::read_text(const std::string& name) const {
-  const Dataset set = dataset(name);
-  if (set.info().type.kind != Kind::text || set.info().size() != 1)
-    throw UserError(fmt::format("dataset '{}' in '{}' holds {} of {}, one text is needed", name,
-                                path_, to_string(set.shape()), to_string(set.info().type)));
-  const hid_t id = set.handle_.get();
-  const Handle type(H5Dget_type(id), H5Tclose);
-  return read_one_text(type.get(), [&](hid_t memory, void* to) {
-    return H5Dread(id, memory, H5S_ALL, H5S_ALL, H5P_DEFAULT, to);
-  });
-}
-
-void File::create_group(const std::string& group) {
-  if (has(group)) return;
-  const Handle links(H5Pcreate(H5P_LINK_CREATE), H5Pclose);
-  H5Pset_create_intermediate_group(links.get(), 1);
-  made(H5Gcreate2(handle_.get(), group.c_str(), links.get(), H5P_DEFAULT, H5P_DEFAULT), H5Gclose,
-       "group '{}' in '{}' cannot be made", group, path_);
-}
-
 Dataset File::create_dataset(const std::string& path, Type type, const Shape& shape,
                              const Shape& chunk, int deflate) {
   const Handle links(H5Pcreate(H5P_LINK_CREATE), H5Pclose),
@@ -390,19 +371,6 @@ Dataset File::create_dataset(const std::string& path, Type type, const Shape& sh
   set.info_ = describe(set.handle_.get(), path);
   set.file_ = path_;
   return set;
-}
-
-void File::write_text(const std::string& path, const std::string& text) {
-  const Handle links(H5Pcreate(H5P_LINK_CREATE), H5Pclose), space = space_of({}),
-                                                            type = text_type();
-  H5Pset_create_intermediate_group(links.get(), 1);
-  const Handle set = made(H5Dcreate2(handle_.get(), path.c_str(), type.get(), space.get(),
-                                     links.get(), H5P_DEFAULT, H5P_DEFAULT),
-                          H5Dclose, "dataset '{}' in '{}' cannot be made", path, path_);
-  const char* pointer = text.c_str();
-  if (H5Dwrite(set.get(), type.get(), H5S_ALL, H5S_ALL, H5P_DEFAULT, &pointer) < 0)
-    throw UserError(
-        fmt::format("dataset '{}' in '{}' cannot be written: {}", path, path_, library_message()));
 }
 
 // File: attributes -----------------------------------------------------------------------------
@@ -466,7 +434,9 @@ std::vector<std::string> File::attributes(const std::string& object) const {
 namespace {
 void set_attribute(const Handle& owner, const std::string& file, const char* name,
                    const Handle& type, const Handle& space, const void* from) {
-  if (H5Aexists(owner.get(), name) > 0) H5Adelete(owner.get(), name);
+  if (H5Aexists(owner.get(), name) > 0 && H5Adelete(owner.get(), name) < 0)
+    throw UserError(fmt::format("attribute '{}' in '{}' cannot be replaced: {}", name, file,
+                                library_message()));
   const Handle attribute =
       made(H5Acreate2(owner.get(), name, type.get(), space.get(), H5P_DEFAULT, H5P_DEFAULT),
            H5Aclose, "attribute '{}' in '{}' cannot be made", name, file);

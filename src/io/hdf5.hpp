@@ -4,15 +4,13 @@
 // in the user's words (what, file, dataset, what would be right). Like the library underneath, it
 // is to be used by one thread at a time.
 
-#include <array>
 #include <complex>
 #include <cstdint>
-#include <initializer_list>
 #include <optional>
 #include <span>
 #include <string>
-#include <string_view>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "core/array.hpp"
@@ -150,10 +148,6 @@ class File {
   [[nodiscard]] std::vector<T> read(const std::string& path) const {
     return dataset(path).template read<T>();
   }
-  /// A scalar dataset of text.
-  [[nodiscard]] std::string read_text(const std::string& dataset) const;
-
-  void create_group(const std::string& group);
   /// A new dataset (with the groups on its path); `chunk` empty: contiguous; `deflate` 0 (none)
   /// to 9.
   Dataset create_dataset(const std::string& path, Type type, const Shape& shape,
@@ -172,7 +166,6 @@ class File {
   void write(const std::string& path, View<T, N> from) {
     write<std::remove_const_t<T>>(path, Shape(from.shape.begin(), from.shape.end()), from.data);
   }
-  void write_text(const std::string& path, const std::string& text);
 
   /// Attributes of an object ("/" for the file itself); nothing where there is none of the name, or
   /// one of another kind.

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <cmath>
+#include <cstdint>
 
 #include "core/error.hpp"
 #include "io/hdf5.hpp"
@@ -154,6 +155,18 @@ Result read_ptyrad(const h5::File& file) {
 
 }  // namespace
 
+void write_atoms(h5::File& file, const std::vector<Atom>& atoms) {
+  std::vector<std::uint8_t> numbers;
+  std::vector<double> at;
+  for (const Atom& a : atoms) {
+    numbers.push_back(static_cast<std::uint8_t>(a.number));
+    at.insert(at.end(), {a.row, a.col, a.z});
+  }
+  const auto n = static_cast<i64>(atoms.size());
+  file.write("/atoms/numbers", {n}, numbers.data());
+  file.write("/atoms/positions", {n, 3}, at.data());
+}
+
 void write_result(const std::string& path, const Result& result, bool overwrite) {
   h5::File file = h5::File::create(path, overwrite);
   file.write("/object/phase", result.phase.view());
@@ -163,17 +176,7 @@ void write_result(const std::string& path, const Result& result, bool overwrite)
     file.write("/positions", {static_cast<i64>(result.positions.size()), 2},
                flat(result.positions).data());
   write_history(file, result.history);
-  if (!result.atoms.empty()) {
-    std::vector<int> numbers;
-    std::vector<double> at;
-    for (const Atom& a : result.atoms) {
-      numbers.push_back(a.number);
-      at.insert(at.end(), {a.row, a.col, a.z});
-    }
-    const auto n = static_cast<i64>(numbers.size());
-    file.write("/atoms/numbers", {n}, numbers.data());
-    file.write("/atoms/positions", {n, 3}, at.data());
-  }
+  if (!result.atoms.empty()) write_atoms(file, result.atoms);
   file.set("/", "pixel_size", result.pixel_size);
   file.set("/", "slice_thickness", result.slice_thickness);
   file.set("/", "energy_kV", result.energy_kV);

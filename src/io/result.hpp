@@ -22,6 +22,10 @@
 
 namespace ptyle {
 
+namespace h5 {
+class File;
+}
+
 /// One value an iteration.
 struct History {
   std::vector<double> r_factor, cost;
@@ -50,6 +54,9 @@ struct Result {
   std::string config;               ///< the whole resolved YAML
   std::optional<Position> origin;   ///< of object pixel [0, 0] in the measured set's coordinates
 };
+
+/// Writes /atoms/numbers and /atoms/positions.
+void write_atoms(h5::File& file, const std::vector<Atom>& atoms);
 
 /// Writes `path` (first path.part, then renamed). Throws UserError where the file is there and
 /// `overwrite` is false, or cannot be written.

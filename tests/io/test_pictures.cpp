@@ -173,6 +173,7 @@ TEST(Ticks, AreRoundAndInside) {
   ASSERT_EQ(at.size(), 5U);
   EXPECT_DOUBLE_EQ(at[0], 0);
   EXPECT_NEAR(at[4], 0.8, 1e-12);
+  EXPECT_EQ(ticks(1, std::nextafter(1, 2), 5).size(), 1U);  // rounding alone
   EXPECT_DOUBLE_EQ(round_length(37), 20);
   EXPECT_DOUBLE_EQ(round_length(50), 50);
   EXPECT_NEAR(round_length(0.0199), 0.01, 1e-15);

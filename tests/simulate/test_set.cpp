@@ -49,6 +49,7 @@ TEST(Set, HoldsWhatIsPromised) {
   EXPECT_EQ(f.info("/probe").shape, (h5::Shape{1, 48, 48}));
   EXPECT_EQ(f.info("/positions").shape, (h5::Shape{12, 2}));
   EXPECT_EQ(f.info("/atoms/positions").shape[0], f.info("/atoms/numbers").shape[0]);
+  EXPECT_EQ(f.text("/positions", "units"), "A");
   EXPECT_EQ(f.number("/", "pixel_size"), 0.15);
   EXPECT_EQ(f.number("/", "dose_e_per_A2"), 1e5);
   EXPECT_EQ(f.number("/", "defocus_A"), 60);
