@@ -59,6 +59,8 @@ void check_detector(const DetectorRecipe& d) {
 
 void check_scan(const ScanRecipe& s) {
   for (const int n : s.shape) between("scan.shape", n, 1, 100000);
+  if (1.0 * s.shape[0] * s.shape[1] > 1e8)
+    throw UserError("scan.shape: more than 100 million positions");
   for (const double step : s.step) positive("scan.step", step, 1e6, "Å");
   need(std::isfinite(s.rotation), "scan.rotation", s.rotation, "finite");
   between("scan.jitter", s.jitter, 0, std::max(s.step[0], s.step[1]));

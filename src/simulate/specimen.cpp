@@ -31,9 +31,9 @@ Vector3 direction(const Structure& s, std::array<int, 3> uvw) {
   return uvw[0] * s.lattice[0] + uvw[1] * s.lattice[1] + uvw[2] * s.lattice[2];
 }
 
-Structure cell(std::string name, const std::array<Vector3, 3>& lattice,
+Structure cell(const std::array<Vector3, 3>& lattice,
                const std::vector<std::pair<const char*, Vector3>>& fractional) {
-  Structure s{std::move(name), true, lattice, {}};
+  Structure s{true, lattice, {}};
   for (const auto& [symbol, f] : fractional)
     s.sites.push_back({atomic_number(symbol).value(),
                        f[0] * lattice[0] + f[1] * lattice[1] + f[2] * lattice[2], 1});
@@ -54,28 +54,26 @@ Structure built_in_structure(const std::string& name) {
   if (name == "PbTiO3") {
     // P4mm, Nelmes and Kuhs, Solid State Commun. 54 (1985) 721
     const double a = 3.902, c = 4.156;
-    return cell(name, {{{a, 0, 0}, {0, a, 0}, {0, 0, c}}},
-                {{"Pb", {0, 0, 0}},
-                 {"Ti", {0.5, 0.5, 0.5377}},
-                 {"O", {0.5, 0.5, 0.1118}},
-                 {"O", {0.5, 0, 0.6174}},
-                 {"O", {0, 0.5, 0.6174}}});
+    return cell({{{a, 0, 0}, {0, a, 0}, {0, 0, c}}}, {{"Pb", {0, 0, 0}},
+                                                      {"Ti", {0.5, 0.5, 0.5377}},
+                                                      {"O", {0.5, 0.5, 0.1118}},
+                                                      {"O", {0.5, 0, 0.6174}},
+                                                      {"O", {0, 0.5, 0.6174}}});
   }
   if (name == "SrTiO3") {
     // Pm-3m, a = 3.905 Å at room temperature
     const double a = 3.905;
-    return cell(name, {{{a, 0, 0}, {0, a, 0}, {0, 0, a}}},
-                {{"Sr", {0, 0, 0}},
-                 {"Ti", {0.5, 0.5, 0.5}},
-                 {"O", {0.5, 0.5, 0}},
-                 {"O", {0.5, 0, 0.5}},
-                 {"O", {0, 0.5, 0.5}}});
+    return cell({{{a, 0, 0}, {0, a, 0}, {0, 0, a}}}, {{"Sr", {0, 0, 0}},
+                                                      {"Ti", {0.5, 0.5, 0.5}},
+                                                      {"O", {0.5, 0.5, 0}},
+                                                      {"O", {0.5, 0, 0.5}},
+                                                      {"O", {0, 0.5, 0.5}}});
   }
   if (name == "MoS2") {
     // 2H, P6_3/mmc, Bronsema, de Boer and Jellinek, Z. anorg. allg. Chem. 540/541 (1986) 15. A
     // thickness of c/2 = 6.147 Å is one layer.
     const double a = 3.1604, c = 12.295, z = 0.621;
-    return cell(name, {{{a, 0, 0}, {-a / 2, a * std::sqrt(3.0) / 2, 0}, {0, 0, c}}},
+    return cell({{{a, 0, 0}, {-a / 2, a * std::sqrt(3.0) / 2, 0}, {0, 0, c}}},
                 {{"S", {2.0 / 3, 1.0 / 3, z - 0.5}},
                  {"Mo", {1.0 / 3, 2.0 / 3, 0.25}},
                  {"S", {2.0 / 3, 1.0 / 3, 1 - z}},

@@ -26,7 +26,6 @@ struct Structure {
     Vector3 at{};
     double occupancy = 1;
   };
-  std::string name;
   bool periodic = false;
   std::array<Vector3, 3> lattice{{{1, 0, 0}, {0, 1, 0}, {0, 0, 1}}};  ///< a, b, c
   std::vector<Site> sites;  ///< of one cell; Debye-Waller factors are the recipe's, not the file's

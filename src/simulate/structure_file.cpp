@@ -120,7 +120,6 @@ gemmi::cif::Block cif_block(const std::string& file) {
 gemmi::SmallStructure small_structure(gemmi::cif::Block& block) {
   using gemmi::cif::as_number;
   gemmi::SmallStructure st;
-  st.name = block.name;
   const auto value = [&](const char* tag) {
     const std::string* found = block.find_value(tag);
     return found ? as_number(*found) : std::nan("");
@@ -202,7 +201,6 @@ Structure read_cif(const std::string& file) {
     throw UserError(fmt::format("{}: no unit cell (_cell_length_a … _cell_angle_gamma)", file));
   use_listed_operations(block, st, file);
   Structure s;
-  s.name = st.name;
   s.periodic = true;
   const auto cartesian = [&](double x, double y, double z) {
     const gemmi::Position p = st.cell.orthogonalize(gemmi::Fractional(x, y, z));
@@ -230,7 +228,6 @@ Structure read_xyz(const std::string& file) {
     throw UserError(fmt::format("{}: the first line of an XYZ file is the number of atoms", file));
   std::getline(in, comment);
   Structure s;
-  s.name = file;
   read_lattice(comment, s, file);
   for (long i = 0; i < count; ++i) {
     std::string symbol;

@@ -119,6 +119,10 @@ TEST(Recipe, MistakesAreNamed) {
        [](Recipe& r) {
          r.scan.shape = {0, 3};
        }},
+      {"scan.shape: more than 100 million",
+       [](Recipe& r) {
+         r.scan.shape = {20000, 20000};
+       }},
       {"scan.step",
        [](Recipe& r) {
          r.scan.step = {1, 0};
