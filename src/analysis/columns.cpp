@@ -9,10 +9,6 @@
 namespace ptyle {
 namespace {
 
-double distance(const Position& a, const Position& b) {
-  return std::hypot(a.row - b.row, a.col - b.col);
-}
-
 /// amplitude · exp(−|r − centre|²/2σ²) + ground
 struct Gaussian {
   double amplitude = 0, ground = 0, sigma = 1;

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <map>
 #include <utility>
 #include <vector>
@@ -10,8 +9,6 @@
 #include "core/grid.hpp"
 
 namespace ptyle {
-
-inline double distance(Position a, Position b) { return std::hypot(a.row - b.row, a.col - b.col); }
 
 /// The median, over up to 300 positions spread over the scan, of the distance to the k-th nearest
 /// other one (k = 1: the nearest). 0 where there are not k others.

@@ -7,8 +7,7 @@
 // 4. The least curl. T and T followed by a quarter turn are equals, so of the eight turns there are
 //    two kinds, and of each the one with the smallest rotation is named.
 // 5. φ and φ + 180° are equals too; the divergence is the Laplacian of the phase, and negative at
-// the
-//    peaks of the specimen's phase: its skewness tells.
+//    the peaks of the specimen's phase: its skewness tells.
 
 #include "analysis/orientation.hpp"
 

@@ -34,8 +34,7 @@ Array<double, 2> box_at(View<const double, 2> image, double row, double col,
 /// s in pixels such that moving(r) ≈ gain · fixed(r − s) + plane; |s| ≤ `reach` in each direction.
 /// 1. cross-correlation by FFT of both images, planes removed, weighted; its highest peak within
 ///    reach, a parabola through it;
-/// 2. Gauss–Newton steps of the weighted least-squares problem in shift, gain and plane until a
-/// step
+/// 2. Gauss–Newton steps of the weighted least-squares problem in shift, gain and plane, until one
 ///    is below 1e-4 px. What ends out of reach, or agrees less than no shift at all, gives zero.
 Position find_shift(View<const double, 2> moving, View<const double, 2> fixed,
                     View<const double, 2> weight, double reach);

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cmath>
+
 #include "core/array.hpp"
 
 namespace ptyle {
@@ -36,5 +38,9 @@ Array<T, 2> cornered(View<const T, 2> centre) {
 struct Position {
   double row = 0, col = 0;
 };
+
+inline double distance(const Position& a, const Position& b) {
+  return std::hypot(a.row - b.row, a.col - b.col);
+}
 
 }  // namespace ptyle
