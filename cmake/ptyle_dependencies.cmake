@@ -11,3 +11,7 @@ if(PTYLE_TESTS)
   include(GoogleTest)
   find_package(GTest REQUIRED)
 endif()
+if(PTYLE_MPI)
+  set(MPI_CXX_SKIP_MPICXX ON)  # the C interface alone
+  find_package(MPI COMPONENTS CXX)
+endif()

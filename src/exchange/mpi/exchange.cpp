@@ -1,0 +1,207 @@
+#include "exchange/mpi/exchange.hpp"
+
+// Each chunk of planes goes through this rank's steps on its own. For one step of one chunk:
+//
+//   1. post its receives
+//   2. pack, post its sends
+//   3. wait for all of them, of whatever chunk finishes first
+//   4. unpack in the order of ranks; then the chunk's next step, or the next chunk
+//
+// No deadlock: of the chunks that some rank has not finished take the first, and of its rounds the
+// first that some rank is in. All ranks have it in flight (they begin chunks in order), and whom
+// that rank waits for is in the same round and has posted its part.
+
+#include <mpi.h>
+
+#include <climits>
+#include <stdexcept>
+
+#include "core/error.hpp"
+#include "exchange/mpi/check.hpp"
+#include "exchange/side.hpp"
+
+namespace ptyle {
+namespace {
+
+template <class T>
+MPI_Datatype mpi_type() {
+  return std::is_same_v<T, float> ? MPI_FLOAT : MPI_DOUBLE;
+}
+
+/// A communicator of our own, so that messages of two exchanges are never confused.
+class Communicator {
+ public:
+  Communicator() { check_mpi(MPI_Comm_dup(MPI_COMM_WORLD, &comm_), "MPI_Comm_dup"); }
+  Communicator(const Communicator&) = delete;
+  Communicator& operator=(const Communicator&) = delete;
+  ~Communicator() {
+    if (!leaked_) MPI_Comm_free(&comm_);
+  }
+  [[nodiscard]] MPI_Comm get() const { return comm_; }
+  /// It has messages on their way that nobody will take: freeing it could wait for them.
+  void leak() { leaked_ = true; }
+
+ private:
+  MPI_Comm comm_ = MPI_COMM_NULL;
+  bool leaked_ = false;
+};
+
+template <class T>
+class MpiExchange final : public Exchange<T> {
+ public:
+  MpiExchange(int rank, const ExchangePlan& plan) : side_(plan, rank) {
+    const i64 slots = plan.schedule.in_flight > 0
+                          ? std::min(plan.schedule.in_flight, side_.chunks())
+                          : side_.chunks();
+    for (const Step& step : side_.steps())
+      requests_per_slot_ = std::max(requests_per_slot_, step.sends.size() + step.receives.size());
+    // MPI counts with int; a message holds at most what its step does.
+    if (std::max(side_.send_size(), side_.receive_size()) > INT_MAX || side_.chunks() > 32767)
+      throw std::length_error(
+          "an exchange's messages hold more than 2^31 values, or are more than 32767 chunks: "
+          "choose another chunk of slices");
+    slots_.resize(static_cast<std::size_t>(slots));
+    requests_.assign(slots_.size() * requests_per_slot_, MPI_REQUEST_NULL);
+    finished_.resize(requests_.size());
+    buffers_ = std::make_unique<Buffers>(
+        Buffers{Array<T, 2>({slots, side_.send_size()}, plan.ledger, "exchange buffers"),
+                Array<T, 2>({slots, side_.receive_size()}, plan.ledger, "exchange buffers")});
+  }
+  ~MpiExchange() override {
+    if (running_) abandon();
+  }
+
+  Running start(std::span<const Stack<T>> tiles) override {
+    if (running_ || !buffers_)
+      throw std::logic_error("an exchange was started before it had finished");
+    if (tiles.size() != 1)
+      throw std::invalid_argument("an MPI exchange needs the arrays of this rank alone");
+    side_.attach(tiles[0]);
+    running_ = true;
+    next_chunk_ = 0;
+    active_ = 0;
+    Running handle(*this);  // so that an error below gives the exchange up
+    if (!side_.steps().empty())
+      for (std::size_t slot = 0; slot < slots_.size(); ++slot) begin_chunk(slot);
+    return handle;
+  }
+
+ protected:
+  bool advance(bool wait) override {
+    while (active_ > 0) {
+      int count = 0;
+      const int n = static_cast<int>(requests_.size());
+      if (wait)
+        check_mpi(MPI_Waitsome(n, requests_.data(), &count, finished_.data(), MPI_STATUSES_IGNORE),
+                  "MPI_Waitsome");
+      else
+        check_mpi(MPI_Testsome(n, requests_.data(), &count, finished_.data(), MPI_STATUSES_IGNORE),
+                  "MPI_Testsome");
+      if (count == 0) return false;
+      if (count == MPI_UNDEFINED) throw std::logic_error("an exchange waits for no message");
+      for (int i = 0; i < count; ++i) {
+        const auto slot =
+            static_cast<std::size_t>(finished_[static_cast<std::size_t>(i)]) / requests_per_slot_;
+        if (--slots_[slot].pending == 0) ready_.push_back(slot);
+      }
+      for (const std::size_t slot : ready_) end_step(slot);
+      ready_.clear();
+    }
+    side_.detach();
+    running_ = false;
+    return true;
+  }
+
+  void abandon() noexcept override {
+    // MPI may still read and write the buffers: they are left to it.
+    static_cast<void>(buffers_.release());
+    comm_.leak();
+    running_ = false;
+    for (MPI_Request& request : requests_)
+      if (request != MPI_REQUEST_NULL) MPI_Request_free(&request);
+  }
+
+ private:
+  /// A chunk on its way.
+  struct Slot {
+    i64 chunk = 0;
+    std::size_t step = 0;
+    std::size_t pending = 0;  // requests of the step
+  };
+  struct Buffers {
+    Array<T, 2> send, receive;  // (slots, values of the largest step)
+  };
+
+  void begin_chunk(std::size_t slot) {
+    if (next_chunk_ == side_.chunks()) return;
+    slots_[slot] = {next_chunk_++, 0, 0};
+    ++active_;
+    post(slot);
+  }
+
+  void post(std::size_t at) {
+    Slot& slot = slots_[at];
+    const Step& step = side_.steps()[slot.step];
+    const Interval planes = side_.planes_of(slot.chunk);
+    T* const out = buffers_->send.view()[static_cast<i64>(at)].data;
+    T* const in = buffers_->receive.view()[static_cast<i64>(at)].data;
+    const int tag = static_cast<int>(slot.chunk);
+    MPI_Request* request = requests_.data() + at * requests_per_slot_;
+    slot.pending = step.sends.size() + step.receives.size();
+    for (const Part& part : step.receives)
+      check_mpi(MPI_Irecv(in + planes.size() * part.offset,
+                          static_cast<int>(planes.size() * part.box.area()), mpi_type<T>(),
+                          part.partner, tag, comm_.get(), request++),
+                "MPI_Irecv");
+    side_.pack(step, planes, out);
+    for (const Part& part : step.sends)
+      check_mpi(MPI_Isend(out + planes.size() * part.offset,
+                          static_cast<int>(planes.size() * part.box.area()), mpi_type<T>(),
+                          part.partner, tag, comm_.get(), request++),
+                "MPI_Isend");
+  }
+
+  void end_step(std::size_t at) {
+    Slot& slot = slots_[at];
+    const Step& step = side_.steps()[slot.step];
+    const Interval planes = side_.planes_of(slot.chunk);
+    const T* const in = buffers_->receive.view()[static_cast<i64>(at)].data;
+    parts_.clear();
+    for (const Part& part : step.receives) parts_.push_back(in + planes.size() * part.offset);
+    side_.unpack(step, planes, parts_);
+    if (++slot.step < side_.steps().size()) {
+      post(at);
+      return;
+    }
+    --active_;
+    begin_chunk(at);
+  }
+
+  Communicator comm_;
+  Side<T> side_;
+  std::unique_ptr<Buffers> buffers_;
+  std::vector<Slot> slots_;
+  std::size_t requests_per_slot_ = 0;
+  std::vector<MPI_Request> requests_;  // of slot 0, slot 1, …
+  std::vector<int> finished_;
+  std::vector<std::size_t> ready_;  // slots whose step is complete
+  std::vector<const T*> parts_;
+  i64 next_chunk_ = 0;
+  i64 active_ = 0;  // slots with a chunk on its way
+  bool running_ = false;
+};
+
+}  // namespace
+
+template <class T>
+std::unique_ptr<Exchange<T>> make_mpi_exchange(const MpiWorld& world, const ExchangePlan& plan) {
+  if (plan.mesh.ranks() != world.size())
+    throw UserError(fmt::format("a mesh of {} x {} tiles needs {} MPI ranks, but {} were started",
+                                plan.mesh.rows(), plan.mesh.cols(), plan.mesh.ranks(),
+                                world.size()));
+  return std::make_unique<MpiExchange<T>>(world.rank(), plan);
+}
+template std::unique_ptr<Exchange<float>> make_mpi_exchange(const MpiWorld&, const ExchangePlan&);
+template std::unique_ptr<Exchange<double>> make_mpi_exchange(const MpiWorld&, const ExchangePlan&);
+
+}  // namespace ptyle

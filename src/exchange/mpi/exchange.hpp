@@ -1,0 +1,17 @@
+#pragma once
+
+#include <memory>
+
+#include "exchange/exchange.hpp"
+#include "exchange/mpi/world.hpp"
+
+namespace ptyle {
+
+/// One rank of the mesh a process: start() takes this rank's stack. The schedule may be of this
+/// rank's messages only. Made, started and destroyed by all ranks in the same order, within the
+/// world's life. Several exchanges may run at the same time. Throws UserError if the mesh has not
+/// as many tiles as there are ranks.
+template <class T>
+std::unique_ptr<Exchange<T>> make_mpi_exchange(const MpiWorld& world, const ExchangePlan& plan);
+
+}  // namespace ptyle

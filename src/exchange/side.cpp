@@ -1,0 +1,193 @@
+#include "exchange/side.hpp"
+
+#include <algorithm>
+#include <stdexcept>
+
+#include "core/parallel.hpp"
+
+namespace ptyle {
+namespace {
+
+/// Calls row(values in `a`, values in `b`, n) for every row of `box`; a and b are dense planes on
+/// the boxes `on_a` and `on_b`, which hold it.
+template <class A, class B, class Row>
+void for_rows(const Box& box, A* a, const Box& on_a, B* b, const Box& on_b, Row&& row) {
+  const auto at = [&](const Box& on, i64 y) {
+    return (y - on.rows.begin) * on.cols.size() + box.cols.begin - on.cols.begin;
+  };
+  for (i64 y = box.rows.begin; y < box.rows.end; ++y)
+    row(a + at(on_a, y), b + at(on_b, y), box.cols.size());
+}
+
+template <class T>
+void add_row(const T* from, T* to, i64 n) {
+  for (i64 i = 0; i < n; ++i) to[i] += from[i];
+}
+
+template <class T>
+void copy_row(const T* from, T* to, i64 n) {
+  std::copy_n(from, n, to);
+}
+
+Box hull_of(const std::vector<Part>& parts) {
+  Box all;
+  for (const Part& part : parts) all = hull(all, part.box);
+  return all;
+}
+
+void check(const Message& m, const Schedule& schedule) {
+  const auto holds = [&](int rank) {
+    return schedule.arrays.at(static_cast<std::size_t>(rank)).contains(m.box);
+  };
+  if (m.from == m.to || m.box.empty() || !holds(m.from) || !holds(m.to))
+    throw std::logic_error("a message of a schedule is not inside both ranks' arrays");
+}
+
+/// Places the parts one after the other in a buffer; returns their pixels together.
+i64 place_parts(std::vector<Part>& parts) {
+  i64 pixels = 0;
+  for (Part& part : parts) {
+    part.offset = pixels;
+    pixels += part.box.area();
+  }
+  return pixels;
+}
+
+}  // namespace
+
+std::vector<Step> steps_of(const Schedule& schedule, int rank) {
+  std::vector<Step> steps;
+  for (std::size_t i = 0; i < schedule.rounds.size(); ++i) {
+    const Round& round = schedule.rounds[i];
+    Step step{i, round.action, {}, {}, 0, 0};
+    for (const Message& m : round.messages) {
+      if (m.from != rank && m.to != rank) continue;
+      check(m, schedule);
+      if (m.from == rank) step.sends.push_back({m.to, m.box, 0});
+      if (m.to == rank) step.receives.push_back({m.from, m.box, 0});
+    }
+    if (step.sends.empty() && step.receives.empty()) continue;
+    const auto by_partner = [](const Part& a, const Part& b) { return a.partner < b.partner; };
+    const auto same = [](const Part& a, const Part& b) { return a.partner == b.partner; };
+    for (auto* parts : {&step.sends, &step.receives}) {
+      std::sort(parts->begin(), parts->end(), by_partner);
+      if (std::adjacent_find(parts->begin(), parts->end(), same) != parts->end())
+        throw std::logic_error("a schedule has two messages between the same ranks in a round");
+    }
+    step.sent_pixels = place_parts(step.sends);
+    step.received_pixels = place_parts(step.receives);
+    steps.push_back(std::move(step));
+  }
+  return steps;
+}
+
+template <class T>
+Side<T>::Side(const ExchangePlan& plan, int rank)
+    : rank_(rank),
+      planes_(plan.planes),
+      chunk_(plan.schedule.chunk > 0 ? std::min(plan.schedule.chunk, plan.planes) : plan.planes),
+      threads_(plan.threads),
+      tile_(plan.mesh.extended(rank)),
+      array_(plan.schedule.arrays.at(static_cast<std::size_t>(rank))),
+      steps_(steps_of(plan.schedule, rank)) {
+  if (planes_ < 1 || threads_ < 1)
+    throw std::invalid_argument("an exchange has at least one plane and one thread");
+  if (!array_.contains(tile_))
+    throw std::logic_error("a schedule's array does not hold the rank's tile");
+  i64 largest_hull = 0;
+  for (const Step& step : steps_) {
+    send_size_ = std::max(send_size_, chunk_ * step.sent_pixels);
+    receive_size_ = std::max(receive_size_, chunk_ * step.received_pixels);
+    if (step.action == Action::add)
+      largest_hull = std::max(largest_hull, hull_of(step.receives).area());
+  }
+  scratch_ = Array<T, 2>({threads_, largest_hull}, plan.ledger, "exchange buffers");
+  if (array_ != tile_)
+    whole_ = Array<T, 3>({planes_, array_.rows.size(), array_.cols.size()}, plan.ledger,
+                         "exchange buffers");
+}
+
+template <class T>
+void Side<T>::attach(const Stack<T>& stack) {
+  tile_plane_.clear();
+  for (const View<T, 3>& array : stack) {
+    if (array.shape[1] != tile_.rows.size() || array.shape[2] != tile_.cols.size())
+      throw std::invalid_argument("an exchanged array has not the shape of the rank's tile");
+    for (i64 p = 0; p < array.shape[0]; ++p) tile_plane_.push_back(array[p].data);
+  }
+  if (static_cast<i64>(tile_plane_.size()) != planes_)
+    throw std::invalid_argument("an exchange was given another number of planes than planned");
+  plane_ = tile_plane_;
+  if (whole_.empty()) return;
+  whole_.fill(0);
+  for (i64 p = 0; p < planes_; ++p) plane_[static_cast<std::size_t>(p)] = whole_.view()[p].data;
+  copy_whole(false);
+}
+
+template <class T>
+void Side<T>::detach() {
+  if (!whole_.empty()) copy_whole(true);
+}
+
+template <class T>
+void Side<T>::copy_whole(bool back) {
+  parallel_for(planes_, threads_, [&](i64 p, int) {
+    T* const tile = tile_plane_[static_cast<std::size_t>(p)];
+    T* const whole = plane_[static_cast<std::size_t>(p)];
+    if (back)
+      for_rows(tile_, whole, array_, tile, tile_, copy_row<T>);
+    else
+      for_rows(tile_, tile, tile_, whole, array_, copy_row<T>);
+  });
+}
+
+template <class T>
+void Side<T>::pack(const Step& step, Interval planes, T* buffer) const {
+  parallel_for(planes.size(), threads_, [&](i64 i, int) {
+    const T* const from = plane_[static_cast<std::size_t>(planes.begin + i)];
+    for (const Part& part : step.sends)
+      for_rows(part.box, from, array_, buffer + planes.size() * part.offset + i * part.box.area(),
+               part.box, copy_row<T>);
+  });
+}
+
+template <class T>
+void Side<T>::unpack(const Step& step, Interval planes, std::span<const T* const> parts) {
+  if (step.receives.empty()) return;
+  parallel_for(planes.size(), threads_, [&](i64 i, int thread) {
+    if (step.action == Action::add) {
+      add(step, planes.begin + i, i, parts, scratch_.view()[thread].data);
+      return;
+    }
+    T* const to = plane_[static_cast<std::size_t>(planes.begin + i)];
+    for (std::size_t k = 0; k < parts.size(); ++k) {
+      const Box& box = step.receives[k].box;
+      for_rows(box, parts[k] + i * box.area(), box, to, array_, copy_row<T>);
+    }
+  });
+}
+
+/// The sum ((0 + a_0) + a_1) + … in the order of ranks, this rank's own values in their place: the
+/// lower ranks' parts are summed in `scratch` first. Plane `plane` of the stack is the i-th of the
+/// parts.
+template <class T>
+void Side<T>::add(const Step& step, i64 plane, i64 i, std::span<const T* const> parts, T* scratch) {
+  const Box all = hull_of(step.receives);
+  T* const own = plane_[static_cast<std::size_t>(plane)];
+  std::fill_n(scratch, all.area(), T(0));
+  std::size_t k = 0;
+  for (; k < parts.size() && step.receives[k].partner < rank_; ++k) {
+    const Box& box = step.receives[k].box;
+    for_rows(box, parts[k] + i * box.area(), box, scratch, all, add_row<T>);
+  }
+  for_rows(all, scratch, all, own, array_, add_row<T>);
+  for (; k < parts.size(); ++k) {
+    const Box& box = step.receives[k].box;
+    for_rows(box, parts[k] + i * box.area(), box, own, array_, add_row<T>);
+  }
+}
+
+template class Side<float>;
+template class Side<double>;
+
+}  // namespace ptyle

@@ -1,0 +1,88 @@
+#pragma once
+
+// How the object is divided among ranks (Wang et al., SC22, Sec. III):
+//
+//   1. the object is what the windows of all positions reach
+//   2. straight lines cut it into R × C cores, so that positions are balanced
+//   3. a position belongs to the tile whose core holds its window's centre
+//   4. an extended tile is the core and a halo about it, clipped to the object
+//
+// A window's centre is pixel [W/2, W/2] of the window: its corner (operator's Placement) + W/2.
+// Ranks count along rows of the mesh: rank = r·C + c. All of it is a value computed from the
+// positions alone, the same on every rank.
+
+#include <array>
+#include <span>
+#include <vector>
+
+#include "tiles/box.hpp"
+
+namespace ptyle {
+
+/// How far an extended tile reaches beyond its core, pixels before and after it on both axes.
+struct Halo {
+  i64 before = 0, after = 0;
+  static constexpr Halo of(i64 pixels) { return {pixels, pixels}; }
+  /// The least with which every window of a tile's positions fits into its extended tile.
+  static constexpr Halo exact(i64 window) { return {window / 2, window - window / 2 - 1}; }
+};
+
+/// The window W×W about its centre.
+constexpr Box window_about(Pixel centre, i64 window) {
+  const i64 row = centre.row - window / 2, col = centre.col - window / 2;
+  return {{row, row + window}, {col, col + window}};
+}
+
+/// The smallest box that holds every window. Throws std::invalid_argument without positions.
+Box reach(std::span<const Pixel> centres, i64 window);
+
+class Mesh {
+ public:
+  /// Cuts are the lines between cores, ascending, strictly inside the object (R − 1 and C − 1 of
+  /// them; a line at i lies before pixel i). Throws std::invalid_argument for others, an empty
+  /// object or a negative halo.
+  Mesh(Box object, std::span<const i64> row_cuts, std::span<const i64> col_cuts, Halo halo);
+
+  [[nodiscard]] int rows() const { return static_cast<int>(row_lines_.size()) - 1; }
+  [[nodiscard]] int cols() const { return static_cast<int>(col_lines_.size()) - 1; }
+  [[nodiscard]] int ranks() const { return rows() * cols(); }
+  [[nodiscard]] int rank(int r, int c) const { return r * cols() + c; }
+  [[nodiscard]] const Box& object() const { return object_; }
+  [[nodiscard]] Halo halo() const { return halo_; }
+
+  /// Of row r and column c of the mesh; a tile is their product.
+  [[nodiscard]] Interval core_rows(int r) const;
+  [[nodiscard]] Interval core_cols(int c) const;
+  [[nodiscard]] Interval extended_rows(int r) const;
+  [[nodiscard]] Interval extended_cols(int c) const;
+
+  [[nodiscard]] Box core(int rank) const;
+  [[nodiscard]] Box extended(int rank) const;
+
+  /// The rank whose core holds a window's centre; beyond the object, the nearest tile's.
+  [[nodiscard]] int tile_of(Pixel centre) const;
+
+  /// The same cores with another halo.
+  [[nodiscard]] Mesh with_halo(Halo halo) const;
+
+ private:
+  Mesh() = default;
+  Box object_;
+  std::vector<i64> row_lines_, col_lines_;  // the object's borders included
+  Halo halo_;
+};
+
+/// A mesh of `shape` = {R, C} tiles over what the windows reach, its lines placed so that each row
+/// and each column of tiles holds about as many positions as the others. Throws UserError if the
+/// scan has fewer different rows (columns) of positions than R (C).
+Mesh balanced_mesh(std::span<const Pixel> centres, i64 window, std::array<int, 2> shape, Halo halo);
+
+/// {R, C} with R·C = ranks: of the meshes whose fullest tile holds at most a tenth more positions
+/// than that of the best balanced one, the one whose tiles are nearest to squares. Throws UserError
+/// if no mesh of so many tiles has positions in each of its rows and columns.
+std::array<int, 2> automatic_shape(std::span<const Pixel> centres, int ranks);
+
+/// The positions of each rank, ascending. Every position is in exactly one list; one may be empty.
+std::vector<std::vector<i64>> assign(const Mesh& mesh, std::span<const Pixel> centres);
+
+}  // namespace ptyle

@@ -1,0 +1,199 @@
+// Run by mpirun on any number of ranks: every rank compares its own tile with what all ranks in one
+// process give (exchange/local), and with the plain sum.
+
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <stdexcept>
+#include <thread>
+
+#include "core/error.hpp"
+#include "exchange/local/exchange.hpp"
+#include "exchange/mpi/exchange.hpp"
+#include "exchange/ranks.hpp"
+
+namespace ptyle {
+namespace {
+
+using test::all_ranks;
+using test::payload;
+using test::random_mesh;
+using test::RankArrays;
+using test::reaches_far;
+using test::rough_numbers;
+using test::same_bits;
+using test::stacks_of;
+using test::sum_in_order;
+using test::text;
+using test::Value;
+
+const MpiWorld* world = nullptr;
+
+/// Meshes of as many tiles as there are ranks.
+std::vector<Mesh> meshes() {
+  std::vector<Mesh> all;
+  for (int rows = 1; rows <= world->size(); ++rows)
+    if (world->size() % rows == 0)
+      for (const Halo halo : {Halo{0, 0}, Halo{2, 1}, Halo{9, 8}, Halo{100, 100}})
+        all.push_back(random_mesh(rows, world->size() / rows, 4, 9, halo, 11));
+  return all;
+}
+
+/// Runs a schedule on this rank's arrays by MPI.
+template <class T>
+RankArrays<T> by_mpi(const Mesh& mesh, const Schedule& schedule, i64 slices,
+                     const Value<T>& value) {
+  RankArrays<T> mine(mesh, world->rank(), slices, value);
+  const auto exchange = make_mpi_exchange<T>(*world, {mesh, schedule, slices + 1, 1, nullptr});
+  const std::vector<Stack<T>> stacks{mine.stack()};
+  exchange->start(stacks).finish();
+  return mine;
+}
+
+/// The bits of this rank's tile are those of the same schedule in one process.
+template <class T>
+void expect_as_local(const Mesh& mesh, const Schedule& schedule, RankArrays<T>& mine,
+                     const Value<T>& value) {
+  auto ranks = all_ranks<T>(mesh, mine.planes() - 1, value);
+  const auto stacks = stacks_of(ranks);
+  make_local_exchange<T>({mesh, schedule, mine.planes(), 1, nullptr})->start(stacks).finish();
+  i64 differ = 0;
+  mine.for_pixels([&](i64 plane, Pixel p, T have) {
+    differ += !same_bits(have, ranks[static_cast<std::size_t>(world->rank())].at(plane, p));
+  });
+  EXPECT_EQ(differ, 0);
+}
+
+template <class T>
+void expect_same_bits_as_local() {
+  for (const Mesh& mesh : meshes()) {
+    for (const SumKind kind : all_sum_kinds) {
+      if (kind == SumKind::neighbor && reaches_far(mesh)) continue;
+      for (const auto& [chunk, in_flight] : {std::pair<i64, i64>{0, 0}, {1, 0}, {2, 1}, {1, 3}}) {
+        SCOPED_TRACE(text(mesh, name_of(kind)));
+        const auto value = rough_numbers<T>(3);
+        const auto schedule = sum_schedule(mesh, kind, {.chunk = chunk, .in_flight = in_flight});
+        auto mine = by_mpi<T>(mesh, schedule, 4, value);
+        expect_as_local<T>(mesh, schedule, mine, value);
+      }
+    }
+    auto filled = by_mpi<T>(mesh, fill_schedule(mesh, {.chunk = 2}), 4, rough_numbers<T>(3));
+    expect_as_local<T>(mesh, fill_schedule(mesh), filled, rough_numbers<T>(3));
+  }
+}
+TEST(MpiExchange, HasTheBitsOfOneProcessInFloat) { expect_same_bits_as_local<float>(); }
+TEST(MpiExchange, HasTheBitsOfOneProcessInDouble) { expect_same_bits_as_local<double>(); }
+
+TEST(MpiExchange, PayloadsAreTheSumOverAllRanks) {
+  for (const Mesh& mesh : meshes())
+    for (const SumKind kind : all_sum_kinds) {
+      if (kind == SumKind::neighbor && reaches_far(mesh)) continue;
+      SCOPED_TRACE(text(mesh, name_of(kind)));
+      const auto value = payload(mesh);
+      auto mine = by_mpi<double>(mesh, sum_schedule(mesh, kind, {.chunk = 2}), 2, value);
+      const Box valid =
+          kind == SumKind::owner ? mesh.core(world->rank()) : mesh.extended(world->rank());
+      i64 wrong = 0;
+      mine.for_pixels([&](i64 plane, Pixel p, double have) {
+        if (valid.contains(p)) wrong += have != sum_in_order(mesh, plane, p, value);
+      });
+      EXPECT_EQ(wrong, 0);
+    }
+}
+
+TEST(MpiExchange, NeedsOnlyItsOwnPartOfTheSchedule) {
+  for (const Mesh& mesh : meshes())
+    for (const SumKind kind : {SumKind::pipelined, SumKind::owner, SumKind::allreduce}) {
+      SCOPED_TRACE(text(mesh, name_of(kind)));
+      const auto value = rough_numbers<float>(4);
+      auto mine = by_mpi<float>(mesh, sum_schedule(mesh, kind, {.chunk = 1, .only = world->rank()}),
+                                2, value);
+      expect_as_local<float>(mesh, sum_schedule(mesh, kind), mine, value);
+    }
+}
+
+TEST(MpiExchange, RanksMayComeLateAndWorkMeanwhile) {
+  const Mesh mesh = random_mesh(1, world->size(), 4, 9, Halo::of(12), 5);
+  const auto schedule = sum_schedule(mesh, SumKind::pipelined, {.chunk = 1});
+  const auto exchange = make_mpi_exchange<float>(*world, {mesh, schedule, 6, 1, nullptr});
+  for (std::uint32_t time = 0; time < 5; ++time) {
+    Philox random(time, static_cast<std::uint32_t>(world->rank()), 0);
+    const auto wait = [&] { std::this_thread::sleep_for(std::chrono::milliseconds(random() % 8)); };
+    const auto value = rough_numbers<float>(time);
+    RankArrays<float> mine(mesh, world->rank(), 5, value);
+    const std::vector<Stack<float>> stacks{mine.stack()};
+    wait();
+    auto running = exchange->start(stacks);
+    for (int i = 0; i < 3; ++i) {
+      wait();
+      running.progress();
+    }
+    running.finish();
+    expect_as_local<float>(mesh, schedule, mine, value);
+  }
+}
+
+TEST(MpiExchange, TwoRunAtTheSameTime) {
+  const Mesh mesh = random_mesh(world->size(), 1, 4, 9, Halo::of(7), 6);
+  const auto passes = sum_schedule(mesh, SumKind::passes), fill = fill_schedule(mesh);
+  const auto first = make_mpi_exchange<float>(*world, {mesh, passes, 3, 1, nullptr});
+  const auto second = make_mpi_exchange<float>(*world, {mesh, fill, 3, 1, nullptr});
+  RankArrays<float> a(mesh, world->rank(), 2, rough_numbers<float>(1));
+  RankArrays<float> b(mesh, world->rank(), 2, rough_numbers<float>(2));
+  const std::vector<Stack<float>> of_a{a.stack()}, of_b{b.stack()};
+  auto running_a = first->start(of_a);
+  auto running_b = second->start(of_b);
+  running_b.finish();
+  running_a.finish();
+  expect_as_local<float>(mesh, passes, a, rough_numbers<float>(1));
+  expect_as_local<float>(mesh, fill, b, rough_numbers<float>(2));
+}
+
+TEST(MpiExchange, FewerChunksInFlightNeedLessMemory) {
+  const Mesh mesh = random_mesh(1, world->size(), 6, 6, Halo::of(3), 6);
+  const auto bytes = [&](i64 in_flight) {
+    Ledger ledger;
+    const auto schedule =
+        sum_schedule(mesh, SumKind::separable, {.chunk = 1, .in_flight = in_flight});
+    const auto exchange = make_mpi_exchange<float>(*world, {mesh, schedule, 20, 1, &ledger});
+    return ledger.now();
+  };
+  // What a message of a plane holds; beside the buffers there is one plane to add in.
+  const std::size_t all = bytes(0), two = bytes(2), one = bytes(1);
+  EXPECT_EQ(all - one, 19 * (two - one));
+  EXPECT_EQ(all == 0, world->size() == 1);
+}
+
+TEST(MpiExchange, RefusesAnotherNumberOfRanks) {
+  const Mesh mesh = random_mesh(1, world->size() + 1, 6, 6, Halo::of(3), 6);
+  try {
+    (void)make_mpi_exchange<float>(*world, {mesh, fill_schedule(mesh), 1, 1, nullptr});
+    FAIL() << "nothing was refused";
+  } catch (const UserError& e) {
+    EXPECT_NE(std::string(e.what()).find("MPI ranks, but"), std::string::npos) << e.what();
+  }
+}
+
+TEST(MpiExchange, IsNotStartedTwice) {
+  const Mesh mesh = random_mesh(1, world->size(), 6, 6, Halo::of(3), 6);
+  const auto exchange =
+      make_mpi_exchange<float>(*world, {mesh, fill_schedule(mesh), 2, 1, nullptr});
+  RankArrays<float> mine(mesh, world->rank(), 1, rough_numbers<float>(1));
+  const std::vector<Stack<float>> stacks{mine.stack()}, two{mine.stack(), mine.stack()};
+  EXPECT_THROW((void)exchange->start(two), std::invalid_argument);
+  auto running = exchange->start(stacks);
+  EXPECT_THROW((void)exchange->start(stacks), std::logic_error);
+  running.finish();
+  EXPECT_NO_THROW(exchange->start(stacks).finish());
+}
+
+}  // namespace
+}  // namespace ptyle
+
+int main(int argc, char** argv) {
+  testing::InitGoogleTest(&argc, argv);
+  const ptyle::MpiWorld started(argc, argv);
+  ptyle::world = &started;
+  if (started.rank() != 0) testing::FLAGS_gtest_brief = true;  // failures alone
+  return RUN_ALL_TESTS();
+}
