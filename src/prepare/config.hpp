@@ -52,10 +52,11 @@ struct ScanConfig {
 
 /// Keys optics.*
 struct OpticsConfig {
-  double energy = 0;          ///< kV (electrons); 0: pixel units, single slice
-  double xray_energy = 0;     ///< keV (photons), instead of energy
-  double semi_angle = 0;      ///< convergence semi-angle, mrad
-  double defocus = 0;         ///< Å, positive = underfocus, = −C10
+  double energy = 0;       ///< kV (electrons); 0: pixel units, single slice
+  double xray_energy = 0;  ///< keV (photons), instead of energy
+  double semi_angle = 0;   ///< convergence semi-angle, mrad
+  std::optional<double>
+      defocus{};              ///< Å, positive = underfocus, = −C10; not given: the file's, or 0
   double C12 = 0, phi12 = 0;  ///< two-fold astigmatism, Å, degrees from +x
   double C21 = 0, phi21 = 0;  ///< coma
   double C23 = 0, phi23 = 0;  ///< three-fold astigmatism

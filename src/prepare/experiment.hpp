@@ -33,6 +33,8 @@ struct Calibration {
   double wavelength = 0;  ///< Å; 0 in pixel units
   double pixel = 1;       ///< real-space pixel, Å; 1 in pixel units
   double dk = 0;          ///< detector pixel, 1/Å
+  /// Neither an energy nor a calibration was given: lengths are in pixels, not in Å.
+  [[nodiscard]] bool in_pixels() const { return wavelength == 0 && pixel == 1; }
 };
 
 /// The bright disc of a pattern; window pixels, pixel [0,0]'s centre is 0.

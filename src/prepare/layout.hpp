@@ -12,15 +12,13 @@ namespace ptyle {
 /// Where each pixel of a W×W pattern comes from on the detector: flips, transpose, centre, crop,
 /// bin and pad in one table.
 ///
-///   1. The frame is turned: flip_rows, flip_cols, transpose, in this order. A frame with DC
-///   centred
-///      is reversed as it lies (DC is taken to be at [N/2, N/2] afterwards, or where `centre`
-///      says); one with DC at the corner is reversed about its DC and then centred.
+///   1. The frame is turned: flip_rows, flip_cols, transpose, in this order. One with DC centred is
+///      reversed as it lies (DC is taken to be at [N/2, N/2] afterwards, or where `centre` says);
+///      one with DC at the corner is reversed about its DC and then centred.
 ///   2. The crop box of C×C pixels is laid so that the centre is its pixel [C/2].
-///   3. b×b pixels are summed. With a given centre, bins are laid so that the middle of bin [W/2]
-///   is
-///      as near the centre as whole pixels allow; without one they begin at the frame's (or crop
-///      box's) first pixel.
+///   3. b×b pixels are summed. With a given centre, the middle of bin [W/2] is laid as near to it
+///      as whole pixels allow; without one, bins begin at the first pixel of the frame (or crop
+///      box).
 ///   4. The window is laid with bin [W/2] in its middle; what lies outside the frame or crop box is
 ///      padding, no measurement.
 struct Layout {

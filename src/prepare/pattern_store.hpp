@@ -3,7 +3,6 @@
 #include <cstdint>
 #include <memory>
 #include <span>
-#include <string>
 
 #include "core/ledger.hpp"
 #include "prepare/experiment.hpp"

@@ -10,7 +10,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <type_traits>
 
 #include "core/error.hpp"
@@ -226,7 +225,11 @@ OpticsConfig completed(OpticsConfig optics, const FileFacts& file,
   if (optics.xray_energy == 0) take(optics.energy, file.energy, "energy", "kV");
   if (same_beam && optics.energy > 0) {
     take(optics.semi_angle, file.semi_angle, "semi_angle", "mrad");
-    take(optics.defocus, file.defocus, "defocus", "Å");
+    if (!optics.defocus) {
+      double defocus = 0;
+      take(defocus, file.defocus, "defocus", "Å");
+      optics.defocus = defocus;
+    }
   }
   return optics;
 }
@@ -248,7 +251,6 @@ std::array<i64, 2> scan_shape(const Measurement& m) {
 
 std::vector<Position> all_positions(const Measurement& m, const Calibration& c, Experiment& e) {
   ScanConfig scan = m.scan;
-  const bool pixel_units = c.wavelength == 0 && c.pixel == 1;
   const bool step_given = scan.step[0] > 0 || scan.step[1] > 0;
   if (m.positions && !step_given) {
     if (scan.positions.empty()) {  // found, not asked for: its own unit holds
@@ -257,8 +259,8 @@ std::vector<Position> all_positions(const Measurement& m, const Calibration& c, 
       e.notes.push_back(
           fmt::format("positions taken from {}, unit {}", m.positions->name, scan.unit));
     }
-    return positions_from(*m.positions, scan, m.frames->count, m.frames->name, c.pixel, pixel_units,
-                          e.warnings);
+    return positions_from(*m.positions, scan, m.frames->count, m.frames->name, c.pixel,
+                          c.in_pixels(), e.warnings);
   }
   if (!step_given && m.file.scan_step[0] > 0) {
     scan.step = m.file.scan_step;
@@ -271,7 +273,7 @@ std::vector<Position> all_positions(const Measurement& m, const Calibration& c, 
     throw UserError(
         "no positions are given: scan.positions (a dataset) or scan.step (slow, fast) is needed");
   const auto shape = scan_shape(m);
-  if (scan.unit == "px")
+  if (scan.unit == "px" && step_given)  // a file's own step is in Å
     for (double& s : scan.step) s *= c.pixel;
   e.notes.push_back(fmt::format("raster of {} x {}, rotation {:.5g} degrees{}", shape[0], shape[1],
                                 scan.rotation, scan.snake ? ", every second line backwards" : ""));

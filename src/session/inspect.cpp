@@ -13,7 +13,6 @@
 #include <cmath>
 #include <filesystem>
 #include <numeric>
-#include <optional>
 
 #include "analysis/neighbours.hpp"
 #include "analysis/shadow.hpp"
@@ -134,7 +133,7 @@ void report_sampling(const Experiment& e, const DataConfig& data, Inspection& fo
 
 void report_scan(const Experiment& e, const DataConfig& data, Inspection& found,
                  const Print& print) {
-  const bool px = e.calibration.wavelength == 0 && e.calibration.pixel == 1;
+  const bool px = e.calibration.in_pixels();
   const char* unit = px ? "px" : "Å";
   const auto& p = e.positions;
   if (p.size() > 1) {
@@ -160,9 +159,10 @@ void report_scan(const Experiment& e, const DataConfig& data, Inspection& found,
   }
   // Geometric disc of the defocused cone, and Airy's disc at its waist.
   const double angle = o.semi_angle * mrad;
-  found.probe_radius = std::abs(o.defocus) * angle + 0.61 * e.calibration.wavelength / angle;
+  found.probe_radius =
+      std::abs(o.defocus.value_or(0)) * angle + 0.61 * e.calibration.wavelength / angle;
   print(fmt::format("probe: radius about {:.5g} Å (defocus {:.6g} Å, {:.4g} mrad)",
-                    found.probe_radius, o.defocus, o.semi_angle));
+                    found.probe_radius, o.defocus.value_or(0), o.semi_angle));
   if (found.step > 0) {
     found.overlap = area_overlap(found.probe_radius, found.step);
     print(fmt::format(
@@ -183,7 +183,7 @@ std::string described(const Turn& turn, double rotation) {
 /// Settles the best guess against half a turn more, and says by what.
 std::string settle_sign(const Experiment& e, const std::vector<Position>& positions,
                         Orientation& o) {
-  const double defocus = e.optics.defocus, wavelength = e.calibration.wavelength;
+  const double defocus = e.optics.defocus.value_or(0), wavelength = e.calibration.wavelength;
   if (e.disc && defocus != 0 && wavelength > 0 && !e.positions.empty()) {
     const auto load = [&e](i64 i, float* to) { e.patterns->load(i, to); };
     const double sign = shadow_sign(e.patterns->count(), load, e.mean_pattern,
@@ -277,7 +277,7 @@ void draw(const std::string& folder, const Experiment& e, const std::vector<Posi
     write_picture(folder + "/" + name, panels);
     print(fmt::format("wrote {}/{}", folder, name));
   };
-  const bool px = e.calibration.wavelength == 0 && e.calibration.pixel == 1;
+  const bool px = e.calibration.in_pixels();
   ImagePanel mean = image_panel(e.mean_pattern.view(), "mean pattern", "counts",
                                 px ? 1
                                 : e.calibration.wavelength > 0

@@ -17,7 +17,7 @@ namespace ptyle {
 namespace {
 
 Aberrations aberrations_of(const OpticsConfig& o) {
-  return {.C10 = -o.defocus,
+  return {.C10 = -o.defocus.value_or(0),
           .C12 = o.C12,
           .phi12 = o.phi12 * degree,
           .C21 = o.C21,
@@ -93,15 +93,36 @@ Array<Complex<double>, 3> with_modes(const Array<Complex<double>, 3>& probe, con
   return spread;
 }
 
-/// A pattern's total is W² Σ|probe|² (the transform is unnormalised); only valid pixels count.
-void scale_to_counts(Array<Complex<double>, 3>& probe, double mean_counts) {
+/// Share of a probe's counts that fall on valid pixels, where nothing scatters.
+double valid_share(const Array<Complex<double>, 3>& probe, View<const float, 2> valid) {
+  const i64 window = probe.shape()[1];
+  const Fft2<double> fft(window, window, FftRigor::estimate);
+  Array<Complex<double>, 2> wave({window, window});
+  double seen = 0, all = 0;
+  for (i64 m = 0; m < probe.shape()[0]; ++m) {
+    fft.forward(probe.view()[m].data, wave.data());
+    for (i64 i = 0; i < wave.size(); ++i) {
+      all += std::norm(wave.data()[i]);
+      if (valid.data[i] != 0) seen += std::norm(wave.data()[i]);
+    }
+  }
+  return seen / all;
+}
+
+/// A pattern's total is W² Σ|probe|² (the transform is unnormalised), of which the data show what
+/// falls on valid pixels.
+void scale_to_counts(Array<Complex<double>, 3>& probe, double mean_counts,
+                     View<const float, 2> valid) {
   const double window2 = double(probe.shape()[1]) * double(probe.shape()[2]);
   const double power =
       std::accumulate(probe.begin(), probe.end(), 0.0,
                       [](double sum, const Complex<double>& v) { return sum + std::norm(v); });
   if (!(power > 0) || !std::isfinite(power))
     throw UserError("probe.start: the probe to start from is empty or not finite");
-  const double scale = std::sqrt(mean_counts / (window2 * power));
+  // Behind a beam stop most counts that are left come of scattering, which this probe has not:
+  // there its share says nothing.
+  const double share = valid.empty() ? 1 : valid_share(probe, valid);
+  const double scale = std::sqrt(mean_counts / (window2 * power * (share > 0.1 ? share : 1)));
   for (auto& v : probe) v *= scale;
 }
 
@@ -126,12 +147,29 @@ void add_earlier(View<const float, 3> earlier, double earlier_dz, i64 row, i64 c
 
 }  // namespace
 
+// A million pixels a side are beyond any memory: such positions are in another unit.
+constexpr double most_pixels = 1e6;
+
 ObjectFrame frame_object(const std::vector<Position>& at, i64 window, double pixel) {
   Position low{INFINITY, INFINITY}, high{-INFINITY, -INFINITY};
   for (const auto& p : at) {
     low = {std::min(low.row, p.row), std::min(low.col, p.col)};
     high = {std::max(high.row, p.row), std::max(high.col, p.col)};
   }
+  const double rows = (high.row - low.row) / pixel, cols = (high.col - low.col) / pixel;
+  if (!(rows < most_pixels && cols < most_pixels))
+    throw UserError(fmt::format(
+        "the positions span {:.4g} x {:.4g} object pixels of {:.4g}, at most {:.0g} are possible: "
+        "is scan.unit right?",
+        rows, cols, pixel, most_pixels));
+  // Before anything is made of it: a wrong unit is the commonest cause.
+  constexpr double most = 65536;
+  const double rows = (high.row - low.row) / pixel, cols = (high.col - low.col) / pixel;
+  if (!(rows <= most && cols <= most))
+    throw UserError(fmt::format(
+        "the positions span {:.4g} x {:.4g} pixels of {:.4g}, more than {:.0f} x {:.0f}: check "
+        "scan.unit, scan.step and the calibration",
+        rows, cols, pixel, most, most));
   // Whole pixels, so that a position keeps its place within a pixel.
   const double first_row = std::floor(low.row / pixel + 0.5) - double(window / 2);
   const double first_col = std::floor(low.col / pixel + 0.5) - double(window / 2);
@@ -167,16 +205,16 @@ Array<Complex<double>, 3> start_probe(const ProbeConfig& config, const Experimen
     probe = probe_of_file(config.start, window);
   }
   probe = with_modes(probe, config);
-  scale_to_counts(probe, experiment.mean_counts);
+  scale_to_counts(probe, experiment.mean_counts, experiment.valid.view());
   return probe;
 }
 
 ObjectStart start_object(const ObjectConfig& config, const ObjectFrame& frame, double pixel,
-                         bool absorption) {
+                         bool absorption, Ledger* ledger) {
   ObjectStart start;
   const std::array<i64, 3> shape{config.slices, frame.rows, frame.cols};
-  start.phase = Array<float, 3>(shape);
-  if (absorption) start.absorption = Array<float, 3>(shape);
+  start.phase = Array<float, 3>(shape, ledger, "object");
+  if (absorption) start.absorption = Array<float, 3>(shape, ledger, "object");
   if (config.start.empty()) return start;
 
   const Result earlier = read_result(config.start);
@@ -192,6 +230,10 @@ ObjectStart start_object(const ObjectConfig& config, const ObjectFrame& frame, d
   const double earlier_dz = config.slices == 1              ? 1.0 / double(earlier.phase.shape()[0])
                             : earlier.phase.shape()[0] == 1 ? dz * config.slices
                                                             : earlier.slice_thickness;
+  if (!(earlier_dz > 0))
+    throw UserError(
+        fmt::format("object.start: '{}' has {} slices, but does not say how thick they are",
+                    config.start, earlier.phase.shape()[0]));
   add_earlier(earlier.phase.view(), earlier_dz, row, col, start.phase.view(), dz);
   if (absorption && !earlier.absorption.empty())
     add_earlier(earlier.absorption.view(), earlier_dz, row, col, start.absorption.view(), dz);

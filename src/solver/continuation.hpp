@@ -38,7 +38,7 @@ class Continuation {
   /// Slices tied together; 1: free.
   [[nodiscard]] i64 block() const { return block_; }
   [[nodiscard]] bool finished() const { return k_c_ == 0 && block_ <= 1; }
-  /// "k < 0.6 1/Å, slices tied in blocks of 10"; empty when finished.
+  /// "k < 0.60 1/Å, slices tied by 10"; empty when finished.
   [[nodiscard]] std::string describe() const;
 
   /// Takes an iteration's R-factor; true if the stage changed.

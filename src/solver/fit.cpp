@@ -44,7 +44,8 @@ IterationReport Fit<T>::iterate() {
   const auto groups =
       make_groups(data_.positions, fitted_, options_.groups, options_.seed, iteration_);
   for (std::size_t g = 0; g < groups.size(); ++g)
-    report.fitted += take_step(groups[g], refine, estimated_step_ == 0 || g % 8 == 0);
+    report.fitted += take_step(groups[g], refine, g % 8 == 0 || (new_stage_ && g < 4));
+  new_stage_ = false;
   for (i64 s = 0; s < phase_.shape()[0]; ++s) {
     blur_lateral(phase_.view()[s], options_.blur);
     if (!absorption_.empty()) blur_lateral(absorption_.view()[s], options_.blur);
@@ -59,12 +60,9 @@ IterationReport Fit<T>::iterate() {
     report.held_out = op_->misfit(places, [&](i64 k, T* to) { data_.load(held_out_[k], to); });
   }
   report.step = caution_ * (options_.step > 0 ? options_.step : estimated_step_);
-  const bool new_stage = options_.continuation.advance(report.fitted.r_factor());
-  if (new_stage) {
-    estimated_step_ = 0;
-    apply_detector_limit();
-  }
-  adapt_steps(report.fitted, new_stage, report);
+  new_stage_ = options_.continuation.advance(report.fitted.r_factor());
+  if (new_stage_) apply_detector_limit();
+  adapt_steps(report.fitted, report);
   return report;
 }
 
@@ -195,7 +193,7 @@ void Fit<T>::apply_detector_limit() {
 }
 
 template <class T>
-void Fit<T>::adapt_steps(const Misfit& misfit, bool new_stage, IterationReport& report) {
+void Fit<T>::adapt_steps(const Misfit& misfit, IterationReport& report) {
   // Groups change from one iteration to the next, so a small rise means nothing.
   constexpr double rise = 1.2;
   // A cost that stands still with everything free is the noise of the groups, each of which the
@@ -208,7 +206,7 @@ void Fit<T>::adapt_steps(const Misfit& misfit, bool new_stage, IterationReport& 
              misfit.cost > standstill * previous_cost_) {
     caution_ = std::max(smallest, smaller * caution_);
   }
-  previous_cost_ = new_stage ? -1 : misfit.cost;
+  previous_cost_ = new_stage_ ? -1 : misfit.cost;
 }
 
 template class Fit<float>;

@@ -77,7 +77,7 @@ class Fit {
   void update_object(double step);
   void update_probe(i64 positions);
   void apply_detector_limit();
-  void adapt_steps(const Misfit& misfit, bool new_stage, IterationReport& report);
+  void adapt_steps(const Misfit& misfit, IterationReport& report);
 
   std::unique_ptr<Operator<T>> op_;
   FitData<T> data_;
@@ -90,6 +90,7 @@ class Fit {
   Array<T, 2> illumination_;
   Array<Complex<T>, 3> probe_gradient_;
   int iteration_ = 0;
+  bool new_stage_ = true;      // the coming iteration is the first of a stage
   double estimated_step_ = 0;  // 0: none yet
   double caution_ = 1;         // of both steps; less once the cost rises or stands still
   double previous_cost_ = -1;  // −1: nothing to compare with

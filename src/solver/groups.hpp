@@ -10,8 +10,7 @@ namespace ptyle {
 
 /// Mini-batches of one iteration: n groups over all the positions given, each spread evenly over
 /// the scan. They depend on seed and iteration alone, not on who asks or on how many threads or
-/// ranks there are. Every position is in exactly one group; groups differ in size by at most one
-/// run.
+/// ranks there are. Every position is in exactly one group; groups differ in size by at most one.
 std::vector<std::vector<i64>> make_groups(std::span<const Position> positions,
                                           std::span<const i64> members, i64 n, std::uint64_t seed,
                                           int iteration);

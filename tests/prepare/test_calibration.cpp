@@ -189,6 +189,10 @@ TEST(Calibration, WithoutEnergyEverythingIsInPixels) {
   const Experiment e = prepare(measurement(frames));
   EXPECT_EQ(e.calibration.wavelength, 0);
   EXPECT_EQ(e.calibration.pixel, 1);
+  EXPECT_TRUE(e.calibration.in_pixels());
+  Measurement m = measurement(frames);
+  m.calibration.pixel_size = 0.5;  // a wavelength is still not known, but lengths are in Å
+  EXPECT_FALSE(prepare(m).calibration.in_pixels());
 }
 
 TEST(Optics, ThatTheUserLeftOutAreTakenFromTheFile) {
@@ -203,6 +207,9 @@ TEST(Optics, ThatTheUserLeftOutAreTakenFromTheFile) {
   e = prepare(m);
   EXPECT_EQ(e.optics.semi_angle, 25);
   EXPECT_EQ(e.optics.defocus, 250);
+  m.optics.defocus = 0;  // said, and so not the file's
+  e = prepare(m);
+  EXPECT_EQ(e.optics.defocus, 0);
 }
 
 }  // namespace

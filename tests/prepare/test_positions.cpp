@@ -106,6 +106,22 @@ TEST(Positions, ARasterNeedsAShapeOfAsManyPatterns) {
   EXPECT_EQ(prepare(m).positions[5].row, 4);
 }
 
+TEST(Positions, OfTheFilesOwnStepAreInAngstromWhateverTheUnitOfOthers) {
+  FramesInMemory frames = numbered(6, 4, 4);
+  Measurement m = measurement(frames);
+  m.positions.reset();
+  m.scan.positions.clear();
+  m.calibration.pixel_size = 0.5;
+  m.data.scan_shape = {2, 3};
+  m.file.scan_step = {2, 2};
+  for (const char* unit : {"A", "px"}) {
+    m.scan.unit = unit;
+    EXPECT_EQ(prepare(m).positions[5].col, 4) << unit;
+  }
+  m.scan.step = {2, 2};  // the user's, in pixels
+  EXPECT_EQ(prepare(m).positions[5].col, 2);
+}
+
 TEST(Positions, InAngstromNeedACalibration) {
   FramesInMemory frames = numbered(6, 4, 4);
   Measurement m = measurement(frames);
