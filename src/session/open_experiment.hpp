@@ -1,6 +1,6 @@
 #pragma once
 
-#include <string>
+#include <optional>
 
 #include "core/ledger.hpp"
 #include "io/frames.hpp"

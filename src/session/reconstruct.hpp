@@ -31,7 +31,7 @@ struct Progress {
   double cost = 0, r_factor = 0;
   double r_held_out = -1;  ///< −1: nothing held out
   double seconds = 0, seconds_left = 0;
-  std::string stage;  ///< of the continuation, e.g. "k < 0.6 1/Å, 4 blocks"; empty: none
+  std::string stage;  ///< of the continuation, e.g. "k < 0.60 1/Å, slices tied by 10"; empty: none
 };
 
 struct ReconstructCallbacks {

@@ -162,14 +162,6 @@ ObjectFrame frame_object(const std::vector<Position>& at, i64 window, double pix
         "the positions span {:.4g} x {:.4g} object pixels of {:.4g}, at most {:.0g} are possible: "
         "is scan.unit right?",
         rows, cols, pixel, most_pixels));
-  // Before anything is made of it: a wrong unit is the commonest cause.
-  constexpr double most = 65536;
-  const double rows = (high.row - low.row) / pixel, cols = (high.col - low.col) / pixel;
-  if (!(rows <= most && cols <= most))
-    throw UserError(fmt::format(
-        "the positions span {:.4g} x {:.4g} pixels of {:.4g}, more than {:.0f} x {:.0f}: check "
-        "scan.unit, scan.step and the calibration",
-        rows, cols, pixel, most, most));
   // Whole pixels, so that a position keeps its place within a pixel.
   const double first_row = std::floor(low.row / pixel + 0.5) - double(window / 2);
   const double first_col = std::floor(low.col / pixel + 0.5) - double(window / 2);

@@ -19,10 +19,11 @@ struct ObjectFrame {
 };
 
 /// The smallest object that holds every window W of positions `at` (Å, or px where pixel = 1).
+/// Throws UserError where they span more than any object.
 ObjectFrame frame_object(const std::vector<Position>& at, i64 window, double pixel);
 
 /// The probe's modes (M, W, W) to start with, scaled so that their pattern has the data's mean
-/// counts.
+/// counts on the valid pixels.
 Array<Complex<double>, 3> start_probe(const ProbeConfig& config, const Experiment& experiment);
 
 /// Phase and absorption (empty unless `absorption`) to start with: vacuum, or an earlier result
@@ -31,6 +32,6 @@ struct ObjectStart {
   Array<float, 3> phase, absorption;
 };
 ObjectStart start_object(const ObjectConfig& config, const ObjectFrame& frame, double pixel,
-                         bool absorption);
+                         bool absorption, Ledger* ledger = nullptr);
 
 }  // namespace ptyle

@@ -1,9 +1,9 @@
 #include <gtest/gtest.h>
 
-#include <cmath>
 #include <numeric>
 
 #include "core/error.hpp"
+#include "device/cpu/fft.hpp"
 #include "io/result.hpp"
 #include "io/temporary_folder.hpp"
 #include "operator/operator.hpp"
@@ -34,6 +34,13 @@ TEST(ObjectFrame, IsJustWhatTheWindowsReach) {
     EXPECT_EQ(left, 0);
     EXPECT_EQ(bottom, frame.rows);
     EXPECT_EQ(right, frame.cols);
+  }
+}
+
+TEST(ObjectFrame, RefusesPositionsOfAnotherUnit) {
+  for (const double far : {1e6, 1e30, double(INFINITY)}) {
+    const auto said = message_of<UserError>([&] { frame_object({{0, 0}, {5, far}}, 16, 0.5); });
+    EXPECT_TRUE(says(said, {"positions", "scan.unit"})) << said;
   }
 }
 
@@ -98,6 +105,17 @@ TEST(StartObject, RefusesAnotherPixelSize) {
   EXPECT_TRUE(says(said, {"object.start", "0.5", "0.4"})) << said;
 }
 
+TEST(StartObject, RefusesSlicesOfUnknownThickness) {
+  const TemporaryFolder folder;
+  Result earlier = read_result(earlier_result(folder));
+  earlier.slice_thickness = 0;
+  write_result(folder / "thin.h5", earlier, false);
+  const auto said = message_of<UserError>([&] {
+    start_object(object(4, 2.5, folder / "thin.h5"), {9, 9, {}, {}}, 0.5, false);
+  });
+  EXPECT_TRUE(says(said, {"object.start", "2 slices", "thick"})) << said;
+}
+
 class FlatPatterns final : public PatternStore {
  public:
   i64 count() const override { return 1; }
@@ -135,6 +153,26 @@ TEST(StartProbe, HasThePowerOfTheData) {
       // A pattern's total is W² Σ|probe|²; one scaling by a square root: rounding only.
       EXPECT_NEAR(24 * 24 * power(probe) / e.mean_counts, 1, 1e-12) << start << modes;
     }
+}
+
+TEST(StartProbe, HasTheCountsThatMaskedPixelsLeave) {
+  Experiment e = experiment();
+  const auto whole = start_probe({.start = "optics"}, e);
+  // 25 mrad are 9.6 pixels: half of the disc, but for the row through its middle, is masked.
+  e.valid = Array<float, 2>({24, 24});
+  e.valid.fill(1);
+  for (i64 y = 1; y < 12; ++y) std::fill_n(&e.valid(y, 0), 24, 0.0F);
+  const auto half = start_probe({.start = "optics"}, e);
+  Array<Complex<double>, 2> wave({24, 24});
+  Fft2<double>(24, 24, FftRigor::estimate).forward(half.data(), wave.data());
+  double seen = 0;
+  for (i64 i = 0; i < wave.size(); ++i) seen += e.valid.data()[i] * std::norm(wave.data()[i]);
+  EXPECT_NEAR(seen / e.mean_counts, 1, 1e-12);  // rounding only
+  EXPECT_GT(power(half), 1.5 * power(whole));
+  // With no more than a corner of the dark field nothing is known: as without a mask.
+  e.valid.fill(0);
+  e.valid(12, 12) = 1;
+  EXPECT_NEAR(power(start_probe({.start = "optics"}, e)) / power(whole), 1, 1e-12);
 }
 
 TEST(StartProbe, OfTheMeanPatternHasItsAmplitude) {
