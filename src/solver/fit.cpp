@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <numeric>
 
 #include "core/parallel.hpp"
@@ -162,7 +163,11 @@ void Fit<T>::update_object(double step) {
     for (i64 i = from; i < to; ++i)
       phase_.data()[i] = std::clamp(phase_.data()[i] - s * phase_gradient_.data()[i], low, high);
     if (absorption_.empty()) return;
-    for (i64 i = from; i < to; ++i) absorption_.data()[i] -= s * absorption_gradient_.data()[i];
+    // Where phases may not be negative, nothing amplifies either.
+    const T least = low >= 0 ? T(0) : std::numeric_limits<T>::lowest();
+    for (i64 i = from; i < to; ++i)
+      absorption_.data()[i] =
+          std::max(least, absorption_.data()[i] - s * absorption_gradient_.data()[i]);
   });
 }
 
