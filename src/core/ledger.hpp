@@ -14,6 +14,9 @@ namespace ptyle {
 /// Thread-safe. It must outlive its bookings.
 class Ledger {
  public:
+  /// `most`: bytes that may be booked at a time; 0: any number.
+  explicit Ledger(std::size_t most = 0) : most_(most) {}
+
   struct Entry {
     std::string name;
     std::size_t now = 0;      ///< bytes booked now
@@ -50,6 +53,8 @@ class Ledger {
     std::size_t bytes_ = 0;
   };
 
+  /// Throws UserError where more would be booked than is allowed: a sentence in place of the
+  /// system's way of ending a process that outgrows the memory.
   [[nodiscard]] Booking book(std::string_view name, std::size_t bytes);
   [[nodiscard]] std::size_t now() const;
   [[nodiscard]] std::size_t peak() const;
@@ -60,10 +65,13 @@ class Ledger {
   void remove(const std::string& name, std::size_t bytes);
   mutable std::mutex mutex_;
   std::map<std::string, Entry, std::less<>> entries_;
-  std::size_t now_ = 0, peak_ = 0;
+  std::size_t now_ = 0, peak_ = 0, most_ = 0;
 };
 
 /// The process's own peak resident memory in bytes, as the operating system counts it.
 std::size_t peak_resident_bytes();
+
+/// The memory of this machine in bytes, or less where the process's control group allows less.
+std::size_t machine_memory_bytes();
 
 }  // namespace ptyle

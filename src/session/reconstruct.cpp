@@ -59,10 +59,9 @@ class Run {
 
  private:
   i64 window() const { return experiment_.patterns->window(); }
-  bool in_pixels() const { return experiment_.calibration.wavelength <= 0; }
   double aperture_k() const {
-    return in_pixels() ? 0
-                       : experiment_.optics.semi_angle * mrad / experiment_.calibration.wavelength;
+    const double wavelength = experiment_.calibration.wavelength;
+    return wavelength > 0 ? experiment_.optics.semi_angle * mrad / wavelength : 0;
   }
   std::vector<Position> positions_on_object() const {  // Å (px in pixel units)
     std::vector<Position> positions;
@@ -89,7 +88,7 @@ class Run {
     const double mean = experiment_.mean_counts / double(setup.window * setup.window);
     setup.epsilon = mean * (setup.loss == Loss::poisson ? 1e-2 : 1e-5);
     if (setup.slices > 1) {
-      if (in_pixels())
+      if (experiment_.calibration.wavelength <= 0)
         throw UserError("object.slices: more than one slice needs optics.energy (kV)");
       setup.propagator =
           propagator(window(), experiment_.calibration.pixel, experiment_.calibration.wavelength,
@@ -153,8 +152,8 @@ class Run {
     data.valid = valid_;
     data.dk = experiment_.calibration.dk;
     const OperatorSetup setup = operator_setup();
-    auto start =
-        start_object(config_.object, frame_, experiment_.calibration.pixel, setup.absorption);
+    auto start = start_object(config_.object, frame_, experiment_.calibration.pixel,
+                              setup.absorption, &ledger_);
     auto probe = start_probe(config_.probe, experiment_);
     auto op = make_cpu_operator<T>(setup, threads_, &ledger_);
     return Fit<T>(std::move(op), std::move(data), options,
@@ -208,7 +207,7 @@ class Run {
     result.pixel_size = pixel;
     result.slice_thickness = config_.object.slices > 1 ? config_.object.slice_thickness : 0;
     result.energy_kV = experiment_.optics.energy;
-    result.units = in_pixels() ? "px" : "A";
+    result.units = experiment_.calibration.in_pixels() ? "px" : "A";
     result.version = PTYLE_VERSION;
     result.config = resolved_yaml;
     const auto& o = config_.output;
@@ -228,7 +227,7 @@ class Run {
   const ReconstructConfig& config_;
   const ReconstructCallbacks& callbacks_;
   int threads_;
-  Ledger ledger_;
+  Ledger ledger_{machine_memory_bytes()};
   Experiment experiment_;
   ObjectFrame frame_;
   Array<T, 2> valid_;

@@ -1,11 +1,13 @@
 #include <gtest/gtest.h>
 
+#include <cstdint>
 #include <map>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "core/array.hpp"
+#include "core/error.hpp"
 #include "core/ledger.hpp"
 
 namespace ptyle {
@@ -91,6 +93,24 @@ TEST(Ledger, BooksArrays) {
   }
   EXPECT_EQ(ledger.now(), 0u);
 }
+
+TEST(Ledger, RefusesMoreThanThereIs) {
+  Ledger ledger(100);
+  const auto patterns = ledger.book("patterns", 60);
+  try {
+    const auto object = ledger.book("object", 41);
+    FAIL() << "41 bytes beside 60 are more than 100";
+  } catch (const UserError& e) {
+    EXPECT_NE(std::string(e.what()).find("object"), std::string::npos) << e.what();
+  }
+  EXPECT_THROW((void)ledger.book("object", SIZE_MAX), UserError);  // no wrap around
+  EXPECT_EQ(ledger.now(), 60u);
+  EXPECT_EQ(now(ledger, "object"), 0u);
+  const auto all = ledger.book("object", 40);
+  EXPECT_EQ(ledger.now(), 100u);
+}
+
+TEST(Ledger, AMachineHasMemory) { EXPECT_GE(machine_memory_bytes(), peak_resident_bytes()); }
 
 TEST(Ledger, ResidentMemoryGrowsWithWhatIsTouched) {
   const std::size_t before = peak_resident_bytes();
