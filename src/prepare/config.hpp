@@ -45,7 +45,7 @@ struct ScanConfig {
   std::string file;               ///< another file for it; empty: data.file
   std::string unit = "A";         ///< A | m | px
   std::string order = "row_col";  ///< row_col | x_y
-  std::array<double, 2> step{};   ///< Å (px where unit is px), (slow, fast)
+  std::array<double, 2> step{};   ///< in `unit`, (slow, fast)
   double rotation = 0;            ///< degrees
   bool snake = false;
 };

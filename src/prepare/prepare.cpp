@@ -13,6 +13,7 @@
 #include <type_traits>
 
 #include "core/error.hpp"
+#include "core/units.hpp"
 #include "prepare/calibration.hpp"
 #include "prepare/disc.hpp"
 #include "prepare/layout.hpp"
@@ -273,11 +274,35 @@ std::vector<Position> all_positions(const Measurement& m, const Calibration& c, 
     throw UserError(
         "no positions are given: scan.positions (a dataset) or scan.step (slow, fast) is needed");
   const auto shape = scan_shape(m);
-  if (scan.unit == "px" && step_given)  // a file's own step is in Å
-    for (double& s : scan.step) s *= c.pixel;
+  if (step_given)  // a file's own step is in Å
+    for (double& s : scan.step) s *= scan.unit == "px" ? c.pixel : scan.unit == "m" ? metre : 1;
   e.notes.push_back(fmt::format("raster of {} x {}, rotation {:.5g} degrees{}", shape[0], shape[1],
                                 scan.rotation, scan.snake ? ", every second line backwards" : ""));
   return raster(shape, scan);
+}
+
+/// A wrong unit or calibration shows: all probes on one pixel, or each alone in its window.
+void warn_of_spread(const std::vector<Position>& at, double pixel, i64 window,
+                    std::vector<std::string>& warnings) {
+  if (at.size() < 2) return;
+  Position low = at[0], high = at[0];
+  std::vector<double> steps;
+  for (std::size_t i = 1; i < at.size(); ++i) {
+    low = {std::min(low.row, at[i].row), std::min(low.col, at[i].col)};
+    high = {std::max(high.row, at[i].row), std::max(high.col, at[i].col)};
+    steps.push_back(std::hypot(at[i].row - at[i - 1].row, at[i].col - at[i - 1].col) / pixel);
+  }
+  const double rows = (high.row - low.row) / pixel, cols = (high.col - low.col) / pixel;
+  const auto middle = steps.begin() + static_cast<std::ptrdiff_t>(steps.size() / 2);
+  std::nth_element(steps.begin(), middle, steps.end());
+  if (std::max(rows, cols) < 1)
+    warnings.push_back(fmt::format(
+        "all positions lie within {:.2g} x {:.2g} object pixels: is scan.unit right?", rows, cols));
+  else if (*middle > static_cast<double>(window))
+    warnings.push_back(fmt::format(
+        "a position lies {:.4g} object pixels from the next, beyond its window of {}: are "
+        "scan.unit and the calibration right?",
+        *middle, window));
 }
 
 void note_disc(const Layout& l, bool centre_known, Experiment& e) {
@@ -362,6 +387,7 @@ Experiment prepare(const Measurement& m, Ledger* ledger) {
   attempt([&] {
     const auto all = all_positions(m, e.calibration, e);
     for (i64 i : numbers) e.positions.push_back(all[i]);
+    warn_of_spread(e.positions, e.calibration.pixel, l.window, e.warnings);
   });
   return e;
 }

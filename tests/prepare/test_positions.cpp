@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "core/error.hpp"
@@ -120,6 +121,31 @@ TEST(Positions, OfTheFilesOwnStepAreInAngstromWhateverTheUnitOfOthers) {
   }
   m.scan.step = {2, 2};  // the user's, in pixels
   EXPECT_EQ(prepare(m).positions[5].col, 2);
+  m.scan.step = {2e-10, 2e-10};
+  m.scan.unit = "m";
+  EXPECT_DOUBLE_EQ(prepare(m).positions[5].col, 4);
+}
+
+TEST(Positions, ThatTellOfAWrongUnitAreWarnedOf) {
+  FramesInMemory frames = numbered(6, 4, 4);
+  Measurement m = measurement(frames);
+  const auto warned = [&](double factor, const char* of) {
+    for (std::size_t i = 0; i < 6; ++i) {
+      m.positions->values[2 * i] = factor * static_cast<double>(i / 3);
+      m.positions->values[2 * i + 1] = factor * static_cast<double>(i % 3);
+    }
+    const auto warnings = prepare(m).warnings;
+    return std::any_of(warnings.begin(), warnings.end(), [&](const std::string& w) {
+      return says(w, {of, "scan.unit"});
+    });
+  };
+  for (const char* of : {"within", "beyond"}) {
+    EXPECT_FALSE(warned(1, of)) << of;
+    EXPECT_FALSE(warned(4, of)) << of;  // windows of 4 px that just touch
+  }
+  EXPECT_TRUE(warned(1e-10, "within"));  // metres taken for px
+  EXPECT_TRUE(warned(0, "within"));
+  EXPECT_TRUE(warned(5, "beyond"));
 }
 
 TEST(Positions, InAngstromNeedACalibration) {
