@@ -71,7 +71,9 @@ std::vector<i64> held_out_positions(i64 count, double share, std::uint64_t seed)
   for (i64 i = 0; i < count; ++i)
     drawn.emplace_back(Philox(seed, hold_out_stream, static_cast<std::uint64_t>(i)).uniform(), i);
   std::sort(drawn.begin(), drawn.end());
-  const auto n = static_cast<std::size_t>(std::lround(share * double(count)));
+  const auto wanted = static_cast<i64>(std::lround(share * double(count)));
+  const auto n =
+      static_cast<std::size_t>(share > 0 && count > 1 ? std::clamp<i64>(wanted, 1, count - 1) : 0);
   std::vector<i64> held;
   for (std::size_t i = 0; i < n; ++i) held.push_back(drawn[i].second);
   std::sort(held.begin(), held.end());

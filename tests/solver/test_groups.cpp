@@ -75,6 +75,8 @@ TEST(HeldOut, IsTheShareAskedForAndTheSameForASeed) {
   EXPECT_NE(held, held_out_positions(1000, 0.05, 10));
   EXPECT_EQ(std::set<i64>(held.begin(), held.end()).size(), 50u);
   EXPECT_TRUE(held_out_positions(1000, 0, 9).empty());
+  EXPECT_EQ(held_out_positions(30, 0.01, 9).size(), 1u);
+  EXPECT_TRUE(held_out_positions(1, 0.5, 9).empty());  // one is left to fit
 }
 
 }  // namespace
