@@ -29,6 +29,7 @@ struct Check {
   FileStates file = {};
 
   void fault(const std::string& key, const std::string& text) const {
+    if (schema.faulty(key)) return;
     faults.add(schema.where(key), fmt::format("{}: {}", key, text));
   }
   [[nodiscard]] bool has(const std::string& key) const { return schema.active(key); }
@@ -40,6 +41,12 @@ struct Check {
     if (has(key) && has(other)) fault(other, fmt::format("excludes {}; give one of the two", key));
   }
 };
+
+/// Whether a text says a dataset alone: no file, be it in "file.h5:/dataset" or by itself.
+bool is_dataset(const std::string& text) {
+  return text.find(":/") == std::string::npos && !fs::path(text).has_extension() &&
+         !fs::exists(text);
+}
 
 /// The file part of "file.h5:/dataset".
 std::string file_part(const std::string& text) { return text.substr(0, text.find(":/")); }
@@ -96,6 +103,10 @@ FileStates check_files(const ReconstructConfig& c, const Check& check) {
   check_file(check, "object.start", c.object.start);
   if (c.data.mask.find(":/") != std::string::npos)
     check_file(check, "data.mask", file_part(c.data.mask));
+  else if (check.has("data.mask") && !is_dataset(c.data.mask))
+    check.fault("data.mask", fmt::format("{} is a file; the dataset in it is needed too, as in "
+                                         "file.h5:/mask",
+                                         c.data.mask));
   const bool other_probe = c.probe.start != "optics" && c.probe.start != "mean";
   if (other_probe && file_part(c.probe.start) != c.data.file)
     check_file(check, "probe.start", file_part(c.probe.start));
@@ -165,6 +176,10 @@ void check_fit(const ReconstructConfig& c, const Check& check) {
   if (c.object.phase_min > c.object.phase_max)
     check.fault("object.phase_min", fmt::format("{} rad is above object.phase_max, {} rad",
                                                 c.object.phase_min, c.object.phase_max));
+  if (c.object.positivity == "on" && c.object.phase_max > c.object.phase_min &&
+      c.object.phase_max <= 0)
+    check.fault("object.positivity", fmt::format("leaves no phase where object.phase_max is {} rad",
+                                                 c.object.phase_max));
   if ((c.probe.modes - 1) * c.probe.mode_power >= 1)
     check.fault("probe.mode_power",
                 fmt::format("{} modes of {} each leave nothing for the first; less is needed",
@@ -189,9 +204,7 @@ void check_output_folder(const ReconstructConfig& c, const Check& check) {
 /// "/probe" is a dataset of the data file, unless it is the name of a file.
 void complete(ReconstructConfig& config, const std::string& config_file) {
   auto& start = config.probe.start;
-  if (start.starts_with("/") && start.find(":/") == std::string::npos &&
-      !fs::path(start).has_extension() && !fs::exists(start))
-    start = config.data.file + ":" + start;
+  if (start.starts_with("/") && is_dataset(start)) start = config.data.file + ":" + start;
   if (!config.output.folder.empty()) return;
   const auto path = fs::absolute(config_file).lexically_normal();
   const auto folder = path.parent_path() / path.stem();

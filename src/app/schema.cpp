@@ -61,10 +61,12 @@ void resolve_file(const Key& key, const std::string& folder) {
   std::string& text = **field;
   const auto& words = key.limits.choices;
   if (std::find(words.begin(), words.end(), text) != words.end()) return;
-  if (key.file == FileKind::dataset && text.starts_with("/") &&
-      text.find(":/") == std::string::npos)
-    return;
-  text = (fs::absolute(folder) / with_home(text)).lexically_normal().string();
+  const std::string file = (fs::absolute(folder) / with_home(text)).lexically_normal().string();
+  if (key.file == FileKind::dataset && text.find(":/") == std::string::npos) {
+    const bool is_file = fs::path(text).has_extension() || fs::exists(file);
+    if (text.starts_with("/") || !is_file) return;
+  }
+  text = file;
 }
 
 Faults::Place place_of(const std::string& name, const YAML::Mark& mark) {

@@ -69,8 +69,8 @@ Limits one_of(std::vector<std::string> choices);
 enum class FileKind {
   none,
   file,     ///< relative to the configuration's folder
-  dataset,  ///< "file.h5:/dataset" relative to that folder, or "/dataset" as it is; choices as they
-            ///< are
+  dataset,  ///< "file.h5:/dataset" or "file.h5" relative to that folder; "/dataset", "dataset" and
+            ///< choices as they are
 };
 
 struct Key {
@@ -115,6 +115,8 @@ class Schema {
   [[nodiscard]] bool given(const std::string& path) const { return given_.contains(path); }
   /// Whether it was given another value than its default, be it a faulty one.
   [[nodiscard]] bool active(const std::string& path) const;
+  /// Whether it was given a faulty value, which is told already.
+  [[nodiscard]] bool faulty(const std::string& path) const { return faulty_.contains(path); }
   /// Where it was given; the file itself where it was not.
   [[nodiscard]] Faults::Place where(const std::string& path) const;
 

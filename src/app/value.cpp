@@ -61,6 +61,13 @@ std::string out_of_limits(const std::string& text, const std::string& unit) {
   return fmt::format("{}{}{} is out of its limits", text, unit.empty() ? "" : " ", unit);
 }
 
+/// A whole number, however large.
+bool is_whole(const std::string& text) {
+  const bool sign = text.starts_with('-') || text.starts_with('+');
+  return text.size() > std::size_t{sign} &&
+         text.find_first_not_of("0123456789", sign ? 1 : 0) == std::string::npos;
+}
+
 template <class T>
 std::string read_scalar(const Key& key, const YAML::Node& node, T& field) {
   const std::string not_it = fmt::format("{} is not {}", shown(node), noun<T>());
@@ -78,7 +85,11 @@ std::string read_scalar(const Key& key, const YAML::Node& node, T& field) {
     if constexpr (std::is_same_v<T, std::uint64_t>)
       if (node.Scalar().starts_with('-')) return out_of_limits(shown(node), key.unit);
     T value{};
-    if (!YAML::convert<T>::decode(node, value)) return not_it;
+    if (!YAML::convert<T>::decode(node, value)) {
+      const bool too_large =
+          std::is_integral_v<T> && !std::is_same_v<T, bool> && is_whole(node.Scalar());
+      return too_large ? out_of_limits(shown(node), key.unit) : not_it;
+    }
     if constexpr (!std::is_same_v<T, bool>) {
       if (!std::isfinite(double(value))) return fmt::format("{} is not finite", shown(node));
       if (!inside(double(value), key.limits)) return out_of_limits(shown(node), key.unit);

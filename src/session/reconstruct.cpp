@@ -137,7 +137,9 @@ class Run {
       o.phase_min = object.phase_min;
       o.phase_max = object.phase_max;
     }
-    if (object.positivity == "on" || (object.positivity == "auto" && continues()))
+    // Where only phases below 0 are asked for, auto keeps out of the way.
+    if (object.positivity == "on" ||
+        (object.positivity == "auto" && continues() && o.phase_max > 0))
       o.phase_min = std::max(o.phase_min, 0.0);
     return o;
   }

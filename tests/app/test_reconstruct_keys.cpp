@@ -86,7 +86,7 @@ TEST_F(ReconstructKeys, ResolvedReadsBackAsTheSame) {
 TEST_F(ReconstructKeys, FaultsBetweenKeys) {
   struct Case {
     std::vector<std::string> settings;
-    const char* fault;
+    std::string fault;
   };
   const Case cases[] = {
       {{"calibration.dk=0.01"},
@@ -131,6 +131,18 @@ TEST_F(ReconstructKeys, FaultsBetweenKeys) {
       {{"data.positions=[5, 2]"},
        "--set data.positions=[5, 2]: data.positions: must be [first, last] or [first, last, "
        "stride], first < last"},
+      {{"data.positions=[-3, 2]"},  // one fault is told once
+       "--set data.positions=[-3, 2]: data.positions: -3 is out of its limits; it must be a list "
+       "of "
+       "whole numbers, 0 or more"},
+      {{"data.mask=mask"}, ""},
+      {{"data.mask=mask.h5"},
+       "--set data.mask=mask.h5: data.mask: " + (fs::current_path() / "mask.h5").string() +
+           " is a file; the dataset in it is needed too, as in file.h5:/mask"},
+      {{"probe.start=optix"}, "--set probe.start=optix: probe.start: there is no file optix"},
+      {{"object.positivity=on", "object.phase_min=-2", "object.phase_max=-1"},
+       "--set object.positivity=on: object.positivity: leaves no phase where object.phase_max is "
+       "-1 rad"},
       {{"object.phase_min=1"},
        "--set object.phase_min=1: object.phase_min: 1 rad is above object.phase_max, 0 rad"},
       {{"data.centre=[1, 2]", "data.find_centre=true"},

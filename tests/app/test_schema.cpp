@@ -194,6 +194,12 @@ TEST(Schema, NamesEveryFault) {
        "run.yaml:2: fit.flag: maybe is not true or false; it must be true or false"},
       {"fit:\n  count: 0\n",
        "run.yaml:2: fit.count: 0 is out of its limits; it must be a whole number, 1 or more"},
+      {"fit:\n  count: 99999999999\n",
+       "run.yaml:2: fit.count: 99999999999 is out of its limits; it must be a whole number, 1 or "
+       "more"},
+      {"seed: 18446744073709551616\n",  // 2^64
+       "run.yaml:1: seed: 18446744073709551616 is out of its limits; it must be a whole number, 0 "
+       "or more"},
       {"seed: -1\n",
        "run.yaml:1: seed: -1 is out of its limits; it must be a whole number, 0 or more"},
       {"fit:\n  loss: huber\n",
