@@ -18,11 +18,20 @@ std::string duration_text(double seconds) {
   return fmt::format("{} h {} min", whole / 3600, whole % 3600 / 60);
 }
 
+namespace {
+
+/// Five decimals, as figures are compared, but no fewer than four digits.
+std::string r_text(double r) {
+  return r >= 0.001 && r < 1000 ? fmt::format("{:.5f}", r) : fmt::format("{:.3e}", r);
+}
+
+}  // namespace
+
 std::string progress_line(const Progress& now, const Progress& previous) {
-  std::string line =
-      fmt::format("iteration {:>{}}/{}  cost {:.4e}  R {:.5f}", now.iteration,
-                  std::to_string(now.iterations).size(), now.iterations, now.cost, now.r_factor);
-  if (now.r_held_out >= 0) line += fmt::format("  held-out R {:.5f}", now.r_held_out);
+  std::string line = fmt::format("iteration {:>{}}/{}  cost {:.4e}  R {}", now.iteration,
+                                 std::to_string(now.iterations).size(), now.iterations, now.cost,
+                                 r_text(now.r_factor));
+  if (now.r_held_out >= 0) line += "  held-out R " + r_text(now.r_held_out);
   line += fmt::format("  {} each", duration_text(now.seconds - previous.seconds));
   if (now.iteration < now.iterations)
     line += fmt::format("  {} left", duration_text(now.seconds_left));
