@@ -48,7 +48,8 @@ struct Orientation {
   double rotation = 0;  ///< degrees in [−180, 180), to be added to the scan's
   double curl = 0,
          curl_mirrored = 0;   ///< least curl, and of the four turns of the other handedness
-  bool clear = false;         ///< the handedness is clear: curl < 0.8 curl_mirrored
+  bool clear = false;         ///< the handedness is clear: curl is less than curl_mirrored by a
+                              ///< fifth, and by more than noise alone makes of so few positions
   bool sign_settled = false;  ///< else the rotation may be 180° more
   double skewness = 0;        ///< of the divergence; negative where the phase has peaks
 };

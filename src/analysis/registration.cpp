@@ -103,7 +103,7 @@ Position correlation_peak(View<const double, 2> moving, View<const double, 2> fi
   std::transform(product.begin(), product.end(), other.begin(), product.begin(),
                  [](const auto& a, const auto& b) { return a * std::conj(b); });
   const Array<double, 2> correlation = image_of(product);
-  const auto [ny, nx] = fixed.shape;
+  const i64 ny = fixed.shape[0], nx = fixed.shape[1];
   const auto at = [&](i64 y, i64 x) { return correlation((y % ny + ny) % ny, (x % nx + nx) % nx); };
   const auto most = [&](i64 n) { return std::min(static_cast<i64>(reach), (n - 1) / 2); };
   i64 best_y = 0, best_x = 0;

@@ -142,6 +142,21 @@ TEST(Orientation, OfNoiseAloneIsNotClear) {
   EXPECT_FALSE(o.sign_settled);
 }
 
+TEST(Orientation, OfNoiseOnFewPositionsIsNotClearEither) {
+  int clear = 0;
+  for (const int lines : {5, 8, 12})
+    for (std::uint64_t seed = 0; seed < 40; ++seed) {
+      Philox random(seed, 3, static_cast<std::uint64_t>(lines));
+      std::vector<Position> centres, positions;
+      for (int i = 0; i < lines * lines; ++i) {
+        centres.push_back({random.uniform(), random.uniform()});
+        positions.push_back({double(i / lines), double(i % lines)});
+      }
+      clear += find_orientation(centres, positions, true).clear;
+    }
+  EXPECT_LE(clear, 5);  // one in a hundred of 120 scans; more than five of them once in 1000
+}
+
 TEST(Orientation, HalfATurnMoreIsByFlipsOrByRotation) {
   Orientation o;
   o.rotation = 3;
