@@ -7,6 +7,7 @@
 #include <sstream>
 
 #include "e2e/program.hpp"
+#include "e2e/small_data.hpp"
 #include "io/hdf5.hpp"
 #include "io/result.hpp"
 
@@ -136,6 +137,29 @@ TEST_F(Runs, StartsFromAnEarlierResult) {
   const auto first = read_result((folder.path() / "run/result.h5").string());
   const auto further = read_result((folder.path() / "further/result.h5").string());
   EXPECT_LT(further.history.r_factor.front(), 0.1 * first.history.r_factor.front());
+}
+
+TEST_F(Runs, LengthsAreInAngstromByAPixelSizeAloneAndElseInPixels) {
+  write_small_data(folder.path() / "data.h5", {});
+  const std::vector<std::string> run{"reconstruct",      "plain.yaml", "--set",
+                                     "probe.start=mean", "--set",      "solver.iterations=1",
+                                     "--overwrite"};
+  folder.write("plain.yaml",
+               "data: {file: data.h5, patterns: /data}\nscan: {positions: /positions}\n"
+               "calibration: {pixel_size: 0.5}\n");
+  auto ran = ptyle(run);
+  ASSERT_EQ(ran.status, 0) << ran.err;
+  const auto calibrated = read_result((folder.path() / "plain/result.h5").string());
+  EXPECT_EQ(calibrated.units, "A");
+  EXPECT_EQ(calibrated.pixel_size, 0.5);
+  folder.write("plain.yaml",
+               "data: {file: data.h5, patterns: /data}\n"
+               "scan: {positions: /positions, unit: px}\n");
+  ran = ptyle(run);
+  ASSERT_EQ(ran.status, 0) << ran.err;
+  const auto plain = read_result((folder.path() / "plain/result.h5").string());
+  EXPECT_EQ(plain.units, "px");
+  EXPECT_EQ(plain.pixel_size, 1);
 }
 
 TEST_F(Runs, InspectDraws) {
