@@ -320,6 +320,34 @@ void note_disc(const Layout& l, bool centre_known, Experiment& e) {
                     e.disc->row - middle, e.disc->col - middle));
 }
 
+/// Step 4 and the disc: patterns, valid pixels and mean into the experiment.
+void read_patterns(const Measurement& m, const Layout& l, const std::vector<i64>& numbers,
+                   Ledger* ledger, Experiment& e) {
+  FrameSource& frames = *m.frames;
+  const auto b2 = static_cast<double>(l.bin * l.bin);
+  const i64 n = static_cast<i64>(numbers.size());
+  auto store = make_pattern_store(n, l.window, frames.is_integer ? frames.largest * b2 : 0,
+                                  m.data.background * b2, ledger);
+  Gathered g = start_gathering(m);
+  if (frames.is_integer)
+    fill_store<std::int64_t>(frames, numbers, l, m.data.saturation, *store, g);
+  else
+    fill_store<float>(frames, numbers, l, m.data.saturation, *store, g);
+  e.patterns = std::move(store);
+  e.valid = validity(l, g);
+  if (std::count(e.valid.begin(), e.valid.end(), 1.0F) == 0)
+    throw UserError(
+        fmt::format("no pixel of the patterns of {} is left: padding, mask and saturation take all",
+                    frames.name));
+  if (g.empty_patterns == n)
+    throw UserError(
+        fmt::format("all {} patterns of {} are zero: is it the right dataset?", n, frames.name));
+  for (i64 i = 0; i < e.valid.size(); ++i) e.mean_counts += e.valid.data()[i] * g.mean[i];
+  e.mean_pattern = centred<double>(View<const double, 2>{g.mean.data(), {l.window, l.window}});
+  e.disc = fit_disc(e.mean_pattern, centred<float>(e.valid.view()).view());
+  note_patterns(m, l, g, n, e);
+}
+
 }  // namespace
 
 Experiment prepare(const Measurement& m, Ledger* ledger) {
@@ -345,28 +373,7 @@ Experiment prepare(const Measurement& m, Ledger* ledger) {
                     l.residual[1]));
   e.residual_shift = l.residual;
 
-  const auto b2 = static_cast<double>(l.bin * l.bin);
-  const i64 n = static_cast<i64>(numbers.size());
-  auto store = make_pattern_store(n, l.window, frames.is_integer ? frames.largest * b2 : 0,
-                                  m.data.background * b2, ledger);
-  Gathered g = start_gathering(m);
-  if (frames.is_integer)
-    fill_store<std::int64_t>(frames, numbers, l, m.data.saturation, *store, g);
-  else
-    fill_store<float>(frames, numbers, l, m.data.saturation, *store, g);
-  e.patterns = std::move(store);
-  e.valid = validity(l, g);
-  if (std::count(e.valid.begin(), e.valid.end(), 1.0F) == 0)
-    throw UserError(
-        fmt::format("no pixel of the patterns of {} is left: padding, mask and saturation take all",
-                    frames.name));
-  if (g.empty_patterns == n)
-    throw UserError(
-        fmt::format("all {} patterns of {} are zero: is it the right dataset?", n, frames.name));
-  for (i64 i = 0; i < e.valid.size(); ++i) e.mean_counts += e.valid.data()[i] * g.mean[i];
-  e.mean_pattern = centred<double>(View<const double, 2>{g.mean.data(), {l.window, l.window}});
-  e.disc = fit_disc(e.mean_pattern, centred<float>(e.valid.view()).view());
-  note_patterns(m, l, g, n, e);
+  read_patterns(m, l, numbers, ledger, e);
   note_disc(l, centre.has_value() || m.data.dc == "corner", e);
 
   const i64 side = frames.rows == frames.cols ? frames.rows : 0;
