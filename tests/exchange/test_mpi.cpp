@@ -187,6 +187,16 @@ TEST(MpiExchange, IsNotStartedTwice) {
   EXPECT_NO_THROW(exchange->start(stacks).finish());
 }
 
+TEST(MpiExchange, GivenUpItWaitsForNobodyAndRunsNeverAgain) {
+  const Mesh mesh = random_mesh(1, world->size(), 6, 6, Halo::of(3), 6);
+  const auto schedule = sum_schedule(mesh, SumKind::pipelined, {.chunk = 1});
+  const auto exchange = make_mpi_exchange<float>(*world, {mesh, schedule, 4, 1, nullptr});
+  RankArrays<float> mine(mesh, world->rank(), 3, rough_numbers<float>(1));
+  const std::vector<Stack<float>> stacks{mine.stack()};
+  { auto running = exchange->start(stacks); }
+  EXPECT_THROW((void)exchange->start(stacks), std::logic_error);
+}
+
 }  // namespace
 }  // namespace ptyle
 

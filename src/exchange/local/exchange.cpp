@@ -20,7 +20,9 @@ class LocalExchange final : public Exchange<T> {
   }
 
   Running start(std::span<const Stack<T>> tiles) override {
-    if (busy_) throw std::logic_error("an exchange was started before it had finished");
+    if (busy_)
+      throw std::logic_error(
+          "an exchange was started before it had finished, or after it was given up");
     if (tiles.size() != sides_.size())
       throw std::invalid_argument("a local exchange needs the arrays of every rank");
     for (std::size_t rank = 0; rank < sides_.size(); ++rank) sides_[rank].attach(tiles[rank]);

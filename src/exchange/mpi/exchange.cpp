@@ -73,7 +73,8 @@ class MpiExchange final : public Exchange<T> {
 
   Running start(std::span<const Stack<T>> tiles) override {
     if (running_ || !buffers_)
-      throw std::logic_error("an exchange was started before it had finished");
+      throw std::logic_error(
+          "an exchange was started before it had finished, or after it was given up");
     if (tiles.size() != 1)
       throw std::invalid_argument("an MPI exchange needs the arrays of this rank alone");
     side_.attach(tiles[0]);
