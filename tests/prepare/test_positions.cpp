@@ -115,7 +115,7 @@ TEST(Positions, OfTheFilesOwnStepAreInAngstromWhateverTheUnitOfOthers) {
   m.calibration.pixel_size = 0.5;
   m.data.scan_shape = {2, 3};
   m.file.scan_step = {2, 2};
-  for (const char* unit : {"A", "px"}) {
+  for (const std::string& unit : {std::string("A"), std::string("px")}) {
     m.scan.unit = unit;
     EXPECT_EQ(prepare(m).positions[5].col, 4) << unit;
   }
