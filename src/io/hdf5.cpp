@@ -27,7 +27,13 @@ std::string library_message() {
         return 0;
       },
       &message);
-  return message.empty() ? "no further message" : message;
+  // Where the system refused, its reason stands quoted among addresses and sizes.
+  constexpr std::string_view reason = "error message = '";
+  if (const auto at = message.find(reason); at != std::string::npos) {
+    const auto from = at + reason.size();
+    return message.substr(from, message.find('\'', from) - from);
+  }
+  return message.empty() ? "no further message" : message.substr(0, message.find('\n'));
 }
 
 /// HDF5 prints its own stack unless told not to; our errors carry what matters of it.

@@ -8,9 +8,9 @@
 
 #include <algorithm>
 #include <cmath>
-#include <filesystem>
 
 #include "core/error.hpp"
+#include "io/part_file.hpp"
 #include "io/pictures_canvas.hpp"
 
 namespace ptyle {
@@ -131,10 +131,9 @@ void write_picture(const std::string& path, const std::vector<Panel>& panels,
     }
     y += heights[static_cast<std::size_t>(row)] + gap;
   }
-  canvas.write(path + ".part");
-  std::error_code error;
-  std::filesystem::rename(path + ".part", path, error);
-  if (error)
+  PartFile file(path);
+  canvas.write(file.name());
+  if (const auto error = file.commit())
     throw UserError(
         fmt::format("cannot write the picture {}: {}; choose a name that can be written", path,
                     error.message()));

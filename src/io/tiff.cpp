@@ -8,11 +8,11 @@
 #include <cstdarg>
 #include <cstdint>
 #include <cstdio>
-#include <filesystem>
 #include <memory>
 #include <stdexcept>
 
 #include "core/error.hpp"
+#include "io/part_file.hpp"
 
 namespace ptyle {
 namespace {
@@ -89,8 +89,8 @@ std::string imagej_description(View<const float, 3> stack, const VoxelSize& voxe
 void write_tiff(const std::string& path, View<const float, 3> stack, const VoxelSize& voxel) {
   if (stack.empty()) throw std::invalid_argument("write_tiff: an empty stack");
   constexpr double largest_classic = 4.0e9;  // offsets have 32 bits; the rest is for the headers
-  const std::string part = path + ".part";
-  Writer tiff(part, static_cast<double>(stack.size()) * sizeof(float) > largest_classic);
+  PartFile file(path);
+  Writer tiff(file.name(), static_cast<double>(stack.size()) * sizeof(float) > largest_classic);
   for (i64 z = 0; z < stack.shape[0]; ++z) {
     if (z == 0) tiff.set(TIFFTAG_IMAGEDESCRIPTION, imagej_description(stack, voxel).c_str());
     tiff.set(TIFFTAG_XRESOLUTION, 1 / voxel.pixel);
@@ -99,9 +99,7 @@ void write_tiff(const std::string& path, View<const float, 3> stack, const Voxel
     tiff.page(stack[z]);
   }
   tiff.close();
-  std::error_code error;
-  std::filesystem::rename(part, path, error);
-  if (error)
+  if (const auto error = file.commit())
     throw UserError(
         fmt::format("cannot write the TIFF file {}: {}; choose a name that can be written", path,
                     error.message()));

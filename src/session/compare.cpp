@@ -12,6 +12,7 @@
 #include "analysis/columns.hpp"
 #include "core/error.hpp"
 #include "core/parallel.hpp"
+#include "io/part_file.hpp"
 #include "io/pictures.hpp"
 #include "io/result.hpp"
 #include "physics/scattering.hpp"
@@ -148,12 +149,11 @@ std::vector<std::string> key_values(const CompareReport& report) {
 }
 
 void write_text(const std::string& path, const std::vector<std::string>& lines) {
-  std::ofstream file(path + ".part");
+  PartFile part(path);
+  std::ofstream file(part.name());
   for (const std::string& line : lines) file << line << '\n';
   file.close();
-  std::error_code error;
-  if (file) fs::rename(path + ".part", path, error);
-  if (!file || error)
+  if (!file || part.commit())
     throw UserError(fmt::format("cannot write {}; choose a folder that can be written", path));
 }
 

@@ -10,6 +10,7 @@
 namespace ptyle {
 namespace {
 
+using ptyle::testing::FileSizeLimit;
 using ptyle::testing::message_of;
 using ptyle::testing::says;
 using ptyle::testing::TemporaryFolder;
@@ -143,6 +144,20 @@ TEST(Hdf5, FaultsOfAFileAreSaidInOneSentence) {
   std::filesystem::copy_file(whole, half);
   std::filesystem::resize_file(half, 4000);
   EXPECT_TRUE(says(fault(half), {"half.h5", "truncated"}));
+}
+
+TEST(Hdf5, AFullDiskIsToldInOneLine) {
+  const TemporaryFolder folder;
+  const auto write = [&] {
+    h5::File file = h5::File::create(folder / "a.h5");
+    const FileSizeLimit full(100'000);
+    file.write("/data", {100'000}, counting<double>(100'000).data());
+  };
+  const std::string said = message_of<UserError>(write);
+  EXPECT_TRUE(says(said, {"/data", "a.h5", "disk full", "File too large"})) << said;
+  EXPECT_EQ(said.find('\n'), std::string::npos) << said;
+  EXPECT_EQ(said.find("descriptor"), std::string::npos) << said;
+  EXPECT_TRUE(std::filesystem::is_empty(folder / "")) << "what was begun is left";
 }
 
 TEST(Hdf5, AMissingDatasetIsAnsweredWithTheNearest) {

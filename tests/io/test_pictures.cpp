@@ -9,13 +9,14 @@
 #include "core/error.hpp"
 #include "core/units.hpp"
 #include "io/pictures.hpp"
+#include "io/temporary_folder.hpp"
 
 namespace ptyle {
 namespace {
 
 namespace fs = std::filesystem;
 
-class Pictures : public testing::Test {
+class Pictures : public ::testing::Test {
  protected:
   Pictures() {
     fs::remove_all(folder_);
@@ -27,7 +28,7 @@ class Pictures : public testing::Test {
  private:
   fs::path folder_ =
       fs::temp_directory_path() / (std::string("ptyle-pictures-") +
-                                   testing::UnitTest::GetInstance()->current_test_info()->name());
+                                   ::testing::UnitTest::GetInstance()->current_test_info()->name());
 };
 
 /// A PNG read back.
@@ -166,6 +167,15 @@ TEST(Colours, CyclicMapClosesAndComplexIsBlackAtZero) {
   EXPECT_EQ(bytes_of(colour_at(ColourMap::cyclic, 0)), bytes_of(colour_at(ColourMap::cyclic, 1)));
   EXPECT_EQ(bytes_of(complex_colour(0, 1.2)), 0U);
   EXPECT_NE(bytes_of(complex_colour(1, 0)), bytes_of(complex_colour(1, pi)));
+}
+
+TEST_F(Pictures, AFullDiskLeavesNothing) {
+  const auto picture = [&] {
+    const testing::FileSizeLimit full(100);
+    write_picture(path("a.png"), {image_panel(ramp(30, 40), "ramp", "counts", 1, "px")});
+  };
+  EXPECT_NE(testing::message_of<UserError>(picture).find("a.png"), std::string::npos);
+  EXPECT_FALSE(fs::exists(path("a.png")) || fs::exists(path("a.png.part")));
 }
 
 TEST(Ticks, AreRoundAndInside) {

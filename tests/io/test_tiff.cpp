@@ -5,12 +5,17 @@
 #include <memory>
 
 #include "core/error.hpp"
+#include "io/temporary_folder.hpp"
 #include "io/tiff.hpp"
 
 namespace ptyle {
 namespace {
 
 namespace fs = std::filesystem;
+using ptyle::testing::FileSizeLimit;
+using ptyle::testing::message_of;
+using ptyle::testing::says;
+using ptyle::testing::TemporaryFolder;
 
 TEST(Tiff, StackIsReadBackByLibtiffWithItsCalibration) {
   const std::string path = (fs::temp_directory_path() / "ptyle-test-stack.tif").string();
@@ -52,6 +57,16 @@ TEST(Tiff, StackIsReadBackByLibtiffWithItsCalibration) {
     }
   }
   fs::remove(path);
+}
+
+TEST(Tiff, AFullDiskLeavesNothing) {
+  const TemporaryFolder folder;
+  const auto write = [&] {
+    const FileSizeLimit full(1000);
+    write_tiff(folder / "a.tif", Array<float, 3>({2, 30, 40}), {1, 1, "A"});
+  };
+  EXPECT_TRUE(says(message_of<UserError>(write), {"a.tif"}));
+  EXPECT_TRUE(fs::is_empty(folder / ""));
 }
 
 TEST(Tiff, FolderThatIsNotThereIsTheUsersMistake) {
