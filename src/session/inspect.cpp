@@ -17,6 +17,7 @@
 #include "analysis/neighbours.hpp"
 #include "analysis/shadow.hpp"
 #include "core/error.hpp"
+#include "core/ledger.hpp"
 #include "core/units.hpp"
 #include "io/frames.hpp"
 #include "io/hdf5.hpp"
@@ -317,7 +318,9 @@ Inspection inspect(const InspectConfig& config, const Print& print) {
     return Frames(file, config.data.patterns);
   }();
   const DataConfig data = bounded(config.data, frames, config.most_memory_GB, print);
-  const Experiment e = look_at_experiment(data, config.calibration, config.scan, config.optics);
+  Ledger ledger(machine_memory_bytes());
+  const Experiment e =
+      look_at_experiment(data, config.calibration, config.scan, config.optics, &ledger);
   for (const auto& note : e.notes) print(note);
   for (const auto& warning : e.warnings) print("warning: " + warning);
 

@@ -119,8 +119,8 @@ Experiment open_experiment(const DataConfig& data, const CalibrationConfig& cali
 }
 
 Experiment look_at_experiment(const DataConfig& data, const CalibrationConfig& calibration,
-                              const ScanConfig& scan, const OpticsConfig& optics) {
-  return opened(data, calibration, scan, optics, true, nullptr);
+                              const ScanConfig& scan, const OpticsConfig& optics, Ledger* ledger) {
+  return opened(data, calibration, scan, optics, true, ledger);
 }
 
 }  // namespace ptyle

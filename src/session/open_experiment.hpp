@@ -20,7 +20,8 @@ Experiment open_experiment(const DataConfig& data, const CalibrationConfig& cali
 /// The same to look at only: where calibration or positions are missing or wrong, a warning says so
 /// and pixel units or no positions stand in.
 Experiment look_at_experiment(const DataConfig& data, const CalibrationConfig& calibration,
-                              const ScanConfig& scan, const OpticsConfig& optics);
+                              const ScanConfig& scan, const OpticsConfig& optics,
+                              Ledger* ledger = nullptr);
 
 /// What a file's attributes and scalars say of the measurement: ptyle's own names and, for simple
 /// ones, those that other programs use.

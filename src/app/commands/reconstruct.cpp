@@ -18,6 +18,7 @@
 #include "app/reconstruct_keys.hpp"
 #include "app/terminal.hpp"
 #include "core/error.hpp"
+#include "core/ledger.hpp"
 #include "session/open_experiment.hpp"
 
 namespace fs = std::filesystem;
@@ -119,8 +120,9 @@ int run(const ReconstructInput& input) {
 /// The measurement is read and prepared as for a run, and what was found is said.
 int check(const ReconstructConfig& config, const std::string& file) {
   Terminal terminal;
+  Ledger ledger(machine_memory_bytes());
   const auto experiment =
-      open_experiment(config.data, config.calibration, config.scan, config.optics);
+      open_experiment(config.data, config.calibration, config.scan, config.optics, &ledger);
   for (const auto& note : experiment.notes) terminal.say(note);
   for (const auto& warning : experiment.warnings) terminal.warn(warning);
   terminal.say(fmt::format("{} is consistent, and its data can be read", file));
