@@ -129,8 +129,9 @@ void draw_counts(View<const T, 2> expected, std::uint64_t seed, i64 position, Co
     const i64 count = mean > 0 ? std::poisson_distribution<i64>(mean)(random) : 0;
     if (static_cast<double>(count) > most)
       throw UserError(fmt::format(
-          "dose.type: a pixel of pattern {} counts {}, more than {} holds; take a wider type",
-          position, count, to_string(type)));
+          "dose.type: a pixel of pattern {} counts {}, more than {} holds; take {}", position,
+          count, to_string(type),
+          type == CountType::uint32 ? "a smaller dose" : "a wider type or a smaller dose"));
     counts.data[k] = static_cast<std::uint32_t>(count);
   }
 }

@@ -27,7 +27,8 @@ std::string read_text(const std::string& file) {
   return text.str();
 }
 
-int element(const std::string& file, std::string symbol, const std::string& where) {
+int element(const std::string& file, const std::string& said, const std::string& where) {
+  std::string symbol = said;
   symbol.erase(
       std::find_if(symbol.begin(), symbol.end(), [](unsigned char c) { return !std::isalpha(c); }),
       symbol.end());  // "O2-" → "O"
@@ -36,8 +37,8 @@ int element(const std::string& file, std::string symbol, const std::string& wher
     symbol[i] = static_cast<char>(i == 0 ? std::toupper(c) : std::tolower(c));
   }
   if (const auto Z = atomic_number(symbol)) return *Z;
-  throw UserError(fmt::format("{}: {} is of an unknown element \"{}\"; H to Lr are known", file,
-                              where, symbol));
+  throw UserError(
+      fmt::format("{}: {} is of an unknown element \"{}\"; H to Lr are known", file, where, said));
 }
 
 // A CIF's words, quotes left on (gemmi takes them off): blanks separate, # begins a comment, ' and
@@ -184,6 +185,11 @@ void read_lattice(const std::string& comment, Structure& s, const std::string& f
   for (auto& v : s.lattice)
     if (!(numbers >> v[0] >> v[1] >> v[2]))
       throw UserError(fmt::format("{}: Lattice=\"…\" in line 2 does not have nine numbers", file));
+  const auto& [a, b, c] = s.lattice;
+  const double volume = a[0] * (b[1] * c[2] - b[2] * c[1]) + a[1] * (b[2] * c[0] - b[0] * c[2]) +
+                        a[2] * (b[0] * c[1] - b[1] * c[0]);
+  if (!(std::abs(volume) > 1e-6))  // Å³
+    throw UserError(fmt::format("{}: Lattice=\"…\" in line 2 spans no volume", file));
   s.periodic = true;
 }
 

@@ -221,7 +221,9 @@ TEST(Specimen, FaultyFilesAreRefused) {
   EXPECT_TRUE(says(refusal("a.xyz", "two\n\n"), {"number of atoms"}));
   EXPECT_TRUE(says(refusal("b.xyz", "2\n\nC 0 0 0\n"), {"line 4"}));
   EXPECT_TRUE(says(refusal("c.xyz", "1\nLattice=\"1 2 3\"\nC 0 0 0\n"), {"nine numbers"}));
+  EXPECT_TRUE(says(refusal("c.xyz", "1\nLattice=\"4 0 0 4 0 0 0 0 4\"\nC 0 0 0\n"), {"no volume"}));
   EXPECT_TRUE(says(refusal("d.xyz", "1\n\nXx 0 0 0\n"), {"Xx"}));
+  EXPECT_TRUE(says(refusal("d.xyz", "1\n\n79 0 0 0\n"), {"\"79\""}));
 }
 
 }  // namespace
