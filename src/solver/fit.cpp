@@ -90,7 +90,8 @@ Misfit Fit<T>::take_step(const std::vector<i64>& group, bool refine_probe, bool 
 }
 
 /// In place: d = g / (W² (illumination + floor)), g tied and low-passed as the continuation's stage
-/// asks. Returns the slope ⟨g, d⟩. W² because F is unnormalised.
+/// asks. Returns ⟨g, d⟩ of this g: the slope along d, but for the low-pass, which counts twice in
+/// it, so that a step made of it errs to the small side. W² because F is unnormalised.
 template <class T>
 double Fit<T>::make_direction(View<T, 3> gradient, double floor) {
   const auto [slices, ny, nx] = gradient.shape;
