@@ -181,9 +181,14 @@ std::string described(const Turn& turn, double rotation) {
   return fmt::format("flips {}, scan rotation {:+.1f} degrees", turn.name(), rotation);
 }
 
+/// What tells the best guess from half a turn more; sure only where the optics say it.
+struct Sign {
+  std::string text;
+  bool sure = false;
+};
+
 /// Settles the best guess against half a turn more, and says by what.
-std::string settle_sign(const Experiment& e, const std::vector<Position>& positions,
-                        Orientation& o) {
+Sign settle_sign(const Experiment& e, const std::vector<Position>& positions, Orientation& o) {
   const double defocus = e.optics.defocus.value_or(0), wavelength = e.calibration.wavelength;
   if (e.disc && defocus != 0 && wavelength > 0 && !e.positions.empty()) {
     const auto load = [&e](i64 i, float* to) { e.patterns->load(i, to); };
@@ -193,16 +198,20 @@ std::string settle_sign(const Experiment& e, const std::vector<Position>& positi
     if (sign < -4) turn_half(o);
     if (std::abs(sign) > 4) {
       o.sign_settled = true;
-      return fmt::format(
-          "  not half a turn more: the shadow image in the disc moves with the scan as a "
-          "defocus of {:+.6g} Å demands ({:.0f} standard errors)",
-          defocus, std::abs(sign));
+      return {
+          fmt::format("  not half a turn more: the shadow image in the disc moves with the scan "
+                      "as a defocus of {:+.6g} Å demands ({:.0f} standard errors)",
+                      defocus, std::abs(sign)),
+          true};
     }
   }
   if (o.sign_settled)
-    return "  not half a turn more: the divergence is skewed as by peaks of the phase";
-  return "  half a turn more (both flips, or 180 degrees) has the same curl, and nothing tells "
-         "which";
+    return {
+        "  probably not half a turn more: the divergence is skewed as by peaks of the phase, if "
+        "the specimen is thin"};
+  return {
+      "  half a turn more (both flips, or 180 degrees) has the same curl, and nothing tells "
+      "which"};
 }
 
 void report_orientation(const Experiment& e, const std::vector<Position>& positions,
@@ -217,7 +226,7 @@ void report_orientation(const Experiment& e, const std::vector<Position>& positi
     return;
   }
   Orientation& o = found.orientation;
-  const std::string sign = settle_sign(e, positions, o);
+  const Sign sign = settle_sign(e, positions, o);
   print(fmt::format(
       "orientation (flips of the patterns, rotation on top of the scan's), curl of the centre "
       "of mass {:.2f} of the whole, mirrored {:.2f}:",
@@ -228,9 +237,12 @@ void report_orientation(const Experiment& e, const std::vector<Position>& positi
     if (curve.turn.mirrors() == o.turn.mirrors() && curve.turn.name() != o.turn.name())
       print(
           fmt::format("  the same but for half turns: {}", described(curve.turn, curve.rotation)));
-  print(sign);
+  print(sign.text);
   const bool as_given = o.turn.name() == "none" && std::abs(o.rotation) < 5;
-  if (o.clear && !as_given)
+  // Steps wider than the specimen's features leave curl in any orientation, and its least lies
+  // degrees off: only what is clearly better than the orientation given is worth a warning.
+  const double curl_as_given = o.curves[0].curl[0];
+  if (o.clear && !as_given && (o.curl < 0.8 * curl_as_given || sign.sure))
     print(fmt::format(
         "warning: the data look turned: {}, in addition to what is given, has less curl",
         described(o.turn, o.rotation)));

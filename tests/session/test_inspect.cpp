@@ -14,6 +14,7 @@
 #include "operator/probe.hpp"
 #include "physics/electron.hpp"
 #include "session/inspect.hpp"
+#include "simulate/simulate.hpp"
 
 namespace ptyle {
 namespace {
@@ -140,6 +141,23 @@ TEST(Inspect, FindsAFlipAndAMissingRotation) {
   });
   EXPECT_EQ(rotated.found.orientation.turn.name(), "none");
   EXPECT_NEAR(rotated.found.orientation.rotation, -50, 4);
+  EXPECT_TRUE(says(rotated.text, {"warning: the data look turned: flips none, scan rotation -"}));
+}
+
+TEST(Inspect, DoesNotCallDataTurnedWhoseStepsAreTooWideToTell) {
+  const TemporaryFolder folder;
+  // Steps of 1 Å over columns 0.5 Å wide: there is curl in any orientation, least some degrees off.
+  Recipe recipe;
+  recipe.specimen.thickness = 60;
+  recipe.specimen.slice_thickness = 4;
+  recipe.optics = {.energy = 200, .semi_angle = 25, .defocus = 80};
+  recipe.detector = {.window = 48, .pixel_size = 0.25};
+  recipe.scan = {.shape = {24, 24}, .step = {1, 1}, .rotation = 35};
+  recipe.output = folder / "a.h5";
+  simulate(recipe, {}, {});
+  const auto [found, text] = look(folder / "a.h5");
+  EXPECT_GT(std::abs(found.orientation.rotation), 5) << "this set would warn of nothing anyway";
+  EXPECT_EQ(text.find("look turned"), std::string::npos) << text;
 }
 
 TEST(Inspect, FindsDeadHotAndSaturatedPixels) {
