@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
+#include <filesystem>
 #include <new>
 
 #include "app/commands/commands.hpp"
@@ -73,6 +74,9 @@ int main(int argc, char** argv) {
     return run(argc, argv);
   } catch (const UserError& e) {
     status = fault(exit_status::your_mistake, e.what());
+  } catch (const std::filesystem::filesystem_error& e) {  // a name that the system will not look at
+    status = fault(exit_status::your_mistake,
+                   fmt::format("{}: {}", e.path1().string(), e.code().message()));
   } catch (const std::bad_alloc&) {
     status = fault(exit_status::our_fault,
                    "the memory is not enough; fewer threads, a smaller window or fewer slices need "
