@@ -159,7 +159,8 @@ void ReferenceOperator::forward(const Placement& at, View<Value, 3> wave) const 
 
 // dψ_0 = dprobe shifted;  du_s = t_s dψ_s + (i dφ_s − dμ_s) u_s;  dψ_{s+1} = IFFT(P FFT(du_s))
 Wave ReferenceOperator::pass_tangent(const Placement& at, const Passed& passed,
-                                     const ObjectView<double>& d_object, Wave d_probe) const {
+                                     const ObjectView<double>& d_object,
+                                     const Wave& d_probe) const {
   Wave d = shifted(d_probe, at, -1);
   for (i64 s = 0; s < setup_.slices; ++s) {
     if (s > 0) d = propagated(d);

@@ -52,7 +52,7 @@ class ReferenceOperator final : public Operator<double> {
 
   [[nodiscard]] Passed pass(const Placement& at, i64 mode) const;
   [[nodiscard]] Wave pass_tangent(const Placement& at, const Passed& passed,
-                                  const ObjectView<double>& d_object, Wave d_probe) const;
+                                  const ObjectView<double>& d_object, const Wave& d_probe) const;
   void pass_adjoint(const Placement& at, i64 mode, const Passed& passed, const Wave& detector,
                     double object_factor, const Gradient<double>& sum) const;
   [[nodiscard]] std::vector<double> intensity(const std::vector<Passed>& modes) const;
