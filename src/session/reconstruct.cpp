@@ -47,6 +47,7 @@ class Run {
         open_experiment(config_.data, config_.calibration, config_.scan, config_.optics, &ledger_);
     for (const auto& note : experiment_.notes) log(note);
     for (const auto& warning : experiment_.warnings) warn(warning);
+    warn_of_wide_probe();
     frame_ = frame_object(experiment_.positions, window(), experiment_.calibration.pixel);
     log(fmt::format("object: {} slice{} of {} x {} pixels; {} positions, {} thread{}",
                     config_.object.slices, config_.object.slices == 1 ? "" : "s", frame_.rows,
@@ -68,6 +69,17 @@ class Run {
     const double pixel = experiment_.calibration.pixel;
     for (const auto& at : frame_.positions) positions.push_back({at.row * pixel, at.col * pixel});
     return positions;
+  }
+  /// The defocused cone's disc: in a window that it does not fit, the probe is folded onto itself.
+  void warn_of_wide_probe() const {
+    const double defocus = experiment_.optics.defocus.value_or(0);
+    const double diameter = 2 * std::abs(defocus) * experiment_.optics.semi_angle * mrad;
+    const double field = double(window()) * experiment_.calibration.pixel;
+    if (config_.probe.start == "optics" && diameter > field)
+      warn(fmt::format(
+          "a defocus of {:.4g} Å makes a probe {:.4g} Å wide, but its window has {:.4g} Å: is "
+          "optics.defocus right, in Å?",
+          defocus, diameter, field));
   }
   void log(const std::string& line) const {
     if (callbacks_.log) callbacks_.log(line);

@@ -1,8 +1,10 @@
 // The commands one after the other, as a user gives them: simulate, inspect, reconstruct, compare.
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
 #include <fstream>
 #include <sstream>
 
@@ -215,6 +217,52 @@ TEST_F(Runs, SaysVersionAndHelp) {
     EXPECT_EQ(help.status, 0);
     EXPECT_NE(help.out.find("Examples:"), std::string::npos) << help.out;
     EXPECT_NE(help.out.find("Exit status: 0 done"), std::string::npos) << help.out;
+  }
+}
+
+TEST_F(Runs, ADefocusInAnotherUnitIsWarnedOf) {
+  simulate();
+  const auto warned = [&](const std::string& defocus) {
+    const auto ran = ptyle({"reconstruct", "run.yaml", "--overwrite", "--set",
+                            "solver.iterations=1", "--set", "optics.defocus=" + defocus});
+    EXPECT_EQ(ran.status, 0) << ran.err;
+    return ran.err.find("is optics.defocus right, in Å?") != std::string::npos;
+  };
+  EXPECT_FALSE(warned("60"));  // 25 mrad: 3 Å wide, in 9.6 Å
+  EXPECT_TRUE(warned("-6000"));
+}
+
+TEST_F(Runs, WhatIsUnderTheMaskHasNoInfluence) {
+  simulate();
+  const auto spoilt = [&](const std::string& file, float value) {
+    const auto set = (folder.path() / "set.h5").string();
+    const auto from = h5::File::open(set);
+    auto patterns = from.read<float>("/patterns");
+    std::vector<std::uint8_t> mask(48 * 48);
+    for (std::size_t k = 0; k < patterns.size(); ++k) {
+      const std::size_t pixel = k % mask.size();
+      if (pixel % 31 != 0) continue;  // a few hundredths of the detector, in the disc and beyond
+      mask[pixel] = 1;
+      patterns[k] = value;
+    }
+    auto to = h5::File::create((folder.path() / file).string());
+    to.write("/patterns", {64, 48, 48}, patterns.data());
+    to.write("/mask", {48, 48}, mask.data());
+    to.write("/positions", {64, 2}, from.read<double>("/positions").data());
+    for (const char* name : {"energy_kV", "semi_angle_mrad", "defocus_A", "pixel_size"})
+      to.set("/", name, *from.number("/", name));
+    to.commit();
+    const auto ran = ptyle({"reconstruct", "run.yaml", "--set", "data.file=" + file, "--set",
+                            "data.mask=/mask", "--set", "probe.refine_from=1", "--set",
+                            "solver.iterations=2", "--set", "output.folder=" + file + "-run"});
+    EXPECT_EQ(ran.status, 0) << ran.err;
+    return read_result((folder.path() / (file + "-run") / "result.h5").string());
+  };
+  const Result zeros = spoilt("zeros.h5", 0);
+  for (const float value : {1e30F, -1e20F, INFINITY, NAN}) {
+    const Result other = spoilt(fmt::format("{}.h5", value), value);
+    EXPECT_TRUE(std::equal(zeros.phase.begin(), zeros.phase.end(), other.phase.begin())) << value;
+    EXPECT_TRUE(std::equal(zeros.probe.begin(), zeros.probe.end(), other.probe.begin())) << value;
   }
 }
 
