@@ -210,7 +210,7 @@ void Fit<T>::adapt_steps(const Misfit& misfit, IterationReport& report) {
     caution_ *= 0.5;
   } else if (previous_cost_ >= 0 && options_.continuation.finished() &&
              misfit.cost > standstill * previous_cost_) {
-    caution_ = std::max(smallest, smaller * caution_);
+    caution_ = std::min(caution_, std::max(smallest, smaller * caution_));
   }
   previous_cost_ = new_stage_ ? -1 : misfit.cost;
 }
