@@ -85,7 +85,7 @@ std::optional<RawPositions> read_positions(const h5::File& data_file, const Scan
     // A result's positions count from its own object; its origin brings them back to where the
     // measured ones count from, so that positions and object may start from the same result.
     if (const auto origin = file.numbers("/", "origin");
-        origin && origin->size() == 2 && dataset == "/positions")
+        origin && origin->size() == 2 && set.info().path == "/positions")
       for (std::size_t i = 0; i < values.size(); ++i) values[i] += origin->at(i % 2);
     return RawPositions{std::move(values), set.shape(), unit,
                         fmt::format("dataset '{}' in '{}'", set.info().path, file.path())};

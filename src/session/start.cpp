@@ -145,6 +145,22 @@ void add_earlier(View<const float, 3> earlier, double earlier_dz, i64 row, i64 c
     }
 }
 
+Position mean(const std::vector<Position>& all) {
+  Position sum;
+  for (const auto& p : all) sum = {sum.row + p.row, sum.col + p.col};
+  return {sum.row / double(all.size()), sum.col / double(all.size())};
+}
+
+/// Where pixel [0,0] of a result lies that does not say it: another program's positions may count
+/// from its own object, but they are of the same scan.
+Position origin_by_positions(const Result& earlier, const ObjectFrame& frame, double pixel) {
+  if (earlier.positions.empty() || earlier.positions.size() != frame.positions.size())
+    return {0, 0};
+  const Position here = mean(frame.positions), there = mean(earlier.positions);
+  return {frame.origin.row + here.row * pixel - there.row,
+          frame.origin.col + here.col * pixel - there.col};
+}
+
 }  // namespace
 
 // A million pixels a side are beyond any memory: such positions are in another unit.
@@ -215,7 +231,7 @@ ObjectStart start_object(const ObjectConfig& config, const ObjectFrame& frame, d
         "object.start: '{}' has pixels of {:.5g} {}, but this run's have {:.5g}; start from a "
         "result of the same pixel size",
         config.start, earlier.pixel_size, earlier.units, pixel));
-  const Position from = earlier.origin.value_or(Position{0, 0});
+  const Position from = earlier.origin.value_or(origin_by_positions(earlier, frame, pixel));
   const i64 row = std::lround((from.row - frame.origin.row) / pixel);
   const i64 col = std::lround((from.col - frame.origin.col) / pixel);
   const double dz = config.slices > 1 ? config.slice_thickness : 1;

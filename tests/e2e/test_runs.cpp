@@ -139,6 +139,16 @@ TEST_F(Runs, StartsFromAnEarlierResult) {
   const auto first = read_result((folder.path() / "run/result.h5").string());
   const auto further = read_result((folder.path() / "further/result.h5").string());
   EXPECT_LT(further.history.r_factor.front(), 0.1 * first.history.r_factor.front());
+  // Its positions too, which count from its own object; however their dataset is named.
+  for (const char* name : {"/positions", "positions"}) {
+    const auto again =
+        ptyle({"reconstruct", "run.yaml", "--overwrite", "--set", "object.start=run/result.h5",
+               "--set", "probe.start=run/result.h5", "--set", "scan.file=run/result.h5", "--set",
+               std::string("scan.positions=") + name, "--set", "output.folder=again"});
+    ASSERT_EQ(again.status, 0) << again.err;
+    const auto same = read_result((folder.path() / "again/result.h5").string());
+    EXPECT_LT(same.history.r_factor.front(), 0.1 * first.history.r_factor.front()) << name;
+  }
 }
 
 TEST_F(Runs, LengthsAreInAngstromByAPixelSizeAloneAndElseInPixels) {

@@ -96,6 +96,19 @@ TEST(StartObject, MovesAnEarlierResultAndSharesItsSlices) {
   }
 }
 
+TEST(StartObject, OfAResultWithoutOriginIsPlacedByItsPositions) {
+  const TemporaryFolder folder;
+  Result earlier = read_result(earlier_result(folder));
+  earlier.origin.reset();
+  earlier.positions = {{1, 1}, {1, 2}};  // Å, from its own pixel [0,0]
+  write_result(folder / "other.h5", earlier, false);
+  // The same two in this frame: (3, 4) and (3, 6) px, so the earlier pixel [0,0] is [1, 2] here.
+  const ObjectFrame frame{9, 9, {{3, 4}, {3, 6}}, {20, -7}};
+  const auto start = start_object(object(2, 5, folder / "other.h5"), frame, 0.5, false);
+  EXPECT_EQ(start.phase(0, 1, 2), earlier.phase(0, 0, 0));
+  EXPECT_EQ(start.phase(1, 6, 8), earlier.phase(1, 5, 6));
+}
+
 TEST(StartObject, RefusesAnotherPixelSize) {
   const TemporaryFolder folder;
   const ObjectConfig config = object(2, 5, earlier_result(folder));
