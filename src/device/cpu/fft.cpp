@@ -56,8 +56,6 @@ unsigned flags_of(FftRigor rigor) {
       return FFTW_ESTIMATE;
     case FftRigor::measure:
       return FFTW_MEASURE;
-    case FftRigor::patient:
-      return FFTW_PATIENT;
   }
   return FFTW_ESTIMATE;
 }

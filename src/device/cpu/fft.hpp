@@ -7,7 +7,7 @@
 
 namespace ptyle {
 
-enum class FftRigor { estimate, measure, patient };
+enum class FftRigor { estimate, measure };
 
 /// A 2-D complex FFT on one thread (FFTW behind it): forward e^(−2πi…), neither direction scaled.
 /// Any size; plans are kept and shared, so making a second one of a size is cheap. Executing is
