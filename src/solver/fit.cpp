@@ -15,7 +15,8 @@ namespace ptyle {
 template <class T>
 Fit<T>::Fit(std::unique_ptr<Operator<T>> op, FitData<T> data, FitOptions options, Array<T, 3> phase,
             Array<T, 3> absorption, Array<Complex<T>, 3> probe, Ledger* ledger)
-    : op_(std::move(op)),
+    : ledger_(ledger),
+      op_(std::move(op)),
       data_(std::move(data)),
       options_(std::move(options)),
       phase_(std::move(phase)),
@@ -76,15 +77,18 @@ Misfit Fit<T>::take_step(const std::vector<i64>& group, bool refine_probe, bool 
   illumination_.fill(0);
   probe_gradient_.fill(0);
   op_->set_object({phase_.view(), absorption_.view()});
-  const Misfit misfit = op_->gradient(
-      places, [&](i64 k, T* to) { data_.load(group[k], to); }, {true, refine_probe, true},
-      {phase_gradient_, absorption_gradient_, illumination_, probe_gradient_});
+  const Measured<T> measured = [&](i64 k, T* to) { data_.load(group[k], to); };
+  const Misfit misfit =
+      op_->gradient(places, measured, {true, refine_probe, true},
+                    {phase_gradient_, absorption_gradient_, illumination_, probe_gradient_});
 
   const double floor =
       options_.damping * *std::max_element(illumination_.begin(), illumination_.end());
   double slope = make_direction(phase_gradient_, floor);
   if (!absorption_.empty()) slope += make_direction(absorption_gradient_, floor);
-  update_object(object_step(places, slope, estimate));
+  double step = object_step(places, slope, estimate);
+  if (estimate && options_.step == 0) step = tried_step(places, measured, misfit.cost, slope, step);
+  move_object(step, phase_, absorption_);
   if (refine_probe) update_probe(static_cast<i64>(group.size()));
   return misfit;
 }
@@ -153,21 +157,44 @@ double Fit<T>::object_step(std::span<const Placement> places, double slope, bool
   return caution_ * estimated_step_;
 }
 
+/// The estimate trusts the curvature of a perfect fit; far from one, where a detector pixel has
+/// next to no model counts above all, the cost may rise all the same. So the step is tried on its
+/// group, and while it does not lower the cost there, the parabola through what it did is followed
+/// instead.
 template <class T>
-void Fit<T>::update_object(double step) {
+double Fit<T>::tried_step(std::span<const Placement> places, const Measured<T>& measured,
+                          double cost, double slope, double step) {
+  constexpr int most_tries = 8;
+  Array<T, 3> phase(phase_.shape(), ledger_, "object, tried");
+  Array<T, 3> absorption(absorption_.shape(), ledger_, "object, tried");
+  for (int tries = 0; tries < most_tries && step > 0; ++tries) {
+    move_object(step, phase, absorption);
+    op_->set_object({phase.view(), absorption.view()});
+    const double tried = op_->misfit(places, measured).cost;
+    if (tried <= cost) break;
+    const double parabola = slope * step * step / (2 * (tried - cost + slope * step));
+    step = parabola > 0.1 * step ? std::min(parabola, 0.5 * step) : 0.1 * step;  // NaN: a tenth
+    estimated_step_ = step / caution_;
+  }
+  return step;
+}
+
+/// Writes the object a step along −d away, within its limits; it may be the object itself.
+template <class T>
+void Fit<T>::move_object(double step, View<T, 3> phase, View<T, 3> absorption) const {
   const T s = static_cast<T>(step);
   const T low = static_cast<T>(options_.phase_min), high = static_cast<T>(options_.phase_max);
-  const i64 rows = phase_.shape()[0] * phase_.shape()[1], nx = phase_.shape()[2];
+  const i64 rows = phase.shape[0] * phase.shape[1], nx = phase.shape[2];
   parallel_for(options_.threads, options_.threads, [&](i64 part, int) {
     const i64 from = rows * part / options_.threads * nx;
     const i64 to = rows * (part + 1) / options_.threads * nx;
     for (i64 i = from; i < to; ++i)
-      phase_.data()[i] = std::clamp(phase_.data()[i] - s * phase_gradient_.data()[i], low, high);
-    if (absorption_.empty()) return;
+      phase.data[i] = std::clamp(phase_.data()[i] - s * phase_gradient_.data()[i], low, high);
+    if (absorption.empty()) return;
     // Where phases may not be negative, nothing amplifies either.
     const T least = low >= 0 ? T(0) : std::numeric_limits<T>::lowest();
     for (i64 i = from; i < to; ++i)
-      absorption_.data()[i] =
+      absorption.data[i] =
           std::max(least, absorption_.data()[i] - s * absorption_gradient_.data()[i]);
   });
 }

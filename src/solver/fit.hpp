@@ -74,11 +74,14 @@ class Fit {
   Misfit take_step(const std::vector<i64>& group, bool refine_probe, bool estimate);
   double make_direction(View<T, 3> gradient, double floor);
   double object_step(std::span<const Placement> places, double slope, bool estimate);
-  void update_object(double step);
+  double tried_step(std::span<const Placement> places, const Measured<T>& measured, double cost,
+                    double slope, double step);
+  void move_object(double step, View<T, 3> phase, View<T, 3> absorption) const;
   void update_probe(i64 positions);
   void apply_detector_limit();
   void adapt_steps(const Misfit& misfit, IterationReport& report);
 
+  Ledger* ledger_;
   std::unique_ptr<Operator<T>> op_;
   FitData<T> data_;
   FitOptions options_;
