@@ -58,7 +58,6 @@ struct Limits {
   [[nodiscard]] Limits up_to(double value) const;
   [[nodiscard]] Limits alone() const;  ///< with or_one
 };
-Limits anything();
 Limits filled();
 Limits above(double value);
 Limits at_least(double value);

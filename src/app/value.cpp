@@ -178,8 +178,6 @@ Limits Limits::alone() const {
   return copy;
 }
 
-Limits anything() { return {}; }
-
 Limits filled() {
   Limits limits;
   limits.filled = true;

@@ -388,12 +388,20 @@ Handle File::open_object(const std::string& object) const {
               "'{}' in '{}' cannot be opened", object, path_);
 }
 
+namespace {
+
+Handle open_attribute(const Handle& owner, const char* name, const std::string& file) {
+  return made(H5Aopen(owner.get(), name, H5P_DEFAULT), H5Aclose,
+              "attribute '{}' in '{}' cannot be opened", name, file);
+}
+
+}  // namespace
+
 std::optional<std::vector<double>> File::numbers(const std::string& object,
                                                  const char* name) const {
   const Handle owner = open_object(object);
   if (H5Aexists(owner.get(), name) <= 0) return {};
-  const Handle attribute = made(H5Aopen(owner.get(), name, H5P_DEFAULT), H5Aclose,
-                                "attribute '{}' in '{}' cannot be opened", name, path_);
+  const Handle attribute = open_attribute(owner, name, path_);
   const Handle type(H5Aget_type(attribute.get()), H5Tclose),
       space(H5Aget_space(attribute.get()), H5Sclose);
   if (!type_in_file(type.get()).is_real()) return {};
@@ -413,8 +421,7 @@ std::optional<double> File::number(const std::string& object, const char* name) 
 std::optional<std::string> File::text(const std::string& object, const char* name) const {
   const Handle owner = open_object(object);
   if (H5Aexists(owner.get(), name) <= 0) return {};
-  const Handle attribute = made(H5Aopen(owner.get(), name, H5P_DEFAULT), H5Aclose,
-                                "attribute '{}' in '{}' cannot be opened", name, path_);
+  const Handle attribute = open_attribute(owner, name, path_);
   const Handle type(H5Aget_type(attribute.get()), H5Tclose),
       space(H5Aget_space(attribute.get()), H5Sclose);
   if (H5Tget_class(type.get()) != H5T_STRING || H5Sget_simple_extent_npoints(space.get()) != 1)
