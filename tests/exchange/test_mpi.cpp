@@ -10,6 +10,7 @@
 #include "core/error.hpp"
 #include "exchange/local/exchange.hpp"
 #include "exchange/mpi/exchange.hpp"
+#include "exchange/mpi/team.hpp"
 #include "exchange/ranks.hpp"
 
 namespace ptyle {
@@ -195,6 +196,33 @@ TEST(MpiExchange, GivenUpItWaitsForNobodyAndRunsNeverAgain) {
   const std::vector<Stack<float>> stacks{mine.stack()};
   { auto running = exchange->start(stacks); }
   EXPECT_THROW((void)exchange->start(stacks), std::logic_error);
+}
+
+TEST(MpiTeam, AgreesAndGathers) {
+  const auto team = make_mpi_team(*world);
+  const int n = team->size(), me = world->rank();
+  EXPECT_EQ(team->here(), std::vector<int>{me});
+  EXPECT_EQ(team->leads(), me == 0);
+  std::vector<double> values{1.0, double(me)};
+  team->sum(values);
+  EXPECT_EQ(values, (std::vector<double>{double(n), double(n * (n - 1) / 2)}));
+  values = {double(me), -double(me)};
+  team->maximum(values);
+  EXPECT_EQ(values, (std::vector<double>{double(n - 1), 0.0}));
+  std::vector<float> later(1000, float(me + 1));
+  auto running = team->start_sum(std::span<float>(later));
+  values = {1.0};
+  team->sum(values);  // in between
+  while (!running.progress()) {
+  }
+  EXPECT_EQ(later, std::vector<float>(1000, float(n * (n + 1) / 2)));
+  // as many values as the rank's number
+  const std::vector<float> mine(static_cast<std::size_t>(me), float(me));
+  const auto all = team->gather(std::span<const float>(mine));
+  EXPECT_EQ(all.size(), me == 0 ? static_cast<std::size_t>(n * (n - 1) / 2) : 0U);
+  std::size_t at = 0;
+  for (int rank = 0; me == 0 && rank < n; ++rank)
+    for (int i = 0; i < rank; ++i) EXPECT_EQ(all[at++], float(rank));
 }
 
 }  // namespace

@@ -13,11 +13,12 @@
 
 #include <mpi.h>
 
+#include <chrono>
 #include <climits>
 #include <stdexcept>
 
 #include "core/error.hpp"
-#include "exchange/mpi/check.hpp"
+#include "exchange/mpi/communicator.hpp"
 #include "exchange/side.hpp"
 
 namespace ptyle {
@@ -28,28 +29,34 @@ MPI_Datatype mpi_type() {
   return std::is_same_v<T, float> ? MPI_FLOAT : MPI_DOUBLE;
 }
 
-/// A communicator of our own, so that messages of two exchanges are never confused.
-class Communicator {
+using Clock = std::chrono::steady_clock;
+
+/// Books the time of a scope as communicating, less what of it was waiting.
+class Meter {
  public:
-  Communicator() { check_mpi(MPI_Comm_dup(MPI_COMM_WORLD, &comm_), "MPI_Comm_dup"); }
-  Communicator(const Communicator&) = delete;
-  Communicator& operator=(const Communicator&) = delete;
-  ~Communicator() {
-    if (!leaked_) MPI_Comm_free(&comm_);
+  explicit Meter(TeamCosts& costs) : costs_(costs) {}
+  Meter(const Meter&) = delete;
+  ~Meter() { costs_.communicating += seconds(start_) - waited_; }
+  void waited(Clock::time_point since) const {
+    const double waited = seconds(since);
+    waited_ += waited;
+    costs_.waiting += waited;
   }
-  [[nodiscard]] MPI_Comm get() const { return comm_; }
-  /// It has messages on their way that nobody will take: freeing it could wait for them.
-  void leak() { leaked_ = true; }
 
  private:
-  MPI_Comm comm_ = MPI_COMM_NULL;
-  bool leaked_ = false;
+  static double seconds(Clock::time_point since) {
+    return std::chrono::duration<double>(Clock::now() - since).count();
+  }
+  TeamCosts& costs_;
+  Clock::time_point start_ = Clock::now();
+  mutable double waited_ = 0;
 };
 
 template <class T>
 class MpiExchange final : public Exchange<T> {
  public:
-  MpiExchange(int rank, const ExchangePlan& plan) : side_(plan, rank) {
+  MpiExchange(const MpiWorld& world, const ExchangePlan& plan)
+      : world_(world), side_(plan, world.rank()) {
     const i64 slots = plan.schedule.in_flight > 0
                           ? std::min(plan.schedule.in_flight, side_.chunks())
                           : side_.chunks();
@@ -77,6 +84,7 @@ class MpiExchange final : public Exchange<T> {
           "an exchange was started before it had finished, or after it was given up");
     if (tiles.size() != 1)
       throw std::invalid_argument("an MPI exchange needs the arrays of this rank alone");
+    const Meter meter(world_.costs());
     side_.attach(tiles[0]);
     running_ = true;
     next_chunk_ = 0;
@@ -89,17 +97,20 @@ class MpiExchange final : public Exchange<T> {
 
  protected:
   bool advance(bool wait) override {
+    const Meter meter(world_.costs());
     while (active_ > 0) {
+      const auto before = Clock::now();
       int count = 0;
-      const int n = static_cast<int>(requests_.size());
-      if (wait)
-        check_mpi(MPI_Waitsome(n, requests_.data(), &count, finished_.data(), MPI_STATUSES_IGNORE),
-                  "MPI_Waitsome");
-      else
-        check_mpi(MPI_Testsome(n, requests_.data(), &count, finished_.data(), MPI_STATUSES_IGNORE),
-                  "MPI_Testsome");
-      if (count == 0) return false;
+      check_mpi(MPI_Testsome(static_cast<int>(requests_.size()), requests_.data(), &count,
+                             finished_.data(), MPI_STATUSES_IGNORE),
+                "MPI_Testsome");
       if (count == MPI_UNDEFINED) throw std::logic_error("an exchange waits for no message");
+      if (count == 0 && !wait) return false;
+      if (count == 0) {
+        world_.watch();
+        meter.waited(before);
+        continue;
+      }
       for (int i = 0; i < count; ++i) {
         const auto slot =
             static_cast<std::size_t>(finished_[static_cast<std::size_t>(i)]) / requests_per_slot_;
@@ -160,6 +171,8 @@ class MpiExchange final : public Exchange<T> {
                           static_cast<int>(planes.size() * part.box.area()), mpi_type<T>(),
                           part.partner, tag, comm_.get(), request++),
                 "MPI_Isend");
+    world_.costs().messages += static_cast<i64>(step.sends.size());
+    world_.costs().bytes += planes.size() * step.sent_pixels * static_cast<i64>(sizeof(T));
   }
 
   void end_step(std::size_t at) {
@@ -178,6 +191,7 @@ class MpiExchange final : public Exchange<T> {
     begin_chunk(at);
   }
 
+  const MpiWorld& world_;
   Communicator comm_;
   Side<T> side_;
   std::unique_ptr<Buffers> buffers_;
@@ -200,7 +214,7 @@ std::unique_ptr<Exchange<T>> make_mpi_exchange(const MpiWorld& world, const Exch
     throw UserError(fmt::format("a mesh of {} x {} tiles needs {} MPI ranks, but {} were started",
                                 plan.mesh.rows(), plan.mesh.cols(), plan.mesh.ranks(),
                                 world.size()));
-  return std::make_unique<MpiExchange<T>>(world.rank(), plan);
+  return std::make_unique<MpiExchange<T>>(world, plan);
 }
 template std::unique_ptr<Exchange<float>> make_mpi_exchange(const MpiWorld&, const ExchangePlan&);
 template std::unique_ptr<Exchange<double>> make_mpi_exchange(const MpiWorld&, const ExchangePlan&);

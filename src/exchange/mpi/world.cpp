@@ -1,10 +1,32 @@
 #include "exchange/mpi/world.hpp"
 
+#include <fmt/format.h>
+#include <mpi.h>
+
+#include <chrono>
+#include <cstdio>
 #include <cstdlib>
+#include <thread>
 
 #include "exchange/mpi/check.hpp"
 
 namespace ptyle {
+namespace {
+
+// News of a failure go over MPI_COMM_WORLD, which nothing else uses: the tag is the exit status.
+constexpr auto patience = std::chrono::seconds(5);
+
+int ranks_on_node() {
+  MPI_Comm node = MPI_COMM_NULL;
+  int count = 1;
+  check_mpi(MPI_Comm_split_type(MPI_COMM_WORLD, MPI_COMM_TYPE_SHARED, 0, MPI_INFO_NULL, &node),
+            "MPI_Comm_split_type");
+  check_mpi(MPI_Comm_size(node, &count), "MPI_Comm_size");
+  check_mpi(MPI_Comm_free(&node), "MPI_Comm_free");
+  return count;
+}
+
+}  // namespace
 
 MpiWorld::MpiWorld(int& argc, char**& argv) {
   int provided = 0;
@@ -14,15 +36,52 @@ MpiWorld::MpiWorld(int& argc, char**& argv) {
   check_mpi(MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN), "MPI_Comm_set_errhandler");
   check_mpi(MPI_Comm_rank(MPI_COMM_WORLD, &rank_), "MPI_Comm_rank");
   check_mpi(MPI_Comm_size(MPI_COMM_WORLD, &size_), "MPI_Comm_size");
+  on_node_ = ranks_on_node();
 }
 
 MpiWorld::~MpiWorld() {
   if (MPI_Finalize() != MPI_SUCCESS) std::abort();  // nobody is left to be told
 }
 
-void MpiWorld::abort(int status) const {
+void MpiWorld::end(int rank, int status, const std::string& sentence) const {
+  const std::string who = size_ > 1 ? fmt::format("rank {}: ", rank) : "";
+  fmt::print(stderr, "ptyle: {}{}\n", who, sentence);
+  std::fflush(nullptr);
   MPI_Abort(MPI_COMM_WORLD, status);
   std::abort();
+}
+
+void MpiWorld::fail(int status, const std::string& sentence) const {
+  if (rank_ > 0) {
+    // Small enough to go at once; where even that fails, we end it ourselves.
+    MPI_Request request = MPI_REQUEST_NULL;
+    const std::string text = sentence.substr(0, 2000);
+    MPI_Isend(text.data(), static_cast<int>(text.size()), MPI_CHAR, 0, status, MPI_COMM_WORLD,
+              &request);
+    const auto end = std::chrono::steady_clock::now() + patience;
+    while (std::chrono::steady_clock::now() < end) {
+      int done = 0;
+      MPI_Test(&request, &done, MPI_STATUS_IGNORE);  // keeps the message going
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+  }
+  end(rank_, status, sentence);
+}
+
+void MpiWorld::watch() const {
+  std::this_thread::yield();
+  if (rank_ > 0) return;
+  int there = 0;
+  MPI_Status status;
+  check_mpi(MPI_Iprobe(MPI_ANY_SOURCE, MPI_ANY_TAG, MPI_COMM_WORLD, &there, &status), "MPI_Iprobe");
+  if (!there) return;
+  int length = 0;
+  check_mpi(MPI_Get_count(&status, MPI_CHAR, &length), "MPI_Get_count");
+  std::string sentence(static_cast<std::size_t>(length), ' ');
+  check_mpi(MPI_Recv(sentence.data(), length, MPI_CHAR, status.MPI_SOURCE, status.MPI_TAG,
+                     MPI_COMM_WORLD, MPI_STATUS_IGNORE),
+            "MPI_Recv");
+  end(status.MPI_SOURCE, status.MPI_TAG, sentence);
 }
 
 }  // namespace ptyle

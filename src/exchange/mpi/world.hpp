@@ -1,24 +1,43 @@
 #pragma once
 
+#include <string>
+
+#include "exchange/team.hpp"
+
 namespace ptyle {
 
 /// MPI from its start to its end, for a program's main: one thread (the one that made this) talks
-/// to it. Throws std::runtime_error if MPI does not start.
+/// to it.
+///
+/// Where a rank fails, all end with one message: the rank that failed tells rank 0, which looks for
+/// such news while it waits for others, prints the sentence and ends all ranks. Where rank 0 is
+/// busy for too long, the one that failed does it itself.
 class MpiWorld {
  public:
+  /// Throws std::runtime_error if MPI does not start.
   MpiWorld(int& argc, char**& argv);
   MpiWorld(const MpiWorld&) = delete;
   MpiWorld& operator=(const MpiWorld&) = delete;
-  /// Waits for all ranks: after an error that the others do not share, abort() instead.
+  /// Waits for all ranks: after an error that the others do not share, fail() instead.
   ~MpiWorld();
 
   [[nodiscard]] int rank() const { return rank_; }
   [[nodiscard]] int size() const { return size_; }
-  /// Ends all ranks at once.
-  [[noreturn]] void abort(int status) const;
+  [[nodiscard]] int processes_on_node() const { return on_node_; }
+
+  /// Ends all ranks with this status and one message, "ptyle: rank 3: …".
+  [[noreturn]] void fail(int status, const std::string& sentence) const;
+  /// To be called now and then while waiting: ends all ranks if one has failed. Lets others use the
+  /// processor.
+  void watch() const;
+
+  /// What this process's exchanges and sums have cost so far; they add to it.
+  [[nodiscard]] TeamCosts& costs() const { return costs_; }
 
  private:
-  int rank_ = 0, size_ = 1;
+  [[noreturn]] void end(int rank, int status, const std::string& sentence) const;
+  int rank_ = 0, size_ = 1, on_node_ = 1;
+  mutable TeamCosts costs_;
 };
 
 }  // namespace ptyle

@@ -1,0 +1,27 @@
+#pragma once
+
+#include <mpi.h>
+
+#include "exchange/mpi/check.hpp"
+
+namespace ptyle {
+
+/// A communicator of our own, so that messages of two exchanges are never confused.
+class Communicator {
+ public:
+  Communicator() { check_mpi(MPI_Comm_dup(MPI_COMM_WORLD, &comm_), "MPI_Comm_dup"); }
+  Communicator(const Communicator&) = delete;
+  Communicator& operator=(const Communicator&) = delete;
+  ~Communicator() {
+    if (!leaked_) MPI_Comm_free(&comm_);
+  }
+  [[nodiscard]] MPI_Comm get() const { return comm_; }
+  /// It has messages on their way that nobody will take: freeing it could wait for them.
+  void leak() { leaked_ = true; }
+
+ private:
+  MPI_Comm comm_ = MPI_COMM_NULL;
+  bool leaked_ = false;
+};
+
+}  // namespace ptyle

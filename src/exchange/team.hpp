@@ -1,0 +1,62 @@
+#pragma once
+
+// The ranks that share a fit: which of them are in this process, what they agree on, and how they
+// exchange. A rank is a tile of the mesh. With MPI a process is one rank; without, all are here.
+//
+// Every process calls the same functions of its team in the same order.
+
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "exchange/exchange.hpp"
+
+namespace ptyle {
+
+/// What talking to other ranks has cost this process.
+struct TeamCosts {
+  double waiting = 0;        ///< s, for other ranks and for the network
+  double communicating = 0;  ///< s, packing, sending and adding
+  i64 messages = 0;          ///< sent by exchanges
+  i64 bytes = 0;             ///< sent by exchanges
+};
+
+class Team {
+ public:
+  virtual ~Team() = default;
+  [[nodiscard]] virtual int size() const = 0;
+  /// The ranks of this process, ascending.
+  [[nodiscard]] virtual std::vector<int> here() const = 0;
+  /// This process has rank 0: it prints and writes what is one for all.
+  [[nodiscard]] bool leads() const { return here().front() == 0; }
+  /// Processes of this team on this machine, which share its cores.
+  [[nodiscard]] virtual int processes_on_node() const = 0;
+
+  /// Sums and maxima over the processes, in place; every process gets the same bits.
+  virtual void sum(std::span<double> values) = 0;
+  virtual void maximum(std::span<double> values) = 0;
+  /// The sum again, while work goes on that leaves the values alone. One at a time; the values must
+  /// outlive the handle.
+  virtual Running start_sum(std::span<float> values) = 0;
+  virtual Running start_sum(std::span<double> values) = 0;
+
+  /// Every process's values, one after the other by rank, on the one that leads; nothing elsewhere.
+  virtual std::vector<double> gather(std::span<const double> mine) = 0;
+  virtual std::vector<float> gather(std::span<const float> mine) = 0;
+
+  virtual std::unique_ptr<Exchange<float>> make_float_exchange(const ExchangePlan& plan) = 0;
+  virtual std::unique_ptr<Exchange<double>> make_double_exchange(const ExchangePlan& plan) = 0;
+  template <class T>
+  std::unique_ptr<Exchange<T>> make_exchange(const ExchangePlan& plan) {
+    if constexpr (std::is_same_v<T, float>)
+      return make_float_exchange(plan);
+    else
+      return make_double_exchange(plan);
+  }
+
+  [[nodiscard]] virtual TeamCosts costs() const = 0;
+};
+
+}  // namespace ptyle
