@@ -28,7 +28,7 @@ using Stack = std::vector<View<T, 3>>;
 struct ExchangePlan {
   Mesh mesh;
   Schedule schedule;
-  i64 planes = 0;            ///< of all arrays of a stack together
+  i64 planes = 0;            ///< most that all arrays of a stack have together
   int threads = 1;           ///< that copy and add
   Ledger* ledger = nullptr;  ///< books the buffers as "exchange buffers"
 };
@@ -75,8 +75,8 @@ class Exchange : public ExchangeEngine {
  public:
   /// Begins the exchange of `tiles`, the stack of each rank of this process by rank; the arrays
   /// must outlive the handle, and the exchange too. Every rank starts the same exchanges in the
-  /// same order. Throws std::invalid_argument for shapes other than planned, std::logic_error while
-  /// it is running.
+  /// same order, with the same number of planes. Throws std::invalid_argument for shapes other or
+  /// planes more than planned, std::logic_error while it is running.
   virtual Running start(std::span<const Stack<T>> tiles) = 0;
 };
 

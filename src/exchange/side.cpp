@@ -85,6 +85,7 @@ template <class T>
 Side<T>::Side(const ExchangePlan& plan, int rank)
     : rank_(rank),
       planes_(plan.planes),
+      attached_(plan.planes),
       chunk_(plan.schedule.chunk > 0 ? std::min(plan.schedule.chunk, plan.planes) : plan.planes),
       threads_(plan.threads),
       tile_(plan.mesh.extended(rank)),
@@ -115,12 +116,13 @@ void Side<T>::attach(const Stack<T>& stack) {
       throw std::invalid_argument("an exchanged array has not the shape of the rank's tile");
     for (i64 p = 0; p < array.shape[0]; ++p) tile_plane_.push_back(array[p].data);
   }
-  if (static_cast<i64>(tile_plane_.size()) != planes_)
-    throw std::invalid_argument("an exchange was given another number of planes than planned");
+  attached_ = static_cast<i64>(tile_plane_.size());
+  if (attached_ < 1 || attached_ > planes_)
+    throw std::invalid_argument("an exchange was given no plane, or more than planned");
   plane_ = tile_plane_;
   if (whole_.empty()) return;
   whole_.fill(0);
-  for (i64 p = 0; p < planes_; ++p) plane_[static_cast<std::size_t>(p)] = whole_.view()[p].data;
+  for (i64 p = 0; p < attached_; ++p) plane_[static_cast<std::size_t>(p)] = whole_.view()[p].data;
   copy_whole(false);
 }
 
@@ -131,7 +133,7 @@ void Side<T>::detach() {
 
 template <class T>
 void Side<T>::copy_whole(bool back) {
-  parallel_for(planes_, threads_, [&](i64 p, int) {
+  parallel_for(attached_, threads_, [&](i64 p, int) {
     T* const tile = tile_plane_[static_cast<std::size_t>(p)];
     T* const whole = plane_[static_cast<std::size_t>(p)];
     if (back)

@@ -40,16 +40,18 @@ class Side {
 
   [[nodiscard]] int rank() const { return rank_; }
   [[nodiscard]] const std::vector<Step>& steps() const { return steps_; }
-  /// Chunks of planes, and the planes of one.
-  [[nodiscard]] i64 chunks() const { return (planes_ + chunk_ - 1) / chunk_; }
+  /// Chunks of the planes attached (before that, of the most that were planned), and the planes of
+  /// one.
+  [[nodiscard]] i64 chunks() const { return (attached_ + chunk_ - 1) / chunk_; }
   [[nodiscard]] Interval planes_of(i64 chunk) const {
-    return {chunk * chunk_, std::min(planes_, (chunk + 1) * chunk_)};
+    return {chunk * chunk_, std::min(attached_, (chunk + 1) * chunk_)};
   }
   /// Values that the largest step of a chunk sends and receives.
   [[nodiscard]] i64 send_size() const { return send_size_; }
   [[nodiscard]] i64 receive_size() const { return receive_size_; }
 
-  /// Begins a run on these arrays. Throws std::invalid_argument for other shapes than planned.
+  /// Begins a run on these arrays. Throws std::invalid_argument for other shapes or more planes
+  /// than planned.
   void attach(const Stack<T>& stack);
   /// Packs what a step sends of these planes, all parts one after the other.
   void pack(const Step& step, Interval planes, T* buffer) const;
@@ -63,7 +65,7 @@ class Side {
   void copy_whole(bool back);
 
   int rank_;
-  i64 planes_, chunk_;
+  i64 planes_, attached_, chunk_;
   int threads_;
   Box tile_;   // of the stack's arrays
   Box array_;  // that the schedule works on: the tile, or more

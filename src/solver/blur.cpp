@@ -7,8 +7,10 @@
 
 namespace ptyle {
 
+i64 reach_of_blur(double sigma) { return static_cast<i64>(std::ceil(3.5 * sigma)); }
+
 std::vector<double> gaussian_weights(double sigma) {
-  const i64 reach = static_cast<i64>(std::ceil(3.5 * sigma));
+  const i64 reach = reach_of_blur(sigma);
   std::vector<double> weights;
   double total = 0;
   for (i64 i = 0; i <= reach; ++i) {

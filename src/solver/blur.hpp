@@ -10,6 +10,9 @@ namespace ptyle {
 /// sides counted. Cut at 3.5 σ, where what is left out is 5e-4.
 std::vector<double> gaussian_weights(double sigma);
 
+/// How far a blur of width σ reaches, samples: 3.5 σ, rounded up.
+i64 reach_of_blur(double sigma);
+
 /// Lateral Gaussian blur of one slice in place, σ in pixels; reads zero outside. Separable and
 /// local (its reach is 3.5 σ), so that tiles need no more than a halo of that width.
 template <class T>

@@ -49,4 +49,18 @@ bool Continuation::advance(double r_factor) {
   return true;
 }
 
+std::map<std::string, double> Continuation::state() const {
+  return {{"stage.k_c", k_c_},
+          {"stage.block", static_cast<double>(block_)},
+          {"stage.iterations", iterations_},
+          {"stage.r_factor", previous_}};
+}
+
+void Continuation::restore(const std::map<std::string, double>& state) {
+  k_c_ = state.at("stage.k_c");
+  block_ = static_cast<i64>(state.at("stage.block"));
+  iterations_ = static_cast<int>(state.at("stage.iterations"));
+  previous_ = state.at("stage.r_factor");
+}
+
 }  // namespace ptyle

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <limits>
+#include <map>
 #include <string>
 
 #include "core/array.hpp"
@@ -43,6 +44,10 @@ class Continuation {
 
   /// Takes an iteration's R-factor; true if the stage changed.
   bool advance(double r_factor);
+
+  /// Where it is, by name, for a checkpoint; and there again.
+  [[nodiscard]] std::map<std::string, double> state() const;
+  void restore(const std::map<std::string, double>& state);
 
  private:
   Scale scale_;

@@ -1,40 +1,63 @@
 #pragma once
 
-// A fit in progress: object and probe, and one iteration over all patterns at a time.
+// A fit in progress: the object, in tiles, and the probe, and one iteration over all patterns at a
+// time.
 //
-//   for each group of the iteration (solver/groups):
-//     1. gradient of object and probe, and the illumination, summed over the group (operator)
-//     2. object: tie slices, low-pass (solver/continuation); divide by the illumination; step
-//     3. probe: a Gauss-Newton step of a pure-phase object
-//     4. limits on the phase
+//   for each group of the iteration (solver/groups; the same for any number of ranks):
+//     1. each rank: gradient of object and probe, and the illumination, over its positions of the
+//        group (operator)
+//     2. their sums over the ranks (solver/halos), slices tied as the continuation says
+//     3. the direction: low-pass, divide by the illumination; where only cores have the sums, to
+//        their copies
+//     4. the step, estimated and tried on the group now and then; the object moves, within limits
+//     5. probe: a Gauss-Newton step of a pure-phase object
 //   then blur, R of the held-out patterns, and the continuation's next stage if the error stalled.
+//
+// The schemes that exchange voxels leave out 2, and make copies agree after 4.
 
 #include <functional>
+#include <map>
 #include <memory>
+#include <optional>
+#include <string>
 #include <vector>
 
 #include "core/array.hpp"
 #include "core/grid.hpp"
 #include "core/ledger.hpp"
+#include "exchange/team.hpp"
 #include "operator/operator.hpp"
 #include "solver/continuation.hpp"
+#include "solver/halos.hpp"
+#include "solver/tile.hpp"
 
 namespace ptyle {
 
 /// What was measured, and where.
 template <class T>
 struct FitData {
-  std::vector<Position> positions;    ///< on the object, px
-  std::function<void(i64, T*)> load;  ///< the i-th pattern, W·W, DC at [0,0]; thread-safe
+  std::vector<Position> positions;    ///< on the object, px; of all ranks
+  std::function<void(i64, T*)> load;  ///< the i-th pattern, W·W, DC at [0,0]; thread-safe; asked
+                                      ///< only for those of this process's tiles
   View<const T, 2> valid;             ///< W·W, 0 or 1, DC at [0,0]; empty: all valid
   double dk = 0;                      ///< detector pixel, 1/Å
+};
+
+enum class Update {
+  /// V ← V_sync − step·direction of the total, from what all copies agreed on last: copies stay
+  /// equal.
+  consistent,
+  /// Algorithm 1 of the paper as printed, for comparison: each position's own gradient is applied
+  /// at once, and the total, which has it again, on top. Copies drift apart.
+  literal
 };
 
 struct FitOptions {
   i64 groups = 20;       ///< mini-batches an iteration
   double step = 0;       ///< of the preconditioned object update; 0: estimated
   double damping = 0.1;  ///< ε of the illumination preconditioner, of the illumination's maximum
-  double hold_out = 0;   ///< share of the patterns kept out of the fit
+  bool preconditioner = true;  ///< false: divided by one number, the probe's largest |ψ|², instead
+  double hold_out = 0;         ///< share of the patterns kept out of the fit
   std::uint64_t seed = 0;
   int threads = 1;
   int probe_from = 2;  ///< first iteration that refines the probe, at the earliest when the
@@ -45,6 +68,18 @@ struct FitOptions {
   double pixel = 1;                            ///< Å, of the low-pass
   double aperture_k = 0;                       ///< semi-angle / λ, 1/Å
   Continuation continuation;
+
+  Update update = Update::consistent;
+  /// A rank applies its own gradient at once after each so many of its positions, until the next
+  /// exchange replaces it by the total; 0: never. The result then depends on the mesh.
+  i64 local_positions = 0;
+  /// The sum travels while the next group is computed; meanwhile each rank goes on with its own
+  /// part, which the total then replaces. The result depends on the mesh.
+  bool exchange_behind = false;
+  /// The exchange of voxels: a rank also fits positions of its neighbours, as far as this from its
+  /// core, px.
+  i64 extra = 0;
+  bool verify = false;  ///< copies of a voxel are compared after every exchange
 };
 
 struct IterationReport {
@@ -53,46 +88,102 @@ struct IterationReport {
   double step = 0;         ///< the object step in use
   std::string stage;       ///< the continuation's, while it ran
   bool diverging = false;  ///< the cost rose; the steps have been halved
+  bool whole = true;       ///< false: stopped between two groups, the rest of it is to come
+  double spread = 0;       ///< with `verify`: largest difference of two copies of a voxel, rad
+};
+
+/// What a tile starts with, (S, y, x) on its extended tile; `absorption` is empty for a potential
+/// object.
+template <class T>
+struct TileStart {
+  Array<T, 3> phase, absorption;
 };
 
 template <class T>
 class Fit {
  public:
-  /// Arrays are the start; (S, y, x), and (M, W, W) centred on [W/2, W/2]. `absorption` is empty
-  /// for a potential object.
-  Fit(std::unique_ptr<Operator<T>> op, FitData<T> data, FitOptions options, Array<T, 3> phase,
-      Array<T, 3> absorption, Array<Complex<T>, 3> probe, Ledger* ledger = nullptr);
+  /// A start for each of the team's ranks that are here; the probe (M, W, W) is centred on
+  /// [W/2, W/2]. Team and ledger must outlive it. Throws UserError for what cannot run.
+  Fit(std::unique_ptr<Operator<T>> op, FitData<T> data, FitOptions options, Team& team,
+      const Sharing& sharing, std::vector<TileStart<T>> start, Array<Complex<T>, 3> probe,
+      Ledger* ledger = nullptr);
 
-  IterationReport iterate();
+  /// One iteration, or the rest of one. `stop` is asked after every group; where it says so on any
+  /// rank, all end there.
+  IterationReport iterate(const std::function<bool()>& stop = {});
 
-  [[nodiscard]] View<const T, 3> phase() const { return phase_; }
-  [[nodiscard]] View<const T, 3> absorption() const { return absorption_; }
+  [[nodiscard]] const std::vector<Tile<T>>& tiles() const { return tiles_; }
   [[nodiscard]] View<const Complex<T>, 3> probe() const { return probe_; }
   [[nodiscard]] const std::vector<i64>& held_out() const { return held_out_; }
+  [[nodiscard]] double seconds_computing() const { return seconds_computing_; }
+
+  /// What else than object and probe the fit is at, by name; the same on all ranks. A fit that is
+  /// made of the same data and options, and of the objects and the probe of then, goes on from
+  /// there as if nothing had been.
+  [[nodiscard]] std::map<std::string, double> state() const;
+  void restore(const std::map<std::string, double>& state);
 
  private:
+  struct Cost {
+    Misfit own, all;  // all: with the neighbours' positions, of the exchanges of voxels
+  };
+  void make_tiles(const Sharing& sharing, std::vector<TileStart<T>> start, Ledger* ledger);
+  void check_reach(Halo halo) const;
+  [[nodiscard]] double low_pass_sigma() const;  // px; 0: none
+  [[nodiscard]] double window2() const {
+    return double(op_->setup().window) * double(op_->setup().window);
+  }
+  [[nodiscard]] std::array<double, 2> limits(bool absorption) const;
+  [[nodiscard]] std::vector<Placement> places_on(const Tile<T>& tile,
+                                                 const std::vector<i64>& members) const;
+  std::vector<Stack<T>> gradients(bool illumination);
+  std::vector<Stack<T>> objects();
+
+  Misfit gradient_at(Tile<T>& tile, std::span<const i64> members, bool probe,
+                     Accumulators<T>& sums);
+  Cost accumulate(const std::vector<i64>& group, bool refine_probe, Running* behind);
+  void agree(Cost& cost);
+
+  double floor_of_illumination();
+  double make_directions();
+
   Misfit take_step(const std::vector<i64>& group, bool refine_probe, bool estimate);
-  double make_direction(View<T, 3> gradient, double floor);
-  double object_step(std::span<const Placement> places, double slope, bool estimate);
-  double tried_step(std::span<const Placement> places, const Measured<T>& measured, double cost,
-                    double slope, double step);
-  void move_object(double step, View<T, 3> phase, View<T, 3> absorption) const;
+  [[nodiscard]] double step_in_use() const;
+  double object_step(const std::vector<i64>& group, double slope, bool estimate);
+  void move_objects(double step, bool into_direction = false);
+  void try_step(const std::vector<i64>& group, double cost, double slope, double step);
   void update_probe(i64 positions);
+
+  [[nodiscard]] bool steps_locally() const;
+  void step_locally(Tile<T>& tile);
+  void move_by_own(Tile<T>& tile, const Accumulators<T>& own, const ObjectView<T>& from);
+  void keep_illumination();
+  Misfit take_late_step(const std::vector<i64>& group, bool refine_probe);
+  void finish_late();
+
+  void finish_iteration(IterationReport& report);
   void apply_detector_limit();
+  void verify(IterationReport& report);
   void adapt_steps(const Misfit& misfit, IterationReport& report);
 
-  Ledger* ledger_;
+  Team& team_;
   std::unique_ptr<Operator<T>> op_;
   FitData<T> data_;
   FitOptions options_;
+  Halos<T> halos_;
   std::vector<Placement> places_;
   std::vector<i64> fitted_, held_out_;
-  Array<T, 3> phase_, absorption_;
-  Array<Complex<T>, 3> probe_;
-  Array<T, 3> phase_gradient_, absorption_gradient_;  // then, in place, the direction
-  Array<T, 2> illumination_;
-  Array<Complex<T>, 3> probe_gradient_;
+  std::vector<Tile<T>> tiles_;
+  Array<Complex<T>, 3> probe_, probe_gradient_;
+  std::optional<Running> late_;  // the sum that travels behind
+  double largest_probe_ = 1;     // max Σ_m |ψ|²
+  double lit_floor_ = 0;         // of the last exchange
+  bool stop_ = false;
+  double seconds_computing_ = 0;
+
   int iteration_ = 0;
+  std::size_t group_ = 0;      // the next one
+  Misfit fitted_so_far_;       // of the iteration
   bool new_stage_ = true;      // the coming iteration is the first of a stage
   double estimated_step_ = 0;  // 0: none yet
   double caution_ = 1;         // of both steps; less once the cost rises or stands still

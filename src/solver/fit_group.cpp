@@ -1,0 +1,382 @@
+// What a fit does with one group of positions (the steps at the top of fit.hpp).
+
+#include <algorithm>
+#include <cmath>
+
+#include "core/parallel.hpp"
+#include "solver/blur.hpp"
+#include "solver/fit.hpp"
+
+namespace ptyle {
+namespace {
+
+/// Those of a group that a tile has; both ascend.
+std::vector<i64> members_of(const std::vector<i64>& group, const std::vector<i64>& positions) {
+  std::vector<i64> members;
+  std::set_intersection(group.begin(), group.end(), positions.begin(), positions.end(),
+                        std::back_inserter(members));
+  return members;
+}
+
+/// Real and imaginary parts as they lie in memory.
+template <class T>
+std::span<T> numbers_of(Array<Complex<T>, 3>& values) {
+  return {reinterpret_cast<T*>(values.data()), static_cast<std::size_t>(2 * values.size())};
+}
+
+}  // namespace
+
+template <class T>
+std::vector<Placement> Fit<T>::places_on(const Tile<T>& tile,
+                                         const std::vector<i64>& members) const {
+  std::vector<Placement> places;
+  for (const i64 i : members) {
+    places.push_back(places_[static_cast<std::size_t>(i)]);
+    places.back().row -= tile.box.rows.begin;
+    places.back().col -= tile.box.cols.begin;
+  }
+  return places;
+}
+
+template <class T>
+std::vector<Stack<T>> Fit<T>::objects() {
+  std::vector<Stack<T>> all;
+  for (Tile<T>& tile : tiles_) {
+    all.push_back({tile.phase.view()});
+    if (!tile.absorption.empty()) all.back().push_back(tile.absorption.view());
+  }
+  return all;
+}
+
+template <class T>
+std::vector<Stack<T>> Fit<T>::gradients(bool illumination) {
+  std::vector<Stack<T>> all;
+  for (Tile<T>& tile : tiles_)
+    all.push_back(tied_planes(tile.sums, options_.continuation.block(), illumination));
+  return all;
+}
+
+// 1. Gradients
+
+template <class T>
+Misfit Fit<T>::gradient_at(Tile<T>& tile, std::span<const i64> members, bool probe,
+                           Accumulators<T>& sums) {
+  const std::vector<i64> list(members.begin(), members.end());
+  return op_->gradient(
+      places_on(tile, list),
+      [&](i64 k, T* to) { data_.load(list[static_cast<std::size_t>(k)], to); },
+      {true, probe, true}, {sums.phase, sums.absorption, sums.illumination, probe_gradient_});
+}
+
+/// The gradients of a group into the tiles' sums, with a step of the rank's own after each few
+/// positions where the fit has such; `behind` is an exchange to be helped along meanwhile.
+template <class T>
+typename Fit<T>::Cost Fit<T>::accumulate(const std::vector<i64>& group, bool refine_probe,
+                                         Running* behind) {
+  Cost cost;
+  probe_gradient_.fill(0);
+  const bool local = steps_locally();
+  for (Tile<T>& tile : tiles_) {
+    tile.sums.clear();
+    op_->set_object(tile.object());
+    const auto own = members_of(group, tile.own), extra = members_of(group, tile.extra);
+    const std::size_t few = local    ? static_cast<std::size_t>(options_.local_positions)
+                            : behind ? static_cast<std::size_t>(2 * options_.threads)
+                                     : std::max<std::size_t>(1, own.size());
+    for (std::size_t first = 0; first < own.size(); first += few) {
+      const auto some = std::span(own).subspan(first, std::min(few, own.size() - first));
+      if (local) tile.other.clear();
+      cost.own += gradient_at(tile, some, refine_probe, local ? tile.other : tile.sums);
+      if (local) step_locally(tile);
+      if (behind) behind->progress();
+    }
+    cost.all += gradient_at(tile, extra, false, tile.sums);
+  }
+  cost.all += cost.own;
+  return cost;
+}
+
+template <class T>
+bool Fit<T>::steps_locally() const {
+  return options_.local_positions > 0 && options_.continuation.finished();
+}
+
+/// A rank's own gradient, just computed, to the sums and at once to its object.
+template <class T>
+void Fit<T>::step_locally(Tile<T>& tile) {
+  const int threads = options_.threads;
+  add_to<T>(tile.other.phase.view(), tile.sums.phase, threads);
+  if (!tile.absorption.empty())
+    add_to<T>(tile.other.absorption.view(), tile.sums.absorption, threads);
+  std::transform(tile.other.illumination.begin(), tile.other.illumination.end(),
+                 tile.sums.illumination.begin(), tile.sums.illumination.begin(), std::plus<>());
+  move_by_own(tile, tile.other, tile.object());
+  op_->set_object(tile.object());
+}
+
+/// V = from − step·M(own), M made of the illumination of the last exchange; before the first, there
+/// is no step.
+template <class T>
+void Fit<T>::move_by_own(Tile<T>& tile, const Accumulators<T>& own, const ObjectView<T>& from) {
+  const bool lit = options_.preconditioner;
+  if (lit && lit_floor_ == 0) return;
+  const auto move = [&](View<const T, 3> old, View<const T, 3> g, View<T, 3> to, bool absorbing) {
+    const auto [low, high] = limits(absorbing);
+    move_preconditioned<T>(old, g, lit ? tile.lit.view() : View<T, 2>{},
+                           window2() * (lit ? 1 : largest_probe_), lit_floor_, step_in_use(), low,
+                           high, to, options_.threads);
+  };
+  move(from.phase, own.phase.view(), tile.phase, false);
+  if (!tile.absorption.empty())
+    move(from.absorption, own.absorption.view(), tile.absorption, true);
+}
+
+/// Costs and the wish to stop, summed over the ranks.
+template <class T>
+void Fit<T>::agree(Cost& cost) {
+  std::vector<double> sums{cost.own.cost, cost.own.r_numerator, cost.own.r_denominator,
+                           cost.all.cost, stop_ ? 1.0 : 0.0};
+  team_.sum(sums);
+  cost.own = {sums[0], sums[1], sums[2]};
+  cost.all.cost = sums[3];
+  stop_ = sums[4] > 0;
+}
+
+// 2. and 3. Sums and directions
+
+template <class T>
+double Fit<T>::floor_of_illumination() {
+  if (!options_.preconditioner) return largest_probe_;
+  std::vector<double> largest{0};
+  for (const Tile<T>& tile : tiles_)
+    for (i64 y = tile.core.rows.begin; y < tile.core.rows.end; ++y) {
+      const T* const row =
+          &tile.sums.illumination(y - tile.box.rows.begin, i64{0}) - tile.box.cols.begin;
+      largest[0] = std::max<double>(
+          largest[0], *std::max_element(row + tile.core.cols.begin, row + tile.core.cols.end));
+    }
+  team_.maximum(largest);
+  return options_.damping * largest[0];
+}
+
+/// In place: d = M(g), g the sums, tied and low-passed as the continuation's stage asks, on all
+/// copies. Returns Σ g·d: the slope along d, but for the low-pass, which counts twice in it, so
+/// that a step made of it errs to the small side.
+template <class T>
+double Fit<T>::make_directions() {
+  const i64 block = std::max<i64>(1, options_.continuation.block());
+  const double sigma = low_pass_sigma(), floor = floor_of_illumination();
+  const bool summed = halos_.sums() && team_.size() > 1;
+  // Neighbours that the low-pass looks at lie in the halo; what it makes of the halo itself is not
+  // right, so that only cores have the direction at first, as where only cores have the sum.
+  const bool on_cores = summed && (halos_.on_cores_only() || sigma > 0);
+  if (sigma > 0 && halos_.on_cores_only()) halos_.fill(gradients(false), reach_of_blur(sigma));
+  std::vector<double> slope{0};
+  for (Tile<T>& tile : tiles_)
+    for (Array<T, 3>* volume : {&tile.sums.phase, &tile.sums.absorption}) {
+      if (volume->empty()) continue;
+      const i64 slices = volume->shape()[0];
+      if (sigma > 0)
+        parallel_for((slices + block - 1) / block, options_.threads,
+                     [&](i64 b, int) { blur_lateral(volume->view()[b * block], sigma); });
+      slope[0] += precondition<T>(
+          *volume, options_.preconditioner ? tile.sums.illumination.view() : View<T, 2>{}, tile,
+          on_cores ? tile.core : tile.box, block, window2(), floor, options_.threads);
+    }
+  if (on_cores) halos_.fill(gradients(false));
+  for (Tile<T>& tile : tiles_) {
+    untie_slices<T>(tile.sums.phase, block, options_.threads);
+    if (!tile.absorption.empty()) untie_slices<T>(tile.sums.absorption, block, options_.threads);
+  }
+  team_.sum(slope);
+  return slope[0];
+}
+
+// 4. Steps of the object
+
+template <class T>
+Misfit Fit<T>::take_step(const std::vector<i64>& group, bool refine_probe, bool estimate) {
+  const bool local = steps_locally();
+  for (Tile<T>& tile : tiles_)
+    if (local) tile.remember();
+  Cost cost = accumulate(group, refine_probe, nullptr);
+  std::optional<Running> probe_sum;
+  if (refine_probe) probe_sum.emplace(team_.start_sum(numbers_of(probe_gradient_)));
+  agree(cost);
+  const i64 block = options_.continuation.block();
+  for (Tile<T>& tile : tiles_) {
+    tie_slices<T>(tile.sums.phase, block, options_.threads);
+    if (!tile.absorption.empty()) tie_slices<T>(tile.sums.absorption, block, options_.threads);
+  }
+  if (halos_.sums() && team_.size() > 1) halos_.start_sum(gradients(true)).finish();
+  // Copies agree on what they remember, not on what ranks have made of it meanwhile.
+  for (Tile<T>& tile : tiles_)
+    if (local && options_.update == Update::consistent) tile.recall();
+  const double slope = make_directions();
+  keep_illumination();
+  const bool estimating = estimate && options_.step == 0;
+  const double step = object_step(group, slope, estimating);
+  if (estimating)
+    try_step(group, cost.all.cost, slope, step);
+  else
+    move_objects(step);
+  if (!halos_.sums()) halos_.exchange_voxels(objects());
+  if (probe_sum) {
+    probe_sum->finish();
+    update_probe(static_cast<i64>(group.size()));
+  }
+  return cost.own;
+}
+
+/// For steps between exchanges.
+template <class T>
+void Fit<T>::keep_illumination() {
+  if (tiles_.empty() || tiles_.front().lit.empty()) return;
+  for (Tile<T>& tile : tiles_) {
+    const auto& lit = tile.sums.illumination;
+    std::copy(lit.begin(), lit.end(), tile.lit.begin());
+  }
+  lit_floor_ = floor_of_illumination();
+}
+
+template <class T>
+double Fit<T>::step_in_use() const {
+  return caution_ * (options_.step > 0 ? options_.step : estimated_step_);
+}
+
+/// The step along −d that a parabola of the Gauss-Newton curvature says, as a running mean over
+/// groups: f(V − αd) ≈ f − α ⟨g, d⟩ + α² curvature.
+template <class T>
+double Fit<T>::object_step(const std::vector<i64>& group, double slope, bool estimate) {
+  if (!estimate) return step_in_use();
+  std::vector<double> curvature{0};
+  for (Tile<T>& tile : tiles_) {
+    op_->set_object(tile.object());
+    for (const auto* positions : {&tile.own, &tile.extra})
+      curvature[0] +=
+          op_->curvature(places_on(tile, members_of(group, *positions)), tile.sums.view(), {});
+  }
+  team_.sum(curvature);
+  if (curvature[0] > 0) {
+    const double best = slope / (2 * curvature[0]);
+    estimated_step_ = estimated_step_ == 0 ? best : 0.7 * estimated_step_ + 0.3 * best;
+  }
+  return step_in_use();
+}
+
+template <class T>
+std::array<double, 2> Fit<T>::limits(bool absorption) const {
+  if (!absorption) return {options_.phase_min, options_.phase_max};
+  // Where phases may not be negative, nothing amplifies either.
+  return {options_.phase_min >= 0 ? 0.0 : -1e30, 1e30};
+}
+
+/// V ← V − step·d within the limits; or, with `into_direction`, into the place of d.
+template <class T>
+void Fit<T>::move_objects(double step, bool into_direction) {
+  for (Tile<T>& tile : tiles_) {
+    const auto move = [&](Array<T, 3>& object, Array<T, 3>& d, bool absorbing) {
+      const auto [low, high] = limits(absorbing);
+      move_along<T>(object.view(), d.view(), step, low, high, into_direction ? d : object,
+                    options_.threads);
+    };
+    move(tile.phase, tile.sums.phase, false);
+    if (!tile.absorption.empty()) move(tile.absorption, tile.sums.absorption, true);
+  }
+}
+
+/// The estimate trusts the curvature of a perfect fit; far from one, where a detector pixel has
+/// next to no model counts above all, the cost may rise all the same. So the step is tried on its
+/// group, and while it does not lower the cost there, the parabola through what it did is followed
+/// instead. The object that is tried takes the place of the direction: a shorter step is a point
+/// between it and the object of before.
+template <class T>
+void Fit<T>::try_step(const std::vector<i64>& group, double cost, double slope, double step) {
+  constexpr int most_tries = 8;
+  move_objects(step, true);
+  for (int tries = 0; tries < most_tries && step > 0; ++tries) {
+    std::vector<double> tried{0};
+    for (Tile<T>& tile : tiles_) {
+      op_->set_object(tile.sums.view());
+      for (const auto* positions : {&tile.own, &tile.extra}) {
+        const auto members = members_of(group, *positions);
+        tried[0] += op_->misfit(places_on(tile, members), [&](i64 k, T* to) {
+                         data_.load(members[static_cast<std::size_t>(k)], to);
+                       }).cost;
+      }
+    }
+    team_.sum(tried);
+    if (tried[0] <= cost) break;
+    const double parabola = slope * step / (2 * (tried[0] - cost + slope * step));
+    const double share = parabola > 0.1 ? std::min(parabola, 0.5) : 0.1;  // NaN: a tenth
+    step *= share;
+    estimated_step_ = step / caution_;
+    for (Tile<T>& tile : tiles_) {
+      draw_back<T>(tile.phase.view(), share, tile.sums.phase, options_.threads);
+      if (!tile.absorption.empty())
+        draw_back<T>(tile.absorption.view(), share, tile.sums.absorption, options_.threads);
+    }
+  }
+  for (Tile<T>& tile : tiles_) {
+    std::swap(tile.phase, tile.sums.phase);
+    std::swap(tile.absorption, tile.sums.absorption);
+  }
+}
+
+// 5. The probe
+
+/// Every step of the way to the detector is unitary but for absorption, so Fᴴ F = W² for each
+/// pattern and the Gauss-Newton step is the mean gradient over W².
+template <class T>
+void Fit<T>::update_probe(i64 positions) {
+  const T scale = static_cast<T>(caution_ * options_.probe_step / (window2() * double(positions)));
+  for (i64 i = 0; i < probe_.size(); ++i) probe_.data()[i] -= scale * probe_gradient_.data()[i];
+  op_->set_probe(probe_);
+}
+
+// An exchange that runs behind the next group. With A the sum that was started after the last
+// group and g the gradient of this one's own positions:
+//
+//   g computed at V  →  A arrives: V_sync ← V_sync − step·M(A)  →  V = V_sync − step·M(g),
+//   and the sum of g starts
+
+template <class T>
+Misfit Fit<T>::take_late_step(const std::vector<i64>& group, bool refine_probe) {
+  Cost cost = accumulate(group, refine_probe, late_ ? &*late_ : nullptr);
+  std::optional<Running> probe_sum;
+  if (refine_probe) probe_sum.emplace(team_.start_sum(numbers_of(probe_gradient_)));
+  agree(cost);
+  finish_late();
+  for (Tile<T>& tile : tiles_) {
+    tile.remember();
+    move_by_own(tile, tile.sums, {tile.synced_phase.view(), tile.synced_absorption.view()});
+  }
+  late_.emplace(halos_.start_sum(gradients(true)));
+  for (Tile<T>& tile : tiles_) std::swap(tile.sums, tile.other);
+  if (probe_sum) {
+    probe_sum->finish();
+    update_probe(static_cast<i64>(group.size()));
+  }
+  return cost.own;
+}
+
+/// What travelled behind has arrived: every copy of the object is the same afterwards.
+template <class T>
+void Fit<T>::finish_late() {
+  if (!late_) return;
+  late_->finish();
+  late_.reset();
+  for (Tile<T>& tile : tiles_) {
+    tile.recall();
+    std::swap(tile.sums, tile.other);
+  }
+  make_directions();
+  keep_illumination();
+  move_objects(step_in_use());
+  for (Tile<T>& tile : tiles_) std::swap(tile.sums, tile.other);
+}
+
+template class Fit<float>;
+template class Fit<double>;
+
+}  // namespace ptyle

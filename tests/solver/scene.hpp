@@ -1,0 +1,153 @@
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <random>
+
+#include "core/random.hpp"
+#include "exchange/local/team.hpp"
+#include "operator/probe.hpp"
+#include "physics/propagator.hpp"
+#include "solver/fit.hpp"
+
+namespace ptyle::test {
+
+// A small electron microscope: 32² window of 0.4 Å at 200 kV, 25 mrad, 5 × 5 positions 1.6 Å apart,
+// two slices of smooth blobs.
+class Scene {
+ public:
+  static constexpr i64 window = 32, slices = 2, side = 5;
+  static constexpr double pixel = 0.4, wavelength = 0.025;
+
+  /// Noise-free; or patterns of so many counted electrons, to be fitted by the Poisson loss.
+  explicit Scene(double electrons = 0) {
+    const double dk = 1 / (window * pixel);
+    setup_.window = window;
+    setup_.slices = slices;
+    setup_.epsilon = 1e-9;
+    setup_.propagator = propagator(window, pixel, wavelength, 10.0);
+    const auto wave = form_probe({wavelength, 0.025, {.C10 = -80}}, window, pixel);
+    probe_ = Array<Complex<double>, 3>({1, window, window});
+    std::copy(wave.begin(), wave.end(), probe_.begin());
+    if (electrons > 0) {
+      for (auto& v : probe_) v *= std::sqrt(electrons) / window;
+      setup_.loss = Loss::poisson;
+      setup_.epsilon = 1e-2 * electrons / (window * window);
+    }
+    for (i64 r = 0; r < side; ++r)
+      for (i64 c = 0; c < side; ++c)
+        positions_.push_back({window / 2 + 4.0 * double(r), window / 2 + 4.0 * double(c) + 0.3});
+    n_ = window + 4 * (side - 1) + 2;
+    truth_ = Array<double, 3>({slices, n_, n_});
+    Philox random(5, 0, 0);
+    for (i64 s = 0; s < slices; ++s)
+      for (int blob = 0; blob < 25; ++blob) {
+        const double y0 = random.uniform() * double(n_), x0 = random.uniform() * double(n_);
+        for (i64 y = 0; y < n_; ++y)
+          for (i64 x = 0; x < n_; ++x)
+            truth_(s, y, x) +=
+                0.3 *
+                std::exp(-0.5 * (std::pow(double(y) - y0, 2) + std::pow(double(x) - x0, 2)) / 2.25);
+      }
+    dk_ = dk;
+    patterns_ = Array<double, 3>({i64(positions_.size()), window, window});
+    auto op = make_cpu_operator<double>(setup_, 1);
+    op->set_object({truth_.view(), {}});
+    op->set_probe(probe_);
+    Array<Complex<double>, 3> exit({1, window, window});
+    for (std::size_t i = 0; i < positions_.size(); ++i) {
+      op->forward(place(positions_[i], window), exit);
+      for (i64 k = 0; k < window * window; ++k)
+        patterns_.data()[i64(i) * window * window + k] =
+            electrons > 0 ? counted(std::norm(exit.data()[k]), i, k) : std::norm(exit.data()[k]);
+    }
+  }
+
+  Fit<double> fit(FitOptions options, bool from_truth = false) const {
+    static const std::unique_ptr<Team> alone = make_local_team();
+    const Mesh whole({{0, n_}, {0, n_}}, {}, {}, Halo::exact(window));
+    return fit(options, *alone, {whole}, from_truth);
+  }
+  /// Pixels [W/2, W/2] of the windows.
+  std::vector<Pixel> centres() const {
+    std::vector<Pixel> all;
+    for (const Position& at : positions_) {
+      const Placement p = place(at, window);
+      all.push_back({p.row + window / 2, p.col + window / 2});
+    }
+    return all;
+  }
+  Box object() const { return {{0, n_}, {0, n_}}; }
+
+  Fit<double> fit(const FitOptions& options, Team& team, const Sharing& sharing,
+                  bool from_truth = false) const {
+    const Array<double, 3> vacuum({slices, n_, n_});
+    return fit(options, team, sharing, from_truth ? truth_ : vacuum, probe_);
+  }
+  /// From this object and probe on.
+  Fit<double> fit(FitOptions options, Team& team, const Sharing& sharing,
+                  View<const double, 3> object, View<const Complex<double>, 3> probe) const {
+    FitData<double> data;
+    data.positions = positions_;
+    data.load = [this](i64 i, double* to) {
+      std::copy_n(patterns_.data() + i * window * window, window * window, to);
+    };
+    data.dk = dk_;
+    options.pixel = pixel;
+    options.aperture_k = 1.0;
+    std::vector<TileStart<double>> start;
+    for (const int rank : team.here()) {
+      const Box box = sharing.mesh.extended(rank);
+      Array<double, 3> phase({slices, box.rows.size(), box.cols.size()});
+      for (i64 s = 0; s < slices; ++s)
+        for (i64 y = box.rows.begin; y < box.rows.end; ++y)
+          std::copy_n(&object(s, y, box.cols.begin), box.cols.size(),
+                      &phase(s, y - box.rows.begin, i64{0}));
+      start.push_back({std::move(phase), {}});
+    }
+    return {make_cpu_operator<double>(setup_, options.threads),
+            std::move(data),
+            options,
+            team,
+            sharing,
+            std::move(start),
+            converted<Complex<double>, Complex<double>, 3>(probe)};
+  }
+
+ private:
+  static double counted(double mean, std::size_t position, i64 pixel_number) {
+    Philox random(8, static_cast<std::uint32_t>(position), std::uint64_t(pixel_number));
+    return std::poisson_distribution<int>(mean)(random);
+  }
+
+  OperatorSetup setup_;
+  Array<Complex<double>, 3> probe_;
+  std::vector<Position> positions_;
+  i64 n_ = 0;
+  double dk_ = 0;
+  Array<double, 3> truth_, patterns_;
+};
+
+inline const Scene& scene() {
+  static const Scene one;
+  return one;
+}
+
+/// The whole object, put together from the cores of all tiles (which are in this process).
+template <class T>
+Array<T, 3> stitched(const Fit<T>& fit, const Box& object, bool absorption = false) {
+  const auto of = [&](const Tile<T>& tile) -> const Array<T, 3>& {
+    return absorption ? tile.absorption : tile.phase;
+  };
+  Array<T, 3> whole(
+      {of(fit.tiles()[0]).shape()[0], object.rows.size(), object.cols.size()});
+  for (const Tile<T>& tile : fit.tiles())
+    for (i64 s = 0; s < whole.shape()[0]; ++s)
+      for (i64 y = tile.core.rows.begin; y < tile.core.rows.end; ++y)
+        for (i64 x = tile.core.cols.begin; x < tile.core.cols.end; ++x)
+          whole(s, y - object.rows.begin, x - object.cols.begin) =
+              of(tile)(s, y - tile.box.rows.begin, x - tile.box.cols.begin);
+  return whole;
+}
+
+}  // namespace ptyle::test

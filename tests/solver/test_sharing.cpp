@@ -1,0 +1,226 @@
+// A fit shared by ranks, all in this process, against the fit of one.
+
+#include <gtest/gtest.h>
+
+#include "core/error.hpp"
+#include "solver/scene.hpp"
+
+namespace ptyle {
+namespace {
+
+using test::scene;
+using test::Scene;
+using test::stitched;
+
+constexpr int iterations = 3;
+
+FitOptions options(i64 groups) {
+  FitOptions o;
+  o.groups = groups;
+  o.probe_from = 1;
+  o.verify = true;
+  return o;
+}
+
+Continuation coarse_to_fine() {
+  return Continuation({.aperture_k = 1, .nyquist_k = 1.25, .slices = 2, .depths_of_focus = 1});
+}
+
+/// Of so many ranks; the object is as large as the scene's.
+Mesh mesh_of(int ranks, Halo halo = Halo::exact(Scene::window)) {
+  const auto centres = scene().centres();
+  const auto shape = automatic_shape(centres, ranks);
+  const Mesh cut = balanced_mesh(centres, Scene::window, shape, halo);
+  std::vector<i64> rows, cols;
+  for (int r = 1; r < cut.rows(); ++r) rows.push_back(cut.core_rows(r).begin);
+  for (int c = 1; c < cut.cols(); ++c) cols.push_back(cut.core_cols(c).begin);
+  return {scene().object(), rows, cols, halo};
+}
+
+Array<double, 3> fitted(const FitOptions& o, const Sharing& sharing) {
+  const auto team = make_local_team(sharing.mesh.ranks());
+  auto fit = scene().fit(o, *team, sharing);
+  for (int i = 0; i < iterations; ++i) fit.iterate();
+  return stitched(fit, scene().object());
+}
+
+double largest(View<const double, 3> v) {
+  double most = 0;
+  for (const double x : v) most = std::max(most, std::abs(x));
+  return most;
+}
+
+double apart(const Array<double, 3>& a, const Array<double, 3>& b) {
+  double most = 0;
+  for (i64 i = 0; i < a.size(); ++i) most = std::max(most, std::abs(a.data()[i] - b.data()[i]));
+  return most / largest(b);
+}
+
+struct Case {
+  Scheme scheme;
+  int ranks;
+};
+void PrintTo(const Case& c, std::ostream* out) { *out << name_of(c.scheme) << " " << c.ranks; }
+
+class SameAnswer : public testing::TestWithParam<Case> {
+ protected:
+  Sharing sharing() const { return {mesh_of(GetParam().ranks), GetParam().scheme}; }
+  /// `neighbor` says itself that it cannot run here.
+  bool refused() const {
+    try {
+      check_sharing(sharing());
+      return false;
+    } catch (const UserError&) {
+      return true;
+    }
+  }
+  void compare(const FitOptions& o) const {
+    if (refused()) {
+      const auto team = make_local_team(GetParam().ranks);
+      EXPECT_THROW((void)scene().fit(o, *team, sharing()), UserError);
+      return;
+    }
+    // Sums of 25 gradients in another order differ by some 1e-16 of the largest; steps multiply that
+    // by at most a few each.
+    EXPECT_LT(apart(fitted(o, sharing()), fitted(o, {mesh_of(1)})), 1e-12);
+  }
+};
+
+TEST_P(SameAnswer, FullBatch) { compare(options(1)); }
+
+TEST_P(SameAnswer, Groups) { compare(options(5)); }
+
+TEST_P(SameAnswer, CoarseToFineAndBlur) {
+  auto o = options(5);
+  o.continuation = coarse_to_fine();
+  o.blur = 0.5;
+  o.blur_z = 0.5;
+  o.hold_out = 0.1;
+  compare(o);
+}
+
+std::vector<Case> cases() {
+  std::vector<Case> all;
+  for (const Scheme scheme : all_schemes)
+    if (sum_kind(scheme))
+      for (const int ranks : {2, 3, 4, 6, 9, 12}) all.push_back({scheme, ranks});
+  return all;
+}
+INSTANTIATE_TEST_SUITE_P(Schemes, SameAnswer, testing::ValuesIn(cases()));
+
+TEST(Sharing, ChunksChangeNothing) {
+  const Mesh mesh = mesh_of(6);
+  for (const Scheme scheme : {Scheme::owner, Scheme::separable, Scheme::pipelined}) {
+    const auto all = fitted(options(5), {mesh, scheme});
+    const auto chunks = fitted(options(5), {mesh, scheme, 2, 1});
+    EXPECT_TRUE(std::equal(all.begin(), all.end(), chunks.begin())) << name_of(scheme);
+  }
+}
+
+TEST(Sharing, ASmallHaloIsOnlyNearlyTheSame) {
+  // The window of 32 px loses what lies more than 10 px beyond its tile.
+  const double off = apart(fitted(options(5), {mesh_of(9, Halo::of(10))}),
+                           fitted(options(5), {mesh_of(1)}));
+  EXPECT_GT(off, 1e-6);
+  EXPECT_LT(off, 0.5);
+}
+
+TEST(Sharing, ALowPassThatReachesBeyondTheHaloIsRefused) {
+  auto o = options(5);
+  o.continuation = coarse_to_fine();
+  const auto team = make_local_team(9);
+  EXPECT_THROW((void)scene().fit(o, *team, {mesh_of(9, Halo::of(5))}), UserError);
+}
+
+/// Spread of the copies after each iteration.
+std::vector<double> spreads(FitOptions o, const Sharing& sharing) {
+  const auto team = make_local_team(sharing.mesh.ranks());
+  auto fit = scene().fit(o, *team, sharing);
+  std::vector<double> all;
+  for (int i = 0; i < iterations; ++i) all.push_back(fit.iterate().spread);
+  return all;
+}
+
+TEST(Sharing, LiteralCopiesDriftApart) {
+  auto o = options(5);
+  o.update = Update::literal;
+  o.step = 0.05;
+  const auto drift = spreads(o, {mesh_of(9), Scheme::passes});
+  EXPECT_GT(drift[0], 1e-6);
+  EXPECT_GT(drift[1], drift[0]);
+  EXPECT_GT(drift[2], drift[1]);
+}
+
+TEST(Sharing, LiteralNeedsAStep) {
+  auto o = options(5);
+  o.update = Update::literal;
+  const auto team = make_local_team(9);
+  EXPECT_THROW((void)scene().fit(o, *team, {mesh_of(9)}), UserError);
+}
+
+TEST(Sharing, StepsBetweenExchangesLeaveCopiesEqualAndTheErrorFalls) {
+  for (const bool behind : {false, true}) {
+    auto o = options(5);
+    o.local_positions = behind ? 0 : 1;
+    o.exchange_behind = behind;
+    const auto team = make_local_team(9);
+    auto fit = scene().fit(o, *team, {mesh_of(9)});  // verify: throws where copies differ
+    const double first = fit.iterate().fitted.r_factor();
+    double last = first;
+    for (int i = 0; i < 10; ++i) last = fit.iterate().fitted.r_factor();
+    EXPECT_LT(last, 0.3 * first) << (behind ? "exchange behind" : "local steps");
+  }
+}
+
+TEST(Sharing, VoxelSchemesMakeCopiesAgreeButNotWithOneRank) {
+  auto o = options(5);
+  o.extra = 4;  // a row of positions
+  o.step = 0.2;
+  const auto alone = fitted(o, {mesh_of(1)});
+  for (const Scheme scheme :
+       {Scheme::voxel, Scheme::voxel_average, Scheme::voxel_crossfade, Scheme::none}) {
+    const Sharing sharing{mesh_of(4, Halo::of(12)), scheme};
+    EXPECT_GT(apart(fitted(o, sharing), alone), 1e-4) << name_of(scheme);
+    EXPECT_LT(apart(fitted(o, sharing), alone), 1) << name_of(scheme);
+    const auto spread = spreads(o, sharing);
+    if (scheme == Scheme::none)
+      EXPECT_GT(spread.back(), 1e-6);
+    else
+      EXPECT_EQ(spread.back(), 0) << name_of(scheme);
+  }
+}
+
+TEST(Sharing, VoxelsNeedCoresAsLargeAsTheHalo) {
+  try {
+    check_sharing({mesh_of(12), Scheme::voxel});
+    FAIL() << "12 tiles of 4 px were taken for a halo of 16";
+  } catch (const UserError& e) {
+    EXPECT_NE(std::string(e.what()).find("must fill halos"), std::string::npos) << e.what();
+  }
+}
+
+TEST(Sharing, StoppedBetweenGroupsAndGoneOnIsTheSame) {
+  for (const bool coarse : {false, true}) {
+    auto o = options(5);
+    if (coarse) o.continuation = coarse_to_fine();
+    const auto four = make_local_team(4);
+    auto whole = scene().fit(o, *four, {mesh_of(4)});
+    for (int i = 0; i < iterations; ++i) whole.iterate();
+
+    auto first = scene().fit(o, *four, {mesh_of(4)});
+    first.iterate();
+    int groups = 0;
+    EXPECT_FALSE(first.iterate([&] { return ++groups == 3; }).whole);
+    // Goes on elsewhere, with another team.
+    const auto object = stitched(first, scene().object());
+    const auto six = make_local_team(6);
+    auto second = scene().fit(o, *six, {mesh_of(6)}, object, first.probe());
+    second.restore(first.state());
+    EXPECT_TRUE(second.iterate().whole);
+    second.iterate();
+    EXPECT_LT(apart(stitched(second, scene().object()), stitched(whole, scene().object())), 1e-12);
+  }
+}
+
+}  // namespace
+}  // namespace ptyle
