@@ -29,57 +29,7 @@ void copy_row(const T* from, T* to, i64 n) {
   std::copy_n(from, n, to);
 }
 
-Box hull_of(const std::vector<Part>& parts) {
-  Box all;
-  for (const Part& part : parts) all = hull(all, part.box);
-  return all;
-}
-
-void check(const Message& m, const Schedule& schedule) {
-  const auto holds = [&](int rank) {
-    return schedule.arrays.at(static_cast<std::size_t>(rank)).contains(m.box);
-  };
-  if (m.from == m.to || m.box.empty() || !holds(m.from) || !holds(m.to))
-    throw std::logic_error("a message of a schedule is not inside both ranks' arrays");
-}
-
-/// Places the parts one after the other in a buffer; returns their pixels together.
-i64 place_parts(std::vector<Part>& parts) {
-  i64 pixels = 0;
-  for (Part& part : parts) {
-    part.offset = pixels;
-    pixels += part.box.area();
-  }
-  return pixels;
-}
-
 }  // namespace
-
-std::vector<Step> steps_of(const Schedule& schedule, int rank) {
-  std::vector<Step> steps;
-  for (std::size_t i = 0; i < schedule.rounds.size(); ++i) {
-    const Round& round = schedule.rounds[i];
-    Step step{i, round.action, {}, {}, 0, 0};
-    for (const Message& m : round.messages) {
-      if (m.from != rank && m.to != rank) continue;
-      check(m, schedule);
-      if (m.from == rank) step.sends.push_back({m.to, m.box, 0});
-      if (m.to == rank) step.receives.push_back({m.from, m.box, 0});
-    }
-    if (step.sends.empty() && step.receives.empty()) continue;
-    const auto by_partner = [](const Part& a, const Part& b) { return a.partner < b.partner; };
-    const auto same = [](const Part& a, const Part& b) { return a.partner == b.partner; };
-    for (auto* parts : {&step.sends, &step.receives}) {
-      std::sort(parts->begin(), parts->end(), by_partner);
-      if (std::adjacent_find(parts->begin(), parts->end(), same) != parts->end())
-        throw std::logic_error("a schedule has two messages between the same ranks in a round");
-    }
-    step.sent_pixels = place_parts(step.sends);
-    step.received_pixels = place_parts(step.receives);
-    steps.push_back(std::move(step));
-  }
-  return steps;
-}
 
 template <class T>
 Side<T>::Side(const ExchangePlan& plan, int rank)
@@ -95,14 +45,10 @@ Side<T>::Side(const ExchangePlan& plan, int rank)
     throw std::invalid_argument("an exchange has at least one plane and one thread");
   if (!array_.contains(tile_))
     throw std::logic_error("a schedule's array does not hold the rank's tile");
-  i64 largest_hull = 0;
-  for (const Step& step : steps_) {
-    send_size_ = std::max(send_size_, chunk_ * step.sent_pixels);
-    receive_size_ = std::max(receive_size_, chunk_ * step.received_pixels);
-    if (step.action == Action::add)
-      largest_hull = std::max(largest_hull, hull_of(step.receives).area());
-  }
-  scratch_ = Array<T, 2>({threads_, largest_hull}, plan.ledger, "exchange buffers");
+  const StepSizes largest = largest_of(steps_);
+  send_size_ = chunk_ * largest.sent;
+  receive_size_ = chunk_ * largest.received;
+  scratch_ = Array<T, 2>({threads_, largest.summed}, plan.ledger, "exchange buffers");
   if (array_ != tile_)
     whole_ = Array<T, 3>({planes_, array_.rows.size(), array_.cols.size()}, plan.ledger,
                          "exchange buffers");

@@ -1,7 +1,7 @@
 #pragma once
 
-// One rank's side of an exchange: which messages it has in which round, how its values are packed
-// into them, and how what arrives is added or takes its place. The same for every transport.
+// One rank's side of an exchange: how its values are packed into messages, and how what arrives is
+// added or takes its place. The same for every transport.
 
 #include <span>
 #include <vector>
@@ -9,29 +9,9 @@
 #include "core/array.hpp"
 #include "core/ledger.hpp"
 #include "exchange/exchange.hpp"
+#include "tiles/steps.hpp"
 
 namespace ptyle {
-
-/// A message as one of its two ranks sees it. In a buffer, planes × rows × cols in C order; it
-/// begins after `offset` pixels of each of the planes that travel.
-struct Part {
-  int partner = 0;
-  Box box;
-  i64 offset = 0;
-};
-
-/// What a rank does in one round; rounds that it has no part in are left out.
-struct Step {
-  std::size_t round = 0;
-  Action action = Action::add;
-  std::vector<Part> sends;
-  std::vector<Part> receives;                ///< by rank
-  i64 sent_pixels = 0, received_pixels = 0;  ///< of each plane, all parts together
-};
-
-/// The steps of one rank. Throws std::logic_error if a message is not inside its ranks' arrays, or
-/// if two go from one rank to the same other in one round.
-std::vector<Step> steps_of(const Schedule& schedule, int rank);
 
 template <class T>
 class Side {

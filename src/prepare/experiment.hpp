@@ -5,6 +5,7 @@
 #include <array>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -17,16 +18,19 @@ namespace ptyle {
 
 /// Patterns by global position number, W×W, after flips, crop, bin and pad. They are held in the
 /// narrowest type that keeps every count of the file (uint8, 16, 32 or float) and converted one at
-/// a time, as the operator asks for them.
+/// a time, as the operator asks for them. Of several ranks each holds only what it keeps.
 class PatternStore {
  public:
   virtual ~PatternStore() = default;
-  [[nodiscard]] virtual i64 count() const = 0;
+  [[nodiscard]] virtual i64 count() const = 0;  ///< of the experiment, held here or not
+  [[nodiscard]] virtual std::span<const i64> held() const = 0;  ///< numbers, ascending
   [[nodiscard]] virtual i64 window() const = 0;
-  /// Position i's intensity, counts, W·W, DC at [0,0].
+  /// Position i's intensity, counts, W·W, DC at [0,0]. std::logic_error if it is not held.
   virtual void load(i64 i, float* to) const = 0;
   virtual void load(i64 i, double* to) const = 0;
   [[nodiscard]] virtual std::string type() const = 0;  ///< "uint8", …, of the numbers held
+  /// What the ledger books for each pattern that is held.
+  [[nodiscard]] virtual std::size_t bytes_a_pattern() const = 0;
 };
 
 struct Calibration {
@@ -56,6 +60,8 @@ struct Experiment {
   std::array<double, 2> residual_shift{};  ///< DC minus [W/2, W/2], (row, col) px, where known
   std::vector<std::string> notes;          ///< what was assumed or found, a line each, for the log
   std::vector<std::string> warnings;
+  double seconds_reading = 0;  ///< of this rank, in the file's reading calls
+  i64 bytes_read = 0;          ///< by this rank, of patterns as the file's type holds them
 };
 
 }  // namespace ptyle

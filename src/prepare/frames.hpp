@@ -18,8 +18,9 @@ class FrameSource {
   i64 count = 0, rows = 0, cols = 0;
   std::array<i64, 2> scan_shape{};  ///< (slow, fast) of a 4-D dataset; else 0
   bool is_integer = false;
-  double largest = 0;  ///< of the integer type, e.g. 255; 0 for floats
-  std::string name;    ///< "dataset '/data' in 'file.h5'", for messages
+  double largest = 0;     ///< of the integer type, e.g. 255; 0 for floats
+  int bytes_a_value = 0;  ///< of the file's type
+  std::string name;       ///< "dataset '/data' in 'file.h5'", for messages
 
   /// Frames [first, first + n), rows × cols each, one after another. An integer source is read with
   /// the first, a float source with the second.

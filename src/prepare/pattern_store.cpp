@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <stdexcept>
 #include <type_traits>
 
 namespace ptyle {
@@ -12,10 +13,17 @@ namespace {
 template <class Held>
 class Store final : public FillablePatternStore {
  public:
-  Store(i64 count, i64 window, double background, Ledger* ledger)
-      : patterns_({count, window, window}, ledger, "patterns"), background_(background) {}
-  [[nodiscard]] i64 count() const override { return patterns_.shape()[0]; }
+  Store(std::vector<i64> held, i64 count, i64 window, double background, Ledger* ledger)
+      : held_(std::move(held)),
+        count_(count),
+        patterns_({static_cast<i64>(held_.size()), window, window}, ledger, "patterns"),
+        background_(background) {}
+  [[nodiscard]] i64 count() const override { return count_; }
+  [[nodiscard]] std::span<const i64> held() const override { return held_; }
   [[nodiscard]] i64 window() const override { return patterns_.shape()[1]; }
+  [[nodiscard]] std::size_t bytes_a_pattern() const override {
+    return static_cast<std::size_t>(window() * window()) * sizeof(Held);
+  }
   [[nodiscard]] std::string type() const override {
     return fmt::format("{}{}", std::is_integral_v<Held> ? "uint" : "float", 8 * sizeof(Held));
   }
@@ -25,9 +33,16 @@ class Store final : public FillablePatternStore {
   void put(i64 i, std::span<const float> pattern) override { put_from(i, pattern); }
 
  private:
+  /// Where pattern i lies in memory.
+  [[nodiscard]] i64 slot(i64 i) const {
+    const auto at = std::lower_bound(held_.begin(), held_.end(), i);
+    if (at == held_.end() || *at != i)
+      throw std::logic_error(fmt::format("pattern {} is not held here", i));
+    return at - held_.begin();
+  }
   template <class T>
   void load_as(i64 i, T* to) const {
-    const auto from = patterns_.view()[i];
+    const auto from = patterns_.view()[slot(i)];
     const T background = static_cast<T>(background_);
     if (background == 0)
       std::transform(from.begin(), from.end(), to, [](Held v) { return static_cast<T>(v); });
@@ -38,25 +53,28 @@ class Store final : public FillablePatternStore {
   }
   template <class T>
   void put_from(i64 i, std::span<const T> pattern) {
-    std::transform(pattern.begin(), pattern.end(), patterns_.view()[i].begin(),
+    std::transform(pattern.begin(), pattern.end(), patterns_.view()[slot(i)].begin(),
                    [](T v) { return static_cast<Held>(v); });
   }
+  std::vector<i64> held_;
+  i64 count_;
   Array<Held, 3> patterns_;
   double background_;
 };
 
 }  // namespace
 
-std::unique_ptr<FillablePatternStore> make_pattern_store(i64 count, i64 window, double largest,
+std::unique_ptr<FillablePatternStore> make_pattern_store(std::vector<i64> held, i64 count,
+                                                         i64 window, double largest,
                                                          double background, Ledger* ledger) {
   const auto fits = [largest](auto limit) { return largest > 0 && largest <= double(limit); };
-  if (fits(std::numeric_limits<std::uint8_t>::max()))
-    return std::make_unique<Store<std::uint8_t>>(count, window, background, ledger);
-  if (fits(std::numeric_limits<std::uint16_t>::max()))
-    return std::make_unique<Store<std::uint16_t>>(count, window, background, ledger);
-  if (fits(std::numeric_limits<std::uint32_t>::max()))
-    return std::make_unique<Store<std::uint32_t>>(count, window, background, ledger);
-  return std::make_unique<Store<float>>(count, window, background, ledger);
+  const auto of = [&]<class Held>(Held) -> std::unique_ptr<FillablePatternStore> {
+    return std::make_unique<Store<Held>>(std::move(held), count, window, background, ledger);
+  };
+  if (fits(std::numeric_limits<std::uint8_t>::max())) return of(std::uint8_t{});
+  if (fits(std::numeric_limits<std::uint16_t>::max())) return of(std::uint16_t{});
+  if (fits(std::numeric_limits<std::uint32_t>::max())) return of(std::uint32_t{});
+  return of(float{});
 }
 
 }  // namespace ptyle

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <vector>
 
 #include "core/ledger.hpp"
 #include "prepare/experiment.hpp"
@@ -17,11 +18,12 @@ class FillablePatternStore : public PatternStore {
   virtual void put(i64 i, std::span<const float> pattern) = 0;
 };
 
-/// Room for `count` patterns of window² integers up to `largest`, in the narrowest of uint8, uint16
-/// and uint32 that holds them; in float32 where none does or `largest` is 0. Booked as "patterns".
-/// `background` (counts a pixel of the window) is subtracted when a pattern is loaded; what falls
-/// below 0 is 0.
-std::unique_ptr<FillablePatternStore> make_pattern_store(i64 count, i64 window, double largest,
+/// Room for the patterns `held` (ascending) of `count`, window² integers up to `largest` each, in
+/// the narrowest of uint8, uint16 and uint32 that holds them; in float32 where none does or
+/// `largest` is 0. Booked as "patterns". `background` (counts a pixel of the window) is subtracted
+/// when a pattern is loaded; what falls below 0 is 0.
+std::unique_ptr<FillablePatternStore> make_pattern_store(std::vector<i64> held, i64 count,
+                                                         i64 window, double largest,
                                                          double background, Ledger* ledger);
 
 }  // namespace ptyle

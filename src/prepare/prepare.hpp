@@ -6,6 +6,7 @@
 #include "prepare/config.hpp"
 #include "prepare/experiment.hpp"
 #include "prepare/frames.hpp"
+#include "prepare/share.hpp"
 
 namespace ptyle {
 
@@ -24,8 +25,17 @@ struct Measurement {
                          ///< warning, and pixel units or no positions stand in for them
 };
 
-/// From raw frames to an Experiment; the steps are at the top of prepare.cpp.
-/// Throws UserError for shapes, numbers or keys that do not fit each other.
-Experiment prepare(const Measurement& measurement, Ledger* ledger = nullptr);
+/// From raw frames to an Experiment; the steps are at the top of prepare.cpp. With `share` all
+/// ranks do it together: each then holds the patterns that it keeps, and everything else is the
+/// same on all, as it would be on one (mean and disc to the rounding of sums of fractions).
+/// Throws UserError for shapes, numbers or keys that do not fit each other; std::logic_error for a
+/// share that leaves patterns out or holds one twice.
+Experiment prepare(const Measurement& measurement, Ledger* ledger = nullptr,
+                   const Share* share = nullptr);
+
+/// The same without the patterns, which are read only where data.find_centre or
+/// calibration.fit_disc asks for them: positions, calibration, and a store that holds none but
+/// knows window and type. No mean pattern, disc or valid pixels.
+Experiment prepare_to_plan(const Measurement& measurement);
 
 }  // namespace ptyle

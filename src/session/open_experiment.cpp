@@ -21,6 +21,7 @@ class FileFrames final : public FrameSource {
     scan_shape = frames_.scan_shape();
     is_integer = frames_.is_integer();
     largest = frames_.largest();
+    bytes_a_value = frames_.info().type.bytes;
     name = fmt::format("dataset '{}' in '{}'", frames_.info().path, file.path());
   }
   void read(i64 first, i64 n, std::int64_t* to) override { frames_.read(first, n, to); }
@@ -95,32 +96,44 @@ std::optional<RawPositions> read_positions(const h5::File& data_file, const Scan
 
 namespace {
 
+/// Calls make(measurement) while the files are open.
+template <class Make>
 Experiment opened(const DataConfig& data, const CalibrationConfig& calibration,
-                  const ScanConfig& scan, const OpticsConfig& optics, bool looking,
-                  Ledger* ledger) {
+                  const ScanConfig& scan, const OpticsConfig& optics, Make&& make) {
   if (data.file.empty())
     throw UserError("data.file is not given, the HDF5 file of the patterns is needed");
   const h5::File file = h5::File::open(data.file);
   FileFrames frames(file, data.patterns);
-  Measurement m{data, calibration, scan, optics, &frames, {}, {}, read_file_facts(file), looking};
+  Measurement m{data, calibration, scan, optics, &frames, {}, {}, read_file_facts(file)};
   if (!data.mask.empty()) m.mask = read_mask(file, data.mask);
   const bool step_given = scan.step[0] > 0 || scan.step[1] > 0;
   if (step_given && !scan.positions.empty())
     throw UserError("scan.positions and scan.step are both given, one is needed");
   if (!step_given) m.positions = read_positions(file, scan);
-  return prepare(m, ledger);
+  return make(m);
 }
 
 }  // namespace
 
 Experiment open_experiment(const DataConfig& data, const CalibrationConfig& calibration,
-                           const ScanConfig& scan, const OpticsConfig& optics, Ledger* ledger) {
-  return opened(data, calibration, scan, optics, false, ledger);
+                           const ScanConfig& scan, const OpticsConfig& optics, Ledger* ledger,
+                           const Share* share) {
+  return opened(data, calibration, scan, optics,
+                [&](const Measurement& m) { return prepare(m, ledger, share); });
+}
+
+Experiment plan_experiment(const DataConfig& data, const CalibrationConfig& calibration,
+                           const ScanConfig& scan, const OpticsConfig& optics) {
+  return opened(data, calibration, scan, optics,
+                [](const Measurement& m) { return prepare_to_plan(m); });
 }
 
 Experiment look_at_experiment(const DataConfig& data, const CalibrationConfig& calibration,
                               const ScanConfig& scan, const OpticsConfig& optics, Ledger* ledger) {
-  return opened(data, calibration, scan, optics, true, ledger);
+  return opened(data, calibration, scan, optics, [&](Measurement& m) {
+    m.looking = true;
+    return prepare(m, ledger);
+  });
 }
 
 }  // namespace ptyle

@@ -7,15 +7,21 @@
 #include "prepare/config.hpp"
 #include "prepare/experiment.hpp"
 #include "prepare/frames.hpp"
+#include "prepare/share.hpp"
 
 namespace ptyle {
 
 /// Opens the files that the configuration names and prepares the measurement in them. Where the
 /// user said nothing, positions, pixel size and optics that the file itself states are taken, with
-/// a note each. Throws UserError for the user's mistakes.
+/// a note each. With `share`, all ranks do it together and each reads the patterns that it keeps.
+/// Throws UserError for the user's mistakes.
 Experiment open_experiment(const DataConfig& data, const CalibrationConfig& calibration,
                            const ScanConfig& scan, const OpticsConfig& optics,
-                           Ledger* ledger = nullptr);
+                           Ledger* ledger = nullptr, const Share* share = nullptr);
+
+/// The same without the patterns (prepare_to_plan): what a plan of a run needs to know.
+Experiment plan_experiment(const DataConfig& data, const CalibrationConfig& calibration,
+                           const ScanConfig& scan, const OpticsConfig& optics);
 
 /// The same to look at only: where calibration or positions are missing or wrong, a warning says so
 /// and pixel units or no positions stand in.

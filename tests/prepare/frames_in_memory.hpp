@@ -1,5 +1,6 @@
 #pragma once
 
+#include <utility>
 #include <vector>
 
 #include "prepare/frames.hpp"
@@ -22,11 +23,15 @@ class FramesInMemory final : public FrameSource {
   double& at(i64 i, i64 y, i64 x) { return values[(i * rows + y) * cols + x]; }
   void read(i64 first, i64 n, std::int64_t* to) override { copy(first, n, to); }
   void read(i64 first, i64 n, float* to) override { copy(first, n, to); }
+  [[nodiscard]] i64 preferred_run() const override { return run; }
   std::vector<double> values;
+  i64 run = 1;                             ///< frames in a chunk
+  std::vector<std::pair<i64, i64>> reads;  ///< first frame and number of each call
 
  private:
   template <class T>
   void copy(i64 first, i64 n, T* to) {
+    reads.emplace_back(first, n);
     for (i64 k = 0; k < n * rows * cols; ++k)
       to[k] = static_cast<T>(values[first * rows * cols + k]);
   }

@@ -78,6 +78,40 @@ TEST(OpenExperiment, TakesWhatTheFileStates) {
   EXPECT_EQ(e.positions[5].col, 3);
 }
 
+TEST(OpenExperiment, ReadsWhatARankKeepsAndSaysHowMuchItRead) {
+  const TemporaryFolder folder;
+  DataConfig data;
+  data.file = Contents().write(folder / "a.h5");
+  const Experiment whole = open_experiment(data, {}, {}, {});
+  EXPECT_EQ(whole.bytes_read, slow * fast * side * side * 4);  // float32
+  EXPECT_GT(whole.seconds_reading, 0);
+  // The other of two ranks keeps the rest; its sums are those of the whole less this one's.
+  Share share{0, 2, {}, {}};
+  share.mine = [](std::span<const Position> at, i64 window, double pixel) {
+    EXPECT_EQ(at.size(), std::size_t(slow * fast));
+    EXPECT_EQ(at[5].col, 3);
+    EXPECT_EQ(window, side);
+    EXPECT_EQ(pixel, 0.5);
+    return Kept{{4, 5, 8}, {6}};
+  };
+  share.sum = [](std::span<double> values) {
+    ASSERT_EQ(values.size(), 3u + side * side);  // negative, empty, number; counts
+    EXPECT_EQ(values[2], 3);
+    values[2] = slow * fast;
+  };
+  const Experiment e = open_experiment(data, {}, {}, {}, nullptr, &share);
+  EXPECT_EQ(e.bytes_read, 4 * side * side * 4);
+  EXPECT_EQ(e.positions.size(), whole.positions.size());
+  std::vector<float> a(side * side), b(a);
+  for (const i64 i : {4, 5, 6, 8}) {
+    whole.patterns->load(i, a.data());
+    e.patterns->load(i, b.data());
+    EXPECT_EQ(a, b) << i;
+  }
+  EXPECT_THROW(e.patterns->load(7, b.data()), std::logic_error);
+  EXPECT_EQ(plan_experiment(data, {}, {}, {}).bytes_read, 0);
+}
+
 TEST(OpenExperiment, ReadsEveryTypeOfNumberAlike) {
   const TemporaryFolder folder;
   const Contents c;

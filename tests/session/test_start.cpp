@@ -132,10 +132,15 @@ TEST(StartObject, RefusesSlicesOfUnknownThickness) {
 class FlatPatterns final : public PatternStore {
  public:
   i64 count() const override { return 1; }
+  std::span<const i64> held() const override { return held_; }
   i64 window() const override { return 24; }
   void load(i64, float* to) const override { std::fill_n(to, 24 * 24, 1.0f); }
   void load(i64, double* to) const override { std::fill_n(to, 24 * 24, 1.0); }
   std::string type() const override { return "uint8"; }
+  std::size_t bytes_a_pattern() const override { return 24 * 24; }
+
+ private:
+  std::array<i64, 1> held_{0};
 };
 
 Experiment experiment() {

@@ -1,0 +1,47 @@
+#pragma once
+
+// A schedule as its ranks see it: which messages a rank has in which round, where each lies in a
+// buffer, and how large the buffers are. What the executors of `exchange` walk through, and what a
+// plan counts (cost.hpp).
+
+#include <vector>
+
+#include "tiles/schedule.hpp"
+
+namespace ptyle {
+
+/// A message as one of its two ranks sees it. In a buffer, planes × rows × cols in C order; it
+/// begins after `offset` pixels of each of the planes that travel.
+struct Part {
+  int partner = 0;
+  Box box;
+  i64 offset = 0;
+};
+
+/// What a rank does in one round; rounds that it has no part in are left out.
+struct Step {
+  std::size_t round = 0;
+  Action action = Action::add;
+  std::vector<Part> sends;                   ///< by rank
+  std::vector<Part> receives;                ///< by rank
+  i64 sent_pixels = 0, received_pixels = 0;  ///< of each plane, all parts together
+};
+
+/// The steps of one rank. Throws std::logic_error if a message is not inside its ranks' arrays, or
+/// if two go from one rank to the same other in one round.
+std::vector<Step> steps_of(const Schedule& schedule, int rank);
+
+/// The steps of every rank, of a schedule of all messages. Throws as steps_of.
+std::vector<std::vector<Step>> steps_of_all(const Schedule& schedule);
+
+/// The smallest box that holds all that a step receives.
+Box hull_of(const std::vector<Part>& parts);
+
+/// Pixels of a plane in the largest of a rank's steps; how executors size their buffers.
+struct StepSizes {
+  i64 sent = 0, received = 0;
+  i64 summed = 0;  ///< of the hull of what is added: sums are formed there
+};
+StepSizes largest_of(const std::vector<Step>& steps);
+
+}  // namespace ptyle
