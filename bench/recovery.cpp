@@ -19,6 +19,7 @@
 #include "analysis/comparison.hpp"
 #include "core/error.hpp"
 #include "core/parallel.hpp"
+#include "exchange/local/team.hpp"
 #include "io/result.hpp"
 #include "session/reconstruct.hpp"
 #include "simulate/simulate.hpp"
@@ -87,7 +88,8 @@ double recover(int slices, int iterations, bool continuation, const fs::path& fi
                p.stage);
     std::fflush(stdout);
   };
-  reconstruct(configuration(slices, iterations, continuation, file, folder), "", callbacks);
+  reconstruct(configuration(slices, iterations, continuation, file, folder), "", callbacks,
+              *make_local_team());
   return correlation;
 }
 

@@ -9,8 +9,11 @@
 #include <exception>
 #include <filesystem>
 #include <new>
+#include <optional>
+#include <string>
 
 #include "app/commands/commands.hpp"
+#include "app/ranks.hpp"
 #include "app/version.hpp"
 #include "core/error.hpp"
 
@@ -21,11 +24,6 @@ using namespace ptyle;
 std::string version_text() {
   const std::string at = *commit ? fmt::format(" (commit {})", commit) : "";
   return fmt::format("ptyle {}{}\nbuilt with {}", version, at, built_with);
-}
-
-int fault(int status, const std::string& sentence) {
-  fmt::print(stderr, "ptyle: {}\n", sentence);
-  return status;
 }
 
 /// What is wrong with the command line: an unknown command by its name, else as CLI11 says.
@@ -41,7 +39,7 @@ std::string command_line_fault(const CLI::App& app, int argc, char** argv,
   return what + "; ptyle --help explains the commands";
 }
 
-int run(int argc, char** argv) {
+int run(int argc, char** argv, Team& team) {
   CLI::App app{"Multislice electron ptychography, from measured patterns to a picture", "ptyle"};
   Command chosen;
   app.set_version_flag("--version", version_text);
@@ -54,37 +52,53 @@ int run(int argc, char** argv) {
   app.footer(
       "ptyle COMMAND --help explains a command, with examples.\n"
       "Exit status: 0 done, 1 a fault of ptyle, 2 a mistake in what was given,\n"
-      "             130 ended early by Ctrl-C.");
+      "             3 stopped by --wall-time or SIGTERM, 130 ended early by Ctrl-C.");
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {
     if (e.get_exit_code() == 0) return app.exit(e);  // help and version
-    return fault(exit_status::your_mistake, command_line_fault(app, argc, argv, e.what()));
+    throw UserError(command_line_fault(app, argc, argv, e.what()));
   }
-  return chosen();
+  return chosen(team);
+}
+
+/// Tells what is wrong and ends the process, without the libraries' exit handlers: after a failed
+/// write, HDF5's would write again and crash.
+[[noreturn]] void fail(const Ranks* ranks, int status, const std::string& sentence) {
+  if (ranks) ranks->fail(status, sentence);
+  fmt::print(stderr, "ptyle: {}\n", sentence);
+  std::fflush(nullptr);
+  std::quick_exit(status);
 }
 
 }  // namespace
 
+void ptyle::alone(const Team& team, const char* command) {
+  if (team.size() > 1)
+    throw UserError(fmt::format("{} works as one process: start it without mpirun", command));
+}
+
 int main(int argc, char** argv) {
   // A file that may not grow on is then told by the call that writes it, as a full disk is.
   std::signal(SIGXFSZ, SIG_IGN);
+  std::optional<Ranks> ranks;
   int status = exit_status::our_fault;
+  std::string sentence;
   try {
-    return run(argc, argv);
+    ranks.emplace(argc, argv);
+    return run(argc, argv, ranks->team());
   } catch (const UserError& e) {
-    status = fault(exit_status::your_mistake, e.what());
+    status = exit_status::your_mistake;
+    sentence = e.what();
   } catch (const std::filesystem::filesystem_error& e) {  // a name that the system will not look at
-    status = fault(exit_status::your_mistake,
-                   fmt::format("{}: {}", e.path1().string(), e.code().message()));
+    status = exit_status::your_mistake;
+    sentence = fmt::format("{}: {}", e.path1().string(), e.code().message());
   } catch (const std::bad_alloc&) {
-    status = fault(exit_status::our_fault,
-                   "the memory is not enough; fewer threads, a smaller window or fewer slices need "
-                   "less");
+    sentence =
+        "the memory is not enough; fewer threads, a smaller window, fewer slices or more ranks "
+        "need less";
   } catch (const std::exception& e) {
-    status = fault(exit_status::our_fault, fmt::format("a fault of ptyle itself: {}", e.what()));
+    sentence = fmt::format("a fault of ptyle itself: {}", e.what());
   }
-  // Without the libraries' exit handlers: after a failed write, HDF5's would write again and crash.
-  std::fflush(nullptr);
-  std::quick_exit(status);
+  fail(ranks ? &*ranks : nullptr, status, sentence);
 }

@@ -1,5 +1,7 @@
 #include "app/reconstruct_keys.hpp"
 
+#include "solver/sharing.hpp"
+
 namespace ptyle {
 namespace {
 
@@ -11,7 +13,14 @@ std::vector<Section> sections() {
           {"object", "the specimen"},
           {"probe", "the illumination"},
           {"solver", "the fit"},
+          {"ranks", "how MPI ranks (mpirun -n N) share the work; the result is the same for any N"},
           {"output", "what is written"}};
+}
+
+std::vector<std::string> exchange_names() {
+  std::vector<std::string> names{"auto"};
+  for (const Scheme scheme : all_schemes) names.emplace_back(name_of(scheme));
+  return names;
 }
 
 std::vector<Key> data_keys(DataConfig& c) {
@@ -204,6 +213,8 @@ std::vector<Key> solver_keys(SolverConfig& c) {
        false, "batches batch_size"},
       {"solver.step", &c.step, "", between(0, 10), "of the object; 0: estimated", "", false,
        "lr learning_rate"},
+      {"solver.preconditioner", &c.preconditioner, "", one_of({"illumination", "none"}),
+       "what a gradient is divided by: how brightly each voxel is lit, or one number"},
       {"solver.damping", &c.damping, "", above(0).up_to(1),
        "of the illumination preconditioner, of its maximum"},
       {"solver.loss", &c.loss, "", one_of({"amplitude", "poisson"}), "what is minimised"},
@@ -214,6 +225,39 @@ std::vector<Key> solver_keys(SolverConfig& c) {
       {"solver.precision", &c.precision, "", one_of({"float", "double"}), "of the arithmetic"},
       {"solver.continuation", &c.continuation, "", one_of({"auto", "on", "off"}),
        "coarse to fine; auto: where the specimen is thick for its angle"},
+  };
+}
+
+std::vector<Key> ranks_keys(RanksConfig& c) {
+  return {
+      {"ranks.mesh", &c.mesh, "", at_least(1), "rows and columns of tiles; left out: chosen",
+       "[2, 3]"},
+      {"ranks.halo", &c.halo, "Å", filled(),
+       "of a tile about its core: exact (half a window), or a length, which loses some gradient"},
+      {"ranks.exchange", &c.exchange, "", one_of(exchange_names()),
+       "of overlapping gradients; voxel and what follows exchange voxels instead, with seams"},
+      {"ranks.chunk", &c.chunk, "planes", at_least(0), "that travel together; 0: chosen"},
+      {"ranks.in_flight", &c.in_flight, "chunks", at_least(0),
+       "on their way at a time, which bounds the buffers; 0: chosen"},
+      {"ranks.update", &c.update, "", one_of({"consistent", "literal"}),
+       "literal: as Algorithm 1 of the SC22 paper is printed, whose copies drift apart"},
+      {"ranks.local_positions", &c.local_positions, "", at_least(0),
+       "a rank applies its own gradient after each so many; 0: never. Depends on the mesh"},
+      {"ranks.exchange_behind",
+       &c.exchange_behind,
+       "",
+       {},
+       "the sum travels while the next group is computed. Depends on the mesh"},
+      {"ranks.extra_rows", &c.extra_rows, "", between(0, 100),
+       "of neighbours' positions that a rank fits too, with an exchange of voxels"},
+      {"ranks.verify_halos",
+       &c.verify_halos,
+       "",
+       {},
+       "after every exchange, copies of a voxel are compared bit by bit"},
+      {"ranks.bandwidth", &c.bandwidth, "GB/s", above(0),
+       "of a rank's link: what the exchange is chosen by"},
+      {"ranks.latency", &c.latency, "µs", above(0), "of a message, likewise"},
   };
 }
 
@@ -228,6 +272,10 @@ std::vector<Key> output_keys(OutputConfig& c) {
       {"output.overwrite", &c.overwrite, "", {}, "replace an earlier result"},
       {"output.pictures", &c.pictures, "", {}, "PNGs of phase, slices, probe and R-factor"},
       {"output.tiff", &c.tiff, "", {}, "a TIFF stack of the phase for ImageJ"},
+      {"output.checkpoint_every", &c.checkpoint_every, "iterations", at_least(0),
+       "a checkpoint, from which --resume goes on; 0: none"},
+      {"output.checkpoint_minutes", &c.checkpoint_minutes, "min", at_least(0),
+       "the same by the clock; 0: none"},
   };
 }
 
@@ -238,7 +286,7 @@ Schema reconstruct_schema(ReconstructConfig& config) {
   for (auto&& part :
        {data_keys(config.data), calibration_keys(config.calibration), scan_keys(config.scan),
         optics_keys(config.optics), object_keys(config.object), probe_keys(config.probe),
-        solver_keys(config.solver), output_keys(config.output)})
+        solver_keys(config.solver), ranks_keys(config.ranks), output_keys(config.output)})
     keys.insert(keys.end(), part.begin(), part.end());
   return {sections(), std::move(keys)};
 }

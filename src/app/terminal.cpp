@@ -39,7 +39,7 @@ std::string progress_line(const Progress& now, const Progress& previous) {
   return line;
 }
 
-Terminal::Terminal() : is_terminal_(isatty(STDOUT_FILENO) == 1) {}
+Terminal::Terminal(bool lines_only) : is_terminal_(!lines_only && isatty(STDOUT_FILENO) == 1) {}
 
 Terminal::~Terminal() {
   end_progress();

@@ -18,7 +18,9 @@ std::string duration_text(double seconds);
 
 class Terminal {
  public:
-  Terminal();
+  /// `lines_only`: progress never replaces its line, as on the terminal that a launcher of ranks
+  /// pretends to be.
+  explicit Terminal(bool lines_only = false);
   ~Terminal();
   Terminal(const Terminal&) = delete;
   Terminal& operator=(const Terminal&) = delete;

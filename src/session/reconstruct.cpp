@@ -1,23 +1,29 @@
-// A reconstruction:
-//   1. check the output folder; open the data, calibrate (open_experiment)
-//   2. the object's frame from the positions; probe and object to start with
+// A reconstruction, by all ranks of a team together:
+//   1. check the output folder; open the data, calibrate, divide the positions and the object among
+//      the ranks, and read the patterns of each (open_experiment, divide)
+//   2. probe and object to start with
 //   3. the fit, an iteration at a time, until done or stopped
-//   4. the result, the TIFF stack and the pictures
+//   4. the result, put together from the ranks' cores, the TIFF stack and the pictures
+// One rank leads: it prints and writes.
 
 #include "session/reconstruct.hpp"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <optional>
 
 #include "core/error.hpp"
 #include "core/parallel.hpp"
 #include "operator/operator.hpp"
 #include "physics/propagator.hpp"
+#include "session/division.hpp"
 #include "session/open_experiment.hpp"
 #include "session/start.hpp"
+#include "session/stitch.hpp"
 #include "session/write_result.hpp"
 #include "solver/fit.hpp"
 
@@ -34,24 +40,25 @@ double seconds_since(Clock::time_point start) {
 /// whose illumination would leave gaps.
 i64 default_groups(i64 positions) { return std::clamp<i64>(positions / 10, 1, 20); }
 
+/// Threads of a process where the user gave none: its part of the machine's cores, or what the
+/// launcher has bound it to, where that is less.
+int default_threads(const Team& team) {
+  const auto cores = static_cast<int>(sysconf(_SC_NPROCESSORS_ONLN));
+  return std::max(1, std::min(available_threads(), cores / team.processes_on_node()));
+}
+
 template <class T>
 class Run {
  public:
-  Run(const ReconstructConfig& config, const ReconstructCallbacks& callbacks)
+  Run(const ReconstructConfig& config, const ReconstructCallbacks& callbacks, Team& team)
       : config_(config),
         callbacks_(callbacks),
-        threads_(config.solver.threads > 0 ? config.solver.threads : available_threads()) {}
+        team_(team),
+        threads_(config.solver.threads > 0 ? config.solver.threads : default_threads(team)),
+        ledger_(machine_memory_bytes() / static_cast<std::size_t>(team.processes_on_node())) {}
 
   bool operator()(const std::string& resolved_yaml) {
-    experiment_ =
-        open_experiment(config_.data, config_.calibration, config_.scan, config_.optics, &ledger_);
-    for (const auto& note : experiment_.notes) log(note);
-    for (const auto& warning : experiment_.warnings) warn(warning);
-    warn_of_wide_probe();
-    frame_ = frame_object(experiment_.positions, window(), experiment_.calibration.pixel);
-    log(fmt::format("object: {} slice{} of {} x {} pixels; {} positions, {} thread{}",
-                    config_.object.slices, config_.object.slices == 1 ? "" : "s", frame_.rows,
-                    frame_.cols, frame_.positions.size(), threads_, threads_ == 1 ? "" : "s"));
+    open();
     auto fit = make_fit();
     const bool finished = iterate(fit);
     write(fit, resolved_yaml);
@@ -67,9 +74,64 @@ class Run {
   std::vector<Position> positions_on_object() const {  // Å (px in pixel units)
     std::vector<Position> positions;
     const double pixel = experiment_.calibration.pixel;
-    for (const auto& at : frame_.positions) positions.push_back({at.row * pixel, at.col * pixel});
+    for (const auto& at : division_->frame.positions)
+      positions.push_back({at.row * pixel, at.col * pixel});
     return positions;
   }
+  const Mesh& mesh() const { return division_->sharing.mesh; }
+
+  /// Gradients and the illumination, the most that is exchanged together.
+  i64 planes() const {
+    return config_.object.slices * (config_.object.type == "complex" ? 2 : 1) + 1;
+  }
+
+  Kept kept(std::span<const Position> positions, i64 window, double pixel) {
+    division_ = divide({positions.begin(), positions.end()}, window, pixel, config_.ranks,
+                       team_.size(), planes(), sizeof(T));
+    Kept kept;
+    for (const int rank : team_.here()) {
+      const PositionShare& share = division_->shares[static_cast<std::size_t>(rank)];
+      kept.own.insert(kept.own.end(), share.own.begin(), share.own.end());
+      kept.extra.insert(kept.extra.end(), share.extra.begin(), share.extra.end());
+    }
+    if (team_.here().size() > 1) {  // all are here: each is somebody's own
+      std::sort(kept.own.begin(), kept.own.end());
+      kept.extra.clear();
+    }
+    return kept;
+  }
+
+  void open() {
+    const bool all_here = static_cast<int>(team_.here().size()) == team_.size();
+    const Share share{all_here ? 0 : team_.here().front(), all_here ? 1 : team_.size(),
+                      [this](std::span<const Position> positions, i64 window, double pixel) {
+                        return kept(positions, window, pixel);
+                      },
+                      [this](std::span<double> values) { team_.sum(values); }};
+    experiment_ = open_experiment(config_.data, config_.calibration, config_.scan, config_.optics,
+                                  &ledger_, &share);
+    for (const auto& note : experiment_.notes) log(note);
+    for (const auto& warning : experiment_.warnings) warn(warning);
+    warn_of_wide_probe();
+    const ObjectFrame& frame = division_->frame;
+    log(fmt::format("object: {} slice{} of {} x {} pixels; {} positions, {} thread{}{}",
+                    config_.object.slices, config_.object.slices == 1 ? "" : "s", frame.rows,
+                    frame.cols, frame.positions.size(), threads_, threads_ == 1 ? "" : "s",
+                    team_.size() > 1 ? " a rank" : ""));
+    if (team_.size() > 1) log_division();
+  }
+
+  void log_division() const {
+    std::size_t least = division_->shares[0].own.size(), most = least;
+    for (const PositionShare& share : division_->shares) {
+      least = std::min(least, share.own.size());
+      most = std::max(most, share.own.size());
+    }
+    log(fmt::format("{} ranks: {} x {} tiles, halo {} px, {} to {} positions each, exchange {}",
+                    team_.size(), mesh().rows(), mesh().cols(), mesh().halo().before, least, most,
+                    name_of(division_->sharing.scheme)));
+  }
+
   /// The defocused cone's disc: in a window that it does not fit, the probe is folded onto itself.
   void warn_of_wide_probe() const {
     const double defocus = experiment_.optics.defocus.value_or(0);
@@ -82,10 +144,10 @@ class Run {
           defocus, diameter, field));
   }
   void log(const std::string& line) const {
-    if (callbacks_.log) callbacks_.log(line);
+    if (callbacks_.log && team_.leads()) callbacks_.log(line);
   }
   void warn(const std::string& line) const {
-    if (callbacks_.warn) callbacks_.warn(line);
+    if (callbacks_.warn && team_.leads()) callbacks_.warn(line);
   }
 
   OperatorSetup operator_setup() const {
@@ -127,7 +189,7 @@ class Run {
   FitOptions fit_options() const {
     FitOptions o;
     const auto& s = config_.solver;
-    o.groups = s.groups > 0 ? s.groups : default_groups(i64(frame_.positions.size()));
+    o.groups = s.groups > 0 ? s.groups : default_groups(i64(division_->frame.positions.size()));
     o.step = s.step;
     o.damping = s.damping;
     o.hold_out = s.hold_out;
@@ -139,6 +201,7 @@ class Run {
     o.blur_z = config_.object.blur_z;
     o.pixel = experiment_.calibration.pixel;
     o.aperture_k = aperture_k();
+    o.preconditioner = s.preconditioner == "illumination";
     if (continues()) {
       o.continuation = Continuation({aperture_k(), 0.5 / experiment_.calibration.pixel,
                                      config_.object.slices, depths_of_focus()});
@@ -153,6 +216,12 @@ class Run {
     if (object.positivity == "on" ||
         (object.positivity == "auto" && continues() && o.phase_max > 0))
       o.phase_min = std::max(o.phase_min, 0.0);
+    const auto& r = config_.ranks;
+    o.update = r.update == "literal" ? Update::literal : Update::consistent;
+    o.local_positions = r.local_positions;
+    o.exchange_behind = r.exchange_behind;
+    o.extra = division_->extra;
+    o.verify = r.verify_halos;
     return o;
   }
 
@@ -160,19 +229,22 @@ class Run {
     const FitOptions options = fit_options();
     log(fmt::format("{} groups an iteration", options.groups));
     FitData<T> data;
-    data.positions = frame_.positions;
+    data.positions = division_->frame.positions;
     data.load = [this](i64 i, T* to) { experiment_.patterns->load(i, to); };
     valid_ = converted<T, float, 2>(experiment_.valid.view());
     data.valid = valid_;
     data.dk = experiment_.calibration.dk;
     const OperatorSetup setup = operator_setup();
-    auto start = start_object(config_.object, frame_, experiment_.calibration.pixel,
-                              setup.absorption, &ledger_);
+    std::vector<TileStart<T>> start;
+    for (const int rank : team_.here()) {
+      const auto object = start_object(config_.object, division_->frame, mesh().extended(rank),
+                                       experiment_.calibration.pixel, setup.absorption);
+      start.push_back({converted<T, float, 3>(object.phase.view(), &ledger_, "object"),
+                       converted<T, float, 3>(object.absorption.view(), &ledger_, "object")});
+    }
     auto probe = start_probe(config_.probe, experiment_);
-    auto op = make_cpu_operator<T>(setup, threads_, &ledger_);
-    return Fit<T>(std::move(op), std::move(data), options,
-                  converted<T, float, 3>(start.phase.view(), &ledger_, "object"),
-                  converted<T, float, 3>(start.absorption.view(), &ledger_, "object"),
+    return Fit<T>(make_cpu_operator<T>(setup, threads_, &ledger_), std::move(data), options, team_,
+                  division_->sharing, std::move(start),
                   converted<Complex<T>, Complex<double>, 3>(probe.view(), &ledger_, "probe"),
                   &ledger_);
   }
@@ -180,43 +252,61 @@ class Run {
   bool iterate(Fit<T>& fit) {
     const auto start = Clock::now();
     const int iterations = config_.solver.iterations;
+    const auto stop = [this] { return callbacks_.stop && callbacks_.stop(); };
     for (int i = 1; i <= iterations; ++i) {
-      const IterationReport report = fit.iterate();
+      const IterationReport report = fit.iterate(stop);
       if (!std::isfinite(report.fitted.cost))
         throw UserError(fmt::format(
             "the cost is no longer a finite number in iteration {}; try a smaller solver.step or "
             "probe.step",
             i));
-      Progress p;
-      p.iteration = i;
-      p.iterations = iterations;
-      p.cost = report.fitted.cost;
-      p.r_factor = report.fitted.r_factor();
-      if (!fit.held_out().empty()) p.r_held_out = report.held_out.r_factor();
-      p.seconds = seconds_since(start);
-      p.seconds_left = p.seconds / i * (iterations - i);
-      p.stage = report.stage;
-      history_.cost.push_back(p.cost);
-      history_.r_factor.push_back(p.r_factor);
-      history_.seconds.push_back(p.seconds);
-      if (!fit.held_out().empty()) history_.r_held_out.push_back(p.r_held_out);
-      if (callbacks_.progress) callbacks_.progress(p);
-      if (callbacks_.look)
-        callbacks_.look(p, converted<float, T, 3>(fit.phase()).view(), positions_on_object());
+      if (!report.whole) return false;
+      tell(fit, report, i, seconds_since(start));
       if (report.diverging) warn("the cost rose: the steps are halved");
-      if (i < iterations && callbacks_.stop && callbacks_.stop()) return false;
     }
     return true;
   }
 
+  void tell(const Fit<T>& fit, const IterationReport& report, int iteration, double seconds) {
+    Progress p;
+    p.iteration = iteration;
+    p.iterations = config_.solver.iterations;
+    p.cost = report.fitted.cost;
+    p.r_factor = report.fitted.r_factor();
+    if (!fit.held_out().empty()) p.r_held_out = report.held_out.r_factor();
+    p.seconds = seconds;
+    p.seconds_left = seconds / iteration * (p.iterations - iteration);
+    p.stage = report.stage;
+    history_.cost.push_back(p.cost);
+    history_.r_factor.push_back(p.r_factor);
+    history_.seconds.push_back(p.seconds);
+    if (!fit.held_out().empty()) history_.r_held_out.push_back(p.r_held_out);
+    if (callbacks_.progress && team_.leads()) callbacks_.progress(p);
+    if (callbacks_.look) {
+      const Array<float, 3> phase = stitched(fit, false);
+      if (team_.leads()) callbacks_.look(p, phase.view(), positions_on_object());
+    }
+  }
+
+  Array<float, 3> stitched(const Fit<T>& fit, bool absorption) const {
+    const ObjectFrame& frame = division_->frame;
+    Array<float, 3> whole;
+    if (team_.leads()) whole = Array<float, 3>({config_.object.slices, frame.rows, frame.cols});
+    for (i64 z = 0; z < config_.object.slices; ++z) {
+      const auto slice = stitched_slice(team_, mesh(), fit.tiles(), z, absorption);
+      if (team_.leads()) std::copy(slice.begin(), slice.end(), whole.view()[z].begin());
+    }
+    return whole;
+  }
+
   void write(const Fit<T>& fit, const std::string& resolved_yaml) {
     Result result;
-    result.phase = converted<float, T, 3>(fit.phase());
-    if (!fit.absorption().empty()) result.absorption = converted<float, T, 3>(fit.absorption());
+    result.phase = stitched(fit, false);
+    if (config_.object.type == "complex") result.absorption = stitched(fit, true);
     result.probe = converted<Complex<float>, Complex<T>, 3>(fit.probe());
     const double pixel = experiment_.calibration.pixel;
     result.positions = positions_on_object();
-    result.origin = frame_.origin;
+    result.origin = division_->frame.origin;
     result.history = history_;
     result.pixel_size = pixel;
     result.slice_thickness = config_.object.slices > 1 ? config_.object.slice_thickness : 0;
@@ -225,7 +315,7 @@ class Run {
     result.version = PTYLE_VERSION;
     result.config = resolved_yaml;
     const auto& o = config_.output;
-    write_outputs(result, o.folder, {o.overwrite, o.pictures, o.tiff});
+    if (team_.leads()) write_outputs(result, o.folder, {o.overwrite, o.pictures, o.tiff});
     log_memory();
   }
 
@@ -240,10 +330,11 @@ class Run {
 
   const ReconstructConfig& config_;
   const ReconstructCallbacks& callbacks_;
+  Team& team_;
   int threads_;
-  Ledger ledger_{machine_memory_bytes()};
+  Ledger ledger_;
   Experiment experiment_;
-  ObjectFrame frame_;
+  std::optional<Division> division_;  // once the positions are known
   Array<T, 2> valid_;
   History history_;
 };
@@ -251,10 +342,10 @@ class Run {
 }  // namespace
 
 bool reconstruct(const ReconstructConfig& config, const std::string& resolved_yaml,
-                 const ReconstructCallbacks& callbacks) {
-  check_output(config.output.folder, config.output.overwrite);
-  return config.solver.precision == "double" ? Run<double>(config, callbacks)(resolved_yaml)
-                                             : Run<float>(config, callbacks)(resolved_yaml);
+                 const ReconstructCallbacks& callbacks, Team& team) {
+  if (team.leads()) check_output(config.output.folder, config.output.overwrite);
+  return config.solver.precision == "double" ? Run<double>(config, callbacks, team)(resolved_yaml)
+                                             : Run<float>(config, callbacks, team)(resolved_yaml);
 }
 
 }  // namespace ptyle

@@ -9,6 +9,7 @@
 #include "core/array.hpp"
 #include "core/grid.hpp"
 #include "core/ledger.hpp"
+#include "exchange/team.hpp"
 #include "prepare/config.hpp"
 #include "solver/config.hpp"
 
@@ -22,6 +23,7 @@ struct ReconstructConfig {
   ObjectConfig object;
   ProbeConfig probe;
   SolverConfig solver;
+  RanksConfig ranks;
   OutputConfig output;
 };
 
@@ -34,18 +36,20 @@ struct Progress {
   std::string stage;  ///< of the continuation, e.g. "k < 0.60 1/Å, slices tied by 10"; empty: none
 };
 
+/// Called on the process that leads, but for `stop`, which is asked on all.
 struct ReconstructCallbacks {
   std::function<void(const Progress&)> progress;
   std::function<void(const std::string&)> log, warn;
-  /// The object as it stands after an iteration, (slice, row, col) rad, and the positions on it, Å.
+  /// The object as it stands after an iteration, (slice, row, col) rad, and the positions on it, Å:
+  /// to watch small ones, as the process that leads holds the whole of it then.
   std::function<void(const Progress&, View<const float, 3>, const std::vector<Position>&)> look;
-  std::function<bool()> stop;  ///< asked after every iteration; true: finish and write
+  std::function<bool()> stop;  ///< asked after every group; true: finish and write
 };
 
-/// Runs it and writes the result file, TIFF and pictures into output.folder. `resolved_yaml` is
-/// stored in the result as its `config`. Returns false where `stop` ended it early.
-/// Throws UserError for the user's mistakes.
+/// Runs it, on all ranks of the team together, and writes the result file, TIFF and pictures into
+/// output.folder. `resolved_yaml` is stored in the result as its `config`. Returns false where
+/// `stop` ended it early. Throws UserError for the user's mistakes.
 bool reconstruct(const ReconstructConfig& config, const std::string& resolved_yaml,
-                 const ReconstructCallbacks& callbacks);
+                 const ReconstructCallbacks& callbacks, Team& team);
 
 }  // namespace ptyle

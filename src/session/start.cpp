@@ -217,10 +217,10 @@ Array<Complex<double>, 3> start_probe(const ProbeConfig& config, const Experimen
   return probe;
 }
 
-ObjectStart start_object(const ObjectConfig& config, const ObjectFrame& frame, double pixel,
-                         bool absorption, Ledger* ledger) {
+ObjectStart start_object(const ObjectConfig& config, const ObjectFrame& frame, const Box& box,
+                         double pixel, bool absorption, Ledger* ledger) {
   ObjectStart start;
-  const std::array<i64, 3> shape{config.slices, frame.rows, frame.cols};
+  const std::array<i64, 3> shape{config.slices, box.rows.size(), box.cols.size()};
   start.phase = Array<float, 3>(shape, ledger, "object");
   if (absorption) start.absorption = Array<float, 3>(shape, ledger, "object");
   if (config.start.empty()) return start;
@@ -232,8 +232,8 @@ ObjectStart start_object(const ObjectConfig& config, const ObjectFrame& frame, d
         "result of the same pixel size",
         config.start, earlier.pixel_size, earlier.units, pixel));
   const Position from = earlier.origin.value_or(origin_by_positions(earlier, frame, pixel));
-  const i64 row = std::lround((from.row - frame.origin.row) / pixel);
-  const i64 col = std::lround((from.col - frame.origin.col) / pixel);
+  const i64 row = std::lround((from.row - frame.origin.row) / pixel) - box.rows.begin;
+  const i64 col = std::lround((from.col - frame.origin.col) / pixel) - box.cols.begin;
   const double dz = config.slices > 1 ? config.slice_thickness : 1;
   const double earlier_dz = config.slices == 1              ? 1.0 / double(earlier.phase.shape()[0])
                             : earlier.phase.shape()[0] == 1 ? dz * config.slices

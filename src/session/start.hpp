@@ -8,6 +8,7 @@
 #include "core/grid.hpp"
 #include "prepare/experiment.hpp"
 #include "solver/config.hpp"
+#include "tiles/box.hpp"
 
 namespace ptyle {
 
@@ -15,7 +16,8 @@ namespace ptyle {
 struct ObjectFrame {
   i64 rows = 0, cols = 0;
   std::vector<Position> positions;  ///< px from object pixel [0,0]
-  Position origin;                  ///< of object pixel [0,0], in the positions' unit (Å or px)
+  [[nodiscard]] Box box() const { return {{0, rows}, {0, cols}}; }
+  Position origin;  ///< of object pixel [0,0], in the positions' unit (Å or px)
 };
 
 /// The smallest object that holds every window W of positions `at` (Å, or px where pixel = 1).
@@ -26,12 +28,13 @@ ObjectFrame frame_object(const std::vector<Position>& at, i64 window, double pix
 /// counts on the valid pixels.
 Array<Complex<double>, 3> start_probe(const ProbeConfig& config, const Experiment& experiment);
 
-/// Phase and absorption (empty unless `absorption`) to start with: vacuum, or an earlier result
-/// moved into this frame, its slices shared out among this fit's by thickness.
+/// Phase and absorption (empty unless `absorption`) to start with, of the part `box` of the object:
+/// vacuum, or an earlier result moved into this frame, its slices shared out among this fit's by
+/// thickness.
 struct ObjectStart {
   Array<float, 3> phase, absorption;
 };
-ObjectStart start_object(const ObjectConfig& config, const ObjectFrame& frame, double pixel,
-                         bool absorption, Ledger* ledger = nullptr);
+ObjectStart start_object(const ObjectConfig& config, const ObjectFrame& frame, const Box& box,
+                         double pixel, bool absorption, Ledger* ledger = nullptr);
 
 }  // namespace ptyle

@@ -65,9 +65,9 @@ void place_specimen(const Recipe& recipe, Plan& plan) {
   if (!filling && !structure.periodic)
     throw UserError(fmt::format("specimen.repeat: {} has no cell to repeat", r.file));
   const double beyond = static_cast<double>(plan.margin) * plan.pixel;
-  Box box{{-beyond, static_cast<double>(plan.ny) * plan.pixel + beyond},
-          {-beyond, static_cast<double>(plan.nx) * plan.pixel + beyond},
-          r.thickness};
+  SpecimenBox box{{-beyond, static_cast<double>(plan.ny) * plan.pixel + beyond},
+                  {-beyond, static_cast<double>(plan.nx) * plan.pixel + beyond},
+                  r.thickness};
   if (filling && structure.periodic) {
     if (r.thickness <= 0) box.thickness = repeat_along(at_rest, r.zone_axis);
     plan.atoms = fill(structure, box);

@@ -41,7 +41,7 @@ Structure cell(const std::array<Vector3, 3>& lattice,
 }
 
 void keep(std::vector<SpecimenAtom>& atoms, const Structure::Site& site, const Vector3& at,
-          const Box& box) {
+          const SpecimenBox& box) {
   const bool inside = at[1] >= box.row[0] && at[1] < box.row[1] && at[0] >= box.col[0] &&
                       at[0] < box.col[1] && at[2] >= -tolerance &&
                       at[2] < box.thickness - tolerance;
@@ -109,7 +109,7 @@ double repeat_along(const Structure& structure, std::array<int, 3> uvw) {
   return length(direction(structure, uvw)) / std::max(common, 1);
 }
 
-std::vector<SpecimenAtom> fill(const Structure& structure, const Box& box) {
+std::vector<SpecimenAtom> fill(const Structure& structure, const SpecimenBox& box) {
   const auto& [a, b, c] = structure.lattice;
   const double volume = dot(a, cross(b, c));
   const std::array<Vector3, 3> reciprocal{(1 / volume) * cross(b, c), (1 / volume) * cross(c, a),
@@ -137,7 +137,7 @@ std::vector<SpecimenAtom> fill(const Structure& structure, const Box& box) {
 }
 
 std::vector<SpecimenAtom> block(const Structure& structure, std::array<int, 3> repeat,
-                                const Box& box) {
+                                const SpecimenBox& box) {
   std::vector<Structure::Site> all;
   for (const auto& site : structure.sites)
     for (int i = 0; i < repeat[0]; ++i)
@@ -155,7 +155,7 @@ std::vector<SpecimenAtom> block(const Structure& structure, std::array<int, 3> r
   }
   const Vector3 move{(box.col[0] + box.col[1] - low[0] - high[0]) / 2,
                      (box.row[0] + box.row[1] - low[1] - high[1]) / 2, -low[2]};
-  Box limits = box;
+  SpecimenBox limits = box;
   if (box.thickness <= 0) limits.thickness = std::numeric_limits<double>::infinity();
   std::vector<SpecimenAtom> atoms;
   for (const auto& site : all) keep(atoms, site, site.at + move, limits);

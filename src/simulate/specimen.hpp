@@ -47,18 +47,18 @@ Structure oriented(Structure structure, std::array<int, 3> zone_axis, double rot
 double repeat_along(const Structure& structure, std::array<int, 3> zone_axis);
 
 /// Where atoms may lie: [row[0], row[1]) × [col[0], col[1]) × [0, thickness), Å.
-struct Box {
+struct SpecimenBox {
   std::array<double, 2> row{}, col{};
   double thickness = 0;
 };
 
 /// All atoms of the oriented crystal in the box; the origin of its cell is at (0, 0, 0). Sorted by
 /// nothing but the order of cells, which is always the same.
-std::vector<SpecimenAtom> fill(const Structure& structure, const Box& box);
+std::vector<SpecimenAtom> fill(const Structure& structure, const SpecimenBox& box);
 
 /// na × nb × nc cells (1 1 1 for a molecule), laterally centred on the box, the uppermost atom at
 /// z = 0; atoms outside the box are left out. thickness ≤ 0: no limit.
 std::vector<SpecimenAtom> block(const Structure& structure, std::array<int, 3> repeat,
-                                const Box& box);
+                                const SpecimenBox& box);
 
 }  // namespace ptyle

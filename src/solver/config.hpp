@@ -2,6 +2,7 @@
 
 // What the user says about the fit: plain structs, as the keys of the YAML file name them.
 
+#include <array>
 #include <cstdint>
 #include <string>
 
@@ -35,8 +36,9 @@ struct ProbeConfig {
 /// Keys solver.*
 struct SolverConfig {
   int iterations = 20;
-  int groups = 0;                  ///< mini-batches an iteration; 0: about 20
-  double step = 0;                 ///< preconditioned object step; 0: estimated
+  int groups = 0;                               ///< mini-batches an iteration; 0: about 20
+  double step = 0;                              ///< preconditioned object step; 0: estimated
+  std::string preconditioner = "illumination";  ///< illumination | none
   double damping = 0.1;            ///< ε of the illumination preconditioner, of its maximum
   std::string loss = "amplitude";  ///< amplitude | poisson
   double hold_out = 0;             ///< share of the patterns kept out of the fit, to watch R on
@@ -47,12 +49,30 @@ struct SolverConfig {
       "auto";  ///< coarse to fine: auto (where the specimen is thick) | on | off
 };
 
+/// Keys ranks.*: how MPI ranks share the object and the patterns.
+struct RanksConfig {
+  std::array<int, 2> mesh{};          ///< rows and columns of tiles; 0: chosen
+  std::string halo = "exact";         ///< exact (half a window), or Å (px in pixel units)
+  std::string exchange = "auto";      ///< auto, or a scheme of solver/sharing
+  int chunk = 0;                      ///< planes that travel together; 0: chosen
+  int in_flight = 0;                  ///< chunks on their way at a time; 0: chosen
+  std::string update = "consistent";  ///< consistent | literal
+  int local_positions = 0;            ///< positions between a rank's own steps; 0: none
+  bool exchange_behind = false;       ///< the sum travels while the next group is computed
+  int extra_rows = 2;                 ///< rows of neighbours' positions, of the exchanges of voxels
+  bool verify_halos = false;          ///< compare copies after every exchange
+  double bandwidth = 12.5;            ///< GB/s of a rank's link, for the choice of an exchange
+  double latency = 1.5;               ///< µs of a message
+};
+
 /// Keys output.*
 struct OutputConfig {
   std::string folder;  ///< empty: beside the configuration, named after it
   bool overwrite = false;
   bool pictures = true;
   bool tiff = true;
+  int checkpoint_every = 0;       ///< iterations; 0: none
+  double checkpoint_minutes = 0;  ///< 0: none
 };
 
 }  // namespace ptyle

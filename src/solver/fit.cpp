@@ -39,9 +39,7 @@ std::vector<Pixel> centres(const std::vector<Placement>& places, i64 window) {
 }
 
 /// Planes that are exchanged together at most: gradients and the illumination.
-i64 planes_of(const OperatorSetup& setup) {
-  return setup.slices * (setup.absorption ? 2 : 1) + 1;
-}
+i64 planes_of(const OperatorSetup& setup) { return setup.slices * (setup.absorption ? 2 : 1) + 1; }
 
 }  // namespace
 
@@ -64,14 +62,14 @@ Fit<T>::Fit(std::unique_ptr<Operator<T>> op, FitData<T> data, FitOptions options
     if (!std::binary_search(held_out_.begin(), held_out_.end(), i)) fitted_.push_back(i);
   if (options_.update == Update::literal) {
     if (options_.step <= 0)
-      throw UserError("solver.update: 'literal' needs a solver.step, as its step is not estimated");
+      throw UserError("ranks.update: 'literal' needs a solver.step, as its step is not estimated");
     options_.local_positions = std::max<i64>(1, options_.local_positions);
     options_.preconditioner = false;
   }
   if (!halos_.sums() && (options_.local_positions > 0 || options_.exchange_behind))
     throw UserError(
-        "solver.exchange: steps between exchanges (solver.update: literal, solver.local_positions, "
-        "solver.exchange_behind) belong to exchanges of gradients, not of voxels");
+        "ranks.exchange: steps between exchanges (ranks.update: literal, ranks.local_positions, "
+        "ranks.exchange_behind) belong to exchanges of gradients, not of voxels");
   make_tiles(sharing, std::move(start), ledger);
   if (team_.size() > 1) check_reach(sharing.mesh.halo());
   op_->set_probe(probe_);
@@ -118,9 +116,10 @@ void Fit<T>::check_reach(Halo halo) const {
   const i64 has = std::min(halo.before, halo.after);
   const auto check = [&](double sigma, const char* what) {
     if (reach_of_blur(sigma) > has)
-      throw UserError(fmt::format("solver.halo is {} px, but {} reaches {} px from a voxel: a halo "
-                                  "of at least that is needed",
-                                  has, what, reach_of_blur(sigma)));
+      throw UserError(
+          fmt::format("ranks.halo is {} px, but {} reaches {} px from a voxel: a halo "
+                      "of at least that is needed",
+                      has, what, reach_of_blur(sigma)));
   };
   check(options_.blur, "object.blur");
   check(low_pass_sigma(), "the first stage of coarse to fine (solver.continuation)");
@@ -184,9 +183,9 @@ void Fit<T>::finish_iteration(IterationReport& report) {
       std::set_intersection(held_out_.begin(), held_out_.end(), tile.own.begin(), tile.own.end(),
                             std::back_inserter(members));
       op_->set_object(tile.object());
-      const Misfit misfit =
-          op_->misfit(places_on(tile, members),
-                      [&](i64 k, T* to) { data_.load(members[static_cast<std::size_t>(k)], to); });
+      const Misfit misfit = op_->misfit(places_on(tile, members), [&](i64 k, T* to) {
+        data_.load(members[static_cast<std::size_t>(k)], to);
+      });
       sums[0] += misfit.cost;
       sums[1] += misfit.r_numerator;
       sums[2] += misfit.r_denominator;

@@ -78,7 +78,7 @@ void check_sharing(const Sharing& sharing) {
       if (core(i).size() < halo)
         throw UserError(fmt::format(
             "the exchange '{}' cannot run on {} x {} tiles: the core of {} {} has {} px, but it "
-            "must fill halos of {} px; use fewer ranks, a smaller solver.halo, or 'owner'",
+            "must fill halos of {} px; use fewer ranks, a smaller ranks.halo, or 'owner'",
             name_of(sharing.scheme), mesh.rows(), mesh.cols(), lines, i, core(i).size(), halo));
   };
   check(

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "exchange/local/team.hpp"
 #include "io/temporary_folder.hpp"
 #include "real_data.hpp"
 #include "session/reconstruct.hpp"
@@ -16,7 +17,7 @@ double last_r_factor(ReconstructConfig config) {
   double r = 1;
   ReconstructCallbacks callbacks;
   callbacks.progress = [&](const Progress& p) { r = p.r_factor; };
-  EXPECT_TRUE(reconstruct(config, "", callbacks));
+  EXPECT_TRUE(reconstruct(config, "", callbacks, *make_local_team()));
   return r;
 }
 

@@ -68,7 +68,7 @@ ObjectConfig object(int slices, double slice_thickness, const std::string& start
 
 TEST(StartObject, IsVacuumWithoutAnEarlierResult) {
   ObjectFrame frame{4, 5, {}, {}};
-  const auto start = start_object(object(3, 5), frame, 1, true);
+  const auto start = start_object(object(3, 5), frame, frame.box(), 1, true);
   EXPECT_EQ(start.phase.shape(), (std::array<i64, 3>{3, 4, 5}));
   EXPECT_EQ(start.absorption.shape(), start.phase.shape());
   for (const float v : start.phase) EXPECT_EQ(v, 0);
@@ -81,7 +81,7 @@ TEST(StartObject, MovesAnEarlierResultAndSharesItsSlices) {
   for (const int slices : {1, 2, 4, 5}) {
     const ObjectConfig config{
         .slices = slices, .slice_thickness = 10.0 / slices, .start = folder / "earlier.h5"};
-    const auto start = start_object(config, frame, 0.5, false);
+    const auto start = start_object(config, frame, frame.box(), 0.5, false);
     for (i64 y = 0; y < 6; ++y)
       for (i64 x = 0; x < 6; ++x) {  // the last column falls off the frame
         float sum = 0;
@@ -104,7 +104,8 @@ TEST(StartObject, OfAResultWithoutOriginIsPlacedByItsPositions) {
   write_result(folder / "other.h5", earlier, false);
   // The same two in this frame: (3, 4) and (3, 6) px, so the earlier pixel [0,0] is [1, 2] here.
   const ObjectFrame frame{9, 9, {{3, 4}, {3, 6}}, {20, -7}};
-  const auto start = start_object(object(2, 5, folder / "other.h5"), frame, 0.5, false);
+  const auto start =
+      start_object(object(2, 5, folder / "other.h5"), frame, frame.box(), 0.5, false);
   EXPECT_EQ(start.phase(0, 1, 2), earlier.phase(0, 0, 0));
   EXPECT_EQ(start.phase(1, 6, 8), earlier.phase(1, 5, 6));
 }
@@ -113,7 +114,7 @@ TEST(StartObject, RefusesAnotherPixelSize) {
   const TemporaryFolder folder;
   const ObjectConfig config = object(2, 5, earlier_result(folder));
   const auto said = message_of<UserError>([&] {
-    start_object(config, {9, 9, {}, {}}, 0.4, false);
+    start_object(config, {9, 9, {}, {}}, {{0, 9}, {0, 9}}, 0.4, false);
   });
   EXPECT_TRUE(says(said, {"object.start", "0.5", "0.4"})) << said;
 }
@@ -124,7 +125,7 @@ TEST(StartObject, RefusesSlicesOfUnknownThickness) {
   earlier.slice_thickness = 0;
   write_result(folder / "thin.h5", earlier, false);
   const auto said = message_of<UserError>([&] {
-    start_object(object(4, 2.5, folder / "thin.h5"), {9, 9, {}, {}}, 0.5, false);
+    start_object(object(4, 2.5, folder / "thin.h5"), {9, 9, {}, {}}, {{0, 9}, {0, 9}}, 0.5, false);
   });
   EXPECT_TRUE(says(said, {"object.start", "2 slices", "thick"})) << said;
 }

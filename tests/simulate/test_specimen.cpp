@@ -173,7 +173,7 @@ TEST(Specimen, CifWithItsSymmetry) {
   const std::string by_list = folder.write_text(
       "list.CIF", with_symmetry("loop_\n_space_group_symop_operation_xyz\n'x,y,z' '-x,-y,z' "
                                 "\"-y,x,z\" 'y,-x,z'"));
-  const Box box{{-0.1, 7.7}, {-0.1, 7.7}, 8.3};
+  const SpecimenBox box{{-0.1, 7.7}, {-0.1, 7.7}, 8.3};
   const auto expected = places(fill(built_in_structure("PbTiO3"), box));
   for (const auto& file : {by_name, by_list}) {
     const Structure s = read_structure(file);

@@ -9,10 +9,16 @@
 namespace ptyle {
 
 namespace exit_status {
-inline constexpr int done = 0, our_fault = 1, your_mistake = 2, interrupted = 130;
+inline constexpr int done = 0, our_fault = 1, your_mistake = 2, stopped = 3, interrupted = 130;
 }
 
-using Command = std::function<int()>;
+class Team;
+
+/// What is to be done, by the ranks that the program was started as.
+using Command = std::function<int(Team&)>;
+
+/// Throws UserError where a command that works as one process was started as several.
+void alone(const Team& team, const char* command);
 
 void add_simulate(CLI::App& app, Command& chosen);
 void add_reconstruct(CLI::App& app, Command& chosen);

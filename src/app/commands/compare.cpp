@@ -56,7 +56,8 @@ void add_compare(CLI::App& app, Command& chosen) {
   command->add_flag("--print-only", options->print_only, "write nothing");
   command->footer(help);
   command->callback([options, &chosen] {
-    chosen = [options] {
+    chosen = [options](Team& team) {
+      alone(team, "ptyle compare");
       CompareConfig config;
       config.result = result_file(options->result);
       config.reference = result_file(options->reference);

@@ -80,7 +80,8 @@ void add_inspect(CLI::App& app, Command& chosen) {
       ->capture_default_str();
   command->footer(help);
   command->callback([options, &chosen] {
-    chosen = [options] {
+    chosen = [options](Team& team) {
+      alone(team, "ptyle inspect");
       Terminal terminal;
       const auto config = config_of(*options);
       NewFolder folder(config.folder.empty() ? "." : config.folder);

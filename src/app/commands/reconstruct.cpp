@@ -10,6 +10,7 @@
 #include <filesystem>
 #include <fstream>
 #include <memory>
+#include <optional>
 
 #include "app/commands/commands.hpp"
 #include "app/fft_memory.hpp"
@@ -90,29 +91,35 @@ class RunFolder {
   bool opened_ = false;
 };
 
-int run(const ReconstructInput& input) {
-  Terminal terminal;
-  RunFolder folder(input, terminal);
+int run(const ReconstructInput& input, Team& team) {
+  std::optional<Terminal> terminal;  // of the process that leads, which alone prints and writes
+  std::optional<RunFolder> folder;
+  if (team.leads()) {
+    terminal.emplace(team.size() > 1);
+    folder.emplace(input, *terminal);
+  }
   const FftMemory fft_memory;
   const InterruptGuard interrupt;
   Progress previous;
   ReconstructCallbacks callbacks;
-  callbacks.log = [&](const std::string& line) { terminal.say(line); };
-  callbacks.warn = [&](const std::string& line) { terminal.warn(line); };
+  callbacks.log = [&](const std::string& line) { terminal->say(line); };
+  callbacks.warn = [&](const std::string& line) { terminal->warn(line); };
   callbacks.progress = [&](const Progress& now) {
-    folder.open();
-    terminal.progress(progress_line(now, previous));
+    folder->open();
+    terminal->progress(progress_line(now, previous));
     previous = now;
   };
   callbacks.stop = [] { return InterruptGuard::asked(); };
   try {
-    const bool whole = reconstruct(input.config, input.resolved, callbacks);
-    folder.finish();
-    terminal.say(fmt::format("{} {}", whole ? "done, written to" : "ended by Ctrl-C, written to",
-                             input.config.output.folder));
+    const bool whole = reconstruct(input.config, input.resolved, callbacks, team);
+    if (folder) {
+      folder->finish();
+      terminal->say(fmt::format("{} {}", whole ? "done, written to" : "ended by Ctrl-C, written to",
+                                input.config.output.folder));
+    }
     return whole ? exit_status::done : exit_status::interrupted;
   } catch (const UserError&) {
-    folder.take_away();
+    if (folder) folder->take_away();
     throw;
   }
 }
@@ -147,7 +154,7 @@ void add_reconstruct(CLI::App& app, Command& chosen) {
                     "print a commented configuration to start from");
   command->footer(help);
   command->callback([options, &chosen] {
-    chosen = [options] {
+    chosen = [options](Team& team) {
       if (options->print_template) {
         fmt::print("{}", reconstruct_template());
         return exit_status::done;
@@ -157,8 +164,9 @@ void add_reconstruct(CLI::App& app, Command& chosen) {
             "reconstruct needs a configuration; ptyle reconstruct --print-template writes one to "
             "start from");
       const auto input = read_reconstruct(options->file, options->settings, options->overwrite);
+      if (options->check) alone(team, "ptyle reconstruct --check");
       if (options->check) return check(input.config, options->file);
-      return run(input);
+      return run(input, team);
     };
   });
 }

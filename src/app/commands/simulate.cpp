@@ -119,7 +119,8 @@ void add_simulate(CLI::App& app, Command& chosen) {
                     "print a commented recipe to start from");
   command->footer(help);
   command->callback([options, &chosen] {
-    chosen = [options] {
+    chosen = [options](Team& team) {
+      alone(team, "ptyle simulate");
       if (options->print_template) {
         fmt::print("{}", simulate_template());
         return exit_status::done;

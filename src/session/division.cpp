@@ -1,0 +1,63 @@
+#include "session/division.hpp"
+
+#include <fmt/format.h>
+
+#include <charconv>
+#include <cmath>
+
+#include "core/error.hpp"
+#include "operator/operator.hpp"
+
+namespace ptyle {
+namespace {
+
+Halo halo_of(const std::string& text, i64 window, double pixel) {
+  if (text == "exact") return Halo::exact(window);
+  double length = 0;
+  const char* const end = text.data() + text.size();
+  const auto [rest, failed] = std::from_chars(text.data(), end, length);
+  if (failed != std::errc() || rest != end || !(length >= 0) || !(length < 1e6 * pixel))
+    throw UserError(fmt::format(
+        "ranks.halo: '{}' should be exact, or a length in Å (px in pixel units), e.g. 6.0", text));
+  return Halo::of(std::lround(length / pixel));
+}
+
+/// So many rows of positions, as if they stood on a square raster, px.
+i64 rows_in_pixels(int rows, const ObjectFrame& frame, i64 window) {
+  const double scan_rows = double(frame.rows - window + 1),
+               scan_cols = double(frame.cols - window + 1);
+  const double step = std::sqrt(scan_rows * scan_cols / double(frame.positions.size()));
+  return std::lround(rows * step);
+}
+
+}  // namespace
+
+Division divide(const std::vector<Position>& positions, i64 window, double pixel,
+                const RanksConfig& config, int ranks, i64 planes, int bytes) {
+  static_cast<void>(planes);
+  static_cast<void>(bytes);
+  ObjectFrame frame = frame_object(positions, window, pixel);
+  std::vector<Pixel> centres;
+  for (const Position& at : frame.positions) {
+    const Placement corner = place(at, window);
+    centres.push_back({corner.row + window / 2, corner.col + window / 2});
+  }
+  std::array<int, 2> shape = config.mesh;
+  if (shape[0] == 0) shape = automatic_shape(centres, ranks);
+  if (shape[0] * shape[1] != ranks)
+    throw UserError(
+        fmt::format("ranks.mesh: {} x {} tiles are {} ranks, but {} {} started (mpirun -n)",
+                    shape[0], shape[1], shape[0] * shape[1], ranks, ranks == 1 ? "was" : "were"));
+  const Scheme scheme = scheme_named(config.exchange).value_or(Scheme::owner);
+  const i64 extra =
+      sum_kind(scheme) || ranks == 1 ? 0 : rows_in_pixels(config.extra_rows, frame, window);
+  Halo halo = halo_of(config.halo, window, pixel);
+  halo = {halo.before + extra, halo.after + extra};
+  const Mesh mesh = balanced_mesh(centres, window, shape, halo);
+  Division division{std::move(frame), {mesh, scheme, config.chunk, config.in_flight}, {}, extra};
+  check_sharing(division.sharing);
+  division.shares = share_positions(mesh, centres, extra);
+  return division;
+}
+
+}  // namespace ptyle

@@ -1,0 +1,36 @@
+#include "session/stitch.hpp"
+
+#include <algorithm>
+
+namespace ptyle {
+
+template <class T>
+Array<float, 2> stitched_slice(Team& team, const Mesh& mesh, const std::vector<Tile<T>>& tiles,
+                               i64 z, bool absorption) {
+  std::vector<float> mine;
+  for (const Tile<T>& tile : tiles) {
+    const View<const T, 2> slice = (absorption ? tile.absorption : tile.phase).view()[z];
+    for (i64 y = tile.core.rows.begin; y < tile.core.rows.end; ++y)
+      for (i64 x = tile.core.cols.begin; x < tile.core.cols.end; ++x)
+        mine.push_back(static_cast<float>(slice(y - tile.box.rows.begin, x - tile.box.cols.begin)));
+  }
+  const std::vector<float> all = team.gather(std::span<const float>(mine));
+  if (!team.leads()) return {};
+  const Box& object = mesh.object();
+  Array<float, 2> whole({object.rows.size(), object.cols.size()});
+  auto from = all.begin();
+  for (int rank = 0; rank < mesh.ranks(); ++rank) {
+    const Box core = mesh.core(rank);
+    for (i64 y = core.rows.begin; y < core.rows.end; ++y, from += core.cols.size())
+      std::copy_n(from, core.cols.size(),
+                  &whole(y - object.rows.begin, core.cols.begin - object.cols.begin));
+  }
+  return whole;
+}
+
+template Array<float, 2> stitched_slice(Team&, const Mesh&, const std::vector<Tile<float>>&, i64,
+                                        bool);
+template Array<float, 2> stitched_slice(Team&, const Mesh&, const std::vector<Tile<double>>&, i64,
+                                        bool);
+
+}  // namespace ptyle

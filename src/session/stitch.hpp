@@ -1,0 +1,19 @@
+#pragma once
+
+// The object, put together from the cores of all tiles, a slice at a time, so that no rank holds
+// the whole of it.
+
+#include "core/array.hpp"
+#include "exchange/team.hpp"
+#include "solver/tile.hpp"
+#include "tiles/mesh.hpp"
+
+namespace ptyle {
+
+/// Slice z of the phase (or the absorption) on the process that leads, (y, x); elsewhere empty.
+/// Every process of the team calls it.
+template <class T>
+Array<float, 2> stitched_slice(Team& team, const Mesh& mesh, const std::vector<Tile<T>>& tiles,
+                               i64 z, bool absorption);
+
+}  // namespace ptyle
