@@ -36,8 +36,13 @@ std::string library_message() {
   return message.empty() ? "no further message" : message.substr(0, message.find('\n'));
 }
 
-/// HDF5 prints its own stack unless told not to; our errors carry what matters of it.
-void quiet() { H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr); }
+/// HDF5 prints its own stack unless told not to; our errors carry what matters of it. It also
+/// tidies up at exit, which crashes once a file could not be closed because its disk was full;
+/// every handle is closed by its owner, so there is nothing to tidy up.
+void quiet() {
+  H5dont_atexit();  // counts only before any other call
+  H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr);
+}
 
 /// A new handle, or an error that says what was being done.
 template <class... Parts>
@@ -276,8 +281,10 @@ File File::create(const std::string& path, bool overwrite) {
 
 File::~File() {
   if (handle_.get() < 0 || part_.empty()) return;
-  handle_ = {};
+  // What HDF5 still has to write needs room on a disk that may be full.
   std::error_code ignored;
+  fs::resize_file(part_, 0, ignored);
+  handle_ = {};
   fs::remove(part_, ignored);
 }
 

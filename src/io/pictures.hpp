@@ -74,7 +74,19 @@ struct ScatterPanel {
   std::optional<Range> range = {};
 };
 
-using Panel = std::variant<ImagePanel, ChartPanel, ScatterPanel>;
+/// Stacked bars: what a whole is made of, bar by bar (a bar is a rank, say). Of more than 64 bars
+/// no gap is left between them, and of more than the picture has columns some share one, which
+/// shows their mean.
+struct BarPanel {
+  struct Part {
+    std::string name = {};
+    std::vector<double> values = {};  ///< one a bar, at least 0; NaN and missing ones are 0
+  };
+  std::vector<Part> parts = {};  ///< from the bottom up
+  std::string title = {}, x_label = {}, y_label = {};
+};
+
+using Panel = std::variant<ImagePanel, ChartPanel, ScatterPanel, BarPanel>;
 
 ImagePanel image_panel(View<const double, 2> values, std::string title, std::string quantity,
                        double pixel_size, std::string unit, ColourMap map = ColourMap::viridis);

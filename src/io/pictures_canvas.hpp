@@ -69,8 +69,10 @@ inline constexpr double colour_bar_width = 105;  ///< with labels and quantity
 Extent measure(const ImagePanel& panel, int panel_px);
 Extent measure(const ChartPanel& panel, int panel_px);
 Extent measure(const ScatterPanel& panel, int panel_px);
+Extent measure(const BarPanel& panel, int panel_px);
 void draw(Canvas& canvas, double x, double y, const ImagePanel& panel, int panel_px);
 void draw(Canvas& canvas, double x, double y, const ChartPanel& panel, int panel_px);
 void draw(Canvas& canvas, double x, double y, const ScatterPanel& panel, int panel_px);
+void draw(Canvas& canvas, double x, double y, const BarPanel& panel, int panel_px);
 
 }  // namespace ptyle::draw

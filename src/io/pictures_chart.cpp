@@ -1,8 +1,9 @@
-// Charts of curves and scatters of points: axes with round ticks, then the data.
+// Charts of curves, scatters of points and stacked bars: axes with round ticks, then the data.
 
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numeric>
 
 #include "core/units.hpp"
 #include "io/pictures_canvas.hpp"
@@ -215,6 +216,72 @@ void draw(Canvas& canvas, double x, double y, const ScatterPanel& panel, int pan
   if (coloured)
     colour_bar(canvas, left + area.width + 12, top, area.height, panel.map, range, false,
                panel.quantity);
+}
+
+namespace {
+
+constexpr double key_height = 24;
+
+/// values[column][part] of the picture's columns, each the mean of the bars that fall into it.
+std::vector<std::vector<double>> bar_columns(const BarPanel& panel, std::size_t bars,
+                                             std::size_t most) {
+  const std::size_t columns = std::min(bars, most);
+  std::vector<std::vector<double>> out(columns, std::vector<double>(panel.parts.size()));
+  for (std::size_t c = 0; c < columns; ++c) {
+    const std::size_t first = c * bars / columns, last = (c + 1) * bars / columns;
+    for (std::size_t p = 0; p < panel.parts.size(); ++p) {
+      const auto& values = panel.parts[p].values;
+      for (std::size_t b = first; b < std::min(last, values.size()); ++b)
+        if (values[b] > 0) out[c][p] += values[b] / static_cast<double>(last - first);
+    }
+  }
+  return out;
+}
+
+/// Names of the parts with their colours, in a row above the plot.
+void bar_key(Canvas& canvas, const BarPanel& panel, double x, double y) {
+  for (std::size_t p = 0; p < panel.parts.size(); ++p) {
+    canvas.rectangle(x, y - 6, 12, 12, curve_colour(static_cast<int>(p)));
+    canvas.text(x + 18, y, panel.parts[p].name);
+    x += 18 + canvas.text_width(panel.parts[p].name) + 22;
+  }
+}
+
+}  // namespace
+
+Extent measure(const BarPanel&, int panel_px) {
+  return {panel_px + left_margin + right_margin,
+          panel_px * 0.62 + title_height + key_height + bottom_margin};
+}
+
+void draw(Canvas& canvas, double x, double y, const BarPanel& panel, int panel_px) {
+  const double left = x + left_margin, top = y + title_height + key_height,
+               height = std::round(panel_px * 0.62);
+  std::size_t bars = 0;
+  for (const auto& part : panel.parts) bars = std::max(bars, part.values.size());
+  const auto columns = bar_columns(panel, bars, static_cast<std::size_t>(panel_px));
+  double highest = 0;
+  for (const auto& parts : columns)
+    highest = std::max(highest, std::accumulate(parts.begin(), parts.end(), 0.0));
+  // Bar i stands from i − ½ to i + ½.
+  const Axis ax{
+      {-0.5, std::max(1.0, static_cast<double>(bars)) - 0.5}, false, left, left + panel_px};
+  const Axis ay{{0, highest > 0 ? 1.04 * highest : 1}, false, top + height, top};
+  canvas.text(left + panel_px / 2.0, y + 9, panel.title, Align::middle, title_px);
+  bar_key(canvas, panel, left, y + title_height + key_height / 2 - 2);
+  const double width = static_cast<double>(panel_px) / static_cast<double>(columns.size());
+  const double gap = bars > 64 ? 0 : 0.1 * width;
+  for (std::size_t c = 0; c < columns.size(); ++c) {
+    const double from = left + static_cast<double>(c) * width;
+    double below = 0;
+    for (std::size_t p = 0; p < columns[c].size(); ++p) {
+      const double upper = below + columns[c][p];
+      canvas.rectangle(from + gap, ay.at(upper), width - 2 * gap, ay.at(below) - ay.at(upper),
+                       curve_colour(static_cast<int>(p)));
+      below = upper;
+    }
+  }
+  draw_axes(canvas, ax, ay, panel.x_label, panel.y_label, false);
 }
 
 }  // namespace ptyle::draw

@@ -4,6 +4,7 @@
 
 #include <cmath>
 #include <cstdint>
+#include <cstring>
 
 #include "core/error.hpp"
 #include "io/hdf5.hpp"
@@ -70,6 +71,26 @@ void write_history(h5::File& file, const History& history) {
   write("r_held_out", history.r_held_out);
 }
 
+constexpr const char* ranks_group = "/ranks/";
+
+std::vector<RankFigure> read_ranks(const h5::File& file) {
+  std::vector<RankFigure> ranks;
+  if (!file.has("/ranks")) return ranks;
+  for (const auto& set : file.datasets())
+    if (set.path.starts_with(ranks_group))
+      ranks.push_back({set.path.substr(std::strlen(ranks_group)),
+                       file.text(set.path, "units").value_or(""), file.read<double>(set.path)});
+  return ranks;
+}
+
+void write_ranks(h5::File& file, const std::vector<RankFigure>& ranks) {
+  for (const RankFigure& figure : ranks) {
+    const std::string path = ranks_group + figure.name;
+    file.write(path, {static_cast<i64>(figure.values.size())}, figure.values.data());
+    file.set(path, "units", figure.unit);
+  }
+}
+
 std::vector<Atom> read_atoms(const h5::File& file) {
   const auto numbers = file.read<int>("/atoms/numbers");
   const auto at = read_array<double, 2>(file, "/atoms/positions", "atoms, 3");
@@ -95,6 +116,7 @@ Result read_ptyle(const h5::File& file) {
     result.probe = read_array<Complex<float>, 3>(file, "/probe", "mode, row, col");
   if (file.has("/positions")) result.positions = read_positions(file, "/positions");
   read_history(file, result.history);
+  result.ranks = read_ranks(file);
   if (file.has("/atoms/numbers")) result.atoms = read_atoms(file);
   const auto pixel = file.number("/", "pixel_size");
   if (!pixel || !(*pixel > 0))
@@ -153,6 +175,23 @@ Result read_ptyrad(const h5::File& file) {
   return result;
 }
 
+void write_facts(h5::File& file, const ResultFacts& facts) {
+  if (!facts.probe.empty()) file.write("/probe", facts.probe.view());
+  if (!facts.positions.empty())
+    file.write("/positions", {static_cast<i64>(facts.positions.size()), 2},
+               flat(facts.positions).data());
+  write_history(file, facts.history);
+  write_ranks(file, facts.ranks);
+  if (!facts.atoms.empty()) write_atoms(file, facts.atoms);
+  file.set("/", "pixel_size", facts.pixel_size);
+  file.set("/", "slice_thickness", facts.slice_thickness);
+  file.set("/", "energy_kV", facts.energy_kV);
+  file.set("/", "units", facts.units);
+  file.set("/", "version", facts.version);
+  file.set("/", "config", facts.config);
+  if (facts.origin) file.set("/", "origin", std::array{facts.origin->row, facts.origin->col});
+}
+
 }  // namespace
 
 void write_atoms(h5::File& file, const std::vector<Atom>& atoms) {
@@ -167,23 +206,57 @@ void write_atoms(h5::File& file, const std::vector<Atom>& atoms) {
   file.write("/atoms/positions", {n, 3}, at.data());
 }
 
+class ResultFile::Writer {
+ public:
+  Writer(const std::string& path, const ResultFacts& facts, const std::array<i64, 3>& shape,
+         bool absorption, bool overwrite)
+      : shape_(shape), file_(h5::File::create(path, overwrite)) {
+    const h5::Shape all(shape.begin(), shape.end());
+    phase_ = file_.create_dataset<float>("/object/phase", all);
+    if (absorption) absorption_ = file_.create_dataset<float>("/object/absorption", all);
+    write_facts(file_, facts);
+  }
+
+  void slice(View<const float, 2> phase, View<const float, 2> absorption) {
+    const std::array<i64, 2> page{shape_[1], shape_[2]};
+    if (done_ == shape_[0] || phase.shape != page ||
+        absorption_.has_value() != !absorption.empty() || (absorption_ && absorption.shape != page))
+      throw std::logic_error("ResultFile: another slice than announced");
+    phase_.write({done_, 0, 0}, {1, page[0], page[1]}, phase.data);
+    if (absorption_) absorption_->write({done_, 0, 0}, {1, page[0], page[1]}, absorption.data);
+    ++done_;
+  }
+
+  void commit() {
+    if (done_ != shape_[0]) throw std::logic_error("ResultFile: slices are missing");
+    phase_ = {};
+    absorption_.reset();
+    file_.commit();
+  }
+
+ private:
+  std::array<i64, 3> shape_;
+  h5::File file_;
+  h5::Dataset phase_;
+  std::optional<h5::Dataset> absorption_;
+  i64 done_ = 0;
+};
+
+ResultFile::ResultFile(const std::string& path, const ResultFacts& facts,
+                       const std::array<i64, 3>& shape, bool absorption, bool overwrite)
+    : writer_(std::make_unique<Writer>(path, facts, shape, absorption, overwrite)) {}
+ResultFile::~ResultFile() = default;
+void ResultFile::slice(View<const float, 2> phase, View<const float, 2> absorption) {
+  writer_->slice(phase, absorption);
+}
+void ResultFile::commit() { writer_->commit(); }
+
 void write_result(const std::string& path, const Result& result, bool overwrite) {
-  h5::File file = h5::File::create(path, overwrite);
-  file.write("/object/phase", result.phase.view());
-  if (!result.absorption.empty()) file.write("/object/absorption", result.absorption.view());
-  if (!result.probe.empty()) file.write("/probe", result.probe.view());
-  if (!result.positions.empty())
-    file.write("/positions", {static_cast<i64>(result.positions.size()), 2},
-               flat(result.positions).data());
-  write_history(file, result.history);
-  if (!result.atoms.empty()) write_atoms(file, result.atoms);
-  file.set("/", "pixel_size", result.pixel_size);
-  file.set("/", "slice_thickness", result.slice_thickness);
-  file.set("/", "energy_kV", result.energy_kV);
-  file.set("/", "units", result.units);
-  file.set("/", "version", result.version);
-  file.set("/", "config", result.config);
-  if (result.origin) file.set("/", "origin", std::array{result.origin->row, result.origin->col});
+  const bool absorption = !result.absorption.empty();
+  ResultFile file(path, result, result.phase.shape(), absorption, overwrite);
+  for (i64 z = 0; z < result.phase.shape()[0]; ++z)
+    file.slice(result.phase.view()[z],
+               absorption ? result.absorption.view()[z] : View<const float, 2>{});
   file.commit();
 }
 

@@ -8,11 +8,14 @@
 //   /positions          float64 (N, 2)  (row, col) of the probe's centre from the centre of object
 //                       pixel [0, 0], Å (px where units = "px")
 //   /history/{r_factor, cost, seconds, r_held_out}   float64, one an iteration
+//   /ranks/NAME         float64 (rank), attribute units: what each rank did
 //   /atoms/{numbers, positions}   of a simulated truth: Z; (n, 3) row, col, z, Å, same origin
 //   attributes of the file: pixel_size, slice_thickness (Å), energy_kV, units ("A" or "px"),
 //   version, config (the whole resolved YAML), origin ((row, col) of object pixel [0, 0] in the
 //   coordinates of the measured set's positions, Å: /positions + origin are the measured positions)
 
+#include <array>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -39,12 +42,18 @@ struct Atom {
          z = 0;  ///< Å from the centre of object pixel [0, 0], z from the entrance plane
 };
 
-struct Result {
-  Array<float, 3> phase;            ///< (slice, row, col), rad
-  Array<float, 3> absorption;       ///< the same shape, or empty
+/// One figure of each rank, e.g. seconds spent computing. A name may have parts, "memory/patterns".
+struct RankFigure {
+  std::string name, unit;
+  std::vector<double> values;  ///< by rank
+};
+
+/// All of a result but the object.
+struct ResultFacts {
   Array<Complex<float>, 3> probe;   ///< (mode, W, W), centred
   std::vector<Position> positions;  ///< Å (px where units = "px")
   History history;                  ///< empty in a truth
+  std::vector<RankFigure> ranks;    ///< in alphabetical order when read; empty: not recorded
   std::vector<Atom> atoms;          ///< of a simulated truth; empty in a reconstruction
   double pixel_size = 1;            ///< Å, or 1 where units = "px"
   double slice_thickness = 0;       ///< Å; 0: a single slice without thickness
@@ -55,11 +64,35 @@ struct Result {
   std::optional<Position> origin;   ///< of object pixel [0, 0] in the measured set's coordinates
 };
 
+struct Result : ResultFacts {
+  Array<float, 3> phase;       ///< (slice, row, col), rad
+  Array<float, 3> absorption;  ///< the same shape, or empty
+};
+
+/// A result file that is made slice by slice, so that nobody needs to hold the whole object. Its
+/// name is path.part until commit(); dropped before, it is taken away. All throw UserError where
+/// the file is there and `overwrite` is false, or cannot be written.
+class ResultFile {
+ public:
+  /// `shape`: (slices, rows, columns) of the object.
+  ResultFile(const std::string& path, const ResultFacts& facts, const std::array<i64, 3>& shape,
+             bool absorption, bool overwrite);
+  ResultFile(const ResultFile&) = delete;
+  ResultFile& operator=(const ResultFile&) = delete;
+  ~ResultFile();
+  /// Slices come in order; absorption where it was announced.
+  void slice(View<const float, 2> phase, View<const float, 2> absorption = {});
+  void commit();  ///< after the last
+
+ private:
+  class Writer;
+  std::unique_ptr<Writer> writer_;
+};
+
 /// Writes /atoms/numbers and /atoms/positions.
 void write_atoms(h5::File& file, const std::vector<Atom>& atoms);
 
-/// Writes `path` (first path.part, then renamed). Throws UserError where the file is there and
-/// `overwrite` is false, or cannot be written.
+/// The same at once.
 void write_result(const std::string& path, const Result& result, bool overwrite);
 
 /// Reads a result, the truth in a simulated set (absorption, probe, history and atoms where there),

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <array>
+#include <memory>
 #include <string>
 
 #include "core/array.hpp"
@@ -13,9 +15,24 @@ struct VoxelSize {
   std::string unit = "A";  ///< A | px
 };
 
-/// Writes a stack (page, row, col) as float32 TIFF that ImageJ opens calibrated; BigTIFF where it
-/// is larger than 4 GB. Replaces a file of that name (first under path.part). Throws UserError
-/// where the file cannot be written.
+/// A stack (page, row, col) as float32 TIFF that ImageJ opens calibrated, made page by page;
+/// BigTIFF where it is larger than 4 GB. Its name is path.part until finish(); dropped before, it
+/// is taken away. All throw UserError where the file cannot be written.
+class TiffStack {
+ public:
+  TiffStack(const std::string& path, const std::array<i64, 3>& shape, const VoxelSize& voxel);
+  TiffStack(const TiffStack&) = delete;
+  TiffStack& operator=(const TiffStack&) = delete;
+  ~TiffStack();
+  void page(View<const float, 2> image);  ///< the next one
+  void finish();                          ///< after the last; replaces a file of that name
+
+ private:
+  class Writer;
+  std::unique_ptr<Writer> writer_;
+};
+
+/// The same at once.
 void write_tiff(const std::string& path, View<const float, 3> stack, const VoxelSize& voxel);
 
 }  // namespace ptyle

@@ -4,10 +4,14 @@
 
 #include <algorithm>
 #include <array>
+#include <exception>
 #include <filesystem>
 #include <fstream>
 #include <functional>
-#include <set>
+#include <map>
+#include <optional>
+#include <stdexcept>
+#include <utility>
 
 #include "core/error.hpp"
 #include "io/pictures.hpp"
@@ -19,17 +23,14 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::array file_names{"result.h5",          "phase.tif", "phase-sum.png", "slices.png",
-                                "absorption-sum.png", "probe.png", "r-factor.png"};
+                                "absorption-sum.png", "probe.png", "r-factor.png",  "ranks.png"};
 
-Array<double, 2> summed(View<const float, 3> stack) {
-  Array<double, 2> sum({stack.shape[1], stack.shape[2]});
-  for (i64 z = 0; z < stack.shape[0]; ++z)
-    std::transform(sum.begin(), sum.end(), stack[z].begin(), sum.begin(), std::plus<>());
-  return sum;
+void add(View<const float, 2> slice, Array<double, 2>& sum) {
+  std::transform(sum.begin(), sum.end(), slice.begin(), sum.begin(), std::plus<>());
 }
 
 /// The contrast is taken from the scanned area: outside it the object is hardly lit.
-Range range_in_scan(View<const double, 2> image, const Result& result) {
+Range range_in_scan(View<const double, 2> image, const ResultFacts& result) {
   std::vector<double> inside;
   double top = 1e300, bottom = -1e300, left = 1e300, right = -1e300;
   for (const Position& p : result.positions) {
@@ -47,31 +48,31 @@ Range range_in_scan(View<const double, 2> image, const Result& result) {
   return robust_range({inside.data(), {1, static_cast<i64>(inside.size())}});
 }
 
-ImagePanel object_panel(View<const double, 2> image, const Result& result, const std::string& title,
-                        const std::string& quantity) {
+ImagePanel object_panel(View<const double, 2> image, const ResultFacts& result,
+                        const std::string& title, const std::string& quantity) {
   ImagePanel panel =
       image_panel(image, title, quantity, result.pixel_size, result.units, ColourMap::gray);
   panel.range = range_in_scan(image, result);
   return panel;
 }
 
-void draw_slices(const Result& result, const std::string& path) {
-  const i64 n = result.phase.shape()[0];
+using Slices = std::map<i64, Array<float, 2>>;
+
+void draw_slices(const Slices& slices, i64 n, const ResultFacts& result, const std::string& path) {
   std::vector<Panel> panels;
-  for (const i64 z : std::set<i64>{0, n / 2, n - 1}) {
-    const View<const float, 2> slice = result.phase.view()[z];
+  for (const auto& [z, slice] : slices) {
     std::string title = fmt::format("slice {} of {}", z + 1, n);
     if (result.slice_thickness > 0)
       title +=
           fmt::format(", {:.4g} to {:.4g} Å deep", static_cast<double>(z) * result.slice_thickness,
                       static_cast<double>(z + 1) * result.slice_thickness);
-    const auto image = converted<double>(slice);
+    const auto image = converted<double>(slice.view());
     panels.emplace_back(object_panel(image, result, title, "phase (rad)"));
   }
   write_picture(path, panels, {.columns = 3, .panel_px = 500});
 }
 
-void draw_probe(const Result& result, const std::string& path) {
+void draw_probe(const ResultFacts& result, const std::string& path) {
   const i64 modes = result.probe.shape()[0];
   std::vector<double> power;
   double total = 0;
@@ -108,6 +109,16 @@ void draw_history(const History& history, const std::string& path) {
   write_picture(path, {chart});
 }
 
+/// The paper's Fig. 7b: what each rank spent its time on.
+void draw_ranks(const std::vector<RankFigure>& ranks, const std::string& path) {
+  BarPanel bars{.title = "time of each rank", .x_label = "rank", .y_label = "time (s)"};
+  for (const char* name : {"computing", "waiting", "communicating", "reading", "other"})
+    for (const RankFigure& figure : ranks)
+      if (figure.name == name && figure.values.size() > 1)
+        bars.parts.push_back({figure.name, figure.values});
+  if (!bars.parts.empty()) write_picture(path, {bars});
+}
+
 }  // namespace
 
 void check_output(const std::string& folder, bool overwrite) {
@@ -134,25 +145,108 @@ void check_output(const std::string& folder, bool overwrite) {
                     path.string()));
 }
 
+class ResultWriter::Files {
+ public:
+  Files(const ResultFacts& facts, const std::array<i64, 3>& shape, bool absorption,
+        const std::string& folder, const OutputChoice& choice, Ledger* ledger)
+      : facts_(facts),
+        shape_(shape),
+        folder_(folder.empty() ? "." : folder),
+        choice_(choice),
+        ledger_(ledger),
+        result_(name("result.h5"), facts_, shape, absorption, choice.overwrite) {
+    if (choice.tiff)
+      attempt_tiff([&] {
+        tiff_.emplace(name("phase.tif"), shape,
+                      VoxelSize{facts_.pixel_size, facts_.slice_thickness, facts_.units});
+      });
+    if (!choice.pictures) return;
+    phase_sum_ = Array<double, 2>({shape[1], shape[2]}, ledger, "result");
+    if (absorption) absorption_sum_ = Array<double, 2>({shape[1], shape[2]}, ledger, "result");
+  }
+
+  void slice(i64 z, View<const float, 2> phase, View<const float, 2> absorption) {
+    if (z != done_) throw std::logic_error("ResultWriter: slices out of order");
+    result_.slice(phase, absorption);
+    ++done_;
+    if (tiff_) attempt_tiff([&] { tiff_->page(phase); });
+    if (phase_sum_.empty()) return;
+    add(phase, phase_sum_);
+    if (!absorption_sum_.empty()) add(absorption, absorption_sum_);
+    const i64 n = shape_[0];
+    if (n > 1 && (z == 0 || z == n / 2 || z == n - 1)) {
+      Array<float, 2> kept(phase.shape, ledger_, "result");
+      std::copy(phase.begin(), phase.end(), kept.begin());
+      slices_.emplace(z, std::move(kept));
+    }
+  }
+
+  void finish() {
+    result_.commit();
+    if (tiff_) attempt_tiff([&] { tiff_->finish(); });
+    if (choice_.pictures) draw();
+    if (tiff_failure_) std::rethrow_exception(tiff_failure_);
+  }
+
+ private:
+  [[nodiscard]] std::string name(const char* file) const { return (folder_ / file).string(); }
+
+  /// The stack is a copy for the eye: without it, the result is still worth having.
+  template <class Work>
+  void attempt_tiff(Work&& work) {
+    try {
+      work();
+    } catch (const UserError&) {
+      tiff_failure_ = std::current_exception();
+      tiff_.reset();
+    }
+  }
+
+  void draw() const {
+    const i64 n = shape_[0];
+    const std::string of = n > 1 ? fmt::format(", sum of {} slices", n) : "";
+    write_picture(name("phase-sum.png"),
+                  {object_panel(phase_sum_, facts_, "phase" + of, "phase (rad)")});
+    if (n > 1) draw_slices(slices_, n, facts_, name("slices.png"));
+    if (!absorption_sum_.empty())
+      write_picture(name("absorption-sum.png"),
+                    {object_panel(absorption_sum_, facts_, "absorption" + of, "absorption")});
+    if (!facts_.probe.empty()) draw_probe(facts_, name("probe.png"));
+    if (!facts_.history.r_factor.empty()) draw_history(facts_.history, name("r-factor.png"));
+    draw_ranks(facts_.ranks, name("ranks.png"));
+  }
+
+  const ResultFacts& facts_;
+  std::array<i64, 3> shape_;
+  fs::path folder_;
+  OutputChoice choice_;
+  Ledger* ledger_;
+  ResultFile result_;
+  std::optional<TiffStack> tiff_;
+  std::exception_ptr tiff_failure_;
+  Array<double, 2> phase_sum_, absorption_sum_;  // empty: no pictures
+  Slices slices_;
+  i64 done_ = 0;
+};
+
+ResultWriter::ResultWriter(const ResultFacts& facts, const std::array<i64, 3>& shape,
+                           bool absorption, const std::string& folder, const OutputChoice& choice,
+                           Ledger* ledger)
+    : files_(std::make_unique<Files>(facts, shape, absorption, folder, choice, ledger)) {}
+ResultWriter::~ResultWriter() = default;
+void ResultWriter::slice(i64 z, View<const float, 2> phase, View<const float, 2> absorption) {
+  files_->slice(z, phase, absorption);
+}
+void ResultWriter::finish() { files_->finish(); }
+
 void write_outputs(const Result& result, const std::string& folder, const OutputChoice& choice) {
   check_output(folder, choice.overwrite);
-  const fs::path path = folder.empty() ? "." : folder;
-  const auto name = [&](const char* file) { return (path / file).string(); };
-  write_result(name("result.h5"), result, choice.overwrite);
-  if (choice.tiff)
-    write_tiff(name("phase.tif"), result.phase,
-               {result.pixel_size, result.slice_thickness, result.units});
-  if (!choice.pictures) return;
-  const i64 slices = result.phase.shape()[0];
-  const std::string of = slices > 1 ? fmt::format(", sum of {} slices", slices) : "";
-  write_picture(name("phase-sum.png"),
-                {object_panel(summed(result.phase), result, "phase" + of, "phase (rad)")});
-  if (slices > 1) draw_slices(result, name("slices.png"));
-  if (!result.absorption.empty())
-    write_picture(name("absorption-sum.png"), {object_panel(summed(result.absorption), result,
-                                                            "absorption" + of, "absorption")});
-  if (!result.probe.empty()) draw_probe(result, name("probe.png"));
-  if (!result.history.r_factor.empty()) draw_history(result.history, name("r-factor.png"));
+  const bool absorption = !result.absorption.empty();
+  ResultWriter writer(result, result.phase.shape(), absorption, folder, choice);
+  for (i64 z = 0; z < result.phase.shape()[0]; ++z)
+    writer.slice(z, result.phase.view()[z],
+                 absorption ? result.absorption.view()[z] : View<const float, 2>{});
+  writer.finish();
 }
 
 }  // namespace ptyle

@@ -2,10 +2,14 @@
 
 // What a reconstruction leaves in its folder: result.h5, phase.tif, phase-sum.png, slices.png
 // (first, middle, last, where there are several), absorption-sum.png (where fitted), probe.png,
-// r-factor.png.
+// r-factor.png, ranks.png (where more than one rank reports what it spent its time on).
 
+#include <array>
+#include <memory>
 #include <string>
 
+#include "core/array.hpp"
+#include "core/ledger.hpp"
 #include "io/result.hpp"
 
 namespace ptyle {
@@ -21,8 +25,32 @@ struct OutputChoice {
   bool tiff = true;
 };
 
-/// Writes the files above into `folder`; check_output first. The history may be empty or short
-/// (nothing iterated, or stopped early): then there is no curve.
+/// Makes the files above of an object that comes slice by slice and is never held whole, only its
+/// sum and three slices. Every file has its name only when it is whole.
+class ResultWriter {
+ public:
+  /// check_output first. The facts must outlive the writer. `shape`: (slices, rows, columns) of the
+  /// object. The history may be empty or
+  /// short (nothing iterated, or stopped early): then there is no curve. Throws UserError where
+  /// files cannot be made.
+  ResultWriter(const ResultFacts& facts, const std::array<i64, 3>& shape, bool absorption,
+               const std::string& folder, const OutputChoice& choice, Ledger* ledger = nullptr);
+  ResultWriter(const ResultWriter&) = delete;
+  ResultWriter& operator=(const ResultWriter&) = delete;
+  ~ResultWriter();
+  /// Slices in order, z = 0, 1, …; absorption where it was announced. Throws UserError where
+  /// result.h5 cannot be written; a TIFF that cannot is given up, and finish() says so.
+  void slice(i64 z, View<const float, 2> phase, View<const float, 2> absorption = {});
+  /// After the last: names the files, draws the pictures. UserError where one of them failed; the
+  /// others are there.
+  void finish();
+
+ private:
+  class Files;
+  std::unique_ptr<Files> files_;
+};
+
+/// The same at once.
 void write_outputs(const Result& result, const std::string& folder, const OutputChoice& choice);
 
 }  // namespace ptyle

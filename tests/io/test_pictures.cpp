@@ -120,8 +120,9 @@ TEST_F(Pictures, EveryKindOfPanelDrawsSomething) {
       image_panel(ramp(50, 50).view(), "log", "counts", 0.02, "1/A", ColourMap::inferno);
   pattern.logarithmic = true;
   pattern.circles = {{25, 25, 10}};
+  BarPanel bars{.parts = {{"computing", {3, 4}}, {"waiting", {1, 0}}}, .x_label = "rank"};
   const std::vector<Panel> kinds{image_panel(probe.view(), "probe", 0.1, "A"), chart, scatter,
-                                 pattern};
+                                 pattern, bars};
   for (const Panel& kind : kinds) {
     write_picture(path("kind.png"), {kind});
     EXPECT_GT(Png(path("kind.png")).colours().size(), 30U);
@@ -130,6 +131,47 @@ TEST_F(Pictures, EveryKindOfPanelDrawsSomething) {
   const Png all(path("all.png"));
   EXPECT_GT(all.width, 2 * 440);
   EXPECT_GT(all.height, 2 * 270);
+}
+
+TEST_F(Pictures, BarsStandOnEachOtherAsHighAsTheirValues) {
+  // Of 4 bars, 500 px wide and 0.62 · 500 high in all, whose axis ends at 1.04 of the highest.
+  BarPanel panel{.parts = {{"computing", {6, 3, 0, 6}}, {"waiting", {4, 2, 5, NAN}}}};
+  write_picture(path("bars.png"), {panel}, {.panel_px = 500});
+  const Png png(path("bars.png"));
+  const unsigned lower = bytes_of(curve_colour(0)), upper = bytes_of(curve_colour(1));
+  const double px = 310 / (1.04 * 10);
+  // left margins, then the middle of each bar
+  for (const auto& [bar, below, above] :
+       {std::tuple{0, 6, 4}, std::tuple{1, 3, 2}, std::tuple{2, 0, 5}, std::tuple{3, 6, 0}}) {
+    const int x = 14 + 82 + 62 + 125 * bar;
+    int n_lower = 0, n_upper = 0;
+    bool mixed = false;  // an upper one under a lower one
+    for (int y = 66; y < png.height - 14 - 54; ++y) {
+      n_lower += png.at(y, x) == lower;
+      n_upper += png.at(y, x) == upper;
+      mixed |= png.at(y, x) == upper && n_lower > 0;
+    }
+    EXPECT_NEAR(n_lower, below * px, 2) << bar;  // a pixel at either end is blended
+    EXPECT_NEAR(n_upper, above * px, 2) << bar;
+    EXPECT_FALSE(mixed);
+  }
+}
+
+TEST_F(Pictures, ThousandsOfBarsAreShownByTheirMeans) {
+  BarPanel panel{.parts = {{"even and odd", std::vector<double>(4158)}, {"rest", {}}}};
+  for (std::size_t i = 0; i < 4158; i += 2) panel.parts[0].values[i] = 2;
+  panel.parts[1].values.assign(4158, 1);
+  write_picture(path("bars.png"), {panel}, {.panel_px = 77});  // 54 bars a column
+  const Png png(path("bars.png"));
+  const unsigned lower = bytes_of(curve_colour(0));
+  std::set<int> heights;
+  for (int x = 14 + 82; x < 14 + 82 + 77; ++x) {
+    int n = 0;
+    for (int y = 60; y < png.height; ++y) n += png.at(y, x) == lower;
+    heights.insert(n);
+  }
+  EXPECT_EQ(heights.size(), 1U);  // each the mean 1 of 54
+  EXPECT_NEAR(*heights.begin(), 48 / (1.04 * 2), 2);
 }
 
 TEST_F(Pictures, NothingToShowIsNoFailure) {
@@ -141,7 +183,8 @@ TEST_F(Pictures, NothingToShowIsNoFailure) {
   write_picture(
       path("empty.png"),
       {image_panel(constant.view(), "", "", 1, "A"), image_panel(nan.view(), "", "", 1, "A"),
-       log_of_zero, ChartPanel{}, ChartPanel{.log_x = true, .log_y = true}, ScatterPanel{}});
+       log_of_zero, ChartPanel{}, ChartPanel{.log_x = true, .log_y = true}, ScatterPanel{},
+       BarPanel{}, BarPanel{.parts = {{"nothing", {0, 0}}}}});
   EXPECT_GT(Png(path("empty.png")).width, 100);
 }
 

@@ -11,9 +11,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
-class ResultFile : public testing::Test {
+class ResultFiles : public testing::Test {
  protected:
-  ~ResultFile() override { fs::remove(path_); }
+  ~ResultFiles() override { fs::remove(path_); }
   std::string path_ = (fs::temp_directory_path() /
                        (std::string("ptyle-result-") +
                         testing::UnitTest::GetInstance()->current_test_info()->name() + ".h5"))
@@ -35,6 +35,7 @@ Result full_result() {
   r.probe(1, 2, 3) = {-1.5F, 2.25F};
   r.positions = {{1.5, 2.5}, {-3, 4}};
   r.history = {{0.3, 0.2}, {30, 20}, {1, 2}, {0.35, 0.25}};
+  r.ranks = {{"computing", "s", {2.5, 3}}, {"memory/patterns", "byte", {1e6, 2e6}}};
   r.atoms = {{82, 1, 2, 3}, {22, 4, 5, 6}};
   r.pixel_size = 0.1;
   r.slice_thickness = 1.25;
@@ -45,7 +46,7 @@ Result full_result() {
   return r;
 }
 
-TEST_F(ResultFile, IsReadBackAsItWasWritten) {
+TEST_F(ResultFiles, IsReadBackAsItWasWritten) {
   const Result r = full_result();
   write_result(path_, r, false);
   const Result back = read_result(path_);
@@ -61,6 +62,10 @@ TEST_F(ResultFile, IsReadBackAsItWasWritten) {
   EXPECT_EQ(back.history.cost, r.history.cost);
   EXPECT_EQ(back.history.seconds, r.history.seconds);
   EXPECT_EQ(back.history.r_held_out, r.history.r_held_out);
+  ASSERT_EQ(back.ranks.size(), 2U);
+  EXPECT_EQ(back.ranks[1].name, "memory/patterns");
+  EXPECT_EQ(back.ranks[1].unit, "byte");
+  EXPECT_EQ(back.ranks[1].values, r.ranks[1].values);
   ASSERT_EQ(back.atoms.size(), 2U);
   EXPECT_EQ(back.atoms[1].number, 22);
   EXPECT_EQ(back.atoms[1].z, 6);
@@ -74,7 +79,7 @@ TEST_F(ResultFile, IsReadBackAsItWasWritten) {
   EXPECT_EQ(back.origin->row, -12.8);
 }
 
-TEST_F(ResultFile, WithoutWhatIsOptional) {
+TEST_F(ResultFiles, WithoutWhatIsOptional) {
   Result r;
   r.phase = counting<float, 3>({1, 3, 3});
   r.units = "px";
@@ -88,14 +93,27 @@ TEST_F(ResultFile, WithoutWhatIsOptional) {
   EXPECT_EQ(back.units, "px");
 }
 
-TEST_F(ResultFile, IsNotOverwrittenUnasked) {
+TEST_F(ResultFiles, IsMadeSliceBySlice) {
+  const Result r = full_result();
+  {
+    ResultFile file(path_, r, {2, 5, 7}, true, false);
+    file.slice(r.phase.view()[0], r.absorption.view()[0]);
+    EXPECT_THROW(file.commit(), std::logic_error);                  // one is missing
+    EXPECT_THROW(file.slice(r.phase.view()[1]), std::logic_error);  // absorption is
+    EXPECT_TRUE(fs::exists(path_ + ".part"));
+  }
+  EXPECT_FALSE(fs::exists(path_ + ".part"));  // dropped
+  EXPECT_FALSE(fs::exists(path_));
+}
+
+TEST_F(ResultFiles, IsNotOverwrittenUnasked) {
   const Result r = full_result();
   write_result(path_, r, false);
   EXPECT_THROW(write_result(path_, r, false), UserError);
   EXPECT_NO_THROW(write_result(path_, r, true));
 }
 
-TEST_F(ResultFile, WrongFilesAreRefusedInOneSentence) {
+TEST_F(ResultFiles, WrongFilesAreRefusedInOneSentence) {
   const auto refused = [&](auto&& fill) {
     {
       h5::File file = h5::File::create(path_, true);
@@ -138,7 +156,7 @@ TEST_F(ResultFile, WrongFilesAreRefusedInOneSentence) {
   EXPECT_THROW((void)read_result("/no/such/result.h5"), UserError);
 }
 
-TEST_F(ResultFile, ReadsPtyradsOutput) {
+TEST_F(ResultFiles, ReadsPtyradsOutput) {
   {
     h5::File file = h5::File::create(path_);
     std::vector<float> phase(2 * 3 * 6 * 8, 0.25F), amplitude(phase.size(), 0.5F);

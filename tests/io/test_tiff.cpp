@@ -31,7 +31,8 @@ TEST(Tiff, StackIsReadBackByLibtiffWithItsCalibration) {
   ASSERT_EQ(TIFFGetField(tiff.get(), TIFFTAG_IMAGEDESCRIPTION, &description), 1);
   const std::string text = description;
   EXPECT_TRUE(text.starts_with("ImageJ="));
-  for (const char* line : {"\nimages=3\n", "\nslices=3\n", "\nunit=angstrom\n", "\nspacing=1.25\n"})
+  for (const char* line : {"\nimages=3\n", "\nslices=3\n", "\nunit=angstrom\n", "\nspacing=1.25\n",
+                           "\nmin=-3\n", "\nmax=49.25\n"})
     EXPECT_NE(text.find(line), std::string::npos) << line;
   for (std::uint16_t z = 0; z < 3; ++z) {
     ASSERT_EQ(TIFFSetDirectory(tiff.get(), z), 1);
@@ -57,6 +58,21 @@ TEST(Tiff, StackIsReadBackByLibtiffWithItsCalibration) {
     }
   }
   fs::remove(path);
+}
+
+TEST(Tiff, PagesThatAreMissingOrOtherThanAnnouncedAreFaultsAndLeaveNothing) {
+  const TemporaryFolder folder;
+  const Array<float, 2> page({3, 4});
+  {
+    TiffStack stack(folder / "a.tif", {2, 3, 4}, {});
+    stack.page(page);
+    EXPECT_THROW(stack.finish(), std::logic_error);
+    EXPECT_THROW(stack.page(Array<float, 2>({4, 3})), std::logic_error);
+    stack.page(page);
+    EXPECT_THROW(stack.page(page), std::logic_error);
+    EXPECT_TRUE(fs::exists(folder / "a.tif.part"));
+  }
+  EXPECT_TRUE(fs::is_empty(folder / ""));
 }
 
 TEST(Tiff, AFullDiskLeavesNothing) {

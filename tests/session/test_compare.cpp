@@ -5,8 +5,8 @@
 
 #include "core/error.hpp"
 #include "core/random.hpp"
+#include "io/result.hpp"
 #include "session/compare.hpp"
-#include "session/write_result.hpp"
 
 namespace ptyle {
 namespace {
@@ -109,31 +109,6 @@ TEST_F(Compare, PixelUnitsAgainstAngstromsAreRefused) {
   result.units = "px";
   write_result(path("result.h5"), result, false);
   EXPECT_THROW(compare_files(), UserError);
-}
-
-class Outputs : public Compare {};
-
-TEST_F(Outputs, AreAllWrittenAndNotOverwrittenUnasked) {
-  Result result = crystal(0, 0);
-  result.absorption = Array<float, 3>(result.phase.shape());
-  result.history.r_factor = {0.3, 0.1};
-  const std::string out = path("deep/er");
-  write_outputs(result, out, {});
-  for (const char* name : {"result.h5", "phase.tif", "phase-sum.png", "slices.png",
-                           "absorption-sum.png", "probe.png", "r-factor.png"})
-    EXPECT_TRUE(fs::exists(fs::path(out) / name)) << name;
-  EXPECT_EQ(std::distance(fs::directory_iterator(out), {}), 7);  // and nothing else is left
-  EXPECT_THROW(check_output(out, false), UserError);
-  EXPECT_THROW(write_outputs(result, out, {}), UserError);
-  EXPECT_NO_THROW(write_outputs(result, out, {.overwrite = true}));
-}
-
-TEST_F(Outputs, AnOccupiedNameIsRefusedBeforehand) {
-  write_result(path("file"), crystal(0, 0), false);
-  EXPECT_THROW(check_output(path("file"), true), UserError);
-  EXPECT_THROW(check_output(path("file/below"), true), UserError);
-  EXPECT_NO_THROW(check_output(path("new"), false));
-  EXPECT_TRUE(fs::is_empty(path("new")));
 }
 
 }  // namespace

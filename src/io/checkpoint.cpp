@@ -1,0 +1,430 @@
+#include "io/checkpoint.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <map>
+#include <set>
+#include <stdexcept>
+#include <system_error>
+#include <type_traits>
+
+#include "core/error.hpp"
+#include "io/hdf5.hpp"
+
+namespace ptyle {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr i64 format = 1;
+
+struct Names {
+  explicit Names(const std::string& folder)
+      : whole(fs::path(folder.empty() ? "." : folder) / "checkpoint"),
+        part(whole.string() + ".part"),
+        old(whole.string() + ".old") {}
+  fs::path whole, part, old;
+};
+
+std::string rank_file(int rank) { return fmt::format("rank-{:04}.h5", rank); }
+
+[[noreturn]] void cannot(const char* what, const fs::path& path, const std::error_code& error) {
+  throw UserError(
+      fmt::format("the checkpoint '{}' cannot be {}: {}", path.string(), what, error.message()));
+}
+
+/// Waits until the system has a file or folder on its disk.
+void to_disk(const fs::path& path) {
+  const int file = ::open(path.c_str(), O_RDONLY);
+  const int failure = file < 0 || ::fsync(file) != 0 ? errno : 0;
+  if (file >= 0) ::close(file);
+  // Some file systems have no such call for folders.
+  if (failure != 0 && failure != EINVAL)
+    cannot("written", path, std::error_code(failure, std::generic_category()));
+}
+
+std::vector<i64> flat(const Box& box) {
+  return {box.rows.begin, box.rows.end, box.cols.begin, box.cols.end};
+}
+
+Box read_box(const h5::File& file, const std::string& dataset) {
+  const auto four = file.read<i64>(dataset);
+  if (four.size() != 4) throw UserError(dataset + " is no box");
+  return {{four[0], four[1]}, {four[2], four[3]}};
+}
+
+// Writing ---------------------------------------------------------------------------------------
+
+/// The core of (planes, rows, columns) on a larger box, a plane at a time.
+template <class T>
+void write_core(h5::File& file, const std::string& path, View<const T, 3> values, const Box& box,
+                const Box& core) {
+  const i64 planes = values.shape[0], rows = core.rows.size(), cols = core.cols.size();
+  if (!box.contains(core) || values.shape[1] != box.rows.size() ||
+      values.shape[2] != box.cols.size())
+    throw std::logic_error("checkpoint: " + path + " does not cover the core");
+  auto set = file.create_dataset<T>(path, {planes, rows, cols});
+  Array<T, 2> plane({rows, cols});
+  for (i64 z = 0; z < planes; ++z) {
+    for (i64 y = 0; y < rows; ++y) {
+      const T* from =
+          &values(z, y + core.rows.begin - box.rows.begin, core.cols.begin - box.cols.begin);
+      std::copy(from, from + cols, &plane(y, 0));
+    }
+    set.write({z, 0, 0}, {1, rows, cols}, plane.data());
+  }
+}
+
+void write_rank(h5::File& file, const CheckpointPart& part) {
+  file.set("/", "format", format);
+  file.set("/", "rank", part.rank);
+  file.set("/", "ranks", part.ranks);
+  file.set("/", "step", part.step);
+  file.write("/object_box", {4}, flat(part.object).data());
+  file.write("/core", {4}, flat(part.core).data());
+  for (const ObjectState& s : part.object_state)
+    std::visit(
+        [&](auto values) { write_core(file, "/object/" + s.name, values, s.box, part.core); },
+        s.values);
+  const auto n = static_cast<i64>(part.positions.size());
+  file.write("/position_numbers", {n}, part.positions.data());
+  for (const PositionState& s : part.position_state) {
+    if (static_cast<i64>(s.values.size()) != n * s.columns)
+      throw std::logic_error("checkpoint: " + s.name + " has not " + std::to_string(s.columns) +
+                             " numbers a position");
+    file.write("/positions/" + s.name, {n, s.columns}, s.values.data());
+  }
+}
+
+void write_global(h5::File& file, const CheckpointPart& part) {
+  file.set("/", "format", format);
+  file.create_dataset<int>("/fingerprint", {0});
+  for (const auto& [key, value] : part.fingerprint) file.set("/fingerprint", key.c_str(), value);
+  for (const GlobalState& s : part.global_state) {
+    const std::string path = "/global/" + s.name;
+    std::visit(
+        [&](const auto& values) {
+          using V = std::decay_t<decltype(values)>;
+          if constexpr (std::is_same_v<V, std::string>) {
+            file.create_dataset<int>(path, {0});
+            file.set(path, "text", values);
+          } else if constexpr (requires { values.shape; }) {
+            file.write(path, values);
+          } else {
+            file.write(path, {static_cast<i64>(values.size())}, values.data());
+          }
+        },
+        s.values);
+  }
+}
+
+template <class Write>
+void write_file(const fs::path& path, Write&& write) {
+  h5::File file = h5::File::create(path.string(), true);
+  write(file);
+  file.commit();
+  to_disk(path);
+}
+
+// The index -------------------------------------------------------------------------------------
+
+/// What is read of a rank's file to make the index.
+struct RankHeader {
+  i64 step = 0;
+  Box object, core;
+  std::vector<i64> positions;
+};
+
+RankHeader read_header(const fs::path& folder, int rank, int ranks) {
+  const h5::File file = h5::File::open((folder / rank_file(rank)).string());
+  if (file.number("/", "rank") != rank || file.number("/", "ranks") != ranks)
+    throw std::logic_error(fmt::format("checkpoint: {} is of another run", file.path()));
+  return {static_cast<i64>(file.number("/", "step").value_or(-1)), read_box(file, "/object_box"),
+          read_box(file, "/core"), file.read<i64>("/position_numbers")};
+}
+
+/// Whether the cores are the object, without gap and without overlap.
+bool cover(const std::vector<Box>& cores, const Box& object) {
+  i64 area = 0;
+  for (std::size_t i = 0; i < cores.size(); ++i) {
+    if (!object.contains(cores[i])) return false;
+    area += cores[i].empty() ? 0 : cores[i].area();
+    for (std::size_t j = 0; j < i; ++j)
+      if (!intersection(cores[i], cores[j]).empty()) return false;
+  }
+  return area == object.area();
+}
+
+void write_index(const fs::path& folder, int ranks) {
+  std::vector<Box> cores;
+  std::vector<int> position_rank;
+  RankHeader first;
+  for (int rank = 0; rank < ranks; ++rank) {
+    const RankHeader header = read_header(folder, rank, ranks);
+    if (rank == 0) first = header;
+    if (header.step != first.step || !(header.object == first.object))
+      throw std::logic_error(
+          fmt::format("checkpoint: rank {} wrote step {} of {} x {} pixels, "
+                      "rank 0 step {} of {} x {}",
+                      rank, header.step, header.object.rows.size(), header.object.cols.size(),
+                      first.step, first.object.rows.size(), first.object.cols.size()));
+    cores.push_back(header.core);
+    for (const i64 i : header.positions) {
+      const auto at = static_cast<std::size_t>(i);
+      if (at >= position_rank.size()) position_rank.resize(at + 1, -1);
+      position_rank[at] = rank;
+    }
+  }
+  if (!cover(cores, first.object))
+    throw std::logic_error("checkpoint: the cores are not the object");
+  write_file(folder / "index.h5", [&](h5::File& file) {
+    file.set("/", "format", format);
+    file.set("/", "step", first.step);
+    std::vector<i64> boxes;
+    for (const Box& core : cores)
+      for (const i64 edge : flat(core)) boxes.push_back(edge);
+    file.write("/object_box", {4}, flat(first.object).data());
+    file.write("/cores", {ranks, 4}, boxes.data());
+    file.write("/position_rank", {static_cast<i64>(position_rank.size())}, position_rank.data());
+  });
+}
+
+/// Files of another number of ranks, left by a run that was killed while it wrote.
+void remove_strangers(const fs::path& folder, int ranks) {
+  std::set<std::string> ours{"global.h5", "index.h5"};
+  for (int rank = 0; rank < ranks; ++rank) ours.insert(rank_file(rank));
+  std::vector<fs::path> strangers;
+  for (const auto& entry : fs::directory_iterator(folder))
+    if (!ours.contains(entry.path().filename().string())) strangers.push_back(entry.path());
+  std::error_code ignored;
+  for (const auto& path : strangers) fs::remove_all(path, ignored);
+}
+
+}  // namespace
+
+void write_checkpoint_part(const std::string& folder, const CheckpointPart& part) {
+  const Names names(folder);
+  std::error_code error;
+  fs::create_directories(names.part, error);
+  if (error) cannot("written", names.part, error);
+  write_file(names.part / rank_file(part.rank), [&](h5::File& file) { write_rank(file, part); });
+  if (part.rank == 0)
+    write_file(names.part / "global.h5", [&](h5::File& file) { write_global(file, part); });
+}
+
+void commit_checkpoint(const std::string& folder, int ranks) {
+  const Names names(folder);
+  (void)h5::File::open((names.part / "global.h5").string());
+  write_index(names.part, ranks);
+  remove_strangers(names.part, ranks);
+  to_disk(names.part);
+  std::error_code error;
+  if (fs::exists(names.whole)) {
+    fs::remove_all(names.old, error);
+    if (!error) fs::rename(names.whole, names.old, error);
+    if (error) cannot("replaced", names.whole, error);
+  }
+  fs::rename(names.part, names.whole, error);
+  if (error) cannot("renamed", names.part, error);
+  to_disk(names.whole.parent_path());
+  fs::remove_all(names.old, error);  // what is left goes the next time
+}
+
+void discard_checkpoint_part(const std::string& folder) noexcept {
+  std::error_code ignored;
+  fs::remove_all(Names(folder).part, ignored);
+}
+
+bool has_checkpoint(const std::string& folder) {
+  const Names names(folder);
+  return fs::is_directory(names.whole) || fs::is_directory(names.old);
+}
+
+void remove_checkpoint(const std::string& folder) {
+  const Names names(folder);
+  std::error_code error;
+  for (const auto& path : {names.part, names.old, names.whole}) {
+    fs::remove_all(path, error);
+    if (error) cannot("removed", path, error);
+  }
+}
+
+// Reading ---------------------------------------------------------------------------------------
+
+namespace {
+
+constexpr const char* remedy = "begin anew without --resume";
+
+/// Reads from one of the checkpoint's files; what is wrong with it is said as the user's trouble.
+template <class Read>
+auto read_file(const std::string& folder, const std::string& name, Read&& read) {
+  try {
+    const h5::File file = h5::File::open((fs::path(folder) / name).string());
+    const double is = file.number("/", "format").value_or(0);
+    if (is != format)
+      throw UserError(fmt::format("it has format {:g}, this version reads {}", is, format));
+    return read(file);
+  } catch (const UserError& error) {
+    throw UserError(fmt::format("the checkpoint '{}' cannot be gone on from ({}: {}); {}", folder,
+                                name, error.what(), remedy));
+  }
+}
+
+[[noreturn]] void incomplete(const std::string& folder, const std::string& why) {
+  throw UserError(fmt::format("the checkpoint '{}' is incomplete ({}); {}", folder, why, remedy));
+}
+
+/// Copies the overlap of a core with a box out of a rank's dataset.
+template <class T>
+void read_overlap(const h5::Dataset& set, const Box& core, const Box& box, View<T, 3> to) {
+  const Box part = intersection(core, box);
+  const i64 rows = part.rows.size(), cols = part.cols.size();
+  if (set.shape() != h5::Shape{to.shape[0], core.rows.size(), core.cols.size()})
+    throw UserError(fmt::format("{} has the shape {}, {} x {} x {} is needed", set.info().path,
+                                h5::to_string(set.shape()), to.shape[0], core.rows.size(),
+                                core.cols.size()));
+  Array<T, 2> plane({rows, cols});
+  for (i64 z = 0; z < to.shape[0]; ++z) {
+    set.read({z, part.rows.begin - core.rows.begin, part.cols.begin - core.cols.begin},
+             {1, rows, cols}, plane.data());
+    for (i64 y = 0; y < rows; ++y)
+      std::copy(&plane(y, 0), &plane(y, 0) + cols,
+                &to(z, y + part.rows.begin - box.rows.begin, part.cols.begin - box.cols.begin));
+  }
+}
+
+}  // namespace
+
+Checkpoint::Checkpoint(const std::string& folder) {
+  const Names names(folder);
+  if (!has_checkpoint(folder))
+    throw UserError(fmt::format("there is no checkpoint in '{}' to go on from; {}",
+                                names.whole.parent_path().string(), remedy));
+  path_ = (fs::is_directory(names.whole) ? names.whole : names.old).string();
+  read_file(path_, "index.h5", [&](const h5::File& file) {
+    step_ = static_cast<i64>(file.number("/", "step").value_or(0));
+    object_ = read_box(file, "/object_box");
+    const auto boxes = file.read<i64>("/cores");
+    for (std::size_t i = 0; i + 3 < boxes.size(); i += 4)
+      cores_.push_back({{boxes[i], boxes[i + 1]}, {boxes[i + 2], boxes[i + 3]}});
+    position_rank_ = file.read<int>("/position_rank");
+  });
+  if (!cover(cores_, object_)) incomplete(path_, "its parts are not the whole object");
+  std::set<std::string> there;  // one look at the folder, however many ranks there were
+  for (const auto& entry : fs::directory_iterator(path_))
+    there.insert(entry.path().filename().string());
+  for (int rank = 0; rank < ranks(); ++rank)
+    if (!there.contains(rank_file(rank))) incomplete(path_, rank_file(rank) + " is missing");
+  read_file(path_, "global.h5", [](const h5::File&) {});
+}
+
+void Checkpoint::check(const Fingerprint& now) const {
+  const auto before = read_file(path_, "global.h5", [&](const h5::File& file) {
+    Fingerprint all;
+    for (const auto& [key, value] : now)
+      all.emplace_back(key, file.text("/fingerprint", key.c_str()).value_or("not recorded"));
+    return all;
+  });
+  for (std::size_t i = 0; i < now.size(); ++i)
+    if (before[i].second != now[i].second)
+      throw UserError(fmt::format(
+          "the checkpoint '{}' is of another run: {} was {}, now it is {}; {}, or go on with what "
+          "it was",
+          path_, now[i].first, before[i].second, now[i].second, remedy));
+}
+
+template <class T>
+void Checkpoint::read(const std::string& name, const Box& box, View<T, 3> to) const {
+  if (!object_.contains(box) || to.shape[1] != box.rows.size() || to.shape[2] != box.cols.size())
+    throw UserError(fmt::format(
+        "the checkpoint '{}' holds rows {} to {} and columns {} to {} of the object, a part with "
+        "rows {} to {} and columns {} to {} is needed",
+        path_, object_.rows.begin, object_.rows.end, object_.cols.begin, object_.cols.end,
+        box.rows.begin, box.rows.end, box.cols.begin, box.cols.end));
+  for (int rank = 0; rank < ranks(); ++rank) {
+    const Box& core = cores_[static_cast<std::size_t>(rank)];
+    if (intersection(core, box).empty()) continue;
+    read_file(path_, rank_file(rank), [&](const h5::File& file) {
+      read_overlap(file.dataset("/object/" + name), core, box, to);
+    });
+  }
+}
+
+template void Checkpoint::read(const std::string&, const Box&, View<float, 3>) const;
+template void Checkpoint::read(const std::string&, const Box&, View<double, 3>) const;
+
+std::vector<double> Checkpoint::position_state(const std::string& name,
+                                               std::span<const i64> positions, i64 columns) const {
+  std::map<int, std::vector<std::size_t>> of_rank;  // places in `positions`
+  for (std::size_t k = 0; k < positions.size(); ++k) {
+    const auto i = static_cast<std::size_t>(positions[k]);
+    const int rank = i < position_rank_.size() ? position_rank_[i] : -1;
+    if (rank < 0) incomplete(path_, fmt::format("nothing of position {}", positions[k]));
+    of_rank[rank].push_back(k);
+  }
+  std::vector<double> out(positions.size() * static_cast<std::size_t>(columns));
+  for (const auto& [rank, places] : of_rank)
+    read_file(path_, rank_file(rank), [&, &places = places](const h5::File& file) {
+      const auto numbers = file.read<i64>("/position_numbers");
+      const h5::Dataset set = file.dataset("/positions/" + name);
+      if (set.shape() != h5::Shape{static_cast<i64>(numbers.size()), columns})
+        throw UserError(fmt::format("{} has the shape {}, {} x {} is needed", set.info().path,
+                                    h5::to_string(set.shape()), numbers.size(), columns));
+      const auto values = set.read<double>();
+      for (const std::size_t k : places) {
+        const auto at = std::lower_bound(numbers.begin(), numbers.end(), positions[k]);
+        if (at == numbers.end() || *at != positions[k])
+          throw UserError(fmt::format("nothing of position {}", positions[k]));
+        std::copy_n(values.begin() + (at - numbers.begin()) * columns, columns,
+                    out.begin() + static_cast<std::ptrdiff_t>(k) * columns);
+      }
+    });
+  return out;
+}
+
+bool Checkpoint::has_global(const std::string& name) const {
+  return read_file(path_, "global.h5",
+                   [&](const h5::File& file) { return file.has("/global/" + name); });
+}
+
+std::vector<double> Checkpoint::numbers(const std::string& name) const {
+  return read_file(path_, "global.h5",
+                   [&](const h5::File& file) { return file.read<double>("/global/" + name); });
+}
+
+std::vector<i64> Checkpoint::integers(const std::string& name) const {
+  return read_file(path_, "global.h5",
+                   [&](const h5::File& file) { return file.read<i64>("/global/" + name); });
+}
+
+std::string Checkpoint::text(const std::string& name) const {
+  return read_file(path_, "global.h5", [&](const h5::File& file) {
+    const auto text = file.text("/global/" + name, "text");
+    if (!text) throw UserError("'" + name + "' is no text");
+    return *text;
+  });
+}
+
+template <class T>
+Array<Complex<T>, 3> Checkpoint::waves(const std::string& name) const {
+  return read_file(path_, "global.h5", [&](const h5::File& file) {
+    const h5::Dataset set = file.dataset("/global/" + name);
+    if (set.shape().size() != 3)
+      throw UserError(fmt::format("'{}' has the shape {}, modes x rows x columns are needed", name,
+                                  h5::to_string(set.shape())));
+    Array<Complex<T>, 3> waves({set.shape()[0], set.shape()[1], set.shape()[2]});
+    set.read(waves.data());
+    return waves;
+  });
+}
+
+template Array<Complex<float>, 3> Checkpoint::waves(const std::string&) const;
+template Array<Complex<double>, 3> Checkpoint::waves(const std::string&) const;
+
+}  // namespace ptyle
