@@ -9,12 +9,13 @@
 
 namespace ptyle {
 
-/// Calls work(i, thread) for i = 0 … n−1 on `threads` threads, whichever is free taking the next i.
+/// Calls work(i, thread) for i = 0 … n−1 on `threads` threads, whichever is free taking the next i:
+/// when i is begun, all before it have been begun, so i may wait for them.
 /// The first exception is carried out to the caller.
 template <class Work>
 void parallel_for(i64 n, int threads, Work&& work) {
   std::exception_ptr failure;
-#pragma omp parallel for num_threads(threads) schedule(dynamic, 1)
+#pragma omp parallel for num_threads(threads) schedule(monotonic : dynamic, 1)
   for (i64 i = 0; i < n; ++i) {
     try {
       work(i, omp_get_thread_num());

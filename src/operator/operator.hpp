@@ -13,6 +13,7 @@
 #include <functional>
 #include <memory>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "core/array.hpp"
@@ -96,8 +97,8 @@ class Operator {
   virtual ~Operator() = default;
   [[nodiscard]] virtual const OperatorSetup& setup() const = 0;
 
-  /// The object that the following calls look at; copied (as transmission), so call again when it
-  /// changed.
+  /// The object that the following calls look at. Call again when it changed; it is copied (as
+  /// transmission), or must stay alive where CpuOptions::copy_transmission says that it is not.
   virtual void set_object(const ObjectView<T>& object) = 0;
   /// The probe modes, (M, W, W), centred on [W/2, W/2]; copied.
   virtual void set_probe(View<const Complex<T>, 3> probe) = 0;
@@ -131,9 +132,44 @@ class Operator {
 /// The oracle: double precision, obvious loops, a direct Fourier sum. For small windows.
 std::unique_ptr<Operator<double>> make_reference_operator(OperatorSetup setup);
 
-/// The CPU backend on FFTW.
+/// What becomes of the forward waves u_s, which the adjoint needs in reverse order.
+enum class WaveStorage {
+  store,      ///< all S are kept
+  recompute,  ///< none is: they are propagated backwards beside χ, for 2 more FFTs a slice; only
+              ///< where every step is unitary (no absorption, |P| = 1)
+  checkpoint  ///< one in k is kept, and k at a time are made again, for 2 more FFTs a slice
+};
+
+/// Memory against time on a CPU; the gradients are the same (recompute: to rounding).
+struct CpuOptions {
+  WaveStorage waves = WaveStorage::store;
+  i64 checkpoint = 1;             ///< k
+  bool copy_transmission = true;  ///< false: t is computed anew wherever a window needs it
+};
+
+/// "store", "recompute", "checkpoint 10"; with ", transmission as needed" if that is not copied.
+std::string describe(const CpuOptions& options);
+
+/// The CPU backend. Throws std::invalid_argument for `recompute` where a step is not unitary.
 template <class T>
 std::unique_ptr<Operator<T>> make_cpu_operator(OperatorSetup setup, int threads,
-                                               Ledger* ledger = nullptr);
+                                               Ledger* ledger = nullptr,
+                                               const CpuOptions& options = {});
+
+/// Bytes that the CPU backend books for `gradient` with all that can be wanted, under each name of
+/// the ledger, on an object of this shape (S, y, x). The propagator's values need not be there.
+template <class T>
+std::vector<Ledger::Entry> cpu_operator_memory(const OperatorSetup& setup, int threads,
+                                               const std::array<i64, 3>& object,
+                                               const CpuOptions& options = {});
+
+/// The quickest options whose memory (all names together) fits into `bytes`, or the smallest if
+/// none does.
+template <class T>
+CpuOptions choose_cpu_options(const OperatorSetup& setup, int threads,
+                              const std::array<i64, 3>& object, std::size_t bytes);
+
+/// Is every step unitary: no absorption and |P| = 1?
+bool is_unitary(const OperatorSetup& setup);
 
 }  // namespace ptyle

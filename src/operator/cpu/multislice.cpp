@@ -1,18 +1,19 @@
-// The multislice operator on FFTW, a position at a time on each thread:
+// The multislice operator on a CPU, a position at a time on each thread:
 //
 //   1. shift the probe to the position
-//   2. forward through the slices, keeping u_s = t_s ψ_s
+//   2. forward through the slices, keeping u_s = t_s ψ_s, or what it can be made again from
 //   3. detector: intensity, misfit, residual
-//   4. adjoint back through the slices, leaving the gradient in a patch of the window's size
-//   5. add the patches to the sums, in the order of the positions, each thread its own slices
+//   4. adjoint back through the slices; each slice's gradient is added to the sums when all
+//      positions before this one have added theirs
+//
+// Each step is one of a backend's `Steps`.
 
-#include <algorithm>
 #include <stdexcept>
 
 #include "core/parallel.hpp"
-#include "core/units.hpp"
-#include "device/cpu/fft.hpp"
-#include "operator/cpu/pointwise.hpp"
+#include "operator/cpu/memory.hpp"
+#include "operator/cpu/steps.hpp"
+#include "operator/cpu/turns.hpp"
 #include "operator/operator.hpp"
 
 namespace ptyle {
@@ -24,447 +25,303 @@ template <class T>
 class CpuOperator final : public Operator<T> {
   using C = Complex<T>;
 
-  /// exp(−2πi f s / W) along rows and columns: the shift theorem for one position.
-  struct Ramp {
-    Array<C, 1> row, col;
-  };
-
-  /// What a thread works in: one position's waves.
+  /// What a thread works in: one position's waves, made when they are first needed.
   struct Workspace {
-    Workspace(const OperatorSetup& s, Ledger* ledger)
-        : exit({s.modes, s.window, s.window}, ledger, "waves"),
-          wave({s.window, s.window}, ledger, "waves"),
-          spectrum({s.window, s.window}, ledger, "waves"),
-          intensity({s.window, s.window}, ledger, "waves"),
-          measured({s.window, s.window}, ledger, "waves") {}
-    Array<C, 3> u;  ///< every slice's wave; made when first kept
-    Array<C, 3> exit;
-    Array<C, 2> wave, spectrum;
-    Ramp ramp;
-    Array<T, 2> intensity, measured;
-  };
-
-  /// What a position leaves behind, to be added to the sums when its turn comes.
-  struct Patch {
-    void need(const OperatorSetup& s, Wanted wanted, Ledger* ledger) {
-      const std::array<i64, 3> volume{s.slices, s.window, s.window};
-      if (wanted.object && phase.empty()) {
-        phase = Array<T, 3>(volume, ledger, "gradient patches");
-        if (s.absorption) absorption = Array<T, 3>(volume, ledger, "gradient patches");
-      }
-      if (wanted.illumination && illumination.empty())
-        illumination = Array<T, 2>({s.window, s.window}, ledger, "gradient patches");
-      if (wanted.probe && probe.empty())
-        probe = Array<C, 3>({s.modes, s.window, s.window}, ledger, "gradient patches");
-    }
-    Array<T, 3> phase, absorption;
-    Array<T, 2> illumination;
-    Array<C, 3> probe;  ///< in k-space, unshifted
-    Misfit misfit;
+    Room<T> room;
+    Array<T, 1> wave, other;        ///< ψ; χ where ψ is needed still
+    Array<T, 2> kept, checkpoints;  ///< u of a run of slices; ψ before a run's first slice
+    Array<T, 2> phase, absorption, illumination;  ///< patches of W·W
   };
 
  public:
-  CpuOperator(OperatorSetup setup, int threads, Ledger* ledger)
+  CpuOperator(OperatorSetup setup, int threads, Ledger* ledger, const CpuOptions& options)
       : setup_(std::move(setup)),
         threads_(threads),
         ledger_(ledger),
-        n_(setup_.window * setup_.window),
-        fft_(setup_.window, setup_.window),
-        propagator_({setup_.slices > 1 ? n_ : 0}, ledger, "propagator"),
-        probe_({setup_.modes, setup_.window, setup_.window}, ledger, "probe"),
-        probe_k_({setup_.modes, setup_.window, setup_.window}, ledger, "probe"),
-        weight_({setup_.window, setup_.window}),
-        valid_({setup_.window, setup_.window}) {
-    if (setup_.slices > 1 && static_cast<i64>(setup_.propagator.size()) != n_)
-      throw std::invalid_argument("the propagator must have W·W values");
-    const double scale = 1.0 / static_cast<double>(n_);  // of the inverse FFT that follows
-    for (i64 i = 0; i < propagator_.size(); ++i) propagator_(i) = C(setup_.propagator[i] * scale);
-    weight_.fill(1);
-    valid_.fill(1);
-    for (int t = 0; t < threads_; ++t) work_.emplace_back(setup_, ledger_);
-    // Positions in a round: several a thread, so that threads rarely wait for each other, as far as
-    // their patches take little memory.
-    constexpr i64 room = 32 << 20;  // bytes a thread
-    const i64 patch = (setup_.slices * (setup_.absorption ? 2 : 1) + 1) * n_ * i64(sizeof(T));
-    patches_.resize(static_cast<std::size_t>(threads_ * std::clamp<i64>(room / patch, 1, 16)));
+        options_(options),
+        plan_(setup_, threads, options),
+        steps_(make_fftw_steps<T>(setup_, ledger)),
+        probe_({plan_.wave}, ledger, "probe") {
+    if (options.waves == WaveStorage::recompute && !is_unitary(setup_))
+      throw std::invalid_argument(
+          "waves can be recomputed only without absorption and with |P| = 1 everywhere");
+    work_.resize(static_cast<std::size_t>(threads));
   }
 
   const OperatorSetup& setup() const override { return setup_; }
 
   void set_object(const ObjectView<T>& object) override {
-    if (t_.shape() != object.phase.shape)
-      t_ = Array<C, 3>(object.phase.shape, ledger_, "transmission");
-    const T* mu = setup_.absorption ? object.absorption.data : nullptr;
-    // Blocks of one size for any number of threads: where a block ends, the remainder of the vector
-    // loop rounds differently.
-    constexpr i64 block = 1 << 14;
-    const i64 voxels = t_.size();
-    parallel_for((voxels + block - 1) / block, threads_, [&](i64 b, int) {
-      const i64 from = b * block, n = std::min(block, voxels - from);
-      transmission(object.phase.data + from, mu ? mu + from : nullptr, t_.data() + from, n);
-    });
+    transmission_.set(object, setup_.absorption, options_.copy_transmission, threads_, ledger_);
   }
-
-  void set_probe(View<const C, 3> probe) override {
-    std::copy(probe.begin(), probe.end(), probe_.begin());
-    std::copy(probe.begin(), probe.end(), probe_k_.begin());
-    for (i64 m = 0; m < setup_.modes; ++m) fft_.forward(probe_k_.view()[m].data);
-  }
-
+  void set_probe(View<const C, 3> probe) override { steps_->spectrum(probe, probe_.data()); }
   void set_weights(View<const T, 2> weight, View<const T, 2> valid) override {
-    if (valid.empty())
-      valid_.fill(1);
-    else
-      std::copy(valid.begin(), valid.end(), valid_.begin());
-    if (weight.empty())
-      weight_.fill(1);
-    else
-      std::copy(weight.begin(), weight.end(), weight_.begin());
-    for (i64 i = 0; i < n_; ++i) weight_.data()[i] *= valid_.data()[i];
+    steps_->set_weights(weight, valid);
   }
 
   void forward(const Placement& at, View<C, 3> wave) const override {
-    const Ramp ramp = make_ramp(at);  // nothing shared is written: several threads may call
-    Array<C, 2> spectrum({setup_.window, setup_.window});
-    for (i64 m = 0; m < setup_.modes; ++m) {
-      shifted_probe(ramp, at, probe_.view()[m], probe_k_.view()[m], wave[m]);
-      for (i64 s = 0; s < setup_.slices; ++s) {
-        apply_transmission<false, T>(slice(s), at, wave[m]);
-        if (s + 1 < setup_.slices) propagate<false>(wave[m].data, spectrum.data(), wave[m].data);
-      }
-      fft_.forward(wave[m].data);
+    Room<T> room = make_room(nullptr);  // nothing shared is written: several threads may call
+    Array<T, 1> psi({plan_.wave});
+    start(at, room, psi.data());
+    for (i64 s = 0; s < setup_.slices; ++s) {
+      steps_->transmit(slice(s, at), room, psi.data(), nullptr);
+      if (s + 1 < setup_.slices) steps_->propagate(room, psi.data());
     }
+    steps_->exit(room, psi.data(), wave);
   }
 
   void tangent(const Placement& at, const ObjectView<T>& d_object, View<const C, 3> d_probe,
                View<C, 3> d_wave) const override {
-    auto& ws = work_[0];
-    ws.ramp = make_ramp(at);
-    for (i64 m = 0; m < setup_.modes; ++m) tangent_mode(ws, at, m, d_object, d_probe, d_wave[m]);
+    auto& ws = prepared(0, at);
+    forward_tangent(ws, at, d_object, probe_spectrum(d_probe));
+    steps_->exit(ws.room, ws.other.data(), d_wave);
   }
 
   void adjoint(const Placement& at, View<const C, 3> d, const Gradient<T>& sum) const override {
-    auto& ws = work_[0];
+    auto& ws = prepared(0, at);
     const Wanted wanted{!sum.phase.empty(), !sum.probe.empty(), false};
-    patches_[0].need(setup_, wanted, ledger_);
+    Array<T, 1> probe_sum({wanted.probe ? plan_.wave : 0});
+    Turns turns(setup_.slices + 1);
     forward_keeping_waves(ws, at);
-    std::copy(d.begin(), d.end(), ws.exit.begin());
-    backward(ws, patches_[0], at, wanted, T(1));
-    Array<C, 3> probe_sum({wanted.probe ? setup_.modes : 0, setup_.window, setup_.window});
-    add_patches(std::span(&at, 1), wanted, sum, probe_sum);
-    add_probe_gradient(probe_sum, sum);
+    steps_->enter_back(ws.room, d, chi_beside(ws));
+    backward(ws, at, 0, turns, wanted, T(1), sum, probe_sum.data());
+    if (wanted.probe) steps_->add_probe_gradient(probe_sum.data(), sum.probe);
   }
 
   Misfit gradient(std::span<const Placement> places, const Measured<T>& measured, Wanted wanted,
                   const Gradient<T>& sum) const override {
-    Array<C, 3> probe_sum({wanted.probe ? setup_.modes : 0, setup_.window, setup_.window});
-    Misfit total;
-    for (std::size_t first = 0; first < places.size(); first += patches_.size()) {
-      const auto round = places.subspan(first, std::min(patches_.size(), places.size() - first));
-      parallel_for(static_cast<i64>(round.size()), threads_, [&](i64 k, int thread) {
-        auto& ws = work_[thread];
-        auto& patch = patches_[k];
-        patch.need(setup_, wanted, ledger_);
-        measured(static_cast<i64>(first) + k, ws.measured.data());
-        forward_keeping_waves(ws, round[k]);
-        patch.misfit = detect(ws);
-        residual(ws);
-        backward(ws, patch, round[k], wanted, T(2));
-      });
-      for (std::size_t k = 0; k < round.size(); ++k) total += patches_[k].misfit;
-      add_patches(round, wanted, sum, probe_sum);
-    }
-    add_probe_gradient(probe_sum, sum);
-    return total;
+    Array<T, 1> probe_sum({wanted.probe ? plan_.wave : 0}, ledger_, "gradient patches");
+    std::vector<Misfit> each(places.size());
+    Turns turns(setup_.slices + 1);
+    parallel_for(static_cast<i64>(places.size()), threads_, [&](i64 k, int thread) {
+      try {
+        auto& ws = prepared(thread, places[k]);
+        measured(k, ws.room.measured.data());
+        forward_keeping_waves(ws, places[k]);
+        each[k] = steps_->detect(ws.room, chi_beside(ws), true);
+        backward(ws, places[k], k, turns, wanted, T(2), sum, probe_sum.data());
+      } catch (...) {
+        turns.abandon();
+        throw;
+      }
+    });
+    if (wanted.probe) steps_->add_probe_gradient(probe_sum.data(), sum.probe);
+    return total_of(each);
   }
 
   Misfit misfit(std::span<const Placement> places, const Measured<T>& measured) const override {
     std::vector<Misfit> each(places.size());
     parallel_for(static_cast<i64>(places.size()), threads_, [&](i64 k, int thread) {
-      auto& ws = work_[thread];
-      measured(k, ws.measured.data());
-      forward_keeping_waves(ws, places[k]);
-      each[k] = detect(ws);
+      auto& ws = prepared(thread, places[k]);
+      measured(k, ws.room.measured.data());
+      start(places[k], ws.room, ws.wave.data());
+      run(ws, places[k], 0, setup_.slices, nullptr);
+      each[k] = steps_->detect(ws.room, ws.wave.data(), false);
     });
+    return total_of(each);
+  }
+
+  double curvature(std::span<const Placement> places, const ObjectView<T>& d_object,
+                   View<const C, 3> d_probe) const override {
+    const Array<T, 1> d_spectrum = probe_spectrum(d_probe);
+    std::vector<double> each(places.size());
+    parallel_for(static_cast<i64>(places.size()), threads_, [&](i64 k, int thread) {
+      auto& ws = prepared(thread, places[k]);
+      forward_tangent(ws, places[k], d_object, d_spectrum);
+      each[k] = steps_->bend(ws.room, ws.wave.data(), ws.other.data());
+    });
+    double total = 0;
+    for (const double c : each) total += c;
+    return setup_.loss == Loss::amplitude ? total : 2 * total;
+  }
+
+ private:
+  Slice<T> slice(i64 s, const Placement& at) const { return {transmission_, s, at}; }
+
+  static Misfit total_of(const std::vector<Misfit>& each) {
     Misfit total;
     for (const auto& m : each) total += m;
     return total;
   }
 
-  double curvature(std::span<const Placement> places, const ObjectView<T>& d_object,
-                   View<const C, 3> d_probe) const override {
-    std::vector<double> each(places.size());
-    parallel_for(static_cast<i64>(places.size()), threads_, [&](i64 k, int thread) {
-      each[k] = curvature_at(work_[thread], places[k], d_object, d_probe);
-    });
-    double total = 0;
-    for (const double c : each) total += c;
-    return total;
+  Room<T> make_room(Ledger* ledger) const {
+    return {Array<T, 1>({plan_.scratch}, ledger, "waves"),
+            Array<T, 1>({plan_.ramp}, ledger, "waves"),
+            Array<T, 1>({plan_.pattern}, ledger, "waves")};
   }
 
- private:
-  View<const C, 2> slice(i64 s) const { return t_.view()[s]; }
-
-  /// to = IFFT(P · FFT(from)), or with conj(P); `spectrum` is room for one wave. `to` may be
-  /// `from`.
-  template <bool conjugate>
-  void propagate(const C* from, C* spectrum, C* to) const {
-    fft_.forward(from, spectrum);
-    apply_propagator<conjugate>(propagator_.data(), spectrum, n_);
-    fft_.inverse(spectrum, to);
+  template <int N>
+  void need(Array<T, N>& array, const std::array<i64, N>& shape, const char* name) const {
+    if (array.shape() != shape) array = Array<T, N>(shape, ledger_, name);
   }
 
-  Ramp make_ramp(const Placement& at) const {
-    const i64 w = setup_.window;
-    Ramp ramp{Array<C, 1>({w}), Array<C, 1>({w})};
-    for (i64 i = 0; i < w; ++i) {
-      const double f = -2 * pi * double(frequency_index(i, w)) / double(w);
-      ramp.row(i) = C(std::polar(1.0, f * at.shift_row));
-      ramp.col(i) = C(std::polar(1.0, f * at.shift_col));
+  /// A thread's workspace, its ramp that of the position.
+  Workspace& prepared(int thread, const Placement& at) const {
+    auto& ws = work_[static_cast<std::size_t>(thread)];
+    if (ws.wave.empty()) {
+      ws.room = make_room(ledger_);
+      ws.wave = Array<T, 1>({plan_.wave}, ledger_, "waves");
     }
-    return ramp;
+    steps_->prepare(at, ws.room);
+    return ws;
   }
 
-  static bool on_pixel(const Placement& at) { return at.shift_row == 0 && at.shift_col == 0; }
-
-  /// ψ_0 = IFFT(ramp · FFT(probe)); `spectrum` is FFT(probe).
-  void shifted_probe(const Ramp& ramp, const Placement& at, View<const C, 2> probe,
-                     View<const C, 2> spectrum, View<C, 2> wave) const {
-    if (on_pixel(at)) {
-      std::copy(probe.begin(), probe.end(), wave.begin());
-      return;
-    }
-    const i64 w = setup_.window;
-    const T scale = T(1) / static_cast<T>(n_);
-    for (i64 y = 0; y < w; ++y) {
-      const C row = ramp.row(y) * scale;
-      for (i64 x = 0; x < w; ++x)
-        wave.data[y * w + x] = mul(mul(row, ramp.col(x)), spectrum.data[y * w + x]);
-    }
-    fft_.inverse(wave.data);
+  void start(const Placement& at, Room<T>& room, T* wave) const {
+    steps_->prepare(at, room);
+    steps_->begin(probe_.data(), room, wave);
   }
 
-  /// Steps 1 and 2: u of every mode and slice, and Ψ in ws.exit.
+  /// FFT(d_probe) / W²; nothing if there is none.
+  Array<T, 1> probe_spectrum(View<const C, 3> d_probe) const {
+    Array<T, 1> spectrum({d_probe.empty() ? 0 : plan_.wave});
+    if (!d_probe.empty()) steps_->spectrum(d_probe, spectrum.data());
+    return spectrum;
+  }
+
+  /// Forward through slices [from, to) from ψ_from in ws.wave, u of each into `kept` if given; then
+  /// on to ψ_to, unless that is the end.
+  void run(Workspace& ws, const Placement& at, i64 from, i64 to, T* kept) const {
+    for (i64 s = from; s < to; ++s) {
+      steps_->transmit(slice(s, at), ws.room, ws.wave.data(),
+                       kept ? kept + (s - from) * plan_.wave : nullptr);
+      if (s + 1 < setup_.slices) steps_->propagate(ws.room, ws.wave.data());
+    }
+  }
+
+  /// Steps 1 and 2, in runs of slices: the last run's u are kept, before the others ψ is. The first
+  /// run starts at the probe, so it needs no checkpoint.
   void forward_keeping_waves(Workspace& ws, const Placement& at) const {
-    const i64 slices = setup_.slices;
-    if (ws.u.empty())
-      ws.u = Array<C, 3>({setup_.modes * slices, setup_.window, setup_.window}, ledger_, "waves");
-    ws.ramp = make_ramp(at);
-    for (i64 m = 0; m < setup_.modes; ++m) {
-      shifted_probe(ws.ramp, at, probe_.view()[m], probe_k_.view()[m], ws.u.view()[m * slices]);
-      for (i64 s = 0; s < slices; ++s) {
-        const View<C, 2> u = ws.u.view()[m * slices + s];
-        apply_transmission<false, T>(slice(s), at, u);
-        if (s + 1 < slices) propagate<false>(u.data, ws.spectrum.data(), u.data + n_);
-      }
-      fft_.forward(ws.u.view()[(m + 1) * slices - 1].data, ws.exit.view()[m].data);
+    need<2>(ws.kept, {plan_.kept, plan_.wave}, "waves");
+    need<2>(ws.checkpoints, {plan_.checkpoints, plan_.wave}, "waves");
+    steps_->begin(probe_.data(), ws.room, ws.wave.data());
+    for (i64 r = 0; r < plan_.runs; ++r) {
+      const bool last = r + 1 == plan_.runs;
+      if (r > 0 && !last) copy(ws.wave.data(), ws.checkpoints.view()[r - 1].data);
+      run(ws, at, plan_.first(r), plan_.first(r + 1),
+          last && plan_.kept ? ws.kept.data() : nullptr);
     }
   }
 
-  void sum_intensity(const Array<C, 3>& exit, T* intensity) const {
-    std::fill(intensity, intensity + n_, T(0));
-    for (i64 m = 0; m < setup_.modes; ++m) {
-      const C* psi = exit.data() + m * n_;
-      for (i64 i = 0; i < n_; ++i)
-        intensity[i] += psi[i].real() * psi[i].real() + psi[i].imag() * psi[i].imag();
-    }
+  /// ψ is in ws.wave after the last slice; χ is to be made of it, in place or, where ψ is needed
+  /// still or room for it is, beside it.
+  T* chi_beside(Workspace& ws) const {
+    if (!plan_.beside) return ws.wave.data();
+    need<1>(ws.other, {plan_.wave}, "waves");
+    copy(ws.wave.data(), ws.other.data());
+    return ws.other.data();
   }
 
-  /// Step 3: intensity, cost and R-factor of this position.
-  Misfit detect(Workspace& ws) const {
-    sum_intensity(ws.exit, ws.intensity.data());
+  void copy(const T* from, T* to) const { std::copy_n(from, plan_.wave, to); }
+
+  /// Step 4, the k-th position: from χ back through the runs of slices.
+  void backward(Workspace& ws, const Placement& at, i64 k, Turns& turns, Wanted wanted, T scale,
+                const Gradient<T>& sum, T* probe_sum) const {
+    T* chi = plan_.beside ? ws.other.data() : ws.wave.data();
     const i64 w = setup_.window;
-    Misfit sum;
-    for (i64 y = 0; y < w; ++y) {  // a row is summed in T, rows in double
-      const T *model = ws.intensity.data() + y * w, *measured = ws.measured.data() + y * w;
-      const T *weight = weight_.data() + y * w, *valid = valid_.data() + y * w;
-      sum += setup_.loss == Loss::amplitude
-                 ? detector_row<Loss::amplitude>(model, measured, weight, valid, w,
-                                                 static_cast<T>(setup_.epsilon))
-                 : detector_row<Loss::poisson>(model, measured, weight, valid, w,
-                                               static_cast<T>(setup_.epsilon));
+    if (wanted.illumination) {
+      need<2>(ws.illumination, {w, w}, "gradient patches");
+      ws.illumination.fill(0);
     }
-    return sum;
-  }
-
-  /// Ψ ← w Ψ (1 − √(y+ε)/√(I+ε)), or w Ψ (1 − y/(I+ε)) for Poisson.
-  void residual(Workspace& ws) const {
-    const T eps = static_cast<T>(setup_.epsilon);
-    T* factor = ws.intensity.data();
-    const T *y = ws.measured.data(), *weight = weight_.data();
-    if (setup_.loss == Loss::amplitude)
-      for (i64 i = 0; i < n_; ++i)
-        factor[i] = weight[i] * (1 - std::sqrt((y[i] + eps) / (factor[i] + eps)));
-    else
-      for (i64 i = 0; i < n_; ++i) factor[i] = weight[i] * (1 - y[i] / (factor[i] + eps));
-    for (i64 m = 0; m < setup_.modes; ++m) {
-      C* psi = ws.exit.data() + m * n_;
-      for (i64 i = 0; i < n_; ++i) psi[i] *= factor[i];
-    }
-  }
-
-  /// Step 4: from ws.exit (a detector wave) back through the slices; object patches times `scale`;
-  /// the patch's probe is FFT(χ_0) · conj(ramp).
-  void backward(Workspace& ws, Patch& patch, const Placement& at, Wanted wanted, T scale) const {
-    if (wanted.illumination) patch.illumination.fill(0);
-    for (i64 m = 0; m < setup_.modes; ++m) {
-      C* chi = ws.exit.data() + m * n_;
-      fft_.inverse(chi);  // Fᴴ
-      for (i64 s = setup_.slices - 1; s >= 0; --s) {
-        const C* u = ws.u.data() + (m * setup_.slices + s) * n_;
-        if (wanted.object) object_gradient(patch, chi, u, s, scale, m == 0);
-        if (wanted.illumination) add_illumination(patch, u);
-        apply_transmission<true, T>(slice(s), at, ws.exit.view()[m]);
-        if (s > 0) propagate<true>(chi, ws.spectrum.data(), chi);
+    for (i64 r = plan_.runs - 1; r >= 0; --r) {
+      if (r + 1 < plan_.runs && plan_.kept) {
+        if (r > 0)
+          copy(ws.checkpoints.view()[r - 1].data, ws.wave.data());
+        else
+          steps_->begin(probe_.data(), ws.room, ws.wave.data());
+        run(ws, at, plan_.first(r), plan_.first(r + 1), ws.kept.data());
       }
-      if (wanted.probe) unshift(ws, chi, patch.probe.data() + m * n_);
-    }
-  }
-
-  /// ∂f/∂φ_s (+)= scale · Re(conj(χ) i u), ∂f/∂μ_s (+)= −scale · Re(conj(χ) u)
-  void object_gradient(Patch& patch, const C* chi, const C* u, i64 s, T scale, bool first) const {
-    T* phase = patch.phase.data() + s * n_;
-    for (i64 i = 0; i < n_; ++i) {
-      const T g = scale * (u[i].real() * chi[i].imag() - u[i].imag() * chi[i].real());
-      phase[i] = first ? g : phase[i] + g;
-    }
-    if (!setup_.absorption) return;
-    T* absorption = patch.absorption.data() + s * n_;
-    for (i64 i = 0; i < n_; ++i) {
-      const T g = -scale * (u[i].real() * chi[i].real() + u[i].imag() * chi[i].imag());
-      absorption[i] = first ? g : absorption[i] + g;
-    }
-  }
-
-  void add_illumination(Patch& patch, const C* u) const {
-    const T share = T(1) / static_cast<T>(setup_.slices);
-    T* sum = patch.illumination.data();
-    for (i64 i = 0; i < n_; ++i)
-      sum[i] += share * (u[i].real() * u[i].real() + u[i].imag() * u[i].imag());
-  }
-
-  void unshift(const Workspace& ws, C* chi, C* to) const {
-    const i64 w = setup_.window;
-    fft_.forward(chi);
-    for (i64 y = 0; y < w; ++y)
-      for (i64 x = 0; x < w; ++x)
-        to[y * w + x] = conj_mul(mul(ws.ramp.row(y), ws.ramp.col(x)), chi[y * w + x]);
-  }
-
-  /// Step 5, of one round. A slice belongs to one thread and positions come in their order, so the
-  /// sums are the same for any number of threads.
-  void add_patches(std::span<const Placement> round, Wanted wanted, const Gradient<T>& sum,
-                   View<C, 3> probe_sum) const {
-    const i64 slices = wanted.object ? setup_.slices : 0;
-    const i64 modes = wanted.probe ? setup_.modes : 0;
-    parallel_for(slices + modes + 1, threads_, [&](i64 job, int) {
-      for (std::size_t k = 0; k < round.size(); ++k) {
-        const auto& patch = patches_[k];
-        if (job < slices) {
-          scatter_add<T>(patch.phase.view()[job], round[k], sum.phase[job]);
-          if (setup_.absorption)
-            scatter_add<T>(patch.absorption.view()[job], round[k], sum.absorption[job]);
-        } else if (job < slices + modes) {
-          const i64 m = job - slices;
-          const C* from = patch.probe.data() + m * n_;
-          C* to = probe_sum[m].data;
-          for (i64 i = 0; i < n_; ++i) to[i] += from[i];
-        } else if (wanted.illumination) {
-          scatter_add<T>(patch.illumination.view(), round[k], sum.illumination);
-        }
+      for (i64 s = plan_.first(r + 1) - 1; s >= plan_.first(r); --s) {
+        const T* u = plan_.kept ? ws.kept.view()[s - plan_.first(r)].data : nullptr;
+        if (!slice_back(ws, at, k, s, chi, u, turns, wanted, scale, sum)) return;
+        if (s == 0) continue;
+        steps_->propagate_back(ws.room, chi);
+        if (!u) steps_->propagate_back(ws.room, ws.wave.data());
       }
-    });
-  }
-
-  void add_probe_gradient(View<C, 3> probe_sum, const Gradient<T>& sum) const {
-    const T scale = T(1) / static_cast<T>(n_);
-    for (i64 m = 0; m < probe_sum.shape[0]; ++m) {
-      C* g = probe_sum[m].data;
-      fft_.inverse(g);
-      C* to = sum.probe[m].data;
-      for (i64 i = 0; i < n_; ++i) to[i] += g[i] * scale;
     }
+    if (!turns.wait(setup_.slices, k)) return;
+    if (wanted.illumination) add_illumination(ws, at, sum);
+    if (wanted.probe) steps_->end_back(chi, ws.room, probe_sum);
+    turns.done(setup_.slices, k);
   }
 
-  /// du = t dψ + (i dφ − dμ) u, beside u itself; leaves dΨ in d_wave and Ψ in ws.wave.
-  void tangent_mode(Workspace& ws, const Placement& at, i64 m, const ObjectView<T>& d_object,
-                    View<const C, 3> d_probe, View<C, 2> d_wave) const {
-    if (d_probe.empty()) {
-      std::fill(d_wave.begin(), d_wave.end(), C(0));
+  /// χ back through slice s, its gradient added in turn; false: another position failed.
+  bool slice_back(Workspace& ws, const Placement& at, i64 k, i64 s, T* chi, const T* u,
+                  Turns& turns, Wanted wanted, T scale, const Gradient<T>& sum) const {
+    const View<T, 2> phase = wanted.object ? sum.phase[s] : View<T, 2>{};
+    const View<T, 2> absorption =
+        wanted.object && setup_.absorption ? sum.absorption[s] : View<T, 2>{};
+    SliceGradient<T> to{phase, absorption, at, scale, {}};
+    if (wanted.illumination) to.illumination = ws.illumination;
+    if (!plan_.patches) {
+      if (!turns.wait(s, k)) return false;
+      steps_->transmit_back(slice(s, at), ws.room, chi, u, ws.wave.data(), to);
     } else {
-      std::copy(d_probe[m].begin(), d_probe[m].end(), ws.wave.begin());
-      if (!on_pixel(at)) fft_.forward(ws.wave.data());
-      shifted_probe(ws.ramp, at, d_probe[m], ws.wave.view(), d_wave);
+      const i64 w = setup_.window;
+      to.at = {};
+      if (!phase.empty()) to.phase = zero(ws.phase, w);
+      if (!absorption.empty()) to.absorption = zero(ws.absorption, w);
+      steps_->transmit_back(slice(s, at), ws.room, chi, u, ws.wave.data(), to);
+      if (!turns.wait(s, k)) return false;
+      for (i64 y = 0; y < w; ++y) {
+        add_row(phase, at, y, T(1), ws.phase.data() + y * w, w);
+        add_row(absorption, at, y, T(1), ws.absorption.data() + y * w, w);
+      }
     }
-    shifted_probe(ws.ramp, at, probe_.view()[m], probe_k_.view()[m], ws.wave);
+    turns.done(s, k);
+    return true;
+  }
+
+  View<T, 2> zero(Array<T, 2>& patch, i64 w) const {
+    need<2>(patch, {w, w}, "gradient patches");
+    patch.fill(0);
+    return patch.view();
+  }
+
+  void add_illumination(Workspace& ws, const Placement& at, const Gradient<T>& sum) const {
+    const i64 w = setup_.window;
+    const T share = T(1) / static_cast<T>(setup_.slices);
+    for (i64 y = 0; y < w; ++y)
+      add_row(sum.illumination, at, y, share, ws.illumination.data() + y * w, w);
+  }
+
+  /// u and du after the last slice, in ws.wave and ws.other.
+  void forward_tangent(Workspace& ws, const Placement& at, const ObjectView<T>& d_object,
+                       const Array<T, 1>& d_spectrum) const {
+    need<1>(ws.other, {plan_.wave}, "waves");
+    steps_->begin(probe_.data(), ws.room, ws.wave.data());
+    if (d_spectrum.empty())
+      ws.other.fill(0);
+    else
+      steps_->begin(d_spectrum.data(), ws.room, ws.other.data());
     for (i64 s = 0; s < setup_.slices; ++s) {
-      apply_transmission<false, T>(slice(s), at, ws.wave);
-      apply_transmission<false, T>(slice(s), at, d_wave);
-      if (!d_object.phase.empty()) add_object_tangent(ws, at, d_object, s, d_wave);
-      if (s + 1 < setup_.slices) {
-        propagate<false>(ws.wave.data(), ws.spectrum.data(), ws.wave.data());
-        propagate<false>(d_wave.data, ws.spectrum.data(), d_wave.data);
-      }
+      steps_->transmit_tangent(slice(s, at), ws.room, ws.wave.data(), ws.other.data(), d_object);
+      if (s + 1 == setup_.slices) break;
+      steps_->propagate(ws.room, ws.wave.data());
+      steps_->propagate(ws.room, ws.other.data());
     }
-    fft_.forward(ws.wave.data());
-    fft_.forward(d_wave.data);
-  }
-
-  void add_object_tangent(const Workspace& ws, const Placement& at, const ObjectView<T>& d_object,
-                          i64 s, View<C, 2> d_wave) const {
-    const i64 w = setup_.window, nx = d_object.phase.shape[2];
-    const Inside in(at, w, d_object.phase.shape[1], nx);
-    const bool absorbs = setup_.absorption && !d_object.absorption.empty();
-    for (i64 y = in.y0; y < in.y1; ++y)
-      for (i64 x = in.x0; x < in.x1; ++x) {
-        const i64 voxel = (at.row + y) * nx + at.col + x;
-        const T d_mu = absorbs ? d_object.absorption[s].data[voxel] : T(0);
-        d_wave.data[y * w + x] +=
-            mul(C(-d_mu, d_object.phase[s].data[voxel]), ws.wave.data()[y * w + x]);
-      }
-  }
-
-  double curvature_at(Workspace& ws, const Placement& at, const ObjectView<T>& d_object,
-                      View<const C, 3> d_probe) const {
-    ws.ramp = make_ramp(at);
-    Array<T, 2> intensity({setup_.window, setup_.window}), change(intensity.shape());
-    for (i64 m = 0; m < setup_.modes; ++m) {
-      tangent_mode(ws, at, m, d_object, d_probe, ws.exit.view()[m]);
-      const C *psi = ws.wave.data(), *d_psi = ws.exit.data() + m * n_;
-      for (i64 i = 0; i < n_; ++i) {
-        intensity.data()[i] += psi[i].real() * psi[i].real() + psi[i].imag() * psi[i].imag();
-        change.data()[i] += psi[i].real() * d_psi[i].real() + psi[i].imag() * d_psi[i].imag();
-      }
-    }
-    double total = 0;
-    for (i64 i = 0; i < n_; ++i) {
-      const double c = change.data()[i];
-      total += weight_.data()[i] * c * c / (double(intensity.data()[i]) + setup_.epsilon);
-    }
-    return setup_.loss == Loss::amplitude ? total : 2 * total;
   }
 
   OperatorSetup setup_;
   int threads_;
   Ledger* ledger_;
-  i64 n_;
-  Fft2<T> fft_;
-  Array<C, 1> propagator_;
-  Array<C, 3> probe_, probe_k_;
-  Array<T, 2> weight_, valid_;
-  Array<C, 3> t_;
+  CpuOptions options_;
+  MemoryPlan<T> plan_;
+  std::unique_ptr<Steps<T>> steps_;
+  Array<T, 1> probe_;  // FFT(probe) / W²
+  Transmission<T> transmission_;
   mutable std::vector<Workspace> work_;  // one a thread
-  mutable std::vector<Patch> patches_;   // one a position of a round
 };
 
 }  // namespace
 
 template <class T>
-std::unique_ptr<Operator<T>> make_cpu_operator(OperatorSetup setup, int threads, Ledger* ledger) {
-  return std::make_unique<CpuOperator<T>>(std::move(setup), threads, ledger);
+std::unique_ptr<Operator<T>> make_cpu_operator(OperatorSetup setup, int threads, Ledger* ledger,
+                                               const CpuOptions& options) {
+  return std::make_unique<CpuOperator<T>>(std::move(setup), threads, ledger, options);
 }
 
-template std::unique_ptr<Operator<float>> make_cpu_operator(OperatorSetup, int, Ledger*);
-template std::unique_ptr<Operator<double>> make_cpu_operator(OperatorSetup, int, Ledger*);
+template std::unique_ptr<Operator<float>> make_cpu_operator(OperatorSetup, int, Ledger*,
+                                                            const CpuOptions&);
+template std::unique_ptr<Operator<double>> make_cpu_operator(OperatorSetup, int, Ledger*,
+                                                             const CpuOptions&);
 
 }  // namespace ptyle

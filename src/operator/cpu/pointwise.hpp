@@ -32,24 +32,6 @@ struct Inside {
   i64 y0, y1, x0, x1;
 };
 
-/// t = exp(iφ − μ) over n voxels; μ may be null.
-template <class T>
-void transmission(const T* phase, const T* absorption, Complex<T>* t, i64 n);
-
-/// wave ← t · wave (or conj(t) · wave) where the window lies on the object; vacuum elsewhere.
-template <bool conjugate, class T>
-void apply_transmission(View<const Complex<T>, 2> t, const Placement& at,
-                        View<Complex<T>, 2> wave) {
-  const i64 window = wave.shape[0];
-  const Inside in(at, window, t.shape[0], t.shape[1]);
-  for (i64 y = in.y0; y < in.y1; ++y) {
-    const Complex<T>* tr = t.data + (at.row + y) * t.shape[1] + at.col;
-    Complex<T>* wr = wave.data + y * window;
-    for (i64 x = in.x0; x < in.x1; ++x)
-      wr[x] = conjugate ? conj_mul(tr[x], wr[x]) : mul(tr[x], wr[x]);
-  }
-}
-
 /// wave ← P · wave (or conj(P) · wave); P carries the 1/W² of the inverse FFT that follows.
 template <bool conjugate, class T>
 void apply_propagator(const Complex<T>* p, Complex<T>* wave, i64 n) {
@@ -87,16 +69,17 @@ Misfit detector_row(const T* model, const T* measured, const T* weight, const T*
   return sum;
 }
 
-/// sum(window of the object) += patch, where the window lies on the object.
+/// sum += scale · row, where row y of the window at a position lies on the object. The product is
+/// rounded first, here as everywhere, so that it does not matter on which way a sum is reached.
 template <class T>
-void scatter_add(View<const T, 2> patch, const Placement& at, View<T, 2> sum) {
-  const i64 window = patch.shape[0];
+void add_row(View<T, 2> sum, const Placement& at, i64 y, T scale, T* row, i64 window) {
+  if (sum.empty()) return;
   const Inside in(at, window, sum.shape[0], sum.shape[1]);
-  for (i64 y = in.y0; y < in.y1; ++y) {
-    T* to = sum.data + (at.row + y) * sum.shape[1] + at.col;
-    const T* from = patch.data + y * window;
-    for (i64 x = in.x0; x < in.x1; ++x) to[x] += from[x];
-  }
+  if (y < in.y0 || y >= in.y1) return;
+  if (scale != 1)
+    for (i64 x = in.x0; x < in.x1; ++x) row[x] *= scale;
+  T* to = sum.data + (at.row + y) * sum.shape[1] + at.col;
+  for (i64 x = in.x0; x < in.x1; ++x) to[x] += row[x];
 }
 
 }  // namespace ptyle::cpu

@@ -1,34 +1,61 @@
-// Built with -ffast-math, so that sine, cosine and exponential run in vector registers.
+#include "operator/cpu/transmission.hpp"
 
-#include "operator/cpu/pointwise.hpp"
+#include "core/parallel.hpp"
 
 namespace ptyle::cpu {
 
 template <class T>
-void transmission(const T* phase, const T* absorption, Complex<T>* t, i64 n) {
-  T* out = reinterpret_cast<T*>(t);
-  // Blocks that stay in L1: sines and cosines of contiguous values vectorise, their interleaving
-  // into (re, im) pairs is a second loop.
-  constexpr i64 block = 512;
-  T re[block], im[block];
-  for (i64 start = 0; start < n; start += block) {
-    const i64 m = std::min(block, n - start);
-    for (i64 i = 0; i < m; ++i) re[i] = std::cos(phase[start + i]);
-    for (i64 i = 0; i < m; ++i) im[i] = std::sin(phase[start + i]);
-    if (absorption)
-      for (i64 i = 0; i < m; ++i) {
-        const T a = std::exp(-absorption[start + i]);
-        re[i] *= a;
-        im[i] *= a;
-      }
-    for (i64 i = 0; i < m; ++i) {
-      out[2 * (start + i)] = re[i];
-      out[2 * (start + i) + 1] = im[i];
-    }
+void Transmission<T>::set(const ObjectView<T>& object, bool absorption, bool copy, int threads,
+                          Ledger* ledger) {
+  object_ = object;
+  if (!absorption) object_.absorption = {};
+  if (!copy) {
+    re_ = Array<T, 3>(), im_ = Array<T, 3>();
+    return;
   }
+  if (re_.shape() != object.phase.shape) {
+    re_ = Array<T, 3>(), im_ = Array<T, 3>();
+    re_ = Array<T, 3>(object.phase.shape, ledger, "transmission");
+    im_ = Array<T, 3>(object.phase.shape, ledger, "transmission");
+  }
+  // Blocks of one size for any number of threads: where a block ends, the remainder of the vector
+  // loop rounds differently.
+  constexpr i64 block = 1 << 14;
+  const i64 voxels = re_.size();
+  const T* mu = object_.absorption.data;
+  parallel_for((voxels + block - 1) / block, threads, [&](i64 b, int) {
+    const i64 from = b * block, n = std::min(block, voxels - from);
+    transmission(object.phase.data + from, mu ? mu + from : nullptr, re_.data() + from,
+                 im_.data() + from, n);
+  });
 }
 
-template void transmission(const float*, const float*, Complex<float>*, i64);
-template void transmission(const double*, const double*, Complex<double>*, i64);
+template <class T>
+typename Transmission<T>::Row Transmission<T>::row(i64 s, const Placement& at, i64 y, i64 window,
+                                                   T* room) const {
+  const auto [slices, ny, nx] = object_.phase.shape;
+  const Inside in(at, window, ny, nx);
+  const bool whole = in.x0 == 0 && in.x1 == window && y >= in.y0 && y < in.y1;
+  const i64 first = (s * ny + at.row + y) * nx + at.col;  // voxel under the window's left end
+  if (whole && !re_.empty()) return {re_.data() + first, im_.data() + first};
+  T *re = room, *im = room + window;
+  if (!whole) {
+    std::fill(re, re + window, T(1));
+    std::fill(im, im + window, T(0));
+  }
+  if (y < in.y0 || y >= in.y1) return {re, im};
+  const i64 from = first + in.x0, n = in.x1 - in.x0;
+  if (re_.empty()) {
+    const T* mu = object_.absorption.data;
+    transmission(object_.phase.data + from, mu ? mu + from : nullptr, re + in.x0, im + in.x0, n);
+  } else {
+    std::copy_n(re_.data() + from, n, re + in.x0);
+    std::copy_n(im_.data() + from, n, im + in.x0);
+  }
+  return {re, im};
+}
+
+template class Transmission<float>;
+template class Transmission<double>;
 
 }  // namespace ptyle::cpu

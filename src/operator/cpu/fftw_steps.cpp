@@ -1,0 +1,266 @@
+// The steps on FFTW, for any window: waves are W·W complex values in natural order, mode after
+// mode, in real space between the steps.
+
+#include <algorithm>
+#include <cmath>
+#include <stdexcept>
+
+#include "core/units.hpp"
+#include "device/cpu/fft.hpp"
+#include "operator/cpu/steps.hpp"
+
+namespace ptyle::cpu {
+namespace {
+
+template <class T>
+class FftwSteps final : public Steps<T> {
+  using C = Complex<T>;
+  using Row = typename Transmission<T>::Row;
+
+ public:
+  FftwSteps(const OperatorSetup& setup, Ledger* ledger)
+      : setup_(setup),
+        w_(setup.window),
+        n_(w_ * w_),
+        fft_(w_, w_),
+        propagator_({fftw_sizes(setup).propagator / 2}, ledger, "propagator"),
+        weight_({w_, w_}, ledger, "detector"),
+        valid_({w_, w_}, ledger, "detector") {
+    if (setup.slices > 1 && static_cast<i64>(setup.propagator.size()) != n_)
+      throw std::invalid_argument("the propagator must have W·W values");
+    const double scale = 1.0 / static_cast<double>(n_);  // of the inverse FFT that follows
+    for (i64 i = 0; i < propagator_.size(); ++i) propagator_(i) = C(setup.propagator[i] * scale);
+    setup_.propagator = {};
+    weight_.fill(1);
+    valid_.fill(1);
+  }
+
+  void set_weights(View<const T, 2> weight, View<const T, 2> valid) override {
+    if (valid.empty())
+      valid_.fill(1);
+    else
+      std::copy(valid.begin(), valid.end(), valid_.begin());
+    if (weight.empty())
+      weight_.fill(1);
+    else
+      std::copy(weight.begin(), weight.end(), weight_.begin());
+    for (i64 i = 0; i < n_; ++i) weight_.data()[i] *= valid_.data()[i];
+  }
+
+  void spectrum(View<const C, 3> probe, T* to) const override {
+    std::copy(probe.begin(), probe.end(), mode(to, 0));
+    for (i64 m = 0; m < setup_.modes; ++m) fft_.forward(mode(to, m));
+    for (i64 i = 0; i < setup_.modes * n_; ++i) mode(to, 0)[i] /= static_cast<T>(n_);
+  }
+
+  void prepare(const Placement& at, Room<T>& room) const override {
+    auto *row = reinterpret_cast<C*>(room.ramp.data()), *col = row + w_;
+    for (i64 i = 0; i < w_; ++i) {
+      const double f = -2 * pi * double(frequency_index(i, w_)) / double(w_);
+      row[i] = C(std::polar(1.0, f * at.shift_row));
+      col[i] = C(std::polar(1.0, f * at.shift_col));
+    }
+  }
+
+  void begin(const T* spectrum, Room<T>& room, T* wave) const override {
+    const auto *row = reinterpret_cast<const C*>(room.ramp.data()), *col = row + w_;
+    for (i64 m = 0; m < setup_.modes; ++m) {
+      const C* from = mode(spectrum, m);
+      C* to = mode(wave, m);
+      for (i64 y = 0; y < w_; ++y)
+        for (i64 x = 0; x < w_; ++x) to[y * w_ + x] = mul(mul(row[y], col[x]), from[y * w_ + x]);
+      fft_.inverse(to);
+    }
+  }
+
+  void end_back(T* chi, Room<T>& room, T* sum) const override {
+    const auto *row = reinterpret_cast<const C*>(room.ramp.data()), *col = row + w_;
+    for (i64 m = 0; m < setup_.modes; ++m) {
+      C *from = mode(chi, m), *to = mode(sum, m);
+      fft_.forward(from);
+      for (i64 y = 0; y < w_; ++y)
+        for (i64 x = 0; x < w_; ++x)
+          to[y * w_ + x] += conj_mul(mul(row[y], col[x]), from[y * w_ + x]);
+    }
+  }
+
+  void add_probe_gradient(T* sum, View<C, 3> to) const override {
+    const T scale = T(1) / static_cast<T>(n_);
+    for (i64 m = 0; m < setup_.modes; ++m) {
+      C *g = mode(sum, m), *out = to[m].data;
+      fft_.inverse(g);
+      for (i64 i = 0; i < n_; ++i) out[i] += g[i] * scale;
+    }
+  }
+
+  void transmit(const Slice<T>& slice, Room<T>& room, T* wave, T* u) const override {
+    for (i64 y = 0; y < w_; ++y) {
+      const Row t = row_of(slice, y, room);
+      for (i64 m = 0; m < setup_.modes; ++m) {
+        C* psi = mode(wave, m) + y * w_;
+        for (i64 x = 0; x < w_; ++x) psi[x] = mul(C(t.re[x], t.im[x]), psi[x]);
+        if (u) std::copy_n(psi, w_, mode(u, m) + y * w_);
+      }
+    }
+  }
+
+  /// ∂f/∂φ_s += scale · Re(conj(χ) i u), ∂f/∂μ_s −= scale · Re(conj(χ) u), illumination += |u|²
+  void transmit_back(const Slice<T>& slice, Room<T>& room, T* chi, const T* u, T* wave,
+                     const SliceGradient<T>& gradient) const override {
+    T *phase = room.scratch.data() + 2 * w_, *absorption = phase + w_;  // a row's, of all modes
+    for (i64 y = 0; y < w_; ++y) {
+      const Row t = row_of(slice, y, room);
+      std::fill_n(phase, 2 * w_, T(0));
+      for (i64 m = 0; m < setup_.modes; ++m) {
+        C* c = mode(chi, m) + y * w_;
+        const C* uy = (u ? mode(u, m) : mode(wave, m)) + y * w_;
+        for (i64 x = 0; x < w_; ++x) {
+          phase[x] += uy[x].real() * c[x].imag() - uy[x].imag() * c[x].real();
+          absorption[x] -= uy[x].real() * c[x].real() + uy[x].imag() * c[x].imag();
+        }
+        if (!gradient.illumination.empty())
+          for (i64 x = 0; x < w_; ++x) gradient.illumination(y, x) += square(uy[x]);
+        for (i64 x = 0; x < w_; ++x) c[x] = conj_mul(C(t.re[x], t.im[x]), c[x]);
+        if (u) continue;
+        C* psi = mode(wave, m) + y * w_;
+        for (i64 x = 0; x < w_; ++x) psi[x] = conj_mul(C(t.re[x], t.im[x]), psi[x]);
+      }
+      add_row(gradient.phase, gradient.at, y, gradient.scale, phase, w_);
+      add_row(gradient.absorption, gradient.at, y, gradient.scale, absorption, w_);
+    }
+  }
+
+  void transmit_tangent(const Slice<T>& slice, Room<T>& room, T* wave, T* d_wave,
+                        const ObjectView<T>& d_object) const override {
+    const bool absorbs = setup_.absorption && !d_object.absorption.empty();
+    for (i64 y = 0; y < w_; ++y) {
+      const Row t = row_of(slice, y, room);
+      for (i64 m = 0; m < setup_.modes; ++m) {
+        C *psi = mode(wave, m) + y * w_, *d_psi = mode(d_wave, m) + y * w_;
+        for (i64 x = 0; x < w_; ++x) {
+          psi[x] = mul(C(t.re[x], t.im[x]), psi[x]);
+          d_psi[x] = mul(C(t.re[x], t.im[x]), d_psi[x]);
+        }
+        if (d_object.phase.empty()) continue;
+        const auto& shape = d_object.phase.shape;
+        const Inside in(slice.at, w_, shape[1], shape[2]);
+        if (y < in.y0 || y >= in.y1) continue;
+        const i64 first = (slice.s * shape[1] + slice.at.row + y) * shape[2] + slice.at.col;
+        for (i64 x = in.x0; x < in.x1; ++x) {
+          const T d_mu = absorbs ? d_object.absorption.data[first + x] : T(0);
+          d_psi[x] += mul(C(-d_mu, d_object.phase.data[first + x]), psi[x]);
+        }
+      }
+    }
+  }
+
+  void propagate(Room<T>& room, T* wave) const override { pass<false>(room, wave); }
+  void propagate_back(Room<T>& room, T* wave) const override { pass<true>(room, wave); }
+
+  void exit(Room<T>&, T* wave, View<C, 3> to) const override {
+    for (i64 m = 0; m < setup_.modes; ++m) fft_.forward(mode(wave, m), to[m].data);
+  }
+
+  void enter_back(Room<T>&, View<const C, 3> d, T* chi) const override {
+    for (i64 m = 0; m < setup_.modes; ++m) fft_.inverse(d[m].data, mode(chi, m));
+  }
+
+  Misfit detect(Room<T>& room, T* wave, bool residual) const override {
+    for (i64 m = 0; m < setup_.modes; ++m) fft_.forward(mode(wave, m));
+    Misfit sum;
+    T* intensity = room.scratch.data();  // a row; summed in T, rows in double
+    const T eps = static_cast<T>(setup_.epsilon);
+    for (i64 y = 0; y < w_; ++y) {
+      const T *measured = room.measured.data() + y * w_, *weight = weight_.data() + y * w_;
+      const T* valid = valid_.data() + y * w_;
+      std::fill_n(intensity, w_, T(0));
+      for (i64 m = 0; m < setup_.modes; ++m) {
+        const C* psi = mode(wave, m) + y * w_;
+        for (i64 x = 0; x < w_; ++x) intensity[x] += square(psi[x]);
+      }
+      if (setup_.loss == Loss::amplitude)
+        sum += detector_row<Loss::amplitude>(intensity, measured, weight, valid, w_, eps);
+      else
+        sum += detector_row<Loss::poisson>(intensity, measured, weight, valid, w_, eps);
+      if (residual) residual_row(wave, y, intensity, measured, weight, eps);
+    }
+    if (residual)
+      for (i64 m = 0; m < setup_.modes; ++m) fft_.inverse(mode(wave, m));
+    return sum;
+  }
+
+  double bend(Room<T>&, T* wave, T* d_wave) const override {
+    for (i64 m = 0; m < setup_.modes; ++m) fft_.forward(mode(wave, m));
+    for (i64 m = 0; m < setup_.modes; ++m) fft_.forward(mode(d_wave, m));
+    double total = 0;
+    for (i64 i = 0; i < n_; ++i) {
+      T intensity = 0, change = 0;
+      for (i64 m = 0; m < setup_.modes; ++m) {
+        const C psi = mode(wave, m)[i], d_psi = mode(d_wave, m)[i];
+        intensity += square(psi);
+        change += psi.real() * d_psi.real() + psi.imag() * d_psi.imag();
+      }
+      total += weight_.data()[i] * double(change) * double(change) /
+               (double(intensity) + setup_.epsilon);
+    }
+    return total;
+  }
+
+ private:
+  C* mode(T* waves, i64 m) const { return reinterpret_cast<C*>(waves) + m * n_; }
+  const C* mode(const T* waves, i64 m) const { return reinterpret_cast<const C*>(waves) + m * n_; }
+  static T square(C v) { return v.real() * v.real() + v.imag() * v.imag(); }
+
+  Row row_of(const Slice<T>& slice, i64 y, Room<T>& room) const {
+    return slice.transmission.row(slice.s, slice.at, y, w_, room.scratch.data());
+  }
+
+  template <bool conjugate>
+  void pass(Room<T>& room, T* wave) const {
+    auto* spectrum = reinterpret_cast<C*>(room.scratch.data());
+    for (i64 m = 0; m < setup_.modes; ++m) {
+      fft_.forward(mode(wave, m), spectrum);
+      apply_propagator<conjugate>(propagator_.data(), spectrum, n_);
+      fft_.inverse(spectrum, mode(wave, m));
+    }
+  }
+
+  void residual_row(T* wave, i64 y, T* factor, const T* measured, const T* weight, T eps) const {
+    if (setup_.loss == Loss::amplitude)
+      for (i64 x = 0; x < w_; ++x)
+        factor[x] = weight[x] * (1 - std::sqrt((measured[x] + eps) / (factor[x] + eps)));
+    else
+      for (i64 x = 0; x < w_; ++x) factor[x] = weight[x] * (1 - measured[x] / (factor[x] + eps));
+    for (i64 m = 0; m < setup_.modes; ++m) {
+      C* psi = mode(wave, m) + y * w_;
+      for (i64 x = 0; x < w_; ++x) psi[x] *= factor[x];
+    }
+  }
+
+  OperatorSetup setup_;
+  i64 w_, n_;
+  Fft2<T> fft_;
+  Array<C, 1> propagator_;
+  Array<T, 2> weight_, valid_;
+};
+
+}  // namespace
+
+StepSizes fftw_sizes(const OperatorSetup& setup) {
+  const i64 w = setup.window, n = w * w;
+  return {.wave = 2 * setup.modes * n,
+          .scratch = std::max(2 * n, 4 * w),  // a wave, or rows of t and of gradients
+          .ramp = 4 * w,
+          .propagator = setup.slices > 1 ? 2 * n : 0,
+          .detector = 2 * n};
+}
+
+template <class T>
+std::unique_ptr<Steps<T>> make_fftw_steps(const OperatorSetup& setup, Ledger* ledger) {
+  return std::make_unique<FftwSteps<T>>(setup, ledger);
+}
+
+template std::unique_ptr<Steps<float>> make_fftw_steps(const OperatorSetup&, Ledger*);
+template std::unique_ptr<Steps<double>> make_fftw_steps(const OperatorSetup&, Ledger*);
+
+}  // namespace ptyle::cpu

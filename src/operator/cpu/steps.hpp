@@ -1,0 +1,99 @@
+#pragma once
+
+// The steps of a position, each on the waves of all its modes at once, forward beside adjoint. A
+// backend keeps waves in a layout of its own (fftw_steps.cpp, sweeps.cpp); multislice.cpp puts the
+// steps in order. Nothing here is written to but what is passed in: any number of threads may use
+// one Steps.
+
+#include <memory>
+
+#include "operator/cpu/transmission.hpp"
+#include "operator/operator.hpp"
+
+namespace ptyle::cpu {
+
+/// A slice under the window of a position.
+template <class T>
+struct Slice {
+  const Transmission<T>& transmission;
+  i64 s;
+  Placement at;
+};
+
+/// Where a slice's gradient is added; what is empty is not wanted.
+template <class T>
+struct SliceGradient {
+  View<T, 2> phase, absorption;  ///< ∂f/∂φ_s, ∂f/∂μ_s, with the window at `at` on them
+  Placement at;
+  T scale = 2;              ///< of both: 2 Re(…) where f is the cost, 1 in Jᴴ
+  View<T, 2> illumination;  ///< W·W: Σ_m |u|², summed over slices
+};
+
+/// What a thread needs beside its waves.
+template <class T>
+struct Room {
+  Array<T, 1> scratch, ramp, measured;
+};
+
+/// Sizes of a backend's arrays, in T's.
+struct StepSizes {
+  i64 wave = 0;     ///< the waves of all modes
+  i64 scratch = 0;  ///< Room::scratch
+  i64 ramp = 0;     ///< Room::ramp
+  i64 propagator = 0, detector = 0;
+};
+
+template <class T>
+class Steps {
+  using C = Complex<T>;
+
+ public:
+  virtual ~Steps() = default;
+
+  virtual void set_weights(View<const T, 2> weight, View<const T, 2> valid) = 0;
+  /// FFT(probe) / W², as long as the waves, of which `begin` starts.
+  virtual void spectrum(View<const C, 3> probe, T* to) const = 0;
+
+  /// The position's sub-pixel shift, exp(−2πi f s / W) along rows and columns, into room.ramp.
+  virtual void prepare(const Placement& at, Room<T>& room) const = 0;
+
+  /// ψ_0 = IFFT(ramp · FFT(probe))
+  virtual void begin(const T* spectrum, Room<T>& room, T* wave) const = 0;
+  /// sum += conj(ramp) · FFT(χ_0), in the order of `spectrum`
+  virtual void end_back(T* chi, Room<T>& room, T* sum) const = 0;
+  /// to += IFFT(sum): the probe's gradient from what end_back has summed, which is used up.
+  virtual void add_probe_gradient(T* sum, View<C, 3> to) const = 0;
+
+  /// u = t ψ, and kept in u if that is not null.
+  virtual void transmit(const Slice<T>& slice, Room<T>& room, T* wave, T* u) const = 0;
+  /// Gradient of u and χ, then χ ← conj(t) χ. With u null it is taken from the wave beside, which
+  /// goes back too: ψ = conj(t) u.
+  virtual void transmit_back(const Slice<T>& slice, Room<T>& room, T* chi, const T* u, T* wave,
+                             const SliceGradient<T>& gradient) const = 0;
+  /// du = t dψ + (i dφ − dμ) u, beside u = t ψ; d_object may be empty.
+  virtual void transmit_tangent(const Slice<T>& slice, Room<T>& room, T* wave, T* d_wave,
+                                const ObjectView<T>& d_object) const = 0;
+
+  /// ψ = IFFT(P FFT(u))
+  virtual void propagate(Room<T>& room, T* wave) const = 0;
+  /// χ ← IFFT(conj(P) FFT(χ))
+  virtual void propagate_back(Room<T>& room, T* wave) const = 0;
+
+  /// Ψ = FFT(u_{S−1}), to natural order; the wave is used up.
+  virtual void exit(Room<T>& room, T* wave, View<C, 3> to) const = 0;
+  /// χ = Fᴴ d
+  virtual void enter_back(Room<T>& room, View<const C, 3> d, T* chi) const = 0;
+  /// Misfit of Ψ against room.measured, W·W values; with `residual` the wave becomes
+  /// χ = Fᴴ( w Ψ (1 − √(y+ε)/√(I+ε)) ), or of w Ψ (1 − y/(I+ε)) for Poisson, otherwise it is used
+  /// up.
+  virtual Misfit detect(Room<T>& room, T* wave, bool residual) const = 0;
+  /// Σ_k w (Re Σ_m conj(Ψ_m) dΨ_m)² / (I+ε); both waves are used up.
+  virtual double bend(Room<T>& room, T* wave, T* d_wave) const = 0;
+};
+
+/// On FFTW, any window.
+StepSizes fftw_sizes(const OperatorSetup& setup);
+template <class T>
+std::unique_ptr<Steps<T>> make_fftw_steps(const OperatorSetup& setup, Ledger* ledger);
+
+}  // namespace ptyle::cpu

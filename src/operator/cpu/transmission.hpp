@@ -1,0 +1,35 @@
+#pragma once
+
+// Transmission functions t = exp(iφ − μ) of the object: a copy of all, or each row when it is
+// needed. Real and imaginary parts lie in planes of their own.
+
+#include "operator/cpu/pointwise.hpp"
+#include "operator/operator.hpp"
+
+namespace ptyle::cpu {
+
+/// t over n voxels; μ may be null.
+template <class T>
+void transmission(const T* phase, const T* absorption, T* re, T* im, i64 n);
+
+template <class T>
+class Transmission {
+ public:
+  struct Row {
+    const T *re, *im;
+  };
+
+  /// `copy`: t is computed here, once a voxel; otherwise the object is only looked at, and must
+  /// stay where it is.
+  void set(const ObjectView<T>& object, bool absorption, bool copy, int threads, Ledger* ledger);
+
+  /// Row y of the window at a position, slice s: W values, 1 beyond the object; `room` holds 2 W
+  /// values.
+  [[nodiscard]] Row row(i64 s, const Placement& at, i64 y, i64 window, T* room) const;
+
+ private:
+  Array<T, 3> re_, im_;
+  ObjectView<T> object_;
+};
+
+}  // namespace ptyle::cpu
