@@ -222,6 +222,8 @@ std::vector<Key> solver_keys(SolverConfig& c) {
        "share of the patterns kept out of the fit, to watch R on"},
       {"solver.seed", &c.seed, "", at_least(0), "of the groups; the same seed, the same result"},
       {"solver.threads", &c.threads, "", between(0, 4096), "0: all there are"},
+      {"solver.memory", &c.memory, "GB", at_least(0),
+       "of each rank, to choose how waves are kept by; 0: the machine's"},
       {"solver.precision", &c.precision, "", one_of({"float", "double"}), "of the arithmetic"},
       {"solver.continuation", &c.continuation, "", one_of({"auto", "on", "off"}),
        "coarse to fine; auto: where the specimen is thick for its angle"},

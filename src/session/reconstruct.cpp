@@ -22,6 +22,7 @@
 #include "physics/propagator.hpp"
 #include "session/division.hpp"
 #include "session/open_experiment.hpp"
+#include "session/rank_report.hpp"
 #include "session/start.hpp"
 #include "session/stitch.hpp"
 #include "session/write_result.hpp"
@@ -225,6 +226,24 @@ class Run {
     return o;
   }
 
+  /// The quickest way of keeping waves and transmission that fits into what memory is left beside
+  /// object and gradient.
+  CpuOptions cpu_options(const OperatorSetup& setup) const {
+    double bytes = config_.solver.memory * 1e9;
+    if (bytes == 0)
+      bytes = 0.8 * double(machine_memory_bytes()) / double(team_.processes_on_node());
+    std::array<i64, 3> shape{};
+    double others = double(ledger_.now());
+    for (const int rank : team_.here()) {
+      const Box box = mesh().extended(rank);
+      shape = {setup.slices, std::max(shape[1], box.rows.size()),
+               std::max(shape[2], box.cols.size())};
+      others += 2.0 * double(planes()) * double(box.area()) * sizeof(T);
+    }
+    return choose_cpu_options<T>(setup, threads_, shape,
+                                 static_cast<std::size_t>(std::max(0.0, bytes - others)));
+  }
+
   Fit<T> make_fit() {
     const FitOptions options = fit_options();
     log(fmt::format("{} groups an iteration", options.groups));
@@ -243,8 +262,11 @@ class Run {
                        converted<T, float, 3>(object.absorption.view(), &ledger_, "object")});
     }
     auto probe = start_probe(config_.probe, experiment_);
-    return Fit<T>(make_cpu_operator<T>(setup, threads_, &ledger_), std::move(data), options, team_,
-                  division_->sharing, std::move(start),
+    const CpuOptions storage = cpu_options(setup);
+    if (storage.waves != WaveStorage::store || !storage.copy_transmission)
+      log(fmt::format("to save memory: waves {}", describe(storage)));
+    return Fit<T>(make_cpu_operator<T>(setup, threads_, &ledger_, storage), std::move(data),
+                  options, team_, division_->sharing, std::move(start),
                   converted<Complex<T>, Complex<double>, 3>(probe.view(), &ledger_, "probe"),
                   &ledger_);
   }
@@ -283,54 +305,67 @@ class Run {
     if (!fit.held_out().empty()) history_.r_held_out.push_back(p.r_held_out);
     if (callbacks_.progress && team_.leads()) callbacks_.progress(p);
     if (callbacks_.look) {
-      const Array<float, 3> phase = stitched(fit, false);
+      const Array<float, 3> phase = stitched(fit);
       if (team_.leads()) callbacks_.look(p, phase.view(), positions_on_object());
     }
   }
 
-  Array<float, 3> stitched(const Fit<T>& fit, bool absorption) const {
+  /// The whole phase, where somebody looks.
+  Array<float, 3> stitched(const Fit<T>& fit) const {
     const ObjectFrame& frame = division_->frame;
     Array<float, 3> whole;
     if (team_.leads()) whole = Array<float, 3>({config_.object.slices, frame.rows, frame.cols});
     for (i64 z = 0; z < config_.object.slices; ++z) {
-      const auto slice = stitched_slice(team_, mesh(), fit.tiles(), z, absorption);
+      const auto slice = stitched_slice(team_, mesh(), fit.tiles(), z, false);
       if (team_.leads()) std::copy(slice.begin(), slice.end(), whole.view()[z].begin());
     }
     return whole;
   }
 
   void write(const Fit<T>& fit, const std::string& resolved_yaml) {
-    Result result;
-    result.phase = stitched(fit, false);
-    if (config_.object.type == "complex") result.absorption = stitched(fit, true);
-    result.probe = converted<Complex<float>, Complex<T>, 3>(fit.probe());
-    const double pixel = experiment_.calibration.pixel;
-    result.positions = positions_on_object();
-    result.origin = division_->frame.origin;
-    result.history = history_;
-    result.pixel_size = pixel;
-    result.slice_thickness = config_.object.slices > 1 ? config_.object.slice_thickness : 0;
-    result.energy_kV = experiment_.optics.energy;
-    result.units = experiment_.calibration.in_pixels() ? "px" : "A";
-    result.version = PTYLE_VERSION;
-    result.config = resolved_yaml;
-    const auto& o = config_.output;
-    if (team_.leads()) write_outputs(result, o.folder, {o.overwrite, o.pictures, o.tiff});
-    log_memory();
-  }
+    RankReport report;
+    for (const Tile<T>& tile : fit.tiles())
+      report.positions += static_cast<double>(tile.own.size());
+    report.computing = fit.seconds_computing();
+    report.reading = experiment_.seconds_reading;
+    report.total = seconds_since(start_);
+    const std::vector<RankFigure> figures = gather_report(team_, report, ledger_);
 
-  void log_memory() const {
-    constexpr double mib = 1 << 20;
-    log(fmt::format("memory: {:.0f} MiB booked at the peak, {:.0f} MiB of the process",
-                    double(ledger_.peak()) / mib, double(peak_resident_bytes()) / mib));
-    for (const auto& entry : ledger_.entries())
-      if (entry.at_peak > 0)
-        log(fmt::format("  {:<18} {:>9.1f} MiB", entry.name, double(entry.at_peak) / mib));
+    ResultFacts facts;
+    facts.probe = converted<Complex<float>, Complex<T>, 3>(fit.probe());
+    facts.positions = positions_on_object();
+    facts.origin = division_->frame.origin;
+    facts.history = history_;
+    facts.ranks = figures;
+    facts.pixel_size = experiment_.calibration.pixel;
+    facts.slice_thickness = config_.object.slices > 1 ? config_.object.slice_thickness : 0;
+    facts.energy_kV = experiment_.optics.energy;
+    facts.units = experiment_.calibration.in_pixels() ? "px" : "A";
+    facts.version = PTYLE_VERSION;
+    facts.config = resolved_yaml;
+
+    const auto& o = config_.output;
+    const bool absorption = config_.object.type == "complex";
+    const i64 slices = config_.object.slices;
+    std::optional<ResultWriter> writer;
+    if (team_.leads())
+      writer.emplace(facts,
+                     std::array<i64, 3>{slices, division_->frame.rows, division_->frame.cols},
+                     absorption, o.folder, OutputChoice{o.overwrite, o.pictures, o.tiff}, &ledger_);
+    for (i64 z = 0; z < slices; ++z) {
+      const auto phase = stitched_slice(team_, mesh(), fit.tiles(), z, false);
+      const auto mu =
+          absorption ? stitched_slice(team_, mesh(), fit.tiles(), z, true) : Array<float, 2>();
+      if (writer) writer->slice(z, phase.view(), mu.view());
+    }
+    if (writer) writer->finish();
+    for (const std::string& line : report_lines(figures)) log(line);
   }
 
   const ReconstructConfig& config_;
   const ReconstructCallbacks& callbacks_;
   Team& team_;
+  const Clock::time_point start_ = Clock::now();
   int threads_;
   Ledger ledger_;
   Experiment experiment_;

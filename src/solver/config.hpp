@@ -44,6 +44,7 @@ struct SolverConfig {
   double hold_out = 0;             ///< share of the patterns kept out of the fit, to watch R on
   std::uint64_t seed = 0;
   int threads = 0;                  ///< 0: all that the operating system lets this process have
+  double memory = 0;                ///< GB (1e9 bytes) of a rank; 0: what the machine has for it
   std::string precision = "float";  ///< float | double
   std::string continuation =
       "auto";  ///< coarse to fine: auto (where the specimen is thick) | on | off

@@ -1,0 +1,126 @@
+#include "session/rank_report.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <numeric>
+
+namespace ptyle {
+namespace {
+
+// Whatever a process may book; what else there is goes under "other".
+constexpr std::array ledger_names{
+    "exchange buffers", "gradient", "gradient patches", "object",       "object, synchronised",
+    "patterns",         "probe",    "propagator",       "transmission", "waves"};
+
+const std::vector<double>& values_of(const std::vector<RankFigure>& figures,
+                                     const std::string& name) {
+  const auto found = std::find_if(figures.begin(), figures.end(),
+                                  [&](const RankFigure& f) { return f.name == name; });
+  static const std::vector<double> none;
+  return found == figures.end() ? none : found->values;
+}
+
+struct Column {
+  const char* name;
+  const char* head;
+  double scale;
+  int digits;
+};
+constexpr double mib = 1 << 20;
+constexpr std::array columns{Column{"positions", "positions", 1, 0},
+                             Column{"computing", "computing s", 1, 2},
+                             Column{"waiting", "waiting s", 1, 2},
+                             Column{"communicating", "communicating s", 1, 2},
+                             Column{"reading", "reading s", 1, 2},
+                             Column{"sent/bytes", "sent MiB", 1 / mib, 1},
+                             Column{"sent/messages", "messages", 1, 0},
+                             Column{"memory/booked", "booked MiB", 1 / mib, 1},
+                             Column{"memory/process", "process MiB", 1 / mib, 1}};
+
+std::string table_line(const std::string& label, const std::vector<double>& values) {
+  std::string line = fmt::format("  {:>5}", label);
+  for (std::size_t c = 0; c < columns.size(); ++c)
+    line += fmt::format("  {:>{}.{}f}", values[c] * columns[c].scale,
+                        std::string(columns[c].head).size(), columns[c].digits);
+  return line;
+}
+
+}  // namespace
+
+std::vector<RankFigure> gather_report(Team& team, const RankReport& mine, const Ledger& ledger) {
+  const TeamCosts costs = team.costs();
+  std::vector<RankFigure> figures{
+      {"positions", "1", {mine.positions}},
+      {"computing", "s", {mine.computing}},
+      {"waiting", "s", {costs.waiting}},
+      {"communicating", "s", {costs.communicating}},
+      {"reading", "s", {mine.reading}},
+      {"other",
+       "s",
+       {mine.total - mine.computing - costs.waiting - costs.communicating - mine.reading}},
+      {"sent/bytes", "B", {static_cast<double>(costs.bytes)}},
+      {"sent/messages", "1", {static_cast<double>(costs.messages)}},
+      {"memory/booked", "B", {static_cast<double>(ledger.peak())}},
+      {"memory/process", "B", {static_cast<double>(peak_resident_bytes())}}};
+  double named = 0;
+  for (const char* name : ledger_names) {
+    double bytes = 0;
+    for (const auto& entry : ledger.entries())
+      if (entry.name == name) bytes = static_cast<double>(entry.at_peak);
+    named += bytes;
+    figures.push_back({std::string("memory/") + name, "B", {bytes}});
+  }
+  figures.push_back({"memory/other", "B", {static_cast<double>(ledger.peak()) - named}});
+
+  std::vector<double> values;
+  for (const RankFigure& f : figures) values.push_back(f.values[0]);
+  const std::vector<double> all = team.gather(std::span<const double>(values));
+  for (std::size_t i = 0; i < figures.size(); ++i) {
+    figures[i].values.clear();
+    for (std::size_t at = i; at < all.size(); at += figures.size())
+      figures[i].values.push_back(all[at]);
+  }
+  return figures;
+}
+
+std::vector<std::string> report_lines(const std::vector<RankFigure>& figures) {
+  const std::size_t ranks = values_of(figures, "positions").size();
+  std::vector<std::string> lines;
+  if (ranks > 1) {
+    std::string head = "   rank";
+    for (const Column& c : columns) head += fmt::format("  {}", c.head);
+    lines.push_back(head);
+    std::vector<double> least, mean, most;
+    for (const Column& c : columns) {
+      const auto& v = values_of(figures, c.name);
+      least.push_back(*std::min_element(v.begin(), v.end()));
+      most.push_back(*std::max_element(v.begin(), v.end()));
+      mean.push_back(std::accumulate(v.begin(), v.end(), 0.0) / double(ranks));
+    }
+    for (std::size_t r = 0; r < ranks && ranks <= 16; ++r) {
+      std::vector<double> row;
+      for (const Column& c : columns) row.push_back(values_of(figures, c.name)[r]);
+      lines.push_back(table_line(std::to_string(r), row));
+    }
+    if (ranks > 16) lines.push_back(table_line("least", least));
+    lines.push_back(table_line("mean", mean));
+    if (ranks > 16) lines.push_back(table_line("most", most));
+  }
+  const auto largest = [&](const std::string& name) {
+    const auto& v = values_of(figures, name);
+    return v.empty() ? 0.0 : *std::max_element(v.begin(), v.end());
+  };
+  lines.push_back(fmt::format("memory{}: {:.0f} MiB booked at the peak, {:.0f} MiB of the process",
+                              ranks > 1 ? ", largest rank" : "", largest("memory/booked") / mib,
+                              largest("memory/process") / mib));
+  for (const RankFigure& f : figures)
+    if (f.name.starts_with("memory/") && f.name != "memory/booked" && f.name != "memory/process" &&
+        largest(f.name) > 0.05 * mib)
+      lines.push_back(
+          fmt::format("  {:<20} {:>9.1f} MiB", f.name.substr(7), largest(f.name) / mib));
+  return lines;
+}
+
+}  // namespace ptyle

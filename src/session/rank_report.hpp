@@ -1,0 +1,29 @@
+#pragma once
+
+// What each rank did: its time, what it sent, and its memory by the ledger's names.
+
+#include <string>
+#include <vector>
+
+#include "core/ledger.hpp"
+#include "exchange/team.hpp"
+#include "io/result.hpp"
+
+namespace ptyle {
+
+/// Of one process.
+struct RankReport {
+  double positions = 0;
+  double computing = 0, reading = 0;  ///< s; waiting and communicating: the team's costs
+  double total = 0;                   ///< s, since the start
+};
+
+/// The figures of all ranks, on the process that leads; every process calls it. Units: "s", "B" or
+/// "1". Where several ranks are in one process, they are its figures, given once.
+std::vector<RankFigure> gather_report(Team& team, const RankReport& mine, const Ledger& ledger);
+
+/// A table of a line a rank (of more than 16: the least, the mean and the most), and the memory by
+/// name.
+std::vector<std::string> report_lines(const std::vector<RankFigure>& figures);
+
+}  // namespace ptyle
