@@ -6,6 +6,7 @@
 #include <filesystem>
 
 #include "core/error.hpp"
+#include "io/room.hpp"
 
 namespace ptyle {
 namespace {
@@ -33,12 +34,23 @@ void refuse(const std::string& path) {
       path));
 }
 
+/// What will be written: the object with its configurations, and the patterns to be made now.
+double bytes_now(const DatasetHeader& h) {
+  const auto side = static_cast<double>(h.detector);
+  const auto voxels = static_cast<double>(View<const float, 3>{nullptr, h.object}.size());
+  const int objects = h.configurations > 1 ? h.configurations + 1 : 1;
+  return static_cast<double>(h.now) * side * side * h.pattern_type.bytes +
+         objects * voxels * sizeof(float);
+}
+
 }  // namespace
 
 h5::File SimulatedSet::create(const std::string& part, const DatasetHeader& header) {
   const auto n = static_cast<i64>(header.positions.size());
   const auto [nz, ny, nx] = header.object;
   if (exists(part)) remove(part);
+  check_room(fs::path(part).parent_path().string(), bytes_now(header),
+             fs::path(part).stem().string());
   // Everything that is not yet known is 0, and what is not yet written takes no room in the file.
   h5::File file = h5::File::create(part);
   file.create_dataset("/patterns", header.pattern_type, {n, header.detector, header.detector},

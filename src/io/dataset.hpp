@@ -37,6 +37,7 @@ struct DatasetHeader {
   Array<Complex<float>, 3> probe;
   std::array<i64, 3> object{};  ///< (z, y, x)
   int configurations = 1;
+  i64 now = 0;  ///< of the patterns so many are to be made now: a new file needs room for them
   std::vector<Atom> atoms;  ///< empty: not written
   std::string recipe;       ///< decides the numbers; resuming asks for the same text
   std::vector<std::pair<std::string, std::vector<double>>> numbers;  ///< attributes of the file
@@ -46,8 +47,8 @@ struct DatasetHeader {
 class SimulatedSet {
  public:
   /// Opens path.part where it holds the same recipe, else makes it. UserError where it (or a
-  /// finished `path`) was made from another recipe and `overwrite` is false. Nothing: `path` itself
-  /// is there, finished, from this recipe.
+  /// finished `path`) was made from another recipe and `overwrite` is false, or the disk has no
+  /// room. Nothing: `path` itself is there, finished, from this recipe.
   static std::optional<SimulatedSet> open(const std::string& path, const DatasetHeader& header,
                                           bool overwrite);
 

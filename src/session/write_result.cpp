@@ -15,6 +15,7 @@
 
 #include "core/error.hpp"
 #include "io/pictures.hpp"
+#include "io/room.hpp"
 #include "io/tiff.hpp"
 
 namespace ptyle {
@@ -57,6 +58,10 @@ ImagePanel object_panel(View<const double, 2> image, const ResultFacts& result,
 }
 
 using Slices = std::map<i64, Array<float, 2>>;
+
+double bytes_of(const std::array<i64, 3>& shape) {
+  return static_cast<double>(View<const float, 3>{nullptr, shape}.size()) * sizeof(float);
+}
 
 void draw_slices(const Slices& slices, i64 n, const ResultFacts& result, const std::string& path) {
   std::vector<Panel> panels;
@@ -145,6 +150,10 @@ void check_output(const std::string& folder, bool overwrite) {
                     path.string()));
 }
 
+double output_bytes(const std::array<i64, 3>& shape, bool absorption, bool tiff) {
+  return bytes_of(shape) * (1 + (absorption ? 1 : 0) + (tiff ? 1 : 0));
+}
+
 class ResultWriter::Files {
  public:
   Files(const ResultFacts& facts, const std::array<i64, 3>& shape, bool absorption,
@@ -157,6 +166,8 @@ class ResultWriter::Files {
         result_(name("result.h5"), facts_, shape, absorption, choice.overwrite) {
     if (choice.tiff)
       attempt_tiff([&] {
+        check_room(folder_.string(), output_bytes(shape, absorption, true),
+                   "with phase.tif, the result");
         tiff_.emplace(name("phase.tif"), shape,
                       VoxelSize{facts_.pixel_size, facts_.slice_thickness, facts_.units});
       });

@@ -208,7 +208,9 @@ SimulateReport simulate(const Recipe& recipe, std::optional<std::pair<i64, i64>>
   if (range.first < 0 || range.first >= range.second || range.second > count)
     throw UserError(fmt::format("--positions {}:{}: the scan has positions 0:{}", range.first,
                                 range.second, count));
-  auto set = SimulatedSet::open(recipe.output, make_header(recipe, plan), recipe.overwrite);
+  DatasetHeader header = make_header(recipe, plan);
+  header.now = range.second - range.first;
+  auto set = SimulatedSet::open(recipe.output, header, recipe.overwrite);
   if (!set) {
     if (callbacks.log)
       callbacks.log(fmt::format("{} is there already, made from this recipe", recipe.output));
