@@ -2,8 +2,8 @@
 
 namespace ptyle {
 
-/// While it lives, the first Ctrl-C (SIGINT) only notes that the run is to end soon; the second
-/// ends the program at once, as ever.
+/// While it lives, the first Ctrl-C (SIGINT) or SIGTERM only notes that the run is to end soon; the
+/// second ends the program at once, as ever.
 class InterruptGuard {
  public:
   InterruptGuard();
@@ -11,6 +11,7 @@ class InterruptGuard {
   InterruptGuard& operator=(const InterruptGuard&) = delete;
   ~InterruptGuard();
   [[nodiscard]] static bool asked();
+  [[nodiscard]] static bool by_keyboard();
 };
 
 }  // namespace ptyle

@@ -5,6 +5,7 @@
 
 #include "app/reconstruct_keys.hpp"
 #include "core/error.hpp"
+#include "io/checkpoint.hpp"
 #include "io/frames.hpp"
 #include "io/hdf5.hpp"
 #include "session/open_experiment.hpp"
@@ -189,7 +190,8 @@ void check_fit(const ReconstructConfig& c, const Check& check) {
 void check_output_folder(const ReconstructConfig& c, const Check& check) {
   const fs::path folder = c.output.folder;
   std::error_code ignored;
-  if (fs::exists(folder / "result.h5", ignored) && !c.output.overwrite)
+  const bool goes_on = c.output.resume && has_checkpoint(folder.string());
+  if (fs::exists(folder / "result.h5", ignored) && !c.output.overwrite && !goes_on)
     check.fault("output.folder", fmt::format("{} has a result.h5 already; --overwrite replaces it",
                                              folder.string()));
   // The nearest folder above that exists is the one that must take the new one.

@@ -294,8 +294,9 @@ Schema reconstruct_schema(ReconstructConfig& config) {
 }
 
 ReconstructInput read_reconstruct(const std::string& file, const std::vector<std::string>& settings,
-                                  bool overwrite) {
+                                  bool overwrite, bool resume) {
   ReconstructInput input;
+  input.config.output.resume = resume;
   Schema schema = reconstruct_schema(input.config);
   Faults faults;
   if (!schema.read_file(file, faults)) faults.raise(file);

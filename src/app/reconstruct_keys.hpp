@@ -23,7 +23,7 @@ struct ReconstructInput {
   std::string resolved;  ///< YAML, reads back as the same
 };
 ReconstructInput read_reconstruct(const std::string& file, const std::vector<std::string>& settings,
-                                  bool overwrite);
+                                  bool overwrite, bool resume = false);
 
 /// What --print-template prints.
 std::string reconstruct_template();

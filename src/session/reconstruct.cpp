@@ -14,6 +14,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <filesystem>
 #include <optional>
 
 #include "core/error.hpp"
@@ -23,6 +24,7 @@
 #include "session/division.hpp"
 #include "session/open_experiment.hpp"
 #include "session/rank_report.hpp"
+#include "session/resumption.hpp"
 #include "session/start.hpp"
 #include "session/stitch.hpp"
 #include "session/write_result.hpp"
@@ -63,6 +65,9 @@ class Run {
     auto fit = make_fit();
     const bool finished = iterate(fit);
     write(fit, resolved_yaml);
+    const auto& o = config_.output;
+    if (finished && team_.leads() && o.checkpoint_every == 0 && o.checkpoint_minutes == 0)
+      remove_checkpoint(o.folder);
     return finished;
   }
 
@@ -109,8 +114,11 @@ class Run {
                         return kept(positions, window, pixel);
                       },
                       [this](std::span<double> values) { team_.sum(values); }};
+    if (config_.output.resume && has_checkpoint(config_.output.folder))
+      checkpoint_.emplace(config_.output.folder);
     experiment_ = open_experiment(config_.data, config_.calibration, config_.scan, config_.optics,
                                   &ledger_, &share);
+    if (checkpoint_) checkpoint_->check(fingerprint());
     for (const auto& note : experiment_.notes) log(note);
     for (const auto& warning : experiment_.warnings) warn(warning);
     warn_of_wide_probe();
@@ -226,6 +234,35 @@ class Run {
     return o;
   }
 
+  /// Key by key, what a run must have in common with the one whose checkpoint it goes on from.
+  Fingerprint fingerprint() const {
+    const auto& c = config_;
+    return {{"data.file", std::filesystem::path(c.data.file).filename().string()},
+            {"positions", std::to_string(division_->frame.positions.size())},
+            {"window", std::to_string(window())},
+            {"object.type", c.object.type},
+            {"object.slices", std::to_string(c.object.slices)},
+            {"object.slice_thickness", fmt::format("{:.6g}", c.object.slice_thickness)},
+            {"probe.modes", std::to_string(c.probe.modes)},
+            {"solver.groups", std::to_string(c.solver.groups)},
+            {"solver.loss", c.solver.loss},
+            {"solver.hold_out", fmt::format("{:.6g}", c.solver.hold_out)},
+            {"solver.seed", std::to_string(c.solver.seed)},
+            {"solver.continuation", c.solver.continuation},
+            {"solver.precision", c.solver.precision}};
+  }
+
+  /// Of a tile: as the checkpoint has it, or as the configuration says.
+  TileStart<T> start_of(const Box& box) {
+    const bool absorption = config_.object.type == "complex";
+    if (checkpoint_)
+      return resumed_tile<T>(*checkpoint_, config_.object.slices, absorption, box, &ledger_);
+    const auto object = start_object(config_.object, division_->frame, box,
+                                     experiment_.calibration.pixel, absorption);
+    return {converted<T, float, 3>(object.phase.view(), &ledger_, "object"),
+            converted<T, float, 3>(object.absorption.view(), &ledger_, "object")};
+  }
+
   /// The quickest way of keeping waves and transmission that fits into what memory is left beside
   /// object and gradient.
   CpuOptions cpu_options(const OperatorSetup& setup) const {
@@ -255,38 +292,61 @@ class Run {
     data.dk = experiment_.calibration.dk;
     const OperatorSetup setup = operator_setup();
     std::vector<TileStart<T>> start;
-    for (const int rank : team_.here()) {
-      const auto object = start_object(config_.object, division_->frame, mesh().extended(rank),
-                                       experiment_.calibration.pixel, setup.absorption);
-      start.push_back({converted<T, float, 3>(object.phase.view(), &ledger_, "object"),
-                       converted<T, float, 3>(object.absorption.view(), &ledger_, "object")});
-    }
-    auto probe = start_probe(config_.probe, experiment_);
+    for (const int rank : team_.here()) start.push_back(start_of(mesh().extended(rank)));
+    auto probe = checkpoint_ ? resumed_probe<T>(*checkpoint_)
+                             : converted<Complex<T>, Complex<double>, 3>(
+                                   start_probe(config_.probe, experiment_).view());
     const CpuOptions storage = cpu_options(setup);
     if (storage.waves != WaveStorage::store || !storage.copy_transmission)
       log(fmt::format("to save memory: waves {}", describe(storage)));
-    return Fit<T>(make_cpu_operator<T>(setup, threads_, &ledger_, storage), std::move(data),
-                  options, team_, division_->sharing, std::move(start),
-                  converted<Complex<T>, Complex<double>, 3>(probe.view(), &ledger_, "probe"),
-                  &ledger_);
+    Fit<T> fit(make_cpu_operator<T>(setup, threads_, &ledger_, storage), std::move(data), options,
+               team_, division_->sharing, std::move(start), std::move(probe), &ledger_);
+    if (checkpoint_) {
+      fit.restore(resumed_state(*checkpoint_, fit.state()));
+      history_ = resumed_history(*checkpoint_);
+      log(fmt::format("going on from the checkpoint in {}, after {} iteration{}",
+                      config_.output.folder, history_.cost.size(),
+                      history_.cost.size() == 1 ? "" : "s"));
+      checkpoint_.reset();
+    }
+    return fit;
   }
 
   bool iterate(Fit<T>& fit) {
-    const auto start = Clock::now();
+    const auto& o = config_.output;
     const int iterations = config_.solver.iterations;
-    const auto stop = [this] { return callbacks_.stop && callbacks_.stop(); };
-    for (int i = 1; i <= iterations; ++i) {
-      const IterationReport report = fit.iterate(stop);
+    const double before = history_.seconds.empty() ? 0 : history_.seconds.back();
+    const auto start = Clock::now();
+    auto saved = start;
+    const auto due = [&] {  // by the clock
+      return o.checkpoint_minutes > 0 && seconds_since(saved) > 60 * o.checkpoint_minutes;
+    };
+    const auto asked = [&] { return callbacks_.stop && callbacks_.stop(); };
+    bool go_on = true;
+    int i = static_cast<int>(history_.cost.size()) + 1;
+    while (go_on && i <= iterations) {
+      const IterationReport report = fit.iterate([&] { return asked() || due(); });
       if (!std::isfinite(report.fitted.cost))
         throw UserError(fmt::format(
             "the cost is no longer a finite number in iteration {}; try a smaller solver.step or "
             "probe.step",
             i));
-      if (!report.whole) return false;
-      tell(fit, report, i, seconds_since(start));
-      if (report.diverging) warn("the cost rose: the steps are halved");
+      std::vector<double> wishes{asked() ? 1.0 : 0.0, due() ? 1.0 : 0.0};
+      team_.sum(wishes);
+      go_on = wishes[0] == 0;
+      if (report.whole) {
+        tell(fit, report, i, before + seconds_since(start));
+        if (report.diverging) warn("the cost rose: the steps are halved");
+        ++i;
+      }
+      const bool by_count =
+          report.whole && o.checkpoint_every > 0 && (i - 1) % o.checkpoint_every == 0;
+      if (!go_on || wishes[1] > 0 || by_count) {
+        save_checkpoint(team_, o.folder, fit, *division_, history_, fingerprint());
+        saved = Clock::now();
+      }
     }
-    return true;
+    return i > iterations;
   }
 
   void tell(const Fit<T>& fit, const IterationReport& report, int iteration, double seconds) {
@@ -369,7 +429,8 @@ class Run {
   int threads_;
   Ledger ledger_;
   Experiment experiment_;
-  std::optional<Division> division_;  // once the positions are known
+  std::optional<Division> division_;      // once the positions are known
+  std::optional<Checkpoint> checkpoint_;  // to go on from
   Array<T, 2> valid_;
   History history_;
 };
@@ -378,9 +439,12 @@ class Run {
 
 bool reconstruct(const ReconstructConfig& config, const std::string& resolved_yaml,
                  const ReconstructCallbacks& callbacks, Team& team) {
-  if (team.leads()) check_output(config.output.folder, config.output.overwrite);
-  return config.solver.precision == "double" ? Run<double>(config, callbacks, team)(resolved_yaml)
-                                             : Run<float>(config, callbacks, team)(resolved_yaml);
+  ReconstructConfig c = config;
+  // The run that goes on replaces what it wrote when it was stopped.
+  if (c.output.resume && has_checkpoint(c.output.folder)) c.output.overwrite = true;
+  if (team.leads()) check_output(c.output.folder, c.output.overwrite);
+  return c.solver.precision == "double" ? Run<double>(c, callbacks, team)(resolved_yaml)
+                                        : Run<float>(c, callbacks, team)(resolved_yaml);
 }
 
 }  // namespace ptyle

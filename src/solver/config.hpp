@@ -74,6 +74,7 @@ struct OutputConfig {
   bool tiff = true;
   int checkpoint_every = 0;       ///< iterations; 0: none
   double checkpoint_minutes = 0;  ///< 0: none
+  bool resume = false;            ///< go on from the folder's checkpoint, where there is one
 };
 
 }  // namespace ptyle

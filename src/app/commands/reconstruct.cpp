@@ -7,10 +7,13 @@
 
 #include <fmt/format.h>
 
+#include <array>
+#include <chrono>
 #include <filesystem>
 #include <fstream>
 #include <memory>
 #include <optional>
+#include <sstream>
 
 #include "app/commands/commands.hpp"
 #include "app/fft_memory.hpp"
@@ -30,7 +33,8 @@ namespace {
 struct Options {
   std::string file;
   std::vector<std::string> settings;
-  bool overwrite = false, check = false, print_template = false;
+  bool overwrite = false, resume = false, verify = false, check = false, print_template = false;
+  std::string wall_time;
 };
 
 constexpr const char* help =
@@ -39,13 +43,18 @@ constexpr const char* help =
     "  ptyle reconstruct --check run.yaml              is everything there and consistent?\n"
     "  ptyle reconstruct run.yaml\n"
     "  ptyle reconstruct run.yaml --set solver.iterations=50 --set probe.modes=2 --overwrite\n"
+    "  mpirun -n 6 ptyle reconstruct run.yaml          the same on six ranks, the same result\n"
+    "  ptyle reconstruct run.yaml --wall-time 90       stop in time; then\n"
+    "  ptyle reconstruct run.yaml --resume             go on\n"
     "\n"
     "Writes into output.folder (by default beside run.yaml and named after it): result.h5,\n"
-    "the phase as a TIFF stack, pictures, ptyle.log and config.yaml. Ctrl-C finishes the\n"
-    "iteration and writes what there is; a second Ctrl-C ends at once.\n"
+    "the phase as a TIFF stack, pictures, ptyle.log and config.yaml. Ctrl-C, SIGTERM and the end\n"
+    "of --wall-time finish the group of patterns at hand, write a checkpoint and what there is;\n"
+    "a second Ctrl-C ends at once.\n"
     "\n"
     "Exit status: 0 done, 1 a fault of ptyle, 2 a mistake in what was given,\n"
-    "             130 ended early by Ctrl-C, the result is written.";
+    "             3 stopped by --wall-time or SIGTERM, 130 ended early by Ctrl-C: the result is\n"
+    "             written, and --resume goes on.";
 
 /// The folder of a run that is under way, with its log; taken away again where the run fails by a
 /// mistake of the user, so that nothing half done is left.
@@ -91,7 +100,31 @@ class RunFolder {
   bool opened_ = false;
 };
 
-int run(const ReconstructInput& input, Team& team) {
+/// Seconds of "90" (minutes) or "1:30:00".
+double wall_seconds(const std::string& text) {
+  if (text.empty()) return 0;
+  std::array<double, 3> parts{};
+  std::size_t count = 0;
+  bool good = true;
+  std::istringstream words(text);
+  for (std::string word; std::getline(words, word, ':'); ++count) {
+    std::size_t used = 0;
+    try {
+      if (count < 3) parts[count] = std::stod(word, &used);
+    } catch (const std::exception&) {
+      good = false;
+    }
+    good = good && count < 3 && used == word.size() && parts[count] >= 0;
+  }
+  const double seconds = count == 1 ? 60 * parts[0] : 3600 * parts[0] + 60 * parts[1] + parts[2];
+  if (!good || count == 2 || !(seconds > 0))
+    throw UserError(fmt::format(
+        "--wall-time {} should be minutes, e.g. 90, or hours:minutes:seconds, e.g. 1:30:00", text));
+  return seconds;
+}
+
+int run(const ReconstructInput& input, double wall_time, Team& team) {
+  const auto start = std::chrono::steady_clock::now();
   std::optional<Terminal> terminal;  // of the process that leads, which alone prints and writes
   std::optional<RunFolder> folder;
   if (team.leads()) {
@@ -109,15 +142,21 @@ int run(const ReconstructInput& input, Team& team) {
     terminal->progress(progress_line(now, previous));
     previous = now;
   };
-  callbacks.stop = [] { return InterruptGuard::asked(); };
+  callbacks.stop = [&] {
+    const std::chrono::duration<double> passed = std::chrono::steady_clock::now() - start;
+    return InterruptGuard::asked() || (wall_time > 0 && passed.count() > wall_time);
+  };
   try {
     const bool whole = reconstruct(input.config, input.resolved, callbacks, team);
     if (folder) {
       folder->finish();
-      terminal->say(fmt::format("{} {}", whole ? "done, written to" : "ended by Ctrl-C, written to",
-                                input.config.output.folder));
+      terminal->say(fmt::format("{} {}{}", whole ? "done, written to" : "ended early, written to",
+                                input.config.output.folder,
+                                whole ? "" : "; --resume goes on from its checkpoint"));
     }
-    return whole ? exit_status::done : exit_status::interrupted;
+    return whole                           ? exit_status::done
+           : InterruptGuard::by_keyboard() ? exit_status::interrupted
+                                           : exit_status::stopped;
   } catch (const UserError&) {
     if (folder) folder->take_away();
     throw;
@@ -148,6 +187,14 @@ void add_reconstruct(CLI::App& app, Command& chosen) {
                    "to the current folder; key=~ takes the default")
       ->allow_extra_args(false);
   command->add_flag("--overwrite", options->overwrite, "replace an earlier result");
+  command->add_flag("--resume", options->resume,
+                    "go on from the checkpoint in output.folder; from the beginning where there is "
+                    "none. On any number of ranks");
+  command->add_option("--wall-time", options->wall_time,
+                      "minutes, or hours:minutes:seconds from the program's start: then finish the "
+                      "group, write checkpoint and result, and exit with status 3");
+  command->add_flag("--verify-halos", options->verify,
+                    "compare all copies of a voxel after every exchange (ranks.verify_halos)");
   command->add_flag("--check", options->check,
                     "only check the configuration and read the data; nothing is written");
   command->add_flag("--print-template", options->print_template,
@@ -163,10 +210,13 @@ void add_reconstruct(CLI::App& app, Command& chosen) {
         throw UserError(
             "reconstruct needs a configuration; ptyle reconstruct --print-template writes one to "
             "start from");
-      const auto input = read_reconstruct(options->file, options->settings, options->overwrite);
+      auto input =
+          read_reconstruct(options->file, options->settings, options->overwrite, options->resume);
+      if (options->verify) input.config.ranks.verify_halos = true;
+      const double wall_time = wall_seconds(options->wall_time);
       if (options->check) alone(team, "ptyle reconstruct --check");
       if (options->check) return check(input.config, options->file);
-      return run(input, team);
+      return run(input, wall_time, team);
     };
   });
 }
