@@ -269,14 +269,16 @@ void draw(Canvas& canvas, double x, double y, const BarPanel& panel, int panel_p
   const Axis ay{{0, highest > 0 ? 1.04 * highest : 1}, false, top + height, top};
   canvas.text(left + panel_px / 2.0, y + 9, panel.title, Align::middle, title_px);
   bar_key(canvas, panel, left, y + title_height + key_height / 2 - 2);
-  const double width = static_cast<double>(panel_px) / static_cast<double>(columns.size());
-  const double gap = bars > 64 ? 0 : 0.1 * width;
+  const double each = static_cast<double>(panel_px) / static_cast<double>(columns.size());
+  const double gap = bars > 64 ? 0 : 0.1 * each;
   for (std::size_t c = 0; c < columns.size(); ++c) {
-    const double from = left + static_cast<double>(c) * width;
+    // whole pixels, or a blend with the ground would show between neighbours
+    const double from = left + std::round(static_cast<double>(c) * each + gap),
+                 width = left + std::round(static_cast<double>(c + 1) * each - gap) - from;
     double below = 0;
     for (std::size_t p = 0; p < columns[c].size(); ++p) {
       const double upper = below + columns[c][p];
-      canvas.rectangle(from + gap, ay.at(upper), width - 2 * gap, ay.at(below) - ay.at(upper),
+      canvas.rectangle(from, ay.at(upper), width, ay.at(below) - ay.at(upper),
                        curve_colour(static_cast<int>(p)));
       below = upper;
     }

@@ -104,14 +104,8 @@ std::vector<Atom> read_atoms(const h5::File& file) {
   return atoms;
 }
 
-Result read_ptyle(const h5::File& file) {
-  Result result;
-  result.phase = read_array<float, 3>(file, "/object/phase", "slice, row, col");
-  if (file.has("/object/absorption")) {
-    result.absorption = read_array<float, 3>(file, "/object/absorption", "slice, row, col");
-    if (result.absorption.shape() != result.phase.shape())
-      wrong(file, "/object/absorption and /object/phase differ in shape, but should agree");
-  }
+ResultFacts read_ptyle(const h5::File& file) {
+  ResultFacts result;
   if (file.has("/probe"))
     result.probe = read_array<Complex<float>, 3>(file, "/probe", "mode, row, col");
   if (file.has("/positions")) result.positions = read_positions(file, "/positions");
@@ -141,19 +135,8 @@ double ptyrad_number(const h5::File& file, const std::string& name) {
 
 // PtyRAD 1.0: object exp(i·objp)·obja with a leading axis of object modes; the window's upper left
 // corner and a shift instead of the probe's centre, in pixels.
-Result read_ptyrad(const h5::File& file) {
-  Result result;
-  const auto first_mode = [&](const std::string& name) {
-    const auto modes =
-        read_array<float, 4>(file, "/optimizable_tensors/" + name, "object mode, slice, row, col");
-    const View<const float, 3> first = modes.view()[0];
-    return converted<float>(first);
-  };
-  result.phase = first_mode("objp");
-  if (file.has("/optimizable_tensors/obja")) {
-    result.absorption = first_mode("obja");
-    for (float& v : result.absorption) v = -std::log(std::max(v, 1e-6F));
-  }
+ResultFacts read_ptyrad(const h5::File& file) {
+  ResultFacts result;
   result.probe =
       read_array<Complex<float>, 3>(file, "/optimizable_tensors/probe", "mode, row, col");
   result.pixel_size = ptyrad_number(file, "dx");
@@ -260,13 +243,91 @@ void write_result(const std::string& path, const Result& result, bool overwrite)
   file.commit();
 }
 
+class ResultReader::Reader {
+ public:
+  explicit Reader(const std::string& path) : file_(h5::File::open(path)) {
+    if (file_.has("/object/phase")) {
+      facts = read_ptyle(file_);
+      open("/object/phase", "/object/absorption");
+    } else if (file_.has("/optimizable_tensors/objp")) {
+      facts = read_ptyrad(file_);
+      ptyrad_ = true;
+      open("/optimizable_tensors/objp", "/optimizable_tensors/obja");
+    } else {
+      wrong(file_,
+            "it holds neither /object/phase (a result or simulated set of ptyle) nor "
+            "/optimizable_tensors/objp (a result of PtyRAD)");
+    }
+  }
+
+  void read(const h5::Dataset& set, i64 z, const Box& box, View<float, 2> to) const {
+    if (to.shape != std::array{box.rows.size(), box.cols.size()})
+      throw std::logic_error("ResultReader: an array of another shape than the box");
+    h5::Shape start{z, box.rows.begin, box.cols.begin}, count{1, to.shape[0], to.shape[1]};
+    if (ptyrad_) {  // the first object mode
+      start.insert(start.begin(), 0);
+      count.insert(count.begin(), 1);
+    }
+    set.read(start, count, to.data);
+  }
+  void phase(i64 z, const Box& box, View<float, 2> to) const { read(phase_, z, box, to); }
+  void absorption(i64 z, const Box& box, View<float, 2> to) const {
+    if (!absorption_) throw std::logic_error("ResultReader: there is no absorption");
+    read(*absorption_, z, box, to);
+    if (ptyrad_)  // which stores exp(−μ)
+      for (float& v : to) v = -std::log(std::max(v, 1e-6F));
+  }
+
+  ResultFacts facts;
+  std::array<i64, 3> shape{};
+  [[nodiscard]] bool has_absorption() const { return absorption_.has_value(); }
+
+ private:
+  void open(const std::string& phase, const std::string& absorption) {
+    phase_ = file_.dataset(phase);
+    const auto& all = phase_.shape();
+    const std::size_t axes = ptyrad_ ? 4 : 3;
+    if (all.size() != axes || phase_.info().size() == 0)
+      wrong(file_, fmt::format("{} has the shape {}, but it should be ({}slice, row, col)", phase,
+                               h5::to_string(all), ptyrad_ ? "object mode, " : ""));
+    std::copy(all.end() - 3, all.end(), shape.begin());
+    if (!file_.has(absorption)) return;
+    absorption_ = file_.dataset(absorption);
+    if (absorption_->shape() != all)
+      wrong(file_, fmt::format("{} and {} differ in shape, but should agree", absorption, phase));
+  }
+  h5::File file_;
+  h5::Dataset phase_;
+  std::optional<h5::Dataset> absorption_;
+  bool ptyrad_ = false;
+};
+
+ResultReader::ResultReader(const std::string& path) : reader_(std::make_unique<Reader>(path)) {}
+ResultReader::~ResultReader() = default;
+const ResultFacts& ResultReader::facts() const { return reader_->facts; }
+const std::array<i64, 3>& ResultReader::shape() const { return reader_->shape; }
+bool ResultReader::has_absorption() const { return reader_->has_absorption(); }
+void ResultReader::phase(i64 z, const Box& box, View<float, 2> to) const {
+  reader_->phase(z, box, to);
+}
+void ResultReader::absorption(i64 z, const Box& box, View<float, 2> to) const {
+  reader_->absorption(z, box, to);
+}
+ResultFacts ResultReader::take_facts() { return std::move(reader_->facts); }
+
 Result read_result(const std::string& path) {
-  const h5::File file = h5::File::open(path);
-  if (file.has("/object/phase")) return read_ptyle(file);
-  if (file.has("/optimizable_tensors/objp")) return read_ptyrad(file);
-  wrong(file,
-        "it holds neither /object/phase (a result or simulated set of ptyle) nor "
-        "/optimizable_tensors/objp (a result of PtyRAD)");
+  ResultReader reader(path);
+  const std::array<i64, 3> shape = reader.shape();
+  const Box all{{0, shape[1]}, {0, shape[2]}};
+  Result result;
+  result.phase = Array<float, 3>(shape);
+  if (reader.has_absorption()) result.absorption = Array<float, 3>(shape);
+  for (i64 z = 0; z < shape[0]; ++z) {
+    reader.phase(z, all, result.phase.view()[z]);
+    if (reader.has_absorption()) reader.absorption(z, all, result.absorption.view()[z]);
+  }
+  static_cast<ResultFacts&>(result) = reader.take_facts();
+  return result;
 }
 
 }  // namespace ptyle

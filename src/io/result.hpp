@@ -22,6 +22,7 @@
 
 #include "core/array.hpp"
 #include "core/grid.hpp"
+#include "tiles/box.hpp"
 
 namespace ptyle {
 
@@ -95,9 +96,29 @@ void write_atoms(h5::File& file, const std::vector<Atom>& atoms);
 /// The same at once.
 void write_result(const std::string& path, const Result& result, bool overwrite);
 
-/// Reads a result, the truth in a simulated set (absorption, probe, history and atoms where there),
-/// or PtyRAD's output (first object mode; positions from crop_pos, shifts and window).
-/// Throws UserError for a file that is none of these.
+/// A result, the truth in a simulated set (absorption, probe, history and atoms where there), or
+/// PtyRAD's output (first object mode; positions from crop_pos, shifts and window), whose object is
+/// read in parts. Throws UserError for a file that is none of these.
+class ResultReader {
+ public:
+  explicit ResultReader(const std::string& path);
+  ResultReader(const ResultReader&) = delete;
+  ResultReader& operator=(const ResultReader&) = delete;
+  ~ResultReader();
+  [[nodiscard]] const ResultFacts& facts() const;
+  [[nodiscard]] const std::array<i64, 3>& shape() const;  ///< (slices, rows, columns)
+  [[nodiscard]] bool has_absorption() const;
+  /// A box of pixels, inside the object, of one slice.
+  void phase(i64 z, const Box& box, View<float, 2> to) const;
+  void absorption(i64 z, const Box& box, View<float, 2> to) const;
+  ResultFacts take_facts();  ///< which are gone then
+
+ private:
+  class Reader;
+  std::unique_ptr<Reader> reader_;
+};
+
+/// The same at once.
 Result read_result(const std::string& path);
 
 }  // namespace ptyle

@@ -79,6 +79,27 @@ TEST_F(ResultFiles, IsReadBackAsItWasWritten) {
   EXPECT_EQ(back.origin->row, -12.8);
 }
 
+TEST_F(ResultFiles, IsReadInParts) {
+  const Result r = full_result();
+  write_result(path_, r, false);
+  const ResultReader reader(path_);
+  EXPECT_EQ(reader.shape(), r.phase.shape());
+  EXPECT_EQ(reader.facts().origin->row, -12.8);
+  ASSERT_TRUE(reader.has_absorption());
+  const Box box{{1, 4}, {2, 7}};
+  Array<float, 2> phase({3, 5}), absorption({3, 5});
+  reader.phase(1, box, phase);
+  reader.absorption(0, box, absorption);
+  for (i64 y = 0; y < 3; ++y)
+    for (i64 x = 0; x < 5; ++x) {
+      EXPECT_EQ(phase(y, x), r.phase(1, y + 1, x + 2));
+      EXPECT_EQ(absorption(y, x), r.absorption(0, y + 1, x + 2));
+    }
+  EXPECT_THROW(reader.phase(2, box, phase), UserError);
+  EXPECT_THROW(reader.phase(0, Box{{0, 3}, {3, 8}}, phase), UserError);
+  EXPECT_THROW(reader.phase(0, Box{{0, 3}, {3, 7}}, phase), std::logic_error);
+}
+
 TEST_F(ResultFiles, WithoutWhatIsOptional) {
   Result r;
   r.phase = counting<float, 3>({1, 3, 3});
