@@ -98,7 +98,7 @@ TEST_F(Runs, ResolvedConfigurationRepeatsTheRun) {
   EXPECT_EQ(result.history.cost, repeated.history.cost);
 }
 
-TEST_F(Runs, CtrlCFinishesTheIterationAndWrites) {
+TEST_F(Runs, CtrlCFinishesTheGroupAndWrites) {
   simulate();
   const auto ran = run_ptyle({"reconstruct", "run.yaml", "--set", "solver.iterations=100000"},
                              {.folder = folder.path(), .interrupt_after = "iteration      2/"});
@@ -108,6 +108,11 @@ TEST_F(Runs, CtrlCFinishesTheIterationAndWrites) {
   const auto result = read_result((folder.path() / "run/result.h5").string());
   EXPECT_GE(result.history.cost.size(), 2U);
   EXPECT_LT(result.history.cost.size(), 100000U);
+  const auto more = std::to_string(result.history.cost.size() + 1);
+  const auto resumed =
+      ptyle({"reconstruct", "run.yaml", "--resume", "--set", "solver.iterations=" + more});
+  EXPECT_EQ(resumed.status, 0) << resumed.err;
+  EXPECT_NE(resumed.out.find("going on from the checkpoint"), std::string::npos) << resumed.out;
 }
 
 TEST_F(Runs, SimulationInPiecesEqualsTheWhole) {

@@ -150,8 +150,10 @@ int run(const ReconstructInput& input, double wall_time, Team& team) {
     const bool whole = reconstruct(input.config, input.resolved, callbacks, team);
     if (folder) {
       folder->finish();
-      terminal->say(fmt::format("{} {}{}", whole ? "done, written to" : "ended early, written to",
-                                input.config.output.folder,
+      const char* how = whole                           ? "done"
+                        : InterruptGuard::by_keyboard() ? "ended by Ctrl-C"
+                                                        : "ended early";
+      terminal->say(fmt::format("{}, written to {}{}", how, input.config.output.folder,
                                 whole ? "" : "; --resume goes on from its checkpoint"));
     }
     return whole                           ? exit_status::done
