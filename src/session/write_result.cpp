@@ -166,8 +166,9 @@ class ResultWriter::Files {
         result_(name("result.h5"), facts_, shape, absorption, choice.overwrite) {
     if (choice.tiff)
       attempt_tiff([&] {
-        check_room(folder_.string(), output_bytes(shape, absorption, true),
-                   "with phase.tif, the result");
+        // or it would take the room of the result, and of the pictures
+        check_room(folder_.string(), output_bytes(shape, absorption, true) + 2e6,
+                   "phase.tif is left out: the result with it");
         tiff_.emplace(name("phase.tif"), shape,
                       VoxelSize{facts_.pixel_size, facts_.slice_thickness, facts_.units});
       });
