@@ -9,7 +9,6 @@
 #include "session/reconstruct.hpp"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
@@ -18,13 +17,15 @@
 #include <optional>
 
 #include "core/error.hpp"
-#include "core/parallel.hpp"
+#include "core/units.hpp"
+#include "io/room.hpp"
 #include "operator/operator.hpp"
-#include "physics/propagator.hpp"
 #include "session/division.hpp"
 #include "session/open_experiment.hpp"
+#include "session/rank_memory.hpp"
 #include "session/rank_report.hpp"
 #include "session/resumption.hpp"
+#include "session/settings.hpp"
 #include "session/start.hpp"
 #include "session/stitch.hpp"
 #include "session/write_result.hpp"
@@ -39,17 +40,6 @@ double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
-/// Mini-batches an iteration where the user gave none: 20, but no group of fewer than 10 positions,
-/// whose illumination would leave gaps.
-i64 default_groups(i64 positions) { return std::clamp<i64>(positions / 10, 1, 20); }
-
-/// Threads of a process where the user gave none: its part of the machine's cores, or what the
-/// launcher has bound it to, where that is less.
-int default_threads(const Team& team) {
-  const auto cores = static_cast<int>(sysconf(_SC_NPROCESSORS_ONLN));
-  return std::max(1, std::min(available_threads(), cores / team.processes_on_node()));
-}
-
 template <class T>
 class Run {
  public:
@@ -57,7 +47,8 @@ class Run {
       : config_(config),
         callbacks_(callbacks),
         team_(team),
-        threads_(config.solver.threads > 0 ? config.solver.threads : default_threads(team)),
+        threads_(config.solver.threads > 0 ? config.solver.threads
+                                           : default_threads(team.processes_on_node())),
         ledger_(machine_memory_bytes() / static_cast<std::size_t>(team.processes_on_node())) {}
 
   bool operator()(const std::string& resolved_yaml) {
@@ -73,10 +64,6 @@ class Run {
 
  private:
   i64 window() const { return experiment_.patterns->window(); }
-  double aperture_k() const {
-    const double wavelength = experiment_.calibration.wavelength;
-    return wavelength > 0 ? experiment_.optics.semi_angle * mrad / wavelength : 0;
-  }
   std::vector<Position> positions_on_object() const {  // Å (px in pixel units)
     std::vector<Position> positions;
     const double pixel = experiment_.calibration.pixel;
@@ -86,14 +73,9 @@ class Run {
   }
   const Mesh& mesh() const { return division_->sharing.mesh; }
 
-  /// Gradients and the illumination, the most that is exchanged together.
-  i64 planes() const {
-    return config_.object.slices * (config_.object.type == "complex" ? 2 : 1) + 1;
-  }
-
   Kept kept(std::span<const Position> positions, i64 window, double pixel) {
     division_ = divide({positions.begin(), positions.end()}, window, pixel, config_.ranks,
-                       team_.size(), planes(), sizeof(T));
+                       team_.size(), planes_of(config_), sizeof(T));
     Kept kept;
     for (const int rank : team_.here()) {
       const PositionShare& share = division_->shares[static_cast<std::size_t>(rank)];
@@ -122,6 +104,12 @@ class Run {
     for (const auto& note : experiment_.notes) log(note);
     for (const auto& warning : experiment_.warnings) warn(warning);
     warn_of_wide_probe();
+    const auto& o = config_.output;
+    if (team_.leads())
+      check_room(o.folder,
+                 output_bytes({config_.object.slices, division_->frame.rows, division_->frame.cols},
+                              config_.object.type == "complex", o.tiff),
+                 "the result");
     const ObjectFrame& frame = division_->frame;
     log(fmt::format("object: {} slice{} of {} x {} pixels; {} positions, {} thread{}{}",
                     config_.object.slices, config_.object.slices == 1 ? "" : "s", frame.rows,
@@ -159,81 +147,6 @@ class Run {
     if (callbacks_.warn && team_.leads()) callbacks_.warn(line);
   }
 
-  OperatorSetup operator_setup() const {
-    OperatorSetup setup;
-    setup.window = window();
-    setup.slices = config_.object.slices;
-    setup.modes = config_.probe.modes;
-    setup.absorption = config_.object.type == "complex";
-    setup.loss = config_.solver.loss == "poisson" ? Loss::poisson : Loss::amplitude;
-    // ε against division by zero, small beside a pixel's mean counts. The Poisson residual 1 − y/I
-    // is steeper: there a pixel without model counts must not outweigh the rest.
-    const double mean = experiment_.mean_counts / double(setup.window * setup.window);
-    setup.epsilon = mean * (setup.loss == Loss::poisson ? 1e-2 : 1e-5);
-    if (setup.slices > 1) {
-      if (experiment_.calibration.wavelength <= 0)
-        throw UserError("object.slices: more than one slice needs optics.energy (kV)");
-      setup.propagator =
-          propagator(window(), experiment_.calibration.pixel, experiment_.calibration.wavelength,
-                     config_.object.slice_thickness,
-                     {config_.object.tilt_row * mrad, config_.object.tilt_col * mrad},
-                     config_.object.band_limit);
-    }
-    return setup;
-  }
-
-  double depths_of_focus() const {
-    return Continuation::depths_of_focus(config_.object.slices * config_.object.slice_thickness,
-                                         experiment_.optics.semi_angle * mrad,
-                                         experiment_.calibration.wavelength);
-  }
-
-  bool continues() const {
-    const auto& choice = config_.solver.continuation;
-    if (choice == "off" || aperture_k() <= 0 || config_.object.slices < 2) return false;
-    return choice == "on" ||
-           (config_.object.start.empty() && Continuation::thick(depths_of_focus()));
-  }
-
-  FitOptions fit_options() const {
-    FitOptions o;
-    const auto& s = config_.solver;
-    o.groups = s.groups > 0 ? s.groups : default_groups(i64(division_->frame.positions.size()));
-    o.step = s.step;
-    o.damping = s.damping;
-    o.hold_out = s.hold_out;
-    o.seed = s.seed;
-    o.threads = threads_;
-    o.probe_from = config_.probe.refine_from;
-    o.probe_step = config_.probe.step;
-    o.blur = config_.object.blur;
-    o.blur_z = config_.object.blur_z;
-    o.pixel = experiment_.calibration.pixel;
-    o.aperture_k = aperture_k();
-    o.preconditioner = s.preconditioner == "illumination";
-    if (continues()) {
-      o.continuation = Continuation({aperture_k(), 0.5 / experiment_.calibration.pixel,
-                                     config_.object.slices, depths_of_focus()});
-      log("the specimen is thick for its angle: coarse to fine, laterally and in depth");
-    }
-    const auto& object = config_.object;
-    if (object.phase_max > object.phase_min) {
-      o.phase_min = object.phase_min;
-      o.phase_max = object.phase_max;
-    }
-    // Where only phases below 0 are asked for, auto keeps out of the way.
-    if (object.positivity == "on" ||
-        (object.positivity == "auto" && continues() && o.phase_max > 0))
-      o.phase_min = std::max(o.phase_min, 0.0);
-    const auto& r = config_.ranks;
-    o.update = r.update == "literal" ? Update::literal : Update::consistent;
-    o.local_positions = r.local_positions;
-    o.exchange_behind = r.exchange_behind;
-    o.extra = division_->extra;
-    o.verify = r.verify_halos;
-    return o;
-  }
-
   /// Key by key, what a run must have in common with the one whose checkpoint it goes on from.
   Fingerprint fingerprint() const {
     const auto& c = config_;
@@ -263,26 +176,10 @@ class Run {
             converted<T, float, 3>(object.absorption.view(), &ledger_, "object")};
   }
 
-  /// The quickest way of keeping waves and transmission that fits into what memory is left beside
-  /// object and gradient.
-  CpuOptions cpu_options(const OperatorSetup& setup) const {
-    double bytes = config_.solver.memory * 1e9;
-    if (bytes == 0)
-      bytes = 0.8 * double(machine_memory_bytes()) / double(team_.processes_on_node());
-    std::array<i64, 3> shape{};
-    double others = double(ledger_.now());
-    for (const int rank : team_.here()) {
-      const Box box = mesh().extended(rank);
-      shape = {setup.slices, std::max(shape[1], box.rows.size()),
-               std::max(shape[2], box.cols.size())};
-      others += 2.0 * double(planes()) * double(box.area()) * sizeof(T);
-    }
-    return choose_cpu_options<T>(setup, threads_, shape,
-                                 static_cast<std::size_t>(std::max(0.0, bytes - others)));
-  }
-
   Fit<T> make_fit() {
-    const FitOptions options = fit_options();
+    const FitOptions options = fit_options(config_, experiment_, *division_, threads_);
+    if (!options.continuation.finished())
+      log("the specimen is thick for its angle: coarse to fine, laterally and in depth");
     log(fmt::format("{} groups an iteration", options.groups));
     FitData<T> data;
     data.positions = division_->frame.positions;
@@ -290,13 +187,17 @@ class Run {
     valid_ = converted<T, float, 2>(experiment_.valid.view());
     data.valid = valid_;
     data.dk = experiment_.calibration.dk;
-    const OperatorSetup setup = operator_setup();
+    const OperatorSetup setup = operator_setup(config_, experiment_);
     std::vector<TileStart<T>> start;
     for (const int rank : team_.here()) start.push_back(start_of(mesh().extended(rank)));
     auto probe = checkpoint_ ? resumed_probe<T>(*checkpoint_)
                              : converted<Complex<T>, Complex<double>, 3>(
                                    start_probe(config_.probe, experiment_).view());
-    const CpuOptions storage = cpu_options(setup);
+    const double budget = memory_budget(config_, team_.processes_on_node());
+    const CpuOptions storage =
+        rank_memory<T>(config_, setup, *division_, team_.here().front(), threads_,
+                       experiment_.patterns->bytes_a_pattern(), budget)
+            .options;
     if (storage.waves != WaveStorage::store || !storage.copy_transmission)
       log(fmt::format("to save memory: waves {}", describe(storage)));
     Fit<T> fit(make_cpu_operator<T>(setup, threads_, &ledger_, storage), std::move(data), options,

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <numeric>
 
 #include "core/error.hpp"
@@ -126,23 +127,31 @@ void scale_to_counts(Array<Complex<double>, 3>& probe, double mean_counts,
   for (auto& v : probe) v *= scale;
 }
 
-/// Adds an earlier volume into this frame: laterally by whole pixels, along z by shared thickness.
-void add_earlier(View<const float, 3> earlier, double earlier_dz, i64 row, i64 col,
-                 View<float, 3> to, double dz) {
+/// One of an earlier result's volumes, by slices of which only what lies in this part is read.
+using EarlierSlice = std::function<void(i64 z, const Box& box, View<float, 2> to)>;
+
+/// Adds an earlier volume of this shape into this part of the object, `row` and `col` pixels away:
+/// laterally by whole pixels, along z by shared thickness.
+void add_earlier(const EarlierSlice& read, const std::array<i64, 3>& earlier, double earlier_dz,
+                 i64 row, i64 col, View<float, 3> to, double dz) {
   const auto [slices, ny, nx] = to.shape;
-  for (i64 s = 0; s < slices; ++s)
-    for (i64 e = 0; e < earlier.shape[0]; ++e) {
+  const Box seen =
+      intersection(Box{{0, earlier[1]}, {0, earlier[2]}}, Box{{-row, ny - row}, {-col, nx - col}});
+  if (seen.empty()) return;
+  Array<float, 2> slice({seen.rows.size(), seen.cols.size()});
+  for (i64 e = 0; e < earlier[0]; ++e) {
+    read(e, seen, slice);
+    for (i64 s = 0; s < slices; ++s) {
       // The part of the earlier slice's thickness that lies in this slice.
       const double overlap =
           std::min((s + 1) * dz, (e + 1) * earlier_dz) - std::max(s * dz, e * earlier_dz);
       if (overlap <= 1e-9 * dz) continue;
       const float share = static_cast<float>(overlap / earlier_dz);
-      for (i64 y = 0; y < earlier.shape[1]; ++y)
-        for (i64 x = 0; x < earlier.shape[2]; ++x) {
-          const i64 ty = y + row, tx = x + col;
-          if (ty >= 0 && ty < ny && tx >= 0 && tx < nx) to(s, ty, tx) += share * earlier(e, y, x);
-        }
+      for (i64 y = 0; y < seen.rows.size(); ++y)
+        for (i64 x = 0; x < seen.cols.size(); ++x)
+          to(s, seen.rows.begin + y + row, seen.cols.begin + x + col) += share * slice(y, x);
     }
+  }
 }
 
 Position mean(const std::vector<Position>& all) {
@@ -153,7 +162,7 @@ Position mean(const std::vector<Position>& all) {
 
 /// Where pixel [0,0] of a result lies that does not say it: another program's positions may count
 /// from its own object, but they are of the same scan.
-Position origin_by_positions(const Result& earlier, const ObjectFrame& frame, double pixel) {
+Position origin_by_positions(const ResultFacts& earlier, const ObjectFrame& frame, double pixel) {
   if (earlier.positions.empty() || earlier.positions.size() != frame.positions.size())
     return {0, 0};
   const Position here = mean(frame.positions), there = mean(earlier.positions);
@@ -225,7 +234,9 @@ ObjectStart start_object(const ObjectConfig& config, const ObjectFrame& frame, c
   if (absorption) start.absorption = Array<float, 3>(shape, ledger, "object");
   if (config.start.empty()) return start;
 
-  const Result earlier = read_result(config.start);
+  const ResultReader reader(config.start);
+  const ResultFacts& earlier = reader.facts();
+  const auto shape_of_earlier = reader.shape();
   if (std::abs(earlier.pixel_size / pixel - 1) > 1e-3)
     throw UserError(fmt::format(
         "object.start: '{}' has pixels of {:.5g} {}, but this run's have {:.5g}; start from a "
@@ -235,16 +246,20 @@ ObjectStart start_object(const ObjectConfig& config, const ObjectFrame& frame, c
   const i64 row = std::lround((from.row - frame.origin.row) / pixel) - box.rows.begin;
   const i64 col = std::lround((from.col - frame.origin.col) / pixel) - box.cols.begin;
   const double dz = config.slices > 1 ? config.slice_thickness : 1;
-  const double earlier_dz = config.slices == 1              ? 1.0 / double(earlier.phase.shape()[0])
-                            : earlier.phase.shape()[0] == 1 ? dz * config.slices
-                                                            : earlier.slice_thickness;
+  const double earlier_dz = config.slices == 1         ? 1.0 / double(shape_of_earlier[0])
+                            : shape_of_earlier[0] == 1 ? dz * config.slices
+                                                       : earlier.slice_thickness;
   if (!(earlier_dz > 0))
     throw UserError(
         fmt::format("object.start: '{}' has {} slices, but does not say how thick they are",
-                    config.start, earlier.phase.shape()[0]));
-  add_earlier(earlier.phase.view(), earlier_dz, row, col, start.phase.view(), dz);
-  if (absorption && !earlier.absorption.empty())
-    add_earlier(earlier.absorption.view(), earlier_dz, row, col, start.absorption.view(), dz);
+                    config.start, shape_of_earlier[0]));
+  const auto add = [&](const EarlierSlice& read, Array<float, 3>& to) {
+    add_earlier(read, shape_of_earlier, earlier_dz, row, col, to, dz);
+  };
+  add([&](i64 z, const Box& at, View<float, 2> to) { reader.phase(z, at, to); }, start.phase);
+  if (absorption && reader.has_absorption())
+    add([&](i64 z, const Box& at, View<float, 2> to) { reader.absorption(z, at, to); },
+        start.absorption);
   return start;
 }
 

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "core/parallel.hpp"
+#include "tiles/steps.hpp"
 
 namespace ptyle {
 namespace {
@@ -36,6 +37,18 @@ std::vector<double> shares(int n, int at, Interval object, i64 halo, Scheme sche
   return share;
 }
 
+/// What a scheme exchanges by: sums and then fills of gradients, or voxels.
+std::vector<Schedule> schedules_of(const Sharing& sharing, const ScheduleOptions& options) {
+  std::vector<Schedule> all;
+  const auto kind = sum_kind(sharing.scheme);
+  if (kind) all.push_back(sum_schedule(sharing.mesh, *kind, options));
+  if (kind || sharing.scheme == Scheme::voxel)
+    all.push_back(fill_schedule(sharing.mesh, options));
+  else if (sharing.scheme != Scheme::none)
+    all.push_back(sum_schedule(sharing.mesh, SumKind::separable, options));
+  return all;
+}
+
 }  // namespace
 
 template <class T>
@@ -43,17 +56,17 @@ Halos<T>::Halos(Team& team, const Sharing& sharing, i64 planes, int threads, Led
     : team_(team), sharing_(sharing), planes_(planes), threads_(threads), ledger_(ledger) {
   check_sharing(sharing_);
   if (team_.size() == 1) return;
-  const Mesh& mesh = sharing_.mesh;
   const int only = team_.here().size() == 1 ? team_.here().front() : -1;
-  const ScheduleOptions options{sharing_.chunk, sharing_.in_flight, only};
-  const bool mixes =
-      sharing_.scheme == Scheme::voxel_average || sharing_.scheme == Scheme::voxel_crossfade;
-  if (sums() || mixes)
-    sum_ = team_.make_exchange<T>(plan(
-        sum_schedule(mesh, sum_kind(sharing_.scheme).value_or(SumKind::separable), options),
-        planes_));
-  if (sums() || sharing_.scheme == Scheme::voxel)
-    fill_ = team_.make_exchange<T>(plan(fill_schedule(mesh, options), planes_));
+  auto schedules = schedules_of(sharing_, {sharing_.chunk, sharing_.in_flight, only});
+  std::vector<std::unique_ptr<Exchange<T>>> made;
+  for (Schedule& schedule : schedules)
+    made.push_back(team_.make_exchange<T>(plan(std::move(schedule), planes_)));
+  if (sharing_.scheme == Scheme::voxel) {
+    fill_ = std::move(made[0]);
+  } else if (!made.empty()) {
+    sum_ = std::move(made[0]);
+    if (made.size() > 1) fill_ = std::move(made[1]);
+  }
 }
 
 template <class T>
@@ -115,8 +128,7 @@ double Halos<T>::spread(std::span<const Stack<T>> tiles) {
   if (team_.size() == 1) return 0;
   if (!plane_fill_) {
     const int only = team_.here().size() == 1 ? team_.here().front() : -1;
-    plane_fill_ =
-        team_.make_exchange<T>(plan(fill_schedule(sharing_.mesh, {0, 0, only}), 1));
+    plane_fill_ = team_.make_exchange<T>(plan(fill_schedule(sharing_.mesh, {0, 0, only}), 1));
   }
   std::vector<double> largest{0};
   std::vector<Array<T, 3>> copies;
@@ -135,8 +147,8 @@ double Halos<T>::spread(std::span<const Stack<T>> tiles) {
       for (std::size_t t = 0; t < tiles.size(); ++t) {
         const View<T, 2> plane = tiles[t][a][p];
         for (i64 i = 0; i < plane.size(); ++i) {
-          const double apart =
-              std::abs(static_cast<double>(plane.data[i]) - static_cast<double>(copies[t].data()[i]));
+          const double apart = std::abs(static_cast<double>(plane.data[i]) -
+                                        static_cast<double>(copies[t].data()[i]));
           // Also where one of the two is no number.
           if (!(apart <= largest[0])) largest[0] = std::isnan(apart) ? INFINITY : apart;
         }
@@ -144,6 +156,31 @@ double Halos<T>::spread(std::span<const Stack<T>> tiles) {
     }
   team_.maximum(largest);
   return largest[0];
+}
+
+namespace {
+
+/// Of one exchange, as exchange/side and the transports hold them.
+double buffer_values(const Schedule& schedule, const Box& tile, int rank, i64 planes, int threads) {
+  const StepSizes sizes = largest_of(steps_of(schedule, rank));
+  const i64 chunk = schedule.chunk > 0 ? std::min(schedule.chunk, planes) : planes;
+  const i64 chunks = (planes + chunk - 1) / chunk;
+  const i64 slots = schedule.in_flight > 0 ? std::min(schedule.in_flight, chunks) : chunks;
+  const Box array = schedule.arrays[static_cast<std::size_t>(rank)];
+  return double(slots * chunk) * double(sizes.sent + sizes.received) +
+         double(threads) * double(sizes.summed) +
+         (array == tile ? 0.0 : double(planes) * double(array.area()));
+}
+
+}  // namespace
+
+double halo_buffer_values(const Sharing& sharing, int rank, i64 planes, int threads) {
+  if (sharing.mesh.ranks() == 1) return 0;
+  const ScheduleOptions options{sharing.chunk, sharing.in_flight, rank};
+  double values = 0;
+  for (const Schedule& schedule : schedules_of(sharing, options))
+    values += buffer_values(schedule, sharing.mesh.extended(rank), rank, planes, threads);
+  return values;
 }
 
 template class Halos<float>;

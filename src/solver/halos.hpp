@@ -48,4 +48,7 @@ class Halos {
   i64 reach_ = -1;  // of near_fill_
 };
 
+/// Values that the exchanges of one rank's Halos hold in buffers, but for the low-pass's.
+double halo_buffer_values(const Sharing& sharing, int rank, i64 planes, int threads);
+
 }  // namespace ptyle

@@ -1,0 +1,30 @@
+#pragma once
+
+// What a rank will book in its ledger, name by name, before anything is allocated: for `plan`, and
+// for the choice of how waves are kept.
+
+#include <map>
+#include <string>
+
+#include "session/reconstruct.hpp"
+#include "session/settings.hpp"
+
+namespace ptyle {
+
+struct RankMemory {
+  std::map<std::string, double> bytes;  ///< by the ledger's names, at the peak
+  CpuOptions options;                   ///< how waves and transmission are kept
+  [[nodiscard]] double total() const;
+};
+
+/// Of one rank (of those in one process: they share operator and probe). `budget`: bytes that it
+/// may use, 0: what solver.memory says, or else 0.8 of its part of this machine's memory.
+template <class T>
+RankMemory rank_memory(const ReconstructConfig& config, const OperatorSetup& setup,
+                       const Division& division, int rank, int threads, std::size_t bytes_a_pattern,
+                       double budget);
+
+/// 0.8 of the machine's memory for each of so many processes, or what solver.memory says.
+double memory_budget(const ReconstructConfig& config, int processes_on_node);
+
+}  // namespace ptyle

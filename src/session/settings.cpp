@@ -1,0 +1,106 @@
+#include "session/settings.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "core/error.hpp"
+#include "core/parallel.hpp"
+#include "core/units.hpp"
+#include "physics/propagator.hpp"
+
+namespace ptyle {
+namespace {
+
+/// Mini-batches an iteration where the user gave none: 20, but no group of fewer than 10 positions,
+/// whose illumination would leave gaps.
+i64 default_groups(i64 positions) { return std::clamp<i64>(positions / 10, 1, 20); }
+
+double aperture_k(const Experiment& e) {
+  const double wavelength = e.calibration.wavelength;
+  return wavelength > 0 ? e.optics.semi_angle * mrad / wavelength : 0;
+}
+
+double depths_of_focus(const ReconstructConfig& config, const Experiment& e) {
+  return Continuation::depths_of_focus(config.object.slices * config.object.slice_thickness,
+                                       e.optics.semi_angle * mrad, e.calibration.wavelength);
+}
+
+bool continues(const ReconstructConfig& config, const Experiment& e) {
+  const auto& choice = config.solver.continuation;
+  if (choice == "off" || aperture_k(e) <= 0 || config.object.slices < 2) return false;
+  return choice == "on" ||
+         (config.object.start.empty() && Continuation::thick(depths_of_focus(config, e)));
+}
+
+}  // namespace
+
+int default_threads(int processes_on_node) {
+  const auto cores = static_cast<int>(sysconf(_SC_NPROCESSORS_ONLN));
+  return std::max(1, std::min(available_threads(), cores / processes_on_node));
+}
+
+i64 planes_of(const ReconstructConfig& config) {
+  return config.object.slices * (config.object.type == "complex" ? 2 : 1) + 1;
+}
+
+OperatorSetup operator_setup(const ReconstructConfig& config, const Experiment& e) {
+  OperatorSetup setup;
+  setup.window = e.patterns->window();
+  setup.slices = config.object.slices;
+  setup.modes = config.probe.modes;
+  setup.absorption = config.object.type == "complex";
+  setup.loss = config.solver.loss == "poisson" ? Loss::poisson : Loss::amplitude;
+  // ε against division by zero, small beside a pixel's mean counts. The Poisson residual 1 − y/I
+  // is steeper: there a pixel without model counts must not outweigh the rest.
+  const double mean = e.mean_counts / double(setup.window * setup.window);
+  setup.epsilon = mean * (setup.loss == Loss::poisson ? 1e-2 : 1e-5);
+  if (setup.slices > 1) {
+    if (e.calibration.wavelength <= 0)
+      throw UserError("object.slices: more than one slice needs optics.energy (kV)");
+    setup.propagator = propagator(
+        setup.window, e.calibration.pixel, e.calibration.wavelength, config.object.slice_thickness,
+        {config.object.tilt_row * mrad, config.object.tilt_col * mrad}, config.object.band_limit);
+  }
+  return setup;
+}
+
+FitOptions fit_options(const ReconstructConfig& config, const Experiment& e,
+                       const Division& division, int threads) {
+  FitOptions o;
+  const auto& s = config.solver;
+  o.groups = s.groups > 0 ? s.groups : default_groups(i64(division.frame.positions.size()));
+  o.step = s.step;
+  o.damping = s.damping;
+  o.preconditioner = s.preconditioner == "illumination";
+  o.hold_out = s.hold_out;
+  o.seed = s.seed;
+  o.threads = threads;
+  o.probe_from = config.probe.refine_from;
+  o.probe_step = config.probe.step;
+  o.blur = config.object.blur;
+  o.blur_z = config.object.blur_z;
+  o.pixel = e.calibration.pixel;
+  o.aperture_k = aperture_k(e);
+  if (continues(config, e))
+    o.continuation = Continuation({aperture_k(e), 0.5 / e.calibration.pixel, config.object.slices,
+                                   depths_of_focus(config, e)});
+  const auto& object = config.object;
+  if (object.phase_max > object.phase_min) {
+    o.phase_min = object.phase_min;
+    o.phase_max = object.phase_max;
+  }
+  // Where only phases below 0 are asked for, auto keeps out of the way.
+  if (object.positivity == "on" ||
+      (object.positivity == "auto" && continues(config, e) && o.phase_max > 0))
+    o.phase_min = std::max(o.phase_min, 0.0);
+  const auto& r = config.ranks;
+  o.update = r.update == "literal" ? Update::literal : Update::consistent;
+  o.local_positions = r.local_positions;
+  o.exchange_behind = r.exchange_behind;
+  o.extra = division.extra;
+  o.verify = r.verify_halos;
+  return o;
+}
+
+}  // namespace ptyle

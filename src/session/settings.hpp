@@ -1,0 +1,27 @@
+#pragma once
+
+// What the configuration and the measurement together say about the fit: the same for a run and for
+// its plan.
+
+#include "operator/operator.hpp"
+#include "prepare/experiment.hpp"
+#include "session/division.hpp"
+#include "session/reconstruct.hpp"
+#include "solver/fit.hpp"
+
+namespace ptyle {
+
+/// Threads of a process where the user gave none: its part of the machine's cores, or what the
+/// launcher has bound it to, where that is less.
+int default_threads(int processes_on_node);
+
+/// Planes that are exchanged together at most: gradients and the illumination.
+i64 planes_of(const ReconstructConfig& config);
+
+/// Throws UserError where several slices have no wavelength.
+OperatorSetup operator_setup(const ReconstructConfig& config, const Experiment& experiment);
+
+FitOptions fit_options(const ReconstructConfig& config, const Experiment& experiment,
+                       const Division& division, int threads);
+
+}  // namespace ptyle
