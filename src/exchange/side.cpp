@@ -135,7 +135,23 @@ void Side<T>::add(const Step& step, i64 plane, i64 i, std::span<const T* const> 
   }
 }
 
+template <class T>
+Buffers<T>::Buffers(i64 slots, const Side<T>& side, Ledger* ledger)
+    : send_({slots, side.send_size()}, ledger, "exchange buffers"),
+      receive_({slots, side.receive_size()}, ledger, "exchange buffers") {}
+
+template <class T>
+T* Buffers<T>::send(i64 slot) {
+  return send_.view()[slot].data;
+}
+template <class T>
+T* Buffers<T>::receive(i64 slot) {
+  return receive_.view()[slot].data;
+}
+
 template class Side<float>;
 template class Side<double>;
+template class Buffers<float>;
+template class Buffers<double>;
 
 }  // namespace ptyle

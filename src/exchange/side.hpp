@@ -57,7 +57,21 @@ class Side {
   std::vector<T*> plane_;       // that the schedule works on
 };
 
+/// What chunks on their way are sent from and received in: for each slot the largest step of a side.
+template <class T>
+class Buffers {
+ public:
+  Buffers(i64 slots, const Side<T>& side, Ledger* ledger);
+  [[nodiscard]] T* send(i64 slot);
+  [[nodiscard]] T* receive(i64 slot);
+
+ private:
+  Array<T, 2> send_, receive_;  // (slots, values)
+};
+
 extern template class Side<float>;
 extern template class Side<double>;
+extern template class Buffers<float>;
+extern template class Buffers<double>;
 
 }  // namespace ptyle

@@ -5,11 +5,16 @@
 //   1. post its receives
 //   2. pack, post its sends
 //   3. wait for all of them, of whatever chunk finishes first
-//   4. unpack in the order of ranks; then the chunk's next step, or the next chunk
+//   4. unpack in the order of ranks; the step is free for the next chunk, and this one goes on to
+//      its next step as soon as the chunk before it has left that
+//
+// So each step has one chunk at a time, like an assembly line. Were chunks of the same step sent
+// together, they would share the rank's bandwidth and all arrive at the end, when nobody can
+// overlap them with anything any more.
 //
 // No deadlock: of the chunks that some rank has not finished take the first, and of its rounds the
-// first that some rank is in. All ranks have it in flight (they begin chunks in order), and whom
-// that rank waits for is in the same round and has posted its part.
+// first that some rank is in. All ranks have finished the chunks before it, so nothing holds it
+// back, and whom that rank waits for is in the same round and has posted its part.
 
 #include <mpi.h>
 
@@ -70,9 +75,7 @@ class MpiExchange final : public Exchange<T> {
     slots_.resize(static_cast<std::size_t>(slots));
     requests_.assign(slots_.size() * requests_per_slot_, MPI_REQUEST_NULL);
     finished_.resize(requests_.size());
-    buffers_ = std::make_unique<Buffers>(
-        Buffers{Array<T, 2>({slots, side_.send_size()}, plan.ledger, "exchange buffers"),
-                Array<T, 2>({slots, side_.receive_size()}, plan.ledger, "exchange buffers")});
+    buffers_ = std::make_unique<Buffers<T>>(slots, side_, plan.ledger);
   }
   ~MpiExchange() override {
     if (running_) abandon();
@@ -89,9 +92,9 @@ class MpiExchange final : public Exchange<T> {
     running_ = true;
     next_chunk_ = 0;
     active_ = 0;
+    std::fill(slots_.begin(), slots_.end(), Slot{});
     Running handle(*this);  // so that an error below gives the exchange up
-    if (!side_.steps().empty())
-      for (std::size_t slot = 0; slot < slots_.size(); ++slot) begin_chunk(slot);
+    begin_chunk();
     return handle;
   }
 
@@ -134,32 +137,52 @@ class MpiExchange final : public Exchange<T> {
   }
 
  private:
-  /// A chunk on its way.
+  /// A chunk on its way; chunk k is in slot k modulo their number.
   struct Slot {
-    i64 chunk = 0;
+    i64 chunk = -1;  // none
     std::size_t step = 0;
     std::size_t pending = 0;  // requests of the step
-  };
-  struct Buffers {
-    Array<T, 2> send, receive;  // (slots, values of the largest step)
+    bool posted = false;      // the step; else it waits for the chunk before
   };
 
-  void begin_chunk(std::size_t slot) {
-    if (next_chunk_ == side_.chunks()) return;
-    slots_[slot] = {next_chunk_++, 0, 0};
+  [[nodiscard]] std::size_t slot_of(i64 chunk) const {
+    return static_cast<std::size_t>(chunk) % slots_.size();
+  }
+
+  /// Has this chunk done a step? One that has left its slot has done all.
+  [[nodiscard]] bool is_past(i64 chunk, std::size_t step) const {
+    if (chunk < 0) return true;
+    const Slot& slot = slots_[slot_of(chunk)];
+    return slot.chunk != chunk || slot.step > step;
+  }
+
+  /// Begins the next chunk if there is one, and a slot for it, and its first step is free.
+  void begin_chunk() {
+    if (next_chunk_ == side_.chunks() || side_.steps().empty()) return;
+    const std::size_t at = slot_of(next_chunk_);
+    if (slots_[at].chunk >= 0 || !is_past(next_chunk_ - 1, 0)) return;
+    slots_[at] = {next_chunk_++, 0, 0, false};
     ++active_;
-    post(slot);
+    post(at);
+  }
+
+  /// Goes on with a chunk that waits for its step to be free, if it is.
+  void go_on(i64 chunk) {
+    const std::size_t at = slot_of(chunk);
+    const Slot& slot = slots_[at];
+    if (slot.chunk == chunk && !slot.posted && is_past(chunk - 1, slot.step)) post(at);
   }
 
   void post(std::size_t at) {
     Slot& slot = slots_[at];
     const Step& step = side_.steps()[slot.step];
     const Interval planes = side_.planes_of(slot.chunk);
-    T* const out = buffers_->send.view()[static_cast<i64>(at)].data;
-    T* const in = buffers_->receive.view()[static_cast<i64>(at)].data;
+    T* const out = buffers_->send(static_cast<i64>(at));
+    T* const in = buffers_->receive(static_cast<i64>(at));
     const int tag = static_cast<int>(slot.chunk);
     MPI_Request* request = requests_.data() + at * requests_per_slot_;
     slot.pending = step.sends.size() + step.receives.size();
+    slot.posted = true;
     for (const Part& part : step.receives)
       check_mpi(MPI_Irecv(in + planes.size() * part.offset,
                           static_cast<int>(planes.size() * part.box.area()), mpi_type<T>(),
@@ -179,22 +202,25 @@ class MpiExchange final : public Exchange<T> {
     Slot& slot = slots_[at];
     const Step& step = side_.steps()[slot.step];
     const Interval planes = side_.planes_of(slot.chunk);
-    const T* const in = buffers_->receive.view()[static_cast<i64>(at)].data;
+    const T* const in = buffers_->receive(static_cast<i64>(at));
     parts_.clear();
     for (const Part& part : step.receives) parts_.push_back(in + planes.size() * part.offset);
     side_.unpack(step, planes, parts_);
-    if (++slot.step < side_.steps().size()) {
-      post(at);
-      return;
+    const i64 chunk = slot.chunk;
+    slot.posted = false;
+    if (++slot.step == side_.steps().size()) {
+      slot.chunk = -1;
+      --active_;
     }
-    --active_;
-    begin_chunk(at);
+    go_on(chunk);
+    go_on(chunk + 1);
+    begin_chunk();
   }
 
   const MpiWorld& world_;
   Communicator comm_;
   Side<T> side_;
-  std::unique_ptr<Buffers> buffers_;
+  std::unique_ptr<Buffers<T>> buffers_;
   std::vector<Slot> slots_;
   std::size_t requests_per_slot_ = 0;
   std::vector<MPI_Request> requests_;  // of slot 0, slot 1, …
