@@ -49,6 +49,7 @@ int run(int argc, char** argv, Team& team) {
   add_reconstruct(app, chosen);
   add_inspect(app, chosen);
   add_compare(app, chosen);
+  add_plan(app, chosen);
   app.footer(
       "ptyle COMMAND --help explains a command, with examples.\n"
       "Exit status: 0 done, 1 a fault of ptyle, 2 a mistake in what was given,\n"

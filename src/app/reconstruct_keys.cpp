@@ -260,6 +260,8 @@ std::vector<Key> ranks_keys(RanksConfig& c) {
       {"ranks.bandwidth", &c.bandwidth, "GB/s", above(0),
        "of a rank's link: what the exchange is chosen by"},
       {"ranks.latency", &c.latency, "µs", above(0), "of a message, likewise"},
+      {"ranks.seconds_per_position", &c.seconds_per_position, "s", at_least(0),
+       "that a position's gradient takes on a rank, for ptyle plan; 0: measured here"},
   };
 }
 

@@ -4,9 +4,11 @@
 
 #include <charconv>
 #include <cmath>
+#include <optional>
 
 #include "core/error.hpp"
 #include "operator/operator.hpp"
+#include "tiles/cost.hpp"
 
 namespace ptyle {
 namespace {
@@ -34,8 +36,6 @@ i64 rows_in_pixels(int rows, const ObjectFrame& frame, i64 window) {
 
 Division divide(const std::vector<Position>& positions, i64 window, double pixel,
                 const RanksConfig& config, int ranks, i64 planes, int bytes) {
-  static_cast<void>(planes);
-  static_cast<void>(bytes);
   ObjectFrame frame = frame_object(positions, window, pixel);
   std::vector<Pixel> centres;
   for (const Position& at : frame.positions) {
@@ -48,14 +48,28 @@ Division divide(const std::vector<Position>& positions, i64 window, double pixel
     throw UserError(
         fmt::format("ranks.mesh: {} x {} tiles are {} ranks, but {} {} started (mpirun -n)",
                     shape[0], shape[1], shape[0] * shape[1], ranks, ranks == 1 ? "was" : "were"));
-  const Scheme scheme = scheme_named(config.exchange).value_or(Scheme::owner);
-  const i64 extra =
-      sum_kind(scheme) || ranks == 1 ? 0 : rows_in_pixels(config.extra_rows, frame, window);
+  const std::optional<Scheme> named = scheme_named(config.exchange);
+  const i64 extra = !named || sum_kind(*named) || ranks == 1
+                        ? 0
+                        : rows_in_pixels(config.extra_rows, frame, window);
   Halo halo = halo_of(config.halo, window, pixel);
   halo = {halo.before + extra, halo.after + extra};
   const Mesh mesh = balanced_mesh(centres, window, shape, halo);
+  const Network network{config.bandwidth * 1e9, config.latency * 1e-6};
+  const Scheme scheme =
+      named.value_or(ranks > 1 ? scheme_of(cheapest(mesh, planes, bytes, network)) : Scheme::owner);
   Division division{std::move(frame), {mesh, scheme, config.chunk, config.in_flight}, {}, extra};
   check_sharing(division.sharing);
+  if (ranks > 1 && (config.chunk == 0 || config.in_flight == 0)) {
+    const auto kind = sum_kind(scheme);
+    const ExchangeCost cost =
+        scheme == Scheme::voxel
+            ? cost_of_fill(mesh, planes, bytes, network, config.chunk, config.in_flight)
+            : cost_of_sum(mesh, kind.value_or(SumKind::separable), planes, bytes, network,
+                          config.chunk, config.in_flight);
+    division.sharing.chunk = cost.chunk;
+    division.sharing.in_flight = cost.in_flight;
+  }
   division.shares = share_positions(mesh, centres, extra);
   return division;
 }

@@ -64,6 +64,7 @@ struct RanksConfig {
   bool verify_halos = false;          ///< compare copies after every exchange
   double bandwidth = 12.5;            ///< GB/s of a rank's link, for the choice of an exchange
   double latency = 1.5;               ///< µs of a message
+  double seconds_per_position = 0;    ///< of a gradient, for plans; 0: measured
 };
 
 /// Keys output.*

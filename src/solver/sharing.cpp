@@ -47,6 +47,11 @@ std::optional<SumKind> sum_kind(Scheme scheme) {
   }
 }
 
+Scheme scheme_of(SumKind kind) {
+  return *std::find_if(all_schemes.begin(), all_schemes.end(),
+                       [&](Scheme scheme) { return sum_kind(scheme) == kind; });
+}
+
 std::vector<PositionShare> share_positions(const Mesh& mesh, std::span<const Pixel> centres,
                                            i64 extra) {
   std::vector<PositionShare> shares;

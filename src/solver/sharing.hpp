@@ -29,8 +29,8 @@ enum class Scheme {
   none              ///< nothing is exchanged; the cores are put together at the end
 };
 inline constexpr std::array all_schemes{
-    Scheme::neighbor, Scheme::passes,        Scheme::pipelined,       Scheme::separable,
-    Scheme::owner,    Scheme::allreduce,     Scheme::voxel,           Scheme::voxel_average,
+    Scheme::neighbor,        Scheme::passes,    Scheme::pipelined, Scheme::separable,
+    Scheme::owner,           Scheme::allreduce, Scheme::voxel,     Scheme::voxel_average,
     Scheme::voxel_crossfade, Scheme::none};
 
 /// "neighbor", …, "voxel-average", "voxel-crossfade", "none"
@@ -39,6 +39,9 @@ std::string_view name_of(Scheme scheme);
 std::optional<Scheme> scheme_named(std::string_view name);
 /// How gradients are summed; nothing for the schemes that exchange voxels.
 std::optional<SumKind> sum_kind(Scheme scheme);
+
+/// The scheme that sums gradients in this way.
+Scheme scheme_of(SumKind kind);
 
 struct Sharing {
   Mesh mesh;

@@ -38,6 +38,7 @@ Box reach(std::span<const Pixel> centres, i64 window);
 
 class Mesh {
  public:
+  Mesh() = default;  ///< of no tiles
   /// Cuts are the lines between cores, ascending, strictly inside the object (R − 1 and C − 1 of
   /// them; a line at i lies before pixel i). Throws std::invalid_argument for others, an empty
   /// object or a negative halo.
@@ -66,7 +67,6 @@ class Mesh {
   [[nodiscard]] Mesh with_halo(Halo halo) const;
 
  private:
-  Mesh() = default;
   Box object_;
   std::vector<i64> row_lines_, col_lines_;  // the object's borders included
   Halo halo_;

@@ -24,5 +24,6 @@ void add_simulate(CLI::App& app, Command& chosen);
 void add_reconstruct(CLI::App& app, Command& chosen);
 void add_inspect(CLI::App& app, Command& chosen);
 void add_compare(CLI::App& app, Command& chosen);
+void add_plan(CLI::App& app, Command& chosen);
 
 }  // namespace ptyle

@@ -1,0 +1,130 @@
+// ptyle plan:
+//   1. read and check the configuration; open the measurement without its patterns
+//   2. how long a position's gradient takes here, unless ranks.seconds_per_position says it
+//   3. for each number of ranks: mesh, memory, exchanges and time, as a table
+
+#include <fmt/format.h>
+
+#include <memory>
+
+#include "app/commands/commands.hpp"
+#include "app/fft_memory.hpp"
+#include "app/reconstruct_keys.hpp"
+#include "app/terminal.hpp"
+#include "core/error.hpp"
+#include "session/open_experiment.hpp"
+#include "session/plan_ranks.hpp"
+
+namespace ptyle {
+namespace {
+
+struct Options {
+  std::string file;
+  std::vector<std::string> settings;
+  std::vector<int> ranks{1, 2, 4, 8, 16};
+};
+
+constexpr const char* help =
+    "Examples:\n"
+    "  ptyle plan run.yaml                                 1, 2, 4, 8 and 16 ranks\n"
+    "  ptyle plan run.yaml --ranks 1,6,54,198,462,4158\n"
+    "  ptyle plan run.yaml --ranks 54 --set ranks.halo=6.0 --set ranks.exchange=voxel\n"
+    "  ptyle plan run.yaml --set ranks.seconds_per_position=0.002   a known rate: not measured\n"
+    "\n"
+    "For each number of ranks (mpirun -n): the mesh of tiles, the memory that the largest rank\n"
+    "will book, what each exchange sends and how long it takes on a network of ranks.bandwidth\n"
+    "and ranks.latency, and the seconds of an iteration. Nothing is reconstructed or written.\n"
+    "\n"
+    "Exit status: 0 done, 1 a fault of ptyle, 2 a mistake in what was given.";
+
+constexpr double mib = 1 << 20;
+
+void say_memory(Terminal& terminal, const RanksOutlook& plan) {
+  terminal.say(fmt::format("  memory of a rank: {:.1f} MiB, largest {:.1f} MiB; waves {}",
+                           plan.mean_memory / mib, plan.memory.total() / mib,
+                           describe(plan.memory.options)));
+  std::string names;
+  for (const auto& [name, bytes] : plan.memory.bytes)
+    if (bytes > 0.05 * mib)
+      names += fmt::format("{}{} {:.1f}", names.empty() ? "" : ", ", name, bytes / mib);
+  terminal.say("    of the largest, MiB: " + names);
+}
+
+void say_exchanges(Terminal& terminal, const RanksOutlook& plan) {
+  terminal.say("  exchange          MiB sent  messages  hops  ms   (busiest rank, one synchronisation)");
+  for (const ExchangeOutlook& e : plan.exchanges) {
+    const bool chosen = e.scheme == plan.division.sharing.scheme;
+    const std::string name = fmt::format("{}{}", name_of(e.scheme), chosen ? " *" : "");
+    if (!e.refused.empty())
+      terminal.say(fmt::format("    {:<16} {}", name, e.refused));
+    else
+      terminal.say(fmt::format("    {:<16} {:>7.2f}  {:>8}  {:>4}  {:.3f}", name, e.bytes / mib,
+                               e.messages, e.hops, 1e3 * e.seconds));
+  }
+}
+
+void say(Terminal& terminal, const RanksOutlook& plan) {
+  if (!plan.refused.empty()) {
+    terminal.say(fmt::format("{} ranks: cannot run. {}", plan.ranks, plan.refused));
+    return;
+  }
+  const Mesh& mesh = plan.division.sharing.mesh;
+  terminal.say(fmt::format(
+      "{} rank{}: {} x {} tiles of up to {} x {} px, halo {} px, {} to {} positions each",
+      plan.ranks, plan.ranks == 1 ? "" : "s", mesh.rows(), mesh.cols(), plan.largest_tile[0],
+      plan.largest_tile[1], mesh.ranks() > 1 ? mesh.halo().before : 0, plan.least, plan.most));
+  say_memory(terminal, plan);
+  if (plan.ranks > 1) say_exchanges(terminal, plan);
+  terminal.say(fmt::format("  an iteration: {} ({} computing, {} exchanging)",
+                           duration_text(plan.computing + plan.exchanging),
+                           duration_text(plan.computing), duration_text(plan.exchanging)));
+}
+
+int run(const Options& options) {
+  const auto input = read_reconstruct(options.file, options.settings, true);
+  const ReconstructConfig& config = input.config;
+  Terminal terminal;
+  const FftMemory fft_memory;
+  const Experiment experiment =
+      plan_experiment(config.data, config.calibration, config.scan, config.optics);
+  for (const auto& note : experiment.notes) terminal.say(note);
+  for (const auto& warning : experiment.warnings) terminal.warn(warning);
+  const int threads = config.solver.threads > 0 ? config.solver.threads : default_threads(1);
+  double seconds = config.ranks.seconds_per_position;
+  if (seconds == 0) {
+    seconds = measure_position_seconds(config, experiment, threads);
+    terminal.say(fmt::format(
+        "a position's gradient takes {:.3g} ms here, on {} thread{} (ranks.seconds_per_position: "
+        "{:.3g})",
+        1e3 * seconds, threads, threads == 1 ? "" : "s", seconds));
+  }
+  for (const int ranks : options.ranks) {
+    terminal.say("");
+    say(terminal, plan_ranks(config, experiment, ranks, threads, seconds));
+  }
+  return exit_status::done;
+}
+
+}  // namespace
+
+void add_plan(CLI::App& app, Command& chosen) {
+  auto* command = app.add_subcommand("plan", "memory, exchanges and time of a run on many ranks");
+  auto options = std::make_shared<Options>();
+  command->add_option("configuration", options->file, "YAML file of ptyle reconstruct")->required();
+  command
+      ->add_option("--set", options->settings,
+                   "key=value, in place of the configuration's; repeatable")
+      ->allow_extra_args(false);
+  command->add_option("--ranks", options->ranks, "numbers of ranks, e.g. 1,6,54")
+      ->delimiter(',')
+      ->check(CLI::Range(1, 1000000));
+  command->footer(help);
+  command->callback([options, &chosen] {
+    chosen = [options](Team& team) {
+      alone(team, "ptyle plan");
+      return run(*options);
+    };
+  });
+}
+
+}  // namespace ptyle

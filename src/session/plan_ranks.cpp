@@ -1,0 +1,141 @@
+#include "session/plan_ranks.hpp"
+
+#include <algorithm>
+#include <chrono>
+
+#include "core/error.hpp"
+#include "core/units.hpp"
+#include "operator/probe.hpp"
+#include "tiles/cost.hpp"
+
+namespace ptyle {
+namespace {
+
+/// Every 8th group's step is estimated (two propagations of a position) and tried (one), where a
+/// gradient is worth two.
+double gradients_an_iteration(i64 groups) {
+  const double estimated = double((groups + 7) / 8) / double(groups);
+  return 1 + 1.5 * estimated;
+}
+
+Network network_of(const RanksConfig& config) {
+  return {config.bandwidth * 1e9, config.latency * 1e-6};
+}
+
+ExchangeOutlook outlook(const Sharing& sharing, Scheme scheme, i64 planes, int bytes,
+                        const Network& network) {
+  ExchangeOutlook o;
+  o.scheme = scheme;
+  try {
+    check_sharing({sharing.mesh, scheme});
+  } catch (const UserError& e) {
+    o.refused = e.what();
+    return o;
+  }
+  if (scheme == Scheme::none) return o;
+  const auto kind = sum_kind(scheme);
+  const ExchangeCost cost =
+      kind ? cost_of_sum(sharing.mesh, *kind, planes, bytes, network, sharing.chunk,
+                         sharing.in_flight)
+      : scheme == Scheme::voxel
+          ? cost_of_fill(sharing.mesh, planes - 1, bytes, network, sharing.chunk, sharing.in_flight)
+          : cost_of_sum(sharing.mesh, SumKind::separable, planes - 1, bytes, network, sharing.chunk,
+                        sharing.in_flight);
+  o.bytes = cost.bytes;
+  o.messages = cost.messages;
+  o.hops = cost.hops;
+  o.seconds = cost.seconds;
+  return o;
+}
+
+template <class T>
+void plan_memory(const ReconstructConfig& config, const OperatorSetup& setup,
+                 const Experiment& experiment, RanksOutlook& plan) {
+  const double budget = memory_budget(config, 1);
+  for (int rank = 0; rank < plan.ranks; ++rank) {
+    const RankMemory memory = rank_memory<T>(config, setup, plan.division, rank, plan.threads,
+                                             experiment.patterns->bytes_a_pattern(), budget);
+    plan.mean_memory += memory.total() / plan.ranks;
+    if (memory.total() > plan.memory.total()) plan.memory = memory;
+  }
+}
+
+}  // namespace
+
+double measure_position_seconds(const ReconstructConfig& config, const Experiment& experiment,
+                                int threads) {
+  const OperatorSetup setup = operator_setup(config, experiment);
+  const i64 window = setup.window, side = window + 32;
+  auto op = make_cpu_operator<float>(setup, threads);
+  Array<float, 3> phase({setup.slices, side, side}), mu, gradient(phase.shape()), mu_gradient;
+  if (setup.absorption) {
+    mu = Array<float, 3>(phase.shape());
+    mu_gradient = Array<float, 3>(phase.shape());
+  }
+  Array<float, 2> illumination({side, side});
+  Array<Complex<float>, 3> probe({setup.modes, window, window}), probe_gradient(probe.shape());
+  probe.fill(1);
+  op->set_object({phase.view(), mu.view()});
+  op->set_probe(probe);
+  const auto measured = [&](i64, float* to) { std::fill_n(to, window * window, 1.0F); };
+  const auto run = [&](int positions) {
+    std::vector<Placement> places;
+    for (int i = 0; i < positions; ++i) places.push_back({i % 16, 16 - i % 16, 0.3, -0.2});
+    const auto start = std::chrono::steady_clock::now();
+    op->gradient(places, measured, {true, config.probe.refine_from > 0, true},
+                 {gradient, mu_gradient, illumination, probe_gradient});
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  };
+  double seconds = run(threads);  // also makes the buffers
+  int positions = threads;
+  for (double spent = 0; spent < 2 && positions < (1 << 20); positions *= 2) {
+    const double took = run(positions);
+    spent += took;
+    seconds = took / positions;
+  }
+  return seconds;
+}
+
+RanksOutlook plan_ranks(const ReconstructConfig& config, const Experiment& experiment, int ranks,
+                        int threads, double position_seconds) {
+  RanksOutlook plan;
+  plan.ranks = ranks;
+  plan.threads = threads;
+  const int bytes = config.solver.precision == "double" ? 8 : 4;
+  const i64 planes = planes_of(config);
+  const OperatorSetup setup = operator_setup(config, experiment);
+  try {
+    plan.division = divide(experiment.positions, setup.window, experiment.calibration.pixel,
+                           config.ranks, ranks, planes, bytes);
+  } catch (const UserError& e) {
+    plan.refused = e.what();
+    return plan;
+  }
+  const Sharing& sharing = plan.division.sharing;
+  plan.least = static_cast<i64>(experiment.positions.size());
+  for (int rank = 0; rank < ranks; ++rank) {
+    const auto& share = plan.division.shares[static_cast<std::size_t>(rank)];
+    const i64 count = static_cast<i64>(share.own.size() + share.extra.size());
+    plan.least = std::min(plan.least, count);
+    plan.most = std::max(plan.most, count);
+    const Box box = sharing.mesh.extended(rank);
+    if (box.area() > plan.largest_tile[0] * plan.largest_tile[1])
+      plan.largest_tile = {box.rows.size(), box.cols.size()};
+  }
+  if (bytes == 8)
+    plan_memory<double>(config, setup, experiment, plan);
+  else
+    plan_memory<float>(config, setup, experiment, plan);
+  const Network network = network_of(config.ranks);
+  if (ranks > 1)
+    for (const Scheme scheme : all_schemes) {
+      plan.exchanges.push_back(outlook(sharing, scheme, planes, bytes, network));
+      if (scheme == sharing.scheme) plan.exchanging = plan.exchanges.back().seconds;
+    }
+  const i64 groups = fit_options(config, experiment, plan.division, threads).groups;
+  plan.exchanging *= double(groups);
+  plan.computing = double(plan.most) * position_seconds * gradients_an_iteration(groups);
+  return plan;
+}
+
+}  // namespace ptyle

@@ -1,0 +1,45 @@
+#pragma once
+
+// What a reconstruction on so many ranks would be like, without running it.
+
+#include <array>
+#include <string>
+#include <vector>
+
+#include "session/rank_memory.hpp"
+
+namespace ptyle {
+
+/// One way to exchange, for one synchronisation.
+struct ExchangeOutlook {
+  Scheme scheme = Scheme::owner;
+  std::string refused;  ///< why it cannot run; empty: it can
+  double bytes = 0;     ///< sent by the busiest rank
+  i64 messages = 0;     ///< of that rank
+  i64 hops = 0;         ///< messages that wait for each other
+  double seconds = 0;   ///< with nothing computed meanwhile
+};
+
+struct RanksOutlook {
+  int ranks = 1;
+  std::string refused;  ///< why so many cannot be; then nothing below is filled in
+  Division division;
+  int threads = 1;
+  i64 least = 0, most = 0;           ///< positions of a rank
+  std::array<i64, 2> largest_tile{}; ///< px, extended
+  RankMemory memory;                 ///< of the rank that needs most
+  double mean_memory = 0;            ///< bytes
+  std::vector<ExchangeOutlook> exchanges;
+  double computing = 0, exchanging = 0;  ///< s an iteration
+};
+
+/// Seconds that one position's gradient takes on one rank with this many threads: measured by a
+/// short calibration on this machine, some seconds.
+double measure_position_seconds(const ReconstructConfig& config, const Experiment& experiment,
+                                int threads);
+
+/// Throws nothing for a number of ranks that cannot be: `refused` says why.
+RanksOutlook plan_ranks(const ReconstructConfig& config, const Experiment& experiment, int ranks,
+                        int threads, double position_seconds);
+
+}  // namespace ptyle

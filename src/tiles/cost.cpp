@@ -1,0 +1,127 @@
+#include "tiles/cost.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <vector>
+
+namespace ptyle {
+namespace {
+
+/// What the model needs of a schedule; bytes and times are of one plane, latency apart.
+struct Walk {
+  double seconds = 0;        // of a chunk through all rounds
+  double port = 0;           // of the busiest port, all rounds
+  double longest_round = 0;  // of a rank
+};
+
+Walk walk(const Schedule& schedule, double bytes_a_pixel, const Network& network) {
+  const std::size_t ranks = schedule.arrays.size();
+  std::vector<double> begin(ranks, 0), end(ranks), in(ranks), out(ranks), all_in(ranks, 0),
+      all_out(ranks, 0);
+  Walk result;
+  for (const Round& round : schedule.rounds) {
+    std::fill(in.begin(), in.end(), 0.0);
+    std::fill(out.begin(), out.end(), 0.0);
+    for (const Message& m : round.messages) {
+      const double seconds = bytes_a_pixel * double(m.box.area()) / network.bandwidth;
+      out[static_cast<std::size_t>(m.from)] += seconds;
+      in[static_cast<std::size_t>(m.to)] += seconds;
+    }
+    for (std::size_t r = 0; r < ranks; ++r) {
+      const double port = std::max(in[r], out[r]);
+      end[r] = begin[r] + (port > 0 ? network.latency + port : 0);
+      all_in[r] += in[r];
+      all_out[r] += out[r];
+      if (port > 0) result.longest_round = std::max(result.longest_round, network.latency + port);
+    }
+    for (const Message& m : round.messages) {
+      const auto from = static_cast<std::size_t>(m.from), to = static_cast<std::size_t>(m.to);
+      end[to] = std::max(end[to], begin[from] + out[from] + network.latency);
+    }
+    begin.swap(end);
+  }
+  result.seconds = *std::max_element(begin.begin(), begin.end());
+  for (std::size_t r = 0; r < ranks; ++r)
+    result.port = std::max({result.port, all_in[r], all_out[r]});
+  return result;
+}
+
+ExchangeCost with_traffic(const Schedule& schedule, i64 planes, int bytes) {
+  ExchangeCost cost;
+  for (const Traffic& t : traffic(schedule)) {
+    cost.bytes = std::max(cost.bytes, double(t.pixels) * double(planes) * bytes);
+    cost.messages = std::max(cost.messages, t.messages);
+  }
+  cost.hops = hops(schedule);
+  return cost;
+}
+
+/// Of chunks of so many planes; `in_flight` 0: as many as keep the busiest port busy.
+ExchangeCost chunked(const Schedule& schedule, ExchangeCost cost, i64 planes, int bytes,
+                     const Network& network, i64 chunk, i64 in_flight) {
+  chunk = chunk > 0 ? std::min(chunk, planes) : planes;
+  const i64 chunks = (planes + chunk - 1) / chunk;
+  const Walk w = walk(schedule, double(bytes) * double(chunk), network);
+  const double pace = std::max(w.port, w.longest_round);
+  if (in_flight == 0) in_flight = pace > 0 ? static_cast<i64>(std::ceil(w.seconds / pace)) + 1 : 1;
+  in_flight = std::min(in_flight, chunks);
+  cost.seconds = std::max(w.seconds + double(chunks - 1) * pace,
+                          double((chunks + in_flight - 1) / in_flight) * w.seconds);
+  cost.messages *= chunks;
+  cost.chunk = chunk;
+  cost.in_flight = in_flight;
+  return cost;
+}
+
+/// The quickest way to chunk a schedule, but for what is given.
+ExchangeCost best_chunks(const Schedule& schedule, i64 planes, int bytes, const Network& network,
+                         i64 chunk, i64 in_flight) {
+  const ExchangeCost traffic = with_traffic(schedule, planes, bytes);
+  if (chunk > 0) return chunked(schedule, traffic, planes, bytes, network, chunk, in_flight);
+  ExchangeCost best;
+  best.seconds = std::numeric_limits<double>::infinity();
+  for (i64 planes_together = 1;; planes_together *= 2) {
+    const ExchangeCost cost = chunked(schedule, traffic, planes, bytes, network,
+                                      std::min(planes_together, planes), in_flight);
+    if (cost.seconds < best.seconds) best = cost;
+    if (planes_together >= planes) return best;
+  }
+}
+
+}  // namespace
+
+ExchangeCost cost_of(const Schedule& schedule, i64 planes, int bytes, const Network& network) {
+  const i64 chunk = schedule.chunk > 0 ? std::min(schedule.chunk, planes) : planes;
+  const i64 chunks = (planes + chunk - 1) / chunk;
+  return chunked(schedule, with_traffic(schedule, planes, bytes), planes, bytes, network, chunk,
+                 schedule.in_flight > 0 ? schedule.in_flight : chunks);
+}
+
+ExchangeCost cost_of_sum(const Mesh& mesh, SumKind kind, i64 planes, int bytes,
+                         const Network& network, i64 chunk, i64 in_flight) {
+  Schedule schedule = sum_schedule(mesh, kind);
+  if (kind == SumKind::passes) chunk = planes;
+  if (kind == SumKind::owner)
+    for (Round& round : fill_schedule(mesh).rounds) schedule.rounds.push_back(std::move(round));
+  return best_chunks(schedule, planes, bytes, network, chunk, in_flight);
+}
+
+ExchangeCost cost_of_fill(const Mesh& mesh, i64 planes, int bytes, const Network& network,
+                          i64 chunk, i64 in_flight) {
+  return best_chunks(fill_schedule(mesh), planes, bytes, network, chunk, in_flight);
+}
+
+SumKind cheapest(const Mesh& mesh, i64 planes, int bytes, const Network& network) {
+  SumKind best = SumKind::owner;
+  double least = std::numeric_limits<double>::infinity();
+  // `passes` is `pipelined` without chunks, `neighbor` is `separable` where it can run at all.
+  for (const SumKind kind :
+       {SumKind::owner, SumKind::separable, SumKind::pipelined, SumKind::allreduce}) {
+    const double seconds = cost_of_sum(mesh, kind, planes, bytes, network).seconds;
+    if (seconds < least) least = seconds, best = kind;
+  }
+  return best;
+}
+
+}  // namespace ptyle

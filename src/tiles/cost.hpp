@@ -1,0 +1,52 @@
+#pragma once
+
+// What an exchange costs on a network, as `auto` and plans reckon it. The model:
+//
+//   - A rank has one port each way, of so many bytes a second; a message needs the latency besides.
+//   - In a round, a rank begins when it has finished its round before. It has all that is for it
+//     once its own port has let everything in, and every sender's port everything out:
+//
+//       end(r) = latency + max( begin(r) + max(in(r), out(r)) / bandwidth,
+//                               max over s → r of begin(s) + out(s) / bandwidth )
+//
+//   - Chunks of planes follow each other through the rounds: the first takes the walk of above, and
+//     each other comes behind it at the pace of the busiest port or of the longest round of a rank,
+//     whichever is slower. Where fewer chunks may be on their way at a time than there are, each of
+//     those places takes a walk for every chunk that it serves, at least.
+//
+// Packing and adding are not counted; bench/exchange-sim compares the model with simulated ranks.
+
+#include "tiles/schedule.hpp"
+
+namespace ptyle {
+
+struct Network {
+  double bandwidth = 12.5e9;  ///< bytes a second of a rank's port, each way
+  double latency = 1.5e-6;    ///< s of a message
+};
+
+/// Of one exchange.
+struct ExchangeCost {
+  double seconds = 0;
+  double bytes = 0;   ///< sent by the rank that sends most
+  i64 messages = 0;   ///< of the rank that sends most of them
+  i64 hops = 0;       ///< longest chain of messages of a chunk
+  i64 chunk = 0;      ///< planes that travel together
+  i64 in_flight = 0;  ///< chunks on their way at a time
+};
+
+/// A schedule of all messages, as its chunk and in_flight say, for planes of `bytes` a pixel.
+ExchangeCost cost_of(const Schedule& schedule, i64 planes, int bytes, const Network& network);
+
+/// A sum so that all copies have it: `owner` with the fill that takes the result back. `chunk` or
+/// `in_flight` 0: the quickest, `passes` whole. Throws UserError where the kind cannot run.
+ExchangeCost cost_of_sum(const Mesh& mesh, SumKind kind, i64 planes, int bytes,
+                         const Network& network, i64 chunk = 0, i64 in_flight = 0);
+/// Values of cores to their copies.
+ExchangeCost cost_of_fill(const Mesh& mesh, i64 planes, int bytes, const Network& network,
+                          i64 chunk = 0, i64 in_flight = 0);
+
+/// The exact kind that takes the least time: what `auto` means.
+SumKind cheapest(const Mesh& mesh, i64 planes, int bytes, const Network& network);
+
+}  // namespace ptyle
