@@ -66,8 +66,10 @@ class SweepSteps final : public Steps<T> {
   void spectrum(View<const C, 3> probe, T* to) const override {
     const T scale = T(1) / static_cast<T>(w_ * w_);
     for (i64 m = 0; m < setup_.modes; ++m) {
-      for (i64 y = 0; y < w_; ++y)
-        for (i64 x = 0; x < w_; ++x) set_pixel(mode(to, m), y, x, scale * probe(m, y, x));
+      each_pixel(mode(to, m), [&](i64 y, i64 x, T& re, T& im) {
+        re = scale * probe(m, y, x).real();
+        im = scale * probe(m, y, x).imag();
+      });
       for (i64 y = 0; y < w_; y += g_.rows) kernels_.rows_forward(g_, rows_of(mode(to, m), y));
       for (i64 c = 0; c < g_.vectors; ++c) kernels_.columns_forward(g_, mode(to, m), c);
     }
@@ -78,8 +80,8 @@ class SweepSteps final : public Steps<T> {
     for (i64 m = 0; m < setup_.modes; ++m) {
       for (i64 c = 0; c < g_.vectors; ++c) kernels_.columns_inverse(g_, mode(sum, m), c);
       for (i64 y = 0; y < w_; y += g_.rows) kernels_.rows_inverse(g_, rows_of(mode(sum, m), y));
-      for (i64 y = 0; y < w_; ++y)
-        for (i64 x = 0; x < w_; ++x) to(m, y, x) += scale * pixel(mode(sum, m), y, x);
+      each_pixel(mode(sum, m),
+                 [&](i64 y, i64 x, T& re, T& im) { to(m, y, x) += scale * C(re, im); });
     }
   }
 
@@ -258,12 +260,13 @@ class SweepSteps final : public Steps<T> {
   V& imaginary(V* wave, i64 c, i64 y, i64 lane) const {
     return wave[c * g_.block + y * 2 * lanes_ + lanes_ + lane];
   }
-  C pixel(const T* wave, i64 y, i64 x) const {
-    return {real(wave, x / lanes_, y, x % lanes_), imaginary(wave, x / lanes_, y, x % lanes_)};
-  }
-  void set_pixel(T* wave, i64 y, i64 x, C v) const {
-    real(wave, x / lanes_, y, x % lanes_) = v.real();
-    imaginary(wave, x / lanes_, y, x % lanes_) = v.imag();
+  /// Calls f(y, x, re, im) for every pixel of a wave in real space.
+  template <class F>
+  void each_pixel(T* wave, F&& f) const {
+    for (i64 v = 0; v < g_.vectors; ++v)
+      for (i64 y = 0; y < w_; ++y)
+        for (i64 l = 0; l < lanes_; ++l)
+          f(y, v * lanes_ + l, real(wave, v, y, l), imaginary(wave, v, y, l));
   }
   /// Where, in natural order, the detector pixel lies that stands at (c, y, lane).
   i64 detector_pixel(i64 c, i64 y, i64 lane) const {
@@ -338,16 +341,20 @@ class SweepSteps final : public Steps<T> {
     const bool inside = !d_object.phase.empty() && y >= in.y0 && y < in.y1;
     const bool absorbs = setup_.absorption && !d_object.absorption.empty();
     const i64 first = (slice.s * shape[1] + slice.at.row + y) * shape[2] + slice.at.col;
-    for (i64 x = 0; x < w_; ++x) {
-      const C t(work.t_re[r][x], work.t_im[r][x]), u = mul(t, pixel(wave, y, x));
-      C du = mul(t, pixel(d_wave, y, x));
-      if (inside && x >= in.x0 && x < in.x1) {
-        const T d_mu = absorbs ? d_object.absorption.data[first + x] : T(0);
-        du += mul(C(-d_mu, d_object.phase.data[first + x]), u);
+    for (i64 v = 0; v < g_.vectors; ++v)
+      for (i64 l = 0; l < lanes_; ++l) {
+        const i64 x = v * lanes_ + l;
+        T &re = real(wave, v, y, l), &im = imaginary(wave, v, y, l);
+        T &d_re = real(d_wave, v, y, l), &d_im = imaginary(d_wave, v, y, l);
+        const C t(work.t_re[r][x], work.t_im[r][x]), u = mul(t, C(re, im));
+        C du = mul(t, C(d_re, d_im));
+        if (inside && x >= in.x0 && x < in.x1) {
+          const T d_mu = absorbs ? d_object.absorption.data[first + x] : T(0);
+          du += mul(C(-d_mu, d_object.phase.data[first + x]), u);
+        }
+        re = u.real(), im = u.imag();
+        d_re = du.real(), d_im = du.imag();
       }
-      set_pixel(wave, y, x, u);
-      set_pixel(d_wave, y, x, du);
-    }
   }
 
   void add_intensity(const T* block, T* intensity) const {
