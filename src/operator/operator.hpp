@@ -140,12 +140,22 @@ enum class WaveStorage {
   checkpoint  ///< one in k is kept, and k at a time are made again, for 2 more FFTs a slice
 };
 
+/// How a CPU computes: the two sweeps a slice with vectors of some width, or FFTW. The sweeps know
+/// the windows 64, 96, 128, 192, 256, 384 and 512.
+enum class CpuPath { automatic, fftw, plain, avx2, avx512 };
+
 /// Memory against time on a CPU; the gradients are the same (recompute: to rounding).
 struct CpuOptions {
   WaveStorage waves = WaveStorage::store;
-  i64 checkpoint = 1;             ///< k
-  bool copy_transmission = true;  ///< false: t is computed anew wherever a window needs it
+  i64 checkpoint = 1;                 ///< k
+  bool copy_transmission = true;      ///< false: t is computed anew wherever a window needs it
+  CpuPath path = CpuPath::automatic;  ///< the widest vectors that the processor has; or, if it is
+                                      ///< set, what PTYLE_CPU_PATH names as below
 };
+
+/// "FFTW", "plain", "AVX2", "AVX-512": what a window is computed by. Throws UserError for a path
+/// that the processor or the window does not allow.
+std::string describe_path(i64 window, CpuPath path = CpuPath::automatic);
 
 /// "store", "recompute", "checkpoint 10"; with ", transmission as needed" if that is not copied.
 std::string describe(const CpuOptions& options);

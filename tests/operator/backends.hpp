@@ -1,49 +1,101 @@
 #pragma once
 
-// The backends that every operator test runs on.
+// The backends that every operator test runs on: the reference, and every path of the CPU.
 
 #include <gtest/gtest.h>
 
 #include <memory>
 #include <string>
+#include <type_traits>
+#include <vector>
 
+#include "core/error.hpp"
 #include "operator/operator.hpp"
+#include "scene.hpp"
 
 namespace ptyle::test {
 
 struct Reference {
   using T = double;
-  static constexpr const char* name = "Reference";
+  static std::string name() { return "Reference"; }
+  static bool available() { return true; }
+  static i64 window(i64 w) { return w; }
   static std::unique_ptr<Operator<T>> make(const OperatorSetup& setup, int /*threads*/ = 1) {
     return make_reference_operator(setup);
   }
 };
 
-struct CpuDouble {
-  using T = double;
-  static constexpr const char* name = "CpuDouble";
+template <class Number, CpuPath path>
+struct Cpu {
+  using T = Number;
+  static std::string name() {
+    const std::string width = path == CpuPath::fftw    ? "Fftw"
+                              : path == CpuPath::plain ? "Plain"
+                              : path == CpuPath::avx2  ? "Avx2"
+                                                       : "Avx512";
+    return width + (std::is_same_v<T, double> ? "Double" : "Float");
+  }
+  /// Has this processor such vectors?
+  static bool available() {
+    try {
+      describe_path(64, path);
+      return true;
+    } catch (const UserError&) {
+      return false;
+    }
+  }
+  /// The window to take where a test asks for a small one: the sweeps know no smaller ones.
+  static i64 window(i64 w) { return path == CpuPath::fftw ? w : w % 2 == 0 ? 64 : 96; }
+  static CpuOptions options(CpuOptions o = {}) {
+    o.path = path;
+    return o;
+  }
   static std::unique_ptr<Operator<T>> make(const OperatorSetup& setup, int threads = 1) {
-    return make_cpu_operator<T>(setup, threads);
+    return make_cpu_operator<T>(setup, threads, nullptr, options());
   }
 };
 
-struct CpuFloat {
-  using T = float;
-  static constexpr const char* name = "CpuFloat";
-  static std::unique_ptr<Operator<T>> make(const OperatorSetup& setup, int threads = 1) {
-    return make_cpu_operator<T>(setup, threads);
+template <class Backend>
+Case fitting(Case c) {
+  c.window = Backend::window(c.window);
+  return c;
+}
+template <class Backend>
+std::vector<Case> fitting(std::vector<Case> cases) {
+  for (Case& c : cases) c = fitting<Backend>(c);
+  return cases;
+}
+
+template <class Backend>
+class BackendTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    if (!Backend::available()) GTEST_SKIP() << "this processor has no such vectors";
   }
 };
 
 struct BackendName {
   template <class Backend>
   static std::string GetName(int) {
-    return Backend::name;
+    return Backend::name();
   }
 };
 
-using AllBackends = testing::Types<Reference, CpuDouble, CpuFloat>;
-using DoubleBackends = testing::Types<Reference, CpuDouble>;
-using FastBackends = testing::Types<CpuDouble, CpuFloat>;
+using FftwDouble = Cpu<double, CpuPath::fftw>;
+using FftwFloat = Cpu<float, CpuPath::fftw>;
+using PlainDouble = Cpu<double, CpuPath::plain>;
+using PlainFloat = Cpu<float, CpuPath::plain>;
+using Avx2Double = Cpu<double, CpuPath::avx2>;
+using Avx2Float = Cpu<float, CpuPath::avx2>;
+using Avx512Double = Cpu<double, CpuPath::avx512>;
+using Avx512Float = Cpu<float, CpuPath::avx512>;
+
+using AllBackends = testing::Types<Reference, FftwDouble, FftwFloat, PlainDouble, PlainFloat,
+                                   Avx2Double, Avx2Float, Avx512Double, Avx512Float>;
+using DoubleBackends = testing::Types<Reference, FftwDouble, PlainDouble, Avx2Double, Avx512Double>;
+using FastBackends = testing::Types<FftwDouble, FftwFloat, PlainDouble, PlainFloat, Avx2Double,
+                                    Avx2Float, Avx512Double, Avx512Float>;
+using SweepBackends =
+    testing::Types<PlainDouble, PlainFloat, Avx2Double, Avx2Float, Avx512Double, Avx512Float>;
 
 }  // namespace ptyle::test

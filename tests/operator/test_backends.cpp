@@ -27,6 +27,16 @@ std::vector<Case> random_cases() {
   return all;
 }
 
+/// As many as there is time for: a direct Fourier sum over 64² or 96² takes a while.
+template <class Backend>
+std::vector<Case> cases_for() {
+  const auto all = random_cases();
+  if (Backend::window(16) == 16) return all;
+  std::vector<Case> some;
+  for (std::size_t i = 0; i < all.size(); i += 5) some.push_back(fitting<Backend>(all[i]));
+  return some;
+}
+
 template <class Cases, class Says>
 bool any(const Cases& cases, Says says) {
   return std::any_of(cases.begin(), cases.end(), says);
@@ -43,7 +53,7 @@ TEST(RandomCases, CoverWhatMatters) {
 }
 
 template <class Backend>
-class AgainstReference : public testing::Test {};
+class AgainstReference : public BackendTest<Backend> {};
 TYPED_TEST_SUITE(AgainstReference, FastBackends, BackendName);
 
 template <class T>
@@ -98,7 +108,7 @@ void expect_same_sums(const Operator<T>& op, const Operator<double>& oracle, con
 TYPED_TEST(AgainstReference, RandomConfigurations) {
   using T = typename TypeParam::T;
   std::uint64_t seed = 100;
-  for (const Case& c : random_cases()) {
+  for (const Case& c : cases_for<TypeParam>()) {
     SCOPED_TRACE(testing::Message()
                  << "W = " << c.window << ", S = " << c.slices << ", M = " << c.modes
                  << ", absorption " << c.absorption << ", poisson " << (c.loss == Loss::poisson)
@@ -117,10 +127,11 @@ TYPED_TEST(AgainstReference, RandomConfigurations) {
 // Setting an object, a probe or weights again replaces the former ones, in another shape too.
 TYPED_TEST(AgainstReference, ReloadedOperatorForgetsWhatWasThere) {
   using T = typename TypeParam::T;
-  const Case c{.window = 12, .slices = 2, .weights = true};
+  const Case c{.window = TypeParam::window(12), .slices = 2, .weights = true};
   const auto first = in_precision<T>(make_scene(c, 41));
-  auto second = in_precision<T>(make_scene({.window = 12, .slices = 2}, 42));
-  second.phase = Array<T, 3>({2, 40, 33});
+  auto second = in_precision<T>(make_scene({.window = TypeParam::window(12), .slices = 2}, 42));
+  const i64 w = first.setup.window;
+  second.phase = Array<T, 3>({2, w + 28, w + 21});
   Draw(43).fill(second.phase, -1, 1);
   const auto used = TypeParam::make(first.setup), fresh = TypeParam::make(second.setup);
   Sums<T> rest(first), a(second), b(second);
@@ -132,6 +143,59 @@ TYPED_TEST(AgainstReference, ReloadedOperatorForgetsWhatWasThere) {
   fresh->gradient(second.places, second.source(), {true, true, true}, b.view());
   EXPECT_EQ(relative_difference(a.phase, b.phase), 0);
   EXPECT_EQ(relative_difference(a.probe, b.probe), 0);
+}
+
+template <class Backend>
+class Sweeps : public BackendTest<Backend> {};
+TYPED_TEST_SUITE(Sweeps, SweepBackends, BackendName);
+
+// Every window of the sweeps against FFTW in double precision, which is tested against the
+// reference.
+TYPED_TEST(Sweeps, EveryWindowAgreesWithFftw) {
+  using T = typename TypeParam::T;
+  std::uint64_t seed = 50;
+  for (const i64 window : {64, 96, 128, 192, 256, 384, 512}) {
+    SCOPED_TRACE(testing::Message() << "W = " << window);
+    const Case c{.window = window,
+                 .slices = 3,
+                 .modes = 1 + (window == 128),
+                 .absorption = window % 3 == 0,
+                 .weights = true,
+                 .band_limit = window == 192 || window == 256 ? 2.0 / 3 : 0,
+                 .positions = 2};
+    const auto exact = make_scene(c, ++seed);
+    const auto scene = in_precision<T>(exact);
+    const auto op = TypeParam::make(scene.setup);
+    const auto oracle = FftwDouble::make(exact.setup);
+    scene.load(*op);
+    exact.load(*oracle);
+    expect_same_waves<T>(*op, *oracle, scene, exact);
+    expect_same_sums<T>(*op, *oracle, scene, exact);
+  }
+}
+
+TEST(Paths, AreChosenByWindowAndProcessor) {
+  EXPECT_EQ(describe_path(100), "FFTW");
+  EXPECT_EQ(describe_path(128, CpuPath::fftw), "FFTW");
+  EXPECT_EQ(describe_path(128, CpuPath::plain), "plain");
+  const std::string widest = Avx512Float::available() ? "AVX-512"
+                             : Avx2Float::available() ? "AVX2"
+                                                      : "plain";
+  for (const i64 window : {64, 96, 128, 192, 256, 384, 512})
+    EXPECT_EQ(describe_path(window), widest);
+  EXPECT_THROW(describe_path(100, CpuPath::plain), UserError);
+}
+
+TEST(Paths, EnvironmentForcesOne) {
+  setenv("PTYLE_CPU_PATH", "plain", 1);
+  EXPECT_EQ(describe_path(128), "plain");
+  EXPECT_EQ(describe_path(100), "FFTW");
+  EXPECT_EQ(describe_path(128, CpuPath::fftw), "FFTW");
+  setenv("PTYLE_CPU_PATH", "fftw", 1);
+  EXPECT_EQ(describe_path(128), "FFTW");
+  setenv("PTYLE_CPU_PATH", "mmx", 1);
+  EXPECT_THROW(describe_path(128), UserError);
+  unsetenv("PTYLE_CPU_PATH");
 }
 
 }  // namespace

@@ -10,7 +10,7 @@ namespace ptyle::test {
 namespace {
 
 template <class Backend>
-class Derivatives : public testing::Test {};
+class Derivatives : public BackendTest<Backend> {};
 TYPED_TEST_SUITE(Derivatives, DoubleBackends, BackendName);
 
 const std::vector<Case> cases = {
@@ -60,7 +60,7 @@ void expect_square_law(const std::vector<double>& errors, const std::string& wha
 
 // df/dh along (δφ, δμ, δp) = ⟨δφ, ∂f/∂φ⟩ + ⟨δμ, ∂f/∂μ⟩ + 2 Re⟨δp, ∂f/∂p*⟩
 TYPED_TEST(Derivatives, GradientIsThatOfTheCost) {
-  for (const Case& c : cases)
+  for (const Case& c : fitting<TypeParam>(cases))
     for (const Part part : {Part::phase, Part::absorption, Part::probe, Part::all}) {
       const auto scene = make_scene(c, 21);
       const auto op = TypeParam::make(scene.setup);
@@ -86,7 +86,7 @@ TYPED_TEST(Derivatives, GradientIsThatOfTheCost) {
 }
 
 TYPED_TEST(Derivatives, TangentIsThatOfTheWave) {
-  for (const Case& c : cases)
+  for (const Case& c : fitting<TypeParam>(cases))
     for (const Part part : {Part::phase, Part::absorption, Part::all}) {
       const auto scene = make_scene(c, 23);
       const auto op = TypeParam::make(scene.setup);
@@ -112,7 +112,7 @@ TYPED_TEST(Derivatives, TangentIsThatOfTheWave) {
 
 // The forward map is linear in the probe: no step is too large.
 TYPED_TEST(Derivatives, TangentAlongTheProbeIsExact) {
-  const auto scene = make_scene(cases[0], 25);
+  const auto scene = make_scene(fitting<TypeParam>(cases[0]), 25);
   const auto op = TypeParam::make(scene.setup);
   const auto d = direction_along(scene, Part::probe, 26);
   const auto& shape = scene.probe.shape();
@@ -129,7 +129,7 @@ TYPED_TEST(Derivatives, TangentAlongTheProbeIsExact) {
 // Where the data fit perfectly, (f(h) + f(−h)) / 2h² tends to the curvature. Poisson's cost is
 // least at I + ε = y.
 TYPED_TEST(Derivatives, CurvatureIsThatOfTheCostAtAPerfectFit) {
-  for (const Case& c : cases)
+  for (const Case& c : fitting<TypeParam>(cases))
     for (const Part part : {Part::phase, Part::absorption, Part::probe, Part::all}) {
       auto scene = make_scene(c, 27);
       const auto op = TypeParam::make(scene.setup);

@@ -15,13 +15,13 @@ namespace {
 constexpr Wanted everything{true, true, true};
 
 template <class Backend>
-class Policies : public testing::Test {
+class Policies : public BackendTest<Backend> {
  protected:
   using T = typename Backend::T;
 
   static Sums<T> gradient(const Scene<T>& scene, const CpuOptions& options, int threads = 1,
                           Ledger* ledger = nullptr) {
-    const auto op = make_cpu_operator<T>(scene.setup, threads, ledger, options);
+    const auto op = make_cpu_operator<T>(scene.setup, threads, ledger, Backend::options(options));
     scene.load(*op);
     Sums<T> sums(scene);
     op->gradient(scene.places, scene.source(), everything, sums.view());
@@ -39,8 +39,12 @@ TYPED_TEST_SUITE(Policies, FastBackends, BackendName);
 // Waves made again are the same waves.
 TYPED_TEST(Policies, CheckpointsChangeNothing) {
   using T = typename TypeParam::T;
-  const auto scene = in_precision<T>(make_scene(
-      {.window = 16, .slices = 7, .modes = 2, .absorption = true, .band_limit = 2.0 / 3}, 71));
+  const auto scene = in_precision<T>(make_scene({.window = TypeParam::window(16),
+                                                 .slices = 7,
+                                                 .modes = 2,
+                                                 .absorption = true,
+                                                 .band_limit = 2.0 / 3},
+                                                71));
   const auto stored = this->gradient(scene, {});
   for (const i64 k : {1, 2, 3, 4, 6, 7, 100})
     EXPECT_TRUE(this->same_bits(
@@ -51,8 +55,8 @@ TYPED_TEST(Policies, CheckpointsChangeNothing) {
 TYPED_TEST(Policies, RecomputedWavesAreTheSameToRounding) {
   using T = typename TypeParam::T;
   for (const i64 slices : {1, 2, 6}) {
-    const auto scene =
-        in_precision<T>(make_scene({.window = 18, .slices = slices, .modes = 2}, 72));
+    const auto scene = in_precision<T>(
+        make_scene({.window = TypeParam::window(18), .slices = slices, .modes = 2}, 72));
     const auto stored = this->gradient(scene, {});
     const auto again = this->gradient(scene, {.waves = WaveStorage::recompute});
     const double allowed = tolerance<T>(scene.setup);
@@ -66,8 +70,8 @@ TYPED_TEST(Policies, RecomputedWavesAreTheSameToRounding) {
 TYPED_TEST(Policies, TransmissionAsNeededIsTheSameToRounding) {
   using T = typename TypeParam::T;
   for (const bool absorption : {false, true}) {
-    const auto scene =
-        in_precision<T>(make_scene({.window = 20, .slices = 3, .absorption = absorption}, 73));
+    const auto scene = in_precision<T>(
+        make_scene({.window = TypeParam::window(20), .slices = 3, .absorption = absorption}, 73));
     const auto copied = this->gradient(scene, {});
     const auto needed = this->gradient(scene, {.copy_transmission = false});
     EXPECT_LT(relative_difference(needed.phase, copied.phase), tolerance<T>(scene.setup));
@@ -78,10 +82,10 @@ TYPED_TEST(Policies, TransmissionAsNeededIsTheSameToRounding) {
 
 TYPED_TEST(Policies, WavesThatDoNotKeepTheirNormAreNotRecomputed) {
   using T = typename TypeParam::T;
-  const CpuOptions recompute{.waves = WaveStorage::recompute};
-  const auto absorbing = make_scene({.absorption = true}, 74);
+  const CpuOptions recompute = TypeParam::options({.waves = WaveStorage::recompute});
+  const auto absorbing = make_scene({.window = TypeParam::window(16), .absorption = true}, 74);
   EXPECT_THROW(make_cpu_operator<T>(absorbing.setup, 1, nullptr, recompute), std::invalid_argument);
-  const auto limited = make_scene({.band_limit = 2.0 / 3}, 75);
+  const auto limited = make_scene({.window = TypeParam::window(16), .band_limit = 2.0 / 3}, 75);
   EXPECT_THROW(make_cpu_operator<T>(limited.setup, 1, nullptr, recompute), std::invalid_argument);
 }
 
@@ -105,13 +109,16 @@ TYPED_TEST(Policies, MemoryIsForetold) {
           CpuOptions options = waves;
           options.copy_transmission = copy;
           SCOPED_TRACE(testing::Message() << describe(options) << ", " << threads << " threads");
-          const auto scene = in_precision<T>(make_scene(
-              {.window = 16, .slices = 3, .modes = 2, .absorption = absorption, .positions = 40},
-              76));
+          const auto scene = in_precision<T>(make_scene({.window = TypeParam::window(16),
+                                                         .slices = 3,
+                                                         .modes = 2,
+                                                         .absorption = absorption,
+                                                         .positions = 40},
+                                                        76));
           Ledger ledger;
           this->gradient(scene, options, threads, &ledger);
-          auto foretold =
-              by_name(cpu_operator_memory<T>(scene.setup, threads, scene.phase.shape(), options));
+          auto foretold = by_name(cpu_operator_memory<T>(scene.setup, threads, scene.phase.shape(),
+                                                         TypeParam::options(options)));
           auto booked = by_name(ledger.entries());
           // A thread that came too late for every position has no waves.
           EXPECT_LE(booked["waves"], foretold["waves"]);

@@ -226,11 +226,7 @@ class FftwSteps final : public Steps<T> {
   }
 
   void residual_row(T* wave, i64 y, T* factor, const T* measured, const T* weight, T eps) const {
-    if (setup_.loss == Loss::amplitude)
-      for (i64 x = 0; x < w_; ++x)
-        factor[x] = weight[x] * (1 - std::sqrt((measured[x] + eps) / (factor[x] + eps)));
-    else
-      for (i64 x = 0; x < w_; ++x) factor[x] = weight[x] * (1 - measured[x] / (factor[x] + eps));
+    residual_factor(setup_.loss, factor, measured, weight, w_, eps);
     for (i64 m = 0; m < setup_.modes; ++m) {
       C* psi = mode(wave, m) + y * w_;
       for (i64 x = 0; x < w_; ++x) psi[x] *= factor[x];

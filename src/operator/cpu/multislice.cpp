@@ -40,7 +40,7 @@ class CpuOperator final : public Operator<T> {
         ledger_(ledger),
         options_(options),
         plan_(setup_, threads, options),
-        steps_(make_fftw_steps<T>(setup_, ledger)),
+        steps_(make_steps<T>(setup_, path_of(setup_.window, options.path), ledger)),
         probe_({plan_.wave}, ledger, "probe") {
     if (options.waves == WaveStorage::recompute && !is_unitary(setup_))
       throw std::invalid_argument(

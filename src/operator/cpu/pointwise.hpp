@@ -69,6 +69,16 @@ Misfit detector_row(const T* model, const T* measured, const T* weight, const T*
   return sum;
 }
 
+/// Intensities become factors of the residual: w (1 − √(y+ε)/√(I+ε)), Poisson w (1 − y/(I+ε)).
+template <class T>
+void residual_factor(Loss loss, T* intensity, const T* measured, const T* weight, i64 n, T eps) {
+  if (loss == Loss::amplitude)
+    for (i64 i = 0; i < n; ++i)
+      intensity[i] = weight[i] * (1 - std::sqrt((measured[i] + eps) / (intensity[i] + eps)));
+  else
+    for (i64 i = 0; i < n; ++i) intensity[i] = weight[i] * (1 - measured[i] / (intensity[i] + eps));
+}
+
 /// sum += scale · row, where row y of the window at a position lies on the object. The product is
 /// rounded first, here as everywhere, so that it does not matter on which way a sum is reached.
 template <class T>

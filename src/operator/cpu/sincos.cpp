@@ -1,13 +1,16 @@
-// Built with -ffast-math, so that sine, cosine and exponential run in vector registers.
+// Built with -ffast-math, so that sine, cosine and exponential run in vector registers, and once
+// for each width of vectors; the loader takes what the processor has.
 
 #include <cmath>
 
 #include "operator/cpu/transmission.hpp"
 
 namespace ptyle::cpu {
+namespace {
 
 template <class T>
-void transmission(const T* phase, const T* absorption, T* re, T* im, i64 n) {
+[[gnu::always_inline]] inline void values(const T* phase, const T* absorption, T* re, T* im,
+                                          i64 n) {
   for (i64 i = 0; i < n; ++i) re[i] = std::cos(phase[i]);
   for (i64 i = 0; i < n; ++i) im[i] = std::sin(phase[i]);
   if (!absorption) return;
@@ -18,7 +21,22 @@ void transmission(const T* phase, const T* absorption, T* re, T* im, i64 n) {
   }
 }
 
-template void transmission(const float*, const float*, float*, float*, i64);
-template void transmission(const double*, const double*, double*, double*, i64);
+}  // namespace
+
+template <>
+#if defined(__x86_64__)
+[[gnu::target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")]]
+#endif
+void transmission(const float* phase, const float* absorption, float* re, float* im, i64 n) {
+  values(phase, absorption, re, im, n);
+}
+
+template <>
+#if defined(__x86_64__)
+[[gnu::target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")]]
+#endif
+void transmission(const double* phase, const double* absorption, double* re, double* im, i64 n) {
+  values(phase, absorption, re, im, n);
+}
 
 }  // namespace ptyle::cpu

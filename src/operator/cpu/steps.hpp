@@ -91,9 +91,27 @@ class Steps {
   virtual double bend(Room<T>& room, T* wave, T* d_wave) const = 0;
 };
 
+/// The path that is taken for a window: what was asked for, or the widest vectors of this
+/// processor where the sweeps know the window. Throws UserError for vectors that it has not, and
+/// for sweeps over a window that they do not know.
+CpuPath path_of(i64 window, CpuPath asked);
+template <class T>
+StepSizes step_sizes(const OperatorSetup& setup, CpuPath path);
+template <class T>
+std::unique_ptr<Steps<T>> make_steps(const OperatorSetup& setup, CpuPath path, Ledger* ledger);
+
 /// On FFTW, any window.
 StepSizes fftw_sizes(const OperatorSetup& setup);
 template <class T>
 std::unique_ptr<Steps<T>> make_fftw_steps(const OperatorSetup& setup, Ledger* ledger);
+
+/// As two sweeps a slice.
+template <class T>
+struct Kernels;
+template <class T>
+StepSizes sweep_sizes(const OperatorSetup& setup, const Kernels<T>& kernels);
+template <class T>
+std::unique_ptr<Steps<T>> make_sweep_steps(const OperatorSetup& setup, const Kernels<T>& kernels,
+                                           Ledger* ledger);
 
 }  // namespace ptyle::cpu

@@ -37,7 +37,7 @@ typename Transmission<T>::Row Transmission<T>::row(i64 s, const Placement& at, i
   const Inside in(at, window, ny, nx);
   const bool whole = in.x0 == 0 && in.x1 == window && y >= in.y0 && y < in.y1;
   const i64 first = (s * ny + at.row + y) * nx + at.col;  // voxel under the window's left end
-  if (whole && !re_.empty()) return {re_.data() + first, im_.data() + first};
+  if (whole && !re_.empty()) return {re_.data() + first, im_.data() + first, nx};
   T *re = room, *im = room + window;
   if (!whole) {
     std::fill(re, re + window, T(1));

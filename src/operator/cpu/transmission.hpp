@@ -17,6 +17,7 @@ class Transmission {
  public:
   struct Row {
     const T *re, *im;
+    i64 next = 0;  ///< T's to the next row, where the row lies in the copy
   };
 
   /// `copy`: t is computed here, once a voxel; otherwise the object is only looked at, and must

@@ -1,0 +1,406 @@
+// The steps as two sweeps a slice, each a trip through the wave that does all that can be done to a
+// block of it while it lies in the L1 cache:
+//
+//   column sweep, a block of columns:  FFT down the columns → × P → inverse FFT down the columns
+//   row sweep, a few rows:             inverse FFT along rows → × t (u kept, gradient) → FFT along
+//
+// Between the sweeps a wave is a spectrum along its rows and real along its columns. The first and
+// the last FFT of a pattern are halves of a column sweep.
+
+#include <algorithm>
+#include <cmath>
+#include <stdexcept>
+
+#include "core/units.hpp"
+#include "operator/cpu/steps.hpp"
+#include "operator/cpu/sweeps/order.hpp"
+
+namespace ptyle::cpu {
+namespace {
+
+template <class T>
+class SweepSteps final : public Steps<T> {
+  using C = Complex<T>;
+
+ public:
+  SweepSteps(const OperatorSetup& setup, const Kernels<T>& kernels, Ledger* ledger)
+      : setup_(setup),
+        kernels_(kernels),
+        tables_(setup.window, kernels.lanes),
+        g_(tables_.geometry),
+        w_(setup.window),
+        lanes_(kernels.lanes),
+        plane_(sweep_wave_size(w_, lanes_)),
+        propagator_({setup.slices > 1 ? plane_ : 0}, ledger, "propagator"),
+        weight_({w_ * w_}, ledger, "detector"),
+        valid_({w_ * w_}, ledger, "detector") {
+    if (setup.slices > 1 && static_cast<i64>(setup.propagator.size()) != w_ * w_)
+      throw std::invalid_argument("the propagator must have W·W values");
+    const double scale = 1.0 / static_cast<double>(w_ * w_);  // of the inverse FFT that follows
+    for (i64 c = 0; c < g_.vectors; ++c) {
+      bool empty = true;
+      for (i64 y = 0; y < w_ && setup.slices > 1; ++y)
+        for (i64 l = 0; l < lanes_; ++l) {
+          const auto p = setup.propagator[static_cast<std::size_t>(detector_pixel(c, y, l))];
+          real(propagator_.data(), c, y, l) = static_cast<T>(p.real() * scale);
+          imaginary(propagator_.data(), c, y, l) = static_cast<T>(p.imag() * scale);
+          empty = empty && p == 0.0;
+        }
+      beyond_limit_.push_back(empty);
+    }
+    setup_.propagator = {};
+    weight_.fill(1);
+    valid_.fill(1);
+  }
+
+  void set_weights(View<const T, 2> weight, View<const T, 2> valid) override {
+    for (i64 c = 0; c < g_.vectors; ++c)
+      for (i64 y = 0; y < w_; ++y)
+        for (i64 l = 0; l < lanes_; ++l) {
+          const i64 from = detector_pixel(c, y, l), to = (c * w_ + y) * lanes_ + l;
+          valid_(to) = valid.empty() ? T(1) : valid.data[from];
+          weight_(to) = valid_(to) * (weight.empty() ? T(1) : weight.data[from]);
+        }
+  }
+
+  void spectrum(View<const C, 3> probe, T* to) const override {
+    const T scale = T(1) / static_cast<T>(w_ * w_);
+    for (i64 m = 0; m < setup_.modes; ++m) {
+      each_pixel(mode(to, m), [&](i64 y, i64 x, T& re, T& im) {
+        re = scale * probe(m, y, x).real();
+        im = scale * probe(m, y, x).imag();
+      });
+      for (i64 y = 0; y < w_; y += g_.rows) kernels_.rows_forward(g_, rows_of(mode(to, m), y));
+      for (i64 c = 0; c < g_.vectors; ++c) kernels_.columns_forward(g_, mode(to, m), c);
+    }
+  }
+
+  void add_probe_gradient(T* sum, View<C, 3> to) const override {
+    const T scale = T(1) / static_cast<T>(w_ * w_);
+    for (i64 m = 0; m < setup_.modes; ++m) {
+      for (i64 c = 0; c < g_.vectors; ++c) kernels_.columns_inverse(g_, mode(sum, m), c);
+      for (i64 y = 0; y < w_; y += g_.rows) kernels_.rows_inverse(g_, rows_of(mode(sum, m), y));
+      each_pixel(mode(sum, m),
+                 [&](i64 y, i64 x, T& re, T& im) { to(m, y, x) += scale * C(re, im); });
+    }
+  }
+
+  // Along rows of the wave pairs (re, im) for each row; along columns L re and L im for each block.
+  void prepare(const Placement& at, Room<T>& room) const override {
+    T* ramp = room.ramp.data();
+    const auto factor = [&](i64 k, double shift) {
+      return std::polar(1.0, -2 * pi * double(frequency_index(k, w_)) / double(w_) * shift);
+    };
+    for (i64 y = 0; y < w_; ++y) {
+      const auto f = factor(tables_.row_frequency[static_cast<std::size_t>(y)], at.shift_row);
+      ramp[2 * y] = static_cast<T>(f.real());
+      ramp[2 * y + 1] = static_cast<T>(f.imag());
+    }
+    for (i64 x = 0; x < w_; ++x) {
+      const auto f = factor(tables_.column_frequency[static_cast<std::size_t>(x)], at.shift_col);
+      T* to = ramp + 2 * w_ + x / lanes_ * 2 * lanes_ + x % lanes_;
+      to[0] = static_cast<T>(f.real());
+      to[lanes_] = static_cast<T>(f.imag());
+    }
+  }
+
+  void begin(const T* spectrum, Room<T>& room, T* wave) const override {
+    for (i64 m = 0; m < setup_.modes; ++m)
+      for (i64 c = 0; c < g_.vectors; ++c)
+        kernels_.columns_begin(g_, mode(spectrum, m), room.ramp.data(), mode(wave, m), c);
+  }
+  void end_back(T* chi, Room<T>& room, T* sum) const override {
+    for (i64 m = 0; m < setup_.modes; ++m)
+      for (i64 c = 0; c < g_.vectors; ++c)
+        kernels_.columns_end(g_, mode(chi, m), room.ramp.data(), mode(sum, m), c);
+  }
+
+  void transmit(const Slice<T>& slice, Room<T>& room, T* wave, T* u) const override {
+    RowWork<T> work;
+    for (i64 y = 0; y < w_; y += g_.rows) {
+      set_transmission(slice, y, room, work);
+      for (i64 m = 0; m < setup_.modes; ++m) {
+        work.u = u ? mode(u, m) + y * 2 * w_ : nullptr;
+        kernels_.row_sweep(g_, rows_of(mode(wave, m), y), work);
+      }
+    }
+  }
+
+  void transmit_back(const Slice<T>& slice, Room<T>& room, T* chi, const T* u, T* wave,
+                     const SliceGradient<T>& gradient) const override {
+    RowWork<T> work;
+    work.scale = gradient.scale;
+    T* sums = room.scratch.data() + 2 * w_ * g_.rows;  // of these rows, over all modes
+    for (i64 y = 0; y < w_; y += g_.rows) {
+      set_transmission(slice, y, room, work);
+      if (!gradient.illumination.empty()) work.illumination = &gradient.illumination(y, 0);
+      const bool direct = setup_.modes == 1 && lies_inside(gradient, y);
+      set_sums(gradient.phase, gradient.at, y, direct, sums, work.phase);
+      set_sums(gradient.absorption, gradient.at, y, direct, sums + w_ * g_.rows, work.absorption);
+      for (i64 m = 0; m < setup_.modes; ++m) {
+        work.u_back = u ? mode(u, m) + y * 2 * w_ : waves_back(slice, room, mode(wave, m), y, work);
+        kernels_.row_sweep_back(g_, rows_of(mode(chi, m), y), work);
+      }
+      for (int r = 0; r < g_.rows && !direct; ++r) {
+        add_row(gradient.phase, gradient.at, y + r, T(1), work.phase[r], w_);
+        add_row(gradient.absorption, gradient.at, y + r, T(1), work.absorption[r], w_);
+      }
+    }
+  }
+
+  void transmit_tangent(const Slice<T>& slice, Room<T>& room, T* wave, T* d_wave,
+                        const ObjectView<T>& d_object) const override {
+    RowWork<T> work;
+    for (i64 y = 0; y < w_; y += g_.rows) {
+      set_transmission(slice, y, room, work);
+      for (i64 m = 0; m < setup_.modes; ++m) {
+        T *psi = mode(wave, m), *d_psi = mode(d_wave, m);
+        kernels_.rows_inverse(g_, rows_of(psi, y));
+        kernels_.rows_inverse(g_, rows_of(d_psi, y));
+        for (int r = 0; r < g_.rows; ++r) tangent_row(slice, y + r, r, work, psi, d_psi, d_object);
+        kernels_.rows_forward(g_, rows_of(psi, y));
+        kernels_.rows_forward(g_, rows_of(d_psi, y));
+      }
+    }
+  }
+
+  void propagate(Room<T>&, T* wave) const override { column_sweeps(wave, false); }
+  void propagate_back(Room<T>&, T* wave) const override { column_sweeps(wave, true); }
+
+  void exit(Room<T>&, T* wave, View<C, 3> to) const override {
+    for (i64 m = 0; m < setup_.modes; ++m)
+      for (i64 c = 0; c < g_.vectors; ++c) {
+        kernels_.columns_forward(g_, mode(wave, m), c);
+        for (i64 y = 0; y < w_; ++y)
+          for (i64 l = 0; l < lanes_; ++l)
+            to[m].data[detector_pixel(c, y, l)] = {real(mode(wave, m), c, y, l),
+                                                   imaginary(mode(wave, m), c, y, l)};
+      }
+  }
+
+  void enter_back(Room<T>&, View<const C, 3> d, T* chi) const override {
+    for (i64 m = 0; m < setup_.modes; ++m)
+      for (i64 c = 0; c < g_.vectors; ++c) {
+        for (i64 y = 0; y < w_; ++y)
+          for (i64 l = 0; l < lanes_; ++l) {
+            const C v = d[m].data[detector_pixel(c, y, l)];
+            real(mode(chi, m), c, y, l) = v.real();
+            imaginary(mode(chi, m), c, y, l) = v.imag();
+          }
+        kernels_.columns_inverse(g_, mode(chi, m), c);
+      }
+  }
+
+  // Modes of a block of columns stay in the cache until their intensities are summed.
+  Misfit detect(Room<T>& room, T* wave, bool residual) const override {
+    const i64 pixels = w_ * lanes_;
+    T *intensity = room.scratch.data(), *measured = intensity + pixels;
+    const T eps = static_cast<T>(setup_.epsilon);
+    Misfit sum;
+    for (i64 c = 0; c < g_.vectors; ++c) {
+      const T *weight = weight_.data() + c * pixels, *valid = valid_.data() + c * pixels;
+      for (i64 y = 0; y < w_; ++y)
+        for (i64 l = 0; l < lanes_; ++l)
+          measured[y * lanes_ + l] = room.measured.data()[detector_pixel(c, y, l)];
+      std::fill_n(intensity, pixels, T(0));
+      for (i64 m = 0; m < setup_.modes; ++m) {
+        kernels_.columns_forward(g_, mode(wave, m), c);
+        add_intensity(mode(wave, m) + c * g_.block, intensity);
+      }
+      sum += setup_.loss == Loss::amplitude
+                 ? detector_row<Loss::amplitude>(intensity, measured, weight, valid, pixels, eps)
+                 : detector_row<Loss::poisson>(intensity, measured, weight, valid, pixels, eps);
+      if (!residual) continue;
+      residual_factor(setup_.loss, intensity, measured, weight, pixels, eps);
+      for (i64 m = 0; m < setup_.modes; ++m) {
+        scale_pixels(mode(wave, m) + c * g_.block, intensity);
+        kernels_.columns_inverse(g_, mode(wave, m), c);
+      }
+    }
+    return sum;
+  }
+
+  double bend(Room<T>&, T* wave, T* d_wave) const override {
+    double total = 0;
+    for (i64 c = 0; c < g_.vectors; ++c) {
+      for (i64 m = 0; m < setup_.modes; ++m) {
+        kernels_.columns_forward(g_, mode(wave, m), c);
+        kernels_.columns_forward(g_, mode(d_wave, m), c);
+      }
+      for (i64 y = 0; y < w_; ++y)
+        for (i64 l = 0; l < lanes_; ++l) {
+          T intensity = 0, change = 0;
+          for (i64 m = 0; m < setup_.modes; ++m) {
+            const T re = real(mode(wave, m), c, y, l), im = imaginary(mode(wave, m), c, y, l);
+            intensity += re * re + im * im;
+            change +=
+                re * real(mode(d_wave, m), c, y, l) + im * imaginary(mode(d_wave, m), c, y, l);
+          }
+          total += weight_((c * w_ + y) * lanes_ + l) * double(change) * double(change) /
+                   (double(intensity) + setup_.epsilon);
+        }
+    }
+    return total;
+  }
+
+ private:
+  template <class V>
+  V* mode(V* waves, i64 m) const {
+    return waves + m * plane_;
+  }
+  template <class V>
+  V* rows_of(V* wave, i64 y) const {
+    return wave + y * 2 * lanes_;
+  }
+  template <class V>
+  V& real(V* wave, i64 c, i64 y, i64 lane) const {
+    return wave[c * g_.block + y * 2 * lanes_ + lane];
+  }
+  template <class V>
+  V& imaginary(V* wave, i64 c, i64 y, i64 lane) const {
+    return wave[c * g_.block + y * 2 * lanes_ + lanes_ + lane];
+  }
+  /// Calls f(y, x, re, im) for every pixel of a wave in real space.
+  template <class F>
+  void each_pixel(T* wave, F&& f) const {
+    for (i64 v = 0; v < g_.vectors; ++v)
+      for (i64 y = 0; y < w_; ++y)
+        for (i64 l = 0; l < lanes_; ++l)
+          f(y, v * lanes_ + l, real(wave, v, y, l), imaginary(wave, v, y, l));
+  }
+  /// Where, in natural order, the detector pixel lies that stands at (c, y, lane).
+  i64 detector_pixel(i64 c, i64 y, i64 lane) const {
+    return tables_.row_frequency[static_cast<std::size_t>(y)] * w_ +
+           tables_.column_frequency[static_cast<std::size_t>(c * lanes_ + lane)];
+  }
+
+  /// ψ ← IFFT_y(P FFT_y(ψ)); what lies beyond the band limit is nothing, and not computed.
+  void column_sweeps(T* wave, bool conjugate) const {
+    for (i64 c = 0; c < g_.vectors; ++c)
+      for (i64 m = 0; m < setup_.modes; ++m) {
+        if (beyond_limit_[static_cast<std::size_t>(c)])
+          std::fill_n(mode(wave, m) + c * g_.block, g_.block, T(0));
+        else
+          kernels_.column_sweep(g_, mode(wave, m), propagator_.data(), conjugate, c);
+      }
+  }
+
+  void set_transmission(const Slice<T>& slice, i64 y, Room<T>& room, RowWork<T>& work) const {
+    for (int r = 0; r < g_.rows; ++r) {
+      const auto row =
+          slice.transmission.row(slice.s, slice.at, y + r, w_, room.scratch.data() + r * 2 * w_);
+      work.t_re[r] = row.re;
+      work.t_im[r] = row.im;
+      work.next_row = row.next * g_.rows;
+    }
+  }
+
+  bool lies_inside(const SliceGradient<T>& g, i64 y) const {
+    const auto& shape = g.phase.shape;
+    return !g.phase.empty() && g.at.row + y >= 0 && g.at.row + y + g_.rows <= shape[0] &&
+           g.at.col >= 0 && g.at.col + w_ <= shape[1];
+  }
+  /// Where these rows add their gradients: to the sums themselves, or to zeros on the side.
+  void set_sums(View<T, 2> sum, const Placement& at, i64 y, bool direct, T* aside, T** rows) const {
+    for (int r = 0; r < g_.rows; ++r) {
+      rows[r] = sum.empty() ? nullptr
+                : direct    ? sum.data + (at.row + y + r) * sum.shape[1] + at.col
+                            : aside + r * w_;
+      if (rows[r] && !direct) std::fill_n(rows[r], w_, T(0));
+    }
+  }
+
+  /// u of these rows from a wave that goes back too, which becomes conj(t) u.
+  const T* waves_back(const Slice<T>& slice, Room<T>& room, T* wave, i64 y,
+                      const RowWork<T>& work) const {
+    T* u = room.scratch.data() + 4 * w_ * g_.rows;
+    // The last slice's wave comes straight from its FFT along rows, with no P that carries 1/W.
+    const T scale = slice.s + 1 == setup_.slices ? T(1) / static_cast<T>(w_) : T(1);
+    kernels_.rows_inverse(g_, rows_of(wave, y));
+    for (int r = 0; r < g_.rows; ++r)
+      for (i64 v = 0; v < g_.vectors; ++v) {
+        T* psi = &real(wave, v, y + r, 0);
+        T* to = u + r * 2 * w_ + v * 2 * lanes_;
+        const T *t_re = work.t_re[r] + v * lanes_, *t_im = work.t_im[r] + v * lanes_;
+        for (i64 l = 0; l < lanes_; ++l) {
+          const T re = scale * psi[l], im = scale * psi[lanes_ + l];
+          to[l] = re, to[lanes_ + l] = im;
+          psi[l] = t_re[l] * re + t_im[l] * im;
+          psi[lanes_ + l] = t_re[l] * im - t_im[l] * re;
+        }
+      }
+    kernels_.rows_forward(g_, rows_of(wave, y));
+    return u;
+  }
+
+  /// Row y, the r-th of its work: dψ ← t dψ + (i dφ − dμ) u beside u = t ψ.
+  void tangent_row(const Slice<T>& slice, i64 y, int r, const RowWork<T>& work, T* wave, T* d_wave,
+                   const ObjectView<T>& d_object) const {
+    const auto& shape = d_object.phase.shape;
+    const Inside in(slice.at, w_, shape[1], shape[2]);
+    const bool inside = !d_object.phase.empty() && y >= in.y0 && y < in.y1;
+    const bool absorbs = setup_.absorption && !d_object.absorption.empty();
+    const i64 first = (slice.s * shape[1] + slice.at.row + y) * shape[2] + slice.at.col;
+    for (i64 v = 0; v < g_.vectors; ++v)
+      for (i64 l = 0; l < lanes_; ++l) {
+        const i64 x = v * lanes_ + l;
+        T &re = real(wave, v, y, l), &im = imaginary(wave, v, y, l);
+        T &d_re = real(d_wave, v, y, l), &d_im = imaginary(d_wave, v, y, l);
+        const C t(work.t_re[r][x], work.t_im[r][x]), u = mul(t, C(re, im));
+        C du = mul(t, C(d_re, d_im));
+        if (inside && x >= in.x0 && x < in.x1) {
+          const T d_mu = absorbs ? d_object.absorption.data[first + x] : T(0);
+          du += mul(C(-d_mu, d_object.phase.data[first + x]), u);
+        }
+        re = u.real(), im = u.imag();
+        d_re = du.real(), d_im = du.imag();
+      }
+  }
+
+  void add_intensity(const T* block, T* intensity) const {
+    for (i64 y = 0; y < w_; ++y, block += 2 * lanes_, intensity += lanes_)
+      for (i64 l = 0; l < lanes_; ++l)
+        intensity[l] += block[l] * block[l] + block[lanes_ + l] * block[lanes_ + l];
+  }
+  void scale_pixels(T* block, const T* factor) const {
+    for (i64 y = 0; y < w_; ++y, block += 2 * lanes_, factor += lanes_)
+      for (i64 l = 0; l < lanes_; ++l) block[l] *= factor[l], block[lanes_ + l] *= factor[l];
+  }
+
+  OperatorSetup setup_;
+  const Kernels<T>& kernels_;
+  Tables<T> tables_;
+  Geometry<T> g_;
+  i64 w_, lanes_, plane_;
+  Array<T, 1> propagator_;  // as a wave, with the 1/W² of the inverse FFT
+  Array<T, 1> weight_, valid_;
+  std::vector<bool> beyond_limit_;  // a block of columns where P = 0
+};
+
+}  // namespace
+
+template <class T>
+StepSizes sweep_sizes(const OperatorSetup& setup, const Kernels<T>& kernels) {
+  const i64 w = setup.window, lanes = kernels.lanes, plane = sweep_wave_size(w, kernels.lanes);
+  const i64 rows = Tables<T>(w, kernels.lanes).geometry.rows;
+  return {.wave = setup.modes * plane,
+          .scratch = std::max(6 * w * rows, 2 * w * lanes),  // t, gradients, u; or a block's pixels
+          .ramp = 4 * w,
+          .propagator = setup.slices > 1 ? plane : 0,
+          .detector = 2 * w * w};
+}
+
+template <class T>
+std::unique_ptr<Steps<T>> make_sweep_steps(const OperatorSetup& setup, const Kernels<T>& kernels,
+                                           Ledger* ledger) {
+  return std::make_unique<SweepSteps<T>>(setup, kernels, ledger);
+}
+
+template StepSizes sweep_sizes(const OperatorSetup&, const Kernels<float>&);
+template StepSizes sweep_sizes(const OperatorSetup&, const Kernels<double>&);
+template std::unique_ptr<Steps<float>> make_sweep_steps(const OperatorSetup&, const Kernels<float>&,
+                                                        Ledger*);
+template std::unique_ptr<Steps<double>> make_sweep_steps(const OperatorSetup&,
+                                                         const Kernels<double>&, Ledger*);
+
+}  // namespace ptyle::cpu

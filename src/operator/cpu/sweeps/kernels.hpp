@@ -1,0 +1,80 @@
+#pragma once
+
+// What the sweeps are made of: one table of functions for each instruction set (avx512.cpp,
+// avx2.cpp, plain.cpp, all from passes.hpp).
+//
+// A wave of W·W values lies in blocks of L columns (L lanes of a vector): block c holds, row by
+// row, L real and L imaginary parts of columns c·L …, so that a column is walked with contiguous
+// vectors. Between blocks there is a gap, lest a row's vectors fall into one set of the cache.
+
+#include <cstdint>
+
+namespace ptyle::cpu {
+
+/// A one-dimensional FFT of n vectors in passes: forward decimation in frequency, so that radix[0]
+/// spans the longest stride; its result stands in digit-reversed order, from which the inverse
+/// starts.
+template <class T>
+struct Passes {
+  int n = 1, count = 0;
+  int radix[4]{};
+  /// Of pass p, for each j of the stride (but the last pass, whose stride is 1): radix − 1 pairs
+  /// (cos, sin) of −2π j k / span.
+  const T* twiddle[4]{};
+};
+
+template <class T>
+struct Geometry {
+  std::int64_t window = 0, vectors = 0;  ///< W, W/L
+  std::int64_t block = 0;                ///< T's from a block of columns to the next
+  int rows = 1;                          ///< that the lanes of a row sweep need together
+  Passes<T> column, row;                 ///< of W elements, and of W/L
+  const T* lanes = nullptr;              ///< W/L pairs of vectors, exp(−2πi e k₁ / W)
+};
+
+/// R = geometry.rows rows in a row sweep: their transmission, and what goes in and out.
+template <class T>
+struct RowWork {
+  const T* t_re[16];
+  const T* t_im[16];
+  T* u = nullptr;             ///< forward: kept if not null, rows of 2W, L re and L im in turn
+  const T* u_back = nullptr;  ///< backward
+  T scale = 1;                ///< backward: of the gradients
+  T* phase[16];               ///< backward: += scale · Re(conj(χ) i u), if not null
+  T* absorption[16];          ///< −= scale · Re(conj(χ) u), likewise
+  T* illumination = nullptr;  ///< += |u|², rows of W, likewise
+  std::int64_t next_row = 0;  ///< of t and gradients, T's to these rows of the next work: they are
+                              ///< fetched in advance, as they come from far and by short stretches
+};
+
+template <class T>
+struct Kernels {
+  const char* name;
+  int lanes;  ///< L
+  /// FFT along columns, × P or conj(P), inverse FFT, block c of a wave.
+  void (*column_sweep)(const Geometry<T>&, T* wave, const T* propagator, bool conjugate,
+                       std::int64_t c);
+  void (*columns_forward)(const Geometry<T>&, T* wave, std::int64_t c);
+  void (*columns_inverse)(const Geometry<T>&, T* wave, std::int64_t c);
+  /// wave = inverse FFT of spectrum · ramp; ramp: W pairs along rows, W/L pairs of vectors along
+  /// columns
+  void (*columns_begin)(const Geometry<T>&, const T* spectrum, const T* ramp, T* wave,
+                        std::int64_t c);
+  /// sum += conj(ramp) · FFT(wave); the wave is used up.
+  void (*columns_end)(const Geometry<T>&, T* wave, const T* ramp, T* sum, std::int64_t c);
+  /// Inverse FFT along rows, × t, FFT: `wave` is at the first of R rows.
+  void (*row_sweep)(const Geometry<T>&, T* wave, const RowWork<T>&);
+  /// Inverse FFT along rows, gradient, × conj(t), FFT.
+  void (*row_sweep_back)(const Geometry<T>&, T* wave, const RowWork<T>&);
+  void (*rows_forward)(const Geometry<T>&, T* wave);
+  void (*rows_inverse)(const Geometry<T>&, T* wave);
+};
+
+template <class T>
+const Kernels<T>& avx512_kernels();
+template <class T>
+const Kernels<T>& avx2_kernels();
+template <class T>
+const Kernels<T>& plain_kernels();
+
+}  // namespace ptyle::cpu

@@ -1,0 +1,96 @@
+#include "operator/cpu/sweeps/order.hpp"
+
+#include <cmath>
+#include <numeric>
+
+#include "core/units.hpp"
+
+namespace ptyle::cpu {
+namespace {
+
+/// Radices of an FFT of n vectors, the longest stride first.
+std::vector<int> radices(i64 n) {
+  if (n <= 16) return {static_cast<int>(n)};
+  if (n == 32) return {4, 8};
+  const int last = n % 16 == 0 && n != 32 * 16 ? 16 : 8;
+  auto all = radices(n / last);
+  all.push_back(last);
+  return all;
+}
+
+/// The frequency that stands at position p after forward passes: its digits, reversed.
+template <class T>
+i64 frequency_at(const Passes<T>& passes, i64 p) {
+  i64 span = passes.n, weight = 1, k = 0;
+  for (int i = 0; i < passes.count; ++i) {
+    span /= passes.radix[i];
+    k += weight * (p / span % passes.radix[i]);
+    weight *= passes.radix[i];
+  }
+  return k;
+}
+
+}  // namespace
+
+bool has_sweeps(i64 window) {
+  for (const i64 w : {64, 96, 128, 192, 256, 384, 512})
+    if (w == window) return true;
+  return false;
+}
+
+// A block is its rows of vectors, and one row more as a gap.
+i64 sweep_wave_size(i64 window, int lanes) { return (window / lanes) * (window + 1) * 2 * lanes; }
+
+template <class T>
+Tables<T>::Tables(i64 window, int lanes) {
+  Geometry<T>& g = geometry;
+  g.window = window;
+  g.vectors = window / lanes;
+  g.block = (window + 1) * 2 * lanes;
+  const i64 groups = std::gcd(g.vectors, i64(lanes));  // of a row, in a tile of L vectors
+  g.rows = static_cast<int>(lanes / groups);
+  make_passes(g.column, window, column_twiddles_);
+  make_passes(g.row, g.vectors, row_twiddles_);
+
+  for (i64 y = 0; y < window; ++y) row_frequency.push_back(frequency_at(g.column, y));
+  // x = L v + lane, k = k₁ + (W/L) k₂: exp(−2πi x k / W) is the FFT over v, to k₁, times
+  // exp(−2πi lane k₁ / W), and the FFT over lanes, to k₂.
+  lane_twiddles_ = Array<T, 1>({2 * window});
+  for (i64 v = 0; v < g.vectors; ++v)
+    for (i64 lane = 0; lane < lanes; ++lane) {
+      const double angle = -2 * pi * double(lane * frequency_at(g.row, v)) / double(window);
+      lane_twiddles_(v * 2 * lanes + lane) = static_cast<T>(std::cos(angle));
+      lane_twiddles_(v * 2 * lanes + lanes + lane) = static_cast<T>(std::sin(angle));
+    }
+  g.lanes = lane_twiddles_.data();
+  for (i64 v = 0; v < g.vectors; ++v)
+    for (i64 lane = 0; lane < lanes; ++lane) {
+      const i64 k2 = (v % groups) * g.rows + lane / groups;
+      const i64 k1 = frequency_at(g.row, v / groups * groups + lane % groups);
+      column_frequency.push_back(k1 + g.vectors * k2);
+    }
+}
+
+template <class T>
+void Tables<T>::make_passes(Passes<T>& passes, i64 n, std::vector<Array<T, 1>>& twiddles) {
+  passes.n = static_cast<int>(n);
+  i64 span = n;
+  for (const int r : radices(n)) {
+    const i64 sub = span / r;
+    auto& w = twiddles.emplace_back(std::array<i64, 1>{2 * (r - 1) * sub});
+    for (i64 j = 0; j < sub; ++j)
+      for (i64 k = 1; k < r; ++k) {
+        const double angle = -2 * pi * double(j * k) / double(span);
+        w((j * (r - 1) + k - 1) * 2) = static_cast<T>(std::cos(angle));
+        w((j * (r - 1) + k - 1) * 2 + 1) = static_cast<T>(std::sin(angle));
+      }
+    passes.radix[passes.count] = r;
+    passes.twiddle[passes.count++] = w.data();
+    span = sub;
+  }
+}
+
+template class Tables<float>;
+template class Tables<double>;
+
+}  // namespace ptyle::cpu

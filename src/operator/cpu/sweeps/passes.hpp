@@ -1,0 +1,415 @@
+#pragma once
+
+// The passes of the two sweeps over blocks that stay in the L1 cache, for vectors of L lanes.
+//
+//   column sweep, a block of L columns (W · L complex values):
+//     1. forward passes, longest stride first
+//     2. last forward pass, × P, first inverse pass: in registers
+//     3. inverse passes
+//   row sweep, R rows (of W/L vectors each):
+//     1. inverse FFT inside the vectors: L of them transposed, a butterfly, transposed
+//     2. inverse passes over a row's vectors, but the last
+//     3. last inverse pass, × t (u kept, or gradient added), first forward pass: in registers
+//     4. forward passes, and the FFT inside the vectors
+//
+// Real space is in natural order, the spectrum in the order that falls out of the passes
+// (order.hpp).
+
+#include "operator/cpu/sweeps/kernels.hpp"
+#include "operator/cpu/sweeps/vectors.hpp"
+
+namespace ptyle::cpu {
+namespace {
+
+/// Element i of a strided line of vectors: L real and L imaginary parts.
+template <class T, int L>
+struct Line {
+  T* data;
+  i64 stride;
+  [[gnu::always_inline]] Pair<T, L> get(i64 i) const {
+    const T* at = data + i * stride;
+    return {load<L>(at), load<L>(at + L)};
+  }
+  [[gnu::always_inline]] void put(i64 i, const Pair<T, L>& x) const {
+    T* at = data + i * stride;
+    store<L>(at, x.re);
+    store<L>(at + L, x.im);
+  }
+};
+
+/// A pass of radix r on `blocks` spans of r · sub elements: butterflies, then twiddles.
+template <int r, class T, int L>
+void forward_pass(Line<T, L> line, i64 blocks, i64 sub, const T* twiddle) {
+  for (i64 b = 0; b < blocks; ++b)
+    for (i64 j = 0; j < sub; ++j) {
+      const i64 first = b * r * sub + j;
+      const T* w = twiddle + j * 2 * (r - 1);
+      Pair<T, L> x[r];
+      unroll<r>([&](auto i) __attribute__((always_inline)) { x[i] = line.get(first + i * sub); });
+      fft<r, false>(x);
+      line.put(first, x[0]);
+      unroll<r - 1>([&](auto k) __attribute__((always_inline)) {
+        line.put(first + (k + 1) * sub, times<false>(x[k + 1], w[2 * k], w[2 * k + 1]));
+      });
+    }
+}
+
+/// The adjoint: conjugate twiddles, then butterflies.
+template <int r, class T, int L>
+void inverse_pass(Line<T, L> line, i64 blocks, i64 sub, const T* twiddle) {
+  for (i64 b = 0; b < blocks; ++b)
+    for (i64 j = 0; j < sub; ++j) {
+      const i64 first = b * r * sub + j;
+      const T* w = twiddle + j * 2 * (r - 1);
+      Pair<T, L> x[r];
+      x[0] = line.get(first);
+      unroll<r - 1>([&](auto k) __attribute__((always_inline)) {
+        x[k + 1] = times<true>(line.get(first + (k + 1) * sub), w[2 * k], w[2 * k + 1]);
+      });
+      fft<r, true>(x);
+      unroll<r>([&](auto i) __attribute__((always_inline)) { line.put(first + i * sub, x[i]); });
+    }
+}
+
+/// The last forward pass, then op(element, value), then the first inverse pass, each if asked for.
+template <int r, bool forward, bool inverse, class T, int L, class Op>
+[[gnu::always_inline]] inline void middle_of_column(Line<T, L> line, i64 blocks, Op&& op) {
+  for (i64 b = 0; b < blocks; ++b) {
+    Pair<T, L> x[r];
+    if constexpr (forward) {
+      unroll<r>([&](auto i) __attribute__((always_inline)) { x[i] = line.get(b * r + i); });
+      fft<r, false>(x);
+    }
+    unroll<r>([&](auto i) __attribute__((always_inline)) { op(b * r + i, x[i]); });
+    if constexpr (inverse) {
+      fft<r, true>(x);
+      unroll<r>([&](auto i) __attribute__((always_inline)) { line.put(b * r + i, x[i]); });
+    }
+  }
+}
+
+/// The last inverse pass (span n = r · sub), then op(element, value), then the first forward pass.
+template <int r, bool inverse, bool forward, class T, int L, class Op>
+[[gnu::always_inline]] inline void middle_of_row(Line<T, L> line, i64 sub, const T* twiddle,
+                                                 Op&& op) {
+  for (i64 j = 0; j < sub; ++j) {
+    const T* w = twiddle + j * 2 * (r - 1);
+    Pair<T, L> x[r];
+    unroll<r>([&](auto i) __attribute__((always_inline)) { x[i] = line.get(j + i * sub); });
+    if constexpr (inverse) {
+      if (sub > 1)
+        unroll<r - 1>([&](auto k) __attribute__((always_inline)) {
+          x[k + 1] = times<true>(x[k + 1], w[2 * k], w[2 * k + 1]);
+        });
+      fft<r, true>(x);
+    }
+    unroll<r>([&](auto i) __attribute__((always_inline)) { op(j + i * sub, x[i]); });
+    if constexpr (forward) {
+      fft<r, false>(x);
+      if (sub > 1)
+        unroll<r - 1>([&](auto k) __attribute__((always_inline)) {
+          x[k + 1] = times<false>(x[k + 1], w[2 * k], w[2 * k + 1]);
+        });
+    }
+    unroll<r>([&](auto i) __attribute__((always_inline)) { line.put(j + i * sub, x[i]); });
+  }
+}
+
+/// Calls f with the radix as a constant.
+template <class F>
+[[gnu::always_inline]] inline void with_radix(int radix, F&& f) {
+  switch (radix) {
+    case 3:
+      return f(std::integral_constant<int, 3>{});
+    case 4:
+      return f(std::integral_constant<int, 4>{});
+    case 6:
+      return f(std::integral_constant<int, 6>{});
+    case 8:
+      return f(std::integral_constant<int, 8>{});
+    case 12:
+      return f(std::integral_constant<int, 12>{});
+    default:
+      return f(std::integral_constant<int, 16>{});
+  }
+}
+
+/// Forward passes [from, to), or inverse ones in reverse order.
+template <bool inverse, class T, int L>
+void run_passes(const Passes<T>& passes, Line<T, L> line, int from, int to) {
+  for (int step = from; step < to; ++step) {
+    const int p = inverse ? from + to - 1 - step : step;
+    i64 blocks = 1;
+    for (int q = 0; q < p; ++q) blocks *= passes.radix[q];
+    const i64 sub = passes.n / (blocks * passes.radix[p]);
+    with_radix(
+        passes.radix[p], [&](auto r) __attribute__((always_inline)) {
+          if constexpr (inverse)
+            inverse_pass<r(), T, L>(line, blocks, sub, passes.twiddle[p]);
+          else
+            forward_pass<r(), T, L>(line, blocks, sub, passes.twiddle[p]);
+        });
+  }
+}
+
+// ---------------------------------------------------------------------------------------------
+// Columns
+
+template <class T, int L>
+Line<T, L> column_block(const Geometry<T>& g, T* wave, i64 c) {
+  return {wave + c * g.block, 2 * L};
+}
+
+template <bool forward, bool inverse, class T, int L, class Op>
+[[gnu::always_inline]] inline void columns(const Geometry<T>& g, Line<T, L> line, Op&& op) {
+  const Passes<T>& passes = g.column;
+  const int last = passes.count - 1;
+  if constexpr (forward) run_passes<false>(passes, line, 0, last);
+  with_radix(
+      passes.radix[last], [&](auto r) __attribute__((always_inline)) {
+        middle_of_column<r(), forward, inverse>(line, passes.n / r(), op);
+      });
+  if constexpr (inverse) run_passes<true>(passes, line, 0, last);
+}
+
+/// Moves 16 W L bytes of the wave (in floats) through L1 once, and 8 W L bytes of P.
+template <class T, int L>
+void column_sweep(const Geometry<T>& g, T* wave, const T* propagator, bool conjugate, i64 c) {
+  const Line<T, L> line = column_block<T, L>(g, wave, c);
+  const Line<const T, L> p{propagator + c * g.block, 2 * L};
+  const auto product = [&]<bool conj>(std::bool_constant<conj>) {
+    columns<true, true>(
+        g, line, [&](i64 i, Pair<T, L> & x) __attribute__((always_inline)) {
+          const T* at = p.data + i * 2 * L;
+          x = times<conj>(x, load<L>(at), load<L>(at + L));
+        });
+  };
+  if (conjugate)
+    product(std::true_type{});
+  else
+    product(std::false_type{});
+}
+
+template <class T, int L>
+void columns_forward(const Geometry<T>& g, T* wave, i64 c) {
+  const Line<T, L> line = column_block<T, L>(g, wave, c);
+  columns<true, false>(
+      g, line, [&](i64 i, Pair<T, L> & x) __attribute__((always_inline)) { line.put(i, x); });
+}
+
+template <class T, int L>
+void columns_inverse(const Geometry<T>& g, T* wave, i64 c) {
+  const Line<T, L> line = column_block<T, L>(g, wave, c);
+  columns<false, true>(
+      g, line, [&](i64 i, Pair<T, L> & x) __attribute__((always_inline)) { x = line.get(i); });
+}
+
+template <class T, int L>
+void columns_begin(const Geometry<T>& g, const T* spectrum, const T* ramp, T* wave, i64 c) {
+  const Line<T, L> line = column_block<T, L>(g, wave, c);
+  const T *from = spectrum + c * g.block, *along = ramp + 2 * g.window + c * 2 * L;
+  const Vec<T, L> re = load<L>(along), im = load<L>(along + L);
+  columns<false, true>(
+      g, line, [&](i64 i, Pair<T, L> & x) __attribute__((always_inline)) {
+        const Pair<T, L> value{load<L>(from + i * 2 * L), load<L>(from + i * 2 * L + L)};
+        x = times<false>(times<false>(value, re, im), ramp[2 * i], ramp[2 * i + 1]);
+      });
+}
+
+template <class T, int L>
+void columns_end(const Geometry<T>& g, T* wave, const T* ramp, T* sum, i64 c) {
+  const Line<T, L> line = column_block<T, L>(g, wave, c);
+  const Line<T, L> to = column_block<T, L>(g, sum, c);
+  const T* along = ramp + 2 * g.window + c * 2 * L;
+  const Vec<T, L> re = load<L>(along), im = load<L>(along + L);
+  columns<true, false>(
+      g, line, [&](i64 i, Pair<T, L> & x) __attribute__((always_inline)) {
+        x = times<true>(times<true>(x, re, im), ramp[2 * i], ramp[2 * i + 1]);
+        to.put(i, to.get(i) + x);
+      });
+}
+
+// ---------------------------------------------------------------------------------------------
+// Rows
+
+constexpr int bits_of(int n) { return n <= 1 ? 0 : 1 + bits_of(n / 2); }
+
+/// L vectors of R rows and G = L/R groups: lanes become vectors.
+template <class T, int L>
+[[gnu::always_inline]] inline void transpose(Vec<T, L>* v) {
+  unroll<bits_of(L)>([&](auto b)
+                         __attribute__((always_inline)) { exchange<1 << b(), 1 << b(), T, L>(v); });
+}
+/// The R rows in a vector's lanes are told apart again: its high lane bits for low vector bits.
+template <int R, class T, int L>
+[[gnu::always_inline]] inline void part_rows(Vec<T, L>* v) {
+  unroll<bits_of(R)>([&](auto b) __attribute__((always_inline)) {
+    exchange<1 << b(), (L / R) << b(), T, L>(v);
+  });
+}
+
+/// FFT of L inside the vectors, whose lanes are consecutive columns, after their twiddles; or its
+/// adjoint. Vector i of a tile is row i / G, group i % G before, row i % R, group i / R after.
+template <bool inverse, int R, class T, int L>
+void inside_vectors(const Geometry<T>& g, T* wave) {
+  constexpr int G = L / R;
+  for (i64 v = 0; v < g.vectors; v += G) {
+    Vec<T, L> re[L], im[L];
+    Pair<T, L> x[L];
+    T* tile = wave + v * g.block;
+    const T* w = g.lanes + v * 2 * L;
+    if constexpr (!inverse) {
+      unroll<L>([&](auto i) __attribute__((always_inline)) {
+        const T* at = tile + (i % G) * g.block + (i / G) * 2 * L;
+        const T* turn = w + (i % G) * 2 * L;
+        const auto y = times<false>(Pair<T, L>{load<L>(at), load<L>(at + L)}, load<L>(turn),
+                                    load<L>(turn + L));
+        re[i] = y.re, im[i] = y.im;
+      });
+      transpose<T, L>(re);
+      transpose<T, L>(im);
+    } else {
+      unroll<L>([&](auto i) __attribute__((always_inline)) {
+        const T* at = tile + (i / R) * g.block + (i % R) * 2 * L;
+        re[i] = load<L>(at), im[i] = load<L>(at + L);
+      });
+      part_rows<R, T, L>(re);
+      part_rows<R, T, L>(im);
+    }
+    unroll<L>([&](auto i) __attribute__((always_inline)) { x[i] = {re[i], im[i]}; });
+    fft<L, inverse>(x);
+    unroll<L>([&](auto i) __attribute__((always_inline)) { re[i] = x[i].re, im[i] = x[i].im; });
+    if constexpr (!inverse) {
+      part_rows<R, T, L>(re);
+      part_rows<R, T, L>(im);
+      unroll<L>([&](auto i) __attribute__((always_inline)) {
+        T* at = tile + (i / R) * g.block + (i % R) * 2 * L;
+        store<L>(at, re[i]);
+        store<L>(at + L, im[i]);
+      });
+    } else {
+      transpose<T, L>(re);
+      transpose<T, L>(im);
+      unroll<L>([&](auto i) __attribute__((always_inline)) {
+        T* at = tile + (i % G) * g.block + (i / G) * 2 * L;
+        const T* turn = w + (i % G) * 2 * L;
+        const auto y = times<true>(Pair<T, L>{re[i], im[i]}, load<L>(turn), load<L>(turn + L));
+        store<L>(at, y.re);
+        store<L>(at + L, y.im);
+      });
+    }
+  }
+}
+
+template <bool inverse, class T, int L>
+void inside_vectors(const Geometry<T>& g, T* wave) {
+  if (g.rows == 1) return inside_vectors<inverse, 1, T, L>(g, wave);
+  if constexpr (L >= 4)
+    if (g.rows == 2) return inside_vectors<inverse, 2, T, L>(g, wave);
+  if constexpr (L >= 16) {
+    if (g.rows == 4) return inside_vectors<inverse, 4, T, L>(g, wave);
+    if (g.rows == 8) return inside_vectors<inverse, 8, T, L>(g, wave);
+  }
+}
+
+/// Rows from spectrum to real space, op(row, vector, value), and back.
+template <bool inverse, bool forward, class T, int L, class Op>
+[[gnu::always_inline]] inline void rows(const Geometry<T>& g, T* wave, Op&& op) {
+  const Passes<T>& passes = g.row;
+  if constexpr (inverse) inside_vectors<true, T, L>(g, wave);
+  for (int row = 0; row < g.rows; ++row) {
+    const Line<T, L> line{wave + row * 2 * L, g.block};
+    if constexpr (inverse) run_passes<true>(passes, line, 1, passes.count);
+    with_radix(
+        passes.radix[0], [&](auto r) __attribute__((always_inline)) {
+          middle_of_row<r(), inverse, forward>(
+              line, passes.n / r(),
+              passes.twiddle[0], [&](i64 v, Pair<T, L> & x) __attribute__((always_inline)) {
+                op(row, v, x);
+              });
+        });
+    if constexpr (forward) run_passes<false>(passes, line, 1, passes.count);
+  }
+  if constexpr (forward) inside_vectors<false, T, L>(g, wave);
+}
+
+/// ψ ← FFT( t · IFFT(ψ) ) along rows; u = t · IFFT(ψ) kept. Moves 16 bytes of the wave a pixel (in
+/// floats), reads 8 of t, writes 8 of u.
+template <class T, int L>
+void row_sweep(const Geometry<T>& g, T* wave, const RowWork<T>& work) {
+  const auto sweep = [&]<bool keep>(std::bool_constant<keep>) {
+    rows<true, true, T, L>(
+        g, wave, [&](int row, i64 v, Pair<T, L>& x) __attribute__((always_inline)) {
+          const T *re = work.t_re[row] + v * L, *im = work.t_im[row] + v * L;
+          x = times<false>(x, load<L>(re), load<L>(im));
+          __builtin_prefetch(re + work.next_row);
+          __builtin_prefetch(im + work.next_row);
+          if constexpr (keep) {
+            T* u = work.u + row * 2 * g.window + v * 2 * L;
+            store<L>(u, x.re);
+            store<L>(u + L, x.im);
+            __builtin_prefetch(u + g.rows * 2 * g.window, 1);
+            __builtin_prefetch(u + g.rows * 2 * g.window + L, 1);
+          }
+        });
+  };
+  if (work.u)
+    sweep(std::true_type{});
+  else
+    sweep(std::false_type{});
+}
+
+/// χ' = IFFT(χ) along rows; gradients from χ' and u; χ ← FFT( conj(t) χ' ). Moves 16 bytes of the
+/// wave a pixel, reads 8 of t, 8 of u, and adds to 4 of each gradient.
+template <class T, int L>
+void row_sweep_back(const Geometry<T>& g, T* wave, const RowWork<T>& work) {
+  const auto add = [](T * to, Vec<T, L> v) __attribute__((always_inline)) {
+    store<L>(to, load<L>(to) + v);
+  };
+  rows<true, true, T, L>(
+      g, wave, [&](int row, i64 v, Pair<T, L>& x) __attribute__((always_inline)) {
+        const T* at = work.u_back + row * 2 * g.window + v * 2 * L;
+        const Pair<T, L> u{load<L>(at), load<L>(at + L)};
+        __builtin_prefetch(at + g.rows * 2 * g.window);
+        __builtin_prefetch(at + g.rows * 2 * g.window + L);
+        if (work.phase[0]) {
+          __builtin_prefetch(work.phase[row] + v * L + work.next_row, 1);
+          add(work.phase[row] + v * L, work.scale * (u.re * x.im - u.im * x.re));
+        }
+        if (work.absorption[0])
+          add(work.absorption[row] + v * L, -work.scale * (u.re * x.re + u.im * x.im));
+        if (work.illumination)
+          add(work.illumination + row * g.window + v * L, u.re * u.re + u.im * u.im);
+        const T *re = work.t_re[row] + v * L, *im = work.t_im[row] + v * L;
+        x = times<true>(x, load<L>(re), load<L>(im));
+        __builtin_prefetch(re + work.next_row);
+        __builtin_prefetch(im + work.next_row);
+      });
+}
+
+template <class T, int L>
+void rows_forward(const Geometry<T>& g, T* wave) {
+  rows<false, true, T, L>(g, wave, [](int, i64, Pair<T, L>&) {});
+}
+template <class T, int L>
+void rows_inverse(const Geometry<T>& g, T* wave) {
+  rows<true, false, T, L>(g, wave, [](int, i64, Pair<T, L>&) {});
+}
+
+template <class T, int L>
+constexpr Kernels<T> kernels(const char* name) {
+  return {name,
+          L,
+          column_sweep<T, L>,
+          columns_forward<T, L>,
+          columns_inverse<T, L>,
+          columns_begin<T, L>,
+          columns_end<T, L>,
+          row_sweep<T, L>,
+          row_sweep_back<T, L>,
+          rows_forward<T, L>,
+          rows_inverse<T, L>};
+}
+
+}  // namespace
+}  // namespace ptyle::cpu

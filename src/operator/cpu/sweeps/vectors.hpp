@@ -1,0 +1,163 @@
+#pragma once
+
+// Vectors of L numbers by the compiler's own vector types, and butterflies on them. Real and
+// imaginary parts are vectors of their own, so nothing is ever shuffled but in `exchange`.
+//
+// Everything here has internal linkage: the same source is compiled for several instruction sets.
+
+#include <cstdint>
+#include <utility>
+
+namespace ptyle::cpu {
+namespace {
+
+using i64 = std::int64_t;
+
+template <class T, int L>
+struct VectorType {
+  typedef T Aligned __attribute__((vector_size(L * sizeof(T))));
+  typedef T Any __attribute__((vector_size(L * sizeof(T)), aligned(alignof(T)), may_alias));
+};
+template <class T, int L>
+using Vec = typename VectorType<T, L>::Aligned;
+
+template <int L, class T>
+[[gnu::always_inline]] inline Vec<T, L> load(const T* from) {
+  return *reinterpret_cast<const typename VectorType<T, L>::Any*>(from);
+}
+template <int L, class T>
+[[gnu::always_inline]] inline void store(T* to, Vec<T, L> v) {
+  *reinterpret_cast<typename VectorType<T, L>::Any*>(to) = v;
+}
+
+/// f(0), f(1), … f(N−1), each index a constant.
+template <int N, class F>
+[[gnu::always_inline]] inline void unroll(F&& f) {
+  [&]<int... i>(std::integer_sequence<int, i...>) __attribute__((always_inline)) {
+    (f(std::integral_constant<int, i>{}), ...);
+  }
+  (std::make_integer_sequence<int, N>{});
+}
+
+/// L complex numbers.
+template <class T, int L>
+struct Pair {
+  Vec<T, L> re, im;
+};
+
+template <class T, int L>
+[[gnu::always_inline]] inline Pair<T, L> operator+(const Pair<T, L>& a, const Pair<T, L>& b) {
+  return {a.re + b.re, a.im + b.im};
+}
+template <class T, int L>
+[[gnu::always_inline]] inline Pair<T, L> operator-(const Pair<T, L>& a, const Pair<T, L>& b) {
+  return {a.re - b.re, a.im - b.im};
+}
+/// x · (c + i s), or conj: x · (c − i s); c and s are vectors or numbers.
+template <bool conjugate, class T, int L, class C>
+[[gnu::always_inline]] inline Pair<T, L> times(const Pair<T, L>& x, C c, C s) {
+  if constexpr (conjugate) return {x.re * c + x.im * s, x.im * c - x.re * s};
+  return {x.re * c - x.im * s, x.im * c + x.re * s};
+}
+
+/// cos(2π k / n) and sin for constants of butterflies: a Taylor series within an eighth of a turn.
+constexpr double turn_cos(int k, int n);
+constexpr double turn_sin(int k, int n);
+constexpr double series(double x, double term, int from) {
+  double sum = 0;
+  for (int i = from; i < from + 30; i += 2) {
+    sum += term;
+    term *= -x * x / ((i + 1) * (i + 2));
+  }
+  return sum;
+}
+constexpr double turn_cos(int k, int n) {
+  k = ((k % n) + n) % n;
+  if (2 * k > n) k = n - k;
+  if (4 * k > n) return -turn_cos(n - 2 * k, 2 * n);
+  if (8 * k > n) return turn_sin(n - 4 * k, 4 * n);
+  return series(6.283185307179586476925 * k / n, 1, 0);
+}
+constexpr double turn_sin(int k, int n) {
+  k = ((k % n) + n) % n;
+  if (2 * k > n) return -turn_sin(n - k, n);
+  if (4 * k > n) return turn_sin(n - 2 * k, 2 * n);
+  if (8 * k > n) return turn_cos(n - 4 * k, 4 * n);
+  const double x = 6.283185307179586476925 * k / n;
+  return series(x, x, 1);
+}
+
+/// x · exp(∓2πi k / n), − forward.
+template <bool inverse, int k, int n, class T, int L>
+[[gnu::always_inline]] inline Pair<T, L> turned(const Pair<T, L>& x) {
+  constexpr int e = inverse ? (n - k % n) % n : k % n;
+  if constexpr (e == 0) return x;
+  if constexpr (4 * e == n) return {x.im, -x.re};
+  if constexpr (2 * e == n) return {-x.re, -x.im};
+  if constexpr (4 * e == 3 * n) return {-x.im, x.re};
+  constexpr T half = static_cast<T>(turn_cos(1, 8));
+  if constexpr (8 * e == n) return {(x.im + x.re) * half, (x.im - x.re) * half};
+  if constexpr (8 * e == 3 * n) return {(x.im - x.re) * half, (-x.re - x.im) * half};
+  if constexpr (8 * e == 5 * n) return {(-x.re - x.im) * half, (x.re - x.im) * half};
+  if constexpr (8 * e == 7 * n) return {(x.re - x.im) * half, (x.re + x.im) * half};
+  constexpr T c = static_cast<T>(turn_cos(e, n)), s = static_cast<T>(-turn_sin(e, n));
+  return times<false>(x, c, s);
+}
+
+/// The discrete Fourier transform of N values in registers, natural order in and out.
+template <int N, bool inverse, class T, int L>
+[[gnu::always_inline]] inline void fft(Pair<T, L>* x) {
+  if constexpr (N == 2) {
+    const auto a = x[0] + x[1], b = x[0] - x[1];
+    x[0] = a, x[1] = b;
+  } else if constexpr (N == 3) {
+    constexpr T half = T(0.5), sine = static_cast<T>(turn_sin(1, 3));
+    const auto sum = x[1] + x[2], difference = x[1] - x[2];
+    const Pair<T, L> middle{x[0].re - half * sum.re, x[0].im - half * sum.im};
+    constexpr T s = inverse ? -sine : sine;
+    x[0] = x[0] + sum;
+    x[1] = {middle.re + s * difference.im, middle.im - s * difference.re};
+    x[2] = {middle.re - s * difference.im, middle.im + s * difference.re};
+  } else if constexpr (N == 4) {
+    const auto a = x[0] + x[2], b = x[0] - x[2], c = x[1] + x[3];
+    const auto d = turned<inverse, 1, 4>(x[1] - x[3]);
+    x[0] = a + c, x[1] = b + d, x[2] = a - c, x[3] = b - d;
+  } else {
+    constexpr int A = N % 4 == 0 ? 4 : 2, B = N / A;
+    unroll<B>([&](auto b) __attribute__((always_inline)) {
+      Pair<T, L> y[A];
+      unroll<A>([&](auto a) __attribute__((always_inline)) { y[a] = x[b + B * a]; });
+      fft<A, inverse>(y);
+      unroll<A>([&](auto k) __attribute__((always_inline)) {
+        x[b + B * k] = turned<inverse, b() * k(), N>(y[k]);
+      });
+    });
+    Pair<T, L> out[N];
+    unroll<A>([&](auto k) __attribute__((always_inline)) {
+      Pair<T, L> z[B];
+      unroll<B>([&](auto b) __attribute__((always_inline)) { z[b] = x[b + B * k]; });
+      fft<B, inverse>(z);
+      unroll<B>([&](auto j) __attribute__((always_inline)) { out[k + A * j] = z[j]; });
+    });
+    unroll<N>([&](auto i) __attribute__((always_inline)) { x[i] = out[i]; });
+  }
+}
+
+/// Swaps a bit of the number of a lane for a bit of the number of a vector, of L vectors.
+template <int vector_bit, int lane_bit, class T, int L>
+[[gnu::always_inline]] inline void exchange(Vec<T, L>* v) {
+  unroll<L>([&](auto i) __attribute__((always_inline)) {
+    if constexpr (!(i() & vector_bit)) {
+      const Vec<T, L> a = v[i], b = v[i + vector_bit];
+      [&]<int... l>(std::integer_sequence<int, l...>) __attribute__((always_inline)) {
+        v[i] = __builtin_shufflevector(a, b, (l & lane_bit ? L + (l ^ lane_bit) : l)...);
+        v[i + vector_bit] =
+            __builtin_shufflevector(a, b, (l & lane_bit ? L + l : (l ^ lane_bit))...);
+      }
+      (std::make_integer_sequence<int, L>{});
+    }
+  });
+}
+
+}  // namespace
+}  // namespace ptyle::cpu
