@@ -2,8 +2,9 @@
 //
 // Planned for every rank from the formulas of `ptyle plan`; measured by running the tile of the
 // largest rank alone, with the buffers that its exchanges would have but nobody to exchange with:
-// the ledger's peak, and the process's less that of a rank that does nothing. Patterns are counted
-// as they are fitted, W x W of uint16. Waves and transmission are kept in the way that takes least
+// the ledger's peak, and the process's less that of a rank that does next to nothing (the same
+// program on 4 patterns of 32 x 32 and 2 slices). Patterns are counted as they are fitted, W x W of
+// uint16. Waves and transmission are kept in the way that takes least
 // memory. GB are 1e9 bytes. The last line is the largest rank of 4158, halo 60 px.
 //
 //   ./run-bench memory             the table, W = 256 and 192
@@ -40,11 +41,12 @@ struct Case {
   int ranks = 1;
   i64 window = 256;
   std::string halo, exchange;
+  int slices = 100;
 };
 
 ReconstructConfig configuration(const Case& c) {
   ReconstructConfig config;
-  config.object.slices = 100;
+  config.object.slices = c.slices;
   config.object.slice_thickness = 1.25;
   config.ranks.halo = c.halo;
   config.ranks.exchange = c.exchange;
@@ -62,7 +64,7 @@ Division division_of(const Case& c, const ReconstructConfig& config) {
 OperatorSetup setup_of(const Case& c) {
   OperatorSetup setup;
   setup.window = c.window;
-  setup.slices = 100;
+  setup.slices = c.slices;
   setup.epsilon = 1e-3;
   setup.propagator = propagator(c.window, 0.1, 0.0250793, 1.25);
   return setup;
@@ -149,7 +151,7 @@ void run_alone(const Case& c, int rank) {
   Ledger ledger;
   const ReconstructConfig config = configuration(c);
   Division division = division_of(c, config);
-  const OperatorSetup setup = setup_of(c);
+  OperatorSetup setup = setup_of(c);
   const PositionShare& share = division.shares[static_cast<std::size_t>(rank)];
   std::vector<i64> held = share.own;
   held.insert(held.end(), share.extra.begin(), share.extra.end());
@@ -164,21 +166,22 @@ void run_alone(const Case& c, int rank) {
   options.probe_from = 1;
   options.extra = division.extra;
   FitData<float> data;
-  data.positions = division.frame.positions;
+  data.positions = std::move(division.frame.positions);
   data.load = [&](i64 i, float* to) { store->load(i, to); };
   data.dk = 1 / (0.1 * double(c.window));
   const Box box = division.sharing.mesh.extended(rank);
   std::vector<TileStart<float>> start;
   start.push_back(
-      {Array<float, 3>({100, box.rows.size(), box.cols.size()}, &ledger, "object"), {}});
+      {Array<float, 3>({c.slices, box.rows.size(), box.cols.size()}, &ledger, "object"), {}});
   Array<Complex<float>, 3> probe({1, c.window, c.window}, &ledger, "probe");
   probe.fill(1);
   const RankMemory memory = rank_memory<float>(config, setup, division, rank, 1,
                                                static_cast<std::size_t>(2 * c.window * c.window),
                                                memory_budget(config, 1));
   LoneTeam team(rank, c.ranks);
-  Fit<float> fit(make_cpu_operator<float>(setup, 1, &ledger, memory.options), std::move(data),
-                 options, team, division.sharing, std::move(start), std::move(probe), &ledger);
+  Fit<float> fit(make_cpu_operator<float>(std::move(setup), 1, &ledger, memory.options),
+                 std::move(data), options, team, division.sharing, std::move(start),
+                 std::move(probe), &ledger);
   int groups = 0;
   fit.iterate([&] { return ++groups > 0; });
   fmt::print("{} {}\n", ledger.peak(), peak_resident_bytes());
@@ -217,7 +220,7 @@ std::string or_dash(double value, const char* format = "{:.3f}") {
 
 int table(const std::string& program, bool measuring) {
   const double idle = measuring ? measured(program, "--idle")[1] : 0;
-  if (measuring) fmt::print("a process that does nothing: {:.4f} GB\n", idle / gb);
+  if (measuring) fmt::print("a rank that does next to nothing: {:.4f} GB\n", idle / gb);
   double last = 0, worst = 0;
   for (const i64 window : {i64{256}, i64{192}})
     for (const Workload& set : {small_set, large_set}) {
@@ -274,7 +277,7 @@ int main(int argc, char** argv) try {
   const std::vector<std::string> words(argv + 1, argv + argc);
   if (words.empty() || words[0] == "--planned") return table(argv[0], words.empty());
   if (words[0] == "--idle") {
-    fmt::print("0 {}\n", peak_resident_bytes());
+    run_alone({{"tiny", {2, 2}}, 1, 32, "exact", "owner", 2}, 0);
     return 0;
   }
   if (words[0] != "--rank" || words.size() != 7) {

@@ -56,8 +56,8 @@ Division divide(const std::vector<Position>& positions, i64 window, double pixel
   halo = {halo.before + extra, halo.after + extra};
   const Mesh mesh = balanced_mesh(centres, window, shape, halo);
   const Network network{config.bandwidth * 1e9, config.latency * 1e-6};
-  const Scheme scheme =
-      named.value_or(ranks > 1 ? scheme_of(cheapest(mesh, planes, bytes, network)) : Scheme::owner);
+  Scheme scheme = named.value_or(Scheme::owner);
+  if (!named && ranks > 1) scheme = scheme_of(cheapest(mesh, planes, bytes, network));
   Division division{std::move(frame), {mesh, scheme, config.chunk, config.in_flight}, {}, extra};
   check_sharing(division.sharing);
   if (ranks > 1 && (config.chunk == 0 || config.in_flight == 0)) {

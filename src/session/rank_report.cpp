@@ -10,9 +10,17 @@ namespace ptyle {
 namespace {
 
 // Whatever a process may book; what else there is goes under "other".
-constexpr std::array ledger_names{
-    "exchange buffers", "gradient", "gradient patches", "object",       "object, synchronised",
-    "patterns",         "probe",    "propagator",       "transmission", "waves"};
+constexpr std::array ledger_names{"exchange buffers",
+                                  "gradient",
+                                  "gradient patches",
+                                  "object",
+                                  "object, synchronised",
+                                  "patterns",
+                                  "positions",
+                                  "probe",
+                                  "propagator",
+                                  "transmission",
+                                  "waves"};
 
 const std::vector<double>& values_of(const std::vector<RankFigure>& figures,
                                      const std::string& name) {

@@ -56,7 +56,11 @@ Fit<T>::Fit(std::unique_ptr<Operator<T>> op, FitData<T> data, FitOptions options
       probe_gradient_(probe_.shape(), ledger, "gradient"),
       largest_probe_(largest_intensity<T>(probe_)) {
   const i64 window = op_->setup().window, count = static_cast<i64>(data_.positions.size());
+  places_.reserve(data_.positions.size());
+  fitted_.reserve(data_.positions.size());
   for (const Position& at : data_.positions) places_.push_back(place(at, window));
+  if (ledger)
+    positions_booking_ = ledger->book("positions", data_.positions.size() * bytes_a_position);
   held_out_ = held_out_positions(count, options_.hold_out, options_.seed);
   for (i64 i = 0; i < count; ++i)
     if (!std::binary_search(held_out_.begin(), held_out_.end(), i)) fitted_.push_back(i);

@@ -102,6 +102,10 @@ struct TileStart {
 template <class T>
 class Fit {
  public:
+  /// Bytes booked as "positions" for each position of all ranks.
+  static constexpr std::size_t bytes_a_position =
+      sizeof(Position) + sizeof(Placement) + sizeof(i64);
+
   /// A start for each of the team's ranks that are here; the probe (M, W, W) is centred on
   /// [W/2, W/2]. Team and ledger must outlive it. Throws UserError for what cannot run.
   Fit(std::unique_ptr<Operator<T>> op, FitData<T> data, FitOptions options, Team& team,
@@ -172,6 +176,7 @@ class Fit {
   FitOptions options_;
   Halos<T> halos_;
   std::vector<Placement> places_;
+  Ledger::Booking positions_booking_;  // of what is listed of all positions
   std::vector<i64> fitted_, held_out_;
   std::vector<Tile<T>> tiles_;
   Array<Complex<T>, 3> probe_, probe_gradient_;

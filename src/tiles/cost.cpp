@@ -115,9 +115,9 @@ ExchangeCost cost_of_fill(const Mesh& mesh, i64 planes, int bytes, const Network
 SumKind cheapest(const Mesh& mesh, i64 planes, int bytes, const Network& network) {
   SumKind best = SumKind::owner;
   double least = std::numeric_limits<double>::infinity();
-  // `passes` is `pipelined` without chunks, `neighbor` is `separable` where it can run at all.
-  for (const SumKind kind :
-       {SumKind::owner, SumKind::separable, SumKind::pipelined, SumKind::allreduce}) {
+  // `passes` is `pipelined` without chunks, `allreduce` is `owner` of the whole object, and
+  // `neighbor` sends what `separable` does, the corners twice.
+  for (const SumKind kind : {SumKind::owner, SumKind::separable, SumKind::pipelined}) {
     const double seconds = cost_of_sum(mesh, kind, planes, bytes, network).seconds;
     if (seconds < least) least = seconds, best = kind;
   }
