@@ -3,36 +3,40 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <initializer_list>
 
 namespace ptyle {
 namespace {
 
 volatile std::sig_atomic_t interrupted = 0;
+volatile std::sig_atomic_t spoken_for = 0;
 
 extern "C" void on_interrupt(int signal) {
   interrupted = signal;
   // Said at once, as an iteration may be long; write() is one of the few calls allowed here.
   constexpr char words[] =
       "\nCtrl-C: finishing this step, then writing what there is; again to end at once\n";
-  if (signal != SIGINT) return;
+  if (signal != SIGINT || spoken_for == 0) return;
   [[maybe_unused]] const auto written = write(STDERR_FILENO, words, sizeof words - 1);
 }
 
 }  // namespace
 
-InterruptGuard::InterruptGuard() {
+InterruptGuard::InterruptGuard(bool speaks) {
   interrupted = 0;
+  spoken_for = speaks ? 1 : 0;
   struct sigaction action {};
   action.sa_handler = on_interrupt;
-  // The handler serves once: a second Ctrl-C meets the default again.
+  action.sa_flags = SA_RESTART;
+  sigaction(SIGTERM, &action, nullptr);
+  sigaction(SIGUSR1, &action, nullptr);
+  // This handler serves once: a second Ctrl-C meets the default again.
   action.sa_flags = static_cast<int>(SA_RESETHAND) | SA_RESTART;
   sigaction(SIGINT, &action, nullptr);
-  sigaction(SIGTERM, &action, nullptr);
 }
 
 InterruptGuard::~InterruptGuard() {
-  std::signal(SIGINT, SIG_DFL);
-  std::signal(SIGTERM, SIG_DFL);
+  for (const int signal : {SIGINT, SIGTERM, SIGUSR1}) std::signal(signal, SIG_DFL);
 }
 
 bool InterruptGuard::asked() { return interrupted != 0; }

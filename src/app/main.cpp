@@ -53,11 +53,11 @@ int run(int argc, char** argv, Team& team) {
   app.footer(
       "ptyle COMMAND --help explains a command, with examples.\n"
       "Exit status: 0 done, 1 a fault of ptyle, 2 a mistake in what was given,\n"
-      "             3 stopped by --wall-time or SIGTERM, 130 ended early by Ctrl-C.");
+      "             3 stopped by --wall-time or a signal, 130 ended early by Ctrl-C.");
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {
-    if (e.get_exit_code() == 0) return app.exit(e);  // help and version
+    if (e.get_exit_code() == 0) return team.leads() ? app.exit(e) : 0;  // help and version
     throw UserError(command_line_fault(app, argc, argv, e.what()));
   }
   return chosen(team);
@@ -91,6 +91,8 @@ int main(int argc, char** argv) {
   } catch (const UserError& e) {
     status = exit_status::your_mistake;
     sentence = e.what();
+  } catch (const RankFailed& other) {
+    ranks->fail(other);
   } catch (const std::filesystem::filesystem_error& e) {  // a name that the system will not look at
     status = exit_status::your_mistake;
     sentence = fmt::format("{}: {}", e.path1().string(), e.code().message());

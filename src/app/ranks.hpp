@@ -9,6 +9,9 @@ namespace ptyle {
 
 class MpiWorld;
 
+/// Whether mpirun, srun or the like has started this process.
+bool started_by_launcher();
+
 /// The ranks that this program was started as: those of mpirun, srun and the like, or one.
 class Ranks {
  public:
@@ -22,6 +25,7 @@ class Ranks {
   [[nodiscard]] Team& team() const { return *team_; }
   /// Where there are others: ends all ranks with one message and this status. Else does nothing.
   void fail(int status, const std::string& sentence) const;
+  void fail(const RankFailed& other) const;
 
  private:
   std::unique_ptr<MpiWorld> world_;

@@ -8,6 +8,7 @@
 #include <functional>
 #include <memory>
 #include <span>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -23,6 +24,20 @@ struct TeamCosts {
   i64 bytes = 0;             ///< sent by exchanges
 };
 
+/// Another rank has failed: what it said, for the process that leads, which tells it and ends all.
+class RankFailed : public std::runtime_error {
+ public:
+  RankFailed(int rank, int status, const std::string& sentence)
+      : std::runtime_error(sentence), rank_(rank), status_(status) {}
+  [[nodiscard]] int rank() const { return rank_; }
+  [[nodiscard]] int status() const { return status_; }  ///< to exit with
+
+ private:
+  int rank_, status_;
+};
+
+/// Where another rank has failed, what waits throws RankFailed on rank 0, and elsewhere never
+/// returns.
 class Team {
  public:
   virtual ~Team() = default;

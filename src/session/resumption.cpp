@@ -19,12 +19,10 @@ CheckpointPart part_of(const Tile<T>& tile, int rank, const Mesh& mesh) {
   return part;
 }
 
-}  // namespace
-
+/// Writes this process's ranks' parts, and waits for the others'.
 template <class T>
-void save_checkpoint(Team& team, const std::string& folder, const Fit<T>& fit,
-                     const Division& division, const History& history,
-                     const Fingerprint& fingerprint) {
+void write_parts(Team& team, const std::string& folder, const Fit<T>& fit, const Division& division,
+                 const History& history, const Fingerprint& fingerprint) {
   const auto state = fit.state();
   const auto here = team.here();
   for (std::size_t t = 0; t < here.size(); ++t) {
@@ -44,7 +42,21 @@ void save_checkpoint(Team& team, const std::string& folder, const Fit<T>& fit,
   }
   std::vector<double> all_have_written{1};
   team.sum(all_have_written);
-  if (team.leads()) commit_checkpoint(folder, team.size());
+}
+
+}  // namespace
+
+template <class T>
+void save_checkpoint(Team& team, const std::string& folder, const Fit<T>& fit,
+                     const Division& division, const History& history,
+                     const Fingerprint& fingerprint) {
+  try {
+    write_parts(team, folder, fit, division, history, fingerprint);
+    if (team.leads()) commit_checkpoint(folder, team.size());
+  } catch (...) {  // the disk is full, say: what was written is of no use
+    if (team.leads()) discard_checkpoint_part(folder);
+    throw;
+  }
 }
 
 template <class T>

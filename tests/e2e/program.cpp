@@ -26,6 +26,43 @@ std::string contents(const fs::path& file) {
   return text.str();
 }
 
+/// The command, with mpirun before it where there are ranks.
+std::vector<std::string> command(const std::vector<std::string>& arguments, const HowToRun& how) {
+  std::vector<std::string> words;
+  const auto add = [&](int ranks, const std::vector<std::string>& first) {
+    if (ranks == 0) return;
+    if (words.size() > 1) words.emplace_back(":");
+    words.insert(words.end(), {"-n", std::to_string(ranks)});
+    words.insert(words.end(), first.begin(), first.end());
+    words.emplace_back(PTYLE_PROGRAM);
+    words.insert(words.end(), arguments.begin(), arguments.end());
+  };
+#ifdef PTYLE_MPIEXEC
+  if (how.ranks > 0) {
+    words.emplace_back(PTYLE_MPIEXEC);
+    const int r = how.other_rank;
+    add(r < 0 ? how.ranks : r, {});
+    if (r < 0) return words;
+    add(1, {"sh", "-c", how.other_start});
+    add(how.ranks - r - 1, {});
+    return words;
+  }
+#endif
+  words.emplace_back(PTYLE_PROGRAM);
+  words.insert(words.end(), arguments.begin(), arguments.end());
+  return words;
+}
+
+/// Root, and more ranks than cores: Open MPI asks. Its plugins leak, unloaded before anyone could
+/// name them to a leak checker.
+bool set_environment(const HowToRun& how) {
+  const auto set = [](const char* name, const char* value) { return setenv(name, value, 1) == 0; };
+  return set("HOME", how.folder.c_str()) && set("XDG_CACHE_HOME", "") &&
+         (how.ranks == 0 ||
+          (set("OMPI_ALLOW_RUN_AS_ROOT", "1") && set("OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1") &&
+           set("OMPI_MCA_rmaps_base_oversubscribe", "1") && set("ASAN_OPTIONS", "detect_leaks=0")));
+}
+
 /// In the child: output to files, limits, folder, then the program. Never returns.
 [[noreturn]] void become_ptyle(std::vector<char*> argv, const HowToRun& how, const fs::path& out,
                                const fs::path& err) {
@@ -33,8 +70,7 @@ std::string contents(const fs::path& file) {
   const int err_fd = open(err.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
   if (out_fd < 0 || err_fd < 0 || dup2(out_fd, 1) < 0 || dup2(err_fd, 2) < 0) _exit(126);
   if (chdir(how.folder.c_str()) != 0) _exit(126);
-  if (setenv("HOME", how.folder.c_str(), 1) != 0 || setenv("XDG_CACHE_HOME", "", 1) != 0)
-    _exit(126);
+  if (!set_environment(how)) _exit(126);
   if (how.file_limit > 0) {
     const rlimit limit{rlim_t(how.file_limit), rlim_t(how.file_limit)};
     if (setrlimit(RLIMIT_FSIZE, &limit) != 0) _exit(126);
@@ -50,8 +86,7 @@ Ran run_ptyle(const std::vector<std::string>& arguments, const HowToRun& how) {
   const auto base = fs::temp_directory_path() /
                     ("ptyle_ran_" + std::to_string(getpid()) + "_" + std::to_string(number++));
   const fs::path out = base.string() + ".out", err = base.string() + ".err";
-  std::vector<std::string> words{PTYLE_PROGRAM};
-  words.insert(words.end(), arguments.begin(), arguments.end());
+  auto words = command(arguments, how);
   std::vector<char*> argv;
   for (auto& word : words) argv.push_back(word.data());
   argv.push_back(nullptr);
@@ -66,11 +101,15 @@ Ran run_ptyle(const std::vector<std::string>& arguments, const HowToRun& how) {
 
   Ran ran;
   int status = 0;
-  bool sent = how.interrupt_after.empty(), killed = false;
+  bool acted = how.when.empty(), ended = false, killed = false;
   while (waitpid(child, &status, WNOHANG) == 0) {
-    if (!sent && contents(out).find(how.interrupt_after) != std::string::npos)
-      sent = kill(child, SIGINT) == 0;
-    if (!killed && elapsed() > how.time_limit) killed = kill(child, SIGKILL) == 0;
+    if (!acted && contents(out).find(how.when) != std::string::npos) {
+      how.act(child);
+      acted = true;
+    }
+    // At SIGTERM mpirun ends its ranks first.
+    if (!ended && elapsed() > how.time_limit) ended = kill(child, SIGTERM) == 0;
+    if (!killed && elapsed() > how.time_limit + 10) killed = kill(child, SIGKILL) == 0;
     std::this_thread::sleep_for(std::chrono::milliseconds(5));
   }
   ran.seconds = elapsed();
@@ -80,6 +119,24 @@ Ran run_ptyle(const std::vector<std::string>& arguments, const HowToRun& how) {
   fs::remove(out);
   fs::remove(err);
   return ran;
+}
+
+std::vector<pid_t> rank_processes(pid_t mpirun, int ranks) {
+  std::vector<pid_t> found(static_cast<std::size_t>(ranks), 0);
+  for (const auto& entry : fs::directory_iterator("/proc")) {
+    const std::string name = entry.path().filename();
+    if (name.find_first_not_of("0123456789") != std::string::npos) continue;
+    const std::string status = contents(entry.path() / "status");
+    if (status.find("PPid:\t" + std::to_string(mpirun) + "\n") == std::string::npos) continue;
+    const std::string environment = contents(entry.path() / "environ");
+    for (int rank = 0; rank < ranks; ++rank)
+      for (const char* variable : {"OMPI_COMM_WORLD_RANK=", "PMI_RANK="})
+        if (environment.find('\0' + (variable + std::to_string(rank)) + '\0') != std::string::npos)
+          found[static_cast<std::size_t>(rank)] = std::stoi(name);
+  }
+  if (std::find(found.begin(), found.end(), 0) != found.end())
+    throw std::runtime_error("mpirun's ranks are not found");
+  return found;
 }
 
 TestFolder::TestFolder() {

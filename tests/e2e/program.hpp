@@ -1,10 +1,11 @@
 #pragma once
 
-// Runs the built program as a process of its own, as a user does.
+// Runs the built program as a process of its own, or as ranks of MPI, as a user does.
 
 #include <sys/types.h>
 
 #include <filesystem>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -19,13 +20,20 @@ struct Ran {
 struct HowToRun {
   std::filesystem::path folder = {};  ///< current folder of the process
   long file_limit = 0;                ///< bytes that a file may grow to (RLIMIT_FSIZE); 0: any
-  /// Sends SIGINT once stdout holds this text; empty: never.
-  std::string interrupt_after = {};
+  int ranks = 0;                      ///< by mpirun; 0: without
+  int other_rank = -1;                ///< one of these that is started by …; −1: none
+  std::string other_start = {};       ///< … this shell script, in which "$0" "$@" is the program
+  /// Calls `act` with the process's number (mpirun's) once stdout holds this text; empty: never.
+  std::string when = {};
+  std::function<void(pid_t)> act = {};
   double time_limit = 120;  ///< seconds, then it is killed
 };
 
 /// Runs ptyle with these arguments. HOME and XDG_CACHE_HOME lie in `folder`.
 Ran run_ptyle(const std::vector<std::string>& arguments, const HowToRun& how);
+
+/// Processes of the ranks that this mpirun has started, by rank.
+std::vector<pid_t> rank_processes(pid_t mpirun, int ranks);
 
 /// A folder of one test, removed at its end.
 class TestFolder {

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <csignal>
 #include <fstream>
 #include <sstream>
 
@@ -100,8 +101,11 @@ TEST_F(Runs, ResolvedConfigurationRepeatsTheRun) {
 
 TEST_F(Runs, CtrlCFinishesTheGroupAndWrites) {
   simulate();
-  const auto ran = run_ptyle({"reconstruct", "run.yaml", "--set", "solver.iterations=100000"},
-                             {.folder = folder.path(), .interrupt_after = "iteration      2/"});
+  const auto ran =
+      run_ptyle({"reconstruct", "run.yaml", "--set", "solver.iterations=100000"},
+                {.folder = folder.path(), .when = "iteration      2/", .act = [](pid_t process) {
+                   kill(process, SIGINT);
+                 }});
   EXPECT_EQ(ran.status, 130) << ran.err;
   EXPECT_NE(ran.err.find("Ctrl-C"), std::string::npos) << ran.err;
   EXPECT_NE(ran.out.find("ended by Ctrl-C, written to"), std::string::npos) << ran.out;

@@ -19,6 +19,7 @@
 #include "app/fft_memory.hpp"
 #include "app/interrupt.hpp"
 #include "app/new_folder.hpp"
+#include "app/ranks.hpp"
 #include "app/reconstruct_keys.hpp"
 #include "app/terminal.hpp"
 #include "core/error.hpp"
@@ -48,12 +49,13 @@ constexpr const char* help =
     "  ptyle reconstruct run.yaml --resume             go on\n"
     "\n"
     "Writes into output.folder (by default beside run.yaml and named after it): result.h5,\n"
-    "the phase as a TIFF stack, pictures, ptyle.log and config.yaml. Ctrl-C, SIGTERM and the end\n"
-    "of --wall-time finish the group of patterns at hand, write a checkpoint and what there is;\n"
-    "a second Ctrl-C ends at once.\n"
+    "the phase as a TIFF stack, pictures, ptyle.log and config.yaml. Ctrl-C, SIGTERM, SIGUSR1 and\n"
+    "the end of --wall-time finish the group of patterns at hand, write a checkpoint and what "
+    "there\n"
+    "is; a second Ctrl-C ends at once.\n"
     "\n"
     "Exit status: 0 done, 1 a fault of ptyle, 2 a mistake in what was given,\n"
-    "             3 stopped by --wall-time or SIGTERM, 130 ended early by Ctrl-C: the result is\n"
+    "             3 stopped by --wall-time or a signal, 130 ended early by Ctrl-C: the result is\n"
     "             written, and --resume goes on.";
 
 /// The folder of a run that is under way, with its log; taken away again where the run fails by a
@@ -128,11 +130,11 @@ int run(const ReconstructInput& input, double wall_time, Team& team) {
   std::optional<Terminal> terminal;  // of the process that leads, which alone prints and writes
   std::optional<RunFolder> folder;
   if (team.leads()) {
-    terminal.emplace(team.size() > 1);
+    terminal.emplace(started_by_launcher());
     folder.emplace(input, *terminal);
   }
   const FftMemory fft_memory;
-  const InterruptGuard interrupt;
+  const InterruptGuard interrupt(team.leads());
   Progress previous;
   ReconstructCallbacks callbacks;
   callbacks.log = [&](const std::string& line) { terminal->say(line); };
@@ -161,6 +163,9 @@ int run(const ReconstructInput& input, double wall_time, Team& team) {
                                            : exit_status::stopped;
   } catch (const UserError&) {
     if (folder) folder->take_away();
+    throw;
+  } catch (const RankFailed& other) {
+    if (folder && other.status() == exit_status::your_mistake) folder->take_away();
     throw;
   }
 }
@@ -205,7 +210,7 @@ void add_reconstruct(CLI::App& app, Command& chosen) {
   command->callback([options, &chosen] {
     chosen = [options](Team& team) {
       if (options->print_template) {
-        fmt::print("{}", reconstruct_template());
+        if (team.leads()) fmt::print("{}", reconstruct_template());
         return exit_status::done;
       }
       if (options->file.empty())

@@ -2,6 +2,8 @@
 
 #include <mpi.h>
 
+#include <exception>
+
 #include "exchange/mpi/check.hpp"
 
 namespace ptyle {
@@ -12,8 +14,10 @@ class Communicator {
   Communicator() { check_mpi(MPI_Comm_dup(MPI_COMM_WORLD, &comm_), "MPI_Comm_dup"); }
   Communicator(const Communicator&) = delete;
   Communicator& operator=(const Communicator&) = delete;
+  /// Freeing is done by all together: not on the way out of an error, which the others may not
+  /// share.
   ~Communicator() {
-    if (!leaked_) MPI_Comm_free(&comm_);
+    if (!leaked_ && std::uncaught_exceptions() == 0) MPI_Comm_free(&comm_);
   }
   [[nodiscard]] MPI_Comm get() const { return comm_; }
   /// It has messages on their way that nobody will take: freeing it could wait for them.

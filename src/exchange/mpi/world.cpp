@@ -13,8 +13,11 @@
 namespace ptyle {
 namespace {
 
-// News of a failure go over MPI_COMM_WORLD, which nothing else uses: the tag is the exit status.
-constexpr auto patience = std::chrono::seconds(5);
+using Seconds = std::chrono::duration<double>;
+
+// How long a rank that has failed waits for rank 0 to tell it. Those of higher rank wait longer, as
+// all may have failed for the same reason, and one is to tell it.
+constexpr Seconds patience{4}, more_patience{4};
 
 int ranks_on_node() {
   MPI_Comm node = MPI_COMM_NULL;
@@ -52,20 +55,28 @@ void MpiWorld::end(int rank, int status, const std::string& sentence) const {
 }
 
 void MpiWorld::fail(int status, const std::string& sentence) const {
-  if (rank_ > 0) {
-    // Small enough to go at once; where even that fails, we end it ourselves.
-    MPI_Request request = MPI_REQUEST_NULL;
-    const std::string text = sentence.substr(0, 2000);
-    MPI_Isend(text.data(), static_cast<int>(text.size()), MPI_CHAR, 0, status, MPI_COMM_WORLD,
-              &request);
-    const auto end = std::chrono::steady_clock::now() + patience;
-    while (std::chrono::steady_clock::now() < end) {
-      int done = 0;
-      MPI_Test(&request, &done, MPI_STATUS_IGNORE);  // keeps the message going
-      std::this_thread::sleep_for(std::chrono::milliseconds(10));
-    }
-  }
+  if (rank_ > 0) tell_rank_0(status, sentence);
   end(rank_, status, sentence);
+}
+
+void MpiWorld::fail(const RankFailed& other) const {
+  end(other.rank(), other.status(), other.what());
+}
+
+/// News of a failure go over MPI_COMM_WORLD, which nothing else uses: the tag is the exit status.
+/// Rank 0 ends this process meanwhile; where it does not, this returns.
+void MpiWorld::tell_rank_0(int status, const std::string& sentence) const {
+  // Small enough to go at once; where even that fails, we end it ourselves.
+  MPI_Request request = MPI_REQUEST_NULL;
+  const std::string text = sentence.substr(0, 2000);
+  MPI_Isend(text.data(), static_cast<int>(text.size()), MPI_CHAR, 0, status, MPI_COMM_WORLD,
+            &request);
+  const auto end = std::chrono::steady_clock::now() + patience + more_patience * rank_ / size_;
+  while (std::chrono::steady_clock::now() < end) {
+    int done = 0;
+    MPI_Test(&request, &done, MPI_STATUS_IGNORE);  // keeps the message going
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
 }
 
 void MpiWorld::watch() const {
@@ -81,7 +92,7 @@ void MpiWorld::watch() const {
   check_mpi(MPI_Recv(sentence.data(), length, MPI_CHAR, status.MPI_SOURCE, status.MPI_TAG,
                      MPI_COMM_WORLD, MPI_STATUS_IGNORE),
             "MPI_Recv");
-  end(status.MPI_SOURCE, status.MPI_TAG, sentence);
+  throw RankFailed(status.MPI_SOURCE, status.MPI_TAG, sentence);
 }
 
 }  // namespace ptyle

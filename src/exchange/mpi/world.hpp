@@ -10,8 +10,9 @@ namespace ptyle {
 /// to it.
 ///
 /// Where a rank fails, all end with one message: the rank that failed tells rank 0, which looks for
-/// such news while it waits for others, prints the sentence and ends all ranks. Where rank 0 is
-/// busy for too long, the one that failed does it itself.
+/// such news while it waits for others and gets it as an exception. Where rank 0 is busy for too
+/// long, the one that failed prints and ends all ranks itself; where several failed, the first of
+/// them.
 class MpiWorld {
  public:
   /// Throws std::runtime_error if MPI does not start.
@@ -27,14 +28,17 @@ class MpiWorld {
 
   /// Ends all ranks with this status and one message, "ptyle: rank 3: …".
   [[noreturn]] void fail(int status, const std::string& sentence) const;
-  /// To be called now and then while waiting: ends all ranks if one has failed. Lets others use the
-  /// processor.
+  /// On rank 0, the same for one that has failed.
+  [[noreturn]] void fail(const RankFailed& other) const;
+  /// To be called now and then while waiting: on rank 0 throws RankFailed once another rank has
+  /// failed. Lets others use the processor.
   void watch() const;
 
   /// What this process's exchanges and sums have cost so far; they add to it.
   [[nodiscard]] TeamCosts& costs() const { return costs_; }
 
  private:
+  void tell_rank_0(int status, const std::string& sentence) const;
   [[noreturn]] void end(int rank, int status, const std::string& sentence) const;
   int rank_ = 0, size_ = 1, on_node_ = 1;
   mutable TeamCosts costs_;

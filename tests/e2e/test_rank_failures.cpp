@@ -1,0 +1,283 @@
+// A rank that fails ends all within seconds, with one message that names rank and cause, and leaves
+// nothing half done under a final name.
+
+#include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <chrono>
+#include <csignal>
+#include <fstream>
+#include <functional>
+#include <regex>
+#include <sstream>
+#include <thread>
+
+#include "e2e/program.hpp"
+#include "e2e/small_data.hpp"
+#include "io/checkpoint.hpp"
+#include "io/result.hpp"
+
+namespace ptyle {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* run_yaml =
+    "data: {file: data.h5, patterns: /data}\n"
+    "calibration: {pixel_size: 0.5}\n"
+    "scan: {positions: /positions}\n"
+    "optics: {energy: 300, semi_angle: 10, defocus: 500}\n"
+    "solver: {iterations: 2, threads: 1}\n"
+    "output: {folder: run, pictures: false, tiff: false}\n";
+
+/// The lines that ptyle says as it fails; an MPI adds its own.
+std::vector<std::string> sentences(const std::string& err) {
+  std::vector<std::string> all;
+  std::istringstream lines(err);
+  for (std::string line; std::getline(lines, line);)
+    if (line.starts_with("ptyle: ")) all.push_back(line.substr(7));
+  return all;
+}
+
+class RankFailures : public testing::Test {
+ protected:
+  void SetUp() override {
+#ifndef PTYLE_MPIEXEC
+    GTEST_SKIP() << "ptyle is built without MPI";
+#endif
+    write_small_data(folder.path() / "data.h5", {});
+    folder.write("run.yaml", run_yaml);
+  }
+
+  /// Of an iteration without end, which ends by what is done to it in the second.
+  Ran endless(const std::vector<std::string>& settings, const std::function<void(pid_t)>& act) {
+    std::vector<std::string> arguments{"reconstruct", "run.yaml", "--set",
+                                       "solver.iterations=100000"};
+    for (const auto& setting : settings) arguments.insert(arguments.end(), {"--set", setting});
+    return run_ptyle(arguments, {.folder = folder.path(),
+                                 .ranks = 4,
+                                 .when = "iteration      2/",
+                                 .act = [&](pid_t mpirun) {
+                                   act(mpirun);
+                                   acted = std::chrono::steady_clock::now();
+                                 }});
+  }
+  [[nodiscard]] double seconds_since_act() const {
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - acted).count();
+  }
+  [[nodiscard]] bool has(const std::string& file) const {
+    return fs::exists(folder.path() / "run" / file);
+  }
+
+  TestFolder folder;
+  std::chrono::steady_clock::time_point acted;
+};
+
+struct Mistake {
+  std::string name;
+  int ranks;
+  std::vector<std::string> arguments;
+  SmallData data;
+  std::string says;  ///< regular expression for the one sentence
+  std::function<void(const TestFolder&)> change = {};
+};
+std::ostream& operator<<(std::ostream& out, const Mistake& mistake) { return out << mistake.name; }
+
+std::vector<std::string> with(const std::string& setting) {
+  return {"reconstruct", "run.yaml", "--set", setting};
+}
+
+const std::vector<Mistake> mistakes{
+    {"FileMissing", 4, with("data.file=none.h5"), {}, "rank [0-3]: .*there is no file .*none.h5"},
+    {"FileTruncated",
+     4,
+     {"reconstruct", "run.yaml"},
+     {},
+     "rank [0-3]: .*data.h5' is a truncated or damaged HDF5 file.*",
+     [](const TestFolder& f) {
+       fs::resize_file(f.path() / "data.h5", fs::file_size(f.path() / "data.h5") / 2);
+     }},
+    // The fifth pattern stands at the end of the first row of the scan.
+    {"NaNInWhatOneRankReads",
+     4,
+     with("ranks.mesh=[1, 4]"),
+     {.spoil = SmallData::nan},
+     "rank 3: pattern 4 of .* is not a number \\(NaN\\) at .*"},
+    {"NaNInWhatRank0Reads",
+     4,
+     with("ranks.mesh=[4, 1]"),
+     {.spoil = SmallData::nan},
+     "rank 0: pattern 4 of .* is not a number \\(NaN\\) at .*"},
+    {"AllFindThatNothingIsThere",
+     6,
+     {"reconstruct", "run.yaml"},
+     {.spoil = SmallData::zeros},
+     "rank [0-5]: .*zero.*"},
+    {"MeshOfOtherNumber",
+     6,
+     with("ranks.mesh=[2, 2]"),
+     {},
+     "rank [0-5]: ranks.mesh: 2 x 2 tiles are 4 ranks, but 6 were started \\(mpirun -n\\)"},
+    {"MoreRowsThanPositionsHave", 6, with("ranks.mesh=[6, 1]"), {}, "rank [0-5]: .* 6 .*"},
+    {"NoMeshOfSoManyRanks",
+     7,
+     {"reconstruct", "run.yaml"},
+     {},
+     "rank [0-6]: 7 ranks cannot share the scan: .*"},
+    {"NeighborReachesTooFar",
+     4,
+     {"reconstruct", "run.yaml", "--set", "ranks.exchange=neighbor", "--set", "ranks.mesh=[4, 1]"},
+     {},
+     "rank [0-3]: the exchange 'neighbor' .*"},
+    {"VoxelHasTooLittleToFill",
+     4,
+     {"reconstruct", "run.yaml", "--set", "ranks.exchange=voxel", "--set", "ranks.mesh=[4, 1]"},
+     {},
+     "rank [0-3]: the exchange 'voxel' cannot run on 4 x 1 tiles: .*"},
+    {"FolderNotWritable",
+     4,
+     with("output.folder=/proc/ptyle/run"),
+     {},
+     "rank [0-3]: .*(may not be written|cannot make the output folder).*"},
+    {"SimulateOnRanks",
+     3,
+     {"simulate", "run.yaml"},
+     {},
+     "rank [0-2]: ptyle simulate works as one process: start it without mpirun"},
+    {"InspectOnRanks",
+     3,
+     {"inspect", "data.h5"},
+     {},
+     "rank [0-2]: ptyle inspect works as one process: start it without mpirun"},
+    {"CheckOnRanks",
+     3,
+     {"reconstruct", "--check", "run.yaml"},
+     {},
+     "rank [0-2]: ptyle reconstruct --check works as one process: start it without mpirun"}};
+
+class RankMistakes : public RankFailures, public testing::WithParamInterface<Mistake> {};
+
+TEST_P(RankMistakes, AreToldOnce) {
+  const Mistake& mistake = GetParam();
+  write_small_data(folder.path() / "data.h5", mistake.data);
+  if (mistake.change) mistake.change(folder);
+  const auto before = folder.files();
+  const auto ran = run_ptyle(mistake.arguments, {.folder = folder.path(), .ranks = mistake.ranks});
+  EXPECT_EQ(ran.status, 2) << ran.err;
+  EXPECT_LT(ran.seconds, 10);
+  const auto said = sentences(ran.err);
+  ASSERT_EQ(said.size(), 1U) << ran.err;
+  EXPECT_TRUE(std::regex_match(said[0], std::regex(mistake.says))) << ran.err;
+  EXPECT_EQ(folder.files(), before);
+}
+INSTANTIATE_TEST_SUITE_P(All, RankMistakes, testing::ValuesIn(mistakes),
+                         [](const auto& info) { return info.param.name; });
+
+TEST_F(RankFailures, ARankWithoutMemorySaysSo) {
+  // 6000 slices of some 48 x 48 px: 55 MB of an array, of which a rank has several; MPI itself and
+  // the libraries have 300 MB of addresses.
+  const auto ran = run_ptyle({"reconstruct", "run.yaml", "--set", "object.slices=6000", "--set",
+                              "object.slice_thickness=1"},
+                             {.folder = folder.path(),
+                              .ranks = 3,
+                              .other_rank = 1,
+                              .other_start = R"(ulimit -v 400000; exec "$0" "$@")"});
+  EXPECT_EQ(ran.status, 1) << ran.err;
+  EXPECT_LT(ran.seconds, 20);
+  const auto said = sentences(ran.err);
+  ASSERT_EQ(said.size(), 1U) << ran.err;
+  EXPECT_TRUE(said[0].starts_with("rank 1: the memory is not enough")) << ran.err;
+  EXPECT_FALSE(has("result.h5"));
+}
+
+TEST_F(RankFailures, WhereRank0IsBusyOneOfTheOthersTellsIt) {
+  // Rank 0 waits for somebody to write what it reads, the others fail at once.
+  ASSERT_EQ(mkfifo((folder.path() / "pipe.yaml").c_str(), 0600), 0);
+  const auto ran = run_ptyle({"reconstruct", "run.yaml", "--set", "data.file=none.h5"},
+                             {.folder = folder.path(),
+                              .ranks = 4,
+                              .other_rank = 0,
+                              .other_start = R"(exec "$0" reconstruct pipe.yaml)"});
+  EXPECT_EQ(ran.status, 2) << ran.err;
+  EXPECT_LT(ran.seconds, 10);
+  const auto said = sentences(ran.err);
+  ASSERT_EQ(said.size(), 1U) << ran.err;
+  EXPECT_TRUE(std::regex_match(said[0], std::regex("rank [1-3]: .*there is no file .*none.h5")))
+      << ran.err;
+}
+
+/// Whether a process does anything still; one that has ended may wait for its parent to look.
+bool runs(pid_t process) {
+  std::ifstream file("/proc/" + std::to_string(process) + "/stat");
+  std::string number, name, state;
+  return (file >> number >> name >> state) && state != "Z" && state != "X";
+}
+
+TEST_F(RankFailures, OneThatIsKilledEndsAll) {
+  for (const auto& [rank, signal] : {std::pair{2, SIGKILL}, {0, SIGKILL}, {1, SIGSEGV}}) {
+    std::vector<pid_t> ranks;
+    const auto ran = endless({}, [&](pid_t mpirun) {
+      ranks = rank_processes(mpirun, 4);
+      kill(ranks.at(std::size_t(rank)), signal);
+    });
+    EXPECT_EQ(ran.status, 128 + signal) << ran.err;
+    while (std::any_of(ranks.begin(), ranks.end(), runs) && seconds_since_act() < 10)
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    EXPECT_LT(seconds_since_act(), 10);
+    EXPECT_FALSE(has("result.h5"));
+  }
+}
+
+/// From now on, files of this process may grow to so many bytes.
+void limit_files(pid_t process, rlim_t bytes) {
+  const rlimit limit{bytes, bytes};
+  if (prlimit(process, RLIMIT_FSIZE, &limit, nullptr) != 0) throw std::runtime_error("prlimit");
+}
+
+TEST_F(RankFailures, AFullDiskAtACheckpointLeavesTheOneBefore) {
+  for (const int rank : {0, 2}) {
+    const auto ran = endless(
+        {"output.checkpoint_every=1", "output.overwrite=true"},
+        [&](pid_t mpirun) { limit_files(rank_processes(mpirun, 4).at(std::size_t(rank)), 4096); });
+    EXPECT_EQ(ran.status, 2) << ran.err;
+    EXPECT_LT(seconds_since_act(), 10);
+    const auto said = sentences(ran.err);
+    ASSERT_EQ(said.size(), 1U) << ran.err;
+    EXPECT_TRUE(
+        std::regex_match(said[0], std::regex("rank " + std::to_string(rank) +
+                                             ": .*checkpoint.part/.* cannot be written.*large")))
+        << ran.err;
+    const Checkpoint before(folder.path() / "run");
+    EXPECT_EQ(before.ranks(), 4);
+    EXPECT_FALSE(has("result.h5"));
+    EXPECT_FALSE(has("checkpoint.part"));
+    const auto resumed = run_ptyle({"reconstruct", "run.yaml", "--resume", "--set",
+                                    "solver.iterations=" + std::to_string(before.step() + 1)},
+                                   {.folder = folder.path(), .ranks = 2});
+    EXPECT_EQ(resumed.status, 0) << resumed.err;
+    fs::remove_all(folder.path() / "run");
+  }
+}
+
+TEST_F(RankFailures, AFullDiskAtTheResultLeavesTheCheckpoint) {
+  // A rank's part of the checkpoint has a quarter of the object, the result all of it.
+  const auto ran = endless({"object.slices=20", "object.slice_thickness=1"}, [&](pid_t mpirun) {
+    const auto ranks = rank_processes(mpirun, 4);
+    limit_files(ranks[0], 160 << 10);
+    kill(ranks[3], SIGTERM);
+  });
+  EXPECT_EQ(ran.status, 2) << ran.err;
+  EXPECT_LT(seconds_since_act(), 10);
+  const auto said = sentences(ran.err);
+  ASSERT_EQ(said.size(), 1U) << ran.err;
+  EXPECT_TRUE(std::regex_match(said[0], std::regex("rank 0: .*result.h5.*File too large.*")))
+      << ran.err;
+  EXPECT_TRUE(has_checkpoint(folder.path() / "run"));
+  EXPECT_FALSE(has("result.h5"));
+  EXPECT_FALSE(has("result.h5.part"));
+}
+
+}  // namespace
+}  // namespace ptyle

@@ -1,0 +1,253 @@
+// The program on MPI ranks: the same answer as of one process, whatever the number of ranks and the
+// exchange, in one go or stopped and resumed.
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <csignal>
+
+#include "e2e/program.hpp"
+#include "io/checkpoint.hpp"
+#include "io/result.hpp"
+
+namespace ptyle {
+namespace {
+
+/// Three slices of SrTiO3, 72 positions of 64² px with counting noise.
+constexpr const char* recipe =
+    "specimen: {structure: SrTiO3, thickness: 11.7, slice_thickness: 3.905}\n"
+    "optics: {energy: 200, semi_angle: 25, defocus: 80}\n"
+    "detector: {window: 64, pixel_size: 0.2}\n"
+    "scan: {shape: [9, 8], step: 1.0}\n"
+    "output: set.h5\n";
+
+constexpr const char* run_yaml =
+    "data: {file: set.h5}\n"
+    "object: {slices: 3, slice_thickness: 3.905, band_limit: 0.66667}\n"
+    "probe: {refine_from: 1}\n"
+    "solver: {iterations: 3, threads: 1}\n"
+    "output: {pictures: false, tiff: false, checkpoint_every: 3}\n";
+
+/// What differs between runs that share one answer.
+struct Way {
+  int ranks = 1;
+  const char* mesh = "~";  ///< ~: chosen
+};
+constexpr std::array<Way, 7> ways{
+    {{1}, {2}, {3}, {4, "[2, 2]"}, {6, "[2, 3]"}, {9, "[3, 3]"}, {12}}};
+constexpr std::array exchanges{"passes", "pipelined", "separable", "owner", "allreduce"};
+
+// Only the order of sums differs between numbers of ranks: a group's 72 patterns at most, in 15
+// groups at most, whose roundings add up like a random walk, √(72·15) = 33 of them: 4e-15 in double
+// and 2e-6 in float, of the object's largest value.
+struct Fit {
+  const char* name;
+  std::vector<std::string> settings;
+  double tolerance;
+  bool every_exchange;  ///< on each of the meshes; else each on one number of ranks at least
+};
+const std::vector<Fit> fits{
+    {"DoubleMiniBatches",
+     {"solver.precision=double", "solver.groups=5", "solver.continuation=off"},
+     1e-12,
+     true},
+    {"DoubleFullBatch",
+     {"solver.precision=double", "solver.groups=1", "object.type=complex"},
+     1e-12,
+     false},
+    {"FloatMiniBatches",
+     {"solver.precision=float", "solver.groups=5", "solver.continuation=off"},
+     1e-5,
+     false},
+    {"FloatFullBatch",
+     {"solver.precision=float", "solver.groups=1", "solver.continuation=off"},
+     1e-5,
+     false}};
+std::ostream& operator<<(std::ostream& out, const Fit& fit) { return out << fit.name; }
+
+/// Object and probe, as a checkpoint holds them: in the precision of the fit.
+struct State {
+  Array<double, 3> phase, absorption;
+  Array<Complex<double>, 3> probe;
+};
+
+State state_of(const std::string& folder, bool absorption) {
+  const Checkpoint checkpoint(folder);
+  const Box& box = checkpoint.object();
+  State state;
+  const std::array<i64, 3> shape{3, box.rows.size(), box.cols.size()};
+  state.phase = Array<double, 3>(shape);
+  checkpoint.read<double>("phase", box, state.phase.view());
+  if (absorption) {
+    state.absorption = Array<double, 3>(shape);
+    checkpoint.read<double>("absorption", box, state.absorption.view());
+  }
+  state.probe = checkpoint.waves<double>("probe");
+  return state;
+}
+
+/// Largest difference over the largest value.
+template <class Values>
+double distance(const Values& a, const Values& b) {
+  if (a.shape() != b.shape()) return INFINITY;
+  double difference = 0, largest = 0;
+  for (i64 i = 0; i < a.size(); ++i) {
+    difference = std::max(difference, double(std::abs(a.data()[i] - b.data()[i])));
+    largest = std::max(largest, double(std::abs(b.data()[i])));
+  }
+  return a.empty() ? 0 : difference / largest;
+}
+
+class Ranks : public testing::Test {
+ protected:
+  void SetUp() override {
+#ifndef PTYLE_MPIEXEC
+    GTEST_SKIP() << "ptyle is built without MPI";
+#endif
+    folder.write("recipe.yaml", recipe);
+    folder.write("run.yaml", run_yaml);
+    const auto made = run_ptyle({"simulate", "recipe.yaml"}, {.folder = folder.path()});
+    ASSERT_EQ(made.status, 0) << made.err;
+  }
+
+  /// Into the folder `name`. No ranks: one process without MPI.
+  Ran reconstruct(const std::string& name, int ranks, const std::vector<std::string>& settings,
+                  const std::vector<std::string>& options = {}, HowToRun how = {}) {
+    std::vector<std::string> arguments{"reconstruct", "run.yaml", "--set", "output.folder=" + name};
+    for (const auto& setting : settings) arguments.insert(arguments.end(), {"--set", setting});
+    arguments.insert(arguments.end(), options.begin(), options.end());
+    how.folder = folder.path();
+    how.ranks = ranks;
+    return run_ptyle(arguments, how);
+  }
+  [[nodiscard]] std::string path(const std::string& name) const { return folder.path() / name; }
+
+  TestFolder folder;
+};
+
+class OnRanks : public Ranks, public testing::WithParamInterface<Fit> {
+ protected:
+  /// The fit's answer, of one process.
+  void make_reference() {
+    const auto ran = reconstruct("one", 0, GetParam().settings);
+    ASSERT_EQ(ran.status, 0) << ran.err;
+    reference = state_of(path("one"), absorption());
+    reference_file = read_result(path("one/result.h5")).phase;
+    // Something is there: a heavy column of 12 Å has some tenths of a radian.
+    ASSERT_GT(*std::max_element(reference.phase.begin(), reference.phase.end()), 0.02);
+  }
+
+  void expect_reference(const std::string& name) {
+    const double tolerance = GetParam().tolerance;
+    const State state = state_of(path(name), absorption());
+    EXPECT_LE(distance(state.phase, reference.phase), tolerance);
+    EXPECT_LE(distance(state.absorption, reference.absorption), tolerance);
+    EXPECT_LE(distance(state.probe, reference.probe), tolerance);
+    // The result is float: a difference may be rounded up to a last digit.
+    const Result result = read_result(path(name + "/result.h5"));
+    EXPECT_LE(distance(result.phase, reference_file), std::max(tolerance, std::ldexp(1, -23)));
+    EXPECT_EQ(result.history.cost.size(), 3U);
+  }
+
+  [[nodiscard]] bool absorption() const {
+    const auto& all = GetParam().settings;
+    return std::count(all.begin(), all.end(), "object.type=complex") > 0;
+  }
+
+  State reference;
+  Array<float, 3> reference_file;
+};
+
+TEST_P(OnRanks, TheAnswerIsThatOfOneProcess) {
+  const Fit& fit = GetParam();
+  ASSERT_NO_FATAL_FAILURE(make_reference());
+  const auto run = [&](const Way& way, const char* exchange) {
+    SCOPED_TRACE(fmt::format("{} ranks, {}", way.ranks, exchange));
+    auto settings = fit.settings;
+    settings.insert(settings.end(), {std::string("ranks.exchange=") + exchange,
+                                     std::string("ranks.mesh=") + way.mesh});
+    const auto ran = reconstruct("run", way.ranks, settings, {"--verify-halos", "--overwrite"});
+    ASSERT_EQ(ran.status, 0) << ran.err;
+    EXPECT_EQ(ran.out.find('\r'), std::string::npos) << "plain lines, be it one rank";
+    EXPECT_EQ(ran.out.find("iteration 3/3"), ran.out.rfind("iteration 3/3")) << ran.out;
+    EXPECT_EQ(ran.err.find("warning"), std::string::npos) << ran.err;
+    expect_reference("run");
+  };
+  for (std::size_t i = 0; i < ways.size(); ++i)
+    for (std::size_t j = 0; j < exchanges.size(); ++j)
+      if ((fit.every_exchange && ways[i].mesh[0] == '[') || i % exchanges.size() == j)
+        run(ways[i], exchanges[j]);
+  run({2}, "neighbor");  // with an exact halo and a small scan, tiles reach further on more ranks
+  run({4, "[2, 2]"}, "neighbor");
+}
+
+TEST_P(OnRanks, StoppedAndResumedOnOtherRanksItIsTheSameAgain) {
+  const Fit& fit = GetParam();
+  ASSERT_NO_FATAL_FAILURE(make_reference());
+  // The first two end after one group each.
+  std::vector<std::string> options{"--wall-time", "0:0:0.001"};
+  for (const int ranks : {4, 6}) {
+    SCOPED_TRACE(ranks);
+    const auto ran = reconstruct("run", ranks, fit.settings, options);
+    EXPECT_EQ(ran.status, 3) << ran.err;
+    EXPECT_NE(ran.out.find("ended early, written to"), std::string::npos) << ran.out;
+    options.emplace_back("--resume");
+  }
+  const auto ran = reconstruct("run", 9, fit.settings, {"--resume"});
+  ASSERT_EQ(ran.status, 0) << ran.err;
+  EXPECT_NE(ran.out.find("going on from the checkpoint"), std::string::npos) << ran.out;
+  expect_reference("run");
+}
+
+INSTANTIATE_TEST_SUITE_P(Fits, OnRanks, testing::ValuesIn(fits),
+                         [](const auto& info) { return info.param.name; });
+
+/// How an endless run is told to stop.
+struct Stop {
+  const char* name;
+  int rank;  ///< that gets the signal; −1: mpirun
+  int signal;
+};
+
+TEST_F(Ranks, EndTogetherBySignalAndGoOnLater) {
+  // mpirun passes SIGUSR1 on to all; a batch system may reach one rank before the others.
+  for (const Stop& stop :
+       {Stop{"a rank", 1, SIGTERM}, Stop{"rank 0", 0, SIGTERM}, Stop{"mpirun", -1, SIGUSR1}}) {
+    SCOPED_TRACE(stop.name);
+    const auto ran =
+        reconstruct("run", 3, {"solver.iterations=100000"}, {"--overwrite"},
+                    {.when = "iteration      2/", .act = [&](pid_t mpirun) {
+                       const auto ranks = rank_processes(mpirun, 3);
+                       kill(stop.rank < 0 ? mpirun : ranks.at(std::size_t(stop.rank)), stop.signal);
+                     }});
+    EXPECT_EQ(ran.status, 3) << ran.err;
+    EXPECT_LT(ran.seconds, 60);
+    const auto done = read_result(path("run/result.h5")).history.cost.size();
+    EXPECT_GE(done, 2U);
+    EXPECT_LT(done, 100000U);
+    const auto resumed =
+        reconstruct("run", 2, {fmt::format("solver.iterations={}", done + 1)}, {"--resume"});
+    EXPECT_EQ(resumed.status, 0) << resumed.err;
+    const auto more = read_result(path("run/result.h5")).history;
+    EXPECT_EQ(more.cost.size(), done + 1);
+    EXPECT_LT(more.cost.back(), 2 * more.cost[done - 1]);
+  }
+}
+TEST_F(Ranks, HelpIsPrintedOnce) {
+  for (const auto& arguments : {std::vector<std::string>{"--help"},
+                                {"--version"},
+                                {"reconstruct", "--help"},
+                                {"reconstruct", "--print-template"}}) {
+    const auto alone = run_ptyle(arguments, {.folder = folder.path()});
+    const auto ran = run_ptyle(arguments, {.folder = folder.path(), .ranks = 3});
+    EXPECT_EQ(ran.status, 0) << ran.err;
+    EXPECT_EQ(ran.out, alone.out);
+  }
+}
+
+}  // namespace
+}  // namespace ptyle
