@@ -200,6 +200,8 @@ class Run {
             .options;
     if (storage.waves != WaveStorage::store || !storage.copy_transmission)
       log(fmt::format("to save memory: waves {}", describe(storage)));
+    log(fmt::format("windows of {} px are computed by {}", setup.window,
+                    describe_path(setup.window)));
     Fit<T> fit(make_cpu_operator<T>(setup, threads_, &ledger_, storage), std::move(data), options,
                team_, division_->sharing, std::move(start), std::move(probe), &ledger_);
     if (checkpoint_) {
