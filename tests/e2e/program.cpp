@@ -27,8 +27,10 @@ std::string contents(const fs::path& file) {
 }
 
 /// The command, with mpirun before it where there are ranks.
-std::vector<std::string> command(const std::vector<std::string>& arguments, const HowToRun& how) {
+std::vector<std::string> command(const std::vector<std::string>& arguments,
+                                 [[maybe_unused]] const HowToRun& how) {
   std::vector<std::string> words;
+#ifdef PTYLE_MPIEXEC
   const auto add = [&](int ranks, const std::vector<std::string>& first) {
     if (ranks == 0) return;
     if (words.size() > 1) words.emplace_back(":");
@@ -37,7 +39,6 @@ std::vector<std::string> command(const std::vector<std::string>& arguments, cons
     words.emplace_back(PTYLE_PROGRAM);
     words.insert(words.end(), arguments.begin(), arguments.end());
   };
-#ifdef PTYLE_MPIEXEC
   if (how.ranks > 0) {
     words.emplace_back(PTYLE_MPIEXEC);
     const int r = how.other_rank;

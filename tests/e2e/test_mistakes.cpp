@@ -216,7 +216,8 @@ std::vector<Mistake> configurations() {
        {"recontsruct"},
        {},
        {},
-       "there is no command recontsruct; the commands are simulate, reconstruct, inspect, compare"},
+       "there is no command recontsruct; the commands are simulate, reconstruct, inspect, compare, "
+       "plan"},
       {"CommandMissing",
        {},
        {},
