@@ -53,7 +53,9 @@ void save_checkpoint(Team& team, const std::string& folder, const Fit<T>& fit,
   try {
     write_parts(team, folder, fit, division, history, fingerprint);
     if (team.leads()) commit_checkpoint(folder, team.size());
-  } catch (...) {  // the disk is full, say: what was written is of no use
+  } catch (...) {
+    // The disk is full, say: what was written is of no use. What others are still writing stays,
+    // until the next checkpoint replaces it.
     if (team.leads()) discard_checkpoint_part(folder);
     throw;
   }
