@@ -8,13 +8,10 @@
 #include "core/parallel.hpp"
 #include "core/units.hpp"
 #include "physics/propagator.hpp"
+#include "solver/groups.hpp"
 
 namespace ptyle {
 namespace {
-
-/// Mini-batches an iteration where the user gave none: 20, but no group of fewer than 10 positions,
-/// whose illumination would leave gaps.
-i64 default_groups(i64 positions) { return std::clamp<i64>(positions / 10, 1, 20); }
 
 double aperture_k(const Experiment& e) {
   const double wavelength = e.calibration.wavelength;

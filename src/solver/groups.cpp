@@ -66,6 +66,8 @@ std::vector<std::vector<i64>> make_groups(std::span<const Position> positions,
   return groups;
 }
 
+i64 default_groups(i64 positions) { return std::clamp<i64>(positions / 10, 1, 20); }
+
 std::vector<i64> held_out_positions(i64 count, double share, std::uint64_t seed) {
   std::vector<std::pair<double, i64>> drawn;
   for (i64 i = 0; i < count; ++i)

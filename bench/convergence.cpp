@@ -1,0 +1,198 @@
+// How fast do the updates converge on 9 ranks: the paper's (Fig. 9), and ptyle's?
+//
+// A noise-free set: PbTiO3 along c, 200 kV, 30 mrad, 150 Å underfocus, window 64² at 0.2 Å, 14 × 14
+// positions 1.45 Å apart, 6 slices of 1.25 Å, the probe known. Nine virtual ranks (3 × 3 tiles),
+// halo exact, from vacuum.
+//
+//   1. each update with steps on one grid of factors of √2, from a guess uphill until the cost
+//   after
+//      the last iteration is worse on both sides; the best is printed
+//   2. the default, whose step is estimated
+//   3. the iterations that the default needs to reach what the best `literal` has at its end
+//
+// The cost is that of the stitched object, of all positions with one operator over the whole of it;
+// the error is that of its summed phase against the truth (analysis/comparison).
+//
+//   bench-convergence [ITERATIONS]    of each but the default, default 100
+//   last line: those iterations
+
+#include <fmt/format.h>
+
+#include <cmath>
+#include <map>
+#include <optional>
+#include <string>
+
+#include "core/error.hpp"
+#include "tiled_set.hpp"
+
+using namespace ptyle;
+using Set = bench::TiledSet<float>;
+
+namespace {
+
+constexpr int ranks = 9;
+
+Recipe recipe() {
+  Recipe r;
+  r.specimen.structure = "PbTiO3";
+  r.specimen.slice_thickness = 1.25;
+  r.specimen.thickness = 1.25 * 6;
+  r.thermal.motion = "debye_waller";
+  r.thermal.B = {"Pb=0.5", "Ti=0.5", "O=0.5"};
+  r.optics = {.energy = 200, .semi_angle = 30, .defocus = 150};
+  r.detector = {.window = 64, .pixel_size = 0.2};
+  r.scan = {.shape = {14, 14}, .step = {1.45, 1.45}};
+  return r;
+}
+
+struct Method {
+  std::string name;
+  FitOptions options;
+  int guess = 0;  ///< of the step: √2 to this power; not used where the step is estimated
+};
+
+struct Point {
+  int iteration = 0;
+  i64 gradients = 0, others = 0, exchanges = 0;
+  double cost = 0, error = 0, step = 0;
+};
+
+/// Iterations whose cost is looked at.
+bool looked_at(int i, int last) {
+  return i == 1 || i == 2 || i == 5 || i == 10 || i == 20 || i == 50 || i == last;
+}
+
+/// Ends early where the cost is no number, or above that of vacuum in the tenth iteration.
+std::vector<Point> run(const Set& set, const FitOptions& options, int iterations, bool every) {
+  const Sharing sharing{set.mesh({3, 3}, Halo::exact(set.plan().window)), Scheme::owner};
+  const auto team = make_local_team(ranks);
+  bench::Work work;
+  auto fit = set.fit(options, *team, sharing, work);
+  const double vacuum = set.misfit(Array<float, 3>(set.truth().shape)).cost;
+  std::vector<Point> points;
+  for (int i = 1; i <= iterations; ++i) {
+    const IterationReport report = fit.iterate();
+    if (!std::isfinite(report.fitted.cost) || (i == 10 && report.fitted.cost > vacuum)) break;
+    if (!every && !looked_at(i, iterations)) continue;
+    const auto object = set.stitched(fit);
+    const double error =
+        looked_at(i, iterations) ? set.compare(object.view()).summed.rmse : std::nan("");
+    points.push_back({i, work.gradients, work.others, i * options.groups,
+                      set.misfit(object.view()).cost, error, report.step});
+  }
+  return points;
+}
+
+void print(const std::vector<Point>& points) {
+  for (const Point& p : points)
+    if (std::isfinite(p.error))
+      fmt::print("  {:4d} {:10d} {:8d} {:8d}   {:.3e}   {:.4f}   {:.4f}\n", p.iteration,
+                 p.gradients, p.others, p.exchanges, p.cost, p.error, p.step);
+}
+
+double last_cost(const std::vector<Point>& points, int iterations) {
+  return points.empty() || points.back().iteration < iterations ? INFINITY : points.back().cost;
+}
+
+/// What a method made of every step that was tried, by the power of √2.
+using Tried = std::map<int, std::vector<Point>>;
+
+/// The best on the grid of steps, found uphill from the guess.
+int best(const Set& set, const Method& method, int iterations, Tried& tried) {
+  const auto cost_at = [&](int power) {
+    if (!tried.contains(power)) {
+      FitOptions o = method.options;
+      o.step = std::pow(std::sqrt(2.0), power);
+      tried[power] = run(set, o, iterations, false);
+    }
+    return last_cost(tried[power], iterations);
+  };
+  int at = method.guess;
+  for (const int way : {1, -1})
+    while (cost_at(at + way) < cost_at(at)) at += way;
+  return at;
+}
+
+FitOptions with(Update update, bool preconditioner, i64 groups, i64 local_positions) {
+  FitOptions o;
+  o.update = update;
+  o.preconditioner = preconditioner;
+  o.groups = groups;
+  o.local_positions = local_positions;
+  return o;
+}
+
+std::vector<Method> methods(i64 positions) {
+  const i64 each = (positions + ranks - 1) / ranks;  // groups of as many positions as ranks
+  const i64 usual = default_groups(positions);
+  const auto literal = Update::literal, consistent = Update::consistent;
+  return {
+      {"literal, once an iteration", with(literal, false, 1, 1), -13},
+      {"literal, twice an iteration", with(literal, false, 2, 1), -11},
+      {"literal, at every position", with(literal, false, each, 1), -6},
+      {"consistent, not preconditioned, local steps, once", with(consistent, false, 1, 1), -12},
+      {"consistent, not preconditioned, local steps, at every position",
+       with(consistent, false, each, 1), -4},
+      {"consistent, not preconditioned, once", with(consistent, false, 1, 0), -13},
+      {fmt::format("consistent, not preconditioned, {} groups", usual),
+       with(consistent, false, usual, 0), -4},
+      {fmt::format("consistent, not preconditioned, {} groups", each),
+       with(consistent, false, each, 0), -4},
+      {"consistent, preconditioned, once", with(consistent, true, 1, 0), -5},
+      {fmt::format("consistent, preconditioned, {} groups", usual),
+       with(consistent, true, usual, 0), -1},
+  };
+}
+
+}  // namespace
+
+int main(int argc, char** argv) try {
+  const int iterations = argc > 1 ? std::stoi(argv[1]) : 100;
+  const Set set(recipe(), 1);
+  const Array<float, 3> vacuum(set.truth().shape);
+  fmt::print("{} positions on {} x {} px, {} slices; vacuum: cost {:.4g}, error {:.4f} rad\n",
+             set.count(), set.plan().ny, set.plan().nx, set.plan().slices,
+             set.misfit(vacuum.view()).cost, set.compare(vacuum.view()).summed.rmse);
+
+  const std::vector<Method> all = methods(set.count());
+  std::vector<Tried> tried(all.size());
+  std::vector<int> best_of(all.size());
+  FitOptions usual;
+  usual.groups = default_groups(set.count());
+  std::vector<Point> points;
+  parallel_for(static_cast<i64>(all.size()) + 1, available_threads(), [&](i64 i, int) {
+    const auto m = static_cast<std::size_t>(i);
+    if (m == all.size())
+      points = run(set, usual, iterations, true);
+    else
+      best_of[m] = best(set, all[m], iterations, tried[m]);
+  });
+
+  double literal = INFINITY;
+  fmt::print("\n    it  gradients   others    syncs   cost        error    step\n");
+  for (std::size_t m = 0; m < all.size(); ++m) {
+    fmt::print("{}\n  steps tried (cost at the end):", all[m].name);
+    for (const auto& [power, way] : tried[m])
+      fmt::print(" {:.4f} ({:.3g})", std::pow(std::sqrt(2.0), power), last_cost(way, iterations));
+    fmt::print("\n");
+    const std::vector<Point>& found = tried[m].at(best_of[m]);
+    print(found);
+    if (all[m].options.update == Update::literal)
+      literal = std::min(literal, last_cost(found, iterations));
+  }
+  fmt::print("the default: consistent, preconditioned, {} groups, step estimated\n", usual.groups);
+  print(points);
+  const auto reached =
+      std::find_if(points.begin(), points.end(), [&](const Point& p) { return p.cost <= literal; });
+  if (reached == points.end())
+    throw std::runtime_error(
+        fmt::format("in {} iterations the default has not reached {:.3e}, which literal has",
+                    iterations, literal));
+  fmt::print("\nthe best literal has {:.3e} after {} iterations, the default {:.3e} after {}\n",
+             literal, iterations, reached->cost, reached->iteration);
+  fmt::print("convergence = {} iterations\n", reached->iteration);
+} catch (const std::exception& e) {
+  fmt::print(stderr, "convergence: {}\n", e.what());
+  return dynamic_cast<const UserError*>(&e) ? 2 : 1;
+}
