@@ -27,12 +27,12 @@ std::string r_text(double r) {
 
 }  // namespace
 
-std::string progress_line(const Progress& now, const Progress& previous) {
+std::string progress_line(const Progress& now) {
   std::string line = fmt::format("iteration {:>{}}/{}  cost {:.4e}  R {}", now.iteration,
                                  std::to_string(now.iterations).size(), now.iterations, now.cost,
                                  r_text(now.r_factor));
   if (now.r_held_out >= 0) line += "  held-out R " + r_text(now.r_held_out);
-  line += fmt::format("  {} each", duration_text(now.seconds - previous.seconds));
+  line += fmt::format("  {} each", duration_text(now.seconds - now.seconds_before));
   if (now.iteration < now.iterations)
     line += fmt::format("  {} left", duration_text(now.seconds_left));
   if (!now.stage.empty()) line += fmt::format("  [{}]", now.stage);

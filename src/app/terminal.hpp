@@ -10,8 +10,8 @@
 namespace ptyle {
 
 /// One line of a reconstruction's progress: iteration, cost, R, stage, time an iteration, time
-/// left. `previous` is the one before, for the time of this iteration.
-std::string progress_line(const Progress& now, const Progress& previous);
+/// left.
+std::string progress_line(const Progress& now);
 
 /// "42 s", "3 min 20 s", "2 h 5 min"
 std::string duration_text(double seconds);

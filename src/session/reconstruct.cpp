@@ -260,6 +260,7 @@ class Run {
     p.r_factor = report.fitted.r_factor();
     if (!fit.held_out().empty()) p.r_held_out = report.held_out.r_factor();
     p.seconds = seconds;
+    p.seconds_before = history_.seconds.empty() ? 0 : history_.seconds.back();
     p.seconds_left = seconds / iteration * (p.iterations - iteration);
     p.stage = report.stage;
     history_.cost.push_back(p.cost);

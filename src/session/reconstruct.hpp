@@ -33,6 +33,7 @@ struct Progress {
   double cost = 0, r_factor = 0;
   double r_held_out = -1;  ///< −1: nothing held out
   double seconds = 0, seconds_left = 0;
+  double seconds_before = 0;  ///< when the iteration before had ended
   std::string stage;  ///< of the continuation, e.g. "k < 0.60 1/Å, slices tied by 10"; empty: none
 };
 

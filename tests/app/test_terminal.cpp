@@ -20,8 +20,8 @@ TEST(Terminal, Durations) {
 }
 
 TEST(Terminal, ProgressLineSaysWhatMatters) {
-  Progress before, now;
-  before.seconds = 3;
+  Progress now;
+  now.seconds_before = 3;
   now.iteration = 4;
   now.iterations = 20;
   now.cost = 12345.6;
@@ -31,7 +31,7 @@ TEST(Terminal, ProgressLineSaysWhatMatters) {
   now.seconds_left = 75;
   now.stage = "k < 0.6 1/Å, 4 blocks";
   EXPECT_EQ(
-      progress_line(now, before),
+      progress_line(now),
       "iteration  4/20  cost 1.2346e+04  R 0.12291  held-out R 0.13000  1.5 s each  1 min 15 s "
       "left  [k < 0.6 1/Å, 4 blocks]");
   now.iteration = 20;
@@ -39,13 +39,13 @@ TEST(Terminal, ProgressLineSaysWhatMatters) {
   now.r_factor = 4.5123e-5;
   now.r_held_out = 5.6e7;
   now.stage.clear();
-  EXPECT_EQ(progress_line(now, before),
+  EXPECT_EQ(progress_line(now),
             "iteration 20/20  cost 1.2000e+00  R 4.512e-05  held-out R 5.600e+07  1.5 s each");
   now.cost = 12345.6;
   now.r_factor = 0.12291;
   now.r_held_out = -1;
   now.stage.clear();
-  EXPECT_EQ(progress_line(now, before), "iteration 20/20  cost 1.2346e+04  R 0.12291  1.5 s each");
+  EXPECT_EQ(progress_line(now), "iteration 20/20  cost 1.2346e+04  R 0.12291  1.5 s each");
 }
 
 TEST(Terminal, LogHoldsWhatWasSaidBeforeItWasOpened) {

@@ -135,14 +135,12 @@ int run(const ReconstructInput& input, double wall_time, Team& team) {
   }
   const FftMemory fft_memory;
   const InterruptGuard interrupt(team.leads());
-  Progress previous;
   ReconstructCallbacks callbacks;
   callbacks.log = [&](const std::string& line) { terminal->say(line); };
   callbacks.warn = [&](const std::string& line) { terminal->warn(line); };
   callbacks.progress = [&](const Progress& now) {
     folder->open();
-    terminal->progress(progress_line(now, previous));
-    previous = now;
+    terminal->progress(progress_line(now));
   };
   callbacks.stop = [&] {
     const std::chrono::duration<double> passed = std::chrono::steady_clock::now() - start;
