@@ -74,6 +74,11 @@ Fit<T>::Fit(std::unique_ptr<Operator<T>> op, FitData<T> data, FitOptions options
     throw UserError(
         "ranks.exchange: steps between exchanges (ranks.update: literal, ranks.local_positions, "
         "ranks.exchange_behind) belong to exchanges of gradients, not of voxels");
+  if (options_.exchange_behind && options_.local_positions > 0)
+    throw UserError(
+        "ranks.exchange_behind: its exchange belongs to steps once a group, not to ranks.update: "
+        "literal or ranks.local_positions");
+  if (team_.size() == 1) options_.exchange_behind = false;  // nothing travels
   make_tiles(sharing, std::move(start), ledger);
   if (team_.size() > 1) check_reach(sharing.mesh.halo());
   op_->set_probe(probe_);

@@ -74,7 +74,8 @@ struct FitOptions {
   /// exchange replaces it by the total; 0: never. The result then depends on the mesh.
   i64 local_positions = 0;
   /// The sum travels while the next group is computed; meanwhile each rank goes on with its own
-  /// part, which the total then replaces. The result depends on the mesh.
+  /// part, which the total then replaces. The result depends on the mesh. Not with steps of its own
+  /// in between, literal or local; one rank has no exchange.
   bool exchange_behind = false;
   /// The exchange of voxels: a rank also fits positions of its neighbours, as far as this from its
   /// core, px.

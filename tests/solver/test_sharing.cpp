@@ -172,6 +172,21 @@ TEST(Sharing, StepsBetweenExchangesLeaveCopiesEqualAndTheErrorFalls) {
   }
 }
 
+TEST(Sharing, OneRankHasNothingToSendBehind) {
+  auto o = options(5);
+  const auto plain = fitted(o, {mesh_of(1)});
+  o.exchange_behind = true;
+  EXPECT_EQ(apart(fitted(o, {mesh_of(1)}), plain), 0);
+}
+
+TEST(Sharing, AnExchangeBehindLeavesNoRoomForLocalSteps) {
+  auto o = options(5);
+  o.exchange_behind = true;
+  o.local_positions = 1;
+  const auto team = make_local_team(9);
+  EXPECT_THROW((void)scene().fit(o, *team, {mesh_of(9)}), UserError);
+}
+
 TEST(Sharing, VoxelSchemesMakeCopiesAgreeButNotWithOneRank) {
   auto o = options(5);
   o.extra = 4;  // a row of positions
