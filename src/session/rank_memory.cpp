@@ -33,8 +33,9 @@ RankMemory rank_memory(const ReconstructConfig& config, const OperatorSetup& set
   bytes["probe"] = probe;
   bytes["patterns"] = double(bytes_a_pattern) * double(share.own.size() + share.extra.size());
   bytes["positions"] = double(Fit<T>::bytes_a_position) * double(division.frame.positions.size());
-  const bool steps_between = config.ranks.local_positions > 0 || config.ranks.exchange_behind ||
-                             config.ranks.update == "literal";
+  const bool behind = config.ranks.exchange_behind && division.sharing.mesh.ranks() > 1;
+  const bool steps_between =
+      config.ranks.local_positions > 0 || behind || config.ranks.update == "literal";
   if (steps_between) {
     bytes["gradient"] += volume + 2 * plane;
     bytes["object, synchronised"] = volume;

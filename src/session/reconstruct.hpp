@@ -44,7 +44,7 @@ struct ReconstructCallbacks {
   /// The object as it stands after an iteration, (slice, row, col) rad, and the positions on it, Å:
   /// to watch small ones, as the process that leads holds the whole of it then.
   std::function<void(const Progress&, View<const float, 3>, const std::vector<Position>&)> look;
-  std::function<bool()> stop;  ///< asked after every group; true: finish and write
+  std::function<bool()> stop;  ///< asked in every group; true: finish the group, and write
 };
 
 /// Runs it, on all ranks of the team together, and writes the result file, TIFF and pictures into

@@ -74,6 +74,11 @@ Fit<T>::Fit(std::unique_ptr<Operator<T>> op, FitData<T> data, FitOptions options
     throw UserError(
         "ranks.exchange: steps between exchanges (ranks.update: literal, ranks.local_positions, "
         "ranks.exchange_behind) belong to exchanges of gradients, not of voxels");
+  if (options_.exchange_behind && options_.local_positions > 0)
+    throw UserError(
+        "ranks.exchange_behind: its exchange belongs to steps once a group, not to ranks.update: "
+        "literal or ranks.local_positions");
+  if (team_.size() == 1) options_.exchange_behind = false;  // nothing travels
   make_tiles(sharing, std::move(start), ledger);
   if (team_.size() > 1) check_reach(sharing.mesh.halo());
   op_->set_probe(probe_);
@@ -133,6 +138,7 @@ template <class T>
 IterationReport Fit<T>::iterate(const std::function<bool()>& stop) {
   const auto start = Clock::now();
   const TeamCosts before = team_.costs();
+  stop_ = stop;
   if (group_ == 0) {
     ++iteration_;
     fitted_so_far_ = {};
@@ -147,18 +153,18 @@ IterationReport Fit<T>::iterate(const std::function<bool()>& stop) {
   while (group_ < groups.size() && report.whole) {
     const std::size_t g = group_++;
     const bool estimate = g % 8 == 0 || (new_stage_ && g < 4);
-    stop_ = stop && stop();
     if (options_.exchange_behind && !estimate && options_.continuation.finished()) {
       fitted_so_far_ += take_late_step(groups[g], refine);
     } else {
       finish_late();
       fitted_so_far_ += take_step(groups[g], refine, estimate);
     }
-    report.whole = !stop_;  // agreed upon by then
-    if (stop_ || group_ == groups.size()) finish_late();
+    report.whole = !stopping_;
+    if (stopping_ || group_ == groups.size()) finish_late();
     if (options_.verify && !late_) verify(report);
   }
   report.whole = group_ == groups.size();  // stopped after the last group: whole all the same
+  stop_ = {};
   report.fitted = fitted_so_far_;
   if (report.whole) finish_iteration(report);
   const TeamCosts after = team_.costs();
@@ -183,9 +189,7 @@ void Fit<T>::finish_iteration(IterationReport& report) {
   if (!held_out_.empty()) {
     std::vector<double> sums(3, 0.0);
     for (Tile<T>& tile : tiles_) {
-      std::vector<i64> members;
-      std::set_intersection(held_out_.begin(), held_out_.end(), tile.own.begin(), tile.own.end(),
-                            std::back_inserter(members));
+      const auto members = members_of(held_out_, tile.own);
       op_->set_object(tile.object());
       const Misfit misfit = op_->misfit(places_on(tile, members), [&](i64 k, T* to) {
         data_.load(members[static_cast<std::size_t>(k)], to);
@@ -197,7 +201,7 @@ void Fit<T>::finish_iteration(IterationReport& report) {
     team_.sum(sums);
     report.held_out = {sums[0], sums[1], sums[2]};
   }
-  report.step = caution_ * (options_.step > 0 ? options_.step : estimated_step_);
+  report.step = step_in_use();
   new_stage_ = options_.continuation.advance(report.fitted.r_factor());
   if (new_stage_) apply_detector_limit();
   adapt_steps(report.fitted, report);

@@ -74,7 +74,8 @@ struct FitOptions {
   /// exchange replaces it by the total; 0: never. The result then depends on the mesh.
   i64 local_positions = 0;
   /// The sum travels while the next group is computed; meanwhile each rank goes on with its own
-  /// part, which the total then replaces. The result depends on the mesh.
+  /// part, which the total then replaces. The result depends on the mesh. Not with steps of its own
+  /// in between, literal or local; one rank has no exchange.
   bool exchange_behind = false;
   /// The exchange of voxels: a rank also fits positions of its neighbours, as far as this from its
   /// core, px.
@@ -112,8 +113,8 @@ class Fit {
       const Sharing& sharing, std::vector<TileStart<T>> start, Array<Complex<T>, 3> probe,
       Ledger* ledger = nullptr);
 
-  /// One iteration, or the rest of one. `stop` is asked after every group; where it says so on any
-  /// rank, all end there.
+  /// One iteration, or the rest of one. `stop` is asked in every group, once its gradients are
+  /// there; where it says so on any rank, all end after that group.
   IterationReport iterate(const std::function<bool()>& stop = {});
 
   [[nodiscard]] const std::vector<Tile<T>>& tiles() const { return tiles_; }
@@ -183,7 +184,8 @@ class Fit {
   std::optional<Running> late_;  // the sum that travels behind
   double largest_probe_ = 1;     // max Σ_m |ψ|²
   double lit_floor_ = 0;         // of the last exchange
-  bool stop_ = false;
+  std::function<bool()> stop_;   // of the iteration
+  bool stopping_ = false;        // what the ranks agreed on after the last group
   double seconds_computing_ = 0;
 
   int iteration_ = 0;

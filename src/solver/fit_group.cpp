@@ -6,17 +6,10 @@
 #include "core/parallel.hpp"
 #include "solver/blur.hpp"
 #include "solver/fit.hpp"
+#include "solver/groups.hpp"
 
 namespace ptyle {
 namespace {
-
-/// Those of a group that a tile has; both ascend.
-std::vector<i64> members_of(const std::vector<i64>& group, const std::vector<i64>& positions) {
-  std::vector<i64> members;
-  std::set_intersection(group.begin(), group.end(), positions.begin(), positions.end(),
-                        std::back_inserter(members));
-  return members;
-}
 
 /// Real and imaginary parts as they lie in memory.
 template <class T>
@@ -135,11 +128,11 @@ void Fit<T>::move_by_own(Tile<T>& tile, const Accumulators<T>& own, const Object
 template <class T>
 void Fit<T>::agree(Cost& cost) {
   std::vector<double> sums{cost.own.cost, cost.own.r_numerator, cost.own.r_denominator,
-                           cost.all.cost, stop_ ? 1.0 : 0.0};
+                           cost.all.cost, stop_ && stop_() ? 1.0 : 0.0};
   team_.sum(sums);
   cost.own = {sums[0], sums[1], sums[2]};
   cost.all.cost = sums[3];
-  stop_ = sums[4] > 0;
+  stopping_ = sums[4] > 0;
 }
 
 // 2. and 3. Sums and directions

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <numeric>
 
 #include "core/random.hpp"
@@ -80,6 +81,13 @@ std::vector<i64> held_out_positions(i64 count, double share, std::uint64_t seed)
   for (std::size_t i = 0; i < n; ++i) held.push_back(drawn[i].second);
   std::sort(held.begin(), held.end());
   return held;
+}
+
+std::vector<i64> members_of(const std::vector<i64>& group, const std::vector<i64>& positions) {
+  std::vector<i64> members;
+  std::set_intersection(group.begin(), group.end(), positions.begin(), positions.end(),
+                        std::back_inserter(members));
+  return members;
 }
 
 }  // namespace ptyle

@@ -23,4 +23,7 @@ i64 default_groups(i64 positions);
 /// where the share is above 0, and never all.
 std::vector<i64> held_out_positions(i64 count, double share, std::uint64_t seed);
 
+/// Those of a group that a rank has; all ascend.
+std::vector<i64> members_of(const std::vector<i64>& group, const std::vector<i64>& positions);
+
 }  // namespace ptyle

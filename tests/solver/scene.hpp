@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <random>
 
 #include "core/random.hpp"
@@ -78,6 +79,7 @@ class Scene {
     return all;
   }
   Box object() const { return {{0, n_}, {0, n_}}; }
+  mutable std::function<void()> when_loaded;  ///< called with every pattern
 
   Fit<double> fit(const FitOptions& options, Team& team, const Sharing& sharing,
                   bool from_truth = false) const {
@@ -90,6 +92,7 @@ class Scene {
     FitData<double> data;
     data.positions = positions_;
     data.load = [this](i64 i, double* to) {
+      if (when_loaded) when_loaded();
       std::copy_n(patterns_.data() + i * window * window, window * window, to);
     };
     data.dk = dk_;

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
+
 #include "core/error.hpp"
 #include "solver/scene.hpp"
 
@@ -172,6 +174,21 @@ TEST(Sharing, StepsBetweenExchangesLeaveCopiesEqualAndTheErrorFalls) {
   }
 }
 
+TEST(Sharing, OneRankHasNothingToSendBehind) {
+  auto o = options(5);
+  const auto plain = fitted(o, {mesh_of(1)});
+  o.exchange_behind = true;
+  EXPECT_EQ(apart(fitted(o, {mesh_of(1)}), plain), 0);
+}
+
+TEST(Sharing, AnExchangeBehindLeavesNoRoomForLocalSteps) {
+  auto o = options(5);
+  o.exchange_behind = true;
+  o.local_positions = 1;
+  const auto team = make_local_team(9);
+  EXPECT_THROW((void)scene().fit(o, *team, {mesh_of(9)}), UserError);
+}
+
 TEST(Sharing, VoxelSchemesMakeCopiesAgreeButNotWithOneRank) {
   auto o = options(5);
   o.extra = 4;  // a row of positions
@@ -220,6 +237,17 @@ TEST(Sharing, StoppedBetweenGroupsAndGoneOnIsTheSame) {
     second.iterate();
     EXPECT_LT(apart(stitched(second, scene().object()), stitched(whole, scene().object())), 1e-12);
   }
+}
+
+TEST(Sharing, AStopThatComesWhileAGroupIsComputedEndsThatGroup) {
+  const auto o = options(5);
+  const auto team = make_local_team(4);
+  auto fit = scene().fit(o, *team, {mesh_of(4)});
+  std::atomic<bool> asked = false;
+  scene().when_loaded = [&] { asked = true; };
+  EXPECT_FALSE(fit.iterate([&] { return asked.load(); }).whole);
+  scene().when_loaded = {};
+  EXPECT_EQ(fit.state().at("group"), 1);
 }
 
 }  // namespace
