@@ -12,8 +12,8 @@
 //   1. every rank: write_checkpoint_part()   into "checkpoint.part"
 //   2. the ranks tell each other that all have written
 //   3. one rank: commit_checkpoint()         "checkpoint" becomes "checkpoint.old",
-//   "checkpoint.part"
-//                                            becomes "checkpoint", "checkpoint.old" goes
+//                                            "checkpoint.part" becomes "checkpoint",
+//                                            "checkpoint.old" goes
 //
 // At any moment "checkpoint", or where it is missing "checkpoint.old", is whole; reading takes the
 // one that is there.

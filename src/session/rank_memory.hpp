@@ -18,13 +18,13 @@ struct RankMemory {
 };
 
 /// Of one rank (of those in one process: they share operator and probe). `budget`: bytes that it
-/// may use, 0: what solver.memory says, or else 0.8 of its part of this machine's memory.
+/// may use; waves are kept in what the rest leaves of it.
 template <class T>
 RankMemory rank_memory(const ReconstructConfig& config, const OperatorSetup& setup,
                        const Division& division, int rank, int threads, std::size_t bytes_a_pattern,
                        double budget);
 
-/// 0.8 of the machine's memory for each of so many processes, or what solver.memory says.
+/// What solver.memory says, in bytes; else 0.8 of a process's part of the machine's memory.
 double memory_budget(const ReconstructConfig& config, int processes_on_node);
 
 }  // namespace ptyle

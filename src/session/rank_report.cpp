@@ -9,7 +9,7 @@
 namespace ptyle {
 namespace {
 
-// Whatever a process may book; what else there is goes under "other".
+// Most of what a process books; the rest goes under "other".
 constexpr std::array ledger_names{"exchange buffers",
                                   "gradient",
                                   "gradient patches",

@@ -96,8 +96,7 @@ class Run {
                         return kept(positions, window, pixel);
                       },
                       [this](std::span<double> values) { team_.sum(values); }};
-    if (config_.output.resume && has_checkpoint(config_.output.folder))
-      checkpoint_.emplace(config_.output.folder);
+    if (config_.output.resume) checkpoint_.emplace(config_.output.folder);
     experiment_ = open_experiment(config_.data, config_.calibration, config_.scan, config_.optics,
                                   &ledger_, &share);
     if (checkpoint_) checkpoint_->check(fingerprint());
@@ -339,13 +338,28 @@ class Run {
   History history_;
 };
 
+/// Whether there is a checkpoint to go on from, in the same folder for all ranks.
+bool finds_checkpoint(const std::string& folder, Team& team) {
+  const bool here = has_checkpoint(folder);
+  std::vector<double> some{here ? 1.0 : 0.0, here ? 0.0 : 1.0};
+  team.maximum(some);
+  if (some[0] > 0 && some[1] > 0)
+    throw UserError(
+        fmt::format("output.folder: only some ranks find the checkpoint in '{}'; the folder should "
+                    "be on a disk "
+                    "that all machines share",
+                    folder));
+  return here;
+}
+
 }  // namespace
 
 bool reconstruct(const ReconstructConfig& config, const std::string& resolved_yaml,
                  const ReconstructCallbacks& callbacks, Team& team) {
   ReconstructConfig c = config;
+  c.output.resume = c.output.resume && finds_checkpoint(c.output.folder, team);
   // The run that goes on replaces what it wrote when it was stopped.
-  if (c.output.resume && has_checkpoint(c.output.folder)) c.output.overwrite = true;
+  if (c.output.resume) c.output.overwrite = true;
   if (team.leads()) check_output(c.output.folder, c.output.overwrite);
   return c.solver.precision == "double" ? Run<double>(c, callbacks, team)(resolved_yaml)
                                         : Run<float>(c, callbacks, team)(resolved_yaml);

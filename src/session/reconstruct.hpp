@@ -37,7 +37,8 @@ struct Progress {
   std::string stage;  ///< of the continuation, e.g. "k < 0.60 1/Å, slices tied by 10"; empty: none
 };
 
-/// Called on the process that leads, but for `stop`, which is asked on all.
+/// The same ones are given on all processes. They are called on the one that leads, but for `stop`,
+/// which is asked on all.
 struct ReconstructCallbacks {
   std::function<void(const Progress&)> progress;
   std::function<void(const std::string&)> log, warn;

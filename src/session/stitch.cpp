@@ -8,6 +8,9 @@ template <class T>
 Array<float, 2> stitched_slice(Team& team, const Mesh& mesh, const std::vector<Tile<T>>& tiles,
                                i64 z, bool absorption) {
   std::vector<float> mine;
+  std::size_t pixels = 0;
+  for (const Tile<T>& tile : tiles) pixels += static_cast<std::size_t>(tile.core.area());
+  mine.reserve(pixels);
   for (const Tile<T>& tile : tiles) {
     const View<const T, 2> slice = (absorption ? tile.absorption : tile.phase).view()[z];
     for (i64 y = tile.core.rows.begin; y < tile.core.rows.end; ++y)

@@ -35,7 +35,7 @@ void wait(const MpiWorld& world, MPI_Request& request) {
 }
 
 int checked_count(std::size_t n) {
-  if (n > INT_MAX) throw std::length_error("MPI sums at most 2^31 values at a time");
+  if (n > INT_MAX) throw std::length_error("ranks sum or gather at most 2^31 values at a time");
   return static_cast<int>(n);
 }
 
@@ -130,9 +130,10 @@ class MpiTeam final : public Team {
     wait(world_, request);
     std::vector<T> all;
     if (world_.rank() == 0) {
+      const auto total = std::accumulate(counts.begin(), counts.end(), std::size_t{0});
+      checked_count(total);
+      all.resize(total);
       std::exclusive_scan(counts.begin(), counts.end(), offsets.begin(), 0);
-      all.resize(static_cast<std::size_t>(offsets.back()) +
-                 static_cast<std::size_t>(counts.back()));
     }
     check_mpi(MPI_Igatherv(mine.data(), count, type_of<T>(), all.data(), counts.data(),
                            offsets.data(), type_of<T>(), 0, comm_.get(), &request),
