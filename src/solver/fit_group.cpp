@@ -176,7 +176,9 @@ double Fit<T>::make_directions() {
           *volume, options_.preconditioner ? tile.sums.illumination.view() : View<T, 2>{}, tile,
           on_cores ? tile.core : tile.box, block, window2(), floor, options_.threads);
     }
-  if (on_cores) halos_.fill(gradients(false));
+  // Steps between exchanges divide by the illumination on copies too.
+  const bool lit_on_copies = options_.local_positions > 0 || options_.exchange_behind;
+  if (on_cores) halos_.fill(gradients(lit_on_copies && halos_.on_cores_only()));
   for (Tile<T>& tile : tiles_) {
     untie_slices<T>(tile.sums.phase, block, options_.threads);
     if (!tile.absorption.empty()) untie_slices<T>(tile.sums.absorption, block, options_.threads);

@@ -82,8 +82,8 @@ class SameAnswer : public testing::TestWithParam<Case> {
       EXPECT_THROW((void)scene().fit(o, *team, sharing()), UserError);
       return;
     }
-    // Sums of 25 gradients in another order differ by some 1e-16 of the largest; steps multiply that
-    // by at most a few each.
+    // Sums of 25 gradients in another order differ by some 1e-16 of the largest; steps multiply
+    // that by at most a few each.
     EXPECT_LT(apart(fitted(o, sharing()), fitted(o, {mesh_of(1)})), 1e-12);
   }
 };
@@ -121,8 +121,8 @@ TEST(Sharing, ChunksChangeNothing) {
 
 TEST(Sharing, ASmallHaloIsOnlyNearlyTheSame) {
   // The window of 32 px loses what lies more than 10 px beyond its tile.
-  const double off = apart(fitted(options(5), {mesh_of(9, Halo::of(10))}),
-                           fitted(options(5), {mesh_of(1)}));
+  const double off =
+      apart(fitted(options(5), {mesh_of(9, Halo::of(10))}), fitted(options(5), {mesh_of(1)}));
   EXPECT_GT(off, 1e-6);
   EXPECT_LT(off, 0.5);
 }
@@ -171,6 +171,19 @@ TEST(Sharing, StepsBetweenExchangesLeaveCopiesEqualAndTheErrorFalls) {
     double last = first;
     for (int i = 0; i < 10; ++i) last = fit.iterate().fitted.r_factor();
     EXPECT_LT(last, 0.3 * first) << (behind ? "exchange behind" : "local steps");
+  }
+}
+
+TEST(Sharing, StepsBetweenExchangesAreTheSameWhereverTheSumIs) {
+  for (const bool behind : {false, true}) {
+    auto o = options(5);
+    o.local_positions = behind ? 0 : 1;
+    o.exchange_behind = behind;
+    // Both sums go along columns and then rows, in the order of ranks: the same bits.
+    EXPECT_EQ(
+        apart(fitted(o, {mesh_of(9), Scheme::owner}), fitted(o, {mesh_of(9), Scheme::separable})),
+        0)
+        << (behind ? "exchange behind" : "local steps");
   }
 }
 
