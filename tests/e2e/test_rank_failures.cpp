@@ -120,6 +120,11 @@ const std::vector<Mistake> mistakes{
      with("ranks.mesh=[2, 2]"),
      {},
      "rank [0-5]: ranks.mesh: 2 x 2 tiles are 4 ranks, but 6 were started \\(mpirun -n\\)"},
+    {"MeshOfMoreThanAnIntCounts",  // 65536 * 65537 = 2^32 + 65536
+     2,
+     with("ranks.mesh=[65536, 65537]"),
+     {},
+     "rank [0-1]: ranks.mesh: 65536 x 65537 tiles are 4295032832 ranks, but 2 were started .*"},
     {"MoreRowsThanPositionsHave", 6, with("ranks.mesh=[6, 1]"), {}, "rank [0-5]: .* 6 .*"},
     {"NoMeshOfSoManyRanks",
      7,
