@@ -180,6 +180,23 @@ TEST_P(RankMistakes, AreToldOnce) {
 INSTANTIATE_TEST_SUITE_P(All, RankMistakes, testing::ValuesIn(mistakes),
                          [](const auto& info) { return info.param.name; });
 
+TEST_F(RankFailures, ACheckpointOfOtherPixelsOrAnotherBeamIsRefused) {
+  ASSERT_EQ(run_ptyle({"reconstruct", "run.yaml", "--set", "output.checkpoint_every=1"},
+                      {.folder = folder.path(), .ranks = 2})
+                .status,
+            0);
+  for (const std::string key : {"calibration.pixel_size=0.52", "optics.energy=200"}) {
+    const auto ran = run_ptyle({"reconstruct", "run.yaml", "--resume", "--overwrite", "--set", key},
+                               {.folder = folder.path(), .ranks = 2});
+    EXPECT_EQ(ran.status, 2) << ran.err;
+    const auto said = sentences(ran.err);
+    ASSERT_EQ(said.size(), 1U) << ran.err;
+    EXPECT_NE(said[0].find("is of another run: " + key.substr(0, key.find('=')) + " was"),
+              std::string::npos)
+        << ran.err;
+  }
+}
+
 TEST_F(RankFailures, ARankWithoutMemorySaysSo) {
   // 6000 slices of some 48 x 48 px: 55 MB of an array, of which a rank has several; MPI itself and
   // the libraries have 300 MB of addresses.
