@@ -82,8 +82,8 @@ class SameAnswer : public testing::TestWithParam<Case> {
       EXPECT_THROW((void)scene().fit(o, *team, sharing()), UserError);
       return;
     }
-    // Sums of 25 gradients in another order differ by some 1e-16 of the largest; steps multiply that
-    // by at most a few each.
+    // Sums of 25 gradients in another order differ by some 1e-16 of the largest; steps multiply
+    // that by at most a few each.
     EXPECT_LT(apart(fitted(o, sharing()), fitted(o, {mesh_of(1)})), 1e-12);
   }
 };
@@ -121,8 +121,8 @@ TEST(Sharing, ChunksChangeNothing) {
 
 TEST(Sharing, ASmallHaloIsOnlyNearlyTheSame) {
   // The window of 32 px loses what lies more than 10 px beyond its tile.
-  const double off = apart(fitted(options(5), {mesh_of(9, Halo::of(10))}),
-                           fitted(options(5), {mesh_of(1)}));
+  const double off =
+      apart(fitted(options(5), {mesh_of(9, Halo::of(10))}), fitted(options(5), {mesh_of(1)}));
   EXPECT_GT(off, 1e-6);
   EXPECT_LT(off, 0.5);
 }
@@ -205,6 +205,23 @@ TEST(Sharing, VoxelSchemesMakeCopiesAgreeButNotWithOneRank) {
     else
       EXPECT_EQ(spread.back(), 0) << name_of(scheme);
   }
+}
+
+TEST(Sharing, OptionsAreCheckedBeforeAnythingIsMade) {
+  auto o = options(5);
+  EXPECT_NO_THROW(check_options(o, {mesh_of(9)}));
+  o.update = Update::literal;
+  EXPECT_THROW(check_options(o, {mesh_of(9)}), UserError);  // no step
+  o.step = 0.1;
+  EXPECT_NO_THROW(check_options(o, {mesh_of(9)}));
+  EXPECT_THROW(check_options(o, {mesh_of(4), Scheme::voxel}), UserError);
+  o.exchange_behind = true;
+  EXPECT_THROW(check_options(o, {mesh_of(9)}), UserError);
+  o = options(5);
+  o.blur = 2;  // reaches 7 px
+  EXPECT_THROW(check_options(o, {mesh_of(9, Halo::of(6))}), UserError);
+  EXPECT_NO_THROW(check_options(o, {mesh_of(9, Halo::of(7))}));
+  EXPECT_NO_THROW(check_options(o, {mesh_of(1, Halo::of(0))}));
 }
 
 TEST(Sharing, VoxelsNeedCoresAsLargeAsTheHalo) {
