@@ -44,10 +44,10 @@ Division divide(const std::vector<Position>& positions, i64 window, double pixel
   }
   std::array<int, 2> shape = config.mesh;
   if (shape[0] == 0) shape = automatic_shape(centres, ranks);
-  if (shape[0] * shape[1] != ranks)
-    throw UserError(
-        fmt::format("ranks.mesh: {} x {} tiles are {} ranks, but {} {} started (mpirun -n)",
-                    shape[0], shape[1], shape[0] * shape[1], ranks, ranks == 1 ? "was" : "were"));
+  if (i64{shape[0]} * shape[1] != ranks)
+    throw UserError(fmt::format(
+        "ranks.mesh: {} x {} tiles are {} ranks, but {} {} started (mpirun -n)", shape[0], shape[1],
+        i64{shape[0]} * shape[1], ranks, ranks == 1 ? "was" : "were"));
   const std::optional<Scheme> named = scheme_named(config.exchange);
   const i64 extra = !named || sum_kind(*named) || ranks == 1
                         ? 0

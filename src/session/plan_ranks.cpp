@@ -22,12 +22,13 @@ Network network_of(const RanksConfig& config) {
   return {config.bandwidth * 1e9, config.latency * 1e-6};
 }
 
-ExchangeOutlook outlook(const Sharing& sharing, Scheme scheme, i64 planes, int bytes,
-                        const Network& network) {
+ExchangeOutlook outlook(const FitOptions& options, const Sharing& sharing, Scheme scheme,
+                        i64 planes, int bytes, const Network& network) {
   ExchangeOutlook o;
   o.scheme = scheme;
   try {
     check_sharing({sharing.mesh, scheme});
+    check_options(options, {sharing.mesh, scheme});
   } catch (const UserError& e) {
     o.refused = e.what();
     return o;
@@ -104,9 +105,12 @@ RanksOutlook plan_ranks(const ReconstructConfig& config, const Experiment& exper
   const int bytes = config.solver.precision == "double" ? 8 : 4;
   const i64 planes = planes_of(config);
   const OperatorSetup setup = operator_setup(config, experiment);
+  FitOptions options;
   try {
     plan.division = divide(experiment.positions, setup.window, experiment.calibration.pixel,
                            config.ranks, ranks, planes, bytes);
+    options = fit_options(config, experiment, plan.division, threads);
+    check_options(options, plan.division.sharing);
   } catch (const UserError& e) {
     plan.refused = e.what();
     return plan;
@@ -129,10 +133,10 @@ RanksOutlook plan_ranks(const ReconstructConfig& config, const Experiment& exper
   const Network network = network_of(config.ranks);
   if (ranks > 1)
     for (const Scheme scheme : all_schemes) {
-      plan.exchanges.push_back(outlook(sharing, scheme, planes, bytes, network));
+      plan.exchanges.push_back(outlook(options, sharing, scheme, planes, bytes, network));
       if (scheme == sharing.scheme) plan.exchanging = plan.exchanges.back().seconds;
     }
-  const i64 groups = fit_options(config, experiment, plan.division, threads).groups;
+  const i64 groups = std::min(options.groups, static_cast<i64>(experiment.positions.size()));
   plan.exchanging *= double(groups);
   plan.computing = double(plan.most) * position_seconds * gradients_an_iteration(groups);
   return plan;

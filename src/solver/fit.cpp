@@ -38,10 +38,46 @@ std::vector<Pixel> centres(const std::vector<Placement>& places, i64 window) {
   return all;
 }
 
+/// exp(−(k/k_c)²) is a Gaussian of σ = 1/(√2 π k_c) in real space.
+double low_pass_of(const FitOptions& options) {
+  const double k_c = options.continuation.k_c();
+  return k_c > 0 ? 1 / (std::sqrt(2.0) * pi * k_c * options.pixel) : 0;
+}
+
+/// What looks at lateral neighbours finds them in the halo.
+void check_reach(const FitOptions& options, Halo halo) {
+  const i64 has = std::min(halo.before, halo.after);
+  const auto check = [&](double sigma, const char* what) {
+    if (reach_of_blur(sigma) > has)
+      throw UserError(
+          fmt::format("ranks.halo is {} px, but {} reaches {} px from a voxel: a halo "
+                      "of at least that is needed",
+                      has, what, reach_of_blur(sigma)));
+  };
+  check(options.blur, "object.blur");
+  check(low_pass_of(options), "the first stage of coarse to fine (solver.continuation)");
+}
+
 /// Planes that are exchanged together at most: gradients and the illumination.
 i64 planes_of(const OperatorSetup& setup) { return setup.slices * (setup.absorption ? 2 : 1) + 1; }
 
 }  // namespace
+
+void check_options(const FitOptions& options, const Sharing& sharing) {
+  const bool literal = options.update == Update::literal;
+  const bool local = literal || options.local_positions > 0;
+  if (literal && options.step <= 0)
+    throw UserError("ranks.update: 'literal' needs a solver.step, as its step is not estimated");
+  if (!sum_kind(sharing.scheme) && (local || options.exchange_behind))
+    throw UserError(
+        "ranks.exchange: steps between exchanges (ranks.update: literal, ranks.local_positions, "
+        "ranks.exchange_behind) belong to exchanges of gradients, not of voxels");
+  if (local && options.exchange_behind)
+    throw UserError(
+        "ranks.exchange_behind: its exchange belongs to steps once a group, not to ranks.update: "
+        "literal or ranks.local_positions");
+  if (sharing.mesh.ranks() > 1) check_reach(options, sharing.mesh.halo());
+}
 
 template <class T>
 Fit<T>::Fit(std::unique_ptr<Operator<T>> op, FitData<T> data, FitOptions options, Team& team,
@@ -55,6 +91,7 @@ Fit<T>::Fit(std::unique_ptr<Operator<T>> op, FitData<T> data, FitOptions options
       probe_(std::move(probe)),
       probe_gradient_(probe_.shape(), ledger, "gradient"),
       largest_probe_(largest_intensity<T>(probe_)) {
+  check_options(options_, sharing);
   const i64 window = op_->setup().window, count = static_cast<i64>(data_.positions.size());
   places_.reserve(data_.positions.size());
   fitted_.reserve(data_.positions.size());
@@ -65,22 +102,11 @@ Fit<T>::Fit(std::unique_ptr<Operator<T>> op, FitData<T> data, FitOptions options
   for (i64 i = 0; i < count; ++i)
     if (!std::binary_search(held_out_.begin(), held_out_.end(), i)) fitted_.push_back(i);
   if (options_.update == Update::literal) {
-    if (options_.step <= 0)
-      throw UserError("ranks.update: 'literal' needs a solver.step, as its step is not estimated");
     options_.local_positions = std::max<i64>(1, options_.local_positions);
     options_.preconditioner = false;
   }
-  if (!halos_.sums() && (options_.local_positions > 0 || options_.exchange_behind))
-    throw UserError(
-        "ranks.exchange: steps between exchanges (ranks.update: literal, ranks.local_positions, "
-        "ranks.exchange_behind) belong to exchanges of gradients, not of voxels");
-  if (options_.exchange_behind && options_.local_positions > 0)
-    throw UserError(
-        "ranks.exchange_behind: its exchange belongs to steps once a group, not to ranks.update: "
-        "literal or ranks.local_positions");
   if (team_.size() == 1) options_.exchange_behind = false;  // nothing travels
   make_tiles(sharing, std::move(start), ledger);
-  if (team_.size() > 1) check_reach(sharing.mesh.halo());
   op_->set_probe(probe_);
   apply_detector_limit();
 }
@@ -112,26 +138,9 @@ void Fit<T>::make_tiles(const Sharing& sharing, std::vector<TileStart<T>> start,
   }
 }
 
-/// exp(−(k/k_c)²) is a Gaussian of σ = 1/(√2 π k_c) in real space.
 template <class T>
 double Fit<T>::low_pass_sigma() const {
-  const double k_c = options_.continuation.k_c();
-  return k_c > 0 ? 1 / (std::sqrt(2.0) * pi * k_c * options_.pixel) : 0;
-}
-
-/// What looks at lateral neighbours finds them in the halo.
-template <class T>
-void Fit<T>::check_reach(Halo halo) const {
-  const i64 has = std::min(halo.before, halo.after);
-  const auto check = [&](double sigma, const char* what) {
-    if (reach_of_blur(sigma) > has)
-      throw UserError(
-          fmt::format("ranks.halo is {} px, but {} reaches {} px from a voxel: a halo "
-                      "of at least that is needed",
-                      has, what, reach_of_blur(sigma)));
-  };
-  check(options_.blur, "object.blur");
-  check(low_pass_sigma(), "the first stage of coarse to fine (solver.continuation)");
+  return low_pass_of(options_);
 }
 
 template <class T>

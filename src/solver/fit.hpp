@@ -83,6 +83,9 @@ struct FitOptions {
   bool verify = false;  ///< copies of a voxel are compared after every exchange
 };
 
+/// Throws UserError for options that do not go together, or not with what is shared so.
+void check_options(const FitOptions& options, const Sharing& sharing);
+
 struct IterationReport {
   Misfit fitted;           ///< summed while the iteration ran
   Misfit held_out;         ///< after it, on patterns that are not fitted
@@ -134,7 +137,6 @@ class Fit {
     Misfit own, all;  // all: with the neighbours' positions, of the exchanges of voxels
   };
   void make_tiles(const Sharing& sharing, std::vector<TileStart<T>> start, Ledger* ledger);
-  void check_reach(Halo halo) const;
   [[nodiscard]] double low_pass_sigma() const;  // px; 0: none
   [[nodiscard]] double window2() const {
     return double(op_->setup().window) * double(op_->setup().window);

@@ -120,6 +120,11 @@ const std::vector<Mistake> mistakes{
      with("ranks.mesh=[2, 2]"),
      {},
      "rank [0-5]: ranks.mesh: 2 x 2 tiles are 4 ranks, but 6 were started \\(mpirun -n\\)"},
+    {"MeshOfMoreThanAnIntCounts",  // 65536 * 65537 = 2^32 + 65536
+     2,
+     with("ranks.mesh=[65536, 65537]"),
+     {},
+     "rank [0-1]: ranks.mesh: 65536 x 65537 tiles are 4295032832 ranks, but 2 were started .*"},
     {"MoreRowsThanPositionsHave", 6, with("ranks.mesh=[6, 1]"), {}, "rank [0-5]: .* 6 .*"},
     {"NoMeshOfSoManyRanks",
      7,
@@ -174,6 +179,23 @@ TEST_P(RankMistakes, AreToldOnce) {
 }
 INSTANTIATE_TEST_SUITE_P(All, RankMistakes, testing::ValuesIn(mistakes),
                          [](const auto& info) { return info.param.name; });
+
+TEST_F(RankFailures, ACheckpointOfOtherPixelsOrAnotherBeamIsRefused) {
+  ASSERT_EQ(run_ptyle({"reconstruct", "run.yaml", "--set", "output.checkpoint_every=1"},
+                      {.folder = folder.path(), .ranks = 2})
+                .status,
+            0);
+  for (const std::string key : {"calibration.pixel_size=0.52", "optics.energy=200"}) {
+    const auto ran = run_ptyle({"reconstruct", "run.yaml", "--resume", "--overwrite", "--set", key},
+                               {.folder = folder.path(), .ranks = 2});
+    EXPECT_EQ(ran.status, 2) << ran.err;
+    const auto said = sentences(ran.err);
+    ASSERT_EQ(said.size(), 1U) << ran.err;
+    EXPECT_NE(said[0].find("is of another run: " + key.substr(0, key.find('=')) + " was"),
+              std::string::npos)
+        << ran.err;
+  }
+}
 
 TEST_F(RankFailures, ARankWithoutMemorySaysSo) {
   // 6000 slices of some 48 x 48 px: 55 MB of an array, of which a rank has several; MPI itself and

@@ -220,6 +220,23 @@ TEST(Sharing, VoxelSchemesMakeCopiesAgreeButNotWithOneRank) {
   }
 }
 
+TEST(Sharing, OptionsAreCheckedBeforeAnythingIsMade) {
+  auto o = options(5);
+  EXPECT_NO_THROW(check_options(o, {mesh_of(9)}));
+  o.update = Update::literal;
+  EXPECT_THROW(check_options(o, {mesh_of(9)}), UserError);  // no step
+  o.step = 0.1;
+  EXPECT_NO_THROW(check_options(o, {mesh_of(9)}));
+  EXPECT_THROW(check_options(o, {mesh_of(4), Scheme::voxel}), UserError);
+  o.exchange_behind = true;
+  EXPECT_THROW(check_options(o, {mesh_of(9)}), UserError);
+  o = options(5);
+  o.blur = 2;  // reaches 7 px
+  EXPECT_THROW(check_options(o, {mesh_of(9, Halo::of(6))}), UserError);
+  EXPECT_NO_THROW(check_options(o, {mesh_of(9, Halo::of(7))}));
+  EXPECT_NO_THROW(check_options(o, {mesh_of(1, Halo::of(0))}));
+}
+
 TEST(Sharing, VoxelsNeedCoresAsLargeAsTheHalo) {
   try {
     check_sharing({mesh_of(12), Scheme::voxel});
