@@ -1,6 +1,6 @@
-// A rank's side of an exchange without its values (in place of src/exchange/side.cpp): steps, chunks
-// and sizes are the real ones; nothing is packed or added, and all buffers of all ranks are the same
-// pages, which nobody writes.
+// A rank's side of an exchange without its values (in place of src/exchange/side.cpp): steps,
+// chunks and sizes are the real ones; nothing is packed or added, and all buffers of all ranks are
+// the same pages, which nobody writes.
 
 #include <sys/mman.h>
 
@@ -14,6 +14,7 @@ template <class T>
 Side<T>::Side(const ExchangePlan& plan, int rank)
     : rank_(rank),
       planes_(plan.planes),
+      attached_(plan.planes),
       chunk_(plan.schedule.chunk > 0 ? std::min(plan.schedule.chunk, plan.planes) : plan.planes),
       threads_(plan.threads),
       steps_(steps_of(plan.schedule, rank)) {

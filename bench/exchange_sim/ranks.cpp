@@ -1,8 +1,8 @@
-// A rank of ./run-bench exchange-sim, run by smpirun: the exchanges of src/exchange/mpi, compiled for
-// SimGrid's MPI, on tiles without values (no_data.cpp). All ranks are in one process and share its
-// memory, which is how their times are gathered.
+// A rank of ./run-bench exchange-sim, run by smpirun: the exchanges of src/exchange/mpi, compiled
+// for SimGrid's MPI, on tiles without values (no_data.cpp). All ranks are in one process and share
+// its memory, which is how their times are gathered.
 //
-//   smpirun -np R*C … exchange-sim-ranks R C CORE BEFORE AFTER PLANES KIND CHUNK IN_FLIGHT FILL_CHUNK FILL_IN_FLIGHT
+//   smpirun -np R*C … exchange-sim-ranks R C CORE BEFORE AFTER PLANES KIND CHUNK IN_FLIGHT
 //
 // KIND `owner` is the sum to the owners and the fill of their new values. Prints one line: seconds
 // from the common start until the last rank has finished.
@@ -36,28 +36,22 @@ SumKind kind_of(std::string_view name) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc != 12) return 2;
-  std::array<i64, 12> number{};
-  for (int i = 1; i < 12; ++i)
+  if (argc != 10) return 2;
+  std::array<i64, 10> number{};
+  for (int i = 1; i < argc; ++i)
     if (i != 7) number[static_cast<std::size_t>(i)] = std::stoll(argv[i]);
-  const auto [_0, rows, cols, core, before, after, planes, _7, chunk, in_flight, fill_chunk,
-              fill_in_flight] = number;
-  const Mesh mesh = bench::equal_cores(static_cast<int>(rows), static_cast<int>(cols), core,
-                                       {before, after});
+  const auto [_0, rows, cols, core, before, after, planes, _7, chunk, in_flight] = number;
+  const Mesh mesh =
+      bench::equal_cores(static_cast<int>(rows), static_cast<int>(cols), core, {before, after});
   const SumKind kind = kind_of(argv[7]);
 
   const MpiWorld world(argc, argv);
-  const auto sum = make_mpi_exchange<float>(
-      world, {mesh,
-              sum_schedule(mesh, kind,
-                           {.chunk = chunk, .in_flight = in_flight, .only = world.rank()}),
-              planes, 1, nullptr});
-  const auto fill = make_mpi_exchange<float>(
-      world, {mesh,
-              fill_schedule(mesh, {.chunk = fill_chunk,
-                                   .in_flight = fill_in_flight,
-                                   .only = world.rank()}),
-              planes, 1, nullptr});
+  const ScheduleOptions options{.chunk = chunk, .in_flight = in_flight, .only = world.rank()};
+  const auto planned = [&](const Schedule& schedule) {
+    return make_mpi_exchange<float>(world, {mesh, schedule, planes, 1, nullptr});
+  };
+  const auto sum = planned(sum_schedule(mesh, kind, options));
+  const auto fill = planned(fill_schedule(mesh, options));
   const std::array<Stack<float>, 1> nothing;
   usleep(static_cast<useconds_t>(1e6 * (common_start - MPI_Wtime())));
   smpi_comm_set_copy_data_callback(copy_nothing);

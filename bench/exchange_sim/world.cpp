@@ -1,11 +1,15 @@
-// MPI's start and end (in place of src/exchange/mpi/world.cpp): SimGrid's MPI promises nothing about
-// threads, which the program asks for and a simulated rank does not have.
+// MPI's start and end, and how a rank waits (in place of world.cpp and wait.cpp of
+// src/exchange/mpi). SimGrid's MPI promises nothing about threads, which the program asks for and a
+// simulated rank does not have. And a simulated rank must not poll, as no time goes by for it: it
+// waits for what comes next.
 
-#include "exchange/mpi/world.hpp"
+#include <fmt/format.h>
 
 #include <cstdlib>
+#include <stdexcept>
 
 #include "exchange/mpi/check.hpp"
+#include "exchange/mpi/wait.hpp"
 
 namespace ptyle {
 
@@ -19,9 +23,18 @@ MpiWorld::~MpiWorld() {
   if (MPI_Finalize() != MPI_SUCCESS) std::abort();
 }
 
-void MpiWorld::abort(int status) const {
-  MPI_Abort(MPI_COMM_WORLD, status);
-  std::abort();
+void MpiWorld::watch() const {}
+
+/// Nothing is known of what is under way until somebody waits for it.
+int finished_of(std::span<MPI_Request>, std::span<int>) { return 0; }
+
+int wait_for_some(const MpiWorld&, std::span<MPI_Request> requests, std::span<int> numbers) {
+  int count = 0;
+  check_mpi(MPI_Waitsome(static_cast<int>(requests.size()), requests.data(), &count, numbers.data(),
+                         MPI_STATUSES_IGNORE),
+            "MPI_Waitsome");
+  if (count == MPI_UNDEFINED) throw std::logic_error("an exchange waits for no message");
+  return count;
 }
 
 }  // namespace ptyle

@@ -158,22 +158,6 @@ double Halos<T>::spread(std::span<const Stack<T>> tiles) {
   return largest[0];
 }
 
-namespace {
-
-/// Of one exchange, as exchange/side and the transports hold them.
-double buffer_values(const Schedule& schedule, const Box& tile, int rank, i64 planes, int threads) {
-  const StepSizes sizes = largest_of(steps_of(schedule, rank));
-  const i64 chunk = schedule.chunk > 0 ? std::min(schedule.chunk, planes) : planes;
-  const i64 chunks = (planes + chunk - 1) / chunk;
-  const i64 slots = schedule.in_flight > 0 ? std::min(schedule.in_flight, chunks) : chunks;
-  const Box array = schedule.arrays[static_cast<std::size_t>(rank)];
-  return double(slots * chunk) * double(sizes.sent + sizes.received) +
-         double(threads) * double(sizes.summed) +
-         (array == tile ? 0.0 : double(planes) * double(array.area()));
-}
-
-}  // namespace
-
 double halo_buffer_values(const Sharing& sharing, int rank, i64 planes, int threads) {
   if (sharing.mesh.ranks() == 1) return 0;
   const ScheduleOptions options{sharing.chunk, sharing.in_flight, rank};

@@ -9,12 +9,21 @@
 //       end(r) = latency + max( begin(r) + max(in(r), out(r)) / bandwidth,
 //                               max over s → r of begin(s) + out(s) / bandwidth )
 //
-//   - Chunks of planes follow each other through the rounds: the first takes the walk of above, and
-//     each other comes behind it at the pace of the busiest port or of the longest round of a rank,
-//     whichever is slower. Where fewer chunks may be on their way at a time than there are, each of
-//     those places takes a walk for every chunk that it serves, at least.
+//   - n chunks of planes follow each other through the rounds. The walk of the first is as above;
+//     the others come behind it at the pace of the busiest port or of the longest round of a rank
+//     (a round has one chunk at a time), whichever is slower. A walk longer than the pace meets
+//     other chunks at the ports that it passes: on the way down or right none but those in front of
+//     it, on the way back twice as many messages as ports can take at once; half of what it is
+//     longer is added:
 //
-// Packing and adding are not counted; bench/exchange-sim compares the model with simulated ranks.
+//       loaded = walk + ½ max(0, walk − pace)        seconds = loaded + (n − 1) pace
+//
+//   - Where m chunks may be on their way at a time, a rank waits for one to come back before it
+//     begins another, w = n/m · max(0, loaded − pace) in all. Between these two bounds simulated
+//     networks go like √(seconds² + w²). With m = 1 it is n walks.
+//
+// Packing and adding are not counted, nor what a message costs a processor. bench/exchange-sim
+// runs the exchanges on a simulated network beside the model; docs/ranks.md has the figures.
 
 #include "tiles/schedule.hpp"
 

@@ -90,4 +90,15 @@ StepSizes largest_of(const std::vector<Step>& steps) {
   return largest;
 }
 
+double buffer_values(const Schedule& schedule, const Box& tile, int rank, i64 planes, int threads) {
+  const StepSizes sizes = largest_of(steps_of(schedule, rank));
+  const i64 chunk = schedule.chunk > 0 ? std::min(schedule.chunk, planes) : planes;
+  const i64 chunks = (planes + chunk - 1) / chunk;
+  const i64 slots = schedule.in_flight > 0 ? std::min(schedule.in_flight, chunks) : chunks;
+  const Box array = schedule.arrays[static_cast<std::size_t>(rank)];
+  return double(slots * chunk) * double(sizes.sent + sizes.received) +
+         double(threads) * double(sizes.summed) +
+         (array == tile ? 0.0 : double(planes) * double(array.area()));
+}
+
 }  // namespace ptyle

@@ -44,4 +44,9 @@ struct StepSizes {
 };
 StepSizes largest_of(const std::vector<Step>& steps);
 
+/// Values in all the buffers of one rank's side of an MPI exchange of so many planes: its chunks in
+/// flight, a plane for each thread to add in, and the schedule's array where that is more than the
+/// rank's tile.
+double buffer_values(const Schedule& schedule, const Box& tile, int rank, i64 planes, int threads);
+
 }  // namespace ptyle

@@ -12,6 +12,7 @@
 #include "exchange/mpi/exchange.hpp"
 #include "exchange/mpi/team.hpp"
 #include "exchange/ranks.hpp"
+#include "tiles/steps.hpp"
 
 namespace ptyle {
 namespace {
@@ -163,6 +164,24 @@ TEST(MpiExchange, FewerChunksInFlightNeedLessMemory) {
   const std::size_t all = bytes(0), two = bytes(2), one = bytes(1);
   EXPECT_EQ(all - one, 19 * (two - one));
   EXPECT_EQ(all == 0, world->size() == 1);
+}
+
+TEST(MpiExchange, BooksWhatThePlanCounts) {
+  for (const Mesh& mesh : meshes())
+    for (const auto& [chunk, in_flight] : {std::pair<i64, i64>{0, 0}, {2, 2}}) {
+      const ScheduleOptions options{.chunk = chunk, .in_flight = in_flight};
+      std::vector<Schedule> schedules{fill_schedule(mesh, options)};
+      for (const SumKind kind : all_sum_kinds)
+        if (kind != SumKind::neighbor || !reaches_far(mesh))
+          schedules.push_back(sum_schedule(mesh, kind, options));
+      for (const Schedule& schedule : schedules) {
+        Ledger ledger;
+        const auto exchange = make_mpi_exchange<float>(*world, {mesh, schedule, 5, 2, &ledger});
+        const int rank = world->rank();
+        EXPECT_EQ(double(ledger.now()),
+                  sizeof(float) * buffer_values(schedule, mesh.extended(rank), rank, 5, 2));
+      }
+    }
 }
 
 TEST(MpiExchange, RefusesAnotherNumberOfRanks) {

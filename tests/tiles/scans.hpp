@@ -1,6 +1,6 @@
 #pragma once
 
-// Scans to cut into tiles, as the centres of their windows.
+// Scans to cut into tiles, as the centres of their windows; and meshes.
 
 #include <cmath>
 #include <vector>
@@ -46,6 +46,14 @@ inline std::vector<Pixel> random_scan(Philox& random) {
     }
   }
   return centres;
+}
+
+/// R × C cores of 10 × 10 px.
+inline Mesh squares(int rows, int cols, i64 halo) {
+  std::vector<i64> row_cuts, col_cuts;
+  for (int r = 1; r < rows; ++r) row_cuts.push_back(10 * r);
+  for (int c = 1; c < cols; ++c) col_cuts.push_back(10 * c);
+  return {{{0, 10 * rows}, {0, 10 * cols}}, row_cuts, col_cuts, Halo::of(halo)};
 }
 
 }  // namespace ptyle::test

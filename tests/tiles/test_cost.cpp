@@ -1,5 +1,8 @@
 #include <gtest/gtest.h>
 
+#include <chrono>
+#include <cmath>
+
 #include "core/error.hpp"
 #include "tiles/cost.hpp"
 
@@ -28,12 +31,55 @@ TEST(Cost, OfChunksThatFollowEachOther) {
   Schedule schedule = sum_schedule(column(7, 40, 10), SumKind::passes);
   schedule.chunk = 1;
   // A plane's walk of 12 hops; the other 4 behind it at the pace of a hop, or of the busiest port
-  // (an inner rank takes two overlaps of each plane in, one from above and one from below).
+  // (an inner rank takes two overlaps of each plane in, one from above and one from below). Half of
+  // what the walk is longer than that is added for what it meets.
   const double bytes = 4 * 20 * 100 / network.bandwidth, hop = network.latency + bytes;
-  EXPECT_NEAR(cost_of(schedule, 5, 4, network).seconds, 12 * hop + 4 * std::max(hop, 2 * bytes),
-              1e-12);
-  schedule.in_flight = 1;  // one after the other
-  EXPECT_NEAR(cost_of(schedule, 5, 4, network).seconds, 5 * 12 * hop, 1e-12);
+  const double pace = std::max(hop, 2 * bytes), loaded = 12 * hop + (12 * hop - pace) / 2;
+  const double seconds = loaded + 4 * pace, wait = 5 * (loaded - pace);
+  const auto with_in_flight = [&](i64 in_flight) {
+    schedule.in_flight = in_flight;
+    return cost_of(schedule, 5, 4, network).seconds;
+  };
+  EXPECT_NEAR(with_in_flight(5), std::hypot(seconds, wait / 5), 1e-12);
+  EXPECT_NEAR(with_in_flight(2), std::hypot(seconds, wait / 2), 1e-12);
+  EXPECT_NEAR(with_in_flight(1), 5 * 12 * hop, 1e-12);  // one after the other
+}
+
+TEST(Cost, ChosenInFlightCostAtMostThreePerCent) {
+  // Long chains and short ones: more in flight would not help by more than that.
+  for (const SumKind kind : {SumKind::pipelined, SumKind::separable, SumKind::owner})
+    for (const i64 halo : {10, 60}) {
+      const Mesh mesh = column(15, 40, halo);
+      const auto chosen = cost_of_sum(mesh, kind, 400, 4, network);
+      const auto all = cost_of_sum(mesh, kind, 400, 4, network, chosen.chunk, 400);
+      EXPECT_LE(chosen.seconds, 1.0308 * all.seconds) << name_of(kind);
+      EXPECT_LE(chosen.in_flight, (400 + chosen.chunk - 1) / chosen.chunk);
+    }
+}
+
+TEST(Cost, ChunksHideHopsButNotBytes) {
+  // 63 tiles in a line: without chunks 124 messages after each other, with them little more than
+  // the two that an inner rank sends of each plane.
+  const Mesh mesh = column(63, 40, 30);
+  const Network fast{1e9, 1e-6};
+  const auto passes = cost_of_sum(mesh, SumKind::passes, 100, 4, fast);
+  const auto pipelined = cost_of_sum(mesh, SumKind::pipelined, 100, 4, fast);
+  EXPECT_LT(pipelined.seconds, passes.seconds / 10);
+  EXPECT_GT(pipelined.seconds, pipelined.bytes / fast.bandwidth);
+  EXPECT_LT(pipelined.chunk, 100);
+}
+
+TEST(Cost, IsQuickFor4158Ranks) {
+  std::vector<i64> rows, cols;
+  for (i64 i = 1; i < 63; ++i) rows.push_back(29 * i);
+  for (i64 i = 1; i < 66; ++i) cols.push_back(29 * i);
+  const Mesh mesh({{0, 63 * 29}, {0, 66 * 29}}, rows, cols, Halo::exact(256));
+  const auto begin = std::chrono::steady_clock::now();
+  EXPECT_EQ(cheapest(mesh, 100, 4, {}), SumKind::owner);
+  const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - begin;
+  // About a second where this was written; a sanitizer or a busy machine is an order of magnitude
+  // slower, and a cost that grew with the square of the ranks would be three.
+  EXPECT_LT(taken.count(), 60);
 }
 
 TEST(Cost, OfSwapsIsOneRound) {

@@ -12,13 +12,7 @@
 namespace ptyle {
 namespace {
 
-/// R × C cores of 10 × 10 px.
-Mesh squares(int rows, int cols, i64 halo) {
-  std::vector<i64> row_cuts, col_cuts;
-  for (int r = 1; r < rows; ++r) row_cuts.push_back(10 * r);
-  for (int c = 1; c < cols; ++c) col_cuts.push_back(10 * c);
-  return {{{0, 10 * rows}, {0, 10 * cols}}, row_cuts, col_cuts, Halo::of(halo)};
-}
+using test::squares;
 
 using Key = std::tuple<int, int, i64, i64, i64, i64>;
 

@@ -24,6 +24,7 @@
 
 #include "core/error.hpp"
 #include "exchange/mpi/communicator.hpp"
+#include "exchange/mpi/wait.hpp"
 #include "exchange/side.hpp"
 
 namespace ptyle {
@@ -102,17 +103,12 @@ class MpiExchange final : public Exchange<T> {
   bool advance(bool wait) override {
     const Meter meter(world_.costs());
     while (active_ > 0) {
-      const auto before = Clock::now();
-      int count = 0;
-      check_mpi(MPI_Testsome(static_cast<int>(requests_.size()), requests_.data(), &count,
-                             finished_.data(), MPI_STATUSES_IGNORE),
-                "MPI_Testsome");
-      if (count == MPI_UNDEFINED) throw std::logic_error("an exchange waits for no message");
+      int count = finished_of(requests_, finished_);
       if (count == 0 && !wait) return false;
       if (count == 0) {
-        world_.watch();
+        const auto before = Clock::now();
+        count = wait_for_some(world_, requests_, finished_);
         meter.waited(before);
-        continue;
       }
       for (int i = 0; i < count; ++i) {
         const auto slot =
