@@ -57,7 +57,8 @@ class Side {
   std::vector<T*> plane_;       // that the schedule works on
 };
 
-/// What chunks on their way are sent from and received in: for each slot the largest step of a side.
+/// What chunks on their way are sent from and received in: for each slot the largest step of a
+/// side.
 template <class T>
 class Buffers {
  public:

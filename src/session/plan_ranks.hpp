@@ -25,10 +25,10 @@ struct RanksOutlook {
   std::string refused;  ///< why so many cannot be; then nothing below is filled in
   Division division;
   int threads = 1;
-  i64 least = 0, most = 0;           ///< positions of a rank
-  std::array<i64, 2> largest_tile{}; ///< px, extended
-  RankMemory memory;                 ///< of the rank that needs most
-  double mean_memory = 0;            ///< bytes
+  i64 least = 0, most = 0;            ///< positions of a rank
+  std::array<i64, 2> largest_tile{};  ///< px, extended
+  RankMemory memory;                  ///< of the rank that needs most
+  double mean_memory = 0;             ///< bytes
   std::vector<ExchangeOutlook> exchanges;
   double computing = 0, exchanging = 0;  ///< s an iteration
 };

@@ -127,8 +127,8 @@ class Fit {
 
   /// What else than object and probe the fit is at, by name; the same on all ranks. A fit that is
   /// made of the same data and options, and of the objects and the probe of then, goes on from
-  /// there as if nothing had been; nearly so with steps between exchanges, whose illumination is not
-  /// kept, and where copies differ, as they start from the cores.
+  /// there as if nothing had been; nearly so with steps between exchanges, whose illumination is
+  /// not kept, and where copies differ, as they start from the cores.
   [[nodiscard]] std::map<std::string, double> state() const;
   void restore(const std::map<std::string, double>& state);
 

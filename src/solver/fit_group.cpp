@@ -55,10 +55,10 @@ template <class T>
 Misfit Fit<T>::gradient_at(Tile<T>& tile, std::span<const i64> members, bool probe,
                            Accumulators<T>& sums) {
   const std::vector<i64> list(members.begin(), members.end());
-  return op_->gradient(
-      places_on(tile, list),
-      [&](i64 k, T* to) { data_.load(list[static_cast<std::size_t>(k)], to); },
-      {true, probe, true}, {sums.phase, sums.absorption, sums.illumination, probe_gradient_});
+  return op_->gradient(places_on(tile, list),
+                       [&](i64 k, T* to) { data_.load(list[static_cast<std::size_t>(k)], to); },
+                       {true, probe, true},
+                       {sums.phase, sums.absorption, sums.illumination, probe_gradient_});
 }
 
 /// The gradients of a group into the tiles' sums, with a step of the rank's own after each few
@@ -120,8 +120,7 @@ void Fit<T>::move_by_own(Tile<T>& tile, const Accumulators<T>& own, const Object
                            high, to, options_.threads);
   };
   move(from.phase, own.phase.view(), tile.phase, false);
-  if (!tile.absorption.empty())
-    move(from.absorption, own.absorption.view(), tile.absorption, true);
+  if (!tile.absorption.empty()) move(from.absorption, own.absorption.view(), tile.absorption, true);
 }
 
 /// Costs and the wish to stop, summed over the ranks.
@@ -295,9 +294,10 @@ void Fit<T>::try_step(const std::vector<i64>& group, double cost, double slope, 
       op_->set_object(tile.sums.view());
       for (const auto* positions : {&tile.own, &tile.extra}) {
         const auto members = members_of(group, *positions);
-        tried[0] += op_->misfit(places_on(tile, members), [&](i64 k, T* to) {
-                         data_.load(members[static_cast<std::size_t>(k)], to);
-                       }).cost;
+        tried[0] +=
+            op_->misfit(places_on(tile, members),
+                        [&](i64 k, T* to) { data_.load(members[static_cast<std::size_t>(k)], to); })
+                .cost;
       }
     }
     team_.sum(tried);

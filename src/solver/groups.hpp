@@ -15,8 +15,8 @@ std::vector<std::vector<i64>> make_groups(std::span<const Position> positions,
                                           std::span<const i64> members, i64 n, std::uint64_t seed,
                                           int iteration);
 
-/// How many where nobody says: 20, but no group of fewer than 10 positions, whose illumination would
-/// leave gaps.
+/// How many where nobody says: 20, but no group of fewer than 10 positions, whose illumination
+/// would leave gaps.
 i64 default_groups(i64 positions);
 
 /// The positions kept out of the fit, a given share, the same for a seed; sorted. At least one

@@ -160,8 +160,8 @@ template struct Tile<float>;
 template void tie_slices(View<float, 3>, i64, int);
 template void untie_slices(View<float, 3>, i64, int);
 template Stack<float> tied_planes(Accumulators<float>&, i64, bool);
-template double precondition(View<float, 3>, View<const float, 2>, const Tile<float>&, const Box&, i64,
-                             double, double, int);
+template double precondition(View<float, 3>, View<const float, 2>, const Tile<float>&, const Box&,
+                             i64, double, double, int);
 template void move_along(View<const float, 3>, View<const float, 3>, double, double, double,
                          View<float, 3>, int);
 template void move_preconditioned(View<const float, 3>, View<const float, 3>, View<const float, 2>,
@@ -173,12 +173,13 @@ template struct Tile<double>;
 template void tie_slices(View<double, 3>, i64, int);
 template void untie_slices(View<double, 3>, i64, int);
 template Stack<double> tied_planes(Accumulators<double>&, i64, bool);
-template double precondition(View<double, 3>, View<const double, 2>, const Tile<double>&, const Box&, i64,
-                             double, double, int);
+template double precondition(View<double, 3>, View<const double, 2>, const Tile<double>&,
+                             const Box&, i64, double, double, int);
 template void move_along(View<const double, 3>, View<const double, 3>, double, double, double,
                          View<double, 3>, int);
-template void move_preconditioned(View<const double, 3>, View<const double, 3>, View<const double, 2>,
-                                  double, double, double, double, double, View<double, 3>, int);
+template void move_preconditioned(View<const double, 3>, View<const double, 3>,
+                                  View<const double, 2>, double, double, double, double, double,
+                                  View<double, 3>, int);
 template void draw_back(View<const double, 3>, double, View<double, 3>, int);
 template void add_to(View<const double, 3>, View<double, 3>, int);
 

@@ -25,8 +25,9 @@ struct Accumulators {
 
 template <class T>
 struct Tile {
-  Box core, box;                // `box`: the extended tile, which the arrays cover
-  std::vector<i64> own, extra;  // global numbers of positions; extra: neighbours', for voxel schemes
+  Box core, box;  // `box`: the extended tile, which the arrays cover
+  std::vector<i64> own,
+      extra;  // global numbers of positions; extra: neighbours', for voxel schemes
   Array<T, 3> phase, absorption;
   Accumulators<T> sums;
   // Only where a fit has steps between exchanges, or an exchange behind the next group:

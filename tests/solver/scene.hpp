@@ -142,8 +142,7 @@ Array<T, 3> stitched(const Fit<T>& fit, const Box& object, bool absorption = fal
   const auto of = [&](const Tile<T>& tile) -> const Array<T, 3>& {
     return absorption ? tile.absorption : tile.phase;
   };
-  Array<T, 3> whole(
-      {of(fit.tiles()[0]).shape()[0], object.rows.size(), object.cols.size()});
+  Array<T, 3> whole({of(fit.tiles()[0]).shape()[0], object.rows.size(), object.cols.size()});
   for (const Tile<T>& tile : fit.tiles())
     for (i64 s = 0; s < whole.shape()[0]; ++s)
       for (i64 y = tile.core.rows.begin; y < tile.core.rows.end; ++y)

@@ -51,7 +51,8 @@ void say_memory(Terminal& terminal, const RanksOutlook& plan) {
 }
 
 void say_exchanges(Terminal& terminal, const RanksOutlook& plan) {
-  terminal.say("  exchange          MiB sent  messages  hops  ms   (busiest rank, one synchronisation)");
+  terminal.say(
+      "  exchange          MiB sent  messages  hops  ms   (busiest rank, one synchronisation)");
   for (const ExchangeOutlook& e : plan.exchanges) {
     const bool chosen = e.scheme == plan.division.sharing.scheme;
     const std::string name = fmt::format("{}{}", name_of(e.scheme), chosen ? " *" : "");

@@ -220,25 +220,30 @@ class SweepSteps final : public Steps<T> {
     return sum;
   }
 
-  double bend(Room<T>&, T* wave, T* d_wave) const override {
+  double bend(Room<T>& room, T* wave, T* d_wave) const override {
     double total = 0;
+    T *intensity = room.scratch.data(), *change = intensity + lanes_;
     for (i64 c = 0; c < g_.vectors; ++c) {
       for (i64 m = 0; m < setup_.modes; ++m) {
         kernels_.columns_forward(g_, mode(wave, m), c);
         kernels_.columns_forward(g_, mode(d_wave, m), c);
       }
-      for (i64 y = 0; y < w_; ++y)
-        for (i64 l = 0; l < lanes_; ++l) {
-          T intensity = 0, change = 0;
-          for (i64 m = 0; m < setup_.modes; ++m) {
-            const T re = real(mode(wave, m), c, y, l), im = imaginary(mode(wave, m), c, y, l);
-            intensity += re * re + im * im;
-            change +=
-                re * real(mode(d_wave, m), c, y, l) + im * imaginary(mode(d_wave, m), c, y, l);
+      for (i64 y = 0; y < w_; ++y) {
+        std::fill_n(intensity, 2 * lanes_, T(0));
+        for (i64 m = 0; m < setup_.modes; ++m) {
+          const T *re = &real(mode(wave, m), c, y, 0), *im = &imaginary(mode(wave, m), c, y, 0);
+          const T *d_re = &real(mode(d_wave, m), c, y, 0),
+                  *d_im = &imaginary(mode(d_wave, m), c, y, 0);
+#pragma omp simd
+          for (i64 l = 0; l < lanes_; ++l) {
+            intensity[l] += re[l] * re[l] + im[l] * im[l];
+            change[l] += re[l] * d_re[l] + im[l] * d_im[l];
           }
-          total += weight_((c * w_ + y) * lanes_ + l) * double(change) * double(change) /
-                   (double(intensity) + setup_.epsilon);
         }
+        for (i64 l = 0; l < lanes_; ++l)
+          total += weight_((c * w_ + y) * lanes_ + l) * double(change[l]) * double(change[l]) /
+                   (double(intensity[l]) + setup_.epsilon);
+      }
     }
     return total;
   }
@@ -341,20 +346,28 @@ class SweepSteps final : public Steps<T> {
     const bool inside = !d_object.phase.empty() && y >= in.y0 && y < in.y1;
     const bool absorbs = setup_.absorption && !d_object.absorption.empty();
     const i64 first = (slice.s * shape[1] + slice.at.row + y) * shape[2] + slice.at.col;
-    for (i64 v = 0; v < g_.vectors; ++v)
+    for (i64 v = 0; v < g_.vectors; ++v) {
+      T *re = &real(wave, v, y, 0), *im = &imaginary(wave, v, y, 0);
+      T *d_re = &real(d_wave, v, y, 0), *d_im = &imaginary(d_wave, v, y, 0);
+      const i64 x = v * lanes_;
+      const T *t_re = work.t_re[r] + x, *t_im = work.t_im[r] + x;
+#pragma omp simd
       for (i64 l = 0; l < lanes_; ++l) {
-        const i64 x = v * lanes_ + l;
-        T &re = real(wave, v, y, l), &im = imaginary(wave, v, y, l);
-        T &d_re = real(d_wave, v, y, l), &d_im = imaginary(d_wave, v, y, l);
-        const C t(work.t_re[r][x], work.t_im[r][x]), u = mul(t, C(re, im));
-        C du = mul(t, C(d_re, d_im));
-        if (inside && x >= in.x0 && x < in.x1) {
-          const T d_mu = absorbs ? d_object.absorption.data[first + x] : T(0);
-          du += mul(C(-d_mu, d_object.phase.data[first + x]), u);
-        }
-        re = u.real(), im = u.imag();
-        d_re = du.real(), d_im = du.imag();
+        const T u_re = t_re[l] * re[l] - t_im[l] * im[l], u_im = t_re[l] * im[l] + t_im[l] * re[l];
+        const T du_re = t_re[l] * d_re[l] - t_im[l] * d_im[l],
+                du_im = t_re[l] * d_im[l] + t_im[l] * d_re[l];
+        re[l] = u_re, im[l] = u_im;
+        d_re[l] = du_re, d_im[l] = du_im;
       }
+      if (!inside) continue;
+      const i64 from = std::max<i64>(in.x0 - x, 0), to = std::min(in.x1 - x, lanes_);
+      const T* d_phi = d_object.phase.data + first + x;
+#pragma omp simd
+      for (i64 l = from; l < to; ++l) d_re[l] -= d_phi[l] * im[l], d_im[l] += d_phi[l] * re[l];
+      if (!absorbs) continue;
+      const T* d_mu = d_object.absorption.data + first + x;
+      for (i64 l = from; l < to; ++l) d_re[l] -= d_mu[l] * re[l], d_im[l] -= d_mu[l] * im[l];
+    }
   }
 
   void add_intensity(const T* block, T* intensity) const {
