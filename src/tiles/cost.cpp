@@ -66,14 +66,15 @@ ExchangeCost chunked(const Schedule& schedule, ExchangeCost cost, i64 planes, in
   const Walk w = walk(schedule, double(bytes) * double(chunk), network);
   const double pace = std::max(w.port, w.longest_round);
   const double loaded = chunks > 1 ? w.seconds + std::max(0.0, w.seconds - pace) / 2 : w.seconds;
-  const double seconds = loaded + double(chunks - 1) * pace;
-  const double wait = double(chunks) * std::max(0.0, loaded - pace);  // of one after the other
+  const double n = double(planes) / double(chunk);  // the last may be a smaller one
+  const double seconds = loaded + (n - 1) * pace;
+  const double wait = n * std::max(0.0, loaded - pace);  // of one after the other
   // √(1 + (1/4)²) = 1.03
   if (in_flight == 0)
     in_flight = seconds > 0 ? std::max<i64>(2, static_cast<i64>(std::ceil(4 * wait / seconds))) : 1;
   in_flight = std::min(in_flight, chunks);
   cost.seconds = chunks == 1      ? w.seconds
-                 : in_flight == 1 ? double(chunks) * w.seconds
+                 : in_flight == 1 ? n * w.seconds
                                   : std::hypot(seconds, wait / double(in_flight));
   cost.messages *= chunks;
   cost.chunk = chunk;
@@ -81,19 +82,27 @@ ExchangeCost chunked(const Schedule& schedule, ExchangeCost cost, i64 planes, in
   return cost;
 }
 
-/// The quickest way to chunk a schedule, but for what is given.
+/// The way to chunk a schedule (see the header), but for what is given.
 ExchangeCost best_chunks(const Schedule& schedule, i64 planes, int bytes, const Network& network,
                          i64 chunk, i64 in_flight) {
+  constexpr double slack = 1.03, small_message = 16384;  // bytes
   const ExchangeCost traffic = with_traffic(schedule, planes, bytes);
   if (chunk > 0) return chunked(schedule, traffic, planes, bytes, network, chunk, in_flight);
-  ExchangeCost best;
-  best.seconds = std::numeric_limits<double>::infinity();
-  for (i64 planes_together = 1;; planes_together *= 2) {
-    const ExchangeCost cost = chunked(schedule, traffic, planes, bytes, network,
-                                      std::min(planes_together, planes), in_flight);
-    if (cost.seconds < best.seconds) best = cost;
-    if (planes_together >= planes) return best;
-  }
+  std::vector<ExchangeCost> costs;
+  for (i64 planes_together = 1; planes_together < 2 * planes; planes_together *= 2)
+    costs.push_back(chunked(schedule, traffic, planes, bytes, network,
+                            std::min(planes_together, planes), in_flight));
+  ExchangeCost best =
+      *std::min_element(costs.begin(), costs.end(),
+                        [](const auto& a, const auto& b) { return a.seconds < b.seconds; });
+  const double limit = slack * best.seconds;
+  // From the whole to single planes: fewer planes on their way, where that costs next to no time.
+  std::reverse(costs.begin(), costs.end());
+  for (const ExchangeCost& cost : costs)
+    if (cost.seconds <= limit && cost.bytes >= small_message * double(cost.messages) &&
+        cost.chunk * cost.in_flight < best.chunk * best.in_flight)
+      best = cost;
+  return best;
 }
 
 }  // namespace
@@ -122,9 +131,10 @@ ExchangeCost cost_of_fill(const Mesh& mesh, i64 planes, int bytes, const Network
 SumKind cheapest(const Mesh& mesh, i64 planes, int bytes, const Network& network) {
   SumKind best = SumKind::owner;
   double least = std::numeric_limits<double>::infinity();
-  // `passes` is `pipelined` without chunks, `allreduce` is `owner` of the whole object, and
-  // `neighbor` sends what `separable` does, the corners twice.
-  for (const SumKind kind : {SumKind::owner, SumKind::separable, SumKind::pipelined}) {
+  // `allreduce` is `owner` of the whole object, and `neighbor` sends what `separable` does, the
+  // corners twice.
+  for (const SumKind kind :
+       {SumKind::owner, SumKind::separable, SumKind::pipelined, SumKind::passes}) {
     const double seconds = cost_of_sum(mesh, kind, planes, bytes, network).seconds;
     if (seconds < least) least = seconds, best = kind;
   }

@@ -23,7 +23,7 @@
 //     networks go like √(seconds² + w²). With m = 1 it is n walks.
 //
 // Packing and adding are not counted, nor what a message costs a processor. bench/exchange-sim
-// runs the exchanges on a simulated network beside the model; docs/ranks.md has the figures.
+// runs the exchanges on a simulated network beside the model; docs/paper.md has the figures.
 
 #include "tiles/schedule.hpp"
 
@@ -48,7 +48,10 @@ struct ExchangeCost {
 ExchangeCost cost_of(const Schedule& schedule, i64 planes, int bytes, const Network& network);
 
 /// A sum so that all copies have it: `owner` with the fill that takes the result back. `chunk` or
-/// `in_flight` 0: the quickest, `passes` whole. Throws UserError where the kind cannot run.
+/// `in_flight` 0: of all choices within 3 % of the quickest, the one with the fewest planes on
+/// their way (buffers hold these) whose messages are no smaller than 16 KB on the average: these
+/// are on the wire for about as long as a message costs its processors. `passes` goes whole. Throws
+/// UserError where the kind cannot run.
 ExchangeCost cost_of_sum(const Mesh& mesh, SumKind kind, i64 planes, int bytes,
                          const Network& network, i64 chunk = 0, i64 in_flight = 0);
 /// Values of cores to their copies.

@@ -57,6 +57,23 @@ TEST(Cost, ChosenInFlightCostAtMostThreePerCent) {
     }
 }
 
+TEST(Cost, ChosenChunksAreTheQuickestToThreePerCentAndSmall) {
+  const Network fast{1e9, 1e-6};
+  for (const SumKind kind : {SumKind::pipelined, SumKind::separable, SumKind::owner})
+    for (const i64 halo : {10, 60}) {
+      SCOPED_TRACE(name_of(kind));
+      const Mesh mesh = column(15, 40, halo);
+      const auto chosen = cost_of_sum(mesh, kind, 100, 4, fast);
+      for (const i64 chunk : {1, 2, 8, 32, 100})
+        EXPECT_LE(chosen.seconds, 1.0301 * cost_of_sum(mesh, kind, 100, 4, fast, chunk).seconds);
+      if (kind != SumKind::pipelined) {
+        EXPECT_LE(chosen.chunk * chosen.in_flight, 16);
+      }
+    }
+  // Where a plane's messages are tiny (one row of 100 px here), it is not sent on its own.
+  EXPECT_EQ(cost_of_sum(column(2, 40, 1), SumKind::owner, 100, 4, fast).chunk, 100);
+}
+
 TEST(Cost, ChunksHideHopsButNotBytes) {
   // 63 tiles in a line: without chunks 124 messages after each other, with them little more than
   // the two that an inner rank sends of each plane.
