@@ -208,9 +208,9 @@ double report(std::span<const Case> cases, bool& good) {
     const ExchangeCost& cost = c.predicted;
     if (!c.blocks) best = std::min(best, c.simulated);
     fmt::print("{:14} {:>18}  {:4}  {:8}  {:7.1f}  {:12.3f}  {:12.3f}  {:6.1f} x  {:7.0f} %\n",
-               c.blocks ? "owner, blocks" : name_of(c.predicted.kind), chunks(c.predicted),
-               cost.hops, cost.messages, 1e-6 * cost.bytes, 1e3 * cost.seconds, 1e3 * c.simulated,
-               passes / c.simulated, 100 * cost.bytes / network.bandwidth / c.simulated);
+               c.name, chunks(cost), cost.hops, cost.messages, 1e-6 * cost.bytes,
+               1e3 * cost.seconds, 1e3 * c.simulated, passes / c.simulated,
+               100 * cost.bytes / network.bandwidth / c.simulated);
   }
   fmt::print("\n");
   good &= std::abs(own_estimate(cases.front())) <= 0.25;
