@@ -92,7 +92,8 @@ class Folder {
   /// Writes the host of each rank: in order, or each block of tiles to the hosts of a switch.
   [[nodiscard]] std::string hosts(const Case& of) const {
     const Setting& s = of.setting;
-    const auto file = path_ / fmt::format("hosts-{}-{}-{}", s.rows, s.halo.before, of.name);
+    const auto file = path_ / fmt::format("hosts-{}-{}-{}-{}", s.rows, s.halo.before,
+                                          name_of(of.kind), of.blocks);
     std::ofstream hosts(file);
     const int across = (s.cols + block - 1) / block;
     for (int r = 0; r < s.rows; ++r)
