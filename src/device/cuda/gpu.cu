@@ -1,0 +1,178 @@
+#include "device/cuda/gpu.hpp"
+
+#include <utility>
+
+#include "core/error.hpp"
+#include "device/gpu.hpp"
+
+namespace ptyle::cuda {
+namespace {
+
+void check_fft(cufftResult status, const char* what) {
+  if (status != CUFFT_SUCCESS)
+    throw std::runtime_error(std::string("cuFFT: ") + what + ": error " + std::to_string(status));
+}
+
+std::string gigabytes(std::size_t bytes) {
+  const std::size_t tenths = (bytes + 50'000'000) / 100'000'000;
+  return std::to_string(tenths / 10) + "." + std::to_string(tenths % 10) + " GB";
+}
+
+}  // namespace
+
+Gpu::Gpu(int device) : device_(device) {
+  check(cudaSetDevice(device_), "cudaSetDevice");
+  cudaDeviceProp properties{};
+  check(cudaGetDeviceProperties(&properties, device_), "cudaGetDeviceProperties");
+  name_ = properties.name;
+  multiprocessors_ = properties.multiProcessorCount;
+  shared_limit_ = properties.sharedMemPerBlockOptin;
+  l2_bytes_ = static_cast<std::size_t>(properties.l2CacheSize);
+  total_bytes_ = properties.totalGlobalMem;
+  check(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "cudaStreamCreate");
+}
+
+Gpu::~Gpu() {
+  if (stream_) cudaStreamDestroy(stream_);
+}
+
+std::size_t Gpu::free_bytes() const {
+  use();
+  std::size_t free = 0, total = 0;
+  check(cudaMemGetInfo(&free, &total), "cudaMemGetInfo");
+  return free;
+}
+
+void* Gpu::allocate(std::size_t bytes) {
+  use();
+  void* at = nullptr;
+  const cudaError_t status = cudaMalloc(&at, bytes > 0 ? bytes : 1);
+  if (status == cudaErrorMemoryAllocation) {
+    cudaGetLastError();
+    throw UserError("the GPU (" + name_ + ") has " + gigabytes(free_bytes()) + " free of " +
+                    gigabytes(total_bytes_) + ", but " + gigabytes(bytes) +
+                    " more are needed: use more GPUs (ranks), or --device cpu");
+  }
+  check(status, "cudaMalloc");
+  zero(at, bytes);
+  return at;
+}
+
+void Gpu::release(void* at) noexcept {
+  if (at) cudaFree(at);
+}
+
+bool Gpu::holds(const void* at) const {
+  cudaPointerAttributes attributes{};
+  check(cudaPointerGetAttributes(&attributes, at), "cudaPointerGetAttributes");
+  return attributes.type == cudaMemoryTypeDevice;
+}
+
+void Gpu::copy(void* to, const void* from, std::size_t bytes) {
+  copy_later(to, from, bytes);
+  wait();
+}
+
+void Gpu::copy_later(void* to, const void* from, std::size_t bytes) {
+  if (bytes == 0) return;
+  use();
+  check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDefault, stream_), "cudaMemcpyAsync");
+}
+
+void Gpu::zero(void* at, std::size_t bytes) {
+  if (bytes == 0) return;
+  use();
+  check(cudaMemsetAsync(at, 0, bytes, stream_), "cudaMemsetAsync");
+}
+
+void* Gpu::allocate_pinned(std::size_t bytes) const {
+  use();
+  void* at = nullptr;
+  check(cudaMallocHost(&at, bytes > 0 ? bytes : 1), "cudaMallocHost");
+  return at;
+}
+
+void Gpu::release_pinned(void* at) const noexcept {
+  if (at) cudaFreeHost(at);
+}
+
+void Gpu::wait() const { check(cudaStreamSynchronize(stream_), "cudaStreamSynchronize"); }
+
+void Gpu::use() const { check(cudaSetDevice(device_), "cudaSetDevice"); }
+
+template <class T>
+Fft<T>::Fft(Gpu& gpu, i64 window, i64 batch) : gpu_(gpu), window_(window), batch_(batch) {
+  gpu_.use();
+  constexpr cufftType type = sizeof(T) == 4 ? CUFFT_C2C : CUFFT_Z2Z;
+  int n[2] = {static_cast<int>(window), static_cast<int>(window)};
+  const auto plan = [&](cufftHandle& handle, i64 count) {
+    std::size_t work = 0;
+    check_fft(cufftCreate(&handle), "cufftCreate");
+    check_fft(cufftMakePlanMany(handle, 2, n, nullptr, 1, 0, nullptr, 1, 0, type,
+                                static_cast<int>(count), &work),
+              "cufftMakePlanMany");
+    check_fft(cufftSetStream(handle, gpu_.stream()), "cufftSetStream");
+    bytes_ += work;
+  };
+  plan(whole_, batch);
+  if (batch > 1) plan(single_, 1);
+}
+
+template <class T>
+Fft<T>::~Fft() {
+  if (whole_) cufftDestroy(whole_);
+  if (single_) cufftDestroy(single_);
+}
+
+template <class T>
+void Fft<T>::run(const Z<T>* from, Z<T>* to, i64 count, int direction) const {
+  gpu_.use();
+  const auto execute = [&](cufftHandle plan, i64 first) {
+    const i64 at = first * window_ * window_;
+    if constexpr (sizeof(T) == 4)
+      check_fft(cufftExecC2C(plan, reinterpret_cast<cufftComplex*>(const_cast<Z<T>*>(from + at)),
+                             reinterpret_cast<cufftComplex*>(to + at), direction),
+                "cufftExecC2C");
+    else
+      check_fft(cufftExecZ2Z(plan,
+                             reinterpret_cast<cufftDoubleComplex*>(const_cast<Z<T>*>(from + at)),
+                             reinterpret_cast<cufftDoubleComplex*>(to + at), direction),
+                "cufftExecZ2Z");
+  };
+  i64 i = 0;
+  for (; i + batch_ <= count; i += batch_) execute(whole_, i);
+  for (; i < count; ++i) execute(batch_ > 1 ? single_ : whole_, i);
+}
+
+template class Fft<float>;
+template class Fft<double>;
+
+}  // namespace ptyle::cuda
+
+namespace ptyle {
+
+GpuCensus find_gpus() {
+  GpuCensus census;
+  census.built = true;
+  int count = 0;
+  const cudaError_t status = cudaGetDeviceCount(&count);
+  if (status != cudaSuccess) {
+    cudaGetLastError();
+    census.why_none = cudaGetErrorString(status);
+    return census;
+  }
+  if (count == 0) census.why_none = "no CUDA device was found";
+  for (int i = 0; i < count; ++i) {
+    cudaDeviceProp p{};
+    cuda::check(cudaGetDeviceProperties(&p, i), "cudaGetDeviceProperties");
+    std::size_t free = 0, total = 0;
+    cuda::check(cudaSetDevice(i), "cudaSetDevice");
+    cuda::check(cudaMemGetInfo(&free, &total), "cudaMemGetInfo");
+    census.gpus.push_back({p.name, p.major * 10 + p.minor, total, free});
+  }
+  return census;
+}
+
+std::unique_ptr<Memory> open_gpu(int device) { return std::make_unique<cuda::Gpu>(device); }
+
+}  // namespace ptyle
