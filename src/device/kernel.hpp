@@ -42,7 +42,7 @@ constexpr i64 blocks_for(i64 n, int threads) { return (n + threads - 1) / thread
 /// A complex number as it lies in memory, here and on a GPU.
 template <class T>
 struct alignas(2 * sizeof(T)) Z {
-  T re = 0, im = 0;
+  T re, im;
 };
 
 template <class T>

@@ -157,12 +157,12 @@ class Fft {
     // FFTW's plans are for aligned arrays, which W·W values one after the other need not be.
     Array<Complex<T>, 1> in({n_}), out({n_});
     for (i64 i = 0; i < count; ++i) {
-      std::memcpy(in.data(), from + i * n_, static_cast<std::size_t>(n_) * sizeof(Z<T>));
+      std::copy_n(from + i * n_, n_, as_z(in.data()));
       if constexpr (inverse)
         fft_.inverse(in.data(), out.data());
       else
         fft_.forward(in.data(), out.data());
-      std::memcpy(to + i * n_, out.data(), static_cast<std::size_t>(n_) * sizeof(Z<T>));
+      std::copy_n(as_z(out.data()), n_, to + i * n_);
     }
   }
   i64 n_;
