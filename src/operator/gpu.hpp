@@ -1,0 +1,36 @@
+#pragma once
+
+// The multislice operator on a GPU (cuda/).
+
+#include "operator/operator.hpp"
+
+namespace ptyle {
+
+/// How a GPU computes a window: the wave stays in a block's shared memory through all slices
+/// (`fused`: 64, 96, 128), in two sweeps a slice (`sweeps`: 64, 96, 128, 192, 256), or by cuFFT.
+enum class GpuPath { automatic, fft, sweeps, fused };
+
+struct GpuOptions {
+  WaveStorage waves = WaveStorage::store;  ///< store | recompute
+  GpuPath path = GpuPath::automatic;       ///< the first of fused, sweeps and fft that can
+  std::size_t memory = 0;  ///< bytes for waves and patterns; 0: what is free when they are needed
+};
+
+/// The operator on a GPU that open_gpu has made, which must outlive it. `ledger` books the GPU's
+/// memory. Throws std::invalid_argument for `recompute` where a step is not unitary, UserError where
+/// the GPU has too little memory, and where the program was built without CUDA.
+template <class T>
+std::unique_ptr<Operator<T>> make_gpu_operator(OperatorSetup setup, Memory& gpu,
+                                               Ledger* ledger = nullptr,
+                                               const GpuOptions& options = {});
+
+/// Bytes that it books, by the ledger's names, for `positions` patterns of `bytes_a_pattern` on an
+/// object of this shape (S, y, x), on a GPU with `free` bytes; without patterns that do not fit and
+/// are streamed.
+template <class T>
+std::vector<Ledger::Entry> gpu_operator_memory(const OperatorSetup& setup,
+                                               const std::array<i64, 3>& object, i64 positions,
+                                               std::size_t bytes_a_pattern, std::size_t free,
+                                               const GpuOptions& options = {});
+
+}  // namespace ptyle
