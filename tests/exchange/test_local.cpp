@@ -329,8 +329,8 @@ TEST(LocalExchange, BooksItsBuffers) {
   Ledger ledger;
   const auto exchange =
       make_local_exchange<float>({mesh, sum_schedule(mesh, SumKind::separable), 6, 2, &ledger});
-  // Each rank: 6 planes of the 10 × 8 px that both hold, and a plane of them for either thread.
-  EXPECT_EQ(ledger.now(), 2 * (6 + 2) * 80 * sizeof(float));
+  // Each rank: 6 planes of the 10 × 8 px that both hold.
+  EXPECT_EQ(ledger.now(), 2 * 6 * 80 * sizeof(float));
   ASSERT_EQ(ledger.entries().size(), 1u);
   EXPECT_EQ(ledger.entries()[0].name, "exchange buffers");
 }
