@@ -66,7 +66,7 @@ class GpuArithmetic final : public Arithmetic<T> {
   }
   void weigh(View<T, 3> volume, const std::vector<double>& rows,
              const std::vector<double>& cols) override {
-    each_pixel(kernels::Weigh<T>{volume.data, hold(rows_, rows), hold(cols_, cols),
+    each_pixel(kernels::Weigh<T>{volume.data, kept(rows_, rows), kept(cols_, cols),
                                  pixels_of(volume), volume.shape[2]},
                volume.shape);
   }
@@ -224,7 +224,7 @@ class GpuArithmetic final : public Arithmetic<T> {
     Array<U, 1> there;
   };
   template <class U>
-  const U* hold(Held<U>& held, const std::vector<U>& values) {
+  const U* kept(Held<U>& held, const std::vector<U>& values) {
     if (held.here == values) return held.there.data();
     held.here = values;
     held.there = this->template array<U, 1>({static_cast<i64>(values.size())}, "sums");
@@ -232,7 +232,7 @@ class GpuArithmetic final : public Arithmetic<T> {
     return held.there.data();
   }
   const T* held_weights(const std::vector<double>& weights) {
-    return hold(weights_, std::vector<T>(weights.begin(), weights.end()));
+    return kept(weights_, std::vector<T>(weights.begin(), weights.end()));
   }
 
   static kernels::Travel<T> travel(const Planes<T>& planes, Interval which, const Pieces& pieces) {

@@ -4,6 +4,8 @@
 #include <stdexcept>
 
 #include "core/error.hpp"
+#include "device/emulated/gpu.hpp"
+#include "device/gpu_arithmetic.hpp"
 #include "exchange/local/exchange.hpp"
 #include "exchange/ranks.hpp"
 
@@ -322,6 +324,35 @@ TEST(LocalExchange, RefusesASchedulesMistakes) {
   refuse({0, 2, shared}, false);
   refuse({1, 1, shared}, false);
   refuse({0, 1, {}}, false);
+}
+
+TEST(LocalExchange, HasTheSameBitsOnAGpu) {
+  for (const Halo halo : {Halo{2, 1}, Halo{9, 8}})
+    for (const SumKind kind :
+         {SumKind::passes, SumKind::separable, SumKind::owner, SumKind::allreduce}) {
+      const Mesh mesh = random_mesh(3, 2, 4, 9, halo, 7);
+      SCOPED_TRACE(text(mesh, name_of(kind)));
+      emulated::Gpu gpu({.backwards = halo.before == 2});
+      GpuArithmetic<float, emulated::Gpu> arithmetic(gpu, nullptr);
+      auto here = all_ranks<float>(mesh, 4, rough_numbers<float>(5));
+      auto there = all_ranks<float>(mesh, 4, rough_numbers<float>(5));
+      const auto run = [&](std::vector<RankArrays<float>>& ranks, Arithmetic<float>* where) {
+        const auto stacks = stacks_of(ranks);
+        for (const Schedule& schedule :
+             {sum_schedule(mesh, kind, {.chunk = 2}), fill_schedule(mesh)})
+          make_local_exchange<float>({mesh, schedule, 5, 1, nullptr}, where)
+              ->start(stacks)
+              .finish();
+      };
+      run(here, nullptr);
+      run(there, &arithmetic);
+      i64 differ = 0;
+      for (std::size_t rank = 0; rank < here.size(); ++rank)
+        here[rank].for_pixels([&](i64 plane, Pixel p, float value) {
+          differ += !same_bits(value, there[rank].at(plane, p));
+        });
+      EXPECT_EQ(differ, 0);
+    }
 }
 
 TEST(LocalExchange, BooksItsBuffers) {
