@@ -17,8 +17,8 @@ struct GpuOptions {
 };
 
 /// The operator on a GPU that open_gpu has made, which must outlive it. `ledger` books the GPU's
-/// memory. Throws std::invalid_argument for `recompute` where a step is not unitary, UserError where
-/// the GPU has too little memory, and where the program was built without CUDA.
+/// memory. Throws std::invalid_argument for `recompute` where a step is not unitary, UserError
+/// where the GPU has too little memory, and where the program was built without CUDA.
 template <class T>
 std::unique_ptr<Operator<T>> make_gpu_operator(OperatorSetup setup, Memory& gpu,
                                                Ledger* ledger = nullptr,
