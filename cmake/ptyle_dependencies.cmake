@@ -30,6 +30,8 @@ if(PTYLE_CUDA)
       set(CMAKE_CUDA20_EXTENSION_COMPILE_OPTION "-std=c++20")
     endif()
     add_compile_options("$<$<COMPILE_LANGUAGE:CUDA>:--expt-relaxed-constexpr;-Xcompiler=-Wall,-Wextra>")
+    # 554: of a view's conversion to one of constants, which is not there where it has them already.
+    add_compile_options("$<$<COMPILE_LANGUAGE:CUDA>:--diag-suppress=554>")
     if(PTYLE_WERROR)
       add_compile_options("$<$<COMPILE_LANGUAGE:CUDA>:--Werror=all-warnings>")
     endif()

@@ -2,6 +2,7 @@
 
 // The multislice operator on a GPU (cuda/).
 
+#include "device/gpu.hpp"
 #include "operator/operator.hpp"
 
 namespace ptyle {
@@ -25,12 +26,18 @@ std::unique_ptr<Operator<T>> make_gpu_operator(OperatorSetup setup, Memory& gpu,
                                                const GpuOptions& options = {});
 
 /// Bytes that it books, by the ledger's names, for `positions` patterns of `bytes_a_pattern` on an
-/// object of this shape (S, y, x), on a GPU with `free` bytes; without patterns that do not fit and
-/// are streamed.
+/// object of this shape (S, y, x), the GPU's memory otherwise free as `gpu` says; of the patterns
+/// only those that stay on the device. What cuFFT works in is not in it. Throws UserError as the
+/// operator does.
 template <class T>
 std::vector<Ledger::Entry> gpu_operator_memory(const OperatorSetup& setup,
                                                const std::array<i64, 3>& object, i64 positions,
-                                               std::size_t bytes_a_pattern, std::size_t free,
+                                               std::size_t bytes_a_pattern, const GpuFacts& gpu,
                                                const GpuOptions& options = {});
+
+/// "waves on chip", "two sweeps a slice", "cuFFT": how a window is computed there.
+template <class T>
+std::string describe_gpu_path(const OperatorSetup& setup, const GpuFacts& gpu,
+                              const GpuOptions& options = {});
 
 }  // namespace ptyle

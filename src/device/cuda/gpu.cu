@@ -193,7 +193,8 @@ GpuCensus find_gpus() {
     std::size_t free = 0, total = 0;
     cuda::check(cudaSetDevice(i), "cudaSetDevice");
     cuda::check(cudaMemGetInfo(&free, &total), "cudaMemGetInfo");
-    census.gpus.push_back({p.name, p.major * 10 + p.minor, total, free});
+    census.gpus.push_back({p.name, p.major * 10 + p.minor, total, free, p.sharedMemPerBlockOptin,
+                           static_cast<std::size_t>(p.l2CacheSize)});
   }
   return census;
 }

@@ -23,7 +23,7 @@
 namespace ptyle::gpu {
 
 template <class T, class Gpu>
-class GpuOperator final : public Operator<T> {
+class GpuOperator : public Operator<T> {
   using C = Complex<T>;
   using Transform = typename Gpu::template Transform<T>;
 
@@ -338,8 +338,9 @@ class GpuOperator final : public Operator<T> {
     gpu_.wait();
     patterns_.reset();
     for (auto* buffer : {&waves_, &detector_, &kept_, &chi_}) *buffer = {};
-    const std::size_t budget = options_.memory > 0 ? options_.memory : gpu_.free_bytes() / 10 * 8;
-    batch_ = plan_.positions<T>(positions, budget / 10 * 7, gpu_.l2_bytes(), path_, setup_.modes);
+    const std::size_t budget = options_.memory > 0 ? options_.memory : usable(gpu_.free_bytes());
+    batch_ = plan_.template positions<T>(positions, for_batches(budget), gpu_.l2_bytes(), path_,
+                                         setup_.modes);
     const auto make = [&](i64 values) {
       return Array<Z<T>, 1>({batch_ * values}, ledger_, "waves", &gpu_);
     };

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "core/ledger.hpp"
-#include "operator/cuda/points.hpp"
+#include "operator/cuda/plan.hpp"
 
 namespace ptyle::gpu {
 
@@ -71,8 +71,7 @@ class Patterns {
     return places_[raw.number] = at;
   }
   bool new_slab(std::size_t least) {
-    constexpr std::size_t usual = std::size_t{64} << 20;
-    const std::size_t size = std::min(room_, std::max(usual, least));
+    const std::size_t size = std::min(room_, std::max(pattern_slab, least));
     if (size < least) return false;
     slabs_.emplace_back(std::array<i64, 1>{static_cast<i64>(size)}, ledger_, "patterns", &gpu_);
     room_ -= size;

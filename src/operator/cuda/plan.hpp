@@ -80,4 +80,11 @@ struct BatchPlan {
   }
 };
 
+/// What of a budget of `bytes` goes to batches; patterns that stay get the rest.
+inline std::size_t for_batches(std::size_t bytes) { return bytes / 10 * 7; }
+/// What of free memory is used: the rest is for others and for cuFFT.
+inline std::size_t usable(std::size_t free) { return free / 10 * 8; }
+/// Patterns that stay are held in slabs of so much.
+constexpr std::size_t pattern_slab = std::size_t{64} << 20;
+
 }  // namespace ptyle::gpu
