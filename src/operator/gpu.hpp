@@ -11,9 +11,17 @@ namespace ptyle {
 /// (`fused`: 64, 96, 128), in two sweeps a slice (`sweeps`: 64, 96, 128, 192, 256), or by cuFFT.
 enum class GpuPath { automatic, fft, sweeps, fused };
 
+/// How positions' gradients come together where their windows overlap.
+enum class GpuSums {
+  ordered,  ///< χ is kept beside u, and every voxel adds up the windows that cover it, in the order
+            ///< of positions: the same bits every time
+  atomic  ///< all windows add at once: half the traffic, but the last bits vary from run to run
+};
+
 struct GpuOptions {
   WaveStorage waves = WaveStorage::store;  ///< store | recompute
   GpuPath path = GpuPath::automatic;       ///< the first of fused, sweeps and fft that can
+  GpuSums sums = GpuSums::ordered;
   std::size_t memory = 0;  ///< bytes for waves and patterns; 0: what is free when they are needed
 };
 

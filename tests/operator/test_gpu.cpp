@@ -122,6 +122,32 @@ TEST(GpuOperator, RecomputedWavesAreTheSameToRounding) {
     }
 }
 
+// On the emulated GPU one window after the other adds, mode by mode.
+TEST(GpuOperator, SumsAtOnceAreTheSameToRounding) {
+  for (const Way& way : {Way{GpuPath::fft, 15}, Way{GpuPath::sweeps, 64}, Way{GpuPath::fused, 96}})
+    for (const bool recompute : {false, true}) {
+      if (recompute && way.path == GpuPath::fused) continue;
+      Case c = some(way.window);
+      c.absorption = !recompute;
+      const auto scene = make_scene(c, 95);
+      const auto ordered = make_emulated_operator<double>(scene.setup, {.path = way.path});
+      const auto at_once = make_emulated_operator<double>(
+          scene.setup, {.waves = recompute ? WaveStorage::recompute : WaveStorage::store,
+                        .path = way.path,
+                        .sums = GpuSums::atomic});
+      const auto expected = gradient_of(*ordered, scene);
+      expect_close(gradient_of(*at_once, scene), expected, tolerance<double>(scene.setup));
+      // What is not wanted is not touched, and not needed.
+      Sums<double> some_sums(scene);
+      at_once->gradient(scene.places, scene.source(), {false, true, true}, some_sums.view());
+      EXPECT_EQ(dot(some_sums.phase, some_sums.phase), 0);
+      EXPECT_LT(relative_difference(some_sums.illumination, expected.illumination),
+                tolerance<double>(scene.setup));
+      EXPECT_LT(relative_difference(some_sums.probe, expected.probe),
+                tolerance<double>(scene.setup));
+    }
+}
+
 TEST(GpuOperator, RefusesWhatItCannotDo) {
   const auto absorbing = make_scene({.window = 64, .absorption = true}, 87);
   EXPECT_THROW(make_emulated_operator<float>(absorbing.setup, {.waves = WaveStorage::recompute}),
@@ -155,7 +181,7 @@ TEST(GpuOperator, BatchesAddUp) {
     Case c = some(way.window);
     c.positions = 7;
     const auto scene = make_scene(c, 88);
-    const gpu::BatchPlan plan(scene.setup, way.path, WaveStorage::store);
+    const gpu::BatchPlan plan(scene.setup, way.path, GpuOptions{});
     const auto whole = make_emulated_operator<double>(scene.setup, {.path = way.path});
     const auto expected = gradient_of(*whole, scene);
     const Misfit misfit = whole->misfit(scene.places, scene.source());
@@ -212,7 +238,7 @@ void expect_native(PatternType type) {
   const auto expected = sums(*op, store.loaded());
   EXPECT_TRUE(same_bits(sums(*op, store.held()), expected));
   // Without room for any to stay they are fetched each time.
-  const gpu::BatchPlan plan(scene.setup, GpuPath::fused, WaveStorage::store);
+  const gpu::BatchPlan plan(scene.setup, GpuPath::fused, GpuOptions{});
   const auto narrow =
       make_emulated_operator<float>(scene.setup, {.memory = plan.bytes<float>() + 64});
   const auto one_by_one = sums(*narrow, store.loaded());
@@ -374,7 +400,7 @@ TEST(GpuSlots, HaveNoBankConflicts) {
 
 TEST(GpuBatches, StayInTheCacheInSweeps) {
   const OperatorSetup setup = setup_of(256, 100);
-  const gpu::BatchPlan plan(setup, GpuPath::sweeps, WaveStorage::store);
+  const gpu::BatchPlan plan(setup, GpuPath::sweeps, GpuOptions{});
   // Two waves of 512 KB a position, of which 50 MB hold 50.
   EXPECT_EQ(plan.positions<float>(10000, std::size_t{60} << 30, 50 << 20, GpuPath::sweeps, 1), 50);
   EXPECT_EQ(plan.positions<float>(7, std::size_t{60} << 30, 50 << 20, GpuPath::sweeps, 1), 7);

@@ -123,8 +123,13 @@ struct FusedPass {
     SliceArguments<T> here = slice;
     here.t += s * next_t;
     if (here.kept) here.kept += s * next_kept;
+    if (op != RowOp::transmit && here.u) here.u += s * next_u;
+    if constexpr (op == RowOp::back) {
+      if (here.phase) here.phase += s * next_t;
+      if (here.absorption) here.absorption += s * next_t;
+      here.begins = s == slices - 1;
+    }
     if constexpr (op == RowOp::tangent) {
-      here.u += s * next_u;
       if (here.d_phase) here.d_phase += s * next_t;
       if (here.d_absorption) here.d_absorption += s * next_t;
     }

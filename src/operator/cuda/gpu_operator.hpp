@@ -36,7 +36,7 @@ class GpuOperator : public Operator<T> {
         path_(path_of(setup_, options, sizeof(T), gpu.shared_limit(), Gpu::emulated)),
         w_(setup_.window),
         n_(w_ * w_),
-        plan_(setup_, path_, options.waves),
+        plan_(setup_, path_, options),
         propagator_({setup_.slices > 1 ? n_ : 0}, ledger, "propagator", &gpu),
         turns_({w_}, ledger, "propagator", &gpu),
         weight_({n_}, ledger, "detector", &gpu),
@@ -45,7 +45,7 @@ class GpuOperator : public Operator<T> {
         other_spectrum_({setup_.modes * n_}, ledger, "probe", &gpu),
         aside_({setup_.modes * n_}, ledger, "probe", &gpu),
         single_(gpu, w_, 1),
-        passes_(gpu, setup_, path_, options.waves, propagator_.data(), turns_.data()) {
+        passes_(gpu, setup_, path_, options, propagator_.data(), turns_.data()) {
     if (options.waves == WaveStorage::checkpoint)
       throw std::invalid_argument("on a GPU waves are stored or recomputed");
     if (options.waves == WaveStorage::recompute && !is_unitary(setup_))
@@ -337,7 +337,7 @@ class GpuOperator : public Operator<T> {
     if (positions <= planned_for_) return batch_;
     gpu_.wait();
     patterns_.reset();
-    for (auto* buffer : {&waves_, &detector_, &kept_, &chi_}) *buffer = {};
+    for (auto* buffer : {&waves_, &detector_, &kept_, &chi_, &lit_}) *buffer = {};
     const std::size_t budget = options_.memory > 0 ? options_.memory : usable(gpu_.free_bytes());
     batch_ = plan_.template positions<T>(positions, for_batches(budget), gpu_.l2_bytes(), path_,
                                          setup_.modes);
@@ -348,6 +348,7 @@ class GpuOperator : public Operator<T> {
     detector_ = make(plan_.detector);
     kept_ = make(plan_.kept);
     chi_ = make(plan_.chi);
+    lit_ = make(plan_.lit);
     places_ = Array<char, 1>({batch_ * i64(sizeof(Place<T>))}, ledger_, "waves", &gpu_);
     references_ = Array<char, 1>({batch_ * i64(sizeof(PatternOnGpu))}, ledger_, "waves", &gpu_);
     const i64 chunks = blocks_for(n_, Detect<T>::pixels);
@@ -371,6 +372,7 @@ class GpuOperator : public Operator<T> {
             detector_.data(),
             kept_.data(),
             chi_.data(),
+            reinterpret_cast<T*>(lit_.data()),
             reinterpret_cast<const Place<T>*>(places_.data()),
             static_cast<int>(all.size())};
   }
@@ -431,7 +433,7 @@ class GpuOperator : public Operator<T> {
   Array<Z<T>, 3> transmission_;
   mutable std::mutex mutex_;
   mutable Passes<T, Gpu> passes_;
-  mutable Array<Z<T>, 1> waves_, detector_, kept_, chi_;
+  mutable Array<Z<T>, 1> waves_, detector_, kept_, chi_, lit_;
   mutable Array<char, 1> places_, references_;
   mutable Array<double, 1> sums_, totals_;
   mutable std::optional<Patterns<T, Gpu>> patterns_;

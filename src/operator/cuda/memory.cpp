@@ -13,7 +13,7 @@ std::vector<Ledger::Entry> gpu_operator_memory(const OperatorSetup& setup,
                                                std::size_t bytes_a_pattern, const GpuFacts& gpu,
                                                const GpuOptions& options) {
   const GpuPath path = path_of(setup, options, sizeof(T), gpu.shared_limit, false);
-  const BatchPlan plan(setup, path, options.waves);
+  const BatchPlan plan(setup, path, options);
   const auto n = static_cast<std::size_t>(setup.window * setup.window);
   const auto modes = static_cast<std::size_t>(setup.modes);
   const std::size_t number = sizeof(T), complex = 2 * number;

@@ -21,6 +21,7 @@ namespace ptyle::gpu {
 template <class T>
 struct Batch {
   Z<T>*waves = nullptr, *detector = nullptr, *kept = nullptr, *chi = nullptr;
+  T* lit = nullptr;
   const Place<T>* places = nullptr;
   int positions = 0;
 };
@@ -45,7 +46,7 @@ class Passes {
   using Transform = typename Gpu::template Transform<T>;
 
  public:
-  Passes(Gpu& gpu, const OperatorSetup& setup, GpuPath path, WaveStorage storage,
+  Passes(Gpu& gpu, const OperatorSetup& setup, GpuPath path, const GpuOptions& options,
          const Z<T>* propagator, const Z<T>* turns)
       : gpu_(gpu),
         w_(static_cast<int>(setup.window)),
@@ -53,8 +54,9 @@ class Passes {
         slices_(static_cast<int>(setup.slices)),
         modes_(static_cast<int>(setup.modes)),
         path_(path),
-        recompute_(storage == WaveStorage::recompute),
-        plan_(setup, path, storage),
+        recompute_(options.waves == WaveStorage::recompute),
+        at_once_(options.sums == GpuSums::atomic),
+        plan_(setup, path, options),
         propagator_(propagator),
         turns_(turns) {}
 
@@ -66,13 +68,13 @@ class Passes {
 
   void forward(const Batch<T>& b, const ObjectOnGpu<T>& object, const Z<T>* spectrum, bool keep) {
     if (path_ == GpuPath::fused) {
-      fused<RowOp::transmit>(b, object, spectrum, keep ? b.kept : nullptr, b.detector);
+      fused<RowOp::transmit>(b, object, {.kept = keep ? b.kept : nullptr}, spectrum, b.detector);
       return;
     }
     begin(b, b.waves, spectrum);
     for (int s = 0; s < slices_; ++s) {
       Z<T>* const kept = keep && !recompute_ ? b.kept + static_cast<i64>(s) * slice() : nullptr;
-      row_op<RowOp::transmit>(b, object, b.waves, s, kept, plan_.kept_slices, nullptr, T(1));
+      row_op<RowOp::transmit>(b, object, b.waves, s, {.kept = kept});
       if (s + 1 < slices_) propagate<false>(b, b.waves);
     }
     exit(b, b.waves, b.detector);
@@ -83,14 +85,14 @@ class Passes {
                const Z<T>* d_spectrum) {
     if (path_ == GpuPath::fused) {
       forward(b, object, spectrum, true);
-      fused<RowOp::tangent>(b, object, d_spectrum, nullptr, b.chi);
+      fused<RowOp::tangent>(b, object, {.u = b.kept}, d_spectrum, b.chi);
       return;
     }
     begin(b, b.waves, spectrum);
     begin(b, b.chi, d_spectrum);
     for (int s = 0; s < slices_; ++s) {
-      row_op<RowOp::transmit>(b, object, b.waves, s, b.kept, plan_.kept_slices, nullptr, T(1));
-      row_op<RowOp::tangent>(b, object, b.chi, s, nullptr, 0, b.kept, T(1));
+      row_op<RowOp::transmit>(b, object, b.waves, s, {.kept = b.kept});
+      row_op<RowOp::tangent>(b, object, b.chi, s, {.u = b.kept});
       if (s + 1 == slices_) break;
       propagate<false>(b, b.waves);
       propagate<false>(b, b.chi);
@@ -102,32 +104,52 @@ class Passes {
   /// From the residual in the batch's `detector`, which becomes the spectra of the probe's
   /// gradient.
   void backward(const Batch<T>& b, const ObjectOnGpu<T>& object, const GatherTo<T>& to) {
-    const bool object_wanted = to.phase || to.absorption;
     if (path_ == GpuPath::fused) {
-      fused<RowOp::back>(b, object, nullptr, object_wanted ? b.chi : nullptr, b.detector);
-      gather(b, object, to, 0, slices_, b.kept, b.chi);
-      return;
+      fused<RowOp::back>(b, object, ends_of(b, to, b.kept), nullptr, b.detector);
+      gather(b, object, to, 0, slices_, b.kept);
+    } else {
+      enter(b, b.detector);
+      for (int s = slices_ - 1; s >= 0; --s) back(b, object, to, s);
+      end(b, b.detector);
     }
-    enter(b, b.detector);
-    for (int s = slices_ - 1; s >= 0; --s) {
-      Z<T>* const u = recompute_ ? b.kept : b.kept + static_cast<i64>(s) * slice();
-      if (recompute_) {
-        // In sweeps the last slice's wave comes straight from its FFT along rows: W times too
-        // large.
-        const bool straight = path_ == GpuPath::sweeps && s + 1 == slices_;
-        row_op<RowOp::back>(b, object, b.waves, s, u, 1, nullptr, straight ? T(1) / w_ : T(1));
-      }
-      row_op<RowOp::back>(b, object, b.detector, s, object_wanted ? b.chi : nullptr, 1, nullptr,
-                          T(1));
-      gather(b, object, to, s, 1, u, b.chi);
-      if (s == 0) break;
-      propagate<true>(b, b.detector);
-      if (recompute_) propagate<true>(b, b.waves);
-    }
-    end(b, b.detector);
+    if (at_once_ && to.illumination)
+      gpu_.launch(AddIllumination<T>{b.lit, to.illumination, object.ny, object.nx, b.places, modes_,
+                                     w_, T(1) / static_cast<T>(slices_)},
+                  {blocks_for(n_, 256), waves(b)});
   }
 
  private:
+  /// What a slice's points read and write beside the wave.
+  struct Ends {
+    Z<T>* kept = nullptr;
+    const Z<T>* u = nullptr;
+    T scale = 1;
+    GatherTo<T> to{};  // at once
+    T* lit = nullptr;
+  };
+  /// Of a backward slice: χ to be gathered later, or sums at once.
+  Ends ends_of(const Batch<T>& b, const GatherTo<T>& to, const Z<T>* u) const {
+    if (!to.wanted()) return {};
+    if (at_once_) return {.u = u, .to = to, .lit = to.illumination ? b.lit : nullptr};
+    return {.kept = to.phase || to.absorption ? b.chi : nullptr};
+  }
+
+  /// Slice s, backwards.
+  void back(const Batch<T>& b, const ObjectOnGpu<T>& object, const GatherTo<T>& to, int s) {
+    Z<T>* const u = recompute_ ? b.kept : b.kept + static_cast<i64>(s) * slice();
+    if (recompute_) {
+      // In sweeps the last slice's wave comes straight from its FFT along rows: W times too large.
+      const bool straight = path_ == GpuPath::sweeps && s + 1 == slices_;
+      row_op<RowOp::back>(b, object, b.waves, s,
+                          {.kept = u, .scale = straight ? T(1) / static_cast<T>(w_) : T(1)});
+    }
+    row_op<RowOp::back>(b, object, b.detector, s, ends_of(b, to, u));
+    gather(b, object, to, s, 1, u);
+    if (s == 0) return;
+    propagate<true>(b, b.detector);
+    if (recompute_) propagate<true>(b, b.waves);
+  }
+
   [[nodiscard]] i64 slice() const { return n_; }  // values from a kept slice to the next
   [[nodiscard]] i64 waves(const Batch<T>& b) const {
     return static_cast<i64>(b.positions) * modes_;
@@ -151,29 +173,38 @@ class Passes {
     throw std::logic_error("this window has no kernels of its own");
   }
 
+  /// `kept` of a backward pass is χ, but for waves that are made again, which take the place of u.
+  template <RowOp op>
   SliceArguments<T> slice_arguments(const Batch<T>& b, const ObjectOnGpu<T>& object, int s,
-                                    Z<T>* kept, i64 kept_slices, const Z<T>* u, T scale) const {
+                                    const Ends& ends) const {
     const i64 first = static_cast<i64>(s) * object.ny * object.nx;
+    const auto at = [first](auto* values) { return values ? values + first : nullptr; };
+    const bool chi = op == RowOp::back && ends.kept == b.chi;
     return {object.t + first,
             object.ny,
             object.nx,
             b.places,
             modes_,
-            kept,
-            kept_slices * n_,
-            u,
+            ends.kept,
+            (chi ? plan_.chi_slices : plan_.kept_slices) * n_,
+            ends.u,
             plan_.kept_slices * n_,
-            object.d_phase ? object.d_phase + first : nullptr,
-            object.d_absorption ? object.d_absorption + first : nullptr,
-            scale};
+            at(object.d_phase),
+            at(object.d_absorption),
+            ends.scale,
+            at(ends.to.phase),
+            at(ends.to.absorption),
+            ends.to.scale,
+            ends.lit,
+            s + 1 == slices_};
   }
 
   template <RowOp op>
-  void fused(const Batch<T>& b, const ObjectOnGpu<T>& object, const Z<T>* spectrum, Z<T>* kept,
-             Z<T>* detector) {
+  void fused(const Batch<T>& b, const ObjectOnGpu<T>& object, const Ends& ends,
+             const Z<T>* spectrum, Z<T>* detector) {
     with_window<128>([&]<int W>(std::integral_constant<int, W>) {
       using Pass = FusedPass<T, W, op>;
-      const Pass pass{slice_arguments(b, object, 0, kept, slices_, b.kept, T(1)),
+      const Pass pass{slice_arguments<op>(b, object, 0, ends),
                       static_cast<i64>(object.ny) * object.nx,
                       n_,
                       n_,
@@ -196,9 +227,8 @@ class Passes {
   }
 
   template <RowOp op>
-  void row_op(const Batch<T>& b, const ObjectOnGpu<T>& object, Z<T>* of, int s, Z<T>* kept,
-              i64 kept_slices, const Z<T>* u, T scale) {
-    const auto arguments = slice_arguments(b, object, s, kept, kept_slices, u, scale);
+  void row_op(const Batch<T>& b, const ObjectOnGpu<T>& object, Z<T>* of, int s, const Ends& ends) {
+    const auto arguments = slice_arguments<op>(b, object, s, ends);
     if (path_ == GpuPath::fft) {
       gpu_.launch(SlicePoints<T, op>{of, arguments, w_}, grid(b));
       return;
@@ -255,11 +285,11 @@ class Passes {
   }
 
   void gather(const Batch<T>& b, const ObjectOnGpu<T>& object, const GatherTo<T>& to, int s,
-              int slices, const Z<T>* u, const Z<T>* chi) {
-    if (!to.wanted()) return;
+              int slices, const Z<T>* u) {
+    if (at_once_ || !to.wanted()) return;
     const i64 first = static_cast<i64>(s) * object.ny * object.nx;
     gpu_.launch(
-        Gather<T>{u, to.phase || to.absorption ? chi : nullptr, plan_.kept_slices * n_,
+        Gather<T>{u, to.phase || to.absorption ? b.chi : nullptr, plan_.kept_slices * n_,
                   plan_.chi_slices * n_, n_, n_, slices, to.phase ? to.phase + first : nullptr,
                   to.absorption ? to.absorption + first : nullptr, to.illumination, object.ny,
                   object.nx, b.places, b.positions, modes_, w_, to.scale,
@@ -270,7 +300,7 @@ class Passes {
   Gpu& gpu_;
   int w_, n_, slices_, modes_;
   GpuPath path_;
-  bool recompute_;
+  bool recompute_, at_once_;
   BatchPlan plan_;
   const Z<T>*propagator_, *turns_;
   std::optional<Transform> transform_;

@@ -43,21 +43,23 @@ inline GpuPath path_of(const OperatorSetup& setup, const GpuOptions& options,
 
 /// Values (complex) that a position of a batch needs, by what holds them.
 struct BatchPlan {
-  BatchPlan(const OperatorSetup& setup, GpuPath path, WaveStorage storage) {
+  BatchPlan(const OperatorSetup& setup, GpuPath path, const GpuOptions& options) {
     const i64 wave = setup.modes * setup.window * setup.window;
     const bool fused = path == GpuPath::fused;
     waves = fused ? 0 : wave;
     detector = wave;
-    kept_slices = storage == WaveStorage::store ? setup.slices : 1;
-    chi_slices = fused ? setup.slices : 1;
+    kept_slices = options.waves == WaveStorage::store ? setup.slices : 1;
+    chi_slices = fused && options.sums == GpuSums::ordered ? setup.slices : 1;
+    lit = options.sums == GpuSums::atomic ? (wave + 1) / 2 : 0;
     kept = kept_slices * wave;
     chi = chi_slices * wave;
     frames = setup.window * setup.window;
   }
   i64 waves, detector, kept, chi;
+  i64 lit;  ///< of numbers, two a value
   i64 kept_slices, chi_slices;
   i64 frames;  ///< numbers of a pattern that is not kept on the device
-  [[nodiscard]] i64 values() const { return waves + detector + kept + chi; }
+  [[nodiscard]] i64 values() const { return waves + detector + kept + chi + lit; }
   template <class T>
   [[nodiscard]] std::size_t bytes() const {
     // Two frames: one is fetched while the other is computed with.

@@ -48,13 +48,18 @@ struct SliceArguments {
   int modes;
   Z<T>* kept;     ///< u (forward) or χ (back) of the slice, W·W values, of wave 0; may be null
   i64 next;       ///< values to the same slice of the next wave
-  const Z<T>* u;  ///< tangent: as kept by the forward pass
+  const Z<T>* u;  ///< tangent, and back with the sums below: as kept by the forward pass
   i64 next_u;
   const T *d_phase, *d_absorption;  ///< tangent: of the slice; may be null
   T scale;                          ///< back: of the wave as it comes
+  T *phase, *absorption;            ///< back: gradients of the slice to add to at once; may be null
+  T gradient_scale;
+  T* lit;       ///< back: Σ_s |u|² of each wave, W·W values; may be null
+  bool begins;  ///< … of which this slice is the first
 };
 
-/// transmit: u = t ψ, kept.   back: χ kept, then conj(t) χ.   tangent: t dψ + (i dφ − dμ) u.
+/// transmit: u = t ψ, kept.   tangent: t dψ + (i dφ − dμ) u.
+/// back: χ kept, or its gradient with u added at once; then conj(t) χ.
 enum class RowOp { transmit, back, tangent };
 
 template <RowOp op, class T, int constant_window = 0>
@@ -63,7 +68,8 @@ struct Point {
       : arguments(a),
         at(a.places[wave / a.modes]),
         kept(a.kept ? a.kept + wave * a.next : nullptr),
-        u(op == RowOp::tangent ? a.u + wave * a.next_u : nullptr),
+        u(op != RowOp::transmit && a.u ? a.u + wave * a.next_u : nullptr),
+        lit(a.lit ? a.lit + wave * window * window : nullptr),
         w(window) {}
 
   PTYLE_HOST_DEVICE Z<T> operator()(int y, int x, Z<T> value) const {
@@ -80,6 +86,7 @@ struct Point {
     } else if constexpr (op == RowOp::back) {
       value = {a.scale * value.re, a.scale * value.im};
       if (kept) kept[here] = value;
+      if (u) add_gradient(u[here], value, inside, voxel, here);
       return times<true>(value, t.re, t.im);
     } else {
       value = times<false>(value, t.re, t.im);
@@ -90,10 +97,22 @@ struct Point {
     }
   }
 
+  /// ∂f/∂φ += scale · Re(conj(χ) i u), ∂f/∂μ −= scale · Re(conj(χ) u)
+  PTYLE_HOST_DEVICE void add_gradient(Z<T> of_u, Z<T> chi, bool inside, i64 voxel, int here) const {
+    const SliceArguments<T>& a = arguments;
+    if (lit) lit[here] = a.begins ? square(of_u) : lit[here] + square(of_u);
+    if (!inside) return;
+    if (a.phase)
+      add_at_once(a.phase + voxel, a.gradient_scale * (of_u.re * chi.im - of_u.im * chi.re));
+    if (a.absorption)
+      add_at_once(a.absorption + voxel, -a.gradient_scale * (of_u.re * chi.re + of_u.im * chi.im));
+  }
+
   const SliceArguments<T>& arguments;
   const Place<T> at;
   Z<T>* const kept;
   const Z<T>* const u;
+  T* const lit;
   const int w;
 };
 

@@ -285,6 +285,31 @@ struct Gather {
   }
 };
 
+/// illumination += lit / S of every wave, at once.
+template <class T>
+struct AddIllumination {
+  static constexpr int threads = 256;
+  const T* lit;
+  T* illumination;
+  int ny, nx;
+  const Place<T>* places;
+  int modes, window;
+  T share;  ///< 1/S
+  template <class Block>
+  PTYLE_HOST_DEVICE void operator()(Block& block) const {
+    const i64 wave = block.y;
+    const int n = window * window;
+    const Place<T> at = places[wave / modes];
+    block.threads([&](int t) {
+      const int i = block.x * threads + t;
+      if (i >= n) return;
+      const int row = at.row + i / window, col = at.col + i % window;
+      if (row < 0 || row >= ny || col < 0 || col >= nx) return;
+      add_at_once(illumination + static_cast<i64>(row) * nx + col, share * lit[wave * n + i]);
+    });
+  }
+};
+
 /// sum[m] += Σ_p spectra[p, m], in the order of positions. Moves 8 bytes a value, in floats.
 template <class T>
 struct SumSpectra {
