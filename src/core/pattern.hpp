@@ -34,8 +34,7 @@ struct Measured {
   Measured(std::function<void(i64, T*)> load_, std::function<RawPattern(i64)> raw_ = {})
       : load(std::move(load_)), raw(std::move(raw_)) {}
   template <class Load>
-    requires std::is_invocable_v<Load, i64, T*>
-  Measured(Load load_) : load(std::move(load_)) {}
+  requires std::is_invocable_v<Load, i64, T*> Measured(Load load_) : load(std::move(load_)) {}
 };
 
 }  // namespace ptyle

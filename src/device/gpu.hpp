@@ -17,6 +17,8 @@ struct GpuFacts {
   std::string name;
   int capability = 0;  ///< 80 for 8.0
   std::size_t total_bytes = 0, free_bytes = 0;
+  std::size_t shared_limit = 0;  ///< bytes of shared memory that a block may have
+  std::size_t l2_bytes = 0;
 };
 
 struct GpuCensus {

@@ -74,6 +74,17 @@ const Z<T>* as_z(const Complex<T>* values) {
   return reinterpret_cast<const Z<T>*>(values);
 }
 
+/// sum += value, where other threads of the launch may add to the same at the same time; the order,
+/// and so the last bits, are not always the same on a GPU.
+template <class T>
+PTYLE_HOST_DEVICE void add_at_once(T* sum, T value) {
+#ifdef __CUDA_ARCH__
+  atomicAdd(sum, value);
+#else
+  *sum += value;
+#endif
+}
+
 /// A block's sums of `N` numbers of each thread, in a fixed order: `of(t)` returns std::array-like
 /// Sums<N>; thread 0 calls `to(sums)`. Needs N · threads doubles of shared memory.
 template <int N>

@@ -42,7 +42,10 @@ struct Summed {
   PTYLE_HOST_DEVICE void operator()(Block& block) const {
     double* const out = to;
     sum_over_block<2, threads>(
-        block, [](int t) { return Sums<2>{{double(t), double(t) * t}}; },
+        block,
+        [](int t) {
+          return Sums<2>{{double(t), double(t) * t}};
+        },
         [out](const Sums<2>& sums) {
           out[0] = sums.value[0];
           out[1] = sums.value[1];

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "core/error.hpp"
+#include "emulated.hpp"
 #include "operator/operator.hpp"
 #include "scene.hpp"
 
@@ -55,6 +56,23 @@ struct Cpu {
   }
 };
 
+/// The CUDA backend's source on an emulated GPU.
+template <class Number, GpuPath path>
+struct EmulatedGpu {
+  using T = Number;
+  static std::string name() {
+    const std::string way = path == GpuPath::fft      ? "Fft"
+                            : path == GpuPath::sweeps ? "Sweeps"
+                                                      : "Fused";
+    return "EmulatedGpu" + way + (std::is_same_v<T, double> ? "Double" : "Float");
+  }
+  static bool available() { return true; }
+  static i64 window(i64 w) { return path == GpuPath::fft ? w : w % 2 == 0 ? 64 : 96; }
+  static std::unique_ptr<Operator<T>> make(const OperatorSetup& setup, int /*threads*/ = 1) {
+    return make_emulated_operator<T>(setup, {.path = path});
+  }
+};
+
 template <class Backend>
 Case fitting(Case c) {
   c.window = Backend::window(c.window);
@@ -90,11 +108,25 @@ using Avx2Float = Cpu<float, CpuPath::avx2>;
 using Avx512Double = Cpu<double, CpuPath::avx512>;
 using Avx512Float = Cpu<float, CpuPath::avx512>;
 
-using AllBackends = testing::Types<Reference, FftwDouble, FftwFloat, PlainDouble, PlainFloat,
-                                   Avx2Double, Avx2Float, Avx512Double, Avx512Float>;
-using DoubleBackends = testing::Types<Reference, FftwDouble, PlainDouble, Avx2Double, Avx512Double>;
+using GpuFftDouble = EmulatedGpu<double, GpuPath::fft>;
+using GpuFftFloat = EmulatedGpu<float, GpuPath::fft>;
+using GpuSweepsDouble = EmulatedGpu<double, GpuPath::sweeps>;
+using GpuSweepsFloat = EmulatedGpu<float, GpuPath::sweeps>;
+using GpuFusedDouble = EmulatedGpu<double, GpuPath::fused>;
+using GpuFusedFloat = EmulatedGpu<float, GpuPath::fused>;
+
+using AllBackends =
+    testing::Types<Reference, FftwDouble, FftwFloat, PlainDouble, PlainFloat, Avx2Double, Avx2Float,
+                   Avx512Double, Avx512Float, GpuFftDouble, GpuFftFloat, GpuSweepsDouble,
+                   GpuSweepsFloat, GpuFusedDouble, GpuFusedFloat>;
+using DoubleBackends = testing::Types<Reference, FftwDouble, PlainDouble, Avx2Double, Avx512Double,
+                                      GpuFftDouble, GpuSweepsDouble, GpuFusedDouble>;
+/// All but the reference.
 using FastBackends = testing::Types<FftwDouble, FftwFloat, PlainDouble, PlainFloat, Avx2Double,
-                                    Avx2Float, Avx512Double, Avx512Float>;
+                                    Avx2Float, Avx512Double, Avx512Float, GpuFftDouble, GpuFftFloat,
+                                    GpuSweepsDouble, GpuSweepsFloat, GpuFusedDouble, GpuFusedFloat>;
+using CpuBackends = testing::Types<FftwDouble, FftwFloat, PlainDouble, PlainFloat, Avx2Double,
+                                   Avx2Float, Avx512Double, Avx512Float>;
 using SweepBackends =
     testing::Types<PlainDouble, PlainFloat, Avx2Double, Avx2Float, Avx512Double, Avx512Float>;
 

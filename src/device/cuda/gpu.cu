@@ -1,8 +1,7 @@
-#include "device/cuda/gpu.hpp"
-
 #include <utility>
 
 #include "core/error.hpp"
+#include "device/cuda/gpu.hpp"
 #include "device/gpu.hpp"
 
 namespace ptyle::cuda {
@@ -29,11 +28,17 @@ Gpu::Gpu(int device) : device_(device) {
   shared_limit_ = properties.sharedMemPerBlockOptin;
   l2_bytes_ = static_cast<std::size_t>(properties.l2CacheSize);
   total_bytes_ = properties.totalGlobalMem;
-  check(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "cudaStreamCreate");
+  for (cudaStream_t* stream : {&stream_, &fetching_})
+    check(cudaStreamCreateWithFlags(stream, cudaStreamNonBlocking), "cudaStreamCreate");
+  for (cudaEvent_t* event : {&computed_, &fetched_})
+    check(cudaEventCreateWithFlags(event, cudaEventDisableTiming), "cudaEventCreate");
 }
 
 Gpu::~Gpu() {
-  if (stream_) cudaStreamDestroy(stream_);
+  for (cudaEvent_t event : {computed_, fetched_})
+    if (event) cudaEventDestroy(event);
+  for (cudaStream_t stream : {stream_, fetching_})
+    if (stream) cudaStreamDestroy(stream);
 }
 
 std::size_t Gpu::free_bytes() const {
@@ -96,6 +101,26 @@ void Gpu::release_pinned(void* at) const noexcept {
   if (at) cudaFreeHost(at);
 }
 
+void Gpu::mark_computed() {
+  use();
+  check(cudaEventRecord(computed_, stream_), "cudaEventRecord");
+}
+
+void Gpu::fetch(void* to, const void* from_pinned, std::size_t bytes) {
+  use();
+  check(cudaStreamWaitEvent(fetching_, computed_, 0), "cudaStreamWaitEvent");
+  check(cudaMemcpyAsync(to, from_pinned, bytes, cudaMemcpyHostToDevice, fetching_),
+        "cudaMemcpyAsync");
+  check(cudaEventRecord(fetched_, fetching_), "cudaEventRecord");
+}
+
+void Gpu::await_fetched() {
+  use();
+  check(cudaStreamWaitEvent(stream_, fetched_, 0), "cudaStreamWaitEvent");
+}
+
+void Gpu::wait_fetched() const { check(cudaEventSynchronize(fetched_), "cudaEventSynchronize"); }
+
 void Gpu::wait() const { check(cudaStreamSynchronize(stream_), "cudaStreamSynchronize"); }
 
 void Gpu::use() const { check(cudaSetDevice(device_), "cudaSetDevice"); }
@@ -134,10 +159,10 @@ void Fft<T>::run(const Z<T>* from, Z<T>* to, i64 count, int direction) const {
                              reinterpret_cast<cufftComplex*>(to + at), direction),
                 "cufftExecC2C");
     else
-      check_fft(cufftExecZ2Z(plan,
-                             reinterpret_cast<cufftDoubleComplex*>(const_cast<Z<T>*>(from + at)),
-                             reinterpret_cast<cufftDoubleComplex*>(to + at), direction),
-                "cufftExecZ2Z");
+      check_fft(
+          cufftExecZ2Z(plan, reinterpret_cast<cufftDoubleComplex*>(const_cast<Z<T>*>(from + at)),
+                       reinterpret_cast<cufftDoubleComplex*>(to + at), direction),
+          "cufftExecZ2Z");
   };
   i64 i = 0;
   for (; i + batch_ <= count; i += batch_) execute(whole_, i);
@@ -168,7 +193,8 @@ GpuCensus find_gpus() {
     std::size_t free = 0, total = 0;
     cuda::check(cudaSetDevice(i), "cudaSetDevice");
     cuda::check(cudaMemGetInfo(&free, &total), "cudaMemGetInfo");
-    census.gpus.push_back({p.name, p.major * 10 + p.minor, total, free});
+    census.gpus.push_back({p.name, p.major * 10 + p.minor, total, free, p.sharedMemPerBlockOptin,
+                           static_cast<std::size_t>(p.l2CacheSize)});
   }
   return census;
 }

@@ -14,6 +14,9 @@
 
 namespace ptyle::cuda {
 
+template <class T>
+class Fft;
+
 class Block {
  public:
   __device__ Block()
@@ -40,6 +43,9 @@ __global__ void __launch_bounds__(Kernel::threads) run(const __grid_constant__ K
 
 class Gpu final : public Memory {
  public:
+  template <class T>
+  using Transform = Fft<T>;
+  static constexpr bool emulated = false;
   /// Device number `device` of this process. Throws UserError where it cannot be used.
   explicit Gpu(int device);
   Gpu(const Gpu&) = delete;
@@ -60,6 +66,10 @@ class Gpu final : public Memory {
   void zero(void* at, std::size_t bytes);
   [[nodiscard]] void* allocate_pinned(std::size_t bytes) const;
   void release_pinned(void* at) const noexcept;
+  void mark_computed();
+  void fetch(void* to, const void* from_pinned, std::size_t bytes);
+  void await_fetched();
+  void wait_fetched() const;
   void wait() const;
   void use() const;
   [[nodiscard]] cudaStream_t stream() const { return stream_; }
@@ -85,7 +95,8 @@ class Gpu final : public Memory {
   std::string name_;
   int multiprocessors_ = 0;
   std::size_t shared_limit_ = 0, l2_bytes_ = 0, total_bytes_ = 0;
-  cudaStream_t stream_ = nullptr;
+  cudaStream_t stream_ = nullptr, fetching_ = nullptr;
+  cudaEvent_t computed_ = nullptr, fetched_ = nullptr;
 };
 
 template <class T>

@@ -20,6 +20,9 @@
 
 namespace ptyle::emulated {
 
+template <class T>
+class Fft;
+
 /// What a kernel sees of its block. Shared memory is no number at first, and `backwards` lets the
 /// threads of a phase run in the other order: the results must not change.
 class Block {
@@ -46,6 +49,9 @@ class Block {
 
 class Gpu final : public Memory {
  public:
+  template <class T>
+  using Transform = Fft<T>;
+  static constexpr bool emulated = true;
   /// As an H100 has them, or what a test wants to see.
   struct Properties {
     std::size_t memory = std::size_t{4} << 30;
@@ -71,8 +77,7 @@ class Gpu final : public Memory {
 
   void* allocate(std::size_t bytes) override {
     const std::lock_guard lock(mutex_);
-    if (bytes > properties_.memory - used_)
-      throw UserError("the emulated GPU has no memory left");
+    if (bytes > properties_.memory - used_) throw UserError("the emulated GPU has no memory left");
     // As cudaMalloc aligns.
     char* at = static_cast<char*>(::operator new[](bytes + 1, std::align_val_t{256}));
     std::memset(at, 0, bytes);
@@ -108,9 +113,14 @@ class Gpu final : public Memory {
   [[nodiscard]] void* allocate_pinned(std::size_t bytes) const {
     return ::operator new[](bytes + 1, std::align_val_t{256});
   }
-  void release_pinned(void* at) const noexcept {
-    ::operator delete[](at, std::align_val_t{256});
-  }
+  void release_pinned(void* at) const noexcept { ::operator delete[](at, std::align_val_t{256}); }
+  /// Copies to the device in step with kernels: not before what had been launched at the last
+  /// mark_computed() is done; kernels launched after await_fetched() see what was fetched before.
+  void mark_computed() {}
+  void fetch(void* to, const void* from_pinned, std::size_t bytes) { copy(to, from_pinned, bytes); }
+  void await_fetched() {}
+  /// Until fetched memory of the host may be written again.
+  void wait_fetched() const {}
   /// Until all that was launched and copied is done.
   void wait() const {}
   /// This thread uses this device from now on.
