@@ -211,6 +211,13 @@ View<const T, 3> parts_of(View<const Complex<T>, 3> values) {
           {values.shape[0], values.shape[1], 2 * values.shape[2]}};
 }
 
+/// Values of the scratch that blurs of a volume need on a GPU.
+inline i64 blur_values(const std::array<i64, 3>& shape) {
+  constexpr i64 enough = i64{1} << 24;
+  const i64 plane = shape[1] * shape[2];
+  return std::max({plane, shape[0], std::min(shape[0] * plane, enough)});
+}
+
 /// In the host's memory, on so many threads; bit by bit the same for any number of them.
 template <class T>
 std::unique_ptr<Arithmetic<T>> make_cpu_arithmetic(int threads, Ledger* ledger = nullptr);

@@ -15,13 +15,6 @@
 
 namespace ptyle {
 
-/// Values of the scratch that blurs of a volume need.
-inline i64 blur_values(const std::array<i64, 3>& shape) {
-  constexpr i64 enough = i64{1} << 24;
-  const i64 plane = shape[1] * shape[2];
-  return std::max({plane, shape[0], std::min(shape[0] * plane, enough)});
-}
-
 /// Memory of the host that a GPU reads and writes by itself.
 template <class Gpu>
 class PinnedMemory final : public Memory {

@@ -17,6 +17,8 @@ GpuCensus find_gpus() { return {}; }
 
 std::unique_ptr<Memory> open_gpu(int) { refuse(); }
 
+std::size_t free_bytes(const Memory&) { refuse(); }
+
 template <class T>
 std::unique_ptr<Arithmetic<T>> make_gpu_arithmetic(Memory&, Ledger*) {
   refuse();

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <utility>
 
 #include "core/error.hpp"
@@ -175,10 +176,17 @@ template class Fft<double>;
 }  // namespace ptyle::cuda
 
 namespace ptyle {
+namespace {
+
+/// Of the architectures that nvcc was told, 800 for 8.0.
+constexpr int oldest_built = std::min({__CUDA_ARCH_LIST__}) / 10;
+
+}  // namespace
 
 GpuCensus find_gpus() {
   GpuCensus census;
   census.built = true;
+  census.oldest = oldest_built;
   int count = 0;
   const cudaError_t status = cudaGetDeviceCount(&count);
   if (status != cudaSuccess) {
@@ -190,15 +198,20 @@ GpuCensus find_gpus() {
   for (int i = 0; i < count; ++i) {
     cudaDeviceProp p{};
     cuda::check(cudaGetDeviceProperties(&p, i), "cudaGetDeviceProperties");
-    std::size_t free = 0, total = 0;
-    cuda::check(cudaSetDevice(i), "cudaSetDevice");
-    cuda::check(cudaMemGetInfo(&free, &total), "cudaMemGetInfo");
-    census.gpus.push_back({p.name, p.major * 10 + p.minor, total, free, p.sharedMemPerBlockOptin,
-                           static_cast<std::size_t>(p.l2CacheSize)});
+    // 48 bits of the identifier, exactly a double.
+    double id = 0;
+    for (int byte = 0; byte < 6; ++byte)
+      id = 256 * id + static_cast<unsigned char>(p.uuid.bytes[byte]);
+    census.gpus.push_back({p.name, p.major * 10 + p.minor, p.totalGlobalMem, 0,
+                           p.sharedMemPerBlockOptin, static_cast<std::size_t>(p.l2CacheSize), id});
   }
   return census;
 }
 
 std::unique_ptr<Memory> open_gpu(int device) { return std::make_unique<cuda::Gpu>(device); }
+
+std::size_t free_bytes(const Memory& gpu) {
+  return dynamic_cast<const cuda::Gpu&>(gpu).free_bytes();
+}
 
 }  // namespace ptyle
