@@ -62,6 +62,7 @@ class GpuOperator : public Operator<T> {
 
   void set_object(const ObjectView<T>& object) override {
     const std::lock_guard lock(mutex_);
+    gpu_.use();
     const auto& shape = object.phase.shape;
     if (transmission_.shape() != shape) {
       transmission_ = Array<Z<T>, 3>();
@@ -77,11 +78,13 @@ class GpuOperator : public Operator<T> {
 
   void set_probe(View<const C, 3> probe) override {
     const std::lock_guard lock(mutex_);
+    gpu_.use();
     to_spectrum(probe, spectrum_.data());
   }
 
   void set_weights(View<const T, 2> weight, View<const T, 2> valid) override {
     const std::lock_guard lock(mutex_);
+    gpu_.use();
     std::vector<T> all(static_cast<std::size_t>(n_)), seen(all.size());
     for (i64 i = 0; i < n_; ++i) {
       const i64 from = natural(i), to = i;
@@ -94,6 +97,7 @@ class GpuOperator : public Operator<T> {
 
   void forward(const Placement& at, View<C, 3> wave) const override {
     const std::lock_guard lock(mutex_);
+    gpu_.use();
     const auto b = begin_batch({&at, 1});
     passes_.forward(b, object(), spectrum_.data(), false);
     give(b.detector, wave);
@@ -102,6 +106,7 @@ class GpuOperator : public Operator<T> {
   void tangent(const Placement& at, const ObjectView<T>& d_object, View<const C, 3> d_probe,
                View<C, 3> d_wave) const override {
     const std::lock_guard lock(mutex_);
+    gpu_.use();
     const auto b = begin_batch({&at, 1});
     const OnDevice phase(*this, d_object.phase),
         absorption(*this, setup_.absorption ? d_object.absorption : View<const T, 3>{});
@@ -112,6 +117,7 @@ class GpuOperator : public Operator<T> {
 
   void adjoint(const Placement& at, View<const C, 3> d, const Gradient<T>& sum) const override {
     const std::lock_guard lock(mutex_);
+    gpu_.use();
     Target target(*this, {!sum.phase.empty(), !sum.probe.empty(), false}, sum);
     const auto b = begin_batch({&at, 1});
     passes_.forward(b, object(), spectrum_.data(), true);
@@ -126,6 +132,7 @@ class GpuOperator : public Operator<T> {
   Misfit gradient(std::span<const Placement> places, const Measured<T>& measured, Wanted wanted,
                   const Gradient<T>& sum) const override {
     const std::lock_guard lock(mutex_);
+    gpu_.use();
     Target target(*this, wanted, sum);
     const Misfit total = over_batches(
         places, measured,
@@ -143,6 +150,7 @@ class GpuOperator : public Operator<T> {
 
   Misfit misfit(std::span<const Placement> places, const Measured<T>& measured) const override {
     const std::lock_guard lock(mutex_);
+    gpu_.use();
     return over_batches(
         places, measured,
         [&](const Batch<T>& b) { passes_.forward(b, object(), spectrum_.data(), false); }, false,
@@ -152,6 +160,7 @@ class GpuOperator : public Operator<T> {
   double curvature(std::span<const Placement> places, const ObjectView<T>& d_object,
                    View<const C, 3> d_probe) const override {
     const std::lock_guard lock(mutex_);
+    gpu_.use();
     const OnDevice phase(*this, d_object.phase),
         absorption(*this, setup_.absorption ? d_object.absorption : View<const T, 3>{});
     const Z<T>* const d_spectrum = other_spectrum(d_probe);
