@@ -7,7 +7,9 @@
 #include <string>
 #include <vector>
 
+#include "core/ledger.hpp"
 #include "core/memory.hpp"
+#include "device/arithmetic.hpp"
 
 namespace ptyle {
 
@@ -30,5 +32,10 @@ GpuCensus find_gpus();
 /// A GPU by its number, as the operator (make_gpu_operator) and the solver's arithmetic take it.
 /// Throws UserError where it cannot be used.
 std::unique_ptr<Memory> open_gpu(int device);
+
+/// Arithmetic on a GPU that open_gpu has made, which must outlive it and its arrays; `ledger` books
+/// the GPU's memory. Throws UserError where the program was built without CUDA.
+template <class T>
+std::unique_ptr<Arithmetic<T>> make_gpu_arithmetic(Memory& gpu, Ledger* ledger = nullptr);
 
 }  // namespace ptyle

@@ -40,8 +40,7 @@ RankMemory rank_memory(const ReconstructConfig& config, const OperatorSetup& set
     bytes["gradient"] += volume + 2 * plane;
     bytes["object, synchronised"] = volume;
   }
-  bytes["exchange buffers"] =
-      value * halo_buffer_values(division.sharing, rank, planes_of(config), threads);
+  bytes["exchange buffers"] = value * halo_buffer_values(division.sharing, rank, planes_of(config));
   const auto left = static_cast<std::size_t>(std::max(0.0, budget - memory.total()));
   const std::array<i64, 3> shape{setup.slices, box.rows.size(), box.cols.size()};
   memory.options = choose_cpu_options<T>(setup, threads, shape, left);

@@ -186,6 +186,7 @@ class Run {
     FitData<T> data;
     data.positions = division_->frame.positions;
     data.load = [this](i64 i, T* to) { experiment_.patterns->load(i, to); };
+    data.raw = [this](i64 i) { return experiment_.patterns->raw(i); };
     valid_ = converted<T, float, 2>(experiment_.valid.view());
     data.valid = valid_;
     data.dk = experiment_.calibration.dk;
@@ -282,7 +283,7 @@ class Run {
     Array<float, 3> whole;
     if (team_.leads()) whole = Array<float, 3>({config_.object.slices, frame.rows, frame.cols});
     for (i64 z = 0; z < config_.object.slices; ++z) {
-      const auto slice = stitched_slice(team_, mesh(), fit.tiles(), z, false);
+      const auto slice = stitched_slice(team_, mesh(), fit, z, false);
       if (team_.leads()) std::copy(slice.begin(), slice.end(), whole.view()[z].begin());
     }
     return whole;
@@ -319,9 +320,8 @@ class Run {
                      std::array<i64, 3>{slices, division_->frame.rows, division_->frame.cols},
                      absorption, o.folder, OutputChoice{o.overwrite, o.pictures, o.tiff}, &ledger_);
     for (i64 z = 0; z < slices; ++z) {
-      const auto phase = stitched_slice(team_, mesh(), fit.tiles(), z, false);
-      const auto mu =
-          absorption ? stitched_slice(team_, mesh(), fit.tiles(), z, true) : Array<float, 2>();
+      const auto phase = stitched_slice(team_, mesh(), fit, z, false);
+      const auto mu = absorption ? stitched_slice(team_, mesh(), fit, z, true) : Array<float, 2>();
       if (writer) writer->slice(z, phase.view(), mu.view());
     }
     if (writer) writer->finish();
