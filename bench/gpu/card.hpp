@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 
+#include "device/arithmetic.hpp"
 #include "operator/gpu.hpp"
 
 namespace ptyle::bench {
@@ -23,7 +24,9 @@ class Card {
   [[nodiscard]] virtual GpuFacts facts() const = 0;
   virtual Memory& memory() = 0;
   virtual std::unique_ptr<Operator<float>> make(const OperatorSetup& setup,
-                                                const GpuOptions& options) = 0;
+                                                const GpuOptions& options,
+                                                Ledger* ledger = nullptr) = 0;
+  virtual std::unique_ptr<Arithmetic<float>> arithmetic(Ledger* ledger) = 0;
   virtual void wait() = 0;
   /// Seconds that a bare transform takes (cuFFT, in place, half of them inverse) in batches of so
   /// many, over at least `count` of them.

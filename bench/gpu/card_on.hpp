@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/random.hpp"
+#include "device/gpu_arithmetic.hpp"
 #include "device/kernel.hpp"
 #include "gpu/card.hpp"
 #include "operator/cuda/gpu_operator.hpp"
@@ -64,9 +65,12 @@ class CardOn : public Card {
     return facts;
   }
   Memory& memory() override { return gpu_; }
-  std::unique_ptr<Operator<float>> make(const OperatorSetup& setup,
-                                        const GpuOptions& options) override {
-    return std::make_unique<gpu::GpuOperator<float, Gpu>>(setup, gpu_, nullptr, options);
+  std::unique_ptr<Operator<float>> make(const OperatorSetup& setup, const GpuOptions& options,
+                                        Ledger* ledger) override {
+    return std::make_unique<gpu::GpuOperator<float, Gpu>>(setup, gpu_, ledger, options);
+  }
+  std::unique_ptr<Arithmetic<float>> arithmetic(Ledger* ledger) override {
+    return std::make_unique<GpuArithmetic<float, Gpu>>(gpu_, ledger);
   }
   void wait() override { gpu_.wait(); }
 
