@@ -18,6 +18,10 @@
 //   };
 //   gpu.launch(Doubled{values, n}, blocks_for(n, Doubled::threads));
 //
+// A launch may hand out its work by tickets: block.next(counter) is 0, 1, 2, … over all its blocks.
+// What a ticket does may wait, by block.await(flag, value), for what lower ones do, which say so by
+// block.signal(flag): those are under way, so nobody waits for ever. Counters and flags start at 0.
+//
 // Within a phase no thread may read what another one writes. What threads share between phases lies
 // in `block.shared()`; what a thread keeps to itself does not outlive a phase.
 

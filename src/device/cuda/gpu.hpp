@@ -29,6 +29,30 @@ class Block {
     phase(static_cast<int>(threadIdx.x));
     __syncthreads();
   }
+  __device__ __forceinline__ int next(int* counter) {
+    __shared__ int ticket;
+    if (threadIdx.x == 0) ticket = atomicAdd(counter, 1);
+    __syncthreads();
+    const int mine = ticket;
+    __syncthreads();
+    return mine;
+  }
+  /// What was written before the signals is seen after it: each side's fence is cumulative over the
+  /// block, by the barrier beside it (PTX, memory consistency model, causality order).
+  __device__ __forceinline__ void await(const int* flag, int value) const {
+    if (threadIdx.x == 0) {
+      while (*static_cast<const volatile int*>(flag) < value) __nanosleep(100);
+      __threadfence();
+    }
+    __syncthreads();
+  }
+  __device__ __forceinline__ void signal(int* flag) {
+    __syncthreads();
+    if (threadIdx.x == 0) {
+      __threadfence();
+      atomicAdd(flag, 1);
+    }
+  }
   __device__ __forceinline__ char* shared() {
     extern __shared__ double shared_memory[];
     return reinterpret_cast<char*>(shared_memory);

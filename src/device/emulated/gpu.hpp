@@ -39,6 +39,11 @@ class Block {
   void threads(Phase&& phase) {
     for (int t = 0; t < threads_; ++t) phase(backwards_ ? threads_ - 1 - t : t);
   }
+  int next(int* counter) { return (*counter)++; }
+  void await(const int* flag, int value) const {
+    if (*flag < value) throw std::logic_error("a block waits for one that has not begun");
+  }
+  void signal(int* flag) { ++*flag; }
   char* shared() { return reinterpret_cast<char*>(shared_.data()); }
 
  private:

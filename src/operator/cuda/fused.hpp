@@ -23,7 +23,7 @@ constexpr bool has_fused(i64 window) { return window == 64 || window == 96 || wi
 
 template <class T, int W, RowOp op>
 struct FusedPass {
-  static constexpr int R = W / 16, threads = W == 128 ? 512 : W == 96 ? 192 : 256;
+  static constexpr int R = W / 16, threads = W == 128 ? 512 : 256;
   static constexpr std::size_t shared = (W * W + W) * sizeof(Z<T>);
   SliceArguments<T> slice;  ///< of slice 0
   i64 next_t;               ///< values from a slice to the next of t and of the object's change
@@ -36,9 +36,13 @@ struct FusedPass {
 
   template <class Block>
   PTYLE_HOST_DEVICE void operator()(Block& block) const {
+    pass(block, block.x);
+  }
+
+  template <class Block>
+  PTYLE_HOST_DEVICE void pass(Block& block, i64 wave) const {
     auto* tile = reinterpret_cast<Z<T>*>(block.shared());
     Z<T>* w = tile + W * W;
-    const i64 wave = block.x;
     const Place<T> at = slice.places[wave / slice.modes];
     block.threads([&](int t) {
       for (int i = t; i < W; i += threads) w[i] = turns[i];

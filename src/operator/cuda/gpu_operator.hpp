@@ -62,6 +62,7 @@ class GpuOperator : public Operator<T> {
 
   void set_object(const ObjectView<T>& object) override {
     const std::lock_guard lock(mutex_);
+    gpu_.use();
     const auto& shape = object.phase.shape;
     if (transmission_.shape() != shape) {
       transmission_ = Array<Z<T>, 3>();
@@ -77,11 +78,13 @@ class GpuOperator : public Operator<T> {
 
   void set_probe(View<const C, 3> probe) override {
     const std::lock_guard lock(mutex_);
+    gpu_.use();
     to_spectrum(probe, spectrum_.data());
   }
 
   void set_weights(View<const T, 2> weight, View<const T, 2> valid) override {
     const std::lock_guard lock(mutex_);
+    gpu_.use();
     std::vector<T> all(static_cast<std::size_t>(n_)), seen(all.size());
     for (i64 i = 0; i < n_; ++i) {
       const i64 from = natural(i), to = i;
@@ -94,6 +97,7 @@ class GpuOperator : public Operator<T> {
 
   void forward(const Placement& at, View<C, 3> wave) const override {
     const std::lock_guard lock(mutex_);
+    gpu_.use();
     const auto b = begin_batch({&at, 1});
     passes_.forward(b, object(), spectrum_.data(), false);
     give(b.detector, wave);
@@ -102,6 +106,7 @@ class GpuOperator : public Operator<T> {
   void tangent(const Placement& at, const ObjectView<T>& d_object, View<const C, 3> d_probe,
                View<C, 3> d_wave) const override {
     const std::lock_guard lock(mutex_);
+    gpu_.use();
     const auto b = begin_batch({&at, 1});
     const OnDevice phase(*this, d_object.phase),
         absorption(*this, setup_.absorption ? d_object.absorption : View<const T, 3>{});
@@ -112,6 +117,7 @@ class GpuOperator : public Operator<T> {
 
   void adjoint(const Placement& at, View<const C, 3> d, const Gradient<T>& sum) const override {
     const std::lock_guard lock(mutex_);
+    gpu_.use();
     Target target(*this, {!sum.phase.empty(), !sum.probe.empty(), false}, sum);
     const auto b = begin_batch({&at, 1});
     passes_.forward(b, object(), spectrum_.data(), true);
@@ -126,32 +132,29 @@ class GpuOperator : public Operator<T> {
   Misfit gradient(std::span<const Placement> places, const Measured<T>& measured, Wanted wanted,
                   const Gradient<T>& sum) const override {
     const std::lock_guard lock(mutex_);
+    gpu_.use();
     Target target(*this, wanted, sum);
-    const Misfit total = over_batches(
-        places, measured,
-        [&](const Batch<T>& b) {
-          passes_.forward(b, object(), spectrum_.data(), target.to.wanted());
-        },
-        true,
-        [&](const Batch<T>& b) {
-          passes_.backward(b, object(), target.to);
-          sum_spectra(b, target);
-        });
+    const Misfit total = over_batches(places, measured, [&](const Batch<T>& b, Sums<3>* of_batch) {
+      passes_.gradient(b, object(), spectrum_.data(), detector(), of_batch, target.to);
+      sum_spectra(b, target);
+    });
     target.finish();
     return total;
   }
 
   Misfit misfit(std::span<const Placement> places, const Measured<T>& measured) const override {
     const std::lock_guard lock(mutex_);
-    return over_batches(
-        places, measured,
-        [&](const Batch<T>& b) { passes_.forward(b, object(), spectrum_.data(), false); }, false,
-        [](const Batch<T>&) {});
+    gpu_.use();
+    return over_batches(places, measured, [&](const Batch<T>& b, Sums<3>* of_batch) {
+      passes_.forward(b, object(), spectrum_.data(), false);
+      passes_.detect(b, detector(), false, of_batch);
+    });
   }
 
   double curvature(std::span<const Placement> places, const ObjectView<T>& d_object,
                    View<const C, 3> d_probe) const override {
     const std::lock_guard lock(mutex_);
+    gpu_.use();
     const OnDevice phase(*this, d_object.phase),
         absorption(*this, setup_.absorption ? d_object.absorption : View<const T, 3>{});
     const Z<T>* const d_spectrum = other_spectrum(d_probe);
@@ -351,6 +354,7 @@ class GpuOperator : public Operator<T> {
     lit_ = make(plan_.lit);
     places_ = Array<char, 1>({batch_ * i64(sizeof(Place<T>))}, ledger_, "waves", &gpu_);
     references_ = Array<char, 1>({batch_ * i64(sizeof(PatternOnGpu))}, ledger_, "waves", &gpu_);
+    flags_ = Array<int, 1>({BatchPlan::flags(batch_)}, ledger_, "waves", &gpu_);
     const i64 chunks = blocks_for(n_, Detect<T>::pixels);
     sums_ = Array<double, 1>({3 * chunks * batch_}, ledger_, "waves", &gpu_);
     totals_ = Array<double, 1>({3 * ((positions + batch_ - 1) / batch_)}, ledger_, "waves", &gpu_);
@@ -374,14 +378,23 @@ class GpuOperator : public Operator<T> {
             chi_.data(),
             reinterpret_cast<T*>(lit_.data()),
             reinterpret_cast<const Place<T>*>(places_.data()),
+            flags_.data(),
             static_cast<int>(all.size())};
   }
 
-  /// For each batch: forward, the detector, and what follows it; the next one's patterns are
-  /// fetched meanwhile.
-  template <class Forward, class Then>
+  DetectorArguments<T> detector() const {
+    return {reinterpret_cast<const PatternOnGpu*>(references_.data()),
+            weight_.data(),
+            valid_.data(),
+            reinterpret_cast<Sums<3>*>(sums_.data()),
+            setup_.loss,
+            static_cast<T>(setup_.epsilon)};
+  }
+
+  /// work(batch, its misfit's place) for each batch; the next one's patterns are fetched meanwhile.
+  template <class Work>
   Misfit over_batches(std::span<const Placement> places, const Measured<T>& measured,
-                      Forward&& forward, bool residual, Then&& then) const {
+                      Work&& work) const {
     const auto count = static_cast<i64>(places.size());
     if (count == 0) return {};
     const i64 most = room_for(count), batches = (count + most - 1) / most;
@@ -393,9 +406,7 @@ class GpuOperator : public Operator<T> {
       const auto b = begin_batch(
           places.subspan(static_cast<std::size_t>(i * most), static_cast<std::size_t>(size(i))));
       gpu_.copy_later(references_.data(), patterns.data(), patterns.size() * sizeof(PatternOnGpu));
-      forward(b);
-      detect(b, i, residual);
-      then(b);
+      work(b, reinterpret_cast<Sums<3>*>(totals_.data()) + i);
       if (i + 1 < batches)
         patterns = patterns_->batch(measured, (i + 1) * most, size(i + 1), i + 1);
     }
@@ -404,18 +415,6 @@ class GpuOperator : public Operator<T> {
     Misfit all;
     for (const Sums<3>& t : totals) all += {t.value[0], t.value[1], t.value[2]};
     return all;
-  }
-
-  void detect(const Batch<T>& b, i64 number, bool residual) const {
-    const i64 chunks = blocks_for(n_, Detect<T>::pixels);
-    auto* const parts = reinterpret_cast<Sums<3>*>(sums_.data());
-    gpu_.launch(Detect<T>{b.detector, reinterpret_cast<const PatternOnGpu*>(references_.data()),
-                          weight_.data(), valid_.data(), parts, modes(), window(), fused(),
-                          residual, setup_.loss, static_cast<T>(setup_.epsilon)},
-                {chunks, b.positions}, Detect<T>::shared);
-    gpu_.launch(
-        Total<3>{parts, chunks * b.positions, reinterpret_cast<Sums<3>*>(totals_.data()) + number},
-        {}, Total<3>::shared);
   }
 
   OperatorSetup setup_;
@@ -435,6 +434,7 @@ class GpuOperator : public Operator<T> {
   mutable Passes<T, Gpu> passes_;
   mutable Array<Z<T>, 1> waves_, detector_, kept_, chi_, lit_;
   mutable Array<char, 1> places_, references_;
+  mutable Array<int, 1> flags_;
   mutable Array<double, 1> sums_, totals_;
   mutable std::optional<Patterns<T, Gpu>> patterns_;
   mutable i64 planned_for_ = 0, batch_ = 0;

@@ -30,8 +30,9 @@ std::vector<Ledger::Entry> gpu_operator_memory(const OperatorSetup& setup,
       static_cast<std::size_t>(blocks_for(setup.window * setup.window, Detect<T>::pixels));
   const auto b = static_cast<std::size_t>(batch),
              batches = (static_cast<std::size_t>(positions) + b - 1) / b;
-  const std::size_t lists =
-      b * (sizeof(Place<T>) + sizeof(PatternOnGpu)) + 3 * sizeof(double) * (chunks * b + batches);
+  const std::size_t lists = b * (sizeof(Place<T>) + sizeof(PatternOnGpu)) +
+                            3 * sizeof(double) * (chunks * b + batches) +
+                            sizeof(int) * static_cast<std::size_t>(BatchPlan::flags(batch));
   const std::size_t all = static_cast<std::size_t>(positions) * ((bytes_a_pattern + 15) / 16 * 16);
   const std::size_t slabs = (all + pattern_slab - 1) / pattern_slab * pattern_slab;
   const std::size_t room = budget > waves ? budget - waves : 0;

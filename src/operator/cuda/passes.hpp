@@ -14,6 +14,7 @@
 #include "operator/cuda/plan.hpp"
 #include "operator/cuda/pointwise.hpp"
 #include "operator/cuda/sweeps.hpp"
+#include "operator/cuda/tickets.hpp"
 
 namespace ptyle::gpu {
 
@@ -23,6 +24,7 @@ struct Batch {
   Z<T>*waves = nullptr, *detector = nullptr, *kept = nullptr, *chi = nullptr;
   T* lit = nullptr;
   const Place<T>* places = nullptr;
+  int* flags = nullptr;  ///< 1 + 2 positions (tickets.hpp)
   int positions = 0;
 };
 
@@ -31,6 +33,16 @@ struct ObjectOnGpu {
   const Z<T>* t = nullptr;
   const T *d_phase = nullptr, *d_absorption = nullptr;  ///< of a tangent
   int ny = 0, nx = 0;
+};
+
+/// What the detector is compared with.
+template <class T>
+struct DetectorArguments {
+  const PatternOnGpu* patterns;
+  const T *weight, *valid;
+  Sums<3>* sums;  ///< room for those of all chunks
+  Loss loss;
+  T eps;
 };
 
 /// Where a batch's gradient is added; null: not wanted.
@@ -101,21 +113,38 @@ class Passes {
     exit(b, b.chi, b.chi);
   }
 
+  /// Misfit of Ψ in the batch's `detector`, which becomes the residual if asked for; its sums to
+  /// `total`.
+  void detect(const Batch<T>& b, const DetectorArguments<T>& d, bool residual, Sums<3>* total) {
+    const int chunks = Detect<T>::chunks(w_);
+    gpu_.launch(detector<256>(b, d, residual), {chunks, b.positions}, Detect<T>::shared);
+    add_up(d.sums, static_cast<i64>(chunks) * b.positions, total);
+  }
+
+  /// Forward, detector and backward.
+  void gradient(const Batch<T>& b, const ObjectOnGpu<T>& object, const Z<T>* spectrum,
+                const DetectorArguments<T>& d, Sums<3>* total, const GatherTo<T>& to) {
+    if (path_ == GpuPath::fused) {
+      by_tickets(b, object, spectrum, d, total, to);
+      finish_gradient(b, object, to);
+      return;
+    }
+    forward(b, object, spectrum, to.wanted());
+    detect(b, d, true, total);
+    backward(b, object, to);
+  }
+
   /// From the residual in the batch's `detector`, which becomes the spectra of the probe's
   /// gradient.
   void backward(const Batch<T>& b, const ObjectOnGpu<T>& object, const GatherTo<T>& to) {
     if (path_ == GpuPath::fused) {
       fused<RowOp::back>(b, object, ends_of(b, to, b.kept), nullptr, b.detector);
-      gather(b, object, to, 0, slices_, b.kept);
     } else {
       enter(b, b.detector);
       for (int s = slices_ - 1; s >= 0; --s) back(b, object, to, s);
       end(b, b.detector);
     }
-    if (at_once_ && to.illumination)
-      gpu_.launch(AddIllumination<T>{b.lit, to.illumination, object.ny, object.nx, b.places, modes_,
-                                     w_, T(1) / static_cast<T>(slices_)},
-                  {blocks_for(n_, 256), waves(b)});
+    finish_gradient(b, object, to);
   }
 
  private:
@@ -132,6 +161,47 @@ class Passes {
     if (!to.wanted()) return {};
     if (at_once_) return {.u = u, .to = to, .lit = to.illumination ? b.lit : nullptr};
     return {.kept = to.phase || to.absorption ? b.chi : nullptr};
+  }
+
+  template <int threads>
+  Detect<T, threads> detector(const Batch<T>& b, const DetectorArguments<T>& d,
+                              bool residual) const {
+    return {b.detector, d.patterns, d.weight, d.valid, d.sums, modes_, w_, path_ == GpuPath::fused,
+            residual,   d.loss,     d.eps};
+  }
+  void add_up(const Sums<3>* parts, i64 n, Sums<3>* total) {
+    gpu_.launch(Total<3>{parts, n, total}, {}, Total<3>::shared);
+  }
+
+  void by_tickets(const Batch<T>& b, const ObjectOnGpu<T>& object, const Z<T>* spectrum,
+                  const DetectorArguments<T>& d, Sums<3>* total, const GatherTo<T>& to) {
+    with_window<128>([&]<int W>(std::integral_constant<int, W>) {
+      using Whole = FusedGradient<T, W>;
+      const int chunks = Whole::Detector::chunks(W);
+      const Whole whole{
+          pass<W, RowOp::transmit>(b, object, {.kept = to.wanted() ? b.kept : nullptr}, spectrum,
+                                   b.detector),
+          pass<W, RowOp::back>(b, object, ends_of(b, to, b.kept), nullptr, b.detector),
+          detector<Whole::threads>(b, d, true),
+          b.positions,
+          chunks,
+          b.flags};
+      gpu_.zero(b.flags, static_cast<std::size_t>(BatchPlan::flags(b.positions)) * sizeof(int));
+      const auto blocks_each = static_cast<i64>(gpu_.shared_limit() / Whole::shared);
+      const i64 tickets = 2 * waves(b) + static_cast<i64>(chunks) * b.positions;
+      gpu_.launch(whole, {std::min<i64>(tickets, blocks_each * gpu_.multiprocessors())},
+                  Whole::shared);
+      add_up(d.sums, static_cast<i64>(chunks) * b.positions, total);
+    });
+  }
+
+  /// After the last slice of a backward pass.
+  void finish_gradient(const Batch<T>& b, const ObjectOnGpu<T>& object, const GatherTo<T>& to) {
+    if (path_ == GpuPath::fused) gather(b, object, to, 0, slices_, b.kept);
+    if (at_once_ && to.illumination)
+      gpu_.launch(AddIllumination<T>{b.lit, to.illumination, object.ny, object.nx, b.places, modes_,
+                                     w_, T(1) / static_cast<T>(slices_)},
+                  {blocks_for(n_, 256), waves(b)});
   }
 
   /// Slice s, backwards.
@@ -199,21 +269,26 @@ class Passes {
             s + 1 == slices_};
   }
 
+  template <int W, RowOp op>
+  FusedPass<T, W, op> pass(const Batch<T>& b, const ObjectOnGpu<T>& object, const Ends& ends,
+                           const Z<T>* spectrum, Z<T>* detector) const {
+    return {slice_arguments<op>(b, object, 0, ends),
+            static_cast<i64>(object.ny) * object.nx,
+            n_,
+            n_,
+            slices_,
+            propagator_,
+            spectrum,
+            detector,
+            turns_};
+  }
+
   template <RowOp op>
   void fused(const Batch<T>& b, const ObjectOnGpu<T>& object, const Ends& ends,
              const Z<T>* spectrum, Z<T>* detector) {
     with_window<128>([&]<int W>(std::integral_constant<int, W>) {
-      using Pass = FusedPass<T, W, op>;
-      const Pass pass{slice_arguments<op>(b, object, 0, ends),
-                      static_cast<i64>(object.ny) * object.nx,
-                      n_,
-                      n_,
-                      slices_,
-                      propagator_,
-                      spectrum,
-                      detector,
-                      turns_};
-      gpu_.launch(pass, {waves(b)}, Pass::shared);
+      gpu_.launch(pass<W, op>(b, object, ends, spectrum, detector), {waves(b)},
+                  FusedPass<T, W, op>::shared);
     });
   }
 

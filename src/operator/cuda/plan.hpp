@@ -59,6 +59,8 @@ struct BatchPlan {
   i64 lit;  ///< of numbers, two a value
   i64 kept_slices, chi_slices;
   i64 frames;  ///< numbers of a pattern that is not kept on the device
+  /// Of a batch (tickets.hpp).
+  [[nodiscard]] static i64 flags(i64 positions) { return 1 + 2 * positions; }
   [[nodiscard]] i64 values() const { return waves + detector + kept + chi + lit; }
   template <class T>
   [[nodiscard]] std::size_t bytes() const {

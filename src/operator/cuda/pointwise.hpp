@@ -134,9 +134,9 @@ struct Reorder {
 
 /// Misfit of I = Σ_m |Ψ_m|², and Ψ becomes the residual if asked for. Moves 8 (16) bytes a pixel
 /// and mode, in floats. A block's sums go to `sums`.
-template <class T>
+template <class T, int block_threads = 256>
 struct Detect {
-  static constexpr int threads = 256, pixels = 4 * threads;  ///< of a block
+  static constexpr int threads = block_threads, pixels = 4 * threads;  ///< of a block
   static constexpr std::size_t shared = 3 * threads * sizeof(double);
   Z<T>* detector;
   const PatternOnGpu* patterns;
@@ -146,16 +146,22 @@ struct Detect {
   bool fused, residual;
   Loss loss;
   T eps;
+  static int chunks(int window) { return (window * window + pixels - 1) / pixels; }
+
   template <class Block>
   PTYLE_HOST_DEVICE void operator()(Block& block) const {
-    const int n = window * window, chunks = (n + pixels - 1) / pixels;
-    const i64 position = block.y;
+    chunk(block, block.y, block.x);
+  }
+
+  template <class Block>
+  PTYLE_HOST_DEVICE void chunk(Block& block, i64 position, int c) const {
+    const int n = window * window, all_chunks = (n + pixels - 1) / pixels;
     Z<T>* const psi = detector + position * modes * n;
     sum_over_block<3, threads>(
         block,
         [&](int t) {
           Sums<3> all;
-          for (int i = block.x * pixels + t; i < n && i < (block.x + 1) * pixels; i += threads) {
+          for (int i = c * pixels + t; i < n && i < (c + 1) * pixels; i += threads) {
             const int q = i % window, natural = i - q + (fused ? fused_column(q, window) : q);
             const T y = intensity<T>(patterns[position], natural);
             T model = 0;
@@ -171,7 +177,7 @@ struct Detect {
           }
           return all;
         },
-        [&](const Sums<3>& all) { sums[position * chunks + block.x] = all; });
+        [&](const Sums<3>& all) { sums[position * all_chunks + c] = all; });
   }
 };
 
