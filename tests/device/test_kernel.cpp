@@ -105,6 +105,17 @@ TEST(EmulatedGpu, RefusesMoreSharedMemoryThanABlockHas) {
   EXPECT_THROW(gpu.launch(Unwritten{&value}, {}, 65), std::logic_error);
 }
 
+TEST(EmulatedGpu, GuardedItCrashesAHostThatTouchesItsMemory) {
+  emulated::Gpu gpu({.guarded = true});
+  Array<float, 1> there({10}, nullptr, "", &gpu);
+  gpu.launch(Doubled{there.data(), 10}, {1});
+  float value = 1;
+  gpu.copy(&value, there.data() + 9, sizeof value);
+  EXPECT_EQ(value, 0);
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  EXPECT_DEATH(there(9) = 1, "");
+}
+
 TEST(EmulatedGpu, KnowsItsMemory) {
   emulated::Gpu gpu({.memory = 1000});
   {

@@ -149,12 +149,14 @@ Array<T, 3> stitched(const Fit<T>& fit, const Box& object, bool absorption = fal
     return absorption ? tile.absorption : tile.phase;
   };
   Array<T, 3> whole({of(fit.tiles()[0]).shape()[0], object.rows.size(), object.cols.size()});
-  for (const Tile<T>& tile : fit.tiles())
+  for (const Tile<T>& tile : fit.tiles()) {
+    const auto here = fit.arithmetic().on_host(of(tile).view());
     for (i64 s = 0; s < whole.shape()[0]; ++s)
       for (i64 y = tile.core.rows.begin; y < tile.core.rows.end; ++y)
         for (i64 x = tile.core.cols.begin; x < tile.core.cols.end; ++x)
           whole(s, y - object.rows.begin, x - object.cols.begin) =
-              of(tile)(s, y - tile.box.rows.begin, x - tile.box.cols.begin);
+              here.view(s, y - tile.box.rows.begin, x - tile.box.cols.begin);
+  }
   return whole;
 }
 

@@ -144,6 +144,27 @@ TEST(OnGpu, TheOrderOfThreadsChangesNoBit) {
   }
 }
 
+TEST(OnGpu, TheHostTouchesNothingThere) {
+  const OnGpu there(true, {.guarded = true});
+  for (const Scheme scheme :
+       {Scheme::owner, Scheme::separable, Scheme::voxel_crossfade, Scheme::allreduce}) {
+    auto o = options(2);
+    o.blur = 0.5;
+    o.blur_z = 0.5;
+    o.hold_out = 0.1;
+    if (!sum_kind(scheme)) o.extra = 4;
+    const Sharing sharing{mesh_of(4, Halo::of(16)), scheme};
+    fitted(o, sharing);
+    if (!sum_kind(scheme)) continue;
+    o.local_positions = 2;
+    fitted(o, sharing);
+    o.local_positions = 0;
+    o.exchange_behind = true;
+    o.continuation = coarse_to_fine();
+    fitted(o, sharing);
+  }
+}
+
 TEST(OnGpu, ArraysLiveThereAndAreBooked) {
   const OnGpu there;
   auto fit = scene().fit(options(5));

@@ -4,11 +4,14 @@
 // thread on the caller's thread. For tests: the interface is that of device/cuda/gpu.hpp, and it is
 // strict where a real one would go wrong silently.
 
+#include <sys/mman.h>
+
 #include <cstring>
 #include <limits>
 #include <map>
 #include <memory>
 #include <mutex>
+#include <new>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -64,6 +67,17 @@ class Gpu final : public Memory {
     int multiprocessors = 4;
     std::size_t l2 = 50 << 20;
     bool backwards = false;  ///< threads of a phase run in the other order
+    bool guarded = false;    ///< a host that touches the device's memory crashes
+  };
+  /// While one is there, a guarded device's memory can be touched.
+  class Touch {
+   public:
+    explicit Touch(const Gpu& gpu) : gpu_(gpu) { gpu_.open(+1); }
+    Touch(const Touch&) = delete;
+    ~Touch() { gpu_.open(-1); }
+
+   private:
+    const Gpu& gpu_;
   };
   Gpu() = default;
   explicit Gpu(const Properties& properties) : properties_(properties) {}
@@ -83,9 +97,17 @@ class Gpu final : public Memory {
   void* allocate(std::size_t bytes) override {
     const std::lock_guard lock(mutex_);
     if (bytes > properties_.memory - used_) throw UserError("the emulated GPU has no memory left");
-    // As cudaMalloc aligns.
-    char* at = static_cast<char*>(::operator new[](bytes + 1, std::align_val_t{256}));
-    std::memset(at, 0, bytes);
+    char* at = nullptr;
+    if (properties_.guarded) {
+      void* const pages =
+          mmap(nullptr, bytes + 1, touching_ > 0 ? PROT_READ | PROT_WRITE : PROT_NONE,
+               MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+      if (pages == MAP_FAILED) throw std::bad_alloc();
+      at = static_cast<char*>(pages);
+    } else {  // as cudaMalloc aligns
+      at = static_cast<char*>(::operator new[](bytes + 1, std::align_val_t{256}));
+      std::memset(at, 0, bytes);
+    }
     held_[at] = bytes;
     used_ += bytes;
     return at;
@@ -94,9 +116,13 @@ class Gpu final : public Memory {
     if (!at) return;
     const std::lock_guard lock(mutex_);
     const auto found = held_.find(static_cast<char*>(at));
-    used_ -= found->second;
+    const std::size_t bytes = found->second;
+    used_ -= bytes;
     held_.erase(found);
-    ::operator delete[](static_cast<char*>(at), std::align_val_t{256});
+    if (properties_.guarded)
+      munmap(at, bytes + 1);
+    else
+      ::operator delete[](static_cast<char*>(at), std::align_val_t{256});
   }
   /// Does this lie on the device?
   [[nodiscard]] bool holds(const void* at) const {
@@ -107,11 +133,13 @@ class Gpu final : public Memory {
     return static_cast<const char*>(at) < next->first + next->second + 1;
   }
   void copy(void* to, const void* from, std::size_t bytes) override {
+    const Touch touch(*this);
     if (bytes > 0) std::memcpy(to, from, bytes);
   }
   /// Without waiting: `from` must be left alone until wait(). Pinned memory makes it quicker.
   void copy_later(void* to, const void* from, std::size_t bytes) { copy(to, from, bytes); }
   void zero(void* at, std::size_t bytes) {
+    const Touch touch(*this);
     if (bytes > 0) std::memset(at, 0, bytes);
   }
   /// Memory of the host that the device reads and writes by itself.
@@ -140,6 +168,7 @@ class Gpu final : public Memory {
     static_assert(std::is_trivially_copyable_v<Kernel>);
     if (grid.y > 65535 || grid.z > 65535)
       throw std::logic_error("a launch has at most 65535 blocks along y and z");
+    const Touch touch(*this);
     for (i64 z = 0; z < grid.z; ++z)
       for (i64 y = 0; y < grid.y; ++y)
         for (i64 x = 0; x < grid.x; ++x) {
@@ -149,18 +178,29 @@ class Gpu final : public Memory {
   }
 
  private:
+  void open(int change) const {
+    if (!properties_.guarded) return;
+    const std::lock_guard lock(mutex_);
+    const bool was = touching_ > 0;
+    touching_ += change;
+    if (was == (touching_ > 0)) return;
+    for (const auto& [at, bytes] : held_)
+      mprotect(const_cast<char*>(at), bytes + 1, was ? PROT_NONE : PROT_READ | PROT_WRITE);
+  }
+
   Properties properties_;
   mutable std::mutex mutex_;
   std::map<const char*, std::size_t> held_;
   std::size_t used_ = 0;
+  mutable int touching_ = 0;
 };
 
 /// 2-D FFTs of W·W values, `batch` at most at a time; neither direction scaled.
 template <class T>
 class Fft {
  public:
-  Fft(Gpu& /*gpu*/, i64 window, i64 /*batch*/)
-      : n_(window * window), fft_(window, window, FftRigor::estimate) {}
+  Fft(Gpu& gpu, i64 window, i64 /*batch*/)
+      : gpu_(gpu), n_(window * window), fft_(window, window, FftRigor::estimate) {}
   void forward(const Z<T>* from, Z<T>* to, i64 count) const { run<false>(from, to, count); }
   void inverse(const Z<T>* from, Z<T>* to, i64 count) const { run<true>(from, to, count); }
   /// Bytes of the device that it works in.
@@ -169,6 +209,7 @@ class Fft {
  private:
   template <bool inverse>
   void run(const Z<T>* from, Z<T>* to, i64 count) const {
+    const Gpu::Touch touch(gpu_);
     // FFTW's plans are for aligned arrays, which W·W values one after the other need not be.
     Array<Complex<T>, 1> in({n_}), out({n_});
     for (i64 i = 0; i < count; ++i) {
@@ -180,6 +221,7 @@ class Fft {
       std::copy_n(as_z(out.data()), n_, to + i * n_);
     }
   }
+  const Gpu& gpu_;
   i64 n_;
   Fft2<T> fft_;
 };
