@@ -175,6 +175,7 @@ class Fit {
   void finish_probe_sum(std::optional<Running>& sum, i64 positions);
   void update_probe(i64 positions);
 
+  [[nodiscard]] std::size_t a_few_of(std::size_t positions) const;
   [[nodiscard]] bool steps_locally() const;
   void step_locally(Tile<T>& tile);
   void move_by_own(Tile<T>& tile, const Accumulators<T>& own, const ObjectView<T>& from);

@@ -82,7 +82,7 @@ typename Fit<T>::Cost Fit<T>::accumulate(const std::vector<i64>& group, bool ref
     op_->set_object(tile.object());
     const auto own = members_of(group, tile.own), extra = members_of(group, tile.extra);
     const std::size_t few = local    ? static_cast<std::size_t>(options_.local_positions)
-                            : behind ? static_cast<std::size_t>(2 * options_.threads)
+                            : behind ? a_few_of(own.size())
                                      : std::max<std::size_t>(1, own.size());
     for (std::size_t first = 0; first < own.size(); first += few) {
       const auto some = std::span(own).subspan(first, std::min(few, own.size() - first));
@@ -91,10 +91,17 @@ typename Fit<T>::Cost Fit<T>::accumulate(const std::vector<i64>& group, bool ref
       if (local) step_locally(tile);
       if (behind) behind->progress();
     }
-    cost.all += gradient_at(tile, extra, false, tile.sums);
+    if (!extra.empty()) cost.all += gradient_at(tile, extra, false, tile.sums);
   }
   cost.all += cost.own;
   return cost;
+}
+
+/// Positions after which an exchange is helped along: on a device so many that it stays busy.
+template <class T>
+std::size_t Fit<T>::a_few_of(std::size_t positions) const {
+  const auto few = static_cast<std::size_t>(2 * options_.threads);
+  return arithmetic_->memory() ? std::max(few, (positions + 7) / 8) : few;
 }
 
 template <class T>

@@ -9,6 +9,7 @@
 #include "operator/cuda/gpu_operator.hpp"
 #include "prepare/positions.hpp"
 #include "session/device.hpp"
+#include "session/plan_ranks.hpp"
 #include "session/rank_memory.hpp"
 
 namespace ptyle {
@@ -151,6 +152,45 @@ TEST(GpuRankMemory, GrowsWithTheTileAndFallsWithRanks) {
     EXPECT_LT(needed, before);
     before = needed;
   }
+}
+
+class NoPatterns final : public PatternStore {
+ public:
+  i64 count() const override { return 0; }
+  std::span<const i64> held() const override { return {}; }
+  i64 window() const override { return 32; }
+  void load(i64, float*) const override {}
+  void load(i64, double*) const override {}
+  RawPattern raw(i64) const override { return {}; }
+  std::string type() const override { return "uint16"; }
+  std::size_t bytes_a_pattern() const override { return 2048; }
+};
+
+TEST(GpuRankMemory, WhereItDoesNotFitItSaysHowManyRanksWould) {
+  ReconstructConfig config;
+  config.solver.continuation = "off";
+  Experiment experiment;
+  experiment.patterns = std::make_unique<NoPatterns>();
+  experiment.calibration.pixel = 1;
+  ScanConfig scan;
+  scan.step = {4, 4};
+  experiment.positions = raster({100, 100}, scan);
+  const auto needed = [&](int ranks, const GpuFacts& gpu) {
+    return plan_ranks(config, experiment, ranks, 1, 0, &gpu).memory;
+  };
+  GpuFacts gpu = assumed_gpu();
+  EXPECT_NO_THROW(check_gpu_memory(needed(1, gpu), gpu, config, experiment, 1));
+  // What is just enough for four ranks; a twentieth is left to the driver.
+  gpu.free_bytes = static_cast<std::size_t>(needed(4, gpu).gpu_least / 0.95) + 1;
+  EXPECT_NO_THROW(check_gpu_memory(needed(4, gpu), gpu, config, experiment, 4));
+  EXPECT_NO_THROW(check_gpu_memory(needed(8, gpu), gpu, config, experiment, 8));
+  for (const int ranks : {1, 2}) try {
+      check_gpu_memory(needed(ranks, gpu), gpu, config, experiment, ranks);
+      ADD_FAILURE() << ranks << " ranks were taken to fit";
+    } catch (const UserError& e) {
+      EXPECT_NE(std::string(e.what()).find("4 ranks, a GPU each, would fit"), std::string::npos)
+          << e.what();
+    }
 }
 
 }  // namespace
