@@ -1,4 +1,5 @@
-// Arithmetic on an emulated GPU against the host's, on odd shapes. Both do the same operations on a
+// Arithmetic on an emulated GPU, and on a real one where there is one, against the host's, on odd
+// shapes. Both do the same operations on a
 // value in the same order, so they give the same bits; only sums over voxels are in another order.
 
 #include <gtest/gtest.h>
@@ -10,6 +11,7 @@
 
 #include "core/random.hpp"
 #include "device/emulated/gpu.hpp"
+#include "device/gpu.hpp"
 #include "device/gpu_arithmetic.hpp"
 
 namespace ptyle {
@@ -87,6 +89,24 @@ class ArithmeticTest : public testing::Test {
       else
         sums = there.sums;
     }
+    if (!find_gpus().gpus.empty()) compare_with_cuda(work, on_host);
+  }
+
+ private:
+  /// A real GPU rounds a product and a sum once where the host does twice.
+  static void compare_with_cuda(const Work& work, const Bench<T>& on_host) {
+    const auto gpu = open_gpu(0);
+    const auto arithmetic = make_gpu_arithmetic<T>(*gpu);
+    Bench<T> there(*arithmetic);
+    work(there);
+    ASSERT_EQ(on_host.results.size(), there.results.size());
+    T largest = 0;
+    for (const T v : on_host.results) largest = std::max(largest, std::abs(v));
+    for (std::size_t i = 0; i < there.results.size(); ++i)
+      ASSERT_NEAR(there.results[i], on_host.results[i],
+                  100 * std::numeric_limits<T>::epsilon() * largest);
+    for (std::size_t i = 0; i < there.sums.size(); ++i)
+      EXPECT_NEAR(there.sums[i], on_host.sums[i], 1e4 * 100 * std::numeric_limits<T>::epsilon());
   }
 };
 using Precisions = testing::Types<float, double>;

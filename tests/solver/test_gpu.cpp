@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "device/emulated/gpu.hpp"
+#include "device/gpu.hpp"
 #include "device/gpu_arithmetic.hpp"
 #include "operator/cuda/gpu_operator.hpp"
 #include "solver/shared_fit.hpp"
@@ -182,6 +183,28 @@ TEST(OnGpu, ArraysLiveThereAndAreBooked) {
   }
   EXPECT_EQ(object, volume);
   EXPECT_GT(gradient, volume);
+}
+
+// At equal seeds and batches: in double by cuFFT.
+TEST(OnCuda, AFitGivesTheSameAsOnTheHost) {
+  if (find_gpus().gpus.empty()) GTEST_SKIP() << "no GPU";
+  const auto gpu = open_gpu(0);
+  for (const bool coarse : {false, true}) {
+    auto o = options(5);
+    o.hold_out = 0.1;
+    o.blur = 0.5;
+    if (coarse) o.continuation = coarse_to_fine();
+    const Sharing one{mesh_of(1)};
+    const auto on_host = fitted(o, one);
+    scene().make_arithmetic = [&] { return make_gpu_arithmetic<double>(*gpu); };
+    scene().make_operator = [&](const OperatorSetup& setup) {
+      return make_gpu_operator<double>(setup, *gpu);
+    };
+    const auto there = fitted(o, one);
+    scene().make_arithmetic = {};
+    scene().make_operator = {};
+    EXPECT_LT(apart(there, on_host), rounding_of_operators);
+  }
 }
 
 TEST(OnGpu, TooLittleMemoryIsTheUsersToKnow) {
