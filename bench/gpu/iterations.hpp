@@ -69,8 +69,8 @@ class GpuSet {
         dk_(1 / (static_cast<double>(setup_.window) * set.plan.pixel)) {
     // As a reconstruction has it by default; the simulation's has a band limit.
     if (setup_.slices > 1)
-      setup_.propagator = propagator(setup_.window, pixel_, set.plan.wavelength,
-                                     set.plan.slice_thickness);
+      setup_.propagator =
+          propagator(setup_.window, pixel_, set.plan.wavelength, set.plan.slice_thickness);
     for (const Position& at : set.plan.positions)
       positions_.push_back({at.row / pixel_, at.col / pixel_});
     double counts = 0;

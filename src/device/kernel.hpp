@@ -25,6 +25,7 @@
 // Within a phase no thread may read what another one writes. What threads share between phases lies
 // in `block.shared()`; what a thread keeps to itself does not outlive a phase.
 
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <type_traits>
@@ -76,6 +77,15 @@ Z<T>* as_z(Complex<T>* values) {
 template <class T>
 const Z<T>* as_z(const Complex<T>* values) {
   return reinterpret_cast<const Z<T>*>(values);
+}
+
+/// The number of the lowest bit that is set, of bits that are not 0.
+PTYLE_HOST_DEVICE int lowest_bit(std::uint32_t bits) {
+#ifdef __CUDA_ARCH__
+  return __ffs(static_cast<int>(bits)) - 1;
+#else
+  return std::countr_zero(bits);
+#endif
 }
 
 /// sum += value, where other threads of the launch may add to the same at the same time; the order,

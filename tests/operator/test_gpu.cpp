@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <functional>
 #include <numeric>
 #include <set>
 
@@ -330,6 +331,75 @@ TEST(GpuOperator, BooksWhatWasForetold) {
   }
 }
 
+// On a real GPU, in floats: every window that has kernels of its own, with waves stored and
+// recomputed, sums in order and at once; and many more tickets than there are blocks. The same on
+// the emulated one, with fewer positions.
+
+/// Makes an operator on the GPU in question.
+using Make = std::function<std::unique_ptr<Operator<float>>(const OperatorSetup&, GpuOptions)>;
+
+void expect_all_ways_right(const Make& make) {
+  for (const i64 window : {18, 64, 96, 128, 192, 256}) {
+    Case c = some(window);
+    c.absorption = false;
+    const auto exact = make_scene(c, 96);
+    const auto scene = in_precision<float>(exact);
+    const auto expected = gradient_of(*make_cpu_operator<double>(exact.setup, 2), exact);
+    for (const GpuPath path : {GpuPath::fft, GpuPath::sweeps, GpuPath::fused})
+      for (const WaveStorage waves : {WaveStorage::store, WaveStorage::recompute})
+        for (const GpuSums sums : {GpuSums::ordered, GpuSums::atomic}) {
+          const bool fused = path == GpuPath::fused;
+          if (fused && (waves == WaveStorage::recompute || !gpu::has_fused(window))) continue;
+          if (path == GpuPath::sweeps && !gpu::has_sweeps(window)) continue;
+          const auto op = make(scene.setup, {.waves = waves, .path = path, .sums = sums});
+          const auto g = gradient_of(*op, scene);
+          const double allowed = tolerance<float>(scene.setup);
+          EXPECT_LT(relative_difference(g.phase, expected.phase), allowed) << window;
+          EXPECT_LT(relative_difference(g.probe, expected.probe), allowed) << window;
+          EXPECT_LT(relative_difference(g.illumination, expected.illumination), allowed) << window;
+        }
+  }
+}
+
+void expect_tickets_right(const Make& make, int positions, int repeats) {
+  for (const i64 window : {64, 96, 128}) {
+    Case c{.window = window, .slices = 3, .modes = 3};
+    c.positions = positions;
+    const auto scene = in_precision<float>(make_scene(c, 97));
+    const auto fused = make(scene.setup, {.path = GpuPath::fused});
+    const auto expected = gradient_of(*make(scene.setup, {.path = GpuPath::fft}), scene);
+    const auto first = gradient_of(*fused, scene);
+    // As many terms are added up in either.
+    expect_close(first, expected, tolerance<float>(scene.setup));
+    for (int i = 0; i < repeats; ++i) EXPECT_TRUE(same_bits(gradient_of(*fused, scene), first));
+  }
+}
+
+const Make on_emulated = [](const OperatorSetup& setup, const GpuOptions& options) {
+  return make_emulated_operator<float>(setup, options);
+};
+
+TEST(GpuOperator, IsRightOnAllWaysInFloats) { expect_all_ways_right(on_emulated); }
+TEST(GpuOperator, HandsOutTickets) { expect_tickets_right(on_emulated, 5, 1); }
+
+class OnCuda : public testing::Test {
+ protected:
+  void SetUp() override {
+    if (find_gpus().gpus.empty()) GTEST_SKIP() << "no GPU";
+    gpu_ = open_gpu(0);
+    make = [this](const OperatorSetup& setup, const GpuOptions& options) {
+      return make_gpu_operator<float>(setup, *gpu_, nullptr, options);
+    };
+  }
+  Make make;
+
+ private:
+  std::unique_ptr<Memory> gpu_;
+};
+
+TEST_F(OnCuda, IsRightOnAllWaysInFloats) { expect_all_ways_right(make); }
+TEST_F(OnCuda, HandsOutTickets) { expect_tickets_right(make, 500, 20); }
+
 // The maps of threads to values.
 
 template <int N>
@@ -396,6 +466,30 @@ TEST(GpuSlots, HaveNoBankConflicts) {
   expect_free_of_conflicts<128>();
   expect_free_of_conflicts<192>();
   expect_free_of_conflicts<256>();
+}
+
+TEST(GpuBatches, ArePlannedWithSomeToSpare) {
+  EXPECT_GE(gpu::planned(831), 832);
+  EXPECT_EQ(gpu::planned(1), 1);
+}
+
+// A group of one more position than the one before, and then the first again.
+TEST(GpuOperator, KeepsWhatItHoldsWhereBatchesGrow) {
+  Case c{.window = 64, .slices = 2};
+  c.positions = 9;
+  const auto scene = in_precision<float>(make_scene(c, 98));
+  Store<std::uint8_t> store(scene, PatternType::uint8);
+  const auto op = make_emulated_operator<float>(scene.setup);
+  scene.load(*op);
+  const auto sums = [&](std::size_t count) {
+    Sums<float> sums(scene);
+    op->gradient(std::span(scene.places).first(count), store.held(), everything, sums.view());
+    return sums;
+  };
+  const auto few = sums(2), all = sums(9);
+  for (auto& pattern : store.patterns) std::fill(pattern.begin(), pattern.end(), std::uint8_t(1));
+  EXPECT_TRUE(same_bits(sums(2), few));
+  EXPECT_TRUE(same_bits(sums(9), all));
 }
 
 TEST(GpuBatches, StayInTheCacheInSweeps) {

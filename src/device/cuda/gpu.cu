@@ -65,10 +65,13 @@ void* Gpu::allocate(std::size_t bytes) {
 }
 
 void Gpu::release(void* at) noexcept {
-  if (at) cudaFree(at);
+  if (!at) return;
+  // An error that nobody is told of must not be taken for the next call's.
+  if (cudaSetDevice(device_) != cudaSuccess || cudaFree(at) != cudaSuccess) cudaGetLastError();
 }
 
 bool Gpu::holds(const void* at) const {
+  use();
   cudaPointerAttributes attributes{};
   check(cudaPointerGetAttributes(&attributes, at), "cudaPointerGetAttributes");
   return attributes.type == cudaMemoryTypeDevice;
@@ -128,26 +131,34 @@ void Gpu::use() const { check(cudaSetDevice(device_), "cudaSetDevice"); }
 
 template <class T>
 Fft<T>::Fft(Gpu& gpu, i64 window, i64 batch) : gpu_(gpu), window_(window), batch_(batch) {
-  gpu_.use();
-  constexpr cufftType type = sizeof(T) == 4 ? CUFFT_C2C : CUFFT_Z2Z;
-  int n[2] = {static_cast<int>(window), static_cast<int>(window)};
-  const auto plan = [&](cufftHandle& handle, i64 count) {
-    std::size_t work = 0;
-    check_fft(cufftCreate(&handle), "cufftCreate");
-    check_fft(cufftMakePlanMany(handle, 2, n, nullptr, 1, 0, nullptr, 1, 0, type,
-                                static_cast<int>(count), &work),
-              "cufftMakePlanMany");
-    check_fft(cufftSetStream(handle, gpu_.stream()), "cufftSetStream");
-    bytes_ += work;
-  };
-  plan(whole_, batch);
-  if (batch > 1) plan(single_, 1);
+  whole_ = plan(batch);
 }
 
 template <class T>
 Fft<T>::~Fft() {
   if (whole_) cufftDestroy(whole_);
-  if (single_) cufftDestroy(single_);
+  if (rest_) cufftDestroy(rest_);
+}
+
+template <class T>
+cufftHandle Fft<T>::plan(i64 count) const {
+  gpu_.use();
+  constexpr cufftType type = sizeof(T) == 4 ? CUFFT_C2C : CUFFT_Z2Z;
+  int n[2] = {static_cast<int>(window_), static_cast<int>(window_)};
+  cufftHandle handle = 0;
+  std::size_t work = 0;
+  check_fft(cufftCreate(&handle), "cufftCreate");
+  const cufftResult made = cufftMakePlanMany(handle, 2, n, nullptr, 1, 0, nullptr, 1, 0, type,
+                                             static_cast<int>(count), &work);
+  if (made == CUFFT_ALLOC_FAILED) {
+    cufftDestroy(handle);
+    throw UserError("the GPU (" + gpu_.name() + ") has too little memory left for " +
+                    std::to_string(count) + " FFTs of " + std::to_string(window_) +
+                    "² at a time: use more GPUs (ranks), or --device cpu");
+  }
+  check_fft(made, "cufftMakePlanMany");
+  check_fft(cufftSetStream(handle, gpu_.stream()), "cufftSetStream");
+  return handle;
 }
 
 template <class T>
@@ -167,7 +178,13 @@ void Fft<T>::run(const Z<T>* from, Z<T>* to, i64 count, int direction) const {
   };
   i64 i = 0;
   for (; i + batch_ <= count; i += batch_) execute(whole_, i);
-  for (; i < count; ++i) execute(batch_ > 1 ? single_ : whole_, i);
+  if (i == count) return;
+  if (rest_count_ != count - i) {
+    if (rest_) cufftDestroy(std::exchange(rest_, 0));
+    rest_ = plan(count - i);
+    rest_count_ = count - i;
+  }
+  execute(rest_, i);
 }
 
 template class Fft<float>;

@@ -101,6 +101,7 @@ class Gpu final : public Memory {
   template <class Kernel>
   void launch(const Kernel& kernel, Grid grid, std::size_t shared = 0) {
     static_assert(Kernel::threads <= 1024 && sizeof(Kernel) <= 4096);
+    use();
     if (grid.x == 0 || grid.y == 0 || grid.z == 0) return;
     constexpr std::size_t without_asking = 48 << 10;
     if (shared > without_asking)
@@ -131,14 +132,15 @@ class Fft {
   ~Fft();
   void forward(const Z<T>* from, Z<T>* to, i64 count) const { run(from, to, count, CUFFT_FORWARD); }
   void inverse(const Z<T>* from, Z<T>* to, i64 count) const { run(from, to, count, CUFFT_INVERSE); }
-  [[nodiscard]] std::size_t bytes() const { return bytes_; }
 
  private:
   void run(const Z<T>* from, Z<T>* to, i64 count, int direction) const;
   Gpu& gpu_;
+  cufftHandle plan(i64 count) const;
   i64 window_, batch_;
-  cufftHandle whole_ = 0, single_ = 0;  // of a batch, and of one
-  std::size_t bytes_ = 0;
+  cufftHandle whole_ = 0;  // of a batch
+  mutable cufftHandle rest_ = 0;
+  mutable i64 rest_count_ = 0;  // of the last batch that was smaller
 };
 
 }  // namespace ptyle::cuda

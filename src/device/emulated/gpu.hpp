@@ -203,9 +203,6 @@ class Fft {
       : gpu_(gpu), n_(window * window), fft_(window, window, FftRigor::estimate) {}
   void forward(const Z<T>* from, Z<T>* to, i64 count) const { run<false>(from, to, count); }
   void inverse(const Z<T>* from, Z<T>* to, i64 count) const { run<true>(from, to, count); }
-  /// Bytes of the device that it works in.
-  [[nodiscard]] std::size_t bytes() const { return 0; }
-
  private:
   template <bool inverse>
   void run(const Z<T>* from, Z<T>* to, i64 count) const {

@@ -106,19 +106,20 @@ PTYLE_HOST_DEVICE void fft(Z<T> (&x)[N]) {
   }
 }
 
-/// The outer transform of a line's elements j, j + 16, …; `w` holds e^(−2πi k / W).
+/// The outer transform of a line's elements j, j + 16, …; w[16 k + j] is e^(−2πi j k / W), so that
+/// neighbours j lie in different banks.
 template <int R, class T>
 PTYLE_HOST_DEVICE void outer_forward(Z<T> (&x)[R], int j, const Z<T>* w) {
   fft<R, false>(x);
   unroll<R - 1>([&](auto k) {
-    const Z<T> turn = w[j * (k() + 1)];
+    const Z<T> turn = w[16 * (k() + 1) + j];
     x[k() + 1] = times<false>(x[k() + 1], turn.re, turn.im);
   });
 }
 template <int R, class T>
 PTYLE_HOST_DEVICE void outer_inverse(Z<T> (&x)[R], int j, const Z<T>* w) {
   unroll<R - 1>([&](auto k) {
-    const Z<T> turn = w[j * (k() + 1)];
+    const Z<T> turn = w[16 * (k() + 1) + j];
     x[k() + 1] = times<true>(x[k() + 1], turn.re, turn.im);
   });
   fft<R, true>(x);

@@ -8,7 +8,8 @@
 //   back:     from the residual to the spectrum of the probe's gradient; χ of each slice kept
 //
 // A slice is six phases: the two sweeps (operator/cuda/sweeps.hpp), in place. Bytes of memory a
-// pixel and slice, in floats: 8 of t, 8 of what is kept, 8 of u in the tangent; P comes out of the
+// pixel and slice, in floats: 8 of t, 8 of what is kept, 8 of u in the tangent (back with sums at
+// once: 8 of u and 4 of gradients in place of what is kept); P comes out of the
 // cache. Spectra stand in natural order along columns; along rows kx = a + R b stands at 16 a + b.
 
 #include "operator/cuda/butterflies.hpp"

@@ -13,6 +13,7 @@
 // or emulated::Gpu in the tests.
 
 #include <cmath>
+#include <deque>
 #include <mutex>
 #include <stdexcept>
 
@@ -45,7 +46,8 @@ class GpuOperator : public Operator<T> {
         other_spectrum_({setup_.modes * n_}, ledger, "probe", &gpu),
         aside_({setup_.modes * n_}, ledger, "probe", &gpu),
         single_(gpu, w_, 1),
-        passes_(gpu, setup_, path_, options, propagator_.data(), turns_.data()) {
+        passes_(gpu, setup_, path_, options, propagator_.data(), turns_.data()),
+        patterns_(gpu, ledger, w_) {
     if (options.waves == WaveStorage::checkpoint)
       throw std::invalid_argument("on a GPU waves are stored or recomputed");
     if (options.waves == WaveStorage::recompute && !is_unitary(setup_))
@@ -62,7 +64,7 @@ class GpuOperator : public Operator<T> {
 
   void set_object(const ObjectView<T>& object) override {
     const std::lock_guard lock(mutex_);
-    gpu_.use();
+    begin();
     const auto& shape = object.phase.shape;
     if (transmission_.shape() != shape) {
       transmission_ = Array<Z<T>, 3>();
@@ -78,13 +80,13 @@ class GpuOperator : public Operator<T> {
 
   void set_probe(View<const C, 3> probe) override {
     const std::lock_guard lock(mutex_);
-    gpu_.use();
+    begin();
     to_spectrum(probe, spectrum_.data());
   }
 
   void set_weights(View<const T, 2> weight, View<const T, 2> valid) override {
     const std::lock_guard lock(mutex_);
-    gpu_.use();
+    begin();
     std::vector<T> all(static_cast<std::size_t>(n_)), seen(all.size());
     for (i64 i = 0; i < n_; ++i) {
       const i64 from = natural(i), to = i;
@@ -97,7 +99,7 @@ class GpuOperator : public Operator<T> {
 
   void forward(const Placement& at, View<C, 3> wave) const override {
     const std::lock_guard lock(mutex_);
-    gpu_.use();
+    begin();
     const auto b = begin_batch({&at, 1});
     passes_.forward(b, object(), spectrum_.data(), false);
     give(b.detector, wave);
@@ -106,7 +108,7 @@ class GpuOperator : public Operator<T> {
   void tangent(const Placement& at, const ObjectView<T>& d_object, View<const C, 3> d_probe,
                View<C, 3> d_wave) const override {
     const std::lock_guard lock(mutex_);
-    gpu_.use();
+    begin();
     const auto b = begin_batch({&at, 1});
     const OnDevice phase(*this, d_object.phase),
         absorption(*this, setup_.absorption ? d_object.absorption : View<const T, 3>{});
@@ -117,7 +119,7 @@ class GpuOperator : public Operator<T> {
 
   void adjoint(const Placement& at, View<const C, 3> d, const Gradient<T>& sum) const override {
     const std::lock_guard lock(mutex_);
-    gpu_.use();
+    begin();
     Target target(*this, {!sum.phase.empty(), !sum.probe.empty(), false}, sum);
     const auto b = begin_batch({&at, 1});
     passes_.forward(b, object(), spectrum_.data(), true);
@@ -127,12 +129,13 @@ class GpuOperator : public Operator<T> {
     passes_.backward(b, object(), target.to);
     sum_spectra(b, target);
     target.finish();
+    gpu_.wait();
   }
 
   Misfit gradient(std::span<const Placement> places, const Measured<T>& measured, Wanted wanted,
                   const Gradient<T>& sum) const override {
     const std::lock_guard lock(mutex_);
-    gpu_.use();
+    begin();
     Target target(*this, wanted, sum);
     const Misfit total = over_batches(places, measured, [&](const Batch<T>& b, Sums<3>* of_batch) {
       passes_.gradient(b, object(), spectrum_.data(), detector(), of_batch, target.to);
@@ -144,7 +147,7 @@ class GpuOperator : public Operator<T> {
 
   Misfit misfit(std::span<const Placement> places, const Measured<T>& measured) const override {
     const std::lock_guard lock(mutex_);
-    gpu_.use();
+    begin();
     return over_batches(places, measured, [&](const Batch<T>& b, Sums<3>* of_batch) {
       passes_.forward(b, object(), spectrum_.data(), false);
       passes_.detect(b, detector(), false, of_batch);
@@ -154,7 +157,7 @@ class GpuOperator : public Operator<T> {
   double curvature(std::span<const Placement> places, const ObjectView<T>& d_object,
                    View<const C, 3> d_probe) const override {
     const std::lock_guard lock(mutex_);
-    gpu_.use();
+    begin();
     const OnDevice phase(*this, d_object.phase),
         absorption(*this, setup_.absorption ? d_object.absorption : View<const T, 3>{});
     const Z<T>* const d_spectrum = other_spectrum(d_probe);
@@ -177,9 +180,6 @@ class GpuOperator : public Operator<T> {
     }
     return setup_.loss == Loss::amplitude ? total : 2 * total;
   }
-
-  /// How it computes, for the log.
-  [[nodiscard]] GpuPath path() const { return path_; }
 
  private:
   /// Values of the host copied to the device for a while, or those that lie there.
@@ -266,10 +266,10 @@ class GpuOperator : public Operator<T> {
   [[nodiscard]] Grid pixels() const { return {blocks_for(n_, 256), setup_.modes}; }
 
   void load_tables() {
-    std::vector<Z<T>> turns(static_cast<std::size_t>(w_));
-    for (i64 k = 0; k < w_; ++k) {
-      const double angle = -2 * pi * double(k) / double(w_);
-      turns[k] = {static_cast<T>(std::cos(angle)), static_cast<T>(std::sin(angle))};
+    std::vector<Z<T>> turns(static_cast<std::size_t>(w_));  // butterflies.hpp
+    for (i64 i = 0; i < w_; ++i) {
+      const double angle = -2 * pi * double(i % 16 * (i / 16)) / double(w_);
+      turns[i] = {static_cast<T>(std::cos(angle)), static_cast<T>(std::sin(angle))};
     }
     gpu_.copy(turns_.data(), turns.data(), turns.size() * sizeof(Z<T>));
     if (setup_.slices > 1) {
@@ -333,16 +333,25 @@ class GpuOperator : public Operator<T> {
     gpu_.copy(to.data, aside_.data(), bytes_of_modes());
   }
 
+  /// What every call starts with. What the one before has sent is there by now.
+  void begin() const {
+    gpu_.use();
+    sent_places_.clear();
+    sent_references_.clear();
+  }
+
   /// Makes the buffers, once they are needed or have become too small; returns the positions of a
   /// batch.
   i64 room_for(i64 positions) const {
     positions = std::max<i64>(1, positions);
     if (positions <= planned_for_) return batch_;
     gpu_.wait();
-    patterns_.reset();
     for (auto* buffer : {&waves_, &detector_, &kept_, &chi_, &lit_}) *buffer = {};
+    patterns_.release_staging();
+    planned_for_ = planned(positions);
+    const std::size_t held = options_.memory > 0 ? patterns_.held() : 0;  // what is free is free
     const std::size_t budget = options_.memory > 0 ? options_.memory : usable(gpu_.free_bytes());
-    batch_ = plan_.template positions<T>(positions, for_batches(budget), gpu_.l2_bytes(), path_,
+    batch_ = plan_.template positions<T>(planned_for_, for_batches(budget), gpu_.l2_bytes(), path_,
                                          setup_.modes);
     const auto make = [&](i64 values) {
       return Array<Z<T>, 1>({batch_ * values}, ledger_, "waves", &gpu_);
@@ -357,29 +366,42 @@ class GpuOperator : public Operator<T> {
     flags_ = Array<int, 1>({BatchPlan::flags(batch_)}, ledger_, "waves", &gpu_);
     const i64 chunks = blocks_for(n_, Detect<T>::pixels);
     sums_ = Array<double, 1>({3 * chunks * batch_}, ledger_, "waves", &gpu_);
-    totals_ = Array<double, 1>({3 * ((positions + batch_ - 1) / batch_)}, ledger_, "waves", &gpu_);
+    totals_ =
+        Array<double, 1>({3 * ((planned_for_ + batch_ - 1) / batch_)}, ledger_, "waves", &gpu_);
     passes_.make_transform(batch_);
-    const std::size_t used = static_cast<std::size_t>(batch_) * plan_.template bytes<T>();
-    patterns_.emplace(gpu_, ledger_, w_, batch_, budget > used ? budget - used : 0);
-    planned_for_ = positions;
+    const std::size_t used = static_cast<std::size_t>(batch_) * plan_.template bytes<T>() + held;
+    patterns_.make_staging(batch_, budget > used ? budget - used : 0);
     return batch_;
   }
 
   Batch<T> begin_batch(std::span<const Placement> places) const {
     room_for(static_cast<i64>(places.size()));
-    std::vector<Place<T>> all;
-    for (const Placement& at : places)
+    auto& all = sent_places_.emplace_back();
+    Batch<T> b;
+    const auto ny = static_cast<int>(transmission_.shape()[1]),
+               nx = static_cast<int>(transmission_.shape()[2]), w = window();
+    b.top = ny, b.left = nx;
+    int bottom = 0, right = 0;
+    for (const Placement& at : places) {
       all.push_back({static_cast<int>(at.row), static_cast<int>(at.col),
                      static_cast<T>(at.shift_row), static_cast<T>(at.shift_col)});
+      b.top = std::min(b.top, std::clamp(all.back().row, 0, ny));
+      b.left = std::min(b.left, std::clamp(all.back().col, 0, nx));
+      bottom = std::max(bottom, std::clamp(all.back().row + w, 0, ny));
+      right = std::max(right, std::clamp(all.back().col + w, 0, nx));
+    }
+    b.rows = std::max(0, bottom - b.top);
+    b.cols = std::max(0, right - b.left);
     gpu_.copy_later(places_.data(), all.data(), all.size() * sizeof(Place<T>));
-    return {waves_.data(),
-            detector_.data(),
-            kept_.data(),
-            chi_.data(),
-            reinterpret_cast<T*>(lit_.data()),
-            reinterpret_cast<const Place<T>*>(places_.data()),
-            flags_.data(),
-            static_cast<int>(all.size())};
+    b.waves = waves_.data();
+    b.detector = detector_.data();
+    b.kept = kept_.data();
+    b.chi = chi_.data();
+    b.lit = reinterpret_cast<T*>(lit_.data());
+    b.places = reinterpret_cast<const Place<T>*>(places_.data());
+    b.flags = flags_.data();
+    b.positions = static_cast<int>(all.size());
+    return b;
   }
 
   DetectorArguments<T> detector() const {
@@ -399,16 +421,21 @@ class GpuOperator : public Operator<T> {
     if (count == 0) return {};
     const i64 most = room_for(count), batches = (count + most - 1) / most;
     const auto size = [&](i64 i) { return std::min(most, count - i * most); };
-    auto patterns = patterns_->batch(measured, 0, size(0), 0);
+    gpu_.mark_computed();  // also that the buffers are zeroed
+    const auto fetch = [&](i64 i) {
+      sent_references_.push_back(patterns_.batch(measured, i * most, size(i), i));
+    };
+    fetch(0);
     for (i64 i = 0; i < batches; ++i) {
       gpu_.mark_computed();
       gpu_.await_fetched();
       const auto b = begin_batch(
           places.subspan(static_cast<std::size_t>(i * most), static_cast<std::size_t>(size(i))));
-      gpu_.copy_later(references_.data(), patterns.data(), patterns.size() * sizeof(PatternOnGpu));
+      const auto& references = sent_references_.back();
+      gpu_.copy_later(references_.data(), references.data(),
+                      references.size() * sizeof(PatternOnGpu));
       work(b, reinterpret_cast<Sums<3>*>(totals_.data()) + i);
-      if (i + 1 < batches)
-        patterns = patterns_->batch(measured, (i + 1) * most, size(i + 1), i + 1);
+      if (i + 1 < batches) fetch(i + 1);
     }
     std::vector<Sums<3>> totals(static_cast<std::size_t>(batches));
     gpu_.copy(totals.data(), totals_.data(), totals.size() * sizeof(Sums<3>));
@@ -436,7 +463,10 @@ class GpuOperator : public Operator<T> {
   mutable Array<char, 1> places_, references_;
   mutable Array<int, 1> flags_;
   mutable Array<double, 1> sums_, totals_;
-  mutable std::optional<Patterns<T, Gpu>> patterns_;
+  mutable Patterns<T, Gpu> patterns_;
+  // What is on its way to the device must stay where it is until it is there.
+  mutable std::deque<std::vector<Place<T>>> sent_places_;
+  mutable std::deque<std::vector<PatternOnGpu>> sent_references_;
   mutable i64 planned_for_ = 0, batch_ = 0;
 };
 

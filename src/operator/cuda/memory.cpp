@@ -24,12 +24,12 @@ std::vector<Ledger::Entry> gpu_operator_memory(const OperatorSetup& setup,
   const std::size_t budget =
       options.memory > 0 ? options.memory : usable(gpu.free_bytes > own ? gpu.free_bytes - own : 0);
   const i64 batch =
-      plan.positions<T>(positions, for_batches(budget), gpu.l2_bytes, path, setup.modes);
+      plan.positions<T>(planned(positions), for_batches(budget), gpu.l2_bytes, path, setup.modes);
   const std::size_t waves = static_cast<std::size_t>(batch) * plan.bytes<T>();
   const auto chunks =
       static_cast<std::size_t>(blocks_for(setup.window * setup.window, Detect<T>::pixels));
   const auto b = static_cast<std::size_t>(batch),
-             batches = (static_cast<std::size_t>(positions) + b - 1) / b;
+             batches = (static_cast<std::size_t>(planned(positions)) + b - 1) / b;
   const std::size_t lists = b * (sizeof(Place<T>) + sizeof(PatternOnGpu)) +
                             3 * sizeof(double) * (chunks * b + batches) +
                             sizeof(int) * static_cast<std::size_t>(BatchPlan::flags(batch));

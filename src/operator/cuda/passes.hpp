@@ -26,6 +26,7 @@ struct Batch {
   const Place<T>* places = nullptr;
   int* flags = nullptr;  ///< 1 + 2 positions (tickets.hpp)
   int positions = 0;
+  int top = 0, left = 0, rows = 0, cols = 0;  ///< of the object: holds all windows
 };
 
 template <class T>
@@ -76,20 +77,19 @@ class Passes {
   void make_transform(i64 positions) {
     if (path_ == GpuPath::fft) transform_.emplace(gpu_, w_, positions * modes_);
   }
-  [[nodiscard]] std::size_t transform_bytes() const { return transform_ ? transform_->bytes() : 0; }
 
   void forward(const Batch<T>& b, const ObjectOnGpu<T>& object, const Z<T>* spectrum, bool keep) {
     if (path_ == GpuPath::fused) {
       fused<RowOp::transmit>(b, object, {.kept = keep ? b.kept : nullptr}, spectrum, b.detector);
       return;
     }
-    begin(b, b.waves, spectrum);
+    from_probe(b, b.waves, spectrum);
     for (int s = 0; s < slices_; ++s) {
       Z<T>* const kept = keep && !recompute_ ? b.kept + static_cast<i64>(s) * slice() : nullptr;
       row_op<RowOp::transmit>(b, object, b.waves, s, {.kept = kept});
       if (s + 1 < slices_) propagate<false>(b, b.waves);
     }
-    exit(b, b.waves, b.detector);
+    to_detector(b, b.waves, b.detector);
   }
 
   /// Ψ into the batch's `detector` and dΨ into its `chi`.
@@ -100,8 +100,8 @@ class Passes {
       fused<RowOp::tangent>(b, object, {.u = b.kept}, d_spectrum, b.chi);
       return;
     }
-    begin(b, b.waves, spectrum);
-    begin(b, b.chi, d_spectrum);
+    from_probe(b, b.waves, spectrum);
+    from_probe(b, b.chi, d_spectrum);
     for (int s = 0; s < slices_; ++s) {
       row_op<RowOp::transmit>(b, object, b.waves, s, {.kept = b.kept});
       row_op<RowOp::tangent>(b, object, b.chi, s, {.u = b.kept});
@@ -109,8 +109,8 @@ class Passes {
       propagate<false>(b, b.waves);
       propagate<false>(b, b.chi);
     }
-    exit(b, b.waves, b.detector);
-    exit(b, b.chi, b.chi);
+    to_detector(b, b.waves, b.detector);
+    to_detector(b, b.chi, b.chi);
   }
 
   /// Misfit of Ψ in the batch's `detector`, which becomes the residual if asked for; its sums to
@@ -138,18 +138,18 @@ class Passes {
   /// gradient.
   void backward(const Batch<T>& b, const ObjectOnGpu<T>& object, const GatherTo<T>& to) {
     if (path_ == GpuPath::fused) {
-      fused<RowOp::back>(b, object, ends_of(b, to, b.kept), nullptr, b.detector);
+      fused<RowOp::back>(b, object, buffers_of(b, to, b.kept), nullptr, b.detector);
     } else {
-      enter(b, b.detector);
+      from_detector(b, b.detector);
       for (int s = slices_ - 1; s >= 0; --s) back(b, object, to, s);
-      end(b, b.detector);
+      to_probe(b, b.detector);
     }
     finish_gradient(b, object, to);
   }
 
  private:
   /// What a slice's points read and write beside the wave.
-  struct Ends {
+  struct SliceBuffers {
     Z<T>* kept = nullptr;
     const Z<T>* u = nullptr;
     T scale = 1;
@@ -157,7 +157,7 @@ class Passes {
     T* lit = nullptr;
   };
   /// Of a backward slice: χ to be gathered later, or sums at once.
-  Ends ends_of(const Batch<T>& b, const GatherTo<T>& to, const Z<T>* u) const {
+  SliceBuffers buffers_of(const Batch<T>& b, const GatherTo<T>& to, const Z<T>* u) const {
     if (!to.wanted()) return {};
     if (at_once_) return {.u = u, .to = to, .lit = to.illumination ? b.lit : nullptr};
     return {.kept = to.phase || to.absorption ? b.chi : nullptr};
@@ -181,7 +181,7 @@ class Passes {
       const Whole whole{
           pass<W, RowOp::transmit>(b, object, {.kept = to.wanted() ? b.kept : nullptr}, spectrum,
                                    b.detector),
-          pass<W, RowOp::back>(b, object, ends_of(b, to, b.kept), nullptr, b.detector),
+          pass<W, RowOp::back>(b, object, buffers_of(b, to, b.kept), nullptr, b.detector),
           detector<Whole::threads>(b, d, true),
           b.positions,
           chunks,
@@ -213,7 +213,7 @@ class Passes {
       row_op<RowOp::back>(b, object, b.waves, s,
                           {.kept = u, .scale = straight ? T(1) / static_cast<T>(w_) : T(1)});
     }
-    row_op<RowOp::back>(b, object, b.detector, s, ends_of(b, to, u));
+    row_op<RowOp::back>(b, object, b.detector, s, buffers_of(b, to, u));
     gather(b, object, to, s, 1, u);
     if (s == 0) return;
     propagate<true>(b, b.detector);
@@ -246,33 +246,33 @@ class Passes {
   /// `kept` of a backward pass is χ, but for waves that are made again, which take the place of u.
   template <RowOp op>
   SliceArguments<T> slice_arguments(const Batch<T>& b, const ObjectOnGpu<T>& object, int s,
-                                    const Ends& ends) const {
+                                    const SliceBuffers& beside) const {
     const i64 first = static_cast<i64>(s) * object.ny * object.nx;
     const auto at = [first](auto* values) { return values ? values + first : nullptr; };
-    const bool chi = op == RowOp::back && ends.kept == b.chi;
+    const bool chi = op == RowOp::back && beside.kept == b.chi;
     return {object.t + first,
             object.ny,
             object.nx,
             b.places,
             modes_,
-            ends.kept,
+            beside.kept,
             (chi ? plan_.chi_slices : plan_.kept_slices) * n_,
-            ends.u,
+            beside.u,
             plan_.kept_slices * n_,
             at(object.d_phase),
             at(object.d_absorption),
-            ends.scale,
-            at(ends.to.phase),
-            at(ends.to.absorption),
-            ends.to.scale,
-            ends.lit,
+            beside.scale,
+            at(beside.to.phase),
+            at(beside.to.absorption),
+            beside.to.scale,
+            beside.lit,
             s + 1 == slices_};
   }
 
   template <int W, RowOp op>
-  FusedPass<T, W, op> pass(const Batch<T>& b, const ObjectOnGpu<T>& object, const Ends& ends,
-                           const Z<T>* spectrum, Z<T>* detector) const {
-    return {slice_arguments<op>(b, object, 0, ends),
+  FusedPass<T, W, op> pass(const Batch<T>& b, const ObjectOnGpu<T>& object,
+                           const SliceBuffers& beside, const Z<T>* spectrum, Z<T>* detector) const {
+    return {slice_arguments<op>(b, object, 0, beside),
             static_cast<i64>(object.ny) * object.nx,
             n_,
             n_,
@@ -284,10 +284,10 @@ class Passes {
   }
 
   template <RowOp op>
-  void fused(const Batch<T>& b, const ObjectOnGpu<T>& object, const Ends& ends,
+  void fused(const Batch<T>& b, const ObjectOnGpu<T>& object, const SliceBuffers& beside,
              const Z<T>* spectrum, Z<T>* detector) {
     with_window<128>([&]<int W>(std::integral_constant<int, W>) {
-      gpu_.launch(pass<W, op>(b, object, ends, spectrum, detector), {waves(b)},
+      gpu_.launch(pass<W, op>(b, object, beside, spectrum, detector), {waves(b)},
                   FusedPass<T, W, op>::shared);
     });
   }
@@ -302,8 +302,9 @@ class Passes {
   }
 
   template <RowOp op>
-  void row_op(const Batch<T>& b, const ObjectOnGpu<T>& object, Z<T>* of, int s, const Ends& ends) {
-    const auto arguments = slice_arguments<op>(b, object, s, ends);
+  void row_op(const Batch<T>& b, const ObjectOnGpu<T>& object, Z<T>* of, int s,
+              const SliceBuffers& beside) {
+    const auto arguments = slice_arguments<op>(b, object, s, beside);
     if (path_ == GpuPath::fft) {
       gpu_.launch(SlicePoints<T, op>{of, arguments, w_}, grid(b));
       return;
@@ -314,11 +315,11 @@ class Passes {
     });
   }
 
-  void begin(const Batch<T>& b, Z<T>* to, const Z<T>* spectrum) {
+  void from_probe(const Batch<T>& b, Z<T>* to, const Z<T>* spectrum) {
     if (!spectrum) {
       gpu_.zero(to, static_cast<std::size_t>(waves(b) * n_) * sizeof(Z<T>));
     } else if (path_ == GpuPath::sweeps) {
-      columns<ColumnOp::begin>(b, to, spectrum, nullptr);
+      columns<ColumnOp::from_probe>(b, to, spectrum, nullptr);
     } else {
       gpu_.launch(Begin<T>{to, spectrum, b.places, modes_, w_}, grid(b));
       transform_->inverse(to, to, waves(b));
@@ -338,21 +339,21 @@ class Passes {
   }
 
   /// Ψ = FFT(u); `from` stays as it was, unless `to` is the same.
-  void exit(const Batch<T>& b, Z<T>* from, Z<T>* to) {
+  void to_detector(const Batch<T>& b, Z<T>* from, Z<T>* to) {
     if (path_ == GpuPath::sweeps)
-      columns<ColumnOp::exit>(b, from, nullptr, to);
+      columns<ColumnOp::to_detector>(b, from, nullptr, to);
     else
       transform_->forward(from, to, waves(b));
   }
-  void enter(const Batch<T>& b, Z<T>* of) {
+  void from_detector(const Batch<T>& b, Z<T>* of) {
     if (path_ == GpuPath::sweeps)
-      columns<ColumnOp::enter>(b, of, nullptr, of);
+      columns<ColumnOp::from_detector>(b, of, nullptr, of);
     else
       transform_->inverse(of, of, waves(b));
   }
-  void end(const Batch<T>& b, Z<T>* of) {
+  void to_probe(const Batch<T>& b, Z<T>* of) {
     if (path_ == GpuPath::sweeps) {
-      columns<ColumnOp::end>(b, of, nullptr, of);
+      columns<ColumnOp::to_probe>(b, of, nullptr, of);
       return;
     }
     transform_->forward(of, of, waves(b));
@@ -363,13 +364,28 @@ class Passes {
               int slices, const Z<T>* u) {
     if (at_once_ || !to.wanted()) return;
     const i64 first = static_cast<i64>(s) * object.ny * object.nx;
-    gpu_.launch(
-        Gather<T>{u, to.phase || to.absorption ? b.chi : nullptr, plan_.kept_slices * n_,
-                  plan_.chi_slices * n_, n_, n_, slices, to.phase ? to.phase + first : nullptr,
-                  to.absorption ? to.absorption + first : nullptr, to.illumination, object.ny,
-                  object.nx, b.places, b.positions, modes_, w_, to.scale,
-                  T(1) / static_cast<T>(slices_)},
-        {blocks_for(object.nx, Gather<T>::width), blocks_for(object.ny, Gather<T>::height)});
+    gpu_.launch(Gather<T>{u,
+                          to.phase || to.absorption ? b.chi : nullptr,
+                          plan_.kept_slices * n_,
+                          plan_.chi_slices * n_,
+                          n_,
+                          n_,
+                          slices,
+                          to.phase ? to.phase + first : nullptr,
+                          to.absorption ? to.absorption + first : nullptr,
+                          to.illumination,
+                          object.ny,
+                          object.nx,
+                          b.top,
+                          b.left,
+                          b.places,
+                          b.positions,
+                          modes_,
+                          w_,
+                          to.scale,
+                          T(1) / static_cast<T>(slices_)},
+                {blocks_for(b.cols, Gather<T>::width), blocks_for(b.rows, Gather<T>::height)},
+                Gather<T>::shared(b.positions));
   }
 
   Gpu& gpu_;

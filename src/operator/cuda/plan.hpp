@@ -56,7 +56,7 @@ struct BatchPlan {
     frames = setup.window * setup.window;
   }
   i64 waves, detector, kept, chi;
-  i64 lit;  ///< of numbers, two a value
+  i64 lit;  ///< for W² reals a wave
   i64 kept_slices, chi_slices;
   i64 frames;  ///< numbers of a pattern that is not kept on the device
   /// Of a batch (tickets.hpp).
@@ -84,6 +84,9 @@ struct BatchPlan {
   }
 };
 
+/// Buffers are planned for somewhat more positions than are asked for: groups, and ranks' shares of
+/// them, differ in size.
+constexpr i64 planned(i64 positions) { return positions + positions / 16; }
 /// What of a budget of `bytes` goes to batches; patterns that stay get the rest.
 inline std::size_t for_batches(std::size_t bytes) { return bytes / 10 * 7; }
 /// What of free memory is used: the rest is for others and for cuFFT.

@@ -62,7 +62,7 @@ struct SliceArguments {
 /// back: χ kept, or its gradient with u added at once; then conj(t) χ.
 enum class RowOp { transmit, back, tangent };
 
-template <RowOp op, class T, int constant_window = 0>
+template <RowOp op, class T>
 struct Point {
   PTYLE_HOST_DEVICE Point(const SliceArguments<T>& a, i64 wave, int window)
       : arguments(a),

@@ -31,7 +31,7 @@ template <class T>
 struct Begin {
   static constexpr int threads = 256;
   Z<T>* waves;
-  const Z<T>* spectrum;  ///< (M, W, W), with 1/W²; null: nothing
+  const Z<T>* spectrum;  ///< (M, W, W), with 1/W²
   const Place<T>* places;
   int modes, window;
   template <class Block>
@@ -40,12 +40,8 @@ struct Begin {
       const int n = window * window, k = block.x * threads + t;
       if (k >= n) return;
       const i64 wave = block.y;
-      Z<T> value{T(0), T(0)};
-      if (spectrum) {
-        const Z<T> r = ramp(places[wave / modes], k / window, k % window, window);
-        value = times<false>(spectrum[(wave % modes) * n + k], r.re, r.im);
-      }
-      waves[wave * n + k] = value;
+      const Z<T> r = ramp(places[wave / modes], k / window, k % window, window);
+      waves[wave * n + k] = times<false>(spectrum[(wave % modes) * n + k], r.re, r.im);
     });
   }
 };
@@ -242,52 +238,78 @@ struct Total {
 ///
 ///   ∂f/∂φ += scale · Re(conj(χ) i u)    ∂f/∂μ −= scale · Re(conj(χ) u)    illumination += |u|² / S
 ///
+///   1. a block of pixels finds the windows that it touches: a bit each
+///   2. every pixel adds up those
+///
 /// Moves 16 bytes a pixel of each window and slice (in floats), and reads and writes the sums where
 /// a window lies.
 template <class T>
 struct Gather {
   static constexpr int width = 32, height = 8, threads = width * height;
-  const Z<T>*u, *chi;      ///< of the first slice here; χ null: the illumination alone
-  i64 next_u, next_chi;    ///< to the same slice of the next wave
-  i64 slice_u, slice_chi;  ///< to the next slice
-  int slices;              ///< here
+  static std::size_t shared(int positions) {
+    return static_cast<std::size_t>((positions + 31) / 32) * sizeof(std::uint32_t);
+  }
+  const Z<T>*u, *chi;                    ///< of the first slice here; χ null: illumination alone
+  i64 next_u, next_chi;                  ///< to the same slice of the next wave
+  i64 slice_u, slice_chi;                ///< to the next slice
+  int slices;                            ///< here
   T *phase, *absorption, *illumination;  ///< of the first slice here; null: not wanted
-  int ny, nx;
+  int ny, nx, top, left;                 ///< the object, and where the first block lies on it
   const Place<T>* places;
   int positions, modes, window;
   T scale, share;  ///< share: 1/S
+
   template <class Block>
   PTYLE_HOST_DEVICE void operator()(Block& block) const {
+    auto* const touching = reinterpret_cast<std::uint32_t*>(block.shared());
+    const int first_row = top + block.y * height, first_col = left + block.x * width;
     block.threads([&](int t) {
-      const int left = block.x * width, top = block.y * height;
-      const int col = left + t % width, row = top + t / width;
-      if (col >= nx || row >= ny) return;
-      const i64 voxel = static_cast<i64>(row) * nx + col;
-      T lit = 0;
-      bool any = false;
-      for (int s = 0; s < slices; ++s) {
-        T along = 0, across = 0;
-        for (int p = 0; p < positions; ++p) {
+      for (int word = t; 32 * word < positions; word += threads) {
+        std::uint32_t bits = 0;
+        for (int k = 0; k < 32 && 32 * word + k < positions; ++k) {
+          const Place<T>& at = places[32 * word + k];
+          const bool touches = at.row < first_row + height && at.row + window > first_row &&
+                               at.col < first_col + width && at.col + window > first_col;
+          bits |= std::uint32_t{touches} << k;
+        }
+        touching[word] = bits;
+      }
+    });
+    block.threads([&](int t) {
+      const int row = first_row + t / width, col = first_col + t % width;
+      if (col < nx && row < ny) pixel(touching, row, col);
+    });
+  }
+
+ private:
+  PTYLE_HOST_DEVICE void pixel(const std::uint32_t* touching, int row, int col) const {
+    const i64 plane = static_cast<i64>(ny) * nx, at = static_cast<i64>(row) * nx + col;
+    T lit = 0;
+    bool any = false;
+    for (int s = 0; s < slices; ++s) {
+      T along = 0, across = 0;
+      for (int word = 0; 32 * word < positions; ++word)
+        for (std::uint32_t bits = touching[word]; bits != 0; bits &= bits - 1) {
+          const int p = 32 * word + lowest_bit(bits);
           const int y = row - places[p].row, x = col - places[p].col;
           if (y < 0 || y >= window || x < 0 || x >= window) continue;
           any = true;
-          for (int m = 0; m < modes; ++m) {
-            const i64 wave = static_cast<i64>(p) * modes + m;
-            const int here = y * window + x;
-            const Z<T> a = u[wave * next_u + s * slice_u + here];
-            lit += square(a);
-            if (!chi) continue;
-            const Z<T> c = chi[wave * next_chi + s * slice_chi + here];
-            along += a.re * c.im - a.im * c.re;
-            across += a.re * c.re + a.im * c.im;
-          }
+          for (int m = 0; m < modes; ++m)
+            add(static_cast<i64>(p) * modes + m, s, y * window + x, lit, along, across);
         }
-        const i64 at = static_cast<i64>(s) * ny * nx + voxel;
-        if (any && phase) phase[at] += scale * along;
-        if (any && absorption) absorption[at] -= scale * across;
-      }
-      if (any && illumination) illumination[voxel] += share * lit;
-    });
+      if (any && phase) phase[s * plane + at] += scale * along;
+      if (any && absorption) absorption[s * plane + at] -= scale * across;
+    }
+    if (any && illumination) illumination[at] += share * lit;
+  }
+
+  PTYLE_HOST_DEVICE void add(i64 wave, int s, int here, T& lit, T& along, T& across) const {
+    const Z<T> a = u[wave * next_u + s * slice_u + here];
+    lit += square(a);
+    if (!chi) return;
+    const Z<T> c = chi[wave * next_chi + s * slice_chi + here];
+    along += a.re * c.im - a.im * c.re;
+    across += a.re * c.re + a.im * c.im;
   }
 };
 

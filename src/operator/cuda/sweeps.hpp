@@ -14,9 +14,9 @@
 
 namespace ptyle::gpu {
 
-/// begin: ψ_0 from the probe's spectrum.   exit: to the detector.   enter: back from it.
-/// end: to the spectrum of the probe's gradient.
-enum class ColumnOp { begin, propagate, propagate_back, exit, enter, end };
+/// from_probe: ψ_0 of the probe's spectrum.   to_detector: Ψ.   from_detector: χ of the residual.
+/// to_probe: the spectrum of the probe's gradient.
+enum class ColumnOp { from_probe, propagate, propagate_back, to_detector, from_detector, to_probe };
 
 template <class T, int W, ColumnOp op>
 struct ColumnSweep {
@@ -24,16 +24,16 @@ struct ColumnSweep {
   static constexpr std::size_t shared = (16 * W + W) * sizeof(Z<T>);
   Z<T>* waves;             ///< W·W each
   const Z<T>* propagator;  ///< W·W, with the 1/W² of the inverse transform
-  const Z<T>* spectrum;    ///< begin: (M, W, W), with 1/W²
-  Z<T>* detector;          ///< exit, end: to; enter: from; W·W each
-  const Z<T>* turns;       ///< e^(−2πi k / W)
+  const Z<T>* spectrum;    ///< from_probe: (M, W, W), with 1/W²
+  Z<T>* detector;          ///< to it or from it, W·W each
+  const Z<T>* turns;       ///< W of them (butterflies.hpp)
   const Place<T>* places;
   int modes;
 
   template <class Block>
   PTYLE_HOST_DEVICE void operator()(Block& block) const {
-    constexpr bool forward = op != ColumnOp::begin && op != ColumnOp::enter;
-    constexpr bool inverse = op != ColumnOp::exit && op != ColumnOp::end;
+    constexpr bool forward = op != ColumnOp::from_probe && op != ColumnOp::from_detector;
+    constexpr bool inverse = op != ColumnOp::to_detector && op != ColumnOp::to_probe;
     auto* tile = reinterpret_cast<Z<T>*>(block.shared());
     Z<T>* w = tile + 16 * W;
     const i64 wave = block.y;
@@ -81,12 +81,12 @@ struct ColumnSweep {
     if constexpr (op == ColumnOp::propagate || op == ColumnOp::propagate_back) {
       const Z<T> p = propagator[k];
       x = times<op == ColumnOp::propagate_back>(x, p.re, p.im);
-    } else if constexpr (op == ColumnOp::begin) {
+    } else if constexpr (op == ColumnOp::from_probe) {
       const Z<T> r = ramp(places[wave / modes], ky, kx, W);
       x = times<false>(spectrum[(wave % modes) * W * W + k], r.re, r.im);
-    } else if constexpr (op == ColumnOp::exit) {
+    } else if constexpr (op == ColumnOp::to_detector) {
       detector[wave * W * W + k] = x;
-    } else if constexpr (op == ColumnOp::enter) {
+    } else if constexpr (op == ColumnOp::from_detector) {
       x = detector[wave * W * W + k];
     } else {
       const Z<T> r = ramp(places[wave / modes], ky, kx, W);
