@@ -461,6 +461,59 @@ void rows_inverse(const Geometry<T>& g, T* wave) {
   rows<true, false, T, L>(g, wave, [](int, i64, Pair<T, L>&) {});
 }
 
+// ---------------------------------------------------------------------------------------------
+// The detector
+
+template <class T, int L>
+void add_intensity(const Geometry<T>& g, const T* block, T* intensity) {
+  for (i64 y = 0; y < g.window; ++y, block += 2 * L, intensity += L) {
+    const Vec<T, L> re = load<L>(block), im = load<L>(block + L);
+    store<L>(intensity, load<L>(intensity) + (re * re + im * im));
+  }
+}
+template <class T, int L>
+void scale_pixels(const Geometry<T>& g, T* block, const T* factor) {
+  for (i64 y = 0; y < g.window; ++y, block += 2 * L, factor += L) {
+    const Vec<T, L> f = load<L>(factor);
+    store<L>(block, load<L>(block) * f);
+    store<L>(block + L, load<L>(block + L) * f);
+  }
+}
+
+/// A square root by lanes, which the compiler puts together to one of vectors.
+template <class T, int L>
+[[gnu::always_inline]] inline Vec<T, L> root(Vec<T, L> x) {
+  for (int l = 0; l < L; ++l) {
+    if constexpr (sizeof(T) == sizeof(float))
+      x[l] = __builtin_sqrtf(x[l]);
+    else
+      x[l] = __builtin_sqrt(x[l]);
+  }
+  return x;
+}
+
+/// Sums of each lane in T, and of the lanes in double.
+template <class T, int L>
+void compare(DetectorWork<T>& work) {
+  Vec<T, L> cost{}, numerator{}, denominator{};
+  for (i64 i = 0; i < work.pixels; i += L) {
+    const Vec<T, L> model = load<L>(work.intensity + i), y = load<L>(work.measured + i);
+    const Vec<T, L> weight = load<L>(work.weight + i), valid = load<L>(work.valid + i);
+    const Vec<T, L> difference = root<T, L>(model) - root<T, L>(y);
+    const Vec<T, L> of_model = root<T, L>(model + work.epsilon),
+                    of_y = root<T, L>(y + work.epsilon), d = of_model - of_y;
+    numerator += valid * difference * difference;
+    denominator += valid * y;
+    cost += weight * d * d;
+    if (work.residual) store<L>(work.intensity + i, weight * (T(1) - of_y / of_model));
+  }
+  for (int l = 0; l < L; ++l) {
+    work.cost += static_cast<double>(cost[l]);
+    work.numerator += static_cast<double>(numerator[l]);
+    work.denominator += static_cast<double>(denominator[l]);
+  }
+}
+
 template <class T, int L>
 constexpr Kernels<T> kernels(const char* name) {
   return {name,
@@ -473,7 +526,10 @@ constexpr Kernels<T> kernels(const char* name) {
           row_sweep<T, L>,
           row_sweep_back<T, L>,
           rows_forward<T, L>,
-          rows_inverse<T, L>};
+          rows_inverse<T, L>,
+          add_intensity<T, L>,
+          scale_pixels<T, L>,
+          compare<T, L>};
 }
 
 }  // namespace
