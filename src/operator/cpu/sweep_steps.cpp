@@ -195,25 +195,20 @@ class SweepSteps final : public Steps<T> {
   Misfit detect(Room<T>& room, T* wave, bool residual) const override {
     const i64 pixels = w_ * lanes_;
     T *intensity = room.scratch.data(), *measured = intensity + pixels;
-    const T eps = static_cast<T>(setup_.epsilon);
     Misfit sum;
     for (i64 c = 0; c < g_.vectors; ++c) {
-      const T *weight = weight_.data() + c * pixels, *valid = valid_.data() + c * pixels;
       for (i64 y = 0; y < w_; ++y)
         for (i64 l = 0; l < lanes_; ++l)
           measured[y * lanes_ + l] = room.measured.data()[detector_pixel(c, y, l)];
       std::fill_n(intensity, pixels, T(0));
       for (i64 m = 0; m < setup_.modes; ++m) {
         kernels_.columns_forward(g_, mode(wave, m), c);
-        add_intensity(mode(wave, m) + c * g_.block, intensity);
+        kernels_.add_intensity(g_, mode(wave, m) + c * g_.block, intensity);
       }
-      sum += setup_.loss == Loss::amplitude
-                 ? detector_row<Loss::amplitude>(intensity, measured, weight, valid, pixels, eps)
-                 : detector_row<Loss::poisson>(intensity, measured, weight, valid, pixels, eps);
+      sum += compare(c, intensity, measured, residual);
       if (!residual) continue;
-      residual_factor(setup_.loss, intensity, measured, weight, pixels, eps);
       for (i64 m = 0; m < setup_.modes; ++m) {
-        scale_pixels(mode(wave, m) + c * g_.block, intensity);
+        kernels_.scale_pixels(g_, mode(wave, m) + c * g_.block, intensity);
         kernels_.columns_inverse(g_, mode(wave, m), c);
       }
     }
@@ -370,14 +365,19 @@ class SweepSteps final : public Steps<T> {
     }
   }
 
-  void add_intensity(const T* block, T* intensity) const {
-    for (i64 y = 0; y < w_; ++y, block += 2 * lanes_, intensity += lanes_)
-      for (i64 l = 0; l < lanes_; ++l)
-        intensity[l] += block[l] * block[l] + block[lanes_ + l] * block[lanes_ + l];
-  }
-  void scale_pixels(T* block, const T* factor) const {
-    for (i64 y = 0; y < w_; ++y, block += 2 * lanes_, factor += lanes_)
-      for (i64 l = 0; l < lanes_; ++l) block[l] *= factor[l], block[lanes_ + l] *= factor[l];
+  /// Block c on the detector: its misfit, and intensities become factors of the residual.
+  Misfit compare(i64 c, T* intensity, const T* measured, bool residual) const {
+    const i64 pixels = w_ * lanes_;
+    const T *weight = weight_.data() + c * pixels, *valid = valid_.data() + c * pixels;
+    const T eps = static_cast<T>(setup_.epsilon);
+    if (setup_.loss == Loss::amplitude) {
+      DetectorWork<T> work{pixels, intensity, measured, weight, valid, eps, residual};
+      kernels_.compare(work);
+      return {work.cost, work.numerator, work.denominator};
+    }
+    const Misfit sum = detector_row<Loss::poisson>(intensity, measured, weight, valid, pixels, eps);
+    if (residual) residual_factor(setup_.loss, intensity, measured, weight, pixels, eps);
+    return sum;
   }
 
   OperatorSetup setup_;

@@ -31,20 +31,18 @@ void Transmission<T>::set(const ObjectView<T>& object, bool absorption, bool cop
 }
 
 template <class T>
-typename Transmission<T>::Row Transmission<T>::row(i64 s, const Placement& at, i64 y, i64 window,
-                                                   T* room) const {
+typename Transmission<T>::Row Transmission<T>::made_row(i64 s, const Placement& at, i64 y,
+                                                        i64 window, T* room) const {
   const auto [slices, ny, nx] = object_.phase.shape;
   const Inside in(at, window, ny, nx);
   const bool whole = in.x0 == 0 && in.x1 == window && y >= in.y0 && y < in.y1;
-  const i64 first = (s * ny + at.row + y) * nx + at.col;  // voxel under the window's left end
-  if (whole && !re_.empty()) return {re_.data() + first, im_.data() + first, nx};
   T *re = room, *im = room + window;
   if (!whole) {
     std::fill(re, re + window, T(1));
     std::fill(im, im + window, T(0));
   }
   if (y < in.y0 || y >= in.y1) return {re, im};
-  const i64 from = first + in.x0, n = in.x1 - in.x0;
+  const i64 from = (s * ny + at.row + y) * nx + at.col + in.x0, n = in.x1 - in.x0;
   if (re_.empty()) {
     const T* mu = object_.absorption.data;
     transmission(object_.phase.data + from, mu ? mu + from : nullptr, re + in.x0, im + in.x0, n);

@@ -47,6 +47,18 @@ struct RowWork {
                               ///< fetched in advance, as they come from far and by short stretches
 };
 
+/// Pixels of a block of columns on the detector; sums are added to.
+template <class T>
+struct DetectorWork {
+  std::int64_t pixels = 0;                ///< W·L
+  T* intensity;                           ///< I; becomes the residual's factor if that is wanted
+  const T *measured, *weight, *valid;     ///< y, w, 0 or 1
+  T epsilon = 0;                          ///< ε
+  bool residual = false;                  ///< wanted
+  double cost = 0;                        ///< Σ w (√(I+ε) − √(y+ε))²
+  double numerator = 0, denominator = 0;  ///< Σ valid (√I − √y)², Σ valid y
+};
+
 template <class T>
 struct Kernels {
   const char* name;
@@ -68,6 +80,11 @@ struct Kernels {
   void (*row_sweep_back)(const Geometry<T>&, T* wave, const RowWork<T>&);
   void (*rows_forward)(const Geometry<T>&, T* wave);
   void (*rows_inverse)(const Geometry<T>&, T* wave);
+  /// intensity += |Ψ|², and Ψ ← factor · Ψ, of a block's W·L pixels
+  void (*add_intensity)(const Geometry<T>&, const T* block, T* intensity);
+  void (*scale_pixels)(const Geometry<T>&, T* block, const T* factor);
+  /// Misfit of amplitudes, and w (1 − √(y+ε)/√(I+ε)).
+  void (*compare)(DetectorWork<T>&);
 };
 
 template <class T>

@@ -1,5 +1,6 @@
 #include "operator/cpu/sweeps/order.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <numeric>
 
@@ -65,7 +66,10 @@ Tables<T>::Tables(i64 window, int lanes) {
   g.lanes = lane_twiddles_.data();
   for (i64 v = 0; v < g.vectors; ++v)
     for (i64 lane = 0; lane < lanes; ++lane) {
-      const i64 k2 = (v % groups) * g.rows + lane / groups;
+      // vector (a', b') of the tile, whose low bits the rows have put into the lanes
+      const i64 slot = (v % groups) * g.rows + lane / groups;
+      const i64 b = std::min(lanes, 4), a = lanes / b;
+      const i64 k2 = slot / b + a * (slot % b);
       const i64 k1 = frequency_at(g.row, v / groups * groups + lane % groups);
       column_frequency.push_back(k1 + g.vectors * k2);
     }

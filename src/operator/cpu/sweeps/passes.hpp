@@ -7,7 +7,7 @@
 //     2. last forward pass, × P, first inverse pass: in registers
 //     3. inverse passes
 //   row sweep, R rows (of W/L vectors each):
-//     1. inverse FFT inside the vectors: L of them transposed, a butterfly, transposed
+//     1. inverse FFT inside the vectors, L of them at a time: butterflies between shuffles
 //     2. inverse passes over a row's vectors, but the last
 //     3. last inverse pass, × t (u kept, or gradient added), first forward pass: in registers
 //     4. forward passes, and the FFT inside the vectors
@@ -232,72 +232,137 @@ void columns_end(const Geometry<T>& g, T* wave, const T* ramp, T* sum, i64 c) {
 // ---------------------------------------------------------------------------------------------
 // Rows
 
-constexpr int bits_of(int n) { return n <= 1 ? 0 : 1 + bits_of(n / 2); }
+// The FFT of L inside a row's vectors takes L of them at a time, a tile of R rows and G = L/R
+// groups. L = A·B: the lane's number e = B a + b is brought into the vector's number i = B i_A +
+// i_B digit by digit, each followed by its butterfly, so that shuffles and sums, which other units
+// compute, take turns and few values wait meanwhile:
+//
+//   lanes (a, b), vectors (i_A, i_B)
+//     → lanes (i_A, b), vectors (a, i_B):        FFT of A over a, to a'; × exp(−2πi a' b / L)
+//     → lanes (i_A, i_B), vectors (a', b):       FFT of B over b, to b'
+//     → the R rows, told apart by the high bits of i, for as many low bits of (a', b')
+//
+// as a column stands in one lane. Frequency a' + A b' is then in vector (a', b').
 
-/// L vectors of R rows and G = L/R groups: lanes become vectors.
+template <int L>
+struct Digits {
+  static constexpr int B = L < 4 ? L : 4, A = L / B;
+};
+
+/// exp(−2πi a' b / L), b in the low digit of the lanes.
 template <class T, int L>
-[[gnu::always_inline]] inline void transpose(Vec<T, L>* v) {
-  unroll<bits_of(L)>([&](auto b)
-                         __attribute__((always_inline)) { exchange<1 << b(), 1 << b(), T, L>(v); });
-}
-/// The R rows in a vector's lanes are told apart again: its high lane bits for low vector bits.
+struct LaneTwiddles {
+  static constexpr int A = Digits<L>::A, B = Digits<L>::B;
+  alignas(64) T re[A][L], im[A][L];
+  constexpr LaneTwiddles() : re(), im() {
+    for (int a = 0; a < A; ++a)
+      for (int l = 0; l < L; ++l) {
+        re[a][l] = static_cast<T>(turn_cos(a * (l % B), L));
+        im[a][l] = static_cast<T>(-turn_sin(a * (l % B), L));
+      }
+  }
+};
+
+/// Vector i of a tile: row i / G, group i % G in real space; row i % R, group i / R as a spectrum.
 template <int R, class T, int L>
-[[gnu::always_inline]] inline void part_rows(Vec<T, L>* v) {
-  unroll<bits_of(R)>([&](auto b) __attribute__((always_inline)) {
-    exchange<1 << b(), (L / R) << b(), T, L>(v);
+struct Tile {
+  static constexpr int G = L / R;
+  T* data;
+  i64 block;
+  const T* turns;  ///< exp(−2πi e k₁ / W) of its groups
+  [[gnu::always_inline]] T* in_space(int i) const { return data + (i % G) * block + i / G * 2 * L; }
+  [[gnu::always_inline]] T* in_spectrum(int i) const {
+    return data + (i / R) * block + (i % R) * 2 * L;
+  }
+  template <bool conjugate>
+  [[gnu::always_inline]] Pair<T, L> turned(int i, const Pair<T, L>& x) const {
+    const T* turn = turns + (i % G) * 2 * L;
+    return times<conjugate>(x, load<L>(turn), load<L>(turn + L));
+  }
+};
+
+/// The rows' bits of lanes for the lowest bits of the vectors' numbers: those of digit b', which
+/// there is one of for each a', and of a' if more are needed. Its own inverse.
+template <int R, class T, int L>
+[[gnu::always_inline]] inline void part_rows(Pair<T, L>* x) {
+  constexpr int B = Digits<L>::B, inner = R < B ? R : B, outer = R / inner;
+  unroll<L / inner>([&](auto i) __attribute__((always_inline)) {
+    exchange<inner, L / R, 1>(x + i * inner);
+  });
+  unroll<L / outer>([&](auto i) __attribute__((always_inline)) {
+    exchange<outer, L / R * inner, B>(x + i / B * B * outer + i % B);
   });
 }
 
-/// FFT of L inside the vectors, whose lanes are consecutive columns, after their twiddles; or its
-/// adjoint. Vector i of a tile is row i / G, group i % G before, row i % R, group i / R after.
+template <int R, class T, int L>
+[[gnu::always_inline]] inline void forward_inside(const Tile<R, T, L>& tile) {
+  constexpr int A = Digits<L>::A, B = Digits<L>::B;
+  static constexpr LaneTwiddles<T, L> twiddles;
+  Pair<T, L> x[L];
+  unroll<B>([&](auto b) __attribute__((always_inline)) {
+    Pair<T, L> y[A];
+    unroll<A>([&](auto a) __attribute__((always_inline)) {
+      const T* at = tile.in_space(a * B + b);
+      y[a] = tile.template turned<false>(a * B + b, {load<L>(at), load<L>(at + L)});
+    });
+    exchange<A, B, 1>(y);
+    fft<A, false>(y);
+    unroll<A>([&](auto a) __attribute__((always_inline)) {
+      x[a * B + b] = y[a];
+      if constexpr (a() > 0)
+        x[a * B + b] = times<false>(y[a], load<L>(twiddles.re[a]), load<L>(twiddles.im[a]));
+    });
+  });
+  unroll<A>([&](auto a) __attribute__((always_inline)) {
+    exchange<B, 1, 1>(x + a * B);
+    fft<B, false>(x + a * B);
+  });
+  part_rows<R>(x);
+  unroll<L>([&](auto i) __attribute__((always_inline)) {
+    store<L>(tile.in_spectrum(i), x[i].re);
+    store<L>(tile.in_spectrum(i) + L, x[i].im);
+  });
+}
+
+/// The adjoint.
+template <int R, class T, int L>
+[[gnu::always_inline]] inline void inverse_inside(const Tile<R, T, L>& tile) {
+  constexpr int A = Digits<L>::A, B = Digits<L>::B;
+  static constexpr LaneTwiddles<T, L> twiddles;
+  Pair<T, L> x[L];
+  unroll<L>([&](auto i) __attribute__((always_inline)) {
+    x[i] = {load<L>(tile.in_spectrum(i)), load<L>(tile.in_spectrum(i) + L)};
+  });
+  part_rows<R>(x);
+  unroll<A>([&](auto a) __attribute__((always_inline)) {
+    fft<B, true>(x + a * B);
+    exchange<B, 1, 1>(x + a * B);
+    unroll<B>([&](auto b) __attribute__((always_inline)) {
+      auto& y = x[a * B + b];
+      if constexpr (a() > 0) y = times<true>(y, load<L>(twiddles.re[a]), load<L>(twiddles.im[a]));
+    });
+  });
+  unroll<B>([&](auto b) __attribute__((always_inline)) {
+    Pair<T, L> y[A];
+    unroll<A>([&](auto a) __attribute__((always_inline)) { y[a] = x[a * B + b]; });
+    fft<A, true>(y);
+    exchange<A, B, 1>(y);
+    unroll<A>([&](auto a) __attribute__((always_inline)) {
+      const auto z = tile.template turned<true>(a * B + b, y[a]);
+      store<L>(tile.in_space(a * B + b), z.re);
+      store<L>(tile.in_space(a * B + b) + L, z.im);
+    });
+  });
+}
+
 template <bool inverse, int R, class T, int L>
 void inside_vectors(const Geometry<T>& g, T* wave) {
-  constexpr int G = L / R;
-  for (i64 v = 0; v < g.vectors; v += G) {
-    Vec<T, L> re[L], im[L];
-    Pair<T, L> x[L];
-    T* tile = wave + v * g.block;
-    const T* w = g.lanes + v * 2 * L;
-    if constexpr (!inverse) {
-      unroll<L>([&](auto i) __attribute__((always_inline)) {
-        const T* at = tile + (i % G) * g.block + (i / G) * 2 * L;
-        const T* turn = w + (i % G) * 2 * L;
-        const auto y = times<false>(Pair<T, L>{load<L>(at), load<L>(at + L)}, load<L>(turn),
-                                    load<L>(turn + L));
-        re[i] = y.re, im[i] = y.im;
-      });
-      transpose<T, L>(re);
-      transpose<T, L>(im);
-    } else {
-      unroll<L>([&](auto i) __attribute__((always_inline)) {
-        const T* at = tile + (i / R) * g.block + (i % R) * 2 * L;
-        re[i] = load<L>(at), im[i] = load<L>(at + L);
-      });
-      part_rows<R, T, L>(re);
-      part_rows<R, T, L>(im);
-    }
-    unroll<L>([&](auto i) __attribute__((always_inline)) { x[i] = {re[i], im[i]}; });
-    fft<L, inverse>(x);
-    unroll<L>([&](auto i) __attribute__((always_inline)) { re[i] = x[i].re, im[i] = x[i].im; });
-    if constexpr (!inverse) {
-      part_rows<R, T, L>(re);
-      part_rows<R, T, L>(im);
-      unroll<L>([&](auto i) __attribute__((always_inline)) {
-        T* at = tile + (i / R) * g.block + (i % R) * 2 * L;
-        store<L>(at, re[i]);
-        store<L>(at + L, im[i]);
-      });
-    } else {
-      transpose<T, L>(re);
-      transpose<T, L>(im);
-      unroll<L>([&](auto i) __attribute__((always_inline)) {
-        T* at = tile + (i % G) * g.block + (i / G) * 2 * L;
-        const T* turn = w + (i % G) * 2 * L;
-        const auto y = times<true>(Pair<T, L>{re[i], im[i]}, load<L>(turn), load<L>(turn + L));
-        store<L>(at, y.re);
-        store<L>(at + L, y.im);
-      });
-    }
+  for (i64 v = 0; v < g.vectors; v += L / R) {
+    const Tile<R, T, L> tile{wave + v * g.block, g.block, g.lanes + v * 2 * L};
+    if constexpr (inverse)
+      inverse_inside(tile);
+    else
+      forward_inside(tile);
   }
 }
 
@@ -396,6 +461,59 @@ void rows_inverse(const Geometry<T>& g, T* wave) {
   rows<true, false, T, L>(g, wave, [](int, i64, Pair<T, L>&) {});
 }
 
+// ---------------------------------------------------------------------------------------------
+// The detector
+
+template <class T, int L>
+void add_intensity(const Geometry<T>& g, const T* block, T* intensity) {
+  for (i64 y = 0; y < g.window; ++y, block += 2 * L, intensity += L) {
+    const Vec<T, L> re = load<L>(block), im = load<L>(block + L);
+    store<L>(intensity, load<L>(intensity) + (re * re + im * im));
+  }
+}
+template <class T, int L>
+void scale_pixels(const Geometry<T>& g, T* block, const T* factor) {
+  for (i64 y = 0; y < g.window; ++y, block += 2 * L, factor += L) {
+    const Vec<T, L> f = load<L>(factor);
+    store<L>(block, load<L>(block) * f);
+    store<L>(block + L, load<L>(block + L) * f);
+  }
+}
+
+/// A square root by lanes, which the compiler puts together to one of vectors.
+template <class T, int L>
+[[gnu::always_inline]] inline Vec<T, L> root(Vec<T, L> x) {
+  for (int l = 0; l < L; ++l) {
+    if constexpr (sizeof(T) == sizeof(float))
+      x[l] = __builtin_sqrtf(x[l]);
+    else
+      x[l] = __builtin_sqrt(x[l]);
+  }
+  return x;
+}
+
+/// Sums of each lane in T, and of the lanes in double.
+template <class T, int L>
+void compare(DetectorWork<T>& work) {
+  Vec<T, L> cost{}, numerator{}, denominator{};
+  for (i64 i = 0; i < work.pixels; i += L) {
+    const Vec<T, L> model = load<L>(work.intensity + i), y = load<L>(work.measured + i);
+    const Vec<T, L> weight = load<L>(work.weight + i), valid = load<L>(work.valid + i);
+    const Vec<T, L> difference = root<T, L>(model) - root<T, L>(y);
+    const Vec<T, L> of_model = root<T, L>(model + work.epsilon),
+                    of_y = root<T, L>(y + work.epsilon), d = of_model - of_y;
+    numerator += valid * difference * difference;
+    denominator += valid * y;
+    cost += weight * d * d;
+    if (work.residual) store<L>(work.intensity + i, weight * (T(1) - of_y / of_model));
+  }
+  for (int l = 0; l < L; ++l) {
+    work.cost += static_cast<double>(cost[l]);
+    work.numerator += static_cast<double>(numerator[l]);
+    work.denominator += static_cast<double>(denominator[l]);
+  }
+}
+
 template <class T, int L>
 constexpr Kernels<T> kernels(const char* name) {
   return {name,
@@ -408,7 +526,10 @@ constexpr Kernels<T> kernels(const char* name) {
           row_sweep<T, L>,
           row_sweep_back<T, L>,
           rows_forward<T, L>,
-          rows_inverse<T, L>};
+          rows_inverse<T, L>,
+          add_intensity<T, L>,
+          scale_pixels<T, L>,
+          compare<T, L>};
 }
 
 }  // namespace

@@ -107,7 +107,9 @@ template <bool inverse, int k, int n, class T, int L>
 /// The discrete Fourier transform of N values in registers, natural order in and out.
 template <int N, bool inverse, class T, int L>
 [[gnu::always_inline]] inline void fft(Pair<T, L>* x) {
-  if constexpr (N == 2) {
+  if constexpr (N == 1) {
+    (void)x;
+  } else if constexpr (N == 2) {
     const auto a = x[0] + x[1], b = x[0] - x[1];
     x[0] = a, x[1] = b;
   } else if constexpr (N == 3) {
@@ -143,20 +145,63 @@ template <int N, bool inverse, class T, int L>
   }
 }
 
-/// Swaps a bit of the number of a lane for a bit of the number of a vector, of L vectors.
-template <int vector_bit, int lane_bit, class T, int L>
+/// Lane l of the result is lane Lane::of(l) of a and b, one after the other.
+template <class Lane, class T, int L>
+[[gnu::always_inline]] inline Vec<T, L> shuffled(Vec<T, L> a, Vec<T, L> b) {
+  return [&]<int... l>(std::integer_sequence<int, l...>) __attribute__((always_inline)) {
+    return __builtin_shufflevector(a, b, Lane::of(l)...);
+  }
+  (std::make_integer_sequence<int, L>{});
+}
+
+/// Where the lower and the upper half of a digit's values lie, its highest bit d: a's, then b's.
+template <int d, int L>
+struct LowerHalf {
+  static constexpr int of(int l) { return l & d ? L + (l ^ d) : l; }
+};
+template <int d, int L>
+struct UpperHalf {
+  static constexpr int of(int l) { return l & d ? L + l : l ^ d; }
+};
+/// Values 0 and 2 (odd = 0), or 1 and 3, of a digit of stride d: a's, then b's.
+template <int odd, int d, int L>
+struct EveryOther {
+  static constexpr int of(int l) {
+    return (l & 2 * d ? L : 0) + (l & ~(3 * d)) + (l & d ? 2 * d : 0) + odd * d;
+  }
+};
+
+/// Of A vectors, A = 1, 2 or 4: the number of a vector and the digit of stride d in the number of a
+/// lane change places.
+template <int A, int d, class T, int L>
 [[gnu::always_inline]] inline void exchange(Vec<T, L>* v) {
-  unroll<L>([&](auto i) __attribute__((always_inline)) {
-    if constexpr (!(i() & vector_bit)) {
-      const Vec<T, L> a = v[i], b = v[i + vector_bit];
-      [&]<int... l>(std::integer_sequence<int, l...>) __attribute__((always_inline)) {
-        v[i] = __builtin_shufflevector(a, b, (l & lane_bit ? L + (l ^ lane_bit) : l)...);
-        v[i + vector_bit] =
-            __builtin_shufflevector(a, b, (l & lane_bit ? L + l : (l ^ lane_bit))...);
-      }
-      (std::make_integer_sequence<int, L>{});
-    }
-  });
+  if constexpr (A == 2) {
+    const Vec<T, L> a = v[0], b = v[1];
+    v[0] = shuffled<LowerHalf<d, L>, T, L>(a, b);
+    v[1] = shuffled<UpperHalf<d, L>, T, L>(a, b);
+  } else if constexpr (A == 4) {
+    const Vec<T, L> a = shuffled<LowerHalf<2 * d, L>, T, L>(v[0], v[1]);
+    const Vec<T, L> b = shuffled<LowerHalf<2 * d, L>, T, L>(v[2], v[3]);
+    const Vec<T, L> c = shuffled<UpperHalf<2 * d, L>, T, L>(v[0], v[1]);
+    const Vec<T, L> e = shuffled<UpperHalf<2 * d, L>, T, L>(v[2], v[3]);
+    v[0] = shuffled<EveryOther<0, d, L>, T, L>(a, b);
+    v[1] = shuffled<EveryOther<1, d, L>, T, L>(a, b);
+    v[2] = shuffled<EveryOther<0, d, L>, T, L>(c, e);
+    v[3] = shuffled<EveryOther<1, d, L>, T, L>(c, e);
+  }
+}
+/// The same of every `stride`-th of complex vectors.
+template <int A, int d, int stride, class T, int L>
+[[gnu::always_inline]] inline void exchange(Pair<T, L>* x) {
+  if constexpr (A > 1) {
+    Vec<T, L> re[A], im[A];
+    unroll<A>([&](auto i) __attribute__((always_inline)) {
+      re[i] = x[i * stride].re, im[i] = x[i * stride].im;
+    });
+    exchange<A, d, T, L>(re);
+    exchange<A, d, T, L>(im);
+    unroll<A>([&](auto i) __attribute__((always_inline)) { x[i * stride] = {re[i], im[i]}; });
+  }
 }
 
 }  // namespace
