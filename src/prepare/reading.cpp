@@ -1,4 +1,5 @@
-// 1. Frames are read in runs, as whole chunks of the file where it has chunks.
+// 1. Frames are read in runs, as whole chunks of the file where it has chunks, each while the one
+//    before goes through the steps below.
 // 2. A frame is cleaned: masked, negative and saturated values become 0; NaN is refused.
 // 3. It goes through the layout and into the store, in which the background is taken off.
 // 4. Counts are summed on the way; with several ranks each counts its own, and the sums are summed.
@@ -13,6 +14,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <future>
 #include <iterator>
 #include <numeric>
 #include <stdexcept>
@@ -66,36 +68,62 @@ std::vector<i64> merged(const Kept& kept, i64 count) {
   return all;
 }
 
+/// Frames that are read together: `length` of them from `first` on, for patterns [begin, end).
+struct Run {
+  i64 first, length, begin, end;
+};
+
+/// The runs that hold the frames of these numbers (ascending): of up to `fit` frames, or a chunk of
+/// the file if that is more, as it is unpacked whole in any case; for that reason the few frames of
+/// a chunk that are not wanted are read too.
+std::vector<Run> runs_of(const std::vector<i64>& numbers, i64 fit, i64 chunk) {
+  const i64 longest = std::max<i64>(1, fit / chunk) * chunk, n = static_cast<i64>(numbers.size());
+  std::vector<Run> runs;
+  for (i64 k = 0; k < n;) {
+    const i64 first = numbers[k], room = longest - first % chunk;  // ends with a chunk
+    i64 next = k + 1;
+    while (next < n && numbers[next] - first < room &&
+           (numbers[next] == numbers[next - 1] + 1 ||
+            numbers[next] / chunk == numbers[next - 1] / chunk))
+      ++next;
+    runs.push_back({first, numbers[next - 1] - first + 1, k, next});
+    k = next;
+  }
+  return runs;
+}
+
 }  // namespace
 
 PatternReader::PatternReader(const Measurement& m, const std::vector<i64>& numbers,
                              const Share* share)
     : m_(m), frames_(*m.frames), numbers_(numbers), share_(share), masked_(masked_pixels(m)) {}
 
-/// Calls use(k, frame) for each of the patterns `places`, the k-th of them. Runs are read together,
-/// up to 32 MB; the few frames of a chunk that are not wanted are read too, as the chunk is
-/// unpacked whole in any case.
+/// Calls use(k, frame) for each of the patterns `places`, the k-th of them; meanwhile the next run
+/// is read. One thread at a time reads, as HDF5 demands.
 template <class Raw, class Use>
 void PatternReader::for_each_frame(const std::vector<i64>& places, Use&& use) {
-  const i64 size = frames_.rows * frames_.cols, n = static_cast<i64>(places.size());
-  const i64 fit = (i64{32} << 20) / (size * static_cast<i64>(sizeof(Raw)));
-  const i64 chunk = frames_.preferred_run(), run = std::max<i64>(1, fit / chunk) * chunk;
-  const auto number = [&](i64 k) { return numbers_[places[k]]; };
-  std::vector<Raw> buffer;
-  for (i64 k = 0; k < n;) {
-    const i64 first = number(k), room = run - first % chunk;  // ends with a chunk
-    i64 next = k + 1;
-    while (
-        next < n && number(next) - first < room &&
-        (number(next) == number(next - 1) + 1 || number(next) / chunk == number(next - 1) / chunk))
-      ++next;
-    const i64 length = number(next - 1) - first + 1;
-    buffer.resize(static_cast<std::size_t>(length * size));
+  const i64 size = frames_.rows * frames_.cols;
+  std::vector<i64> numbers;
+  for (const i64 place : places) numbers.push_back(numbers_[place]);
+  const auto runs = runs_of(numbers, (i64{16} << 20) / (size * static_cast<i64>(sizeof(Raw))),
+                            frames_.preferred_run());
+  std::vector<Raw> buffers[2];
+  const auto read = [&](std::size_t r) {
+    auto& buffer = buffers[r % 2];
+    buffer.resize(static_cast<std::size_t>(runs[r].length * size));
     const auto start = std::chrono::steady_clock::now();
-    frames_.read(first, length, buffer.data());
-    seconds_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-    bytes_ += length * size * frames_.bytes_a_value;
-    for (; k < next; ++k) use(k, buffer.data() + (number(k) - first) * size);
+    frames_.read(runs[r].first, runs[r].length, buffer.data());
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  };
+  std::future<double> coming;  // which waits for its thread if something is thrown here
+  if (!runs.empty()) coming = std::async(std::launch::async, read, 0);
+  for (std::size_t r = 0; r < runs.size(); ++r) {
+    seconds_ += coming.get();
+    bytes_ += runs[r].length * size * frames_.bytes_a_value;
+    if (r + 1 < runs.size()) coming = std::async(std::launch::async, read, r + 1);
+    Raw* const buffer = buffers[r % 2].data();
+    for (i64 k = runs[r].begin; k < runs[r].end; ++k)
+      use(k, buffer + (numbers[k] - runs[r].first) * size);
   }
 }
 

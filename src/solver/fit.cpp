@@ -170,7 +170,7 @@ IterationReport Fit<T>::iterate(const std::function<bool()>& stop) {
       make_groups(data_.positions, fitted_, options_.groups, options_.seed, iteration_);
   while (group_ < groups.size() && report.whole) {
     const std::size_t g = group_++;
-    const bool estimate = g % 8 == 0 || (new_stage_ && g < 4);
+    const bool estimate = g % 10 == 0 || (new_stage_ && g < 4);
     if (options_.exchange_behind && !estimate && options_.continuation.finished()) {
       fitted_so_far_ += take_late_step(groups[g], refine);
     } else {
