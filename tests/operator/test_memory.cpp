@@ -52,6 +52,16 @@ TYPED_TEST(Policies, CheckpointsChangeNothing) {
         << "k = " << k;
 }
 
+// More than 16 MB of waves are stored past the caches, in checkpoints' runs they are not.
+TYPED_TEST(Policies, WavesStoredPastTheCachesAreTheSame) {
+  using T = typename TypeParam::T;
+  const auto scene =
+      in_precision<T>(make_scene({.window = 512, .slices = 9, .positions = 1}, 76));  // 9 · 2.1 MB
+  EXPECT_TRUE(
+      this->same_bits(this->gradient(scene, {.waves = WaveStorage::checkpoint, .checkpoint = 2}),
+                      this->gradient(scene, {})));
+}
+
 TYPED_TEST(Policies, RecomputedWavesAreTheSameToRounding) {
   using T = typename TypeParam::T;
   for (const i64 slices : {1, 2, 6}) {

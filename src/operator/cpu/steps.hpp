@@ -33,6 +33,7 @@ struct SliceGradient {
 template <class T>
 struct Room {
   Array<T, 1> scratch, ramp, measured;
+  bool past_cache = false;  ///< waves u that are kept are more than the caches hold
 };
 
 /// Sizes of a backend's arrays, in T's.

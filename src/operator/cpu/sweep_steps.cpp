@@ -117,6 +117,7 @@ class SweepSteps final : public Steps<T> {
 
   void transmit(const Slice<T>& slice, Room<T>& room, T* wave, T* u) const override {
     RowWork<T> work;
+    work.past_cache = room.past_cache;
     for (i64 y = 0; y < w_; y += g_.rows) {
       set_transmission(slice, y, room, work);
       for (i64 m = 0; m < setup_.modes; ++m) {

@@ -38,6 +38,7 @@ struct RowWork {
   const T* t_re[16];
   const T* t_im[16];
   T* u = nullptr;             ///< forward: kept if not null, rows of 2W, L re and L im in turn
+  bool past_cache = false;    ///< u is too long for the caches until it is needed again
   const T* u_back = nullptr;  ///< backward
   T scale = 1;                ///< backward: of the gradients
   T* phase[16];               ///< backward: += scale · Re(conj(χ) i u), if not null

@@ -402,15 +402,18 @@ template <bool inverse, bool forward, class T, int L, class Op>
 /// floats), reads 8 of t, writes 8 of u.
 template <class T, int L>
 void row_sweep(const Geometry<T>& g, T* wave, const RowWork<T>& work) {
-  const auto sweep = [&]<bool keep>(std::bool_constant<keep>) {
+  const auto sweep = [&]<bool keep, bool past>(std::bool_constant<keep>, std::bool_constant<past>) {
     rows<true, true, T, L>(
         g, wave, [&](int row, i64 v, Pair<T, L>& x) __attribute__((always_inline)) {
           const T *re = work.t_re[row] + v * L, *im = work.t_im[row] + v * L;
           x = times<false>(x, load<L>(re), load<L>(im));
           __builtin_prefetch(re + work.next_row);
           __builtin_prefetch(im + work.next_row);
-          if constexpr (keep) {
-            T* u = work.u + row * 2 * g.window + v * 2 * L;
+          [[maybe_unused]] T* u = work.u + row * 2 * g.window + v * 2 * L;
+          if constexpr (keep && past) {
+            store_past<L>(u, x.re);
+            store_past<L>(u + L, x.im);
+          } else if constexpr (keep) {
             store<L>(u, x.re);
             store<L>(u + L, x.im);
             __builtin_prefetch(u + g.rows * 2 * g.window, 1);
@@ -418,10 +421,12 @@ void row_sweep(const Geometry<T>& g, T* wave, const RowWork<T>& work) {
           }
         });
   };
-  if (work.u)
-    sweep(std::true_type{});
+  if (work.u && work.past_cache)
+    sweep(std::true_type{}, std::true_type{});
+  else if (work.u)
+    sweep(std::true_type{}, std::false_type{});
   else
-    sweep(std::false_type{});
+    sweep(std::false_type{}, std::false_type{});
 }
 
 /// χ' = IFFT(χ) along rows; gradients from χ' and u; χ ← FFT( conj(t) χ' ). Moves 16 bytes of the

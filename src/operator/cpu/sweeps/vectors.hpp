@@ -8,6 +8,10 @@
 #include <cstdint>
 #include <utility>
 
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
 namespace ptyle::cpu {
 namespace {
 
@@ -28,6 +32,19 @@ template <int L, class T>
 template <int L, class T>
 [[gnu::always_inline]] inline void store(T* to, Vec<T, L> v) {
   *reinterpret_cast<typename VectorType<T, L>::Any*>(to) = v;
+}
+
+/// Past the caches, to where `to` is aligned to a whole vector: neither is a line of memory fetched
+/// only to be overwritten, nor does it drive out what is needed sooner.
+template <int L, class T>
+[[gnu::always_inline]] inline void store_past(T* to, Vec<T, L> v) {
+#if defined(__x86_64__)
+  if constexpr (sizeof(v) == 64)
+    return _mm512_stream_ps(reinterpret_cast<float*>(to), (__m512)v);
+  else if constexpr (sizeof(v) == 32)
+    return _mm256_stream_ps(reinterpret_cast<float*>(to), (__m256)v);
+#endif
+  store<L>(to, v);
 }
 
 /// f(0), f(1), … f(N−1), each index a constant.
