@@ -101,11 +101,11 @@ Planned plan(const Case& c) {
 
 class LoneExchange final : public Exchange<float> {
  public:
-  LoneExchange(int rank, const ExchangePlan& plan)
-      : side_(plan, rank),
+  LoneExchange(int rank, const ExchangePlan& plan, Arithmetic<float>* arithmetic)
+      : side_(plan, rank, arithmetic),
         buffers_(plan.schedule.in_flight > 0 ? std::min(plan.schedule.in_flight, side_.chunks())
                                              : side_.chunks(),
-                 side_, plan.ledger) {}
+                 side_, false, plan.ledger) {}
   Running start(std::span<const Stack<float>>) override { return Running(*this); }
 
  private:
@@ -122,16 +122,19 @@ class LoneTeam final : public Team {
   [[nodiscard]] int size() const override { return size_; }
   [[nodiscard]] std::vector<int> here() const override { return {rank_}; }
   [[nodiscard]] int processes_on_node() const override { return 1; }
+  [[nodiscard]] int rank_on_node() const override { return 0; }
   void sum(std::span<double>) override {}
   void maximum(std::span<double>) override {}
   Running start_sum(std::span<float>) override { return Running(nothing_); }
   Running start_sum(std::span<double>) override { return Running(nothing_); }
   std::vector<double> gather(std::span<const double>) override { return {}; }
   std::vector<float> gather(std::span<const float>) override { return {}; }
-  std::unique_ptr<Exchange<float>> make_float_exchange(const ExchangePlan& plan) override {
-    return std::make_unique<LoneExchange>(rank_, plan);
+  std::unique_ptr<Exchange<float>> make_float_exchange(const ExchangePlan& plan,
+                                                       Arithmetic<float>* arithmetic) override {
+    return std::make_unique<LoneExchange>(rank_, plan, arithmetic);
   }
-  std::unique_ptr<Exchange<double>> make_double_exchange(const ExchangePlan&) override {
+  std::unique_ptr<Exchange<double>> make_double_exchange(const ExchangePlan&,
+                                                         Arithmetic<double>*) override {
     throw std::logic_error("this bench is in float");
   }
   [[nodiscard]] TeamCosts costs() const override { return {}; }

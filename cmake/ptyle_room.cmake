@@ -13,12 +13,16 @@ function(ptyle_room name)
   endif()
 endfunction()
 
-# The tests of a room: ptyle_test(core SOURCES test_a.cpp LINK extra libraries).
+# The tests of a room: ptyle_test(core SOURCES test_a.cpp LINK extra libraries). Those of a real GPU
+# have "Cuda" in their name, and the label gpu.
 function(ptyle_test room)
   cmake_parse_arguments(arg "" "" "SOURCES;LINK" ${ARGN})
   add_executable(test_${room} ${arg_SOURCES})
   target_include_directories(test_${room} PRIVATE ${CMAKE_SOURCE_DIR}/tests)
   target_compile_definitions(test_${room} PRIVATE PTYLE_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
   target_link_libraries(test_${room} PRIVATE ${arg_LINK} GTest::gtest_main)
-  gtest_discover_tests(test_${room} TEST_PREFIX "${room}." DISCOVERY_TIMEOUT 120 PROPERTIES TIMEOUT 600)
+  gtest_discover_tests(test_${room} TEST_PREFIX "${room}." TEST_FILTER "-*Cuda*" TEST_LIST test_${room}_all
+    DISCOVERY_TIMEOUT 120 PROPERTIES TIMEOUT 600)
+  gtest_discover_tests(test_${room} TEST_PREFIX "${room}." TEST_FILTER "*Cuda*" TEST_LIST test_${room}_gpu
+    DISCOVERY_TIMEOUT 120 PROPERTIES TIMEOUT 600 LABELS gpu)
 endfunction()

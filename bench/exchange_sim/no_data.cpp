@@ -11,12 +11,12 @@
 namespace ptyle {
 
 template <class T>
-Side<T>::Side(const ExchangePlan& plan, int rank)
-    : rank_(rank),
+Side<T>::Side(const ExchangePlan& plan, int rank, Arithmetic<T>*)
+    : arithmetic_(nullptr),
+      rank_(rank),
       planes_(plan.planes),
       attached_(plan.planes),
       chunk_(plan.schedule.chunk > 0 ? std::min(plan.schedule.chunk, plan.planes) : plan.planes),
-      threads_(plan.threads),
       steps_(steps_of(plan.schedule, rank)) {
   const StepSizes largest = largest_of(steps_);
   send_size_ = chunk_ * largest.sent;
@@ -26,9 +26,9 @@ Side<T>::Side(const ExchangePlan& plan, int rank)
 template <class T>
 void Side<T>::attach(const Stack<T>&) {}
 template <class T>
-void Side<T>::pack(const Step&, Interval, T*) const {}
+void Side<T>::pack(std::size_t, Interval, T*) const {}
 template <class T>
-void Side<T>::unpack(const Step&, Interval, std::span<const T* const>) {}
+void Side<T>::unpack(std::size_t, Interval, const T*) {}
 template <class T>
 void Side<T>::detach() {}
 
@@ -46,13 +46,21 @@ void* common_pages() {
 }  // namespace
 
 template <class T>
-Buffers<T>::Buffers(i64, const Side<T>&, Ledger*) {}
+Buffers<T>::Buffers(i64, const Side<T>&, bool, Ledger*) {}
 template <class T>
-T* Buffers<T>::send(i64) {
+T* Buffers<T>::packed(i64) {
   return static_cast<T*>(common_pages());
 }
 template <class T>
-T* Buffers<T>::receive(i64) {
+T* Buffers<T>::sent(i64, i64) {
+  return static_cast<T*>(common_pages());
+}
+template <class T>
+T* Buffers<T>::received(i64) {
+  return static_cast<T*>(common_pages());
+}
+template <class T>
+const T* Buffers<T>::arrived(i64, i64) {
   return static_cast<T*>(common_pages());
 }
 

@@ -225,6 +225,8 @@ std::vector<Key> solver_keys(SolverConfig& c) {
       {"solver.memory", &c.memory, "GB", at_least(0),
        "of each rank, to choose how waves are kept by; 0: the machine's"},
       {"solver.precision", &c.precision, "", one_of({"float", "double"}), "of the arithmetic"},
+      {"solver.device", &c.device, "", one_of({"auto", "cpu", "cuda"}),
+       "where ranks compute; auto: on a GPU each, where all have one", "", false, "gpu"},
       {"solver.continuation", &c.continuation, "", one_of({"auto", "on", "off"}),
        "coarse to fine; auto: where the specimen is thick for its angle"},
   };

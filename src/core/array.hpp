@@ -11,6 +11,7 @@
 #include <string_view>
 
 #include "core/ledger.hpp"
+#include "core/memory.hpp"
 
 namespace ptyle {
 
@@ -48,15 +49,22 @@ struct View {
   operator View<const T, N>() const requires(!std::is_const_v<T>) { return {data, shape}; }
 };
 
-/// An owning dense array, 64-byte aligned, zero at first, optionally booked in a ledger.
+/// An owning dense array, 64-byte aligned, zero at first, optionally booked in a ledger. It lives
+/// in the host's memory, or in the one that is given, which must outlive it: then nothing but views
+/// and copies may be taken of it here.
 template <class T, int N>
 class Array {
  public:
   Array() = default;
-  explicit Array(std::array<i64, N> shape, Ledger* ledger = nullptr, std::string_view name = {})
-      : shape_(shape) {
+  explicit Array(std::array<i64, N> shape, Ledger* ledger = nullptr, std::string_view name = {},
+                 Memory* memory = nullptr)
+      : shape_(shape), data_(nullptr, Free{memory}) {
     const auto bytes = static_cast<std::size_t>(view().size()) * sizeof(T);
     if (ledger) booking_ = ledger->book(name, bytes);
+    if (memory) {
+      data_.reset(static_cast<T*>(memory->allocate(bytes)));
+      return;
+    }
     data_.reset(static_cast<T*>(::operator new[](bytes + 1, std::align_val_t{64})));
     std::uninitialized_value_construct_n(data_.get(), view().size());
   }
@@ -86,7 +94,13 @@ class Array {
 
  private:
   struct Free {
-    void operator()(T* p) const { ::operator delete[](p, std::align_val_t{64}); }
+    Memory* memory = nullptr;
+    void operator()(T* p) const {
+      if (memory)
+        memory->release(p);
+      else
+        ::operator delete[](p, std::align_val_t{64});
+    }
   };
   static_assert(std::is_trivially_destructible_v<T>);
   std::array<i64, N> shape_{};

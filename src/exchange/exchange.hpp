@@ -24,13 +24,13 @@ namespace ptyle {
 template <class T>
 using Stack = std::vector<View<T, 3>>;
 
-/// What an exchange is planned from.
+/// What an exchange is planned from; beside it, the arithmetic of where its arrays live.
 struct ExchangePlan {
   Mesh mesh;
   Schedule schedule;
   i64 planes = 0;            ///< most that all arrays of a stack have together
   int threads = 1;           ///< that copy and add
-  Ledger* ledger = nullptr;  ///< books the buffers as "exchange buffers"
+  Ledger* ledger = nullptr;  ///< books the host's buffers as "exchange buffers"
 };
 
 /// What Running drives.

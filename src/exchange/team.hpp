@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "device/arithmetic.hpp"
 #include "exchange/exchange.hpp"
 
 namespace ptyle {
@@ -48,6 +49,8 @@ class Team {
   [[nodiscard]] bool leads() const { return here().front() == 0; }
   /// Processes of this team on this machine, which share its cores.
   [[nodiscard]] virtual int processes_on_node() const = 0;
+  /// This process's number among them: its GPU.
+  [[nodiscard]] virtual int rank_on_node() const = 0;
 
   /// Sums and maxima over the processes, in place; every process gets the same bits.
   virtual void sum(std::span<double> values) = 0;
@@ -61,14 +64,19 @@ class Team {
   virtual std::vector<double> gather(std::span<const double> mine) = 0;
   virtual std::vector<float> gather(std::span<const float> mine) = 0;
 
-  virtual std::unique_ptr<Exchange<float>> make_float_exchange(const ExchangePlan& plan) = 0;
-  virtual std::unique_ptr<Exchange<double>> make_double_exchange(const ExchangePlan& plan) = 0;
+  virtual std::unique_ptr<Exchange<float>> make_float_exchange(const ExchangePlan& plan,
+                                                               Arithmetic<float>* arithmetic) = 0;
+  virtual std::unique_ptr<Exchange<double>> make_double_exchange(
+      const ExchangePlan& plan, Arithmetic<double>* arithmetic) = 0;
+  /// Of arrays that live where `arithmetic` says, which must outlive it; none: in the host's
+  /// memory.
   template <class T>
-  std::unique_ptr<Exchange<T>> make_exchange(const ExchangePlan& plan) {
+  std::unique_ptr<Exchange<T>> make_exchange(const ExchangePlan& plan,
+                                             Arithmetic<T>* arithmetic = nullptr) {
     if constexpr (std::is_same_v<T, float>)
-      return make_float_exchange(plan);
+      return make_float_exchange(plan, arithmetic);
     else
-      return make_double_exchange(plan);
+      return make_double_exchange(plan, arithmetic);
   }
 
   [[nodiscard]] virtual TeamCosts costs() const = 0;

@@ -25,7 +25,7 @@
 #include <vector>
 
 #include "core/array.hpp"
-#include "tiles/box.hpp"
+#include "core/box.hpp"
 
 namespace ptyle {
 

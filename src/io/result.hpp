@@ -21,8 +21,8 @@
 #include <vector>
 
 #include "core/array.hpp"
+#include "core/box.hpp"
 #include "core/grid.hpp"
-#include "tiles/box.hpp"
 
 namespace ptyle {
 

@@ -10,7 +10,6 @@
 // and drop their gradient. Inside, the zero frequency stands at [0,0].
 
 #include <complex>
-#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -19,6 +18,8 @@
 #include "core/array.hpp"
 #include "core/grid.hpp"
 #include "core/ledger.hpp"
+#include "core/memory.hpp"
+#include "core/pattern.hpp"
 
 namespace ptyle {
 
@@ -86,16 +87,14 @@ struct Misfit {
   }
 };
 
-/// Writes the i-th position's measured intensity (W·W values, DC at [0,0]) to `to`; called from
-/// several threads at once.
-template <class T>
-using Measured = std::function<void(i64 i, T* to)>;
-
 template <class T>
 class Operator {
  public:
   virtual ~Operator() = default;
   [[nodiscard]] virtual const OperatorSetup& setup() const = 0;
+  /// Where it computes, if not in the host's memory: objects, probes and gradients may lie there,
+  /// and are then used where they are; others are copied.
+  [[nodiscard]] virtual Memory* memory() const { return nullptr; }
 
   /// The object that the following calls look at. Call again when it changed; it is copied (as
   /// transmission), or must stay alive where CpuOptions::copy_transmission says that it is not.

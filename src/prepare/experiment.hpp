@@ -12,6 +12,7 @@
 #include "core/array.hpp"
 #include "core/grid.hpp"
 #include "core/ledger.hpp"
+#include "core/pattern.hpp"
 #include "prepare/config.hpp"
 
 namespace ptyle {
@@ -28,6 +29,8 @@ class PatternStore {
   /// Position i's intensity, counts, W·W, DC at [0,0]. std::logic_error if it is not held.
   virtual void load(i64 i, float* to) const = 0;
   virtual void load(i64 i, double* to) const = 0;
+  /// The same as it is held.
+  [[nodiscard]] virtual RawPattern raw(i64 i) const = 0;
   [[nodiscard]] virtual std::string type() const = 0;  ///< "uint8", …, of the numbers held
   /// What the ledger books for each pattern that is held.
   [[nodiscard]] virtual std::size_t bytes_a_pattern() const = 0;

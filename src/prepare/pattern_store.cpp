@@ -29,10 +29,19 @@ class Store final : public FillablePatternStore {
   }
   void load(i64 i, float* to) const override { load_as(i, to); }
   void load(i64 i, double* to) const override { load_as(i, to); }
+  [[nodiscard]] RawPattern raw(i64 i) const override {
+    return {patterns_.view()[slot(i)].data, raw_type(), background_, i};
+  }
   void put(i64 i, std::span<const std::int64_t> pattern) override { put_from(i, pattern); }
   void put(i64 i, std::span<const float> pattern) override { put_from(i, pattern); }
 
  private:
+  static constexpr PatternType raw_type() {
+    if constexpr (std::is_same_v<Held, std::uint8_t>) return PatternType::uint8;
+    if constexpr (std::is_same_v<Held, std::uint16_t>) return PatternType::uint16;
+    if constexpr (std::is_same_v<Held, std::uint32_t>) return PatternType::uint32;
+    return PatternType::float32;
+  }
   /// Where pattern i lies in memory.
   [[nodiscard]] i64 slot(i64 i) const {
     const auto at = std::lower_bound(held_.begin(), held_.end(), i);

@@ -1,5 +1,7 @@
 #include "session/plan_ranks.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <chrono>
 
@@ -51,23 +53,44 @@ ExchangeOutlook outlook(const FitOptions& options, const Sharing& sharing, Schem
 
 template <class T>
 void plan_memory(const ReconstructConfig& config, const OperatorSetup& setup,
-                 const Experiment& experiment, RanksOutlook& plan) {
+                 const Experiment& experiment, const GpuFacts* gpu, RanksOutlook& plan) {
   const double budget = memory_budget(config, 1);
+  const std::size_t pattern = experiment.patterns->bytes_a_pattern();
+  const auto needed = [](const RankMemory& m) { return m.gpu.empty() ? m.total() : m.gpu_least; };
   for (int rank = 0; rank < plan.ranks; ++rank) {
-    const RankMemory memory = rank_memory<T>(config, setup, plan.division, rank, plan.threads,
-                                             experiment.patterns->bytes_a_pattern(), budget);
-    plan.mean_memory += memory.total() / plan.ranks;
-    if (memory.total() > plan.memory.total()) plan.memory = memory;
+    const RankMemory memory =
+        gpu ? gpu_rank_memory<T>(config, setup, plan.division, rank, pattern, *gpu)
+            : rank_memory<T>(config, setup, plan.division, rank, plan.threads, pattern, budget);
+    plan.mean_memory += (gpu ? memory.gpu_total() : memory.total()) / plan.ranks;
+    if (needed(memory) > needed(plan.memory)) plan.memory = memory;
   }
+}
+
+/// What of a GPU's free memory a run may take: cuFFT and the driver need some, too.
+double usable(const GpuFacts& gpu) { return 0.95 * double(gpu.free_bytes); }
+
+/// The least number of ranks, a power of two above `ranks`, whose GPUs have the memory; 0: none.
+int ranks_that_fit(const ReconstructConfig& config, const Experiment& experiment, int ranks,
+                   const GpuFacts& gpu) {
+  constexpr int most = 4096;
+  ReconstructConfig c = config;
+  c.ranks.mesh = {};
+  for (int n = 2; n <= most; n *= 2) {
+    if (n <= ranks) continue;
+    const RanksOutlook plan = plan_ranks(c, experiment, n, 1, 0, &gpu);
+    if (plan.refused.empty() && plan.memory.gpu_least <= usable(gpu)) return n;
+  }
+  return 0;
 }
 
 }  // namespace
 
 double measure_position_seconds(const ReconstructConfig& config, const Experiment& experiment,
-                                int threads) {
+                                int threads, Memory* gpu) {
   const OperatorSetup setup = operator_setup(config, experiment);
   const i64 window = setup.window, side = window + 32;
-  auto op = make_cpu_operator<float>(setup, threads);
+  const auto op =
+      gpu ? make_gpu_operator<float>(setup, *gpu) : make_cpu_operator<float>(setup, threads);
   Array<float, 3> phase({setup.slices, side, side}), mu, gradient(phase.shape()), mu_gradient;
   if (setup.absorption) {
     mu = Array<float, 3>(phase.shape());
@@ -98,7 +121,7 @@ double measure_position_seconds(const ReconstructConfig& config, const Experimen
 }
 
 RanksOutlook plan_ranks(const ReconstructConfig& config, const Experiment& experiment, int ranks,
-                        int threads, double position_seconds) {
+                        int threads, double position_seconds, const GpuFacts* gpu) {
   RanksOutlook plan;
   plan.ranks = ranks;
   plan.threads = threads;
@@ -127,9 +150,9 @@ RanksOutlook plan_ranks(const ReconstructConfig& config, const Experiment& exper
       plan.largest_tile = {box.rows.size(), box.cols.size()};
   }
   if (bytes == 8)
-    plan_memory<double>(config, setup, experiment, plan);
+    plan_memory<double>(config, setup, experiment, gpu, plan);
   else
-    plan_memory<float>(config, setup, experiment, plan);
+    plan_memory<float>(config, setup, experiment, gpu, plan);
   const Network network = network_of(config.ranks);
   if (ranks > 1)
     for (const Scheme scheme : all_schemes) {
@@ -140,6 +163,19 @@ RanksOutlook plan_ranks(const ReconstructConfig& config, const Experiment& exper
   plan.exchanging *= double(groups);
   plan.computing = double(plan.most) * position_seconds * gradients_an_iteration(groups);
   return plan;
+}
+
+void check_gpu_memory(const RankMemory& memory, const GpuFacts& gpu,
+                      const ReconstructConfig& config, const Experiment& experiment, int ranks) {
+  if (memory.gpu_least <= usable(gpu)) return;
+  const int enough = ranks_that_fit(config, experiment, ranks, gpu);
+  throw UserError(fmt::format(
+      "a rank needs {:.1f} GB of the GPU's memory, of which {} has {:.1f} GB for it: {}, or "
+      "compute "
+      "with --device cpu",
+      memory.gpu_least / 1e9, gpu.name, usable(gpu) / 1e9,
+      enough > 0 ? fmt::format("{} ranks, a GPU each, would fit", enough)
+                 : std::string("use fewer slices, a smaller window or a smaller halo")));
 }
 
 }  // namespace ptyle

@@ -27,19 +27,25 @@ struct RanksOutlook {
   int threads = 1;
   i64 least = 0, most = 0;            ///< positions of a rank
   std::array<i64, 2> largest_tile{};  ///< px, extended
-  RankMemory memory;                  ///< of the rank that needs most
-  double mean_memory = 0;             ///< bytes
+  RankMemory memory;                  ///< of the rank that needs most where it computes
+  double mean_memory = 0;             ///< bytes, where it computes
   std::vector<ExchangeOutlook> exchanges;
   double computing = 0, exchanging = 0;  ///< s an iteration
 };
 
-/// Seconds that one position's gradient takes on one rank with this many threads: measured by a
-/// short calibration on this machine, some seconds.
+/// Seconds that one position's gradient takes on one rank with this many threads, or on this GPU:
+/// measured by a short calibration on this machine, some seconds.
 double measure_position_seconds(const ReconstructConfig& config, const Experiment& experiment,
-                                int threads);
+                                int threads, Memory* gpu = nullptr);
 
-/// Throws nothing for a number of ranks that cannot be: `refused` says why.
+/// Ranks that compute on the CPU, or on such a GPU each. Throws nothing for a number of ranks that
+/// cannot be: `refused` says why.
 RanksOutlook plan_ranks(const ReconstructConfig& config, const Experiment& experiment, int ranks,
-                        int threads, double position_seconds);
+                        int threads, double position_seconds, const GpuFacts* gpu = nullptr);
+
+/// Throws UserError where a rank's GPU has not the memory that it cannot do without, saying how
+/// many ranks would have it.
+void check_gpu_memory(const RankMemory& memory, const GpuFacts& gpu,
+                      const ReconstructConfig& config, const Experiment& experiment, int ranks);
 
 }  // namespace ptyle

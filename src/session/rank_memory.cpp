@@ -3,14 +3,61 @@
 #include <algorithm>
 #include <numeric>
 
+#include "device/arithmetic.hpp"
+#include "solver/groups.hpp"
 #include "solver/halos.hpp"
 
 namespace ptyle {
 
-double RankMemory::total() const {
+namespace {
+
+double sum_of(const std::map<std::string, double>& bytes) {
   return std::accumulate(bytes.begin(), bytes.end(), 0.0,
                          [](double sum, const auto& entry) { return sum + entry.second; });
 }
+
+using Bytes = std::map<std::string, double>;
+
+/// Objects, gradients, probe and the exchanges' buffers: what lives where a rank computes.
+template <class T>
+Bytes arrays_of_fit(const ReconstructConfig& config, const OperatorSetup& setup,
+                    const Division& division, int rank) {
+  const double value = sizeof(T);
+  const double plane = double(division.sharing.mesh.extended(rank).area()) * value;
+  const double volume = double(planes_of(config) - 1) * plane;
+  const double probe = 2 * value * double(setup.modes * setup.window * setup.window);
+  Bytes bytes;
+  bytes["object"] = volume;
+  bytes["gradient"] = volume + plane + probe;
+  bytes["probe"] = probe;
+  const bool behind = config.ranks.exchange_behind && division.sharing.mesh.ranks() > 1;
+  const bool steps_between =
+      config.ranks.local_positions > 0 || behind || config.ranks.update == "literal";
+  if (steps_between) {
+    bytes["gradient"] += volume + 2 * plane;
+    bytes["object, synchronised"] = volume;
+  }
+  bytes["exchange buffers"] = value * halo_buffer_values(division.sharing, rank, planes_of(config));
+  return bytes;
+}
+
+/// Patterns and positions, which are on the host wherever it computes.
+template <class T>
+void add_data(Bytes& bytes, const Division& division, int rank, std::size_t bytes_a_pattern) {
+  const PositionShare& share = division.shares[static_cast<std::size_t>(rank)];
+  bytes["patterns"] = double(bytes_a_pattern) * double(share.own.size() + share.extra.size());
+  bytes["positions"] = double(Fit<T>::bytes_a_position) * double(division.frame.positions.size());
+}
+
+std::array<i64, 3> tile_shape(const OperatorSetup& setup, const Division& division, int rank) {
+  const Box box = division.sharing.mesh.extended(rank);
+  return {setup.slices, box.rows.size(), box.cols.size()};
+}
+
+}  // namespace
+
+double RankMemory::total() const { return sum_of(bytes); }
+double RankMemory::gpu_total() const { return sum_of(gpu); }
 
 double memory_budget(const ReconstructConfig& config, int processes_on_node) {
   if (config.solver.memory > 0) return config.solver.memory * 1e9;
@@ -21,32 +68,52 @@ template <class T>
 RankMemory rank_memory(const ReconstructConfig& config, const OperatorSetup& setup,
                        const Division& division, int rank, int threads, std::size_t bytes_a_pattern,
                        double budget) {
-  const Box box = division.sharing.mesh.extended(rank);
-  const PositionShare& share = division.shares[static_cast<std::size_t>(rank)];
-  const double value = sizeof(T), plane = double(box.area()) * value;
-  const double volume = double(planes_of(config) - 1) * plane;
-  const double probe = 2 * value * double(setup.modes * setup.window * setup.window);
   RankMemory memory;
-  auto& bytes = memory.bytes;
-  bytes["object"] = volume;
-  bytes["gradient"] = volume + plane + probe;
-  bytes["probe"] = probe;
-  bytes["patterns"] = double(bytes_a_pattern) * double(share.own.size() + share.extra.size());
-  bytes["positions"] = double(Fit<T>::bytes_a_position) * double(division.frame.positions.size());
-  const bool behind = config.ranks.exchange_behind && division.sharing.mesh.ranks() > 1;
-  const bool steps_between =
-      config.ranks.local_positions > 0 || behind || config.ranks.update == "literal";
-  if (steps_between) {
-    bytes["gradient"] += volume + 2 * plane;
-    bytes["object, synchronised"] = volume;
-  }
-  bytes["exchange buffers"] =
-      value * halo_buffer_values(division.sharing, rank, planes_of(config), threads);
+  memory.bytes = arrays_of_fit<T>(config, setup, division, rank);
+  add_data<T>(memory.bytes, division, rank, bytes_a_pattern);
   const auto left = static_cast<std::size_t>(std::max(0.0, budget - memory.total()));
-  const std::array<i64, 3> shape{setup.slices, box.rows.size(), box.cols.size()};
+  const auto shape = tile_shape(setup, division, rank);
   memory.options = choose_cpu_options<T>(setup, threads, shape, left);
   for (const auto& entry : cpu_operator_memory<T>(setup, threads, shape, memory.options))
-    bytes[entry.name] += double(entry.now);
+    memory.bytes[entry.name] += double(entry.now);
+  return memory;
+}
+
+template <class T>
+RankMemory gpu_rank_memory(const ReconstructConfig& config, const OperatorSetup& setup,
+                           const Division& division, int rank, std::size_t bytes_a_pattern,
+                           const GpuFacts& gpu) {
+  RankMemory memory;
+  add_data<T>(memory.bytes, division, rank, bytes_a_pattern);
+  Bytes arrays = arrays_of_fit<T>(config, setup, division, rank);
+  const auto shape = tile_shape(setup, division, rank);
+  if (division.sharing.mesh.ranks() > 1) {  // what travels goes through the host
+    memory.bytes["exchange buffers"] = arrays["exchange buffers"];
+    memory.bytes["gradient"] = arrays["probe"];
+  }
+  if (config.object.blur > 0 || config.object.blur_z > 0 || config.solver.continuation != "off")
+    arrays["blur"] = double(sizeof(T)) * double(blur_values(shape));
+  const auto with = [&](i64 positions, std::size_t pattern, const GpuFacts& facts,
+                        const GpuOptions& options) {
+    Bytes all = arrays;
+    for (const auto& entry :
+         gpu_operator_memory<T>(setup, shape, positions, pattern, facts, options))
+      all[entry.name] += double(entry.now);
+    return all;
+  };
+  GpuOptions least;
+  least.memory = 1;
+  memory.gpu_least = sum_of(with(1, 0, gpu, least));
+  GpuFacts left = gpu;
+  const auto taken = static_cast<std::size_t>(sum_of(arrays));
+  left.free_bytes = gpu.free_bytes > taken ? gpu.free_bytes - taken : 0;
+  const PositionShare& share = division.shares[static_cast<std::size_t>(rank)];
+  const i64 groups = config.solver.groups > 0
+                         ? config.solver.groups
+                         : default_groups(i64(division.frame.positions.size()));
+  const auto positions = static_cast<i64>(share.own.size() + share.extra.size());
+  memory.gpu = with(std::max<i64>(1, (positions + groups - 1) / groups), 0, left, {});
+  memory.gpu["patterns"] = with(positions, bytes_a_pattern, left, {})["patterns"];
   return memory;
 }
 
@@ -54,5 +121,10 @@ template RankMemory rank_memory<float>(const ReconstructConfig&, const OperatorS
                                        const Division&, int, int, std::size_t, double);
 template RankMemory rank_memory<double>(const ReconstructConfig&, const OperatorSetup&,
                                         const Division&, int, int, std::size_t, double);
+
+template RankMemory gpu_rank_memory<float>(const ReconstructConfig&, const OperatorSetup&,
+                                           const Division&, int, std::size_t, const GpuFacts&);
+template RankMemory gpu_rank_memory<double>(const ReconstructConfig&, const OperatorSetup&,
+                                            const Division&, int, std::size_t, const GpuFacts&);
 
 }  // namespace ptyle

@@ -1,20 +1,25 @@
 #pragma once
 
-// What a rank will book in its ledger, name by name, before anything is allocated: for `plan`, and
+// What a rank will book in its ledgers, name by name, before anything is allocated: for `plan`, and
 // for the choice of how waves are kept.
 
 #include <map>
 #include <string>
 
+#include "operator/gpu.hpp"
 #include "session/reconstruct.hpp"
 #include "session/settings.hpp"
 
 namespace ptyle {
 
 struct RankMemory {
-  std::map<std::string, double> bytes;  ///< by the ledger's names, at the peak
-  CpuOptions options;                   ///< how waves and transmission are kept
+  std::map<std::string, double> bytes;  ///< of the host, by the ledger's names, at the peak
+  CpuOptions options;                   ///< how waves and transmission are kept there
   [[nodiscard]] double total() const;
+  // Of a rank that computes on a GPU:
+  std::map<std::string, double> gpu;  ///< the same of its memory; empty: it computes on the host
+  double gpu_least = 0;               ///< what it cannot do without: a position at a time
+  [[nodiscard]] double gpu_total() const;
 };
 
 /// Of one rank (of those in one process: they share operator and probe). `budget`: bytes that it
@@ -23,6 +28,12 @@ template <class T>
 RankMemory rank_memory(const ReconstructConfig& config, const OperatorSetup& setup,
                        const Division& division, int rank, int threads, std::size_t bytes_a_pattern,
                        double budget);
+
+/// The same of a rank that computes on a GPU, of whose memory `gpu.free_bytes` are its own.
+template <class T>
+RankMemory gpu_rank_memory(const ReconstructConfig& config, const OperatorSetup& setup,
+                           const Division& division, int rank, std::size_t bytes_a_pattern,
+                           const GpuFacts& gpu);
 
 /// What solver.memory says, in bytes; else 0.8 of a process's part of the machine's memory.
 double memory_budget(const ReconstructConfig& config, int processes_on_node);

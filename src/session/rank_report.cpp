@@ -55,9 +55,23 @@ std::string table_line(const std::string& label, const std::vector<double>& valu
   return line;
 }
 
+/// What was booked at the peak, by name.
+void add_names(const std::string& prefix, const Ledger& ledger, std::vector<RankFigure>& figures) {
+  double named = 0;
+  for (const char* name : ledger_names) {
+    double bytes = 0;
+    for (const auto& entry : ledger.entries())
+      if (entry.name == name) bytes = static_cast<double>(entry.at_peak);
+    named += bytes;
+    figures.push_back({prefix + name, "B", {bytes}});
+  }
+  figures.push_back({prefix + "other", "B", {static_cast<double>(ledger.peak()) - named}});
+}
+
 }  // namespace
 
-std::vector<RankFigure> gather_report(Team& team, const RankReport& mine, const Ledger& ledger) {
+std::vector<RankFigure> gather_report(Team& team, const RankReport& mine, const Ledger& ledger,
+                                      const Ledger& gpu) {
   const TeamCosts costs = team.costs();
   std::vector<RankFigure> figures{
       {"positions", "1", {mine.positions}},
@@ -71,16 +85,10 @@ std::vector<RankFigure> gather_report(Team& team, const RankReport& mine, const 
       {"sent/bytes", "B", {static_cast<double>(costs.bytes)}},
       {"sent/messages", "1", {static_cast<double>(costs.messages)}},
       {"memory/booked", "B", {static_cast<double>(ledger.peak())}},
-      {"memory/process", "B", {static_cast<double>(peak_resident_bytes())}}};
-  double named = 0;
-  for (const char* name : ledger_names) {
-    double bytes = 0;
-    for (const auto& entry : ledger.entries())
-      if (entry.name == name) bytes = static_cast<double>(entry.at_peak);
-    named += bytes;
-    figures.push_back({std::string("memory/") + name, "B", {bytes}});
-  }
-  figures.push_back({"memory/other", "B", {static_cast<double>(ledger.peak()) - named}});
+      {"memory/process", "B", {static_cast<double>(peak_resident_bytes())}},
+      {"gpu/booked", "B", {static_cast<double>(gpu.peak())}}};
+  add_names("memory/", ledger, figures);
+  add_names("gpu/", gpu, figures);
 
   std::vector<double> values;
   for (const RankFigure& f : figures) values.push_back(f.values[0]);
@@ -123,11 +131,18 @@ std::vector<std::string> report_lines(const std::vector<RankFigure>& figures) {
   lines.push_back(fmt::format("memory{}: {:.0f} MiB booked at the peak, {:.0f} MiB of the process",
                               ranks > 1 ? ", largest rank" : "", largest("memory/booked") / mib,
                               largest("memory/process") / mib));
-  for (const RankFigure& f : figures)
-    if (f.name.starts_with("memory/") && f.name != "memory/booked" && f.name != "memory/process" &&
-        largest(f.name) > 0.05 * mib)
-      lines.push_back(
-          fmt::format("  {:<20} {:>9.1f} MiB", f.name.substr(7), largest(f.name) / mib));
+  const auto say_names = [&](const std::string& prefix) {
+    for (const RankFigure& f : figures)
+      if (f.name.starts_with(prefix) && f.name != prefix + "booked" &&
+          f.name != prefix + "process" && largest(f.name) > 0.05 * mib)
+        lines.push_back(fmt::format("  {:<20} {:>9.1f} MiB", f.name.substr(prefix.size()),
+                                    largest(f.name) / mib));
+  };
+  say_names("memory/");
+  if (largest("gpu/booked") > 0)
+    lines.push_back(fmt::format("memory of the GPU{}: {:.0f} MiB booked at the peak",
+                                ranks > 1 ? ", largest rank" : "", largest("gpu/booked") / mib));
+  say_names("gpu/");
   return lines;
 }
 

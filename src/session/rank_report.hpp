@@ -20,7 +20,9 @@ struct RankReport {
 
 /// The figures of all ranks, on the process that leads; every process calls it. Units: "s", "B" or
 /// "1". Where several ranks are in one process, they are its figures, given once.
-std::vector<RankFigure> gather_report(Team& team, const RankReport& mine, const Ledger& ledger);
+/// `gpu` books a GPU's memory, where a rank computes on one.
+std::vector<RankFigure> gather_report(Team& team, const RankReport& mine, const Ledger& ledger,
+                                      const Ledger& gpu);
 
 /// A table of a line a rank (of more than 16: the least, the mean and the most), and the memory by
 /// name.

@@ -1,6 +1,7 @@
 // A reconstruction, by all ranks of a team together:
-//   1. check the output folder; open the data, calibrate, divide the positions and the object among
-//      the ranks, and read the patterns of each (open_experiment, divide)
+//   1. check the output folder and choose the device; open the data, calibrate, divide the
+//   positions
+//      and the object among the ranks, and read the patterns of each (open_experiment, divide)
 //   2. probe and object to start with
 //   3. the fit, an iteration at a time, until done or stopped
 //   4. the result, put together from the ranks' cores, the TIFF stack and the pictures
@@ -19,9 +20,12 @@
 #include "core/error.hpp"
 #include "core/units.hpp"
 #include "io/room.hpp"
+#include "operator/gpu.hpp"
 #include "operator/operator.hpp"
+#include "session/device.hpp"
 #include "session/division.hpp"
 #include "session/open_experiment.hpp"
+#include "session/plan_ranks.hpp"
 #include "session/rank_memory.hpp"
 #include "session/rank_report.hpp"
 #include "session/resumption.hpp"
@@ -52,6 +56,7 @@ class Run {
         ledger_(machine_memory_bytes() / static_cast<std::size_t>(team.processes_on_node())) {}
 
   bool operator()(const std::string& resolved_yaml) {
+    take_device();
     open();
     auto fit = make_fit();
     const bool finished = iterate(fit);
@@ -87,6 +92,26 @@ class Run {
       kept.extra.clear();
     }
     return kept;
+  }
+
+  void take_device() {
+    const GpuCensus census = config_.solver.device == "cpu" ? GpuCensus{} : find_gpus();
+    const DeviceChoice choice = choose_device(config_.solver.device, census, team_);
+    if (!choice.why_cpu.empty()) log("computing on the CPU, as " + choice.why_cpu);
+    if (choice.gpu >= 0) {
+      gpu_facts_ = census.gpus[static_cast<std::size_t>(choice.gpu)];
+      gpu_ = open_gpu(choice.gpu);
+      gpu_facts_.free_bytes = free_bytes(*gpu_);
+      log("computing on " + describe(gpu_facts_));
+    }
+    const int sharing = ranks_on_gpu(gpu_facts_.id, team_);
+    if (sharing < 2) return;
+    warn(
+        fmt::format("{} ranks share a GPU ({}), which is slower than one each: start as many ranks "
+                    "as there are GPUs",
+                    sharing, gpu_facts_.name));
+    gpu_facts_.free_bytes = gpu_facts_.total_bytes / 10 * 9 / static_cast<std::size_t>(sharing);
+    gpu_shared_ = true;
   }
 
   void open() {
@@ -186,6 +211,7 @@ class Run {
     FitData<T> data;
     data.positions = division_->frame.positions;
     data.load = [this](i64 i, T* to) { experiment_.patterns->load(i, to); };
+    data.raw = [this](i64 i) { return experiment_.patterns->raw(i); };
     valid_ = converted<T, float, 2>(experiment_.valid.view());
     data.valid = valid_;
     data.dk = experiment_.calibration.dk;
@@ -195,17 +221,10 @@ class Run {
     auto probe = checkpoint_ ? resumed_probe<T>(*checkpoint_)
                              : converted<Complex<T>, Complex<double>, 3>(
                                    start_probe(config_.probe, experiment_).view());
-    const double budget = memory_budget(config_, team_.processes_on_node());
-    const CpuOptions storage =
-        rank_memory<T>(config_, setup, *division_, team_.here().front(), threads_,
-                       experiment_.patterns->bytes_a_pattern(), budget)
-            .options;
-    if (storage.waves != WaveStorage::store || !storage.copy_transmission)
-      log(fmt::format("to save memory: waves {}", describe(storage)));
-    log(fmt::format("windows of {} px are computed by {}", setup.window,
-                    describe_path(setup.window)));
-    Fit<T> fit(make_cpu_operator<T>(setup, threads_, &ledger_, storage), std::move(data), options,
-               team_, division_->sharing, std::move(start), std::move(probe), &ledger_);
+    auto op = gpu_ ? operator_on_gpu(setup) : operator_on_cpu(setup);
+    Fit<T> fit(std::move(op), std::move(data), options, team_, division_->sharing, std::move(start),
+               std::move(probe), &ledger_,
+               gpu_ ? make_gpu_arithmetic<T>(*gpu_, &gpu_ledger_) : nullptr);
     if (checkpoint_) {
       fit.restore(resumed_state(*checkpoint_, fit.state()));
       history_ = resumed_history(*checkpoint_);
@@ -215,6 +234,33 @@ class Run {
       checkpoint_.reset();
     }
     return fit;
+  }
+
+  std::unique_ptr<Operator<T>> operator_on_cpu(const OperatorSetup& setup) {
+    const double budget = memory_budget(config_, team_.processes_on_node());
+    const CpuOptions storage =
+        rank_memory<T>(config_, setup, *division_, team_.here().front(), threads_,
+                       experiment_.patterns->bytes_a_pattern(), budget)
+            .options;
+    if (storage.waves != WaveStorage::store || !storage.copy_transmission)
+      log(fmt::format("to save memory: waves {}", describe(storage)));
+    log(fmt::format("windows of {} px are computed by {}", setup.window,
+                    describe_path(setup.window)));
+    return make_cpu_operator<T>(setup, threads_, &ledger_, storage);
+  }
+
+  std::unique_ptr<Operator<T>> operator_on_gpu(const OperatorSetup& setup) {
+    const RankMemory memory =
+        gpu_rank_memory<T>(config_, setup, *division_, team_.here().front(),
+                           experiment_.patterns->bytes_a_pattern(), gpu_facts_);
+    check_gpu_memory(memory, gpu_facts_, config_, experiment_, team_.size());
+    GpuOptions options;
+    // Others on this GPU need their part of what is free.
+    if (gpu_shared_)
+      options.memory = static_cast<std::size_t>(memory.gpu.at("waves") + memory.gpu.at("patterns"));
+    log(fmt::format("windows of {} px are computed with {}", setup.window,
+                    describe_gpu_path<T>(setup, gpu_facts_, options)));
+    return make_gpu_operator<T>(setup, *gpu_, &gpu_ledger_, options);
   }
 
   bool iterate(Fit<T>& fit) {
@@ -282,7 +328,7 @@ class Run {
     Array<float, 3> whole;
     if (team_.leads()) whole = Array<float, 3>({config_.object.slices, frame.rows, frame.cols});
     for (i64 z = 0; z < config_.object.slices; ++z) {
-      const auto slice = stitched_slice(team_, mesh(), fit.tiles(), z, false);
+      const auto slice = stitched_slice(team_, mesh(), fit, z, false);
       if (team_.leads()) std::copy(slice.begin(), slice.end(), whole.view()[z].begin());
     }
     return whole;
@@ -295,7 +341,7 @@ class Run {
     report.computing = fit.seconds_computing();
     report.reading = experiment_.seconds_reading;
     report.total = seconds_since(start_);
-    const std::vector<RankFigure> figures = gather_report(team_, report, ledger_);
+    const std::vector<RankFigure> figures = gather_report(team_, report, ledger_, gpu_ledger_);
 
     ResultFacts facts;
     facts.probe = converted<Complex<float>, Complex<T>, 3>(fit.probe());
@@ -319,9 +365,8 @@ class Run {
                      std::array<i64, 3>{slices, division_->frame.rows, division_->frame.cols},
                      absorption, o.folder, OutputChoice{o.overwrite, o.pictures, o.tiff}, &ledger_);
     for (i64 z = 0; z < slices; ++z) {
-      const auto phase = stitched_slice(team_, mesh(), fit.tiles(), z, false);
-      const auto mu =
-          absorption ? stitched_slice(team_, mesh(), fit.tiles(), z, true) : Array<float, 2>();
+      const auto phase = stitched_slice(team_, mesh(), fit, z, false);
+      const auto mu = absorption ? stitched_slice(team_, mesh(), fit, z, true) : Array<float, 2>();
       if (writer) writer->slice(z, phase.view(), mu.view());
     }
     if (writer) writer->finish();
@@ -333,7 +378,10 @@ class Run {
   Team& team_;
   const Clock::time_point start_ = Clock::now();
   int threads_;
-  Ledger ledger_;
+  Ledger ledger_, gpu_ledger_;   // of the host's memory, and of the GPU's
+  std::unique_ptr<Memory> gpu_;  // none: on the CPU
+  GpuFacts gpu_facts_;           // what of it is this rank's
+  bool gpu_shared_ = false;
   Experiment experiment_;
   std::optional<Division> division_;      // once the positions are known
   std::optional<Checkpoint> checkpoint_;  // to go on from

@@ -6,16 +6,17 @@ namespace ptyle {
 namespace {
 
 template <class T>
-CheckpointPart part_of(const Tile<T>& tile, int rank, const Mesh& mesh) {
+CheckpointPart part_of(const Tile<T>& tile, int rank, const Mesh& mesh, const OnHost<T, 3>& phase,
+                       const OnHost<T, 3>& absorption) {
   CheckpointPart part;
   part.rank = rank;
   part.ranks = mesh.ranks();
   part.object = mesh.object();
   part.core = tile.core;
   part.positions = tile.own;
-  part.object_state.push_back({"phase", tile.box, tile.phase.view()});
+  part.object_state.push_back({"phase", tile.box, phase.view});
   if (!tile.absorption.empty())
-    part.object_state.push_back({"absorption", tile.box, tile.absorption.view()});
+    part.object_state.push_back({"absorption", tile.box, absorption.view});
   return part;
 }
 
@@ -26,7 +27,10 @@ void write_parts(Team& team, const std::string& folder, const Fit<T>& fit, const
   const auto state = fit.state();
   const auto here = team.here();
   for (std::size_t t = 0; t < here.size(); ++t) {
-    CheckpointPart part = part_of(fit.tiles()[t], here[t], division.sharing.mesh);
+    const Tile<T>& tile = fit.tiles()[t];
+    const auto phase = fit.arithmetic().on_host(tile.phase.view());
+    const auto absorption = fit.arithmetic().on_host(tile.absorption.view());
+    CheckpointPart part = part_of(tile, here[t], division.sharing.mesh, phase, absorption);
     part.step = static_cast<i64>(state.at("iteration"));
     if (here[t] == 0) {
       part.fingerprint = fingerprint;

@@ -5,10 +5,10 @@
 #include <vector>
 
 #include "core/array.hpp"
+#include "core/box.hpp"
 #include "core/grid.hpp"
 #include "prepare/experiment.hpp"
 #include "solver/config.hpp"
-#include "tiles/box.hpp"
 
 namespace ptyle {
 

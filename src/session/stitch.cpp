@@ -5,14 +5,16 @@
 namespace ptyle {
 
 template <class T>
-Array<float, 2> stitched_slice(Team& team, const Mesh& mesh, const std::vector<Tile<T>>& tiles,
-                               i64 z, bool absorption) {
+Array<float, 2> stitched_slice(Team& team, const Mesh& mesh, const Fit<T>& fit, i64 z,
+                               bool absorption) {
   std::vector<float> mine;
   std::size_t pixels = 0;
-  for (const Tile<T>& tile : tiles) pixels += static_cast<std::size_t>(tile.core.area());
+  for (const Tile<T>& tile : fit.tiles()) pixels += static_cast<std::size_t>(tile.core.area());
   mine.reserve(pixels);
-  for (const Tile<T>& tile : tiles) {
-    const View<const T, 2> slice = (absorption ? tile.absorption : tile.phase).view()[z];
+  for (const Tile<T>& tile : fit.tiles()) {
+    const View<const T, 2> there = (absorption ? tile.absorption : tile.phase).view()[z];
+    const OnHost<T, 2> here = fit.arithmetic().on_host(there);
+    const View<const T, 2>& slice = here.view;
     for (i64 y = tile.core.rows.begin; y < tile.core.rows.end; ++y)
       for (i64 x = tile.core.cols.begin; x < tile.core.cols.end; ++x)
         mine.push_back(static_cast<float>(slice(y - tile.box.rows.begin, x - tile.box.cols.begin)));
@@ -31,9 +33,7 @@ Array<float, 2> stitched_slice(Team& team, const Mesh& mesh, const std::vector<T
   return whole;
 }
 
-template Array<float, 2> stitched_slice(Team&, const Mesh&, const std::vector<Tile<float>>&, i64,
-                                        bool);
-template Array<float, 2> stitched_slice(Team&, const Mesh&, const std::vector<Tile<double>>&, i64,
-                                        bool);
+template Array<float, 2> stitched_slice(Team&, const Mesh&, const Fit<float>&, i64, bool);
+template Array<float, 2> stitched_slice(Team&, const Mesh&, const Fit<double>&, i64, bool);
 
 }  // namespace ptyle

@@ -5,7 +5,7 @@
 
 #include "core/array.hpp"
 #include "exchange/team.hpp"
-#include "solver/tile.hpp"
+#include "solver/fit.hpp"
 #include "tiles/mesh.hpp"
 
 namespace ptyle {
@@ -13,7 +13,7 @@ namespace ptyle {
 /// Slice z of the phase (or the absorption) on the process that leads, (y, x); elsewhere empty.
 /// Every process of the team calls it.
 template <class T>
-Array<float, 2> stitched_slice(Team& team, const Mesh& mesh, const std::vector<Tile<T>>& tiles,
-                               i64 z, bool absorption);
+Array<float, 2> stitched_slice(Team& team, const Mesh& mesh, const Fit<T>& fit, i64 z,
+                               bool absorption);
 
 }  // namespace ptyle

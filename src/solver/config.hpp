@@ -46,6 +46,9 @@ struct SolverConfig {
   int threads = 0;                  ///< 0: all that the operating system lets this process have
   double memory = 0;                ///< GB (1e9 bytes) of a rank; 0: what the machine has for it
   std::string precision = "float";  ///< float | double
+  /// cpu | cuda | auto (a GPU where one can be used). The kernels have not run on a GPU yet: once
+  /// they have, auto is to be the default.
+  std::string device = "cpu";
   std::string continuation =
       "auto";  ///< coarse to fine: auto (where the specimen is thick) | on | off
 };

@@ -82,16 +82,22 @@ void check_options(const FitOptions& options, const Sharing& sharing) {
 template <class T>
 Fit<T>::Fit(std::unique_ptr<Operator<T>> op, FitData<T> data, FitOptions options, Team& team,
             const Sharing& sharing, std::vector<TileStart<T>> start, Array<Complex<T>, 3> probe,
-            Ledger* ledger)
+            Ledger* ledger, std::unique_ptr<Arithmetic<T>> arithmetic)
     : team_(team),
       op_(std::move(op)),
       data_(std::move(data)),
       options_(std::move(options)),
-      halos_(team, sharing, planes_of(op_->setup()), options_.threads, ledger),
-      probe_(std::move(probe)),
-      probe_gradient_(probe_.shape(), ledger, "gradient"),
-      largest_probe_(largest_intensity<T>(probe_)) {
+      arithmetic_(arithmetic ? std::move(arithmetic)
+                             : make_cpu_arithmetic<T>(options_.threads, ledger)),
+      halos_(team, sharing, planes_of(op_->setup()), *arithmetic_, ledger),
+      largest_probe_(largest_intensity<T>(probe)) {
   check_options(options_, sharing);
+  const auto shape = probe.shape();
+  probe_ = arithmetic_->brought(std::move(probe), "probe");
+  probe_gradient_ = arithmetic_->template array<Complex<T>, 3>(shape, "gradient");
+  const bool others = team_.size() > static_cast<int>(team_.here().size());
+  if (others && arithmetic_->memory())
+    travelling_gradient_ = Array<Complex<T>, 3>(shape, ledger, "gradient", arithmetic_->pinned());
   const i64 window = op_->setup().window, count = static_cast<i64>(data_.positions.size());
   places_.reserve(data_.positions.size());
   fitted_.reserve(data_.positions.size());
@@ -106,13 +112,13 @@ Fit<T>::Fit(std::unique_ptr<Operator<T>> op, FitData<T> data, FitOptions options
     options_.preconditioner = false;
   }
   if (team_.size() == 1) options_.exchange_behind = false;  // nothing travels
-  make_tiles(sharing, std::move(start), ledger);
+  make_tiles(sharing, std::move(start));
   op_->set_probe(probe_);
   apply_detector_limit();
 }
 
 template <class T>
-void Fit<T>::make_tiles(const Sharing& sharing, std::vector<TileStart<T>> start, Ledger* ledger) {
+void Fit<T>::make_tiles(const Sharing& sharing, std::vector<TileStart<T>> start) {
   const bool steps_between = options_.local_positions > 0 || options_.exchange_behind;
   const auto shares =
       share_positions(sharing.mesh, centres(places_, op_->setup().window), options_.extra);
@@ -123,16 +129,19 @@ void Fit<T>::make_tiles(const Sharing& sharing, std::vector<TileStart<T>> start,
     tile.box = sharing.mesh.extended(rank);
     tile.own = shares.at(static_cast<std::size_t>(rank)).own;
     tile.extra = shares.at(static_cast<std::size_t>(rank)).extra;
-    tile.phase = std::move(start[t].phase);
-    tile.absorption = std::move(start[t].absorption);
+    tile.phase = arithmetic_->brought(std::move(start[t].phase), "object");
+    tile.absorption = arithmetic_->brought(std::move(start[t].absorption), "object");
     const auto shape = tile.phase.shape();
     const bool absorbing = !tile.absorption.empty();
-    tile.sums = Accumulators<T>(shape, absorbing, ledger);
+    tile.sums = Accumulators<T>(shape, absorbing, *arithmetic_);
     if (steps_between) {
-      tile.synced_phase = Array<T, 3>(shape, ledger, "object, synchronised");
-      if (absorbing) tile.synced_absorption = Array<T, 3>(shape, ledger, "object, synchronised");
-      tile.other = Accumulators<T>(shape, absorbing, ledger);
-      tile.lit = Array<T, 2>({shape[1], shape[2]}, ledger, "gradient");
+      const auto synced = [&] {
+        return arithmetic_->template array<T, 3>(shape, "object, synchronised");
+      };
+      tile.synced_phase = synced();
+      if (absorbing) tile.synced_absorption = synced();
+      tile.other = Accumulators<T>(shape, absorbing, *arithmetic_);
+      tile.lit = arithmetic_->template array<T, 2>({shape[1], shape[2]}, "gradient");
     }
     tiles_.push_back(std::move(tile));
   }
@@ -188,10 +197,10 @@ void Fit<T>::finish_iteration(IterationReport& report) {
   new_stage_ = false;
   group_ = 0;
   for (Tile<T>& tile : tiles_)
-    for (Array<T, 3>* volume : {&tile.phase, &tile.absorption}) {
-      for (i64 s = 0; s < volume->shape()[0] && !volume->empty(); ++s)
-        blur_lateral(volume->view()[s], options_.blur);
-      if (!volume->empty()) blur_along_z(volume->view(), options_.blur_z, options_.threads);
+    for (const View<T, 3>& volume : tile.volumes()) {
+      if (options_.blur > 0) arithmetic_->blur_lateral(volume, gaussian_weights(options_.blur), 1);
+      if (options_.blur_z > 0 && volume.shape[0] > 1)
+        arithmetic_->blur_along_z(volume, gaussian_weights(options_.blur_z));
     }
   if (options_.blur > 0 && halos_.sums()) halos_.fill(objects());
 
@@ -200,9 +209,7 @@ void Fit<T>::finish_iteration(IterationReport& report) {
     for (Tile<T>& tile : tiles_) {
       const auto members = members_of(held_out_, tile.own);
       op_->set_object(tile.object());
-      const Misfit misfit = op_->misfit(places_on(tile, members), [&](i64 k, T* to) {
-        data_.load(members[static_cast<std::size_t>(k)], to);
-      });
+      const Misfit misfit = op_->misfit(places_on(tile, members), measured_at(members));
       sums[0] += misfit.cost;
       sums[1] += misfit.r_numerator;
       sums[2] += misfit.r_denominator;
@@ -258,6 +265,12 @@ void Fit<T>::adapt_steps(const Misfit& misfit, IterationReport& report) {
     caution_ = std::min(caution_, std::max(smallest, smaller * caution_));
   }
   previous_cost_ = new_stage_ ? -1 : misfit.cost;
+}
+
+template <class T>
+View<const Complex<T>, 3> Fit<T>::probe() const {
+  probe_here_ = arithmetic_->on_host(std::as_const(probe_).view());
+  return probe_here_.view;
 }
 
 template <class T>

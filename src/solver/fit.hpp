@@ -25,6 +25,7 @@
 #include "core/array.hpp"
 #include "core/grid.hpp"
 #include "core/ledger.hpp"
+#include "device/arithmetic.hpp"
 #include "exchange/team.hpp"
 #include "operator/operator.hpp"
 #include "solver/continuation.hpp"
@@ -39,8 +40,10 @@ struct FitData {
   std::vector<Position> positions;    ///< on the object, px; of all ranks
   std::function<void(i64, T*)> load;  ///< the i-th pattern, W·W, DC at [0,0]; thread-safe; asked
                                       ///< only for those of this process's tiles
-  View<const T, 2> valid;             ///< W·W, 0 or 1, DC at [0,0]; empty: all valid
-  double dk = 0;                      ///< detector pixel, 1/Å
+  /// The same as it is held, for an operator that keeps patterns on a device; may be empty.
+  std::function<RawPattern(i64)> raw;
+  View<const T, 2> valid;  ///< W·W, 0 or 1, DC at [0,0]; empty: all valid
+  double dk = 0;           ///< detector pixel, 1/Å
 };
 
 enum class Update {
@@ -111,17 +114,22 @@ class Fit {
       sizeof(Position) + sizeof(Placement) + sizeof(i64);
 
   /// A start for each of the team's ranks that are here; the probe (M, W, W) is centred on
-  /// [W/2, W/2]. Team and ledger must outlive it. Throws UserError for what cannot run.
+  /// [W/2, W/2]. Objects, gradients and the probe live where the arithmetic says, into which the
+  /// start is brought (none: in the host's memory), and `ledger` books what is on the host. Team
+  /// and ledger must outlive it. Throws UserError for what cannot run.
   Fit(std::unique_ptr<Operator<T>> op, FitData<T> data, FitOptions options, Team& team,
       const Sharing& sharing, std::vector<TileStart<T>> start, Array<Complex<T>, 3> probe,
-      Ledger* ledger = nullptr);
+      Ledger* ledger = nullptr, std::unique_ptr<Arithmetic<T>> arithmetic = nullptr);
 
   /// One iteration, or the rest of one. `stop` is asked in every group, once its gradients are
   /// there; where it says so on any rank, all end after that group.
   IterationReport iterate(const std::function<bool()>& stop = {});
 
   [[nodiscard]] const std::vector<Tile<T>>& tiles() const { return tiles_; }
-  [[nodiscard]] View<const Complex<T>, 3> probe() const { return probe_; }
+  /// Of the arrays of tiles, which is where they are read by.
+  [[nodiscard]] const Arithmetic<T>& arithmetic() const { return *arithmetic_; }
+  /// On the host; valid until the next iteration.
+  [[nodiscard]] View<const Complex<T>, 3> probe() const;
   [[nodiscard]] const std::vector<i64>& held_out() const { return held_out_; }
   [[nodiscard]] double seconds_computing() const { return seconds_computing_; }
 
@@ -136,7 +144,7 @@ class Fit {
   struct Cost {
     Misfit own, all;  // all: with the neighbours' positions, of the exchanges of voxels
   };
-  void make_tiles(const Sharing& sharing, std::vector<TileStart<T>> start, Ledger* ledger);
+  void make_tiles(const Sharing& sharing, std::vector<TileStart<T>> start);
   [[nodiscard]] double low_pass_sigma() const;  // px; 0: none
   [[nodiscard]] double window2() const {
     return double(op_->setup().window) * double(op_->setup().window);
@@ -144,6 +152,7 @@ class Fit {
   [[nodiscard]] std::array<double, 2> limits(bool absorption) const;
   [[nodiscard]] std::vector<Placement> places_on(const Tile<T>& tile,
                                                  const std::vector<i64>& members) const;
+  [[nodiscard]] Measured<T> measured_at(std::span<const i64> members) const;
   std::vector<Stack<T>> gradients(bool illumination);
   std::vector<Stack<T>> objects();
 
@@ -153,15 +162,20 @@ class Fit {
   void agree(Cost& cost);
 
   double floor_of_illumination();
-  double make_directions();
+  [[nodiscard]] View<const T, 2> divisor(const Tile<T>& tile) const;
+  double make_directions(bool with_slope);
 
   Misfit take_step(const std::vector<i64>& group, bool refine_probe, bool estimate);
   [[nodiscard]] double step_in_use() const;
   double object_step(const std::vector<i64>& group, double slope, bool estimate);
   void move_objects(double step, bool into_direction = false);
+  void descend(double step);
   void try_step(const std::vector<i64>& group, double cost, double slope, double step);
+  std::optional<Running> start_probe_sum(bool refine_probe);
+  void finish_probe_sum(std::optional<Running>& sum, i64 positions);
   void update_probe(i64 positions);
 
+  [[nodiscard]] std::size_t a_few_of(std::size_t positions) const;
   [[nodiscard]] bool steps_locally() const;
   void step_locally(Tile<T>& tile);
   void move_by_own(Tile<T>& tile, const Accumulators<T>& own, const ObjectView<T>& from);
@@ -178,12 +192,15 @@ class Fit {
   std::unique_ptr<Operator<T>> op_;
   FitData<T> data_;
   FitOptions options_;
+  std::unique_ptr<Arithmetic<T>> arithmetic_;
   Halos<T> halos_;
   std::vector<Placement> places_;
   Ledger::Booking positions_booking_;  // of what is listed of all positions
   std::vector<i64> fitted_, held_out_;
   std::vector<Tile<T>> tiles_;
   Array<Complex<T>, 3> probe_, probe_gradient_;
+  Array<Complex<T>, 3> travelling_gradient_;  // the probe's on the host, where others add to it
+  mutable OnHost<Complex<T>, 3> probe_here_;
   std::optional<Running> late_;  // the sum that travels behind
   double largest_probe_ = 1;     // max Σ_m |ψ|²
   double lit_floor_ = 0;         // of the last exchange

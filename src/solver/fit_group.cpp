@@ -2,8 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
+#include <utility>
 
-#include "core/parallel.hpp"
 #include "solver/blur.hpp"
 #include "solver/fit.hpp"
 #include "solver/groups.hpp"
@@ -14,7 +15,8 @@ namespace {
 /// Real and imaginary parts as they lie in memory.
 template <class T>
 std::span<T> numbers_of(Array<Complex<T>, 3>& values) {
-  return {reinterpret_cast<T*>(values.data()), static_cast<std::size_t>(2 * values.size())};
+  const View<T, 3> parts = parts_of(values.view());
+  return {parts.data, static_cast<std::size_t>(parts.size())};
 }
 
 }  // namespace
@@ -52,12 +54,18 @@ std::vector<Stack<T>> Fit<T>::gradients(bool illumination) {
 // 1. Gradients
 
 template <class T>
+Measured<T> Fit<T>::measured_at(std::span<const i64> members) const {
+  const auto at = [members](i64 k) { return members[static_cast<std::size_t>(k)]; };
+  Measured<T> measured([this, at](i64 k, T* to) { data_.load(at(k), to); });
+  if (data_.raw) measured.raw = [this, at](i64 k) { return data_.raw(at(k)); };
+  return measured;
+}
+
+template <class T>
 Misfit Fit<T>::gradient_at(Tile<T>& tile, std::span<const i64> members, bool probe,
                            Accumulators<T>& sums) {
   const std::vector<i64> list(members.begin(), members.end());
-  return op_->gradient(places_on(tile, list),
-                       [&](i64 k, T* to) { data_.load(list[static_cast<std::size_t>(k)], to); },
-                       {true, probe, true},
+  return op_->gradient(places_on(tile, list), measured_at(members), {true, probe, true},
                        {sums.phase, sums.absorption, sums.illumination, probe_gradient_});
 }
 
@@ -67,26 +75,33 @@ template <class T>
 typename Fit<T>::Cost Fit<T>::accumulate(const std::vector<i64>& group, bool refine_probe,
                                          Running* behind) {
   Cost cost;
-  probe_gradient_.fill(0);
+  arithmetic_->clear(parts_of(probe_gradient_.view()));
   const bool local = steps_locally();
   for (Tile<T>& tile : tiles_) {
-    tile.sums.clear();
+    tile.sums.clear(*arithmetic_);
     op_->set_object(tile.object());
     const auto own = members_of(group, tile.own), extra = members_of(group, tile.extra);
     const std::size_t few = local    ? static_cast<std::size_t>(options_.local_positions)
-                            : behind ? static_cast<std::size_t>(2 * options_.threads)
+                            : behind ? a_few_of(own.size())
                                      : std::max<std::size_t>(1, own.size());
     for (std::size_t first = 0; first < own.size(); first += few) {
       const auto some = std::span(own).subspan(first, std::min(few, own.size() - first));
-      if (local) tile.other.clear();
+      if (local) tile.other.clear(*arithmetic_);
       cost.own += gradient_at(tile, some, refine_probe, local ? tile.other : tile.sums);
       if (local) step_locally(tile);
       if (behind) behind->progress();
     }
-    cost.all += gradient_at(tile, extra, false, tile.sums);
+    if (!extra.empty()) cost.all += gradient_at(tile, extra, false, tile.sums);
   }
   cost.all += cost.own;
   return cost;
+}
+
+/// Positions after which an exchange is helped along: on a device so many that it stays busy.
+template <class T>
+std::size_t Fit<T>::a_few_of(std::size_t positions) const {
+  const auto few = static_cast<std::size_t>(2 * options_.threads);
+  return arithmetic_->memory() ? std::max(few, (positions + 7) / 8) : few;
 }
 
 template <class T>
@@ -97,12 +112,11 @@ bool Fit<T>::steps_locally() const {
 /// A rank's own gradient, just computed, to the sums and at once to its object.
 template <class T>
 void Fit<T>::step_locally(Tile<T>& tile) {
-  const int threads = options_.threads;
-  add_to<T>(tile.other.phase.view(), tile.sums.phase, threads);
+  arithmetic_->add_to(tile.other.phase.view(), tile.sums.phase);
   if (!tile.absorption.empty())
-    add_to<T>(tile.other.absorption.view(), tile.sums.absorption, threads);
-  std::transform(tile.other.illumination.begin(), tile.other.illumination.end(),
-                 tile.sums.illumination.begin(), tile.sums.illumination.begin(), std::plus<>());
+    arithmetic_->add_to(tile.other.absorption.view(), tile.sums.absorption);
+  arithmetic_->add_to(as_volume(tile.other.illumination.view()),
+                      as_volume(tile.sums.illumination.view()));
   move_by_own(tile, tile.other, tile.object());
   op_->set_object(tile.object());
 }
@@ -115,9 +129,9 @@ void Fit<T>::move_by_own(Tile<T>& tile, const Accumulators<T>& own, const Object
   if (lit && lit_floor_ == 0) return;
   const auto move = [&](View<const T, 3> old, View<const T, 3> g, View<T, 3> to, bool absorbing) {
     const auto [low, high] = limits(absorbing);
-    move_preconditioned<T>(old, g, lit ? tile.lit.view() : View<T, 2>{},
-                           window2() * (lit ? 1 : largest_probe_), lit_floor_, step_in_use(), low,
-                           high, to, options_.threads);
+    arithmetic_->move_preconditioned(old, g, lit ? tile.lit.view() : View<T, 2>{},
+                                     window2() * (lit ? 1 : largest_probe_), lit_floor_,
+                                     step_in_use(), low, high, to);
   };
   move(from.phase, own.phase.view(), tile.phase, false);
   if (!tile.absorption.empty()) move(from.absorption, own.absorption.view(), tile.absorption, true);
@@ -141,21 +155,23 @@ double Fit<T>::floor_of_illumination() {
   if (!options_.preconditioner) return largest_probe_;
   std::vector<double> largest{0};
   for (const Tile<T>& tile : tiles_)
-    for (i64 y = tile.core.rows.begin; y < tile.core.rows.end; ++y) {
-      const T* const row =
-          &tile.sums.illumination(y - tile.box.rows.begin, i64{0}) - tile.box.cols.begin;
-      largest[0] = std::max<double>(
-          largest[0], *std::max_element(row + tile.core.cols.begin, row + tile.core.cols.end));
-    }
+    largest[0] = std::max(
+        largest[0], arithmetic_->largest(tile.sums.illumination.view(), tile.on_arrays(tile.core)));
   team_.maximum(largest);
   return options_.damping * largest[0];
 }
 
-/// In place: d = M(g), g the sums, tied and low-passed as the continuation's stage asks, on all
-/// copies. Returns Σ g·d: the slope along d, but for the low-pass, which counts twice in it, so
-/// that a step made of it errs to the small side.
+/// The illumination that gradients are divided by; empty without a preconditioner.
 template <class T>
-double Fit<T>::make_directions() {
+View<const T, 2> Fit<T>::divisor(const Tile<T>& tile) const {
+  return options_.preconditioner ? tile.sums.illumination.view() : View<const T, 2>{};
+}
+
+/// In place: d = M(g), g the sums, tied and low-passed as the continuation's stage asks, on all
+/// copies. Returns Σ g·d where it is asked for: the slope along d, but for the low-pass, which
+/// counts twice in it, so that a step made of it errs to the small side.
+template <class T>
+double Fit<T>::make_directions(bool with_slope) {
   const i64 block = std::max<i64>(1, options_.continuation.block());
   const double sigma = low_pass_sigma(), floor = floor_of_illumination();
   const bool summed = halos_.sums() && team_.size() > 1;
@@ -164,25 +180,21 @@ double Fit<T>::make_directions() {
   const bool on_cores = summed && (halos_.on_cores_only() || sigma > 0);
   if (sigma > 0 && halos_.on_cores_only()) halos_.fill(gradients(false), reach_of_blur(sigma));
   std::vector<double> slope{0};
-  for (Tile<T>& tile : tiles_)
-    for (Array<T, 3>* volume : {&tile.sums.phase, &tile.sums.absorption}) {
-      if (volume->empty()) continue;
-      const i64 slices = volume->shape()[0];
-      if (sigma > 0)
-        parallel_for((slices + block - 1) / block, options_.threads,
-                     [&](i64 b, int) { blur_lateral(volume->view()[b * block], sigma); });
-      slope[0] += precondition<T>(
-          *volume, options_.preconditioner ? tile.sums.illumination.view() : View<T, 2>{}, tile,
-          on_cores ? tile.core : tile.box, block, window2(), floor, options_.threads);
+  for (Tile<T>& tile : tiles_) {
+    const Box core = tile.on_arrays(tile.core);
+    for (const View<T, 3>& volume : tile.sums.volumes()) {
+      if (sigma > 0) arithmetic_->blur_lateral(volume, gaussian_weights(sigma), block);
+      slope[0] += arithmetic_->precondition(volume, divisor(tile),
+                                            on_cores ? core : tile.on_arrays(tile.box), core, block,
+                                            window2(), floor, with_slope);
     }
+  }
   // Steps between exchanges divide by the illumination on copies too.
   const bool lit_on_copies = options_.local_positions > 0 || options_.exchange_behind;
   if (on_cores) halos_.fill(gradients(lit_on_copies && halos_.on_cores_only()));
-  for (Tile<T>& tile : tiles_) {
-    untie_slices<T>(tile.sums.phase, block, options_.threads);
-    if (!tile.absorption.empty()) untie_slices<T>(tile.sums.absorption, block, options_.threads);
-  }
-  team_.sum(slope);
+  for (Tile<T>& tile : tiles_)
+    for (const View<T, 3>& volume : tile.sums.volumes()) arithmetic_->untie(volume, block);
+  if (with_slope) team_.sum(slope);
   return slope[0];
 }
 
@@ -192,33 +204,34 @@ template <class T>
 Misfit Fit<T>::take_step(const std::vector<i64>& group, bool refine_probe, bool estimate) {
   const bool local = steps_locally();
   for (Tile<T>& tile : tiles_)
-    if (local) tile.remember();
+    if (local) tile.remember(*arithmetic_);
   Cost cost = accumulate(group, refine_probe, nullptr);
-  std::optional<Running> probe_sum;
-  if (refine_probe) probe_sum.emplace(team_.start_sum(numbers_of(probe_gradient_)));
+  std::optional<Running> probe_sum = start_probe_sum(refine_probe);
   agree(cost);
   const i64 block = options_.continuation.block();
-  for (Tile<T>& tile : tiles_) {
-    tie_slices<T>(tile.sums.phase, block, options_.threads);
-    if (!tile.absorption.empty()) tie_slices<T>(tile.sums.absorption, block, options_.threads);
-  }
+  for (Tile<T>& tile : tiles_)
+    for (const View<T, 3>& volume : tile.sums.volumes()) arithmetic_->tie(volume, block);
   if (halos_.sums() && team_.size() > 1) halos_.start_sum(gradients(true)).finish();
   // Copies agree on what they remember, not on what ranks have made of it meanwhile.
   for (Tile<T>& tile : tiles_)
     if (local && options_.update == Update::consistent) tile.recall();
-  const double slope = make_directions();
-  keep_illumination();
   const bool estimating = estimate && options_.step == 0;
-  const double step = object_step(group, slope, estimating);
-  if (estimating)
-    try_step(group, cost.all.cost, slope, step);
-  else
-    move_objects(step);
-  if (!halos_.sums()) halos_.exchange_voxels(objects());
-  if (probe_sum) {
-    probe_sum->finish();
-    update_probe(static_cast<i64>(group.size()));
+  // Where the direction is needed nowhere else, it need not be stored.
+  const bool on_cores = halos_.sums() && halos_.on_cores_only();
+  if (!estimating && !on_cores && low_pass_sigma() == 0 && block <= 1) {
+    descend(step_in_use());
+    keep_illumination();
+  } else {
+    const double slope = make_directions(estimating);
+    keep_illumination();
+    const double step = object_step(group, slope, estimating);
+    if (estimating)
+      try_step(group, cost.all.cost, slope, step);
+    else
+      move_objects(step);
   }
+  if (!halos_.sums()) halos_.exchange_voxels(objects());
+  finish_probe_sum(probe_sum, static_cast<i64>(group.size()));
   return cost.own;
 }
 
@@ -226,10 +239,9 @@ Misfit Fit<T>::take_step(const std::vector<i64>& group, bool refine_probe, bool 
 template <class T>
 void Fit<T>::keep_illumination() {
   if (tiles_.empty() || tiles_.front().lit.empty()) return;
-  for (Tile<T>& tile : tiles_) {
-    const auto& lit = tile.sums.illumination;
-    std::copy(lit.begin(), lit.end(), tile.lit.begin());
-  }
+  for (Tile<T>& tile : tiles_)
+    arithmetic_->copy(as_volume(std::as_const(tile.sums.illumination).view()),
+                      as_volume(tile.lit.view()));
   lit_floor_ = floor_of_illumination();
 }
 
@@ -271,8 +283,22 @@ void Fit<T>::move_objects(double step, bool into_direction) {
   for (Tile<T>& tile : tiles_) {
     const auto move = [&](Array<T, 3>& object, Array<T, 3>& d, bool absorbing) {
       const auto [low, high] = limits(absorbing);
-      move_along<T>(object.view(), d.view(), step, low, high, into_direction ? d : object,
-                    options_.threads);
+      arithmetic_->move_along(object.view(), d.view(), step, low, high,
+                              into_direction ? d : object);
+    };
+    move(tile.phase, tile.sums.phase, false);
+    if (!tile.absorption.empty()) move(tile.absorption, tile.sums.absorption, true);
+  }
+}
+
+/// V ← V − step·M(g) in one go, g the sums on all copies, which stay as they are.
+template <class T>
+void Fit<T>::descend(double step) {
+  const double floor = floor_of_illumination();
+  for (Tile<T>& tile : tiles_) {
+    const auto move = [&](Array<T, 3>& object, const Array<T, 3>& g, bool absorbing) {
+      const auto [low, high] = limits(absorbing);
+      arithmetic_->descend(object, g.view(), divisor(tile), window2(), floor, step, low, high);
     };
     move(tile.phase, tile.sums.phase, false);
     if (!tile.absorption.empty()) move(tile.absorption, tile.sums.absorption, true);
@@ -294,10 +320,7 @@ void Fit<T>::try_step(const std::vector<i64>& group, double cost, double slope, 
       op_->set_object(tile.sums.view());
       for (const auto* positions : {&tile.own, &tile.extra}) {
         const auto members = members_of(group, *positions);
-        tried[0] +=
-            op_->misfit(places_on(tile, members),
-                        [&](i64 k, T* to) { data_.load(members[static_cast<std::size_t>(k)], to); })
-                .cost;
+        tried[0] += op_->misfit(places_on(tile, members), measured_at(members)).cost;
       }
     }
     team_.sum(tried);
@@ -307,9 +330,9 @@ void Fit<T>::try_step(const std::vector<i64>& group, double cost, double slope, 
     step *= share;
     estimated_step_ = step / caution_;
     for (Tile<T>& tile : tiles_) {
-      draw_back<T>(tile.phase.view(), share, tile.sums.phase, options_.threads);
+      arithmetic_->draw_back(tile.phase.view(), share, tile.sums.phase);
       if (!tile.absorption.empty())
-        draw_back<T>(tile.absorption.view(), share, tile.sums.absorption, options_.threads);
+        arithmetic_->draw_back(tile.absorption.view(), share, tile.sums.absorption);
     }
   }
   for (Tile<T>& tile : tiles_) {
@@ -324,9 +347,32 @@ void Fit<T>::try_step(const std::vector<i64>& group, double cost, double slope, 
 /// pattern and the Gauss-Newton step is the mean gradient over W².
 template <class T>
 void Fit<T>::update_probe(i64 positions) {
-  const T scale = static_cast<T>(caution_ * options_.probe_step / (window2() * double(positions)));
-  for (i64 i = 0; i < probe_.size(); ++i) probe_.data()[i] -= scale * probe_gradient_.data()[i];
+  constexpr double no_limit = std::numeric_limits<double>::infinity();
+  const View<T, 3> probe = parts_of(probe_.view());
+  arithmetic_->move_along(probe, parts_of(probe_gradient_.view()),
+                          caution_ * options_.probe_step / (window2() * double(positions)),
+                          -no_limit, no_limit, probe);
   op_->set_probe(probe_);
+}
+
+/// The gradient's sum over the ranks travels while the object is moved; from a device through the
+/// host's memory, where there are others to sum with.
+template <class T>
+std::optional<Running> Fit<T>::start_probe_sum(bool refine_probe) {
+  if (!refine_probe) return {};
+  const bool here = !travelling_gradient_.empty();
+  if (here)
+    arithmetic_->read(probe_gradient_.data(), travelling_gradient_.data(), probe_gradient_.size());
+  return team_.start_sum(numbers_of(here ? travelling_gradient_ : probe_gradient_));
+}
+
+template <class T>
+void Fit<T>::finish_probe_sum(std::optional<Running>& sum, i64 positions) {
+  if (!sum) return;
+  sum->finish();
+  if (!travelling_gradient_.empty())
+    arithmetic_->write(travelling_gradient_.data(), probe_gradient_.data(), probe_gradient_.size());
+  update_probe(positions);
 }
 
 // An exchange that runs behind the next group. With A the sum that was started after the last
@@ -338,20 +384,16 @@ void Fit<T>::update_probe(i64 positions) {
 template <class T>
 Misfit Fit<T>::take_late_step(const std::vector<i64>& group, bool refine_probe) {
   Cost cost = accumulate(group, refine_probe, late_ ? &*late_ : nullptr);
-  std::optional<Running> probe_sum;
-  if (refine_probe) probe_sum.emplace(team_.start_sum(numbers_of(probe_gradient_)));
+  std::optional<Running> probe_sum = start_probe_sum(refine_probe);
   agree(cost);
   finish_late();
   for (Tile<T>& tile : tiles_) {
-    tile.remember();
+    tile.remember(*arithmetic_);
     move_by_own(tile, tile.sums, {tile.synced_phase.view(), tile.synced_absorption.view()});
   }
   late_.emplace(halos_.start_sum(gradients(true)));
   for (Tile<T>& tile : tiles_) std::swap(tile.sums, tile.other);
-  if (probe_sum) {
-    probe_sum->finish();
-    update_probe(static_cast<i64>(group.size()));
-  }
+  finish_probe_sum(probe_sum, static_cast<i64>(group.size()));
   return cost.own;
 }
 
@@ -365,7 +407,7 @@ void Fit<T>::finish_late() {
     tile.recall();
     std::swap(tile.sums, tile.other);
   }
-  make_directions();
+  make_directions(false);
   keep_illumination();
   move_objects(step_in_use());
   for (Tile<T>& tile : tiles_) std::swap(tile.sums, tile.other);

@@ -1,9 +1,7 @@
 #include "solver/halos.hpp"
 
 #include <algorithm>
-#include <cmath>
 
-#include "core/parallel.hpp"
 #include "tiles/steps.hpp"
 
 namespace ptyle {
@@ -52,15 +50,15 @@ std::vector<Schedule> schedules_of(const Sharing& sharing, const ScheduleOptions
 }  // namespace
 
 template <class T>
-Halos<T>::Halos(Team& team, const Sharing& sharing, i64 planes, int threads, Ledger* ledger)
-    : team_(team), sharing_(sharing), planes_(planes), threads_(threads), ledger_(ledger) {
+Halos<T>::Halos(Team& team, const Sharing& sharing, i64 planes, Arithmetic<T>& arithmetic,
+                Ledger* ledger)
+    : team_(team), sharing_(sharing), planes_(planes), arithmetic_(&arithmetic), ledger_(ledger) {
   check_sharing(sharing_);
   if (team_.size() == 1) return;
   const int only = team_.here().size() == 1 ? team_.here().front() : -1;
   auto schedules = schedules_of(sharing_, {sharing_.chunk, sharing_.in_flight, only});
   std::vector<std::unique_ptr<Exchange<T>>> made;
-  for (Schedule& schedule : schedules)
-    made.push_back(team_.make_exchange<T>(plan(std::move(schedule), planes_)));
+  for (Schedule& schedule : schedules) made.push_back(make(std::move(schedule), planes_));
   if (sharing_.scheme == Scheme::voxel) {
     fill_ = std::move(made[0]);
   } else if (!made.empty()) {
@@ -70,8 +68,9 @@ Halos<T>::Halos(Team& team, const Sharing& sharing, i64 planes, int threads, Led
 }
 
 template <class T>
-ExchangePlan Halos<T>::plan(Schedule schedule, i64 planes) const {
-  return {sharing_.mesh, std::move(schedule), planes, threads_, ledger_};
+std::unique_ptr<Exchange<T>> Halos<T>::make(Schedule schedule, i64 planes) const {
+  return team_.make_exchange<T>({sharing_.mesh, std::move(schedule), planes, 1, ledger_},
+                                arithmetic_);
 }
 
 template <class T>
@@ -89,7 +88,7 @@ void Halos<T>::fill(std::span<const Stack<T>> tiles, i64 reach) {
     Schedule schedule = fill_schedule(near, {sharing_.chunk, sharing_.in_flight, only});
     for (int rank = 0; rank < team_.size(); ++rank)
       schedule.arrays[static_cast<std::size_t>(rank)] = sharing_.mesh.extended(rank);
-    near_fill_ = team_.make_exchange<T>(plan(std::move(schedule), planes_));
+    near_fill_ = make(std::move(schedule), planes_);
     reach_ = reach;
   }
   near_fill_->start(tiles).finish();
@@ -105,13 +104,7 @@ void Halos<T>::weigh(std::span<const Stack<T>> tiles) {
                              [&](int k) { return mesh.extended_rows(k); });
     const auto cols = shares(mesh.cols(), c, mesh.object().cols, halo, sharing_.scheme,
                              [&](int k) { return mesh.extended_cols(k); });
-    for (const View<T, 3>& array : tiles[t])
-      parallel_for(array.shape[0] * array.shape[1], threads_, [&](i64 row, int) {
-        T* const values = array.data + row * array.shape[2];
-        const double share = rows[static_cast<std::size_t>(row % array.shape[1])];
-        for (i64 x = 0; x < array.shape[2]; ++x)
-          values[x] *= static_cast<T>(share * cols[static_cast<std::size_t>(x)]);
-      });
+    for (const View<T, 3>& array : tiles[t]) arithmetic_->weigh(array, rows, cols);
   }
 }
 
@@ -128,42 +121,34 @@ double Halos<T>::spread(std::span<const Stack<T>> tiles) {
   if (team_.size() == 1) return 0;
   if (!plane_fill_) {
     const int only = team_.here().size() == 1 ? team_.here().front() : -1;
-    plane_fill_ = team_.make_exchange<T>(plan(fill_schedule(sharing_.mesh, {0, 0, only}), 1));
+    plane_fill_ = make(fill_schedule(sharing_.mesh, {0, 0, only}), 1);
   }
   std::vector<double> largest{0};
   std::vector<Array<T, 3>> copies;
   for (const Stack<T>& stack : tiles)
-    copies.emplace_back(std::array<i64, 3>{1, stack[0].shape[1], stack[0].shape[2]}, ledger_,
-                        "verified plane");
+    copies.push_back(arithmetic_->template array<T, 3>({1, stack[0].shape[1], stack[0].shape[2]},
+                                                       "verified plane"));
   for (std::size_t a = 0; a < tiles[0].size(); ++a)
     for (i64 p = 0; p < tiles[0][a].shape[0]; ++p) {
       std::vector<Stack<T>> planes;
       for (std::size_t t = 0; t < tiles.size(); ++t) {
-        const View<T, 2> plane = tiles[t][a][p];
-        std::copy(plane.begin(), plane.end(), copies[t].begin());
+        arithmetic_->copy(as_volume(tiles[t][a][p]), copies[t]);
         planes.push_back({copies[t].view()});
       }
       plane_fill_->start(planes).finish();
-      for (std::size_t t = 0; t < tiles.size(); ++t) {
-        const View<T, 2> plane = tiles[t][a][p];
-        for (i64 i = 0; i < plane.size(); ++i) {
-          const double apart = std::abs(static_cast<double>(plane.data[i]) -
-                                        static_cast<double>(copies[t].data()[i]));
-          // Also where one of the two is no number.
-          if (!(apart <= largest[0])) largest[0] = std::isnan(apart) ? INFINITY : apart;
-        }
-      }
+      for (std::size_t t = 0; t < tiles.size(); ++t)
+        largest[0] = std::max(largest[0], arithmetic_->apart(tiles[t][a][p], copies[t].view()[0]));
     }
   team_.maximum(largest);
   return largest[0];
 }
 
-double halo_buffer_values(const Sharing& sharing, int rank, i64 planes, int threads) {
+double halo_buffer_values(const Sharing& sharing, int rank, i64 planes) {
   if (sharing.mesh.ranks() == 1) return 0;
   const ScheduleOptions options{sharing.chunk, sharing.in_flight, rank};
   double values = 0;
   for (const Schedule& schedule : schedules_of(sharing, options))
-    values += buffer_values(schedule, sharing.mesh.extended(rank), rank, planes, threads);
+    values += buffer_values(schedule, sharing.mesh.extended(rank), rank, planes);
   return values;
 }
 

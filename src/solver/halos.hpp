@@ -8,6 +8,7 @@
 
 #include "core/array.hpp"
 #include "core/ledger.hpp"
+#include "device/arithmetic.hpp"
 #include "exchange/team.hpp"
 #include "solver/sharing.hpp"
 
@@ -16,8 +17,9 @@ namespace ptyle {
 template <class T>
 class Halos {
  public:
-  /// `planes`: the most that are exchanged together.
-  Halos(Team& team, const Sharing& sharing, i64 planes, int threads, Ledger* ledger);
+  /// `planes`: the most that are exchanged together. The arithmetic, of where the tiles live, must
+  /// outlive it; `ledger` books what it holds on the host.
+  Halos(Team& team, const Sharing& sharing, i64 planes, Arithmetic<T>& arithmetic, Ledger* ledger);
 
   /// Gradients are summed over the ranks; else voxels are exchanged.
   [[nodiscard]] bool sums() const { return sum_kind(sharing_.scheme).has_value(); }
@@ -36,19 +38,19 @@ class Halos {
   double spread(std::span<const Stack<T>> tiles);
 
  private:
-  ExchangePlan plan(Schedule schedule, i64 planes) const;
+  std::unique_ptr<Exchange<T>> make(Schedule schedule, i64 planes) const;
   void weigh(std::span<const Stack<T>> tiles);
 
   Team& team_;
   Sharing sharing_;
   i64 planes_;
-  int threads_;
+  Arithmetic<T>* arithmetic_;
   Ledger* ledger_;
   std::unique_ptr<Exchange<T>> sum_, fill_, near_fill_, plane_fill_;
   i64 reach_ = -1;  // of near_fill_
 };
 
 /// Values that the exchanges of one rank's Halos hold in buffers, but for the low-pass's.
-double halo_buffer_values(const Sharing& sharing, int rank, i64 planes, int threads);
+double halo_buffer_values(const Sharing& sharing, int rank, i64 planes);
 
 }  // namespace ptyle

@@ -1,14 +1,14 @@
 #pragma once
 
-// One rank's share of a fit, and what is done to it voxel by voxel.
+// One rank's share of a fit. Its arrays live where the fit's arithmetic says.
 
 #include <vector>
 
 #include "core/array.hpp"
-#include "core/ledger.hpp"
+#include "core/box.hpp"
+#include "device/arithmetic.hpp"
 #include "exchange/exchange.hpp"
 #include "operator/operator.hpp"
-#include "tiles/box.hpp"
 
 namespace ptyle {
 
@@ -16,9 +16,11 @@ namespace ptyle {
 template <class T>
 struct Accumulators {
   Accumulators() = default;
-  Accumulators(std::array<i64, 3> shape, bool with_absorption, Ledger* ledger);
-  void clear();
+  Accumulators(std::array<i64, 3> shape, bool with_absorption, const Arithmetic<T>& arithmetic);
+  void clear(Arithmetic<T>& arithmetic);
   [[nodiscard]] ObjectView<T> view() const { return {phase.view(), absorption.view()}; }
+  /// The volumes that there are: phase and, if fitted, absorption.
+  [[nodiscard]] std::vector<View<T, 3>> volumes();
   Array<T, 3> phase, absorption;
   Array<T, 2> illumination;
 };
@@ -36,41 +38,16 @@ struct Tile {
   Array<T, 2> lit;        // the illumination of the last exchange
 
   [[nodiscard]] ObjectView<T> object() const { return {phase.view(), absorption.view()}; }
+  [[nodiscard]] std::vector<View<T, 3>> volumes();
+  /// A box of the object in the arrays' own pixels.
+  [[nodiscard]] Box on_arrays(const Box& part) const;
   /// Keeps the object as the one that all copies agree on; and takes that one again.
-  void remember();
+  void remember(Arithmetic<T>& arithmetic);
   void recall();
 };
 
-/// Each block of slices' mean into its first slice; and first slices copied over their block.
-template <class T>
-void tie_slices(View<T, 3> volume, i64 block, int threads);
-template <class T>
-void untie_slices(View<T, 3> volume, i64 block, int threads);
 /// The first slices of the blocks, and the plane after them.
 template <class T>
 Stack<T> tied_planes(Accumulators<T>& sums, i64 block, bool illumination);
-
-/// d = g / (window2 (illumination + floor)) in the first slices of blocks, within `region` (in the
-/// object's coordinates); `illumination` empty: 0. Returns Σ g·d over the core, every slice of a
-/// block counted.
-template <class T>
-double precondition(View<T, 3> gradient, View<const T, 2> illumination, const Tile<T>& tile,
-                    const Box& region, i64 block, double window2, double floor, int threads);
-
-/// to = from − step·d, within the limits; `to` may be `from` or `d`.
-template <class T>
-void move_along(View<const T, 3> from, View<const T, 3> d, double step, double low, double high,
-                View<T, 3> to, int threads);
-/// to = from − step·g / (window2 (lit + floor)), the same; `lit` empty: divided by window2 alone.
-template <class T>
-void move_preconditioned(View<const T, 3> from, View<const T, 3> g, View<const T, 2> lit,
-                         double window2, double floor, double step, double low, double high,
-                         View<T, 3> to, int threads);
-/// to = from + share·(to − from)
-template <class T>
-void draw_back(View<const T, 3> from, double share, View<T, 3> to, int threads);
-/// to += from
-template <class T>
-void add_to(View<const T, 3> from, View<T, 3> to, int threads);
 
 }  // namespace ptyle

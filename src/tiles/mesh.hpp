@@ -15,7 +15,7 @@
 #include <span>
 #include <vector>
 
-#include "tiles/box.hpp"
+#include "core/box.hpp"
 
 namespace ptyle {
 

@@ -73,31 +73,22 @@ std::vector<std::vector<Step>> steps_of_all(const Schedule& schedule) {
   return all;
 }
 
-Box hull_of(const std::vector<Part>& parts) {
-  Box all;
-  for (const Part& part : parts) all = hull(all, part.box);
-  return all;
-}
-
 StepSizes largest_of(const std::vector<Step>& steps) {
   StepSizes largest;
   for (const Step& step : steps) {
     largest.sent = std::max(largest.sent, step.sent_pixels);
     largest.received = std::max(largest.received, step.received_pixels);
-    if (step.action == Action::add)
-      largest.summed = std::max(largest.summed, hull_of(step.receives).area());
   }
   return largest;
 }
 
-double buffer_values(const Schedule& schedule, const Box& tile, int rank, i64 planes, int threads) {
+double buffer_values(const Schedule& schedule, const Box& tile, int rank, i64 planes) {
   const StepSizes sizes = largest_of(steps_of(schedule, rank));
   const i64 chunk = schedule.chunk > 0 ? std::min(schedule.chunk, planes) : planes;
   const i64 chunks = (planes + chunk - 1) / chunk;
   const i64 slots = schedule.in_flight > 0 ? std::min(schedule.in_flight, chunks) : chunks;
   const Box array = schedule.arrays[static_cast<std::size_t>(rank)];
   return double(slots * chunk) * double(sizes.sent + sizes.received) +
-         double(threads) * double(sizes.summed) +
          (array == tile ? 0.0 : double(planes) * double(array.area()));
 }
 

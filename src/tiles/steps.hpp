@@ -34,19 +34,14 @@ std::vector<Step> steps_of(const Schedule& schedule, int rank);
 /// The steps of every rank, of a schedule of all messages. Throws as steps_of.
 std::vector<std::vector<Step>> steps_of_all(const Schedule& schedule);
 
-/// The smallest box that holds all that a step receives.
-Box hull_of(const std::vector<Part>& parts);
-
 /// Pixels of a plane in the largest of a rank's steps; how executors size their buffers.
 struct StepSizes {
   i64 sent = 0, received = 0;
-  i64 summed = 0;  ///< of the hull of what is added: sums are formed there
 };
 StepSizes largest_of(const std::vector<Step>& steps);
 
 /// Values in all the buffers of one rank's side of an MPI exchange of so many planes: its chunks in
-/// flight, a plane for each thread to add in, and the schedule's array where that is more than the
-/// rank's tile.
-double buffer_values(const Schedule& schedule, const Box& tile, int rank, i64 planes, int threads);
+/// flight, and the schedule's array where that is more than the rank's tile.
+double buffer_values(const Schedule& schedule, const Box& tile, int rank, i64 planes);
 
 }  // namespace ptyle

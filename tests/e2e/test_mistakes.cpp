@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <cstdlib>
 #include <fstream>
 #include <functional>
 #include <regex>
@@ -73,6 +74,30 @@ std::vector<Mistake> configurations() {
        {},
        {},
        ". is a folder; a configuration is a YAML file"},
+      {"NoGpu",
+       {"reconstruct", "run.yaml", "--device", "cuda"},
+       {},
+       {},
+       "solver.device: cuda cannot be: (this ptyle is built without CUDA|there is no GPU).*; "
+       "--device cpu needs no GPU"},
+      {"NoGpuFoundByCheck",
+       {"reconstruct", "run.yaml", "--check", "--set", "solver.device=cuda"},
+       {},
+       {},
+       "solver.device: cuda cannot be: (this ptyle is built without CUDA|there is no GPU).*; "
+       "--device cpu needs no GPU"},
+      {"DeviceUnknown",
+       {"reconstruct", "run.yaml", "--device", "gpu"},
+       {},
+       {},
+       "--set solver.device=gpu: solver.device: \"gpu\" is none of its choices; it must be one of "
+       "auto, cpu, cuda"},
+      {"DeviceUnknownToPlan",
+       {"plan", "run.yaml", "--device", "tpu"},
+       {},
+       {},
+       "--set solver.device=tpu: solver.device: \"tpu\" is none of its choices; it must be one of "
+       "auto, cpu, cuda"},
       {"ConfigurationNotNamed",
        {"reconstruct"},
        {},
@@ -445,6 +470,7 @@ TEST_P(Mistakes, IsToldInOneSentence) {
   folder.write("run.yaml", mistake.parts.yaml());
   if (mistake.change) mistake.change(folder);
   const auto before = folder.files();
+  setenv("CUDA_VISIBLE_DEVICES", "-1", 1);  // whatever the machine has
   const auto ran =
       run_ptyle(mistake.arguments, {.folder = folder.path(), .file_limit = mistake.file_limit});
   EXPECT_EQ(ran.status, 2) << ran.err << ran.out;

@@ -4,6 +4,8 @@
 #include <stdexcept>
 
 #include "core/error.hpp"
+#include "device/emulated/gpu.hpp"
+#include "device/gpu_arithmetic.hpp"
 #include "exchange/local/exchange.hpp"
 #include "exchange/ranks.hpp"
 
@@ -324,13 +326,42 @@ TEST(LocalExchange, RefusesASchedulesMistakes) {
   refuse({0, 1, {}}, false);
 }
 
+TEST(LocalExchange, HasTheSameBitsOnAGpu) {
+  for (const Halo halo : {Halo{2, 1}, Halo{9, 8}})
+    for (const SumKind kind :
+         {SumKind::passes, SumKind::separable, SumKind::owner, SumKind::allreduce}) {
+      const Mesh mesh = random_mesh(3, 2, 4, 9, halo, 7);
+      SCOPED_TRACE(text(mesh, name_of(kind)));
+      emulated::Gpu gpu({.backwards = halo.before == 2});
+      GpuArithmetic<float, emulated::Gpu> arithmetic(gpu, nullptr);
+      auto here = all_ranks<float>(mesh, 4, rough_numbers<float>(5));
+      auto there = all_ranks<float>(mesh, 4, rough_numbers<float>(5));
+      const auto run = [&](std::vector<RankArrays<float>>& ranks, Arithmetic<float>* where) {
+        const auto stacks = stacks_of(ranks);
+        for (const Schedule& schedule :
+             {sum_schedule(mesh, kind, {.chunk = 2}), fill_schedule(mesh)})
+          make_local_exchange<float>({mesh, schedule, 5, 1, nullptr}, where)
+              ->start(stacks)
+              .finish();
+      };
+      run(here, nullptr);
+      run(there, &arithmetic);
+      i64 differ = 0;
+      for (std::size_t rank = 0; rank < here.size(); ++rank)
+        here[rank].for_pixels([&](i64 plane, Pixel p, float value) {
+          differ += !same_bits(value, there[rank].at(plane, p));
+        });
+      EXPECT_EQ(differ, 0);
+    }
+}
+
 TEST(LocalExchange, BooksItsBuffers) {
   const Mesh mesh({{0, 10}, {0, 20}}, {}, std::vector<i64>{10}, Halo::of(4));
   Ledger ledger;
   const auto exchange =
       make_local_exchange<float>({mesh, sum_schedule(mesh, SumKind::separable), 6, 2, &ledger});
-  // Each rank: 6 planes of the 10 × 8 px that both hold, and a plane of them for either thread.
-  EXPECT_EQ(ledger.now(), 2 * (6 + 2) * 80 * sizeof(float));
+  // Each rank: 6 planes of the 10 × 8 px that both hold.
+  EXPECT_EQ(ledger.now(), 2 * 6 * 80 * sizeof(float));
   ASSERT_EQ(ledger.entries().size(), 1u);
   EXPECT_EQ(ledger.entries()[0].name, "exchange buffers");
 }

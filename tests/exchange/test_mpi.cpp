@@ -8,6 +8,8 @@
 #include <thread>
 
 #include "core/error.hpp"
+#include "device/emulated/gpu.hpp"
+#include "device/gpu_arithmetic.hpp"
 #include "exchange/local/exchange.hpp"
 #include "exchange/mpi/exchange.hpp"
 #include "exchange/mpi/team.hpp"
@@ -29,7 +31,7 @@ using test::sum_in_order;
 using test::text;
 using test::Value;
 
-const MpiWorld* world = nullptr;
+MpiWorld* world = nullptr;
 
 /// Meshes of as many tiles as there are ranks.
 std::vector<Mesh> meshes() {
@@ -41,12 +43,13 @@ std::vector<Mesh> meshes() {
   return all;
 }
 
-/// Runs a schedule on this rank's arrays by MPI.
+/// Runs a schedule on this rank's arrays by MPI, where they are said to live.
 template <class T>
-RankArrays<T> by_mpi(const Mesh& mesh, const Schedule& schedule, i64 slices,
-                     const Value<T>& value) {
+RankArrays<T> by_mpi(const Mesh& mesh, const Schedule& schedule, i64 slices, const Value<T>& value,
+                     Arithmetic<T>* arithmetic = nullptr) {
   RankArrays<T> mine(mesh, world->rank(), slices, value);
-  const auto exchange = make_mpi_exchange<T>(*world, {mesh, schedule, slices + 1, 1, nullptr});
+  const auto exchange =
+      make_mpi_exchange<T>(*world, {mesh, schedule, slices + 1, 1, nullptr}, arithmetic);
   const std::vector<Stack<T>> stacks{mine.stack()};
   exchange->start(stacks).finish();
   return mine;
@@ -85,6 +88,47 @@ void expect_same_bits_as_local() {
 }
 TEST(MpiExchange, HasTheBitsOfOneProcessInFloat) { expect_same_bits_as_local<float>(); }
 TEST(MpiExchange, HasTheBitsOfOneProcessInDouble) { expect_same_bits_as_local<double>(); }
+
+/// Buffers on an emulated GPU, whose memory messages are sent from; or staged in the host's.
+TEST(MpiExchange, HasTheSameBitsOnAGpu) {
+  const bool before = world->takes_device_memory();
+  for (const bool direct : {false, true})
+    for (const Mesh& mesh : meshes())
+      for (const SumKind kind : {SumKind::pipelined, SumKind::owner, SumKind::allreduce}) {
+        SCOPED_TRACE(text(mesh, name_of(kind)));
+        world->take_device_memory(direct);
+        emulated::Gpu gpu;
+        Ledger there;
+        GpuArithmetic<float, emulated::Gpu> arithmetic(gpu, &there);
+        const auto value = rough_numbers<float>(3);
+        const auto schedule = sum_schedule(mesh, kind, {.chunk = 2, .in_flight = 2});
+        auto mine = by_mpi<float>(mesh, schedule, 4, value, &arithmetic);
+        expect_as_local<float>(mesh, schedule, mine, value);
+        auto filled = by_mpi<float>(mesh, fill_schedule(mesh), 4, value, &arithmetic);
+        expect_as_local<float>(mesh, fill_schedule(mesh), filled, value);
+        const bool talks = mesh.ranks() > 1 && mesh.halo().after > 0;
+        EXPECT_TRUE(!talks || there.peak() > 0);
+      }
+  world->take_device_memory(before);
+}
+
+/// What is not sent from a GPU's memory goes through the host's, which is booked there.
+TEST(MpiExchange, StagesOnTheHostWhatMpiCannotTakeFromAGpu) {
+  const Mesh mesh = random_mesh(1, world->size(), 6, 6, Halo::of(3), 6);
+  const auto schedule = sum_schedule(mesh, SumKind::separable);
+  const bool before = world->takes_device_memory();
+  const double values = buffer_values(schedule, mesh.extended(world->rank()), world->rank(), 5);
+  for (const bool direct : {false, true}) {
+    world->take_device_memory(direct);
+    emulated::Gpu gpu;
+    Ledger here;
+    GpuArithmetic<float, emulated::Gpu> arithmetic(gpu, nullptr);
+    const auto exchange =
+        make_mpi_exchange<float>(*world, {mesh, schedule, 5, 1, &here}, &arithmetic);
+    EXPECT_EQ(double(here.now()), direct ? 0 : sizeof(float) * values);
+  }
+  world->take_device_memory(before);
+}
 
 TEST(MpiExchange, PayloadsAreTheSumOverAllRanks) {
   for (const Mesh& mesh : meshes())
@@ -160,9 +204,10 @@ TEST(MpiExchange, FewerChunksInFlightNeedLessMemory) {
     const auto exchange = make_mpi_exchange<float>(*world, {mesh, schedule, 20, 1, &ledger});
     return ledger.now();
   };
-  // What a message of a plane holds; beside the buffers there is one plane to add in.
+  // What a message of a plane holds.
   const std::size_t all = bytes(0), two = bytes(2), one = bytes(1);
-  EXPECT_EQ(all - one, 19 * (two - one));
+  EXPECT_EQ(all, 20 * one);
+  EXPECT_EQ(two, 2 * one);
   EXPECT_EQ(all == 0, world->size() == 1);
 }
 
@@ -179,7 +224,7 @@ TEST(MpiExchange, BooksWhatThePlanCounts) {
         const auto exchange = make_mpi_exchange<float>(*world, {mesh, schedule, 5, 2, &ledger});
         const int rank = world->rank();
         EXPECT_EQ(double(ledger.now()),
-                  sizeof(float) * buffer_values(schedule, mesh.extended(rank), rank, 5, 2));
+                  sizeof(float) * buffer_values(schedule, mesh.extended(rank), rank, 5));
       }
     }
 }
@@ -249,7 +294,7 @@ TEST(MpiTeam, AgreesAndGathers) {
 
 int main(int argc, char** argv) {
   testing::InitGoogleTest(&argc, argv);
-  const ptyle::MpiWorld started(argc, argv);
+  ptyle::MpiWorld started(argc, argv);
   ptyle::world = &started;
   if (started.rank() != 0) testing::FLAGS_gtest_brief = true;  // failures alone
   return RUN_ALL_TESTS();

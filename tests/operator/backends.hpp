@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "core/error.hpp"
+#include "emulated.hpp"
 #include "operator/operator.hpp"
 #include "scene.hpp"
 
@@ -55,6 +56,38 @@ struct Cpu {
   }
 };
 
+/// The CUDA backend's source on an emulated GPU.
+template <class Number, GpuPath path>
+struct EmulatedGpu {
+  using T = Number;
+  static std::string name() {
+    const std::string way = path == GpuPath::fft      ? "Fft"
+                            : path == GpuPath::sweeps ? "Sweeps"
+                                                      : "Fused";
+    return "EmulatedGpu" + way + (std::is_same_v<T, double> ? "Double" : "Float");
+  }
+  static bool available() { return true; }
+  static i64 window(i64 w) { return path == GpuPath::fft ? w : w % 2 == 0 ? 64 : 96; }
+  static std::unique_ptr<Operator<T>> make(const OperatorSetup& setup, int /*threads*/ = 1) {
+    return make_emulated_operator<T>(setup, {.path = path});
+  }
+};
+
+/// A real GPU, where there is one.
+template <class Number, GpuPath path>
+struct Cuda {
+  using T = Number;
+  static std::string name() {
+    return "Cuda" + EmulatedGpu<T, path>::name().substr(std::string("EmulatedGpu").size());
+  }
+  static bool available() { return !find_gpus().gpus.empty(); }
+  static i64 window(i64 w) { return EmulatedGpu<T, path>::window(w); }
+  static std::unique_ptr<Operator<T>> make(const OperatorSetup& setup, int /*threads*/ = 1) {
+    static const std::unique_ptr<Memory> gpu = open_gpu(0);
+    return make_gpu_operator<T>(setup, *gpu, nullptr, {.path = path});
+  }
+};
+
 template <class Backend>
 Case fitting(Case c) {
   c.window = Backend::window(c.window);
@@ -70,7 +103,7 @@ template <class Backend>
 class BackendTest : public testing::Test {
  protected:
   void SetUp() override {
-    if (!Backend::available()) GTEST_SKIP() << "this processor has no such vectors";
+    if (!Backend::available()) GTEST_SKIP() << "this machine has no such vectors, or no GPU";
   }
 };
 
@@ -90,11 +123,32 @@ using Avx2Float = Cpu<float, CpuPath::avx2>;
 using Avx512Double = Cpu<double, CpuPath::avx512>;
 using Avx512Float = Cpu<float, CpuPath::avx512>;
 
-using AllBackends = testing::Types<Reference, FftwDouble, FftwFloat, PlainDouble, PlainFloat,
-                                   Avx2Double, Avx2Float, Avx512Double, Avx512Float>;
-using DoubleBackends = testing::Types<Reference, FftwDouble, PlainDouble, Avx2Double, Avx512Double>;
+using GpuFftDouble = EmulatedGpu<double, GpuPath::fft>;
+using GpuFftFloat = EmulatedGpu<float, GpuPath::fft>;
+using GpuSweepsDouble = EmulatedGpu<double, GpuPath::sweeps>;
+using GpuSweepsFloat = EmulatedGpu<float, GpuPath::sweeps>;
+using GpuFusedDouble = EmulatedGpu<double, GpuPath::fused>;
+using GpuFusedFloat = EmulatedGpu<float, GpuPath::fused>;
+// In doubles CUDA has cuFFT's path alone.
+using CudaFftDouble = Cuda<double, GpuPath::fft>;
+using CudaFftFloat = Cuda<float, GpuPath::fft>;
+using CudaSweepsFloat = Cuda<float, GpuPath::sweeps>;
+using CudaFusedFloat = Cuda<float, GpuPath::fused>;
+
+using AllBackends =
+    testing::Types<Reference, FftwDouble, FftwFloat, PlainDouble, PlainFloat, Avx2Double, Avx2Float,
+                   Avx512Double, Avx512Float, GpuFftDouble, GpuFftFloat, GpuSweepsDouble,
+                   GpuSweepsFloat, GpuFusedDouble, GpuFusedFloat, CudaFftDouble, CudaFftFloat,
+                   CudaSweepsFloat, CudaFusedFloat>;
+using DoubleBackends = testing::Types<Reference, FftwDouble, PlainDouble, Avx2Double, Avx512Double,
+                                      GpuFftDouble, GpuSweepsDouble, GpuFusedDouble, CudaFftDouble>;
+/// All but the reference.
 using FastBackends = testing::Types<FftwDouble, FftwFloat, PlainDouble, PlainFloat, Avx2Double,
-                                    Avx2Float, Avx512Double, Avx512Float>;
+                                    Avx2Float, Avx512Double, Avx512Float, GpuFftDouble, GpuFftFloat,
+                                    GpuSweepsDouble, GpuSweepsFloat, GpuFusedDouble, GpuFusedFloat,
+                                    CudaFftDouble, CudaFftFloat, CudaSweepsFloat, CudaFusedFloat>;
+using CpuBackends = testing::Types<FftwDouble, FftwFloat, PlainDouble, PlainFloat, Avx2Double,
+                                   Avx2Float, Avx512Double, Avx512Float>;
 using SweepBackends =
     testing::Types<PlainDouble, PlainFloat, Avx2Double, Avx2Float, Avx512Double, Avx512Float>;
 

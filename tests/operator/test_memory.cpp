@@ -34,7 +34,7 @@ class Policies : public BackendTest<Backend> {
            std::equal(a.probe.begin(), a.probe.end(), b.probe.begin());
   }
 };
-TYPED_TEST_SUITE(Policies, FastBackends, BackendName);
+TYPED_TEST_SUITE(Policies, CpuBackends, BackendName);
 
 // Waves made again are the same waves.
 TYPED_TEST(Policies, CheckpointsChangeNothing) {

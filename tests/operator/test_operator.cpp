@@ -168,7 +168,7 @@ TYPED_TEST(AnyBackend, WindowBesideTheObject) {
   scene.load(*op);
   const i64 w = scene.setup.window;
   const std::vector<Placement> away = {{-4 * w, 3, 0.1, 0.2}, {500, 500, 0, 0}, {2, -w - 1, 0, 0}};
-  const auto source = [&](i64, T* to) { scene.source()(0, to); };
+  const auto source = [&](i64, T* to) { scene.source().load(0, to); };
   Sums<T> sums(scene);
   const Misfit fit = op->gradient(away, source, {true, true, true}, sums.view());
   EXPECT_GT(fit.cost, 0);
@@ -193,7 +193,7 @@ TYPED_TEST(AnyBackend, GradientAndMisfitAgree) {
     EXPECT_DOUBLE_EQ(g.r_denominator, f.r_denominator);
     Misfit singles;
     for (std::size_t i = 0; i < scene.places.size(); ++i) {
-      const auto source = [&](i64, T* to) { scene.source()(static_cast<i64>(i), to); };
+      const auto source = [&](i64, T* to) { scene.source().load(static_cast<i64>(i), to); };
       singles += op->gradient(std::span(&scene.places[i], 1), source, all, one_by_one.view());
     }
     EXPECT_NEAR(singles.cost, g.cost, tolerance<T>(scene.setup) * g.cost);

@@ -47,7 +47,7 @@ TEST(Turns, FailedPositionEndsTheGradient) {
     Sums<double> sums(scene);
     const Measured<double> unreadable = [&](i64 i, double* to) {
       if (i == 2) throw std::runtime_error("pattern 2 cannot be read");
-      scene.source()(i, to);
+      scene.source().load(i, to);
     };
     EXPECT_THROW(op->gradient(scene.places, unreadable, {true, true, true}, sums.view()),
                  std::runtime_error);

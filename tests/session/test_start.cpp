@@ -137,6 +137,7 @@ class FlatPatterns final : public PatternStore {
   i64 window() const override { return 24; }
   void load(i64, float* to) const override { std::fill_n(to, 24 * 24, 1.0f); }
   void load(i64, double* to) const override { std::fill_n(to, 24 * 24, 1.0); }
+  RawPattern raw(i64) const override { return {}; }
   std::string type() const override { return "uint8"; }
   std::size_t bytes_a_pattern() const override { return 24 * 24; }
 

@@ -80,6 +80,9 @@ class Scene {
   }
   Box object() const { return {{0, n_}, {0, n_}}; }
   mutable std::function<void()> when_loaded;  ///< called with every pattern
+  /// What fits are made with, if not with the host's.
+  mutable std::function<std::unique_ptr<Operator<double>>(const OperatorSetup&)> make_operator;
+  mutable std::function<std::unique_ptr<Arithmetic<double>>()> make_arithmetic;
 
   Fit<double> fit(const FitOptions& options, Team& team, const Sharing& sharing,
                   bool from_truth = false) const {
@@ -108,13 +111,16 @@ class Scene {
                       &phase(s, y - box.rows.begin, i64{0}));
       start.push_back({std::move(phase), {}});
     }
-    return {make_cpu_operator<double>(setup_, options.threads),
-            std::move(data),
-            options,
-            team,
-            sharing,
-            std::move(start),
-            converted<Complex<double>, Complex<double>, 3>(probe)};
+    return {
+        make_operator ? make_operator(setup_) : make_cpu_operator<double>(setup_, options.threads),
+        std::move(data),
+        options,
+        team,
+        sharing,
+        std::move(start),
+        converted<Complex<double>, Complex<double>, 3>(probe),
+        nullptr,
+        make_arithmetic ? make_arithmetic() : nullptr};
   }
 
  private:
@@ -143,12 +149,14 @@ Array<T, 3> stitched(const Fit<T>& fit, const Box& object, bool absorption = fal
     return absorption ? tile.absorption : tile.phase;
   };
   Array<T, 3> whole({of(fit.tiles()[0]).shape()[0], object.rows.size(), object.cols.size()});
-  for (const Tile<T>& tile : fit.tiles())
+  for (const Tile<T>& tile : fit.tiles()) {
+    const auto here = fit.arithmetic().on_host(of(tile).view());
     for (i64 s = 0; s < whole.shape()[0]; ++s)
       for (i64 y = tile.core.rows.begin; y < tile.core.rows.end; ++y)
         for (i64 x = tile.core.cols.begin; x < tile.core.cols.end; ++x)
           whole(s, y - object.rows.begin, x - object.cols.begin) =
-              of(tile)(s, y - tile.box.rows.begin, x - tile.box.cols.begin);
+              here.view(s, y - tile.box.rows.begin, x - tile.box.cols.begin);
+  }
   return whole;
 }
 

@@ -5,58 +5,20 @@
 #include <atomic>
 
 #include "core/error.hpp"
-#include "solver/scene.hpp"
+#include "solver/shared_fit.hpp"
 
 namespace ptyle {
 namespace {
 
+using test::apart;
+using test::coarse_to_fine;
+using test::fitted;
+using test::iterations;
+using test::mesh_of;
+using test::options;
 using test::scene;
 using test::Scene;
 using test::stitched;
-
-constexpr int iterations = 3;
-
-FitOptions options(i64 groups) {
-  FitOptions o;
-  o.groups = groups;
-  o.probe_from = 1;
-  o.verify = true;
-  return o;
-}
-
-Continuation coarse_to_fine() {
-  return Continuation({.aperture_k = 1, .nyquist_k = 1.25, .slices = 2, .depths_of_focus = 1});
-}
-
-/// Of so many ranks; the object is as large as the scene's.
-Mesh mesh_of(int ranks, Halo halo = Halo::exact(Scene::window)) {
-  const auto centres = scene().centres();
-  const auto shape = automatic_shape(centres, ranks);
-  const Mesh cut = balanced_mesh(centres, Scene::window, shape, halo);
-  std::vector<i64> rows, cols;
-  for (int r = 1; r < cut.rows(); ++r) rows.push_back(cut.core_rows(r).begin);
-  for (int c = 1; c < cut.cols(); ++c) cols.push_back(cut.core_cols(c).begin);
-  return {scene().object(), rows, cols, halo};
-}
-
-Array<double, 3> fitted(const FitOptions& o, const Sharing& sharing) {
-  const auto team = make_local_team(sharing.mesh.ranks());
-  auto fit = scene().fit(o, *team, sharing);
-  for (int i = 0; i < iterations; ++i) fit.iterate();
-  return stitched(fit, scene().object());
-}
-
-double largest(View<const double, 3> v) {
-  double most = 0;
-  for (const double x : v) most = std::max(most, std::abs(x));
-  return most;
-}
-
-double apart(const Array<double, 3>& a, const Array<double, 3>& b) {
-  double most = 0;
-  for (i64 i = 0; i < a.size(); ++i) most = std::max(most, std::abs(a.data()[i] - b.data()[i]));
-  return most / largest(b);
-}
 
 struct Case {
   Scheme scheme;

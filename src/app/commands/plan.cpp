@@ -5,13 +5,17 @@
 
 #include <fmt/format.h>
 
+#include <map>
 #include <memory>
+#include <optional>
 
 #include "app/commands/commands.hpp"
+#include "app/device_option.hpp"
 #include "app/fft_memory.hpp"
 #include "app/reconstruct_keys.hpp"
 #include "app/terminal.hpp"
 #include "core/error.hpp"
+#include "session/device.hpp"
 #include "session/open_experiment.hpp"
 #include "session/plan_ranks.hpp"
 
@@ -22,6 +26,7 @@ struct Options {
   std::string file;
   std::vector<std::string> settings;
   std::vector<int> ranks{1, 2, 4, 8, 16};
+  std::string device;
 };
 
 constexpr const char* help =
@@ -33,21 +38,35 @@ constexpr const char* help =
     "\n"
     "For each number of ranks (mpirun -n): the mesh of tiles, the memory that the largest rank\n"
     "will book, what each exchange sends and how long it takes on a network of ranks.bandwidth\n"
-    "and ranks.latency, and the seconds of an iteration. Nothing is reconstructed or written.\n"
+    "and ranks.latency, and the seconds of an iteration. With --device cuda also the memory of\n"
+    "each rank's GPU: this machine's, or an H100. Nothing is reconstructed or written.\n"
     "\n"
     "Exit status: 0 done, 1 a fault of ptyle, 2 a mistake in what was given.";
 
 constexpr double mib = 1 << 20;
 
-void say_memory(Terminal& terminal, const RanksOutlook& plan) {
-  terminal.say(fmt::format("  memory of a rank: {:.1f} MiB, largest {:.1f} MiB; waves {}",
-                           plan.mean_memory / mib, plan.memory.total() / mib,
-                           describe(plan.memory.options)));
+void say_names(Terminal& terminal, const std::map<std::string, double>& bytes_by_name) {
   std::string names;
-  for (const auto& [name, bytes] : plan.memory.bytes)
+  for (const auto& [name, bytes] : bytes_by_name)
     if (bytes > 0.05 * mib)
       names += fmt::format("{}{} {:.1f}", names.empty() ? "" : ", ", name, bytes / mib);
   terminal.say("    of the largest, MiB: " + names);
+}
+
+void say_memory(Terminal& terminal, const RanksOutlook& plan) {
+  const RankMemory& memory = plan.memory;
+  if (memory.gpu.empty()) {
+    terminal.say(fmt::format("  memory of a rank: {:.1f} MiB, largest {:.1f} MiB; waves {}",
+                             plan.mean_memory / mib, memory.total() / mib,
+                             describe(memory.options)));
+    return say_names(terminal, memory.bytes);
+  }
+  terminal.say(
+      fmt::format("  memory of a rank's GPU: {:.1f} MiB, largest {:.1f} MiB, at least {:.1f} MiB",
+                  plan.mean_memory / mib, memory.gpu_total() / mib, memory.gpu_least / mib));
+  say_names(terminal, memory.gpu);
+  terminal.say(fmt::format("  and on the host: {:.1f} MiB", memory.total() / mib));
+  say_names(terminal, memory.bytes);
 }
 
 void say_exchanges(Terminal& terminal, const RanksOutlook& plan) {
@@ -76,13 +95,40 @@ void say(Terminal& terminal, const RanksOutlook& plan) {
       plan.largest_tile[1], mesh.ranks() > 1 ? mesh.halo().before : 0, plan.least, plan.most));
   say_memory(terminal, plan);
   if (plan.ranks > 1) say_exchanges(terminal, plan);
-  terminal.say(fmt::format("  an iteration: {} ({} computing, {} exchanging)",
-                           duration_text(plan.computing + plan.exchanging),
-                           duration_text(plan.computing), duration_text(plan.exchanging)));
+  if (plan.computing > 0)
+    terminal.say(fmt::format("  an iteration: {} ({} computing, {} exchanging)",
+                             duration_text(plan.computing + plan.exchanging),
+                             duration_text(plan.computing), duration_text(plan.exchanging)));
+  else
+    terminal.say(fmt::format("  an iteration: {} exchanging", duration_text(plan.exchanging)));
+}
+
+/// The GPU that ranks would have: this machine's, or one that is assumed; none: they compute on the
+/// CPU.
+struct PlannedGpu {
+  std::optional<GpuFacts> facts;
+  std::unique_ptr<Memory> here;
+};
+
+PlannedGpu gpu_of(const std::string& device, Terminal& terminal) {
+  if (device == "cpu") return {};
+  const GpuCensus census = find_gpus();
+  const DeviceChoice choice = choose_device("auto", census, 0);
+  if (choice.gpu < 0 && device == "auto") return {};
+  PlannedGpu gpu{assumed_gpu(), nullptr};
+  if (choice.gpu >= 0) {
+    gpu.facts = census.gpus[static_cast<std::size_t>(choice.gpu)];
+    gpu.here = open_gpu(choice.gpu);
+    gpu.facts->free_bytes = free_bytes(*gpu.here);
+  }
+  terminal.say("each rank on " + describe(*gpu.facts));
+  return gpu;
 }
 
 int run(const Options& options) {
-  const auto input = read_reconstruct(options.file, options.settings, true);
+  auto settings = options.settings;
+  set_device(options.device, settings);
+  const auto input = read_reconstruct(options.file, settings, true);
   const ReconstructConfig& config = input.config;
   Terminal terminal;
   const FftMemory fft_memory;
@@ -91,17 +137,24 @@ int run(const Options& options) {
   for (const auto& note : experiment.notes) terminal.say(note);
   for (const auto& warning : experiment.warnings) terminal.warn(warning);
   const int threads = config.solver.threads > 0 ? config.solver.threads : default_threads(1);
+  const PlannedGpu gpu = gpu_of(config.solver.device, terminal);
   double seconds = config.ranks.seconds_per_position;
-  if (seconds == 0) {
-    seconds = measure_position_seconds(config, experiment, threads);
+  if (seconds == 0 && gpu.facts && !gpu.here) {
+    terminal.warn(
+        "there is no GPU here to measure a position's gradient on: without "
+        "ranks.seconds_per_position the time of computing is left out");
+  } else if (seconds == 0) {
+    seconds = measure_position_seconds(config, experiment, threads, gpu.here.get());
+    const std::string where =
+        gpu.here ? "the GPU" : fmt::format("{} thread{}", threads, threads == 1 ? "" : "s");
     terminal.say(fmt::format(
-        "a position's gradient takes {:.3g} ms here, on {} thread{} (ranks.seconds_per_position: "
-        "{:.3g})",
-        1e3 * seconds, threads, threads == 1 ? "" : "s", seconds));
+        "a position's gradient takes {:.3g} ms here, on {} (ranks.seconds_per_position: {:.3g})",
+        1e3 * seconds, where, seconds));
   }
   for (const int ranks : options.ranks) {
     terminal.say("");
-    say(terminal, plan_ranks(config, experiment, ranks, threads, seconds));
+    say(terminal,
+        plan_ranks(config, experiment, ranks, threads, seconds, gpu.facts ? &*gpu.facts : nullptr));
   }
   return exit_status::done;
 }
@@ -116,6 +169,7 @@ void add_plan(CLI::App& app, Command& chosen) {
       ->add_option("--set", options->settings,
                    "key=value, in place of the configuration's; repeatable")
       ->allow_extra_args(false);
+  add_device(*command, options->device);
   command->add_option("--ranks", options->ranks, "numbers of ranks, e.g. 1,6,54")
       ->delimiter(',')
       ->check(CLI::Range(1, 1000000));

@@ -16,6 +16,7 @@
 #include <sstream>
 
 #include "app/commands/commands.hpp"
+#include "app/device_option.hpp"
 #include "app/fft_memory.hpp"
 #include "app/interrupt.hpp"
 #include "app/new_folder.hpp"
@@ -24,6 +25,7 @@
 #include "app/terminal.hpp"
 #include "core/error.hpp"
 #include "core/ledger.hpp"
+#include "session/device.hpp"
 #include "session/open_experiment.hpp"
 
 namespace fs = std::filesystem;
@@ -35,7 +37,7 @@ struct Options {
   std::string file;
   std::vector<std::string> settings;
   bool overwrite = false, resume = false, verify = false, check = false, print_template = false;
-  std::string wall_time;
+  std::string wall_time, device;
 };
 
 constexpr const char* help =
@@ -45,6 +47,7 @@ constexpr const char* help =
     "  ptyle reconstruct run.yaml\n"
     "  ptyle reconstruct run.yaml --set solver.iterations=50 --set probe.modes=2 --overwrite\n"
     "  mpirun -n 6 ptyle reconstruct run.yaml          the same on six ranks, the same result\n"
+    "  ptyle reconstruct run.yaml --device cuda        on a GPU, or not at all\n"
     "  ptyle reconstruct run.yaml --wall-time 90       stop in time; then\n"
     "  ptyle reconstruct run.yaml --resume             go on\n"
     "\n"
@@ -176,6 +179,7 @@ int check(const ReconstructConfig& config, const std::string& file) {
       open_experiment(config.data, config.calibration, config.scan, config.optics, &ledger);
   for (const auto& note : experiment.notes) terminal.say(note);
   for (const auto& warning : experiment.warnings) terminal.warn(warning);
+  choose_device(config.solver.device, find_gpus(), 0);
   terminal.say(fmt::format("{} is consistent, and its data can be read", file));
   return exit_status::done;
 }
@@ -198,6 +202,7 @@ void add_reconstruct(CLI::App& app, Command& chosen) {
   command->add_option("--wall-time", options->wall_time,
                       "minutes, or hours:minutes:seconds from the program's start: then finish the "
                       "group, write checkpoint and result, and exit with status 3");
+  add_device(*command, options->device);
   command->add_flag("--verify-halos", options->verify,
                     "compare all copies of a voxel after every exchange (ranks.verify_halos)");
   command->add_flag("--check", options->check,
@@ -215,8 +220,9 @@ void add_reconstruct(CLI::App& app, Command& chosen) {
         throw UserError(
             "reconstruct needs a configuration; ptyle reconstruct --print-template writes one to "
             "start from");
-      auto input =
-          read_reconstruct(options->file, options->settings, options->overwrite, options->resume);
+      auto settings = options->settings;
+      set_device(options->device, settings);
+      auto input = read_reconstruct(options->file, settings, options->overwrite, options->resume);
       if (options->verify) input.config.ranks.verify_halos = true;
       const double wall_time = wall_seconds(options->wall_time);
       if (options->check) alone(team, "ptyle reconstruct --check");

@@ -11,12 +11,16 @@ namespace {
 template <class T>
 class LocalExchange final : public Exchange<T> {
  public:
-  explicit LocalExchange(const ExchangePlan& plan) : rounds_(plan.schedule.rounds.size()) {
-    for (int rank = 0; rank < plan.mesh.ranks(); ++rank) sides_.emplace_back(plan, rank);
-    for (const Side<T>& side : sides_) {
-      sent_.emplace_back(std::array<i64, 1>{side.send_size()}, plan.ledger, "exchange buffers");
-      links_.push_back(links_of(side));
+  LocalExchange(const ExchangePlan& plan, Arithmetic<T>* arithmetic)
+      : rounds_(plan.schedule.rounds.size()) {
+    i64 size = 0;
+    for (int rank = 0; rank < plan.mesh.ranks(); ++rank) {
+      sides_.emplace_back(plan, rank, arithmetic);
+      sent_at_.push_back(size);
+      size += sides_.back().send_size();
     }
+    sent_ = sides_.front().arithmetic().template array<T, 1>({size}, "exchange buffers");
+    for (Side<T>& side : sides_) link(side);
   }
 
   Running start(std::span<const Stack<T>> tiles) override {
@@ -40,16 +44,11 @@ class LocalExchange final : public Exchange<T> {
   void abandon() noexcept override {}  // stays busy
 
  private:
-  /// Where a receive of a step finds its values: the sender's buffer, and the part's offset in it.
-  struct Link {
-    std::size_t sender;
-    i64 offset;
-  };
-
-  std::vector<std::vector<Link>> links_of(const Side<T>& side) const {
-    std::vector<std::vector<Link>> links;
-    for (const Step& step : side.steps()) {
-      links.emplace_back();
+  /// A receive of a step finds its values in what the sender has packed.
+  void link(Side<T>& side) const {
+    for (std::size_t number = 0; number < side.steps().size(); ++number) {
+      const Step& step = side.steps()[number];
+      std::vector<Piece> parts;
       for (const Part& receive : step.receives) {
         const auto sender = static_cast<std::size_t>(receive.partner);
         const auto& steps = sides_[sender].steps();
@@ -59,10 +58,10 @@ class LocalExchange final : public Exchange<T> {
         const auto part =
             std::lower_bound(sending->sends.begin(), sending->sends.end(), side.rank(),
                              [](const Part& p, int rank) { return p.partner < rank; });
-        links.back().push_back({sender, part->offset});
+        parts.push_back({receive.box, sent_at_[sender], part->offset});
       }
+      side.find_receives(number, parts);
     }
-    return links;
   }
 
   void run(i64 chunk) {
@@ -71,19 +70,15 @@ class LocalExchange final : public Exchange<T> {
     const auto for_active = [&](std::size_t round, auto&& work) {
       for (std::size_t rank = 0; rank < sides_.size(); ++rank) {
         const auto& steps = sides_[rank].steps();
-        if (at[rank] < steps.size() && steps[at[rank]].round == round) work(rank, steps[at[rank]]);
+        if (at[rank] < steps.size() && steps[at[rank]].round == round) work(rank);
       }
     };
-    std::vector<const T*> parts;
     for (std::size_t round = 0; round < rounds_; ++round) {
-      for_active(round, [&](std::size_t rank, const Step& step) {
-        sides_[rank].pack(step, planes, sent_[rank].data());
+      for_active(round, [&](std::size_t rank) {
+        sides_[rank].pack(at[rank], planes, sent_.data() + sent_at_[rank]);
       });
-      for_active(round, [&](std::size_t rank, const Step& step) {
-        parts.clear();
-        for (const Link& link : links_[rank][at[rank]])
-          parts.push_back(sent_[link.sender].data() + planes.size() * link.offset);
-        sides_[rank].unpack(step, planes, parts);
+      for_active(round, [&](std::size_t rank) {
+        sides_[rank].unpack(at[rank], planes, sent_.data());
         ++at[rank];
       });
     }
@@ -91,18 +86,21 @@ class LocalExchange final : public Exchange<T> {
 
   std::size_t rounds_;
   std::vector<Side<T>> sides_;
-  std::vector<Array<T, 1>> sent_;
-  std::vector<std::vector<std::vector<Link>>> links_;  // of each rank, step, receive
+  std::vector<i64> sent_at_;  // where each rank packs, in:
+  Array<T, 1> sent_;
   bool busy_ = false;
 };
 
 }  // namespace
 
 template <class T>
-std::unique_ptr<Exchange<T>> make_local_exchange(const ExchangePlan& plan) {
-  return std::make_unique<LocalExchange<T>>(plan);
+std::unique_ptr<Exchange<T>> make_local_exchange(const ExchangePlan& plan,
+                                                 Arithmetic<T>* arithmetic) {
+  return std::make_unique<LocalExchange<T>>(plan, arithmetic);
 }
-template std::unique_ptr<Exchange<float>> make_local_exchange(const ExchangePlan&);
-template std::unique_ptr<Exchange<double>> make_local_exchange(const ExchangePlan&);
+template std::unique_ptr<Exchange<float>> make_local_exchange(const ExchangePlan&,
+                                                              Arithmetic<float>*);
+template std::unique_ptr<Exchange<double>> make_local_exchange(const ExchangePlan&,
+                                                               Arithmetic<double>*);
 
 }  // namespace ptyle

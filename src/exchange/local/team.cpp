@@ -21,6 +21,7 @@ class LocalTeam final : public Team {
   [[nodiscard]] int size() const override { return static_cast<int>(here_.size()); }
   [[nodiscard]] std::vector<int> here() const override { return here_; }
   [[nodiscard]] int processes_on_node() const override { return 1; }
+  [[nodiscard]] int rank_on_node() const override { return 0; }
   void sum(std::span<double>) override {}
   void maximum(std::span<double>) override {}
   Running start_sum(std::span<float>) override { return Running(nothing_); }
@@ -31,11 +32,13 @@ class LocalTeam final : public Team {
   std::vector<float> gather(std::span<const float> mine) override {
     return {mine.begin(), mine.end()};
   }
-  std::unique_ptr<Exchange<float>> make_float_exchange(const ExchangePlan& plan) override {
-    return make_local_exchange<float>(plan);
+  std::unique_ptr<Exchange<float>> make_float_exchange(const ExchangePlan& plan,
+                                                       Arithmetic<float>* arithmetic) override {
+    return make_local_exchange<float>(plan, arithmetic);
   }
-  std::unique_ptr<Exchange<double>> make_double_exchange(const ExchangePlan& plan) override {
-    return make_local_exchange<double>(plan);
+  std::unique_ptr<Exchange<double>> make_double_exchange(const ExchangePlan& plan,
+                                                         Arithmetic<double>* arithmetic) override {
+    return make_local_exchange<double>(plan, arithmetic);
   }
   [[nodiscard]] TeamCosts costs() const override { return {}; }
 

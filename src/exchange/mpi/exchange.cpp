@@ -61,8 +61,8 @@ class Meter {
 template <class T>
 class MpiExchange final : public Exchange<T> {
  public:
-  MpiExchange(const MpiWorld& world, const ExchangePlan& plan)
-      : world_(world), side_(plan, world.rank()) {
+  MpiExchange(const MpiWorld& world, const ExchangePlan& plan, Arithmetic<T>* arithmetic)
+      : world_(world), side_(plan, world.rank(), arithmetic) {
     const i64 slots = plan.schedule.in_flight > 0
                           ? std::min(plan.schedule.in_flight, side_.chunks())
                           : side_.chunks();
@@ -76,7 +76,7 @@ class MpiExchange final : public Exchange<T> {
     slots_.resize(static_cast<std::size_t>(slots));
     requests_.assign(slots_.size() * requests_per_slot_, MPI_REQUEST_NULL);
     finished_.resize(requests_.size());
-    buffers_ = std::make_unique<Buffers<T>>(slots, side_, plan.ledger);
+    buffers_ = std::make_unique<Buffers<T>>(slots, side_, world.takes_device_memory(), plan.ledger);
   }
   ~MpiExchange() override {
     if (running_) abandon();
@@ -173,8 +173,8 @@ class MpiExchange final : public Exchange<T> {
     Slot& slot = slots_[at];
     const Step& step = side_.steps()[slot.step];
     const Interval planes = side_.planes_of(slot.chunk);
-    T* const out = buffers_->send(static_cast<i64>(at));
-    T* const in = buffers_->receive(static_cast<i64>(at));
+    const auto number = static_cast<i64>(at);
+    T* const in = buffers_->received(number);
     const int tag = static_cast<int>(slot.chunk);
     MPI_Request* request = requests_.data() + at * requests_per_slot_;
     slot.pending = step.sends.size() + step.receives.size();
@@ -184,7 +184,8 @@ class MpiExchange final : public Exchange<T> {
                           static_cast<int>(planes.size() * part.box.area()), mpi_type<T>(),
                           part.partner, tag, comm_.get(), request++),
                 "MPI_Irecv");
-    side_.pack(step, planes, out);
+    side_.pack(slot.step, planes, buffers_->packed(number));
+    const T* const out = buffers_->sent(number, planes.size() * step.sent_pixels);
     for (const Part& part : step.sends)
       check_mpi(MPI_Isend(out + planes.size() * part.offset,
                           static_cast<int>(planes.size() * part.box.area()), mpi_type<T>(),
@@ -198,10 +199,8 @@ class MpiExchange final : public Exchange<T> {
     Slot& slot = slots_[at];
     const Step& step = side_.steps()[slot.step];
     const Interval planes = side_.planes_of(slot.chunk);
-    const T* const in = buffers_->receive(static_cast<i64>(at));
-    parts_.clear();
-    for (const Part& part : step.receives) parts_.push_back(in + planes.size() * part.offset);
-    side_.unpack(step, planes, parts_);
+    side_.unpack(slot.step, planes,
+                 buffers_->arrived(static_cast<i64>(at), planes.size() * step.received_pixels));
     const i64 chunk = slot.chunk;
     slot.posted = false;
     if (++slot.step == side_.steps().size()) {
@@ -222,7 +221,6 @@ class MpiExchange final : public Exchange<T> {
   std::vector<MPI_Request> requests_;  // of slot 0, slot 1, …
   std::vector<int> finished_;
   std::vector<std::size_t> ready_;  // slots whose step is complete
-  std::vector<const T*> parts_;
   i64 next_chunk_ = 0;
   i64 active_ = 0;  // slots with a chunk on its way
   bool running_ = false;
@@ -231,14 +229,17 @@ class MpiExchange final : public Exchange<T> {
 }  // namespace
 
 template <class T>
-std::unique_ptr<Exchange<T>> make_mpi_exchange(const MpiWorld& world, const ExchangePlan& plan) {
+std::unique_ptr<Exchange<T>> make_mpi_exchange(const MpiWorld& world, const ExchangePlan& plan,
+                                               Arithmetic<T>* arithmetic) {
   if (plan.mesh.ranks() != world.size())
     throw UserError(fmt::format("a mesh of {} x {} tiles needs {} MPI ranks, but {} were started",
                                 plan.mesh.rows(), plan.mesh.cols(), plan.mesh.ranks(),
                                 world.size()));
-  return std::make_unique<MpiExchange<T>>(world, plan);
+  return std::make_unique<MpiExchange<T>>(world, plan, arithmetic);
 }
-template std::unique_ptr<Exchange<float>> make_mpi_exchange(const MpiWorld&, const ExchangePlan&);
-template std::unique_ptr<Exchange<double>> make_mpi_exchange(const MpiWorld&, const ExchangePlan&);
+template std::unique_ptr<Exchange<float>> make_mpi_exchange(const MpiWorld&, const ExchangePlan&,
+                                                            Arithmetic<float>*);
+template std::unique_ptr<Exchange<double>> make_mpi_exchange(const MpiWorld&, const ExchangePlan&,
+                                                             Arithmetic<double>*);
 
 }  // namespace ptyle

@@ -2,6 +2,7 @@
 
 #include <memory>
 
+#include "device/arithmetic.hpp"
 #include "exchange/exchange.hpp"
 #include "exchange/mpi/world.hpp"
 
@@ -9,9 +10,11 @@ namespace ptyle {
 
 /// One rank of the mesh a process: start() takes this rank's stack. The schedule may be of this
 /// rank's messages only. Made, started and destroyed by all ranks in the same order, within the
-/// world's life. Several exchanges may run at the same time. Throws UserError if the mesh has not
-/// as many tiles as there are ranks.
+/// world's life. Several exchanges may run at the same time. Arrays live where `arithmetic` says;
+/// none: in the host's memory. Throws UserError if the mesh has not as many tiles as there are
+/// ranks.
 template <class T>
-std::unique_ptr<Exchange<T>> make_mpi_exchange(const MpiWorld& world, const ExchangePlan& plan);
+std::unique_ptr<Exchange<T>> make_mpi_exchange(const MpiWorld& world, const ExchangePlan& plan,
+                                               Arithmetic<T>* arithmetic = nullptr);
 
 }  // namespace ptyle

@@ -98,6 +98,7 @@ class MpiTeam final : public Team {
   [[nodiscard]] int size() const override { return world_.size(); }
   [[nodiscard]] std::vector<int> here() const override { return {world_.rank()}; }
   [[nodiscard]] int processes_on_node() const override { return world_.processes_on_node(); }
+  [[nodiscard]] int rank_on_node() const override { return world_.rank_on_node(); }
 
   void sum(std::span<double> values) override { agreement_.start(values, MPI_SUM).finish(); }
   void maximum(std::span<double> values) override { agreement_.start(values, MPI_MAX).finish(); }
@@ -110,11 +111,13 @@ class MpiTeam final : public Team {
   std::vector<double> gather(std::span<const double> mine) override { return gathered(mine); }
   std::vector<float> gather(std::span<const float> mine) override { return gathered(mine); }
 
-  std::unique_ptr<Exchange<float>> make_float_exchange(const ExchangePlan& plan) override {
-    return make_mpi_exchange<float>(world_, plan);
+  std::unique_ptr<Exchange<float>> make_float_exchange(const ExchangePlan& plan,
+                                                       Arithmetic<float>* arithmetic) override {
+    return make_mpi_exchange<float>(world_, plan, arithmetic);
   }
-  std::unique_ptr<Exchange<double>> make_double_exchange(const ExchangePlan& plan) override {
-    return make_mpi_exchange<double>(world_, plan);
+  std::unique_ptr<Exchange<double>> make_double_exchange(const ExchangePlan& plan,
+                                                         Arithmetic<double>* arithmetic) override {
+    return make_mpi_exchange<double>(world_, plan, arithmetic);
   }
   [[nodiscard]] TeamCosts costs() const override { return world_.costs(); }
 

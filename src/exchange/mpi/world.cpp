@@ -2,10 +2,14 @@
 
 #include <fmt/format.h>
 #include <mpi.h>
+#if __has_include(<mpi-ext.h>)
+#include <mpi-ext.h>
+#endif
 
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <string_view>
 #include <thread>
 
 #include "exchange/mpi/check.hpp"
@@ -19,14 +23,24 @@ using Seconds = std::chrono::duration<double>;
 // all may have failed for the same reason, and one is to tell it.
 constexpr Seconds patience{4}, more_patience{4};
 
-int ranks_on_node() {
+/// Processes on this machine, and this one's number among them.
+void count_on_node(int& count, int& rank) {
   MPI_Comm node = MPI_COMM_NULL;
-  int count = 1;
   check_mpi(MPI_Comm_split_type(MPI_COMM_WORLD, MPI_COMM_TYPE_SHARED, 0, MPI_INFO_NULL, &node),
             "MPI_Comm_split_type");
   check_mpi(MPI_Comm_size(node, &count), "MPI_Comm_size");
+  check_mpi(MPI_Comm_rank(node, &rank), "MPI_Comm_rank");
   check_mpi(MPI_Comm_free(&node), "MPI_Comm_free");
-  return count;
+}
+
+bool is_cuda_aware() {
+  if (const char* const said = std::getenv("PTYLE_CUDA_AWARE_MPI"))
+    return std::string_view(said) != "0";
+#ifdef MPIX_CUDA_AWARE_SUPPORT
+  return MPIX_Query_cuda_support() == 1;
+#else
+  return false;
+#endif
 }
 
 }  // namespace
@@ -39,7 +53,8 @@ MpiWorld::MpiWorld(int& argc, char**& argv) {
   check_mpi(MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN), "MPI_Comm_set_errhandler");
   check_mpi(MPI_Comm_rank(MPI_COMM_WORLD, &rank_), "MPI_Comm_rank");
   check_mpi(MPI_Comm_size(MPI_COMM_WORLD, &size_), "MPI_Comm_size");
-  on_node_ = ranks_on_node();
+  count_on_node(on_node_, rank_on_node_);
+  takes_device_memory_ = is_cuda_aware();
 }
 
 MpiWorld::~MpiWorld() {

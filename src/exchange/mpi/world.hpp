@@ -25,6 +25,12 @@ class MpiWorld {
   [[nodiscard]] int rank() const { return rank_; }
   [[nodiscard]] int size() const { return size_; }
   [[nodiscard]] int processes_on_node() const { return on_node_; }
+  /// This process's number among those of its machine.
+  [[nodiscard]] int rank_on_node() const { return rank_on_node_; }
+  /// Messages may be sent from and received in a GPU's memory. As MPI says where it can be asked
+  /// (MPIX_Query_cuda_support), or as the environment says: PTYLE_CUDA_AWARE_MPI=0 or =1.
+  [[nodiscard]] bool takes_device_memory() const { return takes_device_memory_; }
+  void take_device_memory(bool yes) { takes_device_memory_ = yes; }
 
   /// Ends all ranks with this status and one message, "ptyle: rank 3: …".
   [[noreturn]] void fail(int status, const std::string& sentence) const;
@@ -40,7 +46,8 @@ class MpiWorld {
  private:
   void tell_rank_0(int status, const std::string& sentence) const;
   [[noreturn]] void end(int rank, int status, const std::string& sentence) const;
-  int rank_ = 0, size_ = 1, on_node_ = 1;
+  int rank_ = 0, size_ = 1, on_node_ = 1, rank_on_node_ = 0;
+  bool takes_device_memory_ = false;
   mutable TeamCosts costs_;
 };
 

@@ -95,7 +95,7 @@ class CpuOperator final : public Operator<T> {
     parallel_for(static_cast<i64>(places.size()), threads_, [&](i64 k, int thread) {
       try {
         auto& ws = prepared(thread, places[k]);
-        measured(k, ws.room.measured.data());
+        measured.load(k, ws.room.measured.data());
         forward_keeping_waves(ws, places[k]);
         each[k] = steps_->detect(ws.room, chi_beside(ws), true);
         backward(ws, places[k], k, turns, wanted, T(2), sum, probe_sum.data());
@@ -112,7 +112,7 @@ class CpuOperator final : public Operator<T> {
     std::vector<Misfit> each(places.size());
     parallel_for(static_cast<i64>(places.size()), threads_, [&](i64 k, int thread) {
       auto& ws = prepared(thread, places[k]);
-      measured(k, ws.room.measured.data());
+      measured.load(k, ws.room.measured.data());
       start(places[k], ws.room, ws.wave.data());
       run(ws, places[k], 0, setup_.slices, nullptr);
       each[k] = steps_->detect(ws.room, ws.wave.data(), false);

@@ -273,7 +273,7 @@ Misfit ReferenceOperator::gradient(std::span<const Placement> places,
   std::vector<double> y(n_);
   for (std::size_t p = 0; p < places.size(); ++p) {
     const Placement& at = places[p];
-    measured(static_cast<i64>(p), y.data());
+    measured.load(static_cast<i64>(p), y.data());
     std::vector<Passed> modes;
     for (i64 m = 0; m < setup_.modes; ++m) modes.push_back(pass(at, m));
     const std::vector<double> model = intensity(modes);
@@ -295,7 +295,7 @@ Misfit ReferenceOperator::misfit(std::span<const Placement> places,
   Misfit total;
   std::vector<double> y(n_);
   for (std::size_t p = 0; p < places.size(); ++p) {
-    measured(static_cast<i64>(p), y.data());
+    measured.load(static_cast<i64>(p), y.data());
     std::vector<Passed> modes;
     for (i64 m = 0; m < setup_.modes; ++m) modes.push_back(pass(places[p], m));
     total += compare(intensity(modes), y);

@@ -1,0 +1,19 @@
+#pragma once
+
+#include <cstddef>
+
+namespace ptyle {
+
+/// Where arrays live that do not live in the host's memory: a GPU's. Only that device's code may
+/// touch their values; everybody else copies.
+class Memory {
+ public:
+  virtual ~Memory() = default;
+  /// Zeroed. Throws UserError where there is not as much.
+  virtual void* allocate(std::size_t bytes) = 0;
+  virtual void release(void* at) noexcept = 0;
+  /// Between any two places, at least one of which is on the device; done when it returns.
+  virtual void copy(void* to, const void* from, std::size_t bytes) = 0;
+};
+
+}  // namespace ptyle

@@ -1,0 +1,225 @@
+#pragma once
+
+// What a fit does to its arrays, voxel by voxel, where they live: in the host's memory
+// (cpu/arithmetic) or on a GPU (gpu_arithmetic). Volumes are (plane, row, col); boxes count from
+// an array's own first pixel. Sums and maxima are formed in double and in a fixed order, so that
+// they are the same from run to run.
+
+#include <algorithm>
+#include <memory>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "core/array.hpp"
+#include "core/box.hpp"
+#include "core/ledger.hpp"
+#include "core/memory.hpp"
+
+namespace ptyle {
+
+/// One of the parts that travel between ranks: a box of each plane, and where it lies in a buffer,
+/// planes × rows × cols in C order, beginning at  buffer + from + planes · offset.
+struct Piece {
+  Box box;
+  i64 from = 0, offset = 0;
+};
+
+/// Pieces, also where the arrays live.
+struct Pieces {
+  std::vector<Piece> list;
+  Box hull;        ///< holds all of them
+  i64 pixels = 0;  ///< of all together, a plane
+  Array<Piece, 1> there;
+};
+
+/// Planes of `cols` values a row that are exchanged together, wherever each lies; also where the
+/// arrays live.
+template <class T>
+struct Planes {
+  std::vector<T*> list;
+  i64 cols = 0;
+  Array<T*, 1> there;
+};
+
+/// An array for the host to read: itself, or a copy.
+template <class T, int N>
+struct OnHost {
+  Array<T, N> copy;
+  View<const T, N> view;
+};
+
+template <class T>
+class Arithmetic {
+ public:
+  /// `memory`: where its arrays live, if not in the host's; `ledger` books them.
+  Arithmetic(Memory* memory, Ledger* ledger) : memory_(memory), ledger_(ledger) {}
+  Arithmetic(const Arithmetic&) = delete;
+  Arithmetic& operator=(const Arithmetic&) = delete;
+  virtual ~Arithmetic() = default;
+
+  // Arrays, and the way to the host and back
+
+  [[nodiscard]] Memory* memory() const { return memory_; }
+  /// Memory of the host that copies go to and from at the full rate.
+  [[nodiscard]] virtual Memory* pinned() const { return nullptr; }
+  template <class U, int N>
+  [[nodiscard]] Array<U, N> array(std::array<i64, N> shape, std::string_view name) const {
+    return Array<U, N>(shape, ledger_, name, memory_);
+  }
+  /// To and from the host; done when it returns.
+  template <class U>
+  void read(const U* there, U* here, i64 n) const {
+    move(here, there, n);
+  }
+  template <class U>
+  void write(const U* here, U* there, i64 n) const {
+    move(there, here, n);
+  }
+  /// An array of the host, brought here.
+  template <class U, int N>
+  [[nodiscard]] Array<U, N> brought(Array<U, N> from, std::string_view name) const {
+    if (!memory_ || from.empty()) return from;
+    auto to = array<U, N>(from.shape(), name);
+    write(from.data(), to.data(), from.size());
+    return to;
+  }
+  template <class U, int N>
+  [[nodiscard]] OnHost<U, N> on_host(View<const U, N> from) const {
+    if (!memory_ || from.empty()) return {{}, from};
+    OnHost<U, N> here{Array<U, N>(from.shape), {}};
+    read(from.data, here.copy.data(), from.size());
+    here.view = here.copy.view();
+    return here;
+  }
+  /// Until all that was asked for is done, where that goes on by itself.
+  virtual void wait() const {}
+
+  // Volumes
+
+  virtual void clear(View<T, 3> volume) = 0;
+  virtual void copy(View<const T, 3> from, View<T, 3> to) = 0;
+  /// to += from
+  virtual void add_to(View<const T, 3> from, View<T, 3> to) = 0;
+  /// Each block of planes' mean into its first plane; and first planes copied over their block.
+  virtual void tie(View<T, 3> volume, i64 block) = 0;
+  virtual void untie(View<T, 3> volume, i64 block) = 0;
+  /// Multiplied by rows[y]·cols[x].
+  virtual void weigh(View<T, 3> volume, const std::vector<double>& rows,
+                     const std::vector<double>& cols) = 0;
+
+  // Steps.  M(g) = g / (window2 (lit + floor)), lit the illumination of the pixel; an empty `lit`
+  // is 0 everywhere.
+
+  /// d = M(g) in its place, in the first planes of blocks, within `region`. Returns Σ g·d over
+  /// `core` where it is asked for, every plane of a block counted; else 0.
+  virtual double precondition(View<T, 3> gradient, View<const T, 2> lit, const Box& region,
+                              const Box& core, i64 block, double window2, double floor,
+                              bool with_slope) = 0;
+  /// object ← object − step·M(g), within the limits: the same in one go.
+  virtual void descend(View<T, 3> object, View<const T, 3> gradient, View<const T, 2> lit,
+                       double window2, double floor, double step, double low, double high) = 0;
+  /// to = from − step·d, within the limits; `to` may be `from` or `d`.
+  virtual void move_along(View<const T, 3> from, View<const T, 3> d, double step, double low,
+                          double high, View<T, 3> to) = 0;
+  /// to = from − step·M(g), within the limits; an empty `lit` divides by window2 alone.
+  virtual void move_preconditioned(View<const T, 3> from, View<const T, 3> g, View<const T, 2> lit,
+                                   double window2, double floor, double step, double low,
+                                   double high, View<T, 3> to) = 0;
+  /// to = from + share·(to − from)
+  virtual void draw_back(View<const T, 3> from, double share, View<T, 3> to) = 0;
+
+  // Blurs by weights of distances 0, 1, … to both sides, in place
+
+  /// Of planes 0, every, 2·every, …, along rows and columns; reads zero outside.
+  virtual void blur_lateral(View<T, 3> volume, const std::vector<double>& weights, i64 every) = 0;
+  /// Along z; the end planes are repeated outside.
+  virtual void blur_along_z(View<T, 3> volume, const std::vector<double>& weights) = 0;
+
+  // What the host is told
+
+  /// The largest value within a box, or 0.
+  virtual double largest(View<const T, 2> plane, const Box& box) = 0;
+  /// The largest |a − b|; infinite where one of the two is no number.
+  virtual double apart(View<const T, 2> a, View<const T, 2> b) = 0;
+
+  // Exchanges: of planes `which`, in this order one after the other in a buffer
+
+  [[nodiscard]] Pieces pieces(std::vector<Piece> list) const;
+  /// Tells the table of these planes.
+  void hold(Planes<T>& planes, std::vector<T*> list, i64 cols) const;
+  virtual void pack(const Planes<T>& planes, Interval which, const Pieces& pieces, T* buffer) = 0;
+  /// What arrived takes the place of what was there.
+  virtual void put(const Planes<T>& planes, Interval which, const Pieces& pieces,
+                   const T* buffer) = 0;
+  /// Each value of the hull becomes  (((0 + a_0) + a_1) + …) + own + a_before + …:  the pieces in
+  /// their order, its own after the first `before` of them.
+  virtual void add(const Planes<T>& planes, Interval which, const Pieces& pieces, i64 before,
+                   const T* buffer) = 0;
+
+ private:
+  template <class U>
+  void move(U* to, const U* from, i64 n) const {
+    if (memory_)
+      memory_->copy(to, from, static_cast<std::size_t>(n) * sizeof(U));
+    else
+      std::copy_n(from, n, to);
+  }
+  Memory* memory_;
+  Ledger* ledger_;
+};
+
+template <class T>
+Pieces Arithmetic<T>::pieces(std::vector<Piece> list) const {
+  Pieces pieces;
+  pieces.list = std::move(list);
+  for (const Piece& piece : pieces.list) {
+    pieces.hull = hull(pieces.hull, piece.box);
+    pieces.pixels += piece.box.area();
+  }
+  if (!memory_ || pieces.list.empty()) return pieces;
+  pieces.there = array<Piece, 1>({static_cast<i64>(pieces.list.size())}, "exchange buffers");
+  write(pieces.list.data(), pieces.there.data(), pieces.there.size());
+  return pieces;
+}
+
+template <class T>
+void Arithmetic<T>::hold(Planes<T>& planes, std::vector<T*> list, i64 cols) const {
+  planes.cols = cols;
+  if (planes.list == list) return;
+  planes.list = std::move(list);
+  if (!memory_) return;
+  const i64 n = static_cast<i64>(planes.list.size());
+  if (planes.there.size() < n) planes.there = array<T*, 1>({n}, "exchange buffers");
+  write(planes.list.data(), planes.there.data(), n);
+}
+
+/// A plane as a volume of one.
+template <class T>
+View<T, 3> as_volume(View<T, 2> plane) {
+  return {plane.data, {1, plane.shape[0], plane.shape[1]}};
+}
+/// Real and imaginary parts as they lie in memory.
+template <class T>
+View<T, 3> parts_of(View<Complex<T>, 3> values) {
+  return {reinterpret_cast<T*>(values.data),
+          {values.shape[0], values.shape[1], 2 * values.shape[2]}};
+}
+template <class T>
+View<const T, 3> parts_of(View<const Complex<T>, 3> values) {
+  return {reinterpret_cast<const T*>(values.data),
+          {values.shape[0], values.shape[1], 2 * values.shape[2]}};
+}
+
+/// Values of the scratch that blurs of a volume need on a GPU.
+inline i64 blur_values(const std::array<i64, 3>& shape) {
+  constexpr i64 enough = i64{1} << 24;
+  const i64 plane = shape[1] * shape[2];
+  return std::max({plane, shape[0], std::min(shape[0] * plane, enough)});
+}
+
+/// In the host's memory, on so many threads; bit by bit the same for any number of them.
+template <class T>
+std::unique_ptr<Arithmetic<T>> make_cpu_arithmetic(int threads, Ledger* ledger = nullptr);
+
+}  // namespace ptyle

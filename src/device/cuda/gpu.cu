@@ -1,0 +1,234 @@
+#include <algorithm>
+#include <utility>
+
+#include "core/error.hpp"
+#include "device/cuda/gpu.hpp"
+#include "device/gpu.hpp"
+
+namespace ptyle::cuda {
+namespace {
+
+void check_fft(cufftResult status, const char* what) {
+  if (status != CUFFT_SUCCESS)
+    throw std::runtime_error(std::string("cuFFT: ") + what + ": error " + std::to_string(status));
+}
+
+std::string gigabytes(std::size_t bytes) {
+  const std::size_t tenths = (bytes + 50'000'000) / 100'000'000;
+  return std::to_string(tenths / 10) + "." + std::to_string(tenths % 10) + " GB";
+}
+
+}  // namespace
+
+Gpu::Gpu(int device) : device_(device) {
+  check(cudaSetDevice(device_), "cudaSetDevice");
+  cudaDeviceProp properties{};
+  check(cudaGetDeviceProperties(&properties, device_), "cudaGetDeviceProperties");
+  name_ = properties.name;
+  multiprocessors_ = properties.multiProcessorCount;
+  shared_limit_ = properties.sharedMemPerBlockOptin;
+  l2_bytes_ = static_cast<std::size_t>(properties.l2CacheSize);
+  total_bytes_ = properties.totalGlobalMem;
+  for (cudaStream_t* stream : {&stream_, &fetching_})
+    check(cudaStreamCreateWithFlags(stream, cudaStreamNonBlocking), "cudaStreamCreate");
+  for (cudaEvent_t* event : {&computed_, &fetched_})
+    check(cudaEventCreateWithFlags(event, cudaEventDisableTiming), "cudaEventCreate");
+}
+
+Gpu::~Gpu() {
+  for (cudaEvent_t event : {computed_, fetched_})
+    if (event) cudaEventDestroy(event);
+  for (cudaStream_t stream : {stream_, fetching_})
+    if (stream) cudaStreamDestroy(stream);
+}
+
+std::size_t Gpu::free_bytes() const {
+  use();
+  std::size_t free = 0, total = 0;
+  check(cudaMemGetInfo(&free, &total), "cudaMemGetInfo");
+  return free;
+}
+
+void* Gpu::allocate(std::size_t bytes) {
+  use();
+  void* at = nullptr;
+  const cudaError_t status = cudaMalloc(&at, bytes > 0 ? bytes : 1);
+  if (status == cudaErrorMemoryAllocation) {
+    cudaGetLastError();
+    throw UserError("the GPU (" + name_ + ") has " + gigabytes(free_bytes()) + " free of " +
+                    gigabytes(total_bytes_) + ", but " + gigabytes(bytes) +
+                    " more are needed: use more GPUs (ranks), or --device cpu");
+  }
+  check(status, "cudaMalloc");
+  zero(at, bytes);
+  return at;
+}
+
+void Gpu::release(void* at) noexcept {
+  if (!at) return;
+  // An error that nobody is told of must not be taken for the next call's.
+  if (cudaSetDevice(device_) != cudaSuccess || cudaFree(at) != cudaSuccess) cudaGetLastError();
+}
+
+bool Gpu::holds(const void* at) const {
+  use();
+  cudaPointerAttributes attributes{};
+  check(cudaPointerGetAttributes(&attributes, at), "cudaPointerGetAttributes");
+  return attributes.type == cudaMemoryTypeDevice;
+}
+
+void Gpu::copy(void* to, const void* from, std::size_t bytes) {
+  copy_later(to, from, bytes);
+  wait();
+}
+
+void Gpu::copy_later(void* to, const void* from, std::size_t bytes) {
+  if (bytes == 0) return;
+  use();
+  check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDefault, stream_), "cudaMemcpyAsync");
+}
+
+void Gpu::zero(void* at, std::size_t bytes) {
+  if (bytes == 0) return;
+  use();
+  check(cudaMemsetAsync(at, 0, bytes, stream_), "cudaMemsetAsync");
+}
+
+void* Gpu::allocate_pinned(std::size_t bytes) const {
+  use();
+  void* at = nullptr;
+  check(cudaMallocHost(&at, bytes > 0 ? bytes : 1), "cudaMallocHost");
+  return at;
+}
+
+void Gpu::release_pinned(void* at) const noexcept {
+  if (at) cudaFreeHost(at);
+}
+
+void Gpu::mark_computed() {
+  use();
+  check(cudaEventRecord(computed_, stream_), "cudaEventRecord");
+}
+
+void Gpu::fetch(void* to, const void* from_pinned, std::size_t bytes) {
+  use();
+  check(cudaStreamWaitEvent(fetching_, computed_, 0), "cudaStreamWaitEvent");
+  check(cudaMemcpyAsync(to, from_pinned, bytes, cudaMemcpyHostToDevice, fetching_),
+        "cudaMemcpyAsync");
+  check(cudaEventRecord(fetched_, fetching_), "cudaEventRecord");
+}
+
+void Gpu::await_fetched() {
+  use();
+  check(cudaStreamWaitEvent(stream_, fetched_, 0), "cudaStreamWaitEvent");
+}
+
+void Gpu::wait_fetched() const { check(cudaEventSynchronize(fetched_), "cudaEventSynchronize"); }
+
+void Gpu::wait() const { check(cudaStreamSynchronize(stream_), "cudaStreamSynchronize"); }
+
+void Gpu::use() const { check(cudaSetDevice(device_), "cudaSetDevice"); }
+
+template <class T>
+Fft<T>::Fft(Gpu& gpu, i64 window, i64 batch) : gpu_(gpu), window_(window), batch_(batch) {
+  whole_ = plan(batch);
+}
+
+template <class T>
+Fft<T>::~Fft() {
+  if (whole_) cufftDestroy(whole_);
+  if (rest_) cufftDestroy(rest_);
+}
+
+template <class T>
+cufftHandle Fft<T>::plan(i64 count) const {
+  gpu_.use();
+  constexpr cufftType type = sizeof(T) == 4 ? CUFFT_C2C : CUFFT_Z2Z;
+  int n[2] = {static_cast<int>(window_), static_cast<int>(window_)};
+  cufftHandle handle = 0;
+  std::size_t work = 0;
+  check_fft(cufftCreate(&handle), "cufftCreate");
+  const cufftResult made = cufftMakePlanMany(handle, 2, n, nullptr, 1, 0, nullptr, 1, 0, type,
+                                             static_cast<int>(count), &work);
+  if (made == CUFFT_ALLOC_FAILED) {
+    cufftDestroy(handle);
+    throw UserError("the GPU (" + gpu_.name() + ") has too little memory left for " +
+                    std::to_string(count) + " FFTs of " + std::to_string(window_) +
+                    "² at a time: use more GPUs (ranks), or --device cpu");
+  }
+  check_fft(made, "cufftMakePlanMany");
+  check_fft(cufftSetStream(handle, gpu_.stream()), "cufftSetStream");
+  return handle;
+}
+
+template <class T>
+void Fft<T>::run(const Z<T>* from, Z<T>* to, i64 count, int direction) const {
+  gpu_.use();
+  const auto execute = [&](cufftHandle plan, i64 first) {
+    const i64 at = first * window_ * window_;
+    if constexpr (sizeof(T) == 4)
+      check_fft(cufftExecC2C(plan, reinterpret_cast<cufftComplex*>(const_cast<Z<T>*>(from + at)),
+                             reinterpret_cast<cufftComplex*>(to + at), direction),
+                "cufftExecC2C");
+    else
+      check_fft(
+          cufftExecZ2Z(plan, reinterpret_cast<cufftDoubleComplex*>(const_cast<Z<T>*>(from + at)),
+                       reinterpret_cast<cufftDoubleComplex*>(to + at), direction),
+          "cufftExecZ2Z");
+  };
+  i64 i = 0;
+  for (; i + batch_ <= count; i += batch_) execute(whole_, i);
+  if (i == count) return;
+  if (rest_count_ != count - i) {
+    if (rest_) cufftDestroy(std::exchange(rest_, 0));
+    rest_ = plan(count - i);
+    rest_count_ = count - i;
+  }
+  execute(rest_, i);
+}
+
+template class Fft<float>;
+template class Fft<double>;
+
+}  // namespace ptyle::cuda
+
+namespace ptyle {
+namespace {
+
+/// Of the architectures that nvcc was told, 800 for 8.0.
+constexpr int oldest_built = std::min({__CUDA_ARCH_LIST__}) / 10;
+
+}  // namespace
+
+GpuCensus find_gpus() {
+  GpuCensus census;
+  census.built = true;
+  census.oldest = oldest_built;
+  int count = 0;
+  const cudaError_t status = cudaGetDeviceCount(&count);
+  if (status != cudaSuccess) {
+    cudaGetLastError();
+    census.why_none = cudaGetErrorString(status);
+    return census;
+  }
+  if (count == 0) census.why_none = "no CUDA device was found";
+  for (int i = 0; i < count; ++i) {
+    cudaDeviceProp p{};
+    cuda::check(cudaGetDeviceProperties(&p, i), "cudaGetDeviceProperties");
+    // 48 bits of the identifier, exactly a double.
+    double id = 0;
+    for (int byte = 0; byte < 6; ++byte)
+      id = 256 * id + static_cast<unsigned char>(p.uuid.bytes[byte]);
+    census.gpus.push_back({p.name, p.major * 10 + p.minor, p.totalGlobalMem, 0,
+                           p.sharedMemPerBlockOptin, static_cast<std::size_t>(p.l2CacheSize), id});
+  }
+  return census;
+}
+
+std::unique_ptr<Memory> open_gpu(int device) { return std::make_unique<cuda::Gpu>(device); }
+
+std::size_t free_bytes(const Memory& gpu) {
+  return dynamic_cast<const cuda::Gpu&>(gpu).free_bytes();
+}
+
+}  // namespace ptyle

@@ -1,0 +1,146 @@
+#pragma once
+
+// One NVIDIA GPU: its memory, a stream on which all is done in order, and the launch of kernels
+// (device/kernel.hpp). The same interface as device/emulated/gpu.hpp. Included by .cu files alone.
+
+#include <cuda_runtime.h>
+#include <cufft.h>
+
+#include <string>
+
+#include "core/memory.hpp"
+#include "device/cuda/check.hpp"
+#include "device/kernel.hpp"
+
+namespace ptyle::cuda {
+
+template <class T>
+class Fft;
+
+class Block {
+ public:
+  __device__ Block()
+      : x(static_cast<int>(blockIdx.x)),
+        y(static_cast<int>(blockIdx.y)),
+        z(static_cast<int>(blockIdx.z)) {}
+  int x, y, z;
+  template <class Phase>
+  __device__ __forceinline__ void threads(Phase&& phase) {
+    phase(static_cast<int>(threadIdx.x));
+    __syncthreads();
+  }
+  __device__ __forceinline__ int next(int* counter) {
+    __shared__ int ticket;
+    if (threadIdx.x == 0) ticket = atomicAdd(counter, 1);
+    __syncthreads();
+    const int mine = ticket;
+    __syncthreads();
+    return mine;
+  }
+  /// What was written before the signals is seen after it: each side's fence is cumulative over the
+  /// block, by the barrier beside it (PTX, memory consistency model, causality order).
+  __device__ __forceinline__ void await(const int* flag, int value) const {
+    if (threadIdx.x == 0) {
+      while (*static_cast<const volatile int*>(flag) < value) __nanosleep(100);
+      __threadfence();
+    }
+    __syncthreads();
+  }
+  __device__ __forceinline__ void signal(int* flag) {
+    __syncthreads();
+    if (threadIdx.x == 0) {
+      __threadfence();
+      atomicAdd(flag, 1);
+    }
+  }
+  __device__ __forceinline__ char* shared() {
+    extern __shared__ double shared_memory[];
+    return reinterpret_cast<char*>(shared_memory);
+  }
+};
+
+template <class Kernel>
+__global__ void __launch_bounds__(Kernel::threads) run(const __grid_constant__ Kernel kernel) {
+  Block block;
+  kernel(block);
+}
+
+class Gpu final : public Memory {
+ public:
+  template <class T>
+  using Transform = Fft<T>;
+  static constexpr bool emulated = false;
+  /// Device number `device` of this process. Throws UserError where it cannot be used.
+  explicit Gpu(int device);
+  Gpu(const Gpu&) = delete;
+  ~Gpu() override;
+
+  [[nodiscard]] std::string name() const { return name_; }
+  [[nodiscard]] int multiprocessors() const { return multiprocessors_; }
+  [[nodiscard]] std::size_t shared_limit() const { return shared_limit_; }
+  [[nodiscard]] std::size_t l2_bytes() const { return l2_bytes_; }
+  [[nodiscard]] std::size_t total_bytes() const { return total_bytes_; }
+  [[nodiscard]] std::size_t free_bytes() const;
+
+  void* allocate(std::size_t bytes) override;
+  void release(void* at) noexcept override;
+  [[nodiscard]] bool holds(const void* at) const;
+  void copy(void* to, const void* from, std::size_t bytes) override;
+  void copy_later(void* to, const void* from, std::size_t bytes);
+  void zero(void* at, std::size_t bytes);
+  [[nodiscard]] void* allocate_pinned(std::size_t bytes) const;
+  void release_pinned(void* at) const noexcept;
+  void mark_computed();
+  void fetch(void* to, const void* from_pinned, std::size_t bytes);
+  void await_fetched();
+  void wait_fetched() const;
+  void wait() const;
+  void use() const;
+  [[nodiscard]] cudaStream_t stream() const { return stream_; }
+
+  template <class Kernel>
+  void launch(const Kernel& kernel, Grid grid, std::size_t shared = 0) {
+    static_assert(Kernel::threads <= 1024 && sizeof(Kernel) <= 4096);
+    use();
+    if (grid.x == 0 || grid.y == 0 || grid.z == 0) return;
+    constexpr std::size_t without_asking = 48 << 10;
+    if (shared > without_asking)
+      check(cudaFuncSetAttribute(reinterpret_cast<const void*>(&run<Kernel>),
+                                 cudaFuncAttributeMaxDynamicSharedMemorySize,
+                                 static_cast<int>(shared)),
+            "cudaFuncSetAttribute");
+    run<Kernel><<<dim3(static_cast<unsigned>(grid.x), static_cast<unsigned>(grid.y),
+                       static_cast<unsigned>(grid.z)),
+                  Kernel::threads, shared, stream_>>>(kernel);
+    check(cudaGetLastError(), "the launch of a kernel");
+  }
+
+ private:
+  int device_;
+  std::string name_;
+  int multiprocessors_ = 0;
+  std::size_t shared_limit_ = 0, l2_bytes_ = 0, total_bytes_ = 0;
+  cudaStream_t stream_ = nullptr, fetching_ = nullptr;
+  cudaEvent_t computed_ = nullptr, fetched_ = nullptr;
+};
+
+template <class T>
+class Fft {
+ public:
+  Fft(Gpu& gpu, i64 window, i64 batch);
+  Fft(const Fft&) = delete;
+  ~Fft();
+  void forward(const Z<T>* from, Z<T>* to, i64 count) const { run(from, to, count, CUFFT_FORWARD); }
+  void inverse(const Z<T>* from, Z<T>* to, i64 count) const { run(from, to, count, CUFFT_INVERSE); }
+
+ private:
+  void run(const Z<T>* from, Z<T>* to, i64 count, int direction) const;
+  Gpu& gpu_;
+  cufftHandle plan(i64 count) const;
+  i64 window_, batch_;
+  cufftHandle whole_ = 0;  // of a batch
+  mutable cufftHandle rest_ = 0;
+  mutable i64 rest_count_ = 0;  // of the last batch that was smaller
+};
+
+}  // namespace ptyle::cuda

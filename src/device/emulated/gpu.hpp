@@ -1,0 +1,226 @@
+#pragma once
+
+// A GPU that is not there: its memory is the host's, its kernels run block by block and thread by
+// thread on the caller's thread. For tests: the interface is that of device/cuda/gpu.hpp, and it is
+// strict where a real one would go wrong silently.
+
+#include <sys/mman.h>
+
+#include <cstring>
+#include <limits>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <new>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "core/error.hpp"
+#include "core/memory.hpp"
+#include "device/cpu/fft.hpp"
+#include "device/kernel.hpp"
+
+namespace ptyle::emulated {
+
+template <class T>
+class Fft;
+
+/// What a kernel sees of its block. Shared memory is no number at first, and `backwards` lets the
+/// threads of a phase run in the other order: the results must not change.
+class Block {
+ public:
+  Block(i64 at_x, i64 at_y, i64 at_z, int threads, std::size_t shared, bool backwards)
+      : x(static_cast<int>(at_x)),
+        y(static_cast<int>(at_y)),
+        z(static_cast<int>(at_z)),
+        threads_(threads),
+        backwards_(backwards),
+        shared_(shared / sizeof(double) + 1, std::numeric_limits<double>::quiet_NaN()) {}
+  int x, y, z;
+  template <class Phase>
+  void threads(Phase&& phase) {
+    for (int t = 0; t < threads_; ++t) phase(backwards_ ? threads_ - 1 - t : t);
+  }
+  int next(int* counter) { return (*counter)++; }
+  void await(const int* flag, int value) const {
+    if (*flag < value) throw std::logic_error("a block waits for one that has not begun");
+  }
+  void signal(int* flag) { ++*flag; }
+  char* shared() { return reinterpret_cast<char*>(shared_.data()); }
+
+ private:
+  int threads_;
+  bool backwards_;
+  std::vector<double> shared_;
+};
+
+class Gpu final : public Memory {
+ public:
+  template <class T>
+  using Transform = Fft<T>;
+  static constexpr bool emulated = true;
+  /// As an H100 has them, or what a test wants to see.
+  struct Properties {
+    std::size_t memory = std::size_t{4} << 30;
+    std::size_t shared_limit = 227 << 10;  ///< bytes of a block
+    int multiprocessors = 4;
+    std::size_t l2 = 50 << 20;
+    bool backwards = false;  ///< threads of a phase run in the other order
+    bool guarded = false;    ///< a host that touches the device's memory crashes
+  };
+  /// While one is there, a guarded device's memory can be touched.
+  class Touch {
+   public:
+    explicit Touch(const Gpu& gpu) : gpu_(gpu) { gpu_.open(+1); }
+    Touch(const Touch&) = delete;
+    ~Touch() { gpu_.open(-1); }
+
+   private:
+    const Gpu& gpu_;
+  };
+  Gpu() = default;
+  explicit Gpu(const Properties& properties) : properties_(properties) {}
+  Gpu(const Gpu&) = delete;
+  ~Gpu() override = default;
+
+  [[nodiscard]] std::string name() const { return "emulated GPU"; }
+  [[nodiscard]] int multiprocessors() const { return properties_.multiprocessors; }
+  [[nodiscard]] std::size_t shared_limit() const { return properties_.shared_limit; }
+  [[nodiscard]] std::size_t l2_bytes() const { return properties_.l2; }
+  [[nodiscard]] std::size_t total_bytes() const { return properties_.memory; }
+  [[nodiscard]] std::size_t free_bytes() const {
+    const std::lock_guard lock(mutex_);
+    return properties_.memory - used_;
+  }
+
+  void* allocate(std::size_t bytes) override {
+    const std::lock_guard lock(mutex_);
+    if (bytes > properties_.memory - used_) throw UserError("the emulated GPU has no memory left");
+    char* at = nullptr;
+    if (properties_.guarded) {
+      void* const pages =
+          mmap(nullptr, bytes + 1, touching_ > 0 ? PROT_READ | PROT_WRITE : PROT_NONE,
+               MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+      if (pages == MAP_FAILED) throw std::bad_alloc();
+      at = static_cast<char*>(pages);
+    } else {  // as cudaMalloc aligns
+      at = static_cast<char*>(::operator new[](bytes + 1, std::align_val_t{256}));
+      std::memset(at, 0, bytes);
+    }
+    held_[at] = bytes;
+    used_ += bytes;
+    return at;
+  }
+  void release(void* at) noexcept override {
+    if (!at) return;
+    const std::lock_guard lock(mutex_);
+    const auto found = held_.find(static_cast<char*>(at));
+    const std::size_t bytes = found->second;
+    used_ -= bytes;
+    held_.erase(found);
+    if (properties_.guarded)
+      munmap(at, bytes + 1);
+    else
+      ::operator delete[](static_cast<char*>(at), std::align_val_t{256});
+  }
+  /// Does this lie on the device?
+  [[nodiscard]] bool holds(const void* at) const {
+    const std::lock_guard lock(mutex_);
+    auto next = held_.upper_bound(static_cast<const char*>(at));
+    if (next == held_.begin()) return false;
+    --next;
+    return static_cast<const char*>(at) < next->first + next->second + 1;
+  }
+  void copy(void* to, const void* from, std::size_t bytes) override {
+    const Touch touch(*this);
+    if (bytes > 0) std::memcpy(to, from, bytes);
+  }
+  /// Without waiting: `from` must be left alone until wait(). Pinned memory makes it quicker.
+  void copy_later(void* to, const void* from, std::size_t bytes) { copy(to, from, bytes); }
+  void zero(void* at, std::size_t bytes) {
+    const Touch touch(*this);
+    if (bytes > 0) std::memset(at, 0, bytes);
+  }
+  /// Memory of the host that the device reads and writes by itself.
+  [[nodiscard]] void* allocate_pinned(std::size_t bytes) const {
+    return ::operator new[](bytes + 1, std::align_val_t{256});
+  }
+  void release_pinned(void* at) const noexcept { ::operator delete[](at, std::align_val_t{256}); }
+  /// Copies to the device in step with kernels: not before what had been launched at the last
+  /// mark_computed() is done; kernels launched after await_fetched() see what was fetched before.
+  void mark_computed() {}
+  void fetch(void* to, const void* from_pinned, std::size_t bytes) { copy(to, from_pinned, bytes); }
+  void await_fetched() {}
+  /// Until fetched memory of the host may be written again.
+  void wait_fetched() const {}
+  /// Until all that was launched and copied is done.
+  void wait() const {}
+  /// This thread uses this device from now on.
+  void use() const {}
+
+  template <class Kernel>
+  void launch(const Kernel& kernel, Grid grid, std::size_t shared = 0) {
+    if (shared > properties_.shared_limit)
+      throw std::logic_error("a kernel asks for more shared memory than a block has");
+    static_assert(Kernel::threads <= 1024);
+    static_assert(sizeof(Kernel) <= 4096, "a kernel's arguments are limited");
+    static_assert(std::is_trivially_copyable_v<Kernel>);
+    if (grid.y > 65535 || grid.z > 65535)
+      throw std::logic_error("a launch has at most 65535 blocks along y and z");
+    const Touch touch(*this);
+    for (i64 z = 0; z < grid.z; ++z)
+      for (i64 y = 0; y < grid.y; ++y)
+        for (i64 x = 0; x < grid.x; ++x) {
+          Block block(x, y, z, Kernel::threads, shared, properties_.backwards);
+          kernel(block);
+        }
+  }
+
+ private:
+  void open(int change) const {
+    if (!properties_.guarded) return;
+    const std::lock_guard lock(mutex_);
+    const bool was = touching_ > 0;
+    touching_ += change;
+    if (was == (touching_ > 0)) return;
+    for (const auto& [at, bytes] : held_)
+      mprotect(const_cast<char*>(at), bytes + 1, was ? PROT_NONE : PROT_READ | PROT_WRITE);
+  }
+
+  Properties properties_;
+  mutable std::mutex mutex_;
+  std::map<const char*, std::size_t> held_;
+  std::size_t used_ = 0;
+  mutable int touching_ = 0;
+};
+
+/// 2-D FFTs of W·W values, `batch` at most at a time; neither direction scaled.
+template <class T>
+class Fft {
+ public:
+  Fft(Gpu& gpu, i64 window, i64 /*batch*/)
+      : gpu_(gpu), n_(window * window), fft_(window, window, FftRigor::estimate) {}
+  void forward(const Z<T>* from, Z<T>* to, i64 count) const { run<false>(from, to, count); }
+  void inverse(const Z<T>* from, Z<T>* to, i64 count) const { run<true>(from, to, count); }
+ private:
+  template <bool inverse>
+  void run(const Z<T>* from, Z<T>* to, i64 count) const {
+    const Gpu::Touch touch(gpu_);
+    // FFTW's plans are for aligned arrays, which W·W values one after the other need not be.
+    Array<Complex<T>, 1> in({n_}), out({n_});
+    for (i64 i = 0; i < count; ++i) {
+      std::copy_n(from + i * n_, n_, as_z(in.data()));
+      if constexpr (inverse)
+        fft_.inverse(in.data(), out.data());
+      else
+        fft_.forward(in.data(), out.data());
+      std::copy_n(as_z(out.data()), n_, to + i * n_);
+    }
+  }
+  const Gpu& gpu_;
+  i64 n_;
+  Fft2<T> fft_;
+};
+
+}  // namespace ptyle::emulated

@@ -1,0 +1,48 @@
+#pragma once
+
+// What GPUs there are, for those who know no CUDA.
+
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/ledger.hpp"
+#include "core/memory.hpp"
+#include "device/arithmetic.hpp"
+
+namespace ptyle {
+
+struct GpuFacts {
+  std::string name;
+  int capability = 0;  ///< 80 for 8.0
+  std::size_t total_bytes = 0;
+  std::size_t free_bytes = 0;    ///< known once it is opened (below); until then 0
+  std::size_t shared_limit = 0;  ///< bytes of shared memory that a block may have
+  std::size_t l2_bytes = 0;
+  double id = 0;  ///< a whole number that no other GPU has
+};
+
+struct GpuCensus {
+  bool built = false;    ///< has this program a CUDA backend?
+  int oldest = 0;        ///< compute capability that it is built for, and newer ones
+  std::string why_none;  ///< what the driver says where there is no GPU
+  std::vector<GpuFacts> gpus;
+};
+
+/// Without opening any, which takes memory on each.
+GpuCensus find_gpus();
+
+/// A GPU by its number, as the operator (make_gpu_operator) and the solver's arithmetic take it.
+/// Throws UserError where it cannot be used.
+std::unique_ptr<Memory> open_gpu(int device);
+
+/// What such a GPU has free now.
+std::size_t free_bytes(const Memory& gpu);
+
+/// Arithmetic on a GPU that open_gpu has made, which must outlive it and its arrays; `ledger` books
+/// the GPU's memory. Throws UserError where the program was built without CUDA.
+template <class T>
+std::unique_ptr<Arithmetic<T>> make_gpu_arithmetic(Memory& gpu, Ledger* ledger = nullptr);
+
+}  // namespace ptyle

@@ -1,0 +1,129 @@
+#pragma once
+
+// How kernels are written: once, for a GPU (device/cuda) and for the host, which goes through the
+// same blocks and threads one by one (device/emulated), so that all but the GPU itself is tested
+// where there is none.
+//
+//   struct Doubled {                                    a kernel: its arguments, and
+//     static constexpr int threads = 256;               threads of a block
+//     float* values;
+//     i64 n;
+//     template <class Block>
+//     PTYLE_HOST_DEVICE void operator()(Block& block) const {
+//       block.threads([&](int t) {                      a phase: all threads, then a barrier
+//         const i64 i = i64(block.x) * threads + t;
+//         if (i < n) values[i] *= 2;
+//       });
+//     }
+//   };
+//   gpu.launch(Doubled{values, n}, blocks_for(n, Doubled::threads));
+//
+// A launch may hand out its work by tickets: block.next(counter) is 0, 1, 2, … over all its blocks.
+// What a ticket does may wait, by block.await(flag, value), for what lower ones do, which say so by
+// block.signal(flag): those are under way, so nobody waits for ever. Counters and flags start at 0.
+//
+// Within a phase no thread may read what another one writes. What threads share between phases lies
+// in `block.shared()`; what a thread keeps to itself does not outlive a phase.
+
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+#include <type_traits>
+#include <utility>
+
+#include "core/annotation.hpp"
+#include "core/array.hpp"
+
+namespace ptyle {
+
+/// Blocks of a launch.
+struct Grid {
+  i64 x = 1, y = 1, z = 1;
+};
+
+/// Blocks of so many threads for n values.
+constexpr i64 blocks_for(i64 n, int threads) { return (n + threads - 1) / threads; }
+
+/// A complex number as it lies in memory, here and on a GPU.
+template <class T>
+struct alignas(2 * sizeof(T)) Z {
+  T re, im;
+};
+
+template <class T>
+PTYLE_HOST_DEVICE Z<T> operator+(const Z<T>& a, const Z<T>& b) {
+  return {a.re + b.re, a.im + b.im};
+}
+template <class T>
+PTYLE_HOST_DEVICE Z<T> operator-(const Z<T>& a, const Z<T>& b) {
+  return {a.re - b.re, a.im - b.im};
+}
+/// x · (c + i s), or conj: x · (c − i s)
+template <bool conjugate, class T>
+PTYLE_HOST_DEVICE Z<T> times(const Z<T>& x, T c, T s) {
+  if constexpr (conjugate) return {x.re * c + x.im * s, x.im * c - x.re * s};
+  return {x.re * c - x.im * s, x.im * c + x.re * s};
+}
+template <class T>
+PTYLE_HOST_DEVICE T square(const Z<T>& x) {
+  return x.re * x.re + x.im * x.im;
+}
+
+/// A std::complex array is one of Z.
+template <class T>
+Z<T>* as_z(Complex<T>* values) {
+  return reinterpret_cast<Z<T>*>(values);
+}
+template <class T>
+const Z<T>* as_z(const Complex<T>* values) {
+  return reinterpret_cast<const Z<T>*>(values);
+}
+
+/// The number of the lowest bit that is set, of bits that are not 0.
+PTYLE_HOST_DEVICE int lowest_bit(std::uint32_t bits) {
+#ifdef __CUDA_ARCH__
+  return __ffs(static_cast<int>(bits)) - 1;
+#else
+  return std::countr_zero(bits);
+#endif
+}
+
+/// sum += value, where other threads of the launch may add to the same at the same time; the order,
+/// and so the last bits, are not always the same on a GPU.
+template <class T>
+PTYLE_HOST_DEVICE void add_at_once(T* sum, T value) {
+#ifdef __CUDA_ARCH__
+  atomicAdd(sum, value);
+#else
+  *sum += value;
+#endif
+}
+
+/// A block's sums of `N` numbers of each thread, in a fixed order: `of(t)` returns std::array-like
+/// Sums<N>; thread 0 calls `to(sums)`. Needs N · threads doubles of shared memory.
+template <int N>
+struct Sums {
+  double value[N]{};
+};
+template <int N, int threads, class Block, class Of, class To>
+PTYLE_HOST_DEVICE void sum_over_block(Block& block, Of&& of, To&& to) {
+  static_assert((threads & (threads - 1)) == 0);
+  auto* shared = reinterpret_cast<double*>(block.shared());
+  block.threads([&](int t) {
+    const Sums<N> sums = of(t);
+    for (int i = 0; i < N; ++i) shared[i * threads + t] = sums.value[i];
+  });
+  for (int half = threads / 2; half > 0; half /= 2)
+    block.threads([&](int t) {
+      if (t < half)
+        for (int i = 0; i < N; ++i) shared[i * threads + t] += shared[i * threads + t + half];
+    });
+  block.threads([&](int t) {
+    if (t > 0) return;
+    Sums<N> sums;
+    for (int i = 0; i < N; ++i) sums.value[i] = shared[i * threads];
+    to(sums);
+  });
+}
+
+}  // namespace ptyle

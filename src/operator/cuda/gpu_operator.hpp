@@ -1,0 +1,473 @@
+#pragma once
+
+// The multislice operator on a GPU, a batch of positions at a time:
+//
+//   1. where the windows lie and what was measured there go to the device (patterns.hpp)
+//   2. forward through the slices, u kept (passes.hpp)
+//   3. detector: intensity, misfit, residual (pointwise.hpp)
+//   4. backward; what was kept is gathered into the object's gradient, in the order of positions
+//   5. the probe's gradient: a sum of spectra, then one inverse FFT
+//
+// Arrays that are given may lie on the device, and are then used there, or on the host, and are
+// then copied. Sums are the same bits from run to run on the same kind of GPU. `Gpu` is cuda::Gpu,
+// or emulated::Gpu in the tests.
+
+#include <cmath>
+#include <deque>
+#include <mutex>
+#include <stdexcept>
+
+#include "core/units.hpp"
+#include "operator/cuda/passes.hpp"
+#include "operator/cuda/patterns.hpp"
+
+namespace ptyle::gpu {
+
+template <class T, class Gpu>
+class GpuOperator : public Operator<T> {
+  using C = Complex<T>;
+  using Transform = typename Gpu::template Transform<T>;
+
+ public:
+  GpuOperator(OperatorSetup setup, Gpu& gpu, Ledger* ledger, const GpuOptions& options)
+      : setup_(std::move(setup)),
+        gpu_(gpu),
+        ledger_(ledger),
+        options_(options),
+        path_(path_of(setup_, options, sizeof(T), gpu.shared_limit(), Gpu::emulated)),
+        w_(setup_.window),
+        n_(w_ * w_),
+        plan_(setup_, path_, options),
+        propagator_({setup_.slices > 1 ? n_ : 0}, ledger, "propagator", &gpu),
+        turns_({w_}, ledger, "propagator", &gpu),
+        weight_({n_}, ledger, "detector", &gpu),
+        valid_({n_}, ledger, "detector", &gpu),
+        spectrum_({setup_.modes * n_}, ledger, "probe", &gpu),
+        other_spectrum_({setup_.modes * n_}, ledger, "probe", &gpu),
+        aside_({setup_.modes * n_}, ledger, "probe", &gpu),
+        single_(gpu, w_, 1),
+        passes_(gpu, setup_, path_, options, propagator_.data(), turns_.data()),
+        patterns_(gpu, ledger, w_) {
+    if (options.waves == WaveStorage::checkpoint)
+      throw std::invalid_argument("on a GPU waves are stored or recomputed");
+    if (options.waves == WaveStorage::recompute && !is_unitary(setup_))
+      throw std::invalid_argument(
+          "waves can be recomputed only without absorption and with |P| = 1 everywhere");
+    if (setup_.slices > 1 && static_cast<i64>(setup_.propagator.size()) != n_)
+      throw std::invalid_argument("the propagator must have W·W values");
+    load_tables();
+    set_weights({}, {});
+  }
+
+  const OperatorSetup& setup() const override { return setup_; }
+  Memory* memory() const override { return &gpu_; }
+
+  void set_object(const ObjectView<T>& object) override {
+    const std::lock_guard lock(mutex_);
+    begin();
+    const auto& shape = object.phase.shape;
+    if (transmission_.shape() != shape) {
+      transmission_ = Array<Z<T>, 3>();
+      transmission_ = Array<Z<T>, 3>(shape, ledger_, "transmission", &gpu_);
+    }
+    const OnDevice phase(*this, object.phase),
+        absorption(*this, setup_.absorption ? object.absorption : View<const T, 3>{});
+    gpu_.launch(
+        Transmit<T>{phase.data(), absorption.data(), transmission_.data(), transmission_.size()},
+        {blocks_for(transmission_.size(), 256)});
+    finish(phase, absorption);
+  }
+
+  void set_probe(View<const C, 3> probe) override {
+    const std::lock_guard lock(mutex_);
+    begin();
+    to_spectrum(probe, spectrum_.data());
+  }
+
+  void set_weights(View<const T, 2> weight, View<const T, 2> valid) override {
+    const std::lock_guard lock(mutex_);
+    begin();
+    std::vector<T> all(static_cast<std::size_t>(n_)), seen(all.size());
+    for (i64 i = 0; i < n_; ++i) {
+      const i64 from = natural(i), to = i;
+      seen[to] = valid.empty() ? T(1) : valid.data[from];
+      all[to] = seen[to] * (weight.empty() ? T(1) : weight.data[from]);
+    }
+    gpu_.copy(weight_.data(), all.data(), all.size() * sizeof(T));
+    gpu_.copy(valid_.data(), seen.data(), seen.size() * sizeof(T));
+  }
+
+  void forward(const Placement& at, View<C, 3> wave) const override {
+    const std::lock_guard lock(mutex_);
+    begin();
+    const auto b = begin_batch({&at, 1});
+    passes_.forward(b, object(), spectrum_.data(), false);
+    give(b.detector, wave);
+  }
+
+  void tangent(const Placement& at, const ObjectView<T>& d_object, View<const C, 3> d_probe,
+               View<C, 3> d_wave) const override {
+    const std::lock_guard lock(mutex_);
+    begin();
+    const auto b = begin_batch({&at, 1});
+    const OnDevice phase(*this, d_object.phase),
+        absorption(*this, setup_.absorption ? d_object.absorption : View<const T, 3>{});
+    passes_.tangent(b, object(phase.data(), absorption.data()), spectrum_.data(),
+                    other_spectrum(d_probe));
+    give(b.chi, d_wave);
+  }
+
+  void adjoint(const Placement& at, View<const C, 3> d, const Gradient<T>& sum) const override {
+    const std::lock_guard lock(mutex_);
+    begin();
+    Target target(*this, {!sum.phase.empty(), !sum.probe.empty(), false}, sum);
+    const auto b = begin_batch({&at, 1});
+    passes_.forward(b, object(), spectrum_.data(), true);
+    gpu_.copy(aside_.data(), d.data, bytes_of_modes());
+    reorder(aside_.data(), b.detector, false, T(1));
+    target.to.scale = 1;
+    passes_.backward(b, object(), target.to);
+    sum_spectra(b, target);
+    target.finish();
+    gpu_.wait();
+  }
+
+  Misfit gradient(std::span<const Placement> places, const Measured<T>& measured, Wanted wanted,
+                  const Gradient<T>& sum) const override {
+    const std::lock_guard lock(mutex_);
+    begin();
+    Target target(*this, wanted, sum);
+    const Misfit total = over_batches(places, measured, [&](const Batch<T>& b, Sums<3>* of_batch) {
+      passes_.gradient(b, object(), spectrum_.data(), detector(), of_batch, target.to);
+      sum_spectra(b, target);
+    });
+    target.finish();
+    return total;
+  }
+
+  Misfit misfit(std::span<const Placement> places, const Measured<T>& measured) const override {
+    const std::lock_guard lock(mutex_);
+    begin();
+    return over_batches(places, measured, [&](const Batch<T>& b, Sums<3>* of_batch) {
+      passes_.forward(b, object(), spectrum_.data(), false);
+      passes_.detect(b, detector(), false, of_batch);
+    });
+  }
+
+  double curvature(std::span<const Placement> places, const ObjectView<T>& d_object,
+                   View<const C, 3> d_probe) const override {
+    const std::lock_guard lock(mutex_);
+    begin();
+    const OnDevice phase(*this, d_object.phase),
+        absorption(*this, setup_.absorption ? d_object.absorption : View<const T, 3>{});
+    const Z<T>* const d_spectrum = other_spectrum(d_probe);
+    double total = 0;
+    const i64 most = room_for(static_cast<i64>(places.size()));
+    for (std::size_t first = 0; first < places.size(); first += static_cast<std::size_t>(most)) {
+      const auto some = places.subspan(first, std::min<std::size_t>(most, places.size() - first));
+      const auto b = begin_batch(some);
+      passes_.tangent(b, object(phase.data(), absorption.data()), spectrum_.data(), d_spectrum);
+      const i64 chunks = blocks_for(n_, Bend<T>::pixels);
+      auto* const parts = reinterpret_cast<Sums<1>*>(sums_.data());
+      auto* const whole = reinterpret_cast<Sums<1>*>(totals_.data());
+      gpu_.launch(
+          Bend<T>{b.detector, b.chi, weight_.data(), parts, modes(), window(), setup_.epsilon},
+          {chunks, b.positions}, Bend<T>::shared);
+      gpu_.launch(Total<1>{parts, chunks * b.positions, whole}, {}, Total<1>::shared);
+      Sums<1> of_batch;
+      gpu_.copy(&of_batch, whole, sizeof of_batch);
+      total += of_batch.value[0];
+    }
+    return setup_.loss == Loss::amplitude ? total : 2 * total;
+  }
+
+ private:
+  /// Values of the host copied to the device for a while, or those that lie there.
+  class OnDevice {
+   public:
+    OnDevice(const GpuOperator& op, View<const T, 3> values) : data_(values.data) {
+      if (values.empty()) {
+        data_ = nullptr;
+      } else if (!op.gpu_.holds(values.data)) {
+        copy_ = Array<T, 3>(values.shape, op.ledger_, "object", &op.gpu_);
+        op.gpu_.copy(copy_.data(), values.data,
+                     static_cast<std::size_t>(values.size()) * sizeof(T));
+        data_ = copy_.data();
+      }
+    }
+    [[nodiscard]] const T* data() const { return data_; }
+    [[nodiscard]] bool copied() const { return !copy_.empty(); }
+
+   private:
+    Array<T, 3> copy_;
+    const T* data_;
+  };
+  /// Before copies go: what was launched on them must be done.
+  template <class... Copies>
+  void finish(const Copies&... copies) const {
+    if ((copies.copied() || ...)) gpu_.wait();
+  }
+
+  /// Where gradients are summed: in the arrays that were given, or on the device beside them.
+  class Target {
+   public:
+    Target(const GpuOperator& op, Wanted wanted, const Gradient<T>& sum)
+        : op_(op), sum_(sum), probe(wanted.probe) {
+      if (wanted.object) {
+        to.phase = place(sum.phase, phase_);
+        if (op.setup_.absorption) to.absorption = place(sum.absorption, absorption_);
+      }
+      if (wanted.illumination) to.illumination = place(sum.illumination, illumination_);
+      if (probe) op.gpu_.zero(op.other_spectrum_.data(), op.bytes_of_modes());
+    }
+    void finish() {
+      if (probe) op_.add_probe_gradient(sum_.probe);
+      add(phase_, sum_.phase);
+      add(absorption_, sum_.absorption);
+      add(illumination_, sum_.illumination);
+    }
+    GatherTo<T> to;
+
+   private:
+    template <int N>
+    T* place(View<T, N> sum, Array<T, N>& beside) {
+      if (sum.empty()) return nullptr;
+      if (op_.gpu_.holds(sum.data)) return sum.data;
+      beside = Array<T, N>(sum.shape, op_.ledger_, "gradient", &op_.gpu_);
+      return beside.data();
+    }
+    template <int N>
+    void add(const Array<T, N>& beside, View<T, N> sum) {
+      if (beside.empty()) return;
+      std::vector<T> values(static_cast<std::size_t>(beside.size()));
+      op_.gpu_.copy(values.data(), beside.data(), values.size() * sizeof(T));
+      std::transform(values.begin(), values.end(), sum.begin(), sum.begin(), std::plus<>());
+    }
+    const GpuOperator& op_;
+    const Gradient<T>& sum_;
+    Array<T, 3> phase_, absorption_;
+    Array<T, 2> illumination_;
+
+   public:
+    const bool probe;
+  };
+
+  [[nodiscard]] int window() const { return static_cast<int>(w_); }
+  [[nodiscard]] int modes() const { return static_cast<int>(setup_.modes); }
+  [[nodiscard]] bool fused() const { return path_ == GpuPath::fused; }
+  [[nodiscard]] std::size_t bytes_of_modes() const {
+    return static_cast<std::size_t>(setup_.modes * n_) * sizeof(Z<T>);
+  }
+  /// Which detector pixel, in natural order, stands at i.
+  [[nodiscard]] i64 natural(i64 i) const {
+    if (!fused()) return i;
+    return i - i % w_ + fused_column(static_cast<int>(i % w_), window());
+  }
+  [[nodiscard]] Grid pixels() const { return {blocks_for(n_, 256), setup_.modes}; }
+
+  void load_tables() {
+    std::vector<Z<T>> turns(static_cast<std::size_t>(w_));  // butterflies.hpp
+    for (i64 i = 0; i < w_; ++i) {
+      const double angle = -2 * pi * double(i % 16 * (i / 16)) / double(w_);
+      turns[i] = {static_cast<T>(std::cos(angle)), static_cast<T>(std::sin(angle))};
+    }
+    gpu_.copy(turns_.data(), turns.data(), turns.size() * sizeof(Z<T>));
+    if (setup_.slices > 1) {
+      std::vector<Z<T>> p(static_cast<std::size_t>(n_));
+      const double scale = 1 / double(n_);  // of the inverse FFT that follows
+      for (i64 i = 0; i < n_; ++i) {
+        const auto value = scale * setup_.propagator[static_cast<std::size_t>(natural(i))];
+        p[i] = {static_cast<T>(value.real()), static_cast<T>(value.imag())};
+      }
+      gpu_.copy(propagator_.data(), p.data(), p.size() * sizeof(Z<T>));
+    }
+    setup_.propagator = {};
+  }
+
+  ObjectOnGpu<T> object(const T* d_phase = nullptr, const T* d_absorption = nullptr) const {
+    return {transmission_.data(), d_phase, d_absorption, static_cast<int>(transmission_.shape()[1]),
+            static_cast<int>(transmission_.shape()[2])};
+  }
+
+  void reorder(const Z<T>* from, Z<T>* to, bool back, T scale) const {
+    gpu_.launch(Reorder<T>{from, to, window(), fused(), back, scale}, pixels());
+  }
+
+  /// FFT(probe) / W², in the order of the path.
+  void to_spectrum(View<const C, 3> probe, Z<T>* to) const {
+    gpu_.copy(aside_.data(), probe.data, bytes_of_modes());
+    single_.forward(aside_.data(), aside_.data(), setup_.modes);
+    reorder(aside_.data(), to, false, T(1) / static_cast<T>(n_));
+  }
+  const Z<T>* other_spectrum(View<const C, 3> d_probe) const {
+    if (d_probe.empty()) return nullptr;
+    to_spectrum(d_probe, other_spectrum_.data());
+    return other_spectrum_.data();
+  }
+
+  void sum_spectra(const Batch<T>& b, const Target& target) const {
+    if (!target.probe) return;
+    const i64 n = setup_.modes * n_;
+    gpu_.launch(SumSpectra<T>{b.detector, other_spectrum_.data(), n, b.positions},
+                {blocks_for(n, 256)});
+  }
+
+  /// to += IFFT(sum of spectra)
+  void add_probe_gradient(View<C, 3> to) const {
+    const i64 n = setup_.modes * n_;
+    reorder(other_spectrum_.data(), aside_.data(), true, T(1));
+    single_.inverse(aside_.data(), aside_.data(), setup_.modes);
+    const T scale = T(1) / static_cast<T>(n_);
+    if (gpu_.holds(to.data)) {
+      gpu_.launch(AddScaled<T>{aside_.data(), as_z(to.data), n, scale}, {blocks_for(n, 256)});
+      return;
+    }
+    std::vector<C> values(static_cast<std::size_t>(n));
+    gpu_.copy(values.data(), aside_.data(), bytes_of_modes());
+    for (i64 i = 0; i < n; ++i) to.data[i] += scale * values[static_cast<std::size_t>(i)];
+  }
+
+  /// Waves of one position to the caller, in natural order.
+  void give(const Z<T>* from, View<C, 3> to) const {
+    reorder(from, aside_.data(), true, T(1));
+    gpu_.copy(to.data, aside_.data(), bytes_of_modes());
+  }
+
+  /// What every call starts with. What the one before has sent is there by now.
+  void begin() const {
+    gpu_.use();
+    sent_places_.clear();
+    sent_references_.clear();
+  }
+
+  /// Makes the buffers, once they are needed or have become too small; returns the positions of a
+  /// batch.
+  i64 room_for(i64 positions) const {
+    positions = std::max<i64>(1, positions);
+    if (positions <= planned_for_) return batch_;
+    gpu_.wait();
+    for (auto* buffer : {&waves_, &detector_, &kept_, &chi_, &lit_}) *buffer = {};
+    patterns_.release_staging();
+    planned_for_ = planned(positions);
+    const std::size_t held = options_.memory > 0 ? patterns_.held() : 0;  // what is free is free
+    const std::size_t budget = options_.memory > 0 ? options_.memory : usable(gpu_.free_bytes());
+    batch_ = plan_.template positions<T>(planned_for_, for_batches(budget), gpu_.l2_bytes(), path_,
+                                         setup_.modes);
+    const auto make = [&](i64 values) {
+      return Array<Z<T>, 1>({batch_ * values}, ledger_, "waves", &gpu_);
+    };
+    waves_ = make(plan_.waves);
+    detector_ = make(plan_.detector);
+    kept_ = make(plan_.kept);
+    chi_ = make(plan_.chi);
+    lit_ = make(plan_.lit);
+    places_ = Array<char, 1>({batch_ * i64(sizeof(Place<T>))}, ledger_, "waves", &gpu_);
+    references_ = Array<char, 1>({batch_ * i64(sizeof(PatternOnGpu))}, ledger_, "waves", &gpu_);
+    flags_ = Array<int, 1>({BatchPlan::flags(batch_)}, ledger_, "waves", &gpu_);
+    const i64 chunks = blocks_for(n_, Detect<T>::pixels);
+    sums_ = Array<double, 1>({3 * chunks * batch_}, ledger_, "waves", &gpu_);
+    totals_ =
+        Array<double, 1>({3 * ((planned_for_ + batch_ - 1) / batch_)}, ledger_, "waves", &gpu_);
+    passes_.make_transform(batch_);
+    const std::size_t used = static_cast<std::size_t>(batch_) * plan_.template bytes<T>() + held;
+    patterns_.make_staging(batch_, budget > used ? budget - used : 0);
+    return batch_;
+  }
+
+  Batch<T> begin_batch(std::span<const Placement> places) const {
+    room_for(static_cast<i64>(places.size()));
+    auto& all = sent_places_.emplace_back();
+    Batch<T> b;
+    const auto ny = static_cast<int>(transmission_.shape()[1]),
+               nx = static_cast<int>(transmission_.shape()[2]), w = window();
+    b.top = ny, b.left = nx;
+    int bottom = 0, right = 0;
+    for (const Placement& at : places) {
+      all.push_back({static_cast<int>(at.row), static_cast<int>(at.col),
+                     static_cast<T>(at.shift_row), static_cast<T>(at.shift_col)});
+      b.top = std::min(b.top, std::clamp(all.back().row, 0, ny));
+      b.left = std::min(b.left, std::clamp(all.back().col, 0, nx));
+      bottom = std::max(bottom, std::clamp(all.back().row + w, 0, ny));
+      right = std::max(right, std::clamp(all.back().col + w, 0, nx));
+    }
+    b.rows = std::max(0, bottom - b.top);
+    b.cols = std::max(0, right - b.left);
+    gpu_.copy_later(places_.data(), all.data(), all.size() * sizeof(Place<T>));
+    b.waves = waves_.data();
+    b.detector = detector_.data();
+    b.kept = kept_.data();
+    b.chi = chi_.data();
+    b.lit = reinterpret_cast<T*>(lit_.data());
+    b.places = reinterpret_cast<const Place<T>*>(places_.data());
+    b.flags = flags_.data();
+    b.positions = static_cast<int>(all.size());
+    return b;
+  }
+
+  DetectorArguments<T> detector() const {
+    return {reinterpret_cast<const PatternOnGpu*>(references_.data()),
+            weight_.data(),
+            valid_.data(),
+            reinterpret_cast<Sums<3>*>(sums_.data()),
+            setup_.loss,
+            static_cast<T>(setup_.epsilon)};
+  }
+
+  /// work(batch, its misfit's place) for each batch; the next one's patterns are fetched meanwhile.
+  template <class Work>
+  Misfit over_batches(std::span<const Placement> places, const Measured<T>& measured,
+                      Work&& work) const {
+    const auto count = static_cast<i64>(places.size());
+    if (count == 0) return {};
+    const i64 most = room_for(count), batches = (count + most - 1) / most;
+    const auto size = [&](i64 i) { return std::min(most, count - i * most); };
+    gpu_.mark_computed();  // also that the buffers are zeroed
+    const auto fetch = [&](i64 i) {
+      sent_references_.push_back(patterns_.batch(measured, i * most, size(i), i));
+    };
+    fetch(0);
+    for (i64 i = 0; i < batches; ++i) {
+      gpu_.mark_computed();
+      gpu_.await_fetched();
+      const auto b = begin_batch(
+          places.subspan(static_cast<std::size_t>(i * most), static_cast<std::size_t>(size(i))));
+      const auto& references = sent_references_.back();
+      gpu_.copy_later(references_.data(), references.data(),
+                      references.size() * sizeof(PatternOnGpu));
+      work(b, reinterpret_cast<Sums<3>*>(totals_.data()) + i);
+      if (i + 1 < batches) fetch(i + 1);
+    }
+    std::vector<Sums<3>> totals(static_cast<std::size_t>(batches));
+    gpu_.copy(totals.data(), totals_.data(), totals.size() * sizeof(Sums<3>));
+    Misfit all;
+    for (const Sums<3>& t : totals) all += {t.value[0], t.value[1], t.value[2]};
+    return all;
+  }
+
+  OperatorSetup setup_;
+  Gpu& gpu_;
+  Ledger* ledger_;
+  GpuOptions options_;
+  GpuPath path_;
+  i64 w_, n_;
+  BatchPlan plan_;
+  Array<Z<T>, 1> propagator_, turns_;
+  Array<T, 1> weight_, valid_;
+  Array<Z<T>, 1> spectrum_;  // FFT(probe) / W²
+  mutable Array<Z<T>, 1> other_spectrum_, aside_;
+  Transform single_;
+  Array<Z<T>, 3> transmission_;
+  mutable std::mutex mutex_;
+  mutable Passes<T, Gpu> passes_;
+  mutable Array<Z<T>, 1> waves_, detector_, kept_, chi_, lit_;
+  mutable Array<char, 1> places_, references_;
+  mutable Array<int, 1> flags_;
+  mutable Array<double, 1> sums_, totals_;
+  mutable Patterns<T, Gpu> patterns_;
+  // What is on its way to the device must stay where it is until it is there.
+  mutable std::deque<std::vector<Place<T>>> sent_places_;
+  mutable std::deque<std::vector<PatternOnGpu>> sent_references_;
+  mutable i64 planned_for_ = 0, batch_ = 0;
+};
+
+}  // namespace ptyle::gpu

@@ -1,0 +1,400 @@
+#pragma once
+
+// The passes of a batch of positions through the slices, on the three paths:
+//
+//   forward:   spectrum of the probe → Ψ; u of each slice kept if asked for
+//   tangent:   beside it dψ → dΨ
+//   backward:  residual → spectra of the probe's gradient; after each slice, or after all, what
+//              was kept is gathered into the object's gradient
+//
+// All launches go to the GPU's stream, in order; nothing here waits.
+
+#include <optional>
+
+#include "operator/cuda/plan.hpp"
+#include "operator/cuda/pointwise.hpp"
+#include "operator/cuda/sweeps.hpp"
+#include "operator/cuda/tickets.hpp"
+
+namespace ptyle::gpu {
+
+/// The batch's buffers and what all passes look at.
+template <class T>
+struct Batch {
+  Z<T>*waves = nullptr, *detector = nullptr, *kept = nullptr, *chi = nullptr;
+  T* lit = nullptr;
+  const Place<T>* places = nullptr;
+  int* flags = nullptr;  ///< 1 + 2 positions (tickets.hpp)
+  int positions = 0;
+  int top = 0, left = 0, rows = 0, cols = 0;  ///< of the object: holds all windows
+};
+
+template <class T>
+struct ObjectOnGpu {
+  const Z<T>* t = nullptr;
+  const T *d_phase = nullptr, *d_absorption = nullptr;  ///< of a tangent
+  int ny = 0, nx = 0;
+};
+
+/// What the detector is compared with.
+template <class T>
+struct DetectorArguments {
+  const PatternOnGpu* patterns;
+  const T *weight, *valid;
+  Sums<3>* sums;  ///< room for those of all chunks
+  Loss loss;
+  T eps;
+};
+
+/// Where a batch's gradient is added; null: not wanted.
+template <class T>
+struct GatherTo {
+  T *phase = nullptr, *absorption = nullptr, *illumination = nullptr;
+  T scale = 2;
+  [[nodiscard]] bool wanted() const { return phase || absorption || illumination; }
+};
+
+template <class T, class Gpu>
+class Passes {
+  using Transform = typename Gpu::template Transform<T>;
+
+ public:
+  Passes(Gpu& gpu, const OperatorSetup& setup, GpuPath path, const GpuOptions& options,
+         const Z<T>* propagator, const Z<T>* turns)
+      : gpu_(gpu),
+        w_(static_cast<int>(setup.window)),
+        n_(w_ * w_),
+        slices_(static_cast<int>(setup.slices)),
+        modes_(static_cast<int>(setup.modes)),
+        path_(path),
+        recompute_(options.waves == WaveStorage::recompute),
+        at_once_(options.sums == GpuSums::atomic),
+        plan_(setup, path, options),
+        propagator_(propagator),
+        turns_(turns) {}
+
+  /// For batches of so many positions.
+  void make_transform(i64 positions) {
+    if (path_ == GpuPath::fft) transform_.emplace(gpu_, w_, positions * modes_);
+  }
+
+  void forward(const Batch<T>& b, const ObjectOnGpu<T>& object, const Z<T>* spectrum, bool keep) {
+    if (path_ == GpuPath::fused) {
+      fused<RowOp::transmit>(b, object, {.kept = keep ? b.kept : nullptr}, spectrum, b.detector);
+      return;
+    }
+    from_probe(b, b.waves, spectrum);
+    for (int s = 0; s < slices_; ++s) {
+      Z<T>* const kept = keep && !recompute_ ? b.kept + static_cast<i64>(s) * slice() : nullptr;
+      row_op<RowOp::transmit>(b, object, b.waves, s, {.kept = kept});
+      if (s + 1 < slices_) propagate<false>(b, b.waves);
+    }
+    to_detector(b, b.waves, b.detector);
+  }
+
+  /// Ψ into the batch's `detector` and dΨ into its `chi`.
+  void tangent(const Batch<T>& b, const ObjectOnGpu<T>& object, const Z<T>* spectrum,
+               const Z<T>* d_spectrum) {
+    if (path_ == GpuPath::fused) {
+      forward(b, object, spectrum, true);
+      fused<RowOp::tangent>(b, object, {.u = b.kept}, d_spectrum, b.chi);
+      return;
+    }
+    from_probe(b, b.waves, spectrum);
+    from_probe(b, b.chi, d_spectrum);
+    for (int s = 0; s < slices_; ++s) {
+      row_op<RowOp::transmit>(b, object, b.waves, s, {.kept = b.kept});
+      row_op<RowOp::tangent>(b, object, b.chi, s, {.u = b.kept});
+      if (s + 1 == slices_) break;
+      propagate<false>(b, b.waves);
+      propagate<false>(b, b.chi);
+    }
+    to_detector(b, b.waves, b.detector);
+    to_detector(b, b.chi, b.chi);
+  }
+
+  /// Misfit of Ψ in the batch's `detector`, which becomes the residual if asked for; its sums to
+  /// `total`.
+  void detect(const Batch<T>& b, const DetectorArguments<T>& d, bool residual, Sums<3>* total) {
+    const int chunks = Detect<T>::chunks(w_);
+    gpu_.launch(detector<256>(b, d, residual), {chunks, b.positions}, Detect<T>::shared);
+    add_up(d.sums, static_cast<i64>(chunks) * b.positions, total);
+  }
+
+  /// Forward, detector and backward.
+  void gradient(const Batch<T>& b, const ObjectOnGpu<T>& object, const Z<T>* spectrum,
+                const DetectorArguments<T>& d, Sums<3>* total, const GatherTo<T>& to) {
+    if (path_ == GpuPath::fused) {
+      by_tickets(b, object, spectrum, d, total, to);
+      finish_gradient(b, object, to);
+      return;
+    }
+    forward(b, object, spectrum, to.wanted());
+    detect(b, d, true, total);
+    backward(b, object, to);
+  }
+
+  /// From the residual in the batch's `detector`, which becomes the spectra of the probe's
+  /// gradient.
+  void backward(const Batch<T>& b, const ObjectOnGpu<T>& object, const GatherTo<T>& to) {
+    if (path_ == GpuPath::fused) {
+      fused<RowOp::back>(b, object, buffers_of(b, to, b.kept), nullptr, b.detector);
+    } else {
+      from_detector(b, b.detector);
+      for (int s = slices_ - 1; s >= 0; --s) back(b, object, to, s);
+      to_probe(b, b.detector);
+    }
+    finish_gradient(b, object, to);
+  }
+
+ private:
+  /// What a slice's points read and write beside the wave.
+  struct SliceBuffers {
+    Z<T>* kept = nullptr;
+    const Z<T>* u = nullptr;
+    T scale = 1;
+    GatherTo<T> to{};  // at once
+    T* lit = nullptr;
+  };
+  /// Of a backward slice: χ to be gathered later, or sums at once.
+  SliceBuffers buffers_of(const Batch<T>& b, const GatherTo<T>& to, const Z<T>* u) const {
+    if (!to.wanted()) return {};
+    if (at_once_) return {.u = u, .to = to, .lit = to.illumination ? b.lit : nullptr};
+    return {.kept = to.phase || to.absorption ? b.chi : nullptr};
+  }
+
+  template <int threads>
+  Detect<T, threads> detector(const Batch<T>& b, const DetectorArguments<T>& d,
+                              bool residual) const {
+    return {b.detector, d.patterns, d.weight, d.valid, d.sums, modes_, w_, path_ == GpuPath::fused,
+            residual,   d.loss,     d.eps};
+  }
+  void add_up(const Sums<3>* parts, i64 n, Sums<3>* total) {
+    gpu_.launch(Total<3>{parts, n, total}, {}, Total<3>::shared);
+  }
+
+  void by_tickets(const Batch<T>& b, const ObjectOnGpu<T>& object, const Z<T>* spectrum,
+                  const DetectorArguments<T>& d, Sums<3>* total, const GatherTo<T>& to) {
+    with_window<128>([&]<int W>(std::integral_constant<int, W>) {
+      using Whole = FusedGradient<T, W>;
+      const int chunks = Whole::Detector::chunks(W);
+      const Whole whole{
+          pass<W, RowOp::transmit>(b, object, {.kept = to.wanted() ? b.kept : nullptr}, spectrum,
+                                   b.detector),
+          pass<W, RowOp::back>(b, object, buffers_of(b, to, b.kept), nullptr, b.detector),
+          detector<Whole::threads>(b, d, true),
+          b.positions,
+          chunks,
+          b.flags};
+      gpu_.zero(b.flags, static_cast<std::size_t>(BatchPlan::flags(b.positions)) * sizeof(int));
+      const auto blocks_each = static_cast<i64>(gpu_.shared_limit() / Whole::shared);
+      const i64 tickets = 2 * waves(b) + static_cast<i64>(chunks) * b.positions;
+      gpu_.launch(whole, {std::min<i64>(tickets, blocks_each * gpu_.multiprocessors())},
+                  Whole::shared);
+      add_up(d.sums, static_cast<i64>(chunks) * b.positions, total);
+    });
+  }
+
+  /// After the last slice of a backward pass.
+  void finish_gradient(const Batch<T>& b, const ObjectOnGpu<T>& object, const GatherTo<T>& to) {
+    if (path_ == GpuPath::fused) gather(b, object, to, 0, slices_, b.kept);
+    if (at_once_ && to.illumination)
+      gpu_.launch(AddIllumination<T>{b.lit, to.illumination, object.ny, object.nx, b.places, modes_,
+                                     w_, T(1) / static_cast<T>(slices_)},
+                  {blocks_for(n_, 256), waves(b)});
+  }
+
+  /// Slice s, backwards.
+  void back(const Batch<T>& b, const ObjectOnGpu<T>& object, const GatherTo<T>& to, int s) {
+    Z<T>* const u = recompute_ ? b.kept : b.kept + static_cast<i64>(s) * slice();
+    if (recompute_) {
+      // In sweeps the last slice's wave comes straight from its FFT along rows: W times too large.
+      const bool straight = path_ == GpuPath::sweeps && s + 1 == slices_;
+      row_op<RowOp::back>(b, object, b.waves, s,
+                          {.kept = u, .scale = straight ? T(1) / static_cast<T>(w_) : T(1)});
+    }
+    row_op<RowOp::back>(b, object, b.detector, s, buffers_of(b, to, u));
+    gather(b, object, to, s, 1, u);
+    if (s == 0) return;
+    propagate<true>(b, b.detector);
+    if (recompute_) propagate<true>(b, b.waves);
+  }
+
+  [[nodiscard]] i64 slice() const { return n_; }  // values from a kept slice to the next
+  [[nodiscard]] i64 waves(const Batch<T>& b) const {
+    return static_cast<i64>(b.positions) * modes_;
+  }
+  [[nodiscard]] Grid grid(const Batch<T>& b) const {
+    return path_ == GpuPath::sweeps ? Grid{w_ / 16, waves(b)} : Grid{blocks_for(n_, 256), waves(b)};
+  }
+
+  /// f(W as a constant), of the windows that have sweeps; `most`: the largest.
+  template <int most, class F>
+  void with_window(F&& f) const {
+    if constexpr (sizeof(T) == 4 || Gpu::emulated) {
+      if (w_ == 64) return f(std::integral_constant<int, 64>{});
+      if (w_ == 96) return f(std::integral_constant<int, 96>{});
+      if (w_ == 128) return f(std::integral_constant<int, 128>{});
+      if constexpr (most >= 256) {
+        if (w_ == 192) return f(std::integral_constant<int, 192>{});
+        if (w_ == 256) return f(std::integral_constant<int, 256>{});
+      }
+    }
+    throw std::logic_error("this window has no kernels of its own");
+  }
+
+  /// `kept` of a backward pass is χ, but for waves that are made again, which take the place of u.
+  template <RowOp op>
+  SliceArguments<T> slice_arguments(const Batch<T>& b, const ObjectOnGpu<T>& object, int s,
+                                    const SliceBuffers& beside) const {
+    const i64 first = static_cast<i64>(s) * object.ny * object.nx;
+    const auto at = [first](auto* values) { return values ? values + first : nullptr; };
+    const bool chi = op == RowOp::back && beside.kept == b.chi;
+    return {object.t + first,
+            object.ny,
+            object.nx,
+            b.places,
+            modes_,
+            beside.kept,
+            (chi ? plan_.chi_slices : plan_.kept_slices) * n_,
+            beside.u,
+            plan_.kept_slices * n_,
+            at(object.d_phase),
+            at(object.d_absorption),
+            beside.scale,
+            at(beside.to.phase),
+            at(beside.to.absorption),
+            beside.to.scale,
+            beside.lit,
+            s + 1 == slices_};
+  }
+
+  template <int W, RowOp op>
+  FusedPass<T, W, op> pass(const Batch<T>& b, const ObjectOnGpu<T>& object,
+                           const SliceBuffers& beside, const Z<T>* spectrum, Z<T>* detector) const {
+    return {slice_arguments<op>(b, object, 0, beside),
+            static_cast<i64>(object.ny) * object.nx,
+            n_,
+            n_,
+            slices_,
+            propagator_,
+            spectrum,
+            detector,
+            turns_};
+  }
+
+  template <RowOp op>
+  void fused(const Batch<T>& b, const ObjectOnGpu<T>& object, const SliceBuffers& beside,
+             const Z<T>* spectrum, Z<T>* detector) {
+    with_window<128>([&]<int W>(std::integral_constant<int, W>) {
+      gpu_.launch(pass<W, op>(b, object, beside, spectrum, detector), {waves(b)},
+                  FusedPass<T, W, op>::shared);
+    });
+  }
+
+  template <ColumnOp op>
+  void columns(const Batch<T>& b, Z<T>* to, const Z<T>* spectrum, Z<T>* detector) {
+    with_window<256>([&]<int W>(std::integral_constant<int, W>) {
+      using Sweep = ColumnSweep<T, W, op>;
+      gpu_.launch(Sweep{to, propagator_, spectrum, detector, turns_, b.places, modes_}, grid(b),
+                  Sweep::shared);
+    });
+  }
+
+  template <RowOp op>
+  void row_op(const Batch<T>& b, const ObjectOnGpu<T>& object, Z<T>* of, int s,
+              const SliceBuffers& beside) {
+    const auto arguments = slice_arguments<op>(b, object, s, beside);
+    if (path_ == GpuPath::fft) {
+      gpu_.launch(SlicePoints<T, op>{of, arguments, w_}, grid(b));
+      return;
+    }
+    with_window<256>([&]<int W>(std::integral_constant<int, W>) {
+      using Sweep = RowSweep<T, W, op>;
+      gpu_.launch(Sweep{of, arguments, turns_}, grid(b), Sweep::shared);
+    });
+  }
+
+  void from_probe(const Batch<T>& b, Z<T>* to, const Z<T>* spectrum) {
+    if (!spectrum) {
+      gpu_.zero(to, static_cast<std::size_t>(waves(b) * n_) * sizeof(Z<T>));
+    } else if (path_ == GpuPath::sweeps) {
+      columns<ColumnOp::from_probe>(b, to, spectrum, nullptr);
+    } else {
+      gpu_.launch(Begin<T>{to, spectrum, b.places, modes_, w_}, grid(b));
+      transform_->inverse(to, to, waves(b));
+    }
+  }
+
+  /// ψ ← IFFT(P FFT(ψ)), or with conj(P).
+  template <bool back>
+  void propagate(const Batch<T>& b, Z<T>* of) {
+    if (path_ == GpuPath::sweeps) {
+      columns<back ? ColumnOp::propagate_back : ColumnOp::propagate>(b, of, nullptr, nullptr);
+      return;
+    }
+    transform_->forward(of, of, waves(b));
+    gpu_.launch(Propagate<T, back>{of, propagator_, n_}, grid(b));
+    transform_->inverse(of, of, waves(b));
+  }
+
+  /// Ψ = FFT(u); `from` stays as it was, unless `to` is the same.
+  void to_detector(const Batch<T>& b, Z<T>* from, Z<T>* to) {
+    if (path_ == GpuPath::sweeps)
+      columns<ColumnOp::to_detector>(b, from, nullptr, to);
+    else
+      transform_->forward(from, to, waves(b));
+  }
+  void from_detector(const Batch<T>& b, Z<T>* of) {
+    if (path_ == GpuPath::sweeps)
+      columns<ColumnOp::from_detector>(b, of, nullptr, of);
+    else
+      transform_->inverse(of, of, waves(b));
+  }
+  void to_probe(const Batch<T>& b, Z<T>* of) {
+    if (path_ == GpuPath::sweeps) {
+      columns<ColumnOp::to_probe>(b, of, nullptr, of);
+      return;
+    }
+    transform_->forward(of, of, waves(b));
+    gpu_.launch(End<T>{of, b.places, modes_, w_}, grid(b));
+  }
+
+  void gather(const Batch<T>& b, const ObjectOnGpu<T>& object, const GatherTo<T>& to, int s,
+              int slices, const Z<T>* u) {
+    if (at_once_ || !to.wanted()) return;
+    const i64 first = static_cast<i64>(s) * object.ny * object.nx;
+    gpu_.launch(Gather<T>{u,
+                          to.phase || to.absorption ? b.chi : nullptr,
+                          plan_.kept_slices * n_,
+                          plan_.chi_slices * n_,
+                          n_,
+                          n_,
+                          slices,
+                          to.phase ? to.phase + first : nullptr,
+                          to.absorption ? to.absorption + first : nullptr,
+                          to.illumination,
+                          object.ny,
+                          object.nx,
+                          b.top,
+                          b.left,
+                          b.places,
+                          b.positions,
+                          modes_,
+                          w_,
+                          to.scale,
+                          T(1) / static_cast<T>(slices_)},
+                {blocks_for(b.cols, Gather<T>::width), blocks_for(b.rows, Gather<T>::height)},
+                Gather<T>::shared(b.positions));
+  }
+
+  Gpu& gpu_;
+  int w_, n_, slices_, modes_;
+  GpuPath path_;
+  bool recompute_, at_once_;
+  BatchPlan plan_;
+  const Z<T>*propagator_, *turns_;
+  std::optional<Transform> transform_;
+};
+
+}  // namespace ptyle::gpu

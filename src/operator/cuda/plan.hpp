@@ -1,0 +1,97 @@
+#pragma once
+
+// How a window is computed on a GPU, and in what memory: decided without one.
+
+#include <algorithm>
+#include <stdexcept>
+
+#include "core/error.hpp"
+#include "operator/cuda/fused.hpp"
+#include "operator/gpu.hpp"
+
+namespace ptyle::gpu {
+
+/// The way that is taken for a window of numbers of `bytes_a_number` bytes. Throws UserError for a
+/// way that the window or the GPU does not allow.
+inline GpuPath path_of(const OperatorSetup& setup, const GpuOptions& options,
+                       std::size_t bytes_a_number, std::size_t shared_limit, bool all_in_double) {
+  const i64 w = setup.window;
+  const bool narrow = bytes_a_number == 4 || all_in_double;  // what kernels are built for
+  const auto complex = static_cast<i64>(2 * bytes_a_number);
+  const bool sweeps = has_sweeps(w) && narrow;
+  const bool fused = has_fused(w) && narrow && options.waves == WaveStorage::store &&
+                     static_cast<std::size_t>((w * w + w) * complex) <= shared_limit;
+  switch (options.path) {
+    case GpuPath::automatic:
+      return fused ? GpuPath::fused : sweeps ? GpuPath::sweeps : GpuPath::fft;
+    case GpuPath::fused:
+      if (!fused)
+        throw UserError("a wave of " + std::to_string(w) +
+                        "² cannot stay in this GPU's shared memory through all slices");
+      break;
+    case GpuPath::sweeps:
+      if (!sweeps)
+        throw UserError("a window of " + std::to_string(w) +
+                        " pixels has no sweeps on a GPU in this precision; 64, 96, 128, 192 and "
+                        "256 have in float");
+      break;
+    case GpuPath::fft:
+      break;
+  }
+  return options.path;
+}
+
+/// Values (complex) that a position of a batch needs, by what holds them.
+struct BatchPlan {
+  BatchPlan(const OperatorSetup& setup, GpuPath path, const GpuOptions& options) {
+    const i64 wave = setup.modes * setup.window * setup.window;
+    const bool fused = path == GpuPath::fused;
+    waves = fused ? 0 : wave;
+    detector = wave;
+    kept_slices = options.waves == WaveStorage::store ? setup.slices : 1;
+    chi_slices = fused && options.sums == GpuSums::ordered ? setup.slices : 1;
+    lit = options.sums == GpuSums::atomic ? (wave + 1) / 2 : 0;
+    kept = kept_slices * wave;
+    chi = chi_slices * wave;
+    frames = setup.window * setup.window;
+  }
+  i64 waves, detector, kept, chi;
+  i64 lit;  ///< for W² reals a wave
+  i64 kept_slices, chi_slices;
+  i64 frames;  ///< numbers of a pattern that is not kept on the device
+  /// Of a batch (tickets.hpp).
+  [[nodiscard]] static i64 flags(i64 positions) { return 1 + 2 * positions; }
+  [[nodiscard]] i64 values() const { return waves + detector + kept + chi + lit; }
+  template <class T>
+  [[nodiscard]] std::size_t bytes() const {
+    // Two frames: one is fetched while the other is computed with.
+    return static_cast<std::size_t>(values()) * 2 * sizeof(T) +
+           static_cast<std::size_t>(2 * frames) * sizeof(T);
+  }
+
+  /// Positions of a batch: as many as the memory allows, but in sweeps no more than let the waves
+  /// stay in the L2 cache from one sweep to the next.
+  template <class T>
+  [[nodiscard]] i64 positions(i64 wanted, std::size_t budget, std::size_t l2, GpuPath path,
+                              i64 modes) const {
+    i64 most = std::min<i64>(wanted, static_cast<i64>(budget / bytes<T>()));
+    most = std::min<i64>(most, 65535 / modes);  // blocks of a launch
+    if (path == GpuPath::sweeps) {
+      const auto wave = static_cast<std::size_t>(2 * waves) * 2 * sizeof(T);
+      most = std::min<i64>(most, std::max<i64>(static_cast<i64>(l2 / wave), 32 / modes));
+    }
+    return std::max<i64>(1, most);
+  }
+};
+
+/// Buffers are planned for somewhat more positions than are asked for: groups, and ranks' shares of
+/// them, differ in size.
+constexpr i64 planned(i64 positions) { return positions + positions / 16; }
+/// What of a budget of `bytes` goes to batches; patterns that stay get the rest.
+inline std::size_t for_batches(std::size_t bytes) { return bytes / 10 * 7; }
+/// What of free memory is used: the rest is for others and for cuFFT.
+inline std::size_t usable(std::size_t free) { return free / 10 * 8; }
+/// Patterns that stay are held in slabs of so much.
+constexpr std::size_t pattern_slab = std::size_t{64} << 20;
+
+}  // namespace ptyle::gpu

@@ -1,0 +1,378 @@
+#pragma once
+
+// Kernels that look at every value once: those of cuFFT's path, the detector, the sums over
+// positions, and the object's transmission.
+
+#include "operator/cuda/fused.hpp"
+#include "operator/cuda/points.hpp"
+
+namespace ptyle::gpu {
+
+/// t = exp(iφ − μ). Moves 4 (8 with μ) bytes in and 8 out a voxel, in floats.
+template <class T>
+struct Transmit {
+  static constexpr int threads = 256;
+  const T *phase, *absorption;  ///< μ may be null
+  Z<T>* t;
+  i64 n;
+  template <class Block>
+  PTYLE_HOST_DEVICE void operator()(Block& block) const {
+    block.threads([&](int thread) {
+      const i64 i = i64(block.x) * threads + thread;
+      if (i >= n) return;
+      const T amplitude = absorption ? std::exp(-absorption[i]) : T(1);
+      t[i] = {amplitude * std::cos(phase[i]), amplitude * std::sin(phase[i])};
+    });
+  }
+};
+
+/// ψ = ramp · spectrum, in natural order: what the inverse transform makes ψ_0 of.
+template <class T>
+struct Begin {
+  static constexpr int threads = 256;
+  Z<T>* waves;
+  const Z<T>* spectrum;  ///< (M, W, W), with 1/W²
+  const Place<T>* places;
+  int modes, window;
+  template <class Block>
+  PTYLE_HOST_DEVICE void operator()(Block& block) const {
+    block.threads([&](int t) {
+      const int n = window * window, k = block.x * threads + t;
+      if (k >= n) return;
+      const i64 wave = block.y;
+      const Z<T> r = ramp(places[wave / modes], k / window, k % window, window);
+      waves[wave * n + k] = times<false>(spectrum[(wave % modes) * n + k], r.re, r.im);
+    });
+  }
+};
+
+/// ψ ← P ψ, or conj(P) ψ; P has the 1/W² of the inverse transform.
+template <class T, bool conjugate>
+struct Propagate {
+  static constexpr int threads = 256;
+  Z<T>* waves;
+  const Z<T>* propagator;
+  int n;
+  template <class Block>
+  PTYLE_HOST_DEVICE void operator()(Block& block) const {
+    block.threads([&](int t) {
+      const int k = block.x * threads + t;
+      if (k >= n) return;
+      Z<T>& x = waves[static_cast<i64>(block.y) * n + k];
+      x = times<conjugate>(x, propagator[k].re, propagator[k].im);
+    });
+  }
+};
+
+/// χ's spectrum ← conj(ramp) · spectrum.
+template <class T>
+struct End {
+  static constexpr int threads = 256;
+  Z<T>* spectra;
+  const Place<T>* places;
+  int modes, window;
+  template <class Block>
+  PTYLE_HOST_DEVICE void operator()(Block& block) const {
+    block.threads([&](int t) {
+      const int n = window * window, k = block.x * threads + t;
+      if (k >= n) return;
+      const i64 wave = block.y;
+      const Z<T> r = ramp(places[wave / modes], k / window, k % window, window);
+      Z<T>& x = spectra[wave * n + k];
+      x = times<true>(x, r.re, r.im);
+    });
+  }
+};
+
+/// What a slice does, in real space.
+template <class T, RowOp op>
+struct SlicePoints {
+  static constexpr int threads = 256;
+  Z<T>* waves;
+  SliceArguments<T> slice;
+  int window;
+  template <class Block>
+  PTYLE_HOST_DEVICE void operator()(Block& block) const {
+    const i64 wave = block.y;
+    const int n = window * window;
+    const Point<op, T> point(slice, wave, window);
+    block.threads([&](int t) {
+      const int i = block.x * threads + t;
+      if (i >= n) return;
+      Z<T>& x = waves[wave * n + i];
+      x = point(i / window, i % window, x);
+    });
+  }
+};
+
+/// Frequencies along rows of spectra: natural, or as the fused path has them (`fused`). From
+/// natural order or back to it, with a factor.
+template <class T>
+struct Reorder {
+  static constexpr int threads = 256;
+  const Z<T>* from;
+  Z<T>* to;
+  int window;
+  bool fused, back;
+  T scale;
+  template <class Block>
+  PTYLE_HOST_DEVICE void operator()(Block& block) const {
+    block.threads([&](int t) {
+      const int n = window * window, i = block.x * threads + t;
+      if (i >= n) return;
+      const int q = i % window, natural = i - q + (fused ? fused_column(q, window) : q);
+      const i64 wave = block.y;
+      const Z<T> value = from[wave * n + (back ? i : natural)];
+      to[wave * n + (back ? natural : i)] = {scale * value.re, scale * value.im};
+    });
+  }
+};
+
+/// Misfit of I = Σ_m |Ψ_m|², and Ψ becomes the residual if asked for. Moves 8 (16) bytes a pixel
+/// and mode, in floats. A block's sums go to `sums`.
+template <class T, int block_threads = 256>
+struct Detect {
+  static constexpr int threads = block_threads, pixels = 4 * threads;  ///< of a block
+  static constexpr std::size_t shared = 3 * threads * sizeof(double);
+  Z<T>* detector;
+  const PatternOnGpu* patterns;
+  const T *weight, *valid;
+  Sums<3>* sums;
+  int modes, window;
+  bool fused, residual;
+  Loss loss;
+  T eps;
+  static int chunks(int window) { return (window * window + pixels - 1) / pixels; }
+
+  template <class Block>
+  PTYLE_HOST_DEVICE void operator()(Block& block) const {
+    chunk(block, block.y, block.x);
+  }
+
+  template <class Block>
+  PTYLE_HOST_DEVICE void chunk(Block& block, i64 position, int c) const {
+    const int n = window * window, all_chunks = (n + pixels - 1) / pixels;
+    Z<T>* const psi = detector + position * modes * n;
+    sum_over_block<3, threads>(
+        block,
+        [&](int t) {
+          Sums<3> all;
+          for (int i = c * pixels + t; i < n && i < (c + 1) * pixels; i += threads) {
+            const int q = i % window, natural = i - q + (fused ? fused_column(q, window) : q);
+            const T y = intensity<T>(patterns[position], natural);
+            T model = 0;
+            for (int m = 0; m < modes; ++m) model += square(psi[m * n + i]);
+            const Sums<3> one = misfit_of(loss, model, y, weight[i], valid[i], eps);
+            for (int k = 0; k < 3; ++k) all.value[k] += one.value[k];
+            if (!residual) continue;
+            const T factor = residual_of(loss, model, y, weight[i], eps);
+            for (int m = 0; m < modes; ++m) {
+              Z<T>& x = psi[m * n + i];
+              x = {factor * x.re, factor * x.im};
+            }
+          }
+          return all;
+        },
+        [&](const Sums<3>& all) { sums[position * all_chunks + c] = all; });
+  }
+};
+
+/// Σ_k w (Re Σ_m conj(Ψ_m) dΨ_m)² / (I+ε)
+template <class T>
+struct Bend {
+  static constexpr int threads = 256, pixels = 4 * threads;
+  static constexpr std::size_t shared = threads * sizeof(double);
+  const Z<T>*detector, *change;
+  const T* weight;
+  Sums<1>* sums;
+  int modes, window;
+  double eps;
+  template <class Block>
+  PTYLE_HOST_DEVICE void operator()(Block& block) const {
+    const int n = window * window, chunks = (n + pixels - 1) / pixels;
+    const i64 position = block.y, first = position * modes * n;
+    sum_over_block<1, threads>(
+        block,
+        [&](int t) {
+          Sums<1> all;
+          for (int i = block.x * pixels + t; i < n && i < (block.x + 1) * pixels; i += threads) {
+            T model = 0, moved = 0;
+            for (int m = 0; m < modes; ++m) {
+              const Z<T> a = detector[first + i64(m) * n + i], b = change[first + i64(m) * n + i];
+              model += square(a);
+              moved += a.re * b.re + a.im * b.im;
+            }
+            all.value[0] += static_cast<double>(weight[i]) * static_cast<double>(moved) *
+                            static_cast<double>(moved) / (static_cast<double>(model) + eps);
+          }
+          return all;
+        },
+        [&](const Sums<1>& all) { sums[position * chunks + block.x] = all; });
+  }
+};
+
+/// The sum of n sums, by one block.
+template <int N>
+struct Total {
+  static constexpr int threads = 256;
+  static constexpr std::size_t shared = N * threads * sizeof(double);
+  const Sums<N>* from;
+  i64 n;
+  Sums<N>* to;
+  template <class Block>
+  PTYLE_HOST_DEVICE void operator()(Block& block) const {
+    sum_over_block<N, threads>(
+        block,
+        [&](int t) {
+          Sums<N> all;
+          for (i64 i = t; i < n; i += threads)
+            for (int k = 0; k < N; ++k) all.value[k] += from[i].value[k];
+          return all;
+        },
+        [&](const Sums<N>& all) { *to = all; });
+  }
+};
+
+/// The gradient of a batch, voxel by voxel: every voxel looks at the windows that cover it, in the
+/// order of positions, so that nothing contends and the sum is always the same.
+///
+///   ∂f/∂φ += scale · Re(conj(χ) i u)    ∂f/∂μ −= scale · Re(conj(χ) u)    illumination += |u|² / S
+///
+///   1. a block of pixels finds the windows that it touches: a bit each
+///   2. every pixel adds up those
+///
+/// Moves 16 bytes a pixel of each window and slice (in floats), and reads and writes the sums where
+/// a window lies.
+template <class T>
+struct Gather {
+  static constexpr int width = 32, height = 8, threads = width * height;
+  static std::size_t shared(int positions) {
+    return static_cast<std::size_t>((positions + 31) / 32) * sizeof(std::uint32_t);
+  }
+  const Z<T>*u, *chi;                    ///< of the first slice here; χ null: illumination alone
+  i64 next_u, next_chi;                  ///< to the same slice of the next wave
+  i64 slice_u, slice_chi;                ///< to the next slice
+  int slices;                            ///< here
+  T *phase, *absorption, *illumination;  ///< of the first slice here; null: not wanted
+  int ny, nx, top, left;                 ///< the object, and where the first block lies on it
+  const Place<T>* places;
+  int positions, modes, window;
+  T scale, share;  ///< share: 1/S
+
+  template <class Block>
+  PTYLE_HOST_DEVICE void operator()(Block& block) const {
+    auto* const touching = reinterpret_cast<std::uint32_t*>(block.shared());
+    const int first_row = top + block.y * height, first_col = left + block.x * width;
+    block.threads([&](int t) {
+      for (int word = t; 32 * word < positions; word += threads) {
+        std::uint32_t bits = 0;
+        for (int k = 0; k < 32 && 32 * word + k < positions; ++k) {
+          const Place<T>& at = places[32 * word + k];
+          const bool touches = at.row < first_row + height && at.row + window > first_row &&
+                               at.col < first_col + width && at.col + window > first_col;
+          bits |= std::uint32_t{touches} << k;
+        }
+        touching[word] = bits;
+      }
+    });
+    block.threads([&](int t) {
+      const int row = first_row + t / width, col = first_col + t % width;
+      if (col < nx && row < ny) pixel(touching, row, col);
+    });
+  }
+
+ private:
+  PTYLE_HOST_DEVICE void pixel(const std::uint32_t* touching, int row, int col) const {
+    const i64 plane = static_cast<i64>(ny) * nx, at = static_cast<i64>(row) * nx + col;
+    T lit = 0;
+    bool any = false;
+    for (int s = 0; s < slices; ++s) {
+      T along = 0, across = 0;
+      for (int word = 0; 32 * word < positions; ++word)
+        for (std::uint32_t bits = touching[word]; bits != 0; bits &= bits - 1) {
+          const int p = 32 * word + lowest_bit(bits);
+          const int y = row - places[p].row, x = col - places[p].col;
+          if (y < 0 || y >= window || x < 0 || x >= window) continue;
+          any = true;
+          for (int m = 0; m < modes; ++m)
+            add(static_cast<i64>(p) * modes + m, s, y * window + x, lit, along, across);
+        }
+      if (any && phase) phase[s * plane + at] += scale * along;
+      if (any && absorption) absorption[s * plane + at] -= scale * across;
+    }
+    if (any && illumination) illumination[at] += share * lit;
+  }
+
+  PTYLE_HOST_DEVICE void add(i64 wave, int s, int here, T& lit, T& along, T& across) const {
+    const Z<T> a = u[wave * next_u + s * slice_u + here];
+    lit += square(a);
+    if (!chi) return;
+    const Z<T> c = chi[wave * next_chi + s * slice_chi + here];
+    along += a.re * c.im - a.im * c.re;
+    across += a.re * c.re + a.im * c.im;
+  }
+};
+
+/// illumination += lit / S of every wave, at once.
+template <class T>
+struct AddIllumination {
+  static constexpr int threads = 256;
+  const T* lit;
+  T* illumination;
+  int ny, nx;
+  const Place<T>* places;
+  int modes, window;
+  T share;  ///< 1/S
+  template <class Block>
+  PTYLE_HOST_DEVICE void operator()(Block& block) const {
+    const i64 wave = block.y;
+    const int n = window * window;
+    const Place<T> at = places[wave / modes];
+    block.threads([&](int t) {
+      const int i = block.x * threads + t;
+      if (i >= n) return;
+      const int row = at.row + i / window, col = at.col + i % window;
+      if (row < 0 || row >= ny || col < 0 || col >= nx) return;
+      add_at_once(illumination + static_cast<i64>(row) * nx + col, share * lit[wave * n + i]);
+    });
+  }
+};
+
+/// sum[m] += Σ_p spectra[p, m], in the order of positions. Moves 8 bytes a value, in floats.
+template <class T>
+struct SumSpectra {
+  static constexpr int threads = 256;
+  const Z<T>* spectra;
+  Z<T>* sum;
+  i64 n;  ///< M·W·W
+  int positions;
+  template <class Block>
+  PTYLE_HOST_DEVICE void operator()(Block& block) const {
+    block.threads([&](int t) {
+      const i64 i = i64(block.x) * threads + t;
+      if (i >= n) return;
+      Z<T> all = sum[i];
+      for (int p = 0; p < positions; ++p) all = all + spectra[p * n + i];
+      sum[i] = all;
+    });
+  }
+};
+
+/// to += scale · from
+template <class T>
+struct AddScaled {
+  static constexpr int threads = 256;
+  const Z<T>* from;
+  Z<T>* to;
+  i64 n;
+  T scale;
+  template <class Block>
+  PTYLE_HOST_DEVICE void operator()(Block& block) const {
+    block.threads([&](int t) {
+      const i64 i = i64(block.x) * threads + t;
+      if (i < n) to[i] = {to[i].re + scale * from[i].re, to[i].im + scale * from[i].im};
+    });
+  }
+};
+
+}  // namespace ptyle::gpu

@@ -1,0 +1,318 @@
+// Arithmetic on an emulated GPU, and on a real one where there is one, against the host's, on odd
+// shapes. Both do the same operations on a
+// value in the same order, so they give the same bits; only sums over voxels are in another order.
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstring>
+#include <functional>
+#include <limits>
+
+#include "core/random.hpp"
+#include "device/emulated/gpu.hpp"
+#include "device/gpu.hpp"
+#include "device/gpu_arithmetic.hpp"
+
+namespace ptyle {
+namespace {
+
+/// Arrays of random numbers where an arithmetic works, and what it made of them.
+template <class T>
+class Bench {
+ public:
+  explicit Bench(Arithmetic<T>& arithmetic) : a(arithmetic) {}
+  /// The same numbers for every Bench, of n values from −1 to 1.
+  std::vector<T> numbers(i64 n) {
+    Philox random(++seed_, 0, 0);
+    std::vector<T> values(static_cast<std::size_t>(n));
+    for (T& v : values) v = static_cast<T>(2 * random.uniform() - 1);
+    return values;
+  }
+  template <std::size_t N>
+  Array<T, int(N)> random(const std::array<i64, N>& shape) {
+    auto array = a.template array<T, int(N)>(shape, "test");
+    a.write(numbers(array.size()).data(), array.data(), array.size());
+    return array;
+  }
+  /// An illumination: not negative.
+  Array<T, 2> light(i64 ny, i64 nx) {
+    auto array = a.template array<T, 2>({ny, nx}, "test");
+    auto values = numbers(array.size());
+    for (T& v : values) v = std::abs(v);
+    a.write(values.data(), array.data(), array.size());
+    return array;
+  }
+  template <int N>
+  void result(const Array<T, N>& array) {
+    const std::size_t before = results.size();
+    results.resize(before + static_cast<std::size_t>(array.size()));
+    a.read(array.data(), results.data() + before, array.size());
+  }
+  Arithmetic<T>& a;
+  std::vector<T> results;
+  std::vector<double> sums;
+
+ private:
+  std::uint64_t seed_ = 0;
+};
+
+template <class T>
+bool same_bits(const std::vector<T>& a, const std::vector<T>& b) {
+  return a.size() == b.size() &&
+         (a.empty() || std::memcmp(a.data(), b.data(), a.size() * sizeof(T)) == 0);
+}
+
+template <class T>
+class ArithmeticTest : public testing::Test {
+ protected:
+  using Work = std::function<void(Bench<T>&)>;
+  /// Does it on the host and on two emulated GPUs, whose threads run in either order.
+  void compare(const Work& work) {
+    const auto host = make_cpu_arithmetic<T>(3);
+    Bench<T> on_host(*host);
+    work(on_host);
+    ASSERT_FALSE(on_host.results.empty() && on_host.sums.empty());
+    std::vector<double> sums;
+    for (const bool backwards : {false, true}) {
+      emulated::Gpu gpu({.backwards = backwards});
+      GpuArithmetic<T, emulated::Gpu> arithmetic(gpu, nullptr);
+      Bench<T> there(arithmetic);
+      work(there);
+      EXPECT_TRUE(same_bits(on_host.results, there.results)) << (backwards ? "backwards" : "");
+      ASSERT_EQ(on_host.sums.size(), there.sums.size());
+      for (std::size_t i = 0; i < there.sums.size(); ++i)
+        // Some 1e4 terms of either sign below 1, in double.
+        EXPECT_NEAR(there.sums[i], on_host.sums[i], 1e4 * 1e-16 * 100);
+      if (backwards)
+        EXPECT_EQ(sums, there.sums);
+      else
+        sums = there.sums;
+    }
+    if (!find_gpus().gpus.empty()) compare_with_cuda(work, on_host);
+  }
+
+ private:
+  /// A real GPU rounds a product and a sum once where the host does twice.
+  static void compare_with_cuda(const Work& work, const Bench<T>& on_host) {
+    const auto gpu = open_gpu(0);
+    const auto arithmetic = make_gpu_arithmetic<T>(*gpu);
+    Bench<T> there(*arithmetic);
+    work(there);
+    ASSERT_EQ(on_host.results.size(), there.results.size());
+    T largest = 0;
+    for (const T v : on_host.results) largest = std::max(largest, std::abs(v));
+    for (std::size_t i = 0; i < there.results.size(); ++i)
+      ASSERT_NEAR(there.results[i], on_host.results[i],
+                  100 * std::numeric_limits<T>::epsilon() * largest);
+    for (std::size_t i = 0; i < there.sums.size(); ++i)
+      EXPECT_NEAR(there.sums[i], on_host.sums[i], 1e4 * 100 * std::numeric_limits<T>::epsilon());
+  }
+};
+using Precisions = testing::Types<float, double>;
+TYPED_TEST_SUITE(ArithmeticTest, Precisions);
+
+constexpr std::array<i64, 3> odd{19, 13, 37}, one{1, 5, 3};
+
+TYPED_TEST(ArithmeticTest, ClearsCopiesAndAdds) {
+  this->compare([](Bench<TypeParam>& b) {
+    for (const auto& shape : {odd, one}) {
+      auto x = b.random(shape), y = b.random(shape), z = b.random(shape);
+      b.a.add_to(x.view(), y);
+      b.result(y);
+      b.a.copy(x.view(), z);
+      b.result(z);
+      b.a.clear(x);
+      b.result(x);
+      b.a.clear({});
+    }
+  });
+}
+
+TYPED_TEST(ArithmeticTest, TiesAndUnties) {
+  this->compare([](Bench<TypeParam>& b) {
+    for (const i64 block : {1, 2, 5, 19, 40}) {
+      auto x = b.random(odd);
+      b.a.tie(x, block);
+      b.result(x);
+      b.a.untie(x, block);
+      b.result(x);
+    }
+  });
+}
+
+TYPED_TEST(ArithmeticTest, Weighs) {
+  this->compare([](Bench<TypeParam>& b) {
+    auto x = b.random(odd);
+    std::vector<double> rows, cols;
+    for (int i = 0; i < odd[1]; ++i) rows.push_back(1.0 / (i + 1));
+    for (int i = 0; i < odd[2]; ++i) cols.push_back(1.0 / (i + 3));
+    b.a.weigh(x, rows, cols);
+    rows[0] = 7;  // and once more with others
+    b.a.weigh(x, rows, cols);
+    b.result(x);
+  });
+}
+
+TYPED_TEST(ArithmeticTest, Preconditions) {
+  this->compare([](Bench<TypeParam>& b) {
+    const Box whole{{0, odd[1]}, {0, odd[2]}}, core{{2, 9}, {5, 30}}, some{{4, 13}, {0, 11}};
+    for (const Box& region : {whole, core, some})
+      for (const i64 block : {1, 4})
+        for (const bool lit : {false, true}) {
+          auto g = b.random(odd);
+          const auto light = b.light(odd[1], odd[2]);
+          const View<const TypeParam, 2> by = lit ? light.view() : View<const TypeParam, 2>{};
+          b.sums.push_back(b.a.precondition(g, by, region, core, block, 3.0, 0.1, true));
+          b.result(g);
+          EXPECT_EQ(b.a.precondition(g, by, region, core, block, 3.0, 0.1, false), 0);
+          b.result(g);
+        }
+  });
+}
+
+TYPED_TEST(ArithmeticTest, DescendsAsPreconditionAndMove) {
+  this->compare([](Bench<TypeParam>& b) {
+    auto object = b.random(odd), other = b.random(odd), g = b.random(odd);
+    b.a.copy(std::as_const(object).view(), other);
+    const auto light = b.light(odd[1], odd[2]);
+    const Box whole{{0, odd[1]}, {0, odd[2]}};
+    b.a.descend(object, g.view(), light.view(), 2.0, 0.3, 0.7, -0.6, 0.8);
+    b.result(object);
+    const std::size_t n = b.results.size();
+    b.a.precondition(g, light.view(), whole, whole, 1, 2.0, 0.3, false);
+    b.a.move_along(other.view(), g.view(), 0.7, -0.6, 0.8, other);
+    b.result(other);
+    EXPECT_TRUE(std::equal(b.results.begin(), b.results.begin() + static_cast<i64>(n),
+                           b.results.begin() + static_cast<i64>(n)));
+    EXPECT_EQ(*std::min_element(b.results.begin(), b.results.end()), TypeParam(-0.6));
+  });
+}
+
+TYPED_TEST(ArithmeticTest, Moves) {
+  this->compare([](Bench<TypeParam>& b) {
+    auto from = b.random(odd), d = b.random(odd), to = b.random(odd);
+    b.a.move_along(from.view(), d.view(), 0.5, -0.4, 0.9, to);
+    b.result(to);
+    b.a.draw_back(from.view(), 0.3, to);
+    b.result(to);
+    const auto light = b.light(odd[1], odd[2]);
+    b.a.move_preconditioned(from.view(), d.view(), light.view(), 2.0, 0.1, 0.5, -1, 1, to);
+    b.result(to);
+    b.a.move_preconditioned(from.view(), d.view(), {}, 2.0, 0.1, 0.5, -1, 1, from);
+    b.result(from);
+    constexpr double none = std::numeric_limits<double>::infinity();
+    b.a.move_along(from.view(), d.view(), 0.5, -none, none, d);
+    b.result(d);
+  });
+}
+
+TYPED_TEST(ArithmeticTest, Blurs) {
+  this->compare([](Bench<TypeParam>& b) {
+    for (const auto& shape : {odd, one})
+      for (const std::vector<double>& weights :
+           {std::vector<double>{0.6, 0.2}, std::vector<double>(50, 0.01)}) {
+        auto x = b.random(shape);
+        b.a.blur_along_z(x, weights);
+        b.result(x);
+        for (const i64 every : {1, 3}) {
+          b.a.blur_lateral(x, weights, every);
+          b.result(x);
+        }
+      }
+  });
+}
+
+TYPED_TEST(ArithmeticTest, FindsTheLargestWithinABox) {
+  this->compare([](Bench<TypeParam>& b) {
+    const auto x = b.light(300, 700);  // more values than one sweep of all blocks
+    for (const Box& box : {Box{{0, 300}, {0, 700}}, Box{{7, 8}, {3, 9}}, Box{{4, 4}, {0, 9}}})
+      b.sums.push_back(b.a.largest(x.view(), box));
+    EXPECT_EQ(b.sums.back(), 0);
+    EXPECT_GT(b.sums.front(), 0.999);
+  });
+}
+
+TYPED_TEST(ArithmeticTest, FindsHowFarApart) {
+  this->compare([](Bench<TypeParam>& b) {
+    auto x = b.random(std::array<i64, 2>{41, 57}), y = b.random(std::array<i64, 2>{41, 57});
+    b.sums.push_back(b.a.apart(x.view(), y.view()));
+    b.sums.push_back(b.a.apart(x.view(), x.view()));
+    EXPECT_GT(b.sums[0], 1.5);
+    EXPECT_EQ(b.sums[1], 0);
+    const TypeParam no_number = std::numeric_limits<TypeParam>::quiet_NaN();
+    b.a.write(&no_number, x.data() + 40, 1);
+    EXPECT_EQ(b.a.apart(x.view(), y.view()), std::numeric_limits<double>::infinity());
+  });
+}
+
+TYPED_TEST(ArithmeticTest, PacksPutsAndAddsInOrder) {
+  this->compare([](Bench<TypeParam>& b) {
+    auto x = b.random(odd), extra = b.random(std::array<i64, 3>{1, odd[1], odd[2]});
+    Planes<TypeParam> planes;
+    std::vector<TypeParam*> list;
+    for (i64 p = 0; p < odd[0]; ++p) list.push_back(x.view()[p].data);
+    list.push_back(extra.data());
+    b.a.hold(planes, list, odd[2]);
+    const std::vector<Box> boxes{{{0, 4}, {2, 37}}, {{3, 9}, {0, 5}}, {{2, 12}, {4, 20}}};
+    std::vector<Piece> pieces;
+    i64 pixels = 0;
+    for (const Box& box : boxes) {
+      pieces.push_back({box, 11, pixels});
+      pixels += box.area();
+    }
+    const Pieces all = b.a.pieces(pieces);
+    for (const Interval which : {Interval{0, 20}, Interval{17, 20}, Interval{5, 6}}) {
+      auto buffer = b.random(std::array<i64, 1>{11 + which.size() * pixels});
+      for (const i64 before : {0, 1, 3}) {
+        b.a.add(planes, which, all, before, buffer.data());
+        b.result(x);
+        b.result(extra);
+      }
+      b.a.pack(planes, which, all, buffer.data());
+      b.result(buffer);
+      buffer = b.random(std::array<i64, 1>{buffer.size()});
+      b.a.put(planes, which, all, buffer.data());
+      b.result(x);
+      b.result(extra);
+    }
+  });
+}
+
+TEST(Arithmetic, AddsInTheOrderOfThePieces) {
+  // (1e20 + −1e20) + 1 is 1, and 1e20 + (−1e20 + 1) is 0.
+  emulated::Gpu gpu;
+  GpuArithmetic<double, emulated::Gpu> a(gpu, nullptr);
+  const Box all{{0, 1}, {0, 1}};
+  for (const i64 before : {1, 2}) {
+    auto own = a.array<double, 1>({1}, "test"), parts = a.array<double, 1>({2}, "test");
+    const double value = before == 1 ? -1e20 : 1, received[] = {1e20, before == 1 ? 1 : -1e20};
+    a.write(&value, own.data(), 1);
+    a.write(received, parts.data(), 2);
+    Planes<double> planes;
+    a.hold(planes, {own.data()}, 1);
+    a.add(planes, {0, 1}, a.pieces({{all, 0, 0}, {all, 0, 1}}), before, parts.data());
+    double sum = 0;
+    a.read(own.data(), &sum, 1);
+    EXPECT_EQ(sum, 1);
+  }
+}
+
+TEST(Arithmetic, ArraysLiveAndAreBookedThere) {
+  emulated::Gpu gpu;
+  Ledger ledger;
+  const GpuArithmetic<float, emulated::Gpu> a(gpu, &ledger);
+  Array<float, 2> here({3, 5});
+  here.fill(2);
+  const auto there = a.brought(std::move(here), "object");
+  EXPECT_TRUE(gpu.holds(there.data()));
+  EXPECT_EQ(ledger.now(), 15 * sizeof(float));
+  const auto back = a.on_host(there.view());
+  EXPECT_FALSE(gpu.holds(back.view.data));
+  EXPECT_EQ(back.view(2, 4), 2);
+  const Array<float, 1> pinned({4}, nullptr, "", a.pinned());
+  EXPECT_FALSE(gpu.holds(pinned.data()));
+}
+
+}  // namespace
+}  // namespace ptyle

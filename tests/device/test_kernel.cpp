@@ -1,0 +1,148 @@
+// Kernels on the emulated GPU, and what it refuses.
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <vector>
+
+#include "device/emulated/gpu.hpp"
+
+namespace ptyle {
+namespace {
+
+struct Doubled {
+  static constexpr int threads = 64;
+  float* values;
+  i64 n;
+  template <class Block>
+  PTYLE_HOST_DEVICE void operator()(Block& block) const {
+    block.threads([&](int t) {
+      const i64 i = i64(block.x) * threads + t;
+      if (i < n) values[i] *= 2;
+    });
+  }
+};
+
+TEST(Kernel, RunsEveryThreadOfEveryBlock) {
+  emulated::Gpu gpu;
+  const i64 n = 1000;
+  Array<float, 1> there({n}, nullptr, "", &gpu), here({n});
+  for (i64 i = 0; i < n; ++i) here(i) = static_cast<float>(i);
+  gpu.copy(there.data(), here.data(), n * sizeof(float));
+  gpu.launch(Doubled{there.data(), n}, {blocks_for(n, Doubled::threads)});
+  gpu.copy(here.data(), there.data(), n * sizeof(float));
+  for (i64 i = 0; i < n; ++i) ASSERT_EQ(here(i), 2.0f * static_cast<float>(i));
+}
+
+/// Σ i and Σ i² of the threads' numbers, by one block.
+struct Summed {
+  static constexpr int threads = 128;
+  double* to;
+  template <class Block>
+  PTYLE_HOST_DEVICE void operator()(Block& block) const {
+    double* const out = to;
+    sum_over_block<2, threads>(
+        block,
+        [](int t) {
+          return Sums<2>{{double(t), double(t) * t}};
+        },
+        [out](const Sums<2>& sums) {
+          out[0] = sums.value[0];
+          out[1] = sums.value[1];
+        });
+  }
+};
+
+TEST(Kernel, SumsOverABlock) {
+  for (const bool backwards : {false, true}) {
+    emulated::Gpu gpu({.backwards = backwards});
+    double sums[2]{};
+    gpu.launch(Summed{sums}, {}, 2 * Summed::threads * sizeof(double));
+    EXPECT_EQ(sums[0], 127.0 * 128 / 2);
+    EXPECT_EQ(sums[1], 127.0 * 128 * 255 / 6);
+  }
+}
+
+/// Reads in a phase what another thread writes in it.
+struct Racing {
+  static constexpr int threads = 2;
+  double* to;
+  template <class Block>
+  PTYLE_HOST_DEVICE void operator()(Block& block) const {
+    auto* shared = reinterpret_cast<double*>(block.shared());
+    block.threads([&](int t) { shared[t] = t; });
+    block.threads([&](int t) { shared[t] = 10 + shared[1 - t]; });
+    block.threads([&](int t) { to[t] = shared[t]; });
+  }
+};
+
+TEST(Kernel, ARaceShowsInTheOrderOfThreads) {
+  double forwards[2]{}, backwards[2]{};
+  emulated::Gpu().launch(Racing{forwards}, {}, 16);
+  emulated::Gpu({.backwards = true}).launch(Racing{backwards}, {}, 16);
+  EXPECT_NE(forwards[0], backwards[0]);
+}
+
+/// Copies out what nobody has written.
+struct Unwritten {
+  static constexpr int threads = 1;
+  double* to;
+  template <class Block>
+  PTYLE_HOST_DEVICE void operator()(Block& block) const {
+    block.threads([&](int) { *to = *reinterpret_cast<double*>(block.shared()); });
+  }
+};
+
+TEST(Kernel, SharedMemoryIsNoNumberAtFirst) {
+  double value = 0;
+  emulated::Gpu().launch(Unwritten{&value}, {}, sizeof(double));
+  EXPECT_TRUE(std::isnan(value));
+}
+
+TEST(EmulatedGpu, RefusesMoreSharedMemoryThanABlockHas) {
+  emulated::Gpu gpu({.shared_limit = 64});
+  double value = 0;
+  EXPECT_THROW(gpu.launch(Unwritten{&value}, {}, 65), std::logic_error);
+}
+
+TEST(EmulatedGpu, GuardedItCrashesAHostThatTouchesItsMemory) {
+  emulated::Gpu gpu({.guarded = true});
+  Array<float, 1> there({10}, nullptr, "", &gpu);
+  gpu.launch(Doubled{there.data(), 10}, {1});
+  float value = 1;
+  gpu.copy(&value, there.data() + 9, sizeof value);
+  EXPECT_EQ(value, 0);
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  EXPECT_DEATH(there(9) = 1, "");
+}
+
+TEST(EmulatedGpu, KnowsItsMemory) {
+  emulated::Gpu gpu({.memory = 1000});
+  {
+    const Array<char, 1> some({600}, nullptr, "", &gpu);
+    EXPECT_EQ(gpu.free_bytes(), 400u);
+    EXPECT_TRUE(gpu.holds(some.data()));
+    EXPECT_TRUE(gpu.holds(some.data() + 599));
+    EXPECT_FALSE(gpu.holds(&gpu));
+    EXPECT_THROW((Array<char, 1>({401}, nullptr, "", &gpu)), UserError);
+  }
+  EXPECT_EQ(gpu.free_bytes(), 1000u);
+}
+
+TEST(EmulatedFft, IsThatOfTheHost) {
+  emulated::Gpu gpu;
+  const i64 w = 7, n = w * w, count = 3;
+  const emulated::Fft<double> fft(gpu, w, count);
+  std::vector<Z<double>> in(static_cast<std::size_t>(count * n)), out(in.size()), back(in.size());
+  for (std::size_t i = 0; i < in.size(); ++i) in[i] = {std::sin(double(i)), std::cos(3.0 * i)};
+  fft.forward(in.data(), out.data(), count);
+  fft.inverse(out.data(), back.data(), count);
+  for (std::size_t i = 0; i < in.size(); ++i)
+    ASSERT_NEAR(back[i].re, double(n) * in[i].re, 1e-12 * double(n));
+  double sum = 0;  // DC is the sum
+  for (i64 i = 0; i < n; ++i) sum += in[static_cast<std::size_t>(n + i)].re;
+  EXPECT_NEAR(out[static_cast<std::size_t>(n)].re, sum, 1e-12 * double(n));
+}
+
+}  // namespace
+}  // namespace ptyle

@@ -1,0 +1,505 @@
+// What only the operator on a GPU has: batches, patterns that stay, arrays on the device, and the
+// maps of threads to values. All on an emulated GPU.
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <functional>
+#include <numeric>
+#include <set>
+
+#include "backends.hpp"
+#include "emulated.hpp"
+#include "scene.hpp"
+
+namespace ptyle::test {
+namespace {
+
+constexpr Wanted everything{true, true, true};
+
+OperatorSetup setup_of(i64 window, i64 slices = 2) {
+  OperatorSetup setup;
+  setup.window = window;
+  setup.slices = slices;
+  return setup;
+}
+
+GpuFacts facts(std::size_t free, std::size_t shared_limit, std::size_t l2) {
+  GpuFacts gpu;
+  gpu.free_bytes = free;
+  gpu.shared_limit = shared_limit;
+  gpu.l2_bytes = l2;
+  return gpu;
+}
+
+template <class T>
+bool same_bits(const Sums<T>& a, const Sums<T>& b) {
+  return std::equal(a.phase.begin(), a.phase.end(), b.phase.begin()) &&
+         std::equal(a.absorption.begin(), a.absorption.end(), b.absorption.begin()) &&
+         std::equal(a.illumination.begin(), a.illumination.end(), b.illumination.begin()) &&
+         std::equal(a.probe.begin(), a.probe.end(), b.probe.begin());
+}
+
+template <class T>
+void expect_close(const Sums<T>& a, const Sums<T>& b, double allowed) {
+  EXPECT_LT(relative_difference(a.phase, b.phase), allowed);
+  EXPECT_LT(relative_difference(a.absorption, b.absorption), allowed);
+  EXPECT_LT(relative_difference(a.illumination, b.illumination), allowed);
+  EXPECT_LT(relative_difference(a.probe, b.probe), allowed);
+}
+
+template <class T>
+Sums<T> gradient_of(Operator<T>& op, const Scene<T>& scene) {
+  scene.load(op);
+  Sums<T> sums(scene);
+  op.gradient(scene.places, scene.source(), everything, sums.view());
+  return sums;
+}
+
+Case some(i64 window) {
+  return {.window = window, .slices = 3, .modes = 2, .absorption = true, .weights = true};
+}
+
+struct Way {
+  GpuPath path;
+  i64 window;
+};
+const Way ways[] = {{GpuPath::fft, 18},     {GpuPath::sweeps, 64},  {GpuPath::sweeps, 96},
+                    {GpuPath::sweeps, 128}, {GpuPath::sweeps, 192}, {GpuPath::sweeps, 256},
+                    {GpuPath::fused, 64},   {GpuPath::fused, 96}};
+
+// Every window that has kernels of its own; the reference's direct sum takes too long here, the CPU
+// operator is tested against it.
+TEST(GpuOperator, AgreesWithTheCpuAtAllWindows) {
+  for (const Way& way : ways) {
+    const auto scene = make_scene(some(way.window), 81);
+    const auto op = make_emulated_operator<double>(scene.setup, {.path = way.path});
+    const auto cpu = make_cpu_operator<double>(scene.setup, 2);
+    expect_close(gradient_of(*op, scene), gradient_of(*cpu, scene), tolerance<double>(scene.setup));
+  }
+}
+
+// 128² in floats is the largest wave that a block can hold; in doubles it cannot.
+TEST(GpuOperator, KeepsAWaveOf128OnChipInFloats) {
+  const auto exact = make_scene(some(128), 82);
+  const auto scene = in_precision<float>(exact);
+  const auto op = make_emulated_operator<float>(scene.setup, {.path = GpuPath::fused});
+  const auto cpu = make_cpu_operator<float>(scene.setup, 2);
+  expect_close(gradient_of(*op, scene), gradient_of(*cpu, scene), tolerance<float>(scene.setup));
+  EXPECT_THROW(make_emulated_operator<double>(scene.setup, {.path = GpuPath::fused}), UserError);
+  EXPECT_THROW(make_emulated_operator<float>(scene.setup, {.path = GpuPath::fused},
+                                             {.shared_limit = 100 << 10}),
+               UserError);
+}
+
+// A phase in which a thread reads what another one writes would show in the order of threads.
+TEST(GpuOperator, DoesNotDependOnTheOrderOfThreads) {
+  for (const Way& way : ways) {
+    const auto scene = make_scene(some(way.window), 83);
+    const auto forwards = make_emulated_operator<double>(scene.setup, {.path = way.path});
+    const auto backwards =
+        make_emulated_operator<double>(scene.setup, {.path = way.path}, {.backwards = true});
+    EXPECT_TRUE(same_bits(gradient_of(*forwards, scene), gradient_of(*backwards, scene)));
+    const auto d = make_direction(scene, 84);
+    EXPECT_EQ(forwards->curvature(scene.places, d.object(), d.probe),
+              backwards->curvature(scene.places, d.object(), d.probe));
+  }
+}
+
+TEST(GpuOperator, RecomputedWavesAreTheSameToRounding) {
+  for (const Way& way : {Way{GpuPath::fft, 15}, Way{GpuPath::sweeps, 64}, Way{GpuPath::sweeps, 96}})
+    for (const i64 slices : {1, 2, 5}) {
+      const auto scene = make_scene({.window = way.window, .slices = slices, .modes = 2}, 85);
+      const auto stored = make_emulated_operator<double>(scene.setup, {.path = way.path});
+      const auto again = make_emulated_operator<double>(
+          scene.setup, {.waves = WaveStorage::recompute, .path = way.path});
+      const auto a = gradient_of(*stored, scene), b = gradient_of(*again, scene);
+      expect_close(b, a, tolerance<double>(scene.setup));
+      EXPECT_FALSE(slices > 1 && same_bits(a, b)) << "nothing was recomputed";
+      const auto d = make_direction(scene, 86);
+      EXPECT_NEAR(again->curvature(scene.places, d.object(), d.probe) /
+                      stored->curvature(scene.places, d.object(), d.probe),
+                  1, tolerance<double>(scene.setup));
+    }
+}
+
+// On the emulated GPU one window after the other adds, mode by mode.
+TEST(GpuOperator, SumsAtOnceAreTheSameToRounding) {
+  for (const Way& way : {Way{GpuPath::fft, 15}, Way{GpuPath::sweeps, 64}, Way{GpuPath::fused, 96}})
+    for (const bool recompute : {false, true}) {
+      if (recompute && way.path == GpuPath::fused) continue;
+      Case c = some(way.window);
+      c.absorption = !recompute;
+      const auto scene = make_scene(c, 95);
+      const auto ordered = make_emulated_operator<double>(scene.setup, {.path = way.path});
+      const auto at_once = make_emulated_operator<double>(
+          scene.setup, {.waves = recompute ? WaveStorage::recompute : WaveStorage::store,
+                        .path = way.path,
+                        .sums = GpuSums::atomic});
+      const auto expected = gradient_of(*ordered, scene);
+      expect_close(gradient_of(*at_once, scene), expected, tolerance<double>(scene.setup));
+      // What is not wanted is not touched, and not needed.
+      Sums<double> some_sums(scene);
+      at_once->gradient(scene.places, scene.source(), {false, true, true}, some_sums.view());
+      EXPECT_EQ(dot(some_sums.phase, some_sums.phase), 0);
+      EXPECT_LT(relative_difference(some_sums.illumination, expected.illumination),
+                tolerance<double>(scene.setup));
+      EXPECT_LT(relative_difference(some_sums.probe, expected.probe),
+                tolerance<double>(scene.setup));
+    }
+}
+
+TEST(GpuOperator, RefusesWhatItCannotDo) {
+  const auto absorbing = make_scene({.window = 64, .absorption = true}, 87);
+  EXPECT_THROW(make_emulated_operator<float>(absorbing.setup, {.waves = WaveStorage::recompute}),
+               std::invalid_argument);
+  const auto scene = make_scene({.window = 64}, 87);
+  EXPECT_THROW(make_emulated_operator<float>(scene.setup, {.waves = WaveStorage::checkpoint}),
+               std::invalid_argument);
+  const auto odd = make_scene({.window = 33}, 87);
+  EXPECT_THROW(make_emulated_operator<float>(odd.setup, {.path = GpuPath::sweeps}), UserError);
+  EXPECT_THROW(make_emulated_operator<float>(odd.setup, {.path = GpuPath::fused}), UserError);
+}
+
+TEST(GpuOperator, AutomaticallyTakesTheFirstWayThatCan) {
+  const GpuFacts h100 = facts(0, 227 << 10, 50 << 20), v100 = facts(0, 96 << 10, 6 << 20);
+  const auto way = [](i64 window, const GpuFacts& gpu, WaveStorage waves = WaveStorage::store) {
+    return describe_gpu_path<float>(setup_of(window), gpu, {.waves = waves});
+  };
+  EXPECT_EQ(way(128, h100), "waves on chip");
+  EXPECT_EQ(way(128, v100), "two sweeps a slice");
+  EXPECT_EQ(way(96, v100), "waves on chip");
+  EXPECT_EQ(way(128, h100, WaveStorage::recompute), "two sweeps a slice");
+  EXPECT_EQ(way(256, h100), "two sweeps a slice");
+  EXPECT_EQ(way(512, h100), "cuFFT");
+  EXPECT_EQ(describe_gpu_path<double>(setup_of(128), h100), "cuFFT");
+}
+
+// Memory for one position, for two, for all: the same sums but for the order of additions.
+TEST(GpuOperator, BatchesAddUp) {
+  for (const Way& way :
+       {Way{GpuPath::fft, 18}, Way{GpuPath::sweeps, 64}, Way{GpuPath::fused, 64}}) {
+    Case c = some(way.window);
+    c.positions = 7;
+    const auto scene = make_scene(c, 88);
+    const gpu::BatchPlan plan(scene.setup, way.path, GpuOptions{});
+    const auto whole = make_emulated_operator<double>(scene.setup, {.path = way.path});
+    const auto expected = gradient_of(*whole, scene);
+    const Misfit misfit = whole->misfit(scene.places, scene.source());
+    for (const std::size_t positions : {1, 2, 3}) {
+      const std::size_t bytes = (positions * plan.bytes<double>() / 7 + 1) * 10;
+      const auto op =
+          make_emulated_operator<double>(scene.setup, {.path = way.path, .memory = bytes});
+      expect_close(gradient_of(*op, scene), expected, tolerance<double>(scene.setup));
+      EXPECT_NEAR(op->misfit(scene.places, scene.source()).cost / misfit.cost, 1,
+                  tolerance<double>(scene.setup));
+    }
+  }
+}
+
+/// Patterns of a type, less a background, as a store holds them.
+template <class Held>
+struct Store {
+  Store(const Scene<float>& scene, PatternType type_) : type(type_) {
+    Draw draw(89);
+    for (std::size_t p = 0; p < scene.places.size(); ++p) {
+      patterns.emplace_back(static_cast<std::size_t>(scene.setup.window * scene.setup.window));
+      for (Held& v : patterns.back()) v = static_cast<Held>(draw.uniform(0, 250));
+    }
+  }
+  [[nodiscard]] Measured<float> loaded() const {
+    return [this](i64 k, float* to) {
+      for (const Held v : patterns[static_cast<std::size_t>(k)])
+        *to++ = std::max(0.0f, static_cast<float>(v) - background);
+    };
+  }
+  [[nodiscard]] Measured<float> held() const {
+    return {[](i64, float*) { FAIL() << "was converted on the host"; },
+            [this](i64 k) {
+              return RawPattern{patterns[static_cast<std::size_t>(k)].data(), type, background,
+                                100 + k};
+            }};
+  }
+  static constexpr float background = 20;
+  PatternType type;
+  std::vector<std::vector<Held>> patterns;
+};
+
+template <class Held>
+void expect_native(PatternType type) {
+  const auto scene = in_precision<float>(make_scene({.window = 64, .slices = 2}, 90));
+  Store<Held> store(scene, type);
+  const auto sums = [&](Operator<float>& op, const Measured<float>& measured) {
+    scene.load(op);
+    Sums<float> sums(scene);
+    op.gradient(scene.places, measured, everything, sums.view());
+    return sums;
+  };
+  const auto op = make_emulated_operator<float>(scene.setup);
+  const auto expected = sums(*op, store.loaded());
+  EXPECT_TRUE(same_bits(sums(*op, store.held()), expected));
+  // Without room for any to stay they are fetched each time.
+  const gpu::BatchPlan plan(scene.setup, GpuPath::fused, GpuOptions{});
+  const auto narrow =
+      make_emulated_operator<float>(scene.setup, {.memory = plan.bytes<float>() + 64});
+  const auto one_by_one = sums(*narrow, store.loaded());
+  EXPECT_TRUE(same_bits(sums(*narrow, store.held()), one_by_one));
+  // Those that stay are not looked at again; the others are.
+  for (auto& pattern : store.patterns) std::fill(pattern.begin(), pattern.end(), Held(1));
+  EXPECT_TRUE(same_bits(sums(*op, store.held()), expected));
+  EXPECT_FALSE(same_bits(sums(*narrow, store.held()), one_by_one));
+}
+
+TEST(GpuOperator, HoldsPatternsInTheirOwnType) {
+  expect_native<std::uint8_t>(PatternType::uint8);
+  expect_native<std::uint16_t>(PatternType::uint16);
+  expect_native<std::uint32_t>(PatternType::uint32);
+  expect_native<float>(PatternType::float32);
+}
+
+template <class V, int N>
+Array<V, N> on(emulated::Gpu& gpu, const Array<V, N>& host) {
+  Array<V, N> there(host.shape(), nullptr, "", &gpu);
+  gpu.copy(there.data(), host.data(), static_cast<std::size_t>(host.size()) * sizeof(V));
+  return there;
+}
+
+// A fit keeps its arrays on the device: nothing changes but that they are not copied.
+TEST(GpuOperator, ComputesOnArraysOfTheDevice) {
+  for (const Way& way :
+       {Way{GpuPath::fft, 18}, Way{GpuPath::sweeps, 64}, Way{GpuPath::fused, 64}}) {
+    const auto scene = make_scene(some(way.window), 91);
+    emulated::Gpu gpu;
+    EmulatedOperator<double> op(scene.setup, gpu, nullptr, {.path = way.path});
+    const auto expected = gradient_of<double>(op, scene);
+    const auto d = make_direction(scene, 92);
+    const double bent = op.curvature(scene.places, d.object(), d.probe);
+
+    const auto phase = on(gpu, scene.phase), absorption = on(gpu, scene.absorption);
+    const auto probe = on(gpu, scene.probe);
+    op.set_object({phase.view(), absorption.view()});
+    op.set_probe(probe.view());
+    Sums<double> zero(scene);
+    auto g_phase = on(gpu, zero.phase), g_absorption = on(gpu, zero.absorption);
+    auto g_lit = on(gpu, zero.illumination);
+    auto g_probe = on(gpu, zero.probe);
+    op.gradient(scene.places, scene.source(), everything,
+                {g_phase.view(), g_absorption.view(), g_lit.view(), g_probe.view()});
+    Sums<double> sums(scene);
+    gpu.copy(sums.phase.data(), g_phase.data(), 8 * static_cast<std::size_t>(g_phase.size()));
+    gpu.copy(sums.absorption.data(), g_absorption.data(),
+             8 * static_cast<std::size_t>(g_absorption.size()));
+    gpu.copy(sums.illumination.data(), g_lit.data(), 8 * static_cast<std::size_t>(g_lit.size()));
+    gpu.copy(sums.probe.data(), g_probe.data(), 16 * static_cast<std::size_t>(g_probe.size()));
+    EXPECT_TRUE(same_bits(sums, expected));
+    const auto d_phase = on(gpu, d.phase), d_absorption = on(gpu, d.absorption);
+    const auto d_probe = on(gpu, d.probe);
+    EXPECT_EQ(op.curvature(scene.places, {d_phase.view(), d_absorption.view()}, d_probe.view()),
+              bent);
+  }
+}
+
+TEST(GpuOperator, BooksWhatWasForetold) {
+  for (const Way& way :
+       {Way{GpuPath::fft, 20}, Way{GpuPath::sweeps, 192}, Way{GpuPath::fused, 96}}) {
+    Case c = some(way.window);
+    c.positions = 5;
+    const auto scene = in_precision<float>(make_scene(c, 93));
+    const GpuOptions options{.path = way.path, .memory = std::size_t{256} << 20};
+    emulated::Gpu gpu;
+    Ledger ledger;
+    EmulatedOperator<float> op(scene.setup, gpu, &ledger, options);
+    scene.load(op);
+    Store<std::uint16_t> store(scene, PatternType::uint16);
+    // Arrays of the device, so that none is copied beside.
+    Sums<float> zero(scene);
+    auto phase = on(gpu, zero.phase), absorption = on(gpu, zero.absorption);
+    op.set_object({phase.view(), absorption.view()});
+    op.gradient(scene.places, store.held(), everything,
+                {phase.view(), absorption.view(), {}, zero.probe.view()});
+    const auto foretold = gpu_operator_memory<float>(
+        scene.setup, scene.phase.shape(), c.positions,
+        static_cast<std::size_t>(way.window * way.window) * 2,
+        facts(gpu.free_bytes(), gpu.shared_limit(), gpu.l2_bytes()), options);
+    for (const auto& entry : foretold) {
+      const auto booked = ledger.entries();
+      const auto at = std::find_if(booked.begin(), booked.end(),
+                                   [&](const auto& b) { return b.name == entry.name; });
+      ASSERT_NE(at, booked.end()) << entry.name;
+      EXPECT_EQ(at->now, entry.now) << entry.name;
+    }
+  }
+}
+
+// On a real GPU, in floats: every window that has kernels of its own, with waves stored and
+// recomputed, sums in order and at once; and many more tickets than there are blocks. The same on
+// the emulated one, with fewer positions.
+
+/// Makes an operator on the GPU in question.
+using Make = std::function<std::unique_ptr<Operator<float>>(const OperatorSetup&, GpuOptions)>;
+
+void expect_all_ways_right(const Make& make) {
+  for (const i64 window : {18, 64, 96, 128, 192, 256}) {
+    Case c = some(window);
+    c.absorption = false;
+    const auto exact = make_scene(c, 96);
+    const auto scene = in_precision<float>(exact);
+    const auto expected = gradient_of(*make_cpu_operator<double>(exact.setup, 2), exact);
+    for (const GpuPath path : {GpuPath::fft, GpuPath::sweeps, GpuPath::fused})
+      for (const WaveStorage waves : {WaveStorage::store, WaveStorage::recompute})
+        for (const GpuSums sums : {GpuSums::ordered, GpuSums::atomic}) {
+          const bool fused = path == GpuPath::fused;
+          if (fused && (waves == WaveStorage::recompute || !gpu::has_fused(window))) continue;
+          if (path == GpuPath::sweeps && !gpu::has_sweeps(window)) continue;
+          const auto op = make(scene.setup, {.waves = waves, .path = path, .sums = sums});
+          const auto g = gradient_of(*op, scene);
+          const double allowed = tolerance<float>(scene.setup);
+          EXPECT_LT(relative_difference(g.phase, expected.phase), allowed) << window;
+          EXPECT_LT(relative_difference(g.probe, expected.probe), allowed) << window;
+          EXPECT_LT(relative_difference(g.illumination, expected.illumination), allowed) << window;
+        }
+  }
+}
+
+void expect_tickets_right(const Make& make, int positions, int repeats) {
+  for (const i64 window : {64, 96, 128}) {
+    Case c{.window = window, .slices = 3, .modes = 3};
+    c.positions = positions;
+    const auto scene = in_precision<float>(make_scene(c, 97));
+    const auto fused = make(scene.setup, {.path = GpuPath::fused});
+    const auto expected = gradient_of(*make(scene.setup, {.path = GpuPath::fft}), scene);
+    const auto first = gradient_of(*fused, scene);
+    // As many terms are added up in either.
+    expect_close(first, expected, tolerance<float>(scene.setup));
+    for (int i = 0; i < repeats; ++i) EXPECT_TRUE(same_bits(gradient_of(*fused, scene), first));
+  }
+}
+
+const Make on_emulated = [](const OperatorSetup& setup, const GpuOptions& options) {
+  return make_emulated_operator<float>(setup, options);
+};
+
+TEST(GpuOperator, IsRightOnAllWaysInFloats) { expect_all_ways_right(on_emulated); }
+TEST(GpuOperator, HandsOutTickets) { expect_tickets_right(on_emulated, 5, 1); }
+
+class OnCuda : public testing::Test {
+ protected:
+  void SetUp() override {
+    if (find_gpus().gpus.empty()) GTEST_SKIP() << "no GPU";
+    gpu_ = open_gpu(0);
+    make = [this](const OperatorSetup& setup, const GpuOptions& options) {
+      return make_gpu_operator<float>(setup, *gpu_, nullptr, options);
+    };
+  }
+  Make make;
+
+ private:
+  std::unique_ptr<Memory> gpu_;
+};
+
+TEST_F(OnCuda, IsRightOnAllWaysInFloats) { expect_all_ways_right(make); }
+TEST_F(OnCuda, HandsOutTickets) { expect_tickets_right(make, 500, 20); }
+
+// The maps of threads to values.
+
+template <int N>
+void expect_fourier() {
+  Draw draw(94);
+  Z<double> x[N], y[N], back[N];
+  for (auto& v : x) v = {draw.uniform(-1, 1), draw.uniform(-1, 1)};
+  std::copy_n(x, N, y);
+  gpu::fft<N, false>(y);
+  std::copy_n(y, N, back);
+  gpu::fft<N, true>(back);
+  for (int k = 0; k < N; ++k) {
+    Complex<double> sum = 0;
+    for (int j = 0; j < N; ++j)
+      sum += Complex<double>(x[j].re, x[j].im) * std::polar(1.0, -2 * pi * j * k / N);
+    // N terms of size up to √2, and as many roundings.
+    EXPECT_NEAR(y[k].re, sum.real(), N * 1e-15);
+    EXPECT_NEAR(y[k].im, sum.imag(), N * 1e-15);
+    EXPECT_NEAR(back[k].re, N * x[k].re, N * 1e-15);
+    EXPECT_NEAR(back[k].im, N * x[k].im, N * 1e-15);
+  }
+}
+
+TEST(GpuButterflies, AreFourierTransforms) {
+  expect_fourier<2>();
+  expect_fourier<3>();
+  expect_fourier<4>();
+  expect_fourier<6>();
+  expect_fourier<8>();
+  expect_fourier<12>();
+  expect_fourier<16>();
+}
+
+/// Do 16 accesses of 8 bytes go to 16 pairs of banks?
+template <class Slot>
+bool no_conflict(Slot&& slot) {
+  std::set<int> banks;
+  for (int t = 0; t < 16; ++t) banks.insert(slot(t) % 16);
+  return banks.size() == 16;
+}
+
+template <int W>
+void expect_free_of_conflicts() {
+  using gpu::slot;
+  std::set<int> all;
+  for (int y = 0; y < W; ++y)
+    for (int x = 0; x < W; ++x) all.insert(slot<W>(y, x));
+  EXPECT_EQ(all.size(), static_cast<std::size_t>(W * W));
+  EXPECT_LT(*all.rbegin(), W * W);
+  for (int i = 0; i < W; i += 16)
+    for (int k = 0; k < W; ++k) {
+      EXPECT_TRUE(no_conflict([&](int t) { return slot<W>(k, i + t); })) << "a row's neighbours";
+      EXPECT_TRUE(no_conflict([&](int t) { return slot<W>(i + t, k); })) << "a column's neighbours";
+    }
+  for (int b = 0; b < 16 && W == 256; ++b) {
+    EXPECT_TRUE(no_conflict([&](int a) { return slot<W>(3, 16 * a + b); }))
+        << "every 16th of a row";
+  }
+}
+
+TEST(GpuSlots, HaveNoBankConflicts) {
+  expect_free_of_conflicts<64>();
+  expect_free_of_conflicts<96>();
+  expect_free_of_conflicts<128>();
+  expect_free_of_conflicts<192>();
+  expect_free_of_conflicts<256>();
+}
+
+TEST(GpuBatches, ArePlannedWithSomeToSpare) {
+  EXPECT_GE(gpu::planned(831), 832);
+  EXPECT_EQ(gpu::planned(1), 1);
+}
+
+// A group of one more position than the one before, and then the first again.
+TEST(GpuOperator, KeepsWhatItHoldsWhereBatchesGrow) {
+  Case c{.window = 64, .slices = 2};
+  c.positions = 9;
+  const auto scene = in_precision<float>(make_scene(c, 98));
+  Store<std::uint8_t> store(scene, PatternType::uint8);
+  const auto op = make_emulated_operator<float>(scene.setup);
+  scene.load(*op);
+  const auto sums = [&](std::size_t count) {
+    Sums<float> sums(scene);
+    op->gradient(std::span(scene.places).first(count), store.held(), everything, sums.view());
+    return sums;
+  };
+  const auto few = sums(2), all = sums(9);
+  for (auto& pattern : store.patterns) std::fill(pattern.begin(), pattern.end(), std::uint8_t(1));
+  EXPECT_TRUE(same_bits(sums(2), few));
+  EXPECT_TRUE(same_bits(sums(9), all));
+}
+
+TEST(GpuBatches, StayInTheCacheInSweeps) {
+  const OperatorSetup setup = setup_of(256, 100);
+  const gpu::BatchPlan plan(setup, GpuPath::sweeps, GpuOptions{});
+  // Two waves of 512 KB a position, of which 50 MB hold 50.
+  EXPECT_EQ(plan.positions<float>(10000, std::size_t{60} << 30, 50 << 20, GpuPath::sweeps, 1), 50);
+  EXPECT_EQ(plan.positions<float>(7, std::size_t{60} << 30, 50 << 20, GpuPath::sweeps, 1), 7);
+  EXPECT_EQ(plan.positions<float>(10000, 0, 50 << 20, GpuPath::sweeps, 1), 1);
+}
+
+}  // namespace
+}  // namespace ptyle::test

@@ -1,0 +1,216 @@
+// A fit whose arrays live on an emulated GPU against the host's.
+
+#include <gtest/gtest.h>
+
+#include "device/emulated/gpu.hpp"
+#include "device/gpu.hpp"
+#include "device/gpu_arithmetic.hpp"
+#include "operator/cuda/gpu_operator.hpp"
+#include "solver/shared_fit.hpp"
+
+namespace ptyle {
+namespace {
+
+using test::apart;
+using test::coarse_to_fine;
+using test::fitted;
+using test::mesh_of;
+using test::options;
+using test::scene;
+
+/// While it is there, fits of the scene live on an emulated GPU.
+class OnGpu {
+ public:
+  /// `operator_too`: the operator is the GPU's as well; else the host's, which computes on emulated
+  /// memory as on any.
+  explicit OnGpu(bool operator_too = false, const emulated::Gpu::Properties& properties = {})
+      : gpu(properties) {
+    scene().make_arithmetic = [this] {
+      return std::make_unique<GpuArithmetic<double, emulated::Gpu>>(gpu, &ledger);
+    };
+    if (operator_too)
+      scene().make_operator = [this](const OperatorSetup& setup) {
+        return std::make_unique<gpu::GpuOperator<double, emulated::Gpu>>(setup, gpu, &ledger,
+                                                                         GpuOptions{});
+      };
+  }
+  OnGpu(const OnGpu&) = delete;
+  ~OnGpu() {
+    scene().make_arithmetic = {};
+    scene().make_operator = {};
+  }
+  emulated::Gpu gpu;
+  Ledger ledger;
+};
+
+Array<double, 3> fitted_there(const FitOptions& o, const Sharing& sharing,
+                              bool operator_too = false,
+                              const emulated::Gpu::Properties& properties = {}) {
+  const OnGpu there(operator_too, properties);
+  return fitted(o, sharing);
+}
+
+/// Voxels are the same operations on both; only sums over voxels, which decide on step sizes, are
+/// in another order: some 1e-16 of the largest, times at most a few each step.
+constexpr double rounding = 1e-12;
+/// The operators' FFTs differ by some 1e-16 of the largest amplitude, which is of order one; the
+/// residual divides by an amplitude of √ε = 3e-5 where a detector pixel is dark.
+constexpr double rounding_of_operators = 1e-16 / 3e-5 * 10;
+
+struct Case {
+  Scheme scheme;
+  int ranks;
+};
+void PrintTo(const Case& c, std::ostream* out) { *out << name_of(c.scheme) << " " << c.ranks; }
+
+class OnGpuAsOnHost : public testing::TestWithParam<Case> {
+ protected:
+  Sharing sharing() const {
+    const bool voxels = !sum_kind(GetParam().scheme);
+    return {voxels ? mesh_of(GetParam().ranks, Halo::of(12)) : mesh_of(GetParam().ranks),
+            GetParam().scheme};
+  }
+  bool voxels() const { return !sum_kind(GetParam().scheme); }
+  void compare(FitOptions o) const {
+    if (voxels()) o.extra = 4;
+    EXPECT_LT(apart(fitted_there(o, sharing()), fitted(o, sharing())), rounding);
+  }
+};
+
+TEST_P(OnGpuAsOnHost, Groups) { compare(options(5)); }
+
+TEST_P(OnGpuAsOnHost, CoarseToFineAndBlur) {
+  auto o = options(5);
+  o.continuation = coarse_to_fine();
+  o.blur = 0.5;
+  o.blur_z = 0.5;
+  o.hold_out = 0.1;
+  o.phase_min = 0;
+  compare(o);
+}
+
+class SumsOnGpuAsOnHost : public OnGpuAsOnHost {};
+
+TEST_P(SumsOnGpuAsOnHost, StepsBetweenExchanges) {
+  for (const bool behind : {false, true}) {
+    auto o = options(5);
+    o.local_positions = behind ? 0 : 2;
+    o.exchange_behind = behind;
+    compare(o);
+  }
+}
+
+TEST_P(SumsOnGpuAsOnHost, LiteralAndWithoutPreconditioner) {
+  auto o = options(5);
+  o.update = Update::literal;
+  o.step = 0.05;
+  compare(o);
+  o = options(3);
+  o.preconditioner = false;
+  compare(o);
+}
+
+std::vector<Case> sums() {
+  std::vector<Case> all{{Scheme::owner, 1}, {Scheme::allreduce, 2}};
+  for (const Scheme scheme : {Scheme::owner, Scheme::separable, Scheme::passes})
+    for (const int ranks : {2, 4, 6}) all.push_back({scheme, ranks});
+  return all;
+}
+INSTANTIATE_TEST_SUITE_P(Sums, OnGpuAsOnHost, testing::ValuesIn(sums()));
+INSTANTIATE_TEST_SUITE_P(Sums, SumsOnGpuAsOnHost, testing::ValuesIn(sums()));
+INSTANTIATE_TEST_SUITE_P(Voxels, OnGpuAsOnHost,
+                         testing::Values(Case{Scheme::voxel, 4}, Case{Scheme::voxel_average, 4},
+                                         Case{Scheme::voxel_crossfade, 4}, Case{Scheme::none, 4}));
+
+TEST(OnGpu, TheOperatorTooGivesTheSame) {
+  auto o = options(5);
+  o.hold_out = 0.1;
+  for (const int ranks : {1, 4}) {
+    const Sharing sharing{mesh_of(ranks), Scheme::owner};
+    EXPECT_LT(apart(fitted_there(o, sharing, true), fitted(o, sharing)), rounding_of_operators);
+  }
+  o.continuation = coarse_to_fine();
+  const Sharing one{mesh_of(1)};
+  EXPECT_LT(apart(fitted_there(o, one, true), fitted(o, one)), rounding_of_operators);
+}
+
+TEST(OnGpu, TheOrderOfThreadsChangesNoBit) {
+  for (const int ranks : {1, 4}) {
+    auto o = options(5);
+    o.blur = 0.5;
+    const Sharing sharing{mesh_of(ranks), Scheme::owner};
+    EXPECT_EQ(
+        apart(fitted_there(o, sharing, true), fitted_there(o, sharing, true, {.backwards = true})),
+        0);
+  }
+}
+
+TEST(OnGpu, TheHostTouchesNothingThere) {
+  const OnGpu there(true, {.guarded = true});
+  for (const Scheme scheme :
+       {Scheme::owner, Scheme::separable, Scheme::voxel_crossfade, Scheme::allreduce}) {
+    auto o = options(2);
+    o.blur = 0.5;
+    o.blur_z = 0.5;
+    o.hold_out = 0.1;
+    if (!sum_kind(scheme)) o.extra = 4;
+    const Sharing sharing{mesh_of(4, Halo::of(16)), scheme};
+    fitted(o, sharing);
+    if (!sum_kind(scheme)) continue;
+    o.local_positions = 2;
+    fitted(o, sharing);
+    o.local_positions = 0;
+    o.exchange_behind = true;
+    o.continuation = coarse_to_fine();
+    fitted(o, sharing);
+  }
+}
+
+TEST(OnGpu, ArraysLiveThereAndAreBooked) {
+  const OnGpu there;
+  auto fit = scene().fit(options(5));
+  EXPECT_TRUE(there.gpu.holds(fit.tiles()[0].phase.data()));
+  EXPECT_TRUE(there.gpu.holds(fit.tiles()[0].sums.phase.data()));
+  EXPECT_FALSE(there.gpu.holds(fit.probe().data));
+  const auto before = converted<Complex<double>, Complex<double>, 3>(fit.probe());
+  fit.iterate();
+  EXPECT_FALSE(std::equal(before.begin(), before.end(), fit.probe().begin()));
+  const std::size_t volume = fit.tiles()[0].phase.view().size() * sizeof(double);
+  std::size_t object = 0, gradient = 0;
+  for (const auto& entry : there.ledger.entries()) {
+    if (entry.name == "object") object = entry.now;
+    if (entry.name == "gradient") gradient = entry.now;
+  }
+  EXPECT_EQ(object, volume);
+  EXPECT_GT(gradient, volume);
+}
+
+// At equal seeds and batches: in double by cuFFT.
+TEST(OnCuda, AFitGivesTheSameAsOnTheHost) {
+  if (find_gpus().gpus.empty()) GTEST_SKIP() << "no GPU";
+  const auto gpu = open_gpu(0);
+  for (const bool coarse : {false, true}) {
+    auto o = options(5);
+    o.hold_out = 0.1;
+    o.blur = 0.5;
+    if (coarse) o.continuation = coarse_to_fine();
+    const Sharing one{mesh_of(1)};
+    const auto on_host = fitted(o, one);
+    scene().make_arithmetic = [&] { return make_gpu_arithmetic<double>(*gpu); };
+    scene().make_operator = [&](const OperatorSetup& setup) {
+      return make_gpu_operator<double>(setup, *gpu);
+    };
+    const auto there = fitted(o, one);
+    scene().make_arithmetic = {};
+    scene().make_operator = {};
+    EXPECT_LT(apart(there, on_host), rounding_of_operators);
+  }
+}
+
+TEST(OnGpu, TooLittleMemoryIsTheUsersToKnow) {
+  const OnGpu there(false, {.memory = 10000});
+  EXPECT_THROW((void)scene().fit(options(5)), UserError);
+}
+
+}  // namespace
+}  // namespace ptyle
