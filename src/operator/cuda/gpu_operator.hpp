@@ -9,8 +9,8 @@
 //   5. the probe's gradient: a sum of spectra, then one inverse FFT
 //
 // Arrays that are given may lie on the device, and are then used there, or on the host, and are
-// then copied. Sums are the same bits from run to run on the same kind of GPU. `Gpu` is cuda::Gpu,
-// or emulated::Gpu in the tests.
+// then copied. Ordered sums are the same bits from run to run, with batches of the same size. `Gpu`
+// is cuda::Gpu, or emulated::Gpu in the tests.
 
 #include <cmath>
 #include <deque>
