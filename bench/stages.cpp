@@ -60,14 +60,11 @@ class Sweeps {
   void rows(i64 s, bool back) {
     const Geometry<float>& g = tables_.geometry;
     RowWork<float> work;
-    work.next_row = g.rows * re_.shape()[2];
-    for (i64 y = 0; y < w_; y += g.rows) {
-      for (int r = 0; r < g.rows; ++r) {
-        work.t_re[r] = &re_(s, y + r + 3, 7);
-        work.t_im[r] = &im_(s, y + r + 3, 7);
-        work.phase[r] = &sum_(s, y + r + 3, 7);
-        work.absorption[r] = nullptr;
-      }
+    work.next_row = re_.shape()[2];
+    for (i64 y = 0; y < w_; ++y) {
+      work.t_re = &re_(s, y + 3, 7);
+      work.t_im = &im_(s, y + 3, 7);
+      work.phase = &sum_(s, y + 3, 7);
       float *u = u_.data() + (s * w_ + y) * 2 * w_, *wave = wave_.data() + y * 2 * k_.lanes;
       work.u = u;
       work.u_back = u;

@@ -2,7 +2,7 @@
 // block of it while it lies in the L1 cache:
 //
 //   column sweep, a block of columns:  FFT down the columns → × P → inverse FFT down the columns
-//   row sweep, a few rows:             inverse FFT along rows → × t (u kept, gradient) → FFT along
+//   row sweep, a row:                  inverse FFT along it   → × t (u kept, gradient) → FFT along
 //
 // Between the sweeps a wave is a spectrum along its rows and real along its columns. The first and
 // the last FFT of a pattern are halves of a column sweep.
@@ -70,7 +70,7 @@ class SweepSteps final : public Steps<T> {
         re = scale * probe(m, y, x).real();
         im = scale * probe(m, y, x).imag();
       });
-      for (i64 y = 0; y < w_; y += g_.rows) kernels_.rows_forward(g_, rows_of(mode(to, m), y));
+      for (i64 y = 0; y < w_; ++y) kernels_.row_forward(g_, row_of(mode(to, m), y));
       for (i64 c = 0; c < g_.vectors; ++c) kernels_.columns_forward(g_, mode(to, m), c);
     }
   }
@@ -79,7 +79,7 @@ class SweepSteps final : public Steps<T> {
     const T scale = T(1) / static_cast<T>(w_ * w_);
     for (i64 m = 0; m < setup_.modes; ++m) {
       for (i64 c = 0; c < g_.vectors; ++c) kernels_.columns_inverse(g_, mode(sum, m), c);
-      for (i64 y = 0; y < w_; y += g_.rows) kernels_.rows_inverse(g_, rows_of(mode(sum, m), y));
+      for (i64 y = 0; y < w_; ++y) kernels_.row_inverse(g_, row_of(mode(sum, m), y));
       each_pixel(mode(sum, m),
                  [&](i64 y, i64 x, T& re, T& im) { to(m, y, x) += scale * C(re, im); });
     }
@@ -118,11 +118,11 @@ class SweepSteps final : public Steps<T> {
   void transmit(const Slice<T>& slice, Room<T>& room, T* wave, T* u) const override {
     RowWork<T> work;
     work.past_cache = room.past_cache;
-    for (i64 y = 0; y < w_; y += g_.rows) {
+    for (i64 y = 0; y < w_; ++y) {
       set_transmission(slice, y, room, work);
       for (i64 m = 0; m < setup_.modes; ++m) {
         work.u = u ? mode(u, m) + y * 2 * w_ : nullptr;
-        kernels_.row_sweep(g_, rows_of(mode(wave, m), y), work);
+        kernels_.row_sweep(g_, row_of(mode(wave, m), y), work);
       }
     }
   }
@@ -131,36 +131,35 @@ class SweepSteps final : public Steps<T> {
                      const SliceGradient<T>& gradient) const override {
     RowWork<T> work;
     work.scale = gradient.scale;
-    T* sums = room.scratch.data() + 2 * w_ * g_.rows;  // of these rows, over all modes
-    for (i64 y = 0; y < w_; y += g_.rows) {
+    T* sums = room.scratch.data() + 2 * w_;  // of this row, over all modes
+    for (i64 y = 0; y < w_; ++y) {
       set_transmission(slice, y, room, work);
       if (!gradient.illumination.empty()) work.illumination = &gradient.illumination(y, 0);
       const bool direct = setup_.modes == 1 && lies_inside(gradient, y);
-      set_sums(gradient.phase, gradient.at, y, direct, sums, work.phase);
-      set_sums(gradient.absorption, gradient.at, y, direct, sums + w_ * g_.rows, work.absorption);
+      work.phase = sums_of(gradient.phase, gradient.at, y, direct, sums);
+      work.absorption = sums_of(gradient.absorption, gradient.at, y, direct, sums + w_);
       for (i64 m = 0; m < setup_.modes; ++m) {
-        work.u_back = u ? mode(u, m) + y * 2 * w_ : waves_back(slice, room, mode(wave, m), y, work);
-        kernels_.row_sweep_back(g_, rows_of(mode(chi, m), y), work);
+        work.u_back = u ? mode(u, m) + y * 2 * w_ : wave_back(slice, room, mode(wave, m), y, work);
+        kernels_.row_sweep_back(g_, row_of(mode(chi, m), y), work);
       }
-      for (int r = 0; r < g_.rows && !direct; ++r) {
-        add_row(gradient.phase, gradient.at, y + r, T(1), work.phase[r], w_);
-        add_row(gradient.absorption, gradient.at, y + r, T(1), work.absorption[r], w_);
-      }
+      if (direct) continue;
+      add_row(gradient.phase, gradient.at, y, T(1), work.phase, w_);
+      add_row(gradient.absorption, gradient.at, y, T(1), work.absorption, w_);
     }
   }
 
   void transmit_tangent(const Slice<T>& slice, Room<T>& room, T* wave, T* d_wave,
                         const ObjectView<T>& d_object) const override {
     RowWork<T> work;
-    for (i64 y = 0; y < w_; y += g_.rows) {
+    for (i64 y = 0; y < w_; ++y) {
       set_transmission(slice, y, room, work);
       for (i64 m = 0; m < setup_.modes; ++m) {
         T *psi = mode(wave, m), *d_psi = mode(d_wave, m);
-        kernels_.rows_inverse(g_, rows_of(psi, y));
-        kernels_.rows_inverse(g_, rows_of(d_psi, y));
-        for (int r = 0; r < g_.rows; ++r) tangent_row(slice, y + r, r, work, psi, d_psi, d_object);
-        kernels_.rows_forward(g_, rows_of(psi, y));
-        kernels_.rows_forward(g_, rows_of(d_psi, y));
+        kernels_.row_inverse(g_, row_of(psi, y));
+        kernels_.row_inverse(g_, row_of(d_psi, y));
+        tangent_row(slice, y, work, psi, d_psi, d_object);
+        kernels_.row_forward(g_, row_of(psi, y));
+        kernels_.row_forward(g_, row_of(d_psi, y));
       }
     }
   }
@@ -250,7 +249,7 @@ class SweepSteps final : public Steps<T> {
     return waves + m * plane_;
   }
   template <class V>
-  V* rows_of(V* wave, i64 y) const {
+  V* row_of(V* wave, i64 y) const {
     return wave + y * 2 * lanes_;
   }
   template <class V>
@@ -287,55 +286,48 @@ class SweepSteps final : public Steps<T> {
   }
 
   void set_transmission(const Slice<T>& slice, i64 y, Room<T>& room, RowWork<T>& work) const {
-    for (int r = 0; r < g_.rows; ++r) {
-      const auto row =
-          slice.transmission.row(slice.s, slice.at, y + r, w_, room.scratch.data() + r * 2 * w_);
-      work.t_re[r] = row.re;
-      work.t_im[r] = row.im;
-      work.next_row = row.next * g_.rows;
-    }
+    const auto row = slice.transmission.row(slice.s, slice.at, y, w_, room.scratch.data());
+    work.t_re = row.re;
+    work.t_im = row.im;
+    work.next_row = row.next;
   }
 
   bool lies_inside(const SliceGradient<T>& g, i64 y) const {
     const auto& shape = g.phase.shape;
-    return !g.phase.empty() && g.at.row + y >= 0 && g.at.row + y + g_.rows <= shape[0] &&
-           g.at.col >= 0 && g.at.col + w_ <= shape[1];
+    return !g.phase.empty() && g.at.row + y >= 0 && g.at.row + y < shape[0] && g.at.col >= 0 &&
+           g.at.col + w_ <= shape[1];
   }
-  /// Where these rows add their gradients: to the sums themselves, or to zeros on the side.
-  void set_sums(View<T, 2> sum, const Placement& at, i64 y, bool direct, T* aside, T** rows) const {
-    for (int r = 0; r < g_.rows; ++r) {
-      rows[r] = sum.empty() ? nullptr
-                : direct    ? sum.data + (at.row + y + r) * sum.shape[1] + at.col
-                            : aside + r * w_;
-      if (rows[r] && !direct) std::fill_n(rows[r], w_, T(0));
-    }
+  /// Where row y adds its gradient, if any is wanted: to the sum itself, or to zeros on the side.
+  T* sums_of(View<T, 2> sum, const Placement& at, i64 y, bool direct, T* aside) const {
+    if (sum.empty()) return nullptr;
+    if (direct) return sum.data + (at.row + y) * sum.shape[1] + at.col;
+    std::fill_n(aside, w_, T(0));
+    return aside;
   }
 
-  /// u of these rows from a wave that goes back too, which becomes conj(t) u.
-  const T* waves_back(const Slice<T>& slice, Room<T>& room, T* wave, i64 y,
-                      const RowWork<T>& work) const {
-    T* u = room.scratch.data() + 4 * w_ * g_.rows;
+  /// u of row y from a wave that goes back too, which becomes conj(t) u.
+  const T* wave_back(const Slice<T>& slice, Room<T>& room, T* wave, i64 y,
+                     const RowWork<T>& work) const {
+    T* u = room.scratch.data() + 4 * w_;
     // The last slice's wave comes straight from its FFT along rows, with no P that carries 1/W.
     const T scale = slice.s + 1 == setup_.slices ? T(1) / static_cast<T>(w_) : T(1);
-    kernels_.rows_inverse(g_, rows_of(wave, y));
-    for (int r = 0; r < g_.rows; ++r)
-      for (i64 v = 0; v < g_.vectors; ++v) {
-        T* psi = &real(wave, v, y + r, 0);
-        T* to = u + r * 2 * w_ + v * 2 * lanes_;
-        const T *t_re = work.t_re[r] + v * lanes_, *t_im = work.t_im[r] + v * lanes_;
-        for (i64 l = 0; l < lanes_; ++l) {
-          const T re = scale * psi[l], im = scale * psi[lanes_ + l];
-          to[l] = re, to[lanes_ + l] = im;
-          psi[l] = t_re[l] * re + t_im[l] * im;
-          psi[lanes_ + l] = t_re[l] * im - t_im[l] * re;
-        }
+    kernels_.row_inverse(g_, row_of(wave, y));
+    for (i64 v = 0; v < g_.vectors; ++v) {
+      T *psi = &real(wave, v, y, 0), *to = u + v * 2 * lanes_;
+      const T *t_re = work.t_re + v * lanes_, *t_im = work.t_im + v * lanes_;
+      for (i64 l = 0; l < lanes_; ++l) {
+        const T re = scale * psi[l], im = scale * psi[lanes_ + l];
+        to[l] = re, to[lanes_ + l] = im;
+        psi[l] = t_re[l] * re + t_im[l] * im;
+        psi[lanes_ + l] = t_re[l] * im - t_im[l] * re;
       }
-    kernels_.rows_forward(g_, rows_of(wave, y));
+    }
+    kernels_.row_forward(g_, row_of(wave, y));
     return u;
   }
 
-  /// Row y, the r-th of its work: dψ ← t dψ + (i dφ − dμ) u beside u = t ψ.
-  void tangent_row(const Slice<T>& slice, i64 y, int r, const RowWork<T>& work, T* wave, T* d_wave,
+  /// Row y: dψ ← t dψ + (i dφ − dμ) u beside u = t ψ.
+  void tangent_row(const Slice<T>& slice, i64 y, const RowWork<T>& work, T* wave, T* d_wave,
                    const ObjectView<T>& d_object) const {
     const auto& shape = d_object.phase.shape;
     const Inside in(slice.at, w_, shape[1], shape[2]);
@@ -346,7 +338,7 @@ class SweepSteps final : public Steps<T> {
       T *re = &real(wave, v, y, 0), *im = &imaginary(wave, v, y, 0);
       T *d_re = &real(d_wave, v, y, 0), *d_im = &imaginary(d_wave, v, y, 0);
       const i64 x = v * lanes_;
-      const T *t_re = work.t_re[r] + x, *t_im = work.t_im[r] + x;
+      const T *t_re = work.t_re + x, *t_im = work.t_im + x;
 #pragma omp simd
       for (i64 l = 0; l < lanes_; ++l) {
         const T u_re = t_re[l] * re[l] - t_im[l] * im[l], u_im = t_re[l] * im[l] + t_im[l] * re[l];
@@ -396,9 +388,8 @@ class SweepSteps final : public Steps<T> {
 template <class T>
 StepSizes sweep_sizes(const OperatorSetup& setup, const Kernels<T>& kernels) {
   const i64 w = setup.window, lanes = kernels.lanes, plane = sweep_wave_size(w, kernels.lanes);
-  const i64 rows = Tables<T>(w, kernels.lanes).geometry.rows;
   return {.wave = setup.modes * plane,
-          .scratch = std::max(6 * w * rows, 2 * w * lanes),  // t, gradients, u; or a block's pixels
+          .scratch = std::max(6 * w, 2 * w * lanes),  // t, gradients, u; or a block's pixels
           .ramp = 4 * w,
           .propagator = setup.slices > 1 ? plane : 0,
           .detector = 2 * w * w};

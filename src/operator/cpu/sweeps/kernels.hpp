@@ -27,25 +27,33 @@ template <class T>
 struct Geometry {
   std::int64_t window = 0, vectors = 0;  ///< W, W/L
   std::int64_t block = 0;                ///< T's from a block of columns to the next
-  int rows = 1;                          ///< that the lanes of a row sweep need together
   Passes<T> column, row;                 ///< of W elements, and of W/L
   const T* lanes = nullptr;              ///< W/L pairs of vectors, exp(−2πi e k₁ / W)
 };
 
-/// R = geometry.rows rows in a row sweep: their transmission, and what goes in and out.
+/// Vectors of a row that are transformed together along their lanes: a tile.
+constexpr int tile_of(std::int64_t vectors) { return vectors % 4 == 0 ? 4 : 2; }
+
+/// A row of so many vectors of L lanes is transformed in registers: 32 there are of 64 bytes, 16 of
+/// less. Half of what twice the row would take is room enough, measured.
+template <class T>
+constexpr bool row_fits_registers(std::int64_t vectors, std::int64_t lanes) {
+  return vectors <= (lanes * std::int64_t{sizeof(T)} == 64 ? 16 : 8);
+}
+
+/// A row in a row sweep: its transmission, and what goes in and out.
 template <class T>
 struct RowWork {
-  const T* t_re[16];
-  const T* t_im[16];
-  T* u = nullptr;             ///< forward: kept if not null, rows of 2W, L re and L im in turn
+  const T *t_re, *t_im;
+  T* u = nullptr;             ///< forward: kept if not null, a row of 2W, L re and L im in turn
   bool past_cache = false;    ///< u is too long for the caches until it is needed again
   const T* u_back = nullptr;  ///< backward
   T scale = 1;                ///< backward: of the gradients
-  T* phase[16];               ///< backward: += scale · Re(conj(χ) i u), if not null
-  T* absorption[16];          ///< −= scale · Re(conj(χ) u), likewise
-  T* illumination = nullptr;  ///< += |u|², rows of W, likewise
-  std::int64_t next_row = 0;  ///< of t and gradients, T's to these rows of the next work: they are
-                              ///< fetched in advance, as they come from far and by short stretches
+  T* phase = nullptr;         ///< backward: += scale · Re(conj(χ) i u), if not null
+  T* absorption = nullptr;    ///< −= scale · Re(conj(χ) u), likewise
+  T* illumination = nullptr;  ///< += |u|², likewise
+  std::int64_t next_row = 0;  ///< of t and gradients, T's to the next row's: they are fetched in
+                              ///< advance, as they come from far and by short stretches
 };
 
 /// Pixels of a block of columns on the detector; sums are added to.
@@ -75,12 +83,12 @@ struct Kernels {
                         std::int64_t c);
   /// sum += conj(ramp) · FFT(wave); the wave is used up.
   void (*columns_end)(const Geometry<T>&, T* wave, const T* ramp, T* sum, std::int64_t c);
-  /// Inverse FFT along rows, × t, FFT: `wave` is at the first of R rows.
+  /// Inverse FFT along a row, at which `wave` is, × t, FFT.
   void (*row_sweep)(const Geometry<T>&, T* wave, const RowWork<T>&);
-  /// Inverse FFT along rows, gradient, × conj(t), FFT.
+  /// Inverse FFT along a row, gradient, × conj(t), FFT.
   void (*row_sweep_back)(const Geometry<T>&, T* wave, const RowWork<T>&);
-  void (*rows_forward)(const Geometry<T>&, T* wave);
-  void (*rows_inverse)(const Geometry<T>&, T* wave);
+  void (*row_forward)(const Geometry<T>&, T* wave);
+  void (*row_inverse)(const Geometry<T>&, T* wave);
   /// intensity += |Ψ|², and Ψ ← factor · Ψ, of a block's W·L pixels
   void (*add_intensity)(const Geometry<T>&, const T* block, T* intensity);
   void (*scale_pixels)(const Geometry<T>&, T* block, const T* factor);

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numeric>
 
 #include "core/units.hpp"
 
@@ -17,6 +16,41 @@ std::vector<int> radices(i64 n) {
   auto all = radices(n / last);
   all.push_back(last);
   return all;
+}
+
+/// Those of a row of n vectors: a tile's last, but where registers hold the row.
+template <class T>
+std::vector<int> row_radices(i64 n, i64 lanes) {
+  if (row_fits_registers<T>(n, lanes)) return {static_cast<int>(n)};
+  auto all = radices(n / tile_of(n));
+  all.push_back(tile_of(n));
+  return all;
+}
+
+/// What stands in a lane after the FFT inside the vectors of a tile.
+struct Stand {
+  i64 vector, frequency;  ///< of the tile's vectors, and of the lanes' frequencies
+};
+
+/// Of each vector and lane of a tile, as forward_inside (passes.hpp) moves them.
+std::vector<Stand> order_of_tile(int tile, int lanes) {
+  std::vector<Stand> at;
+  for (int v = 0; v < tile; ++v) at.insert(at.end(), static_cast<std::size_t>(lanes), {v, 0});
+  for (int span = lanes, weight = 1; span > 1;) {
+    const int digits = std::min(tile, span), d = span / digits;
+    auto next = at;
+    for (int v = 0; v < tile; ++v)
+      for (int l = 0; l < lanes; ++l) {
+        const int of_vector = v % digits, of_lane = l / d % digits;
+        const int from_v = v - of_vector + of_lane, from_l = l + (of_vector - of_lane) * d;
+        auto& to = next[static_cast<std::size_t>(v * lanes + l)];
+        to = at[static_cast<std::size_t>(from_v * lanes + from_l)];
+        to.frequency += of_vector * weight;
+      }
+    at = next;
+    span = d, weight *= digits;
+  }
+  return at;
 }
 
 /// The frequency that stands at position p after forward passes: its digits, reversed.
@@ -48,10 +82,8 @@ Tables<T>::Tables(i64 window, int lanes) {
   g.window = window;
   g.vectors = window / lanes;
   g.block = (window + 1) * 2 * lanes;
-  const i64 groups = std::gcd(g.vectors, i64(lanes));  // of a row, in a tile of L vectors
-  g.rows = static_cast<int>(lanes / groups);
-  make_passes(g.column, window, column_twiddles_);
-  make_passes(g.row, g.vectors, row_twiddles_);
+  make_passes(g.column, radices(window), column_twiddles_);
+  make_passes(g.row, row_radices<T>(g.vectors, lanes), row_twiddles_);
 
   for (i64 y = 0; y < window; ++y) row_frequency.push_back(frequency_at(g.column, y));
   // x = L v + lane, k = k₁ + (W/L) k₂: exp(−2πi x k / W) is the FFT over v, to k₁, times
@@ -64,22 +96,18 @@ Tables<T>::Tables(i64 window, int lanes) {
       lane_twiddles_(v * 2 * lanes + lanes + lane) = static_cast<T>(std::sin(angle));
     }
   g.lanes = lane_twiddles_.data();
-  for (i64 v = 0; v < g.vectors; ++v)
-    for (i64 lane = 0; lane < lanes; ++lane) {
-      // vector (a', b') of the tile, whose low bits the rows have put into the lanes
-      const i64 slot = (v % groups) * g.rows + lane / groups;
-      const i64 b = std::min(lanes, 4), a = lanes / b;
-      const i64 k2 = slot / b + a * (slot % b);
-      const i64 k1 = frequency_at(g.row, v / groups * groups + lane % groups);
-      column_frequency.push_back(k1 + g.vectors * k2);
-    }
+  const std::vector<Stand> tile = order_of_tile(tile_of(g.vectors), lanes);
+  for (i64 v = 0; v < g.vectors; v += tile_of(g.vectors))
+    for (const Stand& s : tile)
+      column_frequency.push_back(frequency_at(g.row, v + s.vector) + g.vectors * s.frequency);
 }
 
 template <class T>
-void Tables<T>::make_passes(Passes<T>& passes, i64 n, std::vector<Array<T, 1>>& twiddles) {
-  passes.n = static_cast<int>(n);
-  i64 span = n;
-  for (const int r : radices(n)) {
+void Tables<T>::make_passes(Passes<T>& passes, const std::vector<int>& radices,
+                            std::vector<Array<T, 1>>& twiddles) {
+  for (const int r : radices) passes.n *= r;
+  i64 span = passes.n;
+  for (const int r : radices) {
     const i64 sub = span / r;
     auto& w = twiddles.emplace_back(std::array<i64, 1>{2 * (r - 1) * sub});
     for (i64 j = 0; j < sub; ++j)

@@ -21,7 +21,8 @@ class Tables {
   std::vector<i64> row_frequency, column_frequency;
 
  private:
-  void make_passes(Passes<T>& passes, i64 n, std::vector<Array<T, 1>>& twiddles);
+  void make_passes(Passes<T>& passes, const std::vector<int>& radices,
+                   std::vector<Array<T, 1>>& twiddles);
   std::vector<Array<T, 1>> column_twiddles_, row_twiddles_;
   Array<T, 1> lane_twiddles_;
 };

@@ -6,11 +6,12 @@
 //     1. forward passes, longest stride first
 //     2. last forward pass, × P, first inverse pass: in registers
 //     3. inverse passes
-//   row sweep, R rows (of W/L vectors each):
-//     1. inverse FFT inside the vectors, L of them at a time: butterflies between shuffles
-//     2. inverse passes over a row's vectors, but the last
+//   row sweep, a row (of W/L vectors):
+//     1. inverse FFT inside the vectors, a tile of 4 at a time, and the tile's inverse pass
+//     2. inverse passes over the row, but the last
 //     3. last inverse pass, × t (u kept, or gradient added), first forward pass: in registers
-//     4. forward passes, and the FFT inside the vectors
+//     4. forward passes; the last by tiles again, with the FFT inside the vectors
+//     or all of it in registers, where they hold a row
 //
 // Real space is in natural order, the spectrum in the order that falls out of the passes
 // (order.hpp).
@@ -97,19 +98,17 @@ template <int r, bool inverse, bool forward, class T, int L, class Op>
     Pair<T, L> x[r];
     unroll<r>([&](auto i) __attribute__((always_inline)) { x[i] = line.get(j + i * sub); });
     if constexpr (inverse) {
-      if (sub > 1)
-        unroll<r - 1>([&](auto k) __attribute__((always_inline)) {
-          x[k + 1] = times<true>(x[k + 1], w[2 * k], w[2 * k + 1]);
-        });
+      unroll<r - 1>([&](auto k) __attribute__((always_inline)) {
+        x[k + 1] = times<true>(x[k + 1], w[2 * k], w[2 * k + 1]);
+      });
       fft<r, true>(x);
     }
     unroll<r>([&](auto i) __attribute__((always_inline)) { op(j + i * sub, x[i]); });
     if constexpr (forward) {
       fft<r, false>(x);
-      if (sub > 1)
-        unroll<r - 1>([&](auto k) __attribute__((always_inline)) {
-          x[k + 1] = times<false>(x[k + 1], w[2 * k], w[2 * k + 1]);
-        });
+      unroll<r - 1>([&](auto k) __attribute__((always_inline)) {
+        x[k + 1] = times<false>(x[k + 1], w[2 * k], w[2 * k + 1]);
+      });
     }
     unroll<r>([&](auto i) __attribute__((always_inline)) { line.put(j + i * sub, x[i]); });
   }
@@ -232,170 +231,156 @@ void columns_end(const Geometry<T>& g, T* wave, const T* ramp, T* sum, i64 c) {
 // ---------------------------------------------------------------------------------------------
 // Rows
 
-// The FFT of L inside a row's vectors takes L of them at a time, a tile of R rows and G = L/R
-// groups. L = A·B: the lane's number e = B a + b is brought into the vector's number i = B i_A +
-// i_B digit by digit, each followed by its butterfly, so that shuffles and sums, which other units
-// compute, take turns and few values wait meanwhile:
+// The FFT of L inside a row's vectors takes a tile of 4 vectors (or 2) at a time. The number of a
+// lane has digits, t to each, of which the highest is brought into the number of the vector, and
+// the vector's number into the digit's place. There is then a butterfly of t vectors over the
+// digit, and twiddles; likewise the next digit, which the digit of the frequency gives way to. With
+// 16 lanes e = 4 a + b and vectors i:
 //
-//   lanes (a, b), vectors (i_A, i_B)
-//     → lanes (i_A, b), vectors (a, i_B):        FFT of A over a, to a'; × exp(−2πi a' b / L)
-//     → lanes (i_A, i_B), vectors (a', b):       FFT of B over b, to b'
-//     → the R rows, told apart by the high bits of i, for as many low bits of (a', b')
+//   lanes (a, b), vector i
+//     → lanes (i, b), vector a:    FFT of 4 over a, to a'; × exp(−2πi a' b / 16)
+//     → lanes (i, a'), vector b:   FFT of 4 over b, to b'
 //
-// as a column stands in one lane. Frequency a' + A b' is then in vector (a', b').
+// Frequency a' + 4 b' of vector i is then in lane (i, a') of vector b'.
 
-template <int L>
-struct Digits {
-  static constexpr int B = L < 4 ? L : 4, A = L / B;
-};
-
-/// exp(−2πi a' b / L), b in the low digit of the lanes.
-template <class T, int L>
+/// exp(−2πi f e / N): of frequency f, D of them, and the lanes' digits e below it.
+template <class T, int L, int N, int D>
 struct LaneTwiddles {
-  static constexpr int A = Digits<L>::A, B = Digits<L>::B;
-  alignas(64) T re[A][L], im[A][L];
+  alignas(64) T re[D][L], im[D][L];
   constexpr LaneTwiddles() : re(), im() {
-    for (int a = 0; a < A; ++a)
+    for (int f = 0; f < D; ++f)
       for (int l = 0; l < L; ++l) {
-        re[a][l] = static_cast<T>(turn_cos(a * (l % B), L));
-        im[a][l] = static_cast<T>(-turn_sin(a * (l % B), L));
+        re[f][l] = static_cast<T>(turn_cos(f * (l % (N / D)), N));
+        im[f][l] = static_cast<T>(-turn_sin(f * (l % (N / D)), N));
       }
   }
 };
 
-/// Vector i of a tile: row i / G, group i % G in real space; row i % R, group i / R as a spectrum.
-template <int R, class T, int L>
-struct Tile {
-  static constexpr int G = L / R;
-  T* data;
-  i64 block;
-  const T* turns;  ///< exp(−2πi e k₁ / W) of its groups
-  [[gnu::always_inline]] T* in_space(int i) const { return data + (i % G) * block + i / G * 2 * L; }
-  [[gnu::always_inline]] T* in_spectrum(int i) const {
-    return data + (i / R) * block + (i % R) * 2 * L;
-  }
-  template <bool conjugate>
-  [[gnu::always_inline]] Pair<T, L> turned(int i, const Pair<T, L>& x) const {
-    const T* turn = turns + (i % G) * 2 * L;
-    return times<conjugate>(x, load<L>(turn), load<L>(turn + L));
-  }
-};
-
-/// The rows' bits of lanes for the lowest bits of the vectors' numbers: those of digit b', which
-/// there is one of for each a', and of a' if more are needed. Its own inverse.
-template <int R, class T, int L>
-[[gnu::always_inline]] inline void part_rows(Pair<T, L>* x) {
-  constexpr int B = Digits<L>::B, inner = R < B ? R : B, outer = R / inner;
-  unroll<L / inner>([&](auto i) __attribute__((always_inline)) {
-    exchange<inner, L / R, 1>(x + i * inner);
-  });
-  unroll<L / outer>([&](auto i) __attribute__((always_inline)) {
-    exchange<outer, L / R * inner, B>(x + i / B * B * outer + i % B);
-  });
-}
-
-template <int R, class T, int L>
-[[gnu::always_inline]] inline void forward_inside(const Tile<R, T, L>& tile) {
-  constexpr int A = Digits<L>::A, B = Digits<L>::B;
-  static constexpr LaneTwiddles<T, L> twiddles;
-  Pair<T, L> x[L];
-  unroll<B>([&](auto b) __attribute__((always_inline)) {
-    Pair<T, L> y[A];
-    unroll<A>([&](auto a) __attribute__((always_inline)) {
-      const T* at = tile.in_space(a * B + b);
-      y[a] = tile.template turned<false>(a * B + b, {load<L>(at), load<L>(at + L)});
+/// A tile of t vectors, of which the lanes' lowest digits, N numbers, are to be transformed yet.
+template <int t, int N, class T, int L>
+[[gnu::always_inline]] inline void forward_inside(Pair<T, L>* x) {
+  if constexpr (N > 1) {
+    constexpr int D = t < N ? t : N;
+    static constexpr LaneTwiddles<T, L, N, D> twiddles;
+    unroll<t / D>([&](auto part) __attribute__((always_inline)) {
+      Pair<T, L>* y = x + part * D;
+      exchange<D, N / D>(y);
+      fft<D, false>(y);
+      if constexpr (N > D)
+        unroll<D - 1>([&](auto i) __attribute__((always_inline)) {
+          constexpr int f = i() + 1;
+          y[f] = times<false>(y[f], load<L>(twiddles.re[f]), load<L>(twiddles.im[f]));
+        });
     });
-    exchange<A, B, 1>(y);
-    fft<A, false>(y);
-    unroll<A>([&](auto a) __attribute__((always_inline)) {
-      x[a * B + b] = y[a];
-      if constexpr (a() > 0)
-        x[a * B + b] = times<false>(y[a], load<L>(twiddles.re[a]), load<L>(twiddles.im[a]));
-    });
-  });
-  unroll<A>([&](auto a) __attribute__((always_inline)) {
-    exchange<B, 1, 1>(x + a * B);
-    fft<B, false>(x + a * B);
-  });
-  part_rows<R>(x);
-  unroll<L>([&](auto i) __attribute__((always_inline)) {
-    store<L>(tile.in_spectrum(i), x[i].re);
-    store<L>(tile.in_spectrum(i) + L, x[i].im);
-  });
+    forward_inside<t, N / D>(x);
+  }
 }
 
 /// The adjoint.
-template <int R, class T, int L>
-[[gnu::always_inline]] inline void inverse_inside(const Tile<R, T, L>& tile) {
-  constexpr int A = Digits<L>::A, B = Digits<L>::B;
-  static constexpr LaneTwiddles<T, L> twiddles;
-  Pair<T, L> x[L];
-  unroll<L>([&](auto i) __attribute__((always_inline)) {
-    x[i] = {load<L>(tile.in_spectrum(i)), load<L>(tile.in_spectrum(i) + L)};
-  });
-  part_rows<R>(x);
-  unroll<A>([&](auto a) __attribute__((always_inline)) {
-    fft<B, true>(x + a * B);
-    exchange<B, 1, 1>(x + a * B);
-    unroll<B>([&](auto b) __attribute__((always_inline)) {
-      auto& y = x[a * B + b];
-      if constexpr (a() > 0) y = times<true>(y, load<L>(twiddles.re[a]), load<L>(twiddles.im[a]));
-    });
-  });
-  unroll<B>([&](auto b) __attribute__((always_inline)) {
-    Pair<T, L> y[A];
-    unroll<A>([&](auto a) __attribute__((always_inline)) { y[a] = x[a * B + b]; });
-    fft<A, true>(y);
-    exchange<A, B, 1>(y);
-    unroll<A>([&](auto a) __attribute__((always_inline)) {
-      const auto z = tile.template turned<true>(a * B + b, y[a]);
-      store<L>(tile.in_space(a * B + b), z.re);
-      store<L>(tile.in_space(a * B + b) + L, z.im);
-    });
-  });
-}
-
-template <bool inverse, int R, class T, int L>
-void inside_vectors(const Geometry<T>& g, T* wave) {
-  for (i64 v = 0; v < g.vectors; v += L / R) {
-    const Tile<R, T, L> tile{wave + v * g.block, g.block, g.lanes + v * 2 * L};
-    if constexpr (inverse)
-      inverse_inside(tile);
-    else
-      forward_inside(tile);
-  }
-}
-
-template <bool inverse, class T, int L>
-void inside_vectors(const Geometry<T>& g, T* wave) {
-  if (g.rows == 1) return inside_vectors<inverse, 1, T, L>(g, wave);
-  if constexpr (L >= 4)
-    if (g.rows == 2) return inside_vectors<inverse, 2, T, L>(g, wave);
-  if constexpr (L >= 16) {
-    if (g.rows == 4) return inside_vectors<inverse, 4, T, L>(g, wave);
-    if (g.rows == 8) return inside_vectors<inverse, 8, T, L>(g, wave);
-  }
-}
-
-/// Rows from spectrum to real space, op(row, vector, value), and back.
-template <bool inverse, bool forward, class T, int L, class Op>
-[[gnu::always_inline]] inline void rows(const Geometry<T>& g, T* wave, Op&& op) {
-  const Passes<T>& passes = g.row;
-  if constexpr (inverse) inside_vectors<true, T, L>(g, wave);
-  for (int row = 0; row < g.rows; ++row) {
-    const Line<T, L> line{wave + row * 2 * L, g.block};
-    if constexpr (inverse) run_passes<true>(passes, line, 1, passes.count);
-    with_radix(
-        passes.radix[0], [&](auto r) __attribute__((always_inline)) {
-          middle_of_row<r(), inverse, forward>(
-              line, passes.n / r(),
-              passes.twiddle[0], [&](i64 v, Pair<T, L> & x) __attribute__((always_inline)) {
-                op(row, v, x);
-              });
+template <int t, int N, class T, int L>
+[[gnu::always_inline]] inline void inverse_inside(Pair<T, L>* x) {
+  if constexpr (N > 1) {
+    constexpr int D = t < N ? t : N;
+    static constexpr LaneTwiddles<T, L, N, D> twiddles;
+    inverse_inside<t, N / D>(x);
+    unroll<t / D>([&](auto part) __attribute__((always_inline)) {
+      Pair<T, L>* y = x + part * D;
+      if constexpr (N > D)
+        unroll<D - 1>([&](auto i) __attribute__((always_inline)) {
+          constexpr int f = i() + 1;
+          y[f] = times<true>(y[f], load<L>(twiddles.re[f]), load<L>(twiddles.im[f]));
         });
-    if constexpr (forward) run_passes<false>(passes, line, 1, passes.count);
+      fft<D, true>(y);
+      exchange<D, N / D>(y);
+    });
   }
-  if constexpr (forward) inside_vectors<false, T, L>(g, wave);
+}
+
+/// A tile, the v-th vectors of its row: × exp(−2πi e k₁ / W), FFT inside; and its adjoint.
+template <int t, class T, int L>
+[[gnu::always_inline]] inline void forward_tile(const Geometry<T>& g, i64 v, Pair<T, L>* x) {
+  unroll<t>([&](auto i) __attribute__((always_inline)) {
+    const T* turn = g.lanes + (v + i) * 2 * L;
+    x[i] = times<false>(x[i], load<L>(turn), load<L>(turn + L));
+  });
+  forward_inside<t, L>(x);
+}
+template <int t, class T, int L>
+[[gnu::always_inline]] inline void inverse_tile(const Geometry<T>& g, i64 v, Pair<T, L>* x) {
+  inverse_inside<t, L>(x);
+  unroll<t>([&](auto i) __attribute__((always_inline)) {
+    const T* turn = g.lanes + (v + i) * 2 * L;
+    x[i] = times<true>(x[i], load<L>(turn), load<L>(turn + L));
+  });
+}
+
+/// A row of n vectors from spectrum to real space, op(vector, value), and back. A function of its
+/// own for each n: together they would get in the way of each other's registers.
+template <int n, bool inverse, bool forward, class T, int L, class Op>
+[[gnu::noinline]] void row_in_registers(const Geometry<T>& g, Line<T, L> line, const Op& op) {
+  constexpr int t = tile_of(n);
+  Pair<T, L> x[n];
+  unroll<n>([&](auto i) __attribute__((always_inline)) { x[i] = line.get(i); });
+  if constexpr (inverse) {
+    unroll<n / t>([&](auto k)
+                      __attribute__((always_inline)) { inverse_tile<t>(g, k * t, x + k * t); });
+    fft<n, true>(x);
+  }
+  unroll<n>([&](auto v) __attribute__((always_inline)) { op(v, x[v]); });
+  if constexpr (forward) {
+    fft<n, false>(x);
+    unroll<n / t>([&](auto k)
+                      __attribute__((always_inline)) { forward_tile<t>(g, k * t, x + k * t); });
+  }
+  unroll<n>([&](auto i) __attribute__((always_inline)) { line.put(i, x[i]); });
+}
+
+/// The same of a row that registers do not hold: by passes, the last of radix 4.
+template <bool inverse, bool forward, class T, int L, class Op>
+[[gnu::noinline]] void row_in_passes(const Geometry<T>& g, Line<T, L> line, const Op& op) {
+  constexpr int t = 4;
+  const Passes<T>& passes = g.row;
+  const auto by_tiles = [&](auto&& f) __attribute__((always_inline)) {
+    for (i64 v = 0; v < g.vectors; v += t) {
+      Pair<T, L> x[t];
+      unroll<t>([&](auto i) __attribute__((always_inline)) { x[i] = line.get(v + i); });
+      f(v, x);
+      unroll<t>([&](auto i) __attribute__((always_inline)) { line.put(v + i, x[i]); });
+    }
+  };
+  if constexpr (inverse) {
+    by_tiles([&](i64 v, Pair<T, L> * x) __attribute__((always_inline)) {
+      inverse_tile<t>(g, v, x);
+      fft<t, true>(x);
+    });
+    run_passes<true>(passes, line, 1, passes.count - 1);
+  }
+  with_radix(
+      passes.radix[0], [&](auto r) __attribute__((always_inline)) {
+        middle_of_row<r(), inverse, forward>(line, passes.n / r(), passes.twiddle[0], op);
+      });
+  if constexpr (forward) {
+    run_passes<false>(passes, line, 1, passes.count - 1);
+    by_tiles([&](i64 v, Pair<T, L> * x) __attribute__((always_inline)) {
+      fft<t, false>(x);
+      forward_tile<t>(g, v, x);
+    });
+  }
+}
+
+template <bool inverse, bool forward, class T, int L, class Op>
+[[gnu::always_inline]] inline void row(const Geometry<T>& g, T* wave, const Op& op) {
+  const Line<T, L> line{wave, g.block};
+  const auto held = [&]<int... n>(std::integer_sequence<int, n...>) __attribute__((always_inline)) {
+    const auto take = [&](auto m) __attribute__((always_inline)) {
+      if constexpr (row_fits_registers<T>(m(), L))
+        if (g.vectors == m()) return row_in_registers<m(), inverse, forward>(g, line, op), true;
+      return false;
+    };
+    return (take(std::integral_constant<int, n>{}) || ...);
+  };
+  if (!held(std::integer_sequence<int, 4, 6, 8, 12, 16>{}))
+    row_in_passes<inverse, forward>(g, line, op);
 }
 
 /// ψ ← FFT( t · IFFT(ψ) ) along rows; u = t · IFFT(ψ) kept. Moves 16 bytes of the wave a pixel (in
@@ -403,21 +388,21 @@ template <bool inverse, bool forward, class T, int L, class Op>
 template <class T, int L>
 void row_sweep(const Geometry<T>& g, T* wave, const RowWork<T>& work) {
   const auto sweep = [&]<bool keep, bool past>(std::bool_constant<keep>, std::bool_constant<past>) {
-    rows<true, true, T, L>(
-        g, wave, [&](int row, i64 v, Pair<T, L>& x) __attribute__((always_inline)) {
-          const T *re = work.t_re[row] + v * L, *im = work.t_im[row] + v * L;
+    row<true, true, T, L>(
+        g, wave, [&](i64 v, Pair<T, L> & x) __attribute__((always_inline)) {
+          const T *re = work.t_re + v * L, *im = work.t_im + v * L;
           x = times<false>(x, load<L>(re), load<L>(im));
           __builtin_prefetch(re + work.next_row);
           __builtin_prefetch(im + work.next_row);
-          [[maybe_unused]] T* u = work.u + row * 2 * g.window + v * 2 * L;
+          [[maybe_unused]] T* u = work.u + v * 2 * L;
           if constexpr (keep && past) {
             store_past<L>(u, x.re);
             store_past<L>(u + L, x.im);
           } else if constexpr (keep) {
             store<L>(u, x.re);
             store<L>(u + L, x.im);
-            __builtin_prefetch(u + g.rows * 2 * g.window, 1);
-            __builtin_prefetch(u + g.rows * 2 * g.window + L, 1);
+            __builtin_prefetch(u + 2 * g.window, 1);
+            __builtin_prefetch(u + 2 * g.window + L, 1);
           }
         });
   };
@@ -436,21 +421,20 @@ void row_sweep_back(const Geometry<T>& g, T* wave, const RowWork<T>& work) {
   const auto add = [](T * to, Vec<T, L> v) __attribute__((always_inline)) {
     store<L>(to, load<L>(to) + v);
   };
-  rows<true, true, T, L>(
-      g, wave, [&](int row, i64 v, Pair<T, L>& x) __attribute__((always_inline)) {
-        const T* at = work.u_back + row * 2 * g.window + v * 2 * L;
+  row<true, true, T, L>(
+      g, wave, [&](i64 v, Pair<T, L> & x) __attribute__((always_inline)) {
+        const T* at = work.u_back + v * 2 * L;
         const Pair<T, L> u{load<L>(at), load<L>(at + L)};
-        __builtin_prefetch(at + g.rows * 2 * g.window);
-        __builtin_prefetch(at + g.rows * 2 * g.window + L);
-        if (work.phase[0]) {
-          __builtin_prefetch(work.phase[row] + v * L + work.next_row, 1);
-          add(work.phase[row] + v * L, work.scale * (u.re * x.im - u.im * x.re));
+        __builtin_prefetch(at + 2 * g.window);
+        __builtin_prefetch(at + 2 * g.window + L);
+        if (work.phase) {
+          __builtin_prefetch(work.phase + v * L + work.next_row, 1);
+          add(work.phase + v * L, work.scale * (u.re * x.im - u.im * x.re));
         }
-        if (work.absorption[0])
-          add(work.absorption[row] + v * L, -work.scale * (u.re * x.re + u.im * x.im));
-        if (work.illumination)
-          add(work.illumination + row * g.window + v * L, u.re * u.re + u.im * u.im);
-        const T *re = work.t_re[row] + v * L, *im = work.t_im[row] + v * L;
+        if (work.absorption)
+          add(work.absorption + v * L, -work.scale * (u.re * x.re + u.im * x.im));
+        if (work.illumination) add(work.illumination + v * L, u.re * u.re + u.im * u.im);
+        const T *re = work.t_re + v * L, *im = work.t_im + v * L;
         x = times<true>(x, load<L>(re), load<L>(im));
         __builtin_prefetch(re + work.next_row);
         __builtin_prefetch(im + work.next_row);
@@ -458,12 +442,12 @@ void row_sweep_back(const Geometry<T>& g, T* wave, const RowWork<T>& work) {
 }
 
 template <class T, int L>
-void rows_forward(const Geometry<T>& g, T* wave) {
-  rows<false, true, T, L>(g, wave, [](int, i64, Pair<T, L>&) {});
+void row_forward(const Geometry<T>& g, T* wave) {
+  row<false, true, T, L>(g, wave, [](i64, Pair<T, L>&) {});
 }
 template <class T, int L>
-void rows_inverse(const Geometry<T>& g, T* wave) {
-  rows<true, false, T, L>(g, wave, [](int, i64, Pair<T, L>&) {});
+void row_inverse(const Geometry<T>& g, T* wave) {
+  row<true, false, T, L>(g, wave, [](i64, Pair<T, L>&) {});
 }
 
 // ---------------------------------------------------------------------------------------------
@@ -530,8 +514,8 @@ constexpr Kernels<T> kernels(const char* name) {
           columns_end<T, L>,
           row_sweep<T, L>,
           row_sweep_back<T, L>,
-          rows_forward<T, L>,
-          rows_inverse<T, L>,
+          row_forward<T, L>,
+          row_inverse<T, L>,
           add_intensity<T, L>,
           scale_pixels<T, L>,
           compare<T, L>};

@@ -92,8 +92,14 @@ template <bool inverse, int k, int n, class T, int L>
   if constexpr (8 * e == 3 * n) return {(x.im - x.re) * half, (-x.re - x.im) * half};
   if constexpr (8 * e == 5 * n) return {(-x.re - x.im) * half, (x.re - x.im) * half};
   if constexpr (8 * e == 7 * n) return {(x.re - x.im) * half, (x.re + x.im) * half};
-  constexpr T c = static_cast<T>(turn_cos(e, n)), s = static_cast<T>(-turn_sin(e, n));
-  return times<false>(x, c, s);
+  constexpr double c = turn_cos(e, n), s = -turn_sin(e, n);
+  if constexpr (c * c > s * s) {
+    constexpr T tangent = static_cast<T>(s / c), scale = static_cast<T>(c);
+    return {(x.re - tangent * x.im) * scale, (x.im + tangent * x.re) * scale};
+  } else {
+    constexpr T cotangent = static_cast<T>(c / s), scale = static_cast<T>(s);
+    return {(cotangent * x.re - x.im) * scale, (cotangent * x.im + x.re) * scale};
+  }
 }
 
 /// The discrete Fourier transform of N values in registers, natural order in and out.
@@ -182,17 +188,14 @@ template <int A, int d, class T, int L>
     v[3] = shuffled<EveryOther<1, d, L>, T, L>(c, e);
   }
 }
-/// The same of every `stride`-th of complex vectors.
-template <int A, int d, int stride, class T, int L>
+template <int A, int d, class T, int L>
 [[gnu::always_inline]] inline void exchange(Pair<T, L>* x) {
   if constexpr (A > 1) {
     Vec<T, L> re[A], im[A];
-    unroll<A>([&](auto i) __attribute__((always_inline)) {
-      re[i] = x[i * stride].re, im[i] = x[i * stride].im;
-    });
+    unroll<A>([&](auto i) __attribute__((always_inline)) { re[i] = x[i].re, im[i] = x[i].im; });
     exchange<A, d, T, L>(re);
     exchange<A, d, T, L>(im);
-    unroll<A>([&](auto i) __attribute__((always_inline)) { x[i * stride] = {re[i], im[i]}; });
+    unroll<A>([&](auto i) __attribute__((always_inline)) { x[i] = {re[i], im[i]}; });
   }
 }
 
