@@ -138,6 +138,7 @@ class SweepSteps final : public Steps<T> {
       const bool direct = setup_.modes == 1 && lies_inside(gradient, y);
       work.phase = sums_of(gradient.phase, gradient.at, y, direct, sums);
       work.absorption = sums_of(gradient.absorption, gradient.at, y, direct, sums + w_);
+      if (!direct) fetch_row(gradient, y);
       for (i64 m = 0; m < setup_.modes; ++m) {
         work.u_back = u ? mode(u, m) + y * 2 * w_ : wave_back(slice, room, mode(wave, m), y, work);
         kernels_.row_sweep_back(g_, row_of(mode(chi, m), y), work);
@@ -195,17 +196,15 @@ class SweepSteps final : public Steps<T> {
   Misfit detect(Room<T>& room, T* wave, bool residual) const override {
     const i64 pixels = w_ * lanes_;
     T *intensity = room.scratch.data(), *measured = intensity + pixels;
+    put_in_order(room.measured.data(), measured);
     Misfit sum;
     for (i64 c = 0; c < g_.vectors; ++c) {
-      for (i64 y = 0; y < w_; ++y)
-        for (i64 l = 0; l < lanes_; ++l)
-          measured[y * lanes_ + l] = room.measured.data()[detector_pixel(c, y, l)];
       std::fill_n(intensity, pixels, T(0));
       for (i64 m = 0; m < setup_.modes; ++m) {
         kernels_.columns_forward(g_, mode(wave, m), c);
         kernels_.add_intensity(g_, mode(wave, m) + c * g_.block, intensity);
       }
-      sum += compare(c, intensity, measured, residual);
+      sum += compare(c, intensity, measured + c * pixels, residual);
       if (!residual) continue;
       for (i64 m = 0; m < setup_.modes; ++m) {
         kernels_.scale_pixels(g_, mode(wave, m) + c * g_.block, intensity);
@@ -274,6 +273,19 @@ class SweepSteps final : public Steps<T> {
            tables_.column_frequency[static_cast<std::size_t>(c * lanes_ + lane)];
   }
 
+  /// A pattern from natural order to that of the blocks, a row of it at a time, which stays in the
+  /// cache meanwhile.
+  void put_in_order(const T* pattern, T* blocks) const {
+    const i64* frequency = tables_.column_frequency.data();
+    for (i64 y = 0; y < w_; ++y) {
+      const T* row = pattern + tables_.row_frequency[static_cast<std::size_t>(y)] * w_;
+      for (i64 c = 0; c < g_.vectors; ++c) {
+        T* to = blocks + (c * w_ + y) * lanes_;
+        for (i64 l = 0; l < lanes_; ++l) to[l] = row[frequency[c * lanes_ + l]];
+      }
+    }
+  }
+
   /// ψ ← IFFT_y(P FFT_y(ψ)); what lies beyond the band limit is nothing, and not computed.
   void column_sweeps(T* wave, bool conjugate) const {
     for (i64 c = 0; c < g_.vectors; ++c)
@@ -303,6 +315,15 @@ class SweepSteps final : public Steps<T> {
     if (direct) return sum.data + (at.row + y) * sum.shape[1] + at.col;
     std::fill_n(aside, w_, T(0));
     return aside;
+  }
+
+  /// Asks for the sum's row, which another thread had last, while its gradient is computed.
+  void fetch_row(const SliceGradient<T>& g, i64 y) const {
+    if (g.phase.empty()) return;
+    const Inside in(g.at, w_, g.phase.shape[0], g.phase.shape[1]);
+    if (y < in.y0 || y >= in.y1) return;
+    const T* row = g.phase.data + (g.at.row + y) * g.phase.shape[1] + g.at.col;
+    for (i64 x = in.x0; x < in.x1; x += 64 / i64{sizeof(T)}) __builtin_prefetch(row + x, 1);
   }
 
   /// u of row y from a wave that goes back too, which becomes conj(t) u.
@@ -389,7 +410,7 @@ template <class T>
 StepSizes sweep_sizes(const OperatorSetup& setup, const Kernels<T>& kernels) {
   const i64 w = setup.window, lanes = kernels.lanes, plane = sweep_wave_size(w, kernels.lanes);
   return {.wave = setup.modes * plane,
-          .scratch = std::max(6 * w, 2 * w * lanes),  // t, gradients, u; or a block's pixels
+          .scratch = w * (w + lanes),  // a pattern and a block's intensities; or t, gradients and u
           .ramp = 4 * w,
           .propagator = setup.slices > 1 ? plane : 0,
           .detector = 2 * w * w};

@@ -16,6 +16,8 @@
 // Real space is in natural order, the spectrum in the order that falls out of the passes
 // (order.hpp).
 
+#include <algorithm>
+
 #include "operator/cpu/sweeps/kernels.hpp"
 #include "operator/cpu/sweeps/vectors.hpp"
 
@@ -133,20 +135,19 @@ template <class F>
   }
 }
 
-/// Forward passes [from, to), or inverse ones in reverse order.
+/// Forward passes [from, to), or inverse ones in reverse order, of a line of n elements.
 template <bool inverse, class T, int L>
-void run_passes(const Passes<T>& passes, Line<T, L> line, int from, int to) {
+void run_passes(const Passes<T>& passes, Line<T, L> line, i64 n, int from, int to) {
   for (int step = from; step < to; ++step) {
     const int p = inverse ? from + to - 1 - step : step;
-    i64 blocks = 1;
-    for (int q = 0; q < p; ++q) blocks *= passes.radix[q];
-    const i64 sub = passes.n / (blocks * passes.radix[p]);
+    i64 sub = passes.n;
+    for (int q = 0; q <= p; ++q) sub /= passes.radix[q];
     with_radix(
         passes.radix[p], [&](auto r) __attribute__((always_inline)) {
           if constexpr (inverse)
-            inverse_pass<r(), T, L>(line, blocks, sub, passes.twiddle[p]);
+            inverse_pass<r(), T, L>(line, n / (r() * sub), sub, passes.twiddle[p]);
           else
-            forward_pass<r(), T, L>(line, blocks, sub, passes.twiddle[p]);
+            forward_pass<r(), T, L>(line, n / (r() * sub), sub, passes.twiddle[p]);
         });
   }
 }
@@ -159,16 +160,27 @@ Line<T, L> column_block(const Geometry<T>& g, T* wave, i64 c) {
   return {wave + c * g.block, 2 * L};
 }
 
+/// With three passes the first spans a block that L1 does not hold; the others are done a part at a
+/// time, which it does.
 template <bool forward, bool inverse, class T, int L, class Op>
 [[gnu::always_inline]] inline void columns(const Geometry<T>& g, Line<T, L> line, Op&& op) {
   const Passes<T>& passes = g.column;
-  const int last = passes.count - 1;
-  if constexpr (forward) run_passes<false>(passes, line, 0, last);
-  with_radix(
-      passes.radix[last], [&](auto r) __attribute__((always_inline)) {
-        middle_of_column<r(), forward, inverse>(line, passes.n / r(), op);
-      });
-  if constexpr (inverse) run_passes<true>(passes, line, 0, last);
+  const int last = passes.count - 1, spanning = std::max(0, last - 1);
+  const i64 n = passes.n / (spanning > 0 ? passes.radix[0] : 1);
+  if constexpr (forward) run_passes<false>(passes, line, passes.n, 0, spanning);
+  for (i64 first = 0; first < passes.n; first += n) {
+    const Line<T, L> part{line.data + first * line.stride, line.stride};
+    if constexpr (forward) run_passes<false>(passes, part, n, spanning, last);
+    with_radix(
+        passes.radix[last], [&](auto r) __attribute__((always_inline)) {
+          middle_of_column<r(), forward, inverse>(
+              part, n / r(), [&](i64 i, Pair<T, L> & x) __attribute__((always_inline)) {
+                op(first + i, x);
+              });
+        });
+    if constexpr (inverse) run_passes<true>(passes, part, n, spanning, last);
+  }
+  if constexpr (inverse) run_passes<true>(passes, line, passes.n, 0, spanning);
 }
 
 /// Moves 16 W L bytes of the wave (in floats) through L1 once, and 8 W L bytes of P.
@@ -353,14 +365,14 @@ template <bool inverse, bool forward, class T, int L, class Op>
       inverse_tile<t>(g, v, x);
       fft<t, true>(x);
     });
-    run_passes<true>(passes, line, 1, passes.count - 1);
+    run_passes<true>(passes, line, passes.n, 1, passes.count - 1);
   }
   with_radix(
       passes.radix[0], [&](auto r) __attribute__((always_inline)) {
         middle_of_row<r(), inverse, forward>(line, passes.n / r(), passes.twiddle[0], op);
       });
   if constexpr (forward) {
-    run_passes<false>(passes, line, 1, passes.count - 1);
+    run_passes<false>(passes, line, passes.n, 1, passes.count - 1);
     by_tiles([&](i64 v, Pair<T, L> * x) __attribute__((always_inline)) {
       fft<t, false>(x);
       forward_tile<t>(g, v, x);
