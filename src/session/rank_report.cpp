@@ -10,7 +10,8 @@ namespace ptyle {
 namespace {
 
 // Most of what a process books; the rest goes under "other".
-constexpr std::array ledger_names{"exchange buffers",
+constexpr std::array ledger_names{"checkpoint",
+                                  "exchange buffers",
                                   "gradient",
                                   "gradient patches",
                                   "object",
