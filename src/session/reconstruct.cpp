@@ -3,7 +3,7 @@
 //   positions
 //      and the object among the ranks, and read the patterns of each (open_experiment, divide)
 //   2. probe and object to start with
-//   3. the fit, an iteration at a time, until done or stopped
+//   3. the fit, an iteration at a time, until done or stopped; checkpoints are written meanwhile
 //   4. the result, put together from the ranks' cores, the TIFF stack and the pictures
 // One rank leads: it prints and writes.
 

@@ -43,8 +43,7 @@ CheckpointWriter<T>::CheckpointWriter(Team& team, const std::string& folder, con
     const std::array<i64, 3> shape{tile.phase.shape()[0], tile.core.rows.size(),
                                    tile.core.cols.size()};
     copies_[t].phase = Array<T, 3>(shape, ledger, "checkpoint");
-    if (!tile.absorption.empty())
-      copies_[t].absorption = Array<T, 3>(shape, ledger, "checkpoint");
+    if (!tile.absorption.empty()) copies_[t].absorption = Array<T, 3>(shape, ledger, "checkpoint");
   }
   if (while_computing && team.leads())
     probe_ = Array<Complex<T>, 3>(fit.probe().shape, ledger, "checkpoint");

@@ -287,11 +287,10 @@ TEST_F(RankFailures, AFullDiskAtACheckpointLeavesTheOneBefore) {
 TEST_F(RankFailures, OneThatIsKilledAtACheckpointLeavesTheOneBefore) {
   // Their checkpoints are as long as their iterations: a kill meets one or the other.
   for (const int rank : {0, 2, 3}) {
-    const auto ran = endless({"output.checkpoint_every=1", "output.overwrite=true"},
-                             [&](pid_t mpirun) {
-                               kill(rank_processes(mpirun, 4).at(std::size_t(rank)), SIGKILL);
-                             },
-                             3 + rank);
+    const auto ran = endless(
+        {"output.checkpoint_every=1", "output.overwrite=true"},
+        [&](pid_t mpirun) { kill(rank_processes(mpirun, 4).at(std::size_t(rank)), SIGKILL); },
+        3 + rank);
     EXPECT_EQ(ran.status, 128 + SIGKILL) << ran.err;
     const Checkpoint before(folder.path() / "run");
     EXPECT_GE(before.step(), 1 + rank);

@@ -174,9 +174,9 @@ TEST_F(Runs, KilledWhileItWritesACheckpointItLeavesTheOneBefore) {
 TEST_F(Runs, AFullDiskAtACheckpointIsToldAndLeavesNothing) {
   simulate();
   for (const std::string iterations : {"1", "100000"}) {  // at the end, and while computing
-    const auto ran = run_ptyle(
-        into("run", {"solver.iterations=" + iterations, "output.checkpoint_every=1"}),
-        {.folder = folder.path(), .file_limit = 8192});
+    const auto ran =
+        run_ptyle(into("run", {"solver.iterations=" + iterations, "output.checkpoint_every=1"}),
+                  {.folder = folder.path(), .file_limit = 8192});
     EXPECT_EQ(ran.status, 2) << ran.err;
     EXPECT_NE(ran.err.find("checkpoint.part/rank-0000.h5"), std::string::npos) << ran.err;
     EXPECT_NE(ran.err.find("File too large"), std::string::npos) << ran.err;

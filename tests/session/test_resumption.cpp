@@ -32,8 +32,8 @@ struct Saved {
   explicit Saved(const std::string& folder) {
     const Checkpoint checkpoint(folder);
     step = checkpoint.step();
-    object = Array<double, 3>({test::Scene::slices, checkpoint.object().rows.size(),
-                               checkpoint.object().cols.size()});
+    object = Array<double, 3>(
+        {test::Scene::slices, checkpoint.object().rows.size(), checkpoint.object().cols.size()});
     checkpoint.read("phase", checkpoint.object(), object.view());
     probe = resumed_probe<double>(checkpoint);
     history = resumed_history(checkpoint);
@@ -119,11 +119,11 @@ TEST_P(Resumption, GoesOnWithTheSameBits) {
 TEST_P(Resumption, AWriteThatFailsIsToldByTheNextCall) {
   using Writer = CheckpointWriter<double>;
   auto fit = make_fit();
-  for (const auto& next : {std::function([](Writer& w) { w.finish(); }),
-                           std::function([](Writer& w) { w.save({}, run); }),
-                           std::function([](Writer& w) {
-                             while (w.writing()) continue;
-                           })}) {
+  for (const auto& next :
+       {std::function([](Writer& w) { w.finish(); }),
+        std::function([](Writer& w) { w.save({}, run); }), std::function([](Writer& w) {
+          while (w.writing()) continue;
+        })}) {
     i64 before = 0;
     {
       Writer writer(*team, folder / "", fit, division, true, &ledger);
