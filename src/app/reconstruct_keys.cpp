@@ -279,7 +279,8 @@ std::vector<Key> output_keys(OutputConfig& c) {
       {"output.pictures", &c.pictures, "", {}, "PNGs of phase, slices, probe and R-factor"},
       {"output.tiff", &c.tiff, "", {}, "a TIFF stack of the phase for ImageJ"},
       {"output.checkpoint_every", &c.checkpoint_every, "iterations", at_least(0),
-       "a checkpoint, from which --resume goes on; 0: none"},
+       "a checkpoint, from which --resume goes on, written from a copy in memory while computing "
+       "goes on; 0: none"},
       {"output.checkpoint_minutes", &c.checkpoint_minutes, "min", at_least(0),
        "the same by the clock; 0: none"},
   };

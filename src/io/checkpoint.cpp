@@ -69,6 +69,7 @@ void write_core(h5::File& file, const std::string& path, View<const T, 3> values
   if (!box.contains(core) || values.shape[1] != box.rows.size() ||
       values.shape[2] != box.cols.size())
     throw std::logic_error("checkpoint: " + path + " does not cover the core");
+  if (box == core) return file.write(path, values);
   auto set = file.create_dataset<T>(path, {planes, rows, cols});
   Array<T, 2> plane({rows, cols});
   for (i64 z = 0; z < planes; ++z) {

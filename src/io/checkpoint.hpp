@@ -7,7 +7,8 @@
 //   rank-0007.h5   a rank's core of each array on the object, and what belongs to its positions
 //   index.h5       where the cores lie, and whose each position is
 //
-// Written in three steps, between which the callers agree:
+// Written in three steps, between which the callers agree; 1 and 3 may run on a thread beside other
+// work that does not use HDF5:
 //
 //   1. every rank: write_checkpoint_part()   into "checkpoint.part"
 //   2. the ranks tell each other that all have written

@@ -2,7 +2,8 @@
 
 // A small wrapper of HDF5's C interface: handles that close themselves, every call checked, errors
 // in the user's words (what, file, dataset, what would be right). Like the library underneath, it
-// is to be used by one thread at a time.
+// is to be used by one thread at a time: while it computes, a reconstruction leaves it to the
+// thread that writes checkpoints (session/resumption).
 
 #include <complex>
 #include <cstdint>

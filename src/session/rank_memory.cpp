@@ -41,12 +41,17 @@ Bytes arrays_of_fit(const ReconstructConfig& config, const OperatorSetup& setup,
   return bytes;
 }
 
-/// Patterns and positions, which are on the host wherever it computes.
+/// Patterns, positions and what a checkpoint holds, which are on the host wherever it computes.
 template <class T>
-void add_data(Bytes& bytes, const Division& division, int rank, std::size_t bytes_a_pattern) {
+void add_data(Bytes& bytes, const ReconstructConfig& config, const OperatorSetup& setup,
+              const Division& division, int rank, std::size_t bytes_a_pattern) {
   const PositionShare& share = division.shares[static_cast<std::size_t>(rank)];
   bytes["patterns"] = double(bytes_a_pattern) * double(share.own.size() + share.extra.size());
   bytes["positions"] = double(Fit<T>::bytes_a_position) * double(division.frame.positions.size());
+  if (!writes_while_computing(config)) return;
+  double values = double(planes_of(config) - 1) * double(division.sharing.mesh.core(rank).area());
+  if (rank == 0) values += 2 * double(setup.modes * setup.window * setup.window);
+  bytes["checkpoint"] = double(sizeof(T)) * values;
 }
 
 std::array<i64, 3> tile_shape(const OperatorSetup& setup, const Division& division, int rank) {
@@ -59,6 +64,10 @@ std::array<i64, 3> tile_shape(const OperatorSetup& setup, const Division& divisi
 double RankMemory::total() const { return sum_of(bytes); }
 double RankMemory::gpu_total() const { return sum_of(gpu); }
 
+bool writes_while_computing(const ReconstructConfig& config) {
+  return config.output.checkpoint_every > 0 || config.output.checkpoint_minutes > 0;
+}
+
 double memory_budget(const ReconstructConfig& config, int processes_on_node) {
   if (config.solver.memory > 0) return config.solver.memory * 1e9;
   return 0.8 * double(machine_memory_bytes()) / processes_on_node;
@@ -70,7 +79,7 @@ RankMemory rank_memory(const ReconstructConfig& config, const OperatorSetup& set
                        double budget) {
   RankMemory memory;
   memory.bytes = arrays_of_fit<T>(config, setup, division, rank);
-  add_data<T>(memory.bytes, division, rank, bytes_a_pattern);
+  add_data<T>(memory.bytes, config, setup, division, rank, bytes_a_pattern);
   const auto left = static_cast<std::size_t>(std::max(0.0, budget - memory.total()));
   const auto shape = tile_shape(setup, division, rank);
   memory.options = choose_cpu_options<T>(setup, threads, shape, left);
@@ -84,7 +93,7 @@ RankMemory gpu_rank_memory(const ReconstructConfig& config, const OperatorSetup&
                            const Division& division, int rank, std::size_t bytes_a_pattern,
                            const GpuFacts& gpu) {
   RankMemory memory;
-  add_data<T>(memory.bytes, division, rank, bytes_a_pattern);
+  add_data<T>(memory.bytes, config, setup, division, rank, bytes_a_pattern);
   Bytes arrays = arrays_of_fit<T>(config, setup, division, rank);
   const auto shape = tile_shape(setup, division, rank);
   if (division.sharing.mesh.ranks() > 1) {  // what travels goes through the host

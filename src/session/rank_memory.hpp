@@ -35,6 +35,9 @@ RankMemory gpu_rank_memory(const ReconstructConfig& config, const OperatorSetup&
                            const Division& division, int rank, std::size_t bytes_a_pattern,
                            const GpuFacts& gpu);
 
+/// Checkpoints are asked for while the run goes on, which needs copies of what they hold.
+bool writes_while_computing(const ReconstructConfig& config);
+
 /// What solver.memory says, in bytes; else 0.8 of a process's part of the machine's memory.
 double memory_budget(const ReconstructConfig& config, int processes_on_node);
 

@@ -3,7 +3,7 @@
 //   positions
 //      and the object among the ranks, and read the patterns of each (open_experiment, divide)
 //   2. probe and object to start with
-//   3. the fit, an iteration at a time, until done or stopped
+//   3. the fit, an iteration at a time, until done or stopped; checkpoints are written meanwhile
 //   4. the result, put together from the ranks' cores, the TIFF stack and the pictures
 // One rank leads: it prints and writes.
 
@@ -273,18 +273,28 @@ class Run {
       return o.checkpoint_minutes > 0 && seconds_since(saved) > 60 * o.checkpoint_minutes;
     };
     const auto asked = [&] { return callbacks_.stop && callbacks_.stop(); };
+    CheckpointWriter<T> writer(team_, o.folder, fit, *division_, writes_while_computing(config_),
+                               &ledger_);
+    // Ranks agree on what is written between groups too: a checkpoint is not to wait for the end of
+    // a long iteration. Where stops between groups change the sums, those are not to depend on the
+    // disk.
+    const auto written = [&] { return !config_.ranks.exchange_behind && writer.written(); };
     bool go_on = true;
     int i = static_cast<int>(history_.cost.size()) + 1;
     while (go_on && i <= iterations) {
-      const IterationReport report = fit.iterate([&] { return asked() || due(); });
-      if (!std::isfinite(report.fitted.cost))
+      const IterationReport report = fit.iterate([&] { return asked() || due() || written(); });
+      if (!std::isfinite(report.fitted.cost)) {  // on all ranks
+        writer.finish();
         throw UserError(fmt::format(
             "the cost is no longer a finite number in iteration {}; try a smaller solver.step or "
             "probe.step",
             i));
-      std::vector<double> wishes{asked() ? 1.0 : 0.0, due() ? 1.0 : 0.0};
+      }
+      std::vector<double> wishes{asked() ? 1.0 : 0.0, due() ? 1.0 : 0.0,
+                                 writer.writing() ? 1.0 : 0.0};
       team_.sum(wishes);
       go_on = wishes[0] == 0;
+      if (wishes[2] == 0) writer.commit();
       if (report.whole) {
         tell(fit, report, i, before + seconds_since(start));
         if (report.diverging) warn("the cost rose: the steps are halved");
@@ -293,10 +303,11 @@ class Run {
       const bool by_count =
           report.whole && o.checkpoint_every > 0 && (i - 1) % o.checkpoint_every == 0;
       if (!go_on || wishes[1] > 0 || by_count) {
-        save_checkpoint(team_, o.folder, fit, *division_, history_, fingerprint());
+        writer.save(history_, fingerprint());
         saved = Clock::now();
       }
     }
+    writer.finish();
     return i > iterations;
   }
 

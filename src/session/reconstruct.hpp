@@ -38,7 +38,7 @@ struct Progress {
 };
 
 /// The same ones are given on all processes. They are called on the one that leads, but for `stop`,
-/// which is asked on all.
+/// which is asked on all. A checkpoint may be on its way meanwhile: they must not use HDF5.
 struct ReconstructCallbacks {
   std::function<void(const Progress&)> progress;
   std::function<void(const std::string&)> log, warn;

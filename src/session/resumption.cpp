@@ -1,68 +1,160 @@
 #include "session/resumption.hpp"
 
 #include <algorithm>
+#include <chrono>
+#include <utility>
 
 namespace ptyle {
 namespace {
 
+/// The box `core`, in the volume's own pixels, of a volume; a plane at a time.
 template <class T>
-CheckpointPart part_of(const Tile<T>& tile, int rank, const Mesh& mesh, const OnHost<T, 3>& phase,
-                       const OnHost<T, 3>& absorption) {
-  CheckpointPart part;
-  part.rank = rank;
-  part.ranks = mesh.ranks();
-  part.object = mesh.object();
-  part.core = tile.core;
-  part.positions = tile.own;
-  part.object_state.push_back({"phase", tile.box, phase.view});
-  if (!tile.absorption.empty())
-    part.object_state.push_back({"absorption", tile.box, absorption.view});
-  return part;
-}
-
-/// Writes this process's ranks' parts, and waits for the others'.
-template <class T>
-void write_parts(Team& team, const std::string& folder, const Fit<T>& fit, const Division& division,
-                 const History& history, const Fingerprint& fingerprint) {
-  const auto state = fit.state();
-  const auto here = team.here();
-  for (std::size_t t = 0; t < here.size(); ++t) {
-    const Tile<T>& tile = fit.tiles()[t];
-    const auto phase = fit.arithmetic().on_host(tile.phase.view());
-    const auto absorption = fit.arithmetic().on_host(tile.absorption.view());
-    CheckpointPart part = part_of(tile, here[t], division.sharing.mesh, phase, absorption);
-    part.step = static_cast<i64>(state.at("iteration"));
-    if (here[t] == 0) {
-      part.fingerprint = fingerprint;
-      for (const auto& [name, value] : state)
-        part.global_state.push_back({"fit." + name, std::vector<double>{value}});
-      part.global_state.push_back({"probe", fit.probe()});
-      part.global_state.push_back({"history.cost", history.cost});
-      part.global_state.push_back({"history.r_factor", history.r_factor});
-      part.global_state.push_back({"history.seconds", history.seconds});
-      part.global_state.push_back({"history.r_held_out", history.r_held_out});
-    }
-    write_checkpoint_part(folder, part);
+void copy_core(const Arithmetic<T>& arithmetic, View<const T, 3> volume, const Box& core,
+               View<T, 3> to) {
+  for (i64 z = 0; z < to.shape[0]; ++z) {
+    const auto plane = arithmetic.on_host(volume[z]);
+    for (i64 y = 0; y < to.shape[1]; ++y)
+      std::copy_n(&plane.view(y + core.rows.begin, core.cols.begin), to.shape[2], &to(z, y, 0));
   }
-  std::vector<double> all_have_written{1};
-  team.sum(all_have_written);
 }
 
 }  // namespace
 
 template <class T>
-void save_checkpoint(Team& team, const std::string& folder, const Fit<T>& fit,
-                     const Division& division, const History& history,
-                     const Fingerprint& fingerprint) {
-  try {
-    write_parts(team, folder, fit, division, history, fingerprint);
-    if (team.leads()) commit_checkpoint(folder, team.size());
-  } catch (...) {
-    // The disk is full, say: what was written is of no use. What others are still writing stays,
-    // until the next checkpoint replaces it.
-    if (team.leads()) discard_checkpoint_part(folder);
-    throw;
+CheckpointWriter<T>::CheckpointWriter(Team& team, const std::string& folder, const Fit<T>& fit,
+                                      const Division& division, bool while_computing,
+                                      Ledger* ledger)
+    : team_(team),
+      folder_(folder),
+      fit_(fit),
+      while_computing_(while_computing),
+      copies_(fit.tiles().size()) {
+  const Mesh& mesh = division.sharing.mesh;
+  const auto here = team.here();
+  for (std::size_t t = 0; t < here.size(); ++t) {
+    const Tile<T>& tile = fit.tiles()[t];
+    CheckpointPart& part = parts_.emplace_back();
+    part.rank = here[t];
+    part.ranks = mesh.ranks();
+    part.object = mesh.object();
+    part.core = tile.core;
+    part.positions = tile.own;
+    if (!while_computing) continue;
+    const std::array<i64, 3> shape{tile.phase.shape()[0], tile.core.rows.size(),
+                                   tile.core.cols.size()};
+    copies_[t].phase = Array<T, 3>(shape, ledger, "checkpoint");
+    if (!tile.absorption.empty()) copies_[t].absorption = Array<T, 3>(shape, ledger, "checkpoint");
   }
+  if (while_computing && team.leads())
+    probe_ = Array<Complex<T>, 3>(fit.probe().shape, ledger, "checkpoint");
+}
+
+template <class T>
+CheckpointWriter<T>::~CheckpointWriter() {
+  if (thread_.valid()) thread_.wait();
+  // The disk is full, say: what was written is of no use. What others are still writing stays,
+  // until the next checkpoint replaces it.
+  if (stage_ != Stage::idle && team_.leads()) discard_checkpoint_part(folder_);
+}
+
+template <class T>
+void CheckpointWriter<T>::save(const History& history, const Fingerprint& fingerprint) {
+  finish();
+  const auto state = fit_.state();
+  std::vector<OnHost<T, 3>> own_arrays;  // of a fit that waits
+  for (std::size_t t = 0; t < parts_.size(); ++t) {
+    const Tile<T>& tile = fit_.tiles()[t];
+    CheckpointPart& part = parts_[t];
+    part.step = static_cast<i64>(state.at("iteration"));
+    part.object_state.clear();
+    const auto add = [&](const char* name, View<const T, 3> volume, Array<T, 3>& copy) {
+      if (while_computing_) {
+        copy_core(fit_.arithmetic(), volume, tile.on_arrays(tile.core), copy.view());
+        part.object_state.push_back({name, tile.core, std::as_const(copy).view()});
+      } else {
+        own_arrays.push_back(fit_.arithmetic().on_host(volume));
+        part.object_state.push_back({name, tile.box, own_arrays.back().view});
+      }
+    };
+    add("phase", tile.phase, copies_[t].phase);
+    if (!tile.absorption.empty()) add("absorption", tile.absorption, copies_[t].absorption);
+    if (part.rank == 0) {
+      part.fingerprint = fingerprint;
+      add_global_state(part, history, state);
+    }
+  }
+  stage_ = Stage::parts;
+  thread_ = std::async(std::launch::async, [this] {
+    for (const CheckpointPart& part : parts_) write_checkpoint_part(folder_, part);
+  });
+  if (!while_computing_) finish();
+}
+
+template <class T>
+void CheckpointWriter<T>::add_global_state(CheckpointPart& part, const History& history,
+                                           const std::map<std::string, double>& state) {
+  part.global_state.clear();
+  for (const auto& [name, value] : state)
+    part.global_state.push_back({"fit." + name, std::vector<double>{value}});
+  auto probe = fit_.probe();
+  if (while_computing_) {
+    std::copy(probe.begin(), probe.end(), probe_.begin());
+    probe = std::as_const(probe_).view();
+  }
+  part.global_state.push_back({"probe", probe});
+  part.global_state.push_back({"history.cost", history.cost});
+  part.global_state.push_back({"history.r_factor", history.r_factor});
+  part.global_state.push_back({"history.seconds", history.seconds});
+  part.global_state.push_back({"history.r_held_out", history.r_held_out});
+}
+
+template <class T>
+bool CheckpointWriter<T>::at_work() const {
+  return thread_.valid() && thread_.wait_for(std::chrono::seconds(0)) != std::future_status::ready;
+}
+
+template <class T>
+void CheckpointWriter<T>::wait() {
+  if (thread_.valid()) thread_.get();
+}
+
+template <class T>
+void CheckpointWriter<T>::wait_for_all() {
+  std::vector<double> all_are_here{1};
+  team_.sum(all_are_here);
+}
+
+template <class T>
+bool CheckpointWriter<T>::writing() {
+  if (at_work()) return stage_ == Stage::parts;
+  wait();
+  return false;
+}
+
+template <class T>
+bool CheckpointWriter<T>::written() const {
+  return stage_ == Stage::parts && !at_work();
+}
+
+template <class T>
+void CheckpointWriter<T>::commit() {
+  if (stage_ != Stage::parts) return;
+  stage_ = Stage::name;
+  if (team_.leads())
+    thread_ = std::async(std::launch::async, [this] { commit_checkpoint(folder_, team_.size()); });
+}
+
+template <class T>
+void CheckpointWriter<T>::finish() {
+  if (stage_ == Stage::idle) return;
+  if (stage_ == Stage::parts) {
+    wait();
+    wait_for_all();
+    commit();
+  }
+  wait();
+  wait_for_all();  // the next one goes into the folder that was renamed
+  stage_ = Stage::idle;
 }
 
 template <class T>
@@ -95,10 +187,8 @@ History resumed_history(const Checkpoint& checkpoint) {
           checkpoint.numbers("history.seconds"), checkpoint.numbers("history.r_held_out")};
 }
 
-template void save_checkpoint(Team&, const std::string&, const Fit<float>&, const Division&,
-                              const History&, const Fingerprint&);
-template void save_checkpoint(Team&, const std::string&, const Fit<double>&, const Division&,
-                              const History&, const Fingerprint&);
+template class CheckpointWriter<float>;
+template class CheckpointWriter<double>;
 template TileStart<float> resumed_tile(const Checkpoint&, i64, bool, const Box&, Ledger*);
 template TileStart<double> resumed_tile(const Checkpoint&, i64, bool, const Box&, Ledger*);
 template Array<Complex<float>, 3> resumed_probe(const Checkpoint&);

@@ -2,8 +2,10 @@
 
 // A fit into a checkpoint, and out of one on any number of ranks.
 
-#include <optional>
+#include <future>
+#include <map>
 #include <string>
+#include <vector>
 
 #include "exchange/team.hpp"
 #include "io/checkpoint.hpp"
@@ -13,12 +15,63 @@
 
 namespace ptyle {
 
-/// Every process of the team calls it, between two groups: each rank writes its core, then the
-/// folder gets its name. Throws UserError where it cannot be written.
+/// Writes checkpoints on a thread while the fit goes on, one at a time:
+///
+///   1. save():    what this process's ranks write is copied, and a thread writes it
+///   2. commit():  all processes have written; on the one that leads, a thread gives the folder its
+///                 name (io/checkpoint)
+///   3. finish():  waits until that is done
+///
+/// The threads talk to no other process. From save() to the end of finish() nothing else may use
+/// HDF5. What went wrong on a thread (UserError: the disk is full) is thrown by the next call of
+/// writing(), save() or finish(); the checkpoint before stays.
 template <class T>
-void save_checkpoint(Team& team, const std::string& folder, const Fit<T>& fit,
-                     const Division& division, const History& history,
-                     const Fingerprint& fingerprint);
+class CheckpointWriter {
+ public:
+  /// `while_computing`: the fit goes on after save(), which needs copies, booked as "checkpoint".
+  /// They are made here, so that it shows at once if there is no memory for them. Else save()
+  /// writes from the fit's own arrays and waits. All that is given must outlive it.
+  CheckpointWriter(Team& team, const std::string& folder, const Fit<T>& fit,
+                   const Division& division, bool while_computing, Ledger* ledger);
+  /// Waits for the threads. A checkpoint that is not whole then is taken away.
+  ~CheckpointWriter();
+  CheckpointWriter(const CheckpointWriter&) = delete;
+  CheckpointWriter& operator=(const CheckpointWriter&) = delete;
+
+  // Every process of the team calls these, between two groups:
+
+  /// Waits for the checkpoint before.
+  void save(const History& history, const Fingerprint& fingerprint);
+  /// To be called once no process is writing().
+  void commit();
+  void finish();
+
+  /// This process's part is still being written.
+  [[nodiscard]] bool writing();
+  /// It no longer is, and commit() is still to come: the processes should agree on it.
+  [[nodiscard]] bool written() const;
+
+ private:
+  enum class Stage { idle, parts, name };
+  struct Copy {
+    Array<T, 3> phase, absorption;
+  };
+  [[nodiscard]] bool at_work() const;
+  void wait();
+  void wait_for_all();
+  void add_global_state(CheckpointPart& part, const History& history,
+                        const std::map<std::string, double>& state);
+
+  Team& team_;
+  const std::string folder_;
+  const Fit<T>& fit_;
+  const bool while_computing_;
+  std::vector<Copy> copies_;  // of the tiles' cores
+  Array<Complex<T>, 3> probe_;
+  std::vector<CheckpointPart> parts_;
+  Stage stage_ = Stage::idle;  // the same on all processes
+  std::future<void> thread_;
+};
 
 /// Phase and absorption of the part `box` of the object.
 template <class T>

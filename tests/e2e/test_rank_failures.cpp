@@ -51,14 +51,15 @@ class RankFailures : public testing::Test {
     folder.write("run.yaml", run_yaml);
   }
 
-  /// Of an iteration without end, which ends by what is done to it in the second.
-  Ran endless(const std::vector<std::string>& settings, const std::function<void(pid_t)>& act) {
+  /// Of iterations without end, which end by what is done after so many.
+  Ran endless(const std::vector<std::string>& settings, const std::function<void(pid_t)>& act,
+              int after = 2) {
     std::vector<std::string> arguments{"reconstruct", "run.yaml", "--set",
                                        "solver.iterations=100000"};
     for (const auto& setting : settings) arguments.insert(arguments.end(), {"--set", setting});
     return run_ptyle(arguments, {.folder = folder.path(),
                                  .ranks = 4,
-                                 .when = "iteration      2/",
+                                 .when = "iteration      " + std::to_string(after) + "/",
                                  .act = [&](pid_t mpirun) {
                                    act(mpirun);
                                    acted = std::chrono::steady_clock::now();
@@ -262,7 +263,8 @@ TEST_F(RankFailures, AFullDiskAtACheckpointLeavesTheOneBefore) {
   for (const int rank : {0, 2}) {
     const auto ran = endless(
         {"output.checkpoint_every=1", "output.overwrite=true"},
-        [&](pid_t mpirun) { limit_files(rank_processes(mpirun, 4).at(std::size_t(rank)), 4096); });
+        [&](pid_t mpirun) { limit_files(rank_processes(mpirun, 4).at(std::size_t(rank)), 4096); },
+        3);  // before the second checkpoint is begun, the first is whole
     EXPECT_EQ(ran.status, 2) << ran.err;
     EXPECT_LT(seconds_since_act(), 10);
     const auto said = sentences(ran.err);
@@ -277,6 +279,24 @@ TEST_F(RankFailures, AFullDiskAtACheckpointLeavesTheOneBefore) {
     const auto resumed = run_ptyle({"reconstruct", "run.yaml", "--resume", "--set",
                                     "solver.iterations=" + std::to_string(before.step() + 1)},
                                    {.folder = folder.path(), .ranks = 2});
+    EXPECT_EQ(resumed.status, 0) << resumed.err;
+    fs::remove_all(folder.path() / "run");
+  }
+}
+
+TEST_F(RankFailures, OneThatIsKilledAtACheckpointLeavesTheOneBefore) {
+  // Their checkpoints are as long as their iterations: a kill meets one or the other.
+  for (const int rank : {0, 2, 3}) {
+    const auto ran = endless(
+        {"output.checkpoint_every=1", "output.overwrite=true"},
+        [&](pid_t mpirun) { kill(rank_processes(mpirun, 4).at(std::size_t(rank)), SIGKILL); },
+        3 + rank);
+    EXPECT_EQ(ran.status, 128 + SIGKILL) << ran.err;
+    const Checkpoint before(folder.path() / "run");
+    EXPECT_GE(before.step(), 1 + rank);
+    const auto resumed = run_ptyle({"reconstruct", "run.yaml", "--resume", "--set",
+                                    "solver.iterations=" + std::to_string(before.step() + 1)},
+                                   {.folder = folder.path(), .ranks = 3});
     EXPECT_EQ(resumed.status, 0) << resumed.err;
     fs::remove_all(folder.path() / "run");
   }

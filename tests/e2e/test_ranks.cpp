@@ -206,6 +206,29 @@ TEST_P(OnRanks, StoppedAndResumedOnOtherRanksItIsTheSameAgain) {
 INSTANTIATE_TEST_SUITE_P(Fits, OnRanks, testing::ValuesIn(fits),
                          [](const auto& info) { return info.param.name; });
 
+TEST_F(Ranks, ACheckpointWrittenWhileComputingIsThatOfARunWhichEndsThere) {
+  const auto run = [&](const std::string& name, int iterations,
+                       const std::vector<std::string>& options = {}) {
+    const auto ran = reconstruct(
+        name, 4, {"solver.precision=double", fmt::format("solver.iterations={}", iterations)},
+        options);
+    EXPECT_EQ(ran.status, 0) << ran.err;
+  };
+  const auto expect_same = [&](const std::string& a, const std::string& b) {
+    const State one = state_of(path(a), false), other = state_of(path(b), false);
+    EXPECT_EQ(distance(one.phase, other.phase), 0);
+    EXPECT_EQ(distance(one.probe, other.probe), 0);
+    EXPECT_FALSE(std::filesystem::exists(path(a) + "/checkpoint.part"));
+  };
+  run("three", 3);
+  run("four", 4);  // whose checkpoint is of the third iteration
+  EXPECT_EQ(Checkpoint(path("four")).step(), 3);
+  expect_same("four", "three");
+  run("six", 6);
+  run("four", 6, {"--resume"});
+  expect_same("four", "six");
+}
+
 /// How an endless run is told to stop.
 struct Stop {
   const char* name;

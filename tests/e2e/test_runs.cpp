@@ -11,6 +11,7 @@
 
 #include "e2e/program.hpp"
 #include "e2e/small_data.hpp"
+#include "io/checkpoint.hpp"
 #include "io/hdf5.hpp"
 #include "io/result.hpp"
 
@@ -117,6 +118,71 @@ TEST_F(Runs, CtrlCFinishesTheGroupAndWrites) {
       ptyle({"reconstruct", "run.yaml", "--resume", "--set", "solver.iterations=" + more});
   EXPECT_EQ(resumed.status, 0) << resumed.err;
   EXPECT_NE(resumed.out.find("going on from the checkpoint"), std::string::npos) << resumed.out;
+}
+
+/// A run of `settings` into the folder `name`.
+std::vector<std::string> into(const std::string& name, const std::vector<std::string>& settings) {
+  std::vector<std::string> all{"reconstruct", "run.yaml", "--set", "output.folder=" + name};
+  for (const auto& setting : settings) all.insert(all.end(), {"--set", setting});
+  return all;
+}
+
+TEST_F(Runs, GoesOnFromACheckpointWrittenWhileComputingWithTheSameBits) {
+  simulate();
+  const auto run = [&](std::vector<std::string> arguments) {
+    const auto ran = ptyle(arguments);
+    ASSERT_EQ(ran.status, 0) << ran.err;
+  };
+  run(into("whole", {"solver.iterations=6"}));
+  run(into("parts", {"solver.iterations=4", "output.checkpoint_every=3"}));
+  EXPECT_EQ(Checkpoint(folder.path() / "parts").step(), 3);
+  EXPECT_FALSE(has(folder.files(), "parts/checkpoint.part/rank-0000.h5"));
+  auto rest = into("parts", {"solver.iterations=6"});
+  rest.emplace_back("--resume");
+  run(rest);
+  const auto whole = read_result((folder.path() / "whole/result.h5").string()),
+             parts = read_result((folder.path() / "parts/result.h5").string());
+  EXPECT_TRUE(std::equal(whole.phase.begin(), whole.phase.end(), parts.phase.begin()));
+  EXPECT_TRUE(std::equal(whole.probe.begin(), whole.probe.end(), parts.probe.begin()));
+  EXPECT_EQ(whole.history.cost, parts.history.cost);
+}
+
+TEST_F(Runs, TheLastCheckpointIsThereAtTheEnd) {
+  simulate();
+  ASSERT_EQ(ptyle(into("run", {"solver.iterations=4", "output.checkpoint_every=2"})).status, 0);
+  EXPECT_EQ(Checkpoint(folder.path() / "run").step(), 4);
+}
+
+TEST_F(Runs, KilledWhileItWritesACheckpointItLeavesTheOneBefore) {
+  simulate();
+  for (const int after : {3, 4, 5, 6}) {  // iterations are as long as their checkpoints
+    const auto ran = run_ptyle(into("run", {"solver.iterations=100000", "output.overwrite=true",
+                                            "output.checkpoint_every=1"}),
+                               {.folder = folder.path(),
+                                .when = fmt::format("iteration      {}/", after),
+                                .act = [](pid_t process) { kill(process, SIGKILL); }});
+    EXPECT_EQ(ran.status, 128 + SIGKILL) << ran.err;
+    const auto step = Checkpoint(folder.path() / "run").step();
+    EXPECT_GE(step, after - 2);  // at least the one before the one on its way
+    auto rest = into("run", {fmt::format("solver.iterations={}", step + 1)});
+    rest.emplace_back("--resume");
+    EXPECT_EQ(ptyle(rest).status, 0);
+    fs::remove_all(folder.path() / "run");
+  }
+}
+
+TEST_F(Runs, AFullDiskAtACheckpointIsToldAndLeavesNothing) {
+  simulate();
+  for (const std::string iterations : {"1", "100000"}) {  // at the end, and while computing
+    const auto ran =
+        run_ptyle(into("run", {"solver.iterations=" + iterations, "output.checkpoint_every=1"}),
+                  {.folder = folder.path(), .file_limit = 8192});
+    EXPECT_EQ(ran.status, 2) << ran.err;
+    EXPECT_NE(ran.err.find("checkpoint.part/rank-0000.h5"), std::string::npos) << ran.err;
+    EXPECT_NE(ran.err.find("File too large"), std::string::npos) << ran.err;
+    EXPECT_EQ(std::count(ran.err.begin(), ran.err.end(), '\n'), 1) << ran.err;
+    EXPECT_FALSE(fs::exists(folder.path() / "run")) << "a new folder goes where a run fails";
+  }
 }
 
 TEST_F(Runs, SimulationInPiecesEqualsTheWhole) {
