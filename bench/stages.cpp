@@ -3,9 +3,12 @@
 // S = 20, one mode, float, one thread. The sweeps of a gradient alone, (a) on one slice's waves,
 // transmission and sums again and again, which stay in the cache, (b) on those of all slices; then
 // (c) the whole gradient, which adds the sub-pixel shift, the detector, patterns and the probe's
-// gradient. All run in turn; figures are medians.
+// gradient. All run in turn; figures are medians. Of (a) also each kind of sweep, a vector of the
+// processor's at a time: two FFTs and a product each.
 //
 //   bench-stages [W …]    last line: the share of (a) in (c) at the first window
+
+#include <array>
 
 #include "gradient.hpp"
 #include "operator/cpu/sweeps/order.hpp"
@@ -52,7 +55,6 @@ class Sweeps {
     }
   }
 
- private:
   void columns(bool back) {
     for (i64 c = 0; c < tables_.geometry.vectors; ++c)
       k_.column_sweep(tables_.geometry, wave_.data(), propagator_.data(), back, c);
@@ -60,7 +62,7 @@ class Sweeps {
   void rows(i64 s, bool back) {
     const Geometry<float>& g = tables_.geometry;
     RowWork<float> work;
-    work.next_row = re_.shape()[2];
+    work.next_row = work.next_sum = re_.shape()[2];
     for (i64 y = 0; y < w_; ++y) {
       work.t_re = &re_(s, y + 3, 7);
       work.t_im = &im_(s, y + 3, 7);
@@ -71,7 +73,9 @@ class Sweeps {
       (back ? k_.row_sweep_back : k_.row_sweep)(g, wave, work);
     }
   }
+  [[nodiscard]] i64 lanes() const { return k_.lanes; }
 
+ private:
   i64 w_;
   const Kernels<float>& k_;
   Tables<float> tables_;
@@ -86,6 +90,7 @@ double measure(i64 window) {
   Sums<float> sums(scene);
   Sweeps sweeps(window);
   std::vector<double> one, all, whole;
+  std::array<std::vector<double>, 3> kinds;  // of sweeps: columns, rows, rows back
   for (int round = 0; round < rounds; ++round) {
     const auto positions = scene.places.size();  // as many times each, for the caches' sake
     const auto sweep = [&](bool all_slices) {
@@ -94,6 +99,17 @@ double measure(i64 window) {
     const auto gradient = [&] {
       op->gradient(scene.places, scene.source(), {true, true, false}, sums.view());
     };
+    const auto of_kind = [&](int kind) {
+      for (i64 i = 0; i < 2 * slices; ++i) {
+        if (kind == 0)
+          sweeps.columns(false);
+        else
+          sweeps.rows(0, kind == 2);
+      }
+    };
+    for (int kind = 0; kind < 3; ++kind)
+      kinds[kind].push_back(1e9 * seconds([&] { of_kind(kind); }) / double(2 * slices) *
+                            double(sweeps.lanes()) / double(window * window));
     one.push_back(1e3 * seconds([&] { sweep(false); }) / double(positions));
     all.push_back(1e3 * seconds([&] { sweep(true); }) / double(positions));
     whole.push_back(1e3 * seconds(gradient) / double(positions));
@@ -101,6 +117,8 @@ double measure(i64 window) {
   const double a = band(one).median, b = band(all).median, c = band(whole).median;
   fmt::print("W = {}, computed by {}: {:.3f} ms\n", window, describe_path(window), c);
   fmt::print("    sweeps in the cache     {:.3f} ms  {:3.0f} %\n", a, 100 * a / c);
+  fmt::print("        columns {:.1f}, rows {:.1f}, rows back {:.1f} ns a vector of {} pixels\n",
+             band(kinds[0]).median, band(kinds[1]).median, band(kinds[2]).median, sweeps.lanes());
   fmt::print("    streams from memory     {:.3f} ms  {:3.0f} %\n", b - a, 100 * (b - a) / c);
   fmt::print("    everything else         {:.3f} ms  {:3.0f} %\n", c - b, 100 * (c - b) / c);
   return a / c;

@@ -272,10 +272,16 @@ File File::create(const std::string& path, bool overwrite) {
   if (!overwrite && fs::exists(path, error))
     throw UserError(fmt::format("file '{}' exists already and is not overwritten unasked", path));
   const std::string part = path + ".part";
-  File file(made(H5Fcreate(part.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT), H5Fclose,
+  const Handle access =
+      made(H5Pcreate(H5P_FILE_ACCESS), H5Pclose, "file '{}' cannot be written", part);
+  // Else small datasets are written only when they are closed, whose failure nobody names.
+  H5Pset_sieve_buf_size(access.get(), 0);
+  const i64 failures = Handle::failures;
+  File file(made(H5Fcreate(part.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, access.get()), H5Fclose,
                  "file '{}' cannot be written", part),
             path);
   file.part_ = part;
+  file.failures_before_ = failures;
   return file;
 }
 
@@ -296,6 +302,11 @@ void File::flush() {
 void File::commit() {
   flush();
   handle_ = {};
+  if (Handle::failures != failures_before_) {
+    std::error_code ignored;
+    fs::remove(part_, ignored);
+    throw UserError(fmt::format("file '{}' cannot be written: the end of it was refused", path_));
+  }
   std::error_code error;
   fs::rename(part_, path_, error);
   if (error)

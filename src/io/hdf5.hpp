@@ -5,6 +5,7 @@
 // is to be used by one thread at a time: while it computes, a reconstruction leaves it to the
 // thread that writes checkpoints (session/resumption).
 
+#include <atomic>
 #include <complex>
 #include <cstdint>
 #include <optional>
@@ -32,9 +33,11 @@ class Handle {
     return *this;
   }
   ~Handle() {
-    if (id_ >= 0) close_(id_);
+    if (id_ >= 0 && close_(id_) < 0) ++failures;
   }
   [[nodiscard]] Id get() const { return id_; }
+  /// Calls of `close` that failed, in all: one may have been to write something yet.
+  static inline std::atomic<i64> failures{0};
 
  private:
   Id id_ = -1;
@@ -196,8 +199,9 @@ class File {
            const void* from);
   [[noreturn]] void no_such_dataset(const std::string& dataset) const;
   Handle handle_;
-  std::string path_;  ///< the final name
-  std::string part_;  ///< the name until commit(); empty: none
+  std::string path_;         ///< the final name
+  std::string part_;         ///< the name until commit(); empty: none
+  i64 failures_before_ = 0;  ///< Handle::failures before it was made
 };
 
 }  // namespace ptyle::h5

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <chrono>
+#include <exception>
+#include <system_error>
 #include <utility>
 
 namespace ptyle {
@@ -18,6 +20,18 @@ void copy_core(const Arithmetic<T>& arithmetic, View<const T, 3> volume, const B
   }
 }
 
+/// Does it at once where the system has no thread left.
+template <class Work>
+std::future<void> on_a_thread(Work work) {
+  try {
+    return std::async(std::launch::async, work);
+  } catch (const std::system_error&) {
+    auto done = std::async(std::launch::deferred, work);
+    done.wait();
+    return done;
+  }
+}
+
 }  // namespace
 
 template <class T>
@@ -25,15 +39,14 @@ CheckpointWriter<T>::CheckpointWriter(Team& team, const std::string& folder, con
                                       const Division& division, bool while_computing,
                                       Ledger* ledger)
     : team_(team),
-      folder_(folder),
       fit_(fit),
       while_computing_(while_computing),
-      copies_(fit.tiles().size()) {
+      work_(std::make_shared<Work>(Work{folder, std::vector<Copy>(fit.tiles().size()), {}, {}})) {
   const Mesh& mesh = division.sharing.mesh;
   const auto here = team.here();
   for (std::size_t t = 0; t < here.size(); ++t) {
     const Tile<T>& tile = fit.tiles()[t];
-    CheckpointPart& part = parts_.emplace_back();
+    CheckpointPart& part = work_->parts.emplace_back();
     part.rank = here[t];
     part.ranks = mesh.ranks();
     part.object = mesh.object();
@@ -42,19 +55,27 @@ CheckpointWriter<T>::CheckpointWriter(Team& team, const std::string& folder, con
     if (!while_computing) continue;
     const std::array<i64, 3> shape{tile.phase.shape()[0], tile.core.rows.size(),
                                    tile.core.cols.size()};
-    copies_[t].phase = Array<T, 3>(shape, ledger, "checkpoint");
-    if (!tile.absorption.empty()) copies_[t].absorption = Array<T, 3>(shape, ledger, "checkpoint");
+    work_->copies[t].phase = Array<T, 3>(shape, ledger, "checkpoint");
+    if (!tile.absorption.empty())
+      work_->copies[t].absorption = Array<T, 3>(shape, ledger, "checkpoint");
   }
   if (while_computing && team.leads())
-    probe_ = Array<Complex<T>, 3>(fit.probe().shape, ledger, "checkpoint");
+    work_->probe = Array<Complex<T>, 3>(fit.probe().shape, ledger, "checkpoint");
 }
 
 template <class T>
 CheckpointWriter<T>::~CheckpointWriter() {
-  if (thread_.valid()) thread_.wait();
+  // Nothing is told before we return: a disk that is slow now must not hold that up. The thread's
+  // future is then left alone, as its end would wait.
+  const bool patient = std::uncaught_exceptions() == 0;
+  if (thread_.valid() && !patient &&
+      thread_.wait_for(std::chrono::seconds(2)) != std::future_status::ready)
+    new std::future<void>(std::move(thread_));
+  else if (thread_.valid())
+    thread_.wait();
   // The disk is full, say: what was written is of no use. What others are still writing stays,
   // until the next checkpoint replaces it.
-  if (stage_ != Stage::idle && team_.leads()) discard_checkpoint_part(folder_);
+  if (stage_ != Stage::idle && team_.leads()) discard_checkpoint_part(work_->folder);
 }
 
 template <class T>
@@ -62,9 +83,9 @@ void CheckpointWriter<T>::save(const History& history, const Fingerprint& finger
   finish();
   const auto state = fit_.state();
   std::vector<OnHost<T, 3>> own_arrays;  // of a fit that waits
-  for (std::size_t t = 0; t < parts_.size(); ++t) {
+  for (std::size_t t = 0; t < work_->parts.size(); ++t) {
     const Tile<T>& tile = fit_.tiles()[t];
-    CheckpointPart& part = parts_[t];
+    CheckpointPart& part = work_->parts[t];
     part.step = static_cast<i64>(state.at("iteration"));
     part.object_state.clear();
     const auto add = [&](const char* name, View<const T, 3> volume, Array<T, 3>& copy) {
@@ -76,16 +97,16 @@ void CheckpointWriter<T>::save(const History& history, const Fingerprint& finger
         part.object_state.push_back({name, tile.box, own_arrays.back().view});
       }
     };
-    add("phase", tile.phase, copies_[t].phase);
-    if (!tile.absorption.empty()) add("absorption", tile.absorption, copies_[t].absorption);
+    add("phase", tile.phase, work_->copies[t].phase);
+    if (!tile.absorption.empty()) add("absorption", tile.absorption, work_->copies[t].absorption);
     if (part.rank == 0) {
       part.fingerprint = fingerprint;
       add_global_state(part, history, state);
     }
   }
   stage_ = Stage::parts;
-  thread_ = std::async(std::launch::async, [this] {
-    for (const CheckpointPart& part : parts_) write_checkpoint_part(folder_, part);
+  thread_ = on_a_thread([work = work_] {
+    for (const CheckpointPart& part : work->parts) write_checkpoint_part(work->folder, part);
   });
   if (!while_computing_) finish();
 }
@@ -98,8 +119,8 @@ void CheckpointWriter<T>::add_global_state(CheckpointPart& part, const History& 
     part.global_state.push_back({"fit." + name, std::vector<double>{value}});
   auto probe = fit_.probe();
   if (while_computing_) {
-    std::copy(probe.begin(), probe.end(), probe_.begin());
-    probe = std::as_const(probe_).view();
+    std::copy(probe.begin(), probe.end(), work_->probe.begin());
+    probe = std::as_const(work_->probe).view();
   }
   part.global_state.push_back({"probe", probe});
   part.global_state.push_back({"history.cost", history.cost});
@@ -141,7 +162,8 @@ void CheckpointWriter<T>::commit() {
   if (stage_ != Stage::parts) return;
   stage_ = Stage::name;
   if (team_.leads())
-    thread_ = std::async(std::launch::async, [this] { commit_checkpoint(folder_, team_.size()); });
+    thread_ = on_a_thread(
+        [work = work_, ranks = team_.size()] { commit_checkpoint(work->folder, ranks); });
 }
 
 template <class T>

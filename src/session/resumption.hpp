@@ -4,6 +4,7 @@
 
 #include <future>
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -33,7 +34,8 @@ class CheckpointWriter {
   /// writes from the fit's own arrays and waits. All that is given must outlive it.
   CheckpointWriter(Team& team, const std::string& folder, const Fit<T>& fit,
                    const Division& division, bool while_computing, Ledger* ledger);
-  /// Waits for the threads. A checkpoint that is not whole then is taken away.
+  /// Waits for the threads, but where an exception is about to end the process: two seconds. A
+  /// checkpoint that is not whole then is taken away.
   ~CheckpointWriter();
   CheckpointWriter(const CheckpointWriter&) = delete;
   CheckpointWriter& operator=(const CheckpointWriter&) = delete;
@@ -56,6 +58,13 @@ class CheckpointWriter {
   struct Copy {
     Array<T, 3> phase, absorption;
   };
+  /// What a thread reads, which it may outlive us with.
+  struct Work {
+    std::string folder;
+    std::vector<Copy> copies;  // of the tiles' cores
+    Array<Complex<T>, 3> probe;
+    std::vector<CheckpointPart> parts;
+  };
   [[nodiscard]] bool at_work() const;
   void wait();
   void wait_for_all();
@@ -63,12 +72,9 @@ class CheckpointWriter {
                         const std::map<std::string, double>& state);
 
   Team& team_;
-  const std::string folder_;
   const Fit<T>& fit_;
   const bool while_computing_;
-  std::vector<Copy> copies_;  // of the tiles' cores
-  Array<Complex<T>, 3> probe_;
-  std::vector<CheckpointPart> parts_;
+  std::shared_ptr<Work> work_;
   Stage stage_ = Stage::idle;  // the same on all processes
   std::future<void> thread_;
 };

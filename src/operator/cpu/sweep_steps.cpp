@@ -138,7 +138,11 @@ class SweepSteps final : public Steps<T> {
       const bool direct = setup_.modes == 1 && lies_inside(gradient, y);
       work.phase = sums_of(gradient.phase, gradient.at, y, direct, sums);
       work.absorption = sums_of(gradient.absorption, gradient.at, y, direct, sums + w_);
-      if (!direct) fetch_row(gradient, y);
+      work.next_sum = direct ? gradient.phase.shape[1] : 0;
+      if (!direct) {
+        fetch_row(gradient.phase, gradient.at, y);
+        fetch_row(gradient.absorption, gradient.at, y);
+      }
       for (i64 m = 0; m < setup_.modes; ++m) {
         work.u_back = u ? mode(u, m) + y * 2 * w_ : wave_back(slice, room, mode(wave, m), y, work);
         kernels_.row_sweep_back(g_, row_of(mode(chi, m), y), work);
@@ -318,12 +322,13 @@ class SweepSteps final : public Steps<T> {
   }
 
   /// Asks for the sum's row, which another thread had last, while its gradient is computed.
-  void fetch_row(const SliceGradient<T>& g, i64 y) const {
-    if (g.phase.empty()) return;
-    const Inside in(g.at, w_, g.phase.shape[0], g.phase.shape[1]);
-    if (y < in.y0 || y >= in.y1) return;
-    const T* row = g.phase.data + (g.at.row + y) * g.phase.shape[1] + g.at.col;
+  void fetch_row(View<T, 2> sum, const Placement& at, i64 y) const {
+    if (sum.empty()) return;
+    const Inside in(at, w_, sum.shape[0], sum.shape[1]);
+    if (y < in.y0 || y >= in.y1 || in.x0 == in.x1) return;
+    const T* row = sum.data + (at.row + y) * sum.shape[1] + at.col;
     for (i64 x = in.x0; x < in.x1; x += 64 / i64{sizeof(T)}) __builtin_prefetch(row + x, 1);
+    __builtin_prefetch(row + in.x1 - 1, 1);
   }
 
   /// u of row y from a wave that goes back too, which becomes conj(t) u.

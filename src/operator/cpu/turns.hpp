@@ -40,8 +40,8 @@ class Turns {
   }
 
  private:
-  /// A wait is mostly shorter than another thread's row sweeps through a slice, 0.1 ms, while to be
-  /// woken takes as long: so many looks, of some 20 to 50 ns each, come before sleeping.
+  /// A wait is mostly shorter than another thread's row sweeps through a slice, about 0.1 ms, while
+  /// to be woken takes as long: so many looks, of 20 to 50 ns each on x86, come before sleeping.
   static constexpr int glances = 8192;
   static void pause() {
 #if defined(__x86_64__)

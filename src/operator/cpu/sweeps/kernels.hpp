@@ -18,8 +18,8 @@ template <class T>
 struct Passes {
   int n = 1, count = 0;
   int radix[4]{};
-  /// Of pass p, for each j of the stride (but the last pass, whose stride is 1): radix − 1 pairs
-  /// (cos, sin) of −2π j k / span.
+  /// Of pass p, for each j of the stride (ones in the last pass, whose stride is 1): radix − 1
+  /// pairs (cos, sin) of −2π j k / span.
   const T* twiddle[4]{};
 };
 
@@ -34,8 +34,9 @@ struct Geometry {
 /// Vectors of a row that are transformed together along their lanes: a tile.
 constexpr int tile_of(std::int64_t vectors) { return vectors % 4 == 0 ? 4 : 2; }
 
-/// A row of so many vectors of L lanes is transformed in registers: 32 there are of 64 bytes, 16 of
-/// less. Half of what twice the row would take is room enough, measured.
+/// A row of so many vectors of L lanes is transformed in registers. It is twice as many of them, of
+/// which there are 32 of 64 bytes and 16 of less: the row may take all, although butterflies need
+/// some too, measured.
 template <class T>
 constexpr bool row_fits_registers(std::int64_t vectors, std::int64_t lanes) {
   return vectors <= (lanes * std::int64_t{sizeof(T)} == 64 ? 16 : 8);
@@ -52,8 +53,9 @@ struct RowWork {
   T* phase = nullptr;         ///< backward: += scale · Re(conj(χ) i u), if not null
   T* absorption = nullptr;    ///< −= scale · Re(conj(χ) u), likewise
   T* illumination = nullptr;  ///< += |u|², likewise
-  std::int64_t next_row = 0;  ///< of t and gradients, T's to the next row's: they are fetched in
-                              ///< advance, as they come from far and by short stretches
+  /// T's to the next row of t, and of the gradients' sums, 0 for none: they are fetched in advance,
+  /// as they come from far and by short stretches.
+  std::int64_t next_row = 0, next_sum = 0;
 };
 
 /// Pixels of a block of columns on the detector; sums are added to.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <stdexcept>
 
 #include "core/units.hpp"
 
@@ -18,7 +19,7 @@ std::vector<int> radices(i64 n) {
   return all;
 }
 
-/// Those of a row of n vectors: a tile's last, but where registers hold the row.
+/// Those of a row of n vectors: the last is a tile's; a row that registers hold is one pass.
 template <class T>
 std::vector<int> row_radices(i64 n, i64 lanes) {
   if (row_fits_registers<T>(n, lanes)) return {static_cast<int>(n)};
@@ -82,6 +83,10 @@ Tables<T>::Tables(i64 window, int lanes) {
   g.window = window;
   g.vectors = window / lanes;
   g.block = (window + 1) * 2 * lanes;
+  const auto n = g.vectors;
+  if (row_fits_registers<T>(n, lanes) ? n != 4 && n != 6 && n != 8 && n != 12 && n != 16
+                                      : tile_of(n) != 4)
+    throw std::logic_error("no sweep knows rows of so many vectors");
   make_passes(g.column, radices(window), column_twiddles_);
   make_passes(g.row, row_radices<T>(g.vectors, lanes), row_twiddles_);
 

@@ -183,7 +183,8 @@ template <bool forward, bool inverse, class T, int L, class Op>
   if constexpr (inverse) run_passes<true>(passes, line, passes.n, 0, spanning);
 }
 
-/// Moves 16 W L bytes of the wave (in floats) through L1 once, and 8 W L bytes of P.
+/// Moves 16 W L bytes of the wave (in floats) through L1 once, with three passes three times, and
+/// 8 W L bytes of P.
 template <class T, int L>
 void column_sweep(const Geometry<T>& g, T* wave, const T* propagator, bool conjugate, i64 c) {
   const Line<T, L> line = column_block<T, L>(g, wave, c);
@@ -244,10 +245,10 @@ void columns_end(const Geometry<T>& g, T* wave, const T* ramp, T* sum, i64 c) {
 // Rows
 
 // The FFT of L inside a row's vectors takes a tile of 4 vectors (or 2) at a time. The number of a
-// lane has digits, t to each, of which the highest is brought into the number of the vector, and
-// the vector's number into the digit's place. There is then a butterfly of t vectors over the
-// digit, and twiddles; likewise the next digit, which the digit of the frequency gives way to. With
-// 16 lanes e = 4 a + b and vectors i:
+// lane has digits of t values, the last perhaps of fewer, of which the highest is brought into the
+// number of the vector, and the vector's number into the digit's place. There is then a butterfly
+// of t vectors over the digit, and twiddles; likewise the next digit, which the digit of the
+// frequency gives way to. With 16 lanes e = 4 a + b and vectors i:
 //
 //   lanes (a, b), vector i
 //     → lanes (i, b), vector a:    FFT of 4 over a, to a'; × exp(−2πi a' b / 16)
@@ -440,11 +441,13 @@ void row_sweep_back(const Geometry<T>& g, T* wave, const RowWork<T>& work) {
         __builtin_prefetch(at + 2 * g.window);
         __builtin_prefetch(at + 2 * g.window + L);
         if (work.phase) {
-          __builtin_prefetch(work.phase + v * L + work.next_row, 1);
+          if (work.next_sum) __builtin_prefetch(work.phase + v * L + work.next_sum, 1);
           add(work.phase + v * L, work.scale * (u.re * x.im - u.im * x.re));
         }
-        if (work.absorption)
+        if (work.absorption) {
+          if (work.next_sum) __builtin_prefetch(work.absorption + v * L + work.next_sum, 1);
           add(work.absorption + v * L, -work.scale * (u.re * x.re + u.im * x.im));
+        }
         if (work.illumination) add(work.illumination + v * L, u.re * u.re + u.im * u.im);
         const T *re = work.t_re + v * L, *im = work.t_im + v * L;
         x = times<true>(x, load<L>(re), load<L>(im));

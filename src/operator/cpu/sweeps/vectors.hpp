@@ -105,9 +105,7 @@ template <bool inverse, int k, int n, class T, int L>
 /// The discrete Fourier transform of N values in registers, natural order in and out.
 template <int N, bool inverse, class T, int L>
 [[gnu::always_inline]] inline void fft(Pair<T, L>* x) {
-  if constexpr (N == 1) {
-    (void)x;
-  } else if constexpr (N == 2) {
+  if constexpr (N == 2) {
     const auto a = x[0] + x[1], b = x[0] - x[1];
     x[0] = a, x[1] = b;
   } else if constexpr (N == 3) {
@@ -169,7 +167,7 @@ struct EveryOther {
   }
 };
 
-/// Of A vectors, A = 1, 2 or 4: the number of a vector and the digit of stride d in the number of a
+/// Of A vectors, A = 2 or 4: the number of a vector and the digit of stride d in the number of a
 /// lane change places.
 template <int A, int d, class T, int L>
 [[gnu::always_inline]] inline void exchange(Vec<T, L>* v) {
@@ -190,13 +188,11 @@ template <int A, int d, class T, int L>
 }
 template <int A, int d, class T, int L>
 [[gnu::always_inline]] inline void exchange(Pair<T, L>* x) {
-  if constexpr (A > 1) {
-    Vec<T, L> re[A], im[A];
-    unroll<A>([&](auto i) __attribute__((always_inline)) { re[i] = x[i].re, im[i] = x[i].im; });
-    exchange<A, d, T, L>(re);
-    exchange<A, d, T, L>(im);
-    unroll<A>([&](auto i) __attribute__((always_inline)) { x[i] = {re[i], im[i]}; });
-  }
+  Vec<T, L> re[A], im[A];
+  unroll<A>([&](auto i) __attribute__((always_inline)) { re[i] = x[i].re, im[i] = x[i].im; });
+  exchange<A, d, T, L>(re);
+  exchange<A, d, T, L>(im);
+  unroll<A>([&](auto i) __attribute__((always_inline)) { x[i] = {re[i], im[i]}; });
 }
 
 }  // namespace
