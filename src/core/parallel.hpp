@@ -3,6 +3,8 @@
 #include <omp.h>
 
 #include <exception>
+#include <future>
+#include <system_error>
 #include <utility>
 
 #include "core/array.hpp"
@@ -25,6 +27,19 @@ void parallel_for(i64 n, int threads, Work&& work) {
     }
   }
   if (failure) std::rethrow_exception(failure);
+}
+
+/// Starts work() on a thread of its own; does it at once where the system has no thread left. An
+/// exception is carried out by get().
+template <class Work>
+auto on_a_thread(Work work) {
+  try {
+    return std::async(std::launch::async, work);
+  } catch (const std::system_error&) {
+    auto done = std::async(std::launch::deferred, work);
+    done.wait();
+    return done;
+  }
 }
 
 /// Number of threads to use where the user gave 0: what the operating system lets this process

@@ -3,8 +3,9 @@
 #include <algorithm>
 #include <chrono>
 #include <exception>
-#include <system_error>
 #include <utility>
+
+#include "core/parallel.hpp"
 
 namespace ptyle {
 namespace {
@@ -17,18 +18,6 @@ void copy_core(const Arithmetic<T>& arithmetic, View<const T, 3> volume, const B
     const auto plane = arithmetic.on_host(volume[z]);
     for (i64 y = 0; y < to.shape[1]; ++y)
       std::copy_n(&plane.view(y + core.rows.begin, core.cols.begin), to.shape[2], &to(z, y, 0));
-  }
-}
-
-/// Does it at once where the system has no thread left.
-template <class Work>
-std::future<void> on_a_thread(Work work) {
-  try {
-    return std::async(std::launch::async, work);
-  } catch (const std::system_error&) {
-    auto done = std::async(std::launch::deferred, work);
-    done.wait();
-    return done;
   }
 }
 

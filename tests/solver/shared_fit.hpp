@@ -11,6 +11,10 @@ namespace ptyle::test {
 
 inline constexpr int iterations = 3;
 
+/// The operators' FFTs differ by some 1e-16 of the largest amplitude, which is of order one; the
+/// residual divides by an amplitude of √ε = 3e-5 where a detector pixel is dark.
+inline constexpr double rounding_of_operators = 1e-16 / 3e-5 * 10;
+
 inline FitOptions options(i64 groups) {
   FitOptions o;
   o.groups = groups;

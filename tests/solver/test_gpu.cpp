@@ -16,6 +16,7 @@ using test::coarse_to_fine;
 using test::fitted;
 using test::mesh_of;
 using test::options;
+using test::rounding_of_operators;
 using test::scene;
 
 /// While it is there, fits of the scene live on an emulated GPU.
@@ -53,9 +54,6 @@ Array<double, 3> fitted_there(const FitOptions& o, const Sharing& sharing,
 /// Voxels are the same operations on both; only sums over voxels, which decide on step sizes, are
 /// in another order: some 1e-16 of the largest, times at most a few each step.
 constexpr double rounding = 1e-12;
-/// The operators' FFTs differ by some 1e-16 of the largest amplitude, which is of order one; the
-/// residual divides by an amplitude of √ε = 3e-5 where a detector pixel is dark.
-constexpr double rounding_of_operators = 1e-16 / 3e-5 * 10;
 
 struct Case {
   Scheme scheme;

@@ -68,8 +68,8 @@ std::array<double, 2> apart_from_one_process(const FitOptions& o, const Sharing&
 }
 
 // FFTW times its plans in each process, so that ranks' FFTs may differ in rounding as those of
-// other operators do: see test_gpu.cpp.
-constexpr double rounding = 1e-16 / 3e-5 * 10;
+// other operators do.
+constexpr double rounding = test::rounding_of_operators;
 
 TEST(MpiFitOnGpu, IsThatOfOneProcess) {
   for (const bool direct : {false, true})

@@ -7,6 +7,7 @@
 // row, L real and L imaginary parts of columns c·L …, so that a column is walked with contiguous
 // vectors. Between blocks there is a gap, lest a row's vectors fall into one set of the cache.
 
+#include <array>
 #include <cstdint>
 
 namespace ptyle::cpu {
@@ -34,12 +35,17 @@ struct Geometry {
 /// Vectors of a row that are transformed together along their lanes: a tile.
 constexpr int tile_of(std::int64_t vectors) { return vectors % 4 == 0 ? 4 : 2; }
 
-/// A row of so many vectors of L lanes is transformed in registers. It is twice as many of them, of
-/// which there are 32 of 64 bytes and 16 of less: the row may take all, although butterflies need
-/// some too, measured.
+/// Numbers of vectors of rows that may be transformed in registers.
+inline constexpr std::array rows_in_registers{4, 6, 8, 12, 16};
+
+/// A row of so many vectors of L lanes is. It is twice as many registers, of which there are 32 of
+/// 64 bytes and 16 of less: the row may take all, although butterflies need some too, measured.
 template <class T>
 constexpr bool row_fits_registers(std::int64_t vectors, std::int64_t lanes) {
-  return vectors <= (lanes * std::int64_t{sizeof(T)} == 64 ? 16 : 8);
+  const int most = lanes * std::int64_t{sizeof(T)} == 64 ? 16 : 8;
+  for (const int n : rows_in_registers)
+    if (n == vectors) return n <= most;
+  return false;
 }
 
 /// A row in a row sweep: its transmission, and what goes in and out.

@@ -83,9 +83,7 @@ Tables<T>::Tables(i64 window, int lanes) {
   g.window = window;
   g.vectors = window / lanes;
   g.block = (window + 1) * 2 * lanes;
-  const auto n = g.vectors;
-  if (row_fits_registers<T>(n, lanes) ? n != 4 && n != 6 && n != 8 && n != 12 && n != 16
-                                      : tile_of(n) != 4)
+  if (!row_fits_registers<T>(g.vectors, lanes) && tile_of(g.vectors) != 4)
     throw std::logic_error("no sweep knows rows of so many vectors");
   make_passes(g.column, radices(window), column_twiddles_);
   make_passes(g.row, row_radices<T>(g.vectors, lanes), row_twiddles_);

@@ -384,16 +384,12 @@ template <bool inverse, bool forward, class T, int L, class Op>
 template <bool inverse, bool forward, class T, int L, class Op>
 [[gnu::always_inline]] inline void row(const Geometry<T>& g, T* wave, const Op& op) {
   const Line<T, L> line{wave, g.block};
-  const auto held = [&]<int... n>(std::integer_sequence<int, n...>) __attribute__((always_inline)) {
-    const auto take = [&](auto m) __attribute__((always_inline)) {
-      if constexpr (row_fits_registers<T>(m(), L))
-        if (g.vectors == m()) return row_in_registers<m(), inverse, forward>(g, line, op), true;
-      return false;
-    };
-    return (take(std::integral_constant<int, n>{}) || ...);
-  };
-  if (!held(std::integer_sequence<int, 4, 6, 8, 12, 16>{}))
-    row_in_passes<inverse, forward>(g, line, op);
+  if (!row_fits_registers<T>(g.vectors, L)) return row_in_passes<inverse, forward>(g, line, op);
+  unroll<rows_in_registers.size()>([&](auto i) __attribute__((always_inline)) {
+    constexpr int n = rows_in_registers[i()];
+    if constexpr (row_fits_registers<T>(n, L))
+      if (g.vectors == n) row_in_registers<n, inverse, forward>(g, line, op);
+  });
 }
 
 /// ψ ← FFT( t · IFFT(ψ) ) along rows; u = t · IFFT(ψ) kept. Moves 16 bytes of the wave a pixel (in
