@@ -370,7 +370,12 @@ std::vector<Mistake> files() {
        {},
        {},
        ".*(may not be written|cannot make the output folder).*"},
-      {"DiskFull", run, {}, {}, ".*result.h5. cannot be written[^]*File too large[^]*", 8 << 10},
+      {"DiskFull",
+       run,
+       {},
+       {},
+       ".*dataset '.*' in '.*result.h5' cannot be written, is the disk full[^]*File too large[^]*",
+       8 << 10},
   };
 }
 
