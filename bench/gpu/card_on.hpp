@@ -62,6 +62,7 @@ class CardOn : public Card {
     facts.free_bytes = gpu_.free_bytes();
     facts.shared_limit = gpu_.shared_limit();
     facts.l2_bytes = gpu_.l2_bytes();
+    facts.clusters = gpu_.clusters();
     return facts;
   }
   Memory& memory() override { return gpu_; }

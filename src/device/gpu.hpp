@@ -20,7 +20,8 @@ struct GpuFacts {
   std::size_t free_bytes = 0;    ///< known once it is opened (below); until then 0
   std::size_t shared_limit = 0;  ///< bytes of shared memory that a block may have
   std::size_t l2_bytes = 0;
-  double id = 0;  ///< a whole number that no other GPU has
+  double id = 0;          ///< a whole number that no other GPU has
+  bool clusters = false;  ///< may blocks use each other's shared memory?
 };
 
 struct GpuCensus {

@@ -24,7 +24,18 @@
 //
 // Within a phase no thread may read what another one writes. What threads share between phases lies
 // in `block.shared()`; what a thread keeps to itself does not outlive a phase.
+//
+// A kernel with `static constexpr int cluster` runs in clusters of so many blocks, block.rank() 0,
+// 1, … in each; block.x and grid.x then count clusters. block.meet() is a barrier of the whole
+// cluster, block.remote(at, rank) the place in another block's shared memory where that block has
+// `at`, and block.next() the same for all. Of the whole cluster, too, is
+//
+//   block.template hand_over<Held>([&](int t, Held& held) { … }, [&](int t, Held& held) { … });
+//
+// all threads take what they will need into registers; when all have, they put it where it belongs.
+// No barrier is at either end.
 
+#include <atomic>
 #include <bit>
 #include <cstddef>
 #include <cstdint>
@@ -43,6 +54,15 @@ struct Grid {
 
 /// Blocks of so many threads for n values.
 constexpr i64 blocks_for(i64 n, int threads) { return (n + threads - 1) / threads; }
+
+/// Blocks of a cluster of this kernel.
+template <class Kernel>
+constexpr int cluster_of() {
+  if constexpr (requires { Kernel::cluster; })
+    return Kernel::cluster;
+  else
+    return 1;
+}
 
 /// A complex number as it lies in memory, here and on a GPU.
 template <class T>
@@ -95,7 +115,7 @@ PTYLE_HOST_DEVICE void add_at_once(T* sum, T value) {
 #ifdef __CUDA_ARCH__
   atomicAdd(sum, value);
 #else
-  *sum += value;
+  std::atomic_ref<T>(*sum).fetch_add(value);
 #endif
 }
 

@@ -74,6 +74,7 @@ GpuFacts assumed_gpu() {
   gpu.free_bytes = 79'000'000'000;
   gpu.shared_limit = std::size_t{227} << 10;
   gpu.l2_bytes = std::size_t{50} << 20;
+  gpu.clusters = true;
   return gpu;
 }
 

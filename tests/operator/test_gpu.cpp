@@ -24,8 +24,9 @@ OperatorSetup setup_of(i64 window, i64 slices = 2) {
   return setup;
 }
 
-GpuFacts facts(std::size_t free, std::size_t shared_limit, std::size_t l2) {
+GpuFacts facts(std::size_t free, std::size_t shared_limit, std::size_t l2, bool clusters) {
   GpuFacts gpu;
+  gpu.clusters = clusters;
   gpu.free_bytes = free;
   gpu.shared_limit = shared_limit;
   gpu.l2_bytes = l2;
@@ -66,39 +67,52 @@ struct Way {
 };
 const Way ways[] = {{GpuPath::fft, 18},     {GpuPath::sweeps, 64},  {GpuPath::sweeps, 96},
                     {GpuPath::sweeps, 128}, {GpuPath::sweeps, 192}, {GpuPath::sweeps, 256},
-                    {GpuPath::fused, 64},   {GpuPath::fused, 96}};
+                    {GpuPath::fused, 64},   {GpuPath::fused, 96},   {GpuPath::fused, 192},
+                    {GpuPath::fused, 256}};
+/// Waves in doubles are twice as large as those that clusters are made for.
+constexpr std::size_t for_doubles = 454 << 10;
 
 // Every window that has kernels of its own; the reference's direct sum takes too long here, the CPU
 // operator is tested against it.
 TEST(GpuOperator, AgreesWithTheCpuAtAllWindows) {
   for (const Way& way : ways) {
     const auto scene = make_scene(some(way.window), 81);
-    const auto op = make_emulated_operator<double>(scene.setup, {.path = way.path});
+    const auto op = make_emulated_operator<double>(scene.setup, {.path = way.path},
+                                                   {.shared_limit = for_doubles});
     const auto cpu = make_cpu_operator<double>(scene.setup, 2);
     expect_close(gradient_of(*op, scene), gradient_of(*cpu, scene), tolerance<double>(scene.setup));
   }
 }
 
-// 128² in floats is the largest wave that a block can hold; in doubles it cannot.
-TEST(GpuOperator, KeepsAWaveOf128OnChipInFloats) {
-  const auto exact = make_scene(some(128), 82);
-  const auto scene = in_precision<float>(exact);
-  const auto op = make_emulated_operator<float>(scene.setup, {.path = GpuPath::fused});
-  const auto cpu = make_cpu_operator<float>(scene.setup, 2);
-  expect_close(gradient_of(*op, scene), gradient_of(*cpu, scene), tolerance<float>(scene.setup));
-  EXPECT_THROW(make_emulated_operator<double>(scene.setup, {.path = GpuPath::fused}), UserError);
+// 128² in floats is the largest wave that a block can hold, 256² that a cluster can; in doubles
+// they cannot.
+TEST(GpuOperator, KeepsWavesOnChipInFloats) {
+  for (const i64 window : {128, 192, 256}) {
+    const auto exact = make_scene(some(window), 82);
+    const auto scene = in_precision<float>(exact);
+    const auto op = make_emulated_operator<float>(scene.setup, {.path = GpuPath::fused});
+    const auto cpu = make_cpu_operator<float>(scene.setup, 2);
+    expect_close(gradient_of(*op, scene), gradient_of(*cpu, scene), tolerance<float>(scene.setup));
+    EXPECT_THROW(make_emulated_operator<double>(scene.setup, {.path = GpuPath::fused}), UserError);
+  }
+  const auto scene = in_precision<float>(make_scene(some(128), 82));
   EXPECT_THROW(make_emulated_operator<float>(scene.setup, {.path = GpuPath::fused},
                                              {.shared_limit = 100 << 10}),
                UserError);
+  const auto large = in_precision<float>(make_scene(some(256), 82));
+  EXPECT_THROW(
+      make_emulated_operator<float>(large.setup, {.path = GpuPath::fused}, {.clusters = false}),
+      UserError);
 }
 
 // A phase in which a thread reads what another one writes would show in the order of threads.
 TEST(GpuOperator, DoesNotDependOnTheOrderOfThreads) {
   for (const Way& way : ways) {
     const auto scene = make_scene(some(way.window), 83);
-    const auto forwards = make_emulated_operator<double>(scene.setup, {.path = way.path});
-    const auto backwards =
-        make_emulated_operator<double>(scene.setup, {.path = way.path}, {.backwards = true});
+    const auto forwards = make_emulated_operator<double>(scene.setup, {.path = way.path},
+                                                         {.shared_limit = for_doubles});
+    const auto backwards = make_emulated_operator<double>(
+        scene.setup, {.path = way.path}, {.shared_limit = for_doubles, .backwards = true});
     EXPECT_TRUE(same_bits(gradient_of(*forwards, scene), gradient_of(*backwards, scene)));
     const auto d = make_direction(scene, 84);
     EXPECT_EQ(forwards->curvature(scene.places, d.object(), d.probe),
@@ -162,7 +176,9 @@ TEST(GpuOperator, RefusesWhatItCannotDo) {
 }
 
 TEST(GpuOperator, AutomaticallyTakesTheFirstWayThatCan) {
-  const GpuFacts h100 = facts(0, 227 << 10, 50 << 20), v100 = facts(0, 96 << 10, 6 << 20);
+  const GpuFacts h100 = facts(0, 227 << 10, 50 << 20, true),
+                 a100 = facts(0, 163 << 10, 40 << 20, false),
+                 v100 = facts(0, 96 << 10, 6 << 20, false);
   const auto way = [](i64 window, const GpuFacts& gpu, WaveStorage waves = WaveStorage::store) {
     return describe_gpu_path<float>(setup_of(window), gpu, {.waves = waves});
   };
@@ -170,7 +186,10 @@ TEST(GpuOperator, AutomaticallyTakesTheFirstWayThatCan) {
   EXPECT_EQ(way(128, v100), "two sweeps a slice");
   EXPECT_EQ(way(96, v100), "waves on chip");
   EXPECT_EQ(way(128, h100, WaveStorage::recompute), "two sweeps a slice");
-  EXPECT_EQ(way(256, h100), "two sweeps a slice");
+  EXPECT_EQ(way(256, h100), "waves on chip");
+  EXPECT_EQ(way(192, h100), "waves on chip");
+  EXPECT_EQ(way(128, a100), "waves on chip");
+  EXPECT_EQ(way(256, a100), "two sweeps a slice");
   EXPECT_EQ(way(512, h100), "cuFFT");
   EXPECT_EQ(describe_gpu_path<double>(setup_of(128), h100), "cuFFT");
 }
@@ -320,7 +339,7 @@ TEST(GpuOperator, BooksWhatWasForetold) {
     const auto foretold = gpu_operator_memory<float>(
         scene.setup, scene.phase.shape(), c.positions,
         static_cast<std::size_t>(way.window * way.window) * 2,
-        facts(gpu.free_bytes(), gpu.shared_limit(), gpu.l2_bytes()), options);
+        facts(gpu.free_bytes(), gpu.shared_limit(), gpu.l2_bytes(), gpu.clusters()), options);
     for (const auto& entry : foretold) {
       const auto booked = ledger.entries();
       const auto at = std::find_if(booked.begin(), booked.end(),
@@ -362,7 +381,7 @@ void expect_all_ways_right(const Make& make) {
 }
 
 void expect_tickets_right(const Make& make, int positions, int repeats) {
-  for (const i64 window : {64, 96, 128}) {
+  for (const i64 window : {64, 96, 128, 192, 256}) {
     Case c{.window = window, .slices = 3, .modes = 3};
     c.positions = positions;
     const auto scene = in_precision<float>(make_scene(c, 97));
@@ -443,21 +462,27 @@ bool no_conflict(Slot&& slot) {
 
 template <int W>
 void expect_free_of_conflicts() {
-  using gpu::slot;
-  std::set<int> all;
-  for (int y = 0; y < W; ++y)
-    for (int x = 0; x < W; ++x) all.insert(slot<W>(y, x));
-  EXPECT_EQ(all.size(), static_cast<std::size_t>(W * W));
-  EXPECT_LT(*all.rbegin(), W * W);
-  for (int i = 0; i < W; i += 16)
-    for (int k = 0; k < W; ++k) {
-      EXPECT_TRUE(no_conflict([&](int t) { return slot<W>(k, i + t); })) << "a row's neighbours";
-      EXPECT_TRUE(no_conflict([&](int t) { return slot<W>(i + t, k); })) << "a column's neighbours";
+  constexpr int R = W / 16, pitch = gpu::FusedPass<float, W, gpu::RowOp::back>::pitch;
+  for (int k = 0; k < W; ++k)
+    for (int i = 0; i < W; i += 16) {
+      EXPECT_TRUE(no_conflict([&](int t) { return k * pitch + i + t; })) << "neighbours of a row";
+      EXPECT_TRUE(no_conflict([&](int t) { return (i + t) * pitch + k; })) << "of a column";
     }
-  for (int b = 0; b < 16 && W == 256; ++b) {
-    EXPECT_TRUE(no_conflict([&](int a) { return slot<W>(3, 16 * a + b); }))
-        << "every 16th of a row";
-  }
+  std::set<int> all;
+  for (int r = 0; r < 16; ++r)
+    for (int x = 0; x < W; ++x) all.insert(gpu::slot<W>(r, x));
+  EXPECT_EQ(all.size(), static_cast<std::size_t>(16 * W));
+  EXPECT_LT(*all.rbegin(), 16 * (W + R));
+  for (int first = 0; first < 256; first += 16)
+    for (int i = 0; i < 16; ++i) {
+      if ((first + 15) / R < 16) {  // threads of the inner transform: a = t % R, r = t / R
+        EXPECT_TRUE(no_conflict(
+            [&](int t) { return gpu::slot<W>((first + t) / R, 16 * ((first + t) % R) + i); }));
+      }
+      if (i < R) {
+        EXPECT_TRUE(no_conflict([&](int j) { return gpu::slot<W>(first / 16, 16 * i + j); }));
+      }
+    }
 }
 
 TEST(GpuSlots, HaveNoBankConflicts) {

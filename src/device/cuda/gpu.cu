@@ -26,6 +26,7 @@ Gpu::Gpu(int device) : device_(device) {
   check(cudaGetDeviceProperties(&properties, device_), "cudaGetDeviceProperties");
   name_ = properties.name;
   multiprocessors_ = properties.multiProcessorCount;
+  clusters_ = properties.major >= 9;
   shared_limit_ = properties.sharedMemPerBlockOptin;
   l2_bytes_ = static_cast<std::size_t>(properties.l2CacheSize);
   total_bytes_ = properties.totalGlobalMem;
@@ -220,7 +221,8 @@ GpuCensus find_gpus() {
     for (int byte = 0; byte < 6; ++byte)
       id = 256 * id + static_cast<unsigned char>(p.uuid.bytes[byte]);
     census.gpus.push_back({p.name, p.major * 10 + p.minor, p.totalGlobalMem, 0,
-                           p.sharedMemPerBlockOptin, static_cast<std::size_t>(p.l2CacheSize), id});
+                           p.sharedMemPerBlockOptin, static_cast<std::size_t>(p.l2CacheSize), id,
+                           p.major >= 9});
   }
   return census;
 }

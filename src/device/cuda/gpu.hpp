@@ -3,6 +3,7 @@
 // One NVIDIA GPU: its memory, a stream on which all is done in order, and the launch of kernels
 // (device/kernel.hpp). The same interface as device/emulated/gpu.hpp. Included by .cu files alone.
 
+#include <cooperative_groups.h>
 #include <cuda_runtime.h>
 #include <cufft.h>
 
@@ -17,10 +18,12 @@ namespace ptyle::cuda {
 template <class T>
 class Fft;
 
+/// Of a cluster of so many blocks (compute capability 9.0 and newer).
+template <int cluster>
 class Block {
  public:
   __device__ Block()
-      : x(static_cast<int>(blockIdx.x)),
+      : x(static_cast<int>(blockIdx.x) / cluster),
         y(static_cast<int>(blockIdx.y)),
         z(static_cast<int>(blockIdx.z)) {}
   int x, y, z;
@@ -29,12 +32,42 @@ class Block {
     phase(static_cast<int>(threadIdx.x));
     __syncthreads();
   }
+  /// Blocks of a cluster are neighbours along x.
+  __device__ __forceinline__ int rank() const { return static_cast<int>(blockIdx.x) % cluster; }
+  __device__ __forceinline__ void meet() {
+    if constexpr (cluster == 1) {
+      __syncthreads();
+    } else {
+#if __CUDA_ARCH__ >= 900
+      cooperative_groups::this_cluster().sync();
+#endif
+    }
+  }
+  template <class T>
+  __device__ __forceinline__ T* remote(T* at, int rank) {
+    if constexpr (cluster > 1) {
+#if __CUDA_ARCH__ >= 900
+      return cooperative_groups::this_cluster().map_shared_rank(at, static_cast<unsigned>(rank));
+#endif
+    }
+    return at;
+  }
+  template <class Held, class Load, class Store>
+  __device__ __forceinline__ void hand_over(Load&& load, Store&& store) {
+    Held held;
+    load(static_cast<int>(threadIdx.x), held);
+    meet();
+    store(static_cast<int>(threadIdx.x), held);
+  }
   __device__ __forceinline__ int next(int* counter) {
     __shared__ int ticket;
-    if (threadIdx.x == 0) ticket = atomicAdd(counter, 1);
-    __syncthreads();
+    if (rank() == 0 && threadIdx.x == 0) {
+      const int mine = atomicAdd(counter, 1);
+      for (int r = 0; r < cluster; ++r) *remote(&ticket, r) = mine;
+    }
+    meet();
     const int mine = ticket;
-    __syncthreads();
+    meet();
     return mine;
   }
   /// What was written before the signals is seen after it: each side's fence is cumulative over the
@@ -61,8 +94,15 @@ class Block {
 
 template <class Kernel>
 __global__ void __launch_bounds__(Kernel::threads) run(const __grid_constant__ Kernel kernel) {
-  Block block;
-  kernel(block);
+#if __CUDA_ARCH__ >= 900
+  constexpr bool can = true;
+#else
+  constexpr bool can = cluster_of<Kernel>() == 1;  // others are not launched there
+#endif
+  if constexpr (can) {
+    Block<cluster_of<Kernel>()> block;
+    kernel(block);
+  }
 }
 
 class Gpu final : public Memory {
@@ -78,6 +118,7 @@ class Gpu final : public Memory {
   [[nodiscard]] std::string name() const { return name_; }
   [[nodiscard]] int multiprocessors() const { return multiprocessors_; }
   [[nodiscard]] std::size_t shared_limit() const { return shared_limit_; }
+  [[nodiscard]] bool clusters() const { return clusters_; }
   [[nodiscard]] std::size_t l2_bytes() const { return l2_bytes_; }
   [[nodiscard]] std::size_t total_bytes() const { return total_bytes_; }
   [[nodiscard]] std::size_t free_bytes() const;
@@ -109,16 +150,25 @@ class Gpu final : public Memory {
                                  cudaFuncAttributeMaxDynamicSharedMemorySize,
                                  static_cast<int>(shared)),
             "cudaFuncSetAttribute");
-    run<Kernel><<<dim3(static_cast<unsigned>(grid.x), static_cast<unsigned>(grid.y),
-                       static_cast<unsigned>(grid.z)),
-                  Kernel::threads, shared, stream_>>>(kernel);
-    check(cudaGetLastError(), "the launch of a kernel");
+    cudaLaunchConfig_t launch{};
+    launch.gridDim = dim3(static_cast<unsigned>(grid.x * cluster_of<Kernel>()),
+                          static_cast<unsigned>(grid.y), static_cast<unsigned>(grid.z));
+    launch.blockDim = Kernel::threads;
+    launch.dynamicSmemBytes = shared;
+    launch.stream = stream_;
+    cudaLaunchAttribute cluster{};
+    cluster.id = cudaLaunchAttributeClusterDimension;
+    cluster.val.clusterDim = {cluster_of<Kernel>(), 1, 1};
+    launch.attrs = &cluster;
+    launch.numAttrs = cluster_of<Kernel>() > 1 ? 1 : 0;
+    check(cudaLaunchKernelEx(&launch, run<Kernel>, kernel), "the launch of a kernel");
   }
 
  private:
   int device_;
   std::string name_;
   int multiprocessors_ = 0;
+  bool clusters_ = false;
   std::size_t shared_limit_ = 0, l2_bytes_ = 0, total_bytes_ = 0;
   cudaStream_t stream_ = nullptr, fetching_ = nullptr;
   cudaEvent_t computed_ = nullptr, fetched_ = nullptr;

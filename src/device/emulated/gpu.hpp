@@ -6,7 +6,10 @@
 
 #include <sys/mman.h>
 
+#include <atomic>
+#include <barrier>
 #include <cstring>
+#include <exception>
 #include <limits>
 #include <map>
 #include <memory>
@@ -14,6 +17,8 @@
 #include <new>
 #include <stdexcept>
 #include <string>
+#include <thread>
+#include <utility>
 #include <vector>
 
 #include "core/error.hpp"
@@ -26,33 +31,70 @@ namespace ptyle::emulated {
 template <class T>
 class Fft;
 
+/// What blocks of a cluster share: each runs on a thread of its own.
+struct Cluster {
+  explicit Cluster(int blocks) : barrier(blocks), shared(static_cast<std::size_t>(blocks)) {}
+  std::barrier<> barrier;
+  std::vector<std::vector<double>> shared;  ///< memory, of each block
+  int ticket = 0;
+};
+
 /// What a kernel sees of its block. Shared memory is no number at first, and `backwards` lets the
 /// threads of a phase run in the other order: the results must not change.
 class Block {
  public:
-  Block(i64 at_x, i64 at_y, i64 at_z, int threads, std::size_t shared, bool backwards)
+  Block(i64 at_x, i64 at_y, i64 at_z, int threads, std::size_t shared, bool backwards,
+        Cluster& cluster, int rank)
       : x(static_cast<int>(at_x)),
         y(static_cast<int>(at_y)),
         z(static_cast<int>(at_z)),
         threads_(threads),
         backwards_(backwards),
-        shared_(shared / sizeof(double) + 1, std::numeric_limits<double>::quiet_NaN()) {}
+        cluster_(cluster),
+        rank_(rank) {
+    own().assign(shared / sizeof(double) + 1, std::numeric_limits<double>::quiet_NaN());
+    meet();
+  }
   int x, y, z;
   template <class Phase>
   void threads(Phase&& phase) {
     for (int t = 0; t < threads_; ++t) phase(backwards_ ? threads_ - 1 - t : t);
   }
-  int next(int* counter) { return (*counter)++; }
-  void await(const int* flag, int value) const {
-    if (*flag < value) throw std::logic_error("a block waits for one that has not begun");
+  [[nodiscard]] int rank() const { return rank_; }
+  void meet() {
+    if (cluster_.shared.size() > 1) cluster_.barrier.arrive_and_wait();
   }
-  void signal(int* flag) { ++*flag; }
-  char* shared() { return reinterpret_cast<char*>(shared_.data()); }
+  template <class T>
+  [[nodiscard]] T* remote(T* at, int rank) {
+    return reinterpret_cast<T*>(reinterpret_cast<char*>(at) - shared() +
+                                reinterpret_cast<char*>(cluster_.shared[rank].data()));
+  }
+  template <class Held, class Load, class Store>
+  void hand_over(Load&& load, Store&& store) {
+    std::vector<Held> held(static_cast<std::size_t>(threads_));
+    threads([&](int t) { load(t, held[static_cast<std::size_t>(t)]); });
+    meet();
+    threads([&](int t) { store(t, held[static_cast<std::size_t>(t)]); });
+  }
+  int next(int* counter) {
+    meet();
+    if (rank_ == 0) cluster_.ticket = (*counter)++;
+    meet();
+    return cluster_.ticket;
+  }
+  void await(const int* flag, int value) const {
+    if (std::atomic_ref<const int>(*flag) < value)
+      throw std::logic_error("a block waits for one that has not begun");
+  }
+  void signal(int* flag) { ++std::atomic_ref<int>(*flag); }
+  char* shared() { return reinterpret_cast<char*>(own().data()); }
 
  private:
+  std::vector<double>& own() { return cluster_.shared[static_cast<std::size_t>(rank_)]; }
   int threads_;
   bool backwards_;
-  std::vector<double> shared_;
+  Cluster& cluster_;
+  int rank_;
 };
 
 class Gpu final : public Memory {
@@ -66,6 +108,7 @@ class Gpu final : public Memory {
     std::size_t shared_limit = 227 << 10;  ///< bytes of a block
     int multiprocessors = 4;
     std::size_t l2 = 50 << 20;
+    bool clusters = true;    ///< may blocks use each other's shared memory?
     bool backwards = false;  ///< threads of a phase run in the other order
     bool guarded = false;    ///< a host that touches the device's memory crashes
   };
@@ -87,6 +130,7 @@ class Gpu final : public Memory {
   [[nodiscard]] std::string name() const { return "emulated GPU"; }
   [[nodiscard]] int multiprocessors() const { return properties_.multiprocessors; }
   [[nodiscard]] std::size_t shared_limit() const { return properties_.shared_limit; }
+  [[nodiscard]] bool clusters() const { return properties_.clusters; }
   [[nodiscard]] std::size_t l2_bytes() const { return properties_.l2; }
   [[nodiscard]] std::size_t total_bytes() const { return properties_.memory; }
   [[nodiscard]] std::size_t free_bytes() const {
@@ -166,18 +210,45 @@ class Gpu final : public Memory {
     static_assert(Kernel::threads <= 1024);
     static_assert(sizeof(Kernel) <= 4096, "a kernel's arguments are limited");
     static_assert(std::is_trivially_copyable_v<Kernel>);
+    if (cluster_of<Kernel>() > (properties_.clusters ? 8 : 1))
+      throw std::logic_error("a kernel asks for more blocks in a cluster than there can be");
     if (grid.y > 65535 || grid.z > 65535)
       throw std::logic_error("a launch has at most 65535 blocks along y and z");
     const Touch touch(*this);
     for (i64 z = 0; z < grid.z; ++z)
       for (i64 y = 0; y < grid.y; ++y)
-        for (i64 x = 0; x < grid.x; ++x) {
-          Block block(x, y, z, Kernel::threads, shared, properties_.backwards);
-          kernel(block);
-        }
+        for (i64 x = 0; x < grid.x; ++x) run(kernel, x, y, z, shared);
   }
 
  private:
+  template <class Kernel>
+  void run(const Kernel& kernel, i64 x, i64 y, i64 z, std::size_t shared) const {
+    constexpr int blocks = cluster_of<Kernel>();
+    Cluster cluster(blocks);
+    const auto block = [&](int rank) {
+      Block of(x, y, z, Kernel::threads, shared, properties_.backwards, cluster, rank);
+      kernel(of);
+    };
+    if constexpr (blocks == 1) {
+      block(0);
+    } else {
+      std::exception_ptr failed[blocks];
+      {
+        std::vector<std::jthread> threads;
+        for (int rank = 0; rank < blocks; ++rank)
+          threads.emplace_back([&, rank] {
+            try {
+              block(rank);
+            } catch (...) {
+              failed[rank] = std::current_exception();
+              cluster.barrier.arrive_and_drop();
+            }
+          });
+      }
+      for (const auto& failure : failed)
+        if (failure) std::rethrow_exception(failure);
+    }
+  }
   void open(int change) const {
     if (!properties_.guarded) return;
     const std::lock_guard lock(mutex_);
@@ -203,6 +274,7 @@ class Fft {
       : gpu_(gpu), n_(window * window), fft_(window, window, FftRigor::estimate) {}
   void forward(const Z<T>* from, Z<T>* to, i64 count) const { run<false>(from, to, count); }
   void inverse(const Z<T>* from, Z<T>* to, i64 count) const { run<true>(from, to, count); }
+
  private:
   template <bool inverse>
   void run(const Z<T>* from, Z<T>* to, i64 count) const {

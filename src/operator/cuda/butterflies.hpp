@@ -80,30 +80,43 @@ PTYLE_HOST_DEVICE void fft(Z<T> (&x)[N]) {
   }
 }
 
-/// The outer transform of a line's elements j, j + 16, …; w[16 k + j] is e^(−2πi j k / W), so that
-/// neighbours j lie in different banks.
+/// e^(−2πi j k / W), k = 1 … R − 1, of a thread that has elements j, j + 16, … of its lines; w
+/// holds it at 16 k + j, so that neighbours j lie in different banks. A few are kept in registers.
 template <int R, class T>
-PTYLE_HOST_DEVICE void outer_forward(Z<T> (&x)[R], int j, const Z<T>* w) {
+class Turns {
+ public:
+  PTYLE_HOST_DEVICE Turns(const Z<T>* w, int j) : from_(w + j) {
+    if constexpr (few) unroll<R - 1>([&](auto k) { kept_[k()] = from_[16 * (k() + 1)]; });
+  }
+  PTYLE_HOST_DEVICE Z<T> operator()(int k) const {
+    if constexpr (few)
+      return kept_[k - 1];
+    else
+      return from_[16 * k];
+  }
+
+ private:
+  static constexpr bool few = R <= 8;
+  const Z<T>* from_;
+  Z<T> kept_[few ? R - 1 : 1];
+};
+
+/// The outer transform of a line's elements j, j + 16, …
+template <int R, class T>
+PTYLE_HOST_DEVICE void outer_forward(Z<T> (&x)[R], const Turns<R, T>& turns) {
   fft<R, false>(x);
   unroll<R - 1>([&](auto k) {
-    const Z<T> turn = w[16 * (k() + 1) + j];
+    const Z<T> turn = turns(k() + 1);
     x[k() + 1] = times<false>(x[k() + 1], turn.re, turn.im);
   });
 }
 template <int R, class T>
-PTYLE_HOST_DEVICE void outer_inverse(Z<T> (&x)[R], int j, const Z<T>* w) {
+PTYLE_HOST_DEVICE void outer_inverse(Z<T> (&x)[R], const Turns<R, T>& turns) {
   unroll<R - 1>([&](auto k) {
-    const Z<T> turn = w[16 * (k() + 1) + j];
+    const Z<T> turn = turns(k() + 1);
     x[k() + 1] = times<true>(x[k() + 1], turn.re, turn.im);
   });
   fft<R, true>(x);
-}
-
-/// Where element x of row y of a wave of W columns lies in shared memory: whatever 16 elements
-/// threads touch together, of a row, of a column, or every 16th of a row, lie in 16 banks.
-template <int W>
-PTYLE_HOST_DEVICE int slot(int y, int x) {
-  return y * W + (x ^ ((x >> 4) & 15) ^ (y & 15));
 }
 
 }  // namespace ptyle::gpu

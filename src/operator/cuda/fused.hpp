@@ -1,16 +1,21 @@
 #pragma once
 
-// A wave stays in one block's shared memory through all slices (128² in floats: 128 KB): a block
+// A wave stays in shared memory through all slices: a block, or a cluster of blocks that share it,
 // takes a mode of a position
 //
 //   forward:  from the probe's spectrum through the slices to Ψ; u of each slice kept if asked for
 //   tangent:  the same of dψ, beside the u that a forward pass has kept
-//   back:     from the residual to the spectrum of the probe's gradient; χ of each slice kept
+//   back:     from the residual to the spectrum of the probe's gradient; the gradient of each slice
+//             added to a patch (points.hpp)
 //
 // A slice is six phases: the two sweeps (operator/cuda/sweeps.hpp), in place. Bytes of memory a
-// pixel and slice, in floats: 8 of t, 8 of what is kept, 8 of u in the tangent (back with sums at
-// once: 8 of u and 4 of gradients in place of what is kept); P comes out of the
-// cache. Spectra stand in natural order along columns; along rows kx = a + R b stands at 16 a + b.
+// pixel and slice, in floats: forward 8 of t and 8 of u, back 8 of t, 8 of u and 4 (8) of the
+// gradient; P comes out of the cache. Spectra stand in natural order along columns; along rows
+// kx = a + R b stands at 16 a + b.
+//
+// Of a cluster each block has W / cluster rows. Before the transform down the columns it fetches as
+// many columns from all blocks, and after it sends them back: 12 bytes a pixel and slice between
+// multiprocessors where four share a wave.
 
 #include "operator/cuda/butterflies.hpp"
 #include "operator/cuda/points.hpp"
@@ -20,15 +25,76 @@ namespace ptyle::gpu {
 /// The frequency that stands in column q of a spectrum on the fused path.
 PTYLE_HOST_DEVICE int fused_column(int q, int window) { return q / 16 + window / 16 * (q % 16); }
 
-constexpr bool has_fused(i64 window) { return window == 64 || window == 96 || window == 128; }
+constexpr bool has_fused(i64 window) { return has_sweeps(window); }
+
+/// Blocks that share a wave: so many that each part fits into a block's shared memory, in floats.
+constexpr int fused_cluster(i64 window) { return window == 256 ? 4 : window == 192 ? 2 : 1; }
+
+/// Numbers (complex) that a block needs: its rows, each with a gap of one so that neighbours of a
+/// column lie in different banks; the turns of butterflies; the probe's shift at each ky.
+constexpr i64 fused_shared(i64 window) {
+  return window / fused_cluster(window) * (window + 1) + 2 * window;
+}
+
+/// What happens at the frequencies of a column, which `fetch` gets something for beforehand: × P.
+template <class T, int W, bool conjugate>
+struct Propagated {
+  const Z<T>* propagator;
+  PTYLE_HOST_DEVICE Z<T> fetch(int ky) const { return propagator[ky * W]; }
+  PTYLE_HOST_DEVICE Z<T> operator()(int /*ky*/, const Z<T>& x, const Z<T>& p) const {
+    return times<conjugate>(x, p.re, p.im);
+  }
+};
+/// The shifted probe's spectrum; null: nothing.
+template <class T, int W>
+struct FromProbe {
+  const Z<T>*spectrum, *down;
+  Z<T> across;
+  PTYLE_HOST_DEVICE Z<T> fetch(int ky) const {
+    return spectrum ? spectrum[ky * W] : Z<T>{T(0), T(0)};
+  }
+  PTYLE_HOST_DEVICE Z<T> operator()(int ky, const Z<T>& /*x*/, const Z<T>& value) const {
+    const Z<T> ramp = times<false>(across, down[ky].re, down[ky].im);
+    return times<false>(value, ramp.re, ramp.im);
+  }
+};
+/// The spectrum of the probe's gradient, shifted back.
+template <class T, int W>
+struct ToProbe {
+  Z<T>* spectrum;
+  const Z<T>* down;
+  Z<T> across;
+  PTYLE_HOST_DEVICE Z<T> fetch(int /*ky*/) const { return {T(0), T(0)}; }
+  PTYLE_HOST_DEVICE Z<T> operator()(int ky, const Z<T>& x, const Z<T>& /*nothing*/) const {
+    const Z<T> ramp = times<false>(across, down[ky].re, down[ky].im);
+    return spectrum[ky * W] = times<true>(x, ramp.re, ramp.im);
+  }
+};
+template <class T, int W>
+struct FromDetector {
+  const Z<T>* detector;
+  PTYLE_HOST_DEVICE Z<T> fetch(int ky) const { return detector[ky * W]; }
+  PTYLE_HOST_DEVICE Z<T> operator()(int /*ky*/, const Z<T>& /*x*/, const Z<T>& value) const {
+    return value;
+  }
+};
+template <class T, int W>
+struct ToDetector {
+  Z<T>* detector;
+  PTYLE_HOST_DEVICE Z<T> fetch(int /*ky*/) const { return {T(0), T(0)}; }
+  PTYLE_HOST_DEVICE Z<T> operator()(int ky, const Z<T>& x, const Z<T>& /*nothing*/) const {
+    return detector[ky * W] = x;
+  }
+};
 
 template <class T, int W, RowOp op>
 struct FusedPass {
-  static constexpr int R = W / 16, threads = W == 128 ? 512 : 256;
-  static constexpr std::size_t shared = (W * W + W) * sizeof(Z<T>);
+  static constexpr int cluster = fused_cluster(W), threads = W < 128 ? 256 : 512;
+  static constexpr int R = W / 16, rows_here = W / cluster, pitch = W + 1;
+  static constexpr std::size_t shared = fused_shared(W) * sizeof(Z<T>);
   SliceArguments<T> slice;  ///< of slice 0
   i64 next_t;               ///< values from a slice to the next of t and of the object's change
-  i64 next_kept, next_u;    ///< and of what is kept, and of u
+  i64 next_u, next_gradient;
   int slices;
   const Z<T>* propagator;
   const Z<T>* spectrum;  ///< forward and tangent: of the probe; null: nothing
@@ -37,132 +103,219 @@ struct FusedPass {
 
   template <class Block>
   PTYLE_HOST_DEVICE void operator()(Block& block) const {
-    pass(block, block.x);
+    pass(block, block.x, block.x, true);
   }
 
+  /// Of a wave; its gradient is added to the patches of number `patch`, which are `fresh` or not.
   template <class Block>
-  PTYLE_HOST_DEVICE void pass(Block& block, i64 wave) const {
-    auto* tile = reinterpret_cast<Z<T>*>(block.shared());
-    Z<T>* w = tile + W * W;
+  PTYLE_HOST_DEVICE void pass(Block& block, i64 wave, i64 patch, bool fresh) const {
+    constexpr bool back = op == RowOp::back;
+    const Shared here(block);
     const Place<T> at = slice.places[wave / slice.modes];
+    const auto across = [&](int q) { return ramp(fused_column(q, W), at.shift_col, W); };
     block.threads([&](int t) {
-      for (int i = t; i < W; i += threads) w[i] = turns[i];
+      for (int i = t; i < W; i += threads) {
+        here.turns[i] = turns[i];
+        here.down[i] = ramp(i, at.shift_row, W);
+      }
     });
-    if constexpr (op == RowOp::back) {
-      const Z<T>* from = detector + wave * W * W;
-      columns<false, true>(block, tile, w, [&](int ky, int q, Z<T>& x) { x = from[ky * W + q]; });
+    Z<T>* const end = detector + wave * W * W;
+    if constexpr (back) {
+      columns<false, true>(block, here, [&](int q) { return FromDetector<T, W>{end + q}; });
     } else {
       const Z<T>* from = spectrum ? spectrum + (wave % slice.modes) * W * W : nullptr;
-      columns<false, true>(block, tile, w, [&](int ky, int q, Z<T>& x) {
-        if (!from) {
-          x = {T(0), T(0)};
-          return;
-        }
-        const Z<T> r = ramp(at, ky, fused_column(q, W), W);
-        x = times<false>(from[ky * W + q], r.re, r.im);
+      columns<false, true>(block, here, [&](int q) {
+        return FromProbe<T, W>{from ? from + q : nullptr, here.down, across(q)};
       });
     }
     for (int step = 0; step < slices; ++step) {
-      const int s = op == RowOp::back ? slices - 1 - step : step;
-      rows(block, tile, w, wave, s);
+      const SliceArguments<T> of = arguments(back ? slices - 1 - step : step);
+      rows(block, here, Point<op, T>(of, W, wave, patch, fresh));
       if (step + 1 < slices)
-        columns<true, true>(block, tile, w, [&](int ky, int q, Z<T>& x) {
-          const Z<T> p = propagator[ky * W + q];
-          x = times<op == RowOp::back>(x, p.re, p.im);
-        });
+        columns<true, true>(block, here,
+                            [&](int q) { return Propagated<T, W, back>{propagator + q}; });
     }
-    Z<T>* to = detector + wave * W * W;
-    columns<true, false>(block, tile, w, [&](int ky, int q, Z<T>& x) {
-      if constexpr (op == RowOp::back) {
-        const Z<T> r = ramp(at, ky, fused_column(q, W), W);
-        x = times<true>(x, r.re, r.im);
-      }
-      to[ky * W + q] = x;
-    });
+    if constexpr (back)
+      columns<true, false>(block, here, [&](int q) {
+        return ToProbe<T, W>{end + q, here.down, across(q)};
+      });
+    else
+      columns<true, false>(block, here, [&](int q) { return ToDetector<T, W>{end + q}; });
   }
 
  private:
-  /// FFT down the columns, `middle` at each frequency, inverse FFT; each if asked for.
+  struct Shared {
+    template <class Block>
+    PTYLE_HOST_DEVICE explicit Shared(Block& block)
+        : wave(reinterpret_cast<Z<T>*>(block.shared())),
+          turns(wave + rows_here * pitch),
+          down(turns + W),
+          rank(block.rank()) {}
+    Z<T>* wave;   ///< rows of the wave, or columns of it
+    Z<T>* turns;  ///< (butterflies.hpp)
+    Z<T>* down;   ///< the probe's shift at each ky
+    int rank;     ///< of the block in its cluster: its rows, or columns, begin at rank · rows_here
+  };
+
+  PTYLE_HOST_DEVICE SliceArguments<T> arguments(int s) const {
+    SliceArguments<T> of = slice;
+    const auto move = [s](auto*& values, i64 next) {
+      if (values) values += s * next;
+    };
+    move(of.t, next_t);
+    move(of.kept, next_u);
+    if constexpr (op != RowOp::transmit) move(of.u, next_u);
+    if constexpr (op == RowOp::back) {
+      move(of.phase, next_gradient);
+      move(of.absorption, next_gradient);
+      of.begins = s == slices - 1;
+    }
+    if constexpr (op == RowOp::tangent) {
+      move(of.d_phase, next_t);
+      move(of.d_absorption, next_t);
+    }
+    return of;
+  }
+
+  /// What a thread has of the columns that it fetches or sends.
+  struct Held {
+    static constexpr int lines = 16 * rows_here / threads;
+    Z<T> x[lines > 0 ? lines : 1][R];
+  };
+  /// f(number, column of the block's, j, column of the wave) for each of them.
+  template <class F>
+  PTYLE_HOST_DEVICE static void each_line(const Shared& here, int t, F&& f) {
+    unroll<Held::lines>([&](auto n) {
+      const int c = t % 32 + 32 * n();
+      f(n, c, t / 32, here.rank * rows_here + c);
+    });
+  }
+
+  /// FFT down the columns, what happens at each frequency, inverse FFT; each if asked for.
   template <bool forward, bool inverse, class Block, class Middle>
-  PTYLE_HOST_DEVICE static void columns(Block& block, Z<T>* tile, const Z<T>* w, Middle&& middle) {
-    if constexpr (forward)
+  PTYLE_HOST_DEVICE static void columns(Block& block, const Shared& here, Middle&& middle) {
+    // Columns of the wave: a block's own stand where its rows stood.
+    constexpr int down = cluster == 1 ? pitch : rows_here;
+    // Threads of a warp take neighbours, so that all of them have the same j.
+    constexpr int warps = threads / 32;
+    if constexpr (forward && cluster == 1)
       block.threads([&](int t) {
-        for (int item = t; item < 16 * W; item += threads) {
-          const int c = item % W, j = item / W;
-          Z<T> x[R];
-          unroll<R>([&](auto i) { x[i()] = tile[slot<W>(j + 16 * i(), c)]; });
-          outer_forward<R>(x, j, w);
-          unroll<R>([&](auto k) { tile[slot<W>(16 * k() + j, c)] = x[k()]; });
+        for (int j = t / 32; j < 16; j += warps) {
+          const Turns<R, T> turn(here.turns, j);
+          for (int c = t % 32; c < W; c += 32) {
+            Z<T>* const line = here.wave + j * pitch + c;
+            Z<T> x[R];
+            unroll<R>([&](auto i) { x[i()] = line[16 * pitch * i()]; });
+            outer_forward<R>(x, turn);
+            unroll<R>([&](auto k) { line[16 * pitch * k()] = x[k()]; });
+          }
         }
       });
+    if constexpr (forward && cluster > 1) {
+      static_assert(cluster == 1 || warps == 16);
+      block.meet();  // all rows are done
+      block.template hand_over<Held>(
+          [&](int t, Held& held) {
+            each_line(here, t, [&](auto n, int, int j, int column) {
+              unroll<R>([&](auto i) {
+                constexpr int owner = 16 * i() / rows_here;
+                const Z<T>* const theirs = block.remote(here.wave, owner);
+                held.x[n()][i()] = theirs[(j + 16 * i() - owner * rows_here) * pitch + column];
+              });
+            });
+          },
+          [&](int t, Held& held) {
+            const Turns<R, T> turn(here.turns, t / 32);
+            each_line(here, t, [&](auto n, int c, int j, int) {
+              outer_forward<R>(held.x[n()], turn);
+              unroll<R>([&](auto k) { here.wave[(16 * k() + j) * down + c] = held.x[n()][k()]; });
+            });
+          });
+      block.threads([](int) {});
+    }
     block.threads([&](int t) {
-      for (int item = t; item < R * W; item += threads) {
-        const int c = item % W, a = item / W;
-        Z<T> x[16];
+      for (int item = t; item < R * rows_here; item += threads) {
+        const int c = item % rows_here, a = item / rows_here;
+        const auto at = middle(here.rank * rows_here + c);
+        Z<T>* const line = here.wave + 16 * a * down + c;
+        Z<T> beside[16], x[16];
+        unroll<16>([&](auto b) { beside[b()] = at.fetch(a + R * b()); });
         if constexpr (forward) {
-          unroll<16>([&](auto b) { x[b()] = tile[slot<W>(16 * a + b(), c)]; });
+          unroll<16>([&](auto b) { x[b()] = line[down * b()]; });
           fft<16, false>(x);
         }
-        unroll<16>([&](auto b) { middle(a + R * b(), c, x[b()]); });
+        unroll<16>([&](auto b) { x[b()] = at(a + R * b(), x[b()], beside[b()]); });
         if constexpr (inverse) {
           fft<16, true>(x);
-          unroll<16>([&](auto b) { tile[slot<W>(16 * a + b(), c)] = x[b()]; });
+          unroll<16>([&](auto b) { line[down * b()] = x[b()]; });
         }
       }
     });
-    if constexpr (inverse)
+    if constexpr (inverse && cluster == 1)
       block.threads([&](int t) {
-        for (int item = t; item < 16 * W; item += threads) {
-          const int c = item % W, j = item / W;
-          Z<T> x[R];
-          unroll<R>([&](auto k) { x[k()] = tile[slot<W>(16 * k() + j, c)]; });
-          outer_inverse<R>(x, j, w);
-          unroll<R>([&](auto i) { tile[slot<W>(j + 16 * i(), c)] = x[i()]; });
+        for (int j = t / 32; j < 16; j += warps) {
+          const Turns<R, T> turn(here.turns, j);
+          for (int c = t % 32; c < W; c += 32) {
+            Z<T>* const line = here.wave + j * pitch + c;
+            Z<T> x[R];
+            unroll<R>([&](auto k) { x[k()] = line[16 * pitch * k()]; });
+            outer_inverse<R>(x, turn);
+            unroll<R>([&](auto i) { line[16 * pitch * i()] = x[i()]; });
+          }
         }
       });
+    if constexpr (inverse && cluster > 1) {
+      block.template hand_over<Held>(
+          [&](int t, Held& held) {
+            each_line(here, t, [&](auto n, int c, int j, int) {
+              unroll<R>([&](auto k) { held.x[n()][k()] = here.wave[(16 * k() + j) * down + c]; });
+            });
+          },
+          [&](int t, Held& held) {
+            const Turns<R, T> turn(here.turns, t / 32);
+            each_line(here, t, [&](auto n, int, int j, int column) {
+              outer_inverse<R>(held.x[n()], turn);
+              unroll<R>([&](auto i) {
+                constexpr int owner = 16 * i() / rows_here;
+                Z<T>* const theirs = block.remote(here.wave, owner);
+                theirs[(j + 16 * i() - owner * rows_here) * pitch + column] = held.x[n()][i()];
+              });
+            });
+          });
+      block.meet();  // all rows are there
+    }
   }
 
   /// Inverse FFT along rows, what the slice does, FFT.
   template <class Block>
-  PTYLE_HOST_DEVICE void rows(Block& block, Z<T>* tile, const Z<T>* w, i64 wave, int s) const {
-    SliceArguments<T> here = slice;
-    here.t += s * next_t;
-    if (here.kept) here.kept += s * next_kept;
-    if (op != RowOp::transmit && here.u) here.u += s * next_u;
-    if constexpr (op == RowOp::back) {
-      if (here.phase) here.phase += s * next_t;
-      if (here.absorption) here.absorption += s * next_t;
-      here.begins = s == slices - 1;
-    }
-    if constexpr (op == RowOp::tangent) {
-      if (here.d_phase) here.d_phase += s * next_t;
-      if (here.d_absorption) here.d_absorption += s * next_t;
-    }
-    const Point<op, T> point(here, wave, W);
-    inner<true>(block, tile);
+  PTYLE_HOST_DEVICE static void rows(Block& block, const Shared& here, const Point<op, T>& point) {
+    inner<true>(block, here);
     block.threads([&](int t) {
-      for (int item = t; item < 16 * W; item += threads) {
-        const int j = item % 16, y = item / 16;
+      const int j = t % 16, top = here.rank * rows_here;
+      const Turns<R, T> turn(here.turns, j);
+      for (int y = t / 16; y < rows_here; y += threads / 16) {
+        const auto beside = point.template fetch<R, 16>(top + y, j);
+        Z<T>* const line = here.wave + y * pitch + j;
         Z<T> x[R];
-        unroll<R>([&](auto k) { x[k()] = tile[slot<W>(y, 16 * k() + j)]; });
-        outer_inverse<R>(x, j, w);
-        unroll<R>([&](auto i) { x[i()] = point(y, j + 16 * i(), x[i()]); });
-        outer_forward<R>(x, j, w);
-        unroll<R>([&](auto k) { tile[slot<W>(y, 16 * k() + j)] = x[k()]; });
+        unroll<R>([&](auto k) { x[k()] = line[16 * k()]; });
+        outer_inverse<R>(x, turn);
+        point.template apply<R, 16>(top + y, j, beside, x);
+        outer_forward<R>(x, turn);
+        unroll<R>([&](auto k) { line[16 * k()] = x[k()]; });
       }
     });
-    inner<false>(block, tile);
+    inner<false>(block, here);
   }
 
   template <bool inverse, class Block>
-  PTYLE_HOST_DEVICE static void inner(Block& block, Z<T>* tile) {
+  PTYLE_HOST_DEVICE static void inner(Block& block, const Shared& here) {
     block.threads([&](int t) {
-      for (int item = t; item < R * W; item += threads) {
-        const int y = item % W, a = item / W;
+      for (int item = t; item < R * rows_here; item += threads) {
+        Z<T>* const line = here.wave + item % rows_here * pitch + 16 * (item / rows_here);
         Z<T> x[16];
-        unroll<16>([&](auto b) { x[b()] = tile[slot<W>(y, 16 * a + b())]; });
+        unroll<16>([&](auto b) { x[b()] = line[b()]; });
         fft<16, inverse>(x);
-        unroll<16>([&](auto b) { tile[slot<W>(y, 16 * a + b())] = x[b()]; });
+        unroll<16>([&](auto b) { line[b()] = x[b()]; });
       }
     });
   }

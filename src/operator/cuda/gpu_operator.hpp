@@ -5,7 +5,7 @@
 //   1. where the windows lie and what was measured there go to the device (patterns.hpp)
 //   2. forward through the slices, u kept (passes.hpp)
 //   3. detector: intensity, misfit, residual (pointwise.hpp)
-//   4. backward; what was kept is gathered into the object's gradient, in the order of positions
+//   4. backward; patches of the gradient are gathered into the object's, in the order of positions
 //   5. the probe's gradient: a sum of spectra, then one inverse FFT
 //
 // Arrays that are given may lie on the device, and are then used there, or on the host, and are
@@ -34,7 +34,8 @@ class GpuOperator : public Operator<T> {
         gpu_(gpu),
         ledger_(ledger),
         options_(options),
-        path_(path_of(setup_, options, sizeof(T), gpu.shared_limit(), Gpu::emulated)),
+        path_(
+            path_of(setup_, options, sizeof(T), gpu.shared_limit(), gpu.clusters(), Gpu::emulated)),
         w_(setup_.window),
         n_(w_ * w_),
         plan_(setup_, path_, options),
@@ -114,7 +115,7 @@ class GpuOperator : public Operator<T> {
         absorption(*this, setup_.absorption ? d_object.absorption : View<const T, 3>{});
     passes_.tangent(b, object(phase.data(), absorption.data()), spectrum_.data(),
                     other_spectrum(d_probe));
-    give(b.chi, d_wave);
+    give(b.tangent, d_wave);
   }
 
   void adjoint(const Placement& at, View<const C, 3> d, const Gradient<T>& sum) const override {
@@ -171,7 +172,7 @@ class GpuOperator : public Operator<T> {
       auto* const parts = reinterpret_cast<Sums<1>*>(sums_.data());
       auto* const whole = reinterpret_cast<Sums<1>*>(totals_.data());
       gpu_.launch(
-          Bend<T>{b.detector, b.chi, weight_.data(), parts, modes(), window(), setup_.epsilon},
+          Bend<T>{b.detector, b.tangent, weight_.data(), parts, modes(), window(), setup_.epsilon},
           {chunks, b.positions}, Bend<T>::shared);
       gpu_.launch(Total<1>{parts, chunks * b.positions, whole}, {}, Total<1>::shared);
       Sums<1> of_batch;
@@ -346,7 +347,7 @@ class GpuOperator : public Operator<T> {
     positions = std::max<i64>(1, positions);
     if (positions <= planned_for_) return batch_;
     gpu_.wait();
-    for (auto* buffer : {&waves_, &detector_, &kept_, &chi_, &lit_}) *buffer = {};
+    for (auto* buffer : {&waves_, &detector_, &kept_, &tangent_, &patches_of_waves_}) *buffer = {};
     patterns_.release_staging();
     planned_for_ = planned(positions);
     const std::size_t held = options_.memory > 0 ? patterns_.held() : 0;  // what is free is free
@@ -359,8 +360,8 @@ class GpuOperator : public Operator<T> {
     waves_ = make(plan_.waves);
     detector_ = make(plan_.detector);
     kept_ = make(plan_.kept);
-    chi_ = make(plan_.chi);
-    lit_ = make(plan_.lit);
+    tangent_ = make(plan_.tangent);
+    patches_of_waves_ = make(plan_.sums);
     places_ = Array<char, 1>({batch_ * i64(sizeof(Place<T>))}, ledger_, "waves", &gpu_);
     references_ = Array<char, 1>({batch_ * i64(sizeof(PatternOnGpu))}, ledger_, "waves", &gpu_);
     flags_ = Array<int, 1>({BatchPlan::flags(batch_)}, ledger_, "waves", &gpu_);
@@ -396,8 +397,8 @@ class GpuOperator : public Operator<T> {
     b.waves = waves_.data();
     b.detector = detector_.data();
     b.kept = kept_.data();
-    b.chi = chi_.data();
-    b.lit = reinterpret_cast<T*>(lit_.data());
+    b.tangent = tangent_.data();
+    b.patches = reinterpret_cast<T*>(patches_of_waves_.data());
     b.places = reinterpret_cast<const Place<T>*>(places_.data());
     b.flags = flags_.data();
     b.positions = static_cast<int>(all.size());
@@ -459,7 +460,7 @@ class GpuOperator : public Operator<T> {
   Array<Z<T>, 3> transmission_;
   mutable std::mutex mutex_;
   mutable Passes<T, Gpu> passes_;
-  mutable Array<Z<T>, 1> waves_, detector_, kept_, chi_, lit_;
+  mutable Array<Z<T>, 1> waves_, detector_, kept_, tangent_, patches_of_waves_;
   mutable Array<char, 1> places_, references_;
   mutable Array<int, 1> flags_;
   mutable Array<double, 1> sums_, totals_;

@@ -12,7 +12,7 @@ std::vector<Ledger::Entry> gpu_operator_memory(const OperatorSetup& setup,
                                                const std::array<i64, 3>& object, i64 positions,
                                                std::size_t bytes_a_pattern, const GpuFacts& gpu,
                                                const GpuOptions& options) {
-  const GpuPath path = path_of(setup, options, sizeof(T), gpu.shared_limit, false);
+  const GpuPath path = path_of(setup, options, sizeof(T), gpu.shared_limit, gpu.clusters, false);
   const BatchPlan plan(setup, path, options);
   const auto n = static_cast<std::size_t>(setup.window * setup.window);
   const auto modes = static_cast<std::size_t>(setup.modes);
@@ -47,7 +47,7 @@ std::vector<Ledger::Entry> gpu_operator_memory(const OperatorSetup& setup,
 template <class T>
 std::string describe_gpu_path(const OperatorSetup& setup, const GpuFacts& gpu,
                               const GpuOptions& options) {
-  switch (path_of(setup, options, sizeof(T), gpu.shared_limit, false)) {
+  switch (path_of(setup, options, sizeof(T), gpu.shared_limit, gpu.clusters, false)) {
     case GpuPath::fused:
       return "waves on chip";
     case GpuPath::sweeps:

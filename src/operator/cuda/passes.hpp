@@ -4,8 +4,8 @@
 //
 //   forward:   spectrum of the probe → Ψ; u of each slice kept if asked for
 //   tangent:   beside it dψ → dΨ
-//   backward:  residual → spectra of the probe's gradient; after each slice, or after all, what
-//              was kept is gathered into the object's gradient
+//   backward:  residual → spectra of the probe's gradient; after each slice, or after all, its
+//              patches are gathered into the object's gradient
 //
 // All launches go to the GPU's stream, in order; nothing here waits.
 
@@ -21,8 +21,8 @@ namespace ptyle::gpu {
 /// The batch's buffers and what all passes look at.
 template <class T>
 struct Batch {
-  Z<T>*waves = nullptr, *detector = nullptr, *kept = nullptr, *chi = nullptr;
-  T* lit = nullptr;
+  Z<T>*waves = nullptr, *detector = nullptr, *kept = nullptr, *tangent = nullptr;
+  T* patches = nullptr;  ///< (pointwise.hpp)
   const Place<T>* places = nullptr;
   int* flags = nullptr;  ///< 1 + 2 positions (tickets.hpp)
   int positions = 0;
@@ -92,25 +92,25 @@ class Passes {
     to_detector(b, b.waves, b.detector);
   }
 
-  /// Ψ into the batch's `detector` and dΨ into its `chi`.
+  /// Ψ into the batch's `detector` and dΨ into its `tangent`.
   void tangent(const Batch<T>& b, const ObjectOnGpu<T>& object, const Z<T>* spectrum,
                const Z<T>* d_spectrum) {
     if (path_ == GpuPath::fused) {
       forward(b, object, spectrum, true);
-      fused<RowOp::tangent>(b, object, {.u = b.kept}, d_spectrum, b.chi);
+      fused<RowOp::tangent>(b, object, {.u = b.kept}, d_spectrum, b.tangent);
       return;
     }
     from_probe(b, b.waves, spectrum);
-    from_probe(b, b.chi, d_spectrum);
+    from_probe(b, b.tangent, d_spectrum);
     for (int s = 0; s < slices_; ++s) {
       row_op<RowOp::transmit>(b, object, b.waves, s, {.kept = b.kept});
-      row_op<RowOp::tangent>(b, object, b.chi, s, {.u = b.kept});
+      row_op<RowOp::tangent>(b, object, b.tangent, s, {.u = b.kept});
       if (s + 1 == slices_) break;
       propagate<false>(b, b.waves);
-      propagate<false>(b, b.chi);
+      propagate<false>(b, b.tangent);
     }
     to_detector(b, b.waves, b.detector);
-    to_detector(b, b.chi, b.chi);
+    to_detector(b, b.tangent, b.tangent);
   }
 
   /// Misfit of Ψ in the batch's `detector`, which becomes the residual if asked for; its sums to
@@ -126,7 +126,6 @@ class Passes {
                 const DetectorArguments<T>& d, Sums<3>* total, const GatherTo<T>& to) {
     if (path_ == GpuPath::fused) {
       by_tickets(b, object, spectrum, d, total, to);
-      finish_gradient(b, object, to);
       return;
     }
     forward(b, object, spectrum, to.wanted());
@@ -138,30 +137,24 @@ class Passes {
   /// gradient.
   void backward(const Batch<T>& b, const ObjectOnGpu<T>& object, const GatherTo<T>& to) {
     if (path_ == GpuPath::fused) {
-      fused<RowOp::back>(b, object, buffers_of(b, to, b.kept), nullptr, b.detector);
+      fused<RowOp::back>(b, object, {.u = b.kept, .to = to}, nullptr, b.detector);
     } else {
       from_detector(b, b.detector);
       for (int s = slices_ - 1; s >= 0; --s) back(b, object, to, s);
       to_probe(b, b.detector);
     }
-    finish_gradient(b, object, to);
+    finish_gradient(b, object, to, modes_);
   }
 
  private:
-  /// What a slice's points read and write beside the wave.
+  /// What a slice's points read and write beside the wave; u is looked at where a gradient is
+  /// wanted.
   struct SliceBuffers {
     Z<T>* kept = nullptr;
     const Z<T>* u = nullptr;
     T scale = 1;
-    GatherTo<T> to{};  // at once
-    T* lit = nullptr;
+    GatherTo<T> to{};
   };
-  /// Of a backward slice: χ to be gathered later, or sums at once.
-  SliceBuffers buffers_of(const Batch<T>& b, const GatherTo<T>& to, const Z<T>* u) const {
-    if (!to.wanted()) return {};
-    if (at_once_) return {.u = u, .to = to, .lit = to.illumination ? b.lit : nullptr};
-    return {.kept = to.phase || to.absorption ? b.chi : nullptr};
-  }
 
   template <int threads>
   Detect<T, threads> detector(const Batch<T>& b, const DetectorArguments<T>& d,
@@ -175,33 +168,47 @@ class Passes {
 
   void by_tickets(const Batch<T>& b, const ObjectOnGpu<T>& object, const Z<T>* spectrum,
                   const DetectorArguments<T>& d, Sums<3>* total, const GatherTo<T>& to) {
-    with_window<128>([&]<int W>(std::integral_constant<int, W>) {
+    with_window([&]<int W>(std::integral_constant<int, W>) {
       using Whole = FusedGradient<T, W>;
       const int chunks = Whole::Detector::chunks(W);
+      const i64 clusters =
+          std::max<i64>(1, gpu_.multiprocessors() / Whole::cluster *
+                               static_cast<i64>(gpu_.shared_limit() / Whole::shared));
+      const int together = modes_together(b.positions, clusters);
       const Whole whole{
           pass<W, RowOp::transmit>(b, object, {.kept = to.wanted() ? b.kept : nullptr}, spectrum,
                                    b.detector),
-          pass<W, RowOp::back>(b, object, buffers_of(b, to, b.kept), nullptr, b.detector),
+          pass<W, RowOp::back>(b, object, {.u = b.kept, .to = to}, nullptr, b.detector),
           detector<Whole::threads>(b, d, true),
           b.positions,
           chunks,
+          together,
           b.flags};
       gpu_.zero(b.flags, static_cast<std::size_t>(BatchPlan::flags(b.positions)) * sizeof(int));
-      const auto blocks_each = static_cast<i64>(gpu_.shared_limit() / Whole::shared);
-      const i64 tickets = 2 * waves(b) + static_cast<i64>(chunks) * b.positions;
-      gpu_.launch(whole, {std::min<i64>(tickets, blocks_each * gpu_.multiprocessors())},
-                  Whole::shared);
+      gpu_.launch(whole, {std::min<i64>(whole.tickets(), clusters)}, Whole::shared);
       add_up(d.sums, static_cast<i64>(chunks) * b.positions, total);
+      finish_gradient(b, object, to, whole.parts());
     });
   }
+  /// Modes whose backward passes one ticket takes: as many as leave several tickets for each
+  /// cluster.
+  [[nodiscard]] int modes_together(int positions, i64 clusters) const {
+    const auto parts = std::clamp<i64>((4 * clusters + positions - 1) / positions, 1, modes_);
+    return static_cast<int>((modes_ + parts - 1) / parts);
+  }
 
-  /// After the last slice of a backward pass.
-  void finish_gradient(const Batch<T>& b, const ObjectOnGpu<T>& object, const GatherTo<T>& to) {
-    if (path_ == GpuPath::fused) gather(b, object, to, 0, slices_, b.kept);
-    if (at_once_ && to.illumination)
-      gpu_.launch(AddIllumination<T>{b.lit, to.illumination, object.ny, object.nx, b.places, modes_,
-                                     w_, T(1) / static_cast<T>(slices_)},
-                  {blocks_for(n_, 256), waves(b)});
+  /// After the last slice of a backward pass; `parts` waves of a position have patches.
+  void finish_gradient(const Batch<T>& b, const ObjectOnGpu<T>& object, const GatherTo<T>& to,
+                       int parts) {
+    if (path_ == GpuPath::fused && !at_once_) {
+      gather(b, object, to, 0, 0, static_cast<int>(plan_.patches), parts);
+    } else if (!at_once_) {
+      if (to.illumination) gather(b, object, to, 0, 0, 1, parts);
+    } else if (to.illumination) {
+      gpu_.launch(AddIllumination<T>{patches_of(b, parts), to.illumination, object.ny, object.nx,
+                                     T(1) / static_cast<T>(slices_)},
+                  {blocks_for(n_, 256), static_cast<i64>(b.positions) * parts});
+    }
   }
 
   /// Slice s, backwards.
@@ -213,8 +220,9 @@ class Passes {
       row_op<RowOp::back>(b, object, b.waves, s,
                           {.kept = u, .scale = straight ? T(1) / static_cast<T>(w_) : T(1)});
     }
-    row_op<RowOp::back>(b, object, b.detector, s, buffers_of(b, to, u));
-    gather(b, object, to, s, 1, u);
+    row_op<RowOp::back>(b, object, b.detector, s, {.u = u, .to = to});
+    if (!at_once_ && (to.phase || to.absorption))
+      gather(b, object, to, s, 1, static_cast<int>(plan_.patches) - 1, modes_);
     if (s == 0) return;
     propagate<true>(b, b.detector);
     if (recompute_) propagate<true>(b, b.waves);
@@ -228,54 +236,57 @@ class Passes {
     return path_ == GpuPath::sweeps ? Grid{w_ / 16, waves(b)} : Grid{blocks_for(n_, 256), waves(b)};
   }
 
-  /// f(W as a constant), of the windows that have sweeps; `most`: the largest.
-  template <int most, class F>
+  /// f(W as a constant), of the windows that have kernels of their own.
+  template <class F>
   void with_window(F&& f) const {
     if constexpr (sizeof(T) == 4 || Gpu::emulated) {
       if (w_ == 64) return f(std::integral_constant<int, 64>{});
       if (w_ == 96) return f(std::integral_constant<int, 96>{});
       if (w_ == 128) return f(std::integral_constant<int, 128>{});
-      if constexpr (most >= 256) {
-        if (w_ == 192) return f(std::integral_constant<int, 192>{});
-        if (w_ == 256) return f(std::integral_constant<int, 256>{});
-      }
+      if (w_ == 192) return f(std::integral_constant<int, 192>{});
+      if (w_ == 256) return f(std::integral_constant<int, 256>{});
     }
     throw std::logic_error("this window has no kernels of its own");
   }
 
-  /// `kept` of a backward pass is χ, but for waves that are made again, which take the place of u.
   template <RowOp op>
   SliceArguments<T> slice_arguments(const Batch<T>& b, const ObjectOnGpu<T>& object, int s,
                                     const SliceBuffers& beside) const {
     const i64 first = static_cast<i64>(s) * object.ny * object.nx;
     const auto at = [first](auto* values) { return values ? values + first : nullptr; };
-    const bool chi = op == RowOp::back && beside.kept == b.chi;
+    const GatherTo<T>& to = beside.to;
+    const auto patches = [&](T* wanted, i64 layer) {
+      return wanted ? b.patches + layer * n_ : nullptr;
+    };
+    const bool u = op == RowOp::tangent || to.wanted();
     return {object.t + first,
             object.ny,
             object.nx,
             b.places,
             modes_,
             beside.kept,
-            (chi ? plan_.chi_slices : plan_.kept_slices) * n_,
-            beside.u,
+            u ? beside.u : nullptr,
             plan_.kept_slices * n_,
             at(object.d_phase),
             at(object.d_absorption),
             beside.scale,
-            at(beside.to.phase),
-            at(beside.to.absorption),
-            beside.to.scale,
-            beside.lit,
-            s + 1 == slices_};
+            s + 1 == slices_,
+            at_once_ ? at(to.phase) : patches(to.phase, 1),
+            at_once_ ? at(to.absorption) : patches(to.absorption, 1 + plan_.patch_slices),
+            at_once_,
+            to.scale,
+            patches(to.illumination, 0),
+            plan_.patches * n_};
   }
 
   template <int W, RowOp op>
   FusedPass<T, W, op> pass(const Batch<T>& b, const ObjectOnGpu<T>& object,
                            const SliceBuffers& beside, const Z<T>* spectrum, Z<T>* detector) const {
+    const i64 plane = static_cast<i64>(object.ny) * object.nx;
     return {slice_arguments<op>(b, object, 0, beside),
-            static_cast<i64>(object.ny) * object.nx,
+            plane,
             n_,
-            n_,
+            at_once_ ? plane : n_,
             slices_,
             propagator_,
             spectrum,
@@ -286,7 +297,7 @@ class Passes {
   template <RowOp op>
   void fused(const Batch<T>& b, const ObjectOnGpu<T>& object, const SliceBuffers& beside,
              const Z<T>* spectrum, Z<T>* detector) {
-    with_window<128>([&]<int W>(std::integral_constant<int, W>) {
+    with_window([&]<int W>(std::integral_constant<int, W>) {
       gpu_.launch(pass<W, op>(b, object, beside, spectrum, detector), {waves(b)},
                   FusedPass<T, W, op>::shared);
     });
@@ -294,7 +305,7 @@ class Passes {
 
   template <ColumnOp op>
   void columns(const Batch<T>& b, Z<T>* to, const Z<T>* spectrum, Z<T>* detector) {
-    with_window<256>([&]<int W>(std::integral_constant<int, W>) {
+    with_window([&]<int W>(std::integral_constant<int, W>) {
       using Sweep = ColumnSweep<T, W, op>;
       gpu_.launch(Sweep{to, propagator_, spectrum, detector, turns_, b.places, modes_}, grid(b),
                   Sweep::shared);
@@ -309,7 +320,7 @@ class Passes {
       gpu_.launch(SlicePoints<T, op>{of, arguments, w_}, grid(b));
       return;
     }
-    with_window<256>([&]<int W>(std::integral_constant<int, W>) {
+    with_window([&]<int W>(std::integral_constant<int, W>) {
       using Sweep = RowSweep<T, W, op>;
       gpu_.launch(Sweep{of, arguments, turns_}, grid(b), Sweep::shared);
     });
@@ -360,32 +371,21 @@ class Passes {
     gpu_.launch(End<T>{of, b.places, modes_, w_}, grid(b));
   }
 
+  [[nodiscard]] Patches<T> patches_of(const Batch<T>& b, int parts) const {
+    return {b.patches, plan_.patches * n_, parts, modes_, w_, b.places};
+  }
+  /// So many layers of patches, of slices from s on.
   void gather(const Batch<T>& b, const ObjectOnGpu<T>& object, const GatherTo<T>& to, int s,
-              int slices, const Z<T>* u) {
-    if (at_once_ || !to.wanted()) return;
+              int first_layer, int layers, int parts) {
+    if (!to.wanted()) return;
     const i64 first = static_cast<i64>(s) * object.ny * object.nx;
-    gpu_.launch(Gather<T>{u,
-                          to.phase || to.absorption ? b.chi : nullptr,
-                          plan_.kept_slices * n_,
-                          plan_.chi_slices * n_,
-                          n_,
-                          n_,
-                          slices,
-                          to.phase ? to.phase + first : nullptr,
-                          to.absorption ? to.absorption + first : nullptr,
-                          to.illumination,
-                          object.ny,
-                          object.nx,
-                          b.top,
-                          b.left,
-                          b.places,
-                          b.positions,
-                          modes_,
-                          w_,
-                          to.scale,
-                          T(1) / static_cast<T>(slices_)},
-                {blocks_for(b.cols, Gather<T>::width), blocks_for(b.rows, Gather<T>::height)},
-                Gather<T>::shared(b.positions));
+    gpu_.launch(
+        Gather<T>{patches_of(b, parts), b.positions, first_layer,
+                  static_cast<int>(plan_.patch_slices), to.phase ? to.phase + first : nullptr,
+                  to.absorption ? to.absorption + first : nullptr, to.illumination, object.ny,
+                  object.nx, b.top, b.left, to.scale, T(1) / static_cast<T>(slices_)},
+        {blocks_for(b.cols, Gather<T>::width), blocks_for(b.rows, Gather<T>::height), layers},
+        Gather<T>::shared(b.positions));
   }
 
   Gpu& gpu_;

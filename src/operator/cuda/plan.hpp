@@ -11,16 +11,19 @@
 
 namespace ptyle::gpu {
 
-/// The way that is taken for a window of numbers of `bytes_a_number` bytes. Throws UserError for a
-/// way that the window or the GPU does not allow.
+/// The way that is taken for a window of numbers of `bytes_a_number` bytes, on a GPU whose blocks
+/// have so much shared memory, and may read each other's in `clusters` or not. Throws UserError for
+/// a way that the window or the GPU does not allow.
 inline GpuPath path_of(const OperatorSetup& setup, const GpuOptions& options,
-                       std::size_t bytes_a_number, std::size_t shared_limit, bool all_in_double) {
+                       std::size_t bytes_a_number, std::size_t shared_limit, bool clusters,
+                       bool all_in_double) {
   const i64 w = setup.window;
   const bool narrow = bytes_a_number == 4 || all_in_double;  // what kernels are built for
   const auto complex = static_cast<i64>(2 * bytes_a_number);
   const bool sweeps = has_sweeps(w) && narrow;
   const bool fused = has_fused(w) && narrow && options.waves == WaveStorage::store &&
-                     static_cast<std::size_t>((w * w + w) * complex) <= shared_limit;
+                     (clusters || fused_cluster(w) == 1) &&
+                     static_cast<std::size_t>(fused_shared(w) * complex) <= shared_limit;
   switch (options.path) {
     case GpuPath::automatic:
       return fused ? GpuPath::fused : sweeps ? GpuPath::sweeps : GpuPath::fft;
@@ -49,19 +52,21 @@ struct BatchPlan {
     waves = fused ? 0 : wave;
     detector = wave;
     kept_slices = options.waves == WaveStorage::store ? setup.slices : 1;
-    chi_slices = fused && options.sums == GpuSums::ordered ? setup.slices : 1;
-    lit = options.sums == GpuSums::atomic ? (wave + 1) / 2 : 0;
+    patch_slices = fused ? setup.slices : 1;
+    patches = 1;  // of the illumination
+    if (options.sums == GpuSums::ordered) patches += patch_slices * (setup.absorption ? 2 : 1);
     kept = kept_slices * wave;
-    chi = chi_slices * wave;
+    tangent = wave;
+    sums = (patches * wave + 1) / 2;
     frames = setup.window * setup.window;
   }
-  i64 waves, detector, kept, chi;
-  i64 lit;  ///< for W² reals a wave
-  i64 kept_slices, chi_slices;
+  i64 waves, detector, kept, tangent;
+  i64 sums;  ///< for `patches` patches of W² reals a wave
+  i64 kept_slices, patch_slices, patches;
   i64 frames;  ///< numbers of a pattern that is not kept on the device
   /// Of a batch (tickets.hpp).
   [[nodiscard]] static i64 flags(i64 positions) { return 1 + 2 * positions; }
-  [[nodiscard]] i64 values() const { return waves + detector + kept + chi + lit; }
+  [[nodiscard]] i64 values() const { return waves + detector + kept + tangent + sums; }
   template <class T>
   [[nodiscard]] std::size_t bytes() const {
     // Two frames: one is fetched while the other is computed with.

@@ -6,6 +6,7 @@
 
 #include "core/pattern.hpp"
 #include "device/kernel.hpp"
+#include "operator/cuda/butterflies.hpp"
 #include "operator/operator.hpp"
 
 namespace ptyle::gpu {
@@ -19,24 +20,33 @@ struct Place {
 
 PTYLE_HOST_DEVICE int frequency(int i, int n) { return i < (n + 1) / 2 ? i : i - n; }
 
-/// exp(−2πi (ky sy + kx sx) / W), the probe's sub-pixel shift.
+/// exp(−2πi turns)
 template <class T>
-PTYLE_HOST_DEVICE Z<T> ramp(const Place<T>& at, int ky, int kx, int window) {
-  const T turns = -(static_cast<T>(frequency(ky, window)) * at.shift_row +
-                    static_cast<T>(frequency(kx, window)) * at.shift_col) /
-                  static_cast<T>(window);
+PTYLE_HOST_DEVICE Z<T> turn_by(T turns) {
 #ifdef __CUDA_ARCH__
   Z<T> z;
   if constexpr (sizeof(T) == 4)
-    sincospif(2 * turns, &z.im, &z.re);
+    sincospif(-2 * turns, &z.im, &z.re);
   else
-    sincospi(2 * turns, &z.im, &z.re);
+    sincospi(-2 * turns, &z.im, &z.re);
   return z;
 #else
   constexpr double two_pi = 6.283185307179586476925;
   return {static_cast<T>(std::cos(two_pi * double(turns))),
-          static_cast<T>(std::sin(two_pi * double(turns)))};
+          static_cast<T>(-std::sin(two_pi * double(turns)))};
 #endif
+}
+
+/// exp(−2πi k shift / W) of a frequency's index: the probe's sub-pixel shift along one direction.
+template <class T>
+PTYLE_HOST_DEVICE Z<T> ramp(int k, T shift, int window) {
+  return turn_by(static_cast<T>(frequency(k, window)) * shift / static_cast<T>(window));
+}
+/// Along both.
+template <class T>
+PTYLE_HOST_DEVICE Z<T> ramp(const Place<T>& at, int ky, int kx, int window) {
+  const Z<T> across = ramp(kx, at.shift_col, window);
+  return times<false>(ramp(ky, at.shift_row, window), across.re, across.im);
 }
 
 /// Transmission of the object, (S, ny, nx), and what a slice's row sweeps do with it.
@@ -46,74 +56,168 @@ struct SliceArguments {
   int ny, nx;
   const Place<T>* places;
   int modes;
-  Z<T>* kept;     ///< u (forward) or χ (back) of the slice, W·W values, of wave 0; may be null
-  i64 next;       ///< values to the same slice of the next wave
-  const Z<T>* u;  ///< tangent, and back with the sums below: as kept by the forward pass
-  i64 next_u;
+  Z<T>* kept;     ///< u of the slice as it is made, W·W values, of wave 0; may be null
+  const Z<T>* u;  ///< tangent, and back where a gradient is wanted: as it was kept
+  i64 next;       ///< values to the same slice of the next wave, of both
   const T *d_phase, *d_absorption;  ///< tangent: of the slice; may be null
   T scale;                          ///< back: of the wave as it comes
-  T *phase, *absorption;            ///< back: gradients of the slice to add to at once; may be null
-  T gradient_scale;
-  T* lit;       ///< back: Σ_s |u|² of each wave, W·W values; may be null
-  bool begins;  ///< … of which this slice is the first
+  bool begins;                      ///< back: this slice is the first
+  T *phase, *absorption;            ///< back: gradients of the slice; may be null:
+  bool at_once;      ///< … added to the object's, by all at once; else patches, W·W values
+  T gradient_scale;  ///< … at once
+  T* lit;            ///< back: patches of Σ_s |u|²; may be null
+  i64 next_patch;    ///< values from a wave's patches to those of the next
 };
 
 /// transmit: u = t ψ, kept.   tangent: t dψ + (i dφ − dμ) u.
-/// back: χ kept, or its gradient with u added at once; then conj(t) χ.
+/// back: what u and the wave χ say of the gradient; then conj(t) χ.
+///
+///   ∂f/∂φ = scale · Re(conj(χ) i u)    ∂f/∂μ = −scale · Re(conj(χ) u)
 enum class RowOp { transmit, back, tangent };
 
+/// What a thread does with N values of a row, every `step`-th, in two steps: `fetch` gets what is
+/// needed from memory, so that all of it is under way before the first is used.
 template <RowOp op, class T>
-struct Point {
-  PTYLE_HOST_DEVICE Point(const SliceArguments<T>& a, i64 wave, int window)
-      : arguments(a),
-        at(a.places[wave / a.modes]),
-        kept(a.kept ? a.kept + wave * a.next : nullptr),
-        u(op != RowOp::transmit && a.u ? a.u + wave * a.next_u : nullptr),
-        lit(a.lit ? a.lit + wave * window * window : nullptr),
-        w(window) {}
+class Point {
+ public:
+  /// `patch`: the number of the wave whose patches take the gradient; `fresh`: they hold none yet.
+  PTYLE_HOST_DEVICE Point(const SliceArguments<T>& a, int window, i64 wave, i64 patch, bool fresh)
+      : a_(a),
+        at_(a.places[wave / a.modes]),
+        wave_(wave * a.next),
+        patch_(patch * a.next_patch),
+        w_(window),
+        fresh_(fresh),
+        whole_(at_.row >= 0 && at_.row + window <= a.ny && at_.col >= 0 &&
+               at_.col + window <= a.nx) {}
+  PTYLE_HOST_DEVICE Point(const SliceArguments<T>& a, int window, i64 wave)
+      : Point(a, window, wave, wave, true) {}
 
-  PTYLE_HOST_DEVICE Z<T> operator()(int y, int x, Z<T> value) const {
-    const SliceArguments<T>& a = arguments;
-    const int row = at.row + y, col = at.col + x;
-    const bool inside = row >= 0 && row < a.ny && col >= 0 && col < a.nx;
-    const i64 voxel = static_cast<i64>(row) * a.nx + col;
-    const Z<T> t = inside ? a.t[voxel] : Z<T>{T(1), T(0)};
-    const int here = y * w + x;
-    if constexpr (op == RowOp::transmit) {
-      value = times<false>(value, t.re, t.im);
-      if (kept) kept[here] = value;
-      return value;
-    } else if constexpr (op == RowOp::back) {
-      value = {a.scale * value.re, a.scale * value.im};
-      if (kept) kept[here] = value;
-      if (u) add_gradient(u[here], value, inside, voxel, here);
-      return times<true>(value, t.re, t.im);
+  template <int N>
+  struct Beside {
+    Z<T> t[N], u[N];
+  };
+  template <int N, int step>
+  PTYLE_HOST_DEVICE Beside<N> fetch(int y, int x) const {
+    Beside<N> beside;
+    if constexpr (early<N>) fetch_t<N, step>(y, x, beside.t);
+    if constexpr (op != RowOp::transmit)
+      if (op == RowOp::tangent || a_.u) {
+        const Z<T>* const u = a_.u + wave_ + y * w_ + x;
+        unroll<N>([&](auto i) { beside.u[i()] = u[step * i()]; });
+      }
+    return beside;
+  }
+  template <int N, int step>
+  PTYLE_HOST_DEVICE void apply(int y, int x, const Beside<N>& beside, Z<T> (&values)[N]) const {
+    if constexpr (op == RowOp::back) {
+      unroll<N>([&](auto i) {
+        values[i()] = {a_.scale * values[i()].re, a_.scale * values[i()].im};
+      });
+      keep<N, step>(y, x, values);
+      if (a_.u) add_gradient<N, step>(y, x, beside, values);
+      if constexpr (early<N>) {
+        multiply<true>(values, beside.t);
+      } else {
+        Z<T> t[N];
+        fetch_t<N, step>(y, x, t);
+        multiply<true>(values, t);
+      }
     } else {
-      value = times<false>(value, t.re, t.im);
-      if (!inside) return value;
-      const T d_phi = a.d_phase ? a.d_phase[voxel] : T(0);
-      const T d_mu = a.d_absorption ? a.d_absorption[voxel] : T(0);
-      return value + times<false>(u[here], -d_mu, d_phi);
+      multiply<false>(values, beside.t);
+      if constexpr (op == RowOp::transmit)
+        keep<N, step>(y, x, values);
+      else
+        unroll<N>([&](auto i) {
+          if (!inside(y, x + step * i())) return;
+          const i64 v = voxel(y, x) + step * i();
+          const T d_phi = a_.d_phase ? a_.d_phase[v] : T(0);
+          const T d_mu = a_.d_absorption ? a_.d_absorption[v] : T(0);
+          values[i()] = values[i()] + times<false>(beside.u[i()], -d_mu, d_phi);
+        });
     }
   }
 
-  /// ∂f/∂φ += scale · Re(conj(χ) i u), ∂f/∂μ −= scale · Re(conj(χ) u)
-  PTYLE_HOST_DEVICE void add_gradient(Z<T> of_u, Z<T> chi, bool inside, i64 voxel, int here) const {
-    const SliceArguments<T>& a = arguments;
-    if (lit) lit[here] = a.begins ? square(of_u) : lit[here] + square(of_u);
-    if (!inside) return;
-    if (a.phase)
-      add_at_once(a.phase + voxel, a.gradient_scale * (of_u.re * chi.im - of_u.im * chi.re));
-    if (a.absorption)
-      add_at_once(a.absorption + voxel, -a.gradient_scale * (of_u.re * chi.re + of_u.im * chi.im));
+ private:
+  /// Is t fetched together with u? Of many values backwards, registers do not hold both.
+  template <int N>
+  static constexpr bool early = op != RowOp::back || N <= 8;
+  template <int N, int step>
+  PTYLE_HOST_DEVICE void fetch_t(int y, int x, Z<T> (&values)[N]) const {
+    const Z<T>* const t = a_.t + voxel(y, x);
+    if (whole_)
+      unroll<N>([&](auto i) { values[i()] = t[step * i()]; });
+    else
+      unroll<N>([&](auto i) {
+        values[i()] = inside(y, x + step * i()) ? t[step * i()] : Z<T>{T(1), T(0)};
+      });
+  }
+  PTYLE_HOST_DEVICE i64 voxel(int y, int x) const {
+    return static_cast<i64>(at_.row + y) * a_.nx + at_.col + x;
+  }
+  PTYLE_HOST_DEVICE bool inside(int y, int x) const {
+    const int row = at_.row + y, col = at_.col + x;
+    return row >= 0 && row < a_.ny && col >= 0 && col < a_.nx;
+  }
+  template <bool conjugate, int N>
+  PTYLE_HOST_DEVICE static void multiply(Z<T> (&values)[N], const Z<T> (&t)[N]) {
+    unroll<N>([&](auto i) { values[i()] = times<conjugate>(values[i()], t[i()].re, t[i()].im); });
+  }
+  template <int N, int step>
+  PTYLE_HOST_DEVICE void keep(int y, int x, const Z<T> (&values)[N]) const {
+    if (!a_.kept) return;
+    Z<T>* const kept = a_.kept + wave_ + y * w_ + x;
+    unroll<N>([&](auto i) { kept[step * i()] = values[i()]; });
   }
 
-  const SliceArguments<T>& arguments;
-  const Place<T> at;
-  Z<T>* const kept;
-  const Z<T>* const u;
-  T* const lit;
-  const int w;
+  template <int N, int step>
+  PTYLE_HOST_DEVICE void add_gradient(int y, int x, const Beside<N>& beside,
+                                      const Z<T> (&chi)[N]) const {
+    T of[N];
+    if (a_.phase) {
+      unroll<N>([&](auto i) {
+        of[i()] = beside.u[i()].re * chi[i()].im - beside.u[i()].im * chi[i()].re;
+      });
+      add<N, step>(a_.phase, y, x, a_.gradient_scale, of);
+    }
+    if (a_.absorption) {
+      unroll<N>([&](auto i) {
+        of[i()] = beside.u[i()].re * chi[i()].re + beside.u[i()].im * chi[i()].im;
+      });
+      add<N, step>(a_.absorption, y, x, -a_.gradient_scale, of);
+    }
+    if (a_.lit) {
+      unroll<N>([&](auto i) { of[i()] = square(beside.u[i()]); });
+      add_to_patch<N, step>(a_.lit, y, x, fresh_ && a_.begins, of);
+    }
+  }
+  template <int N, int step>
+  PTYLE_HOST_DEVICE void add(T* to, int y, int x, T scale, const T (&values)[N]) const {
+    if (!a_.at_once) {
+      add_to_patch<N, step>(to, y, x, fresh_, values);
+      return;
+    }
+    T* const here = to + voxel(y, x);
+    unroll<N>([&](auto i) {
+      if (whole_ || inside(y, x + step * i())) add_at_once(here + step * i(), scale * values[i()]);
+    });
+  }
+  template <int N, int step>
+  PTYLE_HOST_DEVICE void add_to_patch(T* to, int y, int x, bool fresh, const T (&values)[N]) const {
+    T* const here = to + patch_ + y * w_ + x;
+    T before[N];
+    if (fresh)
+      unroll<N>([&](auto i) { before[i()] = T(0); });
+    else
+      unroll<N>([&](auto i) { before[i()] = here[step * i()]; });
+    unroll<N>([&](auto i) { here[step * i()] = before[i()] + values[i()]; });
+  }
+
+  const SliceArguments<T>& a_;
+  const Place<T> at_;
+  const i64 wave_, patch_;
+  const int w_;
+  const bool fresh_, whole_;
 };
 
 /// A pattern on the device, as it is held or as numbers of type T.

@@ -95,12 +95,15 @@ struct SlicePoints {
   PTYLE_HOST_DEVICE void operator()(Block& block) const {
     const i64 wave = block.y;
     const int n = window * window;
-    const Point<op, T> point(slice, wave, window);
+    const Point<op, T> point(slice, window, wave);
     block.threads([&](int t) {
       const int i = block.x * threads + t;
       if (i >= n) return;
-      Z<T>& x = waves[wave * n + i];
-      x = point(i / window, i % window, x);
+      const int y = i / window, x = i % window;
+      Z<T>* const at = waves + wave * n + i;
+      Z<T> value[1] = {*at};
+      point.template apply<1, 1>(y, x, point.template fetch<1, 1>(y, x), value);
+      *at = value[0];
     });
   }
 };
@@ -233,41 +236,53 @@ struct Total {
   }
 };
 
+/// Patches of a batch (points.hpp), W·W values each: for every wave that of Σ_s |u|², then the
+/// phase's and the absorption's, a slice after the other.
+template <class T>
+struct Patches {
+  const T* first;
+  i64 next;  ///< values from a wave's to the next wave's
+  int each;  ///< waves of a position that have some, of `modes`
+  int modes, window;
+  const Place<T>* places;
+};
+
 /// The gradient of a batch, voxel by voxel: every voxel looks at the windows that cover it, in the
-/// order of positions, so that nothing contends and the sum is always the same.
-///
-///   ∂f/∂φ += scale · Re(conj(χ) i u)    ∂f/∂μ −= scale · Re(conj(χ) u)    illumination += |u|² / S
+/// order of positions, so that nothing contends and the sum is always the same. A layer of blocks
+/// for each patch of a wave.
 ///
 ///   1. a block of pixels finds the windows that it touches: a bit each
 ///   2. every pixel adds up those
 ///
-/// Moves 16 bytes a pixel of each window and slice (in floats), and reads and writes the sums where
-/// a window lies.
+/// Moves 4 bytes a pixel of each patch (in floats), and reads and writes the sums where a window
+/// lies.
 template <class T>
 struct Gather {
   static constexpr int width = 32, height = 8, threads = width * height;
   static std::size_t shared(int positions) {
     return static_cast<std::size_t>((positions + 31) / 32) * sizeof(std::uint32_t);
   }
-  const Z<T>*u, *chi;                    ///< of the first slice here; χ null: illumination alone
-  i64 next_u, next_chi;                  ///< to the same slice of the next wave
-  i64 slice_u, slice_chi;                ///< to the next slice
-  int slices;                            ///< here
-  T *phase, *absorption, *illumination;  ///< of the first slice here; null: not wanted
+  Patches<T> patches;
+  int positions, first_layer, slices;    ///< slices of which there are patches
+  T *phase, *absorption, *illumination;  ///< of the first of them; null: not wanted
   int ny, nx, top, left;                 ///< the object, and where the first block lies on it
-  const Place<T>* places;
-  int positions, modes, window;
-  T scale, share;  ///< share: 1/S
+  T scale, share;                        ///< share: 1/S
 
   template <class Block>
   PTYLE_HOST_DEVICE void operator()(Block& block) const {
+    const int layer = first_layer + block.z, s = (layer - 1) % slices;
+    T* to = layer == 0 ? illumination : layer <= slices ? phase : absorption;
+    if (!to) return;
+    if (layer > 0) to += static_cast<i64>(s) * ny * nx;
+    const T factor = layer == 0 ? share : layer <= slices ? scale : -scale;
     auto* const touching = reinterpret_cast<std::uint32_t*>(block.shared());
     const int first_row = top + block.y * height, first_col = left + block.x * width;
+    const int window = patches.window;
     block.threads([&](int t) {
       for (int word = t; 32 * word < positions; word += threads) {
         std::uint32_t bits = 0;
         for (int k = 0; k < 32 && 32 * word + k < positions; ++k) {
-          const Place<T>& at = places[32 * word + k];
+          const Place<T>& at = patches.places[32 * word + k];
           const bool touches = at.row < first_row + height && at.row + window > first_row &&
                                at.col < first_col + width && at.col + window > first_col;
           bits |= std::uint32_t{touches} << k;
@@ -277,63 +292,51 @@ struct Gather {
     });
     block.threads([&](int t) {
       const int row = first_row + t / width, col = first_col + t % width;
-      if (col < nx && row < ny) pixel(touching, row, col);
+      if (col < nx && row < ny) pixel(touching, layer, row, col, factor, to);
     });
   }
 
  private:
-  PTYLE_HOST_DEVICE void pixel(const std::uint32_t* touching, int row, int col) const {
-    const i64 plane = static_cast<i64>(ny) * nx, at = static_cast<i64>(row) * nx + col;
-    T lit = 0;
+  PTYLE_HOST_DEVICE void pixel(const std::uint32_t* touching, int layer, int row, int col, T factor,
+                               T* to) const {
+    const int window = patches.window;
+    const T* const first = patches.first + static_cast<i64>(layer) * window * window;
+    T sum = 0;
     bool any = false;
-    for (int s = 0; s < slices; ++s) {
-      T along = 0, across = 0;
-      for (int word = 0; 32 * word < positions; ++word)
-        for (std::uint32_t bits = touching[word]; bits != 0; bits &= bits - 1) {
-          const int p = 32 * word + lowest_bit(bits);
-          const int y = row - places[p].row, x = col - places[p].col;
-          if (y < 0 || y >= window || x < 0 || x >= window) continue;
-          any = true;
-          for (int m = 0; m < modes; ++m)
-            add(static_cast<i64>(p) * modes + m, s, y * window + x, lit, along, across);
-        }
-      if (any && phase) phase[s * plane + at] += scale * along;
-      if (any && absorption) absorption[s * plane + at] -= scale * across;
-    }
-    if (any && illumination) illumination[at] += share * lit;
-  }
-
-  PTYLE_HOST_DEVICE void add(i64 wave, int s, int here, T& lit, T& along, T& across) const {
-    const Z<T> a = u[wave * next_u + s * slice_u + here];
-    lit += square(a);
-    if (!chi) return;
-    const Z<T> c = chi[wave * next_chi + s * slice_chi + here];
-    along += a.re * c.im - a.im * c.re;
-    across += a.re * c.re + a.im * c.im;
+    for (int word = 0; 32 * word < positions; ++word)
+      for (std::uint32_t bits = touching[word]; bits != 0; bits &= bits - 1) {
+        const int p = 32 * word + lowest_bit(bits);
+        const int y = row - patches.places[p].row, x = col - patches.places[p].col;
+        if (y < 0 || y >= window || x < 0 || x >= window) continue;
+        any = true;
+        const T* at = first + static_cast<i64>(p) * patches.modes * patches.next + y * window + x;
+        for (int m = 0; m < patches.each; ++m, at += patches.next) sum += *at;
+      }
+    if (any) to[static_cast<i64>(row) * nx + col] += factor * sum;
   }
 };
 
-/// illumination += lit / S of every wave, at once.
+/// illumination += lit / S of every wave's patch, at once.
 template <class T>
 struct AddIllumination {
   static constexpr int threads = 256;
-  const T* lit;
+  Patches<T> patches;
   T* illumination;
   int ny, nx;
-  const Place<T>* places;
-  int modes, window;
   T share;  ///< 1/S
   template <class Block>
   PTYLE_HOST_DEVICE void operator()(Block& block) const {
-    const i64 wave = block.y;
-    const int n = window * window;
-    const Place<T> at = places[wave / modes];
+    const int position = block.y / patches.each, window = patches.window;
+    const Place<T> at = patches.places[position];
+    const T* const lit =
+        patches.first +
+        (static_cast<i64>(position) * patches.modes + block.y % patches.each) * patches.next;
     block.threads([&](int t) {
       const int i = block.x * threads + t;
-      if (i >= n) return;
+      if (i >= window * window) return;
       const int row = at.row + i / window, col = at.col + i % window;
       if (row < 0 || row >= ny || col < 0 || col >= nx) return;
-      add_at_once(illumination + static_cast<i64>(row) * nx + col, share * lit[wave * n + i]);
+      add_at_once(illumination + static_cast<i64>(row) * nx + col, share * lit[i]);
     });
   }
 };

@@ -47,7 +47,7 @@ struct ColumnSweep {
         const int c = t % 16, j = t / 16;
         Z<T> x[R];
         unroll<R>([&](auto i) { x[i()] = psi[(j + 16 * i()) * W + c]; });
-        outer_forward<R>(x, j, w);
+        outer_forward<R>(x, Turns<R, T>(w, j));
         unroll<R>([&](auto k) { tile[(16 * k() + j) * 16 + c] = x[k()]; });
       });
     block.threads([&](int t) {
@@ -69,7 +69,7 @@ struct ColumnSweep {
         const int c = t % 16, j = t / 16;
         Z<T> x[R];
         unroll<R>([&](auto k) { x[k()] = tile[(16 * k() + j) * 16 + c]; });
-        outer_inverse<R>(x, j, w);
+        outer_inverse<R>(x, Turns<R, T>(w, j));
         unroll<R>([&](auto i) { psi[(j + 16 * i()) * W + c] = x[i()]; });
       });
   }
@@ -95,10 +95,17 @@ struct ColumnSweep {
   }
 };
 
+/// Where a row sweep has element x of row r in shared memory: 16 elements lie beside a gap of one,
+/// so that what threads touch together, neighbours or every 16th, lies in different banks.
+template <int W>
+PTYLE_HOST_DEVICE int slot(int r, int x) {
+  return r * (W + W / 16) + x + x / 16;
+}
+
 template <class T, int W, RowOp op>
 struct RowSweep {
   static constexpr int R = W / 16, threads = 256;
-  static constexpr std::size_t shared = (16 * W + W) * sizeof(Z<T>);
+  static constexpr std::size_t shared = (16 * (W + R) + W) * sizeof(Z<T>);
   Z<T>* waves;
   SliceArguments<T> slice;
   const Z<T>* turns;
@@ -106,36 +113,39 @@ struct RowSweep {
   template <class Block>
   PTYLE_HOST_DEVICE void operator()(Block& block) const {
     auto* tile = reinterpret_cast<Z<T>*>(block.shared());
-    Z<T>* w = tile + 16 * W;
+    Z<T>* w = tile + 16 * (W + R);
     const i64 wave = block.y;
     const int first = 16 * block.x;
     Z<T>* psi = waves + wave * W * W + static_cast<i64>(first) * W;
     block.threads([&](int t) {
       if (t < W) w[t] = turns[t];
-    });
-    block.threads([&](int t) {
       const int a = t % R, r = t / R;
       if (r >= 16) return;
       Z<T> x[16];
       unroll<16>([&](auto b) { x[b()] = psi[r * W + a + R * b()]; });
       fft<16, true>(x);
-      unroll<16>([&](auto b) { tile[slot<W>(r, 16 * a + b())] = x[b()]; });
+      Z<T>* const at = tile + slot<W>(r, 16 * a);
+      unroll<16>([&](auto b) { at[b()] = x[b()]; });
     });
-    const Point<op, T> point(slice, wave, W);
+    const Point<op, T> point(slice, W, wave);
     block.threads([&](int t) {
       const int j = t % 16, r = t / 16;
+      const auto beside = point.template fetch<R, 16>(first + r, j);
+      const Turns<R, T> turn(w, j);
+      Z<T>* const at = tile + slot<W>(r, j);
       Z<T> x[R];
-      unroll<R>([&](auto k) { x[k()] = tile[slot<W>(r, 16 * k() + j)]; });
-      outer_inverse<R>(x, j, w);
-      unroll<R>([&](auto i) { x[i()] = point(first + r, j + 16 * i(), x[i()]); });
-      outer_forward<R>(x, j, w);
-      unroll<R>([&](auto k) { tile[slot<W>(r, 16 * k() + j)] = x[k()]; });
+      unroll<R>([&](auto k) { x[k()] = at[17 * k()]; });
+      outer_inverse<R>(x, turn);
+      point.template apply<R, 16>(first + r, j, beside, x);
+      outer_forward<R>(x, turn);
+      unroll<R>([&](auto k) { at[17 * k()] = x[k()]; });
     });
     block.threads([&](int t) {
       const int a = t % R, r = t / R;
       if (r >= 16) return;
+      const Z<T>* const at = tile + slot<W>(r, 16 * a);
       Z<T> x[16];
-      unroll<16>([&](auto b) { x[b()] = tile[slot<W>(r, 16 * a + b())]; });
+      unroll<16>([&](auto b) { x[b()] = at[b()]; });
       fft<16, false>(x);
       unroll<16>([&](auto b) { psi[r * W + a + R * b()] = x[b()]; });
     });

@@ -1,10 +1,11 @@
 #pragma once
 
-// A whole gradient of a batch in one launch, where waves stay on chip: as many blocks as the GPU
-// holds take tickets, in this order
+// A whole gradient of a batch in one launch, where waves stay on chip: as many blocks (or clusters
+// of them, fused.hpp) as the GPU holds take tickets, in this order
 //
 //   1. a forward pass for every wave
-//   2. for every position: its detector, in chunks of pixels; then a backward pass for every mode
+//   2. for every position: its detector, in chunks of pixels; then backward passes of its modes,
+//      some of them by one ticket, one after the other, so that one patch takes their gradient
 //
 // A position's detector waits for its forward passes, a backward pass for its position's detector.
 // So small batches keep all multiprocessors busy: forward passes of the last positions go on beside
@@ -20,34 +21,50 @@ struct FusedGradient {
   using Forward = FusedPass<T, W, RowOp::transmit>;
   using Backward = FusedPass<T, W, RowOp::back>;
   using Detector = Detect<T, Forward::threads>;
-  static constexpr int threads = Forward::threads;
+  static constexpr int threads = Forward::threads, cluster = Forward::cluster;
   static constexpr std::size_t shared = Forward::shared;
   static_assert(Detector::shared <= shared);
   Forward forward;
   Backward backward;
   Detector detector;
   int positions, chunks;  ///< of a position's detector
+  int together;           ///< modes of a backward ticket
   int* flags;             ///< the counter, then two for each position; 0 at first
+
+  /// Tickets of a position's detector and of its backward passes.
+  [[nodiscard]] PTYLE_HOST_DEVICE int detections() const {
+    return (chunks + cluster - 1) / cluster;
+  }
+  [[nodiscard]] PTYLE_HOST_DEVICE int parts() const {
+    return (detector.modes + together - 1) / together;
+  }
+  [[nodiscard]] PTYLE_HOST_DEVICE int tickets() const {
+    return positions * (detector.modes + detections() + parts());
+  }
 
   template <class Block>
   PTYLE_HOST_DEVICE void operator()(Block& block) const {
-    const int modes = detector.modes, waves = positions * modes, each = chunks + modes;
+    const int modes = detector.modes, waves = positions * modes, each = detections() + parts();
     int *const forward_done = flags + 1, *const detected = flags + 1 + positions;
-    for (int ticket = block.next(flags); ticket < waves + positions * each;
-         ticket = block.next(flags)) {
+    for (int ticket = block.next(flags); ticket < tickets(); ticket = block.next(flags)) {
       if (ticket < waves) {
-        forward.pass(block, ticket);
+        forward.pass(block, ticket, ticket, true);
         block.signal(forward_done + ticket / modes);
         continue;
       }
       const int position = (ticket - waves) / each, part = (ticket - waves) % each;
-      if (part < chunks) {
-        block.await(forward_done + position, modes);
-        detector.chunk(block, position, part);
+      if (part < detections()) {
+        const int chunk = part * cluster + block.rank();
+        block.await(forward_done + position, modes * cluster);
+        if (chunk >= chunks) continue;
+        detector.chunk(block, position, chunk);
         block.signal(detected + position);
       } else {
         block.await(detected + position, chunks);
-        backward.pass(block, static_cast<i64>(position) * modes + part - chunks);
+        const i64 wave = static_cast<i64>(position) * modes;
+        const int first = (part - detections()) * together;
+        for (int m = first; m < modes && m < first + together; ++m)
+          backward.pass(block, wave + m, wave + first / together, m == first);
       }
     }
   }
