@@ -66,9 +66,6 @@ void plan_memory(const ReconstructConfig& config, const OperatorSetup& setup,
   }
 }
 
-/// What of a GPU's free memory a run may take: cuFFT and the driver need some, too.
-double usable(const GpuFacts& gpu) { return 0.95 * double(gpu.free_bytes); }
-
 /// The least number of ranks, a power of two above `ranks`, whose GPUs have the memory; 0: none.
 int ranks_that_fit(const ReconstructConfig& config, const Experiment& experiment, int ranks,
                    const GpuFacts& gpu) {

@@ -88,6 +88,8 @@ RankMemory rank_memory(const ReconstructConfig& config, const OperatorSetup& set
   return memory;
 }
 
+double usable(const GpuFacts& gpu) { return 0.95 * double(gpu.free_bytes); }
+
 template <class T>
 RankMemory gpu_rank_memory(const ReconstructConfig& config, const OperatorSetup& setup,
                            const Division& division, int rank, std::size_t bytes_a_pattern,
@@ -110,9 +112,15 @@ RankMemory gpu_rank_memory(const ReconstructConfig& config, const OperatorSetup&
       all[entry.name] += double(entry.now);
     return all;
   };
-  GpuOptions least;
-  least.memory = 1;
-  memory.gpu_least = sum_of(with(1, 0, gpu, least));
+  const auto least_of = [&](GpuOptions options) {
+    options.memory = 1;
+    return sum_of(with(1, 0, gpu, options));
+  };
+  memory.gpu_least = least_of(memory.gpu_options);
+  if (memory.gpu_least > usable(gpu) && is_unitary(setup)) {
+    memory.gpu_options.waves = WaveStorage::recompute;
+    memory.gpu_least = least_of(memory.gpu_options);
+  }
   GpuFacts left = gpu;
   const auto taken = static_cast<std::size_t>(sum_of(arrays));
   left.free_bytes = gpu.free_bytes > taken ? gpu.free_bytes - taken : 0;
@@ -121,8 +129,9 @@ RankMemory gpu_rank_memory(const ReconstructConfig& config, const OperatorSetup&
                          ? config.solver.groups
                          : default_groups(i64(division.frame.positions.size()));
   const auto positions = static_cast<i64>(share.own.size() + share.extra.size());
-  memory.gpu = with(std::max<i64>(1, (positions + groups - 1) / groups), 0, left, {});
-  memory.gpu["patterns"] = with(positions, bytes_a_pattern, left, {})["patterns"];
+  memory.gpu =
+      with(std::max<i64>(1, (positions + groups - 1) / groups), 0, left, memory.gpu_options);
+  memory.gpu["patterns"] = with(positions, bytes_a_pattern, left, memory.gpu_options)["patterns"];
   return memory;
 }
 

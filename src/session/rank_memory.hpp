@@ -19,6 +19,7 @@ struct RankMemory {
   // Of a rank that computes on a GPU:
   std::map<std::string, double> gpu;  ///< the same of its memory; empty: it computes on the host
   double gpu_least = 0;               ///< what it cannot do without: a position at a time
+  GpuOptions gpu_options;             ///< how waves are kept there
   [[nodiscard]] double gpu_total() const;
 };
 
@@ -34,6 +35,9 @@ template <class T>
 RankMemory gpu_rank_memory(const ReconstructConfig& config, const OperatorSetup& setup,
                            const Division& division, int rank, std::size_t bytes_a_pattern,
                            const GpuFacts& gpu);
+
+/// Bytes of a GPU's free memory that a run may take: cuFFT and the driver need some, too.
+double usable(const GpuFacts& gpu);
 
 /// Checkpoints are asked for while the run goes on, which needs copies of what they hold.
 bool writes_while_computing(const ReconstructConfig& config);

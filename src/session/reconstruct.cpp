@@ -254,7 +254,8 @@ class Run {
         gpu_rank_memory<T>(config_, setup, *division_, team_.here().front(),
                            experiment_.patterns->bytes_a_pattern(), gpu_facts_);
     check_gpu_memory(memory, gpu_facts_, config_, experiment_, team_.size());
-    GpuOptions options;
+    GpuOptions options = memory.gpu_options;
+    if (options.waves != WaveStorage::store) log("to save memory: waves are recomputed");
     // Others on this GPU need their part of what is free.
     if (gpu_shared_)
       options.memory = static_cast<std::size_t>(memory.gpu.at("waves") + memory.gpu.at("patterns"));

@@ -193,5 +193,32 @@ TEST(GpuRankMemory, WhereItDoesNotFitItSaysHowManyRanksWould) {
     }
 }
 
+// Of waves of 100 slices, where those of one position no longer fit beside the rest.
+TEST(GpuRankMemory, RecomputesWavesWhereNotOnePositionsFit) {
+  ReconstructConfig config;
+  config.solver.continuation = "off";
+  config.object.slices = 100;
+  config.object.slice_thickness = 1;
+  Experiment experiment;
+  experiment.patterns = std::make_unique<NoPatterns>();
+  experiment.calibration.pixel = 1;
+  experiment.calibration.wavelength = 0.025;
+  ScanConfig scan;
+  scan.step = {4, 4};
+  experiment.positions = raster({10, 10}, scan);
+  const auto memory_on = [&](const GpuFacts& gpu) {
+    return plan_ranks(config, experiment, 1, 1, 0, &gpu).memory;
+  };
+  GpuFacts gpu = assumed_gpu();
+  const double stored = memory_on(gpu).gpu_least;
+  EXPECT_EQ(memory_on(gpu).gpu_options.waves, WaveStorage::store);
+  gpu.free_bytes = static_cast<std::size_t>(stored / 0.95) - 1000;
+  const RankMemory memory = memory_on(gpu);
+  EXPECT_EQ(memory.gpu_options.waves, WaveStorage::recompute);
+  // 99 slices less of 32² complex numbers.
+  EXPECT_NEAR(stored - memory.gpu_least, 99.0 * 32 * 32 * 8, 1000);
+  EXPECT_NO_THROW(check_gpu_memory(memory, gpu, config, experiment, 1));
+}
+
 }  // namespace
 }  // namespace ptyle

@@ -62,8 +62,10 @@ void say_memory(Terminal& terminal, const RanksOutlook& plan) {
     return say_names(terminal, memory.bytes);
   }
   terminal.say(
-      fmt::format("  memory of a rank's GPU: {:.1f} MiB, largest {:.1f} MiB, at least {:.1f} MiB",
-                  plan.mean_memory / mib, memory.gpu_total() / mib, memory.gpu_least / mib));
+      fmt::format("  memory of a rank's GPU: {:.1f} MiB, largest {:.1f} MiB, at least {:.1f} MiB; "
+                  "waves {}",
+                  plan.mean_memory / mib, memory.gpu_total() / mib, memory.gpu_least / mib,
+                  memory.gpu_options.waves == WaveStorage::store ? "store" : "recompute"));
   say_names(terminal, memory.gpu);
   terminal.say(fmt::format("  and on the host: {:.1f} MiB", memory.total() / mib));
   say_names(terminal, memory.bytes);

@@ -61,6 +61,7 @@ class Block {
   }
   __device__ __forceinline__ int next(int* counter) {
     __shared__ int ticket;
+    if constexpr (cluster > 1) meet();  // before it, another block may not have begun
     if (rank() == 0 && threadIdx.x == 0) {
       const int mine = atomicAdd(counter, 1);
       for (int r = 0; r < cluster; ++r) *remote(&ticket, r) = mine;

@@ -296,8 +296,12 @@ class GpuOperator : public Operator<T> {
 
   /// FFT(probe) / W², in the order of the path.
   void to_spectrum(View<const C, 3> probe, Z<T>* to) const {
-    gpu_.copy(aside_.data(), probe.data, bytes_of_modes());
-    single_.forward(aside_.data(), aside_.data(), setup_.modes);
+    const Z<T>* from = as_z(probe.data);
+    if (!gpu_.holds(from)) {
+      gpu_.copy(aside_.data(), from, bytes_of_modes());
+      from = aside_.data();
+    }
+    single_.forward(from, aside_.data(), setup_.modes);
     reorder(aside_.data(), to, false, T(1) / static_cast<T>(n_));
   }
   const Z<T>* other_spectrum(View<const C, 3> d_probe) const {
