@@ -183,9 +183,10 @@ double measure(Card& gpu, i64 window, const Sizes& sizes, const Ceilings& ceilin
         ratios.push_back(times.back() / (ffts * each));
       }
       const Band r = band(ratios), t = band(times);
-      // Least traffic: u or χ kept and read again, and t, for each slice; twice the wave in sweeps.
+      // Least traffic: u kept and read again, the gradient, and t twice, for each slice; beside them
+      // the wave, four times in sweeps.
       const double pixels = double(count) * double(window * window) * double(sizes.slices);
-      const double bytes = pixels * ((sums == GpuSums::ordered ? 32 : 20) + 16 +
+      const double bytes = pixels * ((sums == GpuSums::ordered ? 24 : 20) + 16 +
                                      (path == GpuPath::fused    ? 0
                                       : path == GpuPath::sweeps ? 64
                                                                 : 160));

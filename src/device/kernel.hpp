@@ -64,6 +64,15 @@ constexpr int cluster_of() {
     return 1;
 }
 
+/// Blocks that a multiprocessor should hold at a time: registers are shared out accordingly.
+template <class Kernel>
+constexpr int resident_of() {
+  if constexpr (requires { Kernel::resident; })
+    return Kernel::resident;
+  else
+    return 1;
+}
+
 /// A complex number as it lies in memory, here and on a GPU.
 template <class T>
 struct alignas(2 * sizeof(T)) Z {

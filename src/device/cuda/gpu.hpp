@@ -94,7 +94,8 @@ class Block {
 };
 
 template <class Kernel>
-__global__ void __launch_bounds__(Kernel::threads) run(const __grid_constant__ Kernel kernel) {
+__global__ void __launch_bounds__(Kernel::threads, resident_of<Kernel>())
+    run(const __grid_constant__ Kernel kernel) {
 #if __CUDA_ARCH__ >= 900
   constexpr bool can = true;
 #else

@@ -90,6 +90,7 @@ struct ToDetector {
 template <class T, int W, RowOp op>
 struct FusedPass {
   static constexpr int cluster = fused_cluster(W), threads = W < 128 ? 256 : 512;
+  static constexpr int resident = W == 64 ? 4 : W == 96 ? 3 : 1;  ///< blocks a multiprocessor
   static constexpr int R = W / 16, rows_here = W / cluster, pitch = W + 1;
   static constexpr std::size_t shared = fused_shared(W) * sizeof(Z<T>);
   SliceArguments<T> slice;  ///< of slice 0

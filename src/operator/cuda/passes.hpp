@@ -171,9 +171,10 @@ class Passes {
     with_window([&]<int W>(std::integral_constant<int, W>) {
       using Whole = FusedGradient<T, W>;
       const int chunks = Whole::Detector::chunks(W);
-      const i64 clusters =
-          std::max<i64>(1, gpu_.multiprocessors() / Whole::cluster *
-                               static_cast<i64>(gpu_.shared_limit() / Whole::shared));
+      const i64 clusters = std::max<i64>(
+          1, gpu_.multiprocessors() / Whole::cluster *
+                 std::min<i64>(Whole::resident,
+                               static_cast<i64>(gpu_.shared_limit() / Whole::shared)));
       const int together = modes_together(b.positions, clusters);
       const Whole whole{
           pass<W, RowOp::transmit>(b, object, {.kept = to.wanted() ? b.kept : nullptr}, spectrum,

@@ -21,7 +21,8 @@ struct FusedGradient {
   using Forward = FusedPass<T, W, RowOp::transmit>;
   using Backward = FusedPass<T, W, RowOp::back>;
   using Detector = Detect<T, Forward::threads>;
-  static constexpr int threads = Forward::threads, cluster = Forward::cluster;
+  static constexpr int threads = Forward::threads, cluster = Forward::cluster,
+                       resident = Forward::resident;
   static constexpr std::size_t shared = Forward::shared;
   static_assert(Detector::shared <= shared);
   Forward forward;
