@@ -108,6 +108,42 @@ const Z<T>* as_z(const Complex<T>* values) {
   return reinterpret_cast<const Z<T>*>(values);
 }
 
+/// Memory that is written once and read once much later, so that others may have its place in the
+/// caches.
+template <class T>
+PTYLE_HOST_DEVICE void stream_to(Z<T>* at, const Z<T>& value) {
+#ifdef __CUDA_ARCH__
+  if constexpr (sizeof(T) == 4)
+    __stcs(reinterpret_cast<float2*>(at), float2{value.re, value.im});
+  else
+    __stcs(reinterpret_cast<double2*>(at), double2{value.re, value.im});
+#else
+  *at = value;
+#endif
+}
+template <class T>
+PTYLE_HOST_DEVICE Z<T> streamed_from(const Z<T>* at) {
+#ifdef __CUDA_ARCH__
+  if constexpr (sizeof(T) == 4) {
+    const float2 value = __ldcs(reinterpret_cast<const float2*>(at));
+    return {value.x, value.y};
+  } else {
+    const double2 value = __ldcs(reinterpret_cast<const double2*>(at));
+    return {value.x, value.y};
+  }
+#else
+  return *at;
+#endif
+}
+/// What lies there, a line of the L2 cache, will be read soon.
+PTYLE_HOST_DEVICE void expect(const void* at) {
+#ifdef __CUDA_ARCH__
+  asm volatile("prefetch.global.L2 [%0];" ::"l"(at));
+#else
+  static_cast<void>(at);
+#endif
+}
+
 /// The number of the lowest bit that is set, of bits that are not 0.
 PTYLE_HOST_DEVICE int lowest_bit(std::uint32_t bits) {
 #ifdef __CUDA_ARCH__

@@ -21,6 +21,7 @@ struct Case {
   Loss loss = Loss::amplitude;
   bool weights = false;   ///< random weights, a tenth of the pixels invalid
   double band_limit = 0;  ///< of the propagator
+  bool tilted = true;     ///< is the specimen, so that the propagator is not the same at −k?
   int positions = 3;
 };
 
@@ -86,7 +87,8 @@ inline Scene<double> make_scene(const Case& c, std::uint64_t seed) {
   s.setup.epsilon = 0.01 * mean_counts;
   if (c.slices >
       1)  // 0.3 Å pixels, λ = 0.02 Å, 10 Å slices: phases up to about 3 rad; tilted: P(k) ≠ P(−k)
-    s.setup.propagator = propagator(w, 0.3, 0.02, 10, Tilt{0.005, -0.003}, c.band_limit);
+    s.setup.propagator =
+        propagator(w, 0.3, 0.02, 10, c.tilted ? Tilt{0.005, -0.003} : Tilt{}, c.band_limit);
   s.phase = Array<double, 3>({c.slices, ny, nx});
   draw.fill(s.phase, -1, 1);
   if (c.absorption) {

@@ -105,6 +105,25 @@ TEST(GpuOperator, KeepsWavesOnChipInFloats) {
       UserError);
 }
 
+// Where the propagator is the same at −ky, blocks keep half of it in shared memory, if there is
+// room.
+TEST(GpuOperator, IsTheSameWithThePropagatorInSharedMemory) {
+  for (const i64 window : {64, 96, 128, 192, 256}) {
+    Case c = some(window);
+    c.tilted = false;
+    const auto scene = in_precision<float>(make_scene(c, 99));
+    const auto with_room = [&](std::size_t bytes) {
+      const auto op = make_emulated_operator<float>(scene.setup, {.path = GpuPath::fused},
+                                                    {.shared_limit = bytes});
+      return gradient_of(*op, scene);
+    };
+    const auto there = with_room(454 << 10);
+    EXPECT_TRUE(same_bits(there, with_room(150 << 10)));
+    expect_close(there, gradient_of(*make_cpu_operator<float>(scene.setup, 2), scene),
+                 tolerance<float>(scene.setup));
+  }
+}
+
 // A phase in which a thread reads what another one writes would show in the order of threads.
 TEST(GpuOperator, DoesNotDependOnTheOrderOfThreads) {
   for (const Way& way : ways) {

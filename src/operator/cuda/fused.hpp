@@ -35,12 +35,32 @@ constexpr int fused_cluster(i64 window) { return window == 256 ? 4 : window == 1
 constexpr i64 fused_shared(i64 window) {
   return window / fused_cluster(window) * (window + 1) + 2 * window;
 }
+/// And for its columns of P, where −ky has the same as ky (without tilt): of 0 … W/2.
+constexpr i64 fused_propagator(i64 window) {
+  return (window / 2 + 1) * (window / fused_cluster(window));
+}
+/// Blocks that a multiprocessor is to hold at a time.
+constexpr int fused_resident(i64 window) { return window < 128 ? 3 : 1; }
 
-/// What happens at the frequencies of a column, which `fetch` gets something for beforehand: × P.
+// What happens at the frequencies of a column, ky = a + W/16 b, b = 0 … 15; `fetch` gets what is
+// needed for it beforehand.
+
+/// x(b) of memory, W apart for each ky.
+template <int W, class T>
+PTYLE_HOST_DEVICE void fetch_column(const Z<T>* from, int a, Z<T> (&x)[16]) {
+  unroll<16>([&](auto b) { x[b()] = from[(a + W / 16 * b()) * W]; });
+}
+
+/// × P, from the block's shared memory where it has it.
 template <class T, int W, bool conjugate>
 struct Propagated {
-  const Z<T>* propagator;
-  PTYLE_HOST_DEVICE Z<T> fetch(int ky) const { return propagator[ky * W]; }
+  const Z<T>*here, *propagator;
+  PTYLE_HOST_DEVICE void fetch(int a, Z<T> (&p)[16]) const {
+    if (!here) return fetch_column<W>(propagator, a, p);
+    constexpr int next = W / fused_cluster(W);
+    unroll<8>([&](auto b) { p[b()] = here[(a + W / 16 * b()) * next]; });
+    unroll<8>([&](auto b) { p[b() + 8] = here[(W / 2 - W / 16 * b() - a) * next]; });
+  }
   PTYLE_HOST_DEVICE Z<T> operator()(int /*ky*/, const Z<T>& x, const Z<T>& p) const {
     return times<conjugate>(x, p.re, p.im);
   }
@@ -50,8 +70,9 @@ template <class T, int W>
 struct FromProbe {
   const Z<T>*spectrum, *down;
   Z<T> across;
-  PTYLE_HOST_DEVICE Z<T> fetch(int ky) const {
-    return spectrum ? spectrum[ky * W] : Z<T>{T(0), T(0)};
+  PTYLE_HOST_DEVICE void fetch(int a, Z<T> (&values)[16]) const {
+    if (spectrum) return fetch_column<W>(spectrum, a, values);
+    unroll<16>([&](auto b) { values[b()] = {T(0), T(0)}; });
   }
   PTYLE_HOST_DEVICE Z<T> operator()(int ky, const Z<T>& /*x*/, const Z<T>& value) const {
     const Z<T> ramp = times<false>(across, down[ky].re, down[ky].im);
@@ -64,7 +85,7 @@ struct ToProbe {
   Z<T>* spectrum;
   const Z<T>* down;
   Z<T> across;
-  PTYLE_HOST_DEVICE Z<T> fetch(int /*ky*/) const { return {T(0), T(0)}; }
+  PTYLE_HOST_DEVICE void fetch(int /*a*/, Z<T> (&/*nothing*/)[16]) const {}
   PTYLE_HOST_DEVICE Z<T> operator()(int ky, const Z<T>& x, const Z<T>& /*nothing*/) const {
     const Z<T> ramp = times<false>(across, down[ky].re, down[ky].im);
     return spectrum[ky * W] = times<true>(x, ramp.re, ramp.im);
@@ -73,7 +94,9 @@ struct ToProbe {
 template <class T, int W>
 struct FromDetector {
   const Z<T>* detector;
-  PTYLE_HOST_DEVICE Z<T> fetch(int ky) const { return detector[ky * W]; }
+  PTYLE_HOST_DEVICE void fetch(int a, Z<T> (&values)[16]) const {
+    fetch_column<W>(detector, a, values);
+  }
   PTYLE_HOST_DEVICE Z<T> operator()(int /*ky*/, const Z<T>& /*x*/, const Z<T>& value) const {
     return value;
   }
@@ -81,7 +104,7 @@ struct FromDetector {
 template <class T, int W>
 struct ToDetector {
   Z<T>* detector;
-  PTYLE_HOST_DEVICE Z<T> fetch(int /*ky*/) const { return {T(0), T(0)}; }
+  PTYLE_HOST_DEVICE void fetch(int /*a*/, Z<T> (&/*nothing*/)[16]) const {}
   PTYLE_HOST_DEVICE Z<T> operator()(int ky, const Z<T>& x, const Z<T>& /*nothing*/) const {
     return detector[ky * W] = x;
   }
@@ -90,21 +113,34 @@ struct ToDetector {
 template <class T, int W, RowOp op>
 struct FusedPass {
   static constexpr int cluster = fused_cluster(W), threads = W < 128 ? 256 : 512;
-  static constexpr int resident = W == 64 ? 4 : W == 96 ? 3 : 1;  ///< blocks a multiprocessor
+  static constexpr int resident = fused_resident(W);
   static constexpr int R = W / 16, rows_here = W / cluster, pitch = W + 1;
-  static constexpr std::size_t shared = fused_shared(W) * sizeof(Z<T>);
   SliceArguments<T> slice;  ///< of slice 0
   i64 next_t;               ///< values from a slice to the next of t and of the object's change
   i64 next_u, next_gradient;
   int slices;
   const Z<T>* propagator;
-  const Z<T>* spectrum;  ///< forward and tangent: of the probe; null: nothing
-  Z<T>* detector;        ///< forward: Ψ; back: the residual, then the probe's gradient
+  bool holds_propagator;  ///< in shared memory (fused_propagator)
+  const Z<T>* spectrum;   ///< forward and tangent: of the probe; null: nothing
+  Z<T>* detector;         ///< forward: Ψ; back: the residual, then the probe's gradient
   const Z<T>* turns;
 
   template <class Block>
   PTYLE_HOST_DEVICE void operator()(Block& block) const {
+    prepare(block);
     pass(block, block.x, block.x, true);
+  }
+
+  /// What stays in shared memory from pass to pass.
+  template <class Block>
+  PTYLE_HOST_DEVICE void prepare(Block& block) const {
+    const Shared here(block);
+    block.threads([&](int t) {
+      for (int i = t; i < W; i += threads) here.turns[i] = turns[i];
+      if (!holds_propagator) return;
+      for (int i = t; i < fused_propagator(W); i += threads)
+        here.propagator[i] = propagator[i / rows_here * W + here.rank * rows_here + i % rows_here];
+    });
   }
 
   /// Of a wave; its gradient is added to the patches of number `patch`, which are `fresh` or not.
@@ -115,10 +151,8 @@ struct FusedPass {
     const Place<T> at = slice.places[wave / slice.modes];
     const auto across = [&](int q) { return ramp(fused_column(q, W), at.shift_col, W); };
     block.threads([&](int t) {
-      for (int i = t; i < W; i += threads) {
-        here.turns[i] = turns[i];
-        here.down[i] = ramp(i, at.shift_row, W);
-      }
+      for (int i = t; i < W; i += threads) here.down[i] = ramp(i, at.shift_row, W);
+      expect_u(here, wave, 0, t);
     });
     Z<T>* const end = detector + wave * W * W;
     if constexpr (back) {
@@ -131,10 +165,14 @@ struct FusedPass {
     }
     for (int step = 0; step < slices; ++step) {
       const SliceArguments<T> of = arguments(back ? slices - 1 - step : step);
-      rows(block, here, Point<op, T>(of, W, wave, patch, fresh));
-      if (step + 1 < slices)
-        columns<true, true>(block, here,
-                            [&](int q) { return Propagated<T, W, back>{propagator + q}; });
+      rows(block, here, Point<op, T>(of, W, wave, patch, fresh),
+           [&](int t) { expect_u(here, wave, step + 1, t); });
+      if (step + 1 == slices) break;
+      columns<true, true>(block, here, [&](int q) {
+        return Propagated<T, W, back>{
+            holds_propagator ? here.propagator + (q - here.rank * rows_here) : nullptr,
+            propagator + q};
+      });
     }
     if constexpr (back)
       columns<true, false>(block, here, [&](int q) {
@@ -151,12 +189,25 @@ struct FusedPass {
         : wave(reinterpret_cast<Z<T>*>(block.shared())),
           turns(wave + rows_here * pitch),
           down(turns + W),
+          propagator(down + W),
           rank(block.rank()) {}
     Z<T>* wave;   ///< rows of the wave, or columns of it
     Z<T>* turns;  ///< (butterflies.hpp)
     Z<T>* down;   ///< the probe's shift at each ky
-    int rank;     ///< of the block in its cluster: its rows, or columns, begin at rank · rows_here
+    Z<T>* propagator;
+    int rank;  ///< of the block in its cluster: its rows, or columns, begin at rank · rows_here
   };
+
+  /// Backwards: the waves kept of the slice of step `step`, of which each thread takes some lines.
+  PTYLE_HOST_DEVICE void expect_u(const Shared& here, i64 wave, int step, int t) const {
+    if constexpr (op == RowOp::back) {
+      constexpr int line = 128 / sizeof(Z<T>), lines = rows_here * W / line;
+      if (!slice.u || step >= slices) return;
+      const Z<T>* const u =
+          slice.u + wave * slice.next + (slices - 1 - step) * next_u + here.rank * rows_here * W;
+      for (int i = t; i < lines; i += threads) expect(u + i * line);
+    }
+  }
 
   PTYLE_HOST_DEVICE SliceArguments<T> arguments(int s) const {
     SliceArguments<T> of = slice;
@@ -240,7 +291,7 @@ struct FusedPass {
         const auto at = middle(here.rank * rows_here + c);
         Z<T>* const line = here.wave + 16 * a * down + c;
         Z<T> beside[16], x[16];
-        unroll<16>([&](auto b) { beside[b()] = at.fetch(a + R * b()); });
+        at.fetch(a, beside);
         if constexpr (forward) {
           unroll<16>([&](auto b) { x[b()] = line[down * b()]; });
           fft<16, false>(x);
@@ -287,10 +338,11 @@ struct FusedPass {
     }
   }
 
-  /// Inverse FFT along rows, what the slice does, FFT.
-  template <class Block>
-  PTYLE_HOST_DEVICE static void rows(Block& block, const Shared& here, const Point<op, T>& point) {
-    inner<true>(block, here);
+  /// Inverse FFT along rows, what the slice does, FFT; before the last `also(t)` of each thread.
+  template <class Block, class Also>
+  PTYLE_HOST_DEVICE static void rows(Block& block, const Shared& here, const Point<op, T>& point,
+                                     Also&& also) {
+    inner<true>(block, here, [](int) {});
     block.threads([&](int t) {
       const int j = t % 16, top = here.rank * rows_here;
       const Turns<R, T> turn(here.turns, j);
@@ -305,12 +357,13 @@ struct FusedPass {
         unroll<R>([&](auto k) { line[16 * k()] = x[k()]; });
       }
     });
-    inner<false>(block, here);
+    inner<false>(block, here, also);
   }
 
-  template <bool inverse, class Block>
-  PTYLE_HOST_DEVICE static void inner(Block& block, const Shared& here) {
+  template <bool inverse, class Block, class Also>
+  PTYLE_HOST_DEVICE static void inner(Block& block, const Shared& here, Also&& also) {
     block.threads([&](int t) {
+      also(t);
       for (int item = t; item < R * rows_here; item += threads) {
         Z<T>* const line = here.wave + item % rows_here * pitch + 16 * (item / rows_here);
         Z<T> x[16];

@@ -47,7 +47,7 @@ class GpuOperator : public Operator<T> {
         other_spectrum_({setup_.modes * n_}, ledger, "probe", &gpu),
         aside_({setup_.modes * n_}, ledger, "probe", &gpu),
         single_(gpu, w_, 1),
-        passes_(gpu, setup_, path_, options, propagator_.data(), turns_.data()),
+        passes_(gpu, setup_, path_, options, propagator_.data(), turns_.data(), mirrored()),
         patterns_(gpu, ledger, w_) {
     if (options.waves == WaveStorage::checkpoint)
       throw std::invalid_argument("on a GPU waves are stored or recomputed");
@@ -265,6 +265,21 @@ class GpuOperator : public Operator<T> {
     return i - i % w_ + fused_column(static_cast<int>(i % w_), window());
   }
   [[nodiscard]] Grid pixels() const { return {blocks_for(n_, 256), setup_.modes}; }
+
+  /// Is P, in numbers of this precision, the same at −ky as at ky?
+  [[nodiscard]] bool mirrored() const {
+    const auto& p = setup_.propagator;
+    if (static_cast<i64>(p.size()) != n_) return false;
+    for (i64 ky = 1; ky < w_; ++ky)
+      for (i64 kx = 0; kx < w_; ++kx) {
+        const auto a = p[static_cast<std::size_t>(ky * w_ + kx)],
+                   b = p[static_cast<std::size_t>((w_ - ky) * w_ + kx)];
+        if (static_cast<T>(a.real()) != static_cast<T>(b.real()) ||
+            static_cast<T>(a.imag()) != static_cast<T>(b.imag()))
+          return false;
+      }
+    return true;
+  }
 
   void load_tables() {
     std::vector<Z<T>> turns(static_cast<std::size_t>(w_));  // butterflies.hpp

@@ -60,7 +60,7 @@ class Passes {
 
  public:
   Passes(Gpu& gpu, const OperatorSetup& setup, GpuPath path, const GpuOptions& options,
-         const Z<T>* propagator, const Z<T>* turns)
+         const Z<T>* propagator, const Z<T>* turns, bool mirrored)
       : gpu_(gpu),
         w_(static_cast<int>(setup.window)),
         n_(w_ * w_),
@@ -71,7 +71,8 @@ class Passes {
         at_once_(options.sums == GpuSums::atomic),
         plan_(setup, path, options),
         propagator_(propagator),
-        turns_(turns) {}
+        turns_(turns),
+        shared_(shared_of_fused(gpu, setup, mirrored)) {}
 
   /// For batches of so many positions.
   void make_transform(i64 positions) {
@@ -173,8 +174,7 @@ class Passes {
       const int chunks = Whole::Detector::chunks(W);
       const i64 clusters = std::max<i64>(
           1, gpu_.multiprocessors() / Whole::cluster *
-                 std::min<i64>(Whole::resident,
-                               static_cast<i64>(gpu_.shared_limit() / Whole::shared)));
+                 std::min<i64>(Whole::resident, static_cast<i64>(gpu_.shared_limit() / shared_)));
       const int together = modes_together(b.positions, clusters);
       const Whole whole{
           pass<W, RowOp::transmit>(b, object, {.kept = to.wanted() ? b.kept : nullptr}, spectrum,
@@ -186,7 +186,7 @@ class Passes {
           together,
           b.flags};
       gpu_.zero(b.flags, static_cast<std::size_t>(BatchPlan::flags(b.positions)) * sizeof(int));
-      gpu_.launch(whole, {std::min<i64>(whole.tickets(), clusters)}, Whole::shared);
+      gpu_.launch(whole, {std::min<i64>(whole.tickets(), clusters)}, shared_);
       add_up(d.sums, static_cast<i64>(chunks) * b.positions, total);
       finish_gradient(b, object, to, whole.parts());
     });
@@ -229,6 +229,20 @@ class Passes {
     if (recompute_) propagate<true>(b, b.waves);
   }
 
+  /// Bytes of a block's shared memory without and with P: with it where each block that a
+  /// multiprocessor is to hold has room for it.
+  [[nodiscard]] std::size_t wave_on_chip() const {
+    return static_cast<std::size_t>(fused_shared(w_)) * sizeof(Z<T>);
+  }
+  static std::size_t shared_of_fused(const Gpu& gpu, const OperatorSetup& setup, bool mirrored) {
+    if (!has_fused(setup.window)) return 0;
+    const auto bytes = [](i64 numbers) { return static_cast<std::size_t>(numbers) * sizeof(Z<T>); };
+    const std::size_t wave = bytes(fused_shared(setup.window)),
+                      with = wave + bytes(fused_propagator(setup.window));
+    // A kilobyte of each is the system's.
+    const auto blocks = static_cast<std::size_t>(fused_resident(setup.window));
+    return mirrored && blocks * (with + 1024) <= gpu.shared_limit() ? with : wave;
+  }
   [[nodiscard]] i64 slice() const { return n_; }  // values from a kept slice to the next
   [[nodiscard]] i64 waves(const Batch<T>& b) const {
     return static_cast<i64>(b.positions) * modes_;
@@ -290,6 +304,7 @@ class Passes {
             at_once_ ? plane : n_,
             slices_,
             propagator_,
+            shared_ > wave_on_chip(),
             spectrum,
             detector,
             turns_};
@@ -299,8 +314,7 @@ class Passes {
   void fused(const Batch<T>& b, const ObjectOnGpu<T>& object, const SliceBuffers& beside,
              const Z<T>* spectrum, Z<T>* detector) {
     with_window([&]<int W>(std::integral_constant<int, W>) {
-      gpu_.launch(pass<W, op>(b, object, beside, spectrum, detector), {waves(b)},
-                  FusedPass<T, W, op>::shared);
+      gpu_.launch(pass<W, op>(b, object, beside, spectrum, detector), {waves(b)}, shared_);
     });
   }
 
@@ -395,6 +409,7 @@ class Passes {
   bool recompute_, at_once_;
   BatchPlan plan_;
   const Z<T>*propagator_, *turns_;
+  std::size_t shared_;  // of the fused path
   std::optional<Transform> transform_;
 };
 

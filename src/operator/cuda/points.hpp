@@ -104,7 +104,7 @@ class Point {
     if constexpr (op != RowOp::transmit)
       if (op == RowOp::tangent || a_.u) {
         const Z<T>* const u = a_.u + wave_ + y * w_ + x;
-        unroll<N>([&](auto i) { beside.u[i()] = u[step * i()]; });
+        unroll<N>([&](auto i) { beside.u[i()] = streamed_from(u + step * i()); });
       }
     return beside;
   }
@@ -167,7 +167,7 @@ class Point {
   PTYLE_HOST_DEVICE void keep(int y, int x, const Z<T> (&values)[N]) const {
     if (!a_.kept) return;
     Z<T>* const kept = a_.kept + wave_ + y * w_ + x;
-    unroll<N>([&](auto i) { kept[step * i()] = values[i()]; });
+    unroll<N>([&](auto i) { stream_to(kept + step * i(), values[i()]); });
   }
 
   template <int N, int step>

@@ -23,8 +23,7 @@ struct FusedGradient {
   using Detector = Detect<T, Forward::threads>;
   static constexpr int threads = Forward::threads, cluster = Forward::cluster,
                        resident = Forward::resident;
-  static constexpr std::size_t shared = Forward::shared;
-  static_assert(Detector::shared <= shared);
+  static_assert(Detector::shared <= fused_shared(W) * sizeof(Z<T>));
   Forward forward;
   Backward backward;
   Detector detector;
@@ -46,6 +45,7 @@ struct FusedGradient {
   template <class Block>
   PTYLE_HOST_DEVICE void operator()(Block& block) const {
     const int modes = detector.modes, waves = positions * modes, each = detections() + parts();
+    forward.prepare(block);
     int *const forward_done = flags + 1, *const detected = flags + 1 + positions;
     for (int ticket = block.next(flags); ticket < tickets(); ticket = block.next(flags)) {
       if (ticket < waves) {
