@@ -138,21 +138,25 @@ class GpuOperator : public Operator<T> {
     const std::lock_guard lock(mutex_);
     begin();
     Target target(*this, wanted, sum);
-    const Misfit total = over_batches(places, measured, [&](const Batch<T>& b, Sums<3>* of_batch) {
-      passes_.gradient(b, object(), spectrum_.data(), detector(), of_batch, target.to);
-      sum_spectra(b, target);
-    });
-    target.finish();
-    return total;
+    return over_batches(
+        places, measured,
+        [&](const Batch<T>& b, Sums<3>* of_batch) {
+          passes_.gradient(b, object(), spectrum_.data(), detector(), of_batch, target.to);
+          sum_spectra(b, target);
+        },
+        [&] { target.finish(); });
   }
 
   Misfit misfit(std::span<const Placement> places, const Measured<T>& measured) const override {
     const std::lock_guard lock(mutex_);
     begin();
-    return over_batches(places, measured, [&](const Batch<T>& b, Sums<3>* of_batch) {
-      passes_.forward(b, object(), spectrum_.data(), false);
-      passes_.detect(b, detector(), false, of_batch);
-    });
+    return over_batches(
+        places, measured,
+        [&](const Batch<T>& b, Sums<3>* of_batch) {
+          passes_.forward(b, object(), spectrum_.data(), false);
+          passes_.detect(b, detector(), false, of_batch);
+        },
+        [] {});
   }
 
   double curvature(std::span<const Placement> places, const ObjectView<T>& d_object,
@@ -433,10 +437,11 @@ class GpuOperator : public Operator<T> {
             static_cast<T>(setup_.epsilon)};
   }
 
-  /// work(batch, its misfit's place) for each batch; the next one's patterns are fetched meanwhile.
-  template <class Work>
-  Misfit over_batches(std::span<const Placement> places, const Measured<T>& measured,
-                      Work&& work) const {
+  /// work(batch, its misfit's place) for each batch, while the next one's patterns are fetched;
+  /// then last(), before it waits for the sums.
+  template <class Work, class Last>
+  Misfit over_batches(std::span<const Placement> places, const Measured<T>& measured, Work&& work,
+                      Last&& last) const {
     const auto count = static_cast<i64>(places.size());
     if (count == 0) return {};
     const i64 most = room_for(count), batches = (count + most - 1) / most;
@@ -457,6 +462,7 @@ class GpuOperator : public Operator<T> {
       work(b, reinterpret_cast<Sums<3>*>(totals_.data()) + i);
       if (i + 1 < batches) fetch(i + 1);
     }
+    last();
     std::vector<Sums<3>> totals(static_cast<std::size_t>(batches));
     gpu_.copy(totals.data(), totals_.data(), totals.size() * sizeof(Sums<3>));
     Misfit all;
