@@ -67,32 +67,34 @@ template <class T>
 class ArithmeticTest : public testing::Test {
  protected:
   using Work = std::function<void(Bench<T>&)>;
-  /// Does it on the host and on two emulated GPUs, whose threads run in either order.
+  /// Does it on the host and on emulated GPUs, whose threads run in either order, at once or late.
   void compare(const Work& work) {
     const auto host = make_cpu_arithmetic<T>(3);
     Bench<T> on_host(*host);
     work(on_host);
     ASSERT_FALSE(on_host.results.empty() && on_host.sums.empty());
     std::vector<double> sums;
-    for (const bool backwards : {false, true}) {
-      emulated::Gpu gpu({.backwards = backwards});
+    for (const emulated::Order order : orders) {
+      emulated::Gpu gpu({.backwards = order != emulated::Order::at_once, .order = order});
       GpuArithmetic<T, emulated::Gpu> arithmetic(gpu, nullptr);
       Bench<T> there(arithmetic);
       work(there);
-      EXPECT_TRUE(same_bits(on_host.results, there.results)) << (backwards ? "backwards" : "");
+      EXPECT_TRUE(same_bits(on_host.results, there.results)) << int(order);
       ASSERT_EQ(on_host.sums.size(), there.sums.size());
       for (std::size_t i = 0; i < there.sums.size(); ++i)
         // Some 1e4 terms of either sign below 1, in double.
         EXPECT_NEAR(there.sums[i], on_host.sums[i], 1e4 * 1e-16 * 100);
-      if (backwards)
-        EXPECT_EQ(sums, there.sums);
-      else
+      if (order == emulated::Order::at_once)
         sums = there.sums;
+      else
+        EXPECT_EQ(sums, there.sums);
     }
     if (!find_gpus().gpus.empty()) compare_with_cuda(work, on_host);
   }
 
  private:
+  static constexpr emulated::Order orders[] = {emulated::Order::at_once, emulated::Order::as_needed,
+                                               emulated::Order::others_first};
   /// A real GPU rounds a product and a sum once where the host does twice.
   static void compare_with_cuda(const Work& work, const Bench<T>& on_host) {
     const auto gpu = open_gpu(0);
@@ -281,7 +283,7 @@ TYPED_TEST(ArithmeticTest, PacksPutsAndAddsInOrder) {
 
 TEST(Arithmetic, AddsInTheOrderOfThePieces) {
   // (1e20 + −1e20) + 1 is 1, and 1e20 + (−1e20 + 1) is 0.
-  emulated::Gpu gpu;
+  emulated::Gpu gpu({.order = emulated::Order::as_needed});
   GpuArithmetic<double, emulated::Gpu> a(gpu, nullptr);
   const Box all{{0, 1}, {0, 1}};
   for (const i64 before : {1, 2}) {

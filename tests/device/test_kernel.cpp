@@ -129,6 +129,81 @@ TEST(EmulatedGpu, KnowsItsMemory) {
   EXPECT_EQ(gpu.free_bytes(), 1000u);
 }
 
+// Done late, in an order as bad as events allow, what is wrong shows.
+
+constexpr emulated::Order orders[] = {emulated::Order::at_once, emulated::Order::as_needed,
+                                      emulated::Order::others_first};
+
+/// A buffer of the device that is fetched into twice, 3 and 5, with a kernel after each that makes
+/// 6 and 10 of them. What the host is told of both, with or without the events it takes.
+std::vector<float> fetched_and_doubled(emulated::Order order, bool marked, bool awaited) {
+  emulated::Gpu gpu({.order = order});
+  Array<float, 1> there({1}, nullptr, "", &gpu);
+  auto* const pinned = static_cast<float*>(gpu.allocate_pinned(2 * sizeof(float)));
+  pinned[0] = 3;
+  pinned[1] = 5;
+  std::vector<float> told(2);
+  for (std::size_t i = 0; i < told.size(); ++i) {
+    if (marked) gpu.mark_computed();
+    gpu.fetch(there.data(), pinned + i, sizeof(float));
+    if (awaited) gpu.await_fetched();
+    gpu.launch(Doubled{there.data(), 1}, {});
+    gpu.copy_later(&told[i], there.data(), sizeof(float));
+  }
+  gpu.wait();
+  gpu.release_pinned(pinned);
+  return told;
+}
+
+TEST(EmulatedGpu, LateItIsRightWithAllEventsAndWrongWithout) {
+  const std::vector<float> right{6, 10};
+  for (const auto order : orders) EXPECT_EQ(fetched_and_doubled(order, true, true), right);
+  EXPECT_NE(fetched_and_doubled(emulated::Order::as_needed, true, false), right);
+  EXPECT_NE(fetched_and_doubled(emulated::Order::others_first, false, true), right);
+}
+
+TEST(EmulatedGpu, LateItReadsAndWritesTheHostWhenSomebodyWaits) {
+  for (const auto order : {emulated::Order::as_needed, emulated::Order::others_first}) {
+    emulated::Gpu gpu({.order = order});
+    Array<float, 1> there({1}, nullptr, "", &gpu);
+    float source = 3, told = 0;
+    gpu.copy_later(there.data(), &source, sizeof source);
+    gpu.launch(Doubled{there.data(), 1}, {});
+    gpu.copy_later(&told, there.data(), sizeof told);
+    source = 7;  // too early
+    EXPECT_EQ(told, 0);
+    gpu.wait();
+    EXPECT_EQ(told, 14);
+  }
+}
+
+TEST(EmulatedGpu, LateItWaitsForWhatWasFetchedAlone) {
+  emulated::Gpu gpu({.order = emulated::Order::as_needed});
+  Array<float, 1> there({1}, nullptr, "", &gpu);
+  gpu.mark_computed();
+  const float source = 3;
+  float told = 0;
+  gpu.copy_later(&told, there.data(), sizeof told);
+  gpu.fetch(there.data(), &source, sizeof source);
+  told = 1;
+  gpu.wait_fetched();
+  EXPECT_EQ(told, 1);
+  gpu.wait();
+  EXPECT_EQ(told, 3);
+}
+
+TEST(EmulatedGpu, LateItsMemoryIsNoNumberUntilZeroed) {
+  emulated::Gpu gpu({.order = emulated::Order::as_needed});
+  Array<float, 1> there({1}, nullptr, "", &gpu);
+  EXPECT_TRUE(std::isnan(there(0)));
+  const float source = 3;
+  gpu.fetch(there.data(), &source, sizeof source);  // nothing says that it was zeroed
+  gpu.wait_fetched();
+  EXPECT_EQ(there(0), 3);
+  gpu.wait();
+  EXPECT_EQ(there(0), 0);
+}
+
 TEST(EmulatedFft, IsThatOfTheHost) {
   emulated::Gpu gpu;
   const i64 w = 7, n = w * w, count = 3;

@@ -56,7 +56,8 @@ struct Cpu {
   }
 };
 
-/// The CUDA backend's source on an emulated GPU.
+/// The CUDA backend's source on an emulated GPU, which does things late, in one bad order in floats
+/// and in another in doubles.
 template <class Number, GpuPath path>
 struct EmulatedGpu {
   using T = Number;
@@ -69,7 +70,10 @@ struct EmulatedGpu {
   static bool available() { return true; }
   static i64 window(i64 w) { return path == GpuPath::fft ? w : w % 2 == 0 ? 64 : 96; }
   static std::unique_ptr<Operator<T>> make(const OperatorSetup& setup, int /*threads*/ = 1) {
-    return make_emulated_operator<T>(setup, {.path = path});
+    constexpr bool is_double = std::is_same_v<T, double>;
+    return make_emulated_operator<T>(
+        setup, {.path = path},
+        {.order = is_double ? emulated::Order::as_needed : emulated::Order::others_first});
   }
 };
 

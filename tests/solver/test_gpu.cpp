@@ -132,15 +132,30 @@ TEST(OnGpu, TheOperatorTooGivesTheSame) {
   EXPECT_LT(apart(fitted_there(o, one, true), fitted(o, one)), rounding_of_operators);
 }
 
-TEST(OnGpu, TheOrderOfThreadsChangesNoBit) {
-  for (const int ranks : {1, 4}) {
-    auto o = options(5);
-    o.blur = 0.5;
-    const Sharing sharing{mesh_of(ranks), Scheme::owner};
-    EXPECT_EQ(
-        apart(fitted_there(o, sharing, true), fitted_there(o, sharing, true, {.backwards = true})),
-        0);
-  }
+// With the operator on the GPU too, as the host's does not wait for what it reads there.
+TEST(OnGpu, TheOrderOfThreadsAndStreamsChangesNoBit) {
+  const auto expect_same = [](const FitOptions& o, const Sharing& sharing) {
+    const auto at_once = fitted_there(o, sharing, true);
+    for (const auto order : {emulated::Order::as_needed, emulated::Order::others_first}) {
+      const bool backwards = order == emulated::Order::as_needed;
+      const auto late = fitted_there(o, sharing, true, {.backwards = backwards, .order = order});
+      EXPECT_EQ(apart(late, at_once), 0) << name_of(sharing.scheme) << int(order);
+    }
+  };
+  auto o = options(5);
+  o.blur = 0.5;
+  o.hold_out = 0.1;
+  expect_same(o, {mesh_of(1), Scheme::owner});
+  expect_same(o, {mesh_of(4), Scheme::separable, 1});
+  o.local_positions = 2;
+  expect_same(o, {mesh_of(4), Scheme::owner});
+  o.local_positions = 0;
+  o.exchange_behind = true;
+  for (const Scheme scheme : {Scheme::owner, Scheme::separable})
+    expect_same(o, {mesh_of(4), scheme, 1});
+  o.exchange_behind = false;
+  o.extra = 4;
+  expect_same(o, {mesh_of(4, Halo::of(16)), Scheme::voxel_crossfade});
 }
 
 TEST(OnGpu, TheHostTouchesNothingThere) {

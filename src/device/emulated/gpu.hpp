@@ -1,8 +1,10 @@
 #pragma once
 
 // A GPU that is not there: its memory is the host's, its kernels run block by block and thread by
-// thread on the caller's thread. For tests: the interface is that of device/cuda/gpu.hpp, and it is
-// strict where a real one would go wrong silently.
+// thread on the caller's thread, at once or late (streams.hpp). For tests: the interface is that of
+// device/cuda/gpu.hpp, and it is strict where a real one would go wrong silently: fresh memory is
+// no number until it has been zeroed, and copies read and write the host's memory, pinned or not,
+// as late as everything else.
 
 #include <sys/mman.h>
 
@@ -24,6 +26,7 @@
 #include "core/error.hpp"
 #include "core/memory.hpp"
 #include "device/cpu/fft.hpp"
+#include "device/emulated/streams.hpp"
 #include "device/kernel.hpp"
 
 namespace ptyle::emulated {
@@ -111,6 +114,7 @@ class Gpu final : public Memory {
     bool clusters = true;    ///< may blocks use each other's shared memory?
     bool backwards = false;  ///< threads of a phase run in the other order
     bool guarded = false;    ///< a host that touches the device's memory crashes
+    Order order = Order::at_once;
   };
   /// While one is there, a guarded device's memory can be touched.
   class Touch {
@@ -122,8 +126,9 @@ class Gpu final : public Memory {
    private:
     const Gpu& gpu_;
   };
-  Gpu() = default;
-  explicit Gpu(const Properties& properties) : properties_(properties) {}
+  Gpu() : Gpu(Properties()) {}
+  explicit Gpu(const Properties& properties)
+      : properties_(properties), streams_(2, properties.order) {}
   Gpu(const Gpu&) = delete;
   ~Gpu() override = default;
 
@@ -139,25 +144,18 @@ class Gpu final : public Memory {
   }
 
   void* allocate(std::size_t bytes) override {
-    const std::lock_guard lock(mutex_);
-    if (bytes > properties_.memory - used_) throw UserError("the emulated GPU has no memory left");
-    char* at = nullptr;
-    if (properties_.guarded) {
-      void* const pages =
-          mmap(nullptr, bytes + 1, touching_ > 0 ? PROT_READ | PROT_WRITE : PROT_NONE,
-               MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-      if (pages == MAP_FAILED) throw std::bad_alloc();
-      at = static_cast<char*>(pages);
-    } else {  // as cudaMalloc aligns
-      at = static_cast<char*>(::operator new[](bytes + 1, std::align_val_t{256}));
-      std::memset(at, 0, bytes);
+    void* const at = reserve(bytes);
+    if (properties_.order == Order::at_once) return at;  // zeroed
+    {
+      const Touch touch(*this);
+      std::memset(at, 0xff, bytes);
     }
-    held_[at] = bytes;
-    used_ += bytes;
+    zero(at, bytes);
     return at;
   }
   void release(void* at) noexcept override {
     if (!at) return;
+    streams_.wait_for_all();  // as cudaFree does
     const std::lock_guard lock(mutex_);
     const auto found = held_.find(static_cast<char*>(at));
     const std::size_t bytes = found->second;
@@ -177,31 +175,49 @@ class Gpu final : public Memory {
     return static_cast<const char*>(at) < next->first + next->second + 1;
   }
   void copy(void* to, const void* from, std::size_t bytes) override {
-    const Touch touch(*this);
-    if (bytes > 0) std::memcpy(to, from, bytes);
+    copy_later(to, from, bytes);
+    wait();
   }
   /// Without waiting: `from` must be left alone until wait(). Pinned memory makes it quicker.
-  void copy_later(void* to, const void* from, std::size_t bytes) { copy(to, from, bytes); }
+  void copy_later(void* to, const void* from, std::size_t bytes) {
+    copy_on(computing, to, from, bytes);
+  }
   void zero(void* at, std::size_t bytes) {
-    const Touch touch(*this);
-    if (bytes > 0) std::memset(at, 0, bytes);
+    if (bytes == 0) return;
+    later([this, at, bytes] {
+      const Touch touch(*this);
+      std::memset(at, 0, bytes);
+    });
   }
   /// Memory of the host that the device reads and writes by itself.
   [[nodiscard]] void* allocate_pinned(std::size_t bytes) const {
     return ::operator new[](bytes + 1, std::align_val_t{256});
   }
-  void release_pinned(void* at) const noexcept { ::operator delete[](at, std::align_val_t{256}); }
+  void release_pinned(void* at) const noexcept {
+    if (!at) return;
+    streams_.wait_for_all();
+    ::operator delete[](at, std::align_val_t{256});
+  }
   /// Copies to the device in step with kernels: not before what had been launched at the last
   /// mark_computed() is done; kernels launched after await_fetched() see what was fetched before.
-  void mark_computed() {}
-  void fetch(void* to, const void* from_pinned, std::size_t bytes) { copy(to, from_pinned, bytes); }
-  void await_fetched() {}
+  void mark_computed() { computed_ = streams_.mark(computing); }
+  void fetch(void* to, const void* from_pinned, std::size_t bytes) {
+    streams_.follow(fetching, computed_);
+    copy_on(fetching, to, from_pinned, bytes);
+    fetched_ = streams_.mark(fetching);
+  }
+  void await_fetched() { streams_.follow(computing, fetched_); }
   /// Until fetched memory of the host may be written again.
-  void wait_fetched() const {}
-  /// Until all that was launched and copied is done.
-  void wait() const {}
+  void wait_fetched() const { streams_.wait(fetched_); }
+  /// Until all that was launched and copied is done, but for what is fetched.
+  void wait() const { streams_.wait(computing); }
   /// This thread uses this device from now on.
   void use() const {}
+  /// work() in order with kernels.
+  template <class Work>
+  void later(Work&& work) {
+    streams_.ask(computing, std::forward<Work>(work));
+  }
 
   template <class Kernel>
   void launch(const Kernel& kernel, Grid grid, std::size_t shared = 0) {
@@ -214,13 +230,17 @@ class Gpu final : public Memory {
       throw std::logic_error("a kernel asks for more blocks in a cluster than there can be");
     if (grid.y > 65535 || grid.z > 65535)
       throw std::logic_error("a launch has at most 65535 blocks along y and z");
-    const Touch touch(*this);
-    for (i64 z = 0; z < grid.z; ++z)
-      for (i64 y = 0; y < grid.y; ++y)
-        for (i64 x = 0; x < grid.x; ++x) run(kernel, x, y, z, shared);
+    later([this, kernel, grid, shared] {
+      const Touch touch(*this);
+      for (i64 z = 0; z < grid.z; ++z)
+        for (i64 y = 0; y < grid.y; ++y)
+          for (i64 x = 0; x < grid.x; ++x) run(kernel, x, y, z, shared);
+    });
   }
 
  private:
+  enum : std::size_t { computing, fetching };  // streams
+
   template <class Kernel>
   void run(const Kernel& kernel, i64 x, i64 y, i64 z, std::size_t shared) const {
     constexpr int blocks = cluster_of<Kernel>();
@@ -249,6 +269,31 @@ class Gpu final : public Memory {
         if (failure) std::rethrow_exception(failure);
     }
   }
+  void* reserve(std::size_t bytes) {
+    const std::lock_guard lock(mutex_);
+    if (bytes > properties_.memory - used_) throw UserError("the emulated GPU has no memory left");
+    char* at = nullptr;
+    if (properties_.guarded) {
+      void* const pages =
+          mmap(nullptr, bytes + 1, touching_ > 0 ? PROT_READ | PROT_WRITE : PROT_NONE,
+               MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+      if (pages == MAP_FAILED) throw std::bad_alloc();
+      at = static_cast<char*>(pages);
+    } else {  // as cudaMalloc aligns
+      at = static_cast<char*>(::operator new[](bytes + 1, std::align_val_t{256}));
+      std::memset(at, 0, bytes);
+    }
+    held_[at] = bytes;
+    used_ += bytes;
+    return at;
+  }
+  void copy_on(std::size_t stream, void* to, const void* from, std::size_t bytes) {
+    if (bytes == 0) return;
+    streams_.ask(stream, [this, to, from, bytes] {
+      const Touch touch(*this);
+      std::memcpy(to, from, bytes);
+    });
+  }
   void open(int change) const {
     if (!properties_.guarded) return;
     const std::lock_guard lock(mutex_);
@@ -264,6 +309,8 @@ class Gpu final : public Memory {
   std::map<const char*, std::size_t> held_;
   std::size_t used_ = 0;
   mutable int touching_ = 0;
+  mutable Streams streams_;
+  Streams::Mark computed_, fetched_;
 };
 
 /// 2-D FFTs of W·W values, `batch` at most at a time; neither direction scaled.
@@ -272,25 +319,29 @@ class Fft {
  public:
   Fft(Gpu& gpu, i64 window, i64 /*batch*/)
       : gpu_(gpu), n_(window * window), fft_(window, window, FftRigor::estimate) {}
+  Fft(const Fft&) = delete;
+  ~Fft() { gpu_.wait(); }
   void forward(const Z<T>* from, Z<T>* to, i64 count) const { run<false>(from, to, count); }
   void inverse(const Z<T>* from, Z<T>* to, i64 count) const { run<true>(from, to, count); }
 
  private:
   template <bool inverse>
   void run(const Z<T>* from, Z<T>* to, i64 count) const {
-    const Gpu::Touch touch(gpu_);
-    // FFTW's plans are for aligned arrays, which W·W values one after the other need not be.
-    Array<Complex<T>, 1> in({n_}), out({n_});
-    for (i64 i = 0; i < count; ++i) {
-      std::copy_n(from + i * n_, n_, as_z(in.data()));
-      if constexpr (inverse)
-        fft_.inverse(in.data(), out.data());
-      else
-        fft_.forward(in.data(), out.data());
-      std::copy_n(as_z(out.data()), n_, to + i * n_);
-    }
+    gpu_.later([this, from, to, count] {
+      const Gpu::Touch touch(gpu_);
+      // FFTW's plans are for aligned arrays, which W·W values one after the other need not be.
+      Array<Complex<T>, 1> in({n_}), out({n_});
+      for (i64 i = 0; i < count; ++i) {
+        std::copy_n(from + i * n_, n_, as_z(in.data()));
+        if constexpr (inverse)
+          fft_.inverse(in.data(), out.data());
+        else
+          fft_.forward(in.data(), out.data());
+        std::copy_n(as_z(out.data()), n_, to + i * n_);
+      }
+    });
   }
-  const Gpu& gpu_;
+  Gpu& gpu_;
   i64 n_;
   Fft2<T> fft_;
 };
