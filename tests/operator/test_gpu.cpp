@@ -139,8 +139,9 @@ TEST(GpuOperator, DoesNotDependOnTheOrderOfThreadsAndStreams) {
     const double bent = forwards->curvature(scene.places, d.object(), d.probe);
     for (const emulated::Order order : late_orders) {
       const bool backwards = order == emulated::Order::as_needed;
-      const auto op = make_emulated_operator<double>(scene.setup, {.path = way.path},
-                                                     {.backwards = backwards, .order = order});
+      const auto op = make_emulated_operator<double>(
+          scene.setup, {.path = way.path},
+          {.shared_limit = for_doubles, .backwards = backwards, .order = order});
       EXPECT_TRUE(same_bits(gradient_of(*op, scene), expected));
       EXPECT_EQ(op->curvature(scene.places, d.object(), d.probe), bent);
     }
