@@ -10,8 +10,8 @@
 //
 // A slice is six phases: the two sweeps (operator/cuda/sweeps.hpp), in place. Bytes of memory a
 // pixel and slice, in floats: forward 8 of t and 8 of u, back 8 of t, 8 of u and 4 (8) of the
-// gradient; P comes out of the cache. Spectra stand in natural order along columns; along rows
-// kx = a + R b stands at 16 a + b.
+// gradient; P comes out of shared memory or the cache. Spectra stand in natural order along
+// columns; along rows kx = a + R b stands at 16 a + b.
 //
 // Of a cluster each block has W / cluster rows. Before the transform down the columns it fetches as
 // many columns from all blocks, and after it sends them back: 12 bytes a pixel and slice between
@@ -243,6 +243,13 @@ struct FusedPass {
     });
   }
 
+  /// Row j + 16 i of the wave in a column of it, wherever in the cluster that lies.
+  template <int i, class Block>
+  PTYLE_HOST_DEVICE static Z<T>& in_cluster(Block& block, const Shared& here, int j, int column) {
+    constexpr int owner = 16 * i / rows_here;
+    return block.remote(here.wave, owner)[(j + 16 * i - owner * rows_here) * pitch + column];
+  }
+
   /// FFT down the columns, what happens at each frequency, inverse FFT; each if asked for.
   template <bool forward, bool inverse, class Block, class Middle>
   PTYLE_HOST_DEVICE static void columns(Block& block, const Shared& here, Middle&& middle) {
@@ -264,16 +271,13 @@ struct FusedPass {
         }
       });
     if constexpr (forward && cluster > 1) {
-      static_assert(cluster == 1 || warps == 16);
+      static_assert(warps == 16);
       block.meet();  // all rows are done
       block.template hand_over<Held>(
           [&](int t, Held& held) {
             each_line(here, t, [&](auto n, int, int j, int column) {
-              unroll<R>([&](auto i) {
-                constexpr int owner = 16 * i() / rows_here;
-                const Z<T>* const theirs = block.remote(here.wave, owner);
-                held.x[n()][i()] = theirs[(j + 16 * i() - owner * rows_here) * pitch + column];
-              });
+              unroll<R>(
+                  [&](auto i) { held.x[n()][i()] = in_cluster<i()>(block, here, j, column); });
             });
           },
           [&](int t, Held& held) {
@@ -327,11 +331,8 @@ struct FusedPass {
             const Turns<R, T> turn(here.turns, t / 32);
             each_line(here, t, [&](auto n, int, int j, int column) {
               outer_inverse<R>(held.x[n()], turn);
-              unroll<R>([&](auto i) {
-                constexpr int owner = 16 * i() / rows_here;
-                Z<T>* const theirs = block.remote(here.wave, owner);
-                theirs[(j + 16 * i() - owner * rows_here) * pitch + column] = held.x[n()][i()];
-              });
+              unroll<R>(
+                  [&](auto i) { in_cluster<i()>(block, here, j, column) = held.x[n()][i()]; });
             });
           });
       block.meet();  // all rows are there

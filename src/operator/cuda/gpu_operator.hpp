@@ -46,7 +46,7 @@ class GpuOperator : public Operator<T> {
         spectrum_({setup_.modes * n_}, ledger, "probe", &gpu),
         other_spectrum_({setup_.modes * n_}, ledger, "probe", &gpu),
         aside_({setup_.modes * n_}, ledger, "probe", &gpu),
-        single_(gpu, w_, 1),
+        of_modes_(gpu, w_, setup_.modes),
         passes_(gpu, setup_, path_, options, propagator_.data(), turns_.data(), mirrored()),
         patterns_(gpu, ledger, w_) {
     if (options.waves == WaveStorage::checkpoint)
@@ -320,7 +320,7 @@ class GpuOperator : public Operator<T> {
       gpu_.copy(aside_.data(), from, bytes_of_modes());
       from = aside_.data();
     }
-    single_.forward(from, aside_.data(), setup_.modes);
+    of_modes_.forward(from, aside_.data(), setup_.modes);
     reorder(aside_.data(), to, false, T(1) / static_cast<T>(n_));
   }
   const Z<T>* other_spectrum(View<const C, 3> d_probe) const {
@@ -340,7 +340,7 @@ class GpuOperator : public Operator<T> {
   void add_probe_gradient(View<C, 3> to) const {
     const i64 n = setup_.modes * n_;
     reorder(other_spectrum_.data(), aside_.data(), true, T(1));
-    single_.inverse(aside_.data(), aside_.data(), setup_.modes);
+    of_modes_.inverse(aside_.data(), aside_.data(), setup_.modes);
     const T scale = T(1) / static_cast<T>(n_);
     if (gpu_.holds(to.data)) {
       gpu_.launch(AddScaled<T>{aside_.data(), as_z(to.data), n, scale}, {blocks_for(n, 256)});
@@ -481,7 +481,7 @@ class GpuOperator : public Operator<T> {
   Array<T, 1> weight_, valid_;
   Array<Z<T>, 1> spectrum_;  // FFT(probe) / W²
   mutable Array<Z<T>, 1> other_spectrum_, aside_;
-  Transform single_;
+  Transform of_modes_;  // of a probe
   Array<Z<T>, 3> transmission_;
   mutable std::mutex mutex_;
   mutable Passes<T, Gpu> passes_;

@@ -72,7 +72,7 @@ class Passes {
         plan_(setup, path, options),
         propagator_(propagator),
         turns_(turns),
-        shared_(shared_of_fused(gpu, setup, mirrored)) {}
+        holds_propagator_(mirrored && propagator_fits()) {}
 
   /// For batches of so many positions.
   void make_transform(i64 positions) {
@@ -174,7 +174,8 @@ class Passes {
       const int chunks = Whole::Detector::chunks(W);
       const i64 clusters = std::max<i64>(
           1, gpu_.multiprocessors() / Whole::cluster *
-                 std::min<i64>(Whole::resident, static_cast<i64>(gpu_.shared_limit() / shared_)));
+                 std::min<i64>(Whole::resident,
+                               static_cast<i64>(gpu_.shared_limit() / shared_of_fused())));
       const int together = modes_together(b.positions, clusters);
       const Whole whole{
           pass<W, RowOp::transmit>(b, object, {.kept = to.wanted() ? b.kept : nullptr}, spectrum,
@@ -186,7 +187,7 @@ class Passes {
           together,
           b.flags};
       gpu_.zero(b.flags, static_cast<std::size_t>(BatchPlan::flags(b.positions)) * sizeof(int));
-      gpu_.launch(whole, {std::min<i64>(whole.tickets(), clusters)}, shared_);
+      gpu_.launch(whole, {std::min<i64>(whole.tickets(), clusters)}, shared_of_fused());
       add_up(d.sums, static_cast<i64>(chunks) * b.positions, total);
       finish_gradient(b, object, to, whole.parts());
     });
@@ -201,15 +202,13 @@ class Passes {
   /// After the last slice of a backward pass; `parts` waves of a position have patches.
   void finish_gradient(const Batch<T>& b, const ObjectOnGpu<T>& object, const GatherTo<T>& to,
                        int parts) {
-    if (path_ == GpuPath::fused && !at_once_) {
-      gather(b, object, to, 0, 0, static_cast<int>(plan_.patches), parts);
-    } else if (!at_once_) {
-      if (to.illumination) gather(b, object, to, 0, 0, 1, parts);
-    } else if (to.illumination) {
+    const bool fused = path_ == GpuPath::fused;
+    if (!at_once_ && (fused || to.illumination))
+      gather(b, object, to, 0, 0, fused ? static_cast<int>(plan_.patches) : 1, parts);
+    if (at_once_ && to.illumination)
       gpu_.launch(AddIllumination<T>{patches_of(b, parts), to.illumination, object.ny, object.nx,
                                      T(1) / static_cast<T>(slices_)},
                   {blocks_for(n_, 256), static_cast<i64>(b.positions) * parts});
-    }
   }
 
   /// Slice s, backwards.
@@ -229,19 +228,17 @@ class Passes {
     if (recompute_) propagate<true>(b, b.waves);
   }
 
-  /// Bytes of a block's shared memory without and with P: with it where each block that a
-  /// multiprocessor is to hold has room for it.
-  [[nodiscard]] std::size_t wave_on_chip() const {
-    return static_cast<std::size_t>(fused_shared(w_)) * sizeof(Z<T>);
+  /// Bytes of a block's shared memory on the fused path.
+  [[nodiscard]] std::size_t shared_of_fused(bool with_propagator) const {
+    const i64 numbers = fused_shared(w_) + (with_propagator ? fused_propagator(w_) : 0);
+    return static_cast<std::size_t>(numbers) * sizeof(Z<T>);
   }
-  static std::size_t shared_of_fused(const Gpu& gpu, const OperatorSetup& setup, bool mirrored) {
-    if (!has_fused(setup.window)) return 0;
-    const auto bytes = [](i64 numbers) { return static_cast<std::size_t>(numbers) * sizeof(Z<T>); };
-    const std::size_t wave = bytes(fused_shared(setup.window)),
-                      with = wave + bytes(fused_propagator(setup.window));
-    // A kilobyte of each is the system's.
-    const auto blocks = static_cast<std::size_t>(fused_resident(setup.window));
-    return mirrored && blocks * (with + 1024) <= gpu.shared_limit() ? with : wave;
+  [[nodiscard]] std::size_t shared_of_fused() const { return shared_of_fused(holds_propagator_); }
+  /// Has each block that a multiprocessor is to hold room for P? A kilobyte of each is the
+  /// system's.
+  [[nodiscard]] bool propagator_fits() const {
+    const auto blocks = static_cast<std::size_t>(fused_resident(w_));
+    return blocks * (shared_of_fused(true) + 1024) <= gpu_.shared_limit();
   }
   [[nodiscard]] i64 slice() const { return n_; }  // values from a kept slice to the next
   [[nodiscard]] i64 waves(const Batch<T>& b) const {
@@ -304,7 +301,7 @@ class Passes {
             at_once_ ? plane : n_,
             slices_,
             propagator_,
-            shared_ > wave_on_chip(),
+            holds_propagator_,
             spectrum,
             detector,
             turns_};
@@ -314,7 +311,8 @@ class Passes {
   void fused(const Batch<T>& b, const ObjectOnGpu<T>& object, const SliceBuffers& beside,
              const Z<T>* spectrum, Z<T>* detector) {
     with_window([&]<int W>(std::integral_constant<int, W>) {
-      gpu_.launch(pass<W, op>(b, object, beside, spectrum, detector), {waves(b)}, shared_);
+      gpu_.launch(pass<W, op>(b, object, beside, spectrum, detector), {waves(b)},
+                  shared_of_fused());
     });
   }
 
@@ -409,7 +407,7 @@ class Passes {
   bool recompute_, at_once_;
   BatchPlan plan_;
   const Z<T>*propagator_, *turns_;
-  std::size_t shared_;  // of the fused path
+  bool holds_propagator_;  // in shared memory, on the fused path
   std::optional<Transform> transform_;
 };
 
