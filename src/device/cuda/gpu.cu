@@ -18,6 +18,12 @@ std::string gigabytes(std::size_t bytes) {
   return std::to_string(tenths / 10) + "." + std::to_string(tenths % 10) + " GB";
 }
 
+/// May blocks of a cluster use each other's shared memory? Kernels for it are in the program only
+/// where it was built for such GPUs.
+bool has_clusters(const cudaDeviceProp& gpu) {
+  return gpu.major >= 9 && std::max({__CUDA_ARCH_LIST__}) >= 900;
+}
+
 }  // namespace
 
 Gpu::Gpu(int device) : device_(device) {
@@ -26,7 +32,7 @@ Gpu::Gpu(int device) : device_(device) {
   check(cudaGetDeviceProperties(&properties, device_), "cudaGetDeviceProperties");
   name_ = properties.name;
   multiprocessors_ = properties.multiProcessorCount;
-  clusters_ = properties.major >= 9;
+  clusters_ = has_clusters(properties);
   shared_limit_ = properties.sharedMemPerBlockOptin;
   l2_bytes_ = static_cast<std::size_t>(properties.l2CacheSize);
   total_bytes_ = properties.totalGlobalMem;
@@ -222,7 +228,7 @@ GpuCensus find_gpus() {
       id = 256 * id + static_cast<unsigned char>(p.uuid.bytes[byte]);
     census.gpus.push_back({p.name, p.major * 10 + p.minor, p.totalGlobalMem, 0,
                            p.sharedMemPerBlockOptin, static_cast<std::size_t>(p.l2CacheSize), id,
-                           p.major >= 9});
+                           cuda::has_clusters(p)});
   }
   return census;
 }
