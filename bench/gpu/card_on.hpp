@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
-#include <map>
+#include <memory>
+#include <optional>
+#include <utility>
 #include <vector>
 
 #include "core/random.hpp"
@@ -49,11 +51,11 @@ struct FmaKernel {
 };
 
 template <class Gpu>
-class CardOn : public Card {
+class CardOn final : public Card {
   using Transform = typename Gpu::template Transform<float>;
 
  public:
-  explicit CardOn(Gpu& gpu) : gpu_(gpu) {}
+  explicit CardOn(std::unique_ptr<Gpu> gpu) : own_(std::move(gpu)), gpu_(*own_) {}
   [[nodiscard]] std::string name() const override { return gpu_.name(); }
   [[nodiscard]] GpuFacts facts() const override {
     GpuFacts facts;
@@ -76,33 +78,21 @@ class CardOn : public Card {
   void wait() override { gpu_.wait(); }
 
   double bare_seconds(i64 window, i64 batch, i64 count) override {
-    // Several batches side by side, so that a stretch is long beside what it takes to begin one.
-    const i64 bytes_each = window * window * i64(sizeof(Z<float>));
-    const i64 sets = Gpu::emulated ? 1 : std::max<i64>(1, (i64{256} << 20) / (batch * bytes_each));
-    const std::array<i64, 3> shape{sets * batch, window, window};
-    Array<Z<float>, 3> waves(shape, nullptr, "", &gpu_), random(shape, nullptr, "", &gpu_);
-    const Transform transform(gpu_, window, batch);
-    fill(random);
+    if (!bare_ || bare_->window != window || bare_->batch != batch) {
+      bare_.reset();  // gives its memory back first
+      bare_.emplace(gpu_, window, batch);
+    }
     // Zeros would run faster than data. A pair of transforms multiplies by W²: as many of them as
     // floats have room for, then anew.
     const int pairs =
         std::max(1, static_cast<int>(100 / std::log2(static_cast<double>(window * window))));
-    const auto bytes = static_cast<std::size_t>(waves.size()) * sizeof(Z<float>);
     double seconds = 0;
     i64 done = 0;
     for (bool warm = false; done < count; warm = true) {
-      gpu_.copy(waves.data(), random.data(), bytes);
-      const double time = timed([&] {
-        for (int i = 0; i < pairs; ++i)
-          for (i64 set = 0; set < sets; ++set) {
-            Z<float>* const some = waves.data() + set * batch * window * window;
-            transform.forward(some, some, batch);
-            transform.inverse(some, some, batch);
-          }
-      });
+      const double time = bare_->run(gpu_, pairs);
       if (!warm) continue;
       seconds += time;
-      done += 2 * pairs * sets * batch;
+      done += 2 * pairs * bare_->sets * batch;
     }
     return seconds / static_cast<double>(done);
   }
@@ -115,10 +105,10 @@ class CardOn : public Card {
     Array<float, 1> sums({blocks * FmaKernel::threads}, nullptr, "", &gpu_);
     std::vector<double> of_copy, of_fma;
     for (int round = 0; round < 10; ++round) {
-      of_copy.push_back(timed([&] {
+      of_copy.push_back(timed(gpu_, [&] {
         gpu_.launch(CopyKernel{from.data(), to.data(), n}, {blocks_for(n, CopyKernel::threads)});
       }));
-      of_fma.push_back(timed([&] { gpu_.launch(FmaKernel{sums.data(), 0.999f}, {blocks}); }));
+      of_fma.push_back(timed(gpu_, [&] { gpu_.launch(FmaKernel{sums.data(), 0.999f}, {blocks}); }));
     }
     const double operations = 2.0 * FmaKernel::chains * FmaKernel::steps * FmaKernel::threads;
     return {2.0 * static_cast<double>(n) * sizeof(Z<double>) / median(of_copy),
@@ -126,37 +116,59 @@ class CardOn : public Card {
   }
 
  private:
+  /// Bare transforms of one size, ready to run: several batches side by side, so that a stretch is
+  /// long beside what it takes to begin one.
+  struct Bare {
+    Bare(Gpu& gpu, i64 w, i64 b)
+        : window(w),
+          batch(b),
+          sets(Gpu::emulated
+                   ? 1
+                   : std::max<i64>(1, (i64{256} << 20) / (b * w * w * i64(sizeof(Z<float>))))),
+          waves({sets * b, w, w}, nullptr, "", &gpu),
+          random(waves.shape(), nullptr, "", &gpu),
+          transform(gpu, w) {
+      Array<Z<float>, 3> here(random.shape());
+      Philox numbers(2, 0, 0);
+      for (auto& v : here)
+        v = {static_cast<float>(numbers.uniform()), static_cast<float>(numbers.uniform())};
+      gpu.copy(random.data(), here.data(), bytes());
+    }
+    /// Seconds of so many pairs of transforms, forward and inverse, of random values.
+    double run(Gpu& gpu, int pairs) {
+      gpu.copy(waves.data(), random.data(), bytes());
+      return timed(gpu, [&] {
+        for (int i = 0; i < pairs; ++i)
+          for (i64 set = 0; set < sets; ++set) {
+            Z<float>* const some = waves.data() + set * batch * window * window;
+            transform.forward(some, some, batch);
+            transform.inverse(some, some, batch);
+          }
+      });
+    }
+    [[nodiscard]] std::size_t bytes() const {
+      return static_cast<std::size_t>(waves.size()) * sizeof(Z<float>);
+    }
+    i64 window, batch, sets;
+    Array<Z<float>, 3> waves, random;
+    Transform transform;
+  };
   /// By the clock, until the GPU has done it.
   template <class Work>
-  double timed(Work&& work) {
-    gpu_.wait();
+  static double timed(Gpu& gpu, Work&& work) {
+    gpu.wait();
     const auto start = std::chrono::steady_clock::now();
     work();
-    gpu_.wait();
+    gpu.wait();
     return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   }
   static double median(std::vector<double> v) {
     std::sort(v.begin(), v.end());
     return v[v.size() / 2];
   }
-  void fill(Array<Z<float>, 3>& there) {
-    Array<Z<float>, 3> here(there.shape());
-    Philox random(2, 0, 0);
-    for (auto& v : here)
-      v = {static_cast<float>(random.uniform()), static_cast<float>(random.uniform())};
-    gpu_.copy(there.data(), here.data(), static_cast<std::size_t>(here.size()) * sizeof(Z<float>));
-  }
+  std::unique_ptr<Gpu> own_;
   Gpu& gpu_;
-};
-
-/// With the GPU itself.
-template <class Gpu>
-class OwnCard final : public CardOn<Gpu> {
- public:
-  explicit OwnCard(std::unique_ptr<Gpu> gpu) : CardOn<Gpu>(*gpu), gpu_(std::move(gpu)) {}
-
- private:
-  std::unique_ptr<Gpu> gpu_;
+  std::optional<Bare> bare_;
 };
 
 }  // namespace ptyle::bench

@@ -4,7 +4,7 @@
 namespace ptyle::bench {
 
 std::unique_ptr<Card> emulated_card() {
-  return std::make_unique<OwnCard<emulated::Gpu>>(std::make_unique<emulated::Gpu>());
+  return std::make_unique<CardOn<emulated::Gpu>>(std::make_unique<emulated::Gpu>());
 }
 
 }  // namespace ptyle::bench

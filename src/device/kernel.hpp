@@ -30,10 +30,10 @@
 // cluster, block.remote(at, rank) the place in another block's shared memory where that block has
 // `at`, and block.next() the same for all. Of the whole cluster, too, is
 //
-//   block.template hand_over<Held>([&](int t, Held& held) { … }, [&](int t, Held& held) { … });
+//   block.template hand_over<Held>(take, change, put);      each (int t, Held& held)
 //
-// all threads take what they will need into registers; when all have, they put it where it belongs.
-// No barrier is at either end.
+// all threads take what they will need into registers and change it there; when all have taken
+// theirs, they put it where it belongs. No barrier is at either end.
 
 #include <atomic>
 #include <bit>
@@ -158,7 +158,15 @@ PTYLE_HOST_DEVICE int lowest_bit(std::uint32_t bits) {
 template <class T>
 PTYLE_HOST_DEVICE void add_at_once(T* sum, T value) {
 #ifdef __CUDA_ARCH__
-  atomicAdd(sum, value);
+  // Nobody asks for the old value, which atomicAdd would fetch where its caller is large.
+  if constexpr (sizeof(T) == 4)
+    asm volatile("red.relaxed.gpu.global.add.f32 [%0], %1;" ::"l"(__cvta_generic_to_global(sum)),
+                 "f"(value)
+                 : "memory");
+  else
+    asm volatile("red.relaxed.gpu.global.add.f64 [%0], %1;" ::"l"(__cvta_generic_to_global(sum)),
+                 "d"(value)
+                 : "memory");
 #else
   std::atomic_ref<T>(*sum).fetch_add(value);
 #endif

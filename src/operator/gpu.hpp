@@ -8,14 +8,15 @@
 namespace ptyle {
 
 /// How a GPU computes a window: the wave stays in a block's shared memory through all slices
-/// (`fused`: 64, 96, 128), in two sweeps a slice (`sweeps`: 64, 96, 128, 192, 256), or by cuFFT.
+/// (`fused`: 64, 96, 128; 192, 256 in clusters of blocks), in two sweeps a slice (`sweeps`: 64, 96,
+/// 128, 192, 256), or by cuFFT.
 enum class GpuPath { automatic, fft, sweeps, fused };
 
 /// How positions' gradients come together where their windows overlap.
 enum class GpuSums {
-  ordered,  ///< χ is kept beside u, and every voxel adds up the windows that cover it, in the order
-            ///< of positions: the same bits every time
-  atomic  ///< all windows add at once: half the traffic, but the last bits vary from run to run
+  ordered,  ///< each window leaves a patch, and every voxel adds up those that cover it, in the
+            ///< order of positions: the same bits every time
+  atomic    ///< all windows add at once: less traffic, but the last bits vary from run to run
 };
 
 struct GpuOptions {

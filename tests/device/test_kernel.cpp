@@ -207,7 +207,7 @@ TEST(EmulatedGpu, LateItsMemoryIsNoNumberUntilZeroed) {
 TEST(EmulatedFft, IsThatOfTheHost) {
   emulated::Gpu gpu;
   const i64 w = 7, n = w * w, count = 3;
-  const emulated::Fft<double> fft(gpu, w, count);
+  const emulated::Fft<double> fft(gpu, w);
   std::vector<Z<double>> in(static_cast<std::size_t>(count * n)), out(in.size()), back(in.size());
   for (std::size_t i = 0; i < in.size(); ++i) in[i] = {std::sin(double(i)), std::cos(3.0 * i)};
   fft.forward(in.data(), out.data(), count);

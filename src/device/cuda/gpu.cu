@@ -137,61 +137,48 @@ void Gpu::wait() const { check(cudaStreamSynchronize(stream_), "cudaStreamSynchr
 void Gpu::use() const { check(cudaSetDevice(device_), "cudaSetDevice"); }
 
 template <class T>
-Fft<T>::Fft(Gpu& gpu, i64 window, i64 batch) : gpu_(gpu), window_(window), batch_(batch) {
-  whole_ = plan(batch);
-}
-
-template <class T>
 Fft<T>::~Fft() {
-  if (whole_) cufftDestroy(whole_);
-  if (rest_) cufftDestroy(rest_);
+  for (const auto& [count, plan] : plans_) cufftDestroy(plan);
+  gpu_.release(work_);
 }
 
 template <class T>
 cufftHandle Fft<T>::plan(i64 count) const {
+  if (const auto made = plans_.find(count); made != plans_.end()) return made->second;
   gpu_.use();
   constexpr cufftType type = sizeof(T) == 4 ? CUFFT_C2C : CUFFT_Z2Z;
   int n[2] = {static_cast<int>(window_), static_cast<int>(window_)};
-  cufftHandle handle = 0;
-  std::size_t work = 0;
-  check_fft(cufftCreate(&handle), "cufftCreate");
-  const cufftResult made = cufftMakePlanMany(handle, 2, n, nullptr, 1, 0, nullptr, 1, 0, type,
-                                             static_cast<int>(count), &work);
-  if (made == CUFFT_ALLOC_FAILED) {
-    cufftDestroy(handle);
-    throw UserError("the GPU (" + gpu_.name() + ") has too little memory left for " +
-                    std::to_string(count) + " FFTs of " + std::to_string(window_) +
-                    "² at a time: use more GPUs (ranks), or --device cpu");
+  cufftHandle plan = 0;
+  std::size_t bytes = 0;
+  check_fft(cufftCreate(&plan), "cufftCreate");
+  check_fft(cufftSetAutoAllocation(plan, 0), "cufftSetAutoAllocation");
+  check_fft(cufftMakePlanMany(plan, 2, n, nullptr, 1, 0, nullptr, 1, 0, type,
+                              static_cast<int>(count), &bytes),
+            "cufftMakePlanMany");
+  check_fft(cufftSetStream(plan, gpu_.stream()), "cufftSetStream");
+  if (bytes > work_bytes_) {
+    gpu_.release(std::exchange(work_, nullptr));
+    work_bytes_ = 0;
+    work_ = gpu_.allocate(bytes);
+    work_bytes_ = bytes;
   }
-  check_fft(made, "cufftMakePlanMany");
-  check_fft(cufftSetStream(handle, gpu_.stream()), "cufftSetStream");
-  return handle;
+  return plans_[count] = plan;
 }
 
 template <class T>
 void Fft<T>::run(const Z<T>* from, Z<T>* to, i64 count, int direction) const {
+  if (count == 0) return;
   gpu_.use();
-  const auto execute = [&](cufftHandle plan, i64 first) {
-    const i64 at = first * window_ * window_;
-    if constexpr (sizeof(T) == 4)
-      check_fft(cufftExecC2C(plan, reinterpret_cast<cufftComplex*>(const_cast<Z<T>*>(from + at)),
-                             reinterpret_cast<cufftComplex*>(to + at), direction),
-                "cufftExecC2C");
-    else
-      check_fft(
-          cufftExecZ2Z(plan, reinterpret_cast<cufftDoubleComplex*>(const_cast<Z<T>*>(from + at)),
-                       reinterpret_cast<cufftDoubleComplex*>(to + at), direction),
-          "cufftExecZ2Z");
-  };
-  i64 i = 0;
-  for (; i + batch_ <= count; i += batch_) execute(whole_, i);
-  if (i == count) return;
-  if (rest_count_ != count - i) {
-    if (rest_) cufftDestroy(std::exchange(rest_, 0));
-    rest_ = plan(count - i);
-    rest_count_ = count - i;
-  }
-  execute(rest_, i);
+  const cufftHandle plan = this->plan(count);
+  check_fft(cufftSetWorkArea(plan, work_), "cufftSetWorkArea");
+  if constexpr (sizeof(T) == 4)
+    check_fft(cufftExecC2C(plan, reinterpret_cast<cufftComplex*>(const_cast<Z<T>*>(from)),
+                           reinterpret_cast<cufftComplex*>(to), direction),
+              "cufftExecC2C");
+  else
+    check_fft(cufftExecZ2Z(plan, reinterpret_cast<cufftDoubleComplex*>(const_cast<Z<T>*>(from)),
+                           reinterpret_cast<cufftDoubleComplex*>(to), direction),
+              "cufftExecZ2Z");
 }
 
 template class Fft<float>;

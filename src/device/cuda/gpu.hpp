@@ -7,6 +7,8 @@
 #include <cuda_runtime.h>
 #include <cufft.h>
 
+#include <map>
+#include <stdexcept>
 #include <string>
 
 #include "core/memory.hpp"
@@ -52,12 +54,23 @@ class Block {
     }
     return at;
   }
-  template <class Held, class Load, class Store>
-  __device__ __forceinline__ void hand_over(Load&& load, Store&& store) {
+  template <class Held, class Take, class Change, class Put>
+  __device__ __forceinline__ void hand_over(Take&& take, Change&& change, Put&& put) {
+    const int t = static_cast<int>(threadIdx.x);
     Held held;
-    load(static_cast<int>(threadIdx.x), held);
-    meet();
-    store(static_cast<int>(threadIdx.x), held);
+    take(t, held);
+    if constexpr (cluster == 1) {
+      change(t, held);
+      __syncthreads();
+    } else {
+#if __CUDA_ARCH__ >= 900
+      const auto all = cooperative_groups::this_cluster();
+      all.barrier_arrive();  // when what was taken is here
+      change(t, held);
+      all.barrier_wait();
+#endif
+    }
+    put(t, held);
   }
   __device__ __forceinline__ int next(int* counter) {
     __shared__ int ticket;
@@ -141,32 +154,75 @@ class Gpu final : public Memory {
   void use() const;
   [[nodiscard]] cudaStream_t stream() const { return stream_; }
 
+  /// Blocks of a launch, or clusters of them, that there is room for at the same time.
+  template <class Kernel>
+  [[nodiscard]] i64 at_a_time(std::size_t shared) {
+    use();
+    allow<Kernel>(shared);
+    int count = 0;
+    if constexpr (cluster_of<Kernel>() > 1) {
+      cudaLaunchAttribute attribute;
+      const auto launch = configuration<Kernel>({multiprocessors_}, shared, attribute);
+      check(cudaOccupancyMaxActiveClusters(&count, run<Kernel>, &launch),
+            "cudaOccupancyMaxActiveClusters");
+    } else {
+      check(cudaOccupancyMaxActiveBlocksPerMultiprocessor(&count, run<Kernel>, Kernel::threads,
+                                                          shared),
+            "cudaOccupancyMaxActiveBlocksPerMultiprocessor");
+      count *= multiprocessors_;
+    }
+    if (count == 0)
+      throw std::runtime_error("the GPU (" + name_ + ") has no room for a cluster of " +
+                               std::to_string(cluster_of<Kernel>()) + " blocks");
+    return count;
+  }
   template <class Kernel>
   void launch(const Kernel& kernel, Grid grid, std::size_t shared = 0) {
     static_assert(Kernel::threads <= 1024 && sizeof(Kernel) <= 4096);
     use();
     if (grid.x == 0 || grid.y == 0 || grid.z == 0) return;
-    constexpr std::size_t without_asking = 48 << 10;
-    if (shared > without_asking)
-      check(cudaFuncSetAttribute(reinterpret_cast<const void*>(&run<Kernel>),
-                                 cudaFuncAttributeMaxDynamicSharedMemorySize,
-                                 static_cast<int>(shared)),
-            "cudaFuncSetAttribute");
-    cudaLaunchConfig_t launch{};
-    launch.gridDim = dim3(static_cast<unsigned>(grid.x * cluster_of<Kernel>()),
-                          static_cast<unsigned>(grid.y), static_cast<unsigned>(grid.z));
-    launch.blockDim = Kernel::threads;
-    launch.dynamicSmemBytes = shared;
-    launch.stream = stream_;
-    cudaLaunchAttribute cluster{};
-    cluster.id = cudaLaunchAttributeClusterDimension;
-    cluster.val.clusterDim = {cluster_of<Kernel>(), 1, 1};
-    launch.attrs = &cluster;
-    launch.numAttrs = cluster_of<Kernel>() > 1 ? 1 : 0;
+    allow<Kernel>(shared);
+    cudaLaunchAttribute attribute;
+    const auto launch = configuration<Kernel>(grid, shared, attribute);
     check(cudaLaunchKernelEx(&launch, run<Kernel>, kernel), "the launch of a kernel");
   }
 
  private:
+  /// `attribute` must live as long as what is returned.
+  template <class Kernel>
+  [[nodiscard]] cudaLaunchConfig_t configuration(Grid grid, std::size_t shared,
+                                                 cudaLaunchAttribute& attribute) const {
+    constexpr int cluster = cluster_of<Kernel>();
+    cudaLaunchConfig_t launch{};
+    launch.gridDim = dim3(static_cast<unsigned>(grid.x * cluster), static_cast<unsigned>(grid.y),
+                          static_cast<unsigned>(grid.z));
+    launch.blockDim = Kernel::threads;
+    launch.dynamicSmemBytes = shared;
+    launch.stream = stream_;
+    attribute.id = cudaLaunchAttributeClusterDimension;
+    attribute.val.clusterDim = {cluster, 1, 1};
+    launch.attrs = &attribute;
+    launch.numAttrs = cluster > 1 ? 1 : 0;
+    return launch;
+  }
+  /// Lets a kernel have so much shared memory, once; where it wants several blocks in a
+  /// multiprocessor, or much for one, that takes what it can from the L1 cache.
+  template <class Kernel>
+  void allow(std::size_t shared) {
+    constexpr std::size_t without_asking = 48 << 10;
+    if (shared * resident_of<Kernel>() <= without_asking) return;
+    const auto* const kernel = reinterpret_cast<const void*>(&run<Kernel>);
+    std::size_t& allowed = allowed_[kernel];
+    if (shared <= allowed) return;
+    check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
+                               static_cast<int>(shared)),
+          "cudaFuncSetAttribute");
+    check(cudaFuncSetAttribute(kernel, cudaFuncAttributePreferredSharedMemoryCarveout,
+                               cudaSharedmemCarveoutMaxShared),
+          "cudaFuncSetAttribute");
+    allowed = shared;
+  }
+
   int device_;
   std::string name_;
   int multiprocessors_ = 0;
@@ -174,12 +230,15 @@ class Gpu final : public Memory {
   std::size_t shared_limit_ = 0, l2_bytes_ = 0, total_bytes_ = 0;
   cudaStream_t stream_ = nullptr, fetching_ = nullptr;
   cudaEvent_t computed_ = nullptr, fetched_ = nullptr;
+  std::map<const void*, std::size_t> allowed_;  // bytes of shared memory, of each kernel
 };
 
+/// 2-D FFTs of W·W values, of any number of them at a time; neither direction scaled. A plan is
+/// made for each number when it is first asked for.
 template <class T>
 class Fft {
  public:
-  Fft(Gpu& gpu, i64 window, i64 batch);
+  Fft(Gpu& gpu, i64 window) : gpu_(gpu), window_(window) {}
   Fft(const Fft&) = delete;
   ~Fft();
   void forward(const Z<T>* from, Z<T>* to, i64 count) const { run(from, to, count, CUFFT_FORWARD); }
@@ -187,12 +246,12 @@ class Fft {
 
  private:
   void run(const Z<T>* from, Z<T>* to, i64 count, int direction) const;
-  Gpu& gpu_;
   cufftHandle plan(i64 count) const;
-  i64 window_, batch_;
-  cufftHandle whole_ = 0;  // of a batch
-  mutable cufftHandle rest_ = 0;
-  mutable i64 rest_count_ = 0;  // of the last batch that was smaller
+  Gpu& gpu_;
+  i64 window_;
+  mutable std::map<i64, cufftHandle> plans_;
+  mutable void* work_ = nullptr;  // what all of them work in
+  mutable std::size_t work_bytes_ = 0;
 };
 
 }  // namespace ptyle::cuda

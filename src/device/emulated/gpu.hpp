@@ -8,6 +8,7 @@
 
 #include <sys/mman.h>
 
+#include <algorithm>
 #include <atomic>
 #include <barrier>
 #include <cstring>
@@ -72,12 +73,17 @@ class Block {
     return reinterpret_cast<T*>(reinterpret_cast<char*>(at) - shared() +
                                 reinterpret_cast<char*>(cluster_.shared[rank].data()));
   }
-  template <class Held, class Load, class Store>
-  void hand_over(Load&& load, Store&& store) {
+  template <class Held, class Take, class Change, class Put>
+  void hand_over(Take&& take, Change&& change, Put&& put) {
     std::vector<Held> held(static_cast<std::size_t>(threads_));
-    threads([&](int t) { load(t, held[static_cast<std::size_t>(t)]); });
-    meet();
-    threads([&](int t) { store(t, held[static_cast<std::size_t>(t)]); });
+    const auto all = [&](auto&& step) {
+      threads([&](int t) { step(t, held[static_cast<std::size_t>(t)]); });
+    };
+    all(take);
+    auto taken = cluster_.barrier.arrive();
+    all(change);
+    cluster_.barrier.wait(std::move(taken));
+    all(put);
   }
   int next(int* counter) {
     meet();
@@ -219,6 +225,14 @@ class Gpu final : public Memory {
     streams_.ask(computing, std::forward<Work>(work));
   }
 
+  /// Blocks of a launch, or clusters of them, that there is room for at the same time.
+  template <class Kernel>
+  [[nodiscard]] i64 at_a_time(std::size_t shared) const {
+    const std::size_t blocks =
+        std::min<std::size_t>(resident_of<Kernel>(), properties_.shared_limit / (shared + 1));
+    return std::max<i64>(
+        1, properties_.multiprocessors / cluster_of<Kernel>() * static_cast<i64>(blocks));
+  }
   template <class Kernel>
   void launch(const Kernel& kernel, Grid grid, std::size_t shared = 0) {
     if (shared > properties_.shared_limit)
@@ -313,11 +327,11 @@ class Gpu final : public Memory {
   Streams::Mark computed_, fetched_;
 };
 
-/// 2-D FFTs of W·W values, `batch` at most at a time; neither direction scaled.
+/// 2-D FFTs of W·W values, of any number of them at a time; neither direction scaled.
 template <class T>
 class Fft {
  public:
-  Fft(Gpu& gpu, i64 window, i64 /*batch*/)
+  Fft(Gpu& gpu, i64 window)
       : gpu_(gpu), n_(window * window), fft_(window, window, FftRigor::estimate) {}
   Fft(const Fft&) = delete;
   ~Fft() { gpu_.wait(); }

@@ -282,8 +282,12 @@ struct FusedPass {
           },
           [&](int t, Held& held) {
             const Turns<R, T> turn(here.turns, t / 32);
+            outer_forward<R>(held.x[0], turn);
+          },
+          [&](int t, Held& held) {
+            const Turns<R, T> turn(here.turns, t / 32);
             each_line(here, t, [&](auto n, int c, int j, int) {
-              outer_forward<R>(held.x[n()], turn);
+              if constexpr (n() > 0) outer_forward<R>(held.x[n()], turn);
               unroll<R>([&](auto k) { here.wave[(16 * k() + j) * down + c] = held.x[n()][k()]; });
             });
           });
@@ -329,8 +333,12 @@ struct FusedPass {
           },
           [&](int t, Held& held) {
             const Turns<R, T> turn(here.turns, t / 32);
+            outer_inverse<R>(held.x[0], turn);
+          },
+          [&](int t, Held& held) {
+            const Turns<R, T> turn(here.turns, t / 32);
             each_line(here, t, [&](auto n, int, int j, int column) {
-              outer_inverse<R>(held.x[n()], turn);
+              if constexpr (n() > 0) outer_inverse<R>(held.x[n()], turn);
               unroll<R>(
                   [&](auto i) { in_cluster<i()>(block, here, j, column) = held.x[n()][i()]; });
             });

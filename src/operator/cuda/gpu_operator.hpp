@@ -46,7 +46,7 @@ class GpuOperator : public Operator<T> {
         spectrum_({setup_.modes * n_}, ledger, "probe", &gpu),
         other_spectrum_({setup_.modes * n_}, ledger, "probe", &gpu),
         aside_({setup_.modes * n_}, ledger, "probe", &gpu),
-        of_modes_(gpu, w_, setup_.modes),
+        of_modes_(gpu, w_),
         passes_(gpu, setup_, path_, options, propagator_.data(), turns_.data(), mirrored()),
         patterns_(gpu, ledger, w_) {
     if (options.waves == WaveStorage::checkpoint)
@@ -392,7 +392,6 @@ class GpuOperator : public Operator<T> {
     sums_ = Array<double, 1>({3 * chunks * batch_}, ledger_, "waves", &gpu_);
     totals_ =
         Array<double, 1>({3 * ((planned_for_ + batch_ - 1) / batch_)}, ledger_, "waves", &gpu_);
-    passes_.make_transform(batch_);
     const std::size_t used = static_cast<std::size_t>(batch_) * plan_.template bytes<T>() + held;
     patterns_.make_staging(batch_, budget > used ? budget - used : 0);
     return batch_;
@@ -445,17 +444,18 @@ class GpuOperator : public Operator<T> {
     const auto count = static_cast<i64>(places.size());
     if (count == 0) return {};
     const i64 most = room_for(count), batches = (count + most - 1) / most;
-    const auto size = [&](i64 i) { return std::min(most, count - i * most); };
+    const i64 each = (count + batches - 1) / batches;  // the last one may have fewer
+    const auto size = [&](i64 i) { return std::min(each, count - i * each); };
     gpu_.mark_computed();  // also that the buffers are zeroed
     const auto fetch = [&](i64 i) {
-      sent_references_.push_back(patterns_.batch(measured, i * most, size(i), i));
+      sent_references_.push_back(patterns_.batch(measured, i * each, size(i), i));
     };
     fetch(0);
     for (i64 i = 0; i < batches; ++i) {
       gpu_.mark_computed();
       gpu_.await_fetched();
       const auto b = begin_batch(
-          places.subspan(static_cast<std::size_t>(i * most), static_cast<std::size_t>(size(i))));
+          places.subspan(static_cast<std::size_t>(i * each), static_cast<std::size_t>(size(i))));
       const auto& references = sent_references_.back();
       gpu_.copy_later(references_.data(), references.data(),
                       references.size() * sizeof(PatternOnGpu));

@@ -9,8 +9,6 @@
 //
 // All launches go to the GPU's stream, in order; nothing here waits.
 
-#include <optional>
-
 #include "operator/cuda/plan.hpp"
 #include "operator/cuda/pointwise.hpp"
 #include "operator/cuda/sweeps.hpp"
@@ -72,12 +70,8 @@ class Passes {
         plan_(setup, path, options),
         propagator_(propagator),
         turns_(turns),
-        holds_propagator_(mirrored && propagator_fits()) {}
-
-  /// For batches of so many positions.
-  void make_transform(i64 positions) {
-    if (path_ == GpuPath::fft) transform_.emplace(gpu_, w_, positions * modes_);
-  }
+        holds_propagator_(mirrored && propagator_fits()),
+        transform_(gpu, w_) {}
 
   void forward(const Batch<T>& b, const ObjectOnGpu<T>& object, const Z<T>* spectrum, bool keep) {
     if (path_ == GpuPath::fused) {
@@ -172,10 +166,7 @@ class Passes {
     with_window([&]<int W>(std::integral_constant<int, W>) {
       using Whole = FusedGradient<T, W>;
       const int chunks = Whole::Detector::chunks(W);
-      const i64 clusters = std::max<i64>(
-          1, gpu_.multiprocessors() / Whole::cluster *
-                 std::min<i64>(Whole::resident,
-                               static_cast<i64>(gpu_.shared_limit() / shared_of_fused())));
+      const i64 clusters = gpu_.template at_a_time<Whole>(shared_of_fused());
       const int together = modes_together(b.positions, clusters);
       const Whole whole{
           pass<W, RowOp::transmit>(b, object, {.kept = to.wanted() ? b.kept : nullptr}, spectrum,
@@ -192,10 +183,10 @@ class Passes {
       finish_gradient(b, object, to, whole.parts());
     });
   }
-  /// Modes whose backward passes one ticket takes: as many as leave several tickets for each
-  /// cluster.
+  /// Modes whose backward passes one ticket takes: as many as leave a dozen tickets for each
+  /// cluster, of which the last ones wait for each other.
   [[nodiscard]] int modes_together(int positions, i64 clusters) const {
-    const auto parts = std::clamp<i64>((4 * clusters + positions - 1) / positions, 1, modes_);
+    const auto parts = std::clamp<i64>((12 * clusters + positions - 1) / positions, 1, modes_);
     return static_cast<int>((modes_ + parts - 1) / parts);
   }
 
@@ -222,7 +213,7 @@ class Passes {
     }
     row_op<RowOp::back>(b, object, b.detector, s, {.u = u, .to = to});
     if (!at_once_ && (to.phase || to.absorption))
-      gather(b, object, to, s, 1, static_cast<int>(plan_.patches) - 1, modes_);
+      gather(b, object, to, s, 1, static_cast<int>(plan_.patches), modes_);
     if (s == 0) return;
     propagate<true>(b, b.detector);
     if (recompute_) propagate<true>(b, b.waves);
@@ -346,7 +337,7 @@ class Passes {
       columns<ColumnOp::from_probe>(b, to, spectrum, nullptr);
     } else {
       gpu_.launch(Begin<T>{to, spectrum, b.places, modes_, w_}, grid(b));
-      transform_->inverse(to, to, waves(b));
+      transform_.inverse(to, to, waves(b));
     }
   }
 
@@ -357,9 +348,9 @@ class Passes {
       columns<back ? ColumnOp::propagate_back : ColumnOp::propagate>(b, of, nullptr, nullptr);
       return;
     }
-    transform_->forward(of, of, waves(b));
+    transform_.forward(of, of, waves(b));
     gpu_.launch(Propagate<T, back>{of, propagator_, n_}, grid(b));
-    transform_->inverse(of, of, waves(b));
+    transform_.inverse(of, of, waves(b));
   }
 
   /// Ψ = FFT(u); `from` stays as it was, unless `to` is the same.
@@ -367,38 +358,49 @@ class Passes {
     if (path_ == GpuPath::sweeps)
       columns<ColumnOp::to_detector>(b, from, nullptr, to);
     else
-      transform_->forward(from, to, waves(b));
+      transform_.forward(from, to, waves(b));
   }
   void from_detector(const Batch<T>& b, Z<T>* of) {
     if (path_ == GpuPath::sweeps)
       columns<ColumnOp::from_detector>(b, of, nullptr, of);
     else
-      transform_->inverse(of, of, waves(b));
+      transform_.inverse(of, of, waves(b));
   }
   void to_probe(const Batch<T>& b, Z<T>* of) {
     if (path_ == GpuPath::sweeps) {
       columns<ColumnOp::to_probe>(b, of, nullptr, of);
       return;
     }
-    transform_->forward(of, of, waves(b));
+    transform_.forward(of, of, waves(b));
     gpu_.launch(End<T>{of, b.places, modes_, w_}, grid(b));
   }
 
   [[nodiscard]] Patches<T> patches_of(const Batch<T>& b, int parts) const {
     return {b.patches, plan_.patches * n_, parts, modes_, w_, b.places};
   }
-  /// So many layers of patches, of slices from s on.
+  /// Layers of patches from `layer` on, of slices from s on.
   void gather(const Batch<T>& b, const ObjectOnGpu<T>& object, const GatherTo<T>& to, int s,
-              int first_layer, int layers, int parts) {
-    if (!to.wanted()) return;
+              int layer, int end, int parts) {
+    const int slices = static_cast<int>(plan_.patch_slices);
+    if (!to.illumination) layer = std::max(layer, 1);
+    if (!to.absorption) end = std::min(end, 1 + (to.phase ? slices : 0));
+    if (layer >= end) return;
     const i64 first = static_cast<i64>(s) * object.ny * object.nx;
-    gpu_.launch(
-        Gather<T>{patches_of(b, parts), b.positions, first_layer,
-                  static_cast<int>(plan_.patch_slices), to.phase ? to.phase + first : nullptr,
-                  to.absorption ? to.absorption + first : nullptr, to.illumination, object.ny,
-                  object.nx, b.top, b.left, to.scale, T(1) / static_cast<T>(slices_)},
-        {blocks_for(b.cols, Gather<T>::width), blocks_for(b.rows, Gather<T>::height), layers},
-        Gather<T>::shared(b.positions));
+    const Gather<T> kernel{patches_of(b, parts),
+                           b.positions,
+                           layer,
+                           end,
+                           slices,
+                           to.phase ? to.phase + first : nullptr,
+                           to.absorption ? to.absorption + first : nullptr,
+                           to.illumination,
+                           object.ny,
+                           object.nx,
+                           b.top,
+                           b.left,
+                           to.scale,
+                           T(1) / static_cast<T>(slices_)};
+    gpu_.launch(kernel, kernel.blocks(b.rows, b.cols), Gather<T>::shared(b.positions));
   }
 
   Gpu& gpu_;
@@ -408,7 +410,7 @@ class Passes {
   BatchPlan plan_;
   const Z<T>*propagator_, *turns_;
   bool holds_propagator_;  // in shared memory, on the fused path
-  std::optional<Transform> transform_;
+  Transform transform_;    // on cuFFT's path
 };
 
 }  // namespace ptyle::gpu

@@ -21,7 +21,7 @@ class Patterns {
       : gpu_(gpu),
         ledger_(ledger),
         n_(window * window),
-        frame_(static_cast<std::size_t>(n_) * std::max(sizeof(T), sizeof(float))) {}
+        frame_(static_cast<std::size_t>(n_) * widest) {}
   Patterns(const Patterns&) = delete;
   ~Patterns() { release_staging(); }
 
@@ -48,7 +48,7 @@ class Patterns {
     const std::size_t half = static_cast<std::size_t>(number % 2) * batch_ * frame_;
     gpu_.wait_fetched();  // so that pinned memory may be written again
     std::vector<PatternOnGpu> all;
-    std::size_t staged = 0;
+    std::size_t staged = 0;  // bytes
     for (i64 k = first; k < first + count; ++k) {
       const RawPattern raw = measured.raw ? measured.raw(k) : RawPattern{};
       if (raw.data && raw.number >= 0)
@@ -57,22 +57,25 @@ class Patterns {
           continue;
         }
       if (!pinned_) pinned_ = static_cast<char*>(gpu_.allocate_pinned(2 * batch_ * frame_));
-      char* const to = pinned_ + half + staged * frame_;
-      const char* const there = staged_.data() + half + staged * frame_;
+      char* const to = pinned_ + half + staged;
+      const char* const there = staged_.data() + half + staged;
       if (raw.data) {
-        std::memcpy(to, raw.data, static_cast<std::size_t>(n_) * bytes_of(raw.type));
+        const std::size_t bytes = static_cast<std::size_t>(n_) * bytes_of(raw.type);
+        std::memcpy(to, raw.data, bytes);
         all.push_back({there, raw.type, false, raw.background});
+        staged += (bytes + widest - 1) / widest * widest;
       } else {
         measured.load(k, reinterpret_cast<T*>(to));
         all.push_back({there, PatternType::float32, sizeof(T) == sizeof(double), 0});
+        staged += frame_;
       }
-      ++staged;
     }
-    if (staged > 0) gpu_.fetch(staged_.data() + half, pinned_ + half, staged * frame_);
+    if (staged > 0) gpu_.fetch(staged_.data() + half, pinned_ + half, staged);
     return all;
   }
 
  private:
+  static constexpr std::size_t widest = std::max(sizeof(T), sizeof(float));  // of a pixel's types
   /// Where a pattern stays; null where there is no room.
   const void* kept(const RawPattern& raw) {
     const auto found = places_.find(raw.number);
@@ -103,7 +106,7 @@ class Patterns {
   Ledger* ledger_;
   i64 n_;
   std::size_t room_ = 0;  // bytes
-  std::size_t frame_;     // bytes of a staged pattern
+  std::size_t frame_;     // bytes of a staged pattern at most
   Array<char, 1> staged_;
   std::size_t batch_ = 0;
   char* pinned_ = nullptr;

@@ -96,6 +96,7 @@ class Point {
   template <int N>
   struct Beside {
     Z<T> t[N], u[N];
+    T phase[N];  ///< of its patch, so far
   };
   template <int N, int step>
   PTYLE_HOST_DEVICE Beside<N> fetch(int y, int x) const {
@@ -106,6 +107,8 @@ class Point {
         const Z<T>* const u = a_.u + wave_ + y * w_ + x;
         unroll<N>([&](auto i) { beside.u[i()] = streamed_from(u + step * i()); });
       }
+    if constexpr (op == RowOp::back && early<N>)
+      if (a_.phase && !a_.at_once) from_patch<N, step>(a_.phase, y, x, fresh_, beside.phase);
     return beside;
   }
   template <int N, int step>
@@ -178,7 +181,10 @@ class Point {
       unroll<N>([&](auto i) {
         of[i()] = beside.u[i()].re * chi[i()].im - beside.u[i()].im * chi[i()].re;
       });
-      add<N, step>(a_.phase, y, x, a_.gradient_scale, of);
+      if (early<N> && !a_.at_once)
+        to_patch<N, step>(a_.phase, y, x, beside.phase, of);
+      else
+        add<N, step>(a_.phase, y, x, a_.gradient_scale, of);
     }
     if (a_.absorption) {
       unroll<N>([&](auto i) {
@@ -203,13 +209,25 @@ class Point {
     });
   }
   template <int N, int step>
-  PTYLE_HOST_DEVICE void add_to_patch(T* to, int y, int x, bool fresh, const T (&values)[N]) const {
-    T* const here = to + patch_ + y * w_ + x;
+  PTYLE_HOST_DEVICE void add_to_patch(T* patch, int y, int x, bool fresh,
+                                      const T (&values)[N]) const {
     T before[N];
+    from_patch<N, step>(patch, y, x, fresh, before);
+    to_patch<N, step>(patch, y, x, before, values);
+  }
+  template <int N, int step>
+  PTYLE_HOST_DEVICE void from_patch(const T* patch, int y, int x, bool fresh,
+                                    T (&values)[N]) const {
+    const T* const here = patch + patch_ + y * w_ + x;
     if (fresh)
-      unroll<N>([&](auto i) { before[i()] = T(0); });
+      unroll<N>([&](auto i) { values[i()] = T(0); });
     else
-      unroll<N>([&](auto i) { before[i()] = here[step * i()]; });
+      unroll<N>([&](auto i) { values[i()] = here[step * i()]; });
+  }
+  template <int N, int step>
+  PTYLE_HOST_DEVICE void to_patch(T* patch, int y, int x, const T (&before)[N],
+                                  const T (&values)[N]) const {
+    T* const here = patch + patch_ + y * w_ + x;
     unroll<N>([&](auto i) { here[step * i()] = before[i()] + values[i()]; });
   }
 

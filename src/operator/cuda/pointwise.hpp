@@ -3,6 +3,8 @@
 // Kernels that look at every value once: those of cuFFT's path, the detector, the sums over
 // positions, and the object's transmission.
 
+#include <bit>
+
 #include "operator/cuda/fused.hpp"
 #include "operator/cuda/points.hpp"
 
@@ -135,7 +137,8 @@ struct Reorder {
 /// and mode, in floats. A block's sums go to `sums`.
 template <class T, int block_threads = 256>
 struct Detect {
-  static constexpr int threads = block_threads, pixels = 4 * threads;  ///< of a block
+  static constexpr int threads = block_threads, a_thread = 4;
+  static constexpr int pixels = a_thread * threads;  ///< of a block
   static constexpr std::size_t shared = 3 * threads * sizeof(double);
   Z<T>* detector;
   const PatternOnGpu* patterns;
@@ -159,20 +162,33 @@ struct Detect {
     sum_over_block<3, threads>(
         block,
         [&](int t) {
+          // Modes one after the other, each of several pixels, so that as many loads are under way.
+          const auto each = [&](auto&& f) {
+            unroll<a_thread>([&](auto k) {
+              const int i = c * pixels + t + threads * k();
+              if (i < n) f(k(), i);
+            });
+          };
+          T model[a_thread] = {}, y[a_thread];
+          each([&](int k, int i) {
+            const int q = i % window;
+            y[k] = intensity<T>(patterns[position], i - q + (fused ? fused_column(q, window) : q));
+          });
+          for (int m = 0; m < modes; ++m)
+            each([&](int k, int i) { model[k] += square(psi[m * n + i]); });
           Sums<3> all;
-          for (int i = c * pixels + t; i < n && i < (c + 1) * pixels; i += threads) {
-            const int q = i % window, natural = i - q + (fused ? fused_column(q, window) : q);
-            const T y = intensity<T>(patterns[position], natural);
-            T model = 0;
-            for (int m = 0; m < modes; ++m) model += square(psi[m * n + i]);
-            const Sums<3> one = misfit_of(loss, model, y, weight[i], valid[i], eps);
-            for (int k = 0; k < 3; ++k) all.value[k] += one.value[k];
-            if (!residual) continue;
-            const T factor = residual_of(loss, model, y, weight[i], eps);
-            for (int m = 0; m < modes; ++m) {
-              Z<T>& x = psi[m * n + i];
-              x = {factor * x.re, factor * x.im};
-            }
+          T factor[a_thread];
+          each([&](int k, int i) {
+            const Sums<3> one = misfit_of(loss, model[k], y[k], weight[i], valid[i], eps);
+            for (int j = 0; j < 3; ++j) all.value[j] += one.value[j];
+            factor[k] = residual_of(loss, model[k], y[k], weight[i], eps);
+          });
+          for (int m = 0; residual && m < modes; ++m) {
+            Z<T> x[a_thread];
+            each([&](int k, int i) { x[k] = psi[m * n + i]; });
+            each([&](int k, int i) {
+              psi[m * n + i] = {factor[k] * x[k].re, factor[k] * x[k].im};
+            });
           }
           return all;
         },
@@ -248,60 +264,71 @@ struct Patches {
 };
 
 /// The gradient of a batch, voxel by voxel: every voxel looks at the windows that cover it, in the
-/// order of positions, so that nothing contends and the sum is always the same. A layer of blocks
-/// for each patch of a wave.
+/// order of positions, so that nothing contends and the sum is always the same. A layer is one
+/// patch of every wave; a block takes several of them.
 ///
 ///   1. a block of pixels finds the windows that it touches: a bit each
-///   2. every pixel adds up those
+///   2. every pixel adds up those, of all of the block's layers side by side, so that as many loads
+///      are under way
 ///
 /// Moves 4 bytes a pixel of each patch (in floats), and reads and writes the sums where a window
 /// lies.
 template <class T>
 struct Gather {
-  static constexpr int width = 32, height = 8, threads = width * height;
-  static std::size_t shared(int positions) {
+  static constexpr int width = 32, height = 8, threads = width * height, side_by_side = 8;
+  static constexpr int resident = 4;
+  PTYLE_HOST_DEVICE static std::size_t shared(int positions) {
     return static_cast<std::size_t>((positions + 31) / 32) * sizeof(std::uint32_t);
   }
   Patches<T> patches;
-  int positions, first_layer, slices;    ///< slices of which there are patches
+  int positions, first_layer, end_layer;
+  int slices;                            ///< of which there are patches
   T *phase, *absorption, *illumination;  ///< of the first of them; null: not wanted
   int ny, nx, top, left;                 ///< the object, and where the first block lies on it
   T scale, share;                        ///< share: 1/S
+  [[nodiscard]] Grid blocks(int rows, int cols) const {
+    return {blocks_for(cols, width), blocks_for(rows, height),
+            blocks_for(end_layer - first_layer, side_by_side)};
+  }
 
   template <class Block>
   PTYLE_HOST_DEVICE void operator()(Block& block) const {
-    const int layer = first_layer + block.z, s = (layer - 1) % slices;
-    T* to = layer == 0 ? illumination : layer <= slices ? phase : absorption;
-    if (!to) return;
-    if (layer > 0) to += static_cast<i64>(s) * ny * nx;
-    const T factor = layer == 0 ? share : layer <= slices ? scale : -scale;
-    auto* const touching = reinterpret_cast<std::uint32_t*>(block.shared());
     const int first_row = top + block.y * height, first_col = left + block.x * width;
-    const int window = patches.window;
     block.threads([&](int t) {
-      for (int word = t; 32 * word < positions; word += threads) {
-        std::uint32_t bits = 0;
-        for (int k = 0; k < 32 && 32 * word + k < positions; ++k) {
-          const Place<T>& at = patches.places[32 * word + k];
-          const bool touches = at.row < first_row + height && at.row + window > first_row &&
-                               at.col < first_col + width && at.col + window > first_col;
-          bits |= std::uint32_t{touches} << k;
-        }
-        touching[word] = bits;
-      }
+      // Bytes here, words below: the lowest byte of a word comes first.
+      static_assert(std::endian::native == std::endian::little);
+      auto* const bits = reinterpret_cast<unsigned char*>(block.shared());
+      for (int i = t; i < static_cast<int>(shared(positions)); i += threads)
+        bits[i] = touching(8 * i, first_row, first_col);
     });
     block.threads([&](int t) {
       const int row = first_row + t / width, col = first_col + t % width;
-      if (col < nx && row < ny) pixel(touching, layer, row, col, factor, to);
+      if (col < nx && row < ny)
+        pixel(reinterpret_cast<const std::uint32_t*>(block.shared()),
+              first_layer + side_by_side * block.z, row, col);
     });
   }
 
  private:
-  PTYLE_HOST_DEVICE void pixel(const std::uint32_t* touching, int layer, int row, int col, T factor,
-                               T* to) const {
-    const int window = patches.window;
-    const T* const first = patches.first + static_cast<i64>(layer) * window * window;
-    T sum = 0;
+  /// Which of eight windows touch the block of pixels.
+  PTYLE_HOST_DEVICE unsigned char touching(int first, int row, int col) const {
+    unsigned bits = 0;
+    unroll<8>([&](auto k) {
+      if (first + k() >= positions) return;
+      const Place<T>& at = patches.places[first + k()];
+      const bool touches = at.row < row + height && at.row + patches.window > row &&
+                           at.col < col + width && at.col + patches.window > col;
+      bits |= unsigned{touches} << k();
+    });
+    return static_cast<unsigned char>(bits);
+  }
+
+  PTYLE_HOST_DEVICE void pixel(const std::uint32_t* touching, int layer, int row, int col) const {
+    const int window = patches.window, n = window * window;
+    const int last = (end_layer - layer < side_by_side ? end_layer - layer : side_by_side) - 1;
+    int at[side_by_side];  // the last one again where there are fewer
+    T sum[side_by_side];
+    unroll<side_by_side>([&](auto l) { at[l()] = (l() < last ? l() : last) * n, sum[l()] = 0; });
     bool any = false;
     for (int word = 0; 32 * word < positions; ++word)
       for (std::uint32_t bits = touching[word]; bits != 0; bits &= bits - 1) {
@@ -309,10 +336,31 @@ struct Gather {
         const int y = row - patches.places[p].row, x = col - patches.places[p].col;
         if (y < 0 || y >= window || x < 0 || x >= window) continue;
         any = true;
-        const T* at = first + static_cast<i64>(p) * patches.modes * patches.next + y * window + x;
-        for (int m = 0; m < patches.each; ++m, at += patches.next) sum += *at;
+        const T* from = patches.first + static_cast<i64>(p) * patches.modes * patches.next +
+                        static_cast<i64>(layer) * n + y * window + x;
+        for (int m = 0; m < patches.each; ++m, from += patches.next)
+          unroll<side_by_side>([&](auto l) { sum[l()] += from[at[l()]]; });
       }
-    if (any) to[static_cast<i64>(row) * nx + col] += factor * sum;
+    if (!any) return;
+    T before[side_by_side];
+    const auto each = [&](auto&& f) {
+      unroll<side_by_side>([&](auto l) {
+        T* const to = l() <= last ? layer_of(layer + l()) : nullptr;
+        if (to) f(l(), to + static_cast<i64>(row) * nx + col);
+      });
+    };
+    each([&](int l, const T* to) { before[l] = *to; });
+    each([&](int l, T* to) {
+      const int number = layer + l;
+      const T factor = number == 0 ? share : number <= slices ? scale : -scale;
+      *to = before[l] + factor * sum[l];
+    });
+  }
+  /// Where a layer is added; null: not wanted.
+  PTYLE_HOST_DEVICE T* layer_of(int layer) const {
+    if (layer == 0) return illumination;
+    T* const first = layer <= slices ? phase : absorption;
+    return first ? first + static_cast<i64>((layer - 1) % slices) * ny * nx : nullptr;
   }
 };
 
