@@ -191,6 +191,34 @@ TEST(GpuOperator, SumsAtOnceAreTheSameToRounding) {
     }
 }
 
+// More windows than a word has bits, and more layers of patches than a block of the gathering
+// kernel takes; and what is not wanted is not touched.
+TEST(GpuOperator, GathersManyLayersOfManyWindows) {
+  for (const i64 window : {18, 64}) {
+    Case c = some(window);
+    c.slices = 5;
+    c.positions = 70;
+    const auto scene = make_scene(c, 98);
+    const auto op = make_emulated_operator<double>(scene.setup);
+    const auto cpu = make_cpu_operator<double>(scene.setup, 2);
+    const auto expected = gradient_of(*cpu, scene), all = gradient_of(*op, scene);
+    expect_close(all, expected, tolerance<double>(scene.setup));
+    const auto only = [&](Wanted wanted) {
+      Sums<double> sums(scene);
+      op->gradient(scene.places, scene.source(), wanted, sums.view());
+      return sums;
+    };
+    const auto object = only({.object = true, .probe = false, .illumination = false});
+    EXPECT_EQ(relative_difference(object.phase, all.phase), 0);
+    EXPECT_EQ(relative_difference(object.absorption, all.absorption), 0);
+    EXPECT_EQ(dot(object.illumination, object.illumination), 0);
+    const auto illumination = only({.object = false, .probe = false, .illumination = true});
+    EXPECT_EQ(relative_difference(illumination.illumination, all.illumination), 0);
+    EXPECT_EQ(dot(illumination.phase, illumination.phase), 0);
+    EXPECT_EQ(dot(illumination.absorption, illumination.absorption), 0);
+  }
+}
+
 TEST(GpuOperator, RefusesWhatItCannotDo) {
   const auto absorbing = make_scene({.window = 64, .absorption = true}, 87);
   EXPECT_THROW(make_emulated_operator<float>(absorbing.setup, {.waves = WaveStorage::recompute}),
