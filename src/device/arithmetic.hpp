@@ -116,7 +116,8 @@ class Arithmetic {
   virtual double precondition(View<T, 3> gradient, View<const T, 2> lit, const Box& region,
                               const Box& core, i64 block, double window2, double floor,
                               bool with_slope) = 0;
-  /// object ← object − step·M(g), within the limits: the same in one go.
+  /// object ← object − step·M(g), within the limits: the same in one go. Where `lit` is 0, g is
+  /// too, and the object may be left as it is.
   virtual void descend(View<T, 3> object, View<const T, 3> gradient, View<const T, 2> lit,
                        double window2, double floor, double step, double low, double high) = 0;
   /// to = from − step·d, within the limits; `to` may be `from` or `d`.

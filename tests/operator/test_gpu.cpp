@@ -555,6 +555,15 @@ TEST(GpuBatches, ArePlannedWithSomeToSpare) {
   EXPECT_EQ(gpu::planned(1), 1);
 }
 
+TEST(GpuBatches, SharePatchesWhereItCostsNoTime) {
+  EXPECT_EQ(gpu::modes_together(1024, 12, 132), 12);  // 8 tickets of 12 for the busiest, or 94 of 1
+  EXPECT_EQ(gpu::modes_together(16, 12, 132), 2);     // all of 96 at a time, or two rounds of 1
+  EXPECT_EQ(gpu::modes_together(11, 12, 132), 1);     // as many passes as blocks
+  EXPECT_EQ(gpu::modes_together(64, 12, 132), 6);
+  EXPECT_EQ(gpu::modes_together(500, 1, 33), 1);
+  EXPECT_EQ(gpu::modes_together(1, 5, 1), 5);
+}
+
 // A group of one more position than the one before, and then the first again.
 TEST(GpuOperator, KeepsWhatItHoldsWhereBatchesGrow) {
   Case c{.window = 64, .slices = 2};

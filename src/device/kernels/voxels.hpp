@@ -120,7 +120,8 @@ PTYLE_HOST_DEVICE T scale_of(const T* lit, i64 pixel, double window2, double flo
   return static_cast<T>(1 / (window2 * ((lit ? double(lit[pixel]) : 0) + floor) + 1e-300));
 }
 
-/// object ← object − step·M(g), within limits.  Bytes: reads 2 volumes, writes 1.
+/// object ← object − step·M(g), within limits; left alone where no light fell, as g is 0 there.
+/// Bytes: reads 2 volumes, writes 1, where light fell.
 template <class T>
 struct Descend {
   T* object;
@@ -129,6 +130,7 @@ struct Descend {
   T step, low, high;
   i64 pixels;
   PTYLE_HOST_DEVICE void operator()(i64 pixel, i64 first, i64 end) const {
+    if (lit && lit[pixel] == 0) return;
     const T scale = scale_of(lit, pixel, window2, floor);
     for (i64 s = first; s < end; ++s) {
       const i64 i = s * pixels + pixel;

@@ -167,7 +167,7 @@ class Passes {
       using Whole = FusedGradient<T, W>;
       const int chunks = Whole::Detector::chunks(W);
       const i64 clusters = gpu_.template at_a_time<Whole>(shared_of_fused());
-      const int together = modes_together(b.positions, clusters);
+      const int together = modes_together(b.positions, modes_, clusters);
       const Whole whole{
           pass<W, RowOp::transmit>(b, object, {.kept = to.wanted() ? b.kept : nullptr}, spectrum,
                                    b.detector),
@@ -183,13 +183,6 @@ class Passes {
       finish_gradient(b, object, to, whole.parts());
     });
   }
-  /// Modes whose backward passes one ticket takes: as many as leave a dozen tickets for each
-  /// cluster, of which the last ones wait for each other.
-  [[nodiscard]] int modes_together(int positions, i64 clusters) const {
-    const auto parts = std::clamp<i64>((12 * clusters + positions - 1) / positions, 1, modes_);
-    return static_cast<int>((modes_ + parts - 1) / parts);
-  }
-
   /// After the last slice of a backward pass; `parts` waves of a position have patches.
   void finish_gradient(const Batch<T>& b, const ObjectOnGpu<T>& object, const GatherTo<T>& to,
                        int parts) {

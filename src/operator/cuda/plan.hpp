@@ -89,6 +89,19 @@ struct BatchPlan {
   }
 };
 
+/// Modes whose backward passes one block (or cluster, of so many at a time) takes one after the
+/// other, so that they share patches: as many as keep the busiest one at most a twentieth longer
+/// busy than one mode at a time would.
+constexpr int modes_together(i64 positions, int modes, i64 clusters) {
+  const auto longest = [&](i64 together) {  // in passes
+    const i64 tickets = positions * ((modes + together - 1) / together);
+    return (tickets + clusters - 1) / clusters * together;
+  };
+  int together = modes;
+  while (20 * longest(together) > 21 * longest(1)) --together;
+  return together;
+}
+
 /// Buffers are planned for somewhat more positions than are asked for: groups, and ranks' shares of
 /// them, differ in size.
 constexpr i64 planned(i64 positions) { return positions + positions / 16; }
