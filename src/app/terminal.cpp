@@ -5,6 +5,7 @@
 
 #include <cmath>
 #include <cstring>
+#include <filesystem>
 
 #include "core/error.hpp"
 
@@ -39,6 +40,12 @@ std::string progress_line(const Progress& now) {
   return line;
 }
 
+void Terminal::put(std::FILE* to, const std::string& text) {
+  // A terminal that has been closed, or a full disk behind it, does not end a run.
+  [[maybe_unused]] const auto written = std::fwrite(text.data(), 1, text.size(), to);
+  std::fflush(to);
+}
+
 Terminal::Terminal(bool lines_only) : is_terminal_(!lines_only && isatty(STDOUT_FILENO) == 1) {}
 
 Terminal::~Terminal() {
@@ -47,32 +54,29 @@ Terminal::~Terminal() {
 }
 
 void Terminal::end_progress() {
-  if (in_progress_) fmt::print("\n");
+  if (in_progress_) put(stdout, "\n");
   in_progress_ = false;
-  std::fflush(stdout);
 }
 
 void Terminal::say(const std::string& line) {
   end_progress();
-  fmt::print("{}\n", line);
-  std::fflush(stdout);
+  put(stdout, line + "\n");
   log(line);
 }
 
 void Terminal::warn(const std::string& line) {
   end_progress();
-  fmt::print(stderr, "warning: {}\n", line);
+  put(stderr, "warning: " + line + "\n");
   log("warning: " + line);
 }
 
 void Terminal::progress(const std::string& line) {
   if (is_terminal_) {
-    fmt::print("\r{}\x1b[K", line);  // to the line's start, the text, erase the rest
+    put(stdout, "\r" + line + "\x1b[K");  // to the line's start, the text, erase the rest
     in_progress_ = true;
   } else {
-    fmt::print("{}\n", line);
+    put(stdout, line + "\n");
   }
-  std::fflush(stdout);
   log(line);
 }
 
@@ -87,10 +91,11 @@ void Terminal::log(const std::string& line) {
   std::fflush(log_);
 }
 
-void Terminal::log_to(const std::string& file) {
-  log_ = std::fopen(file.c_str(), "w");
+void Terminal::log_to(const std::string& file, bool anew) {
+  log_ = std::fopen(file.c_str(), anew ? "w" : "a");
   if (!log_)
     throw UserError(fmt::format("the log {} cannot be written: {}", file, std::strerror(errno)));
+  log_begins_ = std::fseek(log_, 0, SEEK_END) == 0 ? std::ftell(log_) : 0;
   log_file_ = file;
   std::fputs(said_.c_str(), log_);
   std::fflush(log_);
@@ -100,7 +105,11 @@ void Terminal::remove_log() {
   if (!log_) return;
   std::fclose(log_);
   log_ = nullptr;
-  std::remove(log_file_.c_str());
+  std::error_code ignored;
+  if (log_begins_ > 0)
+    std::filesystem::resize_file(log_file_, static_cast<std::uintmax_t>(log_begins_), ignored);
+  else
+    std::filesystem::remove(log_file_, ignored);
 }
 
 }  // namespace ptyle

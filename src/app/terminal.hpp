@@ -32,11 +32,12 @@ class Terminal {
   [[nodiscard]] bool is_terminal() const { return is_terminal_; }
 
   /// From here on everything (what was said before, too) also goes to this file.
-  void log_to(const std::string& file);
-  /// Takes the log file away again, where there is one.
+  void log_to(const std::string& file, bool anew);
+  /// Takes what was logged away again, where there is a log.
   void remove_log();
 
  private:
+  static void put(std::FILE* to, const std::string& text);
   void log(const std::string& line);
   void end_progress();
   bool is_terminal_;
@@ -44,6 +45,7 @@ class Terminal {
   std::string said_;  ///< what came before there was a log
   std::FILE* log_ = nullptr;
   std::string log_file_;
+  long log_begins_ = 0;  ///< where this run's part of it does
 };
 
 }  // namespace ptyle

@@ -5,7 +5,9 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <fstream>
+#include <string>
 
 #include "core/error.hpp"
 
@@ -64,11 +66,23 @@ std::size_t peak_resident_bytes() {
 
 std::size_t machine_memory_bytes() {
   auto bytes = std::size_t(sysconf(_SC_PHYS_PAGES)) * std::size_t(sysconf(_SC_PAGESIZE));
-  // Version 2 and 1 of control groups; "max", which is no number, where there is no limit.
-  for (const char* file :
-       {"/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"}) {
-    std::size_t limit = 0;
+  const auto limit_by = [&](const std::filesystem::path& file) {
+    std::size_t limit = 0;  // "max", which is no number, where there is no limit
     if (std::ifstream(file) >> limit && limit > 0) bytes = std::min(bytes, limit);
+  };
+  // Control groups, version 2 ("0::/path") and 1 ("4:memory:/path"): this process's and all above.
+  std::ifstream groups("/proc/self/cgroup");
+  for (std::string line; std::getline(groups, line);) {
+    const auto first = line.find(':'), second = line.find(':', first + 1);
+    if (second == std::string::npos) continue;
+    const std::string controllers = line.substr(first + 1, second - first - 1);
+    const bool newer = controllers.empty();
+    if (!newer && controllers.find("memory") == std::string::npos) continue;
+    const std::filesystem::path root = newer ? "/sys/fs/cgroup" : "/sys/fs/cgroup/memory";
+    const char* const file = newer ? "memory.max" : "memory.limit_in_bytes";
+    std::filesystem::path group = std::filesystem::path(line.substr(second + 1)).relative_path();
+    for (limit_by(root / file); !group.empty(); group = group.parent_path())
+      limit_by(root / group / file);
   }
   return bytes;
 }

@@ -248,6 +248,28 @@ bool has_checkpoint(const std::string& folder) {
   return fs::is_directory(names.whole) || fs::is_directory(names.old);
 }
 
+void check_checkpoint_place(const std::string& folder) {
+  const Names names(folder);
+  const auto ours = [](std::string name) {
+    if (name.ends_with(".part")) name.resize(name.size() - 5);  // of a run that was killed
+    return name == "global.h5" || name == "index.h5" ||
+           (name.starts_with("rank-") && name.ends_with(".h5"));
+  };
+  for (const auto& path : {names.whole, names.part, names.old}) {
+    std::error_code error;
+    if (!fs::exists(path, error)) continue;
+    fs::path stranger = fs::is_directory(path) ? "" : path;
+    for (auto at = fs::directory_iterator(path, error); !error && at != fs::end(at);
+         at.increment(error))
+      if (!ours(at->path().filename().string())) stranger = at->path();
+    if (!stranger.empty())
+      throw UserError(
+          fmt::format("{} is not ptyle's, and '{}' is the name of its checkpoints; move it away, "
+                      "or choose another output.folder",
+                      stranger.string(), path.filename().string()));
+  }
+}
+
 void remove_checkpoint(const std::string& folder) {
   const Names names(folder);
   std::error_code error;

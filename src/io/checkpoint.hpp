@@ -83,6 +83,9 @@ void discard_checkpoint_part(const std::string& folder) noexcept;
 /// Whether `folder` holds a checkpoint.
 bool has_checkpoint(const std::string& folder);
 
+/// To call before a run: UserError where something else has the names that checkpoints take.
+void check_checkpoint_place(const std::string& folder);
+
 /// Takes the checkpoint away: the run has come to its end.
 void remove_checkpoint(const std::string& folder);
 

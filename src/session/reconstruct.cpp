@@ -174,7 +174,15 @@ class Run {
   /// Key by key, what a run must have in common with the one whose checkpoint it goes on from.
   Fingerprint fingerprint() const {
     const auto& c = config_;
+    const auto yes = [](bool is) { return std::string(is ? "true" : "false"); };
     return {{"data.file", std::filesystem::path(c.data.file).filename().string()},
+            {"data.flip_rows", yes(c.data.flip_rows)},
+            {"data.flip_cols", yes(c.data.flip_cols)},
+            {"data.transpose", yes(c.data.transpose)},
+            {"data.dc", c.data.dc},
+            {"data.bin", std::to_string(c.data.bin)},
+            {"data.crop", std::to_string(c.data.crop)},
+            {"data.background", fmt::format("{:.6g}", c.data.background)},
             {"positions", std::to_string(division_->frame.positions.size())},
             {"window", std::to_string(window())},
             {"calibration.pixel_size", fmt::format("{:.6g}", experiment_.calibration.pixel)},
@@ -189,7 +197,33 @@ class Run {
             {"solver.hold_out", fmt::format("{:.6g}", c.solver.hold_out)},
             {"solver.seed", std::to_string(c.solver.seed)},
             {"solver.continuation", c.solver.continuation},
-            {"solver.precision", c.solver.precision}};
+            {"solver.precision", c.solver.precision},
+            {"the path of the scan", path_of_scan()},
+            {"the valid pixels",
+             std::to_string(std::count(experiment_.valid.begin(), experiment_.valid.end(), 1.0f))},
+            {"the mean pattern", figures_of_mean()}};
+  }
+
+  /// Where the scan goes, in its order, as one number.
+  std::string path_of_scan() const {
+    double sum = 0, n = 0;
+    for (const Position& at : division_->frame.positions) sum += ++n * (at.row + pi * at.col);
+    return fmt::format("{:.6g}", sum / n);
+  }
+
+  /// Counts of the mean pattern and where their centre lies: so few digits that the order in which
+  /// ranks add does not matter.
+  std::string figures_of_mean() const {
+    double counts = 0, row = 0, col = 0;
+    const auto& mean = experiment_.mean_pattern;
+    for (i64 y = 0; y < mean.shape()[0]; ++y)
+      for (i64 x = 0; x < mean.shape()[1]; ++x) {
+        counts += mean(y, x);
+        row += mean(y, x) * static_cast<double>(y);
+        col += mean(y, x) * static_cast<double>(x);
+      }
+    return fmt::format("{:.5g} counts about ({:.3f}, {:.3f}) px", counts, row / counts,
+                       col / counts);
   }
 
   /// Of a tile: as the checkpoint has it, or as the configuration says.
@@ -415,6 +449,14 @@ bool finds_checkpoint(const std::string& folder, Team& team) {
   return here;
 }
 
+/// The measurement's files.
+std::vector<std::string> files_read(const ReconstructConfig& c) {
+  std::vector<std::string> files{c.data.file, c.scan.file,
+                                 c.data.mask.substr(0, c.data.mask.find(":/"))};
+  std::erase(files, "");
+  return files;
+}
+
 }  // namespace
 
 bool reconstruct(const ReconstructConfig& config, const std::string& resolved_yaml,
@@ -423,7 +465,17 @@ bool reconstruct(const ReconstructConfig& config, const std::string& resolved_ya
   c.output.resume = c.output.resume && finds_checkpoint(c.output.folder, team);
   // The run that goes on replaces what it wrote when it was stopped.
   if (c.output.resume) c.output.overwrite = true;
-  if (team.leads()) check_output(c.output.folder, c.output.overwrite);
+  std::optional<FolderLock> lock;
+  if (team.leads()) {
+    check_output(c.output.folder, c.output.overwrite, files_read(c));
+    lock.emplace(c.output.folder);
+    check_checkpoint_place(c.output.folder);
+    if (!c.output.overwrite && has_checkpoint(c.output.folder))
+      throw UserError(
+          fmt::format("{} has a checkpoint of an earlier run; say --resume to go on from it, or "
+                      "--overwrite to begin anew",
+                      c.output.folder));
+  }
   return c.solver.precision == "double" ? Run<double>(c, callbacks, team)(resolved_yaml)
                                         : Run<float>(c, callbacks, team)(resolved_yaml);
 }

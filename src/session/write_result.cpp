@@ -1,9 +1,13 @@
 #include "session/write_result.hpp"
 
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/file.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <exception>
 #include <filesystem>
 #include <fstream>
@@ -23,8 +27,10 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::array file_names{"result.h5",          "phase.tif", "phase-sum.png", "slices.png",
-                                "absorption-sum.png", "probe.png", "r-factor.png",  "ranks.png"};
+// The program itself writes config.yaml.
+constexpr std::array file_names{"result.h5",    "phase.tif", "phase-sum.png",
+                                "slices.png",   "probe.png", "absorption-sum.png",
+                                "r-factor.png", "ranks.png", "config.yaml"};
 
 void add(View<const float, 2> slice, Array<double, 2>& sum) {
   std::transform(sum.begin(), sum.end(), slice.begin(), sum.begin(), std::plus<>());
@@ -126,7 +132,7 @@ void draw_ranks(const std::vector<RankFigure>& ranks, const std::string& path) {
 
 }  // namespace
 
-void check_output(const std::string& folder, bool overwrite) {
+void check_output(const std::string& folder, bool overwrite, std::span<const std::string> inputs) {
   const fs::path path = folder.empty() ? "." : folder;
   std::error_code error;
   fs::create_directories(path, error);
@@ -141,6 +147,13 @@ void check_output(const std::string& folder, bool overwrite) {
             fmt::format("{} exists already; choose another output.folder, or say --overwrite "
                         "(output.overwrite: true) to replace it",
                         (path / name).string()));
+  for (const char* name : file_names)
+    for (const std::string& input : inputs)
+      if (fs::equivalent(path / name, input, error))
+        throw UserError(
+            fmt::format("{} is what is read, and would be replaced; choose another "
+                        "output.folder",
+                        (path / name).string()));
   const fs::path trial = path / ".ptyle-trial.part";
   const bool writable = static_cast<bool>(std::ofstream(trial) << "trial" << std::flush);
   fs::remove(trial, error);
@@ -148,6 +161,18 @@ void check_output(const std::string& folder, bool overwrite) {
     throw UserError(
         fmt::format("cannot write into the output folder {}; choose another with output.folder",
                     path.string()));
+}
+
+FolderLock::FolderLock(const std::string& folder)
+    : folder_(::open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_CLOEXEC)) {
+  if (folder_ >= 0 && ::flock(folder_, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
+    ::close(folder_);
+    throw UserError(
+        fmt::format("another run is writing into {}; choose another output.folder", folder));
+  }
+}
+FolderLock::~FolderLock() {
+  if (folder_ >= 0) ::close(folder_);
 }
 
 double output_bytes(const std::array<i64, 3>& shape, bool absorption, bool tiff) {

@@ -6,6 +6,7 @@
 
 #include <array>
 #include <memory>
+#include <span>
 #include <string>
 
 #include "core/array.hpp"
@@ -15,9 +16,23 @@
 namespace ptyle {
 
 /// To call before anything long runs: makes the folder where it is missing, tries whether files can
-/// be made in it, and, unless `overwrite`, that none of the files above is there already.
-/// Throws UserError otherwise.
-void check_output(const std::string& folder, bool overwrite);
+/// be made in it, that none of the files above is one of the `inputs`, and, unless `overwrite`,
+/// that none of them is there already. Throws UserError otherwise.
+void check_output(const std::string& folder, bool overwrite,
+                  std::span<const std::string> inputs = {});
+
+/// As long as it is there, no other run writes into the folder, on systems that can keep it so.
+class FolderLock {
+ public:
+  /// Throws UserError where another one has it.
+  explicit FolderLock(const std::string& folder);
+  FolderLock(const FolderLock&) = delete;
+  FolderLock& operator=(const FolderLock&) = delete;
+  ~FolderLock();
+
+ private:
+  int folder_;
+};
 
 struct OutputChoice {
   bool overwrite = false;

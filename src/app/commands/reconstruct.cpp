@@ -25,6 +25,7 @@
 #include "app/terminal.hpp"
 #include "core/error.hpp"
 #include "core/ledger.hpp"
+#include "io/part_file.hpp"
 #include "session/device.hpp"
 #include "session/open_experiment.hpp"
 
@@ -37,7 +38,8 @@ struct Options {
   std::string file;
   std::vector<std::string> settings;
   bool overwrite = false, resume = false, verify = false, check = false, print_template = false;
-  std::string wall_time, device;
+  std::optional<std::string> wall_time;
+  std::string device;
 };
 
 constexpr const char* help =
@@ -52,8 +54,9 @@ constexpr const char* help =
     "  ptyle reconstruct run.yaml --resume             go on\n"
     "\n"
     "Writes into output.folder (by default beside run.yaml and named after it): result.h5,\n"
-    "the phase as a TIFF stack, pictures, ptyle.log and config.yaml. Ctrl-C, SIGTERM, SIGUSR1 and\n"
-    "the end of --wall-time finish the group of patterns at hand, write a checkpoint and what "
+    "the phase as a TIFF stack, pictures, ptyle.log and config.yaml. Ctrl-C, SIGTERM, SIGHUP,\n"
+    "SIGUSR1 and the end of --wall-time finish the group of patterns at hand, write a checkpoint "
+    "and what "
     "there\n"
     "is; a second Ctrl-C ends at once.\n"
     "\n"
@@ -65,9 +68,11 @@ constexpr const char* help =
 /// mistake of the user, so that nothing half done is left.
 class RunFolder {
  public:
-  RunFolder(const ReconstructInput& input, Terminal& terminal)
+  RunFolder(const ReconstructInput& input, const std::string& configuration, Terminal& terminal)
       : folder_(input.config.output.folder),
         resolved_(input.resolved),
+        configuration_(configuration),
+        begin_log_anew_(input.config.output.overwrite && !input.config.output.resume),
         terminal_(terminal),
         new_folder_(folder_) {}
 
@@ -79,27 +84,31 @@ class RunFolder {
       throw UserError(
           fmt::format("the folder {} cannot be made: {}", folder_.string(), failed.message()));
     opened_ = true;
-    terminal_.log_to((folder_ / "ptyle.log").string());
+    terminal_.log_to((folder_ / "ptyle.log").string(), begin_log_anew_);
   }
   void finish() {
     open();
     const auto file = folder_ / "config.yaml";
-    std::ofstream out(file);
-    out << resolved_;
-    out.close();
-    if (!out) throw UserError(fmt::format("{} cannot be written", file.string()));
+    std::error_code ignored;
+    if (!fs::equivalent(file, configuration_, ignored)) {
+      PartFile part(file.string());
+      std::ofstream out(part.name());
+      out << resolved_;
+      out.close();
+      if (!out || part.commit())
+        throw UserError(fmt::format("{} cannot be written", file.string()));
+    }
     new_folder_.keep();
   }
   void take_away() {
-    if (!opened_) return;
-    terminal_.remove_log();
-    std::error_code ignored;
-    fs::remove(folder_ / "config.yaml", ignored);
+    if (opened_) terminal_.remove_log();
   }
 
  private:
   fs::path folder_;
   const std::string& resolved_;
+  const std::string& configuration_;  // the user's file
+  bool begin_log_anew_;
   Terminal& terminal_;
   NewFolder new_folder_;
   bool opened_ = false;
@@ -107,7 +116,6 @@ class RunFolder {
 
 /// Seconds of "90" (minutes) or "1:30:00".
 double wall_seconds(const std::string& text) {
-  if (text.empty()) return 0;
   std::array<double, 3> parts{};
   std::size_t count = 0;
   bool good = true;
@@ -124,17 +132,19 @@ double wall_seconds(const std::string& text) {
   const double seconds = count == 1 ? 60 * parts[0] : 3600 * parts[0] + 60 * parts[1] + parts[2];
   if (!good || count == 2 || !(seconds > 0))
     throw UserError(fmt::format(
-        "--wall-time {} should be minutes, e.g. 90, or hours:minutes:seconds, e.g. 1:30:00", text));
+        "--wall-time '{}' should be minutes, e.g. 90, or hours:minutes:seconds, e.g. 1:30:00",
+        text));
   return seconds;
 }
 
-int run(const ReconstructInput& input, double wall_time, Team& team) {
+int run(const ReconstructInput& input, const std::string& configuration, double wall_time,
+        Team& team) {
   const auto start = std::chrono::steady_clock::now();
   std::optional<Terminal> terminal;  // of the process that leads, which alone prints and writes
   std::optional<RunFolder> folder;
   if (team.leads()) {
     terminal.emplace(started_by_launcher());
-    folder.emplace(input, *terminal);
+    folder.emplace(input, configuration, *terminal);
   }
   const FftMemory fft_memory;
   const InterruptGuard interrupt(team.leads());
@@ -224,10 +234,10 @@ void add_reconstruct(CLI::App& app, Command& chosen) {
       set_device(options->device, settings);
       auto input = read_reconstruct(options->file, settings, options->overwrite, options->resume);
       if (options->verify) input.config.ranks.verify_halos = true;
-      const double wall_time = wall_seconds(options->wall_time);
+      const double wall_time = options->wall_time ? wall_seconds(*options->wall_time) : 0;
       if (options->check) alone(team, "ptyle reconstruct --check");
       if (options->check) return check(input.config, options->file);
-      return run(input, wall_time, team);
+      return run(input, options->file, wall_time, team);
     };
   });
 }
