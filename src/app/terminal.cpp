@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cmath>
 #include <cstring>
 #include <filesystem>
@@ -38,6 +39,12 @@ std::string progress_line(const Progress& now) {
     line += fmt::format("  {} left", duration_text(now.seconds_left));
   if (!now.stage.empty()) line += fmt::format("  [{}]", now.stage);
   return line;
+}
+
+void print_out(const std::string& text) {
+  errno = 0;
+  if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() || std::fflush(stdout) != 0)
+    throw UserError(fmt::format("the standard output cannot be written: {}", std::strerror(errno)));
 }
 
 void Terminal::put(std::FILE* to, const std::string& text) {

@@ -16,6 +16,9 @@ std::string progress_line(const Progress& now);
 /// "42 s", "3 min 20 s", "2 h 5 min"
 std::string duration_text(double seconds);
 
+/// To stdout, at once. Throws UserError where it cannot be written.
+void print_out(const std::string& text);
+
 class Terminal {
  public:
   /// `lines_only`: progress never replaces its line, as on the terminal that a launcher of ranks

@@ -87,4 +87,13 @@ std::size_t machine_memory_bytes() {
   return bytes;
 }
 
+std::size_t available_memory_bytes() {
+  std::size_t free = machine_memory_bytes();
+  std::ifstream said("/proc/meminfo");  // lines as "MemAvailable:   22404268 kB"
+  std::string name, unit;
+  for (std::size_t n = 0; said >> name >> n; std::getline(said, unit))
+    if (name == "MemAvailable:") free = std::min(free, 1024 * n);
+  return free / 10 * 9;
+}
+
 }  // namespace ptyle

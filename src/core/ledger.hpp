@@ -16,6 +16,7 @@ class Ledger {
  public:
   /// `most`: bytes that may be booked at a time; 0: any number.
   explicit Ledger(std::size_t most = 0) : most_(most) {}
+  [[nodiscard]] std::size_t most() const { return most_; }  ///< that may be booked; 0: no limit
 
   struct Entry {
     std::string name;
@@ -73,5 +74,9 @@ std::size_t peak_resident_bytes();
 
 /// The memory of this machine in bytes, or less where the process's control group allows less.
 std::size_t machine_memory_bytes();
+
+/// What of it may be booked: nine tenths of what is free now, or can be made so. The rest is for
+/// what no ledger books.
+std::size_t available_memory_bytes();
 
 }  // namespace ptyle

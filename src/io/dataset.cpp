@@ -153,6 +153,13 @@ void SimulatedSet::record(const std::vector<i64>& numbers) {
   file_->flush();
 }
 
+void SimulatedSet::discard() {
+  patterns_ = {}, phase_ = {}, configurations_ = {}, done_set_ = {};
+  file_.reset();
+  std::error_code ignored;
+  fs::remove(path_ + ".part", ignored);
+}
+
 bool SimulatedSet::finish() {
   if (std::find(done_.begin(), done_.end(), 0) != done_.end()) return false;
   patterns_ = {}, phase_ = {}, configurations_ = {}, done_set_ = {};

@@ -73,6 +73,8 @@ class SimulatedSet {
   }
   /// Where all patterns are there, closes the file, gives it its name, and says true.
   bool finish();
+  /// Takes the unfinished file away.
+  void discard();
 
  private:
   SimulatedSet(h5::File file, std::string path, const DatasetHeader& header);

@@ -44,6 +44,21 @@ void quiet() {
   H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr);
 }
 
+/// The first of a dataset's filters (compression) that this HDF5 has not; empty: it has all.
+std::string missing_filter(hid_t dataset) {
+  const Handle plist(H5Dget_create_plist(dataset), H5Pclose);
+  const int count = H5Pget_nfilters(plist.get());
+  for (int i = 0; i < count; ++i) {
+    unsigned flags = 0, configuration = 0;
+    std::size_t values = 0;
+    char name[64] = "";
+    const auto id = H5Pget_filter2(plist.get(), static_cast<unsigned>(i), &flags, &values, nullptr,
+                                   sizeof name, name, &configuration);
+    if (id >= 0 && H5Zfilter_avail(id) <= 0) return fmt::format("{} (number {})", name, int(id));
+  }
+  return "";
+}
+
 /// A new handle, or an error that says what was being done.
 template <class... Parts>
 Handle made(hid_t id, Handle::Close close, fmt::format_string<Parts...> what, Parts&&... parts) {
@@ -241,14 +256,21 @@ void Dataset::transfer(void* memory, Type type, const Shape& start, const Shape&
   if (!start.empty() && H5Sselect_hyperslab(space.get(), H5S_SELECT_SET, from.data(), nullptr,
                                             size.data(), nullptr) < 0)
     throw std::logic_error("h5: " + library_message());
+  quiet();  // counts for this thread alone
   const herr_t status =
       write
           ? H5Dwrite(handle_.get(), memory_type.get(), box.get(), space.get(), H5P_DEFAULT, memory)
           : H5Dread(handle_.get(), memory_type.get(), box.get(), space.get(), H5P_DEFAULT, memory);
-  if (status < 0)
+  if (status >= 0) return;
+  const std::string message = library_message();
+  if (const std::string filter = write ? "" : missing_filter(handle_.get()); !filter.empty())
     throw UserError(fmt::format(
-        "dataset '{}' in '{}' cannot be {}, {}: {}", info_.path, file_, write ? "written" : "read",
-        write ? "is the disk full?" : "the file may be damaged", library_message()));
+        "dataset '{}' in '{}' is compressed by the filter {}, which is not installed here; "
+        "h5repack -f GZIP=4 where it is makes a file that can be read",
+        info_.path, file_, filter));
+  throw UserError(fmt::format("dataset '{}' in '{}' cannot be {}, {}: {}", info_.path, file_,
+                              write ? "written" : "read",
+                              write ? "is the disk full?" : "the file may be damaged", message));
 }
 
 // File: opening and closing --------------------------------------------------------------------
@@ -273,12 +295,12 @@ File File::create(const std::string& path, bool overwrite) {
     throw UserError(fmt::format("file '{}' exists already and is not overwritten unasked", path));
   const std::string part = path + ".part";
   const Handle access =
-      made(H5Pcreate(H5P_FILE_ACCESS), H5Pclose, "file '{}' cannot be written", part);
+      made(H5Pcreate(H5P_FILE_ACCESS), H5Pclose, "file '{}' cannot be written", path);
   // Else small datasets are written only when they are closed, whose failure nobody names.
   H5Pset_sieve_buf_size(access.get(), 0);
   const i64 failures = Handle::failures;
   File file(made(H5Fcreate(part.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, access.get()), H5Fclose,
-                 "file '{}' cannot be written", part),
+                 "file '{}' cannot be written", path),
             path);
   file.part_ = part;
   file.failures_before_ = failures;

@@ -22,9 +22,9 @@ struct Range {
   double low = 0, high = 1;
 };
 
-/// The range between two fractions of the finite values (default: all but 0.2 % at either end, so
-/// that one hot pixel does not darken the rest). Never empty: a constant image gets a range about
-/// it.
+/// The range between two fractions of the finite values (of a million of them; default: all but 0.2
+/// % at either end, so that one hot pixel does not darken the rest). Never empty: a constant image
+/// gets a range about it.
 Range robust_range(View<const double, 2> values, double low = 0.002, double high = 0.998);
 
 /// A circle drawn over an image, e.g. the bright disc; image pixels, (0, 0) = centre of the first.

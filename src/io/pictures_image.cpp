@@ -155,7 +155,8 @@ Extent measure(const ImagePanel& panel, int panel_px) {
 
 void draw(Canvas& canvas, double x, double y, const ImagePanel& panel, int panel_px) {
   const auto shown = shown_shape(panel.shape, panel_px);
-  const Range range = range_of(panel, panel.logarithmic ? log10_of(panel.values) : panel.values);
+  const Range range =
+      panel.logarithmic ? range_of(panel, log10_of(panel.values)) : range_of(panel, panel.values);
   canvas.text(x + shown[1] / 2.0, y + 9, panel.title, Align::middle, title_px);
   y += title_height;
   canvas.pixels(x, y, shown[1], shown[0], colours_of(panel, shown, range));

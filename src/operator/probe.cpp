@@ -7,11 +7,14 @@
 
 #include "operator/probe.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 #include <stdexcept>
 #include <utility>
 
+#include "core/error.hpp"
 #include "core/grid.hpp"
 #include "device/cpu/fft.hpp"
 
@@ -122,7 +125,11 @@ Array<Value, 3> spread_modes(View<const Value, 2> probe, const std::vector<doubl
         if (power_shares[static_cast<std::size_t>(k)] > 0) make_orthogonal(mode, modes.view()[k]);
     const double after = power(mode);
     if (!(after > 1e-20 * before))
-      throw std::invalid_argument("a probe this small does not carry so many modes");
+      throw UserError(fmt::format(
+          "probe.modes: this probe carries only {} of {} modes, in so few pixels of its "
+          "window or of the bright disc there are no more; are calibration and "
+          "optics.semi_angle right?",
+          m, count));
     scale(mode, std::sqrt(power_shares[static_cast<std::size_t>(m)] * total / after));
     if (++along_x > order) ++order, along_x = 0;
   }

@@ -97,6 +97,11 @@ Calibration calibrate(const CalibrationInput& in, std::vector<std::string>& note
     c.dk = dk_of(in, c.wavelength, keys.front());
   } else if (in.file_pixel_size && in.frame_side > 0) {
     from = "the file's attribute pixel_size";
+    if (!(*in.file_pixel_size > 0 && std::isfinite(*in.file_pixel_size)))
+      throw UserError(
+          fmt::format("the file's attribute pixel_size is {:g} Å, it must be above 0; say "
+                      "calibration.pixel_size or another calibration instead",
+                      *in.file_pixel_size));
     c.dk = static_cast<double>(in.bin) / (static_cast<double>(in.frame_side) * *in.file_pixel_size);
   } else if (c.wavelength > 0) {
     throw UserError(

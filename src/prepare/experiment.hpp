@@ -55,11 +55,12 @@ struct Experiment {
   std::unique_ptr<PatternStore> patterns;
   OpticsConfig optics;  ///< as given, completed by what the file says
   Calibration calibration;
-  std::vector<Position> positions;  ///< Å (px in pixel units), as the file or the scan gives them
-  Array<float, 2> valid;            ///< W·W, 0 or 1, DC at [0,0]
-  Array<double, 2> mean_pattern;    ///< W·W, DC at [W/2, W/2]
-  double mean_counts = 0;           ///< Σ of the mean pattern over valid pixels
-  std::optional<Disc> disc;         ///< fitted to the mean pattern, where it shows a clear one
+  std::vector<Position> positions;   ///< Å (px in pixel units), as the file or the scan gives them
+  Array<float, 2> valid;             ///< W·W, 0 or 1, DC at [0,0]
+  Array<double, 2> mean_pattern;     ///< W·W, DC at [W/2, W/2]
+  double mean_counts = 0;            ///< Σ of the mean pattern over valid pixels
+  std::optional<Disc> disc;          ///< fitted to the mean pattern, where it shows a clear one
+  std::optional<double> band_limit;  ///< that the file was simulated with
   std::array<double, 2> residual_shift{};  ///< DC minus [W/2, W/2], (row, col) px, where known
   std::vector<std::string> notes;          ///< what was assumed or found, a line each, for the log
   std::vector<std::string> warnings;

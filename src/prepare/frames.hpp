@@ -54,6 +54,7 @@ struct FileFacts {
   std::array<i64, 2> scan_shape{};     ///< (slow, fast); 0: not said
   std::array<double, 2> scan_step{};   ///< Å; 0: not said
   double scan_rotation = 0;            ///< degrees
+  std::optional<double> band_limit{};  ///< of the propagator that a set was simulated with
 };
 
 }  // namespace ptyle

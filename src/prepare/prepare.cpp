@@ -183,8 +183,12 @@ void take_sums(const Measurement& m, const Layout& l, const PatternReader& reade
         fmt::format("no pixel of the patterns of {} is left: padding, mask and saturation take all",
                     m.frames->name));
   if (sums.empty == sums.patterns)
-    throw UserError(fmt::format("all {:.0f} patterns of {} are zero: is it the right dataset?",
-                                sums.patterns, m.frames->name));
+    throw UserError(fmt::format(
+        "all {:.0f} patterns of {} are zero{}", sums.patterns, m.frames->name,
+        m.data.background > 0 ? fmt::format(", less data.background of {:g}", m.data.background)
+        : m.data.saturation > 0
+            ? fmt::format(", but for pixels that reach data.saturation of {:g}", m.data.saturation)
+            : std::string(": is it the right dataset?")));
   Array<double, 2> mean({l.window, l.window});
   for (i64 i = 0; i < mean.size(); ++i) {
     mean.data()[i] = sums.counts[i] / sums.patterns;
@@ -242,6 +246,7 @@ Experiment prepared(const Measurement& m, Ledger* ledger, const Share* share, bo
     throw UserError(fmt::format("{} holds no patterns", frames.name));
   Experiment e;
   e.optics = completed(m.optics, m.file, e.notes);
+  e.band_limit = m.file.band_limit;
   const auto numbers = chosen(m.data, frames);
   if (m.data.find_centre && !m.data.centre) (void)lay_out(frames, m.data, {});  // its faults first
   PatternReader reader(m, numbers, share);

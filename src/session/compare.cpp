@@ -39,6 +39,17 @@ void check_folder(const CompareConfig& config) {
                       (fs::path(config.folder) / name).string()));
 }
 
+void check_finite(const Result& r, const std::string& file) {
+  const auto bad =
+      std::find_if_not(r.phase.begin(), r.phase.end(), [](float v) { return std::isfinite(v); });
+  if (bad == r.phase.end()) return;
+  const i64 at = bad - r.phase.begin(), nx = r.phase.shape()[2], ny = r.phase.shape()[1];
+  throw UserError(
+      fmt::format("/object/phase in {} is {} in slice {}, row {}, column {}: it cannot "
+                  "be compared",
+                  file, *bad, at / (ny * nx), at / nx % ny, at % nx));
+}
+
 ComparedObject compared(const Result& r) {
   return {r.phase, r.positions, r.pixel_size, r.slice_thickness, r.origin};
 }
@@ -218,6 +229,8 @@ CompareReport compare(const CompareConfig& config, const Print& print) {
   if (result.units != reference.units)
     throw UserError(fmt::format("{} is in {} and {} in {}; a comparison needs both in one unit",
                                 config.result, result.units, config.reference, reference.units));
+  check_finite(result, config.result);
+  check_finite(reference, config.reference);
   CompareReport report;
   report.units = reference.units;
   report.figures = compare_objects(compared(result), compared(reference), available_threads());

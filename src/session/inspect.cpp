@@ -330,7 +330,7 @@ Inspection inspect(const InspectConfig& config, const Print& print) {
     return Frames(file, config.data.patterns);
   }();
   const DataConfig data = bounded(config.data, frames, config.most_memory_GB, print);
-  Ledger ledger(machine_memory_bytes());
+  Ledger ledger(available_memory_bytes());
   const Experiment e =
       look_at_experiment(data, config.calibration, config.scan, config.optics, &ledger);
   for (const auto& note : e.notes) print(note);

@@ -68,6 +68,7 @@ FileFacts read_file_facts(const h5::File& file) {
   f.semi_angle = first_of(file, {"semi_angle_mrad", "convergence_semiangle_mrad"});
   f.defocus = first_of(file, {"defocus_A", "defocus_angstrom"});
   f.scan_rotation = first_of(file, {"scan_rotation_deg"}).value_or(0);
+  f.band_limit = first_of(file, {"band_limit"});
   for (const char* name : {"scan_step_A", "scan_step_angstrom"})
     if (const auto step = file.numbers("/", name); step && !step->empty() && f.scan_step[0] == 0)
       f.scan_step = {step->front(), step->back()};

@@ -15,7 +15,9 @@
 #include <chrono>
 #include <cmath>
 #include <filesystem>
+#include <memory>
 #include <optional>
+#include <utility>
 
 #include "core/error.hpp"
 #include "core/units.hpp"
@@ -53,14 +55,14 @@ class Run {
         team_(team),
         threads_(config.solver.threads > 0 ? config.solver.threads
                                            : default_threads(team.processes_on_node())),
-        ledger_(machine_memory_bytes() / static_cast<std::size_t>(team.processes_on_node())) {}
+        ledger_(available_memory_bytes() / static_cast<std::size_t>(team.processes_on_node())) {}
 
   bool operator()(const std::string& resolved_yaml) {
     take_device();
     open();
-    auto fit = make_fit();
-    const bool finished = iterate(fit);
-    write(fit, resolved_yaml);
+    auto fit = std::make_unique<Fit<T>>(make_fit());
+    const bool finished = iterate(*fit);
+    write(std::move(fit), resolved_yaml);
     const auto& o = config_.output;
     if (finished && team_.leads() && o.checkpoint_every == 0 && o.checkpoint_minutes == 0)
       remove_checkpoint(o.folder);
@@ -127,6 +129,12 @@ class Run {
     if (checkpoint_) checkpoint_->check(fingerprint());
     for (const auto& note : experiment_.notes) log(note);
     for (const auto& warning : experiment_.warnings) warn(warning);
+    if (experiment_.band_limit.value_or(0) > 0 && config_.object.band_limit == 0 &&
+        config_.object.slices > 1)
+      log(
+          fmt::format("the file was simulated with a propagator that ends at {0:.4g} of Nyquist, "
+                      "which is not done here; object.band_limit={0:.4g} does",
+                      *experiment_.band_limit));
     warn_of_wide_probe();
     const auto& o = config_.output;
     if (team_.leads())
@@ -250,12 +258,12 @@ class Run {
     data.valid = valid_;
     data.dk = experiment_.calibration.dk;
     const OperatorSetup setup = operator_setup(config_, experiment_);
+    auto op = gpu_ ? operator_on_gpu(setup) : operator_on_cpu(setup);
     std::vector<TileStart<T>> start;
     for (const int rank : team_.here()) start.push_back(start_of(mesh().extended(rank)));
     auto probe = checkpoint_ ? resumed_probe<T>(*checkpoint_)
                              : converted<Complex<T>, Complex<double>, 3>(
                                    start_probe(config_.probe, experiment_).view());
-    auto op = gpu_ ? operator_on_gpu(setup) : operator_on_cpu(setup);
     Fit<T> fit(std::move(op), std::move(data), options, team_, division_->sharing, std::move(start),
                std::move(probe), &ledger_,
                gpu_ ? make_gpu_arithmetic<T>(*gpu_, &gpu_ledger_) : nullptr);
@@ -272,15 +280,27 @@ class Run {
 
   std::unique_ptr<Operator<T>> operator_on_cpu(const OperatorSetup& setup) {
     const double budget = memory_budget(config_, team_.processes_on_node());
-    const CpuOptions storage =
+    const RankMemory memory =
         rank_memory<T>(config_, setup, *division_, team_.here().front(), threads_,
-                       experiment_.patterns->bytes_a_pattern(), budget)
-            .options;
+                       experiment_.patterns->bytes_a_pattern(), budget);
+    check_memory(memory.total());
+    const CpuOptions& storage = memory.options;
     if (storage.waves != WaveStorage::store || !storage.copy_transmission)
       log(fmt::format("to save memory: waves {}", describe(storage)));
     log(fmt::format("windows of {} px are computed by {}", setup.window,
                     describe_path(setup.window)));
     return make_cpu_operator<T>(setup, threads_, &ledger_, storage);
+  }
+
+  /// Before the large arrays are made: the system may end the process where it finds none.
+  void check_memory(double needed) const {
+    const auto there = static_cast<double>(ledger_.most());
+    if (needed > there)
+      throw UserError(fmt::format(
+          "a rank needs {:.3g} GB, but {:.3g} GB are free for it; more ranks on more machines, "
+          "fewer slices, modes or threads, or a smaller window need less (ptyle plan says how "
+          "much)",
+          1e-9 * needed, 1e-9 * there));
   }
 
   std::unique_ptr<Operator<T>> operator_on_gpu(const OperatorSetup& setup) {
@@ -380,17 +400,17 @@ class Run {
     return whole;
   }
 
-  void write(const Fit<T>& fit, const std::string& resolved_yaml) {
+  void write(std::unique_ptr<const Fit<T>> fit, const std::string& resolved_yaml) {
     RankReport report;
-    for (const Tile<T>& tile : fit.tiles())
+    for (const Tile<T>& tile : fit->tiles())
       report.positions += static_cast<double>(tile.own.size());
-    report.computing = fit.seconds_computing();
+    report.computing = fit->seconds_computing();
     report.reading = experiment_.seconds_reading;
     report.total = seconds_since(start_);
     const std::vector<RankFigure> figures = gather_report(team_, report, ledger_, gpu_ledger_);
 
     ResultFacts facts;
-    facts.probe = converted<Complex<float>, Complex<T>, 3>(fit.probe());
+    facts.probe = converted<Complex<float>, Complex<T>, 3>(fit->probe());
     facts.positions = positions_on_object();
     facts.origin = division_->frame.origin;
     facts.history = history_;
@@ -411,10 +431,12 @@ class Run {
                      std::array<i64, 3>{slices, division_->frame.rows, division_->frame.cols},
                      absorption, o.folder, OutputChoice{o.overwrite, o.pictures, o.tiff}, &ledger_);
     for (i64 z = 0; z < slices; ++z) {
-      const auto phase = stitched_slice(team_, mesh(), fit, z, false);
-      const auto mu = absorption ? stitched_slice(team_, mesh(), fit, z, true) : Array<float, 2>();
+      const auto phase = stitched_slice(team_, mesh(), *fit, z, false);
+      const auto mu = absorption ? stitched_slice(team_, mesh(), *fit, z, true) : Array<float, 2>();
       if (writer) writer->slice(z, phase.view(), mu.view());
     }
+    fit.reset();  // what pictures are drawn in takes its place
+    experiment_.patterns.reset();
     if (writer) writer->finish();
     for (const std::string& line : report_lines(figures)) log(line);
   }

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cmath>
 #include <exception>
 #include <filesystem>
 #include <fstream>
@@ -46,8 +47,9 @@ Range range_in_scan(View<const double, 2> image, const ResultFacts& result) {
     left = std::min(left, p.col / result.pixel_size);
     right = std::max(right, p.col / result.pixel_size);
   }
-  for (i64 y = 0; y < image.shape[0]; ++y)
-    for (i64 x = 0; x < image.shape[1]; ++x)
+  const i64 step = 1 + static_cast<i64>(std::sqrt(static_cast<double>(image.size()) / 1e6));
+  for (i64 y = 0; y < image.shape[0]; y += step)
+    for (i64 x = 0; x < image.shape[1]; x += step)
       if (static_cast<double>(y) >= top && static_cast<double>(y) <= bottom &&
           static_cast<double>(x) >= left && static_cast<double>(x) <= right)
         inside.push_back(image(y, x));

@@ -224,9 +224,16 @@ SimulateReport simulate(const Recipe& recipe, std::optional<std::pair<i64, i64>>
                     plan.detector, to_string(plan.type), plan.electrons));
   SimulateReport report;
   Run run(recipe, plan, *set, callbacks);
-  if (run.make_object())
-    report.made = recipe.precision == "double" ? run.make_patterns<double>(range)
-                                               : run.make_patterns<float>(range);
+  try {
+    if (run.make_object())
+      report.made = recipe.precision == "double" ? run.make_patterns<double>(range)
+                                                 : run.make_patterns<float>(range);
+  } catch (const UserError&) {
+    // Counts that the type does not hold, a full disk: nothing is lost where no pattern was made.
+    if (std::count(set->done().begin(), set->done().end(), 0) == std::ssize(set->done()))
+      set->discard();
+    throw;
+  }
   report.left = std::count(set->done().begin(), set->done().end(), 0);
   report.complete = set->finish();
   report.file = report.complete ? recipe.output : recipe.output + ".part";

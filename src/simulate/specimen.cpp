@@ -8,6 +8,7 @@
 #include <numeric>
 
 #include "core/error.hpp"
+#include "core/ledger.hpp"
 #include "physics/scattering.hpp"
 
 namespace ptyle {
@@ -114,6 +115,14 @@ std::vector<SpecimenAtom> fill(const Structure& structure, const SpecimenBox& bo
   const double volume = dot(a, cross(b, c));
   const std::array<Vector3, 3> reciprocal{(1 / volume) * cross(b, c), (1 / volume) * cross(c, a),
                                           (1 / volume) * cross(a, b)};
+  const double rows = box.row[1] - box.row[0], cols = box.col[1] - box.col[0];
+  const double expected = double(structure.sites.size()) * rows * cols *
+                          std::max(box.thickness, 0.0) / std::abs(volume);
+  if (expected * sizeof(SpecimenAtom) > 0.25 * double(machine_memory_bytes()))
+    throw UserError(
+        fmt::format("the specimen would have {:.2g} atoms in {:.4g} x {:.4g} x {:.4g} Å: are "
+                    "detector.pixel_size, scan.step and specimen.thickness right, in Å?",
+                    expected, rows, cols, box.thickness));
   std::vector<SpecimenAtom> atoms;
   for (const auto& site : structure.sites) {
     // The cells whose copy of this site can lie in the box: those between its corners.

@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include "core/error.hpp"
 #include "core/grid.hpp"
 #include "device/cpu/fft.hpp"
 #include "operator/probe.hpp"
@@ -117,7 +118,7 @@ TEST(Modes, OfNothingAreRefused) {
   EXPECT_THROW(spread_modes(dark, {0.5, 0.5}), std::invalid_argument);
   Array<Value, 2> point({8, 8});
   point(4, 4) = 1;
-  EXPECT_THROW(spread_modes(point, {0.5, 0.5}), std::invalid_argument);
+  EXPECT_THROW(spread_modes(point, {0.5, 0.5}), UserError);
 }
 
 }  // namespace

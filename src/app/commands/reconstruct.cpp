@@ -184,7 +184,7 @@ int run(const ReconstructInput& input, const std::string& configuration, double 
 /// The measurement is read and prepared as for a run, and what was found is said.
 int check(const ReconstructConfig& config, const std::string& file) {
   Terminal terminal;
-  Ledger ledger(machine_memory_bytes());
+  Ledger ledger(available_memory_bytes());
   const auto experiment =
       open_experiment(config.data, config.calibration, config.scan, config.optics, &ledger);
   for (const auto& note : experiment.notes) terminal.say(note);
@@ -223,7 +223,7 @@ void add_reconstruct(CLI::App& app, Command& chosen) {
   command->callback([options, &chosen] {
     chosen = [options](Team& team) {
       if (options->print_template) {
-        if (team.leads()) fmt::print("{}", reconstruct_template());
+        if (team.leads()) print_out(reconstruct_template());
         return exit_status::done;
       }
       if (options->file.empty())

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include <charconv>
+#include <filesystem>
 #include <memory>
 
 #include "app/commands/commands.hpp"
@@ -80,6 +81,12 @@ int run(const Options& options) {
   auto recipe = read_simulate(options.file, options.settings).recipe;
   if (options.threads >= 0) recipe.threads = options.threads;
   if (options.overwrite) recipe.overwrite = true;
+  for (const std::string& input : {options.file, recipe.specimen.file}) {
+    std::error_code ignored;
+    if (std::filesystem::equivalent(recipe.output, input, ignored))
+      throw UserError(fmt::format("output: {} is what is read, and would be replaced; name another",
+                                  recipe.output));
+  }
   std::optional<std::pair<i64, i64>> positions;
   if (!options.positions.empty()) positions = range_of(options.positions);
 
@@ -122,7 +129,7 @@ void add_simulate(CLI::App& app, Command& chosen) {
     chosen = [options](Team& team) {
       alone(team, "ptyle simulate");
       if (options->print_template) {
-        fmt::print("{}", simulate_template());
+        print_out(simulate_template());
         return exit_status::done;
       }
       if (options->file.empty())
