@@ -255,7 +255,51 @@ std::vector<Mistake> files() {
   const auto folder_with_result = [](const TestFolder& folder) {
     folder.write("run/result.h5", "x");
   };
+  const auto folder_with = [](const std::string& file) {
+    return [file](const TestFolder& folder) { folder.write(file, "somebody's"); };
+  };
   return {
+      {"DataWouldBeReplaced",
+       {"reconstruct", "run.yaml", "--overwrite", "--set", "data.file=run/result.h5"},
+       {},
+       [](const TestFolder& folder) {
+         fs::create_directory(folder.path() / "run");
+         fs::create_symlink("../data.h5", folder.path() / "run/result.h5");
+       },
+       ".*/run/result.h5 is what is read, and would be replaced; choose another output.folder"},
+      {"ForeignConfigurationInTheFolder",
+       run,
+       {},
+       folder_with("run/config.yaml"),
+       ".*/run/config.yaml exists already; choose another output.folder, or say --overwrite .*"},
+      {"ForeignCheckpointInTheFolder",
+       {"reconstruct", "run.yaml", "--overwrite"},
+       {},
+       folder_with("run/checkpoint/notes.txt"),
+       ".*/run/checkpoint/notes.txt is not ptyle's, and 'checkpoint' is the name of its "
+       "checkpoints; move it away, or choose another output.folder"},
+      {"CheckpointOfAnEarlierRun",
+       run,
+       {},
+       folder_with("run/checkpoint/index.h5"),
+       ".*/run has a checkpoint of an earlier run; say --resume to go on from it, or --overwrite "
+       "to "
+       "begin anew"},
+      {"MoreModesThanTheProbeCarries",
+       {"reconstruct", "run.yaml", "--set", "data.window=3", "--set", "probe.modes=5"},
+       {},
+       {},
+       "probe.modes: this probe carries only [0-9] of 5 modes, .*"},
+      {"BackgroundTakesAll",
+       setting("data.background=1e9"),
+       {},
+       {},
+       "all 25 patterns of dataset '/data' in '.*' are zero, less data.background of 1e\\+09"},
+      {"WallTimeEmpty",
+       {"reconstruct", "run.yaml", "--wall-time", ""},
+       {},
+       {},
+       "--wall-time '' should be minutes, e.g. 90, or hours:minutes:seconds, e.g. 1:30:00"},
       {"DataMissing",
        run,
        with(&Parts::data, "  file: none.h5\n"),
@@ -406,6 +450,24 @@ std::vector<Mistake> other_commands() {
        recipe("specimen:\n  structure: NaCl\n"),
        "recipe.yaml:2: specimen.structure: \"NaCl\" is none of its choices; it must be one of "
        "PbTiO3, SrTiO3, MoS2"},
+      {"RecipeWouldBeReplaced",
+       {"simulate", "recipe.yaml", "--overwrite", "--set", "output=recipe.yaml"},
+       {},
+       recipe(small),
+       "output: .*recipe.yaml is what is read, and would be replaced; name another"},
+      {"CountsBeyondTheirType",
+       {"simulate", "recipe.yaml", "--set", "dose.electrons_per_A2=1e9", "--set",
+        "dose.type=uint8"},
+       {},
+       recipe(small),
+       "dose.type: a pixel of pattern 0 counts [0-9]+, more than uint8 holds; take a wider type or "
+       "a smaller dose"},
+      {"TooManyAtoms",
+       {"simulate", "recipe.yaml", "--set", "detector.pixel_size=10000"},
+       {},
+       recipe(small),
+       "the specimen would have .* atoms in .*: are detector.pixel_size, scan.step and "
+       "specimen.thickness right, in Å\\?"},
       {"CifMissing",
        make,
        {},

@@ -147,6 +147,42 @@ TEST_F(Runs, GoesOnFromACheckpointWrittenWhileComputingWithTheSameBits) {
   EXPECT_EQ(whole.history.cost, parts.history.cost);
 }
 
+TEST_F(Runs, OneRunAtATimeWritesIntoAFolder) {
+  simulate();
+  Ran second;
+  const auto first =
+      run_ptyle(into("run", {"solver.iterations=100000"}),
+                {.folder = folder.path(), .when = "iteration      2/", .act = [&](pid_t process) {
+                   second = ptyle(into("run", {}));
+                   kill(process, SIGHUP);
+                 }});
+  EXPECT_EQ(second.status, 2) << second.err;
+  EXPECT_NE(second.err.find("another run is writing into"), std::string::npos) << second.err;
+  EXPECT_EQ(first.status, 3) << first.err;  // as by SIGTERM
+  EXPECT_TRUE(has(folder.files(), "run/result.h5"));
+  EXPECT_TRUE(has(folder.files(), "run/checkpoint/index.h5"));
+}
+
+TEST_F(Runs, ACheckpointOfOtherDataIsRefused) {
+  simulate();
+  ASSERT_EQ(ptyle(into("run", {"solver.iterations=2", "output.checkpoint_every=1"})).status, 0);
+  const auto resumed = [&](const std::string& setting) {
+    auto all = into("run", {"solver.iterations=3", setting});
+    all.emplace_back("--resume");
+    const Ran ran = ptyle(all);
+    EXPECT_EQ(ran.status, 2) << setting;
+    return ran.err;
+  };
+  EXPECT_NE(resumed("data.flip_rows=true").find("data.flip_rows was false, now it is true"),
+            std::string::npos);
+  EXPECT_NE(resumed("data.dc=corner").find("data.dc was centre"), std::string::npos);
+  // The same file's name, other counts.
+  ASSERT_EQ(ptyle({"simulate", "recipe.yaml", "--overwrite", "--set", "dose.electrons_per_A2=1e5"})
+                .status,
+            0);
+  EXPECT_NE(resumed("probe.refine_from=2").find("the mean pattern was"), std::string::npos);
+}
+
 TEST_F(Runs, TheLastCheckpointIsThereAtTheEnd) {
   simulate();
   ASSERT_EQ(ptyle(into("run", {"solver.iterations=4", "output.checkpoint_every=2"})).status, 0);
@@ -257,6 +293,17 @@ TEST_F(Runs, InspectDraws) {
   for (const char* picture : {"mean_pattern.png", "scan.png", "dark_field.png", "orientation.png"})
     EXPECT_TRUE(has(folder.files(), std::string("set-inspect/") + picture)) << picture;
   EXPECT_EQ(ptyle({"inspect", "run.yaml", "--no-pictures"}).status, 0);
+}
+
+TEST_F(Runs, RunsAgainFromTheConfigurationItWrote) {
+  simulate();
+  ASSERT_EQ(ptyle(into("run", {"solver.iterations=1"})).status, 0);
+  const std::string written = text_of("run/config.yaml"), log = text_of("run/ptyle.log");
+  const auto again =
+      ptyle({"reconstruct", "run/config.yaml", "--overwrite", "--set", "solver.iterations=2"});
+  EXPECT_EQ(again.status, 0) << again.err;
+  EXPECT_EQ(text_of("run/config.yaml"), written) << "the user's file was replaced";
+  EXPECT_NE(text_of("run/ptyle.log"), log);
 }
 
 TEST_F(Runs, OverwritesOnlyWhenTold) {
