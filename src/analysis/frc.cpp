@@ -34,6 +34,23 @@ double independent_share(View<const double, 2> weight) {
   return fourth > 0 ? second * second / (fourth * static_cast<double>(weight.size())) : 0;
 }
 
+/// Rings that hold, a pixel, less power than some ring beyond, in both images; and in the geometric
+/// mean of both less than 1/100 of it.
+std::vector<bool> empty_rings(const std::vector<double>& a, const std::vector<double>& b,
+                              const std::vector<double>& pixels) {
+  constexpr double negligible = 0.01;
+  std::vector<bool> empty(pixels.size());
+  double beyond_a = 0, beyond_b = 0;  // the most that a ring further out has
+  for (std::size_t r = pixels.size(); r-- > 0;) {
+    const double here_a = a[r] / pixels[r], here_b = b[r] / pixels[r];
+    empty[r] = here_a < beyond_a && here_b < beyond_b &&
+               std::sqrt(here_a / beyond_a) * std::sqrt(here_b / beyond_b) < negligible;
+    beyond_a = std::max(beyond_a, here_a);
+    beyond_b = std::max(beyond_b, here_b);
+  }
+  return empty;
+}
+
 double half_bit(double n) {
   const double root = std::sqrt(std::max(n, 1e-9));
   return std::min(1.0, (0.2071 + 1.9102 / root) / (1.2071 + 0.9102 / root));
@@ -68,23 +85,30 @@ Frc fourier_ring_correlation(View<const double, 2> a, View<const double, 2> b,
     frc.correlation.push_back(power > 0 ? ab[r] / power : 0);
     frc.threshold.push_back(half_bit(0.5 * count[r] * share));
   }
+  frc.empty = empty_rings(aa, bb, count);
   return frc;
 }
 
 Resolution resolution_of(const Frc& frc, double pixel) {
-  const std::size_t n = frc.frequency.size();
-  const auto above = [&](std::size_t i) { return frc.correlation[i] - frc.threshold[i]; };
+  constexpr std::size_t first = 2;
+  std::vector<std::size_t> rings;  // those that count
+  for (std::size_t r = first; r < frc.frequency.size(); ++r)
+    if (!frc.empty[r]) rings.push_back(r);
+  const std::size_t n = rings.size();
+  const auto above = [&](std::size_t i) {
+    return frc.correlation[rings[i]] - frc.threshold[rings[i]];
+  };
   const auto ends_at = [&](std::size_t i) {
     return above(i) < 0 && (i + 1 == n || above(i + 1) < 0);
   };
-  constexpr std::size_t first = 2;
-  if (n <= first || ends_at(first)) return {std::numeric_limits<double>::infinity(), false};
-  for (std::size_t i = first + 1; i < n; ++i)
+  if (n == 0 || ends_at(0)) return {std::numeric_limits<double>::infinity(), false};
+  for (std::size_t i = 1; i < n; ++i)
     if (ends_at(i)) {
       // above(i − 1) ≥ 0, or the curve would have ended there
-      const double t = above(i - 1) / (above(i - 1) - above(i));
-      return {pixel / (frc.frequency[i - 1] + t * (frc.frequency[i] - frc.frequency[i - 1])),
-              false};
+      const double last = frc.frequency[rings[i - 1]], next = frc.frequency[rings[i]];
+      const bool neighbours = rings[i] == rings[i - 1] + 1;
+      const double t = neighbours ? above(i - 1) / (above(i - 1) - above(i)) : 0;
+      return {pixel / (last + t * (next - last)), false};
     }
   return {pixel / frc.frequency.back(), true};
 }

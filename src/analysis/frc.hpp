@@ -11,6 +11,10 @@ struct Frc {
   std::vector<double> frequency;  ///< ring's middle, cycles a pixel; the first is one step, not DC
   std::vector<double> correlation;  ///< −1 … 1; 0 where one of the images has nothing in a ring
   std::vector<double> threshold;    ///< ½-bit
+  /// Next to nothing there to compare, as below a crystal's first order and between orders: in both
+  /// images some ring further out has more power a pixel, and their geometric mean is less than
+  /// 1/100 of what it is for those.
+  std::vector<bool> empty;
 };
 
 /// Of two images of one shape, weighted (apodised) alike; their weighted means are removed first.
@@ -27,8 +31,10 @@ struct Resolution {
 };
 
 /// Where the curve first falls below the threshold for two rings in a row, interpolated between
-/// rings: a lone ring, such as one between two orders of a crystal, does not end it. The first two
-/// rings are left out: the window's width leaves them no independent pixels.
+/// rings: a lone ring does not end it. Empty rings are passed over: they neither end the curve nor
+/// are resolved. An image's noise or a spectrum that falls off leaves no ring empty, so that what
+/// agrees at low frequencies alone, or nowhere, says so. The first two rings are left out: the
+/// window's width leaves them no independent pixels.
 Resolution resolution_of(const Frc& frc, double pixel);
 
 }  // namespace ptyle

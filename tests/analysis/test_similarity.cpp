@@ -157,6 +157,83 @@ TEST(Frc, ResolutionIsWhereTheCommonSignalEnds) {
   EXPECT_NEAR(1 / resolution.period, 0.2, 0.0125);
 }
 
+/// A square lattice of 12 pixels whose orders end at 3/12 cycles a pixel; its first is ring 20 of
+/// 240, below which it has nothing.
+Array<double, 2> lattice(double strength = 1, int order = 3) {
+  Array<double, 2> image({240, 240});
+  for (i64 y = 0; y < 240; ++y)
+    for (i64 x = 0; x < 240; ++x)
+      for (int h = -order; h <= order; ++h)
+        for (int k = 0; k <= order; ++k)
+          if (h != 0 || k != 0)
+            image(y, x) +=
+                strength * std::cos(2 * pi * (h * static_cast<double>(y) + k * double(x)) / 12);
+  return image;
+}
+
+Array<double, 2> hann() {
+  Array<double, 2> window({240, 240});
+  for (i64 y = 0; y < 240; ++y)
+    for (i64 x = 0; x < 240; ++x)
+      window(y, x) = std::pow(std::sin(pi * (static_cast<double>(y) + 0.5) / 240) *
+                                  std::sin(pi * (static_cast<double>(x) + 0.5) / 240),
+                              2);
+  return window;
+}
+
+Array<double, 2> with_noise(Array<double, 2> image, double strength) {
+  const auto extra = noise(41, image.shape());
+  for (i64 i = 0; i < image.size(); ++i) image.data()[i] += strength * extra.data()[i];
+  return image;
+}
+
+Resolution resolution_beside(const Array<double, 2>& a, const Array<double, 2>& b) {
+  return resolution_of(fourier_ring_correlation(a, b, hann()), 1);
+}
+
+TEST(Frc, OfACrystalPassesOverRingsWithoutPower) {
+  // The outermost order is (3, 3)/12, at sqrt(2)/4 cycles a pixel; the window spreads it over ±2
+  // rings of 1/240.
+  const auto truth = lattice();
+  const Resolution resolution = resolution_beside(with_noise(lattice(), 0.3), truth);
+  EXPECT_FALSE(resolution.at_pixel);
+  EXPECT_NEAR(1 / resolution.period, std::sqrt(2.0) / 4, 2.5 / 240);
+  // The same where low frequencies are wrong, but weaker than the lattice.
+  auto uneven = with_noise(lattice(), 0.3);
+  for (i64 y = 0; y < 240; ++y)
+    for (i64 x = 0; x < 240; ++x) uneven(y, x) += 0.3 * std::cos(2 * pi * 7 * double(y) / 240);
+  EXPECT_NEAR(1 / resolution_beside(uneven, truth).period, std::sqrt(2.0) / 4, 2.5 / 240);
+}
+
+TEST(Frc, OfACrystalAndWhatIsNotShowsNoOrder) {
+  // A ring of a few pixels may agree by chance; that of the first order, 12 px, does not.
+  const auto truth = lattice();
+  for (const std::uint64_t seed : {45, 46, 47})
+    EXPECT_GT(resolution_beside(noise(seed, {240, 240}), truth).period, 15);
+  // A lattice that is lost in noise, and in a background stronger than itself.
+  EXPECT_GT(resolution_beside(with_noise(lattice(1e-3), 1), truth).period, 15);
+  auto background = lattice();
+  for (i64 y = 0; y < 240; ++y)
+    for (i64 x = 0; x < 240; ++x) background(y, x) += 30 * std::cos(2 * pi * 7 * double(y) / 240);
+  EXPECT_TRUE(std::isinf(resolution_beside(background, truth).period));
+}
+
+TEST(Frc, OfALowPassedCrystalEndsAtTheLowPass) {
+  // Orders up to (1, 1)/12 agree, at sqrt(2)/12; (0, 2)/12 is missing.
+  const Resolution resolution = resolution_beside(with_noise(lattice(1, 1), 0.1), lattice());
+  EXPECT_GT(1 / resolution.period, std::sqrt(2.0) / 12);
+  EXPECT_LT(1 / resolution.period, 2.0 / 12);
+}
+
+TEST(Frc, OneStrongRingThatAgreesGivesNoBetterResolution) {
+  // A wave of 1/24 that both have, noise elsewhere.
+  auto a = noise(43, {240, 240}), b = noise(44, {240, 240});
+  for (i64 y = 0; y < 240; ++y)
+    for (i64 x = 0; x < 240; ++x)
+      for (auto* image : {&a, &b}) (*image)(y, x) += 30 * std::cos(2 * pi * double(y) / 24);
+  EXPECT_GT(resolution_beside(a, b).period, 18);
+}
+
 TEST(Frc, OfNothingIsZeroAndHasNoResolution) {
   const Array<double, 2> nothing({64, 64});
   const Frc frc = fourier_ring_correlation(nothing, noise(1, {64, 64}), ones({64, 64}));

@@ -30,8 +30,11 @@ constexpr const char* help =
     "\n"
     "Phase, ramp, shift and the constants between slices are taken out first; then, over the\n"
     "scanned area, phase RMSE, SSIM, correlation and the Fourier ring correlation with its\n"
-    "1/2-bit resolution are printed, per slice and summed. Writes comparison.txt, comparison.png\n"
-    "and frc.png, by default beside the result.\n"
+    "1/2-bit resolution are printed, per slice and summed. Rings next to empty in both, as between "
+    "a\n"
+    "crystal's orders, are passed over. Writes comparison.txt, comparison.png and frc.png, by "
+    "default\n"
+    "beside the result.\n"
     "\n"
     "Exit status: 0 done, 1 a fault of ptyle, 2 a mistake in what was given.";
 
