@@ -53,14 +53,26 @@ TEST(Terminal, LogHoldsWhatWasSaidBeforeItWasOpened) {
   {
     Terminal terminal;
     terminal.say("first");
-    terminal.log_to(file.string());
+    terminal.log_to(file.string(), true);
     terminal.progress("second");
   }
-  std::stringstream text;
-  text << std::ifstream(file).rdbuf();
-  EXPECT_EQ(text.str(), "first\nsecond\n");
+  const auto text = [&] {
+    std::stringstream text;
+    text << std::ifstream(file).rdbuf();
+    return text.str();
+  };
+  EXPECT_EQ(text(), "first\nsecond\n");
+  {
+    Terminal terminal;
+    terminal.log_to(file.string(), false);
+    terminal.say("third");
+    EXPECT_EQ(text(), "first\nsecond\nthird\n");
+    terminal.remove_log();
+    EXPECT_EQ(text(), "first\nsecond\n") << "what others said stays";
+  }
   Terminal terminal;
-  terminal.log_to(file.string());
+  terminal.log_to(file.string(), true);
+  EXPECT_EQ(text(), "");
   terminal.remove_log();
   EXPECT_FALSE(std::filesystem::exists(file));
 }

@@ -286,10 +286,11 @@ std::vector<Mistake> files() {
        "to "
        "begin anew"},
       {"MoreModesThanTheProbeCarries",
-       {"reconstruct", "run.yaml", "--set", "data.window=3", "--set", "probe.modes=5"},
+       {"reconstruct", "run.yaml", "--set", "optics.semi_angle=60", "--set", "optics.defocus=0",
+        "--set", "probe.modes=2"},
        {},
        {},
-       "probe.modes: this probe carries only [0-9] of 5 modes, .*"},
+       "probe.modes: this probe carries only 1 of 2 modes, .*"},
       {"BackgroundTakesAll",
        setting("data.background=1e9"),
        {},
@@ -460,7 +461,8 @@ std::vector<Mistake> other_commands() {
         "dose.type=uint8"},
        {},
        recipe(small),
-       "dose.type: a pixel of pattern 0 counts [0-9]+, more than uint8 holds; take a wider type or "
+       "dose.type: a pixel of pattern [0-3] counts [0-9]+, more than uint8 holds; take a wider "
+       "type or "
        "a smaller dose"},
       {"TooManyAtoms",
        {"simulate", "recipe.yaml", "--set", "detector.pixel_size=10000"},
