@@ -175,7 +175,7 @@ IterationReport Fit<T>::iterate(const std::function<bool()>& stop) {
       fitted_so_far_ += take_late_step(groups[g], refine);
     } else {
       finish_late();
-      fitted_so_far_ += take_step(groups, g, refine, estimate);
+      fitted_so_far_ += take_step(groups[g], refine, estimate);
     }
     report.whole = !stopping_;
     if (stopping_ || group_ == groups.size()) finish_late();

@@ -9,8 +9,7 @@
 //     2. their sums over the ranks (solver/halos), slices tied as the continuation says
 //     3. the direction: low-pass, divide by the illumination; where only cores have the sums, to
 //        their copies
-//     4. the step, estimated and tried on this and the next group now and then; the object moves,
-//     within limits
+//     4. the step, estimated and tried on the group now and then; the object moves, within limits
 //     5. probe: a Gauss-Newton step of a pure-phase object
 //   then blur, R of the held-out patterns, and the continuation's next stage if the error stalled.
 //
@@ -166,17 +165,12 @@ class Fit {
   [[nodiscard]] View<const T, 2> divisor(const Tile<T>& tile) const;
   double make_directions(bool with_slope);
 
-  using Groups = std::vector<std::vector<i64>>;
-  Misfit take_step(const Groups& groups, std::size_t g, bool refine_probe, bool estimate);
+  Misfit take_step(const std::vector<i64>& group, bool refine_probe, bool estimate);
   [[nodiscard]] double step_in_use() const;
-  double curvature_along(const std::vector<i64>& positions);
-  double cost_of(const std::vector<i64>& positions, bool tried);
-  void estimate_step(const Groups& groups, std::size_t g, double cost, double slope);
+  double object_step(const std::vector<i64>& group, double slope, bool estimate);
   void move_objects(double step, bool into_direction = false);
   void descend(double step);
   void try_step(const std::vector<i64>& group, double cost, double slope, double step);
-  void draw_back(double share);
-  void keep_tried();
   std::optional<Running> start_probe_sum(bool refine_probe);
   void finish_probe_sum(std::optional<Running>& sum, i64 positions);
   void update_probe(i64 positions);

@@ -19,17 +19,14 @@ std::span<T> numbers_of(Array<Complex<T>, 3>& values) {
   return {parts.data, static_cast<std::size_t>(parts.size())};
 }
 
-/// Of positions that lie all over the scan, as a group's do, some that still do.
-std::vector<i64> every_second(const std::vector<i64>& group) {
+/// Positions that the curvature of a group is estimated on: every second one where there are many,
+/// which lie all over the scan as the group does.
+std::vector<i64> sample_of(const std::vector<i64>& group) {
+  constexpr std::size_t many = 24;
+  if (group.size() < many) return group;
   std::vector<i64> sample;
   for (std::size_t i = 0; i < group.size(); i += 2) sample.push_back(group[i]);
   return sample;
-}
-
-/// Positions that the curvature of a group is estimated on.
-std::vector<i64> sample_of(const std::vector<i64>& group) {
-  constexpr std::size_t many = 24;
-  return group.size() < many ? group : every_second(group);
 }
 
 }  // namespace
@@ -214,8 +211,7 @@ double Fit<T>::make_directions(bool with_slope) {
 // 4. Steps of the object
 
 template <class T>
-Misfit Fit<T>::take_step(const Groups& groups, std::size_t g, bool refine_probe, bool estimate) {
-  const std::vector<i64>& group = groups[g];
+Misfit Fit<T>::take_step(const std::vector<i64>& group, bool refine_probe, bool estimate) {
   const bool local = steps_locally();
   for (Tile<T>& tile : tiles_)
     if (local) tile.remember(*arithmetic_);
@@ -238,10 +234,11 @@ Misfit Fit<T>::take_step(const Groups& groups, std::size_t g, bool refine_probe,
   } else {
     const double slope = make_directions(estimating);
     keep_illumination();
+    const double step = object_step(group, slope, estimating);
     if (estimating)
-      estimate_step(groups, g, cost.all.cost, slope);
+      try_step(group, cost.all.cost, slope, step);
     else
-      move_objects(step_in_use());
+      move_objects(step);
   }
   if (!halos_.sums()) halos_.exchange_voxels(objects());
   finish_probe_sum(probe_sum, static_cast<i64>(group.size()));
@@ -263,70 +260,26 @@ double Fit<T>::step_in_use() const {
   return caution_ * (options_.step > 0 ? options_.step : estimated_step_);
 }
 
-/// Half the Gauss-Newton curvature of these positions' cost along d.
+/// The step along −d that a parabola of the Gauss-Newton curvature says, as a running mean over
+/// groups: f(V − αd) ≈ f − α ⟨g, d⟩ + α² curvature.
 template <class T>
-double Fit<T>::curvature_along(const std::vector<i64>& positions) {
+double Fit<T>::object_step(const std::vector<i64>& group, double slope, bool estimate) {
+  if (!estimate) return step_in_use();
+  const std::vector<i64> sample = sample_of(group);
   std::vector<double> curvature{0};
   for (Tile<T>& tile : tiles_) {
     op_->set_object(tile.object());
-    for (const auto* these : {&tile.own, &tile.extra})
+    for (const auto* positions : {&tile.own, &tile.extra})
       curvature[0] +=
-          op_->curvature(places_on(tile, members_of(positions, *these)), tile.sums.view(), {});
+          op_->curvature(places_on(tile, members_of(sample, *positions)), tile.sums.view(), {});
   }
   team_.sum(curvature);
-  return curvature[0];
-}
-
-/// Of the objects, or of those that are tried, in the place of d.
-template <class T>
-double Fit<T>::cost_of(const std::vector<i64>& positions, bool tried) {
-  std::vector<double> cost{0};
-  for (Tile<T>& tile : tiles_) {
-    op_->set_object(tried ? tile.sums.view() : tile.object());
-    for (const auto* these : {&tile.own, &tile.extra}) {
-      const auto members = members_of(positions, *these);
-      cost[0] += op_->misfit(places_on(tile, members), measured_at(members)).cost;
-    }
+  if (curvature[0] > 0) {
+    const double share = double(sample.size()) / double(group.size());
+    const double best = share * slope / (2 * curvature[0]);
+    estimated_step_ = estimated_step_ == 0 ? best : 0.7 * estimated_step_ + 0.3 * best;
   }
-  team_.sum(cost);
-  return cost[0];
-}
-
-/// Moves the objects by a step that is estimated anew, as a running mean. Along −d a group's cost
-/// is f(V − αd) ≈ f − αs + α²c, lowest at α = s/2c. Of the group itself s = ⟨g, d⟩, in which what d
-/// made of the group's noise counts as if it were signal. The next group has other noise, and what
-/// a step does to it tells its s. With it in place of all n − 1 others, the cost of all groups is
-/// lowest at (s + (n − 1) s') / 2 (c + (n − 1) c').
-template <class T>
-void Fit<T>::estimate_step(const Groups& groups, std::size_t g, double cost, double slope) {
-  const std::vector<i64>& group = groups[g];
-  const std::vector<i64> some = sample_of(group);
-  const double c = curvature_along(some) * double(group.size()) / double(some.size());
-  const double own = c > 0 ? slope / (2 * c) : 0;
-  const bool first = estimated_step_ == 0;
-  const auto adopt = [&](double best) {
-    estimated_step_ = first ? best : 0.7 * estimated_step_ + 0.3 * best;
-  };
-  if (!(own > 0) || groups.size() == 1) {
-    if (own > 0) adopt(own);
-    move_objects(step_in_use(), true);
-    return try_step(group, cost, slope, step_in_use());
-  }
-  if (first) estimated_step_ = own;
-  const double step = step_in_use();
-  const std::vector<i64> next = every_second(groups[(g + 1) % groups.size()]);
-  const double many = double(groups.size() - 1) * double(group.size()) / double(next.size());
-  const double c_next = curvature_along(next), before = cost_of(next, false);
-  move_objects(step, true);
-  const double gain = before - cost_of(next, true);
-  const double slope_next = std::max(0.0, gain / step + c_next * step);  // NaN: 0
-  adopt(std::min(own, (slope + many * slope_next) / (2 * (c + many * c_next))));
-  const double shorter = std::min(step, step_in_use());
-  draw_back(shorter / step);
-  if (gain >= 0)
-    keep_tried();
-  else
-    try_step(group, cost, slope, shorter);
+  return step_in_use();
 }
 
 template <class T>
@@ -365,37 +318,35 @@ void Fit<T>::descend(double step) {
 }
 
 /// The estimate trusts the curvature of a perfect fit; far from one, where a detector pixel has
-/// next to no model counts above all, the cost may rise all the same. So while the step that is
-/// tried does not lower the cost of its group, the parabola through what it did is followed
-/// instead.
+/// next to no model counts above all, the cost may rise all the same. So the step is tried on its
+/// group, and while it does not lower the cost there, the parabola through what it did is followed
+/// instead. The object that is tried takes the place of the direction: a shorter step is a point
+/// between it and the object of before.
 template <class T>
 void Fit<T>::try_step(const std::vector<i64>& group, double cost, double slope, double step) {
   constexpr int most_tries = 8;
+  move_objects(step, true);
   for (int tries = 0; tries < most_tries && step > 0; ++tries) {
-    const double tried = cost_of(group, true);
-    if (tried <= cost) break;
-    const double parabola = slope * step / (2 * (tried - cost + slope * step));
+    std::vector<double> tried{0};
+    for (Tile<T>& tile : tiles_) {
+      op_->set_object(tile.sums.view());
+      for (const auto* positions : {&tile.own, &tile.extra}) {
+        const auto members = members_of(group, *positions);
+        tried[0] += op_->misfit(places_on(tile, members), measured_at(members)).cost;
+      }
+    }
+    team_.sum(tried);
+    if (tried[0] <= cost) break;
+    const double parabola = slope * step / (2 * (tried[0] - cost + slope * step));
     const double share = parabola > 0.1 ? std::min(parabola, 0.5) : 0.1;  // NaN: a tenth
     step *= share;
     estimated_step_ = step / caution_;
-    draw_back(share);
+    for (Tile<T>& tile : tiles_) {
+      arithmetic_->draw_back(tile.phase.view(), share, tile.sums.phase);
+      if (!tile.absorption.empty())
+        arithmetic_->draw_back(tile.absorption.view(), share, tile.sums.absorption);
+    }
   }
-  keep_tried();
-}
-
-/// The object that is tried is in the place of the direction: a shorter step is a point between it
-/// and the object of before.
-template <class T>
-void Fit<T>::draw_back(double share) {
-  for (Tile<T>& tile : tiles_) {
-    arithmetic_->draw_back(tile.phase.view(), share, tile.sums.phase);
-    if (!tile.absorption.empty())
-      arithmetic_->draw_back(tile.absorption.view(), share, tile.sums.absorption);
-  }
-}
-
-template <class T>
-void Fit<T>::keep_tried() {
   for (Tile<T>& tile : tiles_) {
     std::swap(tile.phase, tile.sums.phase);
     std::swap(tile.absorption, tile.sums.absorption);

@@ -79,7 +79,6 @@ class Scene {
     return all;
   }
   Box object() const { return {{0, n_}, {0, n_}}; }
-  View<const double, 3> truth() const { return truth_.view(); }
   mutable std::function<void()> when_loaded;  ///< called with every pattern
   /// What fits are made with, if not with the host's.
   mutable std::function<std::unique_ptr<Operator<double>>(const OperatorSetup&)> make_operator;
