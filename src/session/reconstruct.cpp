@@ -172,6 +172,25 @@ class Run {
           "optics.defocus right, in Å?",
           defocus, diameter, field));
   }
+  /// N counts tell an object pixel's phase to 1/√(2N) rad, and each group's step follows its own.
+  void warn_of_few_counts(i64 groups) const {
+    constexpr double too_few = 2;                     // half a radian
+    if (!experiment_.patterns->type().starts_with("uint")) return;  // perhaps no counts
+    const auto& at = division_->frame.positions;
+    const auto rows =
+        std::minmax_element(at.begin(), at.end(), [](auto a, auto b) { return a.row < b.row; });
+    const auto cols =
+        std::minmax_element(at.begin(), at.end(), [](auto a, auto b) { return a.col < b.col; });
+    const double pixels = std::max(1.0, rows.second->row - rows.first->row) *
+                          std::max(1.0, cols.second->col - cols.first->col);
+    const double counts = experiment_.mean_counts * double(at.size()) / pixels / double(groups);
+    if (groups > 1 && counts < too_few)
+      warn(
+          fmt::format("{:.2g} counts an object pixel in each of {} groups tell its phase to "
+                      "±{:.1g} rad only, so that noise is fitted; solver.groups=1 is steadier, and "
+                      "solver.hold_out=0.1 shows when to stop",
+                      counts, groups, 1 / std::sqrt(2 * counts)));
+  }
   void log(const std::string& line) const {
     if (callbacks_.log && team_.leads()) callbacks_.log(line);
   }
@@ -250,6 +269,7 @@ class Run {
     if (!options.continuation.finished())
       log("the specimen is thick for its angle: coarse to fine, laterally and in depth");
     log(fmt::format("{} groups an iteration", options.groups));
+    warn_of_few_counts(options.groups);
     FitData<T> data;
     data.positions = division_->frame.positions;
     data.load = [this](i64 i, T* to) { experiment_.patterns->load(i, to); };
