@@ -209,8 +209,9 @@ std::vector<Key> solver_keys(SolverConfig& c) {
   return {
       {"solver.iterations", &c.iterations, "", between(1, 1000000), "through all patterns", "20",
        true, "niter epochs"},
-      {"solver.groups", &c.groups, "", at_least(0), "mini-batches an iteration; 0: about 20", "",
-       false, "batches batch_size"},
+      {"solver.groups", &c.groups, "", at_least(0),
+       "mini-batches an iteration; 0: 20, fewer of few positions or counts", "", false,
+       "batches batch_size"},
       {"solver.step", &c.step, "", between(0, 10), "of the object; 0: estimated", "", false,
        "lr learning_rate"},
       {"solver.preconditioner", &c.preconditioner, "", one_of({"illumination", "none"}),

@@ -53,13 +53,14 @@ ExchangeOutlook outlook(const FitOptions& options, const Sharing& sharing, Schem
 
 template <class T>
 void plan_memory(const ReconstructConfig& config, const OperatorSetup& setup,
-                 const Experiment& experiment, const GpuFacts* gpu, RanksOutlook& plan) {
+                 const Experiment& experiment, i64 groups, const GpuFacts* gpu,
+                 RanksOutlook& plan) {
   const double budget = memory_budget(config, 1);
   const std::size_t pattern = experiment.patterns->bytes_a_pattern();
   const auto needed = [](const RankMemory& m) { return m.gpu.empty() ? m.total() : m.gpu_least; };
   for (int rank = 0; rank < plan.ranks; ++rank) {
     const RankMemory memory =
-        gpu ? gpu_rank_memory<T>(config, setup, plan.division, rank, pattern, *gpu)
+        gpu ? gpu_rank_memory<T>(config, setup, plan.division, rank, pattern, groups, *gpu)
             : rank_memory<T>(config, setup, plan.division, rank, plan.threads, pattern, budget);
     plan.mean_memory += (gpu ? memory.gpu_total() : memory.total()) / plan.ranks;
     if (needed(memory) > needed(plan.memory)) plan.memory = memory;
@@ -147,9 +148,9 @@ RanksOutlook plan_ranks(const ReconstructConfig& config, const Experiment& exper
       plan.largest_tile = {box.rows.size(), box.cols.size()};
   }
   if (bytes == 8)
-    plan_memory<double>(config, setup, experiment, gpu, plan);
+    plan_memory<double>(config, setup, experiment, options.groups, gpu, plan);
   else
-    plan_memory<float>(config, setup, experiment, gpu, plan);
+    plan_memory<float>(config, setup, experiment, options.groups, gpu, plan);
   const Network network = network_of(config.ranks);
   if (ranks > 1)
     for (const Scheme scheme : all_schemes) {

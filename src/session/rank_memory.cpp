@@ -4,7 +4,6 @@
 #include <numeric>
 
 #include "device/arithmetic.hpp"
-#include "solver/groups.hpp"
 #include "solver/halos.hpp"
 
 namespace ptyle {
@@ -93,7 +92,7 @@ double usable(const GpuFacts& gpu) { return 0.95 * double(gpu.free_bytes); }
 template <class T>
 RankMemory gpu_rank_memory(const ReconstructConfig& config, const OperatorSetup& setup,
                            const Division& division, int rank, std::size_t bytes_a_pattern,
-                           const GpuFacts& gpu) {
+                           i64 groups, const GpuFacts& gpu) {
   RankMemory memory;
   add_data<T>(memory.bytes, config, setup, division, rank, bytes_a_pattern);
   Bytes arrays = arrays_of_fit<T>(config, setup, division, rank);
@@ -125,9 +124,6 @@ RankMemory gpu_rank_memory(const ReconstructConfig& config, const OperatorSetup&
   const auto taken = static_cast<std::size_t>(sum_of(arrays));
   left.free_bytes = gpu.free_bytes > taken ? gpu.free_bytes - taken : 0;
   const PositionShare& share = division.shares[static_cast<std::size_t>(rank)];
-  const i64 groups = config.solver.groups > 0
-                         ? config.solver.groups
-                         : default_groups(i64(division.frame.positions.size()));
   const auto positions = static_cast<i64>(share.own.size() + share.extra.size());
   memory.gpu =
       with(std::max<i64>(1, (positions + groups - 1) / groups), 0, left, memory.gpu_options);
@@ -141,8 +137,9 @@ template RankMemory rank_memory<double>(const ReconstructConfig&, const Operator
                                         const Division&, int, int, std::size_t, double);
 
 template RankMemory gpu_rank_memory<float>(const ReconstructConfig&, const OperatorSetup&,
-                                           const Division&, int, std::size_t, const GpuFacts&);
+                                           const Division&, int, std::size_t, i64, const GpuFacts&);
 template RankMemory gpu_rank_memory<double>(const ReconstructConfig&, const OperatorSetup&,
-                                            const Division&, int, std::size_t, const GpuFacts&);
+                                            const Division&, int, std::size_t, i64,
+                                            const GpuFacts&);
 
 }  // namespace ptyle

@@ -30,11 +30,12 @@ RankMemory rank_memory(const ReconstructConfig& config, const OperatorSetup& set
                        const Division& division, int rank, int threads, std::size_t bytes_a_pattern,
                        double budget);
 
-/// The same of a rank that computes on a GPU, of whose memory `gpu.free_bytes` are its own.
+/// The same of a rank that computes on a GPU, of whose memory `gpu.free_bytes` are its own,
+/// `groups` an iteration.
 template <class T>
 RankMemory gpu_rank_memory(const ReconstructConfig& config, const OperatorSetup& setup,
                            const Division& division, int rank, std::size_t bytes_a_pattern,
-                           const GpuFacts& gpu);
+                           i64 groups, const GpuFacts& gpu);
 
 /// Bytes of a GPU's free memory that a run may take: cuFFT and the driver need some, too.
 double usable(const GpuFacts& gpu);

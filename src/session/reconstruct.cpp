@@ -174,16 +174,8 @@ class Run {
   }
   /// N counts tell an object pixel's phase to 1/√(2N) rad, and each group's step follows its own.
   void warn_of_few_counts(i64 groups) const {
-    constexpr double too_few = 2;                     // half a radian
-    if (!experiment_.patterns->type().starts_with("uint")) return;  // perhaps no counts
-    const auto& at = division_->frame.positions;
-    const auto rows =
-        std::minmax_element(at.begin(), at.end(), [](auto a, auto b) { return a.row < b.row; });
-    const auto cols =
-        std::minmax_element(at.begin(), at.end(), [](auto a, auto b) { return a.col < b.col; });
-    const double pixels = std::max(1.0, rows.second->row - rows.first->row) *
-                          std::max(1.0, cols.second->col - cols.first->col);
-    const double counts = experiment_.mean_counts * double(at.size()) / pixels / double(groups);
+    constexpr double too_few = 2;  // half a radian
+    const double counts = counts_an_object_pixel(experiment_, *division_) / double(groups);
     if (groups > 1 && counts < too_few)
       warn(
           fmt::format("{:.2g} counts an object pixel in each of {} groups tell its phase to "
@@ -278,7 +270,7 @@ class Run {
     data.valid = valid_;
     data.dk = experiment_.calibration.dk;
     const OperatorSetup setup = operator_setup(config_, experiment_);
-    auto op = gpu_ ? operator_on_gpu(setup) : operator_on_cpu(setup);
+    auto op = gpu_ ? operator_on_gpu(setup, options.groups) : operator_on_cpu(setup);
     std::vector<TileStart<T>> start;
     for (const int rank : team_.here()) start.push_back(start_of(mesh().extended(rank)));
     auto probe = checkpoint_ ? resumed_probe<T>(*checkpoint_)
@@ -323,10 +315,10 @@ class Run {
           1e-9 * needed, 1e-9 * there));
   }
 
-  std::unique_ptr<Operator<T>> operator_on_gpu(const OperatorSetup& setup) {
+  std::unique_ptr<Operator<T>> operator_on_gpu(const OperatorSetup& setup, i64 groups) {
     const RankMemory memory =
         gpu_rank_memory<T>(config_, setup, *division_, team_.here().front(),
-                           experiment_.patterns->bytes_a_pattern(), gpu_facts_);
+                           experiment_.patterns->bytes_a_pattern(), groups, gpu_facts_);
     check_gpu_memory(memory, gpu_facts_, config_, experiment_, team_.size());
     GpuOptions options = memory.gpu_options;
     if (options.waves != WaveStorage::store) log("to save memory: waves are recomputed");

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <limits>
 
 #include "core/error.hpp"
 #include "core/parallel.hpp"
@@ -62,11 +63,26 @@ OperatorSetup operator_setup(const ReconstructConfig& config, const Experiment& 
   return setup;
 }
 
+double counts_an_object_pixel(const Experiment& experiment, const Division& division) {
+  if (!experiment.patterns->type().starts_with("uint"))
+    return std::numeric_limits<double>::infinity();
+  const auto& at = division.frame.positions;
+  const auto rows = std::minmax_element(at.begin(), at.end(),
+                                        [](Position a, Position b) { return a.row < b.row; });
+  const auto cols = std::minmax_element(at.begin(), at.end(),
+                                        [](Position a, Position b) { return a.col < b.col; });
+  const double pixels = std::max(1.0, rows.second->row - rows.first->row) *
+                        std::max(1.0, cols.second->col - cols.first->col);
+  return experiment.mean_counts * double(at.size()) / pixels;
+}
+
 FitOptions fit_options(const ReconstructConfig& config, const Experiment& e,
                        const Division& division, int threads) {
   FitOptions o;
   const auto& s = config.solver;
-  o.groups = s.groups > 0 ? s.groups : default_groups(i64(division.frame.positions.size()));
+  o.groups = s.groups > 0 ? s.groups
+                          : default_groups(i64(division.frame.positions.size()),
+                                           counts_an_object_pixel(e, division));
   o.step = s.step;
   o.damping = s.damping;
   o.preconditioner = s.preconditioner == "illumination";

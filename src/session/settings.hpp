@@ -21,6 +21,9 @@ i64 planes_of(const ReconstructConfig& config);
 /// Throws UserError where several slices have no wavelength.
 OperatorSetup operator_setup(const ReconstructConfig& config, const Experiment& experiment);
 
+/// Of the whole scan, an object pixel; infinite where what was measured are perhaps no counts.
+double counts_an_object_pixel(const Experiment& experiment, const Division& division);
+
 FitOptions fit_options(const ReconstructConfig& config, const Experiment& experiment,
                        const Division& division, int threads);
 

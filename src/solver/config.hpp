@@ -36,7 +36,7 @@ struct ProbeConfig {
 /// Keys solver.*
 struct SolverConfig {
   int iterations = 20;
-  int groups = 0;                               ///< mini-batches an iteration; 0: about 20
+  int groups = 0;                               ///< mini-batches an iteration; 0: 20, or fewer
   double step = 0;                              ///< preconditioned object step; 0: estimated
   std::string preconditioner = "illumination";  ///< illumination | none
   double damping = 0.1;            ///< ε of the illumination preconditioner, of its maximum

@@ -16,8 +16,10 @@ std::vector<std::vector<i64>> make_groups(std::span<const Position> positions,
                                           int iteration);
 
 /// How many where nobody says: 20, but no group of fewer than 10 positions, whose illumination
-/// would leave gaps.
-i64 default_groups(i64 positions);
+/// would leave gaps. N counts tell an object pixel's phase to 1/√(2N) rad, and each group's step
+/// follows the noise of its own: none has fewer than 4, as long as 4 groups are left, since fewer
+/// steps do not get far. `counts`: of the whole scan, an object pixel.
+i64 default_groups(i64 positions, double counts);
 
 /// The positions kept out of the fit, a given share, the same for a seed; sorted. At least one
 /// where the share is above 0, and never all.

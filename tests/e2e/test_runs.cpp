@@ -364,19 +364,25 @@ TEST_F(Runs, ADefocusInAnotherUnitIsWarnedOf) {
   EXPECT_TRUE(warned("-6000"));
 }
 
-TEST_F(Runs, FewCountsInManyGroupsAreWarnedOf) {
-  const auto warned = [&](const std::string& dose, const std::string& groups) {
+TEST_F(Runs, FewCountsMakeFewGroupsOrAreWarnedOf) {
+  const auto ran = [&](const std::string& dose, const std::string& groups) {
     EXPECT_EQ(
         ptyle({"simulate", "recipe.yaml", "--overwrite", "--set", "dose.electrons_per_A2=" + dose})
             .status,
         0);
     auto all =
         into("run", {"solver.iterations=1", "output.overwrite=true", "solver.groups=" + groups});
-    return ptyle(all).err.find("counts an object pixel in each of") != std::string::npos;
+    return ptyle(all);
   };
-  EXPECT_TRUE(warned("100", "8"));  // 4 counts a pixel of 0.04 Å²
-  EXPECT_FALSE(warned("100", "1"));
-  EXPECT_FALSE(warned("1e4", "8"));
+  const auto warned = [](const Ran& r) {
+    return r.err.find("counts an object pixel in each of") != std::string::npos;
+  };
+  EXPECT_TRUE(warned(ran("100", "8")));  // 4 counts a pixel of 0.04 Å²
+  EXPECT_FALSE(warned(ran("100", "1")));
+  EXPECT_FALSE(warned(ran("1e4", "8")));
+  const Ran left_to_ptyle = ran("300", "0");
+  EXPECT_NE(left_to_ptyle.out.find("4 groups an iteration"), std::string::npos);
+  EXPECT_FALSE(warned(left_to_ptyle)) << left_to_ptyle.err;
 }
 
 TEST_F(Runs, WhatIsUnderTheMaskHasNoInfluence) {

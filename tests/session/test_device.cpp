@@ -120,7 +120,7 @@ TEST(GpuRankMemory, IsWhatAFitBooks) {
         start.push_back(
             {Array<float, 3>(shape), complex ? Array<float, 3>(shape) : Array<float, 3>()});
         const RankMemory one =
-            gpu_rank_memory<float>(config, setup, division, rank, 256, assumed_gpu());
+            gpu_rank_memory<float>(config, setup, division, rank, 256, 3, assumed_gpu());
         EXPECT_LE(one.gpu_least, one.gpu_total());
         for (const auto& [name, bytes] : one.gpu) all.gpu[name] += bytes;
       }
@@ -148,7 +148,7 @@ TEST(GpuRankMemory, GrowsWithTheTileAndFallsWithRanks) {
     const Division division = divide(raster({40, 40}, scan), 32, 1, config.ranks, ranks,
                                      planes_of(config), sizeof(float));
     const double needed =
-        gpu_rank_memory<float>(config, setup, division, 0, 2048, assumed_gpu()).gpu_least;
+        gpu_rank_memory<float>(config, setup, division, 0, 2048, 20, assumed_gpu()).gpu_least;
     EXPECT_LT(needed, before);
     before = needed;
   }

@@ -63,6 +63,15 @@ TEST(Groups, AreSpreadEvenlyOverTheScan) {
   }
 }
 
+TEST(Groups, AreFewerWherePositionsOrCountsAreFew) {
+  EXPECT_EQ(default_groups(5, INFINITY), 1);
+  EXPECT_EQ(default_groups(144, INFINITY), 14);
+  EXPECT_EQ(default_groups(2000, INFINITY), 20);
+  EXPECT_EQ(default_groups(2000, 50), 12);
+  EXPECT_EQ(default_groups(2000, 0), 4);
+  EXPECT_EQ(default_groups(25, 0), 2);
+}
+
 TEST(Groups, TakePositionsThatAllCoincide) {
   const std::vector<Position> at(5, Position{1, 1});
   EXPECT_EQ(make_groups(at, all_of(at), 2, 0, 1).size(), 2u);
