@@ -13,6 +13,7 @@
 namespace ptyle {
 
 std::string duration_text(double seconds) {
+  if (!(seconds < 1e9)) return fmt::format("{:.1e} s", seconds);
   if (seconds < 9.95) return fmt::format("{:.1f} s", seconds);
   const auto whole = static_cast<long>(std::lround(seconds));
   if (whole < 60) return fmt::format("{} s", whole);

@@ -197,7 +197,9 @@ void check_readable(const std::string& path) {
   if (!fs::exists(status)) throw UserError(fmt::format("file '{}' does not exist", path));
   if (fs::is_directory(status))
     throw UserError(fmt::format("'{}' is a folder, an HDF5 file is needed", path));
-  if (fs::is_regular_file(status) && fs::file_size(path, error) == 0)
+  if (!fs::is_regular_file(status))  // HDF5 would wait for a pipe for ever
+    throw UserError(fmt::format("'{}' is a pipe or a device, an HDF5 file is needed", path));
+  if (fs::file_size(path, error) == 0)
     throw UserError(fmt::format("file '{}' is empty, an HDF5 file is needed", path));
   const htri_t is_hdf5 = H5Fis_hdf5(path.c_str());
   if (is_hdf5 < 0)

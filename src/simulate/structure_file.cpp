@@ -205,6 +205,10 @@ Structure read_cif(const std::string& file) {
   }
   if (!st.cell.is_crystal() || !(st.cell.volume > 0))
     throw UserError(fmt::format("{}: no unit cell (_cell_length_a … _cell_angle_gamma)", file));
+  for (const double angle : {st.cell.alpha, st.cell.beta, st.cell.gamma})
+    if (!(angle > 0 && angle < 180))
+      throw UserError(fmt::format(
+          "{}: an angle of the cell is {:.6g} degrees; it must be between 0 and 180", file, angle));
   use_listed_operations(block, st, file);
   Structure s;
   s.periodic = true;

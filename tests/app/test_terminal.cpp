@@ -15,6 +15,7 @@ TEST(Terminal, Durations) {
   EXPECT_EQ(duration_text(9.96), "10 s");
   EXPECT_EQ(duration_text(59.4), "59 s");
   EXPECT_EQ(duration_text(59.6), "1 min 0 s");
+  EXPECT_EQ(duration_text(1e300), "1.0e+300 s");
   EXPECT_EQ(duration_text(200), "3 min 20 s");
   EXPECT_EQ(duration_text(7500), "2 h 5 min");
 }

@@ -132,6 +132,7 @@ TEST(Hdf5, FaultsOfAFileAreSaidInOneSentence) {
   };
   EXPECT_TRUE(says(fault(folder / "none.h5"), {"none.h5' does not exist"}));
   EXPECT_TRUE(says(fault(folder / ""), {"is a folder"}));
+  EXPECT_TRUE(says(fault("/dev/null"), {"is a pipe or a device"}));
   EXPECT_TRUE(says(fault(folder.write_text("empty.h5", "")), {"is empty"}));
   EXPECT_TRUE(says(fault(folder.write_text("text.h5", "patterns: 1 2 3\n")), {"not an HDF5"}));
 

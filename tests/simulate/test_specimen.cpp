@@ -208,6 +208,9 @@ TEST(Specimen, FaultyFilesAreRefused) {
                    {"none.cif", "cannot be read"}));
   EXPECT_TRUE(says(refusal("a.pdb", ""), {".cif or .xyz"}));
   EXPECT_TRUE(says(refusal("a.cif", "data_x\n_cell_length_a 3\n"), {"a.cif", "unit cell"}));
+  std::string skewed = with_symmetry("_symmetry_space_group_name_H-M 'P 4 m m'");
+  skewed.replace(skewed.find("gamma 90"), 8, "gamma 200");
+  EXPECT_TRUE(says(refusal("skewed.cif", skewed), {"an angle of the cell is 200 degrees"}));
   EXPECT_TRUE(says(refusal("b.cif", with_symmetry("_symmetry_space_group_name_H-M 'P 4 q q'")),
                    {"P 4 q q"}));
   EXPECT_TRUE(

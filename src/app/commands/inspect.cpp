@@ -76,7 +76,7 @@ void add_inspect(CLI::App& app, Command& chosen) {
   command
       ->add_option("--memory", options->memory,
                    "[GB] larger sets are looked at in part, a run in their middle")
-      ->check(CLI::PositiveNumber)
+      ->check(CLI::Range(0.001, 1e6))
       ->capture_default_str();
   command->footer(help);
   command->callback([options, &chosen] {
