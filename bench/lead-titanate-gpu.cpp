@@ -67,8 +67,7 @@ int main(int argc, char** argv) try {
     run(*emulated_card(), recipe(3, 3, 192, 2), 1);
     return 0;
   }
-  const auto card = real_card();
-  if (card) run(*card, recipe(126, 132, 256, 100), argc > 1 ? std::stoi(argv[1]) : 2);
+  run(*real_card(), recipe(126, 132, 256, 100), argc > 1 ? std::stoi(argv[1]) : 2);
 } catch (const std::exception& e) {
   fmt::print(stderr, "lead-titanate-gpu: {}\n", e.what());
   return dynamic_cast<const UserError*>(&e) ? 2 : 1;

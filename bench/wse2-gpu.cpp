@@ -72,10 +72,8 @@ int main(int argc, char** argv) try {
     run(*emulated_card(), recipe(4, 64, 2, 2), {4, 16}, 1);
     return 0;
   }
-  const auto card = real_card();
-  if (card)
-    run(*card, recipe(128, 128, 6, 12), {16, 64, 256, 819, 1024},
-        argc > 1 ? std::stoi(argv[1]) : 3);
+  run(*real_card(), recipe(128, 128, 6, 12), {16, 64, 256, 819, 1024},
+      argc > 1 ? std::stoi(argv[1]) : 3);
 } catch (const std::exception& e) {
   fmt::print(stderr, "wse2-gpu: {}\n", e.what());
   return dynamic_cast<const UserError*>(&e) ? 2 : 1;

@@ -1,5 +1,4 @@
-#include <iostream>
-
+#include "core/error.hpp"
 #include "device/cuda/gpu.hpp"
 #include "gpu/card_on.hpp"
 
@@ -7,10 +6,8 @@ namespace ptyle::bench {
 
 std::unique_ptr<Card> real_card() {
   const GpuCensus census = find_gpus();
-  if (!census.gpus.empty())
-    return std::make_unique<CardOn<cuda::Gpu>>(std::make_unique<cuda::Gpu>(0));
-  std::cout << "skipped: there is no GPU (" << census.why_none << ")" << std::endl;
-  return nullptr;
+  if (census.gpus.empty()) throw UserError("there is no GPU (" + census.why_none + ")");
+  return std::make_unique<CardOn<cuda::Gpu>>(std::make_unique<cuda::Gpu>(0));
 }
 
 }  // namespace ptyle::bench

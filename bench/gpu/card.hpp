@@ -34,7 +34,7 @@ class Card {
   virtual Ceilings ceilings() = 0;
 };
 
-/// The first GPU; null where there is none or CUDA was not built, and why is said.
+/// The first GPU. UserError where there is none or CUDA was not built.
 std::unique_ptr<Card> real_card();
 std::unique_ptr<Card> emulated_card();
 

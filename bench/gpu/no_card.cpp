@@ -1,12 +1,8 @@
-#include <iostream>
-
+#include "core/error.hpp"
 #include "gpu/card.hpp"
 
 namespace ptyle::bench {
 
-std::unique_ptr<Card> real_card() {
-  std::cout << "skipped: built without CUDA, as nvcc was not found" << std::endl;
-  return nullptr;
-}
+std::unique_ptr<Card> real_card() { throw UserError("built without CUDA, as nvcc was not found"); }
 
 }  // namespace ptyle::bench

@@ -92,8 +92,6 @@ class Arithmetic {
     here.view = here.copy.view();
     return here;
   }
-  /// Until all that was asked for is done, where that goes on by itself.
-  virtual void wait() const {}
 
   // Volumes
 
@@ -144,7 +142,19 @@ class Arithmetic {
   /// The largest |a − b|; infinite where one of the two is no number.
   virtual double apart(View<const T, 2> a, View<const T, 2> b) = 0;
 
-  // Exchanges: of planes `which`, in this order one after the other in a buffer
+  // Exchanges: of planes `which`, in this order one after the other in a buffer. On a device they
+  // go on by themselves, in order, beside all the rest.
+
+  /// What exchanges ask for from now on comes after all that the rest has asked for, …
+  virtual void begin_exchange() {}
+  /// … or the other way round.
+  virtual void end_exchange() {}
+  /// Is all done that exchanges have asked for?
+  [[nodiscard]] virtual bool exchanged() const { return true; }
+  /// Until it is.
+  virtual void wait_exchanged() const {}
+  /// Between a buffer and pinned memory of the host, in order with the following.
+  virtual void copy_message(const T* from, T* to, i64 n) { std::copy_n(from, n, to); }
 
   [[nodiscard]] Pieces pieces(std::vector<Piece> list) const;
   /// Tells the table of these planes.

@@ -39,7 +39,6 @@ class GpuArithmetic final : public Arithmetic<T> {
   GpuArithmetic(Gpu& gpu, Ledger* ledger) : Arithmetic<T>(&gpu, ledger), gpu_(gpu), pinned_(gpu) {}
 
   [[nodiscard]] Memory* pinned() const override { return &pinned_; }
-  void wait() const override { gpu_.wait(); }
 
   void clear(View<T, 3> volume) override {
     if (!volume.empty()) gpu_.zero(volume.data, bytes_of(volume.size()));
@@ -149,6 +148,13 @@ class GpuArithmetic final : public Arithmetic<T> {
                       a.size());
   }
 
+  void begin_exchange() override { gpu_.follow(Lane::exchanging, Lane::computing); }
+  void end_exchange() override { gpu_.follow(Lane::computing, Lane::exchanging); }
+  [[nodiscard]] bool exchanged() const override { return gpu_.idle(Lane::exchanging); }
+  void wait_exchanged() const override { gpu_.wait(Lane::exchanging); }
+  void copy_message(const T* from, T* to, i64 n) override {
+    gpu_.copy_later(to, from, bytes_of(n), Lane::exchanging);
+  }
   void pack(const Planes<T>& planes, Interval which, const Pieces& pieces, T* buffer) override {
     carry<false>(planes, which, pieces, buffer);
   }
@@ -161,7 +167,8 @@ class GpuArithmetic final : public Arithmetic<T> {
     using Kernel = kernels::AddInOrder<T>;
     if (pieces.list.empty() || which.empty()) return;
     gpu_.launch(Kernel{travel(planes, which, pieces), pieces.hull, before, buffer},
-                {blocks_for(pieces.hull.area(), Kernel::threads), which.size()});
+                {blocks_for(pieces.hull.area(), Kernel::threads), which.size()}, 0,
+                Lane::exchanging);
   }
 
  private:
@@ -239,7 +246,8 @@ class GpuArithmetic final : public Arithmetic<T> {
     for (const Piece& piece : pieces.list) largest = std::max(largest, piece.box.area());
     if (largest == 0 || which.empty()) return;
     gpu_.launch(Kernel{travel(planes, which, pieces), buffer},
-                {blocks_for(largest, Kernel::threads), which.size(), pieces.there.size()});
+                {blocks_for(largest, Kernel::threads), which.size(), pieces.there.size()}, 0,
+                Lane::exchanging);
   }
 
   Gpu& gpu_;

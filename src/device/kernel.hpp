@@ -52,6 +52,10 @@ struct Grid {
   i64 x = 1, y = 1, z = 1;
 };
 
+/// What a GPU does in order: lanes go on beside each other, but for what follow() says. Exchanges
+/// have one of their own, so that they do not wait for what is computed, nor it for them.
+enum class Lane { computing, exchanging };
+
 /// Blocks of so many threads for n values.
 constexpr i64 blocks_for(i64 n, int threads) { return (n + threads - 1) / threads; }
 

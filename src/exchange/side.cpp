@@ -73,15 +73,17 @@ void Side<T>::attach(const Stack<T>& stack) {
     for (i64 p = 0; p < attached_; ++p) planes[static_cast<std::size_t>(p)] = whole_.view()[p].data;
   }
   arithmetic_->hold(plane_, std::move(planes), array_.cols.size());
+  if (!whole_.empty()) arithmetic_->clear(whole_);
+  arithmetic_->begin_exchange();
   if (whole_.empty()) return;
   stack_ = stack;
-  arithmetic_->clear(whole_);
   copy_whole(false);
 }
 
 template <class T>
 void Side<T>::detach() {
   if (!whole_.empty()) copy_whole(true);
+  arithmetic_->end_exchange();
 }
 
 /// A dense array of the tile is a buffer of one piece.
@@ -132,27 +134,24 @@ T* Buffers<T>::packed(i64 slot) {
 }
 
 template <class T>
-T* Buffers<T>::sent(i64 slot, i64 n) {
-  if (send_here_.empty()) {
-    arithmetic_->wait();
-    return packed(slot);
-  }
-  T* const here = send_here_.view()[slot].data;
-  arithmetic_->read(packed(slot), here, n);
-  return here;
+void Buffers<T>::send_later(i64 slot, i64 n) {
+  if (!send_here_.empty()) arithmetic_->copy_message(packed(slot), send_here_.view()[slot].data, n);
+}
+
+template <class T>
+const T* Buffers<T>::sent(i64 slot) {
+  return send_here_.empty() ? packed(slot) : send_here_.view()[slot].data;
 }
 
 template <class T>
 T* Buffers<T>::received(i64 slot) {
-  if (!receive_here_.empty()) return receive_here_.view()[slot].data;
-  arithmetic_->wait();  // what was received there before is still being unpacked
-  return receive_.view()[slot].data;
+  return (receive_here_.empty() ? receive_ : receive_here_).view()[slot].data;
 }
 
 template <class T>
 const T* Buffers<T>::arrived(i64 slot, i64 n) {
   T* const there = receive_.view()[slot].data;
-  if (!receive_here_.empty()) arithmetic_->write(receive_here_.view()[slot].data, there, n);
+  if (!receive_here_.empty()) arithmetic_->copy_message(received(slot), there, n);
   return there;
 }
 

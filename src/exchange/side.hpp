@@ -82,15 +82,16 @@ class Buffers {
   Buffers(i64 slots, const Side<T>& side, bool direct, Ledger* ledger);
   /// What a step is packed into.
   [[nodiscard]] T* packed(i64 slot);
-  /// The first n values of it, for messages to be sent from.
-  [[nodiscard]] T* sent(i64 slot, i64 n);
-  /// What messages are received in.
+  /// The first n values of it on their way to where messages are sent from.
+  void send_later(i64 slot, i64 n);
+  /// Once the arithmetic has exchanged: what messages are sent from, and received in.
+  [[nodiscard]] const T* sent(i64 slot);
   [[nodiscard]] T* received(i64 slot);
-  /// The first n values of it, for a step to be unpacked from.
+  /// The first n values of what was received, for a step to be unpacked from.
   [[nodiscard]] const T* arrived(i64 slot, i64 n);
 
  private:
-  const Arithmetic<T>* arithmetic_;
+  Arithmetic<T>* arithmetic_;
   Array<T, 2> send_, receive_;            // (slots, values)
   Array<T, 2> send_here_, receive_here_;  // the same in the host's memory, where they go through it
 };

@@ -267,14 +267,20 @@ TYPED_TEST(ArithmeticTest, PacksPutsAndAddsInOrder) {
     for (const Interval which : {Interval{0, 20}, Interval{17, 20}, Interval{5, 6}}) {
       auto buffer = b.random(std::array<i64, 1>{11 + which.size() * pixels});
       for (const i64 before : {0, 1, 3}) {
+        b.a.begin_exchange();
         b.a.add(planes, which, all, before, buffer.data());
+        b.a.end_exchange();
         b.result(x);
         b.result(extra);
       }
+      b.a.begin_exchange();
       b.a.pack(planes, which, all, buffer.data());
+      b.a.end_exchange();
       b.result(buffer);
       buffer = b.random(std::array<i64, 1>{buffer.size()});
+      b.a.begin_exchange();
       b.a.put(planes, which, all, buffer.data());
+      b.a.end_exchange();
       b.result(x);
       b.result(extra);
     }
@@ -293,7 +299,9 @@ TEST(Arithmetic, AddsInTheOrderOfThePieces) {
     a.write(received, parts.data(), 2);
     Planes<double> planes;
     a.hold(planes, {own.data()}, 1);
+    a.begin_exchange();
     a.add(planes, {0, 1}, a.pieces({{all, 0, 0}, {all, 0, 1}}), before, parts.data());
+    a.end_exchange();
     double sum = 0;
     a.read(own.data(), &sum, 1);
     EXPECT_EQ(sum, 1);

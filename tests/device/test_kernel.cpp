@@ -162,6 +162,29 @@ TEST(EmulatedGpu, LateItIsRightWithAllEventsAndWrongWithout) {
   EXPECT_NE(fetched_and_doubled(emulated::Order::others_first, false, true), right);
 }
 
+/// 3 is computed, doubled by an exchange, and told, with or without the lanes following each other.
+float doubled_beside(emulated::Order order, bool begun, bool ended) {
+  emulated::Gpu gpu({.order = order});
+  Array<float, 1> there({1}, nullptr, "", &gpu);
+  const float three = 3;
+  float told = 0;
+  gpu.copy_later(there.data(), &three, sizeof three);
+  if (begun) gpu.follow(Lane::exchanging, Lane::computing);
+  gpu.launch(Doubled{there.data(), 1}, {}, 0, Lane::exchanging);
+  EXPECT_EQ(gpu.idle(Lane::exchanging), order == emulated::Order::at_once);
+  if (ended) gpu.follow(Lane::computing, Lane::exchanging);
+  gpu.copy(&told, there.data(), sizeof told);
+  gpu.wait(Lane::exchanging);
+  EXPECT_TRUE(gpu.idle(Lane::exchanging));
+  return told;
+}
+
+TEST(EmulatedGpu, LateItsLanesGoOnBesideEachOther) {
+  for (const auto order : orders) EXPECT_EQ(doubled_beside(order, true, true), 6);
+  EXPECT_EQ(doubled_beside(emulated::Order::as_needed, true, false), 3);
+  EXPECT_NE(doubled_beside(emulated::Order::others_first, false, true), 6);
+}
+
 TEST(EmulatedGpu, LateItReadsAndWritesTheHostWhenSomebodyWaits) {
   for (const auto order : {emulated::Order::as_needed, emulated::Order::others_first}) {
     emulated::Gpu gpu({.order = order});

@@ -97,17 +97,20 @@ TEST(MpiExchange, HasTheSameBitsOnAGpu) {
       for (const SumKind kind : {SumKind::pipelined, SumKind::owner, SumKind::allreduce}) {
         SCOPED_TRACE(text(mesh, name_of(kind)));
         world->take_device_memory(direct);
-        emulated::Gpu gpu;
-        Ledger there;
-        GpuArithmetic<float, emulated::Gpu> arithmetic(gpu, &there);
-        const auto value = rough_numbers<float>(3);
-        const auto schedule = sum_schedule(mesh, kind, {.chunk = 2, .in_flight = 2});
-        auto mine = by_mpi<float>(mesh, schedule, 4, value, &arithmetic);
-        expect_as_local<float>(mesh, schedule, mine, value);
-        auto filled = by_mpi<float>(mesh, fill_schedule(mesh), 4, value, &arithmetic);
-        expect_as_local<float>(mesh, fill_schedule(mesh), filled, value);
-        const bool talks = mesh.ranks() > 1 && mesh.halo().after > 0;
-        EXPECT_TRUE(!talks || there.peak() > 0);
+        for (const auto order : {emulated::Order::at_once, emulated::Order::as_needed,
+                                 emulated::Order::others_first}) {
+          emulated::Gpu gpu({.order = order});
+          Ledger there;
+          GpuArithmetic<float, emulated::Gpu> arithmetic(gpu, &there);
+          const auto value = rough_numbers<float>(3);
+          const auto schedule = sum_schedule(mesh, kind, {.chunk = 2, .in_flight = 2});
+          auto mine = by_mpi<float>(mesh, schedule, 4, value, &arithmetic);
+          expect_as_local<float>(mesh, schedule, mine, value);
+          auto filled = by_mpi<float>(mesh, fill_schedule(mesh), 4, value, &arithmetic);
+          expect_as_local<float>(mesh, fill_schedule(mesh), filled, value);
+          const bool talks = mesh.ranks() > 1 && mesh.halo().after > 0;
+          EXPECT_TRUE(!talks || there.peak() > 0);
+        }
       }
   world->take_device_memory(before);
 }

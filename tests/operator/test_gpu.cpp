@@ -301,8 +301,11 @@ struct Store {
   std::vector<std::vector<Held>> patterns;
 };
 
+/// Makes an operator on the GPU in question.
+using Make = std::function<std::unique_ptr<Operator<float>>(const OperatorSetup&, GpuOptions)>;
+
 template <class Held>
-void expect_native(PatternType type, emulated::Order order) {
+void expect_native(PatternType type, const Make& make) {
   const auto scene = in_precision<float>(make_scene({.window = 64, .slices = 2}, 90));
   Store<Held> store(scene, type);
   const auto sums = [&](Operator<float>& op, const Measured<float>& measured) {
@@ -311,13 +314,12 @@ void expect_native(PatternType type, emulated::Order order) {
     op.gradient(scene.places, measured, everything, sums.view());
     return sums;
   };
-  const auto op = make_emulated_operator<float>(scene.setup, {}, {.order = order});
+  const auto op = make(scene.setup, {});
   const auto expected = sums(*op, store.loaded());
   EXPECT_TRUE(same_bits(sums(*op, store.held()), expected));
   // Without room for any to stay they are fetched each time.
   const gpu::BatchPlan plan(scene.setup, GpuPath::fused, GpuOptions{});
-  const auto narrow = make_emulated_operator<float>(
-      scene.setup, {.memory = plan.bytes<float>() + 64}, {.order = order});
+  const auto narrow = make(scene.setup, {.memory = plan.bytes<float>() + 64});
   const auto one_by_one = sums(*narrow, store.loaded());
   EXPECT_TRUE(same_bits(sums(*narrow, store.held()), one_by_one));
   // Those that stay are not looked at again; the others are.
@@ -326,11 +328,18 @@ void expect_native(PatternType type, emulated::Order order) {
   EXPECT_FALSE(same_bits(sums(*narrow, store.held()), one_by_one));
 }
 
+Make emulated_in(emulated::Order order) {
+  return [order](const OperatorSetup& setup, const GpuOptions& options) {
+    return make_emulated_operator<float>(setup, options, {.order = order});
+  };
+}
+
 TEST(GpuOperator, HoldsPatternsInTheirOwnType) {
-  expect_native<std::uint8_t>(PatternType::uint8, emulated::Order::as_needed);
-  expect_native<std::uint16_t>(PatternType::uint16, emulated::Order::others_first);
-  expect_native<std::uint32_t>(PatternType::uint32, emulated::Order::at_once);
-  expect_native<float>(PatternType::float32, emulated::Order::as_needed);
+  using enum emulated::Order;
+  expect_native<std::uint8_t>(PatternType::uint8, emulated_in(as_needed));
+  expect_native<std::uint16_t>(PatternType::uint16, emulated_in(others_first));
+  expect_native<std::uint32_t>(PatternType::uint32, emulated_in(at_once));
+  expect_native<float>(PatternType::float32, emulated_in(as_needed));
 }
 
 template <class V, int N>
@@ -411,13 +420,11 @@ TEST(GpuOperator, BooksWhatWasForetold) {
 // recomputed, sums in order and at once; and many more tickets than there are blocks. The same on
 // the emulated one, with fewer positions.
 
-/// Makes an operator on the GPU in question.
-using Make = std::function<std::unique_ptr<Operator<float>>(const OperatorSetup&, GpuOptions)>;
-
 void expect_all_ways_right(const Make& make) {
   for (const i64 window : {18, 64, 96, 128, 192, 256}) {
     Case c = some(window);
     c.absorption = false;
+    c.tilted = window < 192;  // where it is not, half of P is in shared memory
     const auto exact = make_scene(c, 96);
     const auto scene = in_precision<float>(exact);
     const auto expected = gradient_of(*make_cpu_operator<double>(exact.setup, 2), exact);
@@ -441,6 +448,7 @@ void expect_tickets_right(const Make& make, int positions, int repeats) {
   for (const i64 window : {64, 96, 128, 192, 256}) {
     Case c{.window = window, .slices = 3, .modes = 3};
     c.positions = positions;
+    c.tilted = false;
     const auto scene = in_precision<float>(make_scene(c, 97));
     const auto fused = make(scene.setup, {.path = GpuPath::fused});
     const auto expected = gradient_of(*make(scene.setup, {.path = GpuPath::fft}), scene);
@@ -451,9 +459,7 @@ void expect_tickets_right(const Make& make, int positions, int repeats) {
   }
 }
 
-const Make on_emulated = [](const OperatorSetup& setup, const GpuOptions& options) {
-  return make_emulated_operator<float>(setup, options);
-};
+const Make on_emulated = emulated_in(emulated::Order::at_once);
 
 TEST(GpuOperator, IsRightOnAllWaysInFloats) { expect_all_ways_right(on_emulated); }
 TEST(GpuOperator, HandsOutTickets) { expect_tickets_right(on_emulated, 5, 1); }
@@ -475,6 +481,12 @@ class OnCuda : public testing::Test {
 
 TEST_F(OnCuda, IsRightOnAllWaysInFloats) { expect_all_ways_right(make); }
 TEST_F(OnCuda, HandsOutTickets) { expect_tickets_right(make, 500, 20); }
+TEST_F(OnCuda, HoldsPatternsInTheirOwnType) {
+  expect_native<std::uint8_t>(PatternType::uint8, make);
+  expect_native<std::uint16_t>(PatternType::uint16, make);
+  expect_native<std::uint32_t>(PatternType::uint32, make);
+  expect_native<float>(PatternType::float32, make);
+}
 
 // The maps of threads to values.
 

@@ -27,7 +27,10 @@ std::array<double, 2> apart_from_one_process(const FitOptions& o, const Sharing&
   const Array<double, 3> whole = fitted(o, sharing);
   const auto local = make_local_team(world->size());
   auto here = scene().fit(o, *local, sharing);
-  emulated::Gpu gpu({.guarded = operator_too});
+  // Only an operator that is there too waits for what is there.
+  emulated::Gpu gpu(
+      {.guarded = operator_too,
+       .order = operator_too ? emulated::Order::others_first : emulated::Order::at_once});
   scene().make_arithmetic = [&] {
     return std::make_unique<GpuArithmetic<double, emulated::Gpu>>(gpu, nullptr);
   };

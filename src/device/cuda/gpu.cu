@@ -9,6 +9,9 @@ namespace ptyle::cuda {
 namespace {
 
 void check_fft(cufftResult status, const char* what) {
+  if (status == CUFFT_ALLOC_FAILED)
+    throw UserError(
+        "the GPU has no memory left for its FFTs: use more GPUs (ranks), or --device cpu");
   if (status != CUFFT_SUCCESS)
     throw std::runtime_error(std::string("cuFFT: ") + what + ": error " + std::to_string(status));
 }
@@ -18,16 +21,25 @@ std::string gigabytes(std::size_t bytes) {
   return std::to_string(tenths / 10) + "." + std::to_string(tenths % 10) + " GB";
 }
 
-/// May blocks of a cluster use each other's shared memory? Kernels for it are in the program only
-/// where it was built for such GPUs.
+__global__ void nothing() {}
+
+/// May blocks of a cluster use each other's shared memory? Only where what the program has for this
+/// GPU was compiled for such ones.
 bool has_clusters(const cudaDeviceProp& gpu) {
-  return gpu.major >= 9 && std::max({__CUDA_ARCH_LIST__}) >= 900;
+  cudaFuncAttributes compiled{};
+  check(cudaFuncGetAttributes(&compiled, nothing), "cudaFuncGetAttributes");
+  return gpu.major >= 9 && compiled.ptxVersion >= 90;
 }
 
 }  // namespace
 
 Gpu::Gpu(int device) : device_(device) {
-  check(cudaSetDevice(device_), "cudaSetDevice");
+  if (const cudaError_t status = cudaSetDevice(device_); status != cudaSuccess) {
+    cudaGetLastError();
+    throw UserError("GPU " + std::to_string(device_) + " cannot be used (" +
+                    cudaGetErrorString(status) + "): is another process using it? --device cpu " +
+                    "does without");
+  }
   cudaDeviceProp properties{};
   check(cudaGetDeviceProperties(&properties, device_), "cudaGetDeviceProperties");
   name_ = properties.name;
@@ -36,16 +48,21 @@ Gpu::Gpu(int device) : device_(device) {
   shared_limit_ = properties.sharedMemPerBlockOptin;
   l2_bytes_ = static_cast<std::size_t>(properties.l2CacheSize);
   total_bytes_ = properties.totalGlobalMem;
-  for (cudaStream_t* stream : {&stream_, &fetching_})
+  for (cudaStream_t* stream : {&computing_, &fetching_})
     check(cudaStreamCreateWithFlags(stream, cudaStreamNonBlocking), "cudaStreamCreate");
-  for (cudaEvent_t* event : {&computed_, &fetched_})
+  // Its kernels are short: they go before those that wait for room.
+  int least = 0, greatest = 0;
+  check(cudaDeviceGetStreamPriorityRange(&least, &greatest), "cudaDeviceGetStreamPriorityRange");
+  check(cudaStreamCreateWithPriority(&exchanging_, cudaStreamNonBlocking, greatest),
+        "cudaStreamCreateWithPriority");
+  for (cudaEvent_t* event : {&computed_, &fetched_, &earlier_})
     check(cudaEventCreateWithFlags(event, cudaEventDisableTiming), "cudaEventCreate");
 }
 
 Gpu::~Gpu() {
-  for (cudaEvent_t event : {computed_, fetched_})
+  for (cudaEvent_t event : {computed_, fetched_, earlier_})
     if (event) cudaEventDestroy(event);
-  for (cudaStream_t stream : {stream_, fetching_})
+  for (cudaStream_t stream : {computing_, fetching_, exchanging_})
     if (stream) cudaStreamDestroy(stream);
 }
 
@@ -89,22 +106,28 @@ void Gpu::copy(void* to, const void* from, std::size_t bytes) {
   wait();
 }
 
-void Gpu::copy_later(void* to, const void* from, std::size_t bytes) {
+void Gpu::copy_later(void* to, const void* from, std::size_t bytes, Lane lane) {
   if (bytes == 0) return;
   use();
-  check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDefault, stream_), "cudaMemcpyAsync");
+  check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDefault, stream(lane)), "cudaMemcpyAsync");
 }
 
 void Gpu::zero(void* at, std::size_t bytes) {
   if (bytes == 0) return;
   use();
-  check(cudaMemsetAsync(at, 0, bytes, stream_), "cudaMemsetAsync");
+  check(cudaMemsetAsync(at, 0, bytes, computing_), "cudaMemsetAsync");
 }
 
 void* Gpu::allocate_pinned(std::size_t bytes) const {
   use();
   void* at = nullptr;
-  check(cudaMallocHost(&at, bytes > 0 ? bytes : 1), "cudaMallocHost");
+  const cudaError_t status = cudaMallocHost(&at, bytes > 0 ? bytes : 1);
+  if (status == cudaErrorMemoryAllocation) {
+    cudaGetLastError();
+    throw UserError("the host has no " + gigabytes(bytes) +
+                    " left that a GPU can copy from: fewer ranks on this machine, or --device cpu");
+  }
+  check(status, "cudaMallocHost");
   return at;
 }
 
@@ -114,7 +137,7 @@ void Gpu::release_pinned(void* at) const noexcept {
 
 void Gpu::mark_computed() {
   use();
-  check(cudaEventRecord(computed_, stream_), "cudaEventRecord");
+  check(cudaEventRecord(computed_, computing_), "cudaEventRecord");
 }
 
 void Gpu::fetch(void* to, const void* from_pinned, std::size_t bytes) {
@@ -127,42 +150,62 @@ void Gpu::fetch(void* to, const void* from_pinned, std::size_t bytes) {
 
 void Gpu::await_fetched() {
   use();
-  check(cudaStreamWaitEvent(stream_, fetched_, 0), "cudaStreamWaitEvent");
+  check(cudaStreamWaitEvent(computing_, fetched_, 0), "cudaStreamWaitEvent");
 }
 
 void Gpu::wait_fetched() const { check(cudaEventSynchronize(fetched_), "cudaEventSynchronize"); }
 
-void Gpu::wait() const { check(cudaStreamSynchronize(stream_), "cudaStreamSynchronize"); }
+void Gpu::follow(Lane later, Lane earlier) {
+  use();
+  check(cudaEventRecord(earlier_, stream(earlier)), "cudaEventRecord");
+  check(cudaStreamWaitEvent(stream(later), earlier_, 0), "cudaStreamWaitEvent");
+}
+
+bool Gpu::idle(Lane lane) const {
+  const cudaError_t status = cudaStreamQuery(stream(lane));
+  if (status == cudaErrorNotReady) return false;
+  check(status, "cudaStreamQuery");
+  return true;
+}
+
+void Gpu::wait(Lane lane) const {
+  check(cudaStreamSynchronize(stream(lane)), "cudaStreamSynchronize");
+}
 
 void Gpu::use() const { check(cudaSetDevice(device_), "cudaSetDevice"); }
 
 template <class T>
 Fft<T>::~Fft() {
-  for (const auto& [count, plan] : plans_) cufftDestroy(plan);
+  plans_.clear();
   gpu_.release(work_);
 }
 
 template <class T>
 cufftHandle Fft<T>::plan(i64 count) const {
-  if (const auto made = plans_.find(count); made != plans_.end()) return made->second;
+  constexpr std::size_t most = 16;
+  if (const auto made = plans_.find(count); made != plans_.end()) return made->second->handle;
   gpu_.use();
+  if (plans_.size() == most) {
+    gpu_.wait();
+    plans_.clear();
+  }
   constexpr cufftType type = sizeof(T) == 4 ? CUFFT_C2C : CUFFT_Z2Z;
   int n[2] = {static_cast<int>(window_), static_cast<int>(window_)};
-  cufftHandle plan = 0;
+  auto plan = std::make_unique<Plan>();
   std::size_t bytes = 0;
-  check_fft(cufftCreate(&plan), "cufftCreate");
-  check_fft(cufftSetAutoAllocation(plan, 0), "cufftSetAutoAllocation");
-  check_fft(cufftMakePlanMany(plan, 2, n, nullptr, 1, 0, nullptr, 1, 0, type,
+  check_fft(cufftCreate(&plan->handle), "cufftCreate");
+  check_fft(cufftSetAutoAllocation(plan->handle, 0), "cufftSetAutoAllocation");
+  check_fft(cufftMakePlanMany(plan->handle, 2, n, nullptr, 1, 0, nullptr, 1, 0, type,
                               static_cast<int>(count), &bytes),
             "cufftMakePlanMany");
-  check_fft(cufftSetStream(plan, gpu_.stream()), "cufftSetStream");
+  check_fft(cufftSetStream(plan->handle, gpu_.stream()), "cufftSetStream");
   if (bytes > work_bytes_) {
     gpu_.release(std::exchange(work_, nullptr));
     work_bytes_ = 0;
     work_ = gpu_.allocate(bytes);
     work_bytes_ = bytes;
   }
-  return plans_[count] = plan;
+  return (plans_[count] = std::move(plan))->handle;
 }
 
 template <class T>

@@ -1,13 +1,15 @@
 #pragma once
 
-// One NVIDIA GPU: its memory, a stream on which all is done in order, and the launch of kernels
-// (device/kernel.hpp). The same interface as device/emulated/gpu.hpp. Included by .cu files alone.
+// One NVIDIA GPU: its memory, streams on each of which all is done in order, and the launch of
+// kernels (device/kernel.hpp). The same interface as device/emulated/gpu.hpp. Included by .cu files
+// alone.
 
 #include <cooperative_groups.h>
 #include <cuda_runtime.h>
 #include <cufft.h>
 
 #include <map>
+#include <memory>
 #include <stdexcept>
 #include <string>
 
@@ -117,6 +119,8 @@ __global__ void __launch_bounds__(Kernel::threads, resident_of<Kernel>())
   if constexpr (can) {
     Block<cluster_of<Kernel>()> block;
     kernel(block);
+  } else {
+    __trap();
   }
 }
 
@@ -142,7 +146,7 @@ class Gpu final : public Memory {
   void release(void* at) noexcept override;
   [[nodiscard]] bool holds(const void* at) const;
   void copy(void* to, const void* from, std::size_t bytes) override;
-  void copy_later(void* to, const void* from, std::size_t bytes);
+  void copy_later(void* to, const void* from, std::size_t bytes, Lane lane = Lane::computing);
   void zero(void* at, std::size_t bytes);
   [[nodiscard]] void* allocate_pinned(std::size_t bytes) const;
   void release_pinned(void* at) const noexcept;
@@ -150,9 +154,13 @@ class Gpu final : public Memory {
   void fetch(void* to, const void* from_pinned, std::size_t bytes);
   void await_fetched();
   void wait_fetched() const;
-  void wait() const;
+  void follow(Lane later, Lane earlier);
+  [[nodiscard]] bool idle(Lane lane) const;
+  void wait(Lane lane = Lane::computing) const;
   void use() const;
-  [[nodiscard]] cudaStream_t stream() const { return stream_; }
+  [[nodiscard]] cudaStream_t stream(Lane lane = Lane::computing) const {
+    return lane == Lane::computing ? computing_ : exchanging_;
+  }
 
   /// Blocks of a launch, or clusters of them, that there is room for at the same time.
   template <class Kernel>
@@ -172,18 +180,21 @@ class Gpu final : public Memory {
       count *= multiprocessors_;
     }
     if (count == 0)
-      throw std::runtime_error("the GPU (" + name_ + ") has no room for a cluster of " +
-                               std::to_string(cluster_of<Kernel>()) + " blocks");
+      throw std::runtime_error("the GPU (" + name_ + ") has no room for " +
+                               std::to_string(cluster_of<Kernel>()) +
+                               " blocks of a kernel side by side");
     return count;
   }
   template <class Kernel>
-  void launch(const Kernel& kernel, Grid grid, std::size_t shared = 0) {
+  void launch(const Kernel& kernel, Grid grid, std::size_t shared = 0,
+              Lane lane = Lane::computing) {
     static_assert(Kernel::threads <= 1024 && sizeof(Kernel) <= 4096);
     use();
     if (grid.x == 0 || grid.y == 0 || grid.z == 0) return;
     allow<Kernel>(shared);
     cudaLaunchAttribute attribute;
-    const auto launch = configuration<Kernel>(grid, shared, attribute);
+    auto launch = configuration<Kernel>(grid, shared, attribute);
+    launch.stream = stream(lane);
     check(cudaLaunchKernelEx(&launch, run<Kernel>, kernel), "the launch of a kernel");
   }
 
@@ -198,7 +209,6 @@ class Gpu final : public Memory {
                           static_cast<unsigned>(grid.z));
     launch.blockDim = Kernel::threads;
     launch.dynamicSmemBytes = shared;
-    launch.stream = stream_;
     attribute.id = cudaLaunchAttributeClusterDimension;
     attribute.val.clusterDim = {cluster, 1, 1};
     launch.attrs = &attribute;
@@ -214,13 +224,16 @@ class Gpu final : public Memory {
     const auto* const kernel = reinterpret_cast<const void*>(&run<Kernel>);
     std::size_t& allowed = allowed_[kernel];
     if (shared <= allowed) return;
+    allowed = shared;
+    cudaFuncAttributes has{};  // another Gpu may have asked for more
+    check(cudaFuncGetAttributes(&has, kernel), "cudaFuncGetAttributes");
+    if (static_cast<std::size_t>(has.maxDynamicSharedSizeBytes) >= shared) return;
     check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
                                static_cast<int>(shared)),
           "cudaFuncSetAttribute");
     check(cudaFuncSetAttribute(kernel, cudaFuncAttributePreferredSharedMemoryCarveout,
                                cudaSharedmemCarveoutMaxShared),
           "cudaFuncSetAttribute");
-    allowed = shared;
   }
 
   int device_;
@@ -228,13 +241,13 @@ class Gpu final : public Memory {
   int multiprocessors_ = 0;
   bool clusters_ = false;
   std::size_t shared_limit_ = 0, l2_bytes_ = 0, total_bytes_ = 0;
-  cudaStream_t stream_ = nullptr, fetching_ = nullptr;
-  cudaEvent_t computed_ = nullptr, fetched_ = nullptr;
+  cudaStream_t computing_ = nullptr, fetching_ = nullptr, exchanging_ = nullptr;
+  cudaEvent_t computed_ = nullptr, fetched_ = nullptr, earlier_ = nullptr;
   std::map<const void*, std::size_t> allowed_;  // bytes of shared memory, of each kernel
 };
 
 /// 2-D FFTs of W·W values, of any number of them at a time; neither direction scaled. A plan is
-/// made for each number when it is first asked for.
+/// made for each number when it is first asked for, and some are kept.
 template <class T>
 class Fft {
  public:
@@ -245,11 +258,17 @@ class Fft {
   void inverse(const Z<T>* from, Z<T>* to, i64 count) const { run(from, to, count, CUFFT_INVERSE); }
 
  private:
+  struct Plan {
+    Plan() = default;
+    Plan(const Plan&) = delete;
+    ~Plan() { cufftDestroy(handle); }
+    cufftHandle handle = 0;
+  };
   void run(const Z<T>* from, Z<T>* to, i64 count, int direction) const;
   cufftHandle plan(i64 count) const;
   Gpu& gpu_;
   i64 window_;
-  mutable std::map<i64, cufftHandle> plans_;
+  mutable std::map<i64, std::unique_ptr<Plan>> plans_;
   mutable void* work_ = nullptr;  // what all of them work in
   mutable std::size_t work_bytes_ = 0;
 };

@@ -134,7 +134,7 @@ class Gpu final : public Memory {
   };
   Gpu() : Gpu(Properties()) {}
   explicit Gpu(const Properties& properties)
-      : properties_(properties), streams_(2, properties.order) {}
+      : properties_(properties), streams_(3, properties.order) {}
   Gpu(const Gpu&) = delete;
   ~Gpu() override = default;
 
@@ -185,8 +185,8 @@ class Gpu final : public Memory {
     wait();
   }
   /// Without waiting: `from` must be left alone until wait(). Pinned memory makes it quicker.
-  void copy_later(void* to, const void* from, std::size_t bytes) {
-    copy_on(computing, to, from, bytes);
+  void copy_later(void* to, const void* from, std::size_t bytes, Lane lane = Lane::computing) {
+    copy_on(stream(lane), to, from, bytes);
   }
   void zero(void* at, std::size_t bytes) {
     if (bytes == 0) return;
@@ -215,14 +215,20 @@ class Gpu final : public Memory {
   void await_fetched() { streams_.follow(computing, fetched_); }
   /// Until fetched memory of the host may be written again.
   void wait_fetched() const { streams_.wait(fetched_); }
-  /// Until all that was launched and copied is done, but for what is fetched.
-  void wait() const { streams_.wait(computing); }
+  /// What `later` is asked for from now on comes after what `earlier` was asked for before.
+  void follow(Lane later, Lane earlier) {
+    streams_.follow(stream(later), streams_.mark(stream(earlier)));
+  }
+  /// Is all done that a lane was asked for?
+  [[nodiscard]] bool idle(Lane lane) const { return streams_.idle(stream(lane)); }
+  /// Until it is.
+  void wait(Lane lane = Lane::computing) const { streams_.wait(stream(lane)); }
   /// This thread uses this device from now on.
   void use() const {}
   /// work() in order with kernels.
   template <class Work>
-  void later(Work&& work) {
-    streams_.ask(computing, std::forward<Work>(work));
+  void later(Work&& work, Lane lane = Lane::computing) {
+    streams_.ask(stream(lane), std::forward<Work>(work));
   }
 
   /// Blocks of a launch, or clusters of them, that there is room for at the same time.
@@ -234,7 +240,8 @@ class Gpu final : public Memory {
         1, properties_.multiprocessors / cluster_of<Kernel>() * static_cast<i64>(blocks));
   }
   template <class Kernel>
-  void launch(const Kernel& kernel, Grid grid, std::size_t shared = 0) {
+  void launch(const Kernel& kernel, Grid grid, std::size_t shared = 0,
+              Lane lane = Lane::computing) {
     if (shared > properties_.shared_limit)
       throw std::logic_error("a kernel asks for more shared memory than a block has");
     static_assert(Kernel::threads <= 1024);
@@ -244,16 +251,19 @@ class Gpu final : public Memory {
       throw std::logic_error("a kernel asks for more blocks in a cluster than there can be");
     if (grid.y > 65535 || grid.z > 65535)
       throw std::logic_error("a launch has at most 65535 blocks along y and z");
-    later([this, kernel, grid, shared] {
-      const Touch touch(*this);
-      for (i64 z = 0; z < grid.z; ++z)
-        for (i64 y = 0; y < grid.y; ++y)
-          for (i64 x = 0; x < grid.x; ++x) run(kernel, x, y, z, shared);
-    });
+    later(
+        [this, kernel, grid, shared] {
+          const Touch touch(*this);
+          for (i64 z = 0; z < grid.z; ++z)
+            for (i64 y = 0; y < grid.y; ++y)
+              for (i64 x = 0; x < grid.x; ++x) run(kernel, x, y, z, shared);
+        },
+        lane);
   }
 
  private:
-  enum : std::size_t { computing, fetching };  // streams
+  enum : std::size_t { computing, fetching, exchanging };  // streams
+  static std::size_t stream(Lane lane) { return lane == Lane::computing ? computing : exchanging; }
 
   template <class Kernel>
   void run(const Kernel& kernel, i64 x, i64 y, i64 z, std::size_t shared) const {

@@ -48,6 +48,11 @@ class Streams {
     const std::lock_guard lock(mutex_);
     return end_of(stream);
   }
+  /// Is nothing left of what it was asked? (cudaStreamQuery)
+  [[nodiscard]] bool idle(std::size_t stream) const {
+    const std::lock_guard lock(mutex_);
+    return streams_[stream].left.empty();
+  }
 
   /// Until what is marked is done (cudaEventSynchronize).
   void wait(Mark mark) {

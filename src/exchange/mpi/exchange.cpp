@@ -2,10 +2,11 @@
 
 // Each chunk of planes goes through this rank's steps on its own. For one step of one chunk:
 //
-//   1. post its receives
-//   2. pack, post its sends
+//   1. pack, which a device does by itself
+//   2. once it has, post receives and sends
 //   3. wait for all of them, of whatever chunk finishes first
-//   4. unpack in the order of ranks; the step is free for the next chunk, and this one goes on to
+//   4. unpack in the order of ranks, again by itself; the step is free for the next chunk, and this
+//   one goes on to
 //      its next step as soon as the chunk before it has left that
 //
 // So each step has one chunk at a time, like an assembly line. Were chunks of the same step sent
@@ -93,9 +94,12 @@ class MpiExchange final : public Exchange<T> {
     running_ = true;
     next_chunk_ = 0;
     active_ = 0;
+    travelling_ = 0;
+    packed_.clear();
     std::fill(slots_.begin(), slots_.end(), Slot{});
     Running handle(*this);  // so that an error below gives the exchange up
     begin_chunk();
+    send_packed(false);
     return handle;
   }
 
@@ -103,7 +107,8 @@ class MpiExchange final : public Exchange<T> {
   bool advance(bool wait) override {
     const Meter meter(world_.costs());
     while (active_ > 0) {
-      int count = finished_of(requests_, finished_);
+      send_packed(wait);
+      int count = travelling_ > 0 ? finished_of(requests_, finished_) : 0;
       if (count == 0 && !wait) return false;
       if (count == 0) {
         const auto before = Clock::now();
@@ -115,6 +120,7 @@ class MpiExchange final : public Exchange<T> {
             static_cast<std::size_t>(finished_[static_cast<std::size_t>(i)]) / requests_per_slot_;
         if (--slots_[slot].pending == 0) ready_.push_back(slot);
       }
+      travelling_ -= std::ssize(ready_);
       for (const std::size_t slot : ready_) end_step(slot);
       ready_.clear();
     }
@@ -138,7 +144,7 @@ class MpiExchange final : public Exchange<T> {
     i64 chunk = -1;  // none
     std::size_t step = 0;
     std::size_t pending = 0;  // requests of the step
-    bool posted = false;      // the step; else it waits for the chunk before
+    bool begun = false;       // the step; else it waits for the chunk before
   };
 
   [[nodiscard]] std::size_t slot_of(i64 chunk) const {
@@ -159,14 +165,34 @@ class MpiExchange final : public Exchange<T> {
     if (slots_[at].chunk >= 0 || !is_past(next_chunk_ - 1, 0)) return;
     slots_[at] = {next_chunk_++, 0, 0, false};
     ++active_;
-    post(at);
+    begin_step(at);
   }
 
   /// Goes on with a chunk that waits for its step to be free, if it is.
   void go_on(i64 chunk) {
     const std::size_t at = slot_of(chunk);
     const Slot& slot = slots_[at];
-    if (slot.chunk == chunk && !slot.posted && is_past(chunk - 1, slot.step)) post(at);
+    if (slot.chunk == chunk && !slot.begun && is_past(chunk - 1, slot.step)) begin_step(at);
+  }
+
+  void begin_step(std::size_t at) {
+    Slot& slot = slots_[at];
+    const Interval planes = side_.planes_of(slot.chunk);
+    const auto number = static_cast<i64>(at);
+    slot.begun = true;
+    side_.pack(slot.step, planes, buffers_->packed(number));
+    buffers_->send_later(number, planes.size() * side_.steps()[slot.step].sent_pixels);
+    packed_.push_back(at);
+  }
+
+  /// Sends all that is packed and receives in turn, as soon as the arithmetic is done with it, and
+  /// with what was received there before.
+  void send_packed(bool wait) {
+    if (packed_.empty()) return;
+    if (wait) side_.arithmetic().wait_exchanged();
+    if (!side_.arithmetic().exchanged()) return;
+    for (const std::size_t at : packed_) post(at);
+    packed_.clear();
   }
 
   void post(std::size_t at) {
@@ -175,17 +201,16 @@ class MpiExchange final : public Exchange<T> {
     const Interval planes = side_.planes_of(slot.chunk);
     const auto number = static_cast<i64>(at);
     T* const in = buffers_->received(number);
+    const T* const out = buffers_->sent(number);
     const int tag = static_cast<int>(slot.chunk);
     MPI_Request* request = requests_.data() + at * requests_per_slot_;
     slot.pending = step.sends.size() + step.receives.size();
-    slot.posted = true;
+    ++travelling_;
     for (const Part& part : step.receives)
       check_mpi(MPI_Irecv(in + planes.size() * part.offset,
                           static_cast<int>(planes.size() * part.box.area()), mpi_type<T>(),
                           part.partner, tag, comm_.get(), request++),
                 "MPI_Irecv");
-    side_.pack(slot.step, planes, buffers_->packed(number));
-    const T* const out = buffers_->sent(number, planes.size() * step.sent_pixels);
     for (const Part& part : step.sends)
       check_mpi(MPI_Isend(out + planes.size() * part.offset,
                           static_cast<int>(planes.size() * part.box.area()), mpi_type<T>(),
@@ -202,7 +227,7 @@ class MpiExchange final : public Exchange<T> {
     side_.unpack(slot.step, planes,
                  buffers_->arrived(static_cast<i64>(at), planes.size() * step.received_pixels));
     const i64 chunk = slot.chunk;
-    slot.posted = false;
+    slot.begun = false;
     if (++slot.step == side_.steps().size()) {
       slot.chunk = -1;
       --active_;
@@ -220,9 +245,11 @@ class MpiExchange final : public Exchange<T> {
   std::size_t requests_per_slot_ = 0;
   std::vector<MPI_Request> requests_;  // of slot 0, slot 1, …
   std::vector<int> finished_;
-  std::vector<std::size_t> ready_;  // slots whose step is complete
+  std::vector<std::size_t> packed_;  // slots that are to be sent
+  std::vector<std::size_t> ready_;   // slots whose step is complete
   i64 next_chunk_ = 0;
-  i64 active_ = 0;  // slots with a chunk on its way
+  i64 active_ = 0;      // slots with a chunk on its way
+  i64 travelling_ = 0;  // of them, those whose step's messages are
   bool running_ = false;
 };
 

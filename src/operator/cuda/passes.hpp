@@ -371,29 +371,38 @@ class Passes {
   [[nodiscard]] Patches<T> patches_of(const Batch<T>& b, int parts) const {
     return {b.patches, plan_.patches * n_, parts, modes_, w_, b.places};
   }
-  /// Layers of patches from `layer` on, of slices from s on.
+  /// Layers of patches from `layer` on, of slices from s on: side by side where there are several,
+  /// as with waves on chip.
   void gather(const Batch<T>& b, const ObjectOnGpu<T>& object, const GatherTo<T>& to, int s,
               int layer, int end, int parts) {
     const int slices = static_cast<int>(plan_.patch_slices);
     if (!to.illumination) layer = std::max(layer, 1);
     if (!to.absorption) end = std::min(end, 1 + (to.phase ? slices : 0));
-    if (layer >= end) return;
+    if (end - layer > 2)
+      gather<8>(b, object, to, s, layer, end, parts);
+    else if (layer < end)
+      gather<1>(b, object, to, s, layer, end, parts);
+  }
+  template <int layers>
+  void gather(const Batch<T>& b, const ObjectOnGpu<T>& object, const GatherTo<T>& to, int s,
+              int layer, int end, int parts) {
+    const int slices = static_cast<int>(plan_.patch_slices);
     const i64 first = static_cast<i64>(s) * object.ny * object.nx;
-    const Gather<T> kernel{patches_of(b, parts),
-                           b.positions,
-                           layer,
-                           end,
-                           slices,
-                           to.phase ? to.phase + first : nullptr,
-                           to.absorption ? to.absorption + first : nullptr,
-                           to.illumination,
-                           object.ny,
-                           object.nx,
-                           b.top,
-                           b.left,
-                           to.scale,
-                           T(1) / static_cast<T>(slices_)};
-    gpu_.launch(kernel, kernel.blocks(b.rows, b.cols), Gather<T>::shared(b.positions));
+    const Gather<T, layers> kernel{patches_of(b, parts),
+                                   b.positions,
+                                   layer,
+                                   end,
+                                   slices,
+                                   to.phase ? to.phase + first : nullptr,
+                                   to.absorption ? to.absorption + first : nullptr,
+                                   to.illumination,
+                                   object.ny,
+                                   object.nx,
+                                   b.top,
+                                   b.left,
+                                   to.scale,
+                                   T(1) / static_cast<T>(slices_)};
+    gpu_.launch(kernel, kernel.blocks(b.rows, b.cols), kernel.shared(b.positions));
   }
 
   Gpu& gpu_;

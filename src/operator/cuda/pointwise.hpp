@@ -265,7 +265,7 @@ struct Patches {
 
 /// The gradient of a batch, voxel by voxel: every voxel looks at the windows that cover it, in the
 /// order of positions, so that nothing contends and the sum is always the same. A layer is one
-/// patch of every wave; a block takes several of them.
+/// patch of every wave; a block takes `layers` of them.
 ///
 ///   1. a block of pixels finds the windows that it touches: a bit each
 ///   2. every pixel adds up those, of all of the block's layers side by side, so that as many loads
@@ -273,9 +273,9 @@ struct Patches {
 ///
 /// Moves 4 bytes a pixel of each patch (in floats), and reads and writes the sums where a window
 /// lies.
-template <class T>
+template <class T, int layers>
 struct Gather {
-  static constexpr int width = 32, height = 8, threads = width * height, side_by_side = 8;
+  static constexpr int width = 32, height = 8, threads = width * height;
   static constexpr int resident = 4;
   PTYLE_HOST_DEVICE static std::size_t shared(int positions) {
     return static_cast<std::size_t>((positions + 31) / 32) * sizeof(std::uint32_t);
@@ -288,7 +288,7 @@ struct Gather {
   T scale, share;                        ///< share: 1/S
   [[nodiscard]] Grid blocks(int rows, int cols) const {
     return {blocks_for(cols, width), blocks_for(rows, height),
-            blocks_for(end_layer - first_layer, side_by_side)};
+            blocks_for(end_layer - first_layer, layers)};
   }
 
   template <class Block>
@@ -305,7 +305,7 @@ struct Gather {
       const int row = first_row + t / width, col = first_col + t % width;
       if (col < nx && row < ny)
         pixel(reinterpret_cast<const std::uint32_t*>(block.shared()),
-              first_layer + side_by_side * block.z, row, col);
+              first_layer + layers * block.z, row, col);
     });
   }
 
@@ -325,10 +325,10 @@ struct Gather {
 
   PTYLE_HOST_DEVICE void pixel(const std::uint32_t* touching, int layer, int row, int col) const {
     const int window = patches.window, n = window * window;
-    const int last = (end_layer - layer < side_by_side ? end_layer - layer : side_by_side) - 1;
-    int at[side_by_side];  // the last one again where there are fewer
-    T sum[side_by_side];
-    unroll<side_by_side>([&](auto l) { at[l()] = (l() < last ? l() : last) * n, sum[l()] = 0; });
+    const int last = (end_layer - layer < layers ? end_layer - layer : layers) - 1;
+    int at[layers];  // the last one again where there are fewer
+    T sum[layers];
+    unroll<layers>([&](auto l) { at[l()] = (l() < last ? l() : last) * n, sum[l()] = 0; });
     bool any = false;
     for (int word = 0; 32 * word < positions; ++word)
       for (std::uint32_t bits = touching[word]; bits != 0; bits &= bits - 1) {
@@ -339,12 +339,12 @@ struct Gather {
         const T* from = patches.first + static_cast<i64>(p) * patches.modes * patches.next +
                         static_cast<i64>(layer) * n + y * window + x;
         for (int m = 0; m < patches.each; ++m, from += patches.next)
-          unroll<side_by_side>([&](auto l) { sum[l()] += from[at[l()]]; });
+          unroll<layers>([&](auto l) { sum[l()] += from[at[l()]]; });
       }
     if (!any) return;
-    T before[side_by_side];
+    T before[layers] = {};
     const auto each = [&](auto&& f) {
-      unroll<side_by_side>([&](auto l) {
+      unroll<layers>([&](auto l) {
         T* const to = l() <= last ? layer_of(layer + l()) : nullptr;
         if (to) f(l(), to + static_cast<i64>(row) * nx + col);
       });
