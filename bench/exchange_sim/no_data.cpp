@@ -52,7 +52,13 @@ T* Buffers<T>::packed(i64) {
   return static_cast<T*>(common_pages());
 }
 template <class T>
-T* Buffers<T>::sent(i64, i64) {
+void Buffers<T>::send_later(i64, i64) {}
+template <class T>
+bool Buffers<T>::ready(bool) const {
+  return true;
+}
+template <class T>
+const T* Buffers<T>::sent(i64) {
   return static_cast<T*>(common_pages());
 }
 template <class T>

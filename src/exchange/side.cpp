@@ -139,6 +139,12 @@ void Buffers<T>::send_later(i64 slot, i64 n) {
 }
 
 template <class T>
+bool Buffers<T>::ready(bool wait) const {
+  if (wait) arithmetic_->wait_exchanged();
+  return arithmetic_->exchanged();
+}
+
+template <class T>
 const T* Buffers<T>::sent(i64 slot) {
   return send_here_.empty() ? packed(slot) : send_here_.view()[slot].data;
 }

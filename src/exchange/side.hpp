@@ -84,7 +84,9 @@ class Buffers {
   [[nodiscard]] T* packed(i64 slot);
   /// The first n values of it on their way to where messages are sent from.
   void send_later(i64 slot, i64 n);
-  /// Once the arithmetic has exchanged: what messages are sent from, and received in.
+  /// Is all done that was asked for, packing and unpacking too? `wait`: until it is.
+  [[nodiscard]] bool ready(bool wait) const;
+  /// Once it is: what messages are sent from, and received in.
   [[nodiscard]] const T* sent(i64 slot);
   [[nodiscard]] T* received(i64 slot);
   /// The first n values of what was received, for a step to be unpacked from.

@@ -185,12 +185,10 @@ class MpiExchange final : public Exchange<T> {
     packed_.push_back(at);
   }
 
-  /// Sends all that is packed and receives in turn, as soon as the arithmetic is done with it, and
-  /// with what was received there before.
+  /// Sends all that is packed and receives in turn, as soon as it is done, and so is what was
+  /// received there before.
   void send_packed(bool wait) {
-    if (packed_.empty()) return;
-    if (wait) side_.arithmetic().wait_exchanged();
-    if (!side_.arithmetic().exchanged()) return;
+    if (packed_.empty() || !buffers_->ready(wait)) return;
     for (const std::size_t at : packed_) post(at);
     packed_.clear();
   }
