@@ -80,9 +80,10 @@ FitOptions fit_options(const ReconstructConfig& config, const Experiment& e,
                        const Division& division, int threads) {
   FitOptions o;
   const auto& s = config.solver;
+  const i64 least = continues(config, e) ? 4 : 1;  // so many steps the coarse stages need
   o.groups = s.groups > 0 ? s.groups
                           : default_groups(i64(division.frame.positions.size()),
-                                           counts_an_object_pixel(e, division));
+                                           counts_an_object_pixel(e, division), least);
   o.step = s.step;
   o.damping = s.damping;
   o.preconditioner = s.preconditioner == "illumination";

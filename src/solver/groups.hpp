@@ -17,9 +17,9 @@ std::vector<std::vector<i64>> make_groups(std::span<const Position> positions,
 
 /// How many where nobody says: 20, but no group of fewer than 10 positions, whose illumination
 /// would leave gaps. N counts tell an object pixel's phase to 1/√(2N) rad, and each group's step
-/// follows the noise of its own: none has fewer than 4, as long as 4 groups are left, since fewer
-/// steps do not get far. `counts`: of the whole scan, an object pixel.
-i64 default_groups(i64 positions, double counts);
+/// follows the noise of its own: none has fewer than 4, as long as `least` groups are left.
+/// `counts`: of the whole scan, an object pixel.
+i64 default_groups(i64 positions, double counts, i64 least);
 
 /// The positions kept out of the fit, a given share, the same for a seed; sorted. At least one
 /// where the share is above 0, and never all.

@@ -64,12 +64,13 @@ TEST(Groups, AreSpreadEvenlyOverTheScan) {
 }
 
 TEST(Groups, AreFewerWherePositionsOrCountsAreFew) {
-  EXPECT_EQ(default_groups(5, INFINITY), 1);
-  EXPECT_EQ(default_groups(144, INFINITY), 14);
-  EXPECT_EQ(default_groups(2000, INFINITY), 20);
-  EXPECT_EQ(default_groups(2000, 50), 12);
-  EXPECT_EQ(default_groups(2000, 0), 4);
-  EXPECT_EQ(default_groups(25, 0), 2);
+  EXPECT_EQ(default_groups(5, INFINITY, 4), 1);
+  EXPECT_EQ(default_groups(144, INFINITY, 4), 14);
+  EXPECT_EQ(default_groups(2000, INFINITY, 1), 20);
+  EXPECT_EQ(default_groups(2000, 50, 1), 12);
+  EXPECT_EQ(default_groups(2000, 2, 1), 1);
+  EXPECT_EQ(default_groups(2000, 2, 4), 4);
+  EXPECT_EQ(default_groups(25, 2, 4), 2);
 }
 
 TEST(Groups, TakePositionsThatAllCoincide) {
