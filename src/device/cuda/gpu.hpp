@@ -61,17 +61,12 @@ class Block {
     const int t = static_cast<int>(threadIdx.x);
     Held held;
     take(t, held);
-    if constexpr (cluster == 1) {
-      change(t, held);
-      __syncthreads();
-    } else {
 #if __CUDA_ARCH__ >= 900
-      const auto all = cooperative_groups::this_cluster();
-      all.barrier_arrive();  // when what was taken is here
-      change(t, held);
-      all.barrier_wait();
+    const auto all = cooperative_groups::this_cluster();
+    all.barrier_arrive();  // when what was taken is here
+    change(t, held);
+    all.barrier_wait();
 #endif
-    }
     put(t, held);
   }
   __device__ __forceinline__ int next(int* counter) {

@@ -6,8 +6,7 @@
 //   2. once it has, post receives and sends
 //   3. wait for all of them, of whatever chunk finishes first
 //   4. unpack in the order of ranks, again by itself; the step is free for the next chunk, and this
-//   one goes on to
-//      its next step as soon as the chunk before it has left that
+//      one goes on to its next step as soon as the chunk before it has left that
 //
 // So each step has one chunk at a time, like an assembly line. Were chunks of the same step sent
 // together, they would share the rank's bandwidth and all arrive at the end, when nobody can

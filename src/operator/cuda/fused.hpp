@@ -232,7 +232,7 @@ struct FusedPass {
   /// What a thread has of the columns that it fetches or sends.
   struct Held {
     static constexpr int lines = 16 * rows_here / threads;
-    Z<T> x[lines > 0 ? lines : 1][R];
+    Z<T> x[lines][R];
   };
   /// f(number, column of the block's, j, column of the wave) for each of them.
   template <class F>

@@ -26,7 +26,6 @@ namespace ptyle::gpu {
 template <class T, class Gpu>
 class GpuOperator : public Operator<T> {
   using C = Complex<T>;
-  using Transform = typename Gpu::template Transform<T>;
 
  public:
   GpuOperator(OperatorSetup setup, Gpu& gpu, Ledger* ledger, const GpuOptions& options)
@@ -46,7 +45,6 @@ class GpuOperator : public Operator<T> {
         spectrum_({setup_.modes * n_}, ledger, "probe", &gpu),
         other_spectrum_({setup_.modes * n_}, ledger, "probe", &gpu),
         aside_({setup_.modes * n_}, ledger, "probe", &gpu),
-        of_modes_(gpu, w_),
         passes_(gpu, setup_, path_, options, propagator_.data(), turns_.data(), mirrored()),
         patterns_(gpu, ledger, w_) {
     if (options.waves == WaveStorage::checkpoint)
@@ -320,7 +318,7 @@ class GpuOperator : public Operator<T> {
       gpu_.copy(aside_.data(), from, bytes_of_modes());
       from = aside_.data();
     }
-    of_modes_.forward(from, aside_.data(), setup_.modes);
+    passes_.transform().forward(from, aside_.data(), setup_.modes);
     reorder(aside_.data(), to, false, T(1) / static_cast<T>(n_));
   }
   const Z<T>* other_spectrum(View<const C, 3> d_probe) const {
@@ -340,7 +338,7 @@ class GpuOperator : public Operator<T> {
   void add_probe_gradient(View<C, 3> to) const {
     const i64 n = setup_.modes * n_;
     reorder(other_spectrum_.data(), aside_.data(), true, T(1));
-    of_modes_.inverse(aside_.data(), aside_.data(), setup_.modes);
+    passes_.transform().inverse(aside_.data(), aside_.data(), setup_.modes);
     const T scale = T(1) / static_cast<T>(n_);
     if (gpu_.holds(to.data)) {
       gpu_.launch(AddScaled<T>{aside_.data(), as_z(to.data), n, scale}, {blocks_for(n, 256)});
@@ -384,7 +382,7 @@ class GpuOperator : public Operator<T> {
     detector_ = make(plan_.detector);
     kept_ = make(plan_.kept);
     tangent_ = make(plan_.tangent);
-    patches_of_waves_ = make(plan_.sums);
+    patches_of_waves_ = make(plan_.patch_values);
     places_ = Array<char, 1>({batch_ * i64(sizeof(Place<T>))}, ledger_, "waves", &gpu_);
     references_ = Array<char, 1>({batch_ * i64(sizeof(PatternOnGpu))}, ledger_, "waves", &gpu_);
     flags_ = Array<int, 1>({BatchPlan::flags(batch_)}, ledger_, "waves", &gpu_);
@@ -481,7 +479,6 @@ class GpuOperator : public Operator<T> {
   Array<T, 1> weight_, valid_;
   Array<Z<T>, 1> spectrum_;  // FFT(probe) / W²
   mutable Array<Z<T>, 1> other_spectrum_, aside_;
-  Transform of_modes_;  // of a probe
   Array<Z<T>, 3> transmission_;
   mutable std::mutex mutex_;
   mutable Passes<T, Gpu> passes_;

@@ -73,6 +73,8 @@ class Passes {
         holds_propagator_(mirrored && propagator_fits()),
         transform_(gpu, w_) {}
 
+  [[nodiscard]] const Transform& transform() const { return transform_; }
+
   void forward(const Batch<T>& b, const ObjectOnGpu<T>& object, const Z<T>* spectrum, bool keep) {
     if (path_ == GpuPath::fused) {
       fused<RowOp::transmit>(b, object, {.kept = keep ? b.kept : nullptr}, spectrum, b.detector);
@@ -412,7 +414,7 @@ class Passes {
   BatchPlan plan_;
   const Z<T>*propagator_, *turns_;
   bool holds_propagator_;  // in shared memory, on the fused path
-  Transform transform_;    // on cuFFT's path
+  Transform transform_;    // of waves on cuFFT's path, and of the probe
 };
 
 }  // namespace ptyle::gpu

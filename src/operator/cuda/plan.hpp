@@ -57,16 +57,16 @@ struct BatchPlan {
     if (options.sums == GpuSums::ordered) patches += patch_slices * (setup.absorption ? 2 : 1);
     kept = kept_slices * wave;
     tangent = wave;
-    sums = (patches * wave + 1) / 2;
+    patch_values = (patches * wave + 1) / 2;
     frames = setup.window * setup.window;
   }
   i64 waves, detector, kept, tangent;
-  i64 sums;  ///< for `patches` patches of W² reals a wave
+  i64 patch_values;  ///< for `patches` patches of W² reals a wave
   i64 kept_slices, patch_slices, patches;
   i64 frames;  ///< numbers of a pattern that is not kept on the device
   /// Of a batch (tickets.hpp).
   [[nodiscard]] static i64 flags(i64 positions) { return 1 + 2 * positions; }
-  [[nodiscard]] i64 values() const { return waves + detector + kept + tangent + sums; }
+  [[nodiscard]] i64 values() const { return waves + detector + kept + tangent + patch_values; }
   template <class T>
   [[nodiscard]] std::size_t bytes() const {
     // Two frames: one is fetched while the other is computed with.
