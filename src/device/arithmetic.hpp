@@ -149,10 +149,8 @@ class Arithmetic {
   virtual void begin_exchange() {}
   /// … or the other way round.
   virtual void end_exchange() {}
-  /// Is all done that exchanges have asked for?
-  [[nodiscard]] virtual bool exchanged() const { return true; }
-  /// Until it is.
-  virtual void wait_exchanged() const {}
+  /// Is all done that exchanges have asked for? `wait`: until it is.
+  [[nodiscard]] virtual bool exchanged(bool /*wait*/) const { return true; }
   /// Between a buffer and pinned memory of the host, in order with the following.
   virtual void copy_message(const T* from, T* to, i64 n) { std::copy_n(from, n, to); }
 

@@ -150,8 +150,10 @@ class GpuArithmetic final : public Arithmetic<T> {
 
   void begin_exchange() override { gpu_.follow(Lane::exchanging, Lane::computing); }
   void end_exchange() override { gpu_.follow(Lane::computing, Lane::exchanging); }
-  [[nodiscard]] bool exchanged() const override { return gpu_.idle(Lane::exchanging); }
-  void wait_exchanged() const override { gpu_.wait(Lane::exchanging); }
+  [[nodiscard]] bool exchanged(bool wait) const override {
+    if (wait) gpu_.wait(Lane::exchanging);
+    return wait || gpu_.idle(Lane::exchanging);
+  }
   void copy_message(const T* from, T* to, i64 n) override {
     gpu_.copy_later(to, from, bytes_of(n), Lane::exchanging);
   }

@@ -140,8 +140,7 @@ void Buffers<T>::send_later(i64 slot, i64 n) {
 
 template <class T>
 bool Buffers<T>::ready(bool wait) const {
-  if (wait) arithmetic_->wait_exchanged();
-  return arithmetic_->exchanged();
+  return arithmetic_->exchanged(wait);
 }
 
 template <class T>

@@ -16,6 +16,7 @@
 
 #include "analysis/neighbours.hpp"
 #include "analysis/shadow.hpp"
+#include "core/bounds.hpp"
 #include "core/error.hpp"
 #include "core/ledger.hpp"
 #include "core/units.hpp"
@@ -138,15 +139,11 @@ void report_scan(const Experiment& e, const DataConfig& data, Inspection& found,
   const char* unit = px ? "px" : "Å";
   const auto& p = e.positions;
   if (p.size() > 1) {
-    const auto rows =
-        std::minmax_element(p.begin(), p.end(), [](auto a, auto b) { return a.row < b.row; });
-    const auto cols =
-        std::minmax_element(p.begin(), p.end(), [](auto a, auto b) { return a.col < b.col; });
+    const Bounds scan = bounds_of(p);
     found.step = neighbour_distance(p, 1);
     print(fmt::format(
         "scan: {} positions over {:.5g} x {:.5g} {}, nearest neighbours {:.4g} {} apart", p.size(),
-        rows.second->row - rows.first->row, cols.second->col - cols.first->col, unit, found.step,
-        unit));
+        scan.rows(), scan.cols(), unit, found.step, unit));
     if (!px && found.step > 0) {
       found.dose = found.pattern_mean / (found.step * found.step);
       print(fmt::format("dose: {:.4g} counts/Å² (electrons/Å² where a count is an electron)",

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "core/bounds.hpp"
 #include "core/error.hpp"
 #include "core/parallel.hpp"
 #include "core/units.hpp"
@@ -67,12 +68,8 @@ double counts_an_object_pixel(const Experiment& experiment, const Division& divi
   if (!experiment.patterns->type().starts_with("uint"))
     return std::numeric_limits<double>::infinity();
   const auto& at = division.frame.positions;
-  const auto rows = std::minmax_element(at.begin(), at.end(),
-                                        [](Position a, Position b) { return a.row < b.row; });
-  const auto cols = std::minmax_element(at.begin(), at.end(),
-                                        [](Position a, Position b) { return a.col < b.col; });
-  const double pixels = std::max(1.0, rows.second->row - rows.first->row) *
-                        std::max(1.0, cols.second->col - cols.first->col);
+  const Bounds scan = bounds_of(at);
+  const double pixels = std::max(1.0, scan.rows()) * std::max(1.0, scan.cols());
   return experiment.mean_counts * double(at.size()) / pixels;
 }
 

@@ -7,6 +7,7 @@
 #include <functional>
 #include <numeric>
 
+#include "core/bounds.hpp"
 #include "core/error.hpp"
 #include "device/cpu/fft.hpp"
 #include "io/hdf5.hpp"
@@ -176,20 +177,16 @@ Position origin_by_positions(const ResultFacts& earlier, const ObjectFrame& fram
 constexpr double most_pixels = 1e6;
 
 ObjectFrame frame_object(const std::vector<Position>& at, i64 window, double pixel) {
-  Position low{INFINITY, INFINITY}, high{-INFINITY, -INFINITY};
-  for (const auto& p : at) {
-    low = {std::min(low.row, p.row), std::min(low.col, p.col)};
-    high = {std::max(high.row, p.row), std::max(high.col, p.col)};
-  }
-  const double rows = (high.row - low.row) / pixel, cols = (high.col - low.col) / pixel;
+  const Bounds scan = bounds_of(at);
+  const double rows = scan.rows() / pixel, cols = scan.cols() / pixel;
   if (!(rows < most_pixels && cols < most_pixels))
     throw UserError(fmt::format(
         "the positions span {:.4g} x {:.4g} object pixels of {:.4g}, at most {:.0g} are possible: "
         "is scan.unit right?",
         rows, cols, pixel, most_pixels));
   // Whole pixels, so that a position keeps its place within a pixel.
-  const double first_row = std::floor(low.row / pixel + 0.5) - double(window / 2);
-  const double first_col = std::floor(low.col / pixel + 0.5) - double(window / 2);
+  const double first_row = std::floor(scan.low.row / pixel + 0.5) - double(window / 2);
+  const double first_col = std::floor(scan.low.col / pixel + 0.5) - double(window / 2);
   ObjectFrame frame;
   frame.origin = {first_row * pixel, first_col * pixel};
   for (const auto& p : at)

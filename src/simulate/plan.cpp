@@ -6,6 +6,7 @@
 #include <cmath>
 #include <set>
 
+#include "core/bounds.hpp"
 #include "core/error.hpp"
 #include "core/parallel.hpp"
 #include "core/random.hpp"
@@ -20,17 +21,6 @@ namespace {
 // elements is there below 1e-4 of what it is 0.5 Å from the atom, of the alkali metals 1e-3.
 constexpr double reach = 5;
 
-struct Extent {
-  double low = 0, high = 0;
-};
-
-Extent extent(const std::vector<Position>& positions, double Position::*axis) {
-  const auto [low, high] = std::minmax_element(
-      positions.begin(), positions.end(),
-      [axis](const Position& a, const Position& b) { return a.*axis < b.*axis; });
-  return {(*low).*axis, (*high).*axis};
-}
-
 // The object reaches half a step (and at least a pixel) beyond the windows of the outermost
 // positions, so that n steps of s make an object of n·s + W pixels.
 void place_scan(const Recipe& recipe, Plan& plan) {
@@ -39,12 +29,13 @@ void place_scan(const Recipe& recipe, Plan& plan) {
   const double slow = recipe.scan.step[0] / 2, fast = recipe.scan.step[1] / 2;
   const double half_row = std::abs(std::cos(turn)) * slow + std::abs(std::sin(turn)) * fast;
   const double half_col = std::abs(std::sin(turn)) * slow + std::abs(std::cos(turn)) * fast;
+  const Bounds scan = bounds_of(plan.positions);
   const auto place_axis = [&](double Position::*axis, double half) {
     const double beyond = std::max(half, plan.pixel);
-    const Extent e = extent(plan.positions, axis);
-    const double move = beyond - e.low + static_cast<double>(plan.window / 2) * plan.pixel;
+    const double low = scan.low.*axis, high = scan.high.*axis;
+    const double move = beyond - low + static_cast<double>(plan.window / 2) * plan.pixel;
     for (Position& p : plan.positions) p.*axis += move;
-    return static_cast<i64>(std::floor((e.high - e.low + 2 * beyond) / plan.pixel + 1e-6)) +
+    return static_cast<i64>(std::floor((high - low + 2 * beyond) / plan.pixel + 1e-6)) +
            plan.window;
   };
   plan.ny = place_axis(&Position::row, half_row);

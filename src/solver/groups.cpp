@@ -5,6 +5,7 @@
 #include <iterator>
 #include <numeric>
 
+#include "core/bounds.hpp"
 #include "core/random.hpp"
 
 namespace ptyle {
@@ -25,19 +26,17 @@ std::uint64_t morton(std::uint32_t row, std::uint32_t col) {
 
 std::vector<i64> along_the_specimen(std::span<const Position> positions,
                                     std::span<const i64> members) {
-  Position low{INFINITY, INFINITY}, high{-INFINITY, -INFINITY};
-  for (const i64 i : members) {
-    low = {std::min(low.row, positions[i].row), std::min(low.col, positions[i].col)};
-    high = {std::max(high.row, positions[i].row), std::max(high.col, positions[i].col)};
-  }
-  const double side = std::max({high.row - low.row, high.col - low.col, 1e-300});
+  Bounds bounds;
+  for (const i64 i : members) bounds.include(positions[i]);
+  const double side = std::max({bounds.rows(), bounds.cols(), 1e-300});
   // about a cell a position: on a raster exactly
   const double cells = (std::ceil(std::sqrt(double(members.size()))) - 1) / side;
   std::vector<std::pair<std::uint64_t, i64>> keyed;
   for (const i64 i : members)
-    keyed.emplace_back(morton(std::uint32_t(std::lround((positions[i].row - low.row) * cells)),
-                              std::uint32_t(std::lround((positions[i].col - low.col) * cells))),
-                       i);
+    keyed.emplace_back(
+        morton(std::uint32_t(std::lround((positions[i].row - bounds.low.row) * cells)),
+               std::uint32_t(std::lround((positions[i].col - bounds.low.col) * cells))),
+        i);
   std::sort(keyed.begin(), keyed.end());
   std::vector<i64> order;
   for (const auto& [key, i] : keyed) order.push_back(i);
