@@ -123,9 +123,8 @@ FitOptions with(Update update, bool preconditioner, i64 groups, i64 local_positi
   return o;
 }
 
-std::vector<Method> methods(i64 positions) {
+std::vector<Method> methods(i64 positions, i64 usual) {
   const i64 each = (positions + ranks - 1) / ranks;  // groups of as many positions as ranks
-  const i64 usual = default_groups(positions);
   const auto literal = Update::literal, consistent = Update::consistent;
   return {
       {"literal, once an iteration", with(literal, false, 1, 1), -13},
@@ -155,11 +154,11 @@ int main(int argc, char** argv) try {
              set.count(), set.plan().ny, set.plan().nx, set.plan().slices,
              set.misfit(vacuum.view()).cost, set.compare(vacuum.view()).summed.rmse);
 
-  const std::vector<Method> all = methods(set.count());
+  const std::vector<Method> all = methods(set.count(), set.usual_groups());
   std::vector<Tried> tried(all.size());
   std::vector<int> best_of(all.size());
   FitOptions usual;
-  usual.groups = default_groups(set.count());
+  usual.groups = set.usual_groups();
   std::vector<Point> points;
   parallel_for(static_cast<i64>(all.size()) + 1, available_threads(), [&](i64 i, int) {
     const auto m = static_cast<std::size_t>(i);

@@ -102,7 +102,7 @@ class Seen {
     const int side = c.tiled ? 3 : 1;
     const Sharing sharing{set_.mesh({side, side}, around), c.scheme};
     FitOptions o;
-    o.groups = default_groups(set_.count());
+    o.groups = set_.usual_groups();
     o.extra = extra;
     o.verify = c.tiled;
     o.step = c.literal_step;
@@ -236,7 +236,7 @@ int main(int argc, char** argv) try {
 
   fmt::print("{} positions on {} x {} px, {} slices, {} groups\n", seen.set().count(),
              seen.set().plan().ny, seen.set().plan().nx, seen.set().plan().slices,
-             default_groups(seen.set().count()));
+             seen.set().usual_groups());
   print_header();
   double of_default = 0;
   for (std::size_t i = 0; i < all.size(); ++i)

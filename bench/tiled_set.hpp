@@ -4,6 +4,7 @@
 // as a whole: what the benchmarks of the decomposition share.
 
 #include <algorithm>
+#include <limits>
 #include <memory>
 #include <utility>
 #include <vector>
@@ -95,6 +96,10 @@ class TiledSet {
   [[nodiscard]] const Plan& plan() const { return set_.plan; }
   [[nodiscard]] View<const float, 3> truth() const { return set_.phase.view(); }
   [[nodiscard]] i64 count() const { return static_cast<i64>(set_.plan.positions.size()); }
+  /// An iteration's groups where counts are plenty and the specimen is thin.
+  [[nodiscard]] i64 usual_groups() const {
+    return default_groups(count(), std::numeric_limits<double>::infinity(), 1);
+  }
   [[nodiscard]] std::span<const Position> positions() const { return positions_; }  // px
   [[nodiscard]] Mesh mesh(std::array<int, 2> shape, Halo halo) const {
     return balanced_mesh(centres_, setup_.window, shape, halo);

@@ -9,10 +9,8 @@
 #include <vector>
 
 #include "core/random.hpp"
-#include "device/gpu_arithmetic.hpp"
 #include "device/kernel.hpp"
 #include "gpu/card.hpp"
-#include "operator/cuda/gpu_operator.hpp"
 
 namespace ptyle::bench {
 
@@ -50,12 +48,13 @@ struct FmaKernel {
   }
 };
 
+/// All but the operator and the arithmetic.
 template <class Gpu>
-class CardOn final : public Card {
+class CardOn : public Card {
   using Transform = typename Gpu::template Transform<float>;
 
  public:
-  explicit CardOn(std::unique_ptr<Gpu> gpu) : own_(std::move(gpu)), gpu_(*own_) {}
+  explicit CardOn(std::unique_ptr<Gpu> gpu) : own_(std::move(gpu)) {}
   [[nodiscard]] std::string name() const override { return gpu_.name(); }
   [[nodiscard]] GpuFacts facts() const override {
     GpuFacts facts;
@@ -68,13 +67,6 @@ class CardOn final : public Card {
     return facts;
   }
   Memory& memory() override { return gpu_; }
-  std::unique_ptr<Operator<float>> make(const OperatorSetup& setup, const GpuOptions& options,
-                                        Ledger* ledger) override {
-    return std::make_unique<gpu::GpuOperator<float, Gpu>>(setup, gpu_, ledger, options);
-  }
-  std::unique_ptr<Arithmetic<float>> arithmetic(Ledger* ledger) override {
-    return std::make_unique<GpuArithmetic<float, Gpu>>(gpu_, ledger);
-  }
   void wait() override { gpu_.wait(); }
 
   double bare_seconds(i64 window, i64 batch, i64 count) override {
@@ -167,8 +159,10 @@ class CardOn final : public Card {
     return v[v.size() / 2];
   }
   std::unique_ptr<Gpu> own_;
-  Gpu& gpu_;
   std::optional<Bare> bare_;
+
+ protected:
+  Gpu& gpu_ = *own_;
 };
 
 }  // namespace ptyle::bench

@@ -106,24 +106,25 @@ class Arithmetic {
   virtual void weigh(View<T, 3> volume, const std::vector<double>& rows,
                      const std::vector<double>& cols) = 0;
 
-  // Steps.  M(g) = g / (window2 (lit + floor)), lit the illumination of the pixel; an empty `lit`
-  // is 0 everywhere.
+  // Steps.  M(g) = g / (window2 (lit + *floor)), lit the illumination of the pixel; an empty `lit`
+  // is 0 everywhere. `floor` lies where the arrays do, so that nobody waits for it (`largest`).
 
   /// d = M(g) in its place, in the first planes of blocks, within `region`. Returns Σ g·d over
   /// `core` where it is asked for, every plane of a block counted; else 0.
   virtual double precondition(View<T, 3> gradient, View<const T, 2> lit, const Box& region,
-                              const Box& core, i64 block, double window2, double floor,
+                              const Box& core, i64 block, double window2, const double* floor,
                               bool with_slope) = 0;
   /// object ← object − step·M(g), within the limits: the same in one go. Where `lit` is 0, g is
   /// too, and the object may be left as it is.
   virtual void descend(View<T, 3> object, View<const T, 3> gradient, View<const T, 2> lit,
-                       double window2, double floor, double step, double low, double high) = 0;
+                       double window2, const double* floor, double step, double low,
+                       double high) = 0;
   /// to = from − step·d, within the limits; `to` may be `from` or `d`.
   virtual void move_along(View<const T, 3> from, View<const T, 3> d, double step, double low,
                           double high, View<T, 3> to) = 0;
   /// to = from − step·M(g), within the limits; an empty `lit` divides by window2 alone.
   virtual void move_preconditioned(View<const T, 3> from, View<const T, 3> g, View<const T, 2> lit,
-                                   double window2, double floor, double step, double low,
+                                   double window2, const double* floor, double step, double low,
                                    double high, View<T, 3> to) = 0;
   /// to = from + share·(to − from)
   virtual void draw_back(View<const T, 3> from, double share, View<T, 3> to) = 0;
@@ -135,10 +136,11 @@ class Arithmetic {
   /// Along z; the end planes are repeated outside.
   virtual void blur_along_z(View<T, 3> volume, const std::vector<double>& weights) = 0;
 
+  /// *to = `share` times the largest value within a box, or 0; `to` lies where the arrays do.
+  virtual void largest(View<const T, 2> plane, const Box& box, double share, double* to) = 0;
+
   // What the host is told
 
-  /// The largest value within a box, or 0.
-  virtual double largest(View<const T, 2> plane, const Box& box) = 0;
   /// The largest |a − b|; infinite where one of the two is no number.
   virtual double apart(View<const T, 2> a, View<const T, 2> b) = 0;
 

@@ -64,7 +64,7 @@ class GpuArithmetic final : public Arithmetic<T> {
   }
 
   double precondition(View<T, 3> gradient, View<const T, 2> lit, const Box& region, const Box& core,
-                      i64 block, double window2, double floor, bool with_slope) override {
+                      i64 block, double window2, const double* floor, bool with_slope) override {
     using Kernel = kernels::Precondition<T>;
     if (region.empty()) return 0;
     const i64 slices = gradient.shape[0], blocks = blocks_for(region.area(), Kernel::threads);
@@ -80,7 +80,7 @@ class GpuArithmetic final : public Arithmetic<T> {
     return told(total);
   }
   void descend(View<T, 3> object, View<const T, 3> gradient, View<const T, 2> lit, double window2,
-               double floor, double step, double low, double high) override {
+               const double* floor, double step, double low, double high) override {
     each_pixel(kernels::Descend<T>{object.data, gradient.data, lit.data, window2, floor,
                                    static_cast<T>(step), static_cast<T>(low), static_cast<T>(high),
                                    pixels_of(object)},
@@ -93,8 +93,8 @@ class GpuArithmetic final : public Arithmetic<T> {
                from.size());
   }
   void move_preconditioned(View<const T, 3> from, View<const T, 3> g, View<const T, 2> lit,
-                           double window2, double floor, double step, double low, double high,
-                           View<T, 3> to) override {
+                           double window2, const double* floor, double step, double low,
+                           double high, View<T, 3> to) override {
     each_pixel(
         kernels::MovePreconditioned<T>{from.data, g.data, lit.data, to.data, window2, floor, step,
                                        static_cast<T>(low), static_cast<T>(high), pixels_of(from)},
@@ -138,14 +138,16 @@ class GpuArithmetic final : public Arithmetic<T> {
     }
   }
 
-  double largest(View<const T, 2> plane, const Box& box) override {
-    return largest_of(kernels::InBox<T>{plane.data, plane.shape[1], box.rows.begin, box.cols.begin,
-                                        box.cols.size()},
-                      box.area());
+  void largest(View<const T, 2> plane, const Box& box, double share, double* to) override {
+    largest_of(kernels::InBox<T>{plane.data, plane.shape[1], box.rows.begin, box.cols.begin,
+                                 box.cols.size()},
+               box.area(), share, to);
   }
   double apart(View<const T, 2> a, View<const T, 2> b) override {
-    return largest_of(kernels::Apart<T>{a.data, b.data, std::numeric_limits<double>::infinity()},
-                      a.size());
+    double* const to = room_for(1 + parts_of_largest);
+    largest_of(kernels::Apart<T>{a.data, b.data, std::numeric_limits<double>::infinity()}, a.size(),
+               1, to);
+    return told(to);
   }
 
   void begin_exchange() override { gpu_.follow(Lane::exchanging, Lane::computing); }
@@ -191,15 +193,14 @@ class GpuArithmetic final : public Arithmetic<T> {
     if (shape[0] > 0 && kernel.pixels > 0) gpu_.launch(kernel, kernel.grid());
   }
   template <class Of>
-  double largest_of(const Of& of, i64 n) {
+  void largest_of(const Of& of, i64 n, double share, double* to) {
     using Kernel = kernels::Largest<Of>;
     using Last = kernels::Largest<kernels::Listed>;
-    if (n <= 0) return 0;
+    if (n <= 0) return gpu_.zero(to, sizeof *to);
     const i64 blocks = std::min(parts_of_largest, blocks_for(n, Kernel::threads));
-    double* const parts = room_for(blocks + 1);
-    gpu_.launch(Kernel{of, n, blocks, parts}, {blocks}, Kernel::threads * sizeof(double));
-    gpu_.launch(Last{{parts}, blocks, 1, parts + blocks}, {}, Last::threads * sizeof(double));
-    return told(parts + blocks);
+    double* const parts = room_for(1 + parts_of_largest) + 1;
+    gpu_.launch(Kernel{of, n, blocks, 1, parts}, {blocks}, Kernel::threads * sizeof(double));
+    gpu_.launch(Last{{parts}, blocks, 1, share, to}, {}, Last::threads * sizeof(double));
   }
   double told(const double* there) {
     double value = 0;

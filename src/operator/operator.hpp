@@ -69,6 +69,8 @@ struct Gradient {
   View<T, 3> phase, absorption;  ///< ∂f/∂φ, ∂f/∂μ
   View<T, 2> illumination;       ///< Σ_m |u|², averaged over slices
   View<Complex<T>, 3> probe;     ///< ∂f/∂probe*, centred on [W/2, W/2]
+  /// Of three: cost, r_numerator, r_denominator; empty: returned instead (`gradient`).
+  View<double, 1> misfit = {};
 };
 
 /// What a sum of gradients says of the fit.
@@ -86,6 +88,15 @@ struct Misfit {
     return *this;
   }
 };
+
+/// What `gradient` returns: the misfit, or nothing once it has been added to `sum`, of the host.
+inline Misfit told(const Misfit& misfit, View<double, 1> sum) {
+  if (sum.empty()) return misfit;
+  sum.data[0] += misfit.cost;
+  sum.data[1] += misfit.r_numerator;
+  sum.data[2] += misfit.r_denominator;
+  return {};
+}
 
 template <class T>
 class Operator {
@@ -115,7 +126,8 @@ class Operator {
   virtual void adjoint(const Placement& at, View<const Complex<T>, 3> d,
                        const Gradient<T>& sum) const = 0;
   /// Adds the gradients of the cost over a batch of positions. The result does not depend on the
-  /// number of threads: positions are added in their order.
+  /// number of threads: positions are added in their order. Returns their misfit; or nothing where
+  /// that goes to `sum.misfit`, so that a device need not be waited for.
   virtual Misfit gradient(std::span<const Placement> places, const Measured<T>& measured,
                           Wanted wanted, const Gradient<T>& sum) const = 0;
   /// Cost and R-factor alone.

@@ -113,6 +113,8 @@ Fit<T>::Fit(std::unique_ptr<Operator<T>> op, FitData<T> data, FitOptions options
   }
   if (team_.size() == 1) options_.exchange_behind = false;  // nothing travels
   make_tiles(sharing, std::move(start));
+  floor_ = arithmetic_->template array<double, 1>(
+      {std::max<i64>(1, static_cast<i64>(tiles_.size()))}, "sums");
   op_->set_probe(probe_);
   apply_detector_limit();
 }
@@ -168,19 +170,21 @@ IterationReport Fit<T>::iterate(const std::function<bool()>& stop) {
                       options_.continuation.k_c() == 0;
   const auto groups =
       make_groups(data_.positions, fitted_, options_.groups, options_.seed, iteration_);
+  begin_costs(groups.size());
   while (group_ < groups.size() && report.whole) {
     const std::size_t g = group_++;
     const bool estimate = g % 10 == 0 || (new_stage_ && g < 4);
     if (options_.exchange_behind && !estimate && options_.continuation.finished()) {
-      fitted_so_far_ += take_late_step(groups[g], refine);
+      take_late_step(groups[g], refine);
     } else {
       finish_late();
-      fitted_so_far_ += take_step(groups[g], refine, estimate);
+      take_step(groups[g], refine, estimate);
     }
     report.whole = !stopping_;
     if (stopping_ || group_ == groups.size()) finish_late();
     if (options_.verify && !late_) verify(report);
   }
+  tell_costs();
   report.whole = group_ == groups.size();  // stopped after the last group: whole all the same
   stop_ = {};
   report.fitted = fitted_so_far_;

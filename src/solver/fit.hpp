@@ -141,9 +141,6 @@ class Fit {
   void restore(const std::map<std::string, double>& state);
 
  private:
-  struct Cost {
-    Misfit own, all;  // all: with the neighbours' positions, of the exchanges of voxels
-  };
   void make_tiles(const Sharing& sharing, std::vector<TileStart<T>> start);
   [[nodiscard]] double low_pass_sigma() const;  // px; 0: none
   [[nodiscard]] double window2() const {
@@ -156,16 +153,18 @@ class Fit {
   std::vector<Stack<T>> gradients(bool illumination);
   std::vector<Stack<T>> objects();
 
-  Misfit gradient_at(Tile<T>& tile, std::span<const i64> members, bool probe,
-                     Accumulators<T>& sums);
-  Cost accumulate(const std::vector<i64>& group, bool refine_probe, Running* behind);
-  void agree(Cost& cost);
+  void gradient_at(Tile<T>& tile, std::span<const i64> members, bool own, bool probe,
+                   Accumulators<T>& sums);
+  void accumulate(const std::vector<i64>& group, bool refine_probe, Running* behind);
+  void agree_to_stop();
+  void begin_costs(std::size_t groups);
+  double tell_costs();
 
-  double floor_of_illumination();
+  void find_floor();
   [[nodiscard]] View<const T, 2> divisor(const Tile<T>& tile) const;
   double make_directions(bool with_slope);
 
-  Misfit take_step(const std::vector<i64>& group, bool refine_probe, bool estimate);
+  void take_step(const std::vector<i64>& group, bool refine_probe, bool estimate);
   [[nodiscard]] double step_in_use() const;
   double object_step(const std::vector<i64>& group, double slope, bool estimate);
   void move_objects(double step, bool into_direction = false);
@@ -180,7 +179,7 @@ class Fit {
   void step_locally(Tile<T>& tile);
   void move_by_own(Tile<T>& tile, const Accumulators<T>& own, const ObjectView<T>& from);
   void keep_illumination();
-  Misfit take_late_step(const std::vector<i64>& group, bool refine_probe);
+  void take_late_step(const std::vector<i64>& group, bool refine_probe);
   void finish_late();
 
   void finish_iteration(IterationReport& report);
@@ -203,13 +202,17 @@ class Fit {
   mutable OnHost<Complex<T>, 3> probe_here_;
   std::optional<Running> late_;  // the sum that travels behind
   double largest_probe_ = 1;     // max Σ_m |ψ|²
-  double lit_floor_ = 0;         // of the last exchange
-  std::function<bool()> stop_;   // of the iteration
-  bool stopping_ = false;        // what the ranks agreed on after the last group
+  // Where arrays live, so that the host need not wait for them:
+  Array<double, 1> misfits_;  // (group of the iteration, own positions or a neighbour's, 3)
+  Array<double, 1> floor_;    // the first: least that gradients are divided by; room for each tile
+  bool lit_known_ = false;    // is there an illumination of the last exchange?
+  std::function<bool()> stop_;  // of the iteration
+  bool stopping_ = false;       // what the ranks agreed on after the last group
   double seconds_computing_ = 0;
 
   int iteration_ = 0;
   std::size_t group_ = 0;      // the next one
+  std::size_t told_ = 0;       // groups that are in fitted_so_far_
   Misfit fitted_so_far_;       // of the iteration
   bool new_stage_ = true;      // the coming iteration is the first of a stage
   double estimated_step_ = 0;  // 0: none yet

@@ -71,20 +71,21 @@ Measured<T> Fit<T>::measured_at(std::span<const i64> members) const {
   return measured;
 }
 
+/// `own`: not a neighbour's positions.
 template <class T>
-Misfit Fit<T>::gradient_at(Tile<T>& tile, std::span<const i64> members, bool probe,
-                           Accumulators<T>& sums) {
+void Fit<T>::gradient_at(Tile<T>& tile, std::span<const i64> members, bool own, bool probe,
+                         Accumulators<T>& sums) {
   const std::vector<i64> list(members.begin(), members.end());
-  return op_->gradient(places_on(tile, list), measured_at(members), {true, probe, true},
-                       {sums.phase, sums.absorption, sums.illumination, probe_gradient_});
+  const View<double, 1> misfit{
+      misfits_.data() + 3 * (2 * static_cast<i64>(group_ - 1) + (own ? 0 : 1)), {3}};
+  op_->gradient(places_on(tile, list), measured_at(members), {true, probe, true},
+                {sums.phase, sums.absorption, sums.illumination, probe_gradient_, misfit});
 }
 
 /// The gradients of a group into the tiles' sums, with a step of the rank's own after each few
 /// positions where the fit has such; `behind` is an exchange to be helped along meanwhile.
 template <class T>
-typename Fit<T>::Cost Fit<T>::accumulate(const std::vector<i64>& group, bool refine_probe,
-                                         Running* behind) {
-  Cost cost;
+void Fit<T>::accumulate(const std::vector<i64>& group, bool refine_probe, Running* behind) {
   arithmetic_->clear(parts_of(probe_gradient_.view()));
   const bool local = steps_locally();
   for (Tile<T>& tile : tiles_) {
@@ -97,14 +98,12 @@ typename Fit<T>::Cost Fit<T>::accumulate(const std::vector<i64>& group, bool ref
     for (std::size_t first = 0; first < own.size(); first += few) {
       const auto some = std::span(own).subspan(first, std::min(few, own.size() - first));
       if (local) tile.other.clear(*arithmetic_);
-      cost.own += gradient_at(tile, some, refine_probe, local ? tile.other : tile.sums);
+      gradient_at(tile, some, true, refine_probe, local ? tile.other : tile.sums);
       if (local) step_locally(tile);
       if (behind) behind->progress();
     }
-    if (!extra.empty()) cost.all += gradient_at(tile, extra, false, tile.sums);
+    if (!extra.empty()) gradient_at(tile, extra, false, false, tile.sums);
   }
-  cost.all += cost.own;
-  return cost;
 }
 
 /// Positions after which an exchange is helped along: on a device so many that it stays busy.
@@ -136,39 +135,68 @@ void Fit<T>::step_locally(Tile<T>& tile) {
 template <class T>
 void Fit<T>::move_by_own(Tile<T>& tile, const Accumulators<T>& own, const ObjectView<T>& from) {
   const bool lit = options_.preconditioner;
-  if (lit && lit_floor_ == 0) return;
+  if (lit && !lit_known_) return;
   const auto move = [&](View<const T, 3> old, View<const T, 3> g, View<T, 3> to, bool absorbing) {
     const auto [low, high] = limits(absorbing);
     arithmetic_->move_preconditioned(old, g, lit ? tile.lit.view() : View<T, 2>{},
-                                     window2() * (lit ? 1 : largest_probe_), lit_floor_,
+                                     window2() * (lit ? 1 : largest_probe_), floor_.data(),
                                      step_in_use(), low, high, to);
   };
   move(from.phase, own.phase.view(), tile.phase, false);
   if (!tile.absorption.empty()) move(from.absorption, own.absorption.view(), tile.absorption, true);
 }
 
-/// Costs and the wish to stop, summed over the ranks.
+/// The wish to stop, of any rank.
 template <class T>
-void Fit<T>::agree(Cost& cost) {
-  std::vector<double> sums{cost.own.cost, cost.own.r_numerator, cost.own.r_denominator,
-                           cost.all.cost, stop_ && stop_() ? 1.0 : 0.0};
+void Fit<T>::agree_to_stop() {
+  std::vector<double> wishes{stop_ && stop_() ? 1.0 : 0.0};
+  team_.sum(wishes);
+  stopping_ = wishes[0] > 0;
+}
+
+/// Each of so many groups, of which group_ is the next, has a place of its own for its costs.
+template <class T>
+void Fit<T>::begin_costs(std::size_t groups) {
+  const auto places = static_cast<i64>(6 * groups);
+  if (misfits_.size() != places)
+    misfits_ = arithmetic_->template array<double, 1>({places}, "sums");
+  const std::vector<double> none(6 * groups);
+  arithmetic_->write(none.data(), misfits_.data(), places);
+  told_ = group_;
+}
+
+/// Costs of the groups since it was last asked, summed over the ranks, to the iteration's. Returns
+/// that of the last one with what neighbours' positions cost. Waits for a device.
+template <class T>
+double Fit<T>::tell_costs() {
+  std::vector<double> sums(6 * (group_ - told_));
+  arithmetic_->read(misfits_.data() + 6 * told_, sums.data(), static_cast<i64>(sums.size()));
   team_.sum(sums);
-  cost.own = {sums[0], sums[1], sums[2]};
-  cost.all.cost = sums[3];
-  stopping_ = sums[4] > 0;
+  double last = 0;
+  for (std::size_t i = 0; i < sums.size(); i += 6) {
+    fitted_so_far_ += {sums[i], sums[i + 1], sums[i + 2]};
+    last = sums[i] + sums[i + 3];
+  }
+  told_ = group_;
+  return last;
 }
 
 // 2. and 3. Sums and directions
 
+/// ε times the largest illumination of all ranks' cores. Other ranks hear of it through the host;
+/// where there are none, nobody waits.
 template <class T>
-double Fit<T>::floor_of_illumination() {
-  if (!options_.preconditioner) return largest_probe_;
-  std::vector<double> largest{0};
-  for (const Tile<T>& tile : tiles_)
-    largest[0] = std::max(
-        largest[0], arithmetic_->largest(tile.sums.illumination.view(), tile.on_arrays(tile.core)));
-  team_.maximum(largest);
-  return options_.damping * largest[0];
+void Fit<T>::find_floor() {
+  if (!options_.preconditioner) return arithmetic_->write(&largest_probe_, floor_.data(), 1);
+  for (std::size_t t = 0; t < tiles_.size(); ++t)
+    arithmetic_->largest(std::as_const(tiles_[t].sums.illumination).view(),
+                         tiles_[t].on_arrays(tiles_[t].core), options_.damping, floor_.data() + t);
+  if (team_.size() == 1) return;
+  std::vector<double> largest(static_cast<std::size_t>(floor_.size()));
+  arithmetic_->read(floor_.data(), largest.data(), floor_.size());
+  std::vector<double> floor{*std::max_element(largest.begin(), largest.end())};
+  team_.maximum(floor);
+  arithmetic_->write(floor.data(), floor_.data(), 1);
 }
 
 /// The illumination that gradients are divided by; empty without a preconditioner.
@@ -183,7 +211,8 @@ View<const T, 2> Fit<T>::divisor(const Tile<T>& tile) const {
 template <class T>
 double Fit<T>::make_directions(bool with_slope) {
   const i64 block = std::max<i64>(1, options_.continuation.block());
-  const double sigma = low_pass_sigma(), floor = floor_of_illumination();
+  const double sigma = low_pass_sigma();
+  find_floor();
   const bool summed = halos_.sums() && team_.size() > 1;
   // Neighbours that the low-pass looks at lie in the halo; what it makes of the halo itself is not
   // right, so that only cores have the direction at first, as where only cores have the sum.
@@ -196,7 +225,7 @@ double Fit<T>::make_directions(bool with_slope) {
       if (sigma > 0) arithmetic_->blur_lateral(volume, gaussian_weights(sigma), block);
       slope[0] += arithmetic_->precondition(volume, divisor(tile),
                                             on_cores ? core : tile.on_arrays(tile.box), core, block,
-                                            window2(), floor, with_slope);
+                                            window2(), floor_.data(), with_slope);
     }
   }
   // Steps between exchanges divide by the illumination on copies too.
@@ -211,13 +240,14 @@ double Fit<T>::make_directions(bool with_slope) {
 // 4. Steps of the object
 
 template <class T>
-Misfit Fit<T>::take_step(const std::vector<i64>& group, bool refine_probe, bool estimate) {
-  const bool local = steps_locally();
+void Fit<T>::take_step(const std::vector<i64>& group, bool refine_probe, bool estimate) {
+  const bool local = steps_locally(), estimating = estimate && options_.step == 0;
   for (Tile<T>& tile : tiles_)
     if (local) tile.remember(*arithmetic_);
-  Cost cost = accumulate(group, refine_probe, nullptr);
+  accumulate(group, refine_probe, nullptr);
   std::optional<Running> probe_sum = start_probe_sum(refine_probe);
-  agree(cost);
+  agree_to_stop();
+  const double cost = estimating ? tell_costs() : 0;
   const i64 block = options_.continuation.block();
   for (Tile<T>& tile : tiles_)
     for (const View<T, 3>& volume : tile.sums.volumes()) arithmetic_->tie(volume, block);
@@ -225,7 +255,6 @@ Misfit Fit<T>::take_step(const std::vector<i64>& group, bool refine_probe, bool 
   // Copies agree on what they remember, not on what ranks have made of it meanwhile.
   for (Tile<T>& tile : tiles_)
     if (local && options_.update == Update::consistent) tile.recall();
-  const bool estimating = estimate && options_.step == 0;
   // Where the direction is needed nowhere else, it need not be stored.
   const bool on_cores = halos_.sums() && halos_.on_cores_only();
   if (!estimating && !on_cores && low_pass_sigma() == 0 && block <= 1) {
@@ -236,23 +265,22 @@ Misfit Fit<T>::take_step(const std::vector<i64>& group, bool refine_probe, bool 
     keep_illumination();
     const double step = object_step(group, slope, estimating);
     if (estimating)
-      try_step(group, cost.all.cost, slope, step);
+      try_step(group, cost, slope, step);
     else
       move_objects(step);
   }
   if (!halos_.sums()) halos_.exchange_voxels(objects());
   finish_probe_sum(probe_sum, static_cast<i64>(group.size()));
-  return cost.own;
 }
 
-/// For steps between exchanges.
+/// For steps between exchanges; the floor stays until the next.
 template <class T>
 void Fit<T>::keep_illumination() {
   if (tiles_.empty() || tiles_.front().lit.empty()) return;
   for (Tile<T>& tile : tiles_)
     arithmetic_->copy(as_volume(std::as_const(tile.sums.illumination).view()),
                       as_volume(tile.lit.view()));
-  lit_floor_ = floor_of_illumination();
+  lit_known_ = true;
 }
 
 template <class T>
@@ -306,11 +334,12 @@ void Fit<T>::move_objects(double step, bool into_direction) {
 /// V ← V − step·M(g) in one go, g the sums on all copies, which stay as they are.
 template <class T>
 void Fit<T>::descend(double step) {
-  const double floor = floor_of_illumination();
+  find_floor();
   for (Tile<T>& tile : tiles_) {
     const auto move = [&](Array<T, 3>& object, const Array<T, 3>& g, bool absorbing) {
       const auto [low, high] = limits(absorbing);
-      arithmetic_->descend(object, g.view(), divisor(tile), window2(), floor, step, low, high);
+      arithmetic_->descend(object, g.view(), divisor(tile), window2(), floor_.data(), step, low,
+                           high);
     };
     move(tile.phase, tile.sums.phase, false);
     if (!tile.absorption.empty()) move(tile.absorption, tile.sums.absorption, true);
@@ -394,10 +423,10 @@ void Fit<T>::finish_probe_sum(std::optional<Running>& sum, i64 positions) {
 //   and the sum of g starts
 
 template <class T>
-Misfit Fit<T>::take_late_step(const std::vector<i64>& group, bool refine_probe) {
-  Cost cost = accumulate(group, refine_probe, late_ ? &*late_ : nullptr);
+void Fit<T>::take_late_step(const std::vector<i64>& group, bool refine_probe) {
+  accumulate(group, refine_probe, late_ ? &*late_ : nullptr);
   std::optional<Running> probe_sum = start_probe_sum(refine_probe);
-  agree(cost);
+  agree_to_stop();
   finish_late();
   for (Tile<T>& tile : tiles_) {
     tile.remember(*arithmetic_);
@@ -406,7 +435,6 @@ Misfit Fit<T>::take_late_step(const std::vector<i64>& group, bool refine_probe) 
   late_.emplace(halos_.start_sum(gradients(true)));
   for (Tile<T>& tile : tiles_) std::swap(tile.sums, tile.other);
   finish_probe_sum(probe_sum, static_cast<i64>(group.size()));
-  return cost.own;
 }
 
 /// What travelled behind has arrived: every copy of the object is the same afterwards.

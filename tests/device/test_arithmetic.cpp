@@ -43,6 +43,12 @@ class Bench {
     a.write(values.data(), array.data(), array.size());
     return array;
   }
+  /// One number, where the arrays live.
+  double* there(double value) {
+    auto& array = single_.emplace_back(a.template array<double, 1>({1}, "test"));
+    a.write(&value, array.data(), 1);
+    return array.data();
+  }
   template <int N>
   void result(const Array<T, N>& array) {
     const std::size_t before = results.size();
@@ -55,6 +61,7 @@ class Bench {
 
  private:
   std::uint64_t seed_ = 0;
+  std::vector<Array<double, 1>> single_;
 };
 
 template <class T>
@@ -165,9 +172,9 @@ TYPED_TEST(ArithmeticTest, Preconditions) {
           auto g = b.random(odd);
           const auto light = b.light(odd[1], odd[2]);
           const View<const TypeParam, 2> by = lit ? light.view() : View<const TypeParam, 2>{};
-          b.sums.push_back(b.a.precondition(g, by, region, core, block, 3.0, 0.1, true));
+          b.sums.push_back(b.a.precondition(g, by, region, core, block, 3.0, b.there(0.1), true));
           b.result(g);
-          EXPECT_EQ(b.a.precondition(g, by, region, core, block, 3.0, 0.1, false), 0);
+          EXPECT_EQ(b.a.precondition(g, by, region, core, block, 3.0, b.there(0.1), false), 0);
           b.result(g);
         }
   });
@@ -179,10 +186,10 @@ TYPED_TEST(ArithmeticTest, DescendsAsPreconditionAndMove) {
     b.a.copy(std::as_const(object).view(), other);
     const auto light = b.light(odd[1], odd[2]);
     const Box whole{{0, odd[1]}, {0, odd[2]}};
-    b.a.descend(object, g.view(), light.view(), 2.0, 0.3, 0.7, -0.6, 0.8);
+    b.a.descend(object, g.view(), light.view(), 2.0, b.there(0.3), 0.7, -0.6, 0.8);
     b.result(object);
     const std::size_t n = b.results.size();
-    b.a.precondition(g, light.view(), whole, whole, 1, 2.0, 0.3, false);
+    b.a.precondition(g, light.view(), whole, whole, 1, 2.0, b.there(0.3), false);
     b.a.move_along(other.view(), g.view(), 0.7, -0.6, 0.8, other);
     b.result(other);
     EXPECT_TRUE(std::equal(b.results.begin(), b.results.begin() + static_cast<i64>(n),
@@ -199,9 +206,9 @@ TYPED_TEST(ArithmeticTest, Moves) {
     b.a.draw_back(from.view(), 0.3, to);
     b.result(to);
     const auto light = b.light(odd[1], odd[2]);
-    b.a.move_preconditioned(from.view(), d.view(), light.view(), 2.0, 0.1, 0.5, -1, 1, to);
+    b.a.move_preconditioned(from.view(), d.view(), light.view(), 2.0, b.there(0.1), 0.5, -1, 1, to);
     b.result(to);
-    b.a.move_preconditioned(from.view(), d.view(), {}, 2.0, 0.1, 0.5, -1, 1, from);
+    b.a.move_preconditioned(from.view(), d.view(), {}, 2.0, nullptr, 0.5, -1, 1, from);
     b.result(from);
     constexpr double none = std::numeric_limits<double>::infinity();
     b.a.move_along(from.view(), d.view(), 0.5, -none, none, d);
@@ -228,10 +235,15 @@ TYPED_TEST(ArithmeticTest, Blurs) {
 TYPED_TEST(ArithmeticTest, FindsTheLargestWithinABox) {
   this->compare([](Bench<TypeParam>& b) {
     const auto x = b.light(300, 700);  // more values than one sweep of all blocks
-    for (const Box& box : {Box{{0, 300}, {0, 700}}, Box{{7, 8}, {3, 9}}, Box{{4, 4}, {0, 9}}})
-      b.sums.push_back(b.a.largest(x.view(), box));
-    EXPECT_EQ(b.sums.back(), 0);
-    EXPECT_GT(b.sums.front(), 0.999);
+    for (const double share : {1.0, 0.5})
+      for (const Box& box : {Box{{0, 300}, {0, 700}}, Box{{7, 8}, {3, 9}}, Box{{4, 4}, {0, 9}}}) {
+        double* const to = b.there(7);
+        b.a.largest(x.view(), box, share, to);
+        b.a.read(to, &b.sums.emplace_back(), 1);
+      }
+    EXPECT_GT(b.sums[0], 0.999);
+    EXPECT_EQ(b.sums[2], 0);
+    EXPECT_EQ(b.sums[3], b.sums[0] / 2);
   });
 }
 

@@ -384,6 +384,58 @@ TEST(GpuOperator, ComputesOnArraysOfTheDevice) {
   }
 }
 
+/// A group after the other, as a fit asks for them: nobody waits, and each has what it was sent.
+TEST(GpuOperator, NobodyWaitsForSumsOnTheDevice) {
+  Case c = some(64);
+  c.positions = 11;
+  const auto scene = make_scene(c, 97);
+  const std::span all(scene.places);
+  const Measured<double> measured = scene.source();
+  const auto by_groups = [&](Operator<double>& op, const Gradient<double>& sum, auto&& after) {
+    scene.load(op);
+    Misfit told;
+    for (const auto& [first, count] : {std::pair{0, 4}, {4, 1}, {5, 2}, {7, 4}}) {
+      const Measured<double> some(
+          [&, first = first](i64 k, double* to) { measured.load(k + first, to); });
+      told +=
+          op.gradient(all.subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(count)),
+                      some, everything, sum);
+      after();
+    }
+    return told;
+  };
+  Sums<double> expected(scene);
+  const Misfit f = by_groups(*make_cpu_operator<double>(scene.setup, 1), expected.view(), [] {});
+  for (const emulated::Order order : {emulated::Order::as_needed, emulated::Order::others_first})
+    for (const GpuPath path : {GpuPath::fft, GpuPath::sweeps, GpuPath::fused}) {
+      emulated::Gpu gpu({.order = order});
+      // Memory for two positions a batch and few patterns.
+      EmulatedOperator<double> op(scene.setup, gpu, nullptr,
+                                  {.path = path, .memory = std::size_t{3} << 20});
+      Sums<double> sums(scene);
+      auto phase = on(gpu, sums.phase), absorption = on(gpu, sums.absorption);
+      auto lit = on(gpu, sums.illumination);
+      auto probe = on(gpu, sums.probe);
+      auto misfit = on(gpu, Array<double, 1>({3}));
+      const Misfit told =
+          by_groups(op, {phase.view(), absorption.view(), lit.view(), probe.view(), misfit.view()},
+                    [&] { EXPECT_FALSE(gpu.idle(Lane::computing)); });
+      EXPECT_EQ(told.cost, 0);
+      double values[3];
+      gpu.copy(values, misfit.data(), sizeof values);
+      // Sums of W² S M positions or fewer terms, each right to a few roundings: 1e-16 · 1e3.
+      EXPECT_NEAR(values[0], f.cost, 1e-12 * f.cost);
+      EXPECT_NEAR(values[1], f.r_numerator, 1e-12 * f.r_numerator);
+      EXPECT_NEAR(values[2], f.r_denominator, 1e-12 * f.r_denominator);
+      const auto back = [&](auto& to, const auto& from) {
+        gpu.copy(to.data(), from.data(), static_cast<std::size_t>(to.size()) * sizeof *to.data());
+      };
+      back(sums.phase, phase), back(sums.absorption, absorption), back(sums.illumination, lit);
+      back(sums.probe, probe);
+      expect_close(sums, expected, 1e-11);
+    }
+}
+
 TEST(GpuOperator, BooksWhatWasForetold) {
   for (const Way& way :
        {Way{GpuPath::fft, 20}, Way{GpuPath::sweeps, 192}, Way{GpuPath::fused, 96}}) {

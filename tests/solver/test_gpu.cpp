@@ -132,6 +132,19 @@ TEST(OnGpu, TheOperatorTooGivesTheSame) {
   EXPECT_LT(apart(fitted_there(o, one, true), fitted(o, one)), rounding_of_operators);
 }
 
+/// Where the step is known and there is one rank, the host is told nothing in between.
+TEST(OnGpu, GroupsAreNotWaitedFor) {
+  const auto waits = [](i64 groups) {
+    auto o = options(2);
+    o.step = 0.3;
+    o.groups = groups;
+    const OnGpu there(true, {.order = emulated::Order::as_needed});
+    fitted(o, {mesh_of(1)});
+    return there.gpu.waits();
+  };
+  EXPECT_EQ(waits(3), waits(9));
+}
+
 // With the operator on the GPU too, as the host's does not wait for what it reads there.
 TEST(OnGpu, TheOrderOfThreadsAndStreamsChangesNoBit) {
   const auto expect_same = [](const FitOptions& o, const Sharing& sharing) {

@@ -67,7 +67,7 @@ class CpuArithmetic final : public Arithmetic<T> {
   }
 
   double precondition(View<T, 3> gradient, View<const T, 2> lit, const Box& region, const Box& core,
-                      i64 block, double window2, double floor, bool with_slope) override {
+                      i64 block, double window2, const double* floor, bool with_slope) override {
     const i64 slices = gradient.shape[0], left = region.cols.begin, n = region.cols.size();
     const Interval inner = intersection(core.cols, region.cols);
     // A row's sum each: the same for any number of threads.
@@ -76,7 +76,7 @@ class CpuArithmetic final : public Arithmetic<T> {
       const i64 y = region.rows.begin + row;
       const bool counts = with_slope && core.rows.contains(y);
       std::vector<T> scale(static_cast<std::size_t>(n));
-      for (i64 x = 0; x < n; ++x) scale[x] = scale_at(lit, y, left + x, window2, floor);
+      for (i64 x = 0; x < n; ++x) scale[x] = scale_at(lit, y, left + x, window2, *floor);
       for (i64 first = 0; first < slices; first += block) {
         T* const d = &gradient(first, y, left);
         double slope = 0;
@@ -91,12 +91,12 @@ class CpuArithmetic final : public Arithmetic<T> {
     return std::accumulate(slopes.begin(), slopes.end(), 0.0);
   }
   void descend(View<T, 3> object, View<const T, 3> gradient, View<const T, 2> lit, double window2,
-               double floor, double step, double low, double high) override {
+               const double* floor, double step, double low, double high) override {
     const auto [slices, ny, nx] = object.shape;
     const T s = static_cast<T>(step), least = static_cast<T>(low), most = static_cast<T>(high);
     parallel_for(ny, threads_, [&, slices = slices, nx = nx](i64 y, int) {
       std::vector<T> scale(static_cast<std::size_t>(nx));
-      for (i64 x = 0; x < nx; ++x) scale[x] = scale_at(lit, y, x, window2, floor);
+      for (i64 x = 0; x < nx; ++x) scale[x] = scale_at(lit, y, x, window2, *floor);
       for (i64 z = 0; z < slices; ++z) {
         T* const v = &object(z, y, i64{0});
         const T* const g = &gradient(z, y, i64{0});
@@ -112,15 +112,15 @@ class CpuArithmetic final : public Arithmetic<T> {
     });
   }
   void move_preconditioned(View<const T, 3> from, View<const T, 3> g, View<const T, 2> lit,
-                           double window2, double floor, double step, double low, double high,
-                           View<T, 3> to) override {
+                           double window2, const double* floor, double step, double low,
+                           double high, View<T, 3> to) override {
     const auto [slices, ny, nx] = from.shape;
     const T least = static_cast<T>(low), most = static_cast<T>(high);
     parallel_for(slices * ny, threads_, [&, ny = ny, nx = nx](i64 row, int) {
       const i64 y = row % ny;
       for (i64 x = 0; x < nx; ++x) {
         const i64 i = row * nx + x;
-        const double divisor = window2 * (lit.empty() ? 1 : double(lit(y, x)) + floor);
+        const double divisor = window2 * (lit.empty() ? 1 : double(lit(y, x)) + *floor);
         to.data[i] = std::clamp(
             from.data[i] - static_cast<T>(step / (divisor + 1e-300)) * g.data[i], least, most);
       }
@@ -154,14 +154,14 @@ class CpuArithmetic final : public Arithmetic<T> {
     });
   }
 
-  double largest(View<const T, 2> plane, const Box& box) override {
+  void largest(View<const T, 2> plane, const Box& box, double share, double* to) override {
     double most = 0;
     for (i64 y = box.rows.begin; y < box.rows.end; ++y) {
       const T* const row = &plane(y, i64{0});
       if (!box.cols.empty())
         most = std::max<double>(most, *std::max_element(row + box.cols.begin, row + box.cols.end));
     }
-    return most;
+    *to = share * most;
   }
   double apart(View<const T, 2> a, View<const T, 2> b) override {
     double most = 0;

@@ -222,7 +222,12 @@ class Gpu final : public Memory {
   /// Is all done that a lane was asked for?
   [[nodiscard]] bool idle(Lane lane) const { return streams_.idle(stream(lane)); }
   /// Until it is.
-  void wait(Lane lane = Lane::computing) const { streams_.wait(stream(lane)); }
+  void wait(Lane lane = Lane::computing) const {
+    ++waits_;
+    streams_.wait(stream(lane));
+  }
+  /// How often somebody did.
+  [[nodiscard]] i64 waits() const { return waits_; }
   /// This thread uses this device from now on.
   void use() const {}
   /// work() in order with kernels.
@@ -333,6 +338,7 @@ class Gpu final : public Memory {
   std::map<const char*, std::size_t> held_;
   std::size_t used_ = 0;
   mutable int touching_ = 0;
+  mutable std::atomic<i64> waits_ = 0;
   mutable Streams streams_;
   Streams::Mark computed_, fetched_;
 };

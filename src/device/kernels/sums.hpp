@@ -1,6 +1,6 @@
 #pragma once
 
-// Kernels that tell the host one number. Each block forms a part in a fixed order; a last one
+// Kernels that make one number of many. Each block forms a part in a fixed order; a last one
 // joins the parts in theirs. What is joined depends on the shape alone, so the bits are the same
 // from run to run.
 
@@ -10,12 +10,14 @@
 
 namespace ptyle::kernels {
 
-/// The largest of(i) of n, or 0, by `blocks` blocks: a part each. Shared: `threads` doubles.
+/// `share` times the largest of(i) of n, or 0, by `blocks` blocks: a part each. Shared: `threads`
+/// doubles.
 template <class Of>
 struct Largest {
   static constexpr int threads = 256;
   Of of;
   i64 n, blocks;
+  double share;
   double* to;
   template <class Block>
   PTYLE_HOST_DEVICE void operator()(Block& block) const {
@@ -33,7 +35,7 @@ struct Largest {
         if (t < half && most[t + half] > most[t]) most[t] = most[t + half];
       });
     block.threads([&](int t) {
-      if (t == 0) to[block.x] = most[0];
+      if (t == 0) to[block.x] = share * most[0];
     });
   }
 };
@@ -94,7 +96,8 @@ struct Precondition {
   const T* lit;
   Box region, core;
   i64 slices, nx, pixels, block_of_slices;
-  double window2, floor;
+  double window2;
+  const double* floor;
   i64 blocks;     // along x
   double* parts;  // of Σ; none: not asked for
   template <class Block>
@@ -105,7 +108,7 @@ struct Precondition {
       if (i >= region.rows.size() * n) return sum;
       const i64 y = region.rows.begin + i / n, x = region.cols.begin + i % n;
       const bool counts = core.rows.contains(y) && core.cols.contains(x);
-      const T scale = scale_of(lit, y * nx + x, window2, floor);
+      const T scale = scale_of(lit, y * nx + x, window2, *floor);
       i64 first = i64(block.y) * together * block_of_slices;
       for (int k = 0; k < together && first < slices; ++k, first += block_of_slices) {
         T& at = gradient[first * pixels + y * nx + x];

@@ -126,12 +126,13 @@ template <class T>
 struct Descend {
   T* object;
   const T *gradient, *lit;
-  double window2, floor;
+  double window2;
+  const double* floor;
   T step, low, high;
   i64 pixels;
   PTYLE_HOST_DEVICE void operator()(i64 pixel, i64 first, i64 end) const {
     if (lit && lit[pixel] == 0) return;
-    const T scale = scale_of(lit, pixel, window2, floor);
+    const T scale = scale_of(lit, pixel, window2, *floor);
     for (i64 s = first; s < end; ++s) {
       const i64 i = s * pixels + pixel;
       object[i] = within(object[i] - step * (scale * gradient[i]), low, high);
@@ -145,11 +146,13 @@ template <class T>
 struct MovePreconditioned {
   const T *from, *g, *lit;
   T* to;
-  double window2, floor, step;
+  double window2;
+  const double* floor;
+  double step;
   T low, high;
   i64 pixels;
   PTYLE_HOST_DEVICE void operator()(i64 pixel, i64 first, i64 end) const {
-    const double divisor = window2 * (lit ? double(lit[pixel]) + floor : 1);
+    const double divisor = window2 * (lit ? double(lit[pixel]) + *floor : 1);
     const T scale = static_cast<T>(step / (divisor + 1e-300));
     for (i64 s = first; s < end; ++s) {
       const i64 i = s * pixels + pixel;

@@ -105,7 +105,7 @@ class CpuOperator final : public Operator<T> {
       }
     });
     if (wanted.probe) steps_->add_probe_gradient(probe_sum.data(), sum.probe);
-    return total_of(each);
+    return told(total_of(each), sum.misfit);
   }
 
   Misfit misfit(std::span<const Placement> places, const Measured<T>& measured) const override {

@@ -2,7 +2,7 @@
 
 // The multislice operator on a GPU, a batch of positions at a time:
 //
-//   1. where the windows lie and what was measured there go to the device (patterns.hpp)
+//   1. where the windows lie and what was measured there go to the device (sender.hpp)
 //   2. forward through the slices, u kept (passes.hpp)
 //   3. detector: intensity, misfit, residual (pointwise.hpp)
 //   4. backward; patches of the gradient are gathered into the object's, in the order of positions
@@ -13,13 +13,12 @@
 // is cuda::Gpu, or emulated::Gpu in the tests.
 
 #include <cmath>
-#include <deque>
 #include <mutex>
 #include <stdexcept>
 
 #include "core/units.hpp"
 #include "operator/cuda/passes.hpp"
-#include "operator/cuda/patterns.hpp"
+#include "operator/cuda/sender.hpp"
 
 namespace ptyle::gpu {
 
@@ -42,11 +41,12 @@ class GpuOperator : public Operator<T> {
         turns_({w_}, ledger, "propagator", &gpu),
         weight_({n_}, ledger, "detector", &gpu),
         valid_({n_}, ledger, "detector", &gpu),
+        totals_({3}, ledger, "detector", &gpu),
         spectrum_({setup_.modes * n_}, ledger, "probe", &gpu),
         other_spectrum_({setup_.modes * n_}, ledger, "probe", &gpu),
         aside_({setup_.modes * n_}, ledger, "probe", &gpu),
         passes_(gpu, setup_, path_, options, propagator_.data(), turns_.data(), mirrored()),
-        patterns_(gpu, ledger, w_) {
+        sender_(gpu, ledger, w_) {
     if (options.waves == WaveStorage::checkpoint)
       throw std::invalid_argument("on a GPU waves are stored or recomputed");
     if (options.waves == WaveStorage::recompute && !is_unitary(setup_))
@@ -63,7 +63,7 @@ class GpuOperator : public Operator<T> {
 
   void set_object(const ObjectView<T>& object) override {
     const std::lock_guard lock(mutex_);
-    begin();
+    gpu_.use();
     const auto& shape = object.phase.shape;
     if (transmission_.shape() != shape) {
       transmission_ = Array<Z<T>, 3>();
@@ -79,13 +79,13 @@ class GpuOperator : public Operator<T> {
 
   void set_probe(View<const C, 3> probe) override {
     const std::lock_guard lock(mutex_);
-    begin();
+    gpu_.use();
     to_spectrum(probe, spectrum_.data());
   }
 
   void set_weights(View<const T, 2> weight, View<const T, 2> valid) override {
     const std::lock_guard lock(mutex_);
-    begin();
+    gpu_.use();
     std::vector<T> all(static_cast<std::size_t>(n_)), seen(all.size());
     for (i64 i = 0; i < n_; ++i) {
       const i64 from = natural(i), to = i;
@@ -98,7 +98,7 @@ class GpuOperator : public Operator<T> {
 
   void forward(const Placement& at, View<C, 3> wave) const override {
     const std::lock_guard lock(mutex_);
-    begin();
+    gpu_.use();
     const auto b = begin_batch({&at, 1});
     passes_.forward(b, object(), spectrum_.data(), false);
     give(b.detector, wave);
@@ -107,7 +107,7 @@ class GpuOperator : public Operator<T> {
   void tangent(const Placement& at, const ObjectView<T>& d_object, View<const C, 3> d_probe,
                View<C, 3> d_wave) const override {
     const std::lock_guard lock(mutex_);
-    begin();
+    gpu_.use();
     const auto b = begin_batch({&at, 1});
     const OnDevice phase(*this, d_object.phase),
         absorption(*this, setup_.absorption ? d_object.absorption : View<const T, 3>{});
@@ -118,7 +118,7 @@ class GpuOperator : public Operator<T> {
 
   void adjoint(const Placement& at, View<const C, 3> d, const Gradient<T>& sum) const override {
     const std::lock_guard lock(mutex_);
-    begin();
+    gpu_.use();
     Target target(*this, {!sum.phase.empty(), !sum.probe.empty(), false}, sum);
     const auto b = begin_batch({&at, 1});
     passes_.forward(b, object(), spectrum_.data(), true);
@@ -134,12 +134,12 @@ class GpuOperator : public Operator<T> {
   Misfit gradient(std::span<const Placement> places, const Measured<T>& measured, Wanted wanted,
                   const Gradient<T>& sum) const override {
     const std::lock_guard lock(mutex_);
-    begin();
+    gpu_.use();
     Target target(*this, wanted, sum);
     return over_batches(
-        places, measured,
-        [&](const Batch<T>& b, Sums<3>* of_batch) {
-          passes_.gradient(b, object(), spectrum_.data(), detector(), of_batch, target.to);
+        places, measured, sum.misfit,
+        [&](const Batch<T>& b, Sums<3>* total) {
+          passes_.gradient(b, object(), spectrum_.data(), detector(), total, target.to);
           sum_spectra(b, target);
         },
         [&] { target.finish(); });
@@ -147,12 +147,12 @@ class GpuOperator : public Operator<T> {
 
   Misfit misfit(std::span<const Placement> places, const Measured<T>& measured) const override {
     const std::lock_guard lock(mutex_);
-    begin();
+    gpu_.use();
     return over_batches(
-        places, measured,
-        [&](const Batch<T>& b, Sums<3>* of_batch) {
+        places, measured, {},
+        [&](const Batch<T>& b, Sums<3>* total) {
           passes_.forward(b, object(), spectrum_.data(), false);
-          passes_.detect(b, detector(), false, of_batch);
+          passes_.detect(b, detector(), false, total);
         },
         [] {});
   }
@@ -160,11 +160,12 @@ class GpuOperator : public Operator<T> {
   double curvature(std::span<const Placement> places, const ObjectView<T>& d_object,
                    View<const C, 3> d_probe) const override {
     const std::lock_guard lock(mutex_);
-    begin();
+    gpu_.use();
     const OnDevice phase(*this, d_object.phase),
         absorption(*this, setup_.absorption ? d_object.absorption : View<const T, 3>{});
     const Z<T>* const d_spectrum = other_spectrum(d_probe);
-    double total = 0;
+    auto* const total = reinterpret_cast<Sums<1>*>(totals_.data());
+    gpu_.zero(total, sizeof *total);
     const i64 most = room_for(static_cast<i64>(places.size()));
     for (std::size_t first = 0; first < places.size(); first += static_cast<std::size_t>(most)) {
       const auto some = places.subspan(first, std::min<std::size_t>(most, places.size() - first));
@@ -172,16 +173,14 @@ class GpuOperator : public Operator<T> {
       passes_.tangent(b, object(phase.data(), absorption.data()), spectrum_.data(), d_spectrum);
       const i64 chunks = blocks_for(n_, Bend<T>::pixels);
       auto* const parts = reinterpret_cast<Sums<1>*>(sums_.data());
-      auto* const whole = reinterpret_cast<Sums<1>*>(totals_.data());
       gpu_.launch(
           Bend<T>{b.detector, b.tangent, weight_.data(), parts, modes(), window(), setup_.epsilon},
           {chunks, b.positions}, Bend<T>::shared);
-      gpu_.launch(Total<1>{parts, chunks * b.positions, whole}, {}, Total<1>::shared);
-      Sums<1> of_batch;
-      gpu_.copy(&of_batch, whole, sizeof of_batch);
-      total += of_batch.value[0];
+      gpu_.launch(Total<1>{parts, chunks * b.positions, total}, {}, Total<1>::shared);
     }
-    return setup_.loss == Loss::amplitude ? total : 2 * total;
+    Sums<1> sum;
+    gpu_.copy(&sum, total, sizeof sum);
+    return setup_.loss == Loss::amplitude ? sum.value[0] : 2 * sum.value[0];
   }
 
  private:
@@ -221,7 +220,6 @@ class GpuOperator : public Operator<T> {
         if (op.setup_.absorption) to.absorption = place(sum.absorption, absorption_);
       }
       if (wanted.illumination) to.illumination = place(sum.illumination, illumination_);
-      if (probe) op.gpu_.zero(op.other_spectrum_.data(), op.bytes_of_modes());
     }
     void finish() {
       if (probe) op_.add_probe_gradient(sum_.probe);
@@ -253,6 +251,7 @@ class GpuOperator : public Operator<T> {
 
    public:
     const bool probe;
+    bool probe_begun = false;  ///< has the sum of spectra anything yet?
   };
 
   [[nodiscard]] int window() const { return static_cast<int>(w_); }
@@ -327,25 +326,26 @@ class GpuOperator : public Operator<T> {
     return other_spectrum_.data();
   }
 
-  void sum_spectra(const Batch<T>& b, const Target& target) const {
+  void sum_spectra(const Batch<T>& b, Target& target) const {
     if (!target.probe) return;
     const i64 n = setup_.modes * n_;
-    gpu_.launch(SumSpectra<T>{b.detector, other_spectrum_.data(), n, b.positions},
+    gpu_.launch(SumSpectra<T>{b.detector, other_spectrum_.data(), n, b.positions, window(), fused(),
+                              std::exchange(target.probe_begun, true)},
                 {blocks_for(n, 256)});
   }
 
   /// to += IFFT(sum of spectra)
   void add_probe_gradient(View<C, 3> to) const {
     const i64 n = setup_.modes * n_;
-    reorder(other_spectrum_.data(), aside_.data(), true, T(1));
-    passes_.transform().inverse(aside_.data(), aside_.data(), setup_.modes);
+    Z<T>* const sum = other_spectrum_.data();
+    passes_.transform().inverse(sum, sum, setup_.modes);
     const T scale = T(1) / static_cast<T>(n_);
     if (gpu_.holds(to.data)) {
-      gpu_.launch(AddScaled<T>{aside_.data(), as_z(to.data), n, scale}, {blocks_for(n, 256)});
+      gpu_.launch(AddScaled<T>{sum, as_z(to.data), n, scale}, {blocks_for(n, 256)});
       return;
     }
     std::vector<C> values(static_cast<std::size_t>(n));
-    gpu_.copy(values.data(), aside_.data(), bytes_of_modes());
+    gpu_.copy(values.data(), sum, bytes_of_modes());
     for (i64 i = 0; i < n; ++i) to.data[i] += scale * values[static_cast<std::size_t>(i)];
   }
 
@@ -355,13 +355,6 @@ class GpuOperator : public Operator<T> {
     gpu_.copy(to.data, aside_.data(), bytes_of_modes());
   }
 
-  /// What every call starts with. What the one before has sent is there by now.
-  void begin() const {
-    gpu_.use();
-    sent_places_.clear();
-    sent_references_.clear();
-  }
-
   /// Makes the buffers, once they are needed or have become too small; returns the positions of a
   /// batch.
   i64 room_for(i64 positions) const {
@@ -369,9 +362,9 @@ class GpuOperator : public Operator<T> {
     if (positions <= planned_for_) return batch_;
     gpu_.wait();
     for (auto* buffer : {&waves_, &detector_, &kept_, &tangent_, &patches_of_waves_}) *buffer = {};
-    patterns_.release_staging();
+    sender_.release_room();
     planned_for_ = planned(positions);
-    const std::size_t held = options_.memory > 0 ? patterns_.held() : 0;  // what is free is free
+    const std::size_t held = options_.memory > 0 ? sender_.held() : 0;  // what is free is free
     const std::size_t budget = options_.memory > 0 ? options_.memory : usable(gpu_.free_bytes());
     batch_ = plan_.template positions<T>(planned_for_, for_batches(budget), gpu_.l2_bytes(), path_,
                                          setup_.modes);
@@ -383,21 +376,25 @@ class GpuOperator : public Operator<T> {
     kept_ = make(plan_.kept);
     tangent_ = make(plan_.tangent);
     patches_of_waves_ = make(plan_.patch_values);
-    places_ = Array<char, 1>({batch_ * i64(sizeof(Place<T>))}, ledger_, "waves", &gpu_);
-    references_ = Array<char, 1>({batch_ * i64(sizeof(PatternOnGpu))}, ledger_, "waves", &gpu_);
     flags_ = Array<int, 1>({BatchPlan::flags(batch_)}, ledger_, "waves", &gpu_);
     const i64 chunks = blocks_for(n_, Detect<T>::pixels);
     sums_ = Array<double, 1>({3 * chunks * batch_}, ledger_, "waves", &gpu_);
-    totals_ =
-        Array<double, 1>({3 * ((planned_for_ + batch_ - 1) / batch_)}, ledger_, "waves", &gpu_);
     const std::size_t used = static_cast<std::size_t>(batch_) * plan_.template bytes<T>() + held;
-    patterns_.make_staging(batch_, budget > used ? budget - used : 0);
+    sender_.make_room(batch_, budget > used ? budget - used : 0);
     return batch_;
   }
 
+  /// A batch of its own, without patterns; its work may be launched.
   Batch<T> begin_batch(std::span<const Placement> places) const {
     room_for(static_cast<i64>(places.size()));
-    auto& all = sent_places_.emplace_back();
+    const Batch<T> b = send(places, nullptr, 0);
+    sender_.start();
+    return b;
+  }
+
+  /// A batch of so many as there is room for, on its way to the device.
+  Batch<T> send(std::span<const Placement> places, const Measured<T>* measured, i64 first) const {
+    std::vector<Place<T>> all;
     Batch<T> b;
     const auto ny = static_cast<int>(transmission_.shape()[1]),
                nx = static_cast<int>(transmission_.shape()[2]), w = window();
@@ -413,59 +410,54 @@ class GpuOperator : public Operator<T> {
     }
     b.rows = std::max(0, bottom - b.top);
     b.cols = std::max(0, right - b.left);
-    gpu_.copy_later(places_.data(), all.data(), all.size() * sizeof(Place<T>));
+    const Sent<T> sent = sender_.send(all, measured, first);
+    b.places = sent.places;
+    b.patterns = sent.patterns;
     b.waves = waves_.data();
     b.detector = detector_.data();
     b.kept = kept_.data();
     b.tangent = tangent_.data();
     b.patches = reinterpret_cast<T*>(patches_of_waves_.data());
-    b.places = reinterpret_cast<const Place<T>*>(places_.data());
     b.flags = flags_.data();
     b.positions = static_cast<int>(all.size());
     return b;
   }
 
   DetectorArguments<T> detector() const {
-    return {reinterpret_cast<const PatternOnGpu*>(references_.data()),
-            weight_.data(),
-            valid_.data(),
-            reinterpret_cast<Sums<3>*>(sums_.data()),
-            setup_.loss,
+    return {weight_.data(), valid_.data(), reinterpret_cast<Sums<3>*>(sums_.data()), setup_.loss,
             static_cast<T>(setup_.epsilon)};
   }
 
-  /// work(batch, its misfit's place) for each batch, while the next one's patterns are fetched;
-  /// then last(), before it waits for the sums.
+  /// work(batch, what its misfit is added to) for each batch, while the next one is sent; then
+  /// last(). Waits for nothing where the misfit is to lie on the device.
   template <class Work, class Last>
-  Misfit over_batches(std::span<const Placement> places, const Measured<T>& measured, Work&& work,
-                      Last&& last) const {
+  Misfit over_batches(std::span<const Placement> places, const Measured<T>& measured,
+                      View<double, 1> misfit, Work&& work, Last&& last) const {
     const auto count = static_cast<i64>(places.size());
     if (count == 0) return {};
     const i64 most = room_for(count), batches = (count + most - 1) / most;
     const i64 each = (count + batches - 1) / batches;  // the last one may have fewer
     const auto size = [&](i64 i) { return std::min(each, count - i * each); };
-    gpu_.mark_computed();  // also that the buffers are zeroed
-    const auto fetch = [&](i64 i) {
-      sent_references_.push_back(patterns_.batch(measured, i * each, size(i), i));
+    const auto sent = [&](i64 i) {
+      const auto some =
+          places.subspan(static_cast<std::size_t>(i * each), static_cast<std::size_t>(size(i)));
+      return send(some, &measured, i * each);
     };
-    fetch(0);
+    const bool stays = !misfit.empty() && gpu_.holds(misfit.data);
+    auto* const total = reinterpret_cast<Sums<3>*>(stays ? misfit.data : totals_.data());
+    if (!stays) gpu_.zero(total, sizeof *total);
+    Batch<T> next = sent(0);
     for (i64 i = 0; i < batches; ++i) {
-      gpu_.mark_computed();
-      gpu_.await_fetched();
-      const auto b = begin_batch(
-          places.subspan(static_cast<std::size_t>(i * each), static_cast<std::size_t>(size(i))));
-      const auto& references = sent_references_.back();
-      gpu_.copy_later(references_.data(), references.data(),
-                      references.size() * sizeof(PatternOnGpu));
-      work(b, reinterpret_cast<Sums<3>*>(totals_.data()) + i);
-      if (i + 1 < batches) fetch(i + 1);
+      const Batch<T> b = next;
+      sender_.start();
+      work(b, total);
+      if (i + 1 < batches) next = sent(i + 1);
     }
     last();
-    std::vector<Sums<3>> totals(static_cast<std::size_t>(batches));
-    gpu_.copy(totals.data(), totals_.data(), totals.size() * sizeof(Sums<3>));
-    Misfit all;
-    for (const Sums<3>& t : totals) all += {t.value[0], t.value[1], t.value[2]};
-    return all;
+    if (stays) return {};
+    Sums<3> all;
+    gpu_.copy(&all, total, sizeof all);
+    return told({all.value[0], all.value[1], all.value[2]}, misfit);
   }
 
   OperatorSetup setup_;
@@ -477,19 +469,16 @@ class GpuOperator : public Operator<T> {
   BatchPlan plan_;
   Array<Z<T>, 1> propagator_, turns_;
   Array<T, 1> weight_, valid_;
+  mutable Array<double, 1> totals_;
   Array<Z<T>, 1> spectrum_;  // FFT(probe) / W²
   mutable Array<Z<T>, 1> other_spectrum_, aside_;
   Array<Z<T>, 3> transmission_;
   mutable std::mutex mutex_;
   mutable Passes<T, Gpu> passes_;
   mutable Array<Z<T>, 1> waves_, detector_, kept_, tangent_, patches_of_waves_;
-  mutable Array<char, 1> places_, references_;
   mutable Array<int, 1> flags_;
-  mutable Array<double, 1> sums_, totals_;
-  mutable Patterns<T, Gpu> patterns_;
-  // What is on its way to the device must stay where it is until it is there.
-  mutable std::deque<std::vector<Place<T>>> sent_places_;
-  mutable std::deque<std::vector<PatternOnGpu>> sent_references_;
+  mutable Array<double, 1> sums_;
+  mutable Sender<T, Gpu> sender_;
   mutable i64 planned_for_ = 0, batch_ = 0;
 };
 

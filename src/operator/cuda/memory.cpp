@@ -20,7 +20,8 @@ std::vector<Ledger::Entry> gpu_operator_memory(const OperatorSetup& setup,
   const auto voxels = static_cast<std::size_t>(object[0] * object[1] * object[2]);
   const std::size_t propagator =
       complex * ((setup.slices > 1 ? n : 0) + static_cast<std::size_t>(setup.window));
-  const std::size_t own = propagator + 2 * number * n + 3 * complex * modes * n + complex * voxels;
+  const std::size_t detector = 2 * number * n + sizeof(Sums<3>);
+  const std::size_t own = propagator + detector + 3 * complex * modes * n + complex * voxels;
   const std::size_t budget =
       options.memory > 0 ? options.memory : usable(gpu.free_bytes > own ? gpu.free_bytes - own : 0);
   const i64 batch =
@@ -28,20 +29,22 @@ std::vector<Ledger::Entry> gpu_operator_memory(const OperatorSetup& setup,
   const std::size_t waves = static_cast<std::size_t>(batch) * plan.bytes<T>();
   const auto chunks =
       static_cast<std::size_t>(blocks_for(setup.window * setup.window, Detect<T>::pixels));
-  const auto b = static_cast<std::size_t>(batch),
-             batches = (static_cast<std::size_t>(planned(positions)) + b - 1) / b;
-  const std::size_t lists = b * (sizeof(Place<T>) + sizeof(PatternOnGpu)) +
-                            3 * sizeof(double) * (chunks * b + batches) +
-                            sizeof(int) * static_cast<std::size_t>(BatchPlan::flags(batch));
+  const std::size_t lists =
+      static_cast<std::size_t>(batch) *
+          (2 * (sizeof(Place<T>) + sizeof(PatternOnGpu)) + 3 * sizeof(double) * chunks) +
+      sizeof(int) * static_cast<std::size_t>(BatchPlan::flags(batch));
   const std::size_t all = static_cast<std::size_t>(positions) * ((bytes_a_pattern + 15) / 16 * 16);
   const std::size_t slabs = (all + pattern_slab - 1) / pattern_slab * pattern_slab;
   const std::size_t room = budget > waves ? budget - waves : 0;
   const auto entry = [](const char* name, std::size_t bytes) {
     return Ledger::Entry{name, bytes, bytes};
   };
-  return {entry("detector", 2 * number * n),       entry("patterns", std::min(slabs, room)),
-          entry("probe", 3 * complex * modes * n), entry("propagator", propagator),
-          entry("transmission", complex * voxels), entry("waves", waves + lists)};
+  return {entry("detector", detector),
+          entry("patterns", std::min(slabs, room)),
+          entry("probe", 3 * complex * modes * n),
+          entry("propagator", propagator),
+          entry("transmission", complex * voxels),
+          entry("waves", waves + lists)};
 }
 
 template <class T>

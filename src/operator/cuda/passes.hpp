@@ -22,6 +22,7 @@ struct Batch {
   Z<T>*waves = nullptr, *detector = nullptr, *kept = nullptr, *tangent = nullptr;
   T* patches = nullptr;  ///< (pointwise.hpp)
   const Place<T>* places = nullptr;
+  const PatternOnGpu* patterns = nullptr;
   int* flags = nullptr;  ///< 1 + 2 positions (tickets.hpp)
   int positions = 0;
   int top = 0, left = 0, rows = 0, cols = 0;  ///< of the object: holds all windows
@@ -37,7 +38,6 @@ struct ObjectOnGpu {
 /// What the detector is compared with.
 template <class T>
 struct DetectorArguments {
-  const PatternOnGpu* patterns;
   const T *weight, *valid;
   Sums<3>* sums;  ///< room for those of all chunks
   Loss loss;
@@ -110,8 +110,8 @@ class Passes {
     to_detector(b, b.tangent, b.tangent);
   }
 
-  /// Misfit of Ψ in the batch's `detector`, which becomes the residual if asked for; its sums to
-  /// `total`.
+  /// Misfit of Ψ in the batch's `detector`, which becomes the residual if asked for; its sums are
+  /// added to `total`.
   void detect(const Batch<T>& b, const DetectorArguments<T>& d, bool residual, Sums<3>* total) {
     const int chunks = Detect<T>::chunks(w_);
     gpu_.launch(detector<256>(b, d, residual), {chunks, b.positions}, Detect<T>::shared);
@@ -156,7 +156,7 @@ class Passes {
   template <int threads>
   Detect<T, threads> detector(const Batch<T>& b, const DetectorArguments<T>& d,
                               bool residual) const {
-    return {b.detector, d.patterns, d.weight, d.valid, d.sums, modes_, w_, path_ == GpuPath::fused,
+    return {b.detector, b.patterns, d.weight, d.valid, d.sums, modes_, w_, path_ == GpuPath::fused,
             residual,   d.loss,     d.eps};
   }
   void add_up(const Sums<3>* parts, i64 n, Sums<3>* total) {

@@ -230,7 +230,7 @@ struct Bend {
   }
 };
 
-/// The sum of n sums, by one block.
+/// to += the sum of n sums, by one block.
 template <int N>
 struct Total {
   static constexpr int threads = 256;
@@ -248,7 +248,9 @@ struct Total {
             for (int k = 0; k < N; ++k) all.value[k] += from[i].value[k];
           return all;
         },
-        [&](const Sums<N>& all) { *to = all; });
+        [&](const Sums<N>& all) {
+          for (int k = 0; k < N; ++k) to->value[k] += all.value[k];
+        });
   }
 };
 
@@ -389,22 +391,27 @@ struct AddIllumination {
   }
 };
 
-/// sum[m] += Σ_p spectra[p, m], in the order of positions. Moves 8 bytes a value, in floats.
+/// sum[m] = Σ_p spectra[p, m], in the order of positions; on top of what is there where `add` says
+/// so. From the order of the path (`fused`, as Reorder) to the natural one. Moves 8 bytes a value,
+/// in floats.
 template <class T>
 struct SumSpectra {
   static constexpr int threads = 256;
   const Z<T>* spectra;
   Z<T>* sum;
   i64 n;  ///< M·W·W
-  int positions;
+  int positions, window;
+  bool fused, add;
   template <class Block>
   PTYLE_HOST_DEVICE void operator()(Block& block) const {
     block.threads([&](int t) {
       const i64 i = i64(block.x) * threads + t;
       if (i >= n) return;
-      Z<T> all = sum[i];
+      const int q = static_cast<int>(i % window);
+      Z<T>& to = sum[i - q + (fused ? fused_column(q, window) : q)];
+      Z<T> all = add ? to : Z<T>{};
       for (int p = 0; p < positions; ++p) all = all + spectra[p * n + i];
-      sum[i] = all;
+      to = all;
     });
   }
 };

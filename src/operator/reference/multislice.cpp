@@ -287,7 +287,7 @@ Misfit ReferenceOperator::gradient(std::span<const Placement> places,
     }
     if (wanted.illumination) add_illumination(at, modes, sum);
   }
-  return total;
+  return told(total, sum.misfit);
 }
 
 Misfit ReferenceOperator::misfit(std::span<const Placement> places,

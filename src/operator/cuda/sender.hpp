@@ -1,0 +1,159 @@
+#pragma once
+
+// What a batch is sent: where its windows lie, and its measured patterns. Those that are had as
+// they are held (native integers) stay on the GPU once they have been seen, as long as there is
+// room. All else goes through pinned memory while the batch before is computed, so that nobody
+// waits.
+
+#include <cstring>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "core/ledger.hpp"
+#include "operator/cuda/plan.hpp"
+#include "operator/cuda/points.hpp"
+
+namespace ptyle::gpu {
+
+/// On the device; `patterns` is null where there are none.
+template <class T>
+struct Sent {
+  const Place<T>* places;
+  const PatternOnGpu* patterns;
+};
+
+template <class T, class Gpu>
+class Sender {
+ public:
+  Sender(Gpu& gpu, Ledger* ledger, i64 window)
+      : gpu_(gpu),
+        ledger_(ledger),
+        n_(window * window),
+        frame_(static_cast<std::size_t>(n_) * widest) {}
+  Sender(const Sender&) = delete;
+  ~Sender() { release_room(); }
+
+  /// Nothing is sent until make_room; the patterns that stay do.
+  void release_room() {
+    letters_ = {};
+    staged_ = {};
+    gpu_.release_pinned(std::exchange(pinned_letters_, nullptr));
+    gpu_.release_pinned(std::exchange(pinned_, nullptr));
+  }
+  /// For batches of so many; `room`: bytes of the device for more patterns that stay.
+  void make_room(i64 batch, std::size_t room) {
+    batch_ = static_cast<std::size_t>(batch);
+    room_ = room;
+    letters_ = Array<char, 1>({static_cast<i64>(2 * batch_ * letter)}, ledger_, "waves", &gpu_);
+    staged_ = Array<char, 1>({static_cast<i64>(2 * batch_ * frame_)}, ledger_, "waves", &gpu_);
+    pinned_letters_ = static_cast<char*>(gpu_.allocate_pinned(2 * batch_ * letter));
+    gpu_.mark_computed();  // nothing is sent before these are zeroed
+  }
+  /// Bytes of a position beside its pattern.
+  static constexpr std::size_t letter = sizeof(Place<T>) + sizeof(PatternOnGpu);
+  /// Bytes of the patterns that stay.
+  [[nodiscard]] std::size_t held() const {
+    std::size_t bytes = 0;
+    for (const auto& slab : slabs_) bytes += static_cast<std::size_t>(slab.size());
+    return bytes;
+  }
+
+  /// Sends the places of a batch, and the patterns from number `first` on where some are measured.
+  /// What is launched after `start` sees them; what was sent the time before last goes.
+  Sent<T> send(const std::vector<Place<T>>& places, const Measured<T>* measured, i64 first) {
+    gpu_.wait_fetched();  // so that pinned memory may be written again
+    const std::vector<PatternOnGpu> patterns =
+        measured ? stage(*measured, first, static_cast<i64>(places.size()))
+                 : std::vector<PatternOnGpu>{};
+    const std::size_t from = half_ * batch_ * letter, bytes = places.size() * sizeof(Place<T>),
+                      more = patterns.size() * sizeof(PatternOnGpu);
+    char *const here = pinned_letters_ + from, *const there = letters_.data() + from;
+    std::memcpy(here, places.data(), bytes);
+    if (more > 0) std::memcpy(here + bytes, patterns.data(), more);
+    gpu_.fetch(there, here, bytes + more);
+    half_ = 1 - half_;
+    return {reinterpret_cast<const Place<T>*>(there),
+            more > 0 ? reinterpret_cast<const PatternOnGpu*>(there + bytes) : nullptr};
+  }
+  /// Once after every `send`, before the batch's work is launched.
+  void start() {
+    gpu_.mark_computed();
+    gpu_.await_fetched();
+  }
+
+ private:
+  static constexpr std::size_t widest = std::max(sizeof(T), sizeof(float));  // of a pixel's types
+
+  /// Where the patterns will lie, those that do not stay on their way.
+  std::vector<PatternOnGpu> stage(const Measured<T>& measured, i64 first, i64 count) {
+    const std::size_t from = half_ * batch_ * frame_;
+    std::vector<PatternOnGpu> all;
+    std::size_t staged = 0;  // bytes
+    for (i64 k = first; k < first + count; ++k) {
+      const RawPattern raw = measured.raw ? measured.raw(k) : RawPattern{};
+      if (raw.data && raw.number >= 0)
+        if (const void* at = kept(raw)) {
+          all.push_back({at, raw.type, false, raw.background});
+          continue;
+        }
+      if (!pinned_) pinned_ = static_cast<char*>(gpu_.allocate_pinned(2 * batch_ * frame_));
+      char* const to = pinned_ + from + staged;
+      const char* const there = staged_.data() + from + staged;
+      if (raw.data) {
+        const std::size_t bytes = static_cast<std::size_t>(n_) * bytes_of(raw.type);
+        std::memcpy(to, raw.data, bytes);
+        all.push_back({there, raw.type, false, raw.background});
+        staged += (bytes + widest - 1) / widest * widest;
+      } else {
+        measured.load(k, reinterpret_cast<T*>(to));
+        all.push_back({there, PatternType::float32, sizeof(T) == sizeof(double), 0});
+        staged += frame_;
+      }
+    }
+    if (staged > 0) gpu_.fetch(staged_.data() + from, pinned_ + from, staged);
+    return all;
+  }
+
+  /// Where a pattern stays; null where there is no room.
+  const void* kept(const RawPattern& raw) {
+    const auto found = places_.find(raw.number);
+    if (found != places_.end()) return found->second;
+    const std::size_t bytes = static_cast<std::size_t>(n_) * bytes_of(raw.type);
+    const std::size_t aligned = (bytes + 15) / 16 * 16;
+    if (left_ < aligned && !new_slab(aligned)) return nullptr;
+    char* const at = slabs_.back().data() + slabs_.back().size() - static_cast<i64>(left_);
+    left_ -= aligned;
+    gpu_.copy_later(at, raw.data, bytes);
+    return places_[raw.number] = at;
+  }
+  bool new_slab(std::size_t least) {
+    const std::size_t size = std::min(room_, std::max(pattern_slab, least));
+    if (size < least) return false;
+    try {
+      slabs_.emplace_back(std::array<i64, 1>{static_cast<i64>(size)}, ledger_, "patterns", &gpu_);
+    } catch (const UserError&) {  // others have taken the memory meanwhile
+      room_ = 0;
+      return false;
+    }
+    room_ -= size;
+    left_ = size;
+    return true;
+  }
+
+  Gpu& gpu_;
+  Ledger* ledger_;
+  i64 n_;
+  std::size_t room_ = 0;  // bytes
+  std::size_t frame_;     // bytes of a staged pattern at most
+  std::size_t batch_ = 0, half_ = 0;
+  // Two halves each: one is sent while the other is computed with. Letters are places, then
+  // patterns.
+  Array<char, 1> letters_, staged_;
+  char *pinned_letters_ = nullptr, *pinned_ = nullptr;
+  std::vector<Array<char, 1>> slabs_;
+  std::size_t left_ = 0;  // of the last slab
+  std::unordered_map<i64, const void*> places_;
+};
+
+}  // namespace ptyle::gpu
