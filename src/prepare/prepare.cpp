@@ -54,8 +54,17 @@ void note_patterns(const Measurement& m, const Layout& l, const PatternSums& sum
     e.notes.push_back(
         fmt::format("{} of {} window pixels are padding, masked or saturated and left out", invalid,
                     e.valid.size()));
+  if (4 * (e.valid.size() - invalid) < e.valid.size())
+    e.warnings.push_back(
+        fmt::format("only {} of {} window pixels are left for the fit: is data.mask the right way "
+                    "round (not 0: bad)?",
+                    e.valid.size() - invalid, e.valid.size()));
   if (sums.negative > 0)
-    e.warnings.push_back(fmt::format("{:.0f} negative values were set to 0", sums.negative));
+    e.warnings.push_back(
+        fmt::format("{:.0f} negative values were set to 0 ({:.2g} % of all); where they are the "
+                    "noise of a detector, what is left of it is a background",
+                    sums.negative,
+                    100 * sums.negative / (sums.patterns * static_cast<double>(e.valid.size()))));
   const i64 saturated = std::count_if(sums.saturated.begin(), sums.saturated.end(),
                                       [](double patterns) { return patterns > 0; });
   if (saturated > f.rows * f.cols / 100)
@@ -174,6 +183,18 @@ void note_disc(const Layout& l, bool centre_known, Experiment& e) {
                     e.disc->row - middle, e.disc->col - middle));
 }
 
+/// A convergent beam's disc is the brightest that there is: where none is seen, something is wrong
+/// that no error tells of. Not where the window is too small for it, or its pixels too large.
+void warn_of_no_disc(const Layout& l, Experiment& e) {
+  if (e.disc || e.optics.semi_angle <= 0 || e.calibration.wavelength <= 0) return;
+  const double radius = e.optics.semi_angle * mrad / e.calibration.wavelength / e.calibration.dk;
+  if (radius > 4 && radius < 0.45 * static_cast<double>(l.window))
+    e.warnings.push_back(fmt::format(
+        "no bright disc of {:.1f} px radius, as optics.semi_angle makes one, is seen in the middle "
+        "of the mean pattern: are data.dc, the centre, the calibration and the mask right?",
+        radius));
+}
+
 /// What the sums say of the patterns: valid pixels, mean and disc.
 void take_sums(const Measurement& m, const Layout& l, const PatternReader& reader,
                const PatternSums& sums, Experiment& e) {
@@ -194,6 +215,7 @@ void take_sums(const Measurement& m, const Layout& l, const PatternReader& reade
     mean.data()[i] = sums.counts[i] / sums.patterns;
     e.mean_counts += e.valid.data()[i] * mean.data()[i];
   }
+  e.whole = sums.fractions == 0;
   e.mean_pattern = centred<double>(mean.view());
   e.disc = fit_disc(e.mean_pattern, centred<float>(e.valid.view()).view());
 }
@@ -278,6 +300,7 @@ Experiment prepared(const Measurement& m, Ledger* ledger, const Share* share, bo
     note_disc(l, centre.has_value() || m.data.dc == "corner", e);
   }
   locate(m, l, numbers, e);
+  if (!planning) warn_of_no_disc(l, e);
   e.seconds_reading = reader.seconds();
   e.bytes_read = reader.bytes();
   return e;

@@ -179,6 +179,7 @@ void PatternReader::read(const Layout& l, const std::vector<i64>& places,
     for (std::size_t i = 0; i < loaded.size(); ++i) {
       s.counts[i] += loaded[i];
       counts += loaded[i];
+      s.fractions += loaded[i] != std::floor(loaded[i]) ? 1 : 0;
     }
     if (!(counts > 0)) ++s.empty;
     s.negative += static_cast<double>(negative);
@@ -205,12 +206,12 @@ PatternSums PatternReader::no_sums(const Layout& l) const {
 /// Sums over all ranks.
 void PatternReader::total(PatternSums& s) const {
   if (!share_) return;
-  std::vector<double> all{s.negative, s.empty, s.patterns};
+  std::vector<double> all{s.negative, s.empty, s.patterns, s.fractions};
   all.insert(all.end(), s.counts.begin(), s.counts.end());
   all.insert(all.end(), s.saturated.begin(), s.saturated.end());
   share_->sum(all);
-  s.negative = all[0], s.empty = all[1], s.patterns = all[2];
-  const auto counts = all.begin() + 3,
+  s.negative = all[0], s.empty = all[1], s.patterns = all[2], s.fractions = all[3];
+  const auto counts = all.begin() + 4,
              saturated = counts + static_cast<std::ptrdiff_t>(s.counts.size());
   std::copy(counts, saturated, s.counts.begin());
   std::copy(saturated, all.end(), s.saturated.begin());

@@ -76,21 +76,22 @@ void report_counts(const Experiment& e, const Frames& frames, const DataConfig& 
       std::accumulate(f.sums.begin(), f.sums.end(), 0.0) / static_cast<double>(f.sums.size());
   const double valid = static_cast<double>(std::count(e.valid.begin(), e.valid.end(), 1.0F));
   found.mean = found.pattern_mean / valid;
-  found.dead = f.dead;
-  found.hot = f.hot;
+  const OddPixels odd = odd_pixels(e, e.patterns->count());
+  found.dead = odd.dead;
+  found.hot = odd.hot;
   found.saturated = f.saturated;
   print(fmt::format("counts of a pixel: {:.5g} to {:.5g}, mean {:.4g}", f.smallest, f.largest,
                     found.mean));
   print(fmt::format("counts of a pattern: {:.5g} to {:.5g}, mean {:.5g}", *low, *high,
                     found.pattern_mean));
-  print(fmt::format("dead pixels: {}, hot pixels: {}, saturated pixels: {}", f.dead, f.hot,
+  print(fmt::format("dead pixels: {}, hot pixels: {}, saturated pixels: {}", odd.dead, odd.hot,
                     f.saturated));
   if (f.saturated > 0)
     print(fmt::format(
         "warning: {} values stand at {:.6g} and only {} just below: data.saturation: {:.6g} "
         "would leave those {} pixels out",
         f.at_largest, f.largest, f.just_below, f.largest, f.saturated));
-  if (f.dead + f.hot > 0)
+  if (odd.dead + odd.hot > 0)
     print("warning: dead or hot pixels pull the fit: give a data.mask for them");
   if (frames.rows() != frames.cols() && data.window == 0 && data.crop == 0)
     print(fmt::format(

@@ -20,24 +20,6 @@ std::vector<double> surroundings(const Experiment& e, i64 y, i64 x) {
   return around;
 }
 
-void find_dead_and_hot(const Experiment& e, PatternFigures& f) {
-  const i64 w = e.patterns->window();
-  const auto n = static_cast<double>(e.patterns->count());
-  for (i64 y = 0; y < w; ++y)
-    for (i64 x = 0; x < w; ++x) {
-      if (e.valid(to_corner(y, w), to_corner(x, w)) == 0) continue;
-      const double mean = e.mean_pattern(y, x);
-      const auto around = surroundings(e, y, x);
-      if (around.size() < 8) continue;
-      const auto [low, high] = std::minmax_element(around.begin(), around.end());
-      // A pixel that expects 20 counts or more is empty once in 5e8 by chance.
-      if (mean == 0 && *low * n > 20) ++f.dead;
-      // The undiffracted beam may stand on one pixel in the middle.
-      const bool beam = std::abs(y - w / 2) <= 2 && std::abs(x - w / 2) <= 2;
-      if (!beam && mean * n > 20 && mean > 5 * *high) ++f.hot;
-    }
-}
-
 void find_extremes(const Experiment& e, const std::vector<bool>& beyond_disc, PatternFigures& f) {
   const i64 n = e.patterns->count(), w = e.patterns->window();
   std::vector<float> pattern(static_cast<std::size_t>(w * w));
@@ -79,6 +61,26 @@ void find_saturated(const Experiment& e, double type_limit, PatternFigures& f) {
 
 }  // namespace
 
+OddPixels odd_pixels(const Experiment& e, i64 patterns) {
+  OddPixels odd;
+  const i64 w = e.patterns->window();
+  const auto n = static_cast<double>(patterns);
+  for (i64 y = 0; y < w; ++y)
+    for (i64 x = 0; x < w; ++x) {
+      if (e.valid(to_corner(y, w), to_corner(x, w)) == 0) continue;
+      const double mean = e.mean_pattern(y, x);
+      const auto around = surroundings(e, y, x);
+      if (around.size() < 8) continue;
+      const auto [low, high] = std::minmax_element(around.begin(), around.end());
+      // A pixel that expects 20 counts or more is empty once in 5e8 by chance.
+      if (mean == 0 && *low * n > 20) ++odd.dead;
+      // The undiffracted beam may stand on one pixel in the middle.
+      const bool beam = std::abs(y - w / 2) <= 2 && std::abs(x - w / 2) <= 2;
+      if (!beam && mean * n > 20 && mean > 5 * *high) ++odd.hot;
+    }
+  return odd;
+}
+
 PatternFigures figures_of(const Experiment& e, double type_limit) {
   const i64 w = e.patterns->window();
   PatternFigures f;
@@ -91,7 +93,6 @@ PatternFigures figures_of(const Experiment& e, double type_limit) {
             1.1 * e.disc->radius;
   find_extremes(e, beyond_disc, f);
   find_saturated(e, type_limit, f);
-  find_dead_and_hot(e, f);
   return f;
 }
 

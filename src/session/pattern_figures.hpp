@@ -14,10 +14,17 @@ struct PatternFigures {
   std::vector<double> sums;            ///< counts of each pattern
   std::vector<double> dark_field;      ///< counts of each beyond 1.1 radii of the disc
   Array<float, 2> peak;                ///< each pixel's largest value, DC at [W/2, W/2]
-  i64 dead = 0;       ///< pixels without a count where their surroundings expect at least 20
-  i64 hot = 0;        ///< pixels whose mean is over five times that of any around them, DC aside
   i64 saturated = 0;  ///< pixels that reach the largest value, where that looks like a limit
 };
+
+/// Pixels of the mean pattern that no beam makes.
+struct OddPixels {
+  i64 dead = 0;  ///< without a count where their surroundings expect at least 20
+  i64 hot = 0;   ///< over five times the mean of any around them, DC aside
+};
+
+/// Of so many patterns.
+OddPixels odd_pixels(const Experiment& experiment, i64 patterns);
 
 /// `type_limit`: the largest value of the detector's integers (0: floats or not known). A limit is
 /// where many values stand at the largest one but few just below it, or at the type's own.

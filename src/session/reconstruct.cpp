@@ -27,6 +27,7 @@
 #include "session/device.hpp"
 #include "session/division.hpp"
 #include "session/open_experiment.hpp"
+#include "session/pattern_figures.hpp"
 #include "session/plan_ranks.hpp"
 #include "session/rank_memory.hpp"
 #include "session/rank_report.hpp"
@@ -129,6 +130,7 @@ class Run {
     if (checkpoint_) checkpoint_->check(fingerprint());
     for (const auto& note : experiment_.notes) log(note);
     for (const auto& warning : experiment_.warnings) warn(warning);
+    warn_of_odd_pixels();
     if (experiment_.band_limit.value_or(0) > 0 && config_.object.band_limit == 0 &&
         config_.object.slices > 1)
       log(
@@ -176,12 +178,32 @@ class Run {
   void warn_of_few_counts(i64 groups) const {
     constexpr double too_few = 2;  // half a radian
     const double counts = counts_an_object_pixel(experiment_, *division_) / double(groups);
-    if (groups > 1 && counts < too_few)
+    if (counts >= too_few) return;
+    warn(fmt::format(
+        "{:.2g} counts an object pixel{} tell its phase to ±{:.1g} rad only, so that "
+        "noise is fitted; {}solver.hold_out=0.1 shows when to stop",
+        counts, groups > 1 ? fmt::format(" in each of {} groups", groups) : "",
+        1 / std::sqrt(2 * counts), groups > 1 ? "solver.groups=1 is steadier, and " : ""));
+  }
+  /// `ptyle inspect` says more, but not everybody asks it.
+  void warn_of_odd_pixels() const {
+    const auto patterns = static_cast<i64>(experiment_.positions.size());
+    const OddPixels odd = odd_pixels(experiment_, patterns);
+    if (odd.hot + odd.dead > 0)
       warn(
-          fmt::format("{:.2g} counts an object pixel in each of {} groups tell its phase to "
-                      "±{:.1g} rad only, so that noise is fitted; solver.groups=1 is steadier, and "
-                      "solver.hold_out=0.1 shows when to stop",
-                      counts, groups, 1 / std::sqrt(2 * counts)));
+          fmt::format("{} hot and {} dead pixels pull the fit: ptyle inspect shows them, data.mask "
+                      "leaves them out",
+                      odd.hot, odd.dead));
+    const std::string type = experiment_.patterns->type();
+    const double limit = type == "uint8" ? 255 : type == "uint16" ? 65535 : 4294967295;
+    const auto& mean = experiment_.mean_pattern;
+    const i64 full = std::count_if(mean.begin(), mean.end(),
+                                   [&](double v) { return std::abs(v - limit) < 1e-9 * limit; });
+    if (full > 0 && type != "float32")
+      warn(
+          fmt::format("{} pixels are {:.0f} in every pattern, the largest {} that there is: "
+                      "data.saturation={:.0f} leaves them out",
+                      full, limit, type, limit));
   }
   void log(const std::string& line) const {
     if (callbacks_.log && team_.leads()) callbacks_.log(line);
@@ -212,7 +234,7 @@ class Run {
             {"object.slice_thickness", fmt::format("{:.6g}", c.object.slice_thickness)},
             {"probe.modes", std::to_string(c.probe.modes)},
             {"solver.groups", std::to_string(c.solver.groups)},
-            {"solver.loss", c.solver.loss},
+            {"solver.loss", loss_of(c, experiment_) == Loss::poisson ? "poisson" : "amplitude"},
             {"solver.hold_out", fmt::format("{:.6g}", c.solver.hold_out)},
             {"solver.seed", std::to_string(c.solver.seed)},
             {"solver.continuation", c.solver.continuation},
@@ -260,6 +282,9 @@ class Run {
     const FitOptions options = fit_options(config_, experiment_, *division_, threads_);
     if (!options.continuation.finished())
       log("the specimen is thick for its angle: coarse to fine, laterally and in depth");
+    if (config_.solver.loss == "auto" && loss_of(config_, experiment_) == Loss::poisson)
+      log(fmt::format("{:.2g} counts a detector pixel are few: solver.loss poisson",
+                      counts_a_detector_pixel(experiment_)));
     log(fmt::format("{} groups an iteration", options.groups));
     warn_of_few_counts(options.groups);
     FitData<T> data;

@@ -43,17 +43,27 @@ i64 planes_of(const ReconstructConfig& config) {
   return config.object.slices * (config.object.type == "complex" ? 2 : 1) + 1;
 }
 
+double counts_a_detector_pixel(const Experiment& e) {
+  return e.mean_counts / double(e.patterns->window() * e.patterns->window());
+}
+
+Loss loss_of(const ReconstructConfig& config, const Experiment& e) {
+  const std::string& loss = config.solver.loss;
+  const double counts = counts_a_detector_pixel(e);
+  const bool sparse = e.whole && counts > 0 && counts < 1;
+  return loss == "poisson" || (loss == "auto" && sparse) ? Loss::poisson : Loss::amplitude;
+}
+
 OperatorSetup operator_setup(const ReconstructConfig& config, const Experiment& e) {
   OperatorSetup setup;
   setup.window = e.patterns->window();
   setup.slices = config.object.slices;
   setup.modes = config.probe.modes;
   setup.absorption = config.object.type == "complex";
-  setup.loss = config.solver.loss == "poisson" ? Loss::poisson : Loss::amplitude;
+  setup.loss = loss_of(config, e);
   // ε against division by zero, small beside a pixel's mean counts. The Poisson residual 1 − y/I
   // is steeper: there a pixel without model counts must not outweigh the rest.
-  const double mean = e.mean_counts / double(setup.window * setup.window);
-  setup.epsilon = mean * (setup.loss == Loss::poisson ? 1e-2 : 1e-5);
+  setup.epsilon = counts_a_detector_pixel(e) * (setup.loss == Loss::poisson ? 1e-2 : 1e-5);
   if (setup.slices > 1) {
     if (e.calibration.wavelength <= 0)
       throw UserError("object.slices: more than one slice needs optics.energy (kV)");
@@ -65,8 +75,7 @@ OperatorSetup operator_setup(const ReconstructConfig& config, const Experiment& 
 }
 
 double counts_an_object_pixel(const Experiment& experiment, const Division& division) {
-  if (!experiment.patterns->type().starts_with("uint"))
-    return std::numeric_limits<double>::infinity();
+  if (!experiment.whole) return std::numeric_limits<double>::infinity();
   const auto& at = division.frame.positions;
   const Bounds scan = bounds_of(at);
   const double pixels = std::max(1.0, scan.rows()) * std::max(1.0, scan.cols());
@@ -102,8 +111,10 @@ FitOptions fit_options(const ReconstructConfig& config, const Experiment& e,
     o.phase_max = object.phase_max;
   }
   // Where only phases below 0 are asked for, auto keeps out of the way.
+  // The phase that X-rays get is negative.
+  const bool electrons = e.optics.xray_energy == 0;
   if (object.positivity == "on" ||
-      (object.positivity == "auto" && continues(config, e) && o.phase_max > 0))
+      (object.positivity == "auto" && electrons && continues(config, e) && o.phase_max > 0))
     o.phase_min = std::max(o.phase_min, 0.0);
   const auto& r = config.ranks;
   o.update = r.update == "literal" ? Update::literal : Update::consistent;

@@ -18,6 +18,13 @@ int default_threads(int processes_on_node);
 /// Planes that are exchanged together at most: gradients and the illumination.
 i64 planes_of(const ReconstructConfig& config);
 
+/// Mean over the window.
+double counts_a_detector_pixel(const Experiment& experiment);
+
+/// Where most pixels have no count, √y is on average far below √I, and the amplitude loss makes
+/// what scatters weak; the Poisson loss does not.
+Loss loss_of(const ReconstructConfig& config, const Experiment& experiment);
+
 /// Throws UserError where several slices have no wavelength.
 OperatorSetup operator_setup(const ReconstructConfig& config, const Experiment& experiment);
 

@@ -39,9 +39,9 @@ struct SolverConfig {
   int groups = 0;                               ///< mini-batches an iteration; 0: 20, or fewer
   double step = 0;                              ///< preconditioned object step; 0: estimated
   std::string preconditioner = "illumination";  ///< illumination | none
-  double damping = 0.1;            ///< ε of the illumination preconditioner, of its maximum
-  std::string loss = "amplitude";  ///< amplitude | poisson
-  double hold_out = 0;             ///< share of the patterns kept out of the fit, to watch R on
+  double damping = 0.1;       ///< ε of the illumination preconditioner, of its maximum
+  std::string loss = "auto";  ///< auto (poisson where counts are sparse) | amplitude | poisson
+  double hold_out = 0;        ///< share of the patterns kept out of the fit, to watch R on
   std::uint64_t seed = 0;
   int threads = 0;                  ///< 0: all that the operating system lets this process have
   double memory = 0;                ///< GB (1e9 bytes) of a rank; 0: what the machine has for it

@@ -259,14 +259,15 @@ void Fit<T>::adapt_steps(const Misfit& misfit, IterationReport& report) {
   // Groups change from one iteration to the next, so a small rise means nothing.
   constexpr double rise = 1.2;
   // A cost that stands still with everything free is the noise of the groups, each of which the
-  // step fits for itself: smaller steps average over more of them.
+  // step fits for itself: smaller steps of the object average over more of them. A probe that is
+  // still wrong also lets it stand, and goes on as before.
   constexpr double standstill = 0.995, smaller = 0.7, smallest = 0.05;
   if (previous_cost_ >= 0 && !(misfit.cost <= rise * previous_cost_)) {
     report.diverging = true;
     caution_ *= 0.5;
   } else if (previous_cost_ >= 0 && options_.continuation.finished() &&
              misfit.cost > standstill * previous_cost_) {
-    caution_ = std::min(caution_, std::max(smallest, smaller * caution_));
+    averaging_ = std::max(smallest, smaller * averaging_);
   }
   previous_cost_ = new_stage_ ? -1 : misfit.cost;
 }
@@ -288,6 +289,7 @@ std::map<std::string, double> Fit<T>::state() const {
   all["new_stage"] = new_stage_ ? 1 : 0;
   all["estimated_step"] = estimated_step_;
   all["caution"] = caution_;
+  all["averaging"] = averaging_;
   all["previous_cost"] = previous_cost_;
   all["largest_probe"] = largest_probe_;
   return all;
@@ -302,6 +304,7 @@ void Fit<T>::restore(const std::map<std::string, double>& state) {
   new_stage_ = state.at("new_stage") != 0;
   estimated_step_ = state.at("estimated_step");
   caution_ = state.at("caution");
+  averaging_ = state.at("averaging");
   previous_cost_ = state.at("previous_cost");
   largest_probe_ = state.at("largest_probe");
   apply_detector_limit();

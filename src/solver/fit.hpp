@@ -166,6 +166,7 @@ class Fit {
 
   void take_step(const std::vector<i64>& group, bool refine_probe, bool estimate);
   [[nodiscard]] double step_in_use() const;
+  [[nodiscard]] double object_caution() const { return caution_ * averaging_; }
   double object_step(const std::vector<i64>& group, double slope, bool estimate);
   void move_objects(double step, bool into_direction = false);
   void descend(double step);
@@ -216,7 +217,8 @@ class Fit {
   Misfit fitted_so_far_;       // of the iteration
   bool new_stage_ = true;      // the coming iteration is the first of a stage
   double estimated_step_ = 0;  // 0: none yet
-  double caution_ = 1;         // of both steps; less once the cost rises or stands still
+  double caution_ = 1;         // of both steps; less once the cost rises
+  double averaging_ = 1;       // of the object's; less once the cost stands still
   double previous_cost_ = -1;  // −1: nothing to compare with
 };
 

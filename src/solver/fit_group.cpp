@@ -285,7 +285,7 @@ void Fit<T>::keep_illumination() {
 
 template <class T>
 double Fit<T>::step_in_use() const {
-  return caution_ * (options_.step > 0 ? options_.step : estimated_step_);
+  return object_caution() * (options_.step > 0 ? options_.step : estimated_step_);
 }
 
 /// The step along −d that a parabola of the Gauss-Newton curvature says, as a running mean over
@@ -369,7 +369,7 @@ void Fit<T>::try_step(const std::vector<i64>& group, double cost, double slope, 
     const double parabola = slope * step / (2 * (tried[0] - cost + slope * step));
     const double share = parabola > 0.1 ? std::min(parabola, 0.5) : 0.1;  // NaN: a tenth
     step *= share;
-    estimated_step_ = step / caution_;
+    estimated_step_ = step / object_caution();
     for (Tile<T>& tile : tiles_) {
       arithmetic_->draw_back(tile.phase.view(), share, tile.sums.phase);
       if (!tile.absorption.empty())

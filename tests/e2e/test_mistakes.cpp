@@ -168,8 +168,8 @@ std::vector<Mistake> configurations() {
        run,
        with(&Parts::rest, "solver:\n  loss: huber\n"),
        {},
-       "run.yaml:13: solver.loss: \"huber\" is none of its choices; it must be one of amplitude, "
-       "poisson"},
+       "run.yaml:13: solver.loss: \"huber\" is none of its choices; it must be one of auto, "
+       "amplitude, poisson"},
       {"CentreOfThree",
        run,
        with(&Parts::data, "  file: data.h5\n  centre: [1, 2, 3]\n"),

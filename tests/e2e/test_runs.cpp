@@ -375,14 +375,55 @@ TEST_F(Runs, FewCountsMakeFewGroupsOrAreWarnedOf) {
     return ptyle(all);
   };
   const auto warned = [](const Ran& r) {
-    return r.err.find("counts an object pixel in each of") != std::string::npos;
+    return r.err.find("counts an object pixel") != std::string::npos;
   };
   EXPECT_TRUE(warned(ran("100", "8")));  // 4 counts a pixel of 0.04 Å²
   EXPECT_FALSE(warned(ran("100", "1")));
+  EXPECT_TRUE(warned(ran("30", "1")));
   EXPECT_FALSE(warned(ran("1e4", "8")));
   const Ran left_to_ptyle = ran("300", "0");
   EXPECT_NE(left_to_ptyle.out.find("3 groups an iteration"), std::string::npos);
   EXPECT_FALSE(warned(left_to_ptyle)) << left_to_ptyle.err;
+}
+
+TEST_F(Runs, SpoiltDataAreWarnedOf) {
+  ASSERT_EQ(ptyle({"simulate", "recipe.yaml", "--set", "dose.electrons_per_A2=1e6"}).status, 0);
+  const auto from = h5::File::open((folder.path() / "set.h5").string());
+  const auto patterns = from.read<std::uint32_t>("/patterns");
+  const auto told = [&](const std::string& name, std::uint32_t spoilt, std::size_t first,
+                        std::size_t count, std::vector<std::string> settings) {
+    auto values = patterns;
+    for (std::size_t k = 0; k < values.size(); ++k)
+      if (const auto pixel = k % (48 * 48); pixel >= first && pixel < first + count)
+        values[k] = spoilt;
+    std::vector<std::uint8_t> mask(48 * 48, 1);
+    std::fill_n(mask.begin() + 24 * 48, 96, std::uint8_t{0});
+    auto to = h5::File::create((folder.path() / (name + ".h5")).string());
+    to.write("/patterns", {64, 48, 48}, values.data());
+    to.write("/inverted", {48, 48}, mask.data());
+    to.write("/positions", {64, 2}, from.read<double>("/positions").data());
+    for (const char* key : {"energy_kV", "semi_angle_mrad", "defocus_A", "pixel_size"})
+      to.set("/", key, *from.number("/", key));
+    to.commit();
+    std::vector<std::string> all{"reconstruct", "run.yaml"};
+    settings.insert(settings.end(),
+                    {"data.file=" + name + ".h5", "solver.iterations=1", "output.folder=" + name});
+    for (const auto& setting : settings) all.insert(all.end(), {"--set", setting});
+    const auto ran = ptyle(all);
+    EXPECT_EQ(ran.status, 0) << ran.err;
+    return ran.err;
+  };
+  const auto has = [](const std::string& text, const char* part) {
+    return text.find(part) != std::string::npos;
+  };
+  const std::string disc = told("clean", 0, 0, 0, {});
+  EXPECT_FALSE(has(disc, "no bright disc") || has(disc, "pixels")) << disc;
+  EXPECT_TRUE(has(told("corner", 0, 0, 0, {"data.dc=corner"}), "no bright disc of"));
+  EXPECT_TRUE(has(told("hot", 40000, 20 * 48 + 3, 1, {}), "1 hot and 0 dead pixels"));
+  EXPECT_TRUE(
+      has(told("gap", 4294967295U, 5 * 48, 96, {}), "96 pixels are 4294967295 in every pattern"));
+  EXPECT_TRUE(has(told("inverted", 0, 0, 0, {"data.mask=/inverted"}),
+                  "only 96 of 2304 window pixels are left"));
 }
 
 TEST_F(Runs, WhatIsUnderTheMaskHasNoInfluence) {

@@ -1,0 +1,50 @@
+// What a configuration and a measurement say about the fit.
+
+#include <gtest/gtest.h>
+
+#include "core/units.hpp"
+#include "prepare/pattern_store.hpp"
+#include "session/settings.hpp"
+
+namespace ptyle {
+namespace {
+
+constexpr i64 window = 64;
+
+Experiment measured(double counts_a_pixel, bool whole) {
+  Experiment e;
+  e.patterns = make_pattern_store({}, 0, window, 65535, 0, nullptr);
+  e.mean_counts = counts_a_pixel * double(window * window);
+  e.whole = whole;
+  return e;
+}
+
+TEST(Settings, SparseCountsAreFittedByTheirOwnLoss) {
+  ReconstructConfig c;
+  EXPECT_EQ(loss_of(c, measured(0.5, true)), Loss::poisson);
+  EXPECT_EQ(loss_of(c, measured(2, true)), Loss::amplitude);
+  EXPECT_EQ(loss_of(c, measured(0.5, false)), Loss::amplitude);  // perhaps no counts
+  EXPECT_EQ(loss_of(c, measured(0, true)), Loss::amplitude);     // a plan: not known
+  c.solver.loss = "amplitude";
+  EXPECT_EQ(loss_of(c, measured(0.5, true)), Loss::amplitude);
+  c.solver.loss = "poisson";
+  EXPECT_EQ(loss_of(c, measured(50, false)), Loss::poisson);
+}
+
+TEST(Settings, PositivityIsForElectrons) {
+  ReconstructConfig c;
+  c.object.slices = 10;
+  c.object.slice_thickness = 10;  // Å: several depths of focus in all
+  Experiment e = measured(10, true);
+  e.optics.semi_angle = 30;
+  e.calibration = {.wavelength = 0.025, .pixel = 0.2, .dk = 1 / (0.2 * window)};
+  const Division division;
+  EXPECT_EQ(fit_options(c, e, division, 1).phase_min, 0);
+  e.optics.xray_energy = 8;
+  EXPECT_LT(fit_options(c, e, division, 1).phase_min, -1e20);
+  c.object.positivity = "on";
+  EXPECT_EQ(fit_options(c, e, division, 1).phase_min, 0);
+}
+
+}  // namespace
+}  // namespace ptyle
