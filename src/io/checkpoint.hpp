@@ -86,7 +86,7 @@ bool has_checkpoint(const std::string& folder);
 /// To call before a run: UserError where something else has the names that checkpoints take.
 void check_checkpoint_place(const std::string& folder);
 
-/// Takes the checkpoint away: the run has come to its end.
+/// Takes the checkpoint away: the run has come to its end, or begins anew.
 void remove_checkpoint(const std::string& folder);
 
 /// A checkpoint to go on from. All throw UserError, in one sentence, for one that is missing,

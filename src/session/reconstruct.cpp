@@ -61,6 +61,8 @@ class Run {
   bool operator()(const std::string& resolved_yaml) {
     take_device();
     open();
+    // Begun anew: --resume is not to mix what an earlier run left with this one.
+    if (team_.leads() && !config_.output.resume) remove_checkpoint(config_.output.folder);
     auto fit = std::make_unique<Fit<T>>(make_fit());
     const bool finished = iterate(*fit);
     write(std::move(fit), resolved_yaml);

@@ -147,6 +147,33 @@ TEST_F(Runs, GoesOnFromACheckpointWrittenWhileComputingWithTheSameBits) {
   EXPECT_EQ(whole.history.cost, parts.history.cost);
 }
 
+TEST_F(Runs, BegunAnewItLeavesNoCheckpointOfTheRunBefore) {
+  simulate();
+  ASSERT_EQ(ptyle(into("run", {"solver.iterations=2", "output.checkpoint_every=1"})).status, 0);
+  // Another step, which a checkpoint does not tell; killed before it has one of its own.
+  const std::vector<std::string> other{"solver.iterations=100000", "solver.step=0.3",
+                                       "output.overwrite=true"};
+  const auto killed =
+      run_ptyle(into("run", other), {.folder = folder.path(),
+                                     .when = "iteration      1/",
+                                     .act = [](pid_t process) { kill(process, SIGKILL); }});
+  ASSERT_EQ(killed.status, 128 + SIGKILL) << killed.err;
+  EXPECT_FALSE(has_checkpoint(folder.path() / "run"));
+  auto rest = into("run", {"solver.iterations=1", "solver.step=0.3", "output.overwrite=true"});
+  rest.emplace_back("--resume");
+  const auto resumed = ptyle(rest);
+  EXPECT_EQ(resumed.status, 0) << resumed.err;
+  EXPECT_EQ(resumed.out.find("going on from the checkpoint"), std::string::npos) << resumed.out;
+}
+
+TEST_F(Runs, AMistakeLeavesTheCheckpointOfTheRunBefore) {
+  simulate();
+  ASSERT_EQ(ptyle(into("run", {"solver.iterations=2", "output.checkpoint_every=1"})).status, 0);
+  const auto refused = ptyle(into("run", {"data.patterns=/nowhere", "output.overwrite=true"}));
+  EXPECT_EQ(refused.status, 2) << refused.err;
+  EXPECT_TRUE(has_checkpoint(folder.path() / "run"));
+}
+
 TEST_F(Runs, OneRunAtATimeWritesIntoAFolder) {
   simulate();
   Ran second;
