@@ -72,6 +72,10 @@ double memory_budget(const ReconstructConfig& config, int processes_on_node) {
   return 0.8 * double(machine_memory_bytes()) / processes_on_node;
 }
 
+double memory_budget(const ReconstructConfig& config, int processes_on_node, std::size_t free) {
+  return std::min(memory_budget(config, processes_on_node), double(free));
+}
+
 template <class T>
 RankMemory rank_memory(const ReconstructConfig& config, const OperatorSetup& setup,
                        const Division& division, int rank, int threads, std::size_t bytes_a_pattern,

@@ -45,5 +45,7 @@ bool writes_while_computing(const ReconstructConfig& config);
 
 /// What solver.memory says, in bytes; else 0.8 of a process's part of the machine's memory.
 double memory_budget(const ReconstructConfig& config, int processes_on_node);
+/// The same of a run, for a rank of which `free` bytes are free: it may not need more than these.
+double memory_budget(const ReconstructConfig& config, int processes_on_node, std::size_t free);
 
 }  // namespace ptyle

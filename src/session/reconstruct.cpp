@@ -318,7 +318,7 @@ class Run {
   }
 
   std::unique_ptr<Operator<T>> operator_on_cpu(const OperatorSetup& setup) {
-    const double budget = memory_budget(config_, team_.processes_on_node());
+    const double budget = memory_budget(config_, team_.processes_on_node(), ledger_.most());
     const RankMemory memory =
         rank_memory<T>(config_, setup, *division_, team_.here().front(), threads_,
                        experiment_.patterns->bytes_a_pattern(), budget);
