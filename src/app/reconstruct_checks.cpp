@@ -218,6 +218,7 @@ void complete(ReconstructConfig& config, const std::string& config_file) {
 void check_reconstruct(ReconstructConfig& config, const Schema& schema,
                        const std::string& config_file, Faults& faults) {
   complete(config, config_file);
+  config.scan.unit_given = schema.given("scan.unit");
   Check check{schema, faults};
   check.file = check_files(config, check);
   check_calibration(check);

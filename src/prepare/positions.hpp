@@ -11,7 +11,7 @@ namespace ptyle {
 
 /// Positions in a dataset, n of them expected, in Å (`pixel` Å a pixel; 1 in pixel units).
 /// Throws UserError for another shape or number, values that are not finite, or a unit that cannot
-/// be taken to Å.
+/// be taken to Å: one that is not known, unless scan.unit is given.
 std::vector<Position> positions_from(const RawPositions& raw, const ScanConfig& scan, i64 n,
                                      const std::string& frames, double pixel, bool pixel_units,
                                      std::vector<std::string>& warnings);
@@ -20,8 +20,8 @@ std::vector<Position> positions_from(const RawPositions& raw, const ScanConfig& 
 /// on (row, col); with `snake`, every second line runs backwards.
 std::vector<Position> raster(std::array<i64, 2> shape, const ScanConfig& scan);
 
-/// The unit that an attribute says ("angstrom", "object pixel", "m"): A, px, m, or empty if
-/// unknown.
+/// The unit that an attribute says ("angstrom", "object pixel", "nm"): A, px, m, um, nm, pm, or
+/// empty if unknown.
 std::string unit_named(const std::string& attribute);
 
 }  // namespace ptyle

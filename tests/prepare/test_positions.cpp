@@ -63,9 +63,44 @@ TEST(Positions, WhoseUnitContradictsTheUsersIsWarnedOf) {
   RawPositions from = three();
   from.unit = "object pixel";
   std::vector<std::string> warnings;
-  (void)positions_from(from, {}, 3, "/data", 1, false, warnings);
+  ScanConfig scan;
+  scan.unit_given = true;
+  const auto read = positions_from(from, scan, 3, "/data", 0.5, false, warnings);
   ASSERT_EQ(warnings.size(), 1u);
   EXPECT_TRUE(says(warnings[0], {"object pixel", "scan.unit is A"}));
+  EXPECT_EQ(read[1].row, 3);
+}
+
+TEST(Positions, AreInTheUnitOfTheirDatasetWhereTheUserSaysNone) {
+  const std::pair<const char*, double> units[] = {
+      {"Å", 1},           {"angstrom", 1},     {"pm", 0.01},   {"nm", 10},
+      {"Nanometers", 10}, {"um", 1e4},         {"µm", 1e4},    {"micron", 1e4},
+      {"m", 1e10},        {"micrometre", 1e4}, {"pixels", 0.5}};
+  for (const auto& [unit, scale] : units) {
+    RawPositions from = three();
+    from.unit = unit;
+    EXPECT_DOUBLE_EQ(read(from, "A")[1].row, 3 * scale) << unit;
+  }
+}
+
+TEST(Positions, OfAnUnknownUnitAreRefusedUnlessTheUserSaysOne) {
+  RawPositions from = three();
+  from.unit = "furlong";
+  EXPECT_TRUE(says(message_of<UserError>([&] { read(from, "A"); }),
+                   {"the dataset", "'furlong'", "scan.unit"}));
+  EXPECT_EQ(read(from, "px")[1].row, 1.5);
+  ScanConfig scan;
+  scan.unit_given = true;
+  std::vector<std::string> warnings;
+  EXPECT_EQ(positions_from(from, scan, 3, "/data", 0.5, false, warnings)[1].row, 3);
+  FramesInMemory frames = numbered(6, 4, 4);  // found, not asked for
+  Measurement m = measurement(frames);
+  m.scan = {};
+  m.calibration.pixel_size = 0.5;
+  m.positions->unit = "furlong";
+  EXPECT_TRUE(says(message_of<UserError>([&] { prepare(m); }), {"'furlong'", "scan.unit"}));
+  m.positions->unit = "nm";
+  EXPECT_EQ(prepare(m).positions[1].col, 10 * m.positions->values[3]);
 }
 
 TEST(Positions, OfARasterAreTurnedByTheRotation) {
