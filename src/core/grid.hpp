@@ -14,7 +14,7 @@ constexpr i64 frequency_index(i64 i, i64 n) { return i < (n + 1) / 2 ? i : i - n
 constexpr i64 to_centred(i64 i, i64 n) { return (i + n / 2) % n; }
 constexpr i64 to_corner(i64 i, i64 n) { return (i + n - n / 2) % n; }
 
-/// fftshift (to_centre) of the last two dimensions of one frame.
+/// fftshift (to_centred) of one frame: DC from [0] to [N/2].
 template <class T>
 Array<T, 2> centred(View<const T, 2> corner) {
   Array<T, 2> out(corner.shape);

@@ -2,9 +2,8 @@
 
 // A simulated data set (HDF5; docs/formats), made piece by piece:
 //
-//   /patterns          (N, ky, kx) uint8, uint16, uint32 (counts) or float32 (expected values), DC
-//   at
-//                      [ky/2, kx/2], one frame a chunk
+//   /patterns          (N, ky, kx) uint8, uint16, uint32 (counts) or float32 (expected values),
+//                      DC at [ky/2, kx/2], one frame a chunk
 //   /positions         float64 (N, 2)  (row, col) of the probe's centre from the centre of object
 //                      pixel [0, 0], Å
 //   /probe             complex64 (mode, y, x), centred; W² Σ|probe|² = a pattern's electrons

@@ -1,7 +1,7 @@
 // A reconstruction, by all ranks of a team together:
 //   1. check the output folder and choose the device; open the data, calibrate, divide the
-//   positions
-//      and the object among the ranks, and read the patterns of each (open_experiment, divide)
+//      positions and the object among the ranks, and read the patterns of each (open_experiment,
+//      divide)
 //   2. probe and object to start with
 //   3. the fit, an iteration at a time, until done or stopped; checkpoints are written meanwhile
 //   4. the result, put together from the ranks' cores, the TIFF stack and the pictures

@@ -49,9 +49,8 @@ double output_bytes(const std::array<i64, 3>& shape, bool absorption, bool tiff)
 class ResultWriter {
  public:
   /// check_output first. The facts must outlive the writer. `shape`: (slices, rows, columns) of the
-  /// object. The history may be empty or
-  /// short (nothing iterated, or stopped early): then there is no curve. Throws UserError where
-  /// files cannot be made.
+  /// object. The history may be empty or short (nothing iterated, or stopped early): then there is
+  /// no curve. Throws UserError where files cannot be made.
   ResultWriter(const ResultFacts& facts, const std::array<i64, 3>& shape, bool absorption,
                const std::string& folder, const OutputChoice& choice, Ledger* ledger = nullptr);
   ResultWriter(const ResultWriter&) = delete;

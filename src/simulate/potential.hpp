@@ -3,7 +3,7 @@
 // Projected potentials of slices, by gridding:
 //
 //   1. each atom is spread onto a grid with a Kaiser-Bessel kernel, an element and a slice at a
-//   time
+//      time
 //   2. FFT; divided by the kernel's transform, what remains is Σ exp(−2πi k·r) to 1e-9 for every
 //      frequency that is kept (Jackson et al., IEEE Trans. Med. Imaging 10 (1991) 473)
 //   3. times h²/(2πme) f(k) exp(−Bk²/4), cut at the band limit, summed over elements

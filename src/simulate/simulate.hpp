@@ -6,7 +6,7 @@
 //   2. make_slices: phases, slice by slice, into the file          (object.hpp)
 //   3. cell by cell, the part of the object that a group of positions reaches is read back
 //   4. patterns by the reconstruction's own operator, averaged over configurations, counted,
-//   written
+//      written
 //
 // Memory does not grow with the scan: a few slices in step 2, a cell and a batch of frames in 4.
 

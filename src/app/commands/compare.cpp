@@ -25,16 +25,13 @@ struct Options {
 constexpr const char* help =
     "Examples:\n"
     "  ptyle compare run/result.h5 simulated.h5     with the truth in a simulated set\n"
-    "  ptyle compare run other-run --print-only     two results; a folder stands for its "
-    "result.h5\n"
+    "  ptyle compare run other-run --print-only     two results; a folder: its result.h5\n"
     "\n"
     "Phase, ramp, shift and the constants between slices are taken out first; then, over the\n"
     "scanned area, phase RMSE, SSIM, correlation and the Fourier ring correlation with its\n"
-    "1/2-bit resolution are printed, per slice and summed. Rings next to empty in both, as between "
-    "a\n"
-    "crystal's orders, are passed over. Writes comparison.txt, comparison.png and frc.png, by "
-    "default\n"
-    "beside the result.\n"
+    "1/2-bit resolution are printed, per slice and summed. Rings next to empty in both, as\n"
+    "between a crystal's orders, are passed over. Writes comparison.txt, comparison.png and\n"
+    "frc.png, by default beside the result.\n"
     "\n"
     "Exit status: 0 done, 1 a fault of ptyle, 2 a mistake in what was given.";
 
