@@ -248,6 +248,18 @@ TEST_F(Runs, AFullDiskAtACheckpointIsToldAndLeavesNothing) {
   }
 }
 
+TEST_F(Runs, ASimulationThatASignalStopsSaysSoAndGoesOn) {
+  for (const auto& [signal, status] : {std::pair{SIGTERM, 3}, {SIGINT, 130}}) {
+    const auto stopped =
+        run_ptyle({"simulate", "recipe.yaml", "--set", "scan.shape=[150, 150]"},
+                  {.folder = folder.path(), .when = "patterns ", .act = [&](pid_t process) {
+                     kill(process, signal);
+                   }});
+    EXPECT_EQ(stopped.status, status) << stopped.err;
+    EXPECT_TRUE(has(folder.files(), "set.h5.part"));
+  }
+}
+
 TEST_F(Runs, SimulationInPiecesEqualsTheWhole) {
   simulate();
   const std::vector<std::string> piece{"simulate", "recipe.yaml", "--set", "output=pieces.h5",

@@ -36,10 +36,11 @@ constexpr const char* help =
     "\n"
     "Writes the data set (HDF5: patterns, positions, true probe and object) to output, by default\n"
     "beside the recipe and named after it; it is called output.part until all positions are\n"
-    "there. After Ctrl-C, or a crash, the same command goes on where it was.\n"
+    "there. After Ctrl-C, a signal (SIGTERM, SIGHUP, SIGUSR1) or a crash, the same command goes\n"
+    "on where it was.\n"
     "\n"
     "Exit status: 0 done, 1 a fault of ptyle, 2 a mistake in what was given,\n"
-    "             130 ended early by Ctrl-C, what is made is kept.";
+    "             3 stopped by a signal, 130 ended early by Ctrl-C: what is made is kept.";
 
 /// "120:240"
 std::pair<i64, i64> range_of(const std::string& text) {
@@ -101,8 +102,8 @@ int run(const Options& options) {
   terminal.say(report.complete ? fmt::format("done, written to {}", report.file)
                                : fmt::format("{} positions made, {} still to be made, so far in {}",
                                              report.made, report.left, report.file));
-  const bool ended_early = !report.complete && InterruptGuard::asked();
-  return ended_early ? exit_status::interrupted : exit_status::done;
+  if (report.complete || !InterruptGuard::asked()) return exit_status::done;
+  return InterruptGuard::by_keyboard() ? exit_status::interrupted : exit_status::stopped;
 }
 
 }  // namespace
