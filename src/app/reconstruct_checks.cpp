@@ -6,6 +6,7 @@
 #include "app/reconstruct_keys.hpp"
 #include "core/error.hpp"
 #include "io/checkpoint.hpp"
+#include "io/dataset_name.hpp"
 #include "io/frames.hpp"
 #include "io/hdf5.hpp"
 #include "session/open_experiment.hpp"
@@ -45,12 +46,8 @@ struct Check {
 
 /// Whether a text says a dataset alone: no file, be it in "file.h5:/dataset" or by itself.
 bool is_dataset(const std::string& text) {
-  return text.find(":/") == std::string::npos && !fs::path(text).has_extension() &&
-         !fs::exists(text);
+  return !split_dataset(text) && !fs::path(text).has_extension() && !fs::exists(text);
 }
-
-/// The file part of "file.h5:/dataset".
-std::string file_part(const std::string& text) { return text.substr(0, text.find(":/")); }
 
 /// Whether the key names a file that is there.
 bool check_file(const Check& check, const std::string& key, const std::string& file) {
@@ -102,8 +99,8 @@ FileStates check_files(const ReconstructConfig& c, const Check& check) {
     check.fault("data.file", "must be given, the HDF5 file of the patterns");
   check_file(check, "scan.file", c.scan.file);
   check_file(check, "object.start", c.object.start);
-  if (c.data.mask.find(":/") != std::string::npos)
-    check_file(check, "data.mask", file_part(c.data.mask));
+  if (const auto mask = split_dataset(c.data.mask))
+    check_file(check, "data.mask", mask->file);
   else if (check.has("data.mask") && !is_dataset(c.data.mask))
     check.fault("data.mask", fmt::format("{} is a file; the dataset in it is needed too, as in "
                                          "file.h5:/mask",

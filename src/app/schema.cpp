@@ -12,6 +12,7 @@
 
 #include "app/value.hpp"
 #include "core/error.hpp"
+#include "io/dataset_name.hpp"
 
 namespace fs = std::filesystem;
 
@@ -62,7 +63,7 @@ void resolve_file(const Key& key, const std::string& folder) {
   const auto& words = key.limits.choices;
   if (std::find(words.begin(), words.end(), text) != words.end()) return;
   const std::string file = (fs::absolute(folder) / with_home(text)).lexically_normal().string();
-  if (key.file == FileKind::dataset && text.find(":/") == std::string::npos) {
+  if (key.file == FileKind::dataset && !split_dataset(text)) {
     const bool is_file = fs::path(text).has_extension() || fs::exists(file);
     if (text.starts_with("/") || !is_file) return;
   }

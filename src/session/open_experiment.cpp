@@ -6,6 +6,7 @@
 #include <initializer_list>
 
 #include "core/error.hpp"
+#include "io/dataset_name.hpp"
 #include "prepare/prepare.hpp"
 
 namespace ptyle {
@@ -32,16 +33,9 @@ class FileFrames final : public FrameSource {
   Frames frames_;
 };
 
-/// "file.h5:/dataset" → both; "/dataset" → the file given.
-std::pair<std::string, std::string> file_and_dataset(const std::string& text,
-                                                     const std::string& file) {
-  const auto colon = text.rfind(":/");
-  if (colon == std::string::npos || colon == 0) return {file, text};
-  return {text.substr(0, colon), text.substr(colon + 1)};
-}
-
+/// Of "file.h5:/dataset", or of "/dataset" in the data file.
 RawMask read_mask(const h5::File& data_file, const std::string& text) {
-  const auto [path, dataset] = file_and_dataset(text, data_file.path());
+  const auto [path, dataset] = split_dataset(text).value_or(DatasetName{data_file.path(), text});
   const h5::File file = h5::File::open(path);
   const h5::Dataset set = file.dataset(dataset);
   RawMask mask;

@@ -21,6 +21,7 @@
 
 #include "core/error.hpp"
 #include "core/units.hpp"
+#include "io/dataset_name.hpp"
 #include "io/room.hpp"
 #include "operator/gpu.hpp"
 #include "operator/operator.hpp"
@@ -512,8 +513,7 @@ bool finds_checkpoint(const std::string& folder, Team& team) {
 
 /// The measurement's files.
 std::vector<std::string> files_read(const ReconstructConfig& c) {
-  std::vector<std::string> files{c.data.file, c.scan.file,
-                                 c.data.mask.substr(0, c.data.mask.find(":/"))};
+  std::vector<std::string> files{c.data.file, c.scan.file, file_part(c.data.mask)};
   std::erase(files, "");
   return files;
 }

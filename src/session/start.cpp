@@ -10,6 +10,7 @@
 #include "core/bounds.hpp"
 #include "core/error.hpp"
 #include "device/cpu/fft.hpp"
+#include "io/dataset_name.hpp"
 #include "io/hdf5.hpp"
 #include "io/result.hpp"
 #include "operator/operator.hpp"
@@ -55,15 +56,14 @@ Array<Complex<double>, 2> probe_of_mean_pattern(const Experiment& e) {
 /// A probe of a file: of an earlier result or a simulated set, or any complex dataset "file:/path",
 /// (W, W) or (modes, W, W).
 Array<Complex<double>, 3> probe_of_file(const std::string& start, i64 window) {
-  const auto colon = start.rfind(":/");
-  const std::string file = colon == std::string::npos ? start : start.substr(0, colon);
+  const auto name = split_dataset(start);
   Array<Complex<double>, 3> probe;
-  if (colon == std::string::npos) {
-    const Result earlier = read_result(file);
+  if (!name) {
+    const Result earlier = read_result(start);
     probe = converted<Complex<double>, Complex<float>, 3>(earlier.probe.view());
-    if (probe.empty()) throw UserError(fmt::format("probe.start: '{}' holds no probe", file));
+    if (probe.empty()) throw UserError(fmt::format("probe.start: '{}' holds no probe", start));
   } else {
-    const auto dataset = h5::File::open(file).dataset(start.substr(colon + 1));
+    const auto dataset = h5::File::open(name->file).dataset(name->dataset);
     const auto& shape = dataset.shape();
     if (shape.size() != 2 && shape.size() != 3)
       throw UserError(
