@@ -511,9 +511,11 @@ bool finds_checkpoint(const std::string& folder, Team& team) {
   return here;
 }
 
-/// The measurement's files.
+/// The measurement's files, and those of the start.
 std::vector<std::string> files_read(const ReconstructConfig& c) {
-  std::vector<std::string> files{c.data.file, c.scan.file, file_part(c.data.mask)};
+  std::vector<std::string> files{c.data.file, c.scan.file, file_part(c.data.mask), c.object.start};
+  if (c.probe.start != "optics" && c.probe.start != "mean")
+    files.push_back(file_part(c.probe.start));
   std::erase(files, "");
   return files;
 }

@@ -258,15 +258,29 @@ std::vector<Mistake> files() {
   const auto folder_with = [](const std::string& file) {
     return [file](const TestFolder& folder) { folder.write(file, "somebody's"); };
   };
+  const auto result_is_data = [](const TestFolder& folder) {
+    fs::create_directory(folder.path() / "run");
+    fs::create_symlink("../data.h5", folder.path() / "run/result.h5");
+  };
+  const std::string replaced =
+      ".*/run/result.h5 is what is read, and would be replaced; choose another output.folder";
   return {
       {"DataWouldBeReplaced",
        {"reconstruct", "run.yaml", "--overwrite", "--set", "data.file=run/result.h5"},
        {},
-       [](const TestFolder& folder) {
-         fs::create_directory(folder.path() / "run");
-         fs::create_symlink("../data.h5", folder.path() / "run/result.h5");
-       },
-       ".*/run/result.h5 is what is read, and would be replaced; choose another output.folder"},
+       result_is_data,
+       replaced},
+      {"ObjectToStartWithWouldBeReplaced",
+       {"reconstruct", "run.yaml", "--overwrite", "--set", "object.start=run/result.h5"},
+       {},
+       result_is_data,
+       replaced},
+      {"ProbeToStartWithWouldBeReplaced",
+       {"reconstruct", "run.yaml", "--overwrite", "--set",
+        "probe.start=run/result.h5:/small_probe"},
+       {},
+       result_is_data,
+       replaced},
       {"ForeignConfigurationInTheFolder",
        run,
        {},
