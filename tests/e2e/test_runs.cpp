@@ -44,6 +44,13 @@ double figure(const std::string& text, const std::string& key) {
   return std::stod(text.substr(at + key.size() + 4));
 }
 
+/// A run of `settings` into the folder `name`.
+std::vector<std::string> into(const std::string& name, const std::vector<std::string>& settings) {
+  std::vector<std::string> all{"reconstruct", "run.yaml", "--set", "output.folder=" + name};
+  for (const auto& setting : settings) all.insert(all.end(), {"--set", setting});
+  return all;
+}
+
 class Runs : public testing::Test {
  protected:
   void SetUp() override {
@@ -100,6 +107,16 @@ TEST_F(Runs, ResolvedConfigurationRepeatsTheRun) {
   EXPECT_EQ(result.history.cost, repeated.history.cost);
 }
 
+TEST_F(Runs, WhatTheCommandLineAddsIsInTheResolvedConfiguration) {
+  simulate();
+  auto run = into("run", {"solver.iterations=1"});
+  run.insert(run.end(), {"--verify-halos", "--device", "cpu"});
+  ASSERT_EQ(ptyle(run).status, 0);
+  const std::string written = text_of("run/config.yaml");
+  EXPECT_NE(written.find("verify_halos: true"), std::string::npos) << written;
+  EXPECT_NE(written.find("device: cpu"), std::string::npos) << written;
+}
+
 TEST_F(Runs, CtrlCFinishesTheGroupAndWrites) {
   simulate();
   const auto ran =
@@ -118,13 +135,6 @@ TEST_F(Runs, CtrlCFinishesTheGroupAndWrites) {
       ptyle({"reconstruct", "run.yaml", "--resume", "--set", "solver.iterations=" + more});
   EXPECT_EQ(resumed.status, 0) << resumed.err;
   EXPECT_NE(resumed.out.find("going on from the checkpoint"), std::string::npos) << resumed.out;
-}
-
-/// A run of `settings` into the folder `name`.
-std::vector<std::string> into(const std::string& name, const std::vector<std::string>& settings) {
-  std::vector<std::string> all{"reconstruct", "run.yaml", "--set", "output.folder=" + name};
-  for (const auto& setting : settings) all.insert(all.end(), {"--set", setting});
-  return all;
 }
 
 TEST_F(Runs, GoesOnFromACheckpointWrittenWhileComputingWithTheSameBits) {

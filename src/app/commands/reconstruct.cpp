@@ -230,8 +230,9 @@ void add_reconstruct(CLI::App& app, Command& chosen) {
             "start from");
       auto settings = options->settings;
       set_device(options->device, settings);
-      auto input = read_reconstruct(options->file, settings, options->overwrite, options->resume);
-      if (options->verify) input.config.ranks.verify_halos = true;
+      if (options->verify) settings.emplace_back("ranks.verify_halos=true");
+      const auto input =
+          read_reconstruct(options->file, settings, options->overwrite, options->resume);
       const double wall_time = options->wall_time ? wall_seconds(*options->wall_time) : 0;
       if (options->check) alone(team, "ptyle reconstruct --check");
       if (options->check) return check(input.config, options->file);
