@@ -1,6 +1,10 @@
 #include <gtest/gtest.h>
+#include <sched.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <atomic>
+#include <cstdlib>
 #include <set>
 #include <stdexcept>
 #include <vector>
@@ -52,7 +56,27 @@ TEST(ParallelFor, WorksAgainAfterAnException) {
   EXPECT_EQ(done, 10);
 }
 
-TEST(ParallelFor, ThereIsAtLeastOneThread) { EXPECT_GE(available_threads(), 1); }
+/// Ends the process with available_threads() as its status, once it may use one processor alone.
+[[noreturn]] void end_with_threads_of_one_processor() {
+  cpu_set_t may, one;
+  CPU_ZERO(&may);
+  CPU_ZERO(&one);
+  if (sched_getaffinity(0, sizeof may, &may) != 0) std::_Exit(101);
+  for (std::size_t cpu = 0; cpu < CPU_SETSIZE && CPU_COUNT(&one) == 0; ++cpu)
+    if (CPU_ISSET(cpu, &may)) CPU_SET(cpu, &one);
+  if (sched_setaffinity(0, sizeof one, &one) != 0) std::_Exit(102);
+  std::_Exit(available_threads());
+}
+
+TEST(ParallelFor, ThereAreAsManyThreadsAsProcessorsThatMayBeUsed) {
+  const pid_t child = fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) end_with_threads_of_one_processor();
+  int status = 0;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  ASSERT_TRUE(WIFEXITED(status));
+  EXPECT_EQ(WEXITSTATUS(status), 1);
+}
 
 }  // namespace
 }  // namespace ptyle
