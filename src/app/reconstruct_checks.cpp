@@ -184,13 +184,11 @@ void check_fit(const ReconstructConfig& c, const Check& check) {
                             c.probe.modes - 1, c.probe.mode_power));
 }
 
-void check_output_folder(const ReconstructConfig& c, const Check& check) {
+void check_output_folder(const ReconstructConfig& c, const Check& check, bool writes) {
   const fs::path folder = c.output.folder;
   std::error_code ignored;
-  const bool goes_on = c.output.resume && has_checkpoint(folder.string());
-  if (fs::exists(folder / "result.h5", ignored) && !c.output.overwrite && !goes_on)
-    check.fault("output.folder", fmt::format("{} has a result.h5 already; --overwrite replaces it",
-                                             folder.string()));
+  const std::string earlier = writes ? earlier_result(c.output) : "";
+  if (!earlier.empty()) check.fault("output.folder", earlier);
   // The nearest folder above that exists is the one that must take the new one.
   fs::path there = folder;
   while (!fs::exists(there, ignored) && there.has_relative_path()) there = there.parent_path();
@@ -212,8 +210,16 @@ void complete(ReconstructConfig& config, const std::string& config_file) {
 
 }  // namespace
 
+std::string earlier_result(const OutputConfig& output) {
+  std::error_code ignored;
+  const bool goes_on = output.resume && has_checkpoint(output.folder);
+  if (!fs::exists(fs::path(output.folder) / "result.h5", ignored) || output.overwrite || goes_on)
+    return {};
+  return fmt::format("{} has a result.h5 already; --overwrite replaces it", output.folder);
+}
+
 void check_reconstruct(ReconstructConfig& config, const Schema& schema,
-                       const std::string& config_file, Faults& faults) {
+                       const std::string& config_file, Faults& faults, bool writes) {
   complete(config, config_file);
   config.scan.unit_given = schema.given("scan.unit");
   Check check{schema, faults};
@@ -221,7 +227,7 @@ void check_reconstruct(ReconstructConfig& config, const Schema& schema,
   check_calibration(check);
   check_scan(config, check);
   check_fit(config, check);
-  check_output_folder(config, check);
+  check_output_folder(config, check, writes);
 }
 
 }  // namespace ptyle

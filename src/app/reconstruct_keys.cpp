@@ -302,7 +302,7 @@ Schema reconstruct_schema(ReconstructConfig& config) {
 }
 
 ReconstructInput read_reconstruct(const std::string& file, const std::vector<std::string>& settings,
-                                  bool overwrite, bool resume) {
+                                  bool overwrite, bool resume, bool writes) {
   ReconstructInput input;
   input.config.output.resume = resume;
   Schema schema = reconstruct_schema(input.config);
@@ -310,7 +310,7 @@ ReconstructInput read_reconstruct(const std::string& file, const std::vector<std
   if (!schema.read_file(file, faults)) faults.raise(file);
   for (const auto& setting : settings) schema.read_setting(setting, faults);
   if (overwrite) input.config.output.overwrite = true;
-  check_reconstruct(input.config, schema, file, faults);
+  check_reconstruct(input.config, schema, file, faults, writes);
   faults.raise(file);
   input.resolved = schema.resolved();
   return input;

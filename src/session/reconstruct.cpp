@@ -288,7 +288,7 @@ class Run {
     if (config_.solver.loss == "auto" && loss_of(config_, experiment_) == Loss::poisson)
       log(fmt::format("{:.2g} counts a detector pixel are few: solver.loss poisson",
                       counts_a_detector_pixel(experiment_)));
-    log(fmt::format("{} groups an iteration", options.groups));
+    log(fmt::format("{} group{} an iteration", options.groups, options.groups == 1 ? "" : "s"));
     warn_of_few_counts(options.groups);
     FitData<T> data;
     data.positions = division_->frame.positions;

@@ -372,6 +372,12 @@ TEST_F(Runs, CheckWritesNothing) {
   EXPECT_EQ(ran.status, 0) << ran.err;
   EXPECT_NE(ran.out.find("pixel 0.2 Å"), std::string::npos) << ran.out;
   EXPECT_EQ(folder.files(), before);
+  folder.write("run/result.h5", "of a run before");
+  const auto again = ptyle({"reconstruct", "--check", "run.yaml"});
+  EXPECT_EQ(again.status, 0) << again.err;
+  EXPECT_NE(again.out.find("run has a result.h5 already"), std::string::npos) << again.out;
+  const auto told = ptyle({"reconstruct", "--check", "run.yaml", "--overwrite"});
+  EXPECT_EQ(told.out.find("already"), std::string::npos) << told.out;
 }
 
 TEST_F(Runs, TemplatesAreTaken) {

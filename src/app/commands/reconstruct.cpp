@@ -188,6 +188,8 @@ int check(const ReconstructConfig& config, const std::string& file) {
   for (const auto& note : experiment.notes) terminal.say(note);
   for (const auto& warning : experiment.warnings) terminal.warn(warning);
   choose_device(config.solver.device, find_gpus(), 0);
+  if (const auto earlier = earlier_result(config.output); !earlier.empty())
+    terminal.say("output.folder: " + earlier);
   terminal.say(fmt::format("{} is consistent, and its data can be read", file));
   return exit_status::done;
 }
@@ -231,8 +233,8 @@ void add_reconstruct(CLI::App& app, Command& chosen) {
       auto settings = options->settings;
       set_device(options->device, settings);
       if (options->verify) settings.emplace_back("ranks.verify_halos=true");
-      const auto input =
-          read_reconstruct(options->file, settings, options->overwrite, options->resume);
+      const auto input = read_reconstruct(options->file, settings, options->overwrite,
+                                          options->resume, !options->check);
       const double wall_time = options->wall_time ? wall_seconds(*options->wall_time) : 0;
       if (options->check) alone(team, "ptyle reconstruct --check");
       if (options->check) return check(input.config, options->file);
