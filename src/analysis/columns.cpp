@@ -2,7 +2,11 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <limits>
+#include <map>
+#include <numeric>
+#include <utility>
 
 #include "analysis/least_squares.hpp"
 
@@ -82,30 +86,70 @@ bool newton_step(View<const double, 2> image, double radius, Gaussian& g) {
   return true;
 }
 
+/// A column that atoms are gathered into; it moves with their mean.
+struct Gathered {
+  AtomColumn column;
+  Position sum;
+  int atoms = 0;
+};
+
+/// The numbers of columns by square cells, a little wider than a column however p / side is
+/// rounded, to look up those near an atom.
+class ColumnCells {
+ public:
+  ColumnCells(const std::vector<Gathered>& all, double width) : all_(all), width_(width) {}
+  void add(std::size_t column) { cells_[cell(position(column))].push_back(column); }
+  void moved(std::size_t column, const Position& from) {
+    if (cell(from) == cell(position(column))) return;
+    std::erase(cells_[cell(from)], column);
+    add(column);
+  }
+  /// The first of the columns within a width of a place; their number where there is none.
+  [[nodiscard]] std::size_t first_near(const Position& at) const {
+    std::size_t first = all_.size();
+    const auto [y, x] = cell(at);
+    for (i64 v = y - 1; v <= y + 1; ++v)
+      for (i64 u = x - 1; u <= x + 1; ++u)
+        if (const auto found = cells_.find({v, u}); found != cells_.end())
+          for (const std::size_t column : found->second)
+            if (column < first && distance(position(column), at) <= width_) first = column;
+    return first;
+  }
+
+ private:
+  [[nodiscard]] const Position& position(std::size_t column) const {
+    return all_[column].column.position;
+  }
+  [[nodiscard]] std::pair<i64, i64> cell(const Position& p) const {
+    const double side = 1.001 * width_;
+    return {static_cast<i64>(std::floor(p.row / side)), static_cast<i64>(std::floor(p.col / side))};
+  }
+  const std::vector<Gathered>& all_;
+  double width_;
+  std::map<std::pair<i64, i64>, std::vector<std::size_t>> cells_;
+};
+
 }  // namespace
 
 std::vector<AtomColumn> gather_columns(std::span<const ProjectedAtom> atoms, double width) {
-  struct Gathered {
-    AtomColumn column;
-    Position sum;
-    int atoms = 0;
-  };
   // heaviest first, so that a column stands where its heaviest atoms do
   std::vector<ProjectedAtom> sorted(atoms.begin(), atoms.end());
   std::stable_sort(sorted.begin(), sorted.end(),
                    [](const auto& a, const auto& b) { return a.number > b.number; });
   std::vector<Gathered> all;
+  ColumnCells cells(all, width);
   for (const ProjectedAtom& atom : sorted) {
-    const auto near = std::find_if(all.begin(), all.end(), [&](const Gathered& g) {
-      return distance(g.column.position, atom.position) <= width;
-    });
-    if (near == all.end()) {
+    const std::size_t near = cells.first_near(atom.position);
+    if (near == all.size()) {
       all.push_back({{atom.number, atom.position}, atom.position, 1});
-    } else if (near->column.number == atom.number) {
-      near->sum.row += atom.position.row;
-      near->sum.col += atom.position.col;
-      ++near->atoms;
-      near->column.position = {near->sum.row / near->atoms, near->sum.col / near->atoms};
+      cells.add(near);
+    } else if (Gathered& g = all[near]; g.column.number == atom.number) {
+      const Position before = g.column.position;
+      g.sum.row += atom.position.row;
+      g.sum.col += atom.position.col;
+      ++g.atoms;
+      g.column.position = {g.sum.row / g.atoms, g.sum.col / g.atoms};
+      cells.moved(near, before);
     }
   }
   std::vector<AtomColumn> columns;
@@ -114,11 +158,21 @@ std::vector<AtomColumn> gather_columns(std::span<const ProjectedAtom> atoms, dou
 }
 
 std::vector<double> half_distances(std::span<const AtomColumn> columns) {
+  std::vector<std::size_t> by_row(columns.size());
+  std::iota(by_row.begin(), by_row.end(), std::size_t{0});
+  const auto row = [&](std::size_t i) { return columns[i].position.row; };
+  std::sort(by_row.begin(), by_row.end(),
+            [&](std::size_t a, std::size_t b) { return row(a) < row(b); });
   std::vector<double> half(columns.size(), std::numeric_limits<double>::infinity());
-  for (std::size_t i = 0; i < columns.size(); ++i)
-    for (std::size_t j = 0; j < columns.size(); ++j)
-      if (i != j)
-        half[i] = std::min(half[i], 0.5 * distance(columns[i].position, columns[j].position));
+  // From row to row, until they alone are as far away as the nearest that was found.
+  const auto look = [&](std::size_t i, auto from, auto to) {
+    for (; from != to && 0.5 * std::abs(row(*from) - row(i)) < half[i]; ++from)
+      half[i] = std::min(half[i], 0.5 * distance(columns[i].position, columns[*from].position));
+  };
+  for (auto at = by_row.begin(); at != by_row.end(); ++at) {
+    look(*at, at + 1, by_row.end());
+    look(*at, std::make_reverse_iterator(at), by_row.rend());
+  }
   return half;
 }
 

@@ -1,5 +1,9 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
 #include "analysis/columns.hpp"
 #include "analysis/images.hpp"
 
@@ -78,6 +82,56 @@ TEST(Columns, AtomsAboveEachOtherAreOneColumnNamedByTheHeaviest) {
   EXPECT_NEAR(columns[1].position.row, 1.951, 1e-12);
   const auto half = half_distances(columns);
   EXPECT_NEAR(half[0], 1.951 / 2, 1e-12);
+}
+
+/// As columns.hpp says it, each atom against each column.
+std::vector<AtomColumn> gathered_slowly(std::vector<ProjectedAtom> atoms, double width) {
+  std::vector<AtomColumn> columns;
+  std::vector<Position> sums;
+  std::vector<int> counts;
+  std::stable_sort(atoms.begin(), atoms.end(),
+                   [](const auto& a, const auto& b) { return a.number > b.number; });
+  for (const ProjectedAtom& atom : atoms) {
+    std::size_t c = 0;
+    while (c < columns.size() && distance(columns[c].position, atom.position) > width) ++c;
+    if (c == columns.size()) {
+      columns.push_back({atom.number, atom.position});
+      sums.push_back(atom.position);
+      counts.push_back(1);
+    } else if (columns[c].number == atom.number) {
+      sums[c].row += atom.position.row;
+      sums[c].col += atom.position.col;
+      ++counts[c];
+      columns[c].position = {sums[c].row / counts[c], sums[c].col / counts[c]};
+    }
+  }
+  return columns;
+}
+
+TEST(Columns, OfAtomsThatLieAnyhowAreThoseOfTheSlowSearch) {
+  constexpr double width = 0.3;
+  Philox random(5, 0, 0);
+  for (const double field : {1.0, 6.0, 40.0}) {  // columns that overlap, touch and stand alone
+    std::vector<ProjectedAtom> atoms;
+    for (int i = 0; i < 1000; ++i)
+      atoms.push_back({1 + static_cast<int>(3 * random.uniform()),
+                       {field * (random.uniform() - 0.5), field * (random.uniform() - 0.5)}});
+    const auto columns = gather_columns(atoms, width), slow = gathered_slowly(atoms, width);
+    ASSERT_EQ(columns.size(), slow.size()) << field;
+    for (std::size_t i = 0; i < columns.size(); ++i) {
+      EXPECT_EQ(columns[i].number, slow[i].number);
+      EXPECT_EQ(columns[i].position.row, slow[i].position.row);
+      EXPECT_EQ(columns[i].position.col, slow[i].position.col);
+    }
+    const auto half = half_distances(columns);
+    for (std::size_t i = 0; i < columns.size(); ++i) {
+      double nearest = std::numeric_limits<double>::infinity();
+      for (std::size_t j = 0; j < columns.size(); ++j)
+        if (i != j) nearest = std::min(nearest, distance(columns[i].position, columns[j].position));
+      EXPECT_EQ(half[i], 0.5 * nearest);
+    }
+  }
+  EXPECT_TRUE(std::isinf(half_distances(std::vector<AtomColumn>{{8, {1, 2}}})[0]));
 }
 
 }  // namespace
