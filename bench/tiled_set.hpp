@@ -98,7 +98,7 @@ class TiledSet {
   [[nodiscard]] i64 count() const { return static_cast<i64>(set_.plan.positions.size()); }
   /// An iteration's groups where counts are plenty and the specimen is thin.
   [[nodiscard]] i64 usual_groups() const {
-    return default_groups(count(), std::numeric_limits<double>::infinity(), 1);
+    return default_groups(count(), std::numeric_limits<double>::infinity(), Thickness::thin);
   }
   [[nodiscard]] std::span<const Position> positions() const { return positions_; }  // px
   [[nodiscard]] Mesh mesh(std::array<int, 2> shape, Halo halo) const {

@@ -86,10 +86,12 @@ FitOptions fit_options(const ReconstructConfig& config, const Experiment& e,
                        const Division& division, int threads) {
   FitOptions o;
   const auto& s = config.solver;
-  const i64 least = continues(config, e) ? 4 : 1;  // so many steps the coarse stages need
+  const auto thickness = !continues(config, e)             ? Thickness::thin
+                         : depths_of_focus(config, e) <= 2 ? Thickness::thick
+                                                           : Thickness::very_thick;
   o.groups = s.groups > 0 ? s.groups
                           : default_groups(i64(division.frame.positions.size()),
-                                           counts_an_object_pixel(e, division), least);
+                                           counts_an_object_pixel(e, division), thickness);
   o.step = s.step;
   o.damping = s.damping;
   o.preconditioner = s.preconditioner == "illumination";

@@ -66,9 +66,11 @@ std::vector<std::vector<i64>> make_groups(std::span<const Position> positions,
   return groups;
 }
 
-i64 default_groups(i64 positions, double counts, i64 least) {
-  const i64 most = std::clamp<i64>(positions / 10, 1, 20);
-  return static_cast<i64>(std::clamp(counts / 4, double(std::min(least, most)), double(most)));
+i64 default_groups(i64 positions, double counts, Thickness thickness) {
+  const bool deep = thickness == Thickness::very_thick;
+  const i64 most = std::clamp<i64>(positions / (deep ? 4 : 10), 1, deep ? 40 : 20);
+  const i64 least = std::min<i64>(thickness == Thickness::thin ? 1 : 4, most);
+  return static_cast<i64>(std::clamp(counts / 4, double(least), double(most)));
 }
 
 std::vector<i64> held_out_positions(i64 count, double share, std::uint64_t seed) {

@@ -15,11 +15,16 @@ std::vector<std::vector<i64>> make_groups(std::span<const Position> positions,
                                           std::span<const i64> members, i64 n, std::uint64_t seed,
                                           int iteration);
 
+/// Of a specimen: thin; thick, where coarse to fine is used; very thick, of more than two depths of
+/// focus.
+enum class Thickness { thin, thick, very_thick };
+
 /// How many where nobody says: 20, but no group of fewer than 10 positions, whose illumination
-/// would leave gaps. N counts tell an object pixel's phase to 1/√(2N) rad, and each group's step
-/// follows the noise of its own: none has fewer than 4, as long as `least` groups are left.
+/// would leave gaps; in a very thick specimen, where more steps are worth more, 40 of at least 4.
+/// N counts tell an object pixel's phase to 1/√(2N) rad, and each group's step follows the noise of
+/// its own: none has fewer than 4, as long as as many groups are left as coarse stages need steps.
 /// `counts`: of the whole scan, an object pixel.
-i64 default_groups(i64 positions, double counts, i64 least);
+i64 default_groups(i64 positions, double counts, Thickness thickness);
 
 /// The positions kept out of the fit, a given share, the same for a seed; sorted. At least one
 /// where the share is above 0, and never all.

@@ -64,13 +64,18 @@ TEST(Groups, AreSpreadEvenlyOverTheScan) {
 }
 
 TEST(Groups, AreFewerWherePositionsOrCountsAreFew) {
-  EXPECT_EQ(default_groups(5, INFINITY, 4), 1);
-  EXPECT_EQ(default_groups(144, INFINITY, 4), 14);
-  EXPECT_EQ(default_groups(2000, INFINITY, 1), 20);
-  EXPECT_EQ(default_groups(2000, 50, 1), 12);
-  EXPECT_EQ(default_groups(2000, 2, 1), 1);
-  EXPECT_EQ(default_groups(2000, 2, 4), 4);
-  EXPECT_EQ(default_groups(25, 2, 4), 2);
+  EXPECT_EQ(default_groups(5, INFINITY, Thickness::thick), 1);
+  EXPECT_EQ(default_groups(144, INFINITY, Thickness::thick), 14);
+  EXPECT_EQ(default_groups(2000, INFINITY, Thickness::thin), 20);
+  EXPECT_EQ(default_groups(2000, 50, Thickness::thin), 12);
+  EXPECT_EQ(default_groups(2000, 2, Thickness::thin), 1);
+  EXPECT_EQ(default_groups(2000, 2, Thickness::thick), 4);
+  EXPECT_EQ(default_groups(25, 2, Thickness::thick), 2);
+  EXPECT_EQ(default_groups(144, INFINITY, Thickness::very_thick), 36);
+  EXPECT_EQ(default_groups(2000, INFINITY, Thickness::very_thick), 40);
+  EXPECT_EQ(default_groups(2000, 80, Thickness::very_thick), 20);
+  EXPECT_EQ(default_groups(2000, 2, Thickness::very_thick), 4);
+  EXPECT_EQ(default_groups(3, INFINITY, Thickness::very_thick), 1);
 }
 
 TEST(Groups, TakePositionsThatAllCoincide) {
