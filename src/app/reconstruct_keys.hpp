@@ -13,7 +13,8 @@ Schema reconstruct_schema(ReconstructConfig& config);
 
 /// The faults between keys (exactly one calibration, what needs the energy, …) and of the files
 /// that are named: there or not. A missing output.folder is filled in: beside the file, named after
-/// it. Nothing is written; where nothing will be (`writes` is false), an earlier result is no fault.
+/// it. Nothing is written; where nothing will be (`writes` is false), an earlier result is no
+/// fault.
 void check_reconstruct(ReconstructConfig& config, const Schema& schema,
                        const std::string& config_file, Faults& faults, bool writes = true);
 
