@@ -221,7 +221,6 @@ std::string earlier_result(const OutputConfig& output) {
 void check_reconstruct(ReconstructConfig& config, const Schema& schema,
                        const std::string& config_file, Faults& faults, bool writes) {
   complete(config, config_file);
-  config.scan.unit_given = schema.given("scan.unit");
   Check check{schema, faults};
   check.file = check_files(config, check);
   check_calibration(check);

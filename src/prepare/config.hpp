@@ -43,8 +43,7 @@ struct CalibrationConfig {
 struct ScanConfig {
   std::string positions;          ///< dataset path, (N,2) or (slow,fast,2); empty: from step
   std::string file;               ///< another file for it; empty: data.file
-  std::string unit = "A";         ///< A | m | px; of a dataset found by ptyle also um | nm | pm
-  bool unit_given = false;        ///< by the user, be it Å; else the dataset's own holds
+  std::string unit = "auto";      ///< A | m | px; auto: what the dataset says, else Å
   std::string order = "row_col";  ///< row_col | x_y
   std::array<double, 2> step{};   ///< in `unit`, (slow, fast)
   double rotation = 0;            ///< degrees

@@ -40,21 +40,22 @@ double angstroms_in(const std::string& unit, double pixel) {
                         : 1;
 }
 
-/// scan.unit where the user says it, else the dataset's own; Å where it says none.
+/// scan.unit, or with `auto` the dataset's own; Å where it says none.
 std::string unit_of(const RawPositions& raw, const ScanConfig& scan,
                     std::vector<std::string>& warnings) {
   const std::string said = unit_named(raw.unit);
-  const bool given = scan.unit_given || scan.unit != ScanConfig{}.unit;
+  const bool given = scan.unit != "auto";
   if (said.empty() && !raw.unit.empty() && !given)
     throw UserError(
         fmt::format("{} says its unit is '{}', which is not known; say scan.unit (A, m or px)",
                     raw.name, raw.unit));
-  if (said.empty() || said == scan.unit) return scan.unit;
+  const std::string unit = given ? scan.unit : "A";
+  if (said.empty() || said == unit) return unit;
   warnings.push_back(given ? fmt::format("{} says its unit is '{}', scan.unit is {}", raw.name,
                                          raw.unit, scan.unit)
                            : fmt::format("{} says its unit is '{}', which is taken for scan.unit",
                                          raw.name, raw.unit));
-  return given ? scan.unit : said;
+  return given ? unit : said;
 }
 
 }  // namespace

@@ -120,8 +120,8 @@ std::vector<Position> all_positions(const Measurement& m, const Calibration& c, 
     if (scan.positions.empty()) {  // found, not asked for: its own unit holds
       const std::string unit = unit_named(m.positions->unit);
       if (!unit.empty()) scan.unit = unit;
-      e.notes.push_back(
-          fmt::format("positions taken from {}, unit {}", m.positions->name, scan.unit));
+      e.notes.push_back(fmt::format("positions taken from {}, unit {}", m.positions->name,
+                                    scan.unit == "auto" ? "A" : scan.unit));
     }
     return positions_from(*m.positions, scan, m.frames->count, m.frames->name, c.pixel,
                           c.in_pixels(), e.warnings);

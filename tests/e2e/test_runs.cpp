@@ -64,6 +64,23 @@ class Runs : public testing::Test {
     const auto ran = ptyle({"simulate", "recipe.yaml"});
     ASSERT_EQ(ran.status, 0) << ran.err;
   }
+  /// A data set like set.h5, but for its patterns, with another dataset of a frame's shape and
+  /// positions `scale` times as large.
+  void write_set(const std::string& name, const auto& patterns, const std::string& of_a_frame,
+                 const std::vector<std::uint8_t>& frame, double scale = 1,
+                 const std::string& unit = {}) {
+    const auto from = h5::File::open((folder.path() / "set.h5").string());
+    auto positions = from.read<double>("/positions");
+    for (double& p : positions) p *= scale;
+    auto to = h5::File::create((folder.path() / name).string());
+    to.write("/patterns", {64, 48, 48}, patterns.data());
+    to.write(of_a_frame, {48, 48}, frame.data());
+    to.write("/positions", {64, 2}, positions.data());
+    if (!unit.empty()) to.set("/positions", "units", unit);
+    for (const char* key : {"energy_kV", "semi_angle_mrad", "defocus_A", "pixel_size"})
+      to.set("/", key, *from.number("/", key));
+    to.commit();
+  }
   std::string text_of(const std::string& file) {
     std::stringstream text;
     text << std::ifstream(folder.path() / file).rdbuf();
@@ -443,8 +460,8 @@ TEST_F(Runs, FewCountsMakeFewGroupsOrAreWarnedOf) {
 
 TEST_F(Runs, SpoiltDataAreWarnedOf) {
   ASSERT_EQ(ptyle({"simulate", "recipe.yaml", "--set", "dose.electrons_per_A2=1e6"}).status, 0);
-  const auto from = h5::File::open((folder.path() / "set.h5").string());
-  const auto patterns = from.read<std::uint32_t>("/patterns");
+  const auto patterns =
+      h5::File::open((folder.path() / "set.h5").string()).read<std::uint32_t>("/patterns");
   const auto told = [&](const std::string& name, std::uint32_t spoilt, std::size_t first,
                         std::size_t count, std::vector<std::string> settings) {
     auto values = patterns;
@@ -453,18 +470,9 @@ TEST_F(Runs, SpoiltDataAreWarnedOf) {
         values[k] = spoilt;
     std::vector<std::uint8_t> mask(48 * 48, 1);
     std::fill_n(mask.begin() + 24 * 48, 96, std::uint8_t{0});
-    auto to = h5::File::create((folder.path() / (name + ".h5")).string());
-    to.write("/patterns", {64, 48, 48}, values.data());
-    to.write("/inverted", {48, 48}, mask.data());
-    to.write("/positions", {64, 2}, from.read<double>("/positions").data());
-    for (const char* key : {"energy_kV", "semi_angle_mrad", "defocus_A", "pixel_size"})
-      to.set("/", key, *from.number("/", key));
-    to.commit();
-    std::vector<std::string> all{"reconstruct", "run.yaml"};
-    settings.insert(settings.end(),
-                    {"data.file=" + name + ".h5", "solver.iterations=1", "output.folder=" + name});
-    for (const auto& setting : settings) all.insert(all.end(), {"--set", setting});
-    const auto ran = ptyle(all);
+    write_set(name + ".h5", values, "/inverted", mask);
+    settings.insert(settings.end(), {"data.file=" + name + ".h5", "solver.iterations=1"});
+    const auto ran = ptyle(into(name, settings));
     EXPECT_EQ(ran.status, 0) << ran.err;
     return ran.err;
   };
@@ -481,12 +489,29 @@ TEST_F(Runs, SpoiltDataAreWarnedOf) {
                   "only 96 of 2304 window pixels are left"));
 }
 
+TEST_F(Runs, TheWrittenConfigurationReadsPositionsAsTheRunDid) {
+  simulate();
+  const auto patterns =
+      h5::File::open((folder.path() / "set.h5").string()).read<float>("/patterns");
+  write_set("nm.h5", patterns, "/none", std::vector<std::uint8_t>(48 * 48), 0.1, "nm");
+  const auto first =
+      ptyle(into("first", {"data.file=nm.h5", "scan.positions=/positions", "solver.iterations=1"}));
+  ASSERT_EQ(first.status, 0) << first.err;
+  const auto again = ptyle({"reconstruct", "first/config.yaml", "--set", "output.folder=again"});
+  ASSERT_EQ(again.status, 0) << again.err;
+  const auto positions = [&](const std::string& of) {
+    std::vector<double> all;
+    for (const Position& p : read_result((folder.path() / of / "result.h5").string()).positions)
+      all.insert(all.end(), {p.row, p.col});
+    return all;
+  };
+  EXPECT_EQ(positions("first"), positions("again"));
+}
+
 TEST_F(Runs, WhatIsUnderTheMaskHasNoInfluence) {
   simulate();
   const auto spoilt = [&](const std::string& file, float value) {
-    const auto set = (folder.path() / "set.h5").string();
-    const auto from = h5::File::open(set);
-    auto patterns = from.read<float>("/patterns");
+    auto patterns = h5::File::open((folder.path() / "set.h5").string()).read<float>("/patterns");
     std::vector<std::uint8_t> mask(48 * 48);
     for (std::size_t k = 0; k < patterns.size(); ++k) {
       const std::size_t pixel = k % mask.size();
@@ -494,13 +519,7 @@ TEST_F(Runs, WhatIsUnderTheMaskHasNoInfluence) {
       mask[pixel] = 1;
       patterns[k] = value;
     }
-    auto to = h5::File::create((folder.path() / file).string());
-    to.write("/patterns", {64, 48, 48}, patterns.data());
-    to.write("/mask", {48, 48}, mask.data());
-    to.write("/positions", {64, 2}, from.read<double>("/positions").data());
-    for (const char* name : {"energy_kV", "semi_angle_mrad", "defocus_A", "pixel_size"})
-      to.set("/", name, *from.number("/", name));
-    to.commit();
+    write_set(file, patterns, "/mask", mask);
     const auto ran = ptyle({"reconstruct", "run.yaml", "--set", "data.file=" + file, "--set",
                             "data.mask=/mask", "--set", "probe.refine_from=1", "--set",
                             "solver.iterations=2", "--set", "output.folder=" + file + "-run"});

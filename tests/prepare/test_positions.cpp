@@ -64,7 +64,7 @@ TEST(Positions, WhoseUnitContradictsTheUsersIsWarnedOf) {
   from.unit = "object pixel";
   std::vector<std::string> warnings;
   ScanConfig scan;
-  scan.unit_given = true;
+  scan.unit = std::string("A");
   const auto read = positions_from(from, scan, 3, "/data", 0.5, false, warnings);
   ASSERT_EQ(warnings.size(), 1u);
   EXPECT_TRUE(says(warnings[0], {"object pixel", "scan.unit is A"}));
@@ -79,18 +79,18 @@ TEST(Positions, AreInTheUnitOfTheirDatasetWhereTheUserSaysNone) {
   for (const auto& [unit, scale] : units) {
     RawPositions from = three();
     from.unit = unit;
-    EXPECT_DOUBLE_EQ(read(from, "A")[1].row, 3 * scale) << unit;
+    EXPECT_DOUBLE_EQ(read(from, "auto")[1].row, 3 * scale) << unit;
   }
 }
 
 TEST(Positions, OfAnUnknownUnitAreRefusedUnlessTheUserSaysOne) {
   RawPositions from = three();
   from.unit = "furlong";
-  EXPECT_TRUE(says(message_of<UserError>([&] { read(from, "A"); }),
+  EXPECT_TRUE(says(message_of<UserError>([&] { read(from, "auto"); }),
                    {"the dataset", "'furlong'", "scan.unit"}));
   EXPECT_EQ(read(from, "px")[1].row, 1.5);
   ScanConfig scan;
-  scan.unit_given = true;
+  scan.unit = std::string("A");
   std::vector<std::string> warnings;
   EXPECT_EQ(positions_from(from, scan, 3, "/data", 0.5, false, warnings)[1].row, 3);
   FramesInMemory frames = numbered(6, 4, 4);  // found, not asked for

@@ -51,7 +51,6 @@ InspectConfig config_of(const Options& options) {
     faults.raise(options.file);
   for (const auto& setting : options.settings) schema.read_setting(setting, faults);
   faults.raise(options.file);
-  all.scan.unit_given = schema.given("scan.unit");
   if (all.data.file.empty())
     throw UserError(fmt::format("{} has no data.file to inspect", options.file));
   InspectConfig config{all.data, all.calibration, all.scan, all.optics, {}, options.memory};
