@@ -4,6 +4,8 @@
 #include <cmath>
 #include <limits>
 
+#include "core/bounds.hpp"
+
 namespace ptyle {
 namespace {
 
@@ -71,13 +73,7 @@ ScanArea scan_area(std::span<const Position> positions, const std::array<i64, 2>
   ScanArea area;
   const std::vector<Position> hull = convex_hull(positions);
   if (hull.size() < 3) return area;
-  double top = hull[0].row, bottom = top, left = hull[0].col, right = left;
-  for (const Position& p : hull) {
-    top = std::min(top, p.row);
-    bottom = std::max(bottom, p.row);
-    left = std::min(left, p.col);
-    right = std::max(right, p.col);
-  }
+  const auto [low, high] = bounds_of(hull);
   // a hair outside the hull still counts as on its edge
   constexpr double hair = 1e-6;
   const auto first = [](double v) {
@@ -86,10 +82,10 @@ ScanArea scan_area(std::span<const Position> positions, const std::array<i64, 2>
   const auto last = [](double v, i64 n) {
     return std::min<i64>(n - 1, static_cast<i64>(std::floor(v + hair)));
   };
-  area.first_row = first(top);
-  area.first_col = first(left);
-  const i64 rows = last(bottom, shape[0]) - area.first_row + 1;
-  const i64 cols = last(right, shape[1]) - area.first_col + 1;
+  area.first_row = first(low.row);
+  area.first_col = first(low.col);
+  const i64 rows = last(high.row, shape[0]) - area.first_row + 1;
+  const i64 cols = last(high.col, shape[1]) - area.first_col + 1;
   if (rows <= 0 || cols <= 0) return area;
   area.depth = Array<double, 2>({rows, cols});
   area.depth.fill(std::numeric_limits<double>::infinity());

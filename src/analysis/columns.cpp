@@ -4,11 +4,11 @@
 #include <cmath>
 #include <iterator>
 #include <limits>
-#include <map>
 #include <numeric>
 #include <utility>
 
 #include "analysis/least_squares.hpp"
+#include "analysis/neighbours.hpp"
 
 namespace ptyle {
 namespace {
@@ -86,49 +86,6 @@ bool newton_step(View<const double, 2> image, double radius, Gaussian& g) {
   return true;
 }
 
-/// A column that atoms are gathered into; it moves with their mean.
-struct Gathered {
-  AtomColumn column;
-  Position sum;
-  int atoms = 0;
-};
-
-/// The numbers of columns by square cells, a little wider than a column however p / side is
-/// rounded, to look up those near an atom.
-class ColumnCells {
- public:
-  ColumnCells(const std::vector<Gathered>& all, double width) : all_(all), width_(width) {}
-  void add(std::size_t column) { cells_[cell(position(column))].push_back(column); }
-  void moved(std::size_t column, const Position& from) {
-    if (cell(from) == cell(position(column))) return;
-    std::erase(cells_[cell(from)], column);
-    add(column);
-  }
-  /// The first of the columns within a width of a place; their number where there is none.
-  [[nodiscard]] std::size_t first_near(const Position& at) const {
-    std::size_t first = all_.size();
-    const auto [y, x] = cell(at);
-    for (i64 v = y - 1; v <= y + 1; ++v)
-      for (i64 u = x - 1; u <= x + 1; ++u)
-        if (const auto found = cells_.find({v, u}); found != cells_.end())
-          for (const std::size_t column : found->second)
-            if (column < first && distance(position(column), at) <= width_) first = column;
-    return first;
-  }
-
- private:
-  [[nodiscard]] const Position& position(std::size_t column) const {
-    return all_[column].column.position;
-  }
-  [[nodiscard]] std::pair<i64, i64> cell(const Position& p) const {
-    const double side = 1.001 * width_;
-    return {static_cast<i64>(std::floor(p.row / side)), static_cast<i64>(std::floor(p.col / side))};
-  }
-  const std::vector<Gathered>& all_;
-  double width_;
-  std::map<std::pair<i64, i64>, std::vector<std::size_t>> cells_;
-};
-
 }  // namespace
 
 std::vector<AtomColumn> gather_columns(std::span<const ProjectedAtom> atoms, double width) {
@@ -136,24 +93,31 @@ std::vector<AtomColumn> gather_columns(std::span<const ProjectedAtom> atoms, dou
   std::vector<ProjectedAtom> sorted(atoms.begin(), atoms.end());
   std::stable_sort(sorted.begin(), sorted.end(),
                    [](const auto& a, const auto& b) { return a.number > b.number; });
-  std::vector<Gathered> all;
-  ColumnCells cells(all, width);
+  std::vector<AtomColumn> columns;
+  std::vector<Position> at;  // of the columns: the means of their atoms, of `sums`
+  std::vector<std::pair<Position, int>> sums;
+  Cells cells(at, 1.001 * width);  // somewhat wider, however p / side is rounded
   for (const ProjectedAtom& atom : sorted) {
-    const std::size_t near = cells.first_near(atom.position);
-    if (near == all.size()) {
-      all.push_back({{atom.number, atom.position}, atom.position, 1});
+    auto near = static_cast<i64>(at.size());  // the first that is
+    cells.around(atom.position, [&](i64 i) {
+      if (i < near && distance(at[i], atom.position) <= width) near = i;
+    });
+    if (near == static_cast<i64>(at.size())) {
+      columns.push_back({atom.number, {}});
+      at.push_back(atom.position);
+      sums.emplace_back(atom.position, 1);
       cells.add(near);
-    } else if (Gathered& g = all[near]; g.column.number == atom.number) {
-      const Position before = g.column.position;
-      g.sum.row += atom.position.row;
-      g.sum.col += atom.position.col;
-      ++g.atoms;
-      g.column.position = {g.sum.row / g.atoms, g.sum.col / g.atoms};
+    } else if (columns[near].number == atom.number) {
+      const Position before = at[near];
+      auto& [sum, atoms] = sums[near];
+      sum.row += atom.position.row;
+      sum.col += atom.position.col;
+      ++atoms;
+      at[near] = {sum.row / atoms, sum.col / atoms};
       cells.moved(near, before);
     }
   }
-  std::vector<AtomColumn> columns;
-  for (const Gathered& g : all) columns.push_back(g.column);
+  for (std::size_t i = 0; i < columns.size(); ++i) columns[i].position = at[i];
   return columns;
 }
 

@@ -27,12 +27,18 @@ inline double neighbour_distance(const std::vector<Position>& positions, i64 k) 
   return *middle;
 }
 
-/// Positions sorted into square cells, to look up those around a place.
+/// Positions sorted into square cells, to look up those around a place. They may grow in number and
+/// move, if it is said.
 class Cells {
  public:
   Cells(const std::vector<Position>& positions, double side) : positions_(positions), side_(side) {
-    for (std::size_t i = 0; i < positions.size(); ++i)
-      cells_[cell(positions[i])].push_back(static_cast<i64>(i));
+    for (std::size_t i = 0; i < positions.size(); ++i) add(static_cast<i64>(i));
+  }
+  void add(i64 number) { cells_[cell(positions_[number])].push_back(number); }
+  void moved(i64 number, Position from) {
+    if (cell(from) == cell(positions_[number])) return;
+    std::erase(cells_[cell(from)], number);
+    add(number);
   }
   /// Calls use(number) for every position within `side` of a place.
   template <class Use>

@@ -5,6 +5,7 @@
 #include <limits>
 #include <numeric>
 
+#include "core/bounds.hpp"
 #include "core/units.hpp"
 #include "io/pictures_canvas.hpp"
 
@@ -156,48 +157,35 @@ void draw(Canvas& canvas, double x, double y, const ChartPanel& panel, int panel
 
 namespace {
 
-struct Bounds {
-  Range row, col;
-};
-
 /// The points with a margin of 5 % of the longer side.
-Bounds bounds_of(const ScatterPanel& panel) {
-  Bounds b{{0, 0}, {0, 0}};
-  if (panel.points.empty()) return {{-1, 1}, {-1, 1}};
-  const auto [top, bottom] =
-      std::minmax_element(panel.points.begin(), panel.points.end(),
-                          [](const Position& p, const Position& q) { return p.row < q.row; });
-  const auto [left, right] =
-      std::minmax_element(panel.points.begin(), panel.points.end(),
-                          [](const Position& p, const Position& q) { return p.col < q.col; });
-  b = {{top->row, bottom->row}, {left->col, right->col}};
-  const double longer = std::max(b.row.high - b.row.low, b.col.high - b.col.low);
-  const double room = longer > 0 ? 0.05 * longer : 1;
-  b.row = {b.row.low - room, b.row.high + room};
-  b.col = {b.col.low - room, b.col.high + room};
+Bounds bounds_with_margin(const ScatterPanel& panel) {
+  if (panel.points.empty()) return {{-1, -1}, {1, 1}};
+  Bounds b = bounds_of(panel.points);
+  const double longer = std::max(b.rows(), b.cols()), room = longer > 0 ? 0.05 * longer : 1;
+  b.low = {b.low.row - room, b.low.col - room};
+  b.high = {b.high.row + room, b.high.col + room};
   return b;
 }
 
 Extent scatter_area(const Bounds& b, int panel_px) {
-  const double rows = b.row.high - b.row.low, cols = b.col.high - b.col.low;
-  const double zoom = panel_px / std::max(rows, cols);
-  return {std::max(60.0, std::round(cols * zoom)), std::max(60.0, std::round(rows * zoom))};
+  const double zoom = panel_px / std::max(b.rows(), b.cols());
+  return {std::max(60.0, std::round(b.cols() * zoom)), std::max(60.0, std::round(b.rows() * zoom))};
 }
 
 }  // namespace
 
 Extent measure(const ScatterPanel& panel, int panel_px) {
-  const auto area = scatter_area(bounds_of(panel), panel_px);
+  const auto area = scatter_area(bounds_with_margin(panel), panel_px);
   return {left_margin + area.width + (panel.values.empty() ? right_margin : 12 + colour_bar_width),
           area.height + title_height + bottom_margin};
 }
 
 void draw(Canvas& canvas, double x, double y, const ScatterPanel& panel, int panel_px) {
-  const Bounds b = bounds_of(panel);
+  const Bounds b = bounds_with_margin(panel);
   const auto area = scatter_area(b, panel_px);
   const double left = x + left_margin, top = y + title_height;
-  const Axis ax{b.col, false, left, left + area.width};
-  const Axis ay{b.row, false, top, top + area.height};
+  const Axis ax{{b.low.col, b.high.col}, false, left, left + area.width};
+  const Axis ay{{b.low.row, b.high.row}, false, top, top + area.height};
   const std::string unit = unit_name(panel.unit);
   canvas.text(left + area.width / 2, y + 9, panel.title, Align::middle, title_px);
   draw_axes(canvas, ax, ay, "column (" + unit + ")", "row (" + unit + ")", false);

@@ -14,6 +14,7 @@
 #include <cmath>
 #include <numeric>
 
+#include "core/bounds.hpp"
 #include "core/error.hpp"
 #include "core/units.hpp"
 #include "prepare/calibration.hpp"
@@ -148,14 +149,10 @@ std::vector<Position> all_positions(const Measurement& m, const Calibration& c, 
 void warn_of_spread(const std::vector<Position>& at, double pixel, i64 window,
                     std::vector<std::string>& warnings) {
   if (at.size() < 2) return;
-  Position low = at[0], high = at[0];
+  const Bounds scan = bounds_of(at);
+  const double rows = scan.rows() / pixel, cols = scan.cols() / pixel;
   std::vector<double> steps;
-  for (std::size_t i = 1; i < at.size(); ++i) {
-    low = {std::min(low.row, at[i].row), std::min(low.col, at[i].col)};
-    high = {std::max(high.row, at[i].row), std::max(high.col, at[i].col)};
-    steps.push_back(std::hypot(at[i].row - at[i - 1].row, at[i].col - at[i - 1].col) / pixel);
-  }
-  const double rows = (high.row - low.row) / pixel, cols = (high.col - low.col) / pixel;
+  for (std::size_t i = 1; i < at.size(); ++i) steps.push_back(distance(at[i], at[i - 1]) / pixel);
   const auto middle = steps.begin() + static_cast<std::ptrdiff_t>(steps.size() / 2);
   std::nth_element(steps.begin(), middle, steps.end());
   if (std::max(rows, cols) < 1)

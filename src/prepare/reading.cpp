@@ -179,9 +179,11 @@ void PatternReader::read(const Layout& l, const std::vector<i64>& places,
     for (std::size_t i = 0; i < loaded.size(); ++i) {
       s.counts[i] += loaded[i];
       counts += loaded[i];
-      s.fractions += loaded[i] != std::floor(loaded[i]) ? 1 : 0;
     }
     if (!(counts > 0)) ++s.empty;
+    if constexpr (std::is_floating_point_v<Raw>)
+      s.fractions += static_cast<double>(
+          std::count_if(pattern.begin(), pattern.end(), [](Raw v) { return v != std::floor(v); }));
     s.negative += static_cast<double>(negative);
     ++s.patterns;
   });

@@ -23,7 +23,7 @@ struct PatternSums {
   double negative = 0;            ///< values below 0
   double empty = 0;               ///< patterns without any count
   double patterns = 0;            ///< that were counted
-  double fractions = 0;           ///< values that are no whole numbers
+  double fractions = 0;           ///< values that are no whole numbers, as the file has them
 };
 
 /// Reads frames and makes patterns of them. With a share, every call but valid() is made by all

@@ -76,7 +76,7 @@ void report_counts(const Experiment& e, const Frames& frames, const DataConfig& 
       std::accumulate(f.sums.begin(), f.sums.end(), 0.0) / static_cast<double>(f.sums.size());
   const double valid = static_cast<double>(std::count(e.valid.begin(), e.valid.end(), 1.0F));
   found.mean = found.pattern_mean / valid;
-  const OddPixels odd = odd_pixels(e, e.patterns->count());
+  const OddPixels odd = odd_pixels(e);
   found.dead = odd.dead;
   found.hot = odd.hot;
   found.saturated = f.saturated;

@@ -61,10 +61,10 @@ void find_saturated(const Experiment& e, double type_limit, PatternFigures& f) {
 
 }  // namespace
 
-OddPixels odd_pixels(const Experiment& e, i64 patterns) {
+OddPixels odd_pixels(const Experiment& e) {
   OddPixels odd;
   const i64 w = e.patterns->window();
-  const auto n = static_cast<double>(patterns);
+  const auto n = static_cast<double>(e.patterns->count());
   for (i64 y = 0; y < w; ++y)
     for (i64 x = 0; x < w; ++x) {
       if (e.valid(to_corner(y, w), to_corner(x, w)) == 0) continue;

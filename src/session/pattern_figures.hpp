@@ -23,8 +23,7 @@ struct OddPixels {
   i64 hot = 0;   ///< over five times the mean of any around them, DC aside
 };
 
-/// Of so many patterns.
-OddPixels odd_pixels(const Experiment& experiment, i64 patterns);
+OddPixels odd_pixels(const Experiment& experiment);
 
 /// `type_limit`: the largest value of the detector's integers (0: floats or not known). A limit is
 /// where many values stand at the largest one but few just below it, or at the type's own.

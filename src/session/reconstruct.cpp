@@ -190,19 +190,19 @@ class Run {
   }
   /// `ptyle inspect` says more, but not everybody asks it.
   void warn_of_odd_pixels() const {
-    const auto patterns = static_cast<i64>(experiment_.positions.size());
-    const OddPixels odd = odd_pixels(experiment_, patterns);
+    const OddPixels odd = odd_pixels(experiment_);
     if (odd.hot + odd.dead > 0)
       warn(
           fmt::format("{} hot and {} dead pixels pull the fit: ptyle inspect shows them, data.mask "
                       "leaves them out",
                       odd.hot, odd.dead));
     const std::string type = experiment_.patterns->type();
+    if (type == "float32") return;
     const double limit = type == "uint8" ? 255 : type == "uint16" ? 65535 : 4294967295;
     const auto& mean = experiment_.mean_pattern;
     const i64 full = std::count_if(mean.begin(), mean.end(),
                                    [&](double v) { return std::abs(v - limit) < 1e-9 * limit; });
-    if (full > 0 && type != "float32")
+    if (full > 0)
       warn(
           fmt::format("{} pixels are {:.0f} in every pattern, the largest {} that there is: "
                       "data.saturation={:.0f} leaves them out",

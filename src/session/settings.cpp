@@ -86,7 +86,8 @@ FitOptions fit_options(const ReconstructConfig& config, const Experiment& e,
                        const Division& division, int threads) {
   FitOptions o;
   const auto& s = config.solver;
-  const auto thickness = !continues(config, e)             ? Thickness::thin
+  const bool coarse_to_fine = continues(config, e);
+  const auto thickness = !coarse_to_fine                   ? Thickness::thin
                          : depths_of_focus(config, e) <= 2 ? Thickness::thick
                                                            : Thickness::very_thick;
   o.groups = s.groups > 0 ? s.groups
@@ -104,7 +105,7 @@ FitOptions fit_options(const ReconstructConfig& config, const Experiment& e,
   o.blur_z = config.object.blur_z;
   o.pixel = e.calibration.pixel;
   o.aperture_k = aperture_k(e);
-  if (continues(config, e))
+  if (coarse_to_fine)
     o.continuation = Continuation({aperture_k(e), 0.5 / e.calibration.pixel, config.object.slices,
                                    depths_of_focus(config, e)});
   const auto& object = config.object;
@@ -116,7 +117,7 @@ FitOptions fit_options(const ReconstructConfig& config, const Experiment& e,
   // The phase that X-rays get is negative.
   const bool electrons = e.optics.xray_energy == 0;
   if (object.positivity == "on" ||
-      (object.positivity == "auto" && electrons && continues(config, e) && o.phase_max > 0))
+      (object.positivity == "auto" && electrons && coarse_to_fine && o.phase_max > 0))
     o.phase_min = std::max(o.phase_min, 0.0);
   const auto& r = config.ranks;
   o.update = r.update == "literal" ? Update::literal : Update::consistent;

@@ -18,6 +18,7 @@
 #include <stdexcept>
 #include <utility>
 
+#include "core/bounds.hpp"
 #include "core/error.hpp"
 #include "io/pictures.hpp"
 #include "io/room.hpp"
@@ -40,13 +41,9 @@ void add(View<const float, 2> slice, Array<double, 2>& sum) {
 /// The contrast is taken from the scanned area: outside it the object is hardly lit.
 Range range_in_scan(View<const double, 2> image, const ResultFacts& result) {
   std::vector<double> inside;
-  double top = 1e300, bottom = -1e300, left = 1e300, right = -1e300;
-  for (const Position& p : result.positions) {
-    top = std::min(top, p.row / result.pixel_size);
-    bottom = std::max(bottom, p.row / result.pixel_size);
-    left = std::min(left, p.col / result.pixel_size);
-    right = std::max(right, p.col / result.pixel_size);
-  }
+  const auto [low, high] = bounds_of(result.positions);
+  const double top = low.row / result.pixel_size, bottom = high.row / result.pixel_size,
+               left = low.col / result.pixel_size, right = high.col / result.pixel_size;
   const i64 step = 1 + static_cast<i64>(std::sqrt(static_cast<double>(image.size()) / 1e6));
   for (i64 y = 0; y < image.shape[0]; y += step)
     for (i64 x = 0; x < image.shape[1]; x += step)

@@ -246,6 +246,10 @@ struct PatternOnGpu {
   double background;
 };
 
+/// Bytes that a position of a batch is sent beside its pattern.
+template <class T>
+constexpr std::size_t letter = sizeof(Place<T>) + sizeof(PatternOnGpu);
+
 template <class T>
 PTYLE_HOST_DEVICE T intensity(const PatternOnGpu& pattern, int i) {
   T value = 0;

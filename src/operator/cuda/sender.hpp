@@ -45,13 +45,11 @@ class Sender {
   void make_room(i64 batch, std::size_t room) {
     batch_ = static_cast<std::size_t>(batch);
     room_ = room;
-    letters_ = Array<char, 1>({static_cast<i64>(2 * batch_ * letter)}, ledger_, "waves", &gpu_);
+    letters_ = Array<char, 1>({static_cast<i64>(2 * batch_ * letter<T>)}, ledger_, "waves", &gpu_);
     staged_ = Array<char, 1>({static_cast<i64>(2 * batch_ * frame_)}, ledger_, "waves", &gpu_);
-    pinned_letters_ = static_cast<char*>(gpu_.allocate_pinned(2 * batch_ * letter));
+    pinned_letters_ = static_cast<char*>(gpu_.allocate_pinned(2 * batch_ * letter<T>));
     gpu_.mark_computed();  // nothing is sent before these are zeroed
   }
-  /// Bytes of a position beside its pattern.
-  static constexpr std::size_t letter = sizeof(Place<T>) + sizeof(PatternOnGpu);
   /// Bytes of the patterns that stay.
   [[nodiscard]] std::size_t held() const {
     std::size_t bytes = 0;
@@ -66,7 +64,7 @@ class Sender {
     const std::vector<PatternOnGpu> patterns =
         measured ? stage(*measured, first, static_cast<i64>(places.size()))
                  : std::vector<PatternOnGpu>{};
-    const std::size_t from = half_ * batch_ * letter, bytes = places.size() * sizeof(Place<T>),
+    const std::size_t from = half_ * batch_ * letter<T>, bytes = places.size() * sizeof(Place<T>),
                       more = patterns.size() * sizeof(PatternOnGpu);
     char *const here = pinned_letters_ + from, *const there = letters_.data() + from;
     std::memcpy(here, places.data(), bytes);
