@@ -160,7 +160,7 @@ class Arithmetic {
   /// Tells the table of these planes.
   void hold(Planes<T>& planes, std::vector<T*> list, i64 cols) const;
   virtual void pack(const Planes<T>& planes, Interval which, const Pieces& pieces, T* buffer) = 0;
-  /// What arrived takes the place of what was there.
+  /// What arrived takes the place of what was there; pieces do not overlap.
   virtual void put(const Planes<T>& planes, Interval which, const Pieces& pieces,
                    const T* buffer) = 0;
   /// Each value of the hull becomes  (((0 + a_0) + a_1) + …) + own + a_before + …:  the pieces in

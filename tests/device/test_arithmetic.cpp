@@ -268,14 +268,19 @@ TYPED_TEST(ArithmeticTest, PacksPutsAndAddsInOrder) {
     for (i64 p = 0; p < odd[0]; ++p) list.push_back(x.view()[p].data);
     list.push_back(extra.data());
     b.a.hold(planes, list, odd[2]);
-    const std::vector<Box> boxes{{{0, 4}, {2, 37}}, {{3, 9}, {0, 5}}, {{2, 12}, {4, 20}}};
-    std::vector<Piece> pieces;
     i64 pixels = 0;
-    for (const Box& box : boxes) {
-      pieces.push_back({box, 11, pixels});
-      pixels += box.area();
-    }
-    const Pieces all = b.a.pieces(pieces);
+    const auto pieces_of = [&](const std::vector<Box>& boxes) {
+      std::vector<Piece> pieces;
+      pixels = 0;
+      for (const Box& box : boxes) {
+        pieces.push_back({box, 11, pixels});
+        pixels += box.area();
+      }
+      return b.a.pieces(pieces);
+    };
+    // Those that are put do not overlap.
+    const Pieces apart = pieces_of({{{0, 4}, {2, 37}}, {{4, 9}, {0, 5}}, {{4, 12}, {5, 20}}});
+    const Pieces all = pieces_of({{{0, 4}, {2, 37}}, {{3, 9}, {0, 5}}, {{2, 12}, {4, 20}}});
     for (const Interval which : {Interval{0, 20}, Interval{17, 20}, Interval{5, 6}}) {
       auto buffer = b.random(std::array<i64, 1>{11 + which.size() * pixels});
       for (const i64 before : {0, 1, 3}) {
@@ -291,7 +296,7 @@ TYPED_TEST(ArithmeticTest, PacksPutsAndAddsInOrder) {
       b.result(buffer);
       buffer = b.random(std::array<i64, 1>{buffer.size()});
       b.a.begin_exchange();
-      b.a.put(planes, which, all, buffer.data());
+      b.a.put(planes, which, apart, buffer.data());
       b.a.end_exchange();
       b.result(x);
       b.result(extra);

@@ -472,19 +472,53 @@ TEST(GpuOperator, BooksWhatWasForetold) {
 // recomputed, sums in order and at once; and many more tickets than there are blocks. The same on
 // the emulated one, with fewer positions.
 
-void expect_all_ways_right(const Make& make) {
+bool on_chip(const OperatorSetup& setup, const GpuFacts& gpu) {
+  return describe_gpu_path<float>(setup, gpu, {}) == "waves on chip";
+}
+
+/// All but the gradient, which keeps waves.
+void expect_others_right(const Operator<float>& op, const Operator<double>& reference,
+                         const Scene<float>& scene, const Scene<double>& exact) {
+  const double allowed = tolerance<float>(scene.setup);
+  const auto direction = make_direction(exact, 98);
+  const Direction<float> d{converted<float>(direction.phase.view()),
+                           converted<float>(direction.absorption.view()),
+                           converted<Complex<float>>(direction.probe.view())};
+  Array<Complex<float>, 3> wave(scene.probe.shape());
+  Array<Complex<double>, 3> expected(wave.shape());
+  op.forward(scene.places[0], wave);
+  reference.forward(exact.places[0], expected);
+  EXPECT_LT(relative_difference(wave, expected), allowed);
+  op.tangent(scene.places[1], d.object(), d.probe, wave);
+  reference.tangent(exact.places[1], direction.object(), direction.probe, expected);
+  EXPECT_LT(relative_difference(wave, expected), 2 * allowed);  // Ψ's own error comes on top
+  Sums<float> sums(scene);
+  Sums<double> right(exact);
+  op.adjoint(scene.places[0], d.probe, {sums.phase, {}, {}, sums.probe});
+  reference.adjoint(exact.places[0], direction.probe, {right.phase, {}, {}, right.probe});
+  EXPECT_LT(relative_difference(sums.phase, right.phase), allowed);
+  EXPECT_LT(relative_difference(sums.probe, right.probe), allowed);
+  // Squares of amplitudes and of their changes.
+  const double cost = reference.misfit(exact.places, exact.source()).cost;
+  EXPECT_NEAR(op.misfit(scene.places, scene.source()).cost / cost, 1, 10 * allowed);
+  const double curvature = reference.curvature(exact.places, direction.object(), direction.probe);
+  EXPECT_NEAR(op.curvature(scene.places, d.object(), d.probe) / curvature, 1, 10 * allowed);
+}
+
+void expect_all_ways_right(const Make& make, const GpuFacts& gpu) {
   for (const i64 window : {18, 64, 96, 128, 192, 256}) {
     Case c = some(window);
     c.absorption = false;
     c.tilted = window < 192;  // where it is not, half of P is in shared memory
     const auto exact = make_scene(c, 96);
     const auto scene = in_precision<float>(exact);
-    const auto expected = gradient_of(*make_cpu_operator<double>(exact.setup, 2), exact);
+    const auto reference = make_cpu_operator<double>(exact.setup, 2);
+    const auto expected = gradient_of(*reference, exact);
     for (const GpuPath path : {GpuPath::fft, GpuPath::sweeps, GpuPath::fused})
       for (const WaveStorage waves : {WaveStorage::store, WaveStorage::recompute})
         for (const GpuSums sums : {GpuSums::ordered, GpuSums::atomic}) {
-          const bool fused = path == GpuPath::fused;
-          if (fused && (waves == WaveStorage::recompute || !gpu::has_fused(window))) continue;
+          const bool fused = path == GpuPath::fused, stored = waves == WaveStorage::store;
+          if (fused && !(stored && on_chip(scene.setup, gpu))) continue;
           if (path == GpuPath::sweeps && !gpu::has_sweeps(window)) continue;
           const auto op = make(scene.setup, {.waves = waves, .path = path, .sums = sums});
           const auto g = gradient_of(*op, scene);
@@ -492,16 +526,18 @@ void expect_all_ways_right(const Make& make) {
           EXPECT_LT(relative_difference(g.phase, expected.phase), allowed) << window;
           EXPECT_LT(relative_difference(g.probe, expected.probe), allowed) << window;
           EXPECT_LT(relative_difference(g.illumination, expected.illumination), allowed) << window;
+          if (stored && sums == GpuSums::ordered) expect_others_right(*op, *reference, scene, exact);
         }
   }
 }
 
-void expect_tickets_right(const Make& make, int positions, int repeats) {
+void expect_tickets_right(const Make& make, const GpuFacts& gpu, int positions, int repeats) {
   for (const i64 window : {64, 96, 128, 192, 256}) {
     Case c{.window = window, .slices = 3, .modes = 3};
     c.positions = positions;
     c.tilted = false;
     const auto scene = in_precision<float>(make_scene(c, 97));
+    if (!on_chip(scene.setup, gpu)) continue;
     const auto fused = make(scene.setup, {.path = GpuPath::fused});
     const auto expected = gradient_of(*make(scene.setup, {.path = GpuPath::fft}), scene);
     const auto first = gradient_of(*fused, scene);
@@ -513,26 +549,31 @@ void expect_tickets_right(const Make& make, int positions, int repeats) {
 
 const Make on_emulated = emulated_in(emulated::Order::at_once);
 
-TEST(GpuOperator, IsRightOnAllWaysInFloats) { expect_all_ways_right(on_emulated); }
-TEST(GpuOperator, HandsOutTickets) { expect_tickets_right(on_emulated, 5, 1); }
+const GpuFacts emulated_one = facts(0, 227 << 10, 50 << 20, true);
+
+TEST(GpuOperator, IsRightOnAllWaysInFloats) { expect_all_ways_right(on_emulated, emulated_one); }
+TEST(GpuOperator, HandsOutTickets) { expect_tickets_right(on_emulated, emulated_one, 5, 1); }
 
 class OnCuda : public testing::Test {
  protected:
   void SetUp() override {
-    if (find_gpus().gpus.empty()) GTEST_SKIP() << "no GPU";
+    const GpuCensus census = find_gpus();
+    if (census.gpus.empty()) GTEST_SKIP() << "no GPU";
+    facts_ = census.gpus[0];
     gpu_ = open_gpu(0);
     make = [this](const OperatorSetup& setup, const GpuOptions& options) {
       return make_gpu_operator<float>(setup, *gpu_, nullptr, options);
     };
   }
   Make make;
+  GpuFacts facts_;
 
  private:
   std::unique_ptr<Memory> gpu_;
 };
 
-TEST_F(OnCuda, IsRightOnAllWaysInFloats) { expect_all_ways_right(make); }
-TEST_F(OnCuda, HandsOutTickets) { expect_tickets_right(make, 500, 20); }
+TEST_F(OnCuda, IsRightOnAllWaysInFloats) { expect_all_ways_right(make, facts_); }
+TEST_F(OnCuda, HandsOutTickets) { expect_tickets_right(make, facts_, 500, 20); }
 TEST_F(OnCuda, HoldsPatternsInTheirOwnType) {
   expect_native<std::uint8_t>(PatternType::uint8, make);
   expect_native<std::uint16_t>(PatternType::uint16, make);

@@ -163,7 +163,10 @@ void Gpu::follow(Lane later, Lane earlier) {
 
 bool Gpu::idle(Lane lane) const {
   const cudaError_t status = cudaStreamQuery(stream(lane));
-  if (status == cudaErrorNotReady) return false;
+  if (status == cudaErrorNotReady) {
+    cudaGetLastError();  // not to be taken for the next call's
+    return false;
+  }
   check(status, "cudaStreamQuery");
   return true;
 }

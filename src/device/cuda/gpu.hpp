@@ -220,14 +220,14 @@ class Gpu final : public Memory {
     std::size_t& allowed = allowed_[kernel];
     if (shared <= allowed) return;
     allowed = shared;
+    check(cudaFuncSetAttribute(kernel, cudaFuncAttributePreferredSharedMemoryCarveout,
+                               cudaSharedmemCarveoutMaxShared),
+          "cudaFuncSetAttribute");
     cudaFuncAttributes has{};  // another Gpu may have asked for more
     check(cudaFuncGetAttributes(&has, kernel), "cudaFuncGetAttributes");
     if (static_cast<std::size_t>(has.maxDynamicSharedSizeBytes) >= shared) return;
     check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
                                static_cast<int>(shared)),
-          "cudaFuncSetAttribute");
-    check(cudaFuncSetAttribute(kernel, cudaFuncAttributePreferredSharedMemoryCarveout,
-                               cudaSharedmemCarveoutMaxShared),
           "cudaFuncSetAttribute");
   }
 
@@ -256,8 +256,11 @@ class Fft {
   struct Plan {
     Plan() = default;
     Plan(const Plan&) = delete;
-    ~Plan() { cufftDestroy(handle); }
-    cufftHandle handle = 0;
+    ~Plan() {
+      if (handle != none) cufftDestroy(handle);
+    }
+    static constexpr cufftHandle none = -1;
+    cufftHandle handle = none;
   };
   void run(const Z<T>* from, Z<T>* to, i64 count, int direction) const;
   cufftHandle plan(i64 count) const;
