@@ -70,11 +70,16 @@ Spot spot_of(View<const Value, 2> wave) {
   return spot;
 }
 
+// ⟨a, b⟩ = Σ a* b
+Value inner(View<const Value, 2> a, View<const Value, 2> b) {
+  Value sum = 0;
+  for (i64 i = 0; i < a.size(); ++i) sum += std::conj(a.data[i]) * b.data[i];
+  return sum;
+}
+
 // Takes out of `mode` its part along `other`.
 void make_orthogonal(View<Value, 2> mode, View<const Value, 2> other) {
-  Value along = 0;
-  for (i64 i = 0; i < mode.size(); ++i) along += std::conj(other.data[i]) * mode.data[i];
-  along /= power(other);
+  const Value along = inner(other, mode) / power(other);
   for (i64 i = 0; i < mode.size(); ++i) mode.data[i] -= along * other.data[i];
 }
 
@@ -132,6 +137,43 @@ Array<Value, 3> spread_modes(View<const Value, 2> probe, const std::vector<doubl
           m, count));
     scale(mode, std::sqrt(power_shares[static_cast<std::size_t>(m)] * total / after));
     if (++along_x > order) ++order, along_x = 0;
+  }
+  return modes;
+}
+
+std::vector<double> shares_of_power(View<const Value, 3> modes) {
+  std::vector<double> shares;
+  double total = 0;
+  for (i64 m = 0; m < modes.shape[0]; ++m) total += shares.emplace_back(power(modes[m]));
+  for (double& share : shares) share = total > 0 ? share / total : 0;
+  return shares;
+}
+
+Array<Value, 3> orthogonal_modes(View<const Value, 3> given) {
+  constexpr int most_passes = 30;
+  constexpr double least = 1e-12;  // cosine between two modes
+  const i64 count = given.shape[0];
+  auto modes = converted<Value, Value, 3>(given);
+  bool turned = true;
+  for (int pass = 0; turned && pass < most_passes; ++pass) {
+    turned = false;
+    for (i64 m = 0; m < count; ++m)
+      for (i64 k = m + 1; k < count; ++k) {
+        const View<Value, 2> a = modes.view()[m], b = modes.view()[k];
+        const double of_a = power(a), of_b = power(b);
+        const Value both = inner(a, b);
+        if (std::abs(both) <= least * std::sqrt(of_a * of_b) && of_a >= of_b) continue;
+        // a' = c a + s e^(−iθ) b and b' = c b − s e^(iθ) a, of which a' is the stronger one
+        const double angle = 0.5 * std::atan2(2 * std::abs(both), of_a - of_b);
+        const double c = std::cos(angle);
+        const Value s = std::polar(std::sin(angle), std::arg(both));
+        for (i64 i = 0; i < a.size(); ++i) {
+          const Value old = a.data[i];
+          a.data[i] = c * old + std::conj(s) * b.data[i];
+          b.data[i] = c * b.data[i] - s * old;
+        }
+        turned = true;
+      }
   }
   return modes;
 }

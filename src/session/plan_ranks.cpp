@@ -7,17 +7,19 @@
 
 #include "core/error.hpp"
 #include "core/units.hpp"
-#include "operator/probe.hpp"
+#include "solver/groups.hpp"
 #include "tiles/cost.hpp"
 
 namespace ptyle {
 namespace {
 
-/// Every 8th group's step is estimated (two propagations of a position) and tried (one), where a
-/// gradient is worth two.
-double gradients_an_iteration(i64 groups) {
-  const double estimated = double((groups + 7) / 8) / double(groups);
-  return 1 + 1.5 * estimated;
+/// Some groups' step is estimated (two propagations of a position) and tried (one), where a gradient
+/// is worth two.
+double gradients_an_iteration(const FitOptions& options, i64 positions) {
+  if (options.step > 0) return 1;
+  const i64 groups = std::min(options.groups, positions);
+  const double estimated = double((groups + estimate_every - 1) / estimate_every) / double(groups);
+  return 1 + (positions / groups < large_group ? 1.5 : 1) * estimated;
 }
 
 Network network_of(const RanksConfig& config) {
@@ -157,9 +159,10 @@ RanksOutlook plan_ranks(const ReconstructConfig& config, const Experiment& exper
       plan.exchanges.push_back(outlook(options, sharing, scheme, planes, bytes, network));
       if (scheme == sharing.scheme) plan.exchanging = plan.exchanges.back().seconds;
     }
-  const i64 groups = std::min(options.groups, static_cast<i64>(experiment.positions.size()));
-  plan.exchanging *= double(groups);
-  plan.computing = double(plan.most) * position_seconds * gradients_an_iteration(groups);
+  const auto positions = static_cast<i64>(experiment.positions.size());
+  plan.exchanging *= double(std::min(options.groups, positions));
+  plan.computing =
+      double(plan.most) * position_seconds * gradients_an_iteration(options, positions);
   return plan;
 }
 

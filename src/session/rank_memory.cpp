@@ -46,6 +46,8 @@ void add_data(Bytes& bytes, const ReconstructConfig& config, const OperatorSetup
               const Division& division, int rank, std::size_t bytes_a_pattern) {
   const PositionShare& share = division.shares[static_cast<std::size_t>(rank)];
   bytes["patterns"] = double(bytes_a_pattern) * double(share.own.size() + share.extra.size());
+  if (setup.modes > 1)  // their powers are fitted there
+    bytes["probe"] += 2 * double(sizeof(T)) * double(setup.modes * setup.window * setup.window);
   bytes["positions"] = double(Fit<T>::bytes_a_position) * double(division.frame.positions.size());
   if (!writes_while_computing(config)) return;
   double values = double(planes_of(config) - 1) * double(division.sharing.mesh.core(rank).area());

@@ -25,8 +25,10 @@
 #include "io/room.hpp"
 #include "operator/gpu.hpp"
 #include "operator/operator.hpp"
+#include "operator/probe.hpp"
 #include "session/device.hpp"
 #include "session/division.hpp"
+#include "session/fingerprint.hpp"
 #include "session/open_experiment.hpp"
 #include "session/pattern_figures.hpp"
 #include "session/plan_ranks.hpp"
@@ -36,6 +38,7 @@
 #include "session/settings.hpp"
 #include "session/start.hpp"
 #include "session/stitch.hpp"
+#include "session/warnings.hpp"
 #include "session/write_result.hpp"
 #include "solver/fit.hpp"
 
@@ -62,9 +65,9 @@ class Run {
   bool operator()(const std::string& resolved_yaml) {
     take_device();
     open();
+    auto fit = std::make_unique<Fit<T>>(make_fit());
     // Begun anew: --resume is not to mix what an earlier run left with this one.
     if (team_.leads() && !config_.output.resume) remove_checkpoint(config_.output.folder);
-    auto fit = std::make_unique<Fit<T>>(make_fit());
     const bool finished = iterate(*fit);
     write(std::move(fit), resolved_yaml);
     const auto& o = config_.output;
@@ -130,17 +133,16 @@ class Run {
     if (config_.output.resume) checkpoint_.emplace(config_.output.folder);
     experiment_ = open_experiment(config_.data, config_.calibration, config_.scan, config_.optics,
                                   &ledger_, &share);
-    if (checkpoint_) checkpoint_->check(fingerprint());
+    if (checkpoint_) checkpoint_->check(fingerprint_of(config_, experiment_, division_->frame));
     for (const auto& note : experiment_.notes) log(note);
     for (const auto& warning : experiment_.warnings) warn(warning);
-    warn_of_odd_pixels();
+    for (const auto& warning : warnings_of(config_, experiment_)) warn(warning);
     if (experiment_.band_limit.value_or(0) > 0 && config_.object.band_limit == 0 &&
         config_.object.slices > 1)
       log(
           fmt::format("the file was simulated with a propagator that ends at {0:.4g} of Nyquist, "
                       "which is not done here; object.band_limit={0:.4g} does",
                       *experiment_.band_limit));
-    warn_of_wide_probe();
     const auto& o = config_.output;
     if (team_.leads())
       check_room(o.folder,
@@ -166,108 +168,11 @@ class Run {
                     name_of(division_->sharing.scheme)));
   }
 
-  /// The defocused cone's disc: in a window that it does not fit, the probe is folded onto itself.
-  void warn_of_wide_probe() const {
-    const double defocus = experiment_.optics.defocus.value_or(0);
-    const double diameter = 2 * std::abs(defocus) * experiment_.optics.semi_angle * mrad;
-    const double field = double(window()) * experiment_.calibration.pixel;
-    if (config_.probe.start == "optics" && diameter > field)
-      warn(fmt::format(
-          "a defocus of {:.4g} Å makes a probe {:.4g} Å wide, but its window has {:.4g} Å: is "
-          "optics.defocus right, in Å?",
-          defocus, diameter, field));
-  }
-  /// N counts tell an object pixel's phase to 1/√(2N) rad, and each group's step follows its own.
-  void warn_of_few_counts(i64 groups) const {
-    constexpr double too_few = 2;  // half a radian
-    const double counts = counts_an_object_pixel(experiment_, *division_) / double(groups);
-    if (counts >= too_few) return;
-    warn(fmt::format(
-        "{:.2g} counts an object pixel{} tell its phase to ±{:.1g} rad only, so that "
-        "noise is fitted; {}solver.hold_out=0.1 shows when to stop",
-        counts, groups > 1 ? fmt::format(" in each of {} groups", groups) : "",
-        1 / std::sqrt(2 * counts), groups > 1 ? "solver.groups=1 is steadier, and " : ""));
-  }
-  /// `ptyle inspect` says more, but not everybody asks it.
-  void warn_of_odd_pixels() const {
-    const OddPixels odd = odd_pixels(experiment_);
-    if (odd.hot + odd.dead > 0)
-      warn(
-          fmt::format("{} hot and {} dead pixels pull the fit: ptyle inspect shows them, data.mask "
-                      "leaves them out",
-                      odd.hot, odd.dead));
-    const std::string type = experiment_.patterns->type();
-    if (type == "float32") return;
-    const double limit = type == "uint8" ? 255 : type == "uint16" ? 65535 : 4294967295;
-    const auto& mean = experiment_.mean_pattern;
-    const i64 full = std::count_if(mean.begin(), mean.end(),
-                                   [&](double v) { return std::abs(v - limit) < 1e-9 * limit; });
-    if (full > 0)
-      warn(
-          fmt::format("{} pixels are {:.0f} in every pattern, the largest {} that there is: "
-                      "data.saturation={:.0f} leaves them out",
-                      full, limit, type, limit));
-  }
   void log(const std::string& line) const {
     if (callbacks_.log && team_.leads()) callbacks_.log(line);
   }
   void warn(const std::string& line) const {
     if (callbacks_.warn && team_.leads()) callbacks_.warn(line);
-  }
-
-  /// Key by key, what a run must have in common with the one whose checkpoint it goes on from.
-  Fingerprint fingerprint() const {
-    const auto& c = config_;
-    const auto yes = [](bool is) { return std::string(is ? "true" : "false"); };
-    return {{"data.file", std::filesystem::path(c.data.file).filename().string()},
-            {"data.flip_rows", yes(c.data.flip_rows)},
-            {"data.flip_cols", yes(c.data.flip_cols)},
-            {"data.transpose", yes(c.data.transpose)},
-            {"data.dc", c.data.dc},
-            {"data.bin", std::to_string(c.data.bin)},
-            {"data.crop", std::to_string(c.data.crop)},
-            {"data.background", fmt::format("{:.6g}", c.data.background)},
-            {"positions", std::to_string(division_->frame.positions.size())},
-            {"window", std::to_string(window())},
-            {"calibration.pixel_size", fmt::format("{:.6g}", experiment_.calibration.pixel)},
-            {"optics.energy", fmt::format("{:.6g}", experiment_.optics.energy)},
-            {"the object", fmt::format("{} x {} px", division_->frame.rows, division_->frame.cols)},
-            {"object.type", c.object.type},
-            {"object.slices", std::to_string(c.object.slices)},
-            {"object.slice_thickness", fmt::format("{:.6g}", c.object.slice_thickness)},
-            {"probe.modes", std::to_string(c.probe.modes)},
-            {"solver.groups", std::to_string(c.solver.groups)},
-            {"solver.loss", loss_of(c, experiment_) == Loss::poisson ? "poisson" : "amplitude"},
-            {"solver.hold_out", fmt::format("{:.6g}", c.solver.hold_out)},
-            {"solver.seed", std::to_string(c.solver.seed)},
-            {"solver.continuation", c.solver.continuation},
-            {"solver.precision", c.solver.precision},
-            {"the path of the scan", path_of_scan()},
-            {"the valid pixels",
-             std::to_string(std::count(experiment_.valid.begin(), experiment_.valid.end(), 1.0f))},
-            {"the mean pattern", figures_of_mean()}};
-  }
-
-  /// Where the scan goes, in its order, as one number.
-  std::string path_of_scan() const {
-    double sum = 0, n = 0;
-    for (const Position& at : division_->frame.positions) sum += ++n * (at.row + pi * at.col);
-    return fmt::format("{:.6g}", sum / n);
-  }
-
-  /// Counts of the mean pattern and where their centre lies: so few digits that the order in which
-  /// ranks add does not matter.
-  std::string figures_of_mean() const {
-    double counts = 0, row = 0, col = 0;
-    const auto& mean = experiment_.mean_pattern;
-    for (i64 y = 0; y < mean.shape()[0]; ++y)
-      for (i64 x = 0; x < mean.shape()[1]; ++x) {
-        counts += mean(y, x);
-        row += mean(y, x) * static_cast<double>(y);
-        col += mean(y, x) * static_cast<double>(x);
-      }
-    return fmt::format("{:.5g} counts about ({:.3f}, {:.3f}) px", counts, row / counts,
-                       col / counts);
   }
 
   /// Of a tile: as the checkpoint has it, or as the configuration says.
@@ -289,7 +194,8 @@ class Run {
       log(fmt::format("{:.2g} counts a detector pixel are few: solver.loss poisson",
                       counts_a_detector_pixel(experiment_)));
     log(fmt::format("{} group{} an iteration", options.groups, options.groups == 1 ? "" : "s"));
-    warn_of_few_counts(options.groups);
+    const double counts = counts_an_object_pixel(experiment_, *division_);
+    if (const auto few = warning_of_few_counts(counts, options.groups)) warn(*few);
     FitData<T> data;
     data.positions = division_->frame.positions;
     data.load = [this](i64 i, T* to) { experiment_.patterns->load(i, to); };
@@ -398,7 +304,7 @@ class Run {
       const bool by_count =
           report.whole && o.checkpoint_every > 0 && (i - 1) % o.checkpoint_every == 0;
       if (!go_on || wishes[1] > 0 || by_count) {
-        writer.save(history_, fingerprint());
+        writer.save(history_, fingerprint_of(config_, experiment_, division_->frame));
         saved = Clock::now();
       }
     }
@@ -450,7 +356,8 @@ class Run {
     const std::vector<RankFigure> figures = gather_report(team_, report, ledger_, gpu_ledger_);
 
     ResultFacts facts;
-    facts.probe = converted<Complex<float>, Complex<T>, 3>(fit->probe());
+    const auto modes = orthogonal_modes(converted<Complex<double>, Complex<T>, 3>(fit->probe()));
+    facts.probe = converted<Complex<float>, Complex<double>, 3>(modes.view());
     facts.positions = positions_on_object();
     facts.origin = division_->frame.origin;
     facts.history = history_;
@@ -478,6 +385,11 @@ class Run {
     fit.reset();  // what pictures are drawn in takes its place
     experiment_.patterns.reset();
     if (writer) writer->finish();
+    if (modes.shape()[0] > 1) {
+      std::string shares;
+      for (const double share : shares_of_power(modes)) shares += fmt::format(" {:.3g}", 100 * share);
+      log("probe modes, % of the power:" + shares);
+    }
     for (const std::string& line : report_lines(figures)) log(line);
   }
 

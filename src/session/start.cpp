@@ -88,8 +88,10 @@ Array<Complex<double>, 3> with_modes(const Array<Complex<double>, 3>& probe, con
     std::copy_n(probe.begin(), first.size(), first.begin());
     return first;
   }
-  std::vector<double> shares(static_cast<std::size_t>(c.modes), c.mode_power);
-  shares[0] = 1 - c.mode_power * (c.modes - 1);
+  constexpr double of_further_ones = 0.25;
+  const double each = c.mode_power > 0 ? c.mode_power : of_further_ones / (c.modes - 1);
+  std::vector<double> shares(static_cast<std::size_t>(c.modes), each);
+  shares[0] = 1 - each * (c.modes - 1);
   auto spread = spread_modes(probe.view()[0], shares);
   if (have > 1) std::copy(probe.begin(), probe.end(), spread.begin());
   return spread;

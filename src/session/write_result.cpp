@@ -23,6 +23,7 @@
 #include "io/pictures.hpp"
 #include "io/room.hpp"
 #include "io/tiff.hpp"
+#include "operator/probe.hpp"
 
 namespace ptyle {
 namespace {
@@ -84,19 +85,13 @@ void draw_slices(const Slices& slices, i64 n, const ResultFacts& result, const s
 
 void draw_probe(const ResultFacts& result, const std::string& path) {
   const i64 modes = result.probe.shape()[0];
-  std::vector<double> power;
-  double total = 0;
-  for (i64 m = 0; m < modes; ++m) {
-    double sum = 0;
-    for (const auto& v : result.probe.view()[m]) sum += std::norm(std::complex<double>(v));
-    power.push_back(sum);
-    total += sum;
-  }
+  const auto shares =
+      shares_of_power(converted<Complex<double>, Complex<float>, 3>(result.probe.view()));
   std::vector<Panel> panels;
   for (i64 m = 0; m < std::min<i64>(modes, 12); ++m) {
-    const double share = total > 0 ? 100 * power[static_cast<std::size_t>(m)] / total : 0;
+    const double percent = 100 * shares[static_cast<std::size_t>(m)];
     const std::string title =
-        modes == 1 ? "probe" : fmt::format("probe mode {}, {:.3g} % of the power", m + 1, share);
+        modes == 1 ? "probe" : fmt::format("probe mode {}, {:.3g} % of the power", m + 1, percent);
     const View<const Complex<float>, 2> mode = result.probe.view()[m];
     panels.emplace_back(image_panel(mode, title, result.pixel_size, result.units));
   }

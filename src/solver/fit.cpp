@@ -98,6 +98,7 @@ Fit<T>::Fit(std::unique_ptr<Operator<T>> op, FitData<T> data, FitOptions options
   const bool others = team_.size() > static_cast<int>(team_.here().size());
   if (others && arithmetic_->memory())
     travelling_gradient_ = Array<Complex<T>, 3>(shape, ledger, "gradient", arithmetic_->pinned());
+  if (shape[0] > 1) modes_ = Array<Complex<T>, 3>(shape, ledger, "probe");
   const i64 window = op_->setup().window, count = static_cast<i64>(data_.positions.size());
   places_.reserve(data_.positions.size());
   fitted_.reserve(data_.positions.size());
@@ -173,7 +174,8 @@ IterationReport Fit<T>::iterate(const std::function<bool()>& stop) {
   begin_costs(groups.size());
   while (group_ < groups.size() && report.whole) {
     const std::size_t g = group_++;
-    const bool estimate = g % 10 == 0 || (new_stage_ && g < 4);
+    const bool estimate = options_.step == 0 && (g % estimate_every == 0 ||
+                                                 (new_stage_ && g < estimate_at_first));
     if (options_.exchange_behind && !estimate && options_.continuation.finished()) {
       take_late_step(groups[g], refine);
     } else {
@@ -188,6 +190,7 @@ IterationReport Fit<T>::iterate(const std::function<bool()>& stop) {
   report.whole = group_ == groups.size();  // stopped after the last group: whole all the same
   stop_ = {};
   report.fitted = fitted_so_far_;
+  if (report.whole && refine && !groups.empty()) balance_modes(groups.front());
   if (report.whole) finish_iteration(report);
   const TeamCosts after = team_.costs();
   seconds_computing_ += std::chrono::duration<double>(Clock::now() - start).count() -

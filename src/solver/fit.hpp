@@ -11,7 +11,7 @@
 //        their copies
 //     4. the step, estimated and tried on the group now and then; the object moves, within limits
 //     5. probe: a Gauss-Newton step of a pure-phase object
-//   then blur, R of the held-out patterns, and the continuation's next stage if the error stalled.
+//   then the powers of the probe's modes (solver/modes), blur, R of the held-out patterns, and the continuation's next stage if the error stalled.
 //
 // The schemes that exchange voxels leave out 2, and make copies agree after 4.
 
@@ -174,6 +174,7 @@ class Fit {
   std::optional<Running> start_probe_sum(bool refine_probe);
   void finish_probe_sum(std::optional<Running>& sum, i64 positions);
   void update_probe(i64 positions);
+  void balance_modes(const std::vector<i64>& group);
 
   [[nodiscard]] std::size_t a_few_of(std::size_t positions) const;
   [[nodiscard]] bool steps_locally() const;
@@ -200,6 +201,7 @@ class Fit {
   std::vector<Tile<T>> tiles_;
   Array<Complex<T>, 3> probe_, probe_gradient_;
   Array<Complex<T>, 3> travelling_gradient_;  // the probe's on the host, where others add to it
+  Array<Complex<T>, 3> modes_;  // on the host, where there are several: to balance them by
   mutable OnHost<Complex<T>, 3> probe_here_;
   std::optional<Running> late_;  // the sum that travels behind
   double largest_probe_ = 1;     // max Σ_m |ψ|²

@@ -8,6 +8,7 @@
 #include "solver/blur.hpp"
 #include "solver/fit.hpp"
 #include "solver/groups.hpp"
+#include "solver/modes.hpp"
 
 namespace ptyle {
 namespace {
@@ -19,11 +20,9 @@ std::span<T> numbers_of(Array<Complex<T>, 3>& values) {
   return {parts.data, static_cast<std::size_t>(parts.size())};
 }
 
-/// Positions that the curvature of a group is estimated on: every second one where there are many,
-/// which lie all over the scan as the group does.
+/// Positions that the curvature of a group is estimated on.
 std::vector<i64> sample_of(const std::vector<i64>& group) {
-  constexpr std::size_t many = 24;
-  if (group.size() < many) return group;
+  if (group.size() < large_group) return group;
   std::vector<i64> sample;
   for (std::size_t i = 0; i < group.size(); i += 2) sample.push_back(group[i]);
   return sample;
@@ -241,13 +240,13 @@ double Fit<T>::make_directions(bool with_slope) {
 
 template <class T>
 void Fit<T>::take_step(const std::vector<i64>& group, bool refine_probe, bool estimate) {
-  const bool local = steps_locally(), estimating = estimate && options_.step == 0;
+  const bool local = steps_locally();
   for (Tile<T>& tile : tiles_)
     if (local) tile.remember(*arithmetic_);
   accumulate(group, refine_probe, nullptr);
   std::optional<Running> probe_sum = start_probe_sum(refine_probe);
   agree_to_stop();
-  const double cost = estimating ? tell_costs() : 0;
+  const double cost = estimate ? tell_costs() : 0;
   const i64 block = options_.continuation.block();
   for (Tile<T>& tile : tiles_)
     for (const View<T, 3>& volume : tile.sums.volumes()) arithmetic_->tie(volume, block);
@@ -257,14 +256,14 @@ void Fit<T>::take_step(const std::vector<i64>& group, bool refine_probe, bool es
     if (local && options_.update == Update::consistent) tile.recall();
   // Where the direction is needed nowhere else, it need not be stored.
   const bool on_cores = halos_.sums() && halos_.on_cores_only();
-  if (!estimating && !on_cores && low_pass_sigma() == 0 && block <= 1) {
+  if (!estimate && !on_cores && low_pass_sigma() == 0 && block <= 1) {
     descend(step_in_use());
     keep_illumination();
   } else {
-    const double slope = make_directions(estimating);
+    const double slope = make_directions(estimate);
     keep_illumination();
-    const double step = object_step(group, slope, estimating);
-    if (estimating)
+    const double step = object_step(group, slope, estimate);
+    if (estimate)
       try_step(group, cost, slope, step);
     else
       move_objects(step);
@@ -393,6 +392,35 @@ void Fit<T>::update_probe(i64 positions) {
   arithmetic_->move_along(probe, parts_of(probe_gradient_.view()),
                           caution_ * options_.probe_step / (window2() * double(positions)),
                           -no_limit, no_limit, probe);
+  op_->set_probe(probe_);
+}
+
+/// Once an iteration: the powers of the probe's modes to the best of a few of this group's patterns.
+template <class T>
+void Fit<T>::balance_modes(const std::vector<i64>& group) {
+  constexpr std::size_t few = 8;
+  if (modes_.empty()) return;
+  const std::vector<i64> sample(group.begin(), group.begin() + std::min(few, group.size()));
+  ModePowers powers(modes_.shape()[0], op_->setup().loss, op_->setup().epsilon);
+  Array<T, 2> pattern({op_->setup().window, op_->setup().window});
+  for (Tile<T>& tile : tiles_) {
+    const auto members = members_of(sample, tile.own);
+    if (members.empty()) continue;
+    op_->set_object(tile.object());
+    const auto places = places_on(tile, members);
+    for (std::size_t i = 0; i < members.size(); ++i) {
+      op_->forward(places[i], modes_);
+      data_.load(members[i], pattern.data());
+      powers.add<T>(modes_.view(), pattern.data(), data_.valid);
+    }
+  }
+  team_.sum(powers.sums());
+  const std::vector<double> factors = powers.factors();
+  arithmetic_->read(probe_.data(), modes_.data(), modes_.size());
+  for (i64 m = 0; m < modes_.shape()[0]; ++m)
+    for (Complex<T>& v : modes_.view()[m])
+      v *= static_cast<T>(std::sqrt(factors[static_cast<std::size_t>(m)]));
+  arithmetic_->write(modes_.data(), probe_.data(), modes_.size());
   op_->set_probe(probe_);
 }
 

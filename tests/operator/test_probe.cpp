@@ -113,6 +113,40 @@ TEST(Modes, AreOrthogonalAndShareThePower) {
     EXPECT_NEAR(std::abs(modes.data()[i] - std::sqrt(0.6) * probe.data()[i]), 0, 1e-13);
 }
 
+// Mixed at will, modes come out orthogonal and by power, and light every pixel as before.
+TEST(Modes, AreMadeOrthogonal) {
+  const std::vector<double> shares = {0.5, 0.2, 0.2, 0.1};
+  const auto before = spread_modes(form_probe(optics(60), 40, 0.2), shares);
+  auto mixed = converted<Value, Value, 3>(before.view());
+  for (i64 m = 0; m < 4; ++m)
+    for (i64 k = 0; k < 4; ++k)
+      for (i64 i = 0; i < 40 * 40; ++i)
+        mixed.view()[m].data[i] += std::polar(0.3, 1.0 + double(m * 5 + k * k)) *
+                                   before.view()[k].data[i];
+  const auto modes = orthogonal_modes(mixed);
+  const auto light = [](const Array<Value, 3>& of, i64 i) {
+    double sum = 0;
+    for (i64 m = 0; m < 4; ++m) sum += std::norm(of.view()[m].data[i]);
+    return sum;
+  };
+  for (i64 i = 0; i < 40 * 40; ++i) EXPECT_NEAR(light(modes, i), light(mixed, i), 1e-14);
+  for (i64 m = 0; m < 4; ++m)
+    for (i64 k = 0; k < m; ++k) {
+      const auto a = modes.view()[m], b = modes.view()[k];
+      Value overlap = 0;
+      for (i64 i = 0; i < a.size(); ++i) overlap += std::conj(a.data[i]) * b.data[i];
+      EXPECT_LT(std::abs(overlap), 1e-11);
+      EXPECT_LE(power(a), power(b));
+    }
+}
+
+TEST(Modes, ThatAreOrthogonalStay) {
+  const auto before = spread_modes(form_probe(optics(60), 40, 0.2), {0.5, 0.3, 0.2});
+  const auto after = orthogonal_modes(before);
+  for (i64 i = 0; i < before.size(); ++i)
+    EXPECT_NEAR(std::abs(after.data()[i] - before.data()[i]), 0, 1e-13);
+}
+
 TEST(Modes, OfNothingAreRefused) {
   const Array<Value, 2> dark({8, 8});
   EXPECT_THROW(spread_modes(dark, {0.5, 0.5}), std::invalid_argument);

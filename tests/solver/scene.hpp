@@ -83,11 +83,14 @@ class Scene {
   /// What fits are made with, if not with the host's.
   mutable std::function<std::unique_ptr<Operator<double>>(const OperatorSetup&)> make_operator;
   mutable std::function<std::unique_ptr<Arithmetic<double>>()> make_arithmetic;
+  /// Of the power, of the modes that fits start with; the truth has one mode.
+  mutable std::vector<double> shares{1};
 
   Fit<double> fit(const FitOptions& options, Team& team, const Sharing& sharing,
                   bool from_truth = false) const {
     const Array<double, 3> vacuum({slices, n_, n_});
-    return fit(options, team, sharing, from_truth ? truth_ : vacuum, probe_);
+    return fit(options, team, sharing, from_truth ? truth_ : vacuum,
+               spread_modes(probe_.view()[0], shares));
   }
   /// From this object and probe on.
   Fit<double> fit(FitOptions options, Team& team, const Sharing& sharing,
@@ -111,8 +114,10 @@ class Scene {
                       &phase(s, y - box.rows.begin, i64{0}));
       start.push_back({std::move(phase), {}});
     }
+    OperatorSetup setup = setup_;
+    setup.modes = probe.shape[0];
     return {
-        make_operator ? make_operator(setup_) : make_cpu_operator<double>(setup_, options.threads),
+        make_operator ? make_operator(setup) : make_cpu_operator<double>(setup, options.threads),
         std::move(data),
         options,
         team,

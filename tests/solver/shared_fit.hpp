@@ -45,6 +45,14 @@ inline Array<double, 3> fitted(const FitOptions& o, const Sharing& sharing) {
   return stitched(fit, scene().object());
 }
 
+/// While it is there, fits of the scene start with several modes.
+class SeveralModes {
+ public:
+  SeveralModes() { scene().shares = {0.7, 0.2, 0.1}; }
+  SeveralModes(const SeveralModes&) = delete;
+  ~SeveralModes() { scene().shares = {1}; }
+};
+
 inline double largest(View<const double, 3> v) {
   double most = 0;
   for (const double x : v) most = std::max(most, std::abs(x));

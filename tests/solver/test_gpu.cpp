@@ -127,8 +127,12 @@ TEST(OnGpu, TheOperatorTooGivesTheSame) {
     const Sharing sharing{mesh_of(ranks), Scheme::owner};
     EXPECT_LT(apart(fitted_there(o, sharing, true), fitted(o, sharing)), rounding_of_operators);
   }
-  o.continuation = coarse_to_fine();
   const Sharing one{mesh_of(1)};
+  {
+    const test::SeveralModes several;
+    EXPECT_LT(apart(fitted_there(o, one, true), fitted(o, one)), rounding_of_operators);
+  }
+  o.continuation = coarse_to_fine();
   EXPECT_LT(apart(fitted_there(o, one, true), fitted(o, one)), rounding_of_operators);
 }
 

@@ -63,6 +63,11 @@ TEST_P(SameAnswer, CoarseToFineAndBlur) {
   compare(o);
 }
 
+TEST_P(SameAnswer, SeveralModes) {
+  const test::SeveralModes several;
+  compare(options(5));
+}
+
 std::vector<Case> cases() {
   std::vector<Case> all;
   for (const Scheme scheme : all_schemes)

@@ -1,0 +1,68 @@
+#include "session/warnings.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "core/units.hpp"
+#include "session/pattern_figures.hpp"
+
+namespace ptyle {
+namespace {
+
+void add_odd_pixels(const Experiment& experiment, std::vector<std::string>& warnings) {
+  const OddPixels odd = odd_pixels(experiment);
+  if (odd.hot + odd.dead > 0)
+    warnings.push_back(
+        fmt::format("{} hot and {} dead pixels pull the fit: ptyle inspect shows them, data.mask "
+                    "leaves them out",
+                    odd.hot, odd.dead));
+  const std::string type = experiment.patterns->type();
+  if (type == "float32") return;
+  const double limit = type == "uint8" ? 255 : type == "uint16" ? 65535 : 4294967295;
+  const auto& mean = experiment.mean_pattern;
+  const i64 full = std::count_if(mean.begin(), mean.end(),
+                                 [&](double v) { return std::abs(v - limit) < 1e-9 * limit; });
+  if (full > 0)
+    warnings.push_back(
+        fmt::format("{} pixels are {:.0f} in every pattern, the largest {} that there is: "
+                    "data.saturation={:.0f} leaves them out",
+                    full, limit, type, limit));
+}
+
+/// The defocused cone's disc: in a window that it does not fit, the probe is folded onto itself.
+void add_wide_probe(const Experiment& experiment, std::vector<std::string>& warnings) {
+  const double defocus = experiment.optics.defocus.value_or(0);
+  const double diameter = 2 * std::abs(defocus) * experiment.optics.semi_angle * mrad;
+  const double field = double(experiment.patterns->window()) * experiment.calibration.pixel;
+  if (diameter > field)
+    warnings.push_back(fmt::format(
+        "a defocus of {:.4g} Å makes a probe {:.4g} Å wide, but its window has {:.4g} Å: is "
+        "optics.defocus right, in Å?",
+        defocus, diameter, field));
+}
+
+}  // namespace
+
+std::vector<std::string> warnings_of(const ReconstructConfig& config,
+                                     const Experiment& experiment) {
+  std::vector<std::string> warnings;
+  add_odd_pixels(experiment, warnings);
+  if (config.probe.start == "optics") add_wide_probe(experiment, warnings);
+  return warnings;
+}
+
+std::optional<std::string> warning_of_few_counts(double counts, i64 groups) {
+  // N counts tell an object pixel's phase to 1/√(2N) rad, and each group's step follows its own.
+  constexpr double too_few = 2;  // half a radian
+  const double in_each = counts / double(groups);
+  if (in_each >= too_few) return {};
+  return fmt::format(
+      "{:.2g} counts an object pixel{} tell its phase to ±{:.1g} rad only, so that noise is "
+      "fitted; {}solver.hold_out=0.1 shows when to stop",
+      in_each, groups > 1 ? fmt::format(" in each of {} groups", groups) : "",
+      1 / std::sqrt(2 * in_each), groups > 1 ? "solver.groups=1 is steadier, and " : "");
+}
+
+}  // namespace ptyle

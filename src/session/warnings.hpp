@@ -1,0 +1,21 @@
+#pragma once
+
+// What `ptyle reconstruct` warns of before it computes: `ptyle inspect` says more, but not everybody
+// asks it.
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "prepare/experiment.hpp"
+#include "session/reconstruct.hpp"
+
+namespace ptyle {
+
+/// Of hot, dead and full pixels, and of a probe that its window cannot hold.
+std::vector<std::string> warnings_of(const ReconstructConfig& config, const Experiment& experiment);
+
+/// `counts`: of the whole scan, an object pixel (settings.hpp).
+std::optional<std::string> warning_of_few_counts(double counts, i64 groups);
+
+}  // namespace ptyle

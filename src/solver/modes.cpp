@@ -1,0 +1,74 @@
+#include "solver/modes.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+namespace ptyle {
+
+ModePowers::ModePowers(i64 modes, Loss loss, double epsilon)
+    : modes_(modes),
+      loss_(loss),
+      epsilon_(epsilon),
+      sums_(static_cast<std::size_t>(modes * (modes + 1))) {}
+
+template <class T>
+void ModePowers::add(View<const Complex<T>, 3> waves, const T* measured, View<const T, 2> valid) {
+  constexpr i64 most = 256;  // pixels at a time, so that they stay in the cache
+  const i64 pixels = waves.shape[1] * waves.shape[2];
+  const bool amplitude = loss_ == Loss::amplitude;
+  std::vector<double> powers(static_cast<std::size_t>(modes_ * most)), slope(most), weight(most);
+  for (i64 first = 0; first < pixels; first += most) {
+    const i64 n = std::min(most, pixels - first);
+    const auto q = [&](i64 m) { return powers.data() + m * most; };
+    std::fill(weight.begin(), weight.end(), epsilon_);
+    for (i64 m = 0; m < modes_; ++m)
+      for (i64 i = 0; i < n; ++i) {
+        const Complex<T> wave = waves.data[m * pixels + first + i];
+        q(m)[i] = std::norm(Complex<double>(wave));
+        weight[static_cast<std::size_t>(i)] += q(m)[i];
+      }
+    for (i64 i = 0; i < n; ++i) {
+      double& w = weight[static_cast<std::size_t>(i)];
+      const bool counts = w > 0 && (valid.empty() || valid.data[first + i] != 0);
+      const double share = counts ? (double(measured[first + i]) + epsilon_) / w : 1;
+      slope[static_cast<std::size_t>(i)] = 1 - (amplitude ? std::sqrt(share) : share);
+      w = counts ? (amplitude ? 0.5 : 1) / w : 0;
+    }
+    for (i64 m = 0; m < modes_; ++m) {
+      for (i64 i = 0; i < n; ++i)
+        sums_[static_cast<std::size_t>(m)] += slope[static_cast<std::size_t>(i)] * q(m)[i];
+      for (i64 l = 0; l <= m; ++l) {
+        double sum = 0;
+        for (i64 i = 0; i < n; ++i) sum += weight[static_cast<std::size_t>(i)] * q(m)[i] * q(l)[i];
+        curvature(m, l) += sum;
+      }
+    }
+  }
+}
+
+std::vector<double> ModePowers::factors() const {
+  // One b after the other to the lowest f that its limits allow. What modes of nearly one shape
+  // share among each other matters little, and is left where it converges slowly.
+  constexpr int passes = 200;
+  constexpr double least = -0.5, greatest = 1;
+  const auto n = static_cast<std::size_t>(modes_);
+  const auto c = [&](std::size_t m, std::size_t l) {
+    return sums_[n + std::max(m, l) * n + std::min(m, l)];
+  };
+  std::vector<double> b(n);
+  for (int pass = 0; pass < passes; ++pass)
+    for (std::size_t m = 0; m < n; ++m) {
+      double slope = sums_[m];
+      for (std::size_t l = 0; l < n; ++l) slope += c(m, l) * b[l];
+      if (c(m, m) > 0) b[m] = std::clamp(b[m] - slope / c(m, m), least, greatest);
+    }
+  for (double& value : b) value += 1;
+  return b;
+}
+
+template void ModePowers::add<float>(View<const Complex<float>, 3>, const float*,
+                                     View<const float, 2>);
+template void ModePowers::add<double>(View<const Complex<double>, 3>, const double*,
+                                      View<const double, 2>);
+
+}  // namespace ptyle
