@@ -29,8 +29,7 @@ std::string figures_of(const Array<double, 2>& mean) {
       row += mean(y, x) * static_cast<double>(y);
       col += mean(y, x) * static_cast<double>(x);
     }
-  return fmt::format("{:.5g} counts about ({:.3f}, {:.3f}) px", counts, row / counts,
-                     col / counts);
+  return fmt::format("{:.5g} counts about ({:.3f}, {:.3f}) px", counts, row / counts, col / counts);
 }
 
 }  // namespace

@@ -13,8 +13,8 @@
 namespace ptyle {
 namespace {
 
-/// Some groups' step is estimated (two propagations of a position) and tried (one), where a gradient
-/// is worth two.
+/// Some groups' step is estimated (two propagations of a position) and tried (one), where a
+/// gradient is worth two.
 double gradients_an_iteration(const FitOptions& options, i64 positions) {
   if (options.step > 0) return 1;
   const i64 groups = std::min(options.groups, positions);

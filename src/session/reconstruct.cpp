@@ -387,7 +387,8 @@ class Run {
     if (writer) writer->finish();
     if (modes.shape()[0] > 1) {
       std::string shares;
-      for (const double share : shares_of_power(modes)) shares += fmt::format(" {:.3g}", 100 * share);
+      for (const double share : shares_of_power(modes))
+        shares += fmt::format(" {:.3g}", 100 * share);
       log("probe modes, % of the power:" + shares);
     }
     for (const std::string& line : report_lines(figures)) log(line);

@@ -1,7 +1,7 @@
 #pragma once
 
-// What `ptyle reconstruct` warns of before it computes: `ptyle inspect` says more, but not everybody
-// asks it.
+// What `ptyle reconstruct` warns of before it computes: `ptyle inspect` says more, but not
+// everybody asks it.
 
 #include <optional>
 #include <string>

@@ -174,8 +174,8 @@ IterationReport Fit<T>::iterate(const std::function<bool()>& stop) {
   begin_costs(groups.size());
   while (group_ < groups.size() && report.whole) {
     const std::size_t g = group_++;
-    const bool estimate = options_.step == 0 && (g % estimate_every == 0 ||
-                                                 (new_stage_ && g < estimate_at_first));
+    const bool estimate =
+        options_.step == 0 && (g % estimate_every == 0 || (new_stage_ && g < estimate_at_first));
     if (options_.exchange_behind && !estimate && options_.continuation.finished()) {
       take_late_step(groups[g], refine);
     } else {

@@ -11,7 +11,8 @@
 //        their copies
 //     4. the step, estimated and tried on the group now and then; the object moves, within limits
 //     5. probe: a Gauss-Newton step of a pure-phase object
-//   then the powers of the probe's modes (solver/modes), blur, R of the held-out patterns, and the continuation's next stage if the error stalled.
+//   then the powers of the probe's modes (solver/modes), blur, R of the held-out patterns, and the
+//   continuation's next stage if the error stalled.
 //
 // The schemes that exchange voxels leave out 2, and make copies agree after 4.
 

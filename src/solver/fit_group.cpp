@@ -395,7 +395,8 @@ void Fit<T>::update_probe(i64 positions) {
   op_->set_probe(probe_);
 }
 
-/// Once an iteration: the powers of the probe's modes to the best of a few of this group's patterns.
+/// Once an iteration: the powers of the probe's modes to the best of a few of this group's
+/// patterns.
 template <class T>
 void Fit<T>::balance_modes(const std::vector<i64>& group) {
   constexpr std::size_t few = 8;

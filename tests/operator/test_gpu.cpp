@@ -526,7 +526,8 @@ void expect_all_ways_right(const Make& make, const GpuFacts& gpu) {
           EXPECT_LT(relative_difference(g.phase, expected.phase), allowed) << window;
           EXPECT_LT(relative_difference(g.probe, expected.probe), allowed) << window;
           EXPECT_LT(relative_difference(g.illumination, expected.illumination), allowed) << window;
-          if (stored && sums == GpuSums::ordered) expect_others_right(*op, *reference, scene, exact);
+          if (stored && sums == GpuSums::ordered)
+            expect_others_right(*op, *reference, scene, exact);
         }
   }
 }

@@ -121,8 +121,8 @@ TEST(Modes, AreMadeOrthogonal) {
   for (i64 m = 0; m < 4; ++m)
     for (i64 k = 0; k < 4; ++k)
       for (i64 i = 0; i < 40 * 40; ++i)
-        mixed.view()[m].data[i] += std::polar(0.3, 1.0 + double(m * 5 + k * k)) *
-                                   before.view()[k].data[i];
+        mixed.view()[m].data[i] +=
+            std::polar(0.3, 1.0 + double(m * 5 + k * k)) * before.view()[k].data[i];
   const auto modes = orthogonal_modes(mixed);
   const auto light = [](const Array<Value, 3>& of, i64 i) {
     double sum = 0;
