@@ -188,17 +188,19 @@ TYPED_TEST(AnyBackend, GradientAndMisfitAgree) {
     const Wanted all{true, true, true};
     const Misfit g = op->gradient(scene.places, scene.source(), all, sums.view());
     const Misfit f = op->misfit(scene.places, scene.source());
-    EXPECT_DOUBLE_EQ(g.cost, f.cost);
-    EXPECT_DOUBLE_EQ(g.r_numerator, f.r_numerator);
+    // Kernels that keep waves are others, in which a compiler may fuse other products.
+    const double allowed = tolerance<T>(scene.setup);
+    EXPECT_NEAR(g.cost, f.cost, allowed * f.cost);
+    EXPECT_NEAR(g.r_numerator, f.r_numerator, allowed * f.r_numerator);
     EXPECT_DOUBLE_EQ(g.r_denominator, f.r_denominator);
     Misfit singles;
     for (std::size_t i = 0; i < scene.places.size(); ++i) {
       const auto source = [&](i64, T* to) { scene.source().load(static_cast<i64>(i), to); };
       singles += op->gradient(std::span(&scene.places[i], 1), source, all, one_by_one.view());
     }
-    EXPECT_NEAR(singles.cost, g.cost, tolerance<T>(scene.setup) * g.cost);
-    EXPECT_LT(relative_difference(one_by_one.phase, sums.phase), tolerance<T>(scene.setup));
-    EXPECT_LT(relative_difference(one_by_one.probe, sums.probe), tolerance<T>(scene.setup));
+    EXPECT_NEAR(singles.cost, g.cost, allowed * g.cost);
+    EXPECT_LT(relative_difference(one_by_one.phase, sums.phase), allowed);
+    EXPECT_LT(relative_difference(one_by_one.probe, sums.probe), allowed);
   }
 }
 
