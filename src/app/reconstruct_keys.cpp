@@ -198,7 +198,7 @@ std::vector<Key> probe_keys(ProbeConfig& c) {
        .file = FileKind::dataset},
       {"probe.modes", &c.modes, "", between(1, 100), "incoherent modes", "", false, "nmodes pmode"},
       {"probe.mode_power", &c.mode_power, "", between(0, 1),
-       "share of the power of each further mode at the start; 0: a quarter for all of them"},
+       "share of the power of each further mode at the start; 0: a quarter together"},
       {"probe.refine_from", &c.refine_from, "", at_least(0),
        "first iteration that refines the probe (later while coarse to fine limits it); 0: never"},
       {"probe.step", &c.step, "", above(0).up_to(10), "1: a Gauss-Newton step"},

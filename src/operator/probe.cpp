@@ -30,11 +30,13 @@ double aperture(double inside, double edge) {
   return std::clamp(inside / edge + 0.5, 0.0, 1.0);
 }
 
-double power(View<const Value, 2> wave) {
+template <class T>
+double power(View<const Complex<T>, 2> wave) {
   double sum = 0;
-  for (const Value& v : wave) sum += std::norm(v);
+  for (const Complex<T>& v : wave) sum += std::norm(Value(v));
   return sum;
 }
+double power(View<const Value, 2> wave) { return power<double>(wave); }
 
 void scale(View<Value, 2> wave, double factor) {
   for (Value& v : wave) v *= factor;
@@ -141,26 +143,31 @@ Array<Value, 3> spread_modes(View<const Value, 2> probe, const std::vector<doubl
   return modes;
 }
 
-std::vector<double> shares_of_power(View<const Value, 3> modes) {
+template <class T>
+std::vector<double> shares_of_power(View<const Complex<T>, 3> modes) {
   std::vector<double> shares;
   double total = 0;
-  for (i64 m = 0; m < modes.shape[0]; ++m) total += shares.emplace_back(power(modes[m]));
+  for (i64 m = 0; m < modes.shape[0]; ++m) total += shares.emplace_back(power<T>(modes[m]));
   for (double& share : shares) share = total > 0 ? share / total : 0;
   return shares;
 }
+template std::vector<double> shares_of_power<float>(View<const Complex<float>, 3>);
+template std::vector<double> shares_of_power<double>(View<const Complex<double>, 3>);
 
-Array<Value, 3> orthogonal_modes(View<const Value, 3> given) {
+Array<Value, 3> orthogonal_modes(Array<Value, 3> modes) {
   constexpr int most_passes = 30;
   constexpr double least = 1e-12;  // cosine between two modes
-  const i64 count = given.shape[0];
-  auto modes = converted<Value, Value, 3>(given);
+  const i64 count = modes.shape()[0];
+  std::vector<double> powers;
+  for (i64 m = 0; m < count; ++m) powers.push_back(power(modes.view()[m]));
   bool turned = true;
   for (int pass = 0; turned && pass < most_passes; ++pass) {
     turned = false;
     for (i64 m = 0; m < count; ++m)
       for (i64 k = m + 1; k < count; ++k) {
         const View<Value, 2> a = modes.view()[m], b = modes.view()[k];
-        const double of_a = power(a), of_b = power(b);
+        double& of_a = powers[static_cast<std::size_t>(m)];
+        double& of_b = powers[static_cast<std::size_t>(k)];
         const Value both = inner(a, b);
         if (std::abs(both) <= least * std::sqrt(of_a * of_b) && of_a >= of_b) continue;
         // a' = c a + s e^(−iθ) b and b' = c b − s e^(iθ) a, of which a' is the stronger one
@@ -172,6 +179,7 @@ Array<Value, 3> orthogonal_modes(View<const Value, 3> given) {
           a.data[i] = c * old + std::conj(s) * b.data[i];
           b.data[i] = c * b.data[i] - s * old;
         }
+        of_a = power(a), of_b = power(b);
         turned = true;
       }
   }

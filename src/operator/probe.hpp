@@ -26,10 +26,11 @@ Array<Complex<double>, 3> spread_modes(View<const Complex<double>, 2> probe,
                                        const std::vector<double>& power_shares);
 
 /// What each mode has of the power; of a dark probe, 0.
-std::vector<double> shares_of_power(View<const Complex<double>, 3> modes);
+template <class T>
+std::vector<double> shares_of_power(View<const Complex<T>, 3> modes);
 
 /// The same probe as orthogonal modes, the strongest first. They are a unitary mixture of what is
 /// given, so that Σ_m |Ψ_m|² of every pattern stays (one-sided Jacobi rotations; W. Hestenes 1958).
-Array<Complex<double>, 3> orthogonal_modes(View<const Complex<double>, 3> modes);
+Array<Complex<double>, 3> orthogonal_modes(Array<Complex<double>, 3> modes);
 
 }  // namespace ptyle

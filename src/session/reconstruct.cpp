@@ -20,7 +20,6 @@
 #include <utility>
 
 #include "core/error.hpp"
-#include "core/units.hpp"
 #include "io/dataset_name.hpp"
 #include "io/room.hpp"
 #include "operator/gpu.hpp"
@@ -30,7 +29,6 @@
 #include "session/division.hpp"
 #include "session/fingerprint.hpp"
 #include "session/open_experiment.hpp"
-#include "session/pattern_figures.hpp"
 #include "session/plan_ranks.hpp"
 #include "session/rank_memory.hpp"
 #include "session/rank_report.hpp"
@@ -346,6 +344,18 @@ class Run {
     return whole;
   }
 
+  /// The fit's as orthogonal modes, of which the log says what each has of the power.
+  Array<Complex<float>, 3> written_probe(View<const Complex<T>, 3> probe) const {
+    const auto modes = orthogonal_modes(converted<Complex<double>, Complex<T>, 3>(probe));
+    if (modes.shape()[0] > 1) {
+      std::string shares;
+      for (const double share : shares_of_power<double>(modes))
+        shares += fmt::format(" {:.3g}", 100 * share);
+      log("probe modes, % of the power:" + shares);
+    }
+    return converted<Complex<float>, Complex<double>, 3>(modes.view());
+  }
+
   void write(std::unique_ptr<const Fit<T>> fit, const std::string& resolved_yaml) {
     RankReport report;
     for (const Tile<T>& tile : fit->tiles())
@@ -356,8 +366,7 @@ class Run {
     const std::vector<RankFigure> figures = gather_report(team_, report, ledger_, gpu_ledger_);
 
     ResultFacts facts;
-    const auto modes = orthogonal_modes(converted<Complex<double>, Complex<T>, 3>(fit->probe()));
-    facts.probe = converted<Complex<float>, Complex<double>, 3>(modes.view());
+    if (team_.leads()) facts.probe = written_probe(fit->probe());
     facts.positions = positions_on_object();
     facts.origin = division_->frame.origin;
     facts.history = history_;
@@ -385,12 +394,6 @@ class Run {
     fit.reset();  // what pictures are drawn in takes its place
     experiment_.patterns.reset();
     if (writer) writer->finish();
-    if (modes.shape()[0] > 1) {
-      std::string shares;
-      for (const double share : shares_of_power(modes))
-        shares += fmt::format(" {:.3g}", 100 * share);
-      log("probe modes, % of the power:" + shares);
-    }
     for (const std::string& line : report_lines(figures)) log(line);
   }
 

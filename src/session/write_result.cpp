@@ -85,8 +85,7 @@ void draw_slices(const Slices& slices, i64 n, const ResultFacts& result, const s
 
 void draw_probe(const ResultFacts& result, const std::string& path) {
   const i64 modes = result.probe.shape()[0];
-  const auto shares =
-      shares_of_power(converted<Complex<double>, Complex<float>, 3>(result.probe.view()));
+  const std::vector<double> shares = shares_of_power<float>(result.probe);
   std::vector<Panel> panels;
   for (i64 m = 0; m < std::min<i64>(modes, 12); ++m) {
     const double percent = 100 * shares[static_cast<std::size_t>(m)];

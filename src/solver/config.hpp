@@ -28,7 +28,7 @@ struct ProbeConfig {
   std::string start = "optics";  ///< optics | mean | a file: "file.h5" or "file.h5:/dataset"
   int modes = 1;
   double mode_power = 0;  ///< share of the power of each further mode at the start; 0: a
-                          ///< quarter for all of them together
+                          ///< quarter together, where they are made of one
   int refine_from = 2;    ///< first iteration (1, 2, …) that refines the probe, but not
                           ///< before coarse to fine frees the lateral limit; 0: never
   double step = 0.5;      ///< 1: a Gauss-Newton step of a pure-phase object

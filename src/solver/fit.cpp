@@ -98,7 +98,7 @@ Fit<T>::Fit(std::unique_ptr<Operator<T>> op, FitData<T> data, FitOptions options
   const bool others = team_.size() > static_cast<int>(team_.here().size());
   if (others && arithmetic_->memory())
     travelling_gradient_ = Array<Complex<T>, 3>(shape, ledger, "gradient", arithmetic_->pinned());
-  if (shape[0] > 1) modes_ = Array<Complex<T>, 3>(shape, ledger, "probe");
+  if (shape[0] > 1) waves_ = Array<Complex<T>, 3>(shape, ledger, "probe");
   const i64 window = op_->setup().window, count = static_cast<i64>(data_.positions.size());
   places_.reserve(data_.positions.size());
   fitted_.reserve(data_.positions.size());
@@ -190,8 +190,10 @@ IterationReport Fit<T>::iterate(const std::function<bool()>& stop) {
   report.whole = group_ == groups.size();  // stopped after the last group: whole all the same
   stop_ = {};
   report.fitted = fitted_so_far_;
-  if (report.whole && refine && !groups.empty()) balance_modes(groups.front());
-  if (report.whole) finish_iteration(report);
+  if (report.whole) {
+    if (refine && !groups.empty()) balance_modes(groups.front());
+    finish_iteration(report);
+  }
   const TeamCosts after = team_.costs();
   seconds_computing_ += std::chrono::duration<double>(Clock::now() - start).count() -
                         (after.waiting - before.waiting) -

@@ -202,7 +202,7 @@ class Fit {
   std::vector<Tile<T>> tiles_;
   Array<Complex<T>, 3> probe_, probe_gradient_;
   Array<Complex<T>, 3> travelling_gradient_;  // the probe's on the host, where others add to it
-  Array<Complex<T>, 3> modes_;  // on the host, where there are several: to balance them by
+  Array<Complex<T>, 3> waves_;  // of a position on the host, where several modes are balanced
   mutable OnHost<Complex<T>, 3> probe_here_;
   std::optional<Running> late_;  // the sum that travels behind
   double largest_probe_ = 1;     // max Σ_m |ψ|²

@@ -13,6 +13,8 @@
 namespace ptyle {
 namespace {
 
+constexpr double no_limit = std::numeric_limits<double>::infinity();
+
 /// Real and imaginary parts as they lie in memory.
 template <class T>
 std::span<T> numbers_of(Array<Complex<T>, 3>& values) {
@@ -387,7 +389,6 @@ void Fit<T>::try_step(const std::vector<i64>& group, double cost, double slope, 
 /// pattern and the Gauss-Newton step is the mean gradient over W².
 template <class T>
 void Fit<T>::update_probe(i64 positions) {
-  constexpr double no_limit = std::numeric_limits<double>::infinity();
   const View<T, 3> probe = parts_of(probe_.view());
   arithmetic_->move_along(probe, parts_of(probe_gradient_.view()),
                           caution_ * options_.probe_step / (window2() * double(positions)),
@@ -400,9 +401,9 @@ void Fit<T>::update_probe(i64 positions) {
 template <class T>
 void Fit<T>::balance_modes(const std::vector<i64>& group) {
   constexpr std::size_t few = 8;
-  if (modes_.empty()) return;
+  if (waves_.empty()) return;
   const std::vector<i64> sample(group.begin(), group.begin() + std::min(few, group.size()));
-  ModePowers powers(modes_.shape()[0], op_->setup().loss, op_->setup().epsilon);
+  ModePowers powers(probe_.shape()[0], op_->setup().loss, op_->setup().epsilon);
   Array<T, 2> pattern({op_->setup().window, op_->setup().window});
   for (Tile<T>& tile : tiles_) {
     const auto members = members_of(sample, tile.own);
@@ -410,18 +411,19 @@ void Fit<T>::balance_modes(const std::vector<i64>& group) {
     op_->set_object(tile.object());
     const auto places = places_on(tile, members);
     for (std::size_t i = 0; i < members.size(); ++i) {
-      op_->forward(places[i], modes_);
+      op_->forward(places[i], waves_);
       data_.load(members[i], pattern.data());
-      powers.add<T>(modes_.view(), pattern.data(), data_.valid);
+      powers.add<T>(waves_.view(), pattern.data(), data_.valid);
     }
   }
   team_.sum(powers.sums());
   const std::vector<double> factors = powers.factors();
-  arithmetic_->read(probe_.data(), modes_.data(), modes_.size());
-  for (i64 m = 0; m < modes_.shape()[0]; ++m)
-    for (Complex<T>& v : modes_.view()[m])
-      v *= static_cast<T>(std::sqrt(factors[static_cast<std::size_t>(m)]));
-  arithmetic_->write(modes_.data(), probe_.data(), modes_.size());
+  for (i64 m = 0; m < probe_.shape()[0]; ++m) {
+    const View<T, 2> parts = parts_of(probe_.view())[m];
+    const View<T, 3> mode = as_volume(parts);
+    arithmetic_->move_along(mode, mode, 1 - std::sqrt(factors[static_cast<std::size_t>(m)]),
+                            -no_limit, no_limit, mode);
+  }
   op_->set_probe(probe_);
 }
 

@@ -26,10 +26,12 @@ enum class Thickness { thin, thick, very_thick };
 /// `counts`: of the whole scan, an object pixel.
 i64 default_groups(i64 positions, double counts, Thickness thickness);
 
-/// The step is estimated on every so many groups, and on the first few of a stage of coarse to
-/// fine; where a group is large, its curvature on every second position, which lie all over the
-/// scan too.
-constexpr i64 estimate_every = 10, estimate_at_first = 4, large_group = 24;
+/// The step is estimated on every so many groups.
+constexpr i64 estimate_every = 10;
+/// And on so many at the beginning of a stage of coarse to fine.
+constexpr i64 estimate_at_first = 4;
+/// Positions of a group whose curvature is estimated on every second one.
+constexpr i64 large_group = 24;
 
 /// The positions kept out of the fit, a given share, the same for a seed; sorted. At least one
 /// where the share is above 0, and never all.

@@ -1,6 +1,7 @@
 #include "solver/modes.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 
 namespace ptyle {
@@ -16,30 +17,28 @@ void ModePowers::add(View<const Complex<T>, 3> waves, const T* measured, View<co
   constexpr i64 most = 256;  // pixels at a time, so that they stay in the cache
   const i64 pixels = waves.shape[1] * waves.shape[2];
   const bool amplitude = loss_ == Loss::amplitude;
-  std::vector<double> powers(static_cast<std::size_t>(modes_ * most)), slope(most), weight(most);
+  std::vector<double> powers(static_cast<std::size_t>(modes_ * most));
+  std::array<double, most> model, slope, weight;
   for (i64 first = 0; first < pixels; first += most) {
     const i64 n = std::min(most, pixels - first);
     const auto q = [&](i64 m) { return powers.data() + m * most; };
-    std::fill(weight.begin(), weight.end(), epsilon_);
+    model.fill(epsilon_);
     for (i64 m = 0; m < modes_; ++m)
       for (i64 i = 0; i < n; ++i) {
-        const Complex<T> wave = waves.data[m * pixels + first + i];
-        q(m)[i] = std::norm(Complex<double>(wave));
-        weight[static_cast<std::size_t>(i)] += q(m)[i];
+        q(m)[i] = std::norm(Complex<double>(waves.data[m * pixels + first + i]));
+        model[i] += q(m)[i];
       }
     for (i64 i = 0; i < n; ++i) {
-      double& w = weight[static_cast<std::size_t>(i)];
-      const bool counts = w > 0 && (valid.empty() || valid.data[first + i] != 0);
-      const double share = counts ? (double(measured[first + i]) + epsilon_) / w : 1;
-      slope[static_cast<std::size_t>(i)] = 1 - (amplitude ? std::sqrt(share) : share);
-      w = counts ? (amplitude ? 0.5 : 1) / w : 0;
+      const bool counts = model[i] > 0 && (valid.empty() || valid.data[first + i] != 0);
+      const double share = counts ? (double(measured[first + i]) + epsilon_) / model[i] : 1;
+      slope[i] = 1 - (amplitude ? std::sqrt(share) : share);
+      weight[i] = counts ? (amplitude ? 0.5 : 1) / model[i] : 0;
     }
     for (i64 m = 0; m < modes_; ++m) {
-      for (i64 i = 0; i < n; ++i)
-        sums_[static_cast<std::size_t>(m)] += slope[static_cast<std::size_t>(i)] * q(m)[i];
+      for (i64 i = 0; i < n; ++i) sums_[static_cast<std::size_t>(m)] += slope[i] * q(m)[i];
       for (i64 l = 0; l <= m; ++l) {
         double sum = 0;
-        for (i64 i = 0; i < n; ++i) sum += weight[static_cast<std::size_t>(i)] * q(m)[i] * q(l)[i];
+        for (i64 i = 0; i < n; ++i) sum += weight[i] * q(m)[i] * q(l)[i];
         curvature(m, l) += sum;
       }
     }

@@ -25,7 +25,7 @@ class ModePowers {
   void add(View<const Complex<T>, 3> waves, const T* measured, View<const T, 2> valid);
   /// s and C of the patterns so far, to be summed over ranks.
   [[nodiscard]] std::vector<double>& sums() { return sums_; }
-  /// 1 + b_m of the lowest f where each power at most doubles and at least halves.
+  /// 1 + b_m of the lowest f where each power at most doubles or halves.
   [[nodiscard]] std::vector<double> factors() const;
 
  private:

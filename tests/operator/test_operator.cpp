@@ -188,10 +188,15 @@ TYPED_TEST(AnyBackend, GradientAndMisfitAgree) {
     const Wanted all{true, true, true};
     const Misfit g = op->gradient(scene.places, scene.source(), all, sums.view());
     const Misfit f = op->misfit(scene.places, scene.source());
-    // Kernels that keep waves are others, in which a compiler may fuse other products.
     const double allowed = tolerance<T>(scene.setup);
-    EXPECT_NEAR(g.cost, f.cost, allowed * f.cost);
-    EXPECT_NEAR(g.r_numerator, f.r_numerator, allowed * f.r_numerator);
+    if (TypeParam::name().starts_with("Cuda")) {
+      // Kernels that keep waves are others, in which nvcc may fuse other products.
+      EXPECT_NEAR(g.cost, f.cost, allowed * f.cost);
+      EXPECT_NEAR(g.r_numerator, f.r_numerator, allowed * f.r_numerator);
+    } else {
+      EXPECT_DOUBLE_EQ(g.cost, f.cost);
+      EXPECT_DOUBLE_EQ(g.r_numerator, f.r_numerator);
+    }
     EXPECT_DOUBLE_EQ(g.r_denominator, f.r_denominator);
     Misfit singles;
     for (std::size_t i = 0; i < scene.places.size(); ++i) {

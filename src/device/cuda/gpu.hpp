@@ -257,10 +257,9 @@ class Fft {
     Plan() = default;
     Plan(const Plan&) = delete;
     ~Plan() {
-      if (handle != none) cufftDestroy(handle);
+      if (handle != CUFFT_PLAN_NULL) cufftDestroy(handle);
     }
-    static constexpr cufftHandle none = -1;
-    cufftHandle handle = none;
+    cufftHandle handle = CUFFT_PLAN_NULL;
   };
   void run(const Z<T>* from, Z<T>* to, i64 count, int direction) const;
   cufftHandle plan(i64 count) const;
