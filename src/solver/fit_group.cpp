@@ -22,14 +22,6 @@ std::span<T> numbers_of(Array<Complex<T>, 3>& values) {
   return {parts.data, static_cast<std::size_t>(parts.size())};
 }
 
-/// Positions that the curvature of a group is estimated on.
-std::vector<i64> sample_of(const std::vector<i64>& group) {
-  if (group.size() < large_group) return group;
-  std::vector<i64> sample;
-  for (std::size_t i = 0; i < group.size(); i += 2) sample.push_back(group[i]);
-  return sample;
-}
-
 }  // namespace
 
 template <class T>
@@ -294,7 +286,8 @@ double Fit<T>::step_in_use() const {
 template <class T>
 double Fit<T>::object_step(const std::vector<i64>& group, double slope, bool estimate) {
   if (!estimate) return step_in_use();
-  const std::vector<i64> sample = sample_of(group);
+  const auto size = static_cast<i64>(group.size());
+  const std::vector<i64> sample = size < large_group ? group : sample_of(group, (size + 1) / 2);
   std::vector<double> curvature{0};
   for (Tile<T>& tile : tiles_) {
     op_->set_object(tile.object());
@@ -400,9 +393,9 @@ void Fit<T>::update_probe(i64 positions) {
 /// patterns.
 template <class T>
 void Fit<T>::balance_modes(const std::vector<i64>& group) {
-  constexpr std::size_t few = 8;
+  constexpr i64 few = 8;
   if (waves_.empty()) return;
-  const std::vector<i64> sample(group.begin(), group.begin() + std::min(few, group.size()));
+  const std::vector<i64> sample = sample_of(group, few);
   ModePowers powers(probe_.shape()[0], op_->setup().loss, op_->setup().epsilon);
   Array<T, 2> pattern({op_->setup().window, op_->setup().window});
   for (Tile<T>& tile : tiles_) {

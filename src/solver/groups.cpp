@@ -66,6 +66,13 @@ std::vector<std::vector<i64>> make_groups(std::span<const Position> positions,
   return groups;
 }
 
+std::vector<i64> sample_of(const std::vector<i64>& group, i64 most) {
+  const auto count = static_cast<i64>(group.size()), step = (count + most - 1) / most;
+  std::vector<i64> sample;
+  for (i64 i = 0; i < count; i += step) sample.push_back(group[static_cast<std::size_t>(i)]);
+  return sample;
+}
+
 i64 default_groups(i64 positions, double counts, Thickness thickness) {
   const bool deep = thickness == Thickness::very_thick;
   const i64 most = std::clamp<i64>(positions / (deep ? 4 : 10), 1, deep ? 40 : 20);

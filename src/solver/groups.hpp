@@ -26,6 +26,10 @@ enum class Thickness { thin, thick, very_thick };
 /// `counts`: of the whole scan, an object pixel.
 i64 default_groups(i64 positions, double counts, Thickness thickness);
 
+/// At most so many of a group, which lie all over the scan as the group does: its numbers ascend,
+/// so that the first ones lie in the first lines of the scan.
+std::vector<i64> sample_of(const std::vector<i64>& group, i64 most);
+
 /// The step is estimated on every so many groups.
 constexpr i64 estimate_every = 10;
 /// And on so many at the beginning of a stage of coarse to fine.

@@ -79,7 +79,7 @@ class Scene {
     return all;
   }
   Box object() const { return {{0, n_}, {0, n_}}; }
-  mutable std::function<void()> when_loaded;  ///< called with every pattern
+  mutable std::function<void(i64)> when_loaded;  ///< called with every pattern's number
   /// What fits are made with, if not with the host's.
   mutable std::function<std::unique_ptr<Operator<double>>(const OperatorSetup&)> make_operator;
   mutable std::function<std::unique_ptr<Arithmetic<double>>()> make_arithmetic;
@@ -98,7 +98,7 @@ class Scene {
     FitData<double> data;
     data.positions = positions_;
     data.load = [this](i64 i, double* to) {
-      if (when_loaded) when_loaded();
+      if (when_loaded) when_loaded(i);
       std::copy_n(patterns_.data() + i * window * window, window * window, to);
     };
     data.dk = dk_;

@@ -63,6 +63,22 @@ TEST(Groups, AreSpreadEvenlyOverTheScan) {
   }
 }
 
+TEST(Groups, HaveSamplesAllOverTheScan) {
+  const auto at = raster(40, 40);
+  for (const auto& group : make_groups(at, all_of(at), 20, 7, 1)) {
+    const auto sample = sample_of(group, 8);
+    EXPECT_LE(sample.size(), 8u);
+    EXPECT_GE(sample.size(), 5u);  // of 8 to 15, every second one is taken
+    EXPECT_TRUE(std::includes(group.begin(), group.end(), sample.begin(), sample.end()));
+    // A tenth of the scan's lines for each in the sample, of two steps' worth at either end.
+    EXPECT_LT(at[sample.front()].row, 10);
+    EXPECT_GT(at[sample.back()].row, 30);
+  }
+  EXPECT_EQ(sample_of({3, 5, 8}, 8), (std::vector<i64>{3, 5, 8}));
+  EXPECT_EQ(sample_of({1, 2, 3, 4, 5}, 3), (std::vector<i64>{1, 3, 5}));
+  EXPECT_TRUE(sample_of({}, 8).empty());
+}
+
 TEST(Groups, AreFewerWherePositionsOrCountsAreFew) {
   EXPECT_EQ(default_groups(5, INFINITY, Thickness::thick), 1);
   EXPECT_EQ(default_groups(144, INFINITY, Thickness::thick), 14);

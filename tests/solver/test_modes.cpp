@@ -119,5 +119,19 @@ TEST(ModePowers, FadeInAFitThatDoesNotNeedThem) {
   EXPECT_NEAR(power[2] / (0.1 / 4096), 1, 0.1);
 }
 
+// The last patterns that an iteration asks for: of all 25 every fourth one.
+TEST(ModePowers, AreFittedToPatternsAllOverTheScan) {
+  const test::SeveralModes several;
+  auto o = test::options(1);
+  o.step = 0.1;
+  std::vector<i64> asked;
+  test::scene().when_loaded = [&](i64 i) { asked.push_back(i); };
+  test::scene().fit(o).iterate();
+  test::scene().when_loaded = {};
+  ASSERT_EQ(asked.size(), 25u + 7u);
+  EXPECT_EQ(std::vector<i64>(asked.end() - 7, asked.end()),
+            (std::vector<i64>{0, 4, 8, 12, 16, 20, 24}));
+}
+
 }  // namespace
 }  // namespace ptyle

@@ -241,7 +241,7 @@ TEST(Sharing, AStopThatComesWhileAGroupIsComputedEndsThatGroup) {
   const auto team = make_local_team(4);
   auto fit = scene().fit(o, *team, {mesh_of(4)});
   std::atomic<bool> asked = false;
-  scene().when_loaded = [&] { asked = true; };
+  scene().when_loaded = [&](i64) { asked = true; };
   EXPECT_FALSE(fit.iterate([&] { return asked.load(); }).whole);
   scene().when_loaded = {};
   EXPECT_EQ(fit.state().at("group"), 1);
