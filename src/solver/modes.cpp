@@ -30,8 +30,8 @@ void ModePowers::add(View<const Complex<T>, 3> waves, const T* measured, View<co
       }
     for (i64 i = 0; i < n; ++i) {
       const bool counts = model[i] > 0 && (valid.empty() || valid.data[first + i] != 0);
-      const double share = counts ? (double(measured[first + i]) + epsilon_) / model[i] : 1;
-      slope[i] = 1 - (amplitude ? std::sqrt(share) : share);
+      const double y = counts ? double(measured[first + i]) : model[i];
+      slope[i] = 1 - (amplitude ? std::sqrt((y + epsilon_) / model[i]) : y / model[i]);
       weight[i] = counts ? (amplitude ? 0.5 : 1) / model[i] : 0;
     }
     for (i64 m = 0; m < modes_; ++m) {

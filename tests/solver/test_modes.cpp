@@ -10,6 +10,8 @@
 namespace ptyle {
 namespace {
 
+using Value = Complex<double>;
+
 constexpr i64 window = 20;  // not a multiple of what is summed at a time
 
 Array<Complex<double>, 3> random_waves(i64 modes, std::uint64_t seed) {
@@ -31,7 +33,7 @@ Array<double, 2> pattern_of(const Array<Complex<double>, 3>& waves,
 
 std::vector<double> factors(const Array<Complex<double>, 3>& waves, const Array<double, 2>& pattern,
                             Loss loss, View<const double, 2> valid = {}) {
-  ModePowers powers(waves.shape()[0], loss, 1e-9);
+  ModePowers powers(waves.shape()[0], loss, 0);
   powers.add<double>(waves.view(), pattern.data(), valid);
   return powers.factors();
 }
@@ -63,27 +65,40 @@ TEST(ModePowers, AreFound) {
   }
 }
 
-// s is the derivative of the cost by a mode's power, for which the operator's formula stands.
+// s is the derivative, by a mode's power, of the cost that the operator fits.
 TEST(ModePowers, SlopeIsTheDerivativeOfTheCost) {
-  const auto waves = random_waves(2, 3);
-  const auto pattern = pattern_of(waves, {0.7, 1.9});
-  const double epsilon = 1e-3, h = 1e-4;
+  const auto probe = random_waves(2, 3);
   for (const Loss loss : {Loss::amplitude, Loss::poisson}) {
-    const auto cost = [&](double first) {
-      const auto model = pattern_of(waves, {first, 1});
-      double sum = 0;
-      for (i64 i = 0; i < model.size(); ++i) {
-        const double I = model.data()[i] + epsilon, y = pattern.data()[i] + epsilon;
-        sum += loss == Loss::amplitude ? std::pow(std::sqrt(I) - std::sqrt(y), 2)
-                                       : I - y * std::log(I);
-      }
-      return sum;
-    };
-    ModePowers powers(2, loss, epsilon);
-    powers.add<double>(waves.view(), pattern.data(), {});
-    const double slope = (cost(1 + h) - cost(1 - h)) / (2 * h);
-    // Central differences err by h²/6 of the third derivative, which is of the size of the cost.
-    EXPECT_NEAR(powers.sums()[0] / slope, 1, 1e-6);
+    const OperatorSetup setup{
+        .window = window, .modes = 2, .loss = loss, .epsilon = 5, .propagator = {}};
+    const auto op = make_reference_operator(setup);
+    const Array<double, 3> vacuum({1, window, window});
+    op->set_object({vacuum.view(), {}});
+    const Placement at{0, 0, 0, 0};
+    op->set_probe(probe);
+    Array<Complex<double>, 3> waves(probe.shape());
+    op->forward(at, waves);
+    const auto pattern = pattern_of(waves, {0.7, 1.9});
+    const Measured<double> measured([&](i64, double* to) {
+      std::copy(pattern.begin(), pattern.end(), to);
+      std::fill_n(to, 30, 0.0);  // dark pixels, where ε counts
+    });
+    ModePowers powers(2, loss, setup.epsilon);
+    Array<double, 2> y({window, window});
+    measured.load(0, y.data());
+    powers.add<double>(waves.view(), y.data(), {});
+    for (i64 m = 0; m < 2; ++m) {
+      const auto cost = [&](double power) {
+        auto changed = converted<Value, Value, 3>(probe.view());
+        for (auto& v : changed.view()[m]) v *= std::sqrt(power);
+        op->set_probe(changed);
+        return op->misfit(std::span(&at, 1), measured).cost;
+      };
+      constexpr double h = 1e-4;
+      const double slope = (cost(1 + h) - cost(1 - h)) / (2 * h);
+      // Central differences err by h²/6 of the third derivative, which is of the size of the cost.
+      EXPECT_NEAR(powers.sums()[std::size_t(m)] / slope, 1, 1e-6);
+    }
   }
 }
 
