@@ -2,8 +2,9 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <filesystem>
+
+#include "simulate/recipe_checks.hpp"
 
 namespace fs = std::filesystem;
 
@@ -146,25 +147,7 @@ void check(const Recipe& recipe, const Schema& schema, Faults& faults) {
     fault("specimen.file", "excludes specimen.structure; give one of the two");
   if (!s.file.empty() && !fs::is_regular_file(s.file))
     fault("specimen.file", fmt::format("there is no file {}", s.file));
-  if (s.zone_axis == std::array<int, 3>{}) fault("specimen.zone_axis", "[0, 0, 0] is no direction");
-  const auto zeros = std::count(s.repeat.begin(), s.repeat.end(), 0);
-  if (zeros > 0 && zeros < 3)
-    fault("specimen.repeat", "give all three numbers of cells, or [0, 0, 0] to fill");
-  const auto& d = recipe.detector;
-  if (d.bin > 0 && d.window % d.bin != 0)
-    fault("detector.bin", fmt::format("{} does not divide detector.window {}", d.bin, d.window));
-  const auto& o = recipe.optics;
-  if ((o.modes - 1) * o.mode_power >= 1)
-    fault("optics.mode_power",
-          fmt::format("{} modes of {} each leave nothing for the first; less is needed",
-                      o.modes - 1, o.mode_power));
-  if (recipe.scan.jitter > std::max(recipe.scan.step[0], recipe.scan.step[1]))
-    fault("scan.jitter", fmt::format("{} Å is more than a step", recipe.scan.jitter));
-  if (recipe.thermal.motion == "none" &&
-      (schema.active("thermal.B") || schema.active("thermal.rms")))
-    fault("thermal.motion",
-          "is none, but thermal.B or thermal.rms is given; take debye_waller or "
-          "frozen_phonons");
+  for (const auto& [key, what] : mismatches(recipe)) fault(key, what);
 }
 
 }  // namespace

@@ -111,7 +111,6 @@ class Checkpoint {
                                                    std::span<const i64> positions,
                                                    i64 columns) const;
 
-  [[nodiscard]] bool has_global(const std::string& name) const;
   [[nodiscard]] std::vector<double> numbers(const std::string& name) const;
   [[nodiscard]] std::vector<i64> integers(const std::string& name) const;
   [[nodiscard]] std::string text(const std::string& name) const;

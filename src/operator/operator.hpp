@@ -1,6 +1,6 @@
 #pragma once
 
-// The multislice operator, one interface for every backend (reference/, cpu/).
+// The multislice operator, one interface for every backend (reference/, cpu/, cuda/).
 //
 //   ψ_0 = probe_m shifted      u_s = t_s ψ_s      ψ_{s+1} = IFFT(P FFT(u_s))
 //   Ψ_m = FFT(u_{S−1})         t_s = exp(i φ_s − μ_s)

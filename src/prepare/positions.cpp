@@ -89,18 +89,4 @@ std::vector<Position> positions_from(const RawPositions& raw, const ScanConfig& 
   return positions;
 }
 
-std::vector<Position> raster(std::array<i64, 2> shape, const ScanConfig& scan) {
-  const double c = std::cos(scan.rotation * degree), s = std::sin(scan.rotation * degree);
-  std::vector<Position> positions;
-  positions.reserve(static_cast<std::size_t>(shape[0] * shape[1]));
-  for (i64 i = 0; i < shape[0]; ++i)
-    for (i64 j = 0; j < shape[1]; ++j) {
-      const i64 along = scan.snake && i % 2 == 1 ? shape[1] - 1 - j : j;
-      const double slow = static_cast<double>(i) * scan.step[0],
-                   fast = static_cast<double>(along) * scan.step[1];
-      positions.push_back({c * slow - s * fast, s * slow + c * fast});
-    }
-  return positions;
-}
-
 }  // namespace ptyle

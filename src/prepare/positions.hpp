@@ -16,10 +16,6 @@ std::vector<Position> positions_from(const RawPositions& raw, const ScanConfig& 
                                      const std::string& frames, double pixel, bool pixel_units,
                                      std::vector<std::string>& warnings);
 
-/// A raster (slow, fast): position = R(θ)(slow, fast)·step, R = [[cos θ, −sin θ], [sin θ, cos θ]]
-/// on (row, col); with `snake`, every second line runs backwards.
-std::vector<Position> raster(std::array<i64, 2> shape, const ScanConfig& scan);
-
 /// The unit that an attribute says ("angstrom", "object pixel", "nm"): A, px, m, um, nm, pm, or
 /// empty if unknown.
 std::string unit_named(const std::string& attribute);

@@ -16,6 +16,7 @@
 
 #include "core/bounds.hpp"
 #include "core/error.hpp"
+#include "core/raster.hpp"
 #include "core/units.hpp"
 #include "prepare/calibration.hpp"
 #include "prepare/disc.hpp"
@@ -142,7 +143,7 @@ std::vector<Position> all_positions(const Measurement& m, const Calibration& c, 
     for (double& s : scan.step) s *= scan.unit == "px" ? c.pixel : scan.unit == "m" ? metre : 1;
   e.notes.push_back(fmt::format("raster of {} x {}, rotation {:.5g} degrees{}", shape[0], shape[1],
                                 scan.rotation, scan.snake ? ", every second line backwards" : ""));
-  return raster(shape, scan);
+  return positions_of(Raster{shape, scan.step, scan.rotation, scan.snake});
 }
 
 /// A wrong unit or calibration shows: all probes on one pixel, or each alone in its window.

@@ -19,6 +19,7 @@
 #include "core/bounds.hpp"
 #include "core/error.hpp"
 #include "core/ledger.hpp"
+#include "core/raster.hpp"
 #include "core/units.hpp"
 #include "io/frames.hpp"
 #include "io/hdf5.hpp"
@@ -252,10 +253,8 @@ std::vector<Position> positions_to_draw(const Experiment& e, const Frames& frame
   // None are known: a raster of unit steps still shows images and handedness.
   std::array<i64, 2> shape = frames.scan_shape();
   if (shape[0] == 0) shape = {data.scan_shape[0], data.scan_shape[1]};
-  ScanConfig unit;
-  unit.step = {1, 1};
   if (shape[0] * shape[1] != frames.count() || e.patterns->count() != frames.count()) return {};
-  return raster(shape, unit);
+  return positions_of(Raster{shape, {1, 1}});
 }
 
 Panel orientation_chart(const Orientation& o) {

@@ -10,6 +10,7 @@
 #include "core/error.hpp"
 #include "core/parallel.hpp"
 #include "core/random.hpp"
+#include "core/raster.hpp"
 #include "operator/probe.hpp"
 #include "physics/propagator.hpp"
 #include "simulate/recipe_checks.hpp"
@@ -118,21 +119,14 @@ double normal_deviate(Philox& random) {
 }
 
 std::vector<Position> scan_positions(const ScanRecipe& scan, std::uint64_t seed) {
-  const double c = std::cos(scan.rotation * degree), s = std::sin(scan.rotation * degree);
-  std::vector<Position> positions;
-  for (int i = 0; i < scan.shape[0]; ++i)
-    for (int j = 0; j < scan.shape[1]; ++j) {
-      const bool backwards = scan.snake && i % 2 == 1;
-      const double slow = i * scan.step[0];
-      const double fast = (backwards ? scan.shape[1] - 1 - j : j) * scan.step[1];
-      Position p{c * slow - s * fast, s * slow + c * fast};
-      Philox random(seed, jitter_stream, positions.size());
-      if (scan.jitter > 0) {
-        p.row += scan.jitter * normal_deviate(random);
-        p.col += scan.jitter * normal_deviate(random);
-      }
-      positions.push_back(p);
-    }
+  auto positions =
+      positions_of(Raster{{scan.shape[0], scan.shape[1]}, scan.step, scan.rotation, scan.snake});
+  if (scan.jitter <= 0) return positions;
+  for (std::size_t i = 0; i < positions.size(); ++i) {
+    Philox random(seed, jitter_stream, i);
+    positions[i].row += scan.jitter * normal_deviate(random);
+    positions[i].col += scan.jitter * normal_deviate(random);
+  }
   return positions;
 }
 

@@ -38,11 +38,6 @@ void check_optics(const SimulatedOptics& o) {
   between("optics.aperture_edge", o.aperture_edge, 0, 100);
   between("optics.modes", o.modes, 1, 32);
   between("optics.mode_power", o.mode_power, 0, 1);
-  if ((o.modes - 1) * o.mode_power >= 1)
-    throw UserError(fmt::format(
-        "optics.mode_power: {} modes of {} each leave nothing for the first; their sum is to be "
-        "below 1",
-        o.modes - 1, o.mode_power));
   for (const double c : {o.defocus, o.C12, o.phi12, o.C21, o.phi21, o.C23, o.phi23, o.C30})
     need(std::isfinite(c), "optics", c, "finite");
 }
@@ -51,9 +46,6 @@ void check_detector(const DetectorRecipe& d) {
   between("detector.window", d.window, 8, 8192);
   positive("detector.pixel_size", d.pixel_size, 1e4, "Å");
   between("detector.bin", d.bin, 1, d.window);
-  if (d.window % d.bin != 0)
-    throw UserError(
-        fmt::format("detector.bin: {} does not divide detector.window {}", d.bin, d.window));
   between("detector.band_limit", d.band_limit, 0, 1);
 }
 
@@ -63,7 +55,7 @@ void check_scan(const ScanRecipe& s) {
     throw UserError("scan.shape: more than 100 million positions");
   for (const double step : s.step) positive("scan.step", step, 1e6, "Å");
   need(std::isfinite(s.rotation), "scan.rotation", s.rotation, "finite");
-  between("scan.jitter", s.jitter, 0, std::max(s.step[0], s.step[1]));
+  need(s.jitter >= 0 && std::isfinite(s.jitter), "scan.jitter", s.jitter, "at least 0 Å");
 }
 
 // "Pb=0.85"
@@ -85,6 +77,32 @@ std::pair<int, double> named_value(const char* key, const std::string& text, dou
 
 }  // namespace
 
+std::vector<Mismatch> mismatches(const Recipe& r) {
+  std::vector<Mismatch> all;
+  const auto& repeat = r.specimen.repeat;
+  if (r.specimen.zone_axis == std::array<int, 3>{})
+    all.push_back({"specimen.zone_axis", "[0, 0, 0] is no direction"});
+  const auto zeros = std::count(repeat.begin(), repeat.end(), 0);
+  if (zeros > 0 && zeros < 3)
+    all.push_back({"specimen.repeat", "give all three numbers of cells, or [0, 0, 0] to fill"});
+  const DetectorRecipe& d = r.detector;
+  if (d.bin > 0 && d.window % d.bin != 0)
+    all.push_back(
+        {"detector.bin", fmt::format("{} does not divide detector.window {}", d.bin, d.window)});
+  const SimulatedOptics& o = r.optics;
+  if ((o.modes - 1) * o.mode_power >= 1)
+    all.push_back({"optics.mode_power",
+                   fmt::format("{} modes of {} each leave nothing for the first; less is needed",
+                               o.modes - 1, o.mode_power)});
+  if (r.thermal.motion == "none" && !(r.thermal.B.empty() && r.thermal.rms.empty()))
+    all.push_back({"thermal.motion",
+                   "is none, but thermal.B or thermal.rms is given; take debye_waller or "
+                   "frozen_phonons"});
+  if (r.scan.jitter > std::max(r.scan.step[0], r.scan.step[1]))
+    all.push_back({"scan.jitter", fmt::format("{} Å is more than a step", r.scan.jitter)});
+  return all;
+}
+
 void check_recipe(const Recipe& r) {
   const SpecimenRecipe& s = r.specimen;
   one_of("specimen.potential", s.potential, {"lobato", "kirkland"});
@@ -92,8 +110,6 @@ void check_recipe(const Recipe& r) {
   between("specimen.thickness", s.thickness, 0, 1e5);
   need(std::isfinite(s.rotation), "specimen.rotation", s.rotation, "finite");
   for (const int n : s.repeat) between("specimen.repeat", n, 0, 10000);
-  if (s.repeat != std::array<int, 3>{} && std::count(s.repeat.begin(), s.repeat.end(), 0) > 0)
-    throw UserError("specimen.repeat: give all three numbers of cells, or [0, 0, 0] to fill");
   if (1.0 * s.repeat[0] * s.repeat[1] * s.repeat[2] > 1e7)
     throw UserError("specimen.repeat: more than 10 million cells");
   one_of("thermal.motion", r.thermal.motion, {"none", "debye_waller", "frozen_phonons"});
@@ -105,6 +121,7 @@ void check_recipe(const Recipe& r) {
   one_of("dose.type", r.dose.type, {"auto", "uint8", "uint16", "uint32"});
   one_of("precision", r.precision, {"float", "double"});
   between("threads", r.threads, 0, 4096);
+  for (const auto& [key, what] : mismatches(r)) throw UserError(fmt::format("{}: {}", key, what));
 }
 
 std::map<int, double> thermal_factors(const ThermalRecipe& thermal, const std::set<int>& elements) {
@@ -123,13 +140,7 @@ std::map<int, double> thermal_factors(const ThermalRecipe& thermal, const std::s
     const auto [Z, value] = named_value("thermal.rms", text, 1);
     add("thermal.rms", Z, B_of_displacement(value));
   }
-  if (thermal.motion == "none") {
-    if (!B.empty())
-      throw UserError(
-          "thermal.motion: is none, but thermal.B or thermal.rms is given; take debye_waller or "
-          "frozen_phonons");
-    return B;
-  }
+  if (thermal.motion == "none") return B;
   for (const int Z : elements)
     if (!B.contains(Z))
       throw UserError(fmt::format("thermal.B: no value for {}, which thermal.motion {} needs",

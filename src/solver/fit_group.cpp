@@ -39,10 +39,7 @@ std::vector<Placement> Fit<T>::places_on(const Tile<T>& tile,
 template <class T>
 std::vector<Stack<T>> Fit<T>::objects() {
   std::vector<Stack<T>> all;
-  for (Tile<T>& tile : tiles_) {
-    all.push_back({tile.phase.view()});
-    if (!tile.absorption.empty()) all.back().push_back(tile.absorption.view());
-  }
+  for (Tile<T>& tile : tiles_) all.push_back(tile.volumes());
   return all;
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <stdexcept>
+#include <utility>
 
 namespace ptyle {
 namespace {
@@ -36,41 +37,24 @@ void finish(Step& step) {
   step.received_pixels = place_parts(step.receives);
 }
 
-/// Adds every message to the steps of its two ranks: steps_at(rank), or null for those left out.
-template <class StepsAt>
-void gather(const Schedule& schedule, StepsAt&& steps_at) {
-  for (std::size_t i = 0; i < schedule.rounds.size(); ++i) {
-    const Round& round = schedule.rounds[i];
-    const auto step_of = [&](std::vector<Step>& steps) -> Step& {
-      if (steps.empty() || steps.back().round != i)
-        steps.push_back({i, round.action, {}, {}, 0, 0});
-      return steps.back();
-    };
-    for (const Message& m : round.messages) {
-      std::vector<Step>*const from = steps_at(m.from), *const to = steps_at(m.to);
-      if (!from && !to) continue;
-      check(m, schedule);
-      if (from) step_of(*from).sends.push_back({m.to, m.box, 0});
-      if (to) step_of(*to).receives.push_back({m.from, m.box, 0});
-    }
-  }
-}
-
 }  // namespace
 
 std::vector<Step> steps_of(const Schedule& schedule, int rank) {
   std::vector<Step> steps;
-  gather(schedule, [&](int at) { return at == rank ? &steps : nullptr; });
-  for (Step& step : steps) finish(step);
+  for (std::size_t i = 0; i < schedule.rounds.size(); ++i) {
+    const Round& round = schedule.rounds[i];
+    Step step{i, round.action, {}, {}, 0, 0};
+    for (const Message& m : round.messages) {
+      if (m.from != rank && m.to != rank) continue;
+      check(m, schedule);
+      if (m.from == rank) step.sends.push_back({m.to, m.box, 0});
+      if (m.to == rank) step.receives.push_back({m.from, m.box, 0});
+    }
+    if (step.sends.empty() && step.receives.empty()) continue;
+    finish(step);
+    steps.push_back(std::move(step));
+  }
   return steps;
-}
-
-std::vector<std::vector<Step>> steps_of_all(const Schedule& schedule) {
-  std::vector<std::vector<Step>> all(schedule.arrays.size());
-  gather(schedule, [&](int at) { return &all.at(static_cast<std::size_t>(at)); });
-  for (auto& steps : all)
-    for (Step& step : steps) finish(step);
-  return all;
 }
 
 StepSizes largest_of(const std::vector<Step>& steps) {

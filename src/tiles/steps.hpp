@@ -31,9 +31,6 @@ struct Step {
 /// if two go from one rank to the same other in one round.
 std::vector<Step> steps_of(const Schedule& schedule, int rank);
 
-/// The steps of every rank, of a schedule of all messages. Throws as steps_of.
-std::vector<std::vector<Step>> steps_of_all(const Schedule& schedule);
-
 /// Pixels of a plane in the largest of a rank's steps; how executors size their buffers.
 struct StepSizes {
   i64 sent = 0, received = 0;

@@ -3,11 +3,11 @@
 #include <gtest/gtest.h>
 
 #include "core/error.hpp"
+#include "core/raster.hpp"
 #include "device/emulated/gpu.hpp"
 #include "device/gpu_arithmetic.hpp"
 #include "exchange/local/team.hpp"
 #include "operator/cuda/gpu_operator.hpp"
-#include "prepare/positions.hpp"
 #include "session/device.hpp"
 #include "session/plan_ranks.hpp"
 #include "session/rank_memory.hpp"
@@ -101,10 +101,8 @@ TEST(GpuRankMemory, IsWhatAFitBooks) {
       config.object.type = complex ? "complex" : "potential";
       config.ranks.local_positions = between ? 1 : 0;
       setup.absorption = complex;
-      ScanConfig scan;
-      scan.step = {4, 4};
-      const Division division =
-          divide(raster({6, 5}, scan), 16, 1, config.ranks, 4, planes_of(config), sizeof(float));
+      const Division division = divide(positions_of(Raster{{6, 5}, {4, 4}}), 16, 1, config.ranks, 4,
+                                       planes_of(config), sizeof(float));
       const auto team = make_local_team(4);
       emulated::Gpu gpu;
       Ledger ledger;
@@ -141,12 +139,10 @@ TEST(GpuRankMemory, GrowsWithTheTileAndFallsWithRanks) {
   ReconstructConfig config;
   OperatorSetup setup;
   setup.window = 32;
-  ScanConfig scan;
-  scan.step = {4, 4};
   double before = INFINITY;
   for (const int ranks : {1, 4, 16}) {
-    const Division division = divide(raster({40, 40}, scan), 32, 1, config.ranks, ranks,
-                                     planes_of(config), sizeof(float));
+    const Division division = divide(positions_of(Raster{{40, 40}, {4, 4}}), 32, 1, config.ranks,
+                                     ranks, planes_of(config), sizeof(float));
     const double needed =
         gpu_rank_memory<float>(config, setup, division, 0, 2048, 20, assumed_gpu()).gpu_least;
     EXPECT_LT(needed, before);
@@ -172,9 +168,7 @@ TEST(GpuRankMemory, WhereItDoesNotFitItSaysHowManyRanksWould) {
   Experiment experiment;
   experiment.patterns = std::make_unique<NoPatterns>();
   experiment.calibration.pixel = 1;
-  ScanConfig scan;
-  scan.step = {4, 4};
-  experiment.positions = raster({100, 100}, scan);
+  experiment.positions = positions_of(Raster{{100, 100}, {4, 4}});
   const auto needed = [&](int ranks, const GpuFacts& gpu) {
     return plan_ranks(config, experiment, ranks, 1, 0, &gpu).memory;
   };
@@ -203,9 +197,7 @@ TEST(GpuRankMemory, RecomputesWavesWhereNotOnePositionsFit) {
   experiment.patterns = std::make_unique<NoPatterns>();
   experiment.calibration.pixel = 1;
   experiment.calibration.wavelength = 0.025;
-  ScanConfig scan;
-  scan.step = {4, 4};
-  experiment.positions = raster({10, 10}, scan);
+  experiment.positions = positions_of(Raster{{10, 10}, {4, 4}});
   const auto memory_on = [&](const GpuFacts& gpu) {
     return plan_ranks(config, experiment, 1, 1, 0, &gpu).memory;
   };

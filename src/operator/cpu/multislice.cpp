@@ -61,7 +61,8 @@ class CpuOperator final : public Operator<T> {
   void forward(const Placement& at, View<C, 3> wave) const override {
     Room<T> room = make_room(nullptr);  // nothing shared is written: several threads may call
     Array<T, 1> psi({plan_.wave});
-    start(at, room, psi.data());
+    steps_->prepare(at, room);
+    steps_->begin(probe_.data(), room, psi.data());
     for (i64 s = 0; s < setup_.slices; ++s) {
       steps_->transmit(slice(s, at), room, psi.data(), nullptr);
       if (s + 1 < setup_.slices) steps_->propagate(room, psi.data());
@@ -113,7 +114,7 @@ class CpuOperator final : public Operator<T> {
     parallel_for(static_cast<i64>(places.size()), threads_, [&](i64 k, int thread) {
       auto& ws = prepared(thread, places[k]);
       measured.load(k, ws.room.measured.data());
-      start(places[k], ws.room, ws.wave.data());
+      steps_->begin(probe_.data(), ws.room, ws.wave.data());
       run(ws, places[k], 0, setup_.slices, nullptr);
       each[k] = steps_->detect(ws.room, ws.wave.data(), false);
     });
@@ -168,11 +169,6 @@ class CpuOperator final : public Operator<T> {
     }
     steps_->prepare(at, ws.room);
     return ws;
-  }
-
-  void start(const Placement& at, Room<T>& room, T* wave) const {
-    steps_->prepare(at, room);
-    steps_->begin(probe_.data(), room, wave);
   }
 
   /// FFT(d_probe) / W²; nothing if there is none.
