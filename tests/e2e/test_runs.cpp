@@ -160,11 +160,11 @@ TEST_F(Runs, GoesOnFromACheckpointWrittenWhileComputingWithTheSameBits) {
     const auto ran = ptyle(arguments);
     ASSERT_EQ(ran.status, 0) << ran.err;
   };
-  run(into("whole", {"solver.iterations=6"}));
-  run(into("parts", {"solver.iterations=4", "output.checkpoint_every=3"}));
+  run(into("whole", {"solver.iterations=6", "probe.modes=2"}));
+  run(into("parts", {"solver.iterations=4", "probe.modes=2", "output.checkpoint_every=3"}));
   EXPECT_EQ(Checkpoint(folder.path() / "parts").step(), 3);
   EXPECT_FALSE(has(folder.files(), "parts/checkpoint.part/rank-0000.h5"));
-  auto rest = into("parts", {"solver.iterations=6"});
+  auto rest = into("parts", {"solver.iterations=6", "probe.modes=2"});
   rest.emplace_back("--resume");
   run(rest);
   const auto whole = read_result((folder.path() / "whole/result.h5").string()),

@@ -7,6 +7,7 @@
 #include "io/result.hpp"
 #include "io/temporary_folder.hpp"
 #include "operator/operator.hpp"
+#include "operator/probe.hpp"
 #include "session/start.hpp"
 
 namespace ptyle {
@@ -173,6 +174,16 @@ TEST(StartProbe, HasThePowerOfTheData) {
       // A pattern's total is W² Σ|probe|²; one scaling by a square root: rounding only.
       EXPECT_NEAR(24 * 24 * power(probe) / e.mean_counts, 1, 1e-12) << start << modes;
     }
+}
+
+TEST(StartProbe, FurtherModesHaveAQuarterOfThePowerTogetherOrAsMuchAsIsSaid) {
+  const Experiment e = experiment();
+  const auto further = [&](double mode_power) {
+    const auto probe = start_probe({.start = "optics", .modes = 4, .mode_power = mode_power}, e);
+    return 1 - shares_of_power<double>(probe)[0];
+  };
+  EXPECT_NEAR(further(0), 0.25, 1e-12);  // rounding only
+  EXPECT_NEAR(further(0.02), 0.06, 1e-12);
 }
 
 TEST(StartProbe, HasTheCountsThatMaskedPixelsLeave) {
