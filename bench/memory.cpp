@@ -18,11 +18,11 @@
 #include <string>
 #include <vector>
 
+#include "core/raster.hpp"
 #include "core/units.hpp"
 #include "exchange/side.hpp"
 #include "physics/propagator.hpp"
 #include "prepare/pattern_store.hpp"
-#include "prepare/positions.hpp"
 #include "session/rank_memory.hpp"
 
 namespace ptyle {
@@ -55,10 +55,8 @@ ReconstructConfig configuration(const Case& c) {
 }
 
 Division division_of(const Case& c, const ReconstructConfig& config) {
-  ScanConfig scan;
-  scan.step = {1.45, 1.45};
-  return divide(raster(c.set.scan, scan), c.window, 0.1, config.ranks, c.ranks, planes_of(config),
-                sizeof(float));
+  return divide(positions_of(Raster{c.set.scan, {1.45, 1.45}}), c.window, 0.1, config.ranks,
+                c.ranks, planes_of(config), sizeof(float));
 }
 
 OperatorSetup setup_of(const Case& c) {

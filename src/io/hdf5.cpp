@@ -402,13 +402,14 @@ std::vector<DatasetInfo> File::datasets() const {
 }
 
 Dataset File::create_dataset(const std::string& path, Type type, const Shape& shape,
-                             const Shape& chunk) {
+                             const Shape& chunk, int deflate) {
   const Handle links(H5Pcreate(H5P_LINK_CREATE), H5Pclose),
       layout(H5Pcreate(H5P_DATASET_CREATE), H5Pclose), space = space_of(shape), kind = native(type);
   bool ok = H5Pset_create_intermediate_group(links.get(), 1) >= 0;
   if (!chunk.empty()) {
     const auto size = extents(chunk);
     ok = ok && H5Pset_chunk(layout.get(), static_cast<int>(size.size()), size.data()) >= 0;
+    if (deflate > 0) ok = ok && H5Pset_deflate(layout.get(), static_cast<unsigned>(deflate)) >= 0;
   }
   const hid_t id = ok ? H5Dcreate2(handle_.get(), path.c_str(), kind.get(), space.get(),
                                    links.get(), layout.get(), H5P_DEFAULT)

@@ -152,12 +152,14 @@ class File {
   [[nodiscard]] std::vector<T> read(const std::string& path) const {
     return dataset(path).template read<T>();
   }
-  /// A new dataset (with the groups on its path); `chunk` empty: contiguous.
+  /// A new dataset (with the groups on its path); `chunk` empty: contiguous; `deflate` 0 (none)
+  /// to 9.
   Dataset create_dataset(const std::string& path, Type type, const Shape& shape,
-                         const Shape& chunk = {});
+                         const Shape& chunk = {}, int deflate = 0);
   template <class T>
-  Dataset create_dataset(const std::string& path, const Shape& shape, const Shape& chunk = {}) {
-    return create_dataset(path, type_of<T>(), shape, chunk);
+  Dataset create_dataset(const std::string& path, const Shape& shape, const Shape& chunk = {},
+                         int deflate = 0) {
+    return create_dataset(path, type_of<T>(), shape, chunk, deflate);
   }
   /// A new dataset, written whole.
   template <class T>

@@ -103,26 +103,6 @@ TEST(Positions, OfAnUnknownUnitAreRefusedUnlessTheUserSaysOne) {
   EXPECT_EQ(prepare(m).positions[1].col, 10 * m.positions->values[3]);
 }
 
-TEST(Positions, OfARasterAreTurnedByTheRotation) {
-  ScanConfig scan;
-  scan.step = {2, 3};
-  scan.rotation = 30;
-  const auto p = raster({4, 5}, scan);
-  ASSERT_EQ(p.size(), 20u);
-  const double c = std::cos(30 * degree), s = std::sin(30 * degree);
-  for (int i = 0; i < 4; ++i)
-    for (int j = 0; j < 5; ++j) {
-      EXPECT_NEAR(p[i * 5 + j].row, c * 2 * i - s * 3 * j, 1e-12);
-      EXPECT_NEAR(p[i * 5 + j].col, s * 2 * i + c * 3 * j, 1e-12);
-    }
-  scan.snake = true;
-  scan.rotation = 0;
-  const auto q = raster({3, 4}, scan);
-  EXPECT_EQ(q[4].col, 9);  // the second line begins at its end
-  EXPECT_EQ(q[7].col, 0);
-  EXPECT_EQ(q[8].col, 0);
-}
-
 TEST(Positions, ARasterNeedsAShapeOfAsManyPatterns) {
   FramesInMemory frames = numbered(6, 4, 4);
   Measurement m = measurement(frames);
