@@ -124,7 +124,9 @@ std::vector<Key> scan_keys(ScanConfig& c) {
        "between positions (slow, fast), instead of scan.positions; in scan.unit if that is given",
        "[1.0, 1.0]", false, "scan_step step_size"},
       {"scan.rotation", &c.rotation, "degrees", between(-360, 360),
-       "of the raster: R(rotation) (slow, fast) on (row, col)", "", false, "angle scan_rotation"},
+       "of the raster: R(rotation) (slow, fast) on (row, col); left out: the file's own beside its "
+       "step, or 0",
+       "", false, "angle scan_rotation"},
       {"scan.snake", &c.snake, "", {}, "every second line of the raster runs backwards"},
   };
 }

@@ -15,17 +15,14 @@ bool may_be_patterns(const h5::DatasetInfo& info) {
 }
 
 std::string find_patterns(const h5::File& file) {
+  const auto all = file.datasets();
   for (const char* known :
        {"/patterns", "/data", "/dp", "/datacube_root/datacube/data", "/entry_1/data_1/data"})
-    if (file.has(known)) {
-      const auto all = file.datasets();
-      const auto it =
-          std::find_if(all.begin(), all.end(), [&](const auto& d) { return d.path == known; });
-      if (it != all.end() && may_be_patterns(*it)) return known;
-    }
+    for (const auto& one : all)
+      if (one.path == known && may_be_patterns(one)) return known;
   std::optional<h5::DatasetInfo> largest;
   std::string there;
-  for (const auto& one : file.datasets()) {
+  for (const auto& one : all) {
     there += fmt::format("{}{} ({}, {})", there.empty() ? "" : ", ", one.path,
                          h5::to_string(one.shape), h5::to_string(one.type));
     if (may_be_patterns(one) && (!largest || one.size() > largest->size())) largest = one;
@@ -38,9 +35,17 @@ std::string find_patterns(const h5::File& file) {
   return largest->path;
 }
 
+/// Bytes of the chunks that a scan line crosses, where they hold more lines.
+i64 chunks_of_a_line(const h5::DatasetInfo& info) {
+  if (info.shape.size() != 4 || info.chunk.empty() || info.chunk[0] == 1) return 0;
+  i64 chunks = 1;
+  for (std::size_t d = 1; d < 4; ++d) chunks *= (info.shape[d] + info.chunk[d] - 1) / info.chunk[d];
+  return chunks * info.chunk_bytes();
+}
+
 }  // namespace
 
-Frames::Frames(const h5::File& file, const std::string& dataset)
+Frames::Frames(const h5::File& file, const std::string& dataset, i64 most)
     : set_(file.dataset(dataset.empty() ? find_patterns(file) : dataset)) {
   const auto& s = info().shape;
   if (!may_be_patterns(info()))
@@ -50,6 +55,12 @@ Frames::Frames(const h5::File& file, const std::string& dataset)
                     info().path, file.path(), h5::to_string(s), h5::to_string(info().type)));
   if (s.size() == 4) scan_shape_ = {s[0], s[1]};
   count_ = s.size() == 4 ? s[0] * s[1] : s[0];
+  const i64 wanted = chunks_of_a_line(info());
+  if (wanted == 0 || wanted > most) return;
+  kept_ = wanted;
+  const std::string path = info().path;
+  set_ = {};
+  set_ = file.dataset(path, kept_);
 }
 
 double Frames::largest() const {
@@ -61,7 +72,8 @@ double Frames::largest() const {
 i64 Frames::frames_a_chunk() const {
   const auto& chunk = info().chunk;
   if (chunk.empty()) return 1;
-  return chunk.size() == 4 ? chunk[0] * chunk[1] : chunk[0];
+  if (chunk.size() < 4) return chunk[0];
+  return chunk[1] >= scan_shape_[1] ? chunk[0] * scan_shape_[1] : chunk[1];
 }
 
 }  // namespace ptyle

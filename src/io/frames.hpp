@@ -15,7 +15,11 @@ class Frames {
   /// `dataset` empty: the one of the known layouts ("/patterns", "/data", "/dp",
   /// "/datacube_root/datacube/data", "/entry_1/data_1/data") that is there, else the largest real
   /// 3-D or 4-D dataset. UserError where there is none or it has another shape or type.
-  Frames(const h5::File& file, const std::string& dataset);
+  /// Where chunks hold several scan lines, those of a line are kept unpacked for the next ones, if
+  /// `most` bytes hold them.
+  Frames(const h5::File& file, const std::string& dataset, i64 most = i64{1} << 28);
+  /// Bytes of chunks that are kept.
+  [[nodiscard]] i64 kept() const { return kept_; }
   [[nodiscard]] const h5::DatasetInfo& info() const { return set_.info(); }
   [[nodiscard]] i64 count() const { return count_; }
   [[nodiscard]] i64 rows() const { return *(info().shape.end() - 2); }
@@ -25,7 +29,7 @@ class Frames {
   [[nodiscard]] bool is_integer() const { return info().type.kind != h5::Kind::real; }
   /// The integer type's largest value; 0 for floats.
   [[nodiscard]] double largest() const;
-  /// Frames in one chunk of the file, at least 1.
+  /// Frames that lie in one chunk of the file one after the other, at least 1.
   [[nodiscard]] i64 frames_a_chunk() const;
 
   /// Frames [first, first + n), rows × cols each, converted to T.
@@ -43,7 +47,7 @@ class Frames {
 
  private:
   h5::Dataset set_;
-  i64 count_ = 0;
+  i64 count_ = 0, kept_ = 0;
   std::array<i64, 2> scan_shape_{};
 };
 

@@ -178,6 +178,29 @@ std::string read_one_text(hid_t type, const std::function<herr_t(hid_t, void*)>&
   return out;
 }
 
+/// Is there a dataset of this name, or a link that leads to one?
+bool is_dataset(hid_t file, const char* name) {
+  H5O_info_t object;
+  return H5Oget_info_by_name2(file, name, &object, H5O_INFO_BASIC, H5P_DEFAULT) >= 0 &&
+         object.type == H5O_TYPE_DATASET;
+}
+
+/// "'/data' in 'frames.h5'", of a soft or external link; empty: no such link.
+std::string target_of_link(hid_t file, const std::string& name) {
+  H5L_info_t link;
+  if (H5Lget_info(file, name.c_str(), &link, H5P_DEFAULT) < 0 || link.type == H5L_TYPE_HARD)
+    return "";
+  std::string value(link.u.val_size, '\0');
+  if (H5Lget_val(file, name.c_str(), value.data(), value.size(), H5P_DEFAULT) < 0) return "";
+  if (link.type == H5L_TYPE_SOFT) return fmt::format("'{}'", value.c_str());
+  unsigned flags = 0;
+  const char *other = nullptr, *object = nullptr;
+  if (link.type != H5L_TYPE_EXTERNAL ||
+      H5Lunpack_elink_val(value.data(), value.size(), &flags, &other, &object) < 0)
+    return "";
+  return fmt::format("'{}' in '{}'", object, other);
+}
+
 /// Levenshtein's distance: letters to change, add or drop.
 std::size_t edit_distance(std::string_view a, std::string_view b) {
   std::vector<std::size_t> row(b.size() + 1);
@@ -232,6 +255,11 @@ std::string to_string(std::span<const i64> shape) {
 
 i64 DatasetInfo::size() const {
   return std::accumulate(shape.begin(), shape.end(), i64{1}, std::multiplies<>());
+}
+
+i64 DatasetInfo::chunk_bytes() const {
+  if (chunk.empty()) return 0;
+  return std::accumulate(chunk.begin(), chunk.end(), i64{type.bytes}, std::multiplies<>());
 }
 
 // Dataset ------------------------------------------------------------------------------------
@@ -366,17 +394,32 @@ void File::no_such_dataset(const std::string& dataset) const {
           : fmt::format("{}: {}", all.size() <= 4 ? "it has" : "nearest", fmt::join(names, ", "))));
 }
 
-Dataset File::dataset(const std::string& name) const {
-  Dataset set;
-  H5O_info_t object;
-  if (!has(name) ||
-      H5Oget_info_by_name2(handle_.get(), name.c_str(), &object, H5O_INFO_BASIC, H5P_DEFAULT) < 0 ||
-      object.type != H5O_TYPE_DATASET)
+Dataset File::dataset(const std::string& name, i64 kept) const {
+  if (!has(name) || !is_dataset(handle_.get(), name.c_str())) {
+    if (const std::string target = has(name) ? target_of_link(handle_.get(), name) : "";
+        !target.empty())
+      throw UserError(fmt::format("'{}' in '{}' is a link to {}, where no dataset can be opened",
+                                  name, path_, target));
     no_such_dataset(name);
-  set.handle_ = made(H5Dopen2(handle_.get(), name.c_str(), H5P_DEFAULT), H5Dclose,
-                     "dataset '{}' in '{}' cannot be opened", name, path_);
+  }
+  const auto open = [&](hid_t access) {
+    return made(H5Dopen2(handle_.get(), name.c_str(), access), H5Dclose,
+                "dataset '{}' in '{}' cannot be opened", name, path_);
+  };
+  Dataset set;
+  set.handle_ = open(H5P_DEFAULT);
   set.info_ = describe(set.handle_.get(), name);
   set.file_ = path_;
+  if (kept == 0 || set.info_.chunk.empty()) return set;
+  // Chunks share slots by their number: with a hundred for each, hardly two want the same.
+  const i64 slots = 100 * (kept / set.info_.chunk_bytes() + 1) + 1;
+  const Handle access =
+      made(H5Pcreate(H5P_DATASET_ACCESS), H5Pclose, "dataset '{}' in '{}'", name, path_);
+  if (H5Pset_chunk_cache(access.get(), static_cast<std::size_t>(slots),
+                         static_cast<std::size_t>(kept), 0) < 0)
+    throw std::logic_error("h5: " + library_message());
+  set.handle_ = {};  // else the cache of the one that is open is taken
+  set.handle_ = open(access.get());
   return set;
 }
 
@@ -384,12 +427,11 @@ DatasetInfo File::info(const std::string& name) const { return dataset(name).inf
 
 std::vector<DatasetInfo> File::datasets() const {
   std::vector<std::string> names;
-  const auto visit = [](hid_t, const char* name, const H5O_info_t* object, void* to) -> herr_t {
-    if (object->type == H5O_TYPE_DATASET)
-      static_cast<std::vector<std::string>*>(to)->push_back(name);
+  const auto visit = [](hid_t root, const char* name, const H5L_info_t*, void* to) -> herr_t {
+    if (is_dataset(root, name)) static_cast<std::vector<std::string>*>(to)->push_back(name);
     return 0;
   };
-  if (H5Ovisit2(handle_.get(), H5_INDEX_NAME, H5_ITER_INC, visit, &names, H5O_INFO_BASIC) < 0)
+  if (H5Lvisit(handle_.get(), H5_INDEX_NAME, H5_ITER_INC, visit, &names) < 0)
     throw UserError(
         fmt::format("file '{}' is a truncated or damaged HDF5 file: {}", path_, library_message()));
   std::vector<DatasetInfo> all;

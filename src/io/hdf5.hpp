@@ -81,6 +81,7 @@ struct DatasetInfo {
   Type type;
   Shape chunk;  ///< empty: contiguous
   [[nodiscard]] i64 size() const;
+  [[nodiscard]] i64 chunk_bytes() const;  ///< of a chunk, unpacked; 0: contiguous
 };
 
 /// An open dataset. Reading converts between any two real types (clipped to the range of T), and
@@ -142,10 +143,11 @@ class File {
   [[nodiscard]] const std::string& path() const { return path_; }
 
   [[nodiscard]] bool has(const std::string& object) const;  ///< a dataset or group of this path
-  /// UserError where there is none, naming those that come nearest.
-  [[nodiscard]] Dataset dataset(const std::string& dataset) const;
+  /// UserError where there is none, naming those that come nearest. `kept`: bytes of unpacked
+  /// chunks that it keeps while it is open; 0: HDF5's default of 1 MB.
+  [[nodiscard]] Dataset dataset(const std::string& dataset, i64 kept = 0) const;
   [[nodiscard]] DatasetInfo info(const std::string& dataset) const;
-  /// All datasets, in alphabetical order of their paths.
+  /// All datasets, in alphabetical order of their paths, those that links lead to among them.
   [[nodiscard]] std::vector<DatasetInfo> datasets() const;
 
   template <class T>

@@ -114,7 +114,9 @@ ResultFacts read_ptyle(const h5::File& file) {
   if (file.has("/atoms/numbers")) result.atoms = read_atoms(file);
   const auto pixel = file.number("/", "pixel_size");
   if (!pixel || !(*pixel > 0))
-    wrong(file, "there is no attribute pixel_size; it should be the object's pixel, in Å");
+    wrong(file,
+          "the attribute pixel_size is not there or no length; it should be the object's "
+          "pixel, in Å");
   result.pixel_size = *pixel;
   result.slice_thickness = file.number("/", "slice_thickness").value_or(0);
   result.energy_kV = file.number("/", "energy_kV").value_or(0);
@@ -123,13 +125,16 @@ ResultFacts read_ptyle(const h5::File& file) {
   result.config = file.text("/", "config").value_or("");
   if (const auto origin = file.numbers("/", "origin"); origin && origin->size() == 2)
     result.origin = Position{origin->at(0), origin->at(1)};
+  if (result.origin && !(std::isfinite(result.origin->row) && std::isfinite(result.origin->col)))
+    wrong(file, "the attribute origin is not finite; it should be where pixel [0,0] lies, in Å");
   return result;
 }
 
 /// A number that PtyRAD stores as a dataset of one value.
-double ptyrad_number(const h5::File& file, const std::string& name) {
-  const auto values = file.read<double>("/model_attributes/" + name);
-  if (values.empty()) wrong(file, fmt::format("/model_attributes/{} is empty", name));
+double ptyrad_number(const h5::File& file, const std::string& path) {
+  const auto values = file.read<double>(path);
+  if (values.empty() || !std::isfinite(values.front()))
+    wrong(file, fmt::format("{} holds no number", path));
   return values.front();
 }
 
@@ -139,9 +144,9 @@ ResultFacts read_ptyrad(const h5::File& file) {
   ResultFacts result;
   result.probe =
       read_array<Complex<float>, 3>(file, "/optimizable_tensors/probe", "mode, row, col");
-  result.pixel_size = ptyrad_number(file, "dx");
+  result.pixel_size = ptyrad_number(file, "/model_attributes/dx");
   if (file.has("/optimizable_tensors/slice_thickness"))
-    result.slice_thickness = file.read<double>("/optimizable_tensors/slice_thickness").at(0);
+    result.slice_thickness = ptyrad_number(file, "/optimizable_tensors/slice_thickness");
   result.positions = read_positions(file, "/model_attributes/crop_pos");
   const auto shifts = file.has("/optimizable_tensors/probe_pos_shifts")
                           ? read_positions(file, "/optimizable_tensors/probe_pos_shifts")

@@ -95,7 +95,8 @@ Array<Value, 2> form_probe(const ProbeOptics& optics, i64 window, double pixel, 
   Array<Value, 2> wave({window, window});
   for (i64 y = 0; y < window; ++y)
     for (i64 x = 0; x < window; ++x) {
-      const double ky = dk * frequency_index(y, window), kx = dk * frequency_index(x, window);
+      const double ky = dk * (double(frequency_index(y, window)) - optics.centre[0]),
+                   kx = dk * (double(frequency_index(x, window)) - optics.centre[1]);
       const double open = aperture((rim - std::hypot(ky, kx)) / dk, edge);
       wave(y, x) =
           std::polar(open, -aberration_phase(optics.aberrations, ky, kx, optics.wavelength));

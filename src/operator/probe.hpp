@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <vector>
 
 #include "core/array.hpp"
@@ -12,6 +13,9 @@ struct ProbeOptics {
   double wavelength = 0;    ///< Å
   double semi_angle = 0;    ///< convergence semi-angle, rad
   Aberrations aberrations;  ///< Å, rad
+  /// Where the aperture's centre, the zero frequency, lies on the detector: (row, col) px from
+  /// [W/2, W/2].
+  std::array<double, 2> centre{};
 };
 
 /// The probe of a coherent source: IFFT(aperture · exp(−iχ)), centred on [W/2, W/2], window of W

@@ -41,12 +41,12 @@ struct CalibrationConfig {
 
 /// Keys scan.*: positions from a dataset, or from step, shape and rotation.
 struct ScanConfig {
-  std::string positions;          ///< dataset path, (N,2) or (slow,fast,2); empty: from step
-  std::string file;               ///< another file for it; empty: data.file
-  std::string unit = "auto";      ///< A | m | px; auto: what the dataset says, else Å
-  std::string order = "row_col";  ///< row_col | x_y
-  std::array<double, 2> step{};   ///< in `unit`, (slow, fast)
-  double rotation = 0;            ///< degrees
+  std::string positions;             ///< dataset path, (N,2) or (slow,fast,2); empty: from step
+  std::string file;                  ///< another file for it; empty: data.file
+  std::string unit = "auto";         ///< A | m | px; auto: what the dataset says, else Å
+  std::string order = "row_col";     ///< row_col | x_y
+  std::array<double, 2> step{};      ///< in `unit`, (slow, fast)
+  std::optional<double> rotation{};  ///< degrees; not given: the file's with its step, or 0
   bool snake = false;
 };
 

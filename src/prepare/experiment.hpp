@@ -62,7 +62,7 @@ struct Experiment {
   bool whole = false;                ///< are all values whole numbers, as counts are?
   std::optional<Disc> disc;          ///< fitted to the mean pattern, where it shows a clear one
   std::optional<double> band_limit;  ///< that the file was simulated with
-  std::array<double, 2> residual_shift{};  ///< DC minus [W/2, W/2], (row, col) px, where known
+  std::array<double, 2> residual_shift{};  ///< DC minus [W/2, W/2], (row, col) px
   std::vector<std::string> notes;          ///< what was assumed or found, a line each, for the log
   std::vector<std::string> warnings;
   double seconds_reading = 0;  ///< of this rank, in the file's reading calls

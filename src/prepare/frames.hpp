@@ -47,14 +47,14 @@ struct RawMask {
 
 /// What the file itself says of the measurement; taken where the user said nothing.
 struct FileFacts {
-  std::optional<double> pixel_size{};  ///< Å, of the whole frame
-  std::optional<double> energy{};      ///< kV
-  std::optional<double> semi_angle{};  ///< mrad
-  std::optional<double> defocus{};     ///< Å, positive = underfocus
-  std::array<i64, 2> scan_shape{};     ///< (slow, fast); 0: not said
-  std::array<double, 2> scan_step{};   ///< Å; 0: not said
-  double scan_rotation = 0;            ///< degrees
-  std::optional<double> band_limit{};  ///< of the propagator that a set was simulated with
+  std::optional<double> pixel_size{};     ///< Å, of the whole frame
+  std::optional<double> energy{};         ///< kV
+  std::optional<double> semi_angle{};     ///< mrad
+  std::optional<double> defocus{};        ///< Å, positive = underfocus
+  std::array<i64, 2> scan_shape{};        ///< (slow, fast); 0: not said
+  std::array<double, 2> scan_step{};      ///< Å; 0: not said
+  std::optional<double> scan_rotation{};  ///< degrees
+  std::optional<double> band_limit{};     ///< of the propagator that a set was simulated with
 };
 
 }  // namespace ptyle

@@ -130,20 +130,21 @@ std::vector<Position> all_positions(const Measurement& m, const Calibration& c, 
   }
   if (!step_given && m.file.scan_step[0] > 0) {
     scan.step = m.file.scan_step;
-    if (scan.rotation == 0) scan.rotation = m.file.scan_rotation;
+    if (!scan.rotation) scan.rotation = m.file.scan_rotation;
     e.notes.push_back(fmt::format(
         "scan step {:.5g} x {:.5g} Å, rotation {:.5g} degrees taken from the file's attributes",
-        scan.step[0], scan.step[1], scan.rotation));
+        scan.step[0], scan.step[1], scan.rotation.value_or(0)));
   }
   if (!(scan.step[0] > 0 && scan.step[1] > 0))
     throw UserError(
         "no positions are given: scan.positions (a dataset) or scan.step (slow, fast) is needed");
   const auto shape = scan_shape(m);
+  const double rotation = scan.rotation.value_or(0);
   if (step_given)  // a file's own step is in Å
     for (double& s : scan.step) s *= scan.unit == "px" ? c.pixel : scan.unit == "m" ? metre : 1;
   e.notes.push_back(fmt::format("raster of {} x {}, rotation {:.5g} degrees{}", shape[0], shape[1],
-                                scan.rotation, scan.snake ? ", every second line backwards" : ""));
-  return positions_of(Raster{shape, scan.step, scan.rotation, scan.snake});
+                                rotation, scan.snake ? ", every second line backwards" : ""));
+  return positions_of(Raster{shape, scan.step, rotation, scan.snake});
 }
 
 /// A wrong unit or calibration shows: all probes on one pixel, or each alone in its window.
@@ -156,14 +157,29 @@ void warn_of_spread(const std::vector<Position>& at, double pixel, i64 window,
   for (std::size_t i = 1; i < at.size(); ++i) steps.push_back(distance(at[i], at[i - 1]) / pixel);
   const auto middle = steps.begin() + static_cast<std::ptrdiff_t>(steps.size() / 2);
   std::nth_element(steps.begin(), middle, steps.end());
+  // The next in the list may be far, as on a spiral. On a raster of n, (rows + s)(cols + s) = n s².
+  const auto others = static_cast<double>(at.size() - 1);
+  const double sides = rows + cols;
+  const double pitch = (sides + std::sqrt(sides * sides + 4 * others * rows * cols)) / (2 * others);
+  const double apart = std::min(*middle, pitch);
   if (std::max(rows, cols) < 1)
     warnings.push_back(fmt::format(
         "all positions lie within {:.2g} x {:.2g} object pixels: is scan.unit right?", rows, cols));
-  else if (*middle > static_cast<double>(window))
+  else if (apart > static_cast<double>(window))
     warnings.push_back(fmt::format(
-        "a position lies {:.4g} object pixels from the next, beyond its window of {}: are "
+        "positions lie {:.4g} object pixels from each other, beyond their windows of {}: are "
         "scan.unit and the calibration right?",
-        *middle, window));
+        apart, window));
+}
+
+/// Where the zero frequency lies: as the layout leaves it; or, where nobody gave the centre, where
+/// the disc does, if that is farther off than the rim is ragged.
+std::array<double, 2> centre_of(const Layout& l, bool known, const Experiment& e) {
+  if (known || !e.disc) return l.residual;
+  const auto middle = static_cast<double>(l.window / 2);
+  const std::array<double, 2> seen{e.disc->row - middle, e.disc->col - middle};
+  const double off = std::hypot(seen[0] - l.residual[0], seen[1] - l.residual[1]);
+  return off > std::max(0.1, 2 * e.disc->spread) ? seen : l.residual;
 }
 
 void note_disc(const Layout& l, bool centre_known, Experiment& e) {
@@ -179,6 +195,12 @@ void note_disc(const Layout& l, bool centre_known, Experiment& e) {
         fmt::format("the bright disc's centre lies ({:+.2f}, {:+.2f}) px off the window's middle: "
                     "data.find_centre would shift it there",
                     e.disc->row - middle, e.disc->col - middle));
+  if (!centre_known && std::hypot(e.residual_shift[0], e.residual_shift[1]) > 0.05)
+    e.notes.push_back(
+        fmt::format("the zero frequency is taken to lie ({:+.2f}, {:+.2f}) px off [W/2, W/2]{}",
+                    e.residual_shift[0], e.residual_shift[1],
+                    e.residual_shift == l.residual ? ", as bins begin at the frame's first pixel"
+                                                   : ", where the disc does"));
 }
 
 /// A convergent beam's disc is the brightest that there is: where none is seen, something is wrong
@@ -207,7 +229,9 @@ void take_sums(const Measurement& m, const Layout& l, const PatternReader& reade
         m.data.background > 0 ? fmt::format(", less data.background of {:g}", m.data.background)
         : m.data.saturation > 0
             ? fmt::format(", but for pixels that reach data.saturation of {:g}", m.data.saturation)
-            : std::string(": is it the right dataset?")));
+        : m.mask ? fmt::format(" outside the mask {}, whose pixels are bad where it is not 0",
+                               m.mask->name)
+                 : std::string(": is it the right dataset?")));
   Array<double, 2> mean({l.window, l.window});
   for (i64 i = 0; i < mean.size(); ++i) {
     mean.data()[i] = sums.counts[i] / sums.patterns;
@@ -280,8 +304,6 @@ Experiment prepared(const Measurement& m, Ledger* ledger, const Share* share, bo
                     "but for ({:+.2f}, {:+.2f}) px",
                     m.data.centre ? "given" : "found", (*centre)[0], (*centre)[1], l.residual[0],
                     l.residual[1]));
-  e.residual_shift = l.residual;
-
   std::optional<PatternSums> sums;
   if (m.calibration.fit_disc && (share || planning)) {
     sums = reader.sums(l);
@@ -295,7 +317,9 @@ Experiment prepared(const Measurement& m, Ledger* ledger, const Share* share, bo
     e.patterns = reader.fill(l, kept, ledger, sums ? nullptr : &counted);
     if (!sums) take_sums(m, l, reader, *(sums = std::move(counted)), e);
     note_patterns(m, l, *sums, e);
-    note_disc(l, centre.has_value() || m.data.dc == "corner", e);
+    const bool centre_known = centre.has_value() || m.data.dc == "corner";
+    e.residual_shift = centre_of(l, centre_known, e);
+    note_disc(l, centre_known, e);
   }
   locate(m, l, numbers, e);
   if (!planning) warn_of_no_disc(l, e);

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "core/units.hpp"
+#include "io/dataset_name.hpp"
 #include "session/settings.hpp"
 
 namespace ptyle {
@@ -37,7 +38,16 @@ std::string figures_of(const Array<double, 2>& mean) {
 Fingerprint fingerprint_of(const ReconstructConfig& c, const Experiment& experiment,
                            const ObjectFrame& frame) {
   const auto yes = [](bool is) { return std::string(is ? "true" : "false"); };
-  return {{"data.file", std::filesystem::path(c.data.file).filename().string()},
+  const auto name = [](const std::string& file) {
+    return std::filesystem::path(file).filename().string();
+  };
+  const auto start = [&](const std::string& text) {
+    const auto dataset = split_dataset(text);
+    return text.empty() ? "vacuum"
+           : dataset    ? name(dataset->file) + ":" + dataset->dataset
+                        : name(text);
+  };
+  return {{"data.file", name(c.data.file)},
           {"data.flip_rows", yes(c.data.flip_rows)},
           {"data.flip_cols", yes(c.data.flip_cols)},
           {"data.transpose", yes(c.data.transpose)},
@@ -53,6 +63,11 @@ Fingerprint fingerprint_of(const ReconstructConfig& c, const Experiment& experim
           {"object.type", c.object.type},
           {"object.slices", std::to_string(c.object.slices)},
           {"object.slice_thickness", fmt::format("{:.6g}", c.object.slice_thickness)},
+          {"object.tilt_row", fmt::format("{:.6g}", c.object.tilt_row)},
+          {"object.tilt_col", fmt::format("{:.6g}", c.object.tilt_col)},
+          {"object.band_limit", fmt::format("{:.6g}", c.object.band_limit)},
+          {"object.start", start(c.object.start)},
+          {"probe.start", start(c.probe.start)},
           {"probe.modes", std::to_string(c.probe.modes)},
           {"solver.groups", std::to_string(c.solver.groups)},
           {"solver.loss", loss_of(c, experiment) == Loss::poisson ? "poisson" : "amplitude"},

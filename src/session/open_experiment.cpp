@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <initializer_list>
 
 #include "core/error.hpp"
@@ -15,7 +16,11 @@ namespace {
 /// Frames of an HDF5 file, as prepare() reads them.
 class FileFrames final : public FrameSource {
  public:
-  FileFrames(const h5::File& file, const std::string& dataset) : frames_(file, dataset) {
+  FileFrames(const h5::File& file, const std::string& dataset, Ledger* ledger)
+      : frames_(file, dataset,
+                static_cast<i64>((ledger ? ledger->most() : available_memory_bytes()) / 4)) {
+    if (ledger && frames_.kept() > 0)
+      kept_ = ledger->book("reading", static_cast<std::size_t>(frames_.kept()));
     count = frames_.count();
     rows = frames_.rows();
     cols = frames_.cols();
@@ -31,6 +36,7 @@ class FileFrames final : public FrameSource {
 
  private:
   Frames frames_;
+  Ledger::Booking kept_;
 };
 
 /// Of "file.h5:/dataset", or of "/dataset" in the data file.
@@ -47,9 +53,14 @@ RawMask read_mask(const h5::File& data_file, const std::string& text) {
   return mask;
 }
 
+/// All above 0 and at most `most`; others say nothing.
+bool sensible(const std::vector<double>& values, double most) {
+  return std::all_of(values.begin(), values.end(), [&](double v) { return v > 0 && v <= most; });
+}
+
 std::optional<double> first_of(const h5::File& file, std::initializer_list<const char*> names) {
   for (const char* name : names)
-    if (const auto value = file.number("/", name)) return value;
+    if (const auto value = file.number("/", name); value && std::isfinite(*value)) return value;
   return {};
 }
 
@@ -61,12 +72,14 @@ FileFacts read_file_facts(const h5::File& file) {
   f.energy = first_of(file, {"energy_kV"});
   f.semi_angle = first_of(file, {"semi_angle_mrad", "convergence_semiangle_mrad"});
   f.defocus = first_of(file, {"defocus_A", "defocus_angstrom"});
-  f.scan_rotation = first_of(file, {"scan_rotation_deg"}).value_or(0);
+  f.scan_rotation = first_of(file, {"scan_rotation_deg"});
   f.band_limit = first_of(file, {"band_limit"});
   for (const char* name : {"scan_step_A", "scan_step_angstrom"})
-    if (const auto step = file.numbers("/", name); step && !step->empty() && f.scan_step[0] == 0)
+    if (const auto step = file.numbers("/", name);
+        step && !step->empty() && sensible(*step, 1e9) && f.scan_step[0] == 0)
       f.scan_step = {step->front(), step->back()};
-  if (const auto shape = file.numbers("/", "scan_shape"); shape && shape->size() == 2)
+  if (const auto shape = file.numbers("/", "scan_shape");
+      shape && shape->size() == 2 && sensible(*shape, 1e9))
     f.scan_shape = {static_cast<i64>((*shape)[0]), static_cast<i64>((*shape)[1])};
   return f;
 }
@@ -94,11 +107,11 @@ namespace {
 /// Calls make(measurement) while the files are open.
 template <class Make>
 Experiment opened(const DataConfig& data, const CalibrationConfig& calibration,
-                  const ScanConfig& scan, const OpticsConfig& optics, Make&& make) {
+                  const ScanConfig& scan, const OpticsConfig& optics, Ledger* ledger, Make&& make) {
   if (data.file.empty())
     throw UserError("data.file is not given, the HDF5 file of the patterns is needed");
   const h5::File file = h5::File::open(data.file);
-  FileFrames frames(file, data.patterns);
+  FileFrames frames(file, data.patterns, ledger);
   Measurement m{data, calibration, scan, optics, &frames, {}, {}, read_file_facts(file)};
   if (!data.mask.empty()) m.mask = read_mask(file, data.mask);
   const bool step_given = scan.step[0] > 0 || scan.step[1] > 0;
@@ -113,19 +126,19 @@ Experiment opened(const DataConfig& data, const CalibrationConfig& calibration,
 Experiment open_experiment(const DataConfig& data, const CalibrationConfig& calibration,
                            const ScanConfig& scan, const OpticsConfig& optics, Ledger* ledger,
                            const Share* share) {
-  return opened(data, calibration, scan, optics,
+  return opened(data, calibration, scan, optics, ledger,
                 [&](const Measurement& m) { return prepare(m, ledger, share); });
 }
 
 Experiment plan_experiment(const DataConfig& data, const CalibrationConfig& calibration,
                            const ScanConfig& scan, const OpticsConfig& optics) {
-  return opened(data, calibration, scan, optics,
+  return opened(data, calibration, scan, optics, nullptr,
                 [](const Measurement& m) { return prepare_to_plan(m); });
 }
 
 Experiment look_at_experiment(const DataConfig& data, const CalibrationConfig& calibration,
                               const ScanConfig& scan, const OpticsConfig& optics, Ledger* ledger) {
-  return opened(data, calibration, scan, optics, [&](Measurement& m) {
+  return opened(data, calibration, scan, optics, ledger, [&](Measurement& m) {
     m.looking = true;
     return prepare(m, ledger);
   });

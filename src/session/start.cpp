@@ -31,7 +31,8 @@ Aberrations aberrations_of(const OpticsConfig& o) {
 }
 
 ProbeOptics optics_of(const Experiment& e) {
-  return {e.calibration.wavelength, e.optics.semi_angle * mrad, aberrations_of(e.optics)};
+  return {e.calibration.wavelength, e.optics.semi_angle * mrad, aberrations_of(e.optics),
+          e.residual_shift};
 }
 
 /// √(mean pattern) as the amplitude behind the aperture, with the phase of the aberrations.
@@ -42,8 +43,8 @@ Array<Complex<double>, 2> probe_of_mean_pattern(const Experiment& e) {
   Array<Complex<double>, 2> wave({window, window});
   for (i64 y = 0; y < window; ++y)
     for (i64 x = 0; x < window; ++x) {
-      const double ky = e.calibration.dk * double(frequency_index(y, window));
-      const double kx = e.calibration.dk * double(frequency_index(x, window));
+      const double ky = e.calibration.dk * (double(frequency_index(y, window)) - optics.centre[0]);
+      const double kx = e.calibration.dk * (double(frequency_index(x, window)) - optics.centre[1]);
       const double chi = optics.wavelength > 0
                              ? aberration_phase(optics.aberrations, ky, kx, optics.wavelength)
                              : 0;
@@ -242,8 +243,17 @@ ObjectStart start_object(const ObjectConfig& config, const ObjectFrame& frame, c
         "result of the same pixel size",
         config.start, earlier.pixel_size, earlier.units, pixel));
   const Position from = earlier.origin.value_or(origin_by_positions(earlier, frame, pixel));
-  const i64 row = std::lround((from.row - frame.origin.row) / pixel) - box.rows.begin;
-  const i64 col = std::lround((from.col - frame.origin.col) / pixel) - box.cols.begin;
+  const double down = std::round((from.row - frame.origin.row) / pixel),
+               along = std::round((from.col - frame.origin.col) / pixel);
+  const auto apart = [](double first, i64 size, i64 whole) {
+    return first + double(size) <= 0 || first >= double(whole);
+  };
+  if (apart(down, shape_of_earlier[1], frame.rows) || apart(along, shape_of_earlier[2], frame.cols))
+    throw UserError(fmt::format(
+        "object.start: '{}' lies beside this run's object, by {:.6g} rows and {:.6g} columns: is "
+        "it of the same scan?",
+        config.start, down, along));
+  const i64 row = i64(down) - box.rows.begin, col = i64(along) - box.cols.begin;
   const double dz = config.slices > 1 ? config.slice_thickness : 1;
   const double earlier_dz = config.slices == 1         ? 1.0 / double(shape_of_earlier[0])
                             : shape_of_earlier[0] == 1 ? dz * config.slices
@@ -259,6 +269,11 @@ ObjectStart start_object(const ObjectConfig& config, const ObjectFrame& frame, c
   if (absorption && reader.has_absorption())
     add([&](i64 z, const Box& at, View<float, 2> to) { reader.absorption(z, at, to); },
         start.absorption);
+  for (const auto* volume : {&start.phase, &start.absorption})
+    if (!std::all_of(volume->begin(), volume->end(), [](float v) { return std::isfinite(v); }))
+      throw UserError(fmt::format(
+          "object.start: '{}' holds values that are not finite, a finite object is needed",
+          config.start));
   return start;
 }
 

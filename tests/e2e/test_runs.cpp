@@ -230,6 +230,9 @@ TEST_F(Runs, ACheckpointOfOtherDataIsRefused) {
   EXPECT_NE(resumed("data.flip_rows=true").find("data.flip_rows was false, now it is true"),
             std::string::npos);
   EXPECT_NE(resumed("data.dc=corner").find("data.dc was centre"), std::string::npos);
+  EXPECT_NE(resumed("object.tilt_row=3").find("object.tilt_row was 0, now it is 3"),
+            std::string::npos);
+  EXPECT_NE(resumed("probe.start=mean").find("probe.start was optics"), std::string::npos);
   // The same file's name, other counts.
   ASSERT_EQ(ptyle({"simulate", "recipe.yaml", "--overwrite", "--set", "dose.electrons_per_A2=1e5"})
                 .status,

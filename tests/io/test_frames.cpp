@@ -1,4 +1,5 @@
 #include <gtest/gtest.h>
+#include <hdf5.h>
 
 #include <numeric>
 
@@ -33,7 +34,9 @@ TEST(Frames, OfFourDimensionsAreTheSameAsOfThree) {
   EXPECT_EQ(four.cols(), 7);
   EXPECT_EQ(three.scan_shape(), (std::array<i64, 2>{0, 0}));
   EXPECT_EQ(four.scan_shape(), (std::array<i64, 2>{3, 5}));
-  EXPECT_EQ(four.frames_a_chunk(), 4);
+  EXPECT_EQ(four.frames_a_chunk(), 2);              // the others of a chunk are the next line's
+  EXPECT_EQ(four.kept(), 3 * (2 * 2 * 4 * 7) * 2);  // three chunks hold two lines
+  EXPECT_EQ(Frames(file, "/four", 600).kept(), 0);  // which are more than that
   for (i64 first = 0; first < 15; ++first)
     for (i64 n = 1; first + n <= 15; ++n) {  // over the ends of scan lines
       std::vector<float> a(static_cast<std::size_t>(n * 28)), b(a);
@@ -85,6 +88,53 @@ TEST(Frames, ThatAreNoneAreRefused) {
   EXPECT_TRUE(says(fault("/wave"), {"/wave", "complex64", "real"}));
   EXPECT_TRUE(says(fault(""), {"no dataset of patterns", "/image (4 x 4, float32)", "/wave"}));
   EXPECT_TRUE(says(fault("/waves"), {"no dataset '/waves'", "/wave (1 x 4 x 4)"}));
+}
+
+/// Masters of detectors link to the files of their frames.
+TEST(Frames, AreFoundThroughLinks) {
+  const TemporaryFolder folder;
+  {
+    h5::File frames = h5::File::create(folder / "frames.h5");
+    frames.write("/raw", {5, 4, 4}, counting<std::uint8_t>(80).data());
+    frames.commit();
+  }
+  const auto links = [&](const char* name, auto&& make) {
+    h5::File file = h5::File::create(folder / name);
+    file.write("/other/larger", {9, 4, 4}, counting<std::uint8_t>(144).data());
+    file.commit();
+    const hid_t id = H5Fopen((folder / name).c_str(), H5F_ACC_RDWR, H5P_DEFAULT);
+    EXPECT_GE(make(id), 0);
+    H5Fclose(id);
+    return h5::File::open(folder / name);
+  };
+  const auto external = [](const char* file) {
+    return [file](hid_t id) {
+      return H5Lcreate_external(file, "/raw", id, "/data", H5P_DEFAULT, H5P_DEFAULT);
+    };
+  };
+  EXPECT_EQ(Frames(links("external.h5", external("frames.h5")), "").count(), 5);
+  EXPECT_EQ(Frames(links("hard.h5",
+                         [](hid_t id) {
+                           return H5Lcreate_hard(id, "/other/larger", id, "/dp", H5P_DEFAULT,
+                                                 H5P_DEFAULT);
+                         }),
+                   "")
+                .info()
+                .path,
+            "/dp");
+  EXPECT_EQ(Frames(links("soft.h5",
+                         [](hid_t id) {
+                           return H5Lcreate_soft("/other/larger", id, "/dp", H5P_DEFAULT,
+                                                 H5P_DEFAULT);
+                         }),
+                   "")
+                .info()
+                .path,
+            "/dp");
+  const h5::File dangling = links("dangling.h5", external("gone.h5"));
+  EXPECT_EQ(Frames(dangling, "").count(), 9);
+  EXPECT_TRUE(says(message_of<UserError>([&] { Frames(dangling, "/data"); }),
+                   {"'/data'", "a link to '/raw' in 'gone.h5'"}));
 }
 
 }  // namespace

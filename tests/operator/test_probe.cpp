@@ -88,6 +88,32 @@ TEST(Probe, FillsItsAperture) {
   }
 }
 
+// A centre off by whole pixels moves the spectrum by as many; off by parts, its middle.
+TEST(Probe, StandsWhereItsCentreIsOnTheDetector) {
+  const i64 w = 48;
+  const auto spectrum = [&](std::array<double, 2> centre) {
+    ProbeOptics o = optics(50);
+    o.centre = centre;
+    auto k = cornered<Value>(form_probe(o, w, 0.2));
+    Fft2<double>(w, w, FftRigor::estimate).forward(k.data());
+    return centred<Value>(k);
+  };
+  const auto middle = spectrum({}), moved = spectrum({3, -2});
+  for (i64 y = 3; y < w; ++y)
+    for (i64 x = 0; x < w - 2; ++x)
+      EXPECT_NEAR(std::abs(moved(y, x) - middle(y - 3, x + 2)), 0, 1e-12);
+  const auto parts = spectrum({0.4, -0.3});
+  double row = 0, col = 0, all = 0;
+  for (i64 y = 0; y < w; ++y)
+    for (i64 x = 0; x < w; ++x) {
+      const double open = std::abs(parts(y, x));
+      row += open * double(y - w / 2), col += open * double(x - w / 2), all += open;
+    }
+  // The rim, one pixel wide and falling linearly, is sampled in some 50 places: to 0.01 px.
+  EXPECT_NEAR(row / all, 0.4, 0.01);
+  EXPECT_NEAR(col / all, -0.3, 0.01);
+}
+
 TEST(Probe, NonsenseIsRefused) {
   EXPECT_THROW(form_probe({}, 32, 0.2), std::invalid_argument);
   EXPECT_THROW(form_probe(optics(), 32, 0), std::invalid_argument);

@@ -109,6 +109,28 @@ TEST(Disc, FoundCentreIsShiftedToTheMiddleForEveryTurn) {
     }
 }
 
+TEST(Disc, WhereItLiesTheZeroFrequencyIsTakenToLieUnlessTheCentreIsKnown) {
+  const auto left = [](double row, double col, auto&& change) {
+    FramesInMemory frames = disc_frames(64, row, col, 14, 50);
+    Measurement m = measurement(frames);
+    change(m.data);
+    return prepare(m).residual_shift;
+  };
+  const auto nothing = [](DataConfig&) {};
+  const auto seen = left(32.4, 31.3, nothing);
+  EXPECT_NEAR(seen[0], 0.4, 0.05);  // the fit's own accuracy, as above
+  EXPECT_NEAR(seen[1], -0.7, 0.05);
+  const std::array<double, 2> none{};
+  EXPECT_EQ(left(32, 32, nothing), none);
+  // The disc may lie there for another reason than the centre, where that is given.
+  const auto given = [](DataConfig& d) { d.centre = {{32, 32}}; };
+  EXPECT_EQ(left(32.4, 31.3, given), none);
+  // The disc's centre on the frame's [32, 32] is a quarter of a bin off the bin [16, 16]'s middle.
+  const auto binned = left(32, 32, [](DataConfig& d) { d.bin = 2; });
+  EXPECT_NEAR(binned[0], -0.25, 1e-12);
+  EXPECT_NEAR(binned[1], -0.25, 1e-12);
+}
+
 TEST(Calibration, IsTheSameFromAnyOneOfThem) {
   // 300 kV, dα = 0.5 mrad a pixel of 64: semi-angle 7 mrad is a disc of 14 px.
   const double wavelength = electron_wavelength(300), dk = 0.5e-3 / wavelength;

@@ -161,6 +161,14 @@ TEST(Positions, ThatTellOfAWrongUnitAreWarnedOf) {
   EXPECT_TRUE(warned(1e-10, "within"));  // metres taken for px
   EXPECT_TRUE(warned(0, "within"));
   EXPECT_TRUE(warned(5, "beyond"));
+  // In another order the next one is far, but a neighbour is near.
+  FramesInMemory many = numbered(36, 4, 4);
+  m.frames = &many;
+  m.positions->shape = {36, 2};
+  m.positions->values.clear();
+  for (int i = 0; i < 36; ++i)
+    m.positions->values.insert(m.positions->values.end(), {i * 7 % 36 / 6 * 3.0, i * 7 % 6 * 3.0});
+  EXPECT_TRUE(prepare(m).warnings.empty());
 }
 
 TEST(Positions, InAngstromNeedACalibration) {

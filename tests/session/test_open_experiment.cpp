@@ -174,6 +174,33 @@ TEST(OpenExperiment, StepGoesBeforeThePositionsInTheFile) {
   EXPECT_NEAR(e.positions[1].col, 0, 1e-12);
 }
 
+TEST(OpenExperiment, TheUsersRotationGoesBeforeTheFilesAndNonsenseSaysNothing) {
+  const TemporaryFolder folder;
+  const auto with = [&](const char* name, double rotation, double step) {
+    Contents c;
+    const std::string path = c.write(folder / name);
+    h5::File file = h5::File::update(path);
+    file.set("/", "scan_rotation_deg", rotation);
+    file.set("/", "scan_step_A", step);
+    return path;
+  };
+  const auto raster = [](std::optional<double> rotation) {
+    return [rotation](DataConfig&, ScanConfig& s) {
+      s.file = "none";  // so that the file's own positions are not taken
+      s.rotation = rotation;
+    };
+  };
+  const std::string turned = with("turned.h5", 90, 10);
+  EXPECT_NEAR(open(turned, raster({})).positions[1].row, -10, 1e-12);
+  EXPECT_NEAR(open(turned, raster(0)).positions[1].row, 0, 1e-12);
+  constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+  EXPECT_NEAR(open(with("nan.h5", nan, 10), raster({})).positions[1].col, 10, 1e-12);
+  EXPECT_TRUE(says(message_of<UserError>([&] {
+                     open(with("inf.h5", 0, std::numeric_limits<double>::infinity()), raster({}));
+                   }),
+                   {"no positions are given"}));
+}
+
 /// One malformed file or contradiction, and the words that its message must have.
 struct Mistake {
   const char* name;

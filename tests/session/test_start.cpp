@@ -120,6 +120,26 @@ TEST(StartObject, RefusesAnotherPixelSize) {
   EXPECT_TRUE(says(said, {"object.start", "0.5", "0.4"})) << said;
 }
 
+TEST(StartObject, RefusesOneThatLiesElsewhereOrIsNotFinite) {
+  const TemporaryFolder folder;
+  const ObjectConfig config = object(2, 5, earlier_result(folder));
+  const auto start_at = [&](Position origin, const ObjectConfig& from) {
+    return message_of<UserError>([&] {
+      start_object(from, {9, 9, {}, origin}, {{0, 9}, {0, 9}}, 0.5, false);
+    });
+  };
+  // 6 × 7 pixels from (1, 2) Å on, against 9 × 9: a row or column in common, and none.
+  EXPECT_EQ(start_at({3.5, 2}, config), "");
+  EXPECT_TRUE(says(start_at({4, 2}, config), {"object.start", "-6 rows"}));
+  EXPECT_EQ(start_at({1, -2}, config), "");
+  EXPECT_TRUE(says(start_at({1, -2.5}, config), {"object.start", "9 columns"}));
+  EXPECT_TRUE(says(start_at({1e12, 2}, config), {"object.start", "beside"}));
+  Result spoilt = read_result(config.start);
+  spoilt.phase(1, 2, 3) = NAN;
+  write_result(folder / "spoilt.h5", spoilt, false);
+  EXPECT_TRUE(says(start_at({1, 2}, object(2, 5, folder / "spoilt.h5")), {"not finite"}));
+}
+
 TEST(StartObject, RefusesSlicesOfUnknownThickness) {
   const TemporaryFolder folder;
   Result earlier = read_result(earlier_result(folder));
