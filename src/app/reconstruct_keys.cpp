@@ -126,7 +126,7 @@ std::vector<Key> scan_keys(ScanConfig& c) {
       {"scan.rotation", &c.rotation, "degrees", between(-360, 360),
        "of the raster: R(rotation) (slow, fast) on (row, col); left out: the file's own beside its "
        "step, or 0",
-       "", false, "angle scan_rotation"},
+       "30", false, "angle scan_rotation"},
       {"scan.snake", &c.snake, "", {}, "every second line of the raster runs backwards"},
   };
 }

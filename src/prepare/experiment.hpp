@@ -59,6 +59,7 @@ struct Experiment {
   Array<float, 2> valid;             ///< W·W, 0 or 1, DC at [0,0]
   Array<double, 2> mean_pattern;     ///< W·W, DC at [W/2, W/2]
   double mean_counts = 0;            ///< Σ of the mean pattern over valid pixels
+  double spread_of_counts = 0;       ///< r.m.s. of the patterns' totals about their mean, over it
   bool whole = false;                ///< are all values whole numbers, as counts are?
   std::optional<Disc> disc;          ///< fitted to the mean pattern, where it shows a clear one
   std::optional<double> band_limit;  ///< that the file was simulated with

@@ -61,12 +61,15 @@ void note_patterns(const Measurement& m, const Layout& l, const PatternSums& sum
         fmt::format("only {} of {} window pixels are left for the fit: is data.mask the right way "
                     "round (not 0: bad)?",
                     e.valid.size() - invalid, e.valid.size()));
-  if (sums.negative > 0)
-    e.warnings.push_back(
-        fmt::format("{:.0f} negative values were set to 0 ({:.2g} % of all); where they are the "
-                    "noise of a detector, what is left of it is a background",
-                    sums.negative,
-                    100 * sums.negative / (sums.patterns * static_cast<double>(e.valid.size()))));
+  if (sums.negative > 0) {
+    const double rms = std::sqrt(sums.noise / sums.negative);
+    e.warnings.push_back(fmt::format(
+        "{:.0f} negative values were set to 0 ({:.2g} % of all); where they are the noise of a "
+        "detector ({:.2g} r.m.s.), its other half is left as a background, most of which "
+        "data.background={:.2g} takes off",
+        sums.negative, 100 * sums.negative / (sums.patterns * static_cast<double>(e.valid.size())),
+        rms, 2 * rms));
+  }
   const i64 saturated = std::count_if(sums.saturated.begin(), sums.saturated.end(),
                                       [](double patterns) { return patterns > 0; });
   if (saturated > f.rows * f.cols / 100)
@@ -100,14 +103,22 @@ OpticsConfig completed(OpticsConfig optics, const FileFacts& file,
   return optics;
 }
 
+/// (slow, fast); the last line may be shorter, where the scan ended early.
 std::array<i64, 2> scan_shape(const Measurement& m) {
   const i64 n = m.frames->count;
   const std::array<i64, 2> said{m.data.scan_shape[0], m.data.scan_shape[1]};
   for (const auto& shape : {said, m.frames->scan_shape, m.file.scan_shape}) {
     if (shape[0] == 0 && shape[1] == 0) continue;
-    if (shape[0] * shape[1] != n)
-      throw UserError(fmt::format("a scan of {} x {} is {} positions but {} has {} patterns",
-                                  shape[0], shape[1], shape[0] * shape[1], m.frames->name, n));
+    const auto [slow, fast] = shape;
+    if (n > slow * fast || n <= (slow - 1) * fast)
+      throw UserError(fmt::format(
+          "a scan of {} x {} is {} positions but {} has {} patterns{}", slow, fast, slow * fast,
+          m.frames->name, n,
+          n < slow * fast
+              ? fmt::format("; if it ended early, say data.scan_shape=[{},{}], the lines that "
+                            "were begun",
+                            (n + fast - 1) / fast, fast)
+              : ""));
     return shape;
   }
   throw UserError(
@@ -144,7 +155,15 @@ std::vector<Position> all_positions(const Measurement& m, const Calibration& c, 
     for (double& s : scan.step) s *= scan.unit == "px" ? c.pixel : scan.unit == "m" ? metre : 1;
   e.notes.push_back(fmt::format("raster of {} x {}, rotation {:.5g} degrees{}", shape[0], shape[1],
                                 rotation, scan.snake ? ", every second line backwards" : ""));
-  return positions_of(Raster{shape, scan.step, rotation, scan.snake});
+  auto positions = positions_of(Raster{shape, scan.step, rotation, scan.snake});
+  const auto n = static_cast<std::size_t>(m.frames->count);
+  if (n < positions.size())
+    e.warnings.push_back(
+        fmt::format("{} of the scan's {} positions have no pattern: it is taken "
+                    "to have ended early",
+                    positions.size() - n, positions.size()));
+  positions.resize(n);
+  return positions;
 }
 
 /// A wrong unit or calibration shows: all probes on one pixel, or each alone in its window.
@@ -215,6 +234,23 @@ void warn_of_no_disc(const Layout& l, Experiment& e) {
         radius));
 }
 
+/// Far from the disc there is next to nothing, unless a detector adds it.
+void warn_of_dark_level(Experiment& e) {
+  if (!e.disc) return;
+  const auto valid = centred<float>(e.valid.view());
+  std::vector<double> seen;
+  for (i64 i = 0; i < valid.size(); ++i)
+    if (valid.data()[i] != 0) seen.push_back(e.mean_pattern.data()[i]);
+  const double mean = e.mean_counts / static_cast<double>(seen.size());
+  const auto dark = seen.begin() + static_cast<std::ptrdiff_t>(seen.size() / 20);
+  std::nth_element(seen.begin(), dark, seen.end());
+  if (*dark > mean / 3)
+    e.warnings.push_back(fmt::format(
+        "the darkest pixels have {:.3g} counts, the mean of all is {:.3g}: where that is a dark "
+        "level of the detector, data.background={:.3g} takes it off",
+        *dark, mean, *dark));
+}
+
 /// What the sums say of the patterns: valid pixels, mean and disc.
 void take_sums(const Measurement& m, const Layout& l, const PatternReader& reader,
                const PatternSums& sums, Experiment& e) {
@@ -238,6 +274,9 @@ void take_sums(const Measurement& m, const Layout& l, const PatternReader& reade
     e.mean_counts += e.valid.data()[i] * mean.data()[i];
   }
   e.whole = sums.fractions == 0;
+  const double total = std::accumulate(mean.begin(), mean.end(), 0.0);
+  const double variance = sums.squares / sums.patterns - total * total;
+  e.spread_of_counts = std::sqrt(std::max(0.0, variance)) / total;
   e.mean_pattern = centred<double>(mean.view());
   e.disc = fit_disc(e.mean_pattern, centred<float>(e.valid.view()).view());
 }
@@ -322,7 +361,10 @@ Experiment prepared(const Measurement& m, Ledger* ledger, const Share* share, bo
     note_disc(l, centre_known, e);
   }
   locate(m, l, numbers, e);
-  if (!planning) warn_of_no_disc(l, e);
+  if (!planning) {
+    warn_of_no_disc(l, e);
+    warn_of_dark_level(e);
+  }
   e.seconds_reading = reader.seconds();
   e.bytes_read = reader.bytes();
   return e;

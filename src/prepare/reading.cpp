@@ -146,6 +146,7 @@ i64 PatternReader::clean(i64 number, Raw* frame, PatternSums& sums) const {
     } else if (!(v >= 0)) {
       if constexpr (std::is_floating_point_v<Raw>)
         if (std::isnan(v)) refuse("not a number (NaN)", p);
+      sums.noise += static_cast<double>(v) * static_cast<double>(v);
       v = 0;
       ++negative;
     } else if (saturation > 0 && static_cast<double>(v) >= saturation) {
@@ -181,6 +182,7 @@ void PatternReader::read(const Layout& l, const std::vector<i64>& places,
       counts += loaded[i];
     }
     if (!(counts > 0)) ++s.empty;
+    s.squares += counts * counts;
     if constexpr (std::is_floating_point_v<Raw>)
       s.fractions += static_cast<double>(
           std::count_if(pattern.begin(), pattern.end(), [](Raw v) { return v != std::floor(v); }));
@@ -208,12 +210,13 @@ PatternSums PatternReader::no_sums(const Layout& l) const {
 /// Sums over all ranks.
 void PatternReader::total(PatternSums& s) const {
   if (!share_) return;
-  std::vector<double> all{s.negative, s.empty, s.patterns, s.fractions};
+  std::vector<double> all{s.negative, s.empty, s.patterns, s.fractions, s.noise, s.squares};
   all.insert(all.end(), s.counts.begin(), s.counts.end());
   all.insert(all.end(), s.saturated.begin(), s.saturated.end());
   share_->sum(all);
   s.negative = all[0], s.empty = all[1], s.patterns = all[2], s.fractions = all[3];
-  const auto counts = all.begin() + 4,
+  s.noise = all[4], s.squares = all[5];
+  const auto counts = all.begin() + 6,
              saturated = counts + static_cast<std::ptrdiff_t>(s.counts.size());
   std::copy(counts, saturated, s.counts.begin());
   std::copy(saturated, all.end(), s.saturated.begin());

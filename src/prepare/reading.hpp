@@ -21,6 +21,8 @@ struct PatternSums {
   std::vector<double> counts;     ///< W·W, DC at [0,0]
   std::vector<double> saturated;  ///< raw pixels, > 0: reaches data.saturation; empty: no limit
   double negative = 0;            ///< values below 0
+  double noise = 0;               ///< Σ of their squares
+  double squares = 0;             ///< Σ of the patterns' totals squared
   double empty = 0;               ///< patterns without any count
   double patterns = 0;            ///< that were counted
   double fractions = 0;           ///< values that are no whole numbers, as the file has them

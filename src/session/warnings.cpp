@@ -43,6 +43,18 @@ void add_wide_probe(const Experiment& experiment, std::vector<std::string>& warn
         defocus, diameter, field));
 }
 
+/// A phase alone sends every electron to the detector.
+void add_absorption(const ReconstructConfig& config, const Experiment& experiment,
+                    std::vector<std::string>& warnings) {
+  constexpr double much = 0.25;
+  const double spread = experiment.spread_of_counts;
+  if (config.object.type == "potential" && spread > much)
+    warnings.push_back(
+        fmt::format("the patterns' totals vary by {:.0f} % (r.m.s.), which a phase alone cannot "
+                    "explain: object.type=complex fits absorption too",
+                    100 * spread));
+}
+
 }  // namespace
 
 std::vector<std::string> warnings_of(const ReconstructConfig& config,
@@ -50,6 +62,7 @@ std::vector<std::string> warnings_of(const ReconstructConfig& config,
   std::vector<std::string> warnings;
   add_odd_pixels(experiment, warnings);
   if (config.probe.start == "optics") add_wide_probe(experiment, warnings);
+  add_absorption(config, experiment, warnings);
   return warnings;
 }
 

@@ -131,6 +131,19 @@ TEST(Disc, WhereItLiesTheZeroFrequencyIsTakenToLieUnlessTheCentreIsKnown) {
   EXPECT_NEAR(binned[1], -0.25, 1e-12);
 }
 
+TEST(Disc, ADarkLevelBesideItIsWarnedOf) {
+  const auto warnings = [](double dark) {
+    FramesInMemory frames = disc_frames(64, 32, 32, 14, 100);
+    for (double& v : frames.values) v += dark;
+    return prepare(measurement(frames)).warnings;
+  };
+  // The disc covers 0.15 of the window: 15 counts a pixel in the mean, and 1 beside it.
+  EXPECT_TRUE(warnings(0).empty());
+  EXPECT_TRUE(warnings(5).empty());
+  ASSERT_EQ(warnings(10).size(), 1u);
+  EXPECT_TRUE(says(warnings(10)[0], {"11 counts", "data.background=11"}));
+}
+
 TEST(Calibration, IsTheSameFromAnyOneOfThem) {
   // 300 kV, dα = 0.5 mrad a pixel of 64: semi-angle 7 mrad is a disc of 14 px.
   const double wavelength = electron_wavelength(300), dk = 0.5e-3 / wavelength;

@@ -127,7 +127,13 @@ TEST(Patterns, NegativeValuesAreZeroWithAWarning) {
   const Experiment e = prepare(measurement(frames));
   EXPECT_EQ(pattern(e, 0)(1, 2), 0);
   ASSERT_EQ(e.warnings.size(), 1u);
-  EXPECT_TRUE(says(e.warnings[0], {"1 negative value"}));
+  EXPECT_TRUE(says(e.warnings[0], {"1 negative value", "4 r.m.s.", "data.background=8"}));
+}
+
+TEST(Patterns, TheirTotalsSpreadIsKnown) {
+  FramesInMemory frames(4, 5, 5);
+  for (i64 i = 0; i < 4; ++i) frames.at(i, 2, 2) = i < 2 ? 10 : 30;
+  EXPECT_DOUBLE_EQ(prepare(measurement(frames)).spread_of_counts, 0.5);
 }
 
 TEST(Patterns, NotANumberIsRefusedWithItsPlaceUnlessMasked) {

@@ -112,8 +112,21 @@ TEST(Positions, ARasterNeedsAShapeOfAsManyPatterns) {
   m.scan.step = {2, 2};
   EXPECT_TRUE(says(message_of<UserError>([&] { prepare(m); }), {"data.scan_shape"}));
   m.data.scan_shape = {2, 4};
-  EXPECT_TRUE(
-      says(message_of<UserError>([&] { prepare(m); }), {"2 x 4", "8 positions", "6 patterns"}));
+  EXPECT_TRUE(says(message_of<UserError>([&] {
+                     m.data.scan_shape = {2, 2}, prepare(m);
+                   }),
+                   {"2 x 2", "4 positions", "6 patterns"}));
+  EXPECT_TRUE(says(message_of<UserError>([&] {
+                     m.data.scan_shape = {4, 3}, prepare(m);
+                   }),
+                   {"4 x 3", "12 positions", "6 patterns", "data.scan_shape=[2,3]"}));
+  m.data.scan_shape = {2, 4};  // the last line ended early
+  const Experiment early = prepare(m);
+  ASSERT_EQ(early.positions.size(), 6u);
+  EXPECT_EQ(early.positions[5].row, 2);
+  EXPECT_TRUE(std::any_of(early.warnings.begin(), early.warnings.end(), [](const std::string& w) {
+    return says(w, {"2 of the scan's 8 positions"});
+  }));
   m.data.scan_shape = {2, 3};
   EXPECT_EQ(prepare(m).positions[5].col, 4);
   frames.scan_shape = {3, 2};  // of a 4-D dataset; the user's own goes first

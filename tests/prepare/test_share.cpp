@@ -209,10 +209,11 @@ TEST(Share, WhatIsWrongWithSomePatternsIsKnownToAllRanks) {
     return scene;
   };
   const Experiment one = prepare(make()->m);
-  ASSERT_EQ(one.warnings.size(), 3u);
+  ASSERT_EQ(one.warnings.size(), 4u);
   EXPECT_TRUE(says(one.warnings[0], {"2 negative"}));
   EXPECT_TRUE(says(one.warnings[1], {"20 of 1600", "data.saturation"}));
   EXPECT_TRUE(says(one.warnings[2], {"1 of 48", "no counts"}));
+  EXPECT_TRUE(says(one.warnings[3], {"darkest", "data.background"}));
   for (const Choice& choice : {Choice(columns), Choice(with_neighbours)})
     for (const Experiment& e : together(3, make, choice)) {
       expect_same_figures(one, e, true);

@@ -95,7 +95,7 @@ TEST(OpenExperiment, ReadsWhatARankKeepsAndSaysHowMuchItRead) {
     return Kept{{4, 5, 8}, {6}};
   };
   share.sum = [](std::span<double> values) {
-    ASSERT_EQ(values.size(), 4u + side * side);  // negative, empty, number, fractions; counts
+    ASSERT_EQ(values.size(), 6u + side * side);  // the third: how many patterns; counts
     EXPECT_EQ(values[2], 3);
     values[2] = slow * fast;
   };
