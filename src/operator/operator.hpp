@@ -40,6 +40,11 @@ struct OperatorSetup {
   std::vector<std::complex<double>> propagator;
 };
 
+/// The same without P's values, of which a backend has its own.
+inline OperatorSetup without_propagator(const OperatorSetup& s) {
+  return {s.window, s.slices, s.modes, s.absorption, s.loss, s.epsilon, {}};
+}
+
 /// Where a window lies on the object: its corner (object pixels) and what is left of the position
 /// after rounding, px in [−½, ½), which the probe is shifted by.
 struct Placement {

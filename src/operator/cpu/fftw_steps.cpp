@@ -19,7 +19,7 @@ class FftwSteps final : public Steps<T> {
 
  public:
   FftwSteps(const OperatorSetup& setup, Ledger* ledger)
-      : setup_(setup),
+      : setup_(without_propagator(setup)),
         w_(setup.window),
         n_(w_ * w_),
         fft_(w_, w_),
@@ -30,7 +30,6 @@ class FftwSteps final : public Steps<T> {
       throw std::invalid_argument("the propagator must have W·W values");
     const double scale = 1.0 / static_cast<double>(n_);  // of the inverse FFT that follows
     for (i64 i = 0; i < propagator_.size(); ++i) propagator_(i) = C(setup.propagator[i] * scale);
-    setup_.propagator = {};
     weight_.fill(1);
     valid_.fill(1);
   }

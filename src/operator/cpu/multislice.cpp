@@ -45,6 +45,7 @@ class CpuOperator final : public Operator<T> {
     if (options.waves == WaveStorage::recompute && !is_unitary(setup_))
       throw std::invalid_argument(
           "waves can be recomputed only without absorption and with |P| = 1 everywhere");
+    setup_ = without_propagator(setup_);
     work_.resize(static_cast<std::size_t>(threads));
   }
 

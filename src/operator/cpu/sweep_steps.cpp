@@ -24,7 +24,7 @@ class SweepSteps final : public Steps<T> {
 
  public:
   SweepSteps(const OperatorSetup& setup, const Kernels<T>& kernels, Ledger* ledger)
-      : setup_(setup),
+      : setup_(without_propagator(setup)),
         kernels_(kernels),
         tables_(setup.window, kernels.lanes),
         g_(tables_.geometry),
@@ -48,7 +48,6 @@ class SweepSteps final : public Steps<T> {
         }
       beyond_limit_.push_back(empty);
     }
-    setup_.propagator = {};
     weight_.fill(1);
     valid_.fill(1);
   }

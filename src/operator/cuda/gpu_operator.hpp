@@ -298,7 +298,7 @@ class GpuOperator : public Operator<T> {
       }
       gpu_.copy(propagator_.data(), p.data(), p.size() * sizeof(Z<T>));
     }
-    setup_.propagator = {};
+    setup_ = without_propagator(setup_);
   }
 
   ObjectOnGpu<T> object(const T* d_phase = nullptr, const T* d_absorption = nullptr) const {
