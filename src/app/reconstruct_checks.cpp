@@ -138,9 +138,12 @@ void check_scan(const ReconstructConfig& c, const Check& check) {
   check.not_both("scan.positions", "scan.step");
   if (!check.has("scan.positions") && !check.has("scan.step") && !check.file.scan)
     check.fault("scan", "either scan.positions (a dataset) or scan.step must be given");
-  for (const char* key : {"scan.rotation", "scan.snake"})
-    if (check.has("scan.positions") && check.has(key))
+  const auto not_of_positions = [&](const char* key, bool asked) {
+    if (asked && check.has("scan.positions"))
       check.fault(key, "belongs to scan.step; positions of a dataset are final");
+  };
+  not_of_positions("scan.rotation", c.scan.rotation.value_or(0) != 0);
+  not_of_positions("scan.snake", c.scan.snake);
   if (check.has("scan.file") && !check.has("scan.positions"))
     check.fault("scan.file", "needs scan.positions, the dataset in it");
   const bool calibrated = check.has_energy() || check.file.pixel_size ||

@@ -352,7 +352,7 @@ void Checkpoint::check(const Fingerprint& now) const {
   const auto before = read_file(path_, "global.h5", [&](const h5::File& file) {
     Fingerprint all;
     for (const auto& [key, value] : now)
-      all.emplace_back(key, file.text("/fingerprint", key.c_str()).value_or("not recorded"));
+      all.emplace_back(key, file.text("/fingerprint", key.c_str()).value_or(value));
     return all;
   });
   for (std::size_t i = 0; i < now.size(); ++i)

@@ -98,7 +98,8 @@ class Checkpoint {
   [[nodiscard]] i64 step() const { return step_; }
   [[nodiscard]] int ranks() const { return static_cast<int>(cores_.size()); }  ///< that wrote it
   [[nodiscard]] const Box& object() const { return object_; }
-  /// UserError that names the first key that differs, with both values.
+  /// UserError that names the first key that differs, with both values. One that the checkpoint
+  /// does not record, of an older program, is passed.
   void check(const Fingerprint& now) const;
 
   /// The part of an array that lies in `box` (inside the object), (planes, rows, columns) of it;

@@ -15,14 +15,12 @@ bool may_be_patterns(const h5::DatasetInfo& info) {
 }
 
 std::string find_patterns(const h5::File& file) {
-  const auto all = file.datasets();
   for (const char* known :
        {"/patterns", "/data", "/dp", "/datacube_root/datacube/data", "/entry_1/data_1/data"})
-    for (const auto& one : all)
-      if (one.path == known && may_be_patterns(one)) return known;
+    if (file.has_dataset(known) && may_be_patterns(file.info(known))) return known;
   std::optional<h5::DatasetInfo> largest;
   std::string there;
-  for (const auto& one : all) {
+  for (const auto& one : file.datasets()) {
     there += fmt::format("{}{} ({}, {})", there.empty() ? "" : ", ", one.path,
                          h5::to_string(one.shape), h5::to_string(one.type));
     if (may_be_patterns(one) && (!largest || one.size() > largest->size())) largest = one;

@@ -378,6 +378,10 @@ bool File::has(const std::string& object) const {
   return H5Lexists(handle_.get(), object.c_str(), H5P_DEFAULT) > 0;
 }
 
+bool File::has_dataset(const std::string& path) const {
+  return has(path) && is_dataset(handle_.get(), path.c_str());
+}
+
 void File::no_such_dataset(const std::string& dataset) const {
   auto all = datasets();
   const std::string wanted = dataset.starts_with('/') ? dataset : "/" + dataset;
@@ -395,7 +399,7 @@ void File::no_such_dataset(const std::string& dataset) const {
 }
 
 Dataset File::dataset(const std::string& name, i64 kept) const {
-  if (!has(name) || !is_dataset(handle_.get(), name.c_str())) {
+  if (!has_dataset(name)) {
     if (const std::string target = has(name) ? target_of_link(handle_.get(), name) : "";
         !target.empty())
       throw UserError(fmt::format("'{}' in '{}' is a link to {}, where no dataset can be opened",
@@ -412,7 +416,8 @@ Dataset File::dataset(const std::string& name, i64 kept) const {
   set.file_ = path_;
   if (kept == 0 || set.info_.chunk.empty()) return set;
   // Chunks share slots by their number: with a hundred for each, hardly two want the same.
-  const i64 slots = 100 * (kept / set.info_.chunk_bytes() + 1) + 1;
+  // The table is to be small beside them.
+  const i64 slots = std::min(100 * (kept / set.info_.chunk_bytes() + 1), kept / 64) + 1;
   const Handle access =
       made(H5Pcreate(H5P_DATASET_ACCESS), H5Pclose, "dataset '{}' in '{}'", name, path_);
   if (H5Pset_chunk_cache(access.get(), static_cast<std::size_t>(slots),

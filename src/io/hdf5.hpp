@@ -142,12 +142,14 @@ class File {
   void flush();
   [[nodiscard]] const std::string& path() const { return path_; }
 
-  [[nodiscard]] bool has(const std::string& object) const;  ///< a dataset or group of this path
+  [[nodiscard]] bool has(const std::string& object) const;  ///< a dataset, group or link there
+  [[nodiscard]] bool has_dataset(const std::string& path) const;  ///< or a link that leads to one
   /// UserError where there is none, naming those that come nearest. `kept`: bytes of unpacked
   /// chunks that it keeps while it is open; 0: HDF5's default of 1 MB.
   [[nodiscard]] Dataset dataset(const std::string& dataset, i64 kept = 0) const;
   [[nodiscard]] DatasetInfo info(const std::string& dataset) const;
-  /// All datasets, in alphabetical order of their paths, those that links lead to among them.
+  /// All datasets, in alphabetical order of their paths, those that links lead to among them; but
+  /// groups behind links are not gone through.
   [[nodiscard]] std::vector<DatasetInfo> datasets() const;
 
   template <class T>

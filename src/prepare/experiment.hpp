@@ -63,8 +63,9 @@ struct Experiment {
   bool whole = false;                ///< are all values whole numbers, as counts are?
   std::optional<Disc> disc;          ///< fitted to the mean pattern, where it shows a clear one
   std::optional<double> band_limit;  ///< that the file was simulated with
-  std::array<double, 2> residual_shift{};  ///< DC minus [W/2, W/2], (row, col) px
-  std::vector<std::string> notes;          ///< what was assumed or found, a line each, for the log
+  /// DC minus [W/2, W/2], (row, col) px; 0 where only a plan is made.
+  std::array<double, 2> residual_shift{};
+  std::vector<std::string> notes;  ///< what was assumed or found, a line each, for the log
   std::vector<std::string> warnings;
   double seconds_reading = 0;  ///< of this rank, in the file's reading calls
   i64 bytes_read = 0;          ///< by this rank, of patterns as the file's type holds them

@@ -63,12 +63,15 @@ void note_patterns(const Measurement& m, const Layout& l, const PatternSums& sum
                     e.valid.size() - invalid, e.valid.size()));
   if (sums.negative > 0) {
     const double rms = std::sqrt(sums.noise / sums.negative);
-    e.warnings.push_back(fmt::format(
-        "{:.0f} negative values were set to 0 ({:.2g} % of all); where they are the noise of a "
-        "detector ({:.2g} r.m.s.), its other half is left as a background, most of which "
-        "data.background={:.2g} takes off",
-        sums.negative, 100 * sums.negative / (sums.patterns * static_cast<double>(e.valid.size())),
-        rms, 2 * rms));
+    const double share = sums.negative / (sums.patterns * static_cast<double>(e.valid.size()));
+    std::string text = fmt::format("{:.0f} negative values were set to 0 ({:.2g} % of all)",
+                                   sums.negative, 100 * share);
+    if (m.data.background == 0)
+      text += fmt::format(
+          "; where they are the noise of a detector ({:.2g} r.m.s.), its other half is left as a "
+          "background, most of which data.background={:.2g} takes off",
+          rms, 2 * rms);
+    e.warnings.push_back(text);
   }
   const i64 saturated = std::count_if(sums.saturated.begin(), sums.saturated.end(),
                                       [](double patterns) { return patterns > 0; });
@@ -141,7 +144,11 @@ std::vector<Position> all_positions(const Measurement& m, const Calibration& c, 
   }
   if (!step_given && m.file.scan_step[0] > 0) {
     scan.step = m.file.scan_step;
-    if (!scan.rotation) scan.rotation = m.file.scan_rotation;
+    if (!scan.rotation)
+      scan.rotation = m.file.scan_rotation;
+    else if (m.file.scan_rotation && *m.file.scan_rotation != *scan.rotation)
+      e.notes.push_back(fmt::format("scan.rotation takes the place of the file's {:.5g} degrees",
+                                    *m.file.scan_rotation));
     e.notes.push_back(fmt::format(
         "scan step {:.5g} x {:.5g} Å, rotation {:.5g} degrees taken from the file's attributes",
         scan.step[0], scan.step[1], scan.rotation.value_or(0)));
@@ -218,7 +225,7 @@ void note_disc(const Layout& l, bool centre_known, Experiment& e) {
     e.notes.push_back(
         fmt::format("the zero frequency is taken to lie ({:+.2f}, {:+.2f}) px off [W/2, W/2]{}",
                     e.residual_shift[0], e.residual_shift[1],
-                    e.residual_shift == l.residual ? ", as bins begin at the frame's first pixel"
+                    e.residual_shift == l.residual ? ", where pixel [N/2, N/2] of the frame does"
                                                    : ", where the disc does"));
 }
 
@@ -235,7 +242,7 @@ void warn_of_no_disc(const Layout& l, Experiment& e) {
 }
 
 /// Far from the disc there is next to nothing, unless a detector adds it.
-void warn_of_dark_level(Experiment& e) {
+void warn_of_dark_level(const Measurement& m, const Layout& l, Experiment& e) {
   if (!e.disc) return;
   const auto valid = centred<float>(e.valid.view());
   std::vector<double> seen;
@@ -248,7 +255,7 @@ void warn_of_dark_level(Experiment& e) {
     e.warnings.push_back(fmt::format(
         "the darkest pixels have {:.3g} counts, the mean of all is {:.3g}: where that is a dark "
         "level of the detector, data.background={:.3g} takes it off",
-        *dark, mean, *dark));
+        *dark, mean, m.data.background + *dark / static_cast<double>(l.bin * l.bin)));
 }
 
 /// What the sums say of the patterns: valid pixels, mean and disc.
@@ -363,7 +370,7 @@ Experiment prepared(const Measurement& m, Ledger* ledger, const Share* share, bo
   locate(m, l, numbers, e);
   if (!planning) {
     warn_of_no_disc(l, e);
-    warn_of_dark_level(e);
+    warn_of_dark_level(m, l, e);
   }
   e.seconds_reading = reader.seconds();
   e.bytes_read = reader.bytes();

@@ -128,12 +128,12 @@ void PatternReader::for_each_frame(const std::vector<i64>& places, Use&& use) {
   }
 }
 
-/// Makes a raw frame fit to be summed; returns how many values were negative.
+/// Makes a raw frame fit to be summed.
 template <class Raw>
-i64 PatternReader::clean(i64 number, Raw* frame, PatternSums& sums) const {
+PatternReader::Negative PatternReader::clean(i64 number, Raw* frame, PatternSums& sums) const {
   const i64 size = frames_.rows * frames_.cols;
   const double saturation = m_.data.saturation;
-  i64 negative = 0;
+  Negative negative;
   const auto refuse = [&](const char* what, i64 p) {
     throw UserError(
         fmt::format("pattern {} of {} is {} at pixel ({}, {}): mask that pixel with data.mask",
@@ -146,9 +146,9 @@ i64 PatternReader::clean(i64 number, Raw* frame, PatternSums& sums) const {
     } else if (!(v >= 0)) {
       if constexpr (std::is_floating_point_v<Raw>)
         if (std::isnan(v)) refuse("not a number (NaN)", p);
-      sums.noise += static_cast<double>(v) * static_cast<double>(v);
+      ++negative.values;
+      negative.squares += static_cast<double>(v) * static_cast<double>(v);
       v = 0;
-      ++negative;
     } else if (saturation > 0 && static_cast<double>(v) >= saturation) {
       sums.saturated[p] = 1;
       v = 0;
@@ -171,7 +171,8 @@ void PatternReader::read(const Layout& l, const std::vector<i64>& places,
   const auto one = store ? nullptr : store_for(l, {0}, 1, nullptr);
   FillablePatternStore& to = store ? *store : *one;
   for_each_frame<Raw>(places, [&](i64 k, Raw* frame) {
-    const i64 negative = clean(numbers_[places[k]], frame, s), at = store ? places[k] : 0;
+    const Negative negative = clean(numbers_[places[k]], frame, s);
+    const i64 at = store ? places[k] : 0;
     gather(l, frame, pattern);
     to.put(at, std::span<const Raw>(pattern));
     if (!counted[k]) return;
@@ -186,7 +187,8 @@ void PatternReader::read(const Layout& l, const std::vector<i64>& places,
     if constexpr (std::is_floating_point_v<Raw>)
       s.fractions += static_cast<double>(
           std::count_if(pattern.begin(), pattern.end(), [](Raw v) { return v != std::floor(v); }));
-    s.negative += static_cast<double>(negative);
+    s.negative += negative.values;
+    s.noise += negative.squares;
     ++s.patterns;
   });
 }

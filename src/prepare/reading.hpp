@@ -60,8 +60,11 @@ class PatternReader {
  private:
   template <class Raw, class Use>
   void for_each_frame(const std::vector<i64>& places, Use&& use);
+  struct Negative {
+    double values = 0, squares = 0;
+  };
   template <class Raw>
-  i64 clean(i64 number, Raw* frame, PatternSums& sums) const;
+  Negative clean(i64 number, Raw* frame, PatternSums& sums) const;
   template <class Raw>
   void read(const Layout& layout, const std::vector<i64>& places, const std::vector<bool>& counted,
             FillablePatternStore* store, PatternSums* sums);

@@ -251,10 +251,14 @@ std::vector<Position> positions_to_draw(const Experiment& e, const Frames& frame
                                         const DataConfig& data) {
   if (!e.positions.empty()) return e.positions;
   // None are known: a raster of unit steps still shows images and handedness.
-  std::array<i64, 2> shape = frames.scan_shape();
-  if (shape[0] == 0) shape = {data.scan_shape[0], data.scan_shape[1]};
-  if (shape[0] * shape[1] != frames.count() || e.patterns->count() != frames.count()) return {};
-  return positions_of(Raster{shape, {1, 1}});
+  std::array<i64, 2> shape{data.scan_shape[0], data.scan_shape[1]};
+  if (shape[0] == 0) shape = frames.scan_shape();
+  const auto [slow, fast] = shape;
+  const i64 n = frames.count();  // the last line may be shorter, where the scan ended early
+  if (n > slow * fast || n <= (slow - 1) * fast || e.patterns->count() != n) return {};
+  auto positions = positions_of(Raster{shape, {1, 1}});
+  positions.resize(static_cast<std::size_t>(n));
+  return positions;
 }
 
 Panel orientation_chart(const Orientation& o) {

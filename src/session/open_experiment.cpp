@@ -17,8 +17,10 @@ namespace {
 class FileFrames final : public FrameSource {
  public:
   FileFrames(const h5::File& file, const std::string& dataset, Ledger* ledger)
-      : frames_(file, dataset,
-                static_cast<i64>((ledger ? ledger->most() : available_memory_bytes()) / 4)) {
+      : frames_(
+            file, dataset,
+            static_cast<i64>(
+                (ledger && ledger->most() > 0 ? ledger->most() : available_memory_bytes()) / 8)) {
     if (ledger && frames_.kept() > 0)
       kept_ = ledger->book("reading", static_cast<std::size_t>(frames_.kept()));
     count = frames_.count();

@@ -246,7 +246,7 @@ ObjectStart start_object(const ObjectConfig& config, const ObjectFrame& frame, c
   const double down = std::round((from.row - frame.origin.row) / pixel),
                along = std::round((from.col - frame.origin.col) / pixel);
   const auto apart = [](double first, i64 size, i64 whole) {
-    return first + double(size) <= 0 || first >= double(whole);
+    return !(first + double(size) > 0 && first < double(whole));  // NaN too
   };
   if (apart(down, shape_of_earlier[1], frame.rows) || apart(along, shape_of_earlier[2], frame.cols))
     throw UserError(fmt::format(

@@ -43,12 +43,25 @@ void add_wide_probe(const Experiment& experiment, std::vector<std::string>& warn
         defocus, diameter, field));
 }
 
-/// A phase alone sends every electron to the detector.
+/// Are all pixels of the bright disc valid?
+bool disc_is_whole(const Experiment& e) {
+  const i64 w = e.patterns->window();
+  for (i64 y = 0; y < w && e.disc; ++y)
+    for (i64 x = 0; x < w; ++x)
+      if (e.valid(to_corner(y, w), to_corner(x, w)) == 0 &&
+          std::hypot(double(y) - e.disc->row, double(x) - e.disc->col) < 1.1 * e.disc->radius)
+        return false;
+  return e.disc.has_value();
+}
+
+/// A phase alone sends every electron to the detector, most of them into the disc.
 void add_absorption(const ReconstructConfig& config, const Experiment& experiment,
                     std::vector<std::string>& warnings) {
   constexpr double much = 0.25;
-  const double spread = experiment.spread_of_counts;
-  if (config.object.type == "potential" && spread > much)
+  const double shot_noise = experiment.whole ? 1 / experiment.mean_counts : 0;
+  const double spread =
+      std::sqrt(std::max(0.0, std::pow(experiment.spread_of_counts, 2) - shot_noise));
+  if (config.object.type == "potential" && spread > much && disc_is_whole(experiment))
     warnings.push_back(
         fmt::format("the patterns' totals vary by {:.0f} % (r.m.s.), which a phase alone cannot "
                     "explain: object.type=complex fits absorption too",

@@ -83,6 +83,11 @@ TEST_F(ReconstructKeys, ResolvedReadsBackAsTheSame) {
   EXPECT_EQ(*second.config.data.centre, *first.config.data.centre);
 }
 
+// As configurations of before wrote it beside every dataset of positions.
+TEST_F(ReconstructKeys, NoRotationIsNoFaultBesidePositions) {
+  EXPECT_EQ(*read(good, {"scan.rotation=0"}).config.scan.rotation, 0);
+}
+
 TEST_F(ReconstructKeys, FaultsBetweenKeys) {
   struct Case {
     std::vector<std::string> settings;

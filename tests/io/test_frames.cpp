@@ -1,6 +1,8 @@
 #include <gtest/gtest.h>
 #include <hdf5.h>
 
+#include <filesystem>
+#include <fstream>
 #include <numeric>
 
 #include "core/error.hpp"
@@ -10,6 +12,7 @@
 namespace ptyle {
 namespace {
 
+namespace fs = std::filesystem;
 using ptyle::testing::message_of;
 using ptyle::testing::says;
 using ptyle::testing::TemporaryFolder;
@@ -45,6 +48,32 @@ TEST(Frames, OfFourDimensionsAreTheSameAsOfThree) {
       ASSERT_EQ(a, b);
       ASSERT_EQ(a.front(), static_cast<float>(28 * first));
     }
+}
+
+// What the chunks of a line hold of the next one is not read from the file again: the file may be
+// spoilt meanwhile. Without keeping them it is, as they are more than HDF5 keeps by itself.
+TEST(Frames, OfTheNextLineComeFromTheChunksOfThisOne) {
+  const TemporaryFolder folder;
+  const std::string path = folder / "a.h5";
+  constexpr i64 size = 64 * 64, line = 200 * size;
+  const auto values = counting<std::uint16_t>(2 * line);
+  const auto next_line = [&](i64 most) {
+    {
+      h5::File file = h5::File::create(path, true);
+      file.create_dataset<std::uint16_t>("/data", {2, 200, 64, 64}, {2, 2, 64, 64})
+          .write(values.data());
+      file.commit();
+    }
+    const Frames frames(h5::File::open(path), "/data", most);
+    std::vector<float> lines(static_cast<std::size_t>(2 * line));
+    frames.read(0, 200, lines.data());
+    std::fstream(path, std::ios::in | std::ios::out | std::ios::binary)
+        << std::string(fs::file_size(path), '\xFF');
+    frames.read(200, 200, lines.data() + line);
+    return std::equal(values.begin(), values.end(), lines.begin());
+  };
+  EXPECT_TRUE(next_line(i64{1} << 24));
+  EXPECT_FALSE(next_line(0));
 }
 
 TEST(Frames, AreFoundInKnownLayoutsAndElseByTheirShape) {

@@ -132,16 +132,22 @@ TEST(Disc, WhereItLiesTheZeroFrequencyIsTakenToLieUnlessTheCentreIsKnown) {
 }
 
 TEST(Disc, ADarkLevelBesideItIsWarnedOf) {
-  const auto warnings = [](double dark) {
+  const auto warnings = [](double dark, int bin = 1, double background = 0) {
     FramesInMemory frames = disc_frames(64, 32, 32, 14, 100);
     for (double& v : frames.values) v += dark;
-    return prepare(measurement(frames)).warnings;
+    Measurement m = measurement(frames);
+    m.data.bin = bin;
+    m.data.background = background;
+    return prepare(m).warnings;
   };
   // The disc covers 0.15 of the window: 15 counts a pixel in the mean, and 1 beside it.
   EXPECT_TRUE(warnings(0).empty());
   EXPECT_TRUE(warnings(5).empty());
   ASSERT_EQ(warnings(10).size(), 1u);
   EXPECT_TRUE(says(warnings(10)[0], {"11 counts", "data.background=11"}));
+  EXPECT_TRUE(says(warnings(10, 2)[0], {"44 counts", "data.background=11"}));
+  EXPECT_TRUE(says(warnings(20, 2, 6)[0], {"60 counts", "data.background=21"}));
+  EXPECT_TRUE(warnings(20, 2, 21).empty());
 }
 
 TEST(Calibration, IsTheSameFromAnyOneOfThem) {

@@ -205,12 +205,13 @@ TEST(Share, WhatIsWrongWithSomePatternsIsKnownToAllRanks) {
     for (i64 x = 0; x < 20; ++x) f.at(5, 3, x) = 6000;  // in the last third alone
     f.at(0, 1, 1) = -1;
     f.at(7, 2, 2) = -1;
+    f.at(3, 2, 2) = -7;  // which a neighbour may keep too
     std::fill_n(&f.at(16, 0, 0), 1600, 0.0);
     return scene;
   };
   const Experiment one = prepare(make()->m);
   ASSERT_EQ(one.warnings.size(), 4u);
-  EXPECT_TRUE(says(one.warnings[0], {"2 negative"}));
+  EXPECT_TRUE(says(one.warnings[0], {"3 negative", "4.1 r.m.s."}));
   EXPECT_TRUE(says(one.warnings[1], {"20 of 1600", "data.saturation"}));
   EXPECT_TRUE(says(one.warnings[2], {"1 of 48", "no counts"}));
   EXPECT_TRUE(says(one.warnings[3], {"darkest", "data.background"}));

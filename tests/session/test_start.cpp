@@ -243,6 +243,28 @@ TEST(StartProbe, OfTheMeanPatternHasItsAmplitude) {
                   1e-10);  // counts of 40, two transforms
 }
 
+// Where the zero frequency lies off the window's middle, so do the aperture, and the middle of the
+// aberrations behind the mean pattern's amplitude.
+TEST(StartProbe, StandsWhereTheZeroFrequencyLies) {
+  Experiment e = experiment();
+  e.optics.defocus = 300;
+  const auto spectrum_of = [&](const char* start, std::array<double, 2> centre) {
+    e.residual_shift = centre;
+    const auto probe = start_probe({.start = start}, e);
+    auto k = cornered<Complex<double>>(probe.view()[0]);
+    Fft2<double>(24, 24, FftRigor::estimate).forward(k.data());
+    return centred<Complex<double>>(k.view());
+  };
+  const auto middle = spectrum_of("optics", {}), moved = spectrum_of("optics", {1, -2});
+  for (i64 y = 1; y < 24; ++y)
+    for (i64 x = 0; x < 22; ++x)
+      EXPECT_NEAR(std::abs(moved(y, x) - middle(y - 1, x + 2)), 0, 1e-9);  // of 6, rounding
+  // The flat mean pattern stays where it is; inside it the phase moves.
+  const auto mean = spectrum_of("mean", {}), other = spectrum_of("mean", {1, -2});
+  for (i64 y = 10; y < 16; ++y)
+    for (i64 x = 9; x < 14; ++x) EXPECT_NEAR(std::abs(other(y, x) - mean(y - 1, x + 2)), 0, 1e-9);
+}
+
 TEST(StartProbe, OfAnEarlierResultOfAnotherWindowIsRefused) {
   const TemporaryFolder folder;
   const std::string file = earlier_result(folder);
