@@ -136,7 +136,8 @@ PatternReader::Negative PatternReader::clean(i64 number, Raw* frame, PatternSums
   Negative negative;
   const auto refuse = [&](const char* what, i64 p) {
     throw UserError(
-        fmt::format("pattern {} of {} is {} at pixel ({}, {}): mask that pixel with data.mask",
+        fmt::format("pattern {} of {} is {} at pixel ({}, {}): mask that pixel with data.mask, or "
+                    "leave that pattern out with data.positions",
                     number, frames_.name, what, p / frames_.cols, p % frames_.cols));
   };
   for (i64 p = 0; p < size; ++p) {

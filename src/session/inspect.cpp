@@ -2,7 +2,7 @@
 // 2. The patterns made ready as for a reconstruction; what fails there is a warning here.
 // 3. Counts, dead, hot and saturated pixels; bright disc; calibration.
 // 4. Scan: step, overlap, dose, whether the window holds the probe and the pixels its interference.
-// 5. Orientation: curl of the centre of mass.
+// 5. Orientation: curl of the centre of mass. Descan: where the disc lies in halves of the scan.
 // 6. Pictures.
 
 #include "session/inspect.hpp"
@@ -146,6 +146,10 @@ void report_scan(const Experiment& e, const DataConfig& data, Inspection& found,
     print(fmt::format(
         "scan: {} positions over {:.5g} x {:.5g} {}, nearest neighbours {:.4g} {} apart", p.size(),
         scan.rows(), scan.cols(), unit, found.step, unit));
+    if (found.step == 0)
+      print(
+          "warning: positions have others in the same place: neither step nor overlap nor dose is "
+          "known");
     if (!px && found.step > 0) {
       found.dose = found.pattern_mean / (found.step * found.step);
       print(fmt::format("dose: {:.4g} counts/Å² (electrons/Å² where a count is an electron)",
@@ -247,6 +251,20 @@ void report_orientation(const Experiment& e, const std::vector<Position>& positi
         described(o.turn, o.rotation)));
 }
 
+void report_descan(const Experiment& e, const std::vector<Position>& positions, Inspection& found,
+                   const Print& print) {
+  found.descan = find_descan(e, positions);
+  const auto report = [&](const std::optional<Position>& by, const char* halves) {
+    if (by)
+      print(fmt::format(
+          "warning: the bright disc lies ({:+.2f}, {:+.2f}) px elsewhere {}: descan, which is not "
+          "corrected here; shift the patterns so that the disc stays",
+          by->row, by->col, halves));
+  };
+  report(found.descan.along_rows, "in the lower half of the scan than in the upper");
+  report(found.descan.along_cols, "in the right half of the scan than in the left");
+}
+
 std::vector<Position> positions_to_draw(const Experiment& e, const Frames& frames,
                                         const DataConfig& data) {
   if (!e.positions.empty()) return e.positions;
@@ -346,6 +364,7 @@ Inspection inspect(const InspectConfig& config, const Print& print) {
     print("orientation: not known without positions or data.scan_shape");
   else
     report_orientation(e, positions, found, print);
+  if (e.disc && !positions.empty()) report_descan(e, positions, found, print);
   if (!config.folder.empty()) draw(config.folder, e, positions, figures, found, print);
   return found;
 }

@@ -8,6 +8,7 @@
 
 #include "analysis/orientation.hpp"
 #include "prepare/config.hpp"
+#include "session/pattern_figures.hpp"
 
 namespace ptyle {
 
@@ -33,6 +34,7 @@ struct Inspection {
   double dose = 0;            ///< counts/Å²; 0: not known
   double least_contrast = 0;  ///< of interference across the probe's diameter, left by the pixels
   Orientation orientation;    ///< curves empty: could not be found
+  Descan descan;              ///< of the bright disc
 };
 
 /// Prints line by line, writes mean_pattern.png, scan.png, dark_field.png and orientation.png.

@@ -1,10 +1,14 @@
 #include "session/pattern_figures.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
+#include <functional>
 #include <limits>
 
+#include "core/bounds.hpp"
 #include "core/grid.hpp"
+#include "prepare/disc.hpp"
 
 namespace ptyle {
 namespace {
@@ -94,6 +98,38 @@ PatternFigures figures_of(const Experiment& e, double type_limit) {
   find_extremes(e, beyond_disc, f);
   find_saturated(e, type_limit, f);
   return f;
+}
+
+Descan find_descan(const Experiment& e, const std::vector<Position>& positions) {
+  constexpr double least = 0.2;  // px
+  const i64 n = e.patterns->count(), w = e.patterns->window();
+  const Bounds scan = bounds_of(positions);
+  const auto beyond_middle = [&](i64 i, double Position::*axis) {
+    return positions[static_cast<std::size_t>(i)].*axis > (scan.low.*axis + scan.high.*axis) / 2;
+  };
+  constexpr std::array axes{&Position::row, &Position::col};
+  std::vector<Array<double, 2>> halves;  // of the rows, then of the columns
+  for (int half = 0; half < 4; ++half) halves.emplace_back(std::array{w, w});
+  std::vector<float> pattern(static_cast<std::size_t>(w * w));
+  for (i64 i = 0; i < n; ++i) {
+    e.patterns->load(i, pattern.data());
+    for (std::size_t a = 0; a < 2; ++a) {
+      auto& sum = halves[2 * a + (beyond_middle(i, axes[a]) ? 1 : 0)];
+      std::transform(sum.begin(), sum.end(), pattern.begin(), sum.begin(), std::plus<>());
+    }
+  }
+  const auto valid = centred<float>(e.valid.view());
+  const auto moved = [&](std::size_t first) -> std::optional<Position> {
+    std::array<std::optional<Disc>, 2> disc;
+    for (std::size_t half = 0; half < 2; ++half)
+      disc[half] = fit_disc(centred<double>(halves[first + half].view()), valid.view());
+    if (!disc[0] || !disc[1]) return {};
+    const Position by{disc[1]->row - disc[0]->row, disc[1]->col - disc[0]->col};
+    const double ragged = std::max(disc[0]->spread, disc[1]->spread);
+    if (std::hypot(by.row, by.col) < std::max(least, 2 * ragged)) return {};
+    return by;
+  };
+  return {moved(0), moved(2)};
 }
 
 }  // namespace ptyle

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <complex>
 #include <filesystem>
@@ -176,6 +177,26 @@ TEST(Inspect, FindsDeadHotAndSaturatedPixels) {
   EXPECT_GT(found.saturated, 0);
   EXPECT_EQ(found.largest, 3000);
   EXPECT_TRUE(says(text, {"data.saturation: 3000", "data.mask"}));
+}
+
+TEST(Inspect, FindsTheDiscThatMovesOverTheScan) {
+  const TemporaryFolder folder;
+  const auto spoil = [](std::vector<std::uint16_t>& patterns) {
+    for (i64 n = lines / 2 * lines; n < lines * lines; ++n)  // the lower half, by a column
+      for (i64 y = 0; y < window; ++y) {
+        std::uint16_t* const row = &patterns[(n * window + y) * window];
+        std::rotate(row, row + window - 1, row + window);
+      }
+  };
+  const auto [found, text] = look(simulated(folder / "a.h5", false, spoil));
+  ASSERT_TRUE(found.descan.along_rows);
+  // Each half's disc to 0.05 px (test_calibration), and what the specimen takes from it.
+  EXPECT_NEAR(found.descan.along_rows->col, 1, 0.2);
+  EXPECT_NEAR(found.descan.along_rows->row, 0, 0.2);
+  EXPECT_FALSE(found.descan.along_cols);
+  EXPECT_TRUE(says(text, {"px elsewhere in the lower half of the scan", "descan"}));
+  const Descan none = look(simulated(folder / "b.h5", false)).found.descan;
+  EXPECT_FALSE(none.along_rows || none.along_cols);
 }
 
 TEST(Inspect, GoesOnWithoutCalibrationAndPositionsAndWarns) {
