@@ -16,6 +16,11 @@ struct Raster {
   bool snake = false;            ///< every second line runs backwards
 };
 
+/// Do n positions fill these lines, the last of which may be shorter, where a scan ended early?
+constexpr bool fills(i64 n, const std::array<i64, 2>& shape) {
+  return n <= shape[0] * shape[1] && n > (shape[0] - 1) * shape[1];
+}
+
 /// Å: position = R(θ)(slow, fast)·step, R = [[cos θ, −sin θ], [sin θ, cos θ]] on (row, col), line
 /// by line, the first at (0, 0).
 inline std::vector<Position> positions_of(const Raster& raster) {

@@ -33,12 +33,16 @@ std::string find_patterns(const h5::File& file) {
   return largest->path;
 }
 
-/// Bytes of the chunks that a scan line crosses, where they hold more lines.
-i64 chunks_of_a_line(const h5::DatasetInfo& info) {
-  if (info.shape.size() != 4 || info.chunk.empty() || info.chunk[0] == 1) return 0;
-  i64 chunks = 1;
-  for (std::size_t d = 1; d < 4; ++d) chunks *= (info.shape[d] + info.chunk[d] - 1) / info.chunk[d];
-  return chunks * info.chunk_bytes();
+/// The chunks that a scan line crosses, where they hold more lines; else none.
+h5::KeptChunks chunks_of_a_line(const h5::DatasetInfo& info) {
+  if (info.shape.size() != 4 || info.chunk.empty() || info.chunk[0] == 1) return {};
+  i64 chunks = 1, bytes = info.chunk[0] * info.type.bytes;
+  for (std::size_t d = 1; d < 4; ++d) {
+    const i64 across = (info.shape[d] + info.chunk[d] - 1) / info.chunk[d];
+    chunks *= across;
+    bytes *= across * info.chunk[d];
+  }
+  return {chunks, bytes};
 }
 
 }  // namespace
@@ -53,12 +57,12 @@ Frames::Frames(const h5::File& file, const std::string& dataset, i64 most)
                     info().path, file.path(), h5::to_string(s), h5::to_string(info().type)));
   if (s.size() == 4) scan_shape_ = {s[0], s[1]};
   count_ = s.size() == 4 ? s[0] * s[1] : s[0];
-  const i64 wanted = chunks_of_a_line(info());
-  if (wanted == 0 || wanted > most) return;
-  kept_ = wanted;
+  const h5::KeptChunks line = chunks_of_a_line(info());
+  if (line.bytes == 0 || line.bytes > most) return;
+  kept_ = line.bytes;
   const std::string path = info().path;
-  set_ = {};
-  set_ = file.dataset(path, kept_);
+  set_ = {};  // else what it keeps stays as it is
+  set_ = file.dataset(path, line);
 }
 
 double Frames::largest() const {

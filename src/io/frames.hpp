@@ -17,7 +17,7 @@ class Frames {
   /// 3-D or 4-D dataset. UserError where there is none or it has another shape or type.
   /// Where chunks hold several scan lines, those of a line are kept unpacked for the next ones, if
   /// `most` bytes hold them.
-  Frames(const h5::File& file, const std::string& dataset, i64 most = i64{1} << 28);
+  Frames(const h5::File& file, const std::string& dataset, i64 most = 0);
   /// Bytes of chunks that are kept.
   [[nodiscard]] i64 kept() const { return kept_; }
   [[nodiscard]] const h5::DatasetInfo& info() const { return set_.info(); }

@@ -257,11 +257,6 @@ i64 DatasetInfo::size() const {
   return std::accumulate(shape.begin(), shape.end(), i64{1}, std::multiplies<>());
 }
 
-i64 DatasetInfo::chunk_bytes() const {
-  if (chunk.empty()) return 0;
-  return std::accumulate(chunk.begin(), chunk.end(), i64{type.bytes}, std::multiplies<>());
-}
-
 // Dataset ------------------------------------------------------------------------------------
 
 void Dataset::transfer(void* memory, Type type, const Shape& start, const Shape& count,
@@ -398,7 +393,7 @@ void File::no_such_dataset(const std::string& dataset) const {
           : fmt::format("{}: {}", all.size() <= 4 ? "it has" : "nearest", fmt::join(names, ", "))));
 }
 
-Dataset File::dataset(const std::string& name, i64 kept) const {
+Dataset File::dataset(const std::string& name, const KeptChunks& kept) const {
   if (!has_dataset(name)) {
     if (const std::string target = has(name) ? target_of_link(handle_.get(), name) : "";
         !target.empty())
@@ -406,25 +401,19 @@ Dataset File::dataset(const std::string& name, i64 kept) const {
                                   name, path_, target));
     no_such_dataset(name);
   }
-  const auto open = [&](hid_t access) {
-    return made(H5Dopen2(handle_.get(), name.c_str(), access), H5Dclose,
-                "dataset '{}' in '{}' cannot be opened", name, path_);
-  };
-  Dataset set;
-  set.handle_ = open(H5P_DEFAULT);
-  set.info_ = describe(set.handle_.get(), name);
-  set.file_ = path_;
-  if (kept == 0 || set.info_.chunk.empty()) return set;
-  // Chunks share slots by their number: with a hundred for each, hardly two want the same.
-  // The table is to be small beside them.
-  const i64 slots = std::min(100 * (kept / set.info_.chunk_bytes() + 1), kept / 64) + 1;
   const Handle access =
       made(H5Pcreate(H5P_DATASET_ACCESS), H5Pclose, "dataset '{}' in '{}'", name, path_);
-  if (H5Pset_chunk_cache(access.get(), static_cast<std::size_t>(slots),
-                         static_cast<std::size_t>(kept), 0) < 0)
+  // Chunks share slots by their number: with a hundred for each, hardly two want the same. The
+  // table is to be small beside them.
+  const i64 slots = std::min(100 * kept.chunks, kept.bytes / 64) + 1;
+  if (kept.bytes > 0 && H5Pset_chunk_cache(access.get(), static_cast<std::size_t>(slots),
+                                           static_cast<std::size_t>(kept.bytes), 0) < 0)
     throw std::logic_error("h5: " + library_message());
-  set.handle_ = {};  // else the cache of the one that is open is taken
-  set.handle_ = open(access.get());
+  Dataset set;
+  set.handle_ = made(H5Dopen2(handle_.get(), name.c_str(), access.get()), H5Dclose,
+                     "dataset '{}' in '{}' cannot be opened", name, path_);
+  set.info_ = describe(set.handle_.get(), name);
+  set.file_ = path_;
   return set;
 }
 

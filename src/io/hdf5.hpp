@@ -81,7 +81,11 @@ struct DatasetInfo {
   Type type;
   Shape chunk;  ///< empty: contiguous
   [[nodiscard]] i64 size() const;
-  [[nodiscard]] i64 chunk_bytes() const;  ///< of a chunk, unpacked; 0: contiguous
+};
+
+/// Unpacked chunks that an open dataset keeps; 0: HDF5's default of 1 MB.
+struct KeptChunks {
+  i64 chunks = 0, bytes = 0;
 };
 
 /// An open dataset. Reading converts between any two real types (clipped to the range of T), and
@@ -144,9 +148,9 @@ class File {
 
   [[nodiscard]] bool has(const std::string& object) const;  ///< a dataset, group or link there
   [[nodiscard]] bool has_dataset(const std::string& path) const;  ///< or a link that leads to one
-  /// UserError where there is none, naming those that come nearest. `kept`: bytes of unpacked
-  /// chunks that it keeps while it is open; 0: HDF5's default of 1 MB.
-  [[nodiscard]] Dataset dataset(const std::string& dataset, i64 kept = 0) const;
+  /// UserError where there is none, naming those that come nearest. What is kept counts for a
+  /// dataset that nobody has open.
+  [[nodiscard]] Dataset dataset(const std::string& dataset, const KeptChunks& kept = {}) const;
   [[nodiscard]] DatasetInfo info(const std::string& dataset) const;
   /// All datasets, in alphabetical order of their paths, those that links lead to among them; but
   /// groups behind links are not gone through.

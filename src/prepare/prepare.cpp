@@ -113,7 +113,7 @@ std::array<i64, 2> scan_shape(const Measurement& m) {
   for (const auto& shape : {said, m.frames->scan_shape, m.file.scan_shape}) {
     if (shape[0] == 0 && shape[1] == 0) continue;
     const auto [slow, fast] = shape;
-    if (n > slow * fast || n <= (slow - 1) * fast)
+    if (!fills(n, shape))
       throw UserError(fmt::format(
           "a scan of {} x {} is {} positions but {} has {} patterns{}", slow, fast, slow * fast,
           m.frames->name, n,
@@ -144,14 +144,12 @@ std::vector<Position> all_positions(const Measurement& m, const Calibration& c, 
   }
   if (!step_given && m.file.scan_step[0] > 0) {
     scan.step = m.file.scan_step;
-    if (!scan.rotation)
-      scan.rotation = m.file.scan_rotation;
-    else if (m.file.scan_rotation && *m.file.scan_rotation != *scan.rotation)
-      e.notes.push_back(fmt::format("scan.rotation takes the place of the file's {:.5g} degrees",
-                                    *m.file.scan_rotation));
+    const double said = m.file.scan_rotation.value_or(0);
     e.notes.push_back(fmt::format(
-        "scan step {:.5g} x {:.5g} Å, rotation {:.5g} degrees taken from the file's attributes",
-        scan.step[0], scan.step[1], scan.rotation.value_or(0)));
+        "scan step {:.5g} x {:.5g} Å, rotation {:.5g} degrees taken from the file's attributes{}",
+        scan.step[0], scan.step[1], said,
+        scan.rotation.value_or(said) == said ? "" : ", but scan.rotation goes before the latter"));
+    if (!scan.rotation) scan.rotation = said;
   }
   if (!(scan.step[0] > 0 && scan.step[1] > 0))
     throw UserError(

@@ -271,9 +271,8 @@ std::vector<Position> positions_to_draw(const Experiment& e, const Frames& frame
   // None are known: a raster of unit steps still shows images and handedness.
   std::array<i64, 2> shape{data.scan_shape[0], data.scan_shape[1]};
   if (shape[0] == 0) shape = frames.scan_shape();
-  const auto [slow, fast] = shape;
-  const i64 n = frames.count();  // the last line may be shorter, where the scan ended early
-  if (n > slow * fast || n <= (slow - 1) * fast || e.patterns->count() != n) return {};
+  const i64 n = frames.count();
+  if (!fills(n, shape) || e.patterns->count() != n) return {};
   auto positions = positions_of(Raster{shape, {1, 1}});
   positions.resize(static_cast<std::size_t>(n));
   return positions;
@@ -343,13 +342,14 @@ void draw(const std::string& folder, const Experiment& e, const std::vector<Posi
 
 Inspection inspect(const InspectConfig& config, const Print& print) {
   Inspection found;
+  Ledger ledger(available_memory_bytes());
+  // It stays open, so that what it keeps is what reading has.
   Frames frames = [&] {
     const h5::File file = h5::File::open(config.data.file);
     list_contents(file, print);
-    return Frames(file, config.data.patterns);
+    return Frames(file, config.data.patterns, most_kept(&ledger));
   }();
   const DataConfig data = bounded(config.data, frames, config.most_memory_GB, print);
-  Ledger ledger(available_memory_bytes());
   const Experiment e =
       look_at_experiment(data, config.calibration, config.scan, config.optics, &ledger);
   for (const auto& note : e.notes) print(note);

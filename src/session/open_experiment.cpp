@@ -17,10 +17,7 @@ namespace {
 class FileFrames final : public FrameSource {
  public:
   FileFrames(const h5::File& file, const std::string& dataset, Ledger* ledger)
-      : frames_(
-            file, dataset,
-            static_cast<i64>(
-                (ledger && ledger->most() > 0 ? ledger->most() : available_memory_bytes()) / 8)) {
+      : frames_(file, dataset, most_kept(ledger)) {
     if (ledger && frames_.kept() > 0)
       kept_ = ledger->book("reading", static_cast<std::size_t>(frames_.kept()));
     count = frames_.count();
@@ -55,9 +52,9 @@ RawMask read_mask(const h5::File& data_file, const std::string& text) {
   return mask;
 }
 
-/// All above 0 and at most `most`; others say nothing.
-bool sensible(const std::vector<double>& values, double most) {
-  return std::all_of(values.begin(), values.end(), [&](double v) { return v > 0 && v <= most; });
+/// All above 0 and at most 1e9; others say nothing.
+bool sensible(const std::vector<double>& values) {
+  return std::all_of(values.begin(), values.end(), [](double v) { return v > 0 && v <= 1e9; });
 }
 
 std::optional<double> first_of(const h5::File& file, std::initializer_list<const char*> names) {
@@ -67,6 +64,11 @@ std::optional<double> first_of(const h5::File& file, std::initializer_list<const
 }
 
 }  // namespace
+
+i64 most_kept(const Ledger* ledger) {
+  const std::size_t limit = ledger ? ledger->most() : 0;
+  return static_cast<i64>((limit > 0 ? limit : available_memory_bytes()) / 8);
+}
 
 FileFacts read_file_facts(const h5::File& file) {
   FileFacts f;
@@ -78,10 +80,10 @@ FileFacts read_file_facts(const h5::File& file) {
   f.band_limit = first_of(file, {"band_limit"});
   for (const char* name : {"scan_step_A", "scan_step_angstrom"})
     if (const auto step = file.numbers("/", name);
-        step && !step->empty() && sensible(*step, 1e9) && f.scan_step[0] == 0)
+        step && !step->empty() && sensible(*step) && f.scan_step[0] == 0)
       f.scan_step = {step->front(), step->back()};
   if (const auto shape = file.numbers("/", "scan_shape");
-      shape && shape->size() == 2 && sensible(*shape, 1e9))
+      shape && shape->size() == 2 && sensible(*shape))
     f.scan_shape = {static_cast<i64>((*shape)[0]), static_cast<i64>((*shape)[1])};
   return f;
 }

@@ -11,6 +11,10 @@
 
 namespace ptyle {
 
+/// Bytes of unpacked chunks that reading may keep (Frames): an eighth of the ledger's memory, or of
+/// what is free.
+i64 most_kept(const Ledger* ledger);
+
 /// Opens the files that the configuration names and prepares the measurement in them. Where the
 /// user said nothing, positions, pixel size and optics that the file itself states are taken, with
 /// a note each. With `share`, all ranks do it together and each reads the patterns that it keeps.

@@ -24,7 +24,7 @@ std::vector<double> surroundings(const Experiment& e, i64 y, i64 x) {
   return around;
 }
 
-void find_extremes(const Experiment& e, const std::vector<bool>& beyond_disc, PatternFigures& f) {
+void find_extremes(const Experiment& e, const std::vector<bool>& beyond, PatternFigures& f) {
   const i64 n = e.patterns->count(), w = e.patterns->window();
   std::vector<float> pattern(static_cast<std::size_t>(w * w));
   std::vector<float> peak(pattern.size(), 0.0F);
@@ -38,7 +38,7 @@ void find_extremes(const Experiment& e, const std::vector<bool>& beyond_disc, Pa
       f.smallest = std::min(f.smallest, double(v));
       peak[k] = std::max(peak[k], v);
       sum += v;
-      if (beyond_disc[k]) dark += v;
+      if (beyond[k]) dark += v;
     }
     f.sums.push_back(sum);
     f.dark_field.push_back(dark);
@@ -65,6 +65,17 @@ void find_saturated(const Experiment& e, double type_limit, PatternFigures& f) {
 
 }  // namespace
 
+std::vector<bool> beyond_disc(const Experiment& e) {
+  const i64 w = e.patterns->window();
+  std::vector<bool> beyond(static_cast<std::size_t>(w * w), false);
+  for (i64 y = 0; y < w && e.disc; ++y)
+    for (i64 x = 0; x < w; ++x)
+      beyond[to_corner(y, w) * w + to_corner(x, w)] =
+          std::hypot(static_cast<double>(y) - e.disc->row, static_cast<double>(x) - e.disc->col) >
+          1.1 * e.disc->radius;
+  return beyond;
+}
+
 OddPixels odd_pixels(const Experiment& e) {
   OddPixels odd;
   const i64 w = e.patterns->window();
@@ -86,16 +97,8 @@ OddPixels odd_pixels(const Experiment& e) {
 }
 
 PatternFigures figures_of(const Experiment& e, double type_limit) {
-  const i64 w = e.patterns->window();
   PatternFigures f;
-  std::vector<bool> beyond_disc(static_cast<std::size_t>(w * w), false);
-  if (e.disc)
-    for (i64 y = 0; y < w; ++y)
-      for (i64 x = 0; x < w; ++x)
-        beyond_disc[to_corner(y, w) * w + to_corner(x, w)] =
-            std::hypot(static_cast<double>(y) - e.disc->row, static_cast<double>(x) - e.disc->col) >
-            1.1 * e.disc->radius;
-  find_extremes(e, beyond_disc, f);
+  find_extremes(e, beyond_disc(e), f);
   find_saturated(e, type_limit, f);
   return f;
 }

@@ -24,6 +24,9 @@ struct OddPixels {
   i64 hot = 0;   ///< over five times the mean of any around them, DC aside
 };
 
+/// Window pixels beyond 1.1 radii of the disc, W·W, DC at [0,0]; none where it is not known.
+std::vector<bool> beyond_disc(const Experiment& experiment);
+
 OddPixels odd_pixels(const Experiment& experiment);
 
 /// `type_limit`: the largest value of the detector's integers (0: floats or not known). A limit is

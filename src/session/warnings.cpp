@@ -45,13 +45,11 @@ void add_wide_probe(const Experiment& experiment, std::vector<std::string>& warn
 
 /// Are all pixels of the bright disc valid?
 bool disc_is_whole(const Experiment& e) {
-  const i64 w = e.patterns->window();
-  for (i64 y = 0; y < w && e.disc; ++y)
-    for (i64 x = 0; x < w; ++x)
-      if (e.valid(to_corner(y, w), to_corner(x, w)) == 0 &&
-          std::hypot(double(y) - e.disc->row, double(x) - e.disc->col) < 1.1 * e.disc->radius)
-        return false;
-  return e.disc.has_value();
+  if (!e.disc) return false;
+  const auto beyond = beyond_disc(e);
+  for (std::size_t k = 0; k < beyond.size(); ++k)
+    if (!beyond[k] && e.valid.data()[k] == 0) return false;
+  return true;
 }
 
 /// A phase alone sends every electron to the detector, most of them into the disc.

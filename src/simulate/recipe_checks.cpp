@@ -126,6 +126,7 @@ void check_recipe(const Recipe& r) {
 
 std::map<int, double> thermal_factors(const ThermalRecipe& thermal, const std::set<int>& elements) {
   std::map<int, double> B;
+  if (thermal.motion == "none") return B;
   const auto add = [&](const char* key, int Z, double value) {
     if (!elements.contains(Z))
       throw UserError(fmt::format("{}: the specimen has no {}", key, element_symbol(Z)));
@@ -140,7 +141,6 @@ std::map<int, double> thermal_factors(const ThermalRecipe& thermal, const std::s
     const auto [Z, value] = named_value("thermal.rms", text, 1);
     add("thermal.rms", Z, B_of_displacement(value));
   }
-  if (thermal.motion == "none") return B;
   for (const int Z : elements)
     if (!B.contains(Z))
       throw UserError(fmt::format("thermal.B: no value for {}, which thermal.motion {} needs",

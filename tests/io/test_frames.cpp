@@ -30,7 +30,7 @@ TEST(Frames, OfFourDimensionsAreTheSameAsOfThree) {
   const auto values = counting<std::uint16_t>(3 * 5 * 4 * 7);
   file.write("/three", {15, 4, 7}, values.data());
   file.create_dataset<std::uint16_t>("/four", {3, 5, 4, 7}, {2, 2, 4, 7}, 1).write(values.data());
-  const Frames three(file, "/three"), four(file, "four");
+  const Frames three(file, "/three"), four(file, "four", 2000);
   EXPECT_EQ(three.count(), 15);
   EXPECT_EQ(four.count(), 15);
   EXPECT_EQ(four.rows(), 4);
