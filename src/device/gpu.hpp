@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -31,7 +32,17 @@ struct GpuCensus {
   std::vector<GpuFacts> gpus;
 };
 
-/// Without opening any, which takes memory on each.
+/// May blocks of a cluster use each other's shared memory on a GPU of this compute capability?
+/// Where the newest code for it, of the capabilities that the program was `built` for, knows
+/// clusters: 9.0 brought them.
+constexpr bool has_clusters(int capability, std::span<const int> built) {
+  int newest = 0;
+  for (const int one : built)
+    if (one <= capability && one > newest) newest = one;
+  return newest >= 90;
+}
+
+/// Without opening any, which takes memory on each. None, too, where there is no cuFFT.
 GpuCensus find_gpus();
 
 /// A GPU by its number, as the operator (make_gpu_operator) and the solver's arithmetic take it.

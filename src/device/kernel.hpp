@@ -19,8 +19,10 @@
 //   gpu.launch(Doubled{values, n}, blocks_for(n, Doubled::threads));
 //
 // A launch may hand out its work by tickets: block.next(counter) is 0, 1, 2, … over all its blocks.
-// What a ticket does may wait, by block.await(flag, value), for what lower ones do, which say so by
-// block.signal(flag): those are under way, so nobody waits for ever. Counters and flags start at 0.
+// A ticket may wait, by block.await(flag, value, alarm), for what lower ones do, which say so by
+// block.signal(flag): those are under way, so the wait ends. Counters and flags start at 0. Should
+// a flag stay behind all the same, the wait has a bound: the block raises the alarm, and the GPU
+// gives up what it was doing.
 //
 // Within a phase no thread may read what another one writes. What threads share between phases lies
 // in `block.shared()`; what a thread keeps to itself does not outlive a phase.
@@ -33,12 +35,15 @@
 //   block.template hand_over<Held>(take, change, put);      each (int t, Held& held)
 //
 // all threads take what they will need into registers and change it there; when all have taken
-// theirs, they put it where it belongs. No barrier is at either end.
+// theirs, they put it where it belongs. No barrier is at either end. `put` sends values to other
+// blocks by block.send(at, rank, i, value), to at[i] there, and block.received(bytes) ends the
+// exchange: it waits until so many bytes have been sent to this block since it last did.
 
 #include <atomic>
 #include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <string>
 #include <type_traits>
 #include <utility>
 
@@ -75,6 +80,17 @@ constexpr int resident_of() {
     return Kernel::resident;
   else
     return 1;
+}
+
+/// A block's report of a wait in vain. It lies in the host's memory, since nothing of a GPU's can
+/// be read once a kernel has given up.
+struct Alarm {
+  int raised, wanted, found;
+};
+
+inline std::string to_string(const Alarm& alarm) {
+  return "a block waited for a flag to reach " + std::to_string(alarm.wanted) +
+         " in vain: it stayed at " + std::to_string(alarm.found);
 }
 
 /// A complex number as it lies in memory, here and on a GPU.

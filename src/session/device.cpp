@@ -18,7 +18,7 @@ std::string capability_text(int capability) {
 std::string why_none(const GpuCensus& census) {
   if (!census.built) return "this ptyle is built without CUDA (build it where nvcc is)";
   if (census.gpus.empty())
-    return fmt::format("there is no GPU with a driver: {}",
+    return fmt::format("no GPU can be used: {}",
                        census.why_none.empty() ? "none was found" : census.why_none);
   const GpuFacts& newest =
       *std::max_element(census.gpus.begin(), census.gpus.end(),

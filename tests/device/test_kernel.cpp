@@ -99,6 +99,65 @@ TEST(Kernel, SharedMemoryIsNoNumberAtFirst) {
   EXPECT_TRUE(std::isnan(value));
 }
 
+/// A first ticket that may forget to signal, and a second one that waits for it.
+struct Waits {
+  static constexpr int threads = 1;
+  int* counter;
+  int* flag;
+  Alarm* alarm;
+  bool forgets;
+  template <class Block>
+  PTYLE_HOST_DEVICE void operator()(Block& block) const {
+    for (int ticket = block.next(counter); ticket < 2; ticket = block.next(counter))
+      if (ticket == 1)
+        block.await(flag, 1, alarm);
+      else if (!forgets)
+        block.signal(flag);
+  }
+};
+
+TEST(Kernel, AWaitInVainRaisesTheAlarm) {
+  for (const bool forgets : {false, true}) {
+    emulated::Gpu gpu;
+    int counter = 0, flag = 0;
+    const auto launch = [&] { gpu.launch(Waits{&counter, &flag, gpu.alarm(), forgets}, {2}); };
+    if (!forgets) {
+      EXPECT_NO_THROW(launch());
+      EXPECT_EQ(gpu.alarm()->raised, 0);
+      continue;
+    }
+    try {
+      launch();
+      ADD_FAILURE() << "waited for ever, or not at all";
+    } catch (const std::logic_error& e) {
+      EXPECT_STREQ(e.what(), "a block waited for a flag to reach 1 in vain: it stayed at 0");
+    }
+    EXPECT_EQ(gpu.alarm()->raised, 1);
+  }
+}
+
+/// Each of four blocks sends its rank to the next one, which may expect more than that.
+struct Sends {
+  static constexpr int threads = 1, cluster = 4;
+  i64* to;
+  int expected;
+  template <class Block>
+  PTYLE_HOST_DEVICE void operator()(Block& block) const {
+    auto* const box = reinterpret_cast<i64*>(block.shared());
+    block.threads([&](int) { block.send(box, (block.rank() + 1) % cluster, 0, i64(block.rank())); });
+    block.received(expected);
+    block.threads([&](int) { to[block.rank()] = *box; });
+  }
+};
+
+TEST(Kernel, WhatBlocksSendIsCounted) {
+  i64 told[4]{};
+  emulated::Gpu().launch(Sends{told, 8}, {}, sizeof(i64));
+  for (int rank = 0; rank < 4; ++rank) EXPECT_EQ(told[rank], (rank + 3) % 4);
+  for (const int wrong : {0, 16})
+    EXPECT_THROW(emulated::Gpu().launch(Sends{told, wrong}, {}, sizeof(i64)), std::logic_error);
+}
+
 TEST(EmulatedGpu, RefusesMoreSharedMemoryThanABlockHas) {
   emulated::Gpu gpu({.shared_limit = 64});
   double value = 0;

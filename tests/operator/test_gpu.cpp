@@ -555,6 +555,31 @@ const GpuFacts emulated_one = facts(0, 227 << 10, 50 << 20, true);
 TEST(GpuOperator, IsRightOnAllWaysInFloats) { expect_all_ways_right(on_emulated, emulated_one); }
 TEST(GpuOperator, HandsOutTickets) { expect_tickets_right(on_emulated, emulated_one, 5, 1); }
 
+// A block's alarm goes off whichever of a launch's signals is lost: forward passes' and detectors'.
+TEST(GpuOperator, DoesNotWaitForEverWhereASignalIsLost) {
+  for (const i64 window : {64, 192}) {
+    Case c{.window = window, .slices = 2, .modes = 2};
+    c.positions = 2;
+    const auto scene = in_precision<float>(make_scene(c, 97));
+    const auto with_lost = [&](i64 signal) {
+      const auto op = make_emulated_operator<float>(scene.setup, {.path = GpuPath::fused},
+                                                    {.lost_signal = signal});
+      gradient_of(*op, scene);
+    };
+    // A wave's pass signals once a block; then each position's chunks of the detector.
+    const i64 waves = 4 * gpu::fused_cluster(window),
+              chunks = 2 * (window == 64 ? gpu::FusedGradient<float, 64>::Detector::chunks(64)
+                                         : gpu::FusedGradient<float, 192>::Detector::chunks(192));
+    for (const i64 signal : {i64{0}, waves - 1, waves, waves + chunks - 1}) try {
+        with_lost(signal);
+        ADD_FAILURE() << window << ": signal " << signal << " was not missed";
+      } catch (const std::logic_error& e) {
+        EXPECT_NE(std::string(e.what()).find("in vain"), std::string::npos) << e.what();
+      }
+    EXPECT_NO_THROW(with_lost(waves + chunks)) << "there are more signals than were tried";
+  }
+}
+
 class OnCuda : public testing::Test {
  protected:
   void SetUp() override {

@@ -177,6 +177,13 @@ TYPED_TEST(AnyBackend, WindowBesideTheObject) {
   EXPECT_GT(dot(sums.probe, sums.probe), 0);
 }
 
+/// Kernels of a real GPU that keep waves are others than those that do not, and nvcc may fuse other
+/// products in them: gradient's and misfit's costs are the same to rounding alone.
+template <class Backend>
+bool own_kernels() {
+  return Backend::name().starts_with("Cuda");
+}
+
 // gradient and misfit tell the same cost, and a batch is the sum of its positions.
 TYPED_TEST(AnyBackend, GradientAndMisfitAgree) {
   using T = typename TypeParam::T;
@@ -189,8 +196,7 @@ TYPED_TEST(AnyBackend, GradientAndMisfitAgree) {
     const Misfit g = op->gradient(scene.places, scene.source(), all, sums.view());
     const Misfit f = op->misfit(scene.places, scene.source());
     const double allowed = tolerance<T>(scene.setup);
-    if (TypeParam::name().starts_with("Cuda")) {
-      // Kernels that keep waves are others, in which nvcc may fuse other products.
+    if (own_kernels<TypeParam>()) {
       EXPECT_NEAR(g.cost, f.cost, allowed * f.cost);
       EXPECT_NEAR(g.r_numerator, f.r_numerator, allowed * f.r_numerator);
     } else {
@@ -372,7 +378,11 @@ TYPED_TEST(AnyBackend, SameBitsForAnyNumberOfThreads) {
       EXPECT_EQ(f.cost, fit.cost);
       EXPECT_EQ(f.r_numerator, fit.r_numerator);
       EXPECT_EQ(c, bend);
-      EXPECT_EQ(op->misfit(scene.places, scene.source()).cost, fit.cost);
+      const double cost = op->misfit(scene.places, scene.source()).cost;
+      if (own_kernels<TypeParam>())
+        EXPECT_NEAR(cost, fit.cost, tolerance<T>(scene.setup) * fit.cost);
+      else
+        EXPECT_EQ(cost, fit.cost);
     }
   }
 }

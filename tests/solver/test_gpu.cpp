@@ -215,7 +215,8 @@ TEST(OnGpu, ArraysLiveThereAndAreBooked) {
   EXPECT_GT(gradient, volume);
 }
 
-// At equal seeds and batches: in double by cuFFT.
+// At equal seeds and batches: in double by cuFFT, whose last bits are another library's, and with
+// products and sums that nvcc fuses: three times the differences of the host's operators.
 TEST(OnCuda, AFitGivesTheSameAsOnTheHost) {
   if (find_gpus().gpus.empty()) GTEST_SKIP() << "no GPU";
   const auto gpu = open_gpu(0);
@@ -233,7 +234,7 @@ TEST(OnCuda, AFitGivesTheSameAsOnTheHost) {
     const auto there = fitted(o, one);
     scene().make_arithmetic = {};
     scene().make_operator = {};
-    EXPECT_LT(apart(there, on_host), rounding_of_operators);
+    EXPECT_LT(apart(there, on_host), 3 * rounding_of_operators);
   }
 }
 

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include "core/error.hpp"
@@ -8,30 +9,27 @@
 namespace ptyle::cuda {
 namespace {
 
-void check_fft(cufftResult status, const char* what) {
-  if (status == CUFFT_ALLOC_FAILED)
-    throw UserError(
-        "the GPU has no memory left for its FFTs: use more GPUs (ranks), or --device cpu");
-  if (status != CUFFT_SUCCESS)
-    throw std::runtime_error(std::string("cuFFT: ") + what + ": error " + std::to_string(status));
-}
-
 std::string gigabytes(std::size_t bytes) {
   const std::size_t tenths = (bytes + 50'000'000) / 100'000'000;
   return std::to_string(tenths / 10) + "." + std::to_string(tenths % 10) + " GB";
 }
 
-__global__ void nothing() {}
+/// The compute capabilities that nvcc was told, 80 for 8.0.
+constexpr std::array built_for = [] {
+  std::array all{__CUDA_ARCH_LIST__};
+  for (int& capability : all) capability /= 10;
+  return all;
+}();
 
-/// May blocks of a cluster use each other's shared memory? Only where what the program has for this
-/// GPU was compiled for such ones.
-bool has_clusters(const cudaDeviceProp& gpu) {
-  cudaFuncAttributes compiled{};
-  check(cudaFuncGetAttributes(&compiled, nothing), "cudaFuncGetAttributes");
-  return gpu.major >= 9 && compiled.ptxVersion >= 90;
-}
+int capability_of(const cudaDeviceProp& gpu) { return gpu.major * 10 + gpu.minor; }
 
 }  // namespace
+
+void Gpu::check(cudaError_t status, const char* what) const {
+  if (status != cudaSuccess && alarm_ && alarm_->raised)
+    throw std::runtime_error("the GPU (" + name_ + ") gave up: " + to_string(*alarm_));
+  cuda::check(status, what);
+}
 
 Gpu::Gpu(int device) : device_(device) {
   if (const cudaError_t status = cudaSetDevice(device_); status != cudaSuccess) {
@@ -44,7 +42,7 @@ Gpu::Gpu(int device) : device_(device) {
   check(cudaGetDeviceProperties(&properties, device_), "cudaGetDeviceProperties");
   name_ = properties.name;
   multiprocessors_ = properties.multiProcessorCount;
-  clusters_ = has_clusters(properties);
+  clusters_ = has_clusters(capability_of(properties), built_for);
   shared_limit_ = properties.sharedMemPerBlockOptin;
   l2_bytes_ = static_cast<std::size_t>(properties.l2CacheSize);
   total_bytes_ = properties.totalGlobalMem;
@@ -57,9 +55,14 @@ Gpu::Gpu(int device) : device_(device) {
         "cudaStreamCreateWithPriority");
   for (cudaEvent_t* event : {&computed_, &fetched_, &earlier_})
     check(cudaEventCreateWithFlags(event, cudaEventDisableTiming), "cudaEventCreate");
+  check(cudaMallocHost(&alarm_, sizeof *alarm_), "cudaMallocHost");
+  *alarm_ = {};
 }
 
 Gpu::~Gpu() {
+  // An error that nobody is told of must not be taken for the next call's.
+  if (cudaSetDevice(device_) != cudaSuccess) cudaGetLastError();
+  if (alarm_ && cudaFreeHost(alarm_) != cudaSuccess) cudaGetLastError();
   for (cudaEvent_t event : {computed_, fetched_, earlier_})
     if (event) cudaEventDestroy(event);
   for (cudaStream_t stream : {computing_, fetching_, exchanging_})
@@ -90,7 +93,7 @@ void* Gpu::allocate(std::size_t bytes) {
 
 void Gpu::release(void* at) noexcept {
   if (!at) return;
-  // An error that nobody is told of must not be taken for the next call's.
+  // As above.
   if (cudaSetDevice(device_) != cudaSuccess || cudaFree(at) != cudaSuccess) cudaGetLastError();
 }
 
@@ -132,7 +135,8 @@ void* Gpu::allocate_pinned(std::size_t bytes) const {
 }
 
 void Gpu::release_pinned(void* at) const noexcept {
-  if (at) cudaFreeHost(at);
+  if (at && (cudaSetDevice(device_) != cudaSuccess || cudaFreeHost(at) != cudaSuccess))
+    cudaGetLastError();
 }
 
 void Gpu::mark_computed() {
@@ -153,7 +157,10 @@ void Gpu::await_fetched() {
   check(cudaStreamWaitEvent(computing_, fetched_, 0), "cudaStreamWaitEvent");
 }
 
-void Gpu::wait_fetched() const { check(cudaEventSynchronize(fetched_), "cudaEventSynchronize"); }
+void Gpu::wait_fetched() const {
+  use();
+  check(cudaEventSynchronize(fetched_), "cudaEventSynchronize");
+}
 
 void Gpu::follow(Lane later, Lane earlier) {
   use();
@@ -162,6 +169,7 @@ void Gpu::follow(Lane later, Lane earlier) {
 }
 
 bool Gpu::idle(Lane lane) const {
+  use();
   const cudaError_t status = cudaStreamQuery(stream(lane));
   if (status == cudaErrorNotReady) {
     cudaGetLastError();  // not to be taken for the next call's
@@ -172,6 +180,7 @@ bool Gpu::idle(Lane lane) const {
 }
 
 void Gpu::wait(Lane lane) const {
+  use();
   check(cudaStreamSynchronize(stream(lane)), "cudaStreamSynchronize");
 }
 
@@ -184,6 +193,16 @@ Fft<T>::~Fft() {
 }
 
 template <class T>
+void Fft<T>::check(cufftResult status, const char* what) const {
+  if (status == CUFFT_SUCCESS) return;
+  if (status == CUFFT_ALLOC_FAILED)
+    throw UserError(
+        "the GPU has no memory left for its FFTs: use more GPUs (ranks), or --device cpu");
+  gpu_.check(cudaGetLastError(), what);  // cuFFT is often the first to meet another kernel's error
+  throw std::runtime_error(std::string("cuFFT: ") + what + ": error " + std::to_string(status));
+}
+
+template <class T>
 cufftHandle Fft<T>::plan(i64 count) const {
   constexpr std::size_t most = 16;
   if (const auto made = plans_.find(count); made != plans_.end()) return made->second->handle;
@@ -193,15 +212,15 @@ cufftHandle Fft<T>::plan(i64 count) const {
     plans_.clear();
   }
   constexpr cufftType type = sizeof(T) == 4 ? CUFFT_C2C : CUFFT_Z2Z;
-  int n[2] = {static_cast<int>(window_), static_cast<int>(window_)};
+  long long n[2] = {window_, window_};
   auto plan = std::make_unique<Plan>();
   std::size_t bytes = 0;
-  check_fft(cufftCreate(&plan->handle), "cufftCreate");
-  check_fft(cufftSetAutoAllocation(plan->handle, 0), "cufftSetAutoAllocation");
-  check_fft(cufftMakePlanMany(plan->handle, 2, n, nullptr, 1, 0, nullptr, 1, 0, type,
-                              static_cast<int>(count), &bytes),
-            "cufftMakePlanMany");
-  check_fft(cufftSetStream(plan->handle, gpu_.stream()), "cufftSetStream");
+  check(cufft().create(&plan->handle), "cufftCreate");
+  check(cufft().set_auto_allocation(plan->handle, 0), "cufftSetAutoAllocation");
+  check(
+      cufft().make_plan_many(plan->handle, 2, n, nullptr, 1, 0, nullptr, 1, 0, type, count, &bytes),
+      "cufftMakePlanMany64");
+  check(cufft().set_stream(plan->handle, gpu_.stream()), "cufftSetStream");
   if (bytes > work_bytes_) {
     gpu_.release(std::exchange(work_, nullptr));
     work_bytes_ = 0;
@@ -216,15 +235,15 @@ void Fft<T>::run(const Z<T>* from, Z<T>* to, i64 count, int direction) const {
   if (count == 0) return;
   gpu_.use();
   const cufftHandle plan = this->plan(count);
-  check_fft(cufftSetWorkArea(plan, work_), "cufftSetWorkArea");
+  check(cufft().set_work_area(plan, work_), "cufftSetWorkArea");
   if constexpr (sizeof(T) == 4)
-    check_fft(cufftExecC2C(plan, reinterpret_cast<cufftComplex*>(const_cast<Z<T>*>(from)),
-                           reinterpret_cast<cufftComplex*>(to), direction),
-              "cufftExecC2C");
+    check(cufft().run_float(plan, reinterpret_cast<cufftComplex*>(const_cast<Z<T>*>(from)),
+                            reinterpret_cast<cufftComplex*>(to), direction),
+          "cufftExecC2C");
   else
-    check_fft(cufftExecZ2Z(plan, reinterpret_cast<cufftDoubleComplex*>(const_cast<Z<T>*>(from)),
-                           reinterpret_cast<cufftDoubleComplex*>(to), direction),
-              "cufftExecZ2Z");
+    check(cufft().run_double(plan, reinterpret_cast<cufftDoubleComplex*>(const_cast<Z<T>*>(from)),
+                             reinterpret_cast<cufftDoubleComplex*>(to), direction),
+          "cufftExecZ2Z");
 }
 
 template class Fft<float>;
@@ -235,34 +254,56 @@ template class Fft<double>;
 namespace ptyle {
 namespace {
 
-/// Of the architectures that nvcc was told, 800 for 8.0.
-constexpr int oldest_built = std::min({__CUDA_ARCH_LIST__}) / 10;
+std::string version(int number) {
+  return std::to_string(number / 1000) + "." + std::to_string(number % 1000 / 10);
+}
+
+/// Number of GPUs that the driver knows; where it knows none, `why` says it.
+int count_gpus(std::string& why) {
+  int driver = 0, count = 0;
+  const cudaError_t status = cudaGetDeviceCount(&count);
+  if (status == cudaSuccess && count > 0) return count;
+  cudaGetLastError();
+  if (cudaDriverGetVersion(&driver) != cudaSuccess || driver == 0)
+    why = "no NVIDIA driver is installed";
+  else if (status == cudaErrorInsufficientDriver)
+    why = "the NVIDIA driver is for CUDA " + version(driver) + ", and this ptyle needs " +
+          version(CUDART_VERSION) + " or newer";
+  else
+    why = status == cudaSuccess ? "the NVIDIA driver knows no GPU" : cudaGetErrorString(status);
+  return 0;
+}
+
+/// Of properties alone: any other call would make a context on a GPU, which takes hundreds of
+/// megabytes there, or the GPU itself where only one process may use it.
+GpuFacts facts_of(int device) {
+  cudaDeviceProp p{};
+  cuda::check(cudaGetDeviceProperties(&p, device), "cudaGetDeviceProperties");
+  // 48 bits of the identifier, exactly a double.
+  double id = 0;
+  for (int byte = 0; byte < 6; ++byte)
+    id = 256 * id + static_cast<unsigned char>(p.uuid.bytes[byte]);
+  const int capability = cuda::capability_of(p);
+  return {p.name,
+          capability,
+          p.totalGlobalMem,
+          0,
+          p.sharedMemPerBlockOptin,
+          static_cast<std::size_t>(p.l2CacheSize),
+          id,
+          has_clusters(capability, cuda::built_for)};
+}
 
 }  // namespace
 
 GpuCensus find_gpus() {
   GpuCensus census;
   census.built = true;
-  census.oldest = oldest_built;
-  int count = 0;
-  const cudaError_t status = cudaGetDeviceCount(&count);
-  if (status != cudaSuccess) {
-    cudaGetLastError();
-    census.why_none = cudaGetErrorString(status);
-    return census;
-  }
-  if (count == 0) census.why_none = "no CUDA device was found";
-  for (int i = 0; i < count; ++i) {
-    cudaDeviceProp p{};
-    cuda::check(cudaGetDeviceProperties(&p, i), "cudaGetDeviceProperties");
-    // 48 bits of the identifier, exactly a double.
-    double id = 0;
-    for (int byte = 0; byte < 6; ++byte)
-      id = 256 * id + static_cast<unsigned char>(p.uuid.bytes[byte]);
-    census.gpus.push_back({p.name, p.major * 10 + p.minor, p.totalGlobalMem, 0,
-                           p.sharedMemPerBlockOptin, static_cast<std::size_t>(p.l2CacheSize), id,
-                           cuda::has_clusters(p)});
-  }
+  census.oldest = *std::min_element(cuda::built_for.begin(), cuda::built_for.end());
+  const int count = count_gpus(census.why_none);
+  if (count > 0) census.why_none = cuda::why_no_cufft();
+  if (census.why_none.empty())
+    for (int i = 0; i < count; ++i) census.gpus.push_back(facts_of(i));
   return census;
 }
 

@@ -6,15 +6,17 @@
 
 #include <cooperative_groups.h>
 #include <cuda_runtime.h>
-#include <cufft.h>
 
 #include <map>
 #include <memory>
 #include <stdexcept>
 #include <string>
+#include <utility>
 
 #include "core/memory.hpp"
 #include "device/cuda/check.hpp"
+#include "device/cuda/cluster.hpp"
+#include "device/cuda/cufft.hpp"
 #include "device/kernel.hpp"
 
 namespace ptyle::cuda {
@@ -22,14 +24,20 @@ namespace ptyle::cuda {
 template <class T>
 class Fft;
 
-/// Of a cluster of so many blocks (compute capability 9.0 and newer).
+/// Looks at a flag, at least 100 ns apart, before a block gives up: half a minute and more, where a
+/// wait in order lasts for one wave's pass through the slices.
+constexpr int most_looks = 1 << 25;
+
+/// A block, of a cluster of so many (compute capability 9.0 and newer).
 template <int cluster>
 class Block {
  public:
   __device__ Block()
       : x(static_cast<int>(blockIdx.x) / cluster),
         y(static_cast<int>(blockIdx.y)),
-        z(static_cast<int>(blockIdx.z)) {}
+        z(static_cast<int>(blockIdx.z)) {
+    mail_.open();
+  }
   int x, y, z;
   template <class Phase>
   __device__ __forceinline__ void threads(Phase&& phase) {
@@ -62,13 +70,17 @@ class Block {
     Held held;
     take(t, held);
 #if __CUDA_ARCH__ >= 900
-    const auto all = cooperative_groups::this_cluster();
-    all.barrier_arrive();  // when what was taken is here
+    arrive_with(held);
     change(t, held);
-    all.barrier_wait();
+    __cluster_barrier_wait();
 #endif
     put(t, held);
   }
+  template <class T>
+  __device__ __forceinline__ void send(T* at, int rank, int i, const T& value) {
+    mail_.send(at, remote(at, rank), rank, i, value);
+  }
+  __device__ __forceinline__ void received(int bytes) { mail_.receive(bytes); }
   __device__ __forceinline__ int next(int* counter) {
     __shared__ int ticket;
     if constexpr (cluster > 1) meet();  // before it, another block may not have begun
@@ -83,9 +95,12 @@ class Block {
   }
   /// What was written before the signals is seen after it: each side's fence is cumulative over the
   /// block, by the barrier beside it (PTX, memory consistency model, causality order).
-  __device__ __forceinline__ void await(const int* flag, int value) const {
+  __device__ __forceinline__ void await(const int* flag, int value, Alarm* alarm) const {
     if (threadIdx.x == 0) {
-      while (*static_cast<const volatile int*>(flag) < value) __nanosleep(100);
+      const auto look = [flag] { return *static_cast<const volatile int*>(flag); };
+      int looks = 0;
+      for (; look() < value && looks < most_looks; ++looks) __nanosleep(100);
+      if (looks == most_looks) give_up(alarm, value, look());
       __threadfence();
     }
     __syncthreads();
@@ -101,6 +116,17 @@ class Block {
     extern __shared__ double shared_memory[];
     return reinterpret_cast<char*>(shared_memory);
   }
+
+ private:
+  __device__ static void give_up(Alarm* alarm, int wanted, int found) {
+    volatile Alarm* const report = alarm;
+    report->wanted = wanted;
+    report->found = found;
+    report->raised = 1;
+    __threadfence_system();
+    __trap();
+  }
+  Mail<cluster> mail_;
 };
 
 template <class Kernel>
@@ -153,6 +179,9 @@ class Gpu final : public Memory {
   [[nodiscard]] bool idle(Lane lane) const;
   void wait(Lane lane = Lane::computing) const;
   void use() const;
+  [[nodiscard]] Alarm* alarm() const { return alarm_; }
+  /// Throws std::runtime_error that names the call where it failed, or what a block reported.
+  void check(cudaError_t status, const char* what) const;
   [[nodiscard]] cudaStream_t stream(Lane lane = Lane::computing) const {
     return lane == Lane::computing ? computing_ : exchanging_;
   }
@@ -160,9 +189,11 @@ class Gpu final : public Memory {
   /// Blocks of a launch, or clusters of them, that there is room for at the same time.
   template <class Kernel>
   [[nodiscard]] i64 at_a_time(std::size_t shared) {
+    const auto* const kernel = reinterpret_cast<const void*>(&run<Kernel>);
+    int& count = at_a_time_[{kernel, shared}];
+    if (count > 0) return count;
     use();
     allow<Kernel>(shared);
-    int count = 0;
     if constexpr (cluster_of<Kernel>() > 1) {
       cudaLaunchAttribute attribute;
       const auto launch = configuration<Kernel>({multiprocessors_}, shared, attribute);
@@ -238,7 +269,9 @@ class Gpu final : public Memory {
   std::size_t shared_limit_ = 0, l2_bytes_ = 0, total_bytes_ = 0;
   cudaStream_t computing_ = nullptr, fetching_ = nullptr, exchanging_ = nullptr;
   cudaEvent_t computed_ = nullptr, fetched_ = nullptr, earlier_ = nullptr;
+  Alarm* alarm_ = nullptr;
   std::map<const void*, std::size_t> allowed_;  // bytes of shared memory, of each kernel
+  std::map<std::pair<const void*, std::size_t>, int> at_a_time_;  // of each, with so many bytes
 };
 
 /// 2-D FFTs of W·W values, of any number of them at a time; neither direction scaled. A plan is
@@ -257,10 +290,11 @@ class Fft {
     Plan() = default;
     Plan(const Plan&) = delete;
     ~Plan() {
-      if (handle != CUFFT_PLAN_NULL) cufftDestroy(handle);
+      if (handle != CUFFT_PLAN_NULL) cufft().destroy(handle);
     }
     cufftHandle handle = CUFFT_PLAN_NULL;
   };
+  void check(cufftResult status, const char* what) const;
   void run(const Z<T>* from, Z<T>* to, i64 count, int direction) const;
   cufftHandle plan(i64 count) const;
   Gpu& gpu_;

@@ -37,10 +37,20 @@ class Fft;
 
 /// What blocks of a cluster share: each runs on a thread of its own.
 struct Cluster {
-  explicit Cluster(int blocks) : barrier(blocks), shared(static_cast<std::size_t>(blocks)) {}
+  explicit Cluster(int blocks)
+      : barrier(blocks),
+        shared(static_cast<std::size_t>(blocks)),
+        sent(static_cast<std::size_t>(blocks)) {}
   std::barrier<> barrier;
   std::vector<std::vector<double>> shared;  ///< memory, of each block
+  std::vector<std::atomic<i64>> sent;       ///< bytes to each block that it has not yet received
   int ticket = 0;
+};
+
+/// The signals of a launch's blocks, one of which may get lost, so that a wait is in vain.
+struct Signals {
+  i64 lost = -1;
+  std::atomic<i64> given = 0;
 };
 
 /// What a kernel sees of its block. Shared memory is no number at first, and `backwards` lets the
@@ -48,14 +58,15 @@ struct Cluster {
 class Block {
  public:
   Block(i64 at_x, i64 at_y, i64 at_z, int threads, std::size_t shared, bool backwards,
-        Cluster& cluster, int rank)
+        Cluster& cluster, int rank, Signals& signals)
       : x(static_cast<int>(at_x)),
         y(static_cast<int>(at_y)),
         z(static_cast<int>(at_z)),
         threads_(threads),
         backwards_(backwards),
         cluster_(cluster),
-        rank_(rank) {
+        rank_(rank),
+        signals_(signals) {
     own().assign(shared / sizeof(double) + 1, std::numeric_limits<double>::quiet_NaN());
     meet();
   }
@@ -85,17 +96,35 @@ class Block {
     cluster_.barrier.wait(std::move(taken));
     all(put);
   }
+  template <class T>
+  void send(T* at, int rank, int i, const T& value) {
+    remote(at, rank)[i] = value;
+    cluster_.sent[static_cast<std::size_t>(rank)] += sizeof(T);
+  }
+  /// Bytes that are missing, or too many, would let a real block wait for ever, or go on too early.
+  void received(i64 bytes) {
+    meet();
+    const i64 sent = cluster_.sent[static_cast<std::size_t>(rank_)].exchange(0);
+    if (sent != bytes)
+      throw std::logic_error("a block waits for " + std::to_string(bytes) + " bytes and is sent " +
+                             std::to_string(sent));
+  }
   int next(int* counter) {
     meet();
     if (rank_ == 0) cluster_.ticket = (*counter)++;
     meet();
     return cluster_.ticket;
   }
-  void await(const int* flag, int value) const {
-    if (std::atomic_ref<const int>(*flag) < value)
-      throw std::logic_error("a block waits for one that has not begun");
+  /// Blocks run one after the other: a flag that is behind stays behind.
+  void await(const int* flag, int value, Alarm* alarm) const {
+    const int found = std::atomic_ref<const int>(*flag);
+    if (found >= value) return;
+    *alarm = {1, value, found};
+    throw std::logic_error(to_string(*alarm));
   }
-  void signal(int* flag) { ++std::atomic_ref<int>(*flag); }
+  void signal(int* flag) {
+    if (signals_.given++ != signals_.lost) ++std::atomic_ref<int>(*flag);
+  }
   char* shared() { return reinterpret_cast<char*>(own().data()); }
 
  private:
@@ -104,6 +133,7 @@ class Block {
   bool backwards_;
   Cluster& cluster_;
   int rank_;
+  Signals& signals_;
 };
 
 class Gpu final : public Memory {
@@ -120,6 +150,7 @@ class Gpu final : public Memory {
     bool clusters = true;    ///< may blocks use each other's shared memory?
     bool backwards = false;  ///< threads of a phase run in the other order
     bool guarded = false;    ///< a host that touches the device's memory crashes
+    i64 lost_signal = -1;    ///< the number of a launch's signal that nobody hears of
     Order order = Order::at_once;
   };
   /// While one is there, a guarded device's memory can be touched.
@@ -228,6 +259,8 @@ class Gpu final : public Memory {
   }
   /// How often somebody did.
   [[nodiscard]] i64 waits() const { return waits_; }
+  /// The report of a block that waited in vain goes there.
+  [[nodiscard]] Alarm* alarm() const { return &alarm_; }
   /// This thread uses this device from now on.
   void use() const {}
   /// work() in order with kernels.
@@ -259,9 +292,10 @@ class Gpu final : public Memory {
     later(
         [this, kernel, grid, shared] {
           const Touch touch(*this);
+          Signals signals{properties_.lost_signal};
           for (i64 z = 0; z < grid.z; ++z)
             for (i64 y = 0; y < grid.y; ++y)
-              for (i64 x = 0; x < grid.x; ++x) run(kernel, x, y, z, shared);
+              for (i64 x = 0; x < grid.x; ++x) run(kernel, x, y, z, shared, signals);
         },
         lane);
   }
@@ -271,11 +305,11 @@ class Gpu final : public Memory {
   static std::size_t stream(Lane lane) { return lane == Lane::computing ? computing : exchanging; }
 
   template <class Kernel>
-  void run(const Kernel& kernel, i64 x, i64 y, i64 z, std::size_t shared) const {
+  void run(const Kernel& kernel, i64 x, i64 y, i64 z, std::size_t shared, Signals& signals) const {
     constexpr int blocks = cluster_of<Kernel>();
     Cluster cluster(blocks);
     const auto block = [&](int rank) {
-      Block of(x, y, z, Kernel::threads, shared, properties_.backwards, cluster, rank);
+      Block of(x, y, z, Kernel::threads, shared, properties_.backwards, cluster, rank, signals);
       kernel(of);
     };
     if constexpr (blocks == 1) {
@@ -340,6 +374,7 @@ class Gpu final : public Memory {
   mutable int touching_ = 0;
   mutable std::atomic<i64> waits_ = 0;
   mutable Streams streams_;
+  mutable Alarm alarm_{};
   Streams::Mark computed_, fetched_;
 };
 

@@ -233,6 +233,12 @@ struct FusedPass {
   struct Held {
     static constexpr int lines = 16 * rows_here / threads;
     Z<T> x[lines][R];
+    /// f(every number).
+    template <class F>
+    PTYLE_HOST_DEVICE void each(F&& f) const {
+      unroll<lines>(
+          [&](auto n) { unroll<R>([&](auto i) { f(x[n()][i()].re), f(x[n()][i()].im); }); });
+    }
   };
   /// f(number, column of the block's, j, column of the wave) for each of them.
   template <class F>
@@ -243,11 +249,12 @@ struct FusedPass {
     });
   }
 
-  /// Row j + 16 i of the wave in a column of it, wherever in the cluster that lies.
-  template <int i, class Block>
-  PTYLE_HOST_DEVICE static Z<T>& in_cluster(Block& block, const Shared& here, int j, int column) {
-    constexpr int owner = 16 * i / rows_here;
-    return block.remote(here.wave, owner)[(j + 16 * i - owner * rows_here) * pitch + column];
+  /// Row j + 16 i of the wave lies in block `owner`: in a column of it, at `slot` of its rows.
+  template <int i>
+  static constexpr int owner = 16 * i / rows_here;
+  template <int i>
+  PTYLE_HOST_DEVICE static int slot(int j, int column) {
+    return (j + 16 * i - owner<i> * rows_here) * pitch + column;
   }
 
   /// FFT down the columns, what happens at each frequency, inverse FFT; each if asked for.
@@ -276,8 +283,9 @@ struct FusedPass {
       block.template hand_over<Held>(
           [&](int t, Held& held) {
             each_line(here, t, [&](auto n, int, int j, int column) {
-              unroll<R>(
-                  [&](auto i) { held.x[n()][i()] = in_cluster<i()>(block, here, j, column); });
+              unroll<R>([&](auto i) {
+                held.x[n()][i()] = block.remote(here.wave, owner<i()>)[slot<i()>(j, column)];
+              });
             });
           },
           [&](int t, Held& held) {
@@ -339,11 +347,12 @@ struct FusedPass {
             const Turns<R, T> turn(here.turns, t / 32);
             each_line(here, t, [&](auto n, int, int j, int column) {
               if constexpr (n() > 0) outer_inverse<R>(held.x[n()], turn);
-              unroll<R>(
-                  [&](auto i) { in_cluster<i()>(block, here, j, column) = held.x[n()][i()]; });
+              unroll<R>([&](auto i) {
+                block.send(here.wave, owner<i()>, slot<i()>(j, column), held.x[n()][i()]);
+              });
             });
           });
-      block.meet();  // all rows are there
+      block.received(rows_here * W * static_cast<int>(sizeof(Z<T>)));  // all rows are there
     }
   }
 

@@ -178,7 +178,8 @@ class Passes {
           b.positions,
           chunks,
           together,
-          b.flags};
+          b.flags,
+          gpu_.alarm()};
       gpu_.zero(b.flags, static_cast<std::size_t>(BatchPlan::flags(b.positions)) * sizeof(int));
       gpu_.launch(whole, {std::min<i64>(whole.tickets(), clusters)}, shared_of_fused());
       add_up(d.sums, static_cast<i64>(chunks) * b.positions, total);

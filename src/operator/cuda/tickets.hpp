@@ -30,6 +30,7 @@ struct FusedGradient {
   int positions, chunks;  ///< of a position's detector
   int together;           ///< modes of a backward ticket
   int* flags;             ///< the counter, then two for each position; 0 at first
+  Alarm* alarm;
 
   /// Tickets of a position's detector and of its backward passes.
   [[nodiscard]] PTYLE_HOST_DEVICE int detections() const {
@@ -56,12 +57,12 @@ struct FusedGradient {
       const int position = (ticket - waves) / each, part = (ticket - waves) % each;
       if (part < detections()) {
         const int chunk = part * cluster + block.rank();
-        block.await(forward_done + position, modes * cluster);
+        block.await(forward_done + position, modes * cluster, alarm);
         if (chunk >= chunks) continue;
         detector.chunk(block, position, chunk);
         block.signal(detected + position);
       } else {
-        block.await(detected + position, chunks);
+        block.await(detected + position, chunks, alarm);
         const i64 wave = static_cast<i64>(position) * modes;
         const int first = (part - detections()) * together;
         for (int m = first; m < modes && m < first + together; ++m)
