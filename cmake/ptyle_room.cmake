@@ -13,14 +13,23 @@ function(ptyle_room name)
   endif()
 endfunction()
 
+# A program of tests: ptyle_test_program(test_a SOURCES a.cpp LINK libraries). Tests are compiled with
+# less optimisation than what they test, and share one precompiled header.
+function(ptyle_test_program name)
+  cmake_parse_arguments(arg "" "" "SOURCES;LINK" ${ARGN})
+  add_executable(${name} ${arg_SOURCES})
+  target_include_directories(${name} PRIVATE ${CMAKE_SOURCE_DIR}/tests)
+  target_compile_definitions(${name} PRIVATE PTYLE_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
+  target_compile_options(${name} PRIVATE -O1)
+  target_precompile_headers(${name} REUSE_FROM test_headers)
+  target_link_libraries(${name} PRIVATE ${arg_LINK} test_headers)
+endfunction()
+
 # The tests of a room: ptyle_test(core SOURCES test_a.cpp LINK extra libraries). Those of a real GPU
 # have "Cuda" in their name, and the label gpu.
 function(ptyle_test room)
   cmake_parse_arguments(arg "" "" "SOURCES;LINK" ${ARGN})
-  add_executable(test_${room} ${arg_SOURCES})
-  target_include_directories(test_${room} PRIVATE ${CMAKE_SOURCE_DIR}/tests)
-  target_compile_definitions(test_${room} PRIVATE PTYLE_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
-  target_link_libraries(test_${room} PRIVATE ${arg_LINK} GTest::gtest_main)
+  ptyle_test_program(test_${room} SOURCES ${arg_SOURCES} LINK ${arg_LINK} GTest::gtest_main)
   gtest_discover_tests(test_${room} TEST_PREFIX "${room}." TEST_FILTER "-*Cuda*" TEST_LIST test_${room}_all
     DISCOVERY_TIMEOUT 120 PROPERTIES TIMEOUT 600)
   gtest_discover_tests(test_${room} TEST_PREFIX "${room}." TEST_FILTER "*Cuda*" TEST_LIST test_${room}_gpu

@@ -10,9 +10,8 @@
 #include <limits>
 
 #include "core/random.hpp"
-#include "device/emulated/gpu.hpp"
+#include "device/emulated/arithmetic.hpp"
 #include "device/gpu.hpp"
-#include "device/gpu_arithmetic.hpp"
 
 namespace ptyle {
 namespace {
@@ -83,7 +82,8 @@ class ArithmeticTest : public testing::Test {
     std::vector<double> sums;
     for (const emulated::Order order : orders) {
       emulated::Gpu gpu({.backwards = order != emulated::Order::at_once, .order = order});
-      GpuArithmetic<T, emulated::Gpu> arithmetic(gpu, nullptr);
+      const auto own_arithmetic = make_emulated_arithmetic<T>(gpu, nullptr);
+      Arithmetic<T>& arithmetic = *own_arithmetic;
       Bench<T> there(arithmetic);
       work(there);
       EXPECT_TRUE(same_bits(on_host.results, there.results)) << int(order);
@@ -307,7 +307,8 @@ TYPED_TEST(ArithmeticTest, PacksPutsAndAddsInOrder) {
 TEST(Arithmetic, AddsInTheOrderOfThePieces) {
   // (1e20 + −1e20) + 1 is 1, and 1e20 + (−1e20 + 1) is 0.
   emulated::Gpu gpu({.order = emulated::Order::as_needed});
-  GpuArithmetic<double, emulated::Gpu> a(gpu, nullptr);
+  const auto own_a = make_emulated_arithmetic<double>(gpu, nullptr);
+  Arithmetic<double>& a = *own_a;
   const Box all{{0, 1}, {0, 1}};
   for (const i64 before : {1, 2}) {
     auto own = a.array<double, 1>({1}, "test"), parts = a.array<double, 1>({2}, "test");
@@ -328,7 +329,8 @@ TEST(Arithmetic, AddsInTheOrderOfThePieces) {
 TEST(Arithmetic, ArraysLiveAndAreBookedThere) {
   emulated::Gpu gpu;
   Ledger ledger;
-  const GpuArithmetic<float, emulated::Gpu> a(gpu, &ledger);
+  const auto own_a = make_emulated_arithmetic<float>(gpu, &ledger);
+  const Arithmetic<float>& a = *own_a;
   Array<float, 2> here({3, 5});
   here.fill(2);
   const auto there = a.brought(std::move(here), "object");

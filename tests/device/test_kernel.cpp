@@ -144,7 +144,8 @@ struct Sends {
   template <class Block>
   PTYLE_HOST_DEVICE void operator()(Block& block) const {
     auto* const box = reinterpret_cast<i64*>(block.shared());
-    block.threads([&](int) { block.send(box, (block.rank() + 1) % cluster, 0, i64(block.rank())); });
+    block.threads(
+        [&](int) { block.send(box, (block.rank() + 1) % cluster, 0, i64(block.rank())); });
     block.received(expected);
     block.threads([&](int) { to[block.rank()] = *box; });
   }

@@ -4,8 +4,7 @@
 #include <stdexcept>
 
 #include "core/error.hpp"
-#include "device/emulated/gpu.hpp"
-#include "device/gpu_arithmetic.hpp"
+#include "device/emulated/arithmetic.hpp"
 #include "exchange/local/exchange.hpp"
 #include "exchange/ranks.hpp"
 
@@ -333,7 +332,8 @@ TEST(LocalExchange, HasTheSameBitsOnAGpu) {
       const Mesh mesh = random_mesh(3, 2, 4, 9, halo, 7);
       SCOPED_TRACE(text(mesh, name_of(kind)));
       emulated::Gpu gpu({.backwards = halo.before == 2});
-      GpuArithmetic<float, emulated::Gpu> arithmetic(gpu, nullptr);
+      const auto own_arithmetic = make_emulated_arithmetic<float>(gpu, nullptr);
+      Arithmetic<float>& arithmetic = *own_arithmetic;
       auto here = all_ranks<float>(mesh, 4, rough_numbers<float>(5));
       auto there = all_ranks<float>(mesh, 4, rough_numbers<float>(5));
       const auto run = [&](std::vector<RankArrays<float>>& ranks, Arithmetic<float>* where) {

@@ -8,8 +8,7 @@
 #include <thread>
 
 #include "core/error.hpp"
-#include "device/emulated/gpu.hpp"
-#include "device/gpu_arithmetic.hpp"
+#include "device/emulated/arithmetic.hpp"
 #include "exchange/local/exchange.hpp"
 #include "exchange/mpi/exchange.hpp"
 #include "exchange/mpi/team.hpp"
@@ -101,7 +100,8 @@ TEST(MpiExchange, HasTheSameBitsOnAGpu) {
                                  emulated::Order::others_first}) {
           emulated::Gpu gpu({.order = order});
           Ledger there;
-          GpuArithmetic<float, emulated::Gpu> arithmetic(gpu, &there);
+          const auto own_arithmetic = make_emulated_arithmetic<float>(gpu, &there);
+          Arithmetic<float>& arithmetic = *own_arithmetic;
           const auto value = rough_numbers<float>(3);
           const auto schedule = sum_schedule(mesh, kind, {.chunk = 2, .in_flight = 2});
           auto mine = by_mpi<float>(mesh, schedule, 4, value, &arithmetic);
@@ -125,7 +125,8 @@ TEST(MpiExchange, StagesOnTheHostWhatMpiCannotTakeFromAGpu) {
     world->take_device_memory(direct);
     emulated::Gpu gpu;
     Ledger here;
-    GpuArithmetic<float, emulated::Gpu> arithmetic(gpu, nullptr);
+    const auto own_arithmetic = make_emulated_arithmetic<float>(gpu, nullptr);
+    Arithmetic<float>& arithmetic = *own_arithmetic;
     const auto exchange =
         make_mpi_exchange<float>(*world, {mesh, schedule, 5, 1, &here}, &arithmetic);
     EXPECT_EQ(double(here.now()), direct ? 0 : sizeof(float) * values);

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "core/error.hpp"
-#include "emulated.hpp"
+#include "operator/emulated/operator.hpp"
 #include "operator/operator.hpp"
 #include "scene.hpp"
 

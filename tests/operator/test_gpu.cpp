@@ -9,7 +9,8 @@
 #include <set>
 
 #include "backends.hpp"
-#include "emulated.hpp"
+#include "operator/cuda/plan.hpp"
+#include "operator/cuda/tickets.hpp"
 #include "scene.hpp"
 
 namespace ptyle::test {
@@ -355,7 +356,8 @@ TEST(GpuOperator, ComputesOnArraysOfTheDevice) {
        {Way{GpuPath::fft, 18}, Way{GpuPath::sweeps, 64}, Way{GpuPath::fused, 64}}) {
     const auto scene = make_scene(some(way.window), 91);
     emulated::Gpu gpu({.order = emulated::Order::as_needed});
-    EmulatedOperator<double> op(scene.setup, gpu, nullptr, {.path = way.path});
+    const auto own = make_emulated_operator<double>(scene.setup, gpu, nullptr, {.path = way.path});
+    Operator<double>& op = *own;
     const auto expected = gradient_of<double>(op, scene);
     const auto d = make_direction(scene, 92);
     const double bent = op.curvature(scene.places, d.object(), d.probe);
@@ -410,8 +412,9 @@ TEST(GpuOperator, NobodyWaitsForSumsOnTheDevice) {
     for (const GpuPath path : {GpuPath::fft, GpuPath::sweeps, GpuPath::fused}) {
       emulated::Gpu gpu({.order = order});
       // Memory for two positions a batch and few patterns.
-      EmulatedOperator<double> op(scene.setup, gpu, nullptr,
-                                  {.path = path, .memory = std::size_t{3} << 20});
+      const auto own = make_emulated_operator<double>(
+          scene.setup, gpu, nullptr, {.path = path, .memory = std::size_t{3} << 20});
+      Operator<double>& op = *own;
       Sums<double> sums(scene);
       auto phase = on(gpu, sums.phase), absorption = on(gpu, sums.absorption);
       auto lit = on(gpu, sums.illumination);

@@ -4,10 +4,8 @@
 
 #include "core/error.hpp"
 #include "core/raster.hpp"
-#include "device/emulated/gpu.hpp"
-#include "device/gpu_arithmetic.hpp"
+#include "device/emulated/arithmetic.hpp"
 #include "exchange/local/team.hpp"
-#include "operator/cuda/gpu_operator.hpp"
 #include "session/device.hpp"
 #include "session/plan_ranks.hpp"
 #include "session/rank_memory.hpp"
@@ -125,7 +123,7 @@ TEST(GpuRankMemory, IsWhatAFitBooks) {
       const Fit<float> fit(make_cpu_operator<float>(setup, 1), std::move(data), options, *team,
                            division.sharing, std::move(start),
                            Array<Complex<float>, 3>({2, 16, 16}), nullptr,
-                           std::make_unique<GpuArithmetic<float, emulated::Gpu>>(gpu, &ledger));
+                           make_emulated_arithmetic<float>(gpu, &ledger));
       // Ranks of one process share the probe and its gradient.
       const double probe = 2 * 16 * 16 * sizeof(Complex<float>);
       EXPECT_EQ(booked(ledger, "object"), all.gpu["object"]);

@@ -5,8 +5,7 @@
 #include <filesystem>
 
 #include "core/error.hpp"
-#include "device/emulated/gpu.hpp"
-#include "device/gpu_arithmetic.hpp"
+#include "device/emulated/arithmetic.hpp"
 #include "io/temporary_folder.hpp"
 #include "session/rank_memory.hpp"
 #include "session/resumption.hpp"
@@ -187,9 +186,7 @@ TEST_P(Resumption, CopiesAreBookedAsPlanned) {
 
 TEST_P(Resumption, ComesFromAGpuToo) {
   emulated::Gpu gpu;
-  scene().make_arithmetic = [&] {
-    return std::make_unique<GpuArithmetic<double, emulated::Gpu>>(gpu, &ledger);
-  };
+  scene().make_arithmetic = [&] { return make_emulated_arithmetic<double>(gpu, &ledger); };
   auto fit = make_fit();
   scene().make_arithmetic = {};
   fit.iterate();

@@ -2,10 +2,9 @@
 
 #include <gtest/gtest.h>
 
-#include "device/emulated/gpu.hpp"
+#include "device/emulated/arithmetic.hpp"
 #include "device/gpu.hpp"
-#include "device/gpu_arithmetic.hpp"
-#include "operator/cuda/gpu_operator.hpp"
+#include "operator/emulated/operator.hpp"
 #include "solver/shared_fit.hpp"
 
 namespace ptyle {
@@ -26,13 +25,10 @@ class OnGpu {
   /// memory as on any.
   explicit OnGpu(bool operator_too = false, const emulated::Gpu::Properties& properties = {})
       : gpu(properties) {
-    scene().make_arithmetic = [this] {
-      return std::make_unique<GpuArithmetic<double, emulated::Gpu>>(gpu, &ledger);
-    };
+    scene().make_arithmetic = [this] { return make_emulated_arithmetic<double>(gpu, &ledger); };
     if (operator_too)
       scene().make_operator = [this](const OperatorSetup& setup) {
-        return std::make_unique<gpu::GpuOperator<double, emulated::Gpu>>(setup, gpu, &ledger,
-                                                                         GpuOptions{});
+        return make_emulated_operator<double>(setup, gpu, &ledger, {});
       };
   }
   OnGpu(const OnGpu&) = delete;

@@ -3,10 +3,9 @@
 
 #include <gtest/gtest.h>
 
-#include "device/emulated/gpu.hpp"
-#include "device/gpu_arithmetic.hpp"
+#include "device/emulated/arithmetic.hpp"
 #include "exchange/mpi/team.hpp"
-#include "operator/cuda/gpu_operator.hpp"
+#include "operator/emulated/operator.hpp"
 #include "solver/shared_fit.hpp"
 
 namespace ptyle {
@@ -31,13 +30,10 @@ std::array<double, 2> apart_from_one_process(const FitOptions& o, const Sharing&
   emulated::Gpu gpu(
       {.guarded = operator_too,
        .order = operator_too ? emulated::Order::others_first : emulated::Order::at_once});
-  scene().make_arithmetic = [&] {
-    return std::make_unique<GpuArithmetic<double, emulated::Gpu>>(gpu, nullptr);
-  };
+  scene().make_arithmetic = [&] { return make_emulated_arithmetic<double>(gpu); };
   if (operator_too)
     scene().make_operator = [&](const OperatorSetup& setup) {
-      return std::make_unique<gpu::GpuOperator<double, emulated::Gpu>>(setup, gpu, nullptr,
-                                                                       GpuOptions{});
+      return make_emulated_operator<double>(setup, gpu, nullptr, {});
     };
   const auto team = make_mpi_team(*world);
   std::array<double, 2> most{};
