@@ -4,19 +4,20 @@
 // device, for each way that the window allows, with sums in order and at once. Baseline: as many
 // cuFFTs of the size, half of them inverse, in place, in batches of the fastest of four sizes.
 // Subject and baseline run in turn; figures are medians of the rounds' ratios [quartiles]. The
-// gradient is checked against the CPU's in double precision.
+// gradient is checked against the CPU's in double precision. Where there is no cuFFT, the other
+// paths are measured without a baseline.
 //
-//   bench-gradient-gpu [W …]         default 128 256 and 64 96 192 512
+//   bench-gradient-gpu [--path PATH,PATH] [W …]
+//       default all of cufft, sweeps and on-chip that the window allows, and windows 128 and 256
 //   bench-gradient-gpu --emulated    small, on the host: is the benchmark itself right?
-//   last lines: the best way's ratio at each of the first two windows
+//   last lines: the best path's ratio at each window, the first one's without its name
 
 #include <cmath>
-#include <cstring>
-#include <optional>
+#include <memory>
 #include <utility>
 
 #include "core/error.hpp"
-#include "gpu/card.hpp"
+#include "gpu/program.hpp"
 #include "gradient.hpp"
 
 namespace {
@@ -31,15 +32,12 @@ struct Sizes {
   std::vector<i64> batches{0, 32, 128, 512};        ///< of bare FFTs; 0: all positions
 };
 
-bool wrong = false;  // a gradient was not right
+/// The gradient's larger relative difference, of object and probe, from the one in double. In float
+/// it is up to 7.1e-6 on the emulated GPU; cuFFT's own rounding may differ from what stands in for
+/// it there, and a mistake makes orders of magnitude more.
+constexpr double largest_error = 3e-5;
 
 constexpr Wanted wanted{.object = true, .probe = true, .illumination = false};
-
-std::string name_of(GpuPath path) {
-  return path == GpuPath::fused    ? "waves on chip"
-         : path == GpuPath::sweeps ? "two sweeps"
-                                   : "cuFFT";
-}
 
 /// Floating-point operations of a complex W² transform, as usual: 5 N log2 N.
 double flops_of_fft(i64 window) {
@@ -72,11 +70,32 @@ struct Raster {
       places.push_back(
           place({half + 5.7 * double(i / side), half + 5.7 * double(i % side)}, window));
   }
+  /// So few that the CPU does them in a moment.
+  [[nodiscard]] std::span<const Placement> some() const {
+    return std::span(places).first(std::min<std::size_t>(3, places.size()));
+  }
   i64 side;
   Scene<float> scene;
   Array<float, 3> phase;
   std::vector<std::uint16_t> counts;
   std::vector<Placement> places;
+};
+
+/// The gradient of some positions, by the CPU in double.
+struct Exact {
+  explicit Exact(const Raster& raster)
+      : object(raster.phase.shape()), probe(raster.scene.probe.shape()) {
+    const auto cpu = make_cpu_operator<double>(raster.scene.setup, 1);
+    const auto phase = converted<double, float, 3>(raster.phase.view());
+    cpu->set_object({phase.view(), {}});
+    cpu->set_probe(converted<Complex<double>, Complex<float>, 3>(raster.scene.probe.view()).view());
+    cpu->gradient(raster.some(), Measured<double>([&](i64, double* to) {
+                    std::copy(raster.counts.begin(), raster.counts.end(), to);
+                  }),
+                  wanted, {object.view(), {}, {}, probe.view()});
+  }
+  Array<double, 3> object;
+  Array<Complex<double>, 3> probe;
 };
 
 template <class A, class B>
@@ -113,30 +132,18 @@ class Subject {
   }
   void run() { run(raster_.places); }
   /// The larger relative difference, of the object's and the probe's gradients, from the CPU's.
-  double error() {
-    const auto some =
-        std::span(raster_.places).first(std::min<std::size_t>(3, raster_.places.size()));
+  double error(const Exact& exact) {
     Array<float, 3> sum(sum_.shape());
     Array<Complex<float>, 3> probe(probe_.shape());
     gpu_.copy(sum_.data(), sum.data(), static_cast<std::size_t>(sum.size()) * sizeof(float));
     gpu_.copy(probe_.data(), probe.data(),
               static_cast<std::size_t>(probe.size()) * sizeof(Complex<float>));
-    run(some);
+    run(raster_.some());
     gpu_.copy(sum.data(), sum_.data(), static_cast<std::size_t>(sum.size()) * sizeof(float));
     gpu_.copy(probe.data(), probe_.data(),
               static_cast<std::size_t>(probe.size()) * sizeof(Complex<float>));
-    const auto cpu = make_cpu_operator<double>(raster_.scene.setup, 1);
-    const auto phase = converted<double, float, 3>(raster_.phase.view());
-    cpu->set_object({phase.view(), {}});
-    cpu->set_probe(
-        converted<Complex<double>, Complex<float>, 3>(raster_.scene.probe.view()).view());
-    Array<double, 3> exact(sum.shape());
-    Array<Complex<double>, 3> exact_probe(probe.shape());
-    cpu->gradient(some, Measured<double>([&](i64, double* to) {
-                    std::copy(raster_.counts.begin(), raster_.counts.end(), to);
-                  }),
-                  wanted, {exact.view(), {}, {}, exact_probe.view()});
-    return std::max(relative_difference(sum, exact), relative_difference(probe, exact_probe));
+    return std::max(relative_difference(sum, exact.object),
+                    relative_difference(probe, exact.probe));
   }
 
  private:
@@ -147,97 +154,126 @@ class Subject {
   Array<Complex<float>, 3> probe_;
 };
 
-double measure(Card& gpu, i64 window, const Sizes& sizes, const Ceilings& ceilings) {
-  const i64 count = std::max<i64>(
-      2, static_cast<i64>(sizes.wave_bytes) / (window * window * i64(sizeof(Complex<float>))));
-  const Raster raster(window, count, sizes.slices);
-  const auto ffts = static_cast<double>(count * transforms(sizes.slices));
-  double least = INFINITY;
-  i64 batch = 0;
+/// The baseline: seconds of a bare transform, in the quickest batches.
+struct Bare {
+  i64 batch = 0;  ///< 0: there is no cuFFT
+  double seconds = INFINITY;
+};
+Bare bare_ffts(Card& gpu, i64 window, i64 count, const Sizes& sizes) try {
+  Bare best;
   for (const i64 b : sizes.batches) {
     const i64 size = b > 0 ? b : count;
-    if (const double each = gpu.bare_seconds(window, size, 4 * count); each < least)
-      least = each, batch = size;
+    if (const double each = gpu.bare_seconds(window, size, 4 * count); each < best.seconds)
+      best = {size, each};
   }
-  fmt::print(
-      "W = {}, S = {}, {} positions; bare cuFFT in batches of {}: {:.3f} us each, {:.0f} GFLOP/s\n",
-      window, sizes.slices, count, batch, 1e6 * least, 1e-9 * flops_of_fft(window) / least);
-  double best = INFINITY;
-  for (const GpuPath path : {GpuPath::fused, GpuPath::sweeps, GpuPath::fft})
-    for (const GpuSums sums : {GpuSums::ordered, GpuSums::atomic}) {
-      std::optional<Subject> subject;
-      try {
-        GpuOptions options;
-        options.path = path;
-        options.sums = sums;
-        subject.emplace(gpu, raster, options);
-      } catch (const UserError&) {
-        continue;  // not of this window
-      }
-      const double error = subject->error();
-      subject->run();
-      std::vector<double> ratios, times;
-      for (int round = 0; round < sizes.rounds; ++round) {
-        const double each = gpu.bare_seconds(window, batch, 4 * count);
-        times.push_back(wall(gpu, [&] { subject->run(); }));
-        ratios.push_back(times.back() / (ffts * each));
-      }
-      const Band r = band(ratios), t = band(times);
-      // Least traffic: u kept and read again, the gradient, and t twice, for each slice; beside
-      // them the wave, four times in sweeps.
-      const double pixels = double(count) * double(window * window) * double(sizes.slices);
-      const double bytes = pixels * ((sums == GpuSums::ordered ? 24 : 20) + 16 +
-                                     (path == GpuPath::fused    ? 0
-                                      : path == GpuPath::sweeps ? 64
-                                                                : 160));
-      fmt::print(
-          "    {:<14} {:<8} {:8.2f} us a gradient   {:.3f} [{:.3f}, {:.3f}] of bare   "
-          "{:5.0f} GFLOP/s of FFTs ({:2.0f} % of FMA)   {:5.0f} GB/s of waves and t ({:2.0f} % of "
-          "copy)   "
-          "error {:.1e}{}\n",
-          name_of(path), sums == GpuSums::ordered ? "ordered" : "at once",
-          1e6 * t.median / double(count), r.median, r.low, r.high,
-          1e-9 * ffts * flops_of_fft(window) / t.median,
-          100 * ffts * flops_of_fft(window) / t.median / ceilings.flops, 1e-9 * bytes / t.median,
-          100 * bytes / t.median / ceilings.bytes, error, error < 1e-5 ? "" : "  TOO LARGE");
-      std::fflush(stdout);
-      if (!(error < 1e-5)) wrong = true;
-      if (error < 1e-5) best = std::min(best, r.median);
-    }
+  fmt::print("bare cuFFT in batches of {}: {:.3f} us each, {:.0f} GFLOP/s\n", best.batch,
+             1e6 * best.seconds, 1e-9 * flops_of_fft(window) / best.seconds);
   return best;
+} catch (const std::exception& e) {
+  fmt::print("no bare cuFFT ({})\n", e.what());
+  return {};
 }
 
-void gradient_gpu(Card& gpu, const std::vector<i64>& windows, const Sizes& sizes,
-                  const Ceilings& ceilings) {
-  fmt::print("{}; measured ceilings: copy {:.0f} GB/s, multiply-adds {:.1f} TFLOP/s\n", gpu.name(),
-             1e-9 * ceilings.bytes, 1e-12 * ceilings.flops);
+class Comparison {
+ public:
+  Comparison(Card& gpu, i64 window, const Sizes& sizes, const Ceilings& ceilings)
+      : gpu_(gpu),
+        sizes_(sizes),
+        ceilings_(ceilings),
+        count_(std::max<i64>(2, static_cast<i64>(sizes.wave_bytes) /
+                                    (window * window * i64(sizeof(Complex<float>))))),
+        raster_(window, count_, sizes.slices),
+        exact_(raster_) {
+    fmt::print("W = {}, S = {}, {} positions; ", window, sizes.slices, count_);
+    bare_ = bare_ffts(gpu, window, count_, sizes);
+  }
+  /// Prints a line. Throws UserError where the window or the GPU has no such path.
+  void run(GpuPath path, GpuSums sums) {
+    GpuOptions options;
+    options.path = path;
+    options.sums = sums;
+    Subject subject(gpu_, raster_, options);
+    const double error = subject.error(exact_);
+    const i64 window = raster_.scene.setup.window;
+    const auto ffts = static_cast<double>(count_ * transforms(sizes_.slices));
+    subject.run();
+    std::vector<double> ratios, times;
+    for (int round = 0; round < sizes_.rounds; ++round) {
+      const double each =
+          bare_.batch > 0 ? gpu_.bare_seconds(window, bare_.batch, 4 * count_) : INFINITY;
+      times.push_back(wall(gpu_, [&] { subject.run(); }));
+      ratios.push_back(times.back() / (ffts * each));
+    }
+    const Band r = band(ratios), t = band(times);
+    const double flops = ffts * flops_of_fft(window), bytes = least_bytes(path, sums);
+    fmt::print(
+        "    {:<8} {:<8} {:8.2f} us a gradient   {}{:5.0f} GFLOP/s of FFTs ({:2.0f} % of FMA)   "
+        "{:5.0f} GB/s of waves and t ({:2.0f} % of copy)   error {:.1e}{}\n",
+        name_of(path), sums == GpuSums::ordered ? "ordered" : "at once",
+        1e6 * t.median / double(count_),
+        bare_.batch > 0 ? fmt::format("{:.3f} [{:.3f}, {:.3f}] of bare   ", r.median, r.low, r.high)
+                        : "",
+        1e-9 * flops / t.median, 100 * flops / t.median / ceilings_.flops, 1e-9 * bytes / t.median,
+        100 * bytes / t.median / ceilings_.bytes, error,
+        error < largest_error ? "" : "  TOO LARGE");
+    if (!(error < largest_error))
+      right_ = false;
+    else if (bare_.batch > 0)
+      best_ = std::min(best_, r.median);
+  }
+  [[nodiscard]] bool right() const { return right_; }
+  [[nodiscard]] double best() const { return best_; }  ///< ratio; infinite: none
+
+ private:
+  /// Least traffic: u kept and read again, the gradient, and t twice, for each slice; beside them
+  /// the wave, four times in sweeps.
+  [[nodiscard]] double least_bytes(GpuPath path, GpuSums sums) const {
+    const auto window = static_cast<double>(raster_.scene.setup.window);
+    return double(count_) * window * window * double(sizes_.slices) *
+           ((sums == GpuSums::ordered ? 24 : 20) + 16 +
+            (path == GpuPath::fused    ? 0
+             : path == GpuPath::sweeps ? 64
+                                       : 160));
+  }
+  Card& gpu_;
+  const Sizes& sizes_;
+  const Ceilings& ceilings_;
+  i64 count_;
+  Raster raster_;
+  Exact exact_;
+  Bare bare_;
+  bool right_ = true;
+  double best_ = INFINITY;
+};
+
+/// All was right, and whatever path was asked for by name could be had?
+bool gradient_gpu(Card& card, const Ceilings& ceilings, const Arguments& given) {
+  Sizes sizes;
+  auto windows = given.numbers;
+  if (given.emulated) sizes = {.slices = 3, .rounds = 3, .wave_bytes = 1, .batches = {0, 2}};
+  if (windows.empty())
+    windows = given.emulated ? std::vector<i64>{64, 30} : std::vector<i64>{128, 256};
+  auto paths = given.paths;
+  if (paths.empty()) paths = {GpuPath::fft, GpuPath::sweeps, GpuPath::fused};
+  bool right = true;
   std::vector<std::pair<i64, double>> figures;
-  for (const i64 window : windows)
-    figures.emplace_back(window, measure(gpu, window, sizes, ceilings));
-  for (std::size_t i = std::min<std::size_t>(2, figures.size()); i-- > 0;)
+  for (const i64 window : windows) {
+    Comparison comparison(card, window, sizes, ceilings);
+    for (const GpuPath path : paths) try {
+        for (const GpuSums sums : {GpuSums::ordered, GpuSums::atomic}) comparison.run(path, sums);
+      } catch (const UserError& e) {
+        fmt::print("    {:<8} cannot be: {}\n", name_of(path), e.what());
+        right = right && given.paths.empty();
+      }
+    right = right && comparison.right();
+    if (std::isfinite(comparison.best())) figures.emplace_back(window, comparison.best());
+  }
+  for (std::size_t i = figures.size(); i-- > 0;)
     fmt::print("gradient-gpu{} = {:.3f} ratio\n",
-               i == 0 ? "" : "-" + std::to_string(figures[i].first), figures[i].second);
+               i == 0 ? "" : fmt::format("-{}", figures[i].first), figures[i].second);
+  return right;
 }
 
 }  // namespace
-int main(int argc, char** argv) try {
-  if (argc > 1 && std::strcmp(argv[1], "--emulated") == 0) {
-    const auto card = emulated_card();
-    Sizes sizes;
-    sizes.slices = 3;
-    sizes.rounds = 3;
-    sizes.wave_bytes = 1;
-    sizes.batches = {0, 2};
-    gradient_gpu(*card, {64, 30}, sizes, card->ceilings());
-    return wrong ? 1 : 0;
-  }
-  const auto card = real_card();
-  std::vector<i64> windows;
-  for (int i = 1; i < argc; ++i) windows.push_back(std::stoll(argv[i]));
-  if (windows.empty()) windows = {128, 256, 64, 96, 192, 512};
-  gradient_gpu(*card, windows, {}, card->ceilings());
-  return wrong ? 1 : 0;
-} catch (const std::exception& e) {
-  fmt::print(stderr, "gradient-gpu: {}\n", e.what());
-  return dynamic_cast<const UserError*>(&e) ? 2 : 1;
-}
+
+int main(int argc, char** argv) { return run_on_card("gradient-gpu", argc, argv, gradient_gpu); }

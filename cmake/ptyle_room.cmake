@@ -26,10 +26,16 @@ function(ptyle_test_program name)
 endfunction()
 
 # The tests of a room: ptyle_test(core SOURCES test_a.cpp LINK extra libraries). Those of a real GPU
-# have "Cuda" in their name, and the label gpu.
+# have "Cuda" in their name, and the label gpu; a program that has any is a GPU one, with the main of
+# tests/gpu_main.cpp: ptyle_test(core GPU SOURCES ...).
 function(ptyle_test room)
-  cmake_parse_arguments(arg "" "" "SOURCES;LINK" ${ARGN})
-  ptyle_test_program(test_${room} SOURCES ${arg_SOURCES} LINK ${arg_LINK} GTest::gtest_main)
+  cmake_parse_arguments(arg "GPU" "" "SOURCES;LINK" ${ARGN})
+  set(main GTest::gtest_main)
+  if(arg_GPU)
+    list(APPEND arg_SOURCES ${CMAKE_SOURCE_DIR}/tests/gpu_main.cpp)
+    set(main GTest::gtest)
+  endif()
+  ptyle_test_program(test_${room} SOURCES ${arg_SOURCES} LINK ${arg_LINK} ${main})
   gtest_discover_tests(test_${room} TEST_PREFIX "${room}." TEST_FILTER "-*Cuda*" TEST_LIST test_${room}_all
     DISCOVERY_TIMEOUT 120 PROPERTIES TIMEOUT 600)
   gtest_discover_tests(test_${room} TEST_PREFIX "${room}." TEST_FILTER "*Cuda*" TEST_LIST test_${room}_gpu

@@ -13,8 +13,9 @@ namespace ptyle::bench {
 
 /// What the card can do at most, measured.
 struct Ceilings {
-  double bytes = 0;  ///< a second, read and written by a copy
-  double flops = 0;  ///< a second, of multiply-adds in registers, two each
+  double bytes = 0;         ///< a second, read and written by a copy
+  double flops = 0;         ///< a second, of multiply-adds in registers, two each
+  double shared_bytes = 0;  ///< a second, read and written in shared memory, 8 at a time
 };
 
 class Card {

@@ -48,6 +48,29 @@ struct FmaKernel {
   }
 };
 
+/// Reads and writes of shared memory, 8 bytes a thread in neighbouring banks, as passes on chip do.
+/// A thread's values go round its slots by `turn`, which the compiler does not know, so that it can
+/// leave none of them out.
+struct SharedKernel {
+  static constexpr int threads = 256, resident = 8, slots = 4, steps = 1024;
+  static constexpr std::size_t shared = threads * slots * sizeof(Z<float>);
+  Z<float>* to;
+  int turn;
+  template <class Block>
+  PTYLE_HOST_DEVICE void operator()(Block& block) const {
+    auto* const all = reinterpret_cast<Z<float>*>(block.shared());
+    block.threads([&](int t) {
+      Z<float> held[slots];
+      for (int k = 0; k < slots; ++k) all[k * threads + t] = {float(t), float(k)};
+      for (int s = 0; s < steps; ++s) {
+        for (int k = 0; k < slots; ++k) held[k] = all[k * threads + t];
+        for (int k = 0; k < slots; ++k) all[(k + turn) % slots * threads + t] = held[k];
+      }
+      to[i64(block.x) * threads + t] = all[t];
+    });
+  }
+};
+
 /// All but the operator and the arithmetic.
 template <class Gpu>
 class CardOn : public Card {
@@ -95,16 +118,22 @@ class CardOn : public Card {
     const Array<Z<double>, 1> from({n}, nullptr, "", &gpu_);
     Array<Z<double>, 1> to({n}, nullptr, "", &gpu_);
     Array<float, 1> sums({blocks * FmaKernel::threads}, nullptr, "", &gpu_);
-    std::vector<double> of_copy, of_fma;
+    Array<Z<float>, 1> values({blocks * SharedKernel::threads}, nullptr, "", &gpu_);
+    std::vector<double> of_copy, of_fma, of_shared;
     for (int round = 0; round < 10; ++round) {
       of_copy.push_back(timed(gpu_, [&] {
         gpu_.launch(CopyKernel{from.data(), to.data(), n}, {blocks_for(n, CopyKernel::threads)});
       }));
       of_fma.push_back(timed(gpu_, [&] { gpu_.launch(FmaKernel{sums.data(), 0.999f}, {blocks}); }));
+      of_shared.push_back(timed(gpu_, [&] {
+        gpu_.launch(SharedKernel{values.data(), 1}, {blocks}, SharedKernel::shared);
+      }));
     }
     const double operations = 2.0 * FmaKernel::chains * FmaKernel::steps * FmaKernel::threads;
+    const double moved = 2.0 * SharedKernel::steps * static_cast<double>(SharedKernel::shared);
     return {2.0 * static_cast<double>(n) * sizeof(Z<double>) / median(of_copy),
-            operations * static_cast<double>(blocks) / median(of_fma)};
+            operations * static_cast<double>(blocks) / median(of_fma),
+            moved * static_cast<double>(blocks) / median(of_shared)};
   }
 
  private:
@@ -120,10 +149,14 @@ class CardOn : public Card {
           waves({sets * b, w, w}, nullptr, "", &gpu),
           random(waves.shape(), nullptr, "", &gpu),
           transform(gpu, w) {
-      Array<Z<float>, 3> here(random.shape());
+      // The same some again and again: drawing all of them would take longer than all transforms.
+      std::vector<Z<float>> some(1 << 18);
       Philox numbers(2, 0, 0);
-      for (auto& v : here)
+      for (auto& v : some)
         v = {static_cast<float>(numbers.uniform()), static_cast<float>(numbers.uniform())};
+      Array<Z<float>, 3> here(random.shape());
+      for (i64 i = 0; i < here.size(); ++i)
+        here.data()[i] = some[static_cast<std::size_t>(i) % some.size()];
       gpu.copy(random.data(), here.data(), bytes());
     }
     /// Seconds of so many pairs of transforms, forward and inverse, of random values.

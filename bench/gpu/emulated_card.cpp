@@ -1,7 +1,6 @@
-#include "device/emulated/gpu.hpp"
-#include "device/gpu_arithmetic.hpp"
+#include "device/emulated/arithmetic.hpp"
 #include "gpu/card_on.hpp"
-#include "operator/cuda/gpu_operator.hpp"
+#include "operator/emulated/operator.hpp"
 
 namespace ptyle::bench {
 namespace {
@@ -11,10 +10,10 @@ class EmulatedCard final : public CardOn<emulated::Gpu> {
   using CardOn::CardOn;
   std::unique_ptr<Operator<float>> make(const OperatorSetup& setup, const GpuOptions& options,
                                         Ledger* ledger) override {
-    return std::make_unique<gpu::GpuOperator<float, emulated::Gpu>>(setup, gpu_, ledger, options);
+    return make_emulated_operator<float>(setup, gpu_, ledger, options);
   }
   std::unique_ptr<Arithmetic<float>> arithmetic(Ledger* ledger) override {
-    return std::make_unique<GpuArithmetic<float, emulated::Gpu>>(gpu_, ledger);
+    return make_emulated_arithmetic<float>(gpu_, ledger);
   }
 };
 

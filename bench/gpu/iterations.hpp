@@ -1,10 +1,16 @@
 #pragma once
 
-// Whole iterations on a GPU: a simulated set in memory, its patterns as uint16, fitted from vacuum.
+// Whole iterations on a GPU: a set in memory, its patterns as uint16, fitted from vacuum.
+//
+// Positions and object are those of the whole scan; its patterns are those of a part of 16 x 16 of
+// it, again and again (the i-th is simulated[i % 256]), so that no GPU waits for minutes until all
+// are simulated. Times do not depend on them. A fit's R only shows that its numbers are some: it
+// must be one, and says nothing of how well patterns fit.
 
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <memory>
 #include <utility>
 #include <vector>
@@ -20,7 +26,8 @@ namespace ptyle::bench {
 
 class GpuSet {
  public:
-  explicit GpuSet(const Recipe& recipe) : GpuSet(simulate_in_memory(recipe)) {}
+  explicit GpuSet(const Recipe& recipe)
+      : GpuSet(make_plan(recipe), simulate_in_memory(part_of(recipe))) {}
 
   [[nodiscard]] const OperatorSetup& setup() const { return setup_; }
   [[nodiscard]] i64 count() const { return static_cast<i64>(positions_.size()); }
@@ -33,10 +40,8 @@ class GpuSet {
     FitData<float> data;
     data.positions = positions_;
     const i64 n = setup_.window * setup_.window;
-    data.load = [this, n](i64 i, float* to) { std::copy_n(patterns_.data() + i * n, n, to); };
-    data.raw = [this, n](i64 i) {
-      return RawPattern{patterns_.data() + i * n, PatternType::uint16, 0, i};
-    };
+    data.load = [this, n](i64 i, float* to) { std::copy_n(pattern(i), n, to); };
+    data.raw = [this](i64 i) { return RawPattern{pattern(i), PatternType::uint16, 0, i}; };
     data.dk = dk_;
     FitOptions fit;
     fit.groups = groups;
@@ -60,22 +65,21 @@ class GpuSet {
   }
 
  private:
-  explicit GpuSet(const MemorySet& set)
-      : setup_(set.plan.operator_setup()),
-        probe_(converted<Complex<float>, Complex<float>, 3>(set.plan.probe.view())),
-        patterns_(set.patterns.shape()),
-        object_({setup_.slices, set.plan.ny, set.plan.nx}),
-        pixel_(set.plan.pixel),
-        dk_(1 / (static_cast<double>(setup_.window) * set.plan.pixel)) {
+  GpuSet(const Plan& plan, const MemorySet& part)
+      : setup_(plan.operator_setup()),
+        probe_(converted<Complex<float>, Complex<float>, 3>(plan.probe.view())),
+        patterns_(part.patterns.shape()),
+        object_({setup_.slices, plan.ny, plan.nx}),
+        pixel_(plan.pixel),
+        dk_(1 / (static_cast<double>(setup_.window) * plan.pixel)) {
     // As a reconstruction has it by default; the simulation's has a band limit.
     if (setup_.slices > 1)
-      setup_.propagator =
-          propagator(setup_.window, pixel_, set.plan.wavelength, set.plan.slice_thickness);
-    for (const Position& at : set.plan.positions)
+      setup_.propagator = propagator(setup_.window, pixel_, plan.wavelength, plan.slice_thickness);
+    for (const Position& at : plan.positions)
       positions_.push_back({at.row / pixel_, at.col / pixel_});
     double counts = 0;
     for (i64 i = 0; i < patterns_.shape()[0]; ++i) {
-      const auto pattern = cornered<float>(set.patterns.view()[i]);
+      const auto pattern = cornered<float>(part.patterns.view()[i]);
       for (i64 k = 0; k < pattern.size(); ++k) {
         patterns_.view()[i].data[k] =
             static_cast<std::uint16_t>(std::min(65535.0f, pattern.data()[k]));
@@ -83,6 +87,14 @@ class GpuSet {
       }
     }
     setup_.epsilon = 1e-5 * counts / static_cast<double>(patterns_.size());  // as in a session
+  }
+
+  static Recipe part_of(Recipe recipe) {
+    for (int& side : recipe.scan.shape) side = std::min(side, 16);
+    return recipe;
+  }
+  [[nodiscard]] const std::uint16_t* pattern(i64 i) const {
+    return patterns_.view()[i % patterns_.shape()[0]].data;
   }
 
   OperatorSetup setup_;
@@ -97,6 +109,7 @@ class GpuSet {
 struct Iterations {
   Band seconds{};
   double r = 0;
+  [[nodiscard]] bool right() const { return std::isfinite(r); }
 };
 inline Iterations iterate(Fit<float>& fit, Card* card, int count) {
   std::vector<double> times;

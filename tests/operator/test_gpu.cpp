@@ -448,7 +448,8 @@ TEST(GpuOperator, BooksWhatWasForetold) {
     const GpuOptions options{.path = way.path, .memory = std::size_t{256} << 20};
     emulated::Gpu gpu;
     Ledger ledger;
-    EmulatedOperator<float> op(scene.setup, gpu, &ledger, options);
+    const auto own = make_emulated_operator<float>(scene.setup, gpu, &ledger, options);
+    Operator<float>& op = *own;
     scene.load(op);
     Store<std::uint16_t> store(scene, PatternType::uint16);
     // Arrays of the device, so that none is copied beside.
