@@ -78,13 +78,13 @@ std::vector<Mistake> configurations() {
        {"reconstruct", "run.yaml", "--device", "cuda"},
        {},
        {},
-       "solver.device: cuda cannot be: (this ptyle is built without CUDA|there is no GPU).*; "
+       "solver.device: cuda cannot be: (this ptyle is built without CUDA|no GPU can be used: ).*; "
        "--device cpu needs no GPU"},
       {"NoGpuFoundByCheck",
        {"reconstruct", "run.yaml", "--check", "--set", "solver.device=cuda"},
        {},
        {},
-       "solver.device: cuda cannot be: (this ptyle is built without CUDA|there is no GPU).*; "
+       "solver.device: cuda cannot be: (this ptyle is built without CUDA|no GPU can be used: ).*; "
        "--device cpu needs no GPU"},
       {"DeviceUnknown",
        {"reconstruct", "run.yaml", "--device", "gpu"},

@@ -10,6 +10,7 @@
 
 #include "backends.hpp"
 #include "operator/cuda/plan.hpp"
+#include "operator/cuda/sweeps.hpp"
 #include "operator/cuda/tickets.hpp"
 #include "scene.hpp"
 
