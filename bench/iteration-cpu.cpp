@@ -191,7 +191,7 @@ double measure(const std::string& what, const ReconstructConfig& config, int rou
     of_fit.push_back(wall([&] { report = fit.iterate(); }));
     ratios.push_back(of_fit.back() / of_bare.back());
   }
-  const auto& shape = fit.tiles().front().phase.shape();
+  const auto shape = fit.state().field("phase").on(0).shape;
   fmt::print("{}: {} positions, {}², {} slices of {} x {}, {} modes; by {}\n", what, positions,
              s.window, s.slices, shape[1], shape[2], s.modes, describe_path(s.window));
   const auto row = [](const std::string& name, const Band& b) {

@@ -135,12 +135,15 @@ class TiledSet {
   /// The whole object, put together from the cores of all tiles.
   Array<T, 3> stitched(const Fit<T>& fit) const {
     Array<T, 3> whole({setup_.slices, set_.plan.ny, set_.plan.nx});
-    for (const Tile<T>& tile : fit.tiles())
+    for (std::size_t t = 0; t < fit.tiles().size(); ++t) {
+      const Tile& tile = fit.tiles()[t];
+      const View<const T, 3> phase = fit.state().field("phase").on(t);
       for (i64 z = 0; z < setup_.slices; ++z)
         for (i64 y = tile.core.rows.begin; y < tile.core.rows.end; ++y)
           std::copy_n(
-              &tile.phase(z, y - tile.box.rows.begin, tile.core.cols.begin - tile.box.cols.begin),
+              &phase(z, y - tile.box.rows.begin, tile.core.cols.begin - tile.box.cols.begin),
               tile.core.cols.size(), &whole(z, y, tile.core.cols.begin));
+    }
     return whole;
   }
 

@@ -4,7 +4,7 @@
 #include <numeric>
 
 #include "device/arithmetic.hpp"
-#include "solver/halos.hpp"
+#include "solver/fit.hpp"
 
 namespace ptyle {
 
@@ -17,26 +17,22 @@ double sum_of(const std::map<std::string, double>& bytes) {
 
 using Bytes = std::map<std::string, double>;
 
+/// What of the options decides which arrays a fit has.
+FitOptions options_of(const RanksConfig& ranks) {
+  FitOptions options;
+  options.update = ranks.update == "literal" ? Update::literal : Update::consistent;
+  options.local_positions = ranks.local_positions;
+  options.exchange_behind = ranks.exchange_behind;
+  return options;
+}
+
 /// Objects, gradients, probe and the exchanges' buffers: what lives where a rank computes.
 template <class T>
 Bytes arrays_of_fit(const ReconstructConfig& config, const OperatorSetup& setup,
                     const Division& division, int rank) {
-  const double value = sizeof(T);
-  const double plane = double(division.sharing.mesh.extended(rank).area()) * value;
-  const double volume = double(planes_of(config) - 1) * plane;
-  const double probe = 2 * value * double(setup.modes * setup.window * setup.window);
-  Bytes bytes;
-  bytes["object"] = volume;
-  bytes["gradient"] = volume + plane + probe;
-  bytes["probe"] = probe;
-  const bool behind = config.ranks.exchange_behind && division.sharing.mesh.ranks() > 1;
-  const bool steps_between =
-      config.ranks.local_positions > 0 || behind || config.ranks.update == "literal";
-  if (steps_between) {
-    bytes["gradient"] += volume + 2 * plane;
-    bytes["object, synchronised"] = volume;
-  }
-  bytes["exchange buffers"] = value * halo_buffer_values(division.sharing, rank, planes_of(config));
+  Bytes bytes = fit_memory<T>(setup, options_of(config.ranks), division.sharing, rank).arrays;
+  bytes["exchange buffers"] =
+      double(sizeof(T)) * halo_buffer_values(division.sharing, rank, planes_of(config));
   return bytes;
 }
 
@@ -48,11 +44,10 @@ void add_data(Bytes& bytes, const ReconstructConfig& config, const OperatorSetup
   bytes["patterns"] = double(bytes_a_pattern) * double(share.own.size() + share.extra.size());
   if (setup.modes > 1)  // their powers are fitted there
     bytes["probe"] += 2 * double(sizeof(T)) * double(setup.modes * setup.window * setup.window);
-  bytes["positions"] = double(Fit<T>::bytes_a_position) * double(division.frame.positions.size());
+  bytes["positions"] = double(bytes_a_position) * double(division.frame.positions.size());
   if (!writes_while_computing(config)) return;
-  double values = double(planes_of(config) - 1) * double(division.sharing.mesh.core(rank).area());
-  if (rank == 0) values += 2 * double(setup.modes * setup.window * setup.window);
-  bytes["checkpoint"] = double(sizeof(T)) * values;
+  bytes["checkpoint"] =
+      fit_memory<T>(setup, options_of(config.ranks), division.sharing, rank).saved;
 }
 
 std::array<i64, 3> tile_shape(const OperatorSetup& setup, const Division& division, int rank) {

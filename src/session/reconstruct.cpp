@@ -212,7 +212,7 @@ class Run {
                std::move(probe), &ledger_,
                gpu_ ? make_gpu_arithmetic<T>(*gpu_, &gpu_ledger_) : nullptr);
     if (checkpoint_) {
-      fit.restore(resumed_state(*checkpoint_, fit.state()));
+      resume(fit, *checkpoint_);
       history_ = resumed_history(*checkpoint_);
       log(fmt::format("going on from the checkpoint in {}, after {} iteration{}",
                       config_.output.folder, history_.cost.size(),
@@ -358,8 +358,7 @@ class Run {
 
   void write(std::unique_ptr<const Fit<T>> fit, const std::string& resolved_yaml) {
     RankReport report;
-    for (const Tile<T>& tile : fit->tiles())
-      report.positions += static_cast<double>(tile.own.size());
+    for (const Tile& tile : fit->tiles()) report.positions += static_cast<double>(tile.own.size());
     report.computing = fit->seconds_computing();
     report.reading = experiment_.seconds_reading;
     report.total = seconds_since(start_);

@@ -30,11 +30,13 @@ CheckpointWriter<T>::CheckpointWriter(Team& team, const std::string& folder, con
     : team_(team),
       fit_(fit),
       while_computing_(while_computing),
-      work_(std::make_shared<Work>(Work{folder, std::vector<Copy>(fit.tiles().size()), {}, {}})) {
+      work_(std::make_shared<Work>(Work{folder, {}, {}, {}})) {
   const Mesh& mesh = division.sharing.mesh;
+  for (const Field<T>& field : fit.state().fields())
+    if (field.saved) (field.kind == Kind::voxels ? voxels_ : waves_).push_back(&field);
   const auto here = team.here();
   for (std::size_t t = 0; t < here.size(); ++t) {
-    const Tile<T>& tile = fit.tiles()[t];
+    const Tile& tile = fit.tiles()[t];
     CheckpointPart& part = work_->parts.emplace_back();
     part.rank = here[t];
     part.ranks = mesh.ranks();
@@ -42,14 +44,15 @@ CheckpointWriter<T>::CheckpointWriter(Team& team, const std::string& folder, con
     part.core = tile.core;
     part.positions = tile.own;
     if (!while_computing) continue;
-    const std::array<i64, 3> shape{tile.phase.shape()[0], tile.core.rows.size(),
-                                   tile.core.cols.size()};
-    work_->copies[t].phase = Array<T, 3>(shape, ledger, "checkpoint");
-    if (!tile.absorption.empty())
-      work_->copies[t].absorption = Array<T, 3>(shape, ledger, "checkpoint");
+    auto& copies = work_->voxels.emplace_back();
+    for (const Field<T>* field : voxels_)
+      copies.emplace_back(
+          std::array<i64, 3>{field->shape[0], tile.core.rows.size(), tile.core.cols.size()}, ledger,
+          "checkpoint");
   }
   if (while_computing && team.leads())
-    work_->probe = Array<Complex<T>, 3>(fit.probe().shape, ledger, "checkpoint");
+    for (const Field<T>* field : waves_)
+      work_->waves.emplace_back(field->waves.shape(), ledger, "checkpoint");
 }
 
 template <class T>
@@ -70,27 +73,28 @@ CheckpointWriter<T>::~CheckpointWriter() {
 template <class T>
 void CheckpointWriter<T>::save(const History& history, const Fingerprint& fingerprint) {
   finish();
-  const auto state = fit_.state();
-  std::vector<OnHost<T, 3>> own_arrays;  // of a fit that waits
+  // Of a fit that waits:
+  std::vector<OnHost<T, 3>> own_arrays;
+  std::vector<OnHost<Complex<T>, 3>> own_waves;
   for (std::size_t t = 0; t < work_->parts.size(); ++t) {
-    const Tile<T>& tile = fit_.tiles()[t];
+    const Tile& tile = fit_.tiles()[t];
     CheckpointPart& part = work_->parts[t];
-    part.step = static_cast<i64>(state.at("iteration"));
+    part.step = static_cast<i64>(fit_.state().numbers().at("iteration"));
     part.object_state.clear();
-    const auto add = [&](const char* name, View<const T, 3> volume, Array<T, 3>& copy) {
+    for (std::size_t f = 0; f < voxels_.size(); ++f) {
+      const View<const T, 3> volume = voxels_[f]->on(t);
       if (while_computing_) {
+        Array<T, 3>& copy = work_->voxels[t][f];
         copy_core(fit_.arithmetic(), volume, tile.on_arrays(tile.core), copy.view());
-        part.object_state.push_back({name, tile.core, std::as_const(copy).view()});
+        part.object_state.push_back({voxels_[f]->name, tile.core, std::as_const(copy).view()});
       } else {
         own_arrays.push_back(fit_.arithmetic().on_host(volume));
-        part.object_state.push_back({name, tile.box, own_arrays.back().view});
+        part.object_state.push_back({voxels_[f]->name, tile.box, own_arrays.back().view});
       }
-    };
-    add("phase", tile.phase, work_->copies[t].phase);
-    if (!tile.absorption.empty()) add("absorption", tile.absorption, work_->copies[t].absorption);
+    }
     if (part.rank == 0) {
       part.fingerprint = fingerprint;
-      add_global_state(part, history, state);
+      add_global_state(part, history, own_waves);
     }
   }
   stage_ = Stage::parts;
@@ -102,16 +106,21 @@ void CheckpointWriter<T>::save(const History& history, const Fingerprint& finger
 
 template <class T>
 void CheckpointWriter<T>::add_global_state(CheckpointPart& part, const History& history,
-                                           const std::map<std::string, double>& state) {
+                                           std::vector<OnHost<Complex<T>, 3>>& own_waves) {
   part.global_state.clear();
-  for (const auto& [name, value] : state)
+  for (const auto& [name, value] : fit_.numbers())
     part.global_state.push_back({"fit." + name, std::vector<double>{value}});
-  auto probe = fit_.probe();
-  if (while_computing_) {
-    std::copy(probe.begin(), probe.end(), work_->probe.begin());
-    probe = std::as_const(work_->probe).view();
+  for (std::size_t f = 0; f < waves_.size(); ++f) {
+    const View<const Complex<T>, 3> waves = waves_[f]->waves.view();
+    if (while_computing_) {
+      Array<Complex<T>, 3>& copy = work_->waves[f];
+      fit_.arithmetic().read(waves.data, copy.data(), waves.size());
+      part.global_state.push_back({waves_[f]->name, std::as_const(copy).view()});
+    } else {
+      own_waves.push_back(fit_.arithmetic().on_host(waves));
+      part.global_state.push_back({waves_[f]->name, own_waves.back().view});
+    }
   }
-  part.global_state.push_back({"probe", probe});
   part.global_state.push_back({"history.cost", history.cost});
   part.global_state.push_back({"history.r_factor", history.r_factor});
   part.global_state.push_back({"history.seconds", history.seconds});
@@ -186,11 +195,19 @@ Array<Complex<T>, 3> resumed_probe(const Checkpoint& checkpoint) {
   return checkpoint.waves<T>("probe");
 }
 
-std::map<std::string, double> resumed_state(const Checkpoint& checkpoint,
-                                            const std::map<std::string, double>& names) {
+std::map<std::string, double> resumed_numbers(const Checkpoint& checkpoint,
+                                              const std::map<std::string, double>& names) {
   std::map<std::string, double> state;
   for (const auto& [name, unused] : names) state[name] = checkpoint.numbers("fit." + name).at(0);
   return state;
+}
+
+template <class T>
+void resume(Fit<T>& fit, const Checkpoint& checkpoint) {
+  fit.restore(resumed_numbers(checkpoint, fit.numbers()),
+              [&](const std::string& field, const Box& box, View<T, 3> to) {
+                checkpoint.read<T>(field, box, to);
+              });
 }
 
 History resumed_history(const Checkpoint& checkpoint) {
@@ -202,6 +219,8 @@ template class CheckpointWriter<float>;
 template class CheckpointWriter<double>;
 template TileStart<float> resumed_tile(const Checkpoint&, i64, bool, const Box&, Ledger*);
 template TileStart<double> resumed_tile(const Checkpoint&, i64, bool, const Box&, Ledger*);
+template void resume(Fit<float>&, const Checkpoint&);
+template void resume(Fit<double>&, const Checkpoint&);
 template Array<Complex<float>, 3> resumed_probe(const Checkpoint&);
 template Array<Complex<double>, 3> resumed_probe(const Checkpoint&);
 

@@ -55,27 +55,25 @@ class CheckpointWriter {
 
  private:
   enum class Stage { idle, parts, name };
-  struct Copy {
-    Array<T, 3> phase, absorption;
-  };
   /// What a thread reads, which it may outlive us with.
   struct Work {
     std::string folder;
-    std::vector<Copy> copies;  // of the tiles' cores
-    Array<Complex<T>, 3> probe;
+    std::vector<std::vector<Array<T, 3>>> voxels;  // of each tile's core, of each field
+    std::vector<Array<Complex<T>, 3>> waves;       // of each field that is the same on all ranks
     std::vector<CheckpointPart> parts;
   };
   [[nodiscard]] bool at_work() const;
   void wait();
   void wait_for_all();
   void add_global_state(CheckpointPart& part, const History& history,
-                        const std::map<std::string, double>& state);
+                        std::vector<OnHost<Complex<T>, 3>>& own_waves);
 
   Team& team_;
   const Fit<T>& fit_;
   const bool while_computing_;
   std::shared_ptr<Work> work_;
-  Stage stage_ = Stage::idle;  // the same on all processes
+  std::vector<const Field<T>*> voxels_, waves_;  // that are saved
+  Stage stage_ = Stage::idle;                    // the same on all processes
   std::future<void> thread_;
 };
 
@@ -86,8 +84,11 @@ TileStart<T> resumed_tile(const Checkpoint& checkpoint, i64 slices, bool absorpt
 template <class T>
 Array<Complex<T>, 3> resumed_probe(const Checkpoint& checkpoint);
 /// What Fit::restore takes, of the names that this fit has.
-std::map<std::string, double> resumed_state(const Checkpoint& checkpoint,
-                                            const std::map<std::string, double>& names);
+std::map<std::string, double> resumed_numbers(const Checkpoint& checkpoint,
+                                              const std::map<std::string, double>& names);
+/// The fit, made of the object and the probe of then, goes on from the checkpoint.
+template <class T>
+void resume(Fit<T>& fit, const Checkpoint& checkpoint);
 History resumed_history(const Checkpoint& checkpoint);
 
 }  // namespace ptyle

@@ -9,11 +9,12 @@ Array<float, 2> stitched_slice(Team& team, const Mesh& mesh, const Fit<T>& fit, 
                                bool absorption) {
   std::vector<float> mine;
   std::size_t pixels = 0;
-  for (const Tile<T>& tile : fit.tiles()) pixels += static_cast<std::size_t>(tile.core.area());
+  for (const Tile& tile : fit.tiles()) pixels += static_cast<std::size_t>(tile.core.area());
   mine.reserve(pixels);
-  for (const Tile<T>& tile : fit.tiles()) {
-    const View<const T, 2> there = (absorption ? tile.absorption : tile.phase).view()[z];
-    const OnHost<T, 2> here = fit.arithmetic().on_host(there);
+  const Field<T>& field = fit.state().field(absorption ? "absorption" : "phase");
+  for (std::size_t t = 0; t < fit.tiles().size(); ++t) {
+    const Tile& tile = fit.tiles()[t];
+    const OnHost<T, 2> here = fit.arithmetic().on_host(field.on(t)[z]);
     const View<const T, 2>& slice = here.view;
     for (i64 y = tile.core.rows.begin; y < tile.core.rows.end; ++y)
       for (i64 x = tile.core.cols.begin; x < tile.core.cols.end; ++x)

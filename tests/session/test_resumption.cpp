@@ -73,7 +73,7 @@ TEST_P(Resumption, ACheckpointWrittenWhileComputingIsTheOneThatTheFitWaitsFor) {
     const auto object = stitched(fit, scene().object());
     waits.save(history, run);
     beside.save(history, run);
-    const auto state = fit.state();
+    const auto state = fit.numbers();
     const auto probe = converted<Complex<double>, Complex<double>, 3>(fit.probe());
     fit.iterate();  // and so changes what was saved
     if (i % 2 == 0) {
@@ -88,7 +88,7 @@ TEST_P(Resumption, ACheckpointWrittenWhileComputingIsTheOneThatTheFitWaitsFor) {
       EXPECT_TRUE(same(saved.object, object));
       EXPECT_TRUE(same(saved.probe, probe));
       EXPECT_EQ(saved.history.cost, history.cost);
-      EXPECT_EQ(resumed_state(Checkpoint(folder / name), state), state);
+      EXPECT_EQ(resumed_numbers(Checkpoint(folder / name), state), state);
       EXPECT_FALSE(fs::exists(folder / (std::string(name) + "/checkpoint.part")));
     }
   }
@@ -108,7 +108,7 @@ TEST_P(Resumption, GoesOnWithTheSameBits) {
 
   const Saved saved(folder / "");
   auto second = scene().fit(options(5), *team, sharing, saved.object, saved.probe);
-  second.restore(resumed_state(Checkpoint(folder / ""), second.state()));
+  second.restore(resumed_numbers(Checkpoint(folder / ""), second.numbers()));
   EXPECT_TRUE(second.iterate().whole);
   second.iterate();
   EXPECT_TRUE(same(stitched(second, scene().object()), stitched(fit, scene().object())));

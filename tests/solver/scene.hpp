@@ -150,12 +150,11 @@ inline const Scene& scene() {
 /// The whole object, put together from the cores of all tiles (which are in this process).
 template <class T>
 Array<T, 3> stitched(const Fit<T>& fit, const Box& object, bool absorption = false) {
-  const auto of = [&](const Tile<T>& tile) -> const Array<T, 3>& {
-    return absorption ? tile.absorption : tile.phase;
-  };
-  Array<T, 3> whole({of(fit.tiles()[0]).shape()[0], object.rows.size(), object.cols.size()});
-  for (const Tile<T>& tile : fit.tiles()) {
-    const auto here = fit.arithmetic().on_host(of(tile).view());
+  const Field<T>& field = fit.state().field(absorption ? "absorption" : "phase");
+  Array<T, 3> whole({field.shape[0], object.rows.size(), object.cols.size()});
+  for (std::size_t t = 0; t < fit.tiles().size(); ++t) {
+    const Tile& tile = fit.tiles()[t];
+    const auto here = fit.arithmetic().on_host(field.on(t));
     for (i64 s = 0; s < whole.shape()[0]; ++s)
       for (i64 y = tile.core.rows.begin; y < tile.core.rows.end; ++y)
         for (i64 x = tile.core.cols.begin; x < tile.core.cols.end; ++x)

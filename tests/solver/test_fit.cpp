@@ -11,7 +11,7 @@ namespace {
 using test::scene;
 using test::Scene;
 
-View<const double, 3> phase_of(const Fit<double>& fit) { return fit.tiles()[0].phase.view(); }
+View<const double, 3> phase_of(const Fit<double>& fit) { return fit.state().field("phase").on(0); }
 
 FitOptions options() {
   FitOptions o;

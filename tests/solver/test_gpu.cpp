@@ -195,13 +195,14 @@ TEST(OnGpu, TheHostTouchesNothingThere) {
 TEST(OnGpu, ArraysLiveThereAndAreBooked) {
   const OnGpu there;
   auto fit = scene().fit(options(5));
-  EXPECT_TRUE(there.gpu.holds(fit.tiles()[0].phase.data()));
-  EXPECT_TRUE(there.gpu.holds(fit.tiles()[0].sums.phase.data()));
+  EXPECT_TRUE(there.gpu.holds(fit.state().field("phase").on(0).data));
+  EXPECT_TRUE(there.gpu.holds(fit.state().field("gradient.phase").on(0).data));
   EXPECT_FALSE(there.gpu.holds(fit.probe().data));
   const auto before = converted<Complex<double>, Complex<double>, 3>(fit.probe());
   fit.iterate();
   EXPECT_FALSE(std::equal(before.begin(), before.end(), fit.probe().begin()));
-  const std::size_t volume = fit.tiles()[0].phase.view().size() * sizeof(double);
+  const std::size_t volume =
+      static_cast<std::size_t>(fit.state().field("phase").on(0).size()) * sizeof(double);
   std::size_t object = 0, gradient = 0;
   for (const auto& entry : there.ledger.entries()) {
     if (entry.name == "object") object = entry.now;

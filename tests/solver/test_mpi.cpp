@@ -45,8 +45,8 @@ std::array<double, 2> apart_from_one_process(const FitOptions& o, const Sharing&
       here.iterate();
       there.iterate();
     }
-    const Tile<double>& tile = there.tiles().front();
-    const auto phase = there.arithmetic().on_host(tile.phase.view());
+    const Tile& tile = there.tiles().front();
+    const auto phase = there.arithmetic().on_host(there.state().field("phase").on(0));
     const Box object = scene().object();
     for (i64 s = 0; s < whole.shape()[0]; ++s)
       for (i64 y = tile.core.rows.begin; y < tile.core.rows.end; ++y)

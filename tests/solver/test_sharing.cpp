@@ -229,7 +229,7 @@ TEST(Sharing, StoppedBetweenGroupsAndGoneOnIsTheSame) {
     const auto object = stitched(first, scene().object());
     const auto six = make_local_team(6);
     auto second = scene().fit(o, *six, {mesh_of(6)}, object, first.probe());
-    second.restore(first.state());
+    second.restore(first.numbers());
     EXPECT_TRUE(second.iterate().whole);
     second.iterate();
     EXPECT_LT(apart(stitched(second, scene().object()), stitched(whole, scene().object())), 1e-12);
@@ -244,7 +244,7 @@ TEST(Sharing, AStopThatComesWhileAGroupIsComputedEndsThatGroup) {
   scene().when_loaded = [&](i64) { asked = true; };
   EXPECT_FALSE(fit.iterate([&] { return asked.load(); }).whole);
   scene().when_loaded = {};
-  EXPECT_EQ(fit.state().at("group"), 1);
+  EXPECT_EQ(fit.numbers().at("group"), 1);
 }
 
 }  // namespace

@@ -1,0 +1,79 @@
+#include "solver/course.hpp"
+
+#include "solver/groups.hpp"
+
+namespace ptyle {
+
+template <class T>
+void Course<T>::take(const Batch& batch) {
+  accumulate(batch);
+  start_sums(batch);
+  with_.agree_to_stop();
+  const double cost = batch.estimate ? with_.costs.tell(batch.number + 1) : 0;
+  sum_gradients();
+  movers_.rule.step({with_, movers_.object, batch, cost});
+  after_step();
+  step_others(batch);
+}
+
+template <class T>
+void Course<T>::accumulate(const Batch& batch) {
+  begin(batch);
+  for (std::size_t t = 0; t < with_.tiles.size(); ++t) {
+    movers_.object.gradient.clear(*with_.arithmetic, t);
+    movers_.object.publish(with_, t);
+    const auto own = members_of(batch.members, with_.tiles[t].own);
+    if (!own.empty()) gradient_of(batch, t, own, true, movers_.object.gradient);
+    gradient_of_neighbours(batch, t);
+  }
+}
+
+template <class T>
+void Course<T>::sum_gradients() {
+  const i64 block = with_.options.continuation.block();
+  for (std::size_t t = 0; t < with_.tiles.size(); ++t)
+    for (const View<T, 3>& volume : movers_.object.gradient.on(t))
+      with_.arithmetic->tie(volume, block);
+  if (with_.halos.sums() && with_.team.size() > 1)
+    with_.halos.start_sum(movers_.object.gradients(block, true)).finish();
+}
+
+template <class T>
+void Course<T>::begin(const Batch& batch) {
+  for (const auto& variable : movers_.others) variable->begin(with_, batch);
+}
+
+template <class T>
+void Course<T>::gradient_of(const Batch& batch, std::size_t tile, std::span<const i64> members,
+                            bool own, const ObjectGradient<T>& sums) {
+  const std::vector<i64> list(members.begin(), members.end());
+  Wanted wanted{true, false, true};
+  Gradient<T> to{sums.phase->on(tile), {}, sums.illumination->plane(tile), {}};
+  if (sums.absorption) to.absorption = sums.absorption->on(tile);
+  to.misfit = with_.costs.of(batch.number, own);
+  if (own)
+    for (const auto& variable : movers_.others) variable->ask(batch, tile, wanted, to);
+  with_.op->gradient(with_.places_on(with_.tiles[tile], list), with_.measured_at(members), wanted,
+                     to);
+}
+
+template <class T>
+void Course<T>::gradient_of_neighbours(const Batch& batch, std::size_t tile) {
+  const auto extra = members_of(batch.members, with_.tiles[tile].extra);
+  if (!extra.empty()) gradient_of(batch, tile, extra, false, movers_.object.gradient);
+}
+
+template <class T>
+void Course<T>::start_sums(const Batch& batch) {
+  for (const auto& variable : movers_.others) variable->start_sum(with_, batch);
+}
+
+template <class T>
+void Course<T>::step_others(const Batch& batch) {
+  for (const auto& variable : movers_.others) variable->step(with_, batch);
+}
+
+template class Course<float>;
+template class Course<double>;
+
+}  // namespace ptyle

@@ -1,0 +1,79 @@
+#pragma once
+
+// What a fit is given: data, options, a start.
+
+#include <cstdint>
+#include <functional>
+#include <vector>
+
+#include "core/array.hpp"
+#include "core/grid.hpp"
+#include "core/pattern.hpp"
+#include "solver/continuation.hpp"
+#include "solver/sharing.hpp"
+
+namespace ptyle {
+
+/// What was measured, and where.
+template <class T>
+struct FitData {
+  std::vector<Position> positions;    ///< on the object, px; of all ranks
+  std::function<void(i64, T*)> load;  ///< the i-th pattern, W·W, DC at [0,0]; thread-safe; asked
+                                      ///< only for those of this process's tiles
+  /// The same as it is held, for an operator that keeps patterns on a device; may be empty.
+  std::function<RawPattern(i64)> raw;
+  View<const T, 2> valid;  ///< W·W, 0 or 1, DC at [0,0]; empty: all valid
+  double dk = 0;           ///< detector pixel, 1/Å
+};
+
+enum class Update {
+  /// V ← V_sync − step·direction of the total, from what all copies agreed on last: copies stay
+  /// equal.
+  consistent,
+  /// Algorithm 1 of the paper as printed, for comparison: each position's own gradient is applied
+  /// at once, and the total, which has it again, on top. Copies drift apart.
+  literal
+};
+
+struct FitOptions {
+  i64 groups = 20;       ///< mini-batches an iteration
+  double step = 0;       ///< of the preconditioned object update; 0: estimated
+  double damping = 0.1;  ///< ε of the illumination preconditioner, of the illumination's maximum
+  bool preconditioner = true;  ///< false: divided by one number, the probe's largest |ψ|², instead
+  double hold_out = 0;         ///< share of the patterns kept out of the fit
+  std::uint64_t seed = 0;
+  int threads = 1;
+  int probe_from = 2;  ///< first iteration that refines the probe, at the earliest when the
+                       ///< continuation's lateral limit is gone; 0: never
+  double probe_step = 0.5;
+  double phase_min = -1e30, phase_max = 1e30;  ///< rad a voxel
+  double blur = 0, blur_z = 0;                 ///< σ, px and slices
+  double pixel = 1;                            ///< Å, of the low-pass
+  double aperture_k = 0;                       ///< semi-angle / λ, 1/Å
+  Continuation continuation;
+
+  Update update = Update::consistent;
+  /// A rank applies its own gradient at once after each so many of its positions, until the next
+  /// exchange replaces it by the total; 0: never. The result then depends on the mesh.
+  i64 local_positions = 0;
+  /// The sum travels while the next group is computed; meanwhile each rank goes on with its own
+  /// part, which the total then replaces. The result depends on the mesh. Not with steps of its own
+  /// in between, literal or local; one rank has no exchange.
+  bool exchange_behind = false;
+  /// The exchange of voxels: a rank also fits positions of its neighbours, as far as this from its
+  /// core, px.
+  i64 extra = 0;
+  bool verify = false;  ///< copies of a voxel are compared after every exchange
+};
+
+/// Throws UserError for options that do not go together, or not with what is shared so.
+void check_options(const FitOptions& options, const Sharing& sharing);
+
+/// What a tile starts with, (S, y, x) on its extended tile; `absorption` is empty for a potential
+/// object.
+template <class T>
+struct TileStart {
+  Array<T, 3> phase, absorption;
+};
+
+}  // namespace ptyle

@@ -1,0 +1,53 @@
+#include "solver/paper/courses.hpp"
+
+#include "core/error.hpp"
+#include "solver/paper/exchange_behind.hpp"
+#include "solver/paper/local_steps.hpp"
+#include "solver/paper/voxels.hpp"
+
+namespace ptyle {
+
+template <class T>
+std::unique_ptr<Course<T>> make_paper_course(Workspace<T>& with, Movers<T> movers,
+                                             Descent<T>& descent) {
+  if (!with.halos.sums()) return std::make_unique<VoxelExchange<T>>(with, movers);
+  if (with.options.local_positions > 0)
+    return std::make_unique<LocalSteps<T>>(with, movers, descent);
+  if (with.options.exchange_behind)
+    return std::make_unique<ExchangeBehind<T>>(with, movers, descent);
+  return nullptr;
+}
+
+template <class T>
+void declare_paper_fields(State<T>& state, const OperatorSetup& setup, const FitOptions& options,
+                          const Sharing& sharing) {
+  const bool behind = options.exchange_behind && sharing.mesh.ranks() > 1;
+  if (options.local_positions > 0 || options.update == Update::literal || behind)
+    BehindFields<T>(state, setup);
+}
+
+void check_paper_options(const FitOptions& options, const Sharing& sharing) {
+  const bool literal = options.update == Update::literal;
+  const bool local = literal || options.local_positions > 0;
+  if (literal && options.step <= 0)
+    throw UserError("ranks.update: 'literal' needs a solver.step, as its step is not estimated");
+  if (!sum_kind(sharing.scheme) && (local || options.exchange_behind))
+    throw UserError(
+        "ranks.exchange: steps between exchanges (ranks.update: literal, ranks.local_positions, "
+        "ranks.exchange_behind) belong to exchanges of gradients, not of voxels");
+  if (local && options.exchange_behind)
+    throw UserError(
+        "ranks.exchange_behind: its exchange belongs to steps once a group, not to ranks.update: "
+        "literal or ranks.local_positions");
+}
+
+template std::unique_ptr<Course<float>> make_paper_course(Workspace<float>&, Movers<float>,
+                                                          Descent<float>&);
+template std::unique_ptr<Course<double>> make_paper_course(Workspace<double>&, Movers<double>,
+                                                           Descent<double>&);
+template void declare_paper_fields(State<float>&, const OperatorSetup&, const FitOptions&,
+                                   const Sharing&);
+template void declare_paper_fields(State<double>&, const OperatorSetup&, const FitOptions&,
+                                   const Sharing&);
+
+}  // namespace ptyle

@@ -1,0 +1,30 @@
+#pragma once
+
+// A regulariser changes the object after each iteration, by what is known of it beside the data.
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "device/arithmetic.hpp"
+#include "solver/options.hpp"
+
+namespace ptyle {
+
+template <class T>
+class Regulariser {
+ public:
+  virtual ~Regulariser() = default;
+  /// The key that asks for it, as its user knows it.
+  [[nodiscard]] virtual std::string key() const = 0;
+  /// How far from a voxel it looks laterally, px: halos must be as wide.
+  [[nodiscard]] virtual i64 reach() const = 0;
+  /// In place, on a volume of a tile, halo and all: the halo's values are another tile's to say.
+  virtual void apply(View<T, 3> volume, Arithmetic<T>& arithmetic) const = 0;
+};
+
+/// Those that the options ask for, in the order in which they are applied.
+template <class T>
+std::vector<std::unique_ptr<Regulariser<T>>> regularisers_of(const FitOptions& options);
+
+}  // namespace ptyle

@@ -1,0 +1,51 @@
+#include "solver/rules/rule.hpp"
+
+#include "solver/groups.hpp"
+
+namespace ptyle {
+
+template <class T>
+double Trial<T>::cost_of(const Volumes<T>& volumes) const {
+  std::vector<double> cost{0};
+  for (std::size_t t = 0; t < with.tiles.size(); ++t) {
+    const Tile& tile = with.tiles[t];
+    with.op->set_object(volumes.view(t));
+    for (const auto* positions : {&tile.own, &tile.extra}) {
+      const auto members = members_of(batch.members, *positions);
+      cost[0] += with.op->misfit(with.places_on(tile, members), with.measured_at(members)).cost;
+    }
+  }
+  with.team.sum(cost);
+  return cost[0];
+}
+
+template <class T>
+double Trial<T>::curvature(const std::vector<i64>& positions, const Volumes<T>& direction) const {
+  std::vector<double> sum{0};
+  for (std::size_t t = 0; t < with.tiles.size(); ++t) {
+    const Tile& tile = with.tiles[t];
+    object.publish(with, t);
+    for (const auto* of : {&tile.own, &tile.extra})
+      sum[0] += with.op->curvature(with.places_on(tile, members_of(positions, *of)),
+                                   direction.view(t), {});
+  }
+  with.team.sum(sum);
+  return sum[0];
+}
+
+template <class T>
+std::array<double, 2> limits_of(const FitOptions& options, const Volumes<T>& object,
+                                const Field<T>& field) {
+  if (&field == object.phase) return {options.phase_min, options.phase_max};
+  // Where phases may not be negative, nothing amplifies either.
+  return {options.phase_min >= 0 ? 0.0 : -1e30, 1e30};
+}
+
+template struct Trial<float>;
+template struct Trial<double>;
+template std::array<double, 2> limits_of(const FitOptions&, const Volumes<float>&,
+                                         const Field<float>&);
+template std::array<double, 2> limits_of(const FitOptions&, const Volumes<double>&,
+                                         const Field<double>&);
+
+}  // namespace ptyle

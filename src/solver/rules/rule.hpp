@@ -1,0 +1,48 @@
+#pragma once
+
+// How the object moves by the gradients of a mini-batch.
+
+#include <array>
+#include <memory>
+
+#include "solver/variables/object.hpp"
+
+namespace ptyle {
+
+/// A mini-batch whose gradients are summed, and what a rule may ask about the object there. Sums
+/// and costs are those of all ranks.
+template <class T>
+struct Trial {
+  Workspace<T>& with;
+  ObjectVariable<T>& object;
+  const Batch& batch;
+  double cost = 0;  ///< of the batch at the object as it is; known where `batch.estimate` says so
+
+  /// Cost of the batch with another object in place of this one.
+  [[nodiscard]] double cost_of(const Volumes<T>& volumes) const;
+  /// Half the second derivative of the cost of these positions along a direction (operator.hpp).
+  [[nodiscard]] double curvature(const std::vector<i64>& positions,
+                                 const Volumes<T>& direction) const;
+};
+
+/// The least and the largest value of a volume's voxels.
+template <class T>
+std::array<double, 2> limits_of(const FitOptions& options, const Volumes<T>& object,
+                                const Field<T>& field);
+
+template <class T>
+class UpdateRule {
+ public:
+  virtual ~UpdateRule() = default;
+  /// Its fields and numbers: momenta and the like.
+  virtual void declare(State<T>& state) = 0;
+  /// Moves the object; gradients may be overwritten.
+  virtual void step(const Trial<T>& trial) = 0;
+  /// The factor of the direction that is in use, as reported.
+  [[nodiscard]] virtual double step_in_use(const Workspace<T>& with) const = 0;
+  /// The cost stood still over an iteration although all is free: smaller steps average over more
+  /// mini-batches, whose noise each step fits for itself.
+  virtual void settle() {}
+};
+
+}  // namespace ptyle

@@ -1,0 +1,86 @@
+#pragma once
+
+// The arrays and numbers of a fit, each declared once, by the part of the fit that it belongs to.
+// Allocation, the memory ledger, plans, checkpoints and stitching follow from the declaration.
+
+#include <array>
+#include <deque>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/array.hpp"
+#include "core/box.hpp"
+#include "device/arithmetic.hpp"
+
+namespace ptyle {
+
+/// What a field has its values for.
+enum class Kind {
+  voxels,  ///< planes of the object, on every tile of this process: (planes, rows, cols) each
+  common   ///< the same on all ranks: waves, one array of this process
+};
+
+template <class T>
+struct Field {
+  std::string name;     ///< in checkpoints; unique within the fit
+  std::string account;  ///< in the memory ledger
+  Kind kind = Kind::voxels;
+  std::array<i64, 3> shape{};          ///< voxels: the planes alone; common: of the whole array
+  bool saved = false;                  ///< in checkpoints
+  std::vector<Array<T, 3>> here = {};  ///< voxels: of each tile, on its extended box
+  Array<Complex<T>, 3> waves = {};     ///< common
+
+  [[nodiscard]] View<T, 3> on(std::size_t tile) { return here[tile].view(); }
+  [[nodiscard]] View<const T, 3> on(std::size_t tile) const { return here[tile].view(); }
+  /// The first plane, of a field that has one.
+  [[nodiscard]] View<T, 2> plane(std::size_t tile) { return here[tile].view()[0]; }
+  [[nodiscard]] View<const T, 2> plane(std::size_t tile) const { return here[tile].view()[0]; }
+};
+
+/// The values of two fields of one shape change places.
+template <class T>
+void swap_values(Field<T>& a, Field<T>& b) {
+  std::swap(a.here, b.here);
+  std::swap(a.waves, b.waves);
+}
+
+template <class T>
+class State {
+ public:
+  /// The extended tiles of this process's ranks.
+  explicit State(std::vector<Box> tiles) : tiles_(std::move(tiles)) {}
+  State(const State&) = delete;
+  State& operator=(const State&) = delete;
+
+  /// The field stays where it is for as long as the state lives. Throws std::logic_error for a name
+  /// that is there already.
+  Field<T>& declare(Field<T> field);
+  /// A number that is the same on all ranks, and saved; the same one for the same name.
+  double& number(const std::string& name, double initial = 0);
+
+  /// Zeros for every field that has no values yet, where the arithmetic says.
+  void allocate(const Arithmetic<T>& arithmetic);
+
+  [[nodiscard]] const std::vector<Box>& tiles() const { return tiles_; }
+  [[nodiscard]] const std::deque<Field<T>>& fields() const { return fields_; }
+  [[nodiscard]] std::deque<Field<T>>& fields() { return fields_; }
+  /// Throws std::out_of_range for a name that was not declared.
+  [[nodiscard]] const Field<T>& field(const std::string& name) const;
+  [[nodiscard]] const std::map<std::string, double>& numbers() const { return numbers_; }
+  /// Takes the numbers of these names; throws std::out_of_range where one is missing.
+  void restore(const std::map<std::string, double>& numbers);
+
+  /// Bytes of all fields by the ledger's names, on a tile, whether they are allocated or not.
+  [[nodiscard]] std::map<std::string, double> bytes(std::size_t tile) const;
+  /// Bytes of what is saved: of voxels on `core`, and of what is the same on all ranks.
+  [[nodiscard]] double saved_bytes(const Box& core, bool with_common) const;
+
+ private:
+  std::vector<Box> tiles_;
+  std::deque<Field<T>> fields_;
+  std::map<std::string, double> numbers_;
+};
+
+}  // namespace ptyle

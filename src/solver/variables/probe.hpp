@@ -1,0 +1,43 @@
+#pragma once
+
+// The probe's modes, the same on all ranks. Every step of the way to the detector is unitary but
+// for absorption, so Fᴴ F = W² for each pattern, and the Gauss-Newton step is the mean gradient
+// over W². After an iteration the powers of several modes are fitted together (solver/modes).
+
+#include <optional>
+
+#include "solver/variables/variable.hpp"
+
+namespace ptyle {
+
+template <class T>
+class ProbeVariable final : public Variable<T> {
+ public:
+  /// `start`: (M, W, W), centred on [W/2, W/2].
+  explicit ProbeVariable(const OperatorSetup& setup) : setup_(without_propagator(setup)) {}
+  void declare(State<T>& state) override;
+  void begin_with(Workspace<T>& with, Array<Complex<T>, 3> start, Ledger* ledger);
+
+  void publish(Workspace<T>& with) override;
+  void begin(Workspace<T>& with, const Batch& batch) override;
+  void ask(const Batch& batch, std::size_t tile, Wanted& wanted, Gradient<T>& sums) override;
+  void start_sum(Workspace<T>& with, const Batch& batch) override;
+  void step(Workspace<T>& with, const Batch& batch) override;
+  void end_iteration(Workspace<T>& with, const Batch& batch) override;
+
+  /// On the host; valid until the next iteration.
+  [[nodiscard]] View<const Complex<T>, 3> on_host(const Workspace<T>& with) const;
+  /// max Σ_m |ψ|² of the start.
+  [[nodiscard]] double largest_intensity() const { return *largest_; }
+
+ private:
+  OperatorSetup setup_;
+  Field<T>*values_ = nullptr, *gradient_ = nullptr;
+  double* largest_ = nullptr;
+  Array<Complex<T>, 3> travelling_;  // the gradient on the host, where other processes add to it
+  Array<Complex<T>, 3> waves_;       // of a position on the host, where several modes are balanced
+  std::optional<Running> sum_;
+  mutable OnHost<Complex<T>, 3> here_;
+};
+
+}  // namespace ptyle

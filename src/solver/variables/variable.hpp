@@ -1,0 +1,33 @@
+#pragma once
+
+// A variable is something that a fit finds: the object, the probe, ... It owns fields of the state,
+// says which gradients it needs, and moves by them. In every mini-batch
+//
+//   1. begin        on every variable: its gradient is nothing yet
+//   2. ask          tile by tile, before the operator computes: where its gradients are to go
+//   3. start_sum    over the ranks, once all tiles are done
+//   4. step         waits for the sum, and moves
+
+#include "operator/operator.hpp"
+#include "solver/workspace.hpp"
+
+namespace ptyle {
+
+template <class T>
+class Variable {
+ public:
+  virtual ~Variable() = default;
+  /// Its fields and numbers.
+  virtual void declare(State<T>& state) = 0;
+  /// Once the fields have their values, at the start and after a restore.
+  virtual void publish(Workspace<T>& /*with*/) {}
+  virtual void begin(Workspace<T>& with, const Batch& batch) = 0;
+  /// Adds what it wants of the operator's gradients on a tile, for the rank's own positions.
+  virtual void ask(const Batch& batch, std::size_t tile, Wanted& wanted, Gradient<T>& sums) = 0;
+  virtual void start_sum(Workspace<T>& with, const Batch& batch) = 0;
+  virtual void step(Workspace<T>& with, const Batch& batch) = 0;
+  /// After the last mini-batch of an iteration, of which `batch` was one.
+  virtual void end_iteration(Workspace<T>& /*with*/, const Batch& /*batch*/) {}
+};
+
+}  // namespace ptyle

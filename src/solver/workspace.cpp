@@ -1,0 +1,101 @@
+#include "solver/workspace.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "solver/groups.hpp"
+
+namespace ptyle {
+namespace {
+
+/// Pixels [W/2, W/2] of the windows.
+std::vector<Pixel> centres(const std::vector<Placement>& places, i64 window) {
+  std::vector<Pixel> all;
+  for (const Placement& p : places) all.push_back({p.row + window / 2, p.col + window / 2});
+  return all;
+}
+
+std::vector<Placement> placed(const std::vector<Position>& positions, i64 window) {
+  std::vector<Placement> all;
+  all.reserve(positions.size());
+  for (const Position& at : positions) all.push_back(place(at, window));
+  return all;
+}
+
+std::vector<Tile> make_tiles(const Team& team, const Sharing& sharing,
+                             const std::vector<Pixel>& centres, i64 extra) {
+  const auto shares = share_positions(sharing.mesh, centres, extra);
+  std::vector<Tile> all;
+  for (const int rank : team.here()) {
+    const PositionShare& share = shares.at(static_cast<std::size_t>(rank));
+    all.push_back({sharing.mesh.core(rank), sharing.mesh.extended(rank), share.own, share.extra});
+  }
+  return all;
+}
+
+std::vector<Box> boxes(const std::vector<Tile>& tiles) {
+  std::vector<Box> all;
+  for (const Tile& tile : tiles) all.push_back(tile.box);
+  return all;
+}
+
+/// Planes that are exchanged together at most: gradients and the illumination.
+i64 planes_of(const OperatorSetup& setup) { return setup.slices * (setup.absorption ? 2 : 1) + 1; }
+
+}  // namespace
+
+template <class T>
+Workspace<T>::Workspace(std::unique_ptr<Operator<T>> op_, FitData<T> data_, FitOptions options_,
+                        Team& team_, const Sharing& sharing, Ledger* ledger,
+                        std::unique_ptr<Arithmetic<T>> given)
+    : team(team_),
+      op(std::move(op_)),
+      data(std::move(data_)),
+      options(std::move(options_)),
+      arithmetic(given ? std::move(given) : make_cpu_arithmetic<T>(options.threads, ledger)),
+      halos(team, sharing, planes_of(op->setup()), *arithmetic, ledger),
+      places(placed(data.positions, op->setup().window)),
+      tiles(make_tiles(team, sharing, centres(places, op->setup().window), options.extra)),
+      state(boxes(tiles)),
+      costs(team, *arithmetic, state),
+      caution(state.number("caution", 1)) {
+  const auto count = static_cast<i64>(data.positions.size());
+  if (ledger)
+    positions_booking_ = ledger->book("positions", data.positions.size() * bytes_a_position);
+  held_out = held_out_positions(count, options.hold_out, options.seed);
+  fitted.reserve(data.positions.size());
+  for (i64 i = 0; i < count; ++i)
+    if (!std::binary_search(held_out.begin(), held_out.end(), i)) fitted.push_back(i);
+}
+
+template <class T>
+std::vector<Placement> Workspace<T>::places_on(const Tile& tile,
+                                               const std::vector<i64>& members) const {
+  std::vector<Placement> on_tile;
+  for (const i64 i : members) {
+    on_tile.push_back(places[static_cast<std::size_t>(i)]);
+    on_tile.back().row -= tile.box.rows.begin;
+    on_tile.back().col -= tile.box.cols.begin;
+  }
+  return on_tile;
+}
+
+template <class T>
+Measured<T> Workspace<T>::measured_at(std::span<const i64> members) const {
+  const auto at = [members](i64 k) { return members[static_cast<std::size_t>(k)]; };
+  Measured<T> measured([this, at](i64 k, T* to) { data.load(at(k), to); });
+  if (data.raw) measured.raw = [this, at](i64 k) { return data.raw(at(k)); };
+  return measured;
+}
+
+template <class T>
+void Workspace<T>::agree_to_stop() {
+  std::vector<double> wishes{stop && stop() ? 1.0 : 0.0};
+  team.sum(wishes);
+  stopping = wishes[0] > 0;
+}
+
+template class Workspace<float>;
+template class Workspace<double>;
+
+}  // namespace ptyle

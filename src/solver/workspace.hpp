@@ -1,0 +1,69 @@
+#pragma once
+
+// What all parts of a fit work with: the operator and its data, the ranks, the tiles, the arrays.
+
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "device/arithmetic.hpp"
+#include "exchange/team.hpp"
+#include "operator/operator.hpp"
+#include "solver/costs.hpp"
+#include "solver/halos.hpp"
+#include "solver/options.hpp"
+#include "solver/state.hpp"
+#include "solver/tile.hpp"
+
+namespace ptyle {
+
+/// One mini-batch of an iteration.
+struct Batch {
+  std::size_t number = 0;    ///< within the iteration
+  std::vector<i64> members;  ///< positions of all ranks, ascending
+  bool refine_probe = false;
+  bool estimate = false;  ///< steps are to be estimated on it
+};
+
+template <class T>
+class Workspace {
+ public:
+  /// `given`: by the caller, or made for the host's memory. Throws UserError for what cannot run.
+  Workspace(std::unique_ptr<Operator<T>> op, FitData<T> data, FitOptions options, Team& team,
+            const Sharing& sharing, Ledger* ledger, std::unique_ptr<Arithmetic<T>> given);
+
+  /// Where the members lie on a tile's arrays.
+  [[nodiscard]] std::vector<Placement> places_on(const Tile& tile,
+                                                 const std::vector<i64>& members) const;
+  /// Their patterns.
+  [[nodiscard]] Measured<T> measured_at(std::span<const i64> members) const;
+  /// Does any rank wish to stop? All learn it.
+  void agree_to_stop();
+  /// W²: an unnormalised FFT there and back.
+  [[nodiscard]] double window2() const {
+    return double(op->setup().window) * double(op->setup().window);
+  }
+
+  Team& team;
+  std::unique_ptr<Operator<T>> op;
+  FitData<T> data;
+  FitOptions options;
+  std::unique_ptr<Arithmetic<T>> arithmetic;
+  Halos<T> halos;
+  std::vector<Placement> places;      ///< of all positions, on the whole object
+  std::vector<i64> fitted, held_out;  ///< positions
+  std::vector<Tile> tiles;            ///< of this process's ranks
+  State<T> state;
+  Costs<T> costs;
+  std::function<bool()> stop;  ///< of the iteration; may be empty
+  bool stopping = false;       ///< what the ranks agreed on after the last mini-batch
+  double& caution;             ///< of all steps; less once the cost rose
+
+ private:
+  Ledger::Booking positions_booking_;  // of what is listed of all positions
+};
+
+/// Bytes booked as "positions" for each position of all ranks.
+inline constexpr std::size_t bytes_a_position = sizeof(Position) + sizeof(Placement) + sizeof(i64);
+
+}  // namespace ptyle
