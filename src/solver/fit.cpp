@@ -257,17 +257,21 @@ void Fit<T>::restore(const std::map<std::string, double>& numbers,
 
 template <class T>
 FitMemory fit_memory(const OperatorSetup& setup, const FitOptions& options, const Sharing& sharing,
-                     int rank) {
+                     int rank, const Parts<T>& parts) {
   State<T> state({sharing.mesh.extended(rank)});
   const ObjectVariable<T> object(state, setup);
   ProbeVariable<T>(setup).declare(state);
+  for (const auto& variable : parts.variables) variable->declare(state);
+  if (parts.rule) parts.rule->declare(state);
   declare_paper_fields(state, setup, options, sharing);
   return {state.bytes(0), state.saved_bytes(sharing.mesh.core(rank), rank == 0)};
 }
 
 template class Fit<float>;
 template class Fit<double>;
-template FitMemory fit_memory<float>(const OperatorSetup&, const FitOptions&, const Sharing&, int);
-template FitMemory fit_memory<double>(const OperatorSetup&, const FitOptions&, const Sharing&, int);
+template FitMemory fit_memory<float>(const OperatorSetup&, const FitOptions&, const Sharing&, int,
+                                     const Parts<float>&);
+template FitMemory fit_memory<double>(const OperatorSetup&, const FitOptions&, const Sharing&, int,
+                                      const Parts<double>&);
 
 }  // namespace ptyle

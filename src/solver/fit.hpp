@@ -103,13 +103,13 @@ class Fit {
 /// Throws UserError for options that do not go together, or not with what is shared so.
 void check_options(const FitOptions& options, const Sharing& sharing);
 
-/// Bytes of a rank.
+/// Bytes of a rank; `parts`: those beside the options', or none.
 struct FitMemory {
   std::map<std::string, double> arrays;  ///< by the ledger's names, but for the exchanges' buffers
   double saved = 0;                      ///< what it has in a checkpoint
 };
 template <class T>
 FitMemory fit_memory(const OperatorSetup& setup, const FitOptions& options, const Sharing& sharing,
-                     int rank);
+                     int rank, const Parts<T>& parts = {});
 
 }  // namespace ptyle

@@ -92,16 +92,10 @@ class Scene {
     return fit(options, team, sharing, from_truth ? truth_ : vacuum,
                spread_modes(probe_.view()[0], shares));
   }
-  /// From this object and probe on.
+  /// From this object and probe on, with further parts.
   Fit<double> fit(FitOptions options, Team& team, const Sharing& sharing,
-                  View<const double, 3> object, View<const Complex<double>, 3> probe) const {
-    FitData<double> data;
-    data.positions = positions_;
-    data.load = [this](i64 i, double* to) {
-      if (when_loaded) when_loaded(i);
-      std::copy_n(patterns_.data() + i * window * window, window * window, to);
-    };
-    data.dk = dk_;
+                  View<const double, 3> object, View<const Complex<double>, 3> probe,
+                  Parts<double> parts = {}, Ledger* ledger = nullptr) const {
     options.pixel = pixel;
     options.aperture_k = 1.0;
     std::vector<TileStart<double>> start;
@@ -118,15 +112,30 @@ class Scene {
     setup.modes = probe.shape[0];
     return {
         make_operator ? make_operator(setup) : make_cpu_operator<double>(setup, options.threads),
-        std::move(data),
+        data(),
         options,
         team,
         sharing,
         std::move(start),
         converted<Complex<double>, Complex<double>, 3>(probe),
-        nullptr,
-        make_arithmetic ? make_arithmetic() : nullptr};
+        ledger,
+        make_arithmetic ? make_arithmetic() : nullptr,
+        std::move(parts)};
   }
+  FitData<double> data() const {
+    FitData<double> data;
+    data.positions = positions_;
+    data.load = [this](i64 i, double* to) {
+      if (when_loaded) when_loaded(i);
+      std::copy_n(patterns_.data() + i * window * window, window * window, to);
+    };
+    data.dk = dk_;
+    return data;
+  }
+  const OperatorSetup& setup() const { return setup_; }
+  View<const Complex<double>, 3> probe() const { return probe_.view(); }
+  View<const double, 3> truth() const { return truth_.view(); }
+  Array<double, 3> vacuum() const { return Array<double, 3>({slices, n_, n_}); }
 
  private:
   static double counted(double mean, std::size_t position, i64 pixel_number) {

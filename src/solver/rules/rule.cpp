@@ -5,6 +5,12 @@
 namespace ptyle {
 
 template <class T>
+void Trial<T>::fill_copies() const {
+  if (with.halos.sums() && with.halos.on_cores_only())
+    with.halos.fill(object.gradients(with.options.continuation.block(), false));
+}
+
+template <class T>
 double Trial<T>::cost_of(const Volumes<T>& volumes) const {
   std::vector<double> cost{0};
   for (std::size_t t = 0; t < with.tiles.size(); ++t) {

@@ -18,6 +18,8 @@ struct Trial {
   const Batch& batch;
   double cost = 0;  ///< of the batch at the object as it is; known where `batch.estimate` says so
 
+  /// Takes the gradient's sums to all copies of a voxel, where ranks have them on cores alone.
+  void fill_copies() const;
   /// Cost of the batch with another object in place of this one.
   [[nodiscard]] double cost_of(const Volumes<T>& volumes) const;
   /// Half the second derivative of the cost of these positions along a direction (operator.hpp).
