@@ -17,20 +17,22 @@ double sum_of(const std::map<std::string, double>& bytes) {
 
 using Bytes = std::map<std::string, double>;
 
-/// What of the options decides which arrays a fit has.
-FitOptions options_of(const RanksConfig& ranks) {
-  FitOptions options;
-  options.update = ranks.update == "literal" ? Update::literal : Update::consistent;
-  options.local_positions = ranks.local_positions;
-  options.exchange_behind = ranks.exchange_behind;
-  return options;
+template <class T>
+FitMemory memory_of_fit(const ReconstructConfig& config, const OperatorSetup& setup,
+                        const Division& division, int rank) {
+  FitOptions options;  // these decide which arrays a fit has
+  options.update = config.ranks.update == "literal" ? Update::literal : Update::consistent;
+  options.local_positions = config.ranks.local_positions;
+  options.exchange_behind = config.ranks.exchange_behind;
+  const auto& own = division.shares[static_cast<std::size_t>(rank)].own;
+  return fit_memory<T>(setup, options, division.sharing, rank, static_cast<i64>(own.size()));
 }
 
 /// Objects, gradients, probe and the exchanges' buffers: what lives where a rank computes.
 template <class T>
 Bytes arrays_of_fit(const ReconstructConfig& config, const OperatorSetup& setup,
                     const Division& division, int rank) {
-  Bytes bytes = fit_memory<T>(setup, options_of(config.ranks), division.sharing, rank).arrays;
+  Bytes bytes = memory_of_fit<T>(config, setup, division, rank).arrays;
   bytes["exchange buffers"] =
       double(sizeof(T)) * halo_buffer_values(division.sharing, rank, planes_of(config));
   return bytes;
@@ -46,8 +48,7 @@ void add_data(Bytes& bytes, const ReconstructConfig& config, const OperatorSetup
     bytes["probe"] += 2 * double(sizeof(T)) * double(setup.modes * setup.window * setup.window);
   bytes["positions"] = double(bytes_a_position) * double(division.frame.positions.size());
   if (!writes_while_computing(config)) return;
-  bytes["checkpoint"] =
-      fit_memory<T>(setup, options_of(config.ranks), division.sharing, rank).saved;
+  bytes["checkpoint"] = memory_of_fit<T>(config, setup, division, rank).saved;
 }
 
 std::array<i64, 3> tile_shape(const OperatorSetup& setup, const Division& division, int rank) {

@@ -33,7 +33,11 @@ CheckpointWriter<T>::CheckpointWriter(Team& team, const std::string& folder, con
       work_(std::make_shared<Work>(Work{folder, {}, {}, {}})) {
   const Mesh& mesh = division.sharing.mesh;
   for (const Field<T>& field : fit.state().fields())
-    if (field.saved) (field.kind == Kind::voxels ? voxels_ : waves_).push_back(&field);
+    if (field.saved)
+      (field.kind == Kind::voxels    ? voxels_
+       : field.kind == Kind::records ? records_
+                                     : waves_)
+          .push_back(&field);
   const auto here = team.here();
   for (std::size_t t = 0; t < here.size(); ++t) {
     const Tile& tile = fit.tiles()[t];
@@ -91,6 +95,12 @@ void CheckpointWriter<T>::save(const History& history, const Fingerprint& finger
         own_arrays.push_back(fit_.arithmetic().on_host(volume));
         part.object_state.push_back({voxels_[f]->name, tile.box, own_arrays.back().view});
       }
+    }
+    part.position_state.clear();
+    for (const Field<T>* field : records_) {
+      const auto values = fit_.arithmetic().on_host(field->on(t));
+      part.position_state.push_back(
+          {field->name, field->shape[2], {values.view.begin(), values.view.end()}});
     }
     if (part.rank == 0) {
       part.fingerprint = fingerprint;
@@ -204,10 +214,14 @@ std::map<std::string, double> resumed_numbers(const Checkpoint& checkpoint,
 
 template <class T>
 void resume(Fit<T>& fit, const Checkpoint& checkpoint) {
-  fit.restore(resumed_numbers(checkpoint, fit.numbers()),
-              [&](const std::string& field, const Box& box, View<T, 3> to) {
-                checkpoint.read<T>(field, box, to);
-              });
+  FieldReader<T> reader;
+  reader.voxels = [&](const std::string& field, const Box& box, View<T, 3> to) {
+    checkpoint.read<T>(field, box, to);
+  };
+  reader.records = [&](const std::string& field, std::span<const i64> positions, i64 numbers) {
+    return checkpoint.position_state(field, positions, numbers);
+  };
+  fit.restore(resumed_numbers(checkpoint, fit.numbers()), reader);
 }
 
 History resumed_history(const Checkpoint& checkpoint) {

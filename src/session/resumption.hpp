@@ -72,8 +72,8 @@ class CheckpointWriter {
   const Fit<T>& fit_;
   const bool while_computing_;
   std::shared_ptr<Work> work_;
-  std::vector<const Field<T>*> voxels_, waves_;  // that are saved
-  Stage stage_ = Stage::idle;                    // the same on all processes
+  std::vector<const Field<T>*> voxels_, records_, waves_;  // that are saved
+  Stage stage_ = Stage::idle;                              // the same on all processes
   std::future<void> thread_;
 };
 

@@ -238,16 +238,23 @@ std::map<std::string, double> Fit<T>::numbers() const {
 }
 
 template <class T>
-void Fit<T>::restore(const std::map<std::string, double>& numbers,
-                     const std::function<void(const std::string&, const Box&, View<T, 3>)>& read) {
+void Fit<T>::restore(const std::map<std::string, double>& numbers, const FieldReader<T>& reader) {
   with_->options.continuation.restore(numbers);
   with_->state.restore(numbers);
   for (Field<T>& field : with_->state.fields()) {
     const bool started = &field == object_->values.phase || &field == object_->values.absorption;
-    if (!read || !field.saved || field.kind != Kind::voxels || started) continue;
+    const bool asked = field.kind == Kind::voxels ? bool(reader.voxels) : bool(reader.records);
+    if (!field.saved || field.kind == Kind::common || started || !asked) continue;
     for (std::size_t t = 0; t < with_->tiles.size(); ++t) {
+      const Tile& tile = with_->tiles[t];
       Array<T, 3> here(field.here[t].shape());
-      read(field.name, with_->tiles[t].box, here.view());
+      if (field.kind == Kind::voxels) {
+        reader.voxels(field.name, tile.box, here.view());
+      } else {
+        const auto values = reader.records(field.name, tile.own, field.shape[2]);
+        std::transform(values.begin(), values.end(), here.begin(),
+                       [](double value) { return static_cast<T>(value); });
+      }
       with_->arithmetic->write(here.data(), field.here[t].data(), here.size());
     }
   }
@@ -257,21 +264,21 @@ void Fit<T>::restore(const std::map<std::string, double>& numbers,
 
 template <class T>
 FitMemory fit_memory(const OperatorSetup& setup, const FitOptions& options, const Sharing& sharing,
-                     int rank, const Parts<T>& parts) {
-  State<T> state({sharing.mesh.extended(rank)});
+                     int rank, i64 positions, const Parts<T>& parts) {
+  State<T> state({{sharing.mesh.extended(rank), positions}});
   const ObjectVariable<T> object(state, setup);
   ProbeVariable<T>(setup).declare(state);
   for (const auto& variable : parts.variables) variable->declare(state);
   if (parts.rule) parts.rule->declare(state);
   declare_paper_fields(state, setup, options, sharing);
-  return {state.bytes(0), state.saved_bytes(sharing.mesh.core(rank), rank == 0)};
+  return {state.bytes(0), state.saved_bytes(0, sharing.mesh.core(rank), rank == 0)};
 }
 
 template class Fit<float>;
 template class Fit<double>;
 template FitMemory fit_memory<float>(const OperatorSetup&, const FitOptions&, const Sharing&, int,
-                                     const Parts<float>&);
+                                     i64, const Parts<float>&);
 template FitMemory fit_memory<double>(const OperatorSetup&, const FitOptions&, const Sharing&, int,
-                                      const Parts<double>&);
+                                      i64, const Parts<double>&);
 
 }  // namespace ptyle

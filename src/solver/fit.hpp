@@ -34,6 +34,15 @@ struct IterationReport {
   double spread = 0;       ///< with `verify`: largest difference of two copies of a voxel, rad
 };
 
+/// Where a field's values of then are read from, by its name.
+template <class T>
+struct FieldReader {
+  /// A part of the object.
+  std::function<void(const std::string&, const Box&, View<T, 3>)> voxels;
+  /// So many numbers of each of these positions, one position after the other.
+  std::function<std::vector<double>(const std::string&, std::span<const i64>, i64)> records;
+};
+
 /// Parts of a fit beside those that its options ask for.
 template <class T>
 struct Parts {
@@ -73,11 +82,9 @@ class Fit {
   [[nodiscard]] std::map<std::string, double> numbers() const;
   /// Goes on from there: a fit that is made of the same data and options, and of the objects and
   /// the probe of then, goes on as if nothing had been; nearly so with steps between exchanges,
-  /// whose illumination is not kept, and where copies differ, as they start from the cores. `read`
-  /// fills a part of a field on the object, by its name, of the fields that the start does not
-  /// bring.
-  void restore(const std::map<std::string, double>& numbers,
-               const std::function<void(const std::string&, const Box&, View<T, 3>)>& read = {});
+  /// whose illumination is not kept, and where copies differ, as they start from the cores.
+  /// `reader` is asked for the saved fields that the start does not bring.
+  void restore(const std::map<std::string, double>& numbers, const FieldReader<T>& reader = {});
 
  private:
   void declare(const Sharing& sharing);
@@ -103,13 +110,13 @@ class Fit {
 /// Throws UserError for options that do not go together, or not with what is shared so.
 void check_options(const FitOptions& options, const Sharing& sharing);
 
-/// Bytes of a rank; `parts`: those beside the options', or none.
+/// Bytes of a rank with so many positions of its own; `parts`: those beside the options', or none.
 struct FitMemory {
   std::map<std::string, double> arrays;  ///< by the ledger's names, but for the exchanges' buffers
   double saved = 0;                      ///< what it has in a checkpoint
 };
 template <class T>
 FitMemory fit_memory(const OperatorSetup& setup, const FitOptions& options, const Sharing& sharing,
-                     int rank, const Parts<T>& parts = {});
+                     int rank, i64 positions, const Parts<T>& parts = {});
 
 }  // namespace ptyle

@@ -27,9 +27,12 @@ void State<T>::allocate(const Arithmetic<T>& arithmetic) {
       continue;
     }
     if (!field.here.empty()) continue;
-    for (const Box& box : tiles_)
+    for (const auto& [box, positions] : tiles_)
       field.here.push_back(arithmetic.template array<T, 3>(
-          {field.shape[0], box.rows.size(), box.cols.size()}, field.account));
+          field.kind == Kind::voxels
+              ? std::array<i64, 3>{field.shape[0], box.rows.size(), box.cols.size()}
+              : std::array<i64, 3>{1, positions, field.shape[2]},
+          field.account));
   }
 }
 
@@ -47,28 +50,32 @@ void State<T>::restore(const std::map<std::string, double>& numbers) {
 }
 
 template <class T>
+double State<T>::bytes_of(const Field<T>& field, const Box& box, i64 positions) const {
+  const auto [planes, rows, last] = field.shape;
+  switch (field.kind) {
+    case Kind::voxels:
+      return double(sizeof(T)) * double(planes * box.area());
+    case Kind::records:
+      return double(sizeof(T)) * double(positions * last);
+    default:
+      return double(sizeof(Complex<T>)) * double(planes * rows * last);
+  }
+}
+
+template <class T>
 std::map<std::string, double> State<T>::bytes(std::size_t tile) const {
   std::map<std::string, double> all;
-  for (const Field<T>& field : fields_) {
-    const auto [planes, rows, cols] = field.shape;
-    all[field.account] += field.kind == Kind::voxels
-                              ? double(sizeof(T)) * double(planes * tiles_[tile].area())
-                              : double(sizeof(Complex<T>)) * double(planes * rows * cols);
-  }
+  for (const Field<T>& field : fields_)
+    all[field.account] += bytes_of(field, tiles_[tile].box, tiles_[tile].positions);
   return all;
 }
 
 template <class T>
-double State<T>::saved_bytes(const Box& core, bool with_common) const {
+double State<T>::saved_bytes(std::size_t tile, const Box& core, bool with_common) const {
   double bytes = 0;
-  for (const Field<T>& field : fields_) {
-    const auto [planes, rows, cols] = field.shape;
-    if (!field.saved) continue;
-    if (field.kind == Kind::voxels)
-      bytes += double(sizeof(T)) * double(planes * core.area());
-    else if (with_common)
-      bytes += double(sizeof(Complex<T>)) * double(planes * rows * cols);
-  }
+  for (const Field<T>& field : fields_)
+    if (field.saved && (with_common || field.kind != Kind::common))
+      bytes += bytes_of(field, core, tiles_[tile].positions);
   return bytes;
 }
 

@@ -18,8 +18,9 @@ namespace ptyle {
 
 /// What a field has its values for.
 enum class Kind {
-  voxels,  ///< planes of the object, on every tile of this process: (planes, rows, cols) each
-  common   ///< the same on all ranks: waves, one array of this process
+  voxels,   ///< planes of the object, on every tile of this process: (planes, rows, cols) each
+  records,  ///< numbers of each position, with the rank whose own it is: (1, positions, numbers)
+  common    ///< the same on all ranks: waves, one array of this process
 };
 
 template <class T>
@@ -27,9 +28,11 @@ struct Field {
   std::string name;     ///< in checkpoints; unique within the fit
   std::string account;  ///< in the memory ledger
   Kind kind = Kind::voxels;
-  std::array<i64, 3> shape{};          ///< voxels: the planes alone; common: of the whole array
+  /// voxels: (planes, -, -); records: (-, -, numbers); common: of the whole array
+  std::array<i64, 3> shape{};
   bool saved = false;                  ///< in checkpoints
-  std::vector<Array<T, 3>> here = {};  ///< voxels: of each tile, on its extended box
+  std::vector<Array<T, 3>> here = {};  ///< voxels: of each tile, on its extended box; records:
+                                       ///< of its own positions, in their order
   Array<Complex<T>, 3> waves = {};     ///< common
 
   [[nodiscard]] View<T, 3> on(std::size_t tile) { return here[tile].view(); }
@@ -46,11 +49,17 @@ void swap_values(Field<T>& a, Field<T>& b) {
   std::swap(a.waves, b.waves);
 }
 
+/// What decides the size of a tile's arrays.
+struct TileSize {
+  Box box;            ///< the extended tile
+  i64 positions = 0;  ///< its own
+};
+
 template <class T>
 class State {
  public:
-  /// The extended tiles of this process's ranks.
-  explicit State(std::vector<Box> tiles) : tiles_(std::move(tiles)) {}
+  /// The tiles of this process's ranks.
+  explicit State(std::vector<TileSize> tiles) : tiles_(std::move(tiles)) {}
   State(const State&) = delete;
   State& operator=(const State&) = delete;
 
@@ -63,7 +72,7 @@ class State {
   /// Zeros for every field that has no values yet, where the arithmetic says.
   void allocate(const Arithmetic<T>& arithmetic);
 
-  [[nodiscard]] const std::vector<Box>& tiles() const { return tiles_; }
+  [[nodiscard]] const std::vector<TileSize>& tiles() const { return tiles_; }
   [[nodiscard]] const std::deque<Field<T>>& fields() const { return fields_; }
   [[nodiscard]] std::deque<Field<T>>& fields() { return fields_; }
   /// Throws std::out_of_range for a name that was not declared.
@@ -74,11 +83,13 @@ class State {
 
   /// Bytes of all fields by the ledger's names, on a tile, whether they are allocated or not.
   [[nodiscard]] std::map<std::string, double> bytes(std::size_t tile) const;
-  /// Bytes of what is saved: of voxels on `core`, and of what is the same on all ranks.
-  [[nodiscard]] double saved_bytes(const Box& core, bool with_common) const;
+  /// Bytes of what is saved of a tile: of voxels on its `core`, of records, and of what is the same
+  /// on all ranks.
+  [[nodiscard]] double saved_bytes(std::size_t tile, const Box& core, bool with_common) const;
 
  private:
-  std::vector<Box> tiles_;
+  [[nodiscard]] double bytes_of(const Field<T>& field, const Box& box, i64 positions) const;
+  std::vector<TileSize> tiles_;
   std::deque<Field<T>> fields_;
   std::map<std::string, double> numbers_;
 };

@@ -33,9 +33,9 @@ std::vector<Tile> make_tiles(const Team& team, const Sharing& sharing,
   return all;
 }
 
-std::vector<Box> boxes(const std::vector<Tile>& tiles) {
-  std::vector<Box> all;
-  for (const Tile& tile : tiles) all.push_back(tile.box);
+std::vector<TileSize> sizes(const std::vector<Tile>& tiles) {
+  std::vector<TileSize> all;
+  for (const Tile& tile : tiles) all.push_back({tile.box, static_cast<i64>(tile.own.size())});
   return all;
 }
 
@@ -56,7 +56,7 @@ Workspace<T>::Workspace(std::unique_ptr<Operator<T>> op_, FitData<T> data_, FitO
       halos(team, sharing, planes_of(op->setup()), *arithmetic, ledger),
       places(placed(data.positions, op->setup().window)),
       tiles(make_tiles(team, sharing, centres(places, op->setup().window), options.extra)),
-      state(boxes(tiles)),
+      state(sizes(tiles)),
       costs(team, *arithmetic, state),
       caution(state.number("caution", 1)) {
   const auto count = static_cast<i64>(data.positions.size());

@@ -62,6 +62,33 @@ class Gain final : public Variable<double> {
   std::vector<double> sums_;
 };
 
+/// How often each position was fitted: a record that goes with it.
+class Seen final : public Variable<double> {
+ public:
+  void declare(State<double>& state) override {
+    seen_ = &state.declare({"toy.seen", "toy records", Kind::records, {0, 0, 2}, true});
+  }
+  void begin(Workspace<double>& with, const Batch& batch) override {
+    for (std::size_t t = 0; t < with.tiles.size(); ++t) {
+      const auto& own = with.tiles[t].own;
+      Array<double, 3> here(seen_->here[t].shape());
+      with.arithmetic->read(seen_->here[t].data(), here.data(), here.size());
+      for (std::size_t i = 0; i < own.size(); ++i)
+        if (std::binary_search(batch.members.begin(), batch.members.end(), own[i])) {
+          here(0, i64(i), 0) += 1;
+          here(0, i64(i), 1) = double(own[i]);
+        }
+      with.arithmetic->write(here.data(), seen_->here[t].data(), here.size());
+    }
+  }
+  void ask(const Batch&, std::size_t, Wanted&, Gradient<double>&) override {}
+  void start_sum(Workspace<double>&, const Batch&) override {}
+  void step(Workspace<double>&, const Batch&) override {}
+
+ private:
+  Field<double>* seen_ = nullptr;
+};
+
 /// v ← v/2 + g,  V ← V − step·v: its velocity is a field of its own, which must be saved.
 class Momentum final : public UpdateRule<double> {
  public:
@@ -101,6 +128,7 @@ class Shrink final : public Regulariser<double> {
 Parts<double> toys() {
   Parts<double> parts;
   parts.variables.push_back(std::make_unique<Gain>());
+  parts.variables.push_back(std::make_unique<Seen>());
   parts.regularisers.push_back(std::make_unique<Shrink>());
   parts.rule = std::make_unique<Momentum>(test::Scene::slices);
   return parts;
@@ -187,15 +215,17 @@ TEST(Toys, AreBookedAsPlanned) {
   Ledger ledger;
   const auto team = make_local_team(4);
   const auto fit = toy_fit(*team, 4, &ledger);
-  double planned = 0;
-  for (int rank = 0; rank < 4; ++rank)
-    planned += fit_memory<double>(scene().setup(), toy_options(), {mesh_of(4)}, rank, toys())
-                   .arrays.at("toy momentum");
-  double booked = 0;
-  for (const auto& entry : ledger.entries())
-    if (entry.name == "toy momentum") booked = double(entry.now);
-  EXPECT_GT(planned, 0);
-  EXPECT_EQ(booked, planned);
+  for (const char* account : {"toy momentum", "toy records"}) {
+    double planned = 0, booked = 0;
+    for (int rank = 0; rank < 4; ++rank)
+      planned += fit_memory<double>(scene().setup(), toy_options(), {mesh_of(4)}, rank,
+                                    i64(fit.tiles()[std::size_t(rank)].own.size()), toys())
+                     .arrays.at(account);
+    for (const auto& entry : ledger.entries())
+      if (entry.name == account) booked = double(entry.now);
+    EXPECT_GT(planned, 0) << account;
+    EXPECT_EQ(booked, planned) << account;
+  }
 }
 
 /// What a fit of other ranks reads a field's part from.
@@ -213,6 +243,20 @@ void read_from(const Fit<double>& fit, const std::string& name, const Box& box,
   }
 }
 
+std::vector<double> records_from(const Fit<double>& fit, const std::string& name,
+                                 std::span<const i64> positions, i64 numbers) {
+  std::vector<double> all;
+  for (const i64 position : positions)
+    for (std::size_t t = 0; t < fit.tiles().size(); ++t) {
+      const auto& own = fit.tiles()[t].own;
+      const auto at = std::lower_bound(own.begin(), own.end(), position);
+      if (at == own.end() || *at != position) continue;
+      for (i64 k = 0; k < numbers; ++k)
+        all.push_back(fit.state().field(name).on(t)(0, at - own.begin(), k));
+    }
+  return all;
+}
+
 TEST(Toys, AreSavedAndResumedOnOtherRanks) {
   const auto four = make_local_team(4), three = make_local_team(3);
   auto whole = toy_fit(*four, 4);
@@ -224,11 +268,20 @@ TEST(Toys, AreSavedAndResumedOnOtherRanks) {
   const auto go_on = [&](bool with_fields) {
     auto second = scene().fit(toy_options(), *three, {mesh_of(3)}, object, first.probe(), toys());
     if (with_fields)
-      second.restore(first.numbers(), [&](const std::string& name, const Box& box,
-                                          View<double, 3> to) { read_from(first, name, box, to); });
+      second.restore(first.numbers(),
+                     {[&](const std::string& name, const Box& box, View<double, 3> to) {
+                        read_from(first, name, box, to);
+                      },
+                      [&](const std::string& name, std::span<const i64> positions, i64 numbers) {
+                        return records_from(first, name, positions, numbers);
+                      }});
     else
       second.restore(first.numbers());
     for (int i = 0; i < 2; ++i) second.iterate();
+    for (i64 i = 0; i < test::Scene::side * test::Scene::side; ++i) {
+      const auto record = records_from(second, "toy.seen", std::span(&i, 1), 2);
+      EXPECT_EQ(record, (std::vector<double>{with_fields ? 4.0 : 2.0, double(i)}));
+    }
     return outcome(second);
   };
   EXPECT_LT(apart(go_on(true).object, outcome(whole).object), 1e-12);
@@ -247,11 +300,13 @@ struct Gradients : Course<double> {
 
 /// A fit's inside: object, probe and further variables, all positions a batch.
 struct Inside {
-  explicit Inside(std::vector<std::unique_ptr<Variable<double>>> more) {
+  explicit Inside(std::vector<std::unique_ptr<Variable<double>>> more, bool on_gpu = false) {
     const OperatorSetup& setup = scene().setup();
-    auto op = make_cpu_operator<double>(setup, 1);
-    with = std::make_unique<Workspace<double>>(std::move(op), scene().data(), toy_options(), *team,
-                                               Sharing{mesh_of(1)}, nullptr, nullptr);
+    with = std::make_unique<Workspace<double>>(
+        on_gpu ? make_emulated_operator<double>(setup, gpu, nullptr, {})
+               : make_cpu_operator<double>(setup, 1),
+        scene().data(), toy_options(), *team, Sharing{mesh_of(1)}, nullptr,
+        on_gpu ? make_emulated_arithmetic<double>(gpu) : nullptr);
     object = std::make_unique<ObjectVariable<double>>(with->state, setup);
     auto probe = std::make_unique<ProbeVariable<double>>(setup);
     probe->declare(with->state);
@@ -284,6 +339,7 @@ struct Inside {
     with->costs.begin(1, 0);
     Gradients(*with, {*object, variables, rule}).accumulate(batch);
   }
+  emulated::Gpu gpu;
   std::unique_ptr<Team> team = make_local_team();
   std::unique_ptr<Workspace<double>> with;
   std::unique_ptr<ObjectVariable<double>> object;
@@ -330,11 +386,13 @@ double largest_slope_error(Inside& inside, int& fields) {
 }
 
 TEST(GradientCheck, EveryVariableOfAFitPasses) {
-  Inside inside({});
-  int fields = 0;
-  // Differences at h = 1e-5 are right to h² times the third derivative, and to rounding / h.
-  EXPECT_LT(largest_slope_error(inside, fields), 1e-4);
-  EXPECT_EQ(fields, 2);
+  for (const bool on_gpu : {false, true}) {
+    Inside inside({}, on_gpu);
+    int fields = 0;
+    // Differences at h = 1e-5 are right to h² times the third derivative, and to rounding / h.
+    EXPECT_LT(largest_slope_error(inside, fields), 1e-4);
+    EXPECT_EQ(fields, 2);
+  }
 }
 
 /// A variable whose gradient is wrong: that of the object, doubled, under another name.
