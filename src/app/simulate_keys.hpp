@@ -19,7 +19,7 @@ struct SimulateInput {
 };
 SimulateInput read_simulate(const std::string& file, const std::vector<std::string>& settings);
 
-/// What --print-template prints.
+/// The text of --print-template.
 std::string simulate_template();
 
 }  // namespace ptyle

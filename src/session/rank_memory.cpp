@@ -31,7 +31,7 @@ Bytes arrays_of_fit(const ReconstructConfig& config, const OperatorSetup& setup,
   bytes["probe"] = probe;
   const bool behind = config.ranks.exchange_behind && division.sharing.mesh.ranks() > 1;
   const bool steps_between =
-      config.ranks.local_positions > 0 || behind || config.ranks.update == "literal";
+      config.ranks.local_positions > 0 || behind || config.ranks.update == UpdateChoice::literal;
   if (steps_between) {
     bytes["gradient"] += volume + 2 * plane;
     bytes["object, synchronised"] = volume;
@@ -107,7 +107,8 @@ RankMemory gpu_rank_memory(const ReconstructConfig& config, const OperatorSetup&
     memory.bytes["exchange buffers"] = arrays["exchange buffers"];
     memory.bytes["gradient"] = arrays["probe"];
   }
-  if (config.object.blur > 0 || config.object.blur_z > 0 || config.solver.continuation != "off")
+  if (config.object.blur > 0 || config.object.blur_z > 0 ||
+      config.solver.continuation != Switch::off)
     arrays["blur"] = double(sizeof(T)) * double(blur_values(shape));
   const auto with = [&](i64 positions, std::size_t pattern, const GpuFacts& facts,
                         const GpuOptions& options) {

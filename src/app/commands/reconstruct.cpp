@@ -26,6 +26,7 @@
 #include "core/error.hpp"
 #include "core/ledger.hpp"
 #include "io/part_file.hpp"
+#include "session/check.hpp"
 #include "session/device.hpp"
 #include "session/open_experiment.hpp"
 
@@ -37,7 +38,8 @@ namespace {
 struct Options {
   std::string file;
   std::vector<std::string> settings;
-  bool overwrite = false, resume = false, verify = false, check = false, print_template = false;
+  bool overwrite = false, resume = false, verify = false, check = false;
+  bool print_template = false;
   std::optional<std::string> wall_time;
   std::string device;
 };

@@ -1,0 +1,254 @@
+#include "session/check.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <unistd.h>
+
+#include <filesystem>
+
+#include "core/error.hpp"
+#include "io/checkpoint.hpp"
+#include "io/dataset_name.hpp"
+#include "io/frames.hpp"
+#include "io/hdf5.hpp"
+#include "session/keys.hpp"
+#include "session/open_experiment.hpp"
+
+namespace fs = std::filesystem;
+
+namespace ptyle {
+namespace {
+
+/// What the data file itself states, so that the user need not.
+struct FileStates {
+  bool energy = false, semi_angle = false, pixel_size = false, scan = false;
+};
+
+/// A file that cannot be asked may well state everything: nothing is said to be missing.
+constexpr FileStates unknown_states{true, true, true, true};
+
+/// The configuration under check, with the few questions that the checks ask.
+struct Check {
+  const std::set<std::string>& faulty;
+  std::set<std::string> given;
+  std::vector<KeyFault>& faults;
+  FileStates file = {};
+
+  void fault(const std::string& key, const std::string& text) const {
+    if (!faulty.contains(key)) faults.push_back({key, text});
+  }
+  [[nodiscard]] bool has(const std::string& key) const { return given.contains(key); }
+  [[nodiscard]] bool has_energy() const {
+    return has("optics.energy") || has("optics.xray_energy") || file.energy;
+  }
+  [[nodiscard]] bool has_semi_angle() const { return has("optics.semi_angle") || file.semi_angle; }
+  void not_both(const std::string& key, const std::string& other) const {
+    if (has(key) && has(other)) fault(other, fmt::format("excludes {}; give one of the two", key));
+  }
+};
+
+/// Whether a text says a dataset alone: no file, be it in "file.h5:/dataset" or by itself.
+bool is_dataset(const std::string& text) {
+  return !split_dataset(text) && !fs::path(text).has_extension() && !fs::exists(text);
+}
+
+/// Whether the key names a file that is there.
+bool check_file(const Check& check, const std::string& key, const std::string& file) {
+  if (!check.has(key) || file.empty()) return false;
+  if (fs::is_directory(file))
+    check.fault(key, fmt::format("{} is a folder, not a file", file));
+  else if (!fs::exists(file))
+    check.fault(key, fmt::format("there is no file {}", file));
+  else if (access(file.c_str(), R_OK) != 0)
+    check.fault(key, fmt::format("the file {} may not be read", file));
+  else
+    return true;
+  return false;
+}
+
+/// Runs a look into a file; what is wrong there becomes a fault of the key.
+template <class Look>
+void look(const Check& check, const std::string& key, Look&& into) {
+  try {
+    into();
+  } catch (const UserError& e) {
+    check.fault(key, e.what());
+  }
+}
+
+/// Opens the data: are patterns and positions there, and what does the file state?
+FileStates check_data(const ReconstructConfig& c, const Check& check) {
+  FileStates states = unknown_states;
+  look(check, "data.file", [&] {
+    const h5::File file = h5::File::open(c.data.file);
+    const FileFacts facts = read_file_facts(file);
+    states.energy = facts.energy.has_value();
+    states.semi_angle = facts.semi_angle.has_value();
+    states.pixel_size = facts.pixel_size.has_value();
+    states.scan = facts.scan_step[0] > 0;
+    const bool named = check.has("data.patterns");
+    look(check, named ? "data.patterns" : "data.file", [&] { Frames(file, c.data.patterns); });
+    if (check.has("scan.step")) return;
+    const bool elsewhere = check.has("scan.file") && !fs::exists(c.scan.file);
+    if (!elsewhere)
+      look(check, "scan.positions",
+           [&] { states.scan = read_positions(file, c.scan).has_value() || states.scan; });
+  });
+  return states;
+}
+
+FileStates check_files(const ReconstructConfig& c, const Check& check) {
+  if (!check.has("data.file"))
+    check.fault("data.file", "must be given, the HDF5 file of the patterns");
+  check_file(check, "scan.file", c.scan.file);
+  check_file(check, "object.start", c.object.start);
+  if (const auto mask = split_dataset(c.data.mask))
+    check_file(check, "data.mask", mask->file);
+  else if (check.has("data.mask") && !is_dataset(c.data.mask))
+    check.fault("data.mask", fmt::format("{} is a file; the dataset in it is needed too, as in "
+                                         "file.h5:/mask",
+                                         c.data.mask));
+  if (c.probe.starts_from() == ProbeStart::file && file_part(c.probe.start) != c.data.file)
+    check_file(check, "probe.start", file_part(c.probe.start));
+  if (check_file(check, "data.file", c.data.file)) return check_data(c, check);
+  return check.has("data.file") ? unknown_states : FileStates{};
+}
+
+void check_calibration(const Check& check) {
+  const std::vector<std::string> all{"calibration.pixel_size",     "calibration.dk",
+                                     "calibration.mrad_per_pixel", "calibration.max_angle",
+                                     "calibration.disc_radius",    "calibration.fit_disc"};
+  std::vector<std::string> given;
+  for (const auto& key : all)
+    if (check.has(key)) given.push_back(key);
+  if (given.size() > 1)
+    check.fault(given.back(), fmt::format("only one calibration may be given, there are {}: {}",
+                                          given.size(), fmt::join(given, ", ")));
+  if (given.empty() && check.has_energy() && !check.file.pixel_size)
+    check.fault("calibration", fmt::format("one of these must be given: {}", fmt::join(all, ", ")));
+  for (const auto& key : given) {
+    const bool in_angles = key != "calibration.pixel_size" && key != "calibration.dk";
+    const bool of_disc = key == "calibration.disc_radius" || key == "calibration.fit_disc";
+    if (in_angles && !check.has_energy())
+      check.fault(key, "needs optics.energy (or optics.xray_energy)");
+    if (of_disc && !check.has_semi_angle())
+      check.fault(key, "needs optics.semi_angle, the disc's radius in mrad");
+  }
+}
+
+void check_scan(const ReconstructConfig& c, const Check& check) {
+  check.not_both("scan.positions", "scan.step");
+  if (!check.has("scan.positions") && !check.has("scan.step") && !check.file.scan)
+    check.fault("scan", "either scan.positions (a dataset) or scan.step must be given");
+  const auto not_of_positions = [&](const char* key, bool asked) {
+    if (asked && check.has("scan.positions"))
+      check.fault(key, "belongs to scan.step; positions of a dataset are final");
+  };
+  not_of_positions("scan.rotation", c.scan.rotation.value_or(0) != 0);
+  not_of_positions("scan.snake", c.scan.snake);
+  if (check.has("scan.file") && !check.has("scan.positions"))
+    check.fault("scan.file", "needs scan.positions, the dataset in it");
+  const bool calibrated = check.has_energy() || check.file.pixel_size ||
+                          check.has("calibration.pixel_size") || check.has("calibration.dk");
+  if (!calibrated && check.has("scan.positions") && c.scan.unit != LengthUnit::pixel)
+    check.fault("scan.unit", "must be px where no optics.energy is given");
+  const auto& range = c.data.positions;
+  const bool three = range.size() == 3;
+  if (check.has("data.positions") &&
+      !((three || range.size() == 2) && range[0] < range[1] && (!three || range[2] > 0)))
+    check.fault("data.positions", "must be [first, last] or [first, last, stride], first < last");
+}
+
+void check_fit(const ReconstructConfig& c, const Check& check) {
+  check.not_both("optics.energy", "optics.xray_energy");
+  check.not_both("data.centre", "data.find_centre");
+  if (c.probe.starts_from() == ProbeStart::optics) {
+    const char* need = !check.has_energy()       ? "optics.energy"
+                       : !check.has_semi_angle() ? "optics.semi_angle"
+                                                 : nullptr;
+    if (need)
+      check.fault("probe.start",
+                  fmt::format("optics needs {}; otherwise the start is mean or a file", need));
+  }
+  if (c.object.slices > 1) {
+    if (!check.has("object.slice_thickness"))
+      check.fault("object.slices", "needs object.slice_thickness with more than one slice");
+    if (!check.has_energy())
+      check.fault("object.slices", "more than one slice needs optics.energy");
+  }
+  if (c.object.phase_min > c.object.phase_max)
+    check.fault("object.phase_min", fmt::format("{} rad is above object.phase_max, {} rad",
+                                                c.object.phase_min, c.object.phase_max));
+  if (c.object.positivity == Switch::on && c.object.phase_max > c.object.phase_min &&
+      c.object.phase_max <= 0)
+    check.fault("object.positivity", fmt::format("leaves no phase where object.phase_max is {} rad",
+                                                 c.object.phase_max));
+  if ((c.probe.modes - 1) * c.probe.mode_power >= 1)
+    check.fault("probe.mode_power",
+                fmt::format("{} modes of {} each leave nothing for the first; less is needed",
+                            c.probe.modes - 1, c.probe.mode_power));
+}
+
+void check_output_folder(const ReconstructConfig& c, const Check& check, bool writes) {
+  const fs::path folder = c.output.folder;
+  if (folder.empty()) return check.fault("output.folder", "must be given");
+  std::error_code ignored;
+  const std::string earlier = writes ? earlier_result(c.output) : "";
+  if (!earlier.empty()) check.fault("output.folder", earlier);
+  // The nearest folder above that exists is the one that must take the new one.
+  fs::path there = folder;
+  while (!fs::exists(there, ignored) && there.has_relative_path()) there = there.parent_path();
+  if (!fs::is_directory(there, ignored))
+    check.fault("output.folder", fmt::format("{} is a file, not a folder", there.string()));
+  else if (access(there.c_str(), W_OK | X_OK) != 0)
+    check.fault("output.folder", fmt::format("the folder {} may not be written", there.string()));
+}
+
+/// The keys whose values are not their defaults.
+std::set<std::string> keys_given(const ReconstructConfig& config) {
+  return with_keys(config, [](const Keys& keys, const Keys& defaults) {
+    std::set<std::string> given;
+    for (std::size_t i = 0; i < keys.all().size(); ++i)
+      if (text_of(keys.all()[i]) != text_of(defaults.all()[i])) given.insert(keys.all()[i].path);
+    return given;
+  });
+}
+
+}  // namespace
+
+std::string earlier_result(const OutputConfig& output) {
+  std::error_code ignored;
+  const bool goes_on = output.resume && has_checkpoint(output.folder);
+  if (!fs::exists(fs::path(output.folder) / "result.h5", ignored) || output.overwrite || goes_on)
+    return {};
+  return fmt::format("{} has a result.h5 already; --overwrite replaces it", output.folder);
+}
+
+void complete_probe_start(ReconstructConfig& config) {
+  auto& start = config.probe.start;
+  if (start.starts_with("/") && is_dataset(start)) start = config.data.file + ":" + start;
+}
+
+std::vector<KeyFault> faults_between_keys(const ReconstructConfig& config,
+                                          const std::set<std::string>& faulty, bool writes) {
+  std::vector<KeyFault> faults;
+  Check check{faulty, keys_given(config), faults};
+  check.given.insert(faulty.begin(), faulty.end());
+  check.file = check_files(config, check);
+  check_calibration(check);
+  check_scan(config, check);
+  check_fit(config, check);
+  check_output_folder(config, check, writes);
+  return faults;
+}
+
+void check(const ReconstructConfig& config, bool writes) {
+  auto faults = with_keys(config, limit_faults);
+  std::set<std::string> faulty;
+  for (const auto& fault : faults) faulty.insert(fault.key);
+  const auto between = faults_between_keys(config, faulty, writes);
+  faults.insert(faults.end(), between.begin(), between.end());
+  raise(faults);
+}
+
+}  // namespace ptyle
