@@ -3,6 +3,7 @@
 #include <filesystem>
 
 #include "session/check.hpp"
+#include "session/json_schema.hpp"
 #include "session/keys.hpp"
 
 namespace fs = std::filesystem;
@@ -47,6 +48,13 @@ std::string reconstruct_template() {
       "A starting configuration for: ptyle reconstruct run.yaml\n"
       "Lengths in Å, angles in mrad (azimuths and scan rotation in degrees), energy in kV.\n"
       "Commented keys show their default or an example; files are relative to this file.");
+}
+
+std::string reconstruct_json_schema() {
+  ReconstructConfig config;
+  Keys all;
+  keys(all, config);
+  return json_schema(all, "A configuration of ptyle reconstruct");
 }
 
 }  // namespace ptyle

@@ -28,4 +28,7 @@ ReconstructInput read_reconstruct(const std::string& file, const std::vector<std
 /// The text of --print-template.
 std::string reconstruct_template();
 
+/// The text of --print-schema.
+std::string reconstruct_json_schema();
+
 }  // namespace ptyle

@@ -4,6 +4,7 @@
 
 #include <filesystem>
 
+#include "session/json_schema.hpp"
 #include "simulate/recipe_checks.hpp"
 
 namespace fs = std::filesystem;
@@ -51,6 +52,13 @@ std::string simulate_template() {
       "A starting recipe for: ptyle simulate recipe.yaml\n"
       "Lengths in Å, angles in mrad (azimuths and rotations in degrees), energy in kV.\n"
       "Commented keys show their default or an example; files are relative to this file.");
+}
+
+std::string simulate_json_schema() {
+  Recipe recipe;
+  Keys all;
+  keys(all, recipe);
+  return json_schema(all, "A recipe of ptyle simulate");
 }
 
 }  // namespace ptyle

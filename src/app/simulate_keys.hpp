@@ -22,4 +22,7 @@ SimulateInput read_simulate(const std::string& file, const std::vector<std::stri
 /// The text of --print-template.
 std::string simulate_template();
 
+/// The text of --print-schema.
+std::string simulate_json_schema();
+
 }  // namespace ptyle

@@ -24,7 +24,7 @@ struct Options {
   std::string file, positions;
   std::vector<std::string> settings;
   std::string threads;
-  bool overwrite = false, print_template = false;
+  bool overwrite = false, print_template = false, print_schema = false;
 };
 
 constexpr const char* help =
@@ -125,12 +125,18 @@ void add_simulate(CLI::App& app, Command& chosen) {
                     "replace a data set that was made of another recipe");
   command->add_flag("--print-template", options->print_template,
                     "print a commented recipe to start from");
+  command->add_flag("--print-schema", options->print_schema,
+                    "print the JSON schema of recipes, for editors");
   command->footer(help);
   command->callback([options, &chosen] {
     chosen = [options](Team& team) {
       alone(team, "ptyle simulate");
       if (options->print_template) {
         print_out(simulate_template());
+        return exit_status::done;
+      }
+      if (options->print_schema) {
+        print_out(simulate_json_schema());
         return exit_status::done;
       }
       if (options->file.empty())
