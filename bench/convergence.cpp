@@ -35,10 +35,10 @@ constexpr int ranks = 9;
 
 Recipe recipe() {
   Recipe r;
-  r.specimen.structure = "PbTiO3";
+  r.specimen.structure = BuiltIn::PbTiO3;
   r.specimen.slice_thickness = 1.25;
   r.specimen.thickness = 1.25 * 6;
-  r.thermal.motion = "debye_waller";
+  r.thermal.motion = Motion::debye_waller;
   r.thermal.B = {"Pb=0.5", "Ti=0.5", "O=0.5"};
   r.optics = {.energy = 200, .semi_angle = 30, .defocus = 150};
   r.detector = {.window = 64, .pixel_size = 0.2};

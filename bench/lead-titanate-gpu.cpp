@@ -24,7 +24,7 @@ using namespace ptyle::bench;
 
 Recipe recipe(int slow, int fast, int window, int slices) {
   Recipe r;
-  r.specimen.structure = "PbTiO3";
+  r.specimen.structure = BuiltIn::PbTiO3;
   r.specimen.slice_thickness = 1.25;
   r.specimen.thickness = 1.25 * slices;
   r.optics = {.energy = 200, .semi_angle = 30, .defocus = 250};

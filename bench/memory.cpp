@@ -49,7 +49,7 @@ ReconstructConfig configuration(const Case& c) {
   config.object.slices = c.slices;
   config.object.slice_thickness = 1.25;
   config.ranks.halo = c.halo;
-  config.ranks.exchange = c.exchange;
+  config.ranks.exchange = scheme_named(c.exchange).value();
   config.solver.memory = 1e-6;  // as little as there is
   return config;
 }

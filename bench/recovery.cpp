@@ -31,10 +31,10 @@ namespace {
 
 Recipe recipe(int slices, const fs::path& file) {
   Recipe r;
-  r.specimen.structure = "PbTiO3";
+  r.specimen.structure = BuiltIn::PbTiO3;
   r.specimen.slice_thickness = 1.25;
   r.specimen.thickness = 1.25 * slices;
-  r.thermal.motion = "debye_waller";
+  r.thermal.motion = Motion::debye_waller;
   r.thermal.B = {"Pb=0.5", "Ti=0.5", "O=0.5"};
   r.optics = {.energy = 200, .semi_angle = 30, .defocus = 250};
   r.detector = {.window = 256, .pixel_size = 0.1};
@@ -56,7 +56,7 @@ ReconstructConfig configuration(int slices, int iterations, bool continuation, c
   c.object.slices = slices;
   c.object.slice_thickness = 1.25;
   c.solver.iterations = iterations;
-  if (!continuation) c.solver.continuation = "off";
+  if (!continuation) c.solver.continuation = Switch::off;
   c.output = {.folder = folder.string(), .overwrite = true, .pictures = false, .tiff = false};
   return c;
 }

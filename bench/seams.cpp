@@ -39,10 +39,10 @@ constexpr int extra_rows = 2;
 
 Recipe recipe(int window) {
   Recipe r;
-  r.specimen.structure = "PbTiO3";
+  r.specimen.structure = BuiltIn::PbTiO3;
   r.specimen.slice_thickness = 1.25;
   r.specimen.thickness = 10;
-  r.thermal.motion = "debye_waller";
+  r.thermal.motion = Motion::debye_waller;
   r.thermal.B = {"Pb=0.5", "Ti=0.5", "O=0.5"};
   r.optics = {.energy = 200, .semi_angle = 30, .defocus = 250};
   r.detector = {.window = window, .pixel_size = field / window};

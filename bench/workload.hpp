@@ -43,10 +43,10 @@ struct Workload {
 inline void simulate_workload(const std::string& file) {
   using W = Workload;
   Recipe r;
-  r.specimen.structure = "PbTiO3";
+  r.specimen.structure = BuiltIn::PbTiO3;
   r.specimen.slice_thickness = W::slice_thickness;
   r.specimen.thickness = W::slice_thickness * W::slices;
-  r.thermal.motion = "debye_waller";
+  r.thermal.motion = Motion::debye_waller;
   r.thermal.B = {"Pb=0.5", "Ti=0.5", "O=0.5"};
   r.optics = {.energy = W::energy, .semi_angle = W::semi_angle, .defocus = W::defocus};
   r.optics.modes = W::modes;
@@ -76,7 +76,7 @@ inline ReconstructConfig reconstruct_workload(const std::string& file) {
   c.probe.mode_power = W::mode_power;
   c.probe.refine_from = 1;
   c.solver.threads = W::threads;
-  c.solver.continuation = "off";
+  c.solver.continuation = Switch::off;
   c.output.pictures = c.output.tiff = false;
   return c;
 }

@@ -25,7 +25,7 @@ using namespace ptyle::bench;
 
 Recipe recipe(int side, int window, int slices, int modes) {
   Recipe r;
-  r.specimen.structure = "PbTiO3";
+  r.specimen.structure = BuiltIn::PbTiO3;
   r.specimen.slice_thickness = 2.5;
   r.specimen.thickness = 2.5 * slices;
   r.optics = {.energy = 200, .semi_angle = 25, .defocus = 150};

@@ -11,15 +11,11 @@ namespace ptyle {
 /// The keys of `ptyle reconstruct`, bound to the fields of `config`.
 Schema reconstruct_schema(ReconstructConfig& config);
 
-/// The faults between keys (exactly one calibration, what needs the energy, …) and of the files
-/// that are named: there or not. A missing output.folder is filled in: beside the file, named after
-/// it. Nothing is written; where nothing will be (`writes` is false), an earlier result is no
-/// fault.
+/// Adds the faults between keys and of the files that are named (session/check), each with the line
+/// of its key. Completed are probe.start, and a missing output.folder: beside the file, named after
+/// it. Where nothing will be written (`writes` is false), an earlier result is no fault.
 void check_reconstruct(ReconstructConfig& config, const Schema& schema,
                        const std::string& config_file, Faults& faults, bool writes = true);
-
-/// What is to say of a result that is there and may not be replaced; empty: there is none.
-std::string earlier_result(const OutputConfig& output);
 
 /// Configuration and settings read and checked whole; UserError with every fault.
 struct ReconstructInput {
@@ -29,7 +25,10 @@ struct ReconstructInput {
 ReconstructInput read_reconstruct(const std::string& file, const std::vector<std::string>& settings,
                                   bool overwrite, bool resume = false, bool writes = true);
 
-/// What --print-template prints.
+/// The text of --print-template.
 std::string reconstruct_template();
+
+/// The text of --print-schema.
+std::string reconstruct_json_schema();
 
 }  // namespace ptyle

@@ -1,6 +1,7 @@
 #include "app/schema.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <yaml-cpp/yaml.h>
 
 #include <algorithm>
@@ -43,13 +44,6 @@ std::string lower(std::string text) {
   return text;
 }
 
-std::string section_of(const std::string& path) {
-  const auto dot = path.rfind('.');
-  return dot == std::string::npos ? std::string() : path.substr(0, dot);
-}
-
-std::string leaf_of(const std::string& path) { return path.substr(path.rfind('.') + 1); }
-
 std::string with_home(const std::string& path) {
   const char* home = std::getenv("HOME");
   return path.starts_with("~/") && home ? home + path.substr(1) : path;
@@ -60,7 +54,7 @@ void resolve_file(const Key& key, const std::string& folder) {
   auto* const* field = std::get_if<std::string*>(&key.field);
   if (key.file == FileKind::none || !field || (*field)->empty()) return;
   std::string& text = **field;
-  const auto& words = key.limits.choices;
+  const auto& words = key.limits.words;
   if (std::find(words.begin(), words.end(), text) != words.end()) return;
   const std::string file = (fs::absolute(folder) / with_home(text)).lexically_normal().string();
   if (key.file == FileKind::dataset && !split_dataset(text)) {
@@ -88,27 +82,30 @@ void Faults::raise(const std::string& what) const {
   throw UserError(text);
 }
 
-Schema::Schema(std::vector<Section> sections, std::vector<Key> keys)
-    : sections_(std::move(sections)), keys_(std::move(keys)) {
-  for (const auto& key : keys_) {
+Schema::Schema(Keys keys) : keys_(std::move(keys)) {
+  for (const auto& key : keys_.all()) {
     defaults_.push_back(write_value(key));
     resets_.push_back(std::visit(
-        [](auto* field) {
-          return std::function<void()>([field, value = *field] { *field = value; });
+        [](const auto& field) -> std::function<void()> {
+          if constexpr (std::is_pointer_v<std::decay_t<decltype(field)>>)
+            return [field, value = *field] { *field = value; };
+          else
+            return [field, word = field.word()] { field.take(word); };
         },
         key.field));
   }
 }
 
 const Key* Schema::find(const std::string& path) const {
-  const auto at =
-      std::find_if(keys_.begin(), keys_.end(), [&](const Key& k) { return k.path == path; });
-  return at == keys_.end() ? nullptr : &*at;
+  for (const Key& key : keys_.all())
+    if (path == key.path || (path == key.formerly && !path.empty())) return &key;
+  return nullptr;
 }
 
 bool Schema::is_section(const std::string& path) const {
-  return !path.empty() && std::any_of(sections_.begin(), sections_.end(),
-                                      [&](const Section& s) { return s.path == path; });
+  const auto& all = keys_.sections();
+  return !path.empty() && std::any_of(all.begin(), all.end(),
+                                      [&](const auto& section) { return section.path == path; });
 }
 
 bool Schema::read_file(const std::string& file, Faults& faults) {
@@ -159,11 +156,13 @@ void Schema::walk(const YAML::Node& node, const std::string& prefix, const Sourc
     }
     const std::string path = prefix + entry.first.Scalar();
     if (const Key* key = find(path)) {
-      if (const auto before = given_.find(path); before != given_.end()) {
-        faults.add(place, fmt::format("{}: given twice, first at {}", path, before->second.text));
+      if (const auto before = given_.find(key->path); before != given_.end()) {
+        const auto& [first, name] = before->second;
+        faults.add(place, fmt::format("{}: given twice, first at {}{}", path, first.text,
+                                      name == path ? "" : " by its other name " + name));
         continue;
       }
-      given_[path] = place;
+      given_[key->path] = {place, path};
       set(*key, entry.second, place, source.folder, faults);
     } else if (is_section(path)) {
       const auto [first, fresh] = sections_seen.emplace(path, place.line);
@@ -214,11 +213,11 @@ void Schema::read_setting(const std::string& setting, Faults& faults) {
     return;
   }
   if (node.IsNull() && !text.empty()) {  // "~" or "null"
-    resets_[std::size_t(key - keys_.data())]();
-    given_.erase(path);
+    resets_[std::size_t(key - keys_.all().data())]();
+    given_.erase(key->path);
     return;
   }
-  given_[path] = place;
+  given_[key->path] = {place, path};
   set(*key, node, place, fs::current_path().string(), faults);
 }
 
@@ -226,10 +225,11 @@ std::string Schema::nearest(const std::string& path) const {
   const auto leaf = lower(leaf_of(path)), section = section_of(path);
   const Key* best = nullptr;
   double best_cost = std::numeric_limits<double>::infinity();
-  for (const auto& key : keys_) {
+  for (const auto& key : keys_.all()) {
     // A right name in a wrong section is nearer than a wrong name in the right one.
     const double section_cost = section_of(key.path) == section ? 0 : 0.9;
-    std::istringstream names(leaf_of(key.path) + " " + key.also_called);
+    std::istringstream names(
+        fmt::format("{} {} {}", leaf_of(key.path), key.also_called, leaf_of(key.formerly)));
     for (std::string name; names >> name;) {
       const double cost = edit_distance(leaf, lower(name)) + section_cost;
       if (cost < best_cost) best_cost = cost, best = &key;
@@ -239,40 +239,43 @@ std::string Schema::nearest(const std::string& path) const {
 }
 
 std::string Schema::unknown(const std::string& path, bool as_section) const {
+  for (const Key& key : keys_.all())
+    if (!as_section && lower(leaf_of(path)) == key.mistaken)
+      return fmt::format("{}: there is no such key; did you mean {} ({})?", path, key.path,
+                         key.hint);
   if (!as_section)
     return fmt::format("{}: there is no such key; the nearest is {}", path, nearest(path));
-  const auto cost = [&](const Section& section) {
+  const auto cost = [&](const Keys::Section& section) {
     return section.path.empty() ? std::numeric_limits<int>::max()
                                 : edit_distance(lower(path), section.path);
   };
-  const auto near =
-      std::min_element(sections_.begin(), sections_.end(),
-                       [&](const Section& a, const Section& b) { return cost(a) < cost(b); });
+  const auto& all = keys_.sections();
+  const auto near = std::min_element(
+      all.begin(), all.end(), [&](const auto& a, const auto& b) { return cost(a) < cost(b); });
   return fmt::format("{}: there is no such section; the nearest is {}", path, near->path);
 }
 
-bool Schema::active(const std::string& path) const {
-  const Key* key = find(path);
-  if (!key || !given(path)) return false;
-  return faulty_.contains(path) || write_value(*key) != defaults_[std::size_t(key - keys_.data())];
+void Schema::add(const std::vector<KeyFault>& between, Faults& faults) const {
+  for (const auto& [key, text] : between) faults.add(where(key), fmt::format("{}: {}", key, text));
 }
 
 Faults::Place Schema::where(const std::string& path) const {
   const auto at = given_.find(path);
-  return at == given_.end() ? Faults::Place{file_, 0} : at->second;
+  return at == given_.end() ? Faults::Place{file_, 0} : at->second.place;
 }
 
 std::string Schema::resolved() const {
+  const auto& all = keys_.all();
   std::string text;
-  for (const auto& section : sections_) {
+  for (const auto& section : keys_.sections()) {
     std::string lines;
-    for (std::size_t i = 0; i < keys_.size(); ++i) {
-      if (section_of(keys_[i].path) != section.path) continue;
-      const auto value = write_value(keys_[i]);
+    for (std::size_t i = 0; i < all.size(); ++i) {
+      if (section_of(all[i].path) != section.path) continue;
+      const auto value = write_value(all[i]);
       // A default such as "0: none" that the limits would refuse is left out.
-      const bool takes = !value.empty() && read_value(keys_[i], YAML::Load(value)).empty();
+      const bool takes = !value.empty() && read_value(all[i], YAML::Load(value)).empty();
       if (takes)
-        lines += fmt::format("{}{}: {}\n", section.path.empty() ? "" : "  ", leaf_of(keys_[i].path),
+        lines += fmt::format("{}{}: {}\n", section.path.empty() ? "" : "  ", leaf_of(all[i].path),
                              value);
     }
     if (!lines.empty() && !section.path.empty()) text += section.path + ":\n";
@@ -283,21 +286,22 @@ std::string Schema::resolved() const {
 
 std::string Schema::starting_file(const std::string& title) const {
   constexpr std::size_t column = 34;
+  const auto& all = keys_.all();
   std::string text;
   std::istringstream lines(title);
   for (std::string line; std::getline(lines, line);) text += "# " + line + "\n";
-  for (const auto& section : sections_) {
+  for (const auto& section : keys_.sections()) {
     text += section.path.empty()
                 ? fmt::format("\n# {}\n", section.doc)
                 : fmt::format("\n{:<{}}# {}\n", section.path + ":", column, section.doc);
-    for (std::size_t i = 0; i < keys_.size(); ++i) {
-      const auto& key = keys_[i];
+    for (std::size_t i = 0; i < all.size(); ++i) {
+      const auto& key = all[i];
       if (section_of(key.path) != section.path) continue;
       const auto& value = key.example.empty() ? defaults_[i] : key.example;
       std::string hint = key.unit.empty() ? key.doc : fmt::format("[{}] {}", key.unit, key.doc);
       if (const auto limits = limits_text(key.limits); !limits.empty()) hint += "; " + limits;
-      if (!key.limits.choices.empty() && key.file == FileKind::none)
-        hint += fmt::format("; {}", fmt::join(key.limits.choices, " | "));
+      if (const auto& choices = key.choices(); !choices.empty())
+        hint += fmt::format("; {}", fmt::join(choices, " | "));
       const auto line = fmt::format("{}{}{}: {}", section.path.empty() ? "" : "  ",
                                     key.starts ? "" : "# ", leaf_of(key.path), value);
       text += fmt::format("{:<{}} # {}\n", line, column - 1, hint);

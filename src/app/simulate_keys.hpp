@@ -19,7 +19,10 @@ struct SimulateInput {
 };
 SimulateInput read_simulate(const std::string& file, const std::vector<std::string>& settings);
 
-/// What --print-template prints.
+/// The text of --print-template.
 std::string simulate_template();
+
+/// The text of --print-schema.
+std::string simulate_json_schema();
 
 }  // namespace ptyle

@@ -1,6 +1,6 @@
 #pragma once
 
-// What the user says about the measurement: plain structs, as the keys of the YAML file name them.
+// What the user says about the measurement: plain structs, each with its keys (core/keys.hpp).
 // Lengths Å, angles mrad (azimuths and scan rotation degrees), energy kV.
 
 #include <array>
@@ -8,59 +8,196 @@
 #include <string>
 #include <vector>
 
+#include "core/choice.hpp"
+#include "core/limits.hpp"
+#include "physics/beam_keys.hpp"
+
 namespace ptyle {
+
+/// Where the zero frequency lies in a pattern.
+enum class DcPlace { centre, corner };
+constexpr auto choices(DcPlace) {
+  return std::to_array<Named<DcPlace>>({{DcPlace::centre, "centre"}, {DcPlace::corner, "corner"}});
+}
 
 /// Keys data.*: where the patterns are and how they lie.
 struct DataConfig {
   std::string file;
-  std::string patterns;             ///< dataset path; empty: found by its shape
-  std::array<int, 2> scan_shape{};  ///< (slow, fast) where the dataset is (N, ky, kx) on a raster
-  bool flip_rows = false, flip_cols = false, transpose = false;  ///< applied in this order
-  std::string dc = "centre";  ///< centre | corner: where the zero frequency lies
-  std::optional<std::array<double, 2>>
-      centre;  ///< bright disc's centre (row, col), px of the turned frame; else [N/2, N/2]
-  bool find_centre = false;  ///< centre from the mean pattern's bright disc
-  int bin = 1;               ///< detector pixels summed b × b
-  int crop = 0;              ///< crop to this many detector px a side, before padding; 0: none
-  int window = 0;  ///< W: pad (or crop) to this many px a side, after binning; 0: larger frame side
-  std::string mask;       ///< dataset of bad pixels (nonzero = bad), "file.h5:/path" or "/path"
-  double saturation = 0;  ///< values at or above are bad; 0: none
-  double background = 0;  ///< subtracted from every pixel, counts; negative results are 0
-  std::vector<int> positions;  ///< [first, last, stride]: only these, last not included; empty: all
+  std::string patterns;             ///< empty: found by its shape
+  std::array<int, 2> scan_shape{};  ///< 0: as the file says
+  bool flip_rows = false, flip_cols = false, transpose = false;
+  DcPlace dc = DcPlace::centre;
+  std::optional<std::array<double, 2>> centre;  ///< px of the turned frame; else [N/2, N/2]
+  bool find_centre = false;
+  int bin = 1;
+  int crop = 0;                ///< before padding
+  int window = 0;              ///< W; 0: larger frame side
+  std::string mask;            ///< empty: none
+  double saturation = 0;       ///< 0: none
+  double background = 0;       ///< negative results are 0
+  std::vector<int> positions;  ///< empty: all
 };
 
-/// Keys calibration.*: exactly one is given.
+template <class V>
+void keys(V& v, DataConfig& c) {
+  v.section("data", "the patterns and how they lie in the file");
+  v("file", c.file, filled(), "HDF5 file of the patterns; relative to this configuration")
+      .starting("patterns.h5")
+      .also_called("path filename")
+      .file()
+      .same_at_resume();
+  v("patterns", c.patterns, filled(),
+    "dataset in it, (N, ky, kx) or (slow, fast, ky, kx); left out: found by its shape")
+      .example("/data")
+      .also_called("dataset key");
+  v("scan_shape", c.scan_shape, at_least(1),
+    "(slow, fast) where the dataset is (N, ky, kx) of a raster")
+      .example("[64, 64]");
+  v("flip_rows", c.flip_rows, "turn every pattern upside down (first of the three)")
+      .also_called("flipud")
+      .same_at_resume();
+  v("flip_cols", c.flip_cols, "swap left and right (second)")
+      .also_called("fliplr")
+      .same_at_resume();
+  v("transpose", c.transpose, "swap rows and columns (last)").same_at_resume();
+  v("dc", c.dc, "where the zero frequency lies").also_called("origin").same_at_resume();
+  v("centre", c.centre, "detector px",
+    "bright disc's centre (row, col) before bin and crop, where it is not the middle")
+      .example("[128, 128]")
+      .also_called("center");
+  v("find_centre", c.find_centre, "take the centre from the mean pattern's disc");
+  v("bin", c.bin, between(1, 64), "detector px", "sum b x b detector pixels")
+      .also_called("binning")
+      .same_at_resume();
+  v("crop", c.crop, at_least(0), "detector px", "keep this square about the centre; 0: all")
+      .same_at_resume();
+  v("window", c.window, between(0, 16384), "px",
+    "pad or crop to W x W after binning; 0: the larger side")
+      .also_called("pad size");
+  v("mask", c.mask, filled(), "dataset of bad pixels (not 0 = bad): /dataset or file.h5:/dataset")
+      .example("/mask")
+      .also_called("bad_pixels")
+      .file(FileKind::dataset);
+  v("saturation", c.saturation, at_least(0), "counts", "pixels at or above are left out; 0: none");
+  v("background", c.background, at_least(0), "counts", "subtracted from every pixel")
+      .same_at_resume();
+  v("positions", c.positions, at_least(0),
+    "[first, last, stride]: use only these, last not included")
+      .example("[0, 1000, 1]");
+}
+
+/// Keys calibration.*: at most one is given; 0: not given.
 struct CalibrationConfig {
-  double pixel_size = 0;      ///< real-space pixel, Å
-  double dk = 0;              ///< detector pixel, 1/Å (after binning)
-  double mrad_per_pixel = 0;  ///< detector pixel, mrad (after binning)
-  double max_angle = 0;       ///< half the longer side of the frame (cropped, not padded), mrad
-  double disc_radius = 0;     ///< bright disc's radius, detector px (after binning)
-  bool fit_disc = false;      ///< radius measured on the mean pattern
+  double pixel_size = 0;
+  double dk = 0;
+  double mrad_per_pixel = 0;
+  double max_angle = 0;  ///< half the longer side of the frame (cropped, not padded)
+  double disc_radius = 0;
+  bool fit_disc = false;
 };
+
+template <class V>
+void keys(V& v, CalibrationConfig& c) {
+  v.section("calibration",
+            "at most one of these, none where the file states it; the others follow");
+  v("pixel_size", c.pixel_size, above(0), "Å", "pixel of the object")
+      .starting("0.2")
+      .also_called("dx sampling");
+  v("dk", c.dk, above(0), "1/Å", "detector pixel, after binning").example("0.02");
+  v("mrad_per_pixel", c.mrad_per_pixel, above(0), "mrad", "detector pixel, after binning")
+      .example("0.5")
+      .also_called("da dalpha");
+  v("max_angle", c.max_angle, above(0), "mrad", "from the centre to the detector's edge")
+      .example("60")
+      .also_called("kmax");
+  v("disc_radius", c.disc_radius, above(0), "detector px",
+    "bright disc's radius, after binning; needs optics.semi_angle")
+      .example("30")
+      .also_called("rbf");
+  v("fit_disc", c.fit_disc, "measure the radius on the mean pattern; needs optics.semi_angle")
+      .example("true");
+}
+
+/// A pixel is one of the object.
+enum class LengthUnit { angstrom, metre, pixel, micrometre, nanometre, picometre };
+constexpr auto choices(LengthUnit) {
+  return std::to_array<Named<LengthUnit>>({{LengthUnit::angstrom, "A"},
+                                           {LengthUnit::metre, "m"},
+                                           {LengthUnit::pixel, "px"},
+                                           {LengthUnit::micrometre, "um"},
+                                           {LengthUnit::nanometre, "nm"},
+                                           {LengthUnit::picometre, "pm"}});
+}
+
+/// The units that a user may say; a dataset may say the others too.
+constexpr auto choices(std::optional<LengthUnit>) {
+  return std::to_array<Named<std::optional<LengthUnit>>>({{std::nullopt, "auto"},
+                                                          {LengthUnit::angstrom, "A"},
+                                                          {LengthUnit::metre, "m"},
+                                                          {LengthUnit::pixel, "px"}});
+}
+
+/// The two numbers of a position.
+enum class PairOrder { row_col, x_y };
+constexpr auto choices(PairOrder) {
+  return std::to_array<Named<PairOrder>>(
+      {{PairOrder::row_col, "row_col"}, {PairOrder::x_y, "x_y"}});
+}
 
 /// Keys scan.*: positions from a dataset, or from step, shape and rotation.
 struct ScanConfig {
-  std::string positions;             ///< dataset path, (N,2) or (slow,fast,2); empty: from step
-  std::string file;                  ///< another file for it; empty: data.file
-  std::string unit = "auto";         ///< A | m | px; auto: what the dataset says, else Å
-  std::string order = "row_col";     ///< row_col | x_y
+  std::string positions;           ///< empty: from step
+  std::string file;                ///< empty: data.file
+  std::optional<LengthUnit> unit;  ///< not given: what the dataset says, else Å
+  PairOrder order = PairOrder::row_col;
   std::array<double, 2> step{};      ///< in `unit`, (slow, fast)
-  std::optional<double> rotation{};  ///< degrees; not given: the file's with its step, or 0
+  std::optional<double> rotation{};  ///< not given: the file's with its step, or 0
   bool snake = false;
 };
 
-/// Keys optics.*
+template <class V>
+void keys(V& v, ScanConfig& c) {
+  v.section("scan", "where the probe stood: positions of a dataset, or step and rotation");
+  v("positions", c.positions, filled(),
+    "dataset, (N, 2) or (slow, fast, 2); final, no rotation is applied to them")
+      .starting("/positions");
+  v("file", c.file, filled(), "the file with the positions, where it is another")
+      .example("positions.h5")
+      .file();
+  v("unit", c.unit, "of the positions: Å, m or object px; auto: what their dataset says")
+      .also_called("units");
+  v("order", c.order, "of the two numbers of a position");
+  v("step", c.step, above(0).alone(), "Å",
+    "between positions (slow, fast), instead of scan.positions; in scan.unit if that is given")
+      .example("[1.0, 1.0]")
+      .also_called("scan_step step_size");
+  v("rotation", c.rotation, between(-360, 360), "degrees",
+    "of the raster: R(rotation) (slow, fast) on (row, col); left out: the file's own beside its "
+    "step, or 0")
+      .example("30")
+      .also_called("angle scan_rotation");
+  v("snake", c.snake, "every second line of the raster runs backwards");
+}
+
+/// Keys optics.*; 0: not given.
 struct OpticsConfig {
-  double energy = 0;       ///< kV (electrons); 0: pixel units, single slice
-  double xray_energy = 0;  ///< keV (photons), instead of energy
-  double semi_angle = 0;   ///< convergence semi-angle, mrad
-  std::optional<double>
-      defocus{};              ///< Å, positive = underfocus, = −C10; not given: the file's, or 0
-  double C12 = 0, phi12 = 0;  ///< two-fold astigmatism, Å, degrees from +x
-  double C21 = 0, phi21 = 0;  ///< coma
-  double C23 = 0, phi23 = 0;  ///< three-fold astigmatism
-  double C30 = 0;             ///< spherical aberration, Å (1 mm = 1e7 Å)
+  double energy = 0;  ///< 0 and no X-rays: pixel units, single slice
+  double xray_energy = 0;
+  double semi_angle = 0;
+  std::optional<double> defocus{};  ///< not given: the file's, or 0
+  double C12 = 0, phi12 = 0;
+  double C21 = 0, phi21 = 0;
+  double C23 = 0, phi23 = 0;
+  double C30 = 0;
 };
+
+template <class V>
+void keys(V& v, OpticsConfig& o) {
+  v.section("optics", "the beam; without an energy everything is in pixels, one slice");
+  energy_key(v, o, "300");
+  v("xray_energy", o.xray_energy, above(0).up_to(1000), "keV", "of the photons, instead of energy")
+      .example("8.8");
+  aperture_keys(v, o, "20", "100");
+}
 
 }  // namespace ptyle

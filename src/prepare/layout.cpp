@@ -7,6 +7,7 @@
 
 #include "core/error.hpp"
 #include "core/grid.hpp"
+#include "core/keys.hpp"
 
 namespace ptyle {
 namespace {
@@ -60,17 +61,15 @@ Bins lay_bins(i64 size, const std::optional<double>& centre, i64 crop, i64 bin, 
 
 void check(const FrameSource& f, const DataConfig& c) {
   const i64 shorter = std::min(f.rows, f.cols), longer = std::max(f.rows, f.cols);
-  if (c.bin < 1) throw UserError(fmt::format("data.bin is {}, at least 1 is needed", c.bin));
-  if (c.crop < 0 || c.crop > longer)
+  check_limits(c);
+  if (c.crop > longer)
     throw UserError(fmt::format("data.crop of {} px does not fit the frames of {} x {} px of {}",
                                 c.crop, f.rows, f.cols, f.name));
   const i64 side = c.crop > 0 ? std::min<i64>(c.crop, shorter) : shorter;
   if (c.bin > side)
     throw UserError(fmt::format("data.bin of {} leaves nothing of frames of {} x {} px of {}",
                                 c.bin, side, side, f.name));
-  if (c.dc != "centre" && c.dc != "corner")
-    throw UserError(fmt::format("data.dc is '{}', centre or corner is needed", c.dc));
-  if (c.dc == "corner" && (c.centre || c.find_centre))
+  if (c.dc == DcPlace::corner && (c.centre || c.find_centre))
     throw UserError(
         "data.centre and data.find_centre need data.dc: centre; at the corner, DC is at [0, 0]");
 }
@@ -80,7 +79,7 @@ void check(const FrameSource& f, const DataConfig& c) {
 Layout lay_out(const FrameSource& frames, const DataConfig& config,
                std::optional<std::array<double, 2>> centre) {
   check(frames, config);
-  const bool corner = config.dc == "corner";
+  const bool corner = config.dc == DcPlace::corner;
   // Axes of the turned frame: after the transpose, its rows run along the raw frame's columns.
   Axis row{frames.rows, config.flip_rows, corner}, col{frames.cols, config.flip_cols, corner};
   if (config.transpose) std::swap(row, col);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,8 +17,10 @@ std::vector<Position> positions_from(const RawPositions& raw, const ScanConfig& 
                                      const std::string& frames, double pixel, bool pixel_units,
                                      std::vector<std::string>& warnings);
 
-/// The unit that an attribute says ("angstrom", "object pixel", "nm"): A, px, m, um, nm, pm, or
-/// empty if unknown.
-std::string unit_named(const std::string& attribute);
+/// The unit that an attribute says ("angstrom", "object pixel", "nm"); nothing if it is unknown.
+std::optional<LengthUnit> unit_named(const std::string& attribute);
+
+/// `pixel`: Å of an object pixel.
+double angstroms_in(LengthUnit unit, double pixel);
 
 }  // namespace ptyle

@@ -134,10 +134,9 @@ std::vector<Position> all_positions(const Measurement& m, const Calibration& c, 
   const bool step_given = scan.step[0] > 0 || scan.step[1] > 0;
   if (m.positions && !step_given) {
     if (scan.positions.empty()) {  // found, not asked for: its own unit holds
-      const std::string unit = unit_named(m.positions->unit);
-      if (!unit.empty()) scan.unit = unit;
+      if (const auto unit = unit_named(m.positions->unit)) scan.unit = unit;
       e.notes.push_back(fmt::format("positions taken from {}, unit {}", m.positions->name,
-                                    scan.unit == "auto" ? "A" : scan.unit));
+                                    word_of(scan.unit.value_or(LengthUnit::angstrom))));
     }
     return positions_from(*m.positions, scan, m.frames->count, m.frames->name, c.pixel,
                           c.in_pixels(), e.warnings);
@@ -157,7 +156,8 @@ std::vector<Position> all_positions(const Measurement& m, const Calibration& c, 
   const auto shape = scan_shape(m);
   const double rotation = scan.rotation.value_or(0);
   if (step_given)  // a file's own step is in Å
-    for (double& s : scan.step) s *= scan.unit == "px" ? c.pixel : scan.unit == "m" ? metre : 1;
+    for (double& s : scan.step)
+      s *= angstroms_in(scan.unit.value_or(LengthUnit::angstrom), c.pixel);
   e.notes.push_back(fmt::format("raster of {} x {}, rotation {:.5g} degrees{}", shape[0], shape[1],
                                 rotation, scan.snake ? ", every second line backwards" : ""));
   auto positions = positions_of(Raster{shape, scan.step, rotation, scan.snake});
@@ -361,7 +361,7 @@ Experiment prepared(const Measurement& m, Ledger* ledger, const Share* share, bo
     e.patterns = reader.fill(l, kept, ledger, sums ? nullptr : &counted);
     if (!sums) take_sums(m, l, reader, *(sums = std::move(counted)), e);
     note_patterns(m, l, *sums, e);
-    const bool centre_known = centre.has_value() || m.data.dc == "corner";
+    const bool centre_known = centre.has_value() || m.data.dc == DcPlace::corner;
     e.residual_shift = centre_of(l, centre_known, e);
     note_disc(l, centre_known, e);
   }

@@ -32,12 +32,12 @@ std::string why_none(const GpuCensus& census) {
 
 }  // namespace
 
-DeviceChoice choose_device(const std::string& device, const GpuCensus& census, int rank_on_node) {
+DeviceChoice choose_device(ComputeOn device, const GpuCensus& census, int rank_on_node) {
   DeviceChoice choice;
-  if (device == "cpu") return choice;
+  if (device == ComputeOn::cpu) return choice;
   const std::string why = why_none(census);
   if (!why.empty()) {
-    if (device == "cuda")
+    if (device == ComputeOn::cuda)
       throw UserError(
           fmt::format("solver.device: cuda cannot be: {}; --device cpu needs no GPU", why));
     if (census.built) choice.why_cpu = why;
@@ -50,11 +50,11 @@ DeviceChoice choose_device(const std::string& device, const GpuCensus& census, i
   return choice;
 }
 
-DeviceChoice choose_device(const std::string& device, const GpuCensus& census, Team& team) {
+DeviceChoice choose_device(ComputeOn device, const GpuCensus& census, Team& team) {
   DeviceChoice choice = choose_device(device, census, team.rank_on_node());
   std::vector<double> without{choice.gpu < 0 ? 1.0 : 0.0};
   team.sum(without);
-  if (device == "auto" && choice.gpu >= 0 && without[0] > 0)
+  if (device == ComputeOn::automatic && choice.gpu >= 0 && without[0] > 0)
     choice = {-1, fmt::format("{:.0f} of the ranks have no GPU", without[0])};
   return choice;
 }

@@ -6,21 +6,22 @@
 
 #include "device/gpu.hpp"
 #include "exchange/team.hpp"
+#include "solver/config.hpp"
 
 namespace ptyle {
 
 struct DeviceChoice {
   int gpu = -1;         ///< its number among those of the census; −1: the CPU
-  std::string why_cpu;  ///< where `auto` took it, though the program can use a GPU
+  std::string why_cpu;  ///< where `automatic` took it, though the program can use a GPU
 };
 
-/// What `device` (auto, cpu or cuda) comes to on a process. Several processes of a machine take its
+/// What `device` comes to on a process. Several processes of a machine take its
 /// GPUs in turn. Throws UserError where cuda is asked for and cannot be, saying why.
-DeviceChoice choose_device(const std::string& device, const GpuCensus& census, int rank_on_node);
+DeviceChoice choose_device(ComputeOn device, const GpuCensus& census, int rank_on_node);
 
-/// The same for a team: with `auto` all ranks compute on GPUs or none does, as their results differ
-/// in the last bits. Every process calls it.
-DeviceChoice choose_device(const std::string& device, const GpuCensus& census, Team& team);
+/// The same for a team: with `automatic` all ranks compute on GPUs or none does, as their results
+/// differ in the last bits. Every process calls it.
+DeviceChoice choose_device(ComputeOn device, const GpuCensus& census, Team& team);
 
 /// How many ranks compute on this rank's GPU (GpuFacts::id; 0: on none). Every process calls it.
 int ranks_on_gpu(double id, Team& team);

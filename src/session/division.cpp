@@ -48,7 +48,7 @@ Division divide(const std::vector<Position>& positions, i64 window, double pixel
     throw UserError(fmt::format(
         "ranks.mesh: {} x {} tiles are {} ranks, but {} {} started (mpirun -n)", shape[0], shape[1],
         i64{shape[0]} * shape[1], ranks, ranks == 1 ? "was" : "were"));
-  const std::optional<Scheme> named = scheme_named(config.exchange);
+  const std::optional<Scheme>& named = config.exchange;
   const i64 extra = !named || sum_kind(*named) || ranks == 1
                         ? 0
                         : rows_in_pixels(config.extra_rows, frame, window);

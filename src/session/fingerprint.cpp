@@ -8,6 +8,7 @@
 
 #include "core/units.hpp"
 #include "io/dataset_name.hpp"
+#include "session/keys.hpp"
 #include "session/settings.hpp"
 
 namespace ptyle {
@@ -33,52 +34,49 @@ std::string figures_of(const Array<double, 2>& mean) {
   return fmt::format("{:.5g} counts about ({:.3f}, {:.3f}) px", counts, row / counts, col / counts);
 }
 
+std::string file_name(const std::string& file) {
+  return std::filesystem::path(file).filename().string();
+}
+
+/// So many digits that it is the same run, and files without their folders.
+std::string agreed_text(const Key& key) {
+  if (const auto* number = std::get_if<double*>(&key.field)) return fmt::format("{:.6g}", **number);
+  const std::string text = text_of(key);
+  if (key.file == FileKind::none) return text;
+  const auto dataset = split_dataset(text);
+  return text.empty() ? "vacuum"
+         : dataset    ? file_name(dataset->file) + ":" + dataset->dataset
+                      : file_name(text);
+}
+
 }  // namespace
 
-Fingerprint fingerprint_of(const ReconstructConfig& c, const Experiment& experiment,
+Fingerprint fingerprint_of(const ReconstructConfig& config, const Experiment& experiment,
                            const ObjectFrame& frame) {
-  const auto yes = [](bool is) { return std::string(is ? "true" : "false"); };
-  const auto name = [](const std::string& file) {
-    return std::filesystem::path(file).filename().string();
+  Fingerprint all = with_keys(config, [](const Keys& keys, const Keys&) {
+    Fingerprint agreed;
+    for (const Key& key : keys.all()) {
+      if (key.at_resume == AtResume::free) continue;
+      agreed.emplace_back(key.path, agreed_text(key));
+      // A checkpoint of before knows the key by its earlier name.
+      if (!key.formerly.empty()) agreed.emplace_back(key.formerly, agreed_text(key));
+    }
+    return agreed;
+  });
+  const auto add = [&](const char* what, const std::string& value) {
+    all.emplace_back(what, value);
   };
-  const auto start = [&](const std::string& text) {
-    const auto dataset = split_dataset(text);
-    return text.empty() ? "vacuum"
-           : dataset    ? name(dataset->file) + ":" + dataset->dataset
-                        : name(text);
-  };
-  return {{"data.file", name(c.data.file)},
-          {"data.flip_rows", yes(c.data.flip_rows)},
-          {"data.flip_cols", yes(c.data.flip_cols)},
-          {"data.transpose", yes(c.data.transpose)},
-          {"data.dc", c.data.dc},
-          {"data.bin", std::to_string(c.data.bin)},
-          {"data.crop", std::to_string(c.data.crop)},
-          {"data.background", fmt::format("{:.6g}", c.data.background)},
-          {"positions", std::to_string(frame.positions.size())},
-          {"window", std::to_string(experiment.patterns->window())},
-          {"calibration.pixel_size", fmt::format("{:.6g}", experiment.calibration.pixel)},
-          {"optics.energy", fmt::format("{:.6g}", experiment.optics.energy)},
-          {"the object", fmt::format("{} x {} px", frame.rows, frame.cols)},
-          {"object.type", c.object.type},
-          {"object.slices", std::to_string(c.object.slices)},
-          {"object.slice_thickness", fmt::format("{:.6g}", c.object.slice_thickness)},
-          {"object.tilt_row", fmt::format("{:.6g}", c.object.tilt_row)},
-          {"object.tilt_col", fmt::format("{:.6g}", c.object.tilt_col)},
-          {"object.band_limit", fmt::format("{:.6g}", c.object.band_limit)},
-          {"object.start", start(c.object.start)},
-          {"probe.start", start(c.probe.start)},
-          {"probe.modes", std::to_string(c.probe.modes)},
-          {"solver.groups", std::to_string(c.solver.groups)},
-          {"solver.loss", loss_of(c, experiment) == Loss::poisson ? "poisson" : "amplitude"},
-          {"solver.hold_out", fmt::format("{:.6g}", c.solver.hold_out)},
-          {"solver.seed", std::to_string(c.solver.seed)},
-          {"solver.continuation", c.solver.continuation},
-          {"solver.precision", c.solver.precision},
-          {"the path of the scan", path_of_scan(frame)},
-          {"the valid pixels",
-           std::to_string(std::count(experiment.valid.begin(), experiment.valid.end(), 1.0f))},
-          {"the mean pattern", figures_of(experiment.mean_pattern)}};
+  add("positions", std::to_string(frame.positions.size()));
+  add("window", std::to_string(experiment.patterns->window()));
+  add("calibration.pixel_size", fmt::format("{:.6g}", experiment.calibration.pixel));
+  add("optics.energy", fmt::format("{:.6g}", experiment.optics.energy));
+  add("the object", fmt::format("{} x {} px", frame.rows, frame.cols));
+  add("solver.loss", loss_of(config, experiment) == Loss::poisson ? "poisson" : "amplitude");
+  add("the path of the scan", path_of_scan(frame));
+  add("the valid pixels",
+      std::to_string(std::count(experiment.valid.begin(), experiment.valid.end(), 1.0f)));
+  add("the mean pattern", figures_of(experiment.mean_pattern));
+  return all;
 }
 
 }  // namespace ptyle

@@ -125,7 +125,7 @@ RanksOutlook plan_ranks(const ReconstructConfig& config, const Experiment& exper
   RanksOutlook plan;
   plan.ranks = ranks;
   plan.threads = threads;
-  const int bytes = config.solver.precision == "double" ? 8 : 4;
+  const int bytes = config.solver.precision == Precision::float64 ? 8 : 4;
   const i64 planes = planes_of(config);
   const OperatorSetup setup = operator_setup(config, experiment);
   FitOptions options;

@@ -21,7 +21,7 @@ template <class T>
 FitMemory memory_of_fit(const ReconstructConfig& config, const OperatorSetup& setup,
                         const Division& division, int rank) {
   FitOptions options;  // these decide which arrays a fit has
-  options.update = config.ranks.update == "literal" ? Update::literal : Update::consistent;
+  options.update = config.ranks.update == UpdateChoice::literal ? Update::literal : Update::consistent;
   options.local_positions = config.ranks.local_positions;
   options.exchange_behind = config.ranks.exchange_behind;
   const auto& own = division.shares[static_cast<std::size_t>(rank)].own;
@@ -103,7 +103,8 @@ RankMemory gpu_rank_memory(const ReconstructConfig& config, const OperatorSetup&
     memory.bytes["exchange buffers"] = arrays["exchange buffers"];
     memory.bytes["gradient"] = arrays["probe"];
   }
-  if (config.object.blur > 0 || config.object.blur_z > 0 || config.solver.continuation != "off")
+  if (config.object.blur > 0 || config.object.blur_z > 0 ||
+      config.solver.continuation != Switch::off)
     arrays["blur"] = double(sizeof(T)) * double(blur_values(shape));
   const auto with = [&](i64 positions, std::size_t pattern, const GpuFacts& facts,
                         const GpuOptions& options) {

@@ -102,7 +102,7 @@ class Run {
   }
 
   void take_device() {
-    const GpuCensus census = config_.solver.device == "cpu" ? GpuCensus{} : find_gpus();
+    const GpuCensus census = config_.solver.device == ComputeOn::cpu ? GpuCensus{} : find_gpus();
     const DeviceChoice choice = choose_device(config_.solver.device, census, team_);
     if (!choice.why_cpu.empty()) log("computing on the CPU, as " + choice.why_cpu);
     if (choice.gpu >= 0) {
@@ -145,7 +145,7 @@ class Run {
     if (team_.leads())
       check_room(o.folder,
                  output_bytes({config_.object.slices, division_->frame.rows, division_->frame.cols},
-                              config_.object.type == "complex", o.tiff),
+                              config_.object.type == ObjectType::complex, o.tiff),
                  "the result");
     const ObjectFrame& frame = division_->frame;
     log(fmt::format("object: {} slice{} of {} x {} pixels; {} positions, {} thread{}{}",
@@ -175,7 +175,7 @@ class Run {
 
   /// Of a tile: as the checkpoint has it, or as the configuration says.
   TileStart<T> start_of(const Box& box) {
-    const bool absorption = config_.object.type == "complex";
+    const bool absorption = config_.object.type == ObjectType::complex;
     if (checkpoint_)
       return resumed_tile<T>(*checkpoint_, config_.object.slices, absorption, box, &ledger_);
     const auto object = start_object(config_.object, division_->frame, box,
@@ -188,7 +188,8 @@ class Run {
     const FitOptions options = fit_options(config_, experiment_, *division_, threads_);
     if (!options.continuation.finished())
       log("the specimen is thick for its angle: coarse to fine, laterally and in depth");
-    if (config_.solver.loss == "auto" && loss_of(config_, experiment_) == Loss::poisson)
+    if (config_.solver.loss == LossChoice::automatic &&
+        loss_of(config_, experiment_) == Loss::poisson)
       log(fmt::format("{:.2g} counts a detector pixel are few: solver.loss poisson",
                       counts_a_detector_pixel(experiment_)));
     log(fmt::format("{} group{} an iteration", options.groups, options.groups == 1 ? "" : "s"));
@@ -378,7 +379,7 @@ class Run {
     facts.config = resolved_yaml;
 
     const auto& o = config_.output;
-    const bool absorption = config_.object.type == "complex";
+    const bool absorption = config_.object.type == ObjectType::complex;
     const i64 slices = config_.object.slices;
     std::optional<ResultWriter> writer;
     if (team_.leads())
@@ -429,8 +430,7 @@ bool finds_checkpoint(const std::string& folder, Team& team) {
 /// The measurement's files, and those of the start.
 std::vector<std::string> files_read(const ReconstructConfig& c) {
   std::vector<std::string> files{c.data.file, c.scan.file, file_part(c.data.mask), c.object.start};
-  if (c.probe.start != "optics" && c.probe.start != "mean")
-    files.push_back(file_part(c.probe.start));
+  if (c.probe.starts_from() == ProbeStart::file) files.push_back(file_part(c.probe.start));
   std::erase(files, "");
   return files;
 }
@@ -454,8 +454,8 @@ bool reconstruct(const ReconstructConfig& config, const std::string& resolved_ya
                       "--overwrite to begin anew",
                       c.output.folder));
   }
-  return c.solver.precision == "double" ? Run<double>(c, callbacks, team)(resolved_yaml)
-                                        : Run<float>(c, callbacks, team)(resolved_yaml);
+  return c.solver.precision == Precision::float64 ? Run<double>(c, callbacks, team)(resolved_yaml)
+                                                  : Run<float>(c, callbacks, team)(resolved_yaml);
 }
 
 }  // namespace ptyle

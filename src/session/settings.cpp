@@ -26,9 +26,9 @@ double depths_of_focus(const ReconstructConfig& config, const Experiment& e) {
 }
 
 bool continues(const ReconstructConfig& config, const Experiment& e) {
-  const auto& choice = config.solver.continuation;
-  if (choice == "off" || aperture_k(e) <= 0 || config.object.slices < 2) return false;
-  return choice == "on" ||
+  const Switch choice = config.solver.continuation;
+  if (choice == Switch::off || aperture_k(e) <= 0 || config.object.slices < 2) return false;
+  return choice == Switch::on ||
          (config.object.start.empty() && Continuation::thick(depths_of_focus(config, e)));
 }
 
@@ -40,7 +40,7 @@ int default_threads(int processes_on_node) {
 }
 
 i64 planes_of(const ReconstructConfig& config) {
-  return config.object.slices * (config.object.type == "complex" ? 2 : 1) + 1;
+  return config.object.slices * (config.object.type == ObjectType::complex ? 2 : 1) + 1;
 }
 
 double counts_a_detector_pixel(const Experiment& e) {
@@ -48,10 +48,11 @@ double counts_a_detector_pixel(const Experiment& e) {
 }
 
 Loss loss_of(const ReconstructConfig& config, const Experiment& e) {
-  const std::string& loss = config.solver.loss;
+  const LossChoice loss = config.solver.loss;
   const double counts = counts_a_detector_pixel(e);
   const bool sparse = e.whole && counts > 0 && counts < 1;
-  return loss == "poisson" || (loss == "auto" && sparse) ? Loss::poisson : Loss::amplitude;
+  const bool poisson = loss == LossChoice::poisson || (loss == LossChoice::automatic && sparse);
+  return poisson ? Loss::poisson : Loss::amplitude;
 }
 
 OperatorSetup operator_setup(const ReconstructConfig& config, const Experiment& e) {
@@ -59,7 +60,7 @@ OperatorSetup operator_setup(const ReconstructConfig& config, const Experiment& 
   setup.window = e.patterns->window();
   setup.slices = config.object.slices;
   setup.modes = config.probe.modes;
-  setup.absorption = config.object.type == "complex";
+  setup.absorption = config.object.type == ObjectType::complex;
   setup.loss = loss_of(config, e);
   // ε against division by zero, small beside a pixel's mean counts. The Poisson residual 1 − y/I
   // is steeper: there a pixel without model counts must not outweigh the rest.
@@ -90,12 +91,12 @@ FitOptions fit_options(const ReconstructConfig& config, const Experiment& e,
   const auto thickness = !coarse_to_fine                   ? Thickness::thin
                          : depths_of_focus(config, e) <= 2 ? Thickness::thick
                                                            : Thickness::very_thick;
-  o.groups = s.groups > 0 ? s.groups
-                          : default_groups(i64(division.frame.positions.size()),
-                                           counts_an_object_pixel(e, division), thickness);
+  o.groups = s.batches > 0 ? s.batches
+                           : default_groups(i64(division.frame.positions.size()),
+                                            counts_an_object_pixel(e, division), thickness);
   o.step = s.step;
   o.damping = s.damping;
-  o.preconditioner = s.preconditioner == "illumination";
+  o.preconditioner = s.preconditioner == Preconditioner::illumination;
   o.hold_out = s.hold_out;
   o.seed = s.seed;
   o.threads = threads;
@@ -116,11 +117,11 @@ FitOptions fit_options(const ReconstructConfig& config, const Experiment& e,
   // Where only phases below 0 are asked for, auto keeps out of the way.
   // The phase that X-rays get is negative.
   const bool electrons = e.optics.xray_energy == 0;
-  if (object.positivity == "on" ||
-      (object.positivity == "auto" && electrons && coarse_to_fine && o.phase_max > 0))
+  if (object.positivity == Switch::on ||
+      (object.positivity == Switch::automatic && electrons && coarse_to_fine && o.phase_max > 0))
     o.phase_min = std::max(o.phase_min, 0.0);
   const auto& r = config.ranks;
-  o.update = r.update == "literal" ? Update::literal : Update::consistent;
+  o.update = r.update == UpdateChoice::literal ? Update::literal : Update::consistent;
   o.local_positions = r.local_positions;
   o.exchange_behind = r.exchange_behind;
   o.extra = division.extra;

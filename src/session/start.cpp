@@ -210,13 +210,13 @@ Array<Complex<double>, 3> start_probe(const ProbeConfig& config, const Experimen
     return probe;
   };
   Array<Complex<double>, 3> probe;
-  if (config.start == "optics") {
+  if (config.starts_from() == ProbeStart::optics) {
     if (experiment.calibration.wavelength <= 0 || experiment.optics.semi_angle <= 0)
       throw UserError(
           "probe.start: 'optics' needs optics.energy (kV) and optics.semi_angle (mrad); without "
           "them start from 'mean' or from a file");
     probe = single(form_probe(optics_of(experiment), window, experiment.calibration.pixel));
-  } else if (config.start == "mean") {
+  } else if (config.starts_from() == ProbeStart::mean) {
     probe = single(probe_of_mean_pattern(experiment));
   } else {
     probe = probe_of_file(config.start, window);

@@ -59,7 +59,7 @@ void add_absorption(const ReconstructConfig& config, const Experiment& experimen
   const double shot_noise = experiment.whole ? 1 / experiment.mean_counts : 0;
   const double spread =
       std::sqrt(std::max(0.0, std::pow(experiment.spread_of_counts, 2) - shot_noise));
-  if (config.object.type == "potential" && spread > much && disc_is_whole(experiment))
+  if (config.object.type == ObjectType::potential && spread > much && disc_is_whole(experiment))
     warnings.push_back(
         fmt::format("the patterns' totals vary by {:.0f} % (r.m.s.), which a phase alone cannot "
                     "explain: object.type=complex fits absorption too",
@@ -72,7 +72,7 @@ std::vector<std::string> warnings_of(const ReconstructConfig& config,
                                      const Experiment& experiment) {
   std::vector<std::string> warnings;
   add_odd_pixels(experiment, warnings);
-  if (config.probe.start == "optics") add_wide_probe(experiment, warnings);
+  if (config.probe.starts_from() == ProbeStart::optics) add_wide_probe(experiment, warnings);
   add_absorption(config, experiment, warnings);
   return warnings;
 }
@@ -86,7 +86,7 @@ std::optional<std::string> warning_of_few_counts(double counts, i64 groups) {
       "{:.2g} counts an object pixel{} tell its phase to ±{:.1g} rad only, so that noise is "
       "fitted; {}solver.hold_out=0.1 shows when to stop",
       in_each, groups > 1 ? fmt::format(" in each of {} groups", groups) : "",
-      1 / std::sqrt(2 * in_each), groups > 1 ? "solver.groups=1 is steadier, and " : "");
+      1 / std::sqrt(2 * in_each), groups > 1 ? "solver.batches=1 is steadier, and " : "");
 }
 
 }  // namespace ptyle

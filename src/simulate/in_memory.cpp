@@ -48,7 +48,7 @@ void make(const Recipe& recipe, MemorySet& set) {
 MemorySet simulate_in_memory(const Recipe& recipe) {
   MemorySet set;
   set.plan = make_plan(recipe);
-  if (recipe.precision == "double")
+  if (recipe.precision == Precision::float64)
     make<double>(recipe, set);
   else
     make<float>(recipe, set);

@@ -105,10 +105,7 @@ void form_beam(const Recipe& recipe, Plan& plan) {
                  [scale](const Complex<double>& v) { return Complex<float>(v * scale); });
   const double dk = recipe.detector.bin / (static_cast<double>(plan.window) * plan.pixel);
   if (d.electrons_per_A2 > 0 && d.noise)
-    plan.type = d.type == "auto"     ? count_type(plan.electrons, pi * rim * rim / (dk * dk))
-                : d.type == "uint8"  ? CountType::uint8
-                : d.type == "uint16" ? CountType::uint16
-                                     : CountType::uint32;
+    plan.type = d.type ? *d.type : count_type(plan.electrons, pi * rim * rim / (dk * dk));
 }
 
 }  // namespace
@@ -201,8 +198,7 @@ Plan make_plan(const Recipe& recipe) {
   plan.detector = plan.window / recipe.detector.bin;
   plan.band_limit = recipe.detector.band_limit;
   plan.slice_thickness = recipe.specimen.slice_thickness;
-  plan.parametrization =
-      recipe.specimen.potential == "lobato" ? Parametrization::lobato : Parametrization::kirkland;
+  plan.parametrization = recipe.specimen.potential;
   place_scan(recipe, plan);
   plan.margin = static_cast<i64>(std::ceil(reach / plan.pixel));
   plan.grid = {quick_fft_size(plan.ny + 2 * plan.margin),
@@ -213,7 +209,7 @@ Plan make_plan(const Recipe& recipe) {
   std::set<int> elements;
   for (const SpecimenAtom& atom : plan.atoms) elements.insert(atom.Z);
   plan.B = thermal_factors(recipe.thermal, elements);
-  plan.frozen_phonons = recipe.thermal.motion == "frozen_phonons";
+  plan.frozen_phonons = recipe.thermal.motion == Motion::frozen_phonons;
   plan.configurations = plan.frozen_phonons ? recipe.thermal.configurations : 1;
   form_beam(recipe, plan);
   return plan;

@@ -20,9 +20,6 @@
 
 namespace ptyle {
 
-/// The counts' type in the file.
-enum class CountType { uint8, uint16, uint32, float32 };
-
 struct Plan {
   double wavelength = 0;       ///< Å
   double interaction = 0;      ///< σ, rad/(V Å)

@@ -5,17 +5,15 @@
 #include <string>
 #include <vector>
 
+#include "core/keys.hpp"
 #include "simulate/recipe.hpp"
 
 namespace ptyle {
 
-/// A key and what is wrong with its value beside those of others.
-struct Mismatch {
-  std::string key, what;
-};
-std::vector<Mismatch> mismatches(const Recipe& recipe);
+/// What is wrong with values beside those of other keys.
+std::vector<KeyFault> mismatches(const Recipe& recipe);
 
-/// UserError, with the key, for the first value out of its limits, or the first mismatch.
+/// UserError, with their keys, for values out of their limits, or for mismatches.
 void check_recipe(const Recipe& recipe);
 
 /// B, Å², of every element, from thermal.B and thermal.rms; empty where motion is none.

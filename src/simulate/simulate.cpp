@@ -226,7 +226,7 @@ SimulateReport simulate(const Recipe& recipe, std::optional<std::pair<i64, i64>>
   Run run(recipe, plan, *set, callbacks);
   try {
     if (run.make_object())
-      report.made = recipe.precision == "double" ? run.make_patterns<double>(range)
+      report.made = recipe.precision == Precision::float64 ? run.make_patterns<double>(range)
                                                  : run.make_patterns<float>(range);
   } catch (const UserError&) {
     // Counts that the type does not hold, a full disk: nothing is lost where no pattern was made.

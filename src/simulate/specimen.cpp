@@ -51,8 +51,8 @@ void keep(std::vector<SpecimenAtom>& atoms, const Structure::Site& site, const V
 
 }  // namespace
 
-Structure built_in_structure(const std::string& name) {
-  if (name == "PbTiO3") {
+Structure built_in_structure(BuiltIn name) {
+  if (name == BuiltIn::PbTiO3) {
     // P4mm, Nelmes and Kuhs, Solid State Commun. 54 (1985) 721
     const double a = 3.902, c = 4.156;
     return cell({{{a, 0, 0}, {0, a, 0}, {0, 0, c}}}, {{"Pb", {0, 0, 0}},
@@ -61,7 +61,7 @@ Structure built_in_structure(const std::string& name) {
                                                       {"O", {0.5, 0, 0.6174}},
                                                       {"O", {0, 0.5, 0.6174}}});
   }
-  if (name == "SrTiO3") {
+  if (name == BuiltIn::SrTiO3) {
     // Pm-3m, a = 3.905 Å at room temperature
     const double a = 3.905;
     return cell({{{a, 0, 0}, {0, a, 0}, {0, 0, a}}}, {{"Sr", {0, 0, 0}},
@@ -70,22 +70,16 @@ Structure built_in_structure(const std::string& name) {
                                                       {"O", {0.5, 0, 0.5}},
                                                       {"O", {0, 0.5, 0.5}}});
   }
-  if (name == "MoS2") {
-    // 2H, P6_3/mmc, Bronsema, de Boer and Jellinek, Z. anorg. allg. Chem. 540/541 (1986) 15. A
-    // thickness of c/2 = 6.147 Å is one layer.
-    const double a = 3.1604, c = 12.295, z = 0.621;
-    return cell({{{a, 0, 0}, {-a / 2, a * std::sqrt(3.0) / 2, 0}, {0, 0, c}}},
-                {{"S", {2.0 / 3, 1.0 / 3, z - 0.5}},
-                 {"Mo", {1.0 / 3, 2.0 / 3, 0.25}},
-                 {"S", {2.0 / 3, 1.0 / 3, 1 - z}},
-                 {"S", {1.0 / 3, 2.0 / 3, z}},
-                 {"Mo", {2.0 / 3, 1.0 / 3, 0.75}},
-                 {"S", {1.0 / 3, 2.0 / 3, 1.5 - z}}});
-  }
-  throw UserError(fmt::format(
-      "specimen.structure: \"{}\" is not built in; take PbTiO3, SrTiO3 or MoS2, or give "
-      "specimen.file (CIF or XYZ)",
-      name));
+  // 2H, P6_3/mmc, Bronsema, de Boer and Jellinek, Z. anorg. allg. Chem. 540/541 (1986) 15. A
+  // thickness of c/2 = 6.147 Å is one layer.
+  const double a = 3.1604, c = 12.295, z = 0.621;
+  return cell({{{a, 0, 0}, {-a / 2, a * std::sqrt(3.0) / 2, 0}, {0, 0, c}}},
+              {{"S", {2.0 / 3, 1.0 / 3, z - 0.5}},
+               {"Mo", {1.0 / 3, 2.0 / 3, 0.25}},
+               {"S", {2.0 / 3, 1.0 / 3, 1 - z}},
+               {"S", {1.0 / 3, 2.0 / 3, z}},
+               {"Mo", {2.0 / 3, 1.0 / 3, 0.75}},
+               {"S", {1.0 / 3, 2.0 / 3, 1.5 - z}}});
 }
 
 Structure oriented(Structure structure, std::array<int, 3> zone_axis, double rotation) {

@@ -31,8 +31,7 @@ struct Structure {
   std::vector<Site> sites;  ///< of one cell; Debye-Waller factors are the recipe's, not the file's
 };
 
-/// PbTiO3, SrTiO3 or MoS2 (2H); UserError for another name.
-Structure built_in_structure(const std::string& name);
+Structure built_in_structure(BuiltIn name);
 /// CIF with its symmetry, or (extended) XYZ, by the file's ending. UserError where it is faulty.
 Structure read_structure(const std::string& file);
 Structure read_cif(const std::string& file);

@@ -1,85 +1,270 @@
 #pragma once
 
-// What the user says about the fit: plain structs, as the keys of the YAML file name them.
+// What the user says about the fit: plain structs, each with its keys (core/keys.hpp).
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <string>
+
+#include "core/choice.hpp"
+#include "core/limits.hpp"
+#include "core/precision.hpp"
+#include "solver/sharing.hpp"
 
 namespace ptyle {
 
+/// A potential has a phase only, a complex object absorption too.
+enum class ObjectType { potential, complex };
+constexpr auto choices(ObjectType) {
+  return std::to_array<Named<ObjectType>>(
+      {{ObjectType::potential, "potential"}, {ObjectType::complex, "complex"}});
+}
+
+enum class Switch { automatic, on, off };
+constexpr auto choices(Switch) {
+  return std::to_array<Named<Switch>>(
+      {{Switch::automatic, "auto"}, {Switch::on, "on"}, {Switch::off, "off"}});
+}
+
 /// Keys object.*
 struct ObjectConfig {
-  std::string type = "potential";  ///< potential (phase only) | complex (phase and absorption)
+  ObjectType type = ObjectType::potential;
   int slices = 1;
-  double slice_thickness = 0;           ///< Å; needed when slices > 1
-  std::string start;                    ///< an earlier result to start from; empty: vacuum
-  std::string positivity = "auto";      ///< auto (with continuation) | on | off: phase ≥ 0
-  double phase_min = 0, phase_max = 0;  ///< limits of a voxel's phase, rad; equal: none
-  double blur = 0;    ///< lateral Gaussian blur of the object each iteration, σ in px
-  double blur_z = 0;  ///< the same along z, σ in slices
-  double tilt_row = 0, tilt_col = 0;  ///< specimen mistilt, mrad
-  double band_limit =
-      0;  ///< propagator cut at this fraction of Nyquist (2/3 for simulated sets); 0: none
+  double slice_thickness = 0;  ///< 0: not given
+  std::string start;           ///< empty: vacuum
+  Switch positivity = Switch::automatic;
+  double phase_min = 0, phase_max = 0;
+  double blur = 0;
+  double blur_z = 0;
+  double tilt_row = 0, tilt_col = 0;
+  double band_limit = 0;
 };
+
+template <class V>
+void keys(V& v, ObjectConfig& c) {
+  v.section("object", "the specimen");
+  v("type", c.type, "phase only, or phase and absorption").same_at_resume();
+  v("slices", c.slices, between(1, 10000), "along the beam")
+      .starting("1")
+      .also_called("nlayer")
+      .same_at_resume();
+  v("slice_thickness", c.slice_thickness, above(0), "Å",
+    "of every slice; needed with more than one")
+      .example("5")
+      .also_called("dz thickness")
+      .same_at_resume();
+  v("start", c.start, filled(), "an earlier result to start from; left out: vacuum")
+      .example("earlier/result.h5")
+      .also_called("initial init")
+      .file()
+      .same_at_resume();
+  v("positivity", c.positivity, "phase of every voxel 0 or more; auto: with the continuation");
+  v("phase_min", c.phase_min, "rad", "smallest phase of a voxel; equal limits: none");
+  v("phase_max", c.phase_max, "rad", "largest phase of a voxel");
+  v("blur", c.blur, between(0, 100), "px", "lateral Gaussian blur each iteration, sigma");
+  v("blur_z", c.blur_z, between(0, 100), "slices", "the same along the beam, sigma");
+  v("tilt_row", c.tilt_row, between(-500, 500), "mrad", "specimen's mistilt, rows")
+      .same_at_resume();
+  v("tilt_col", c.tilt_col, between(-500, 500), "mrad", "specimen's mistilt, columns")
+      .same_at_resume();
+  v("band_limit", c.band_limit, between(0, 1), "of Nyquist",
+    "propagator cut here (0.667 for simulated sets); 0: none")
+      .same_at_resume();
+}
+
+/// What probe.start says: a word, or else the name of a file.
+enum class ProbeStart { optics, mean, file };
+constexpr auto choices(ProbeStart) {
+  return std::to_array<Named<ProbeStart>>(
+      {{ProbeStart::optics, "optics"}, {ProbeStart::mean, "mean"}});
+}
 
 /// Keys probe.*
 struct ProbeConfig {
-  std::string start = "optics";  ///< optics | mean | a file: "file.h5" or "file.h5:/dataset"
+  std::string start = "optics";  ///< a word of ProbeStart, "file.h5" or "file.h5:/dataset"
   int modes = 1;
-  double mode_power = 0;  ///< share of the power of each further mode at the start; 0: a
-                          ///< quarter together, where they are made of one
-  int refine_from = 2;    ///< first iteration (1, 2, …) that refines the probe, but not
-                          ///< before coarse to fine frees the lateral limit; 0: never
+  double mode_power = 0;  ///< 0: a quarter together, where they are made of one
+  int refine_from = 2;    ///< an iteration (1, 2, …)
   double step = 0.5;      ///< 1: a Gauss-Newton step of a pure-phase object
+  [[nodiscard]] ProbeStart starts_from() const {
+    return choice_named<ProbeStart>(start).value_or(ProbeStart::file);
+  }
 };
+
+template <class V>
+void keys(V& v, ProbeConfig& c) {
+  v.section("probe", "the illumination");
+  v("start", c.start, words_or_file(words_of<ProbeStart>()),
+    "optics | mean (pattern) | earlier/result.h5 | file.h5:/dataset | /dataset of data.file")
+      .also_called("initial init")
+      .file(FileKind::dataset)
+      .same_at_resume();
+  v("modes", c.modes, between(1, 100), "incoherent modes")
+      .also_called("nmodes pmode")
+      .same_at_resume();
+  v("mode_power", c.mode_power, between(0, 1),
+    "share of the power of each further mode at the start; 0: a quarter together");
+  v("refine_from", c.refine_from, at_least(0),
+    "first iteration that refines the probe (later while coarse to fine limits it); 0: never");
+  v("step", c.step, above(0).up_to(10), "1: a Gauss-Newton step");
+}
+
+enum class Preconditioner { illumination, none };
+constexpr auto choices(Preconditioner) {
+  return std::to_array<Named<Preconditioner>>(
+      {{Preconditioner::illumination, "illumination"}, {Preconditioner::none, "none"}});
+}
+
+enum class LossChoice { automatic, amplitude, poisson };
+constexpr auto choices(LossChoice) {
+  return std::to_array<Named<LossChoice>>({{LossChoice::automatic, "auto"},
+                                           {LossChoice::amplitude, "amplitude"},
+                                           {LossChoice::poisson, "poisson"}});
+}
+
+/// Where ranks compute.
+enum class ComputeOn { automatic, cpu, cuda };
+constexpr auto choices(ComputeOn) {
+  return std::to_array<Named<ComputeOn>>(
+      {{ComputeOn::automatic, "auto"}, {ComputeOn::cpu, "cpu"}, {ComputeOn::cuda, "cuda"}});
+}
 
 /// Keys solver.*
 struct SolverConfig {
   int iterations = 20;
-  int groups = 0;                               ///< mini-batches an iteration; 0: 20, or fewer
-  double step = 0;                              ///< preconditioned object step; 0: estimated
-  std::string preconditioner = "illumination";  ///< illumination | none
-  double damping = 0.1;       ///< ε of the illumination preconditioner, of its maximum
-  std::string loss = "auto";  ///< auto (poisson where counts are sparse) | amplitude | poisson
-  double hold_out = 0;        ///< share of the patterns kept out of the fit, to watch R on
+  int batches = 0;
+  double step = 0;
+  Preconditioner preconditioner = Preconditioner::illumination;
+  double damping = 0.1;
+  LossChoice loss = LossChoice::automatic;
+  double hold_out = 0;
   std::uint64_t seed = 0;
-  int threads = 0;                  ///< 0: all that the operating system lets this process have
-  double memory = 0;                ///< GB (1e9 bytes) of a rank; 0: what the machine has for it
-  std::string precision = "float";  ///< float | double
-  /// cpu | cuda | auto (a GPU where one can be used). The kernels have not run on a GPU yet: once
-  /// they have, auto is to be the default.
-  std::string device = "cpu";
-  std::string continuation =
-      "auto";  ///< coarse to fine: auto (where the specimen is thick) | on | off
+  int threads = 0;    ///< 0: all that the operating system lets this process have
+  double memory = 0;  ///< GB are 1e9 bytes
+  Precision precision = Precision::float32;
+  /// The kernels have not run on a GPU yet: once they have, `automatic` is to be the default.
+  ComputeOn device = ComputeOn::cpu;
+  Switch continuation = Switch::automatic;
 };
+
+template <class V>
+void keys(V& v, SolverConfig& c) {
+  v.section("solver", "the fit");
+  v("iterations", c.iterations, between(1, 1000000), "through all patterns")
+      .starting("20")
+      .also_called("niter epochs");
+  v("batches", c.batches, at_least(0),
+    "mini-batches an iteration; 0: 20, fewer of few positions or counts")
+      .formerly("groups")
+      .not_to_be_taken_for("batch_size", "their number, not their size")
+      .same_at_resume();
+  v("step", c.step, between(0, 10), "of the object; 0: estimated").also_called("lr learning_rate");
+  v("preconditioner", c.preconditioner,
+    "what a gradient is divided by: how brightly each voxel is lit, or one number");
+  v("damping", c.damping, above(0).up_to(1), "of the illumination preconditioner, of its maximum");
+  v("loss", c.loss,
+    "what is minimised; auto: poisson where a detector pixel has less than one count");
+  v("hold_out", c.hold_out, between(0, 0.5),
+    "share of the patterns kept out of the fit, to watch R on")
+      .same_at_resume();
+  v("seed", c.seed, at_least(0), "of the mini-batches; the same seed, the same result")
+      .same_at_resume();
+  v("threads", c.threads, between(0, 4096), "0: all there are");
+  v("memory", c.memory, at_least(0), "GB",
+    "of each rank, to choose how waves are kept by; 0: the machine's");
+  v("precision", c.precision, "of the arithmetic").same_at_resume();
+  v("device", c.device, "where ranks compute; auto: on a GPU each, where all have one")
+      .also_called("gpu");
+  v("continuation", c.continuation,
+    "coarse to fine; auto: where the specimen is thick for its angle")
+      .same_at_resume();
+}
+
+/// How overlapping gradients are exchanged: chosen where it has no value.
+inline auto choices(std::optional<Scheme>) {
+  std::array<Named<std::optional<Scheme>>, all_schemes.size() + 1> table{{{std::nullopt, "auto"}}};
+  for (std::size_t i = 0; i < all_schemes.size(); ++i)
+    table[i + 1] = {all_schemes[i], name_of(all_schemes[i])};
+  return table;
+}
+
+enum class UpdateChoice { consistent, literal };
+constexpr auto choices(UpdateChoice) {
+  return std::to_array<Named<UpdateChoice>>(
+      {{UpdateChoice::consistent, "consistent"}, {UpdateChoice::literal, "literal"}});
+}
 
 /// Keys ranks.*: how MPI ranks share the object and the patterns.
 struct RanksConfig {
-  std::array<int, 2> mesh{};          ///< rows and columns of tiles; 0: chosen
-  std::string halo = "exact";         ///< exact (half a window), or Å (px in pixel units)
-  std::string exchange = "auto";      ///< auto, or a scheme of solver/sharing
-  int chunk = 0;                      ///< planes that travel together; 0: chosen
-  int in_flight = 0;                  ///< chunks on their way at a time; 0: chosen
-  std::string update = "consistent";  ///< consistent | literal
-  int local_positions = 0;            ///< positions between a rank's own steps; 0: none
-  bool exchange_behind = false;       ///< the sum travels while the next group is computed
-  int extra_rows = 2;                 ///< rows of neighbours' positions, of the exchanges of voxels
-  bool verify_halos = false;          ///< compare copies after every exchange
-  double bandwidth = 12.5;            ///< GB/s of a rank's link, for the choice of an exchange
-  double latency = 1.5;               ///< µs of a message
-  double seconds_per_position = 0;    ///< of a gradient, for plans; 0: measured
+  std::array<int, 2> mesh{};   ///< 0: chosen
+  std::string halo = "exact";  ///< "exact" (half a window), or a number: Å (px in pixel units)
+  std::optional<Scheme> exchange;
+  int chunk = 0;
+  int in_flight = 0;
+  UpdateChoice update = UpdateChoice::consistent;
+  int local_positions = 0;
+  bool exchange_behind = false;
+  int extra_rows = 2;
+  bool verify_halos = false;
+  double bandwidth = 12.5;
+  double latency = 1.5;
+  double seconds_per_position = 0;
 };
+
+template <class V>
+void keys(V& v, RanksConfig& c) {
+  v.section("ranks",
+            "how MPI ranks (mpirun -n N) share the work; the result is the same for any N");
+  v("mesh", c.mesh, at_least(1), "rows and columns of tiles; left out: chosen").example("[2, 3]");
+  v("halo", c.halo, filled().or_number(), "Å",
+    "of a tile about its core: exact (half a window), or a length, which loses some gradient");
+  v("exchange", c.exchange,
+    "of overlapping gradients; voxel and what follows exchange voxels instead, with seams");
+  v("chunk", c.chunk, at_least(0), "planes", "that travel together; 0: chosen");
+  v("in_flight", c.in_flight, at_least(0), "chunks",
+    "on their way at a time, which bounds the buffers; 0: chosen");
+  v("update", c.update,
+    "literal: as Algorithm 1 of the SC22 paper is printed, whose copies drift apart");
+  v("local_positions", c.local_positions, at_least(0),
+    "a rank applies its own gradient after each so many; 0: never. Depends on the mesh");
+  v("exchange_behind", c.exchange_behind,
+    "the sum travels while the next group is computed. Depends on the mesh");
+  v("extra_rows", c.extra_rows, between(0, 100),
+    "of neighbours' positions that a rank fits too, with an exchange of voxels");
+  v("verify_halos", c.verify_halos,
+    "after every exchange, copies of a voxel are compared bit by bit");
+  v("bandwidth", c.bandwidth, above(0), "GB/s", "of a rank's link: what the exchange is chosen by");
+  v("latency", c.latency, above(0), "µs", "of a message, likewise");
+  v("seconds_per_position", c.seconds_per_position, at_least(0), "s",
+    "that a position's gradient takes on a rank, for ptyle plan; 0: measured here");
+}
 
 /// Keys output.*
 struct OutputConfig {
-  std::string folder;  ///< empty: beside the configuration, named after it
+  std::string folder;
   bool overwrite = false;
   bool pictures = true;
   bool tiff = true;
-  int checkpoint_every = 0;       ///< iterations; 0: none
-  double checkpoint_minutes = 0;  ///< 0: none
-  bool resume = false;            ///< go on from the folder's checkpoint, where there is one
+  int checkpoint_every = 0;
+  double checkpoint_minutes = 0;
+  bool resume = false;  ///< no key: go on from the folder's checkpoint, where there is one
 };
+
+template <class V>
+void keys(V& v, OutputConfig& c) {
+  v.section("output", "what is written");
+  v("folder", c.folder, filled(), "left out: beside this file, named after it")
+      .example("result")
+      .file();
+  v("overwrite", c.overwrite, "replace an earlier result");
+  v("pictures", c.pictures, "PNGs of phase, slices, probe and R-factor");
+  v("tiff", c.tiff, "a TIFF stack of the phase for ImageJ");
+  v("checkpoint_every", c.checkpoint_every, at_least(0), "iterations",
+    "a checkpoint, from which --resume goes on, written from a copy in memory while computing "
+    "goes on; 0: none");
+  v("checkpoint_minutes", c.checkpoint_minutes, at_least(0), "min",
+    "the same by the clock; 0: none");
+}
 
 }  // namespace ptyle

@@ -9,12 +9,18 @@
 namespace ptyle {
 namespace {
 
+enum class Loss { amplitude, poisson };
+constexpr auto choices(Loss) {
+  return std::to_array<Named<Loss>>({{Loss::amplitude, "amplitude"}, {Loss::poisson, "poisson"}});
+}
+
 /// One field of every type.
 struct Fields {
   bool flag = false;
   int count = 1;
   double energy = 0;
-  std::string loss = "amplitude", name, file, start = "optics";
+  Loss loss = Loss::amplitude;
+  std::string name, file, start = "optics";
   std::uint64_t seed = 7;
   std::optional<double> dose;
   std::array<double, 2> step{};
@@ -28,34 +34,33 @@ struct Fields {
 };
 
 Schema schema_of(Fields& f) {
-  return {{{"beam", "the beam"}, {"fit", "the fit"}, {"fit.inner", "inside"}, {"", "no section"}},
-          {{"beam.energy", &f.energy, "kV", above(0).up_to(3000), "of the beam", "300", true,
-            "voltage"},
-           {"beam.dose", &f.dose, "e/Å²", above(0), "counts", "1000"},
-           {"beam.step", &f.step, "Å", above(0).alone(), "between positions", "[1, 2]"},
-           {"beam.axis", &f.axis, "", {}, "along"},
-           {"beam.repeat", &f.repeat, "", at_least(1), "cells"},
-           {"fit.flag", &f.flag, "", {}, "a switch"},
-           {"fit.count", &f.count, "", at_least(1), "how many"},
-           {"fit.loss", &f.loss, "", one_of({"amplitude", "poisson"}), "what"},
-           {"fit.name", &f.name, "", filled(), "any text", "abc"},
-           {.path = "fit.file",
-            .field = &f.file,
-            .limits = filled(),
-            .doc = "a file",
-            .example = "a.h5",
-            .file = FileKind::file},
-           {.path = "fit.start",
-            .field = &f.start,
-            .limits = one_of({"optics", "mean"}),
-            .doc = "a start",
-            .file = FileKind::dataset},
-           {"seed", &f.seed, "", at_least(0), "seed"},
-           {"fit.shape", &f.shape, "", at_least(1), "shape", "[2, 3]"},
-           {"fit.centre", &f.centre, "px", {}, "centre", "[1, 2]"},
-           {"fit.inner.chosen", &f.chosen, "", at_least(0), "positions"},
-           {"fit.inner.list", &f.list, "", {}, "numbers"},
-           {"fit.inner.words", &f.words, "", {}, "texts"}}};
+  Keys v;
+  v.section("beam", "the beam");
+  v("energy", f.energy, above(0).up_to(3000), "kV", "of the beam")
+      .starting("300")
+      .also_called("voltage");
+  v("dose", f.dose, above(0), "e/Å²", "counts").example("1000");
+  v("step", f.step, above(0).alone(), "Å", "between positions").example("[1, 2]");
+  v("axis", f.axis, "along");
+  v("repeat", f.repeat, at_least(1), "cells");
+  v.section("fit", "the fit");
+  v("flag", f.flag, "a switch");
+  v("count", f.count, at_least(1), "how many")
+      .formerly("number")
+      .not_to_be_taken_for("size", "their number, not their size");
+  v("loss", f.loss, "what");
+  v("name", f.name, filled(), "any text").example("abc");
+  v("file", f.file, filled(), "a file").example("a.h5").file();
+  v("start", f.start, words_or_file({"optics", "mean"}), "a start").file(FileKind::dataset);
+  v("shape", f.shape, at_least(1), "shape").example("[2, 3]");
+  v("centre", f.centre, "px", "centre").example("[1, 2]");
+  v.section("fit.inner", "inside");
+  v("chosen", f.chosen, at_least(0), "positions");
+  v("list", f.list, "numbers");
+  v("words", f.words, "texts");
+  v.section("", "no section");
+  v("seed", f.seed, at_least(0), "seed");
+  return Schema(std::move(v));
 }
 
 std::string faults_of(const std::string& yaml, const std::vector<std::string>& settings = {}) {
@@ -98,7 +103,7 @@ TEST(Schema, ReadsEveryType) {
   EXPECT_EQ(f.repeat, (std::array<int, 3>{2, 3, 4}));
   EXPECT_TRUE(f.flag);
   EXPECT_EQ(f.count, 12);
-  EXPECT_EQ(f.loss, "poisson");
+  EXPECT_EQ(f.loss, Loss::poisson);
   EXPECT_EQ(f.name, "a: b");
   EXPECT_EQ(f.file, "/data/sub/x.h5");
   EXPECT_EQ(f.start, "/data/probe.h5:/p");
@@ -206,6 +211,15 @@ TEST(Schema, NamesEveryFault) {
        "run.yaml:2: fit.loss: \"huber\" is none of its choices; it must be one of amplitude, "
        "poisson"},
       {"fit:\n  name: ''\n", "run.yaml:2: fit.name: the text is empty; it must be a text"},
+      {"fit:\n  count: 1\n  number: 2\n",
+       "run.yaml:3: fit.number: given twice, first at run.yaml:2 by its other name fit.count"},
+      {"fit:\n  number: 0\n",
+       "run.yaml:2: fit.count: 0 is out of its limits; it must be a whole number, 1 or more"},
+      {"fit:\n  numbr: 2\n",
+       "run.yaml:2: fit.numbr: there is no such key; the nearest is fit.count"},
+      {"fit:\n  size: 32\n",
+       "run.yaml:2: fit.size: there is no such key; did you mean fit.count (their number, not "
+       "their size)?"},
       {"fit:\n  [1, 2]: 3\n", "run.yaml:2: a key must be a word"},
   };
   for (const auto& c : cases) EXPECT_EQ(faults_of(c.yaml), c.fault) << c.yaml;
@@ -246,8 +260,25 @@ TEST(Schema, SettingsOverrideAndAreChecked) {
   EXPECT_FALSE(f.dose.has_value());
   EXPECT_FALSE(schema.given("beam.dose"));
   EXPECT_TRUE(schema.given("fit.flag"));
-  EXPECT_FALSE(schema.active("fit.flag"));
   EXPECT_EQ(f.file, (std::filesystem::current_path() / "x.h5").string());
+}
+
+TEST(Schema, AnEarlierNameStillReads) {
+  Fields f;
+  Schema schema = schema_of(f);
+  Faults faults;
+  schema.read_text("fit: {number: 5}\n", "run.yaml", "/data", faults);
+  faults.raise("run.yaml");
+  EXPECT_EQ(f.count, 5);
+  EXPECT_TRUE(schema.given("fit.count"));
+  EXPECT_NE(schema.resolved().find("count: 5"), std::string::npos);
+  EXPECT_EQ(schema.resolved().find("number"), std::string::npos);
+  schema.read_setting("fit.number=6", faults);
+  faults.raise("");
+  EXPECT_EQ(f.count, 6);
+  schema.read_setting("fit.number=~", faults);
+  EXPECT_EQ(f.count, 1);
+  EXPECT_FALSE(schema.given("fit.count"));
 }
 
 TEST(Schema, ListsAllFaultsInTheOrderOfTheFile) {

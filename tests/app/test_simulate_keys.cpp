@@ -40,7 +40,7 @@ Read read(const std::string& yaml, const std::vector<std::string>& settings = {}
 TEST(SimulateKeys, TemplateIsARecipe) {
   const auto [input, faults] = read(simulate_template());
   EXPECT_EQ(faults, "");
-  EXPECT_EQ(input.recipe.specimen.structure, "PbTiO3");
+  EXPECT_EQ(input.recipe.specimen.structure, BuiltIn::PbTiO3);
   EXPECT_EQ(input.recipe.detector.window, 128);
   EXPECT_TRUE(input.recipe.output.ends_with("recipe.h5"));
 }
@@ -73,7 +73,7 @@ TEST(SimulateKeys, ResolvedReadsBackAsTheSame) {
 TEST(SimulateKeys, ExamplesAreRecipes) {
   for (const char* name : {"lead-titanate-mini", "lead-titanate-small", "lead-titanate-large"}) {
     const auto file = fs::path(PTYLE_SOURCE_DIR) / "examples" / (std::string(name) + ".yaml");
-    EXPECT_EQ(read_simulate(file.string(), {}).recipe.specimen.structure, "PbTiO3") << name;
+    EXPECT_EQ(read_simulate(file.string(), {}).recipe.specimen.structure, BuiltIn::PbTiO3) << name;
   }
 }
 

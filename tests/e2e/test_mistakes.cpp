@@ -170,6 +170,23 @@ std::vector<Mistake> configurations() {
        {},
        "run.yaml:13: solver.loss: \"huber\" is none of its choices; it must be one of auto, "
        "amplitude, poisson"},
+      {"SizeOfBatches",
+       run,
+       with(&Parts::rest, "solver:\n  batch_size: 32\n"),
+       {},
+       "run.yaml:13: solver.batch_size: there is no such key; did you mean solver.batches \\(their "
+       "number, not their size\\)\\?"},
+      {"BatchesByBothNames",
+       run,
+       with(&Parts::rest, "solver:\n  groups: 5\n  batches: 5\n"),
+       {},
+       "run.yaml:14: solver.batches: given twice, first at run.yaml:13 by its other name "
+       "solver.groups"},
+      {"VoltageByAnotherProgramsName",
+       run,
+       with(&Parts::rest, "probe:\n  probe_kv: 300\n"),
+       {},
+       "run.yaml:13: probe.probe_kv: there is no such key; the nearest is optics.energy"},
       {"CentreOfThree",
        run,
        with(&Parts::data, "  file: data.h5\n  centre: [1, 2, 3]\n"),
@@ -522,7 +539,8 @@ std::vector<Mistake> other_commands() {
        {"simulate", "recipe.yaml", "--threads", "-2"},
        {},
        recipe(small),
-       ".*--threads.*; ptyle --help explains the commands"},
+       "--set threads=-2: threads: -2 is out of its limits; it must be a whole number, from 0 to "
+       "4096"},
       {"InspectMissing", {"inspect", "none.h5"}, {}, {}, "file 'none.h5' does not exist"},
       {"InspectNotHdf5",
        {"inspect", "run.yaml", "--set", "data.file=run.yaml"},

@@ -52,19 +52,19 @@ struct Fit {
 };
 const std::vector<Fit> fits{
     {"DoubleMiniBatches",
-     {"solver.precision=double", "solver.groups=5", "solver.continuation=off"},
+     {"solver.precision=double", "solver.batches=5", "solver.continuation=off"},
      1e-12,
      true},
     {"DoubleFullBatch",
-     {"solver.precision=double", "solver.groups=1", "object.type=complex"},
+     {"solver.precision=double", "solver.batches=1", "object.type=complex"},
      1e-12,
      false},
     {"FloatMiniBatches",
-     {"solver.precision=float", "solver.groups=5", "solver.continuation=off"},
+     {"solver.precision=float", "solver.batches=5", "solver.continuation=off"},
      1e-5,
      false},
     {"FloatFullBatch",
-     {"solver.precision=float", "solver.groups=1", "solver.continuation=off"},
+     {"solver.precision=float", "solver.batches=1", "solver.continuation=off"},
      1e-5,
      false}};
 std::ostream& operator<<(std::ostream& out, const Fit& fit) { return out << fit.name; }

@@ -446,7 +446,7 @@ TEST_F(Runs, FewCountsMakeFewGroupsOrAreWarnedOf) {
             .status,
         0);
     auto all =
-        into("run", {"solver.iterations=1", "output.overwrite=true", "solver.groups=" + groups});
+        into("run", {"solver.iterations=1", "output.overwrite=true", "solver.batches=" + groups});
     return ptyle(all);
   };
   const auto warned = [](const Ran& r) {

@@ -50,7 +50,7 @@ inline FramesInMemory numbered(i64 n, i64 ny, i64 nx) {
 inline Measurement measurement(FrameSource& frames) {
   Measurement m;
   m.frames = &frames;
-  m.scan.unit = "px";
+  m.scan.unit = LengthUnit::pixel;
   m.scan.positions = "/positions";
   m.positions = RawPositions{std::vector<double>(static_cast<std::size_t>(2 * frames.count)),
                              {frames.count, 2},

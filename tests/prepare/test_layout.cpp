@@ -77,7 +77,7 @@ TEST_P(EverySize, DcAtTheCornerIsTheSameMeasurementAsDcInTheCentre) {
       for (i64 x = 0; x < cols; ++x)
         corner.at(i, to_corner(y, rows), to_corner(x, cols)) = centre.at(i, y, x);
   Measurement a = measurement(centre), b = measurement(corner);
-  b.data.dc = "corner";
+  b.data.dc = DcPlace::corner;
   const Experiment from_centre = prepare(a), from_corner = prepare(b);
   for (i64 i = 0; i < 2; ++i) {
     const auto p = pattern(from_centre, i), q = pattern(from_corner, i);
@@ -91,7 +91,7 @@ TEST(Layout, AFlipOfFramesWithDcAtTheCornerKeepsDcThere) {
   for (i64 n : {6, 7}) {
     FramesInMemory frames = numbered(1, n, n);
     Measurement m = measurement(frames);
-    m.data.dc = "corner";
+    m.data.dc = DcPlace::corner;
     m.data.flip_rows = true;
     const Experiment e = prepare(m);
     std::vector<float> got(static_cast<std::size_t>(n * n));
@@ -205,11 +205,12 @@ TEST(Layout, WhatDoesNotFitIsRefused) {
   };
   EXPECT_TRUE(says(fault([](DataConfig& d) { d.crop = 9; }), {"data.crop of 9", "8 x 6"}));
   EXPECT_TRUE(says(fault([](DataConfig& d) { d.bin = 7; }), {"data.bin of 7"}));
-  EXPECT_TRUE(says(fault([](DataConfig& d) { d.bin = 0; }), {"data.bin is 0"}));
-  EXPECT_TRUE(says(fault([](DataConfig& d) { d.dc = "middle"; }), {"data.dc is 'middle'"}));
+  EXPECT_TRUE(says(fault([](DataConfig& d) { d.bin = 0; }), {"data.bin: 0", "from 1 to 64"}));
+  EXPECT_TRUE(says(fault([](DataConfig& d) { d.dc = static_cast<DcPlace>(2); }),
+                   {"data.dc", "one of centre, corner"}));
   EXPECT_TRUE(says(fault([](DataConfig& d) { d.centre = {{4, 6}}; }), {"data.centre", "outside"}));
   EXPECT_TRUE(says(fault([](DataConfig& d) {
-                     d.dc = "corner";
+                     d.dc = DcPlace::corner;
                      d.find_centre = true;
                    }),
                    {"data.find_centre", "data.dc: centre"}));

@@ -30,8 +30,8 @@ RawPositions three() { return raw({1, 2, 3, 4, 5, 6}, {3, 2}); }
 std::vector<Position> read(const RawPositions& from, const std::string& unit,
                            const std::string& order = "row_col") {
   ScanConfig scan;
-  scan.unit = unit;
-  scan.order = order;
+  scan.unit = choice_named<std::optional<LengthUnit>>(unit).value();
+  scan.order = choice_named<PairOrder>(order).value();
   std::vector<std::string> warnings;
   return positions_from(from, scan, 3, "/data", 0.5, false, warnings);
 }
@@ -64,7 +64,7 @@ TEST(Positions, WhoseUnitContradictsTheUsersIsWarnedOf) {
   from.unit = "object pixel";
   std::vector<std::string> warnings;
   ScanConfig scan;
-  scan.unit = std::string("A");
+  scan.unit = LengthUnit::angstrom;
   const auto read = positions_from(from, scan, 3, "/data", 0.5, false, warnings);
   ASSERT_EQ(warnings.size(), 1u);
   EXPECT_TRUE(says(warnings[0], {"object pixel", "scan.unit is A"}));
@@ -90,7 +90,7 @@ TEST(Positions, OfAnUnknownUnitAreRefusedUnlessTheUserSaysOne) {
                    {"the dataset", "'furlong'", "scan.unit"}));
   EXPECT_EQ(read(from, "px")[1].row, 1.5);
   ScanConfig scan;
-  scan.unit = std::string("A");
+  scan.unit = LengthUnit::angstrom;
   std::vector<std::string> warnings;
   EXPECT_EQ(positions_from(from, scan, 3, "/data", 0.5, false, warnings)[1].row, 3);
   FramesInMemory frames = numbered(6, 4, 4);  // found, not asked for
@@ -143,14 +143,14 @@ TEST(Positions, OfTheFilesOwnStepAreInAngstromWhateverTheUnitOfOthers) {
   m.calibration.pixel_size = 0.5;
   m.data.scan_shape = {2, 3};
   m.file.scan_step = {2, 2};
-  for (const char* unit : {"A", "px"}) {
+  for (const auto unit : {LengthUnit::angstrom, LengthUnit::pixel}) {
     m.scan.unit = unit;
-    EXPECT_EQ(prepare(m).positions[5].col, 4) << unit;
+    EXPECT_EQ(prepare(m).positions[5].col, 4) << word_of(unit);
   }
   m.scan.step = {2, 2};  // the user's, in pixels
   EXPECT_EQ(prepare(m).positions[5].col, 2);
   m.scan.step = {2e-10, 2e-10};
-  m.scan.unit = std::string("m");  // of a literal, GCC 12 warns of a copy that overlaps
+  m.scan.unit = LengthUnit::metre;
   EXPECT_DOUBLE_EQ(prepare(m).positions[5].col, 4);
 }
 

@@ -28,7 +28,7 @@ GpuCensus census(const std::vector<int>& capabilities) {
 
 std::string refusal(const GpuCensus& c) {
   try {
-    choose_device("cuda", c, 0);
+    choose_device(ComputeOn::cuda, c, 0);
   } catch (const UserError& e) {
     return e.what();
   }
@@ -36,19 +36,19 @@ std::string refusal(const GpuCensus& c) {
 }
 
 TEST(Device, RanksOfAMachineTakeItsGpusInTurn) {
-  for (const char* device : {"auto", "cuda"}) {
+  for (const auto device : {ComputeOn::automatic, ComputeOn::cuda}) {
     const GpuCensus c = census({90, 80, 90});
     for (int rank = 0; rank < 7; ++rank)
-      EXPECT_EQ(choose_device(device, c, rank).gpu, rank % 3) << device;
+      EXPECT_EQ(choose_device(device, c, rank).gpu, rank % 3) << word_of(device);
   }
-  EXPECT_EQ(choose_device("cpu", census({90}), 0).gpu, -1);
+  EXPECT_EQ(choose_device(ComputeOn::cpu, census({90}), 0).gpu, -1);
 }
 
 TEST(Device, TooOldOnesAreLeftOut) {
   const GpuCensus c = census({70, 90, 75, 80});
-  EXPECT_EQ(choose_device("cuda", c, 0).gpu, 1);
-  EXPECT_EQ(choose_device("cuda", c, 1).gpu, 3);
-  EXPECT_EQ(choose_device("cuda", c, 2).gpu, 1);
+  EXPECT_EQ(choose_device(ComputeOn::cuda, c, 0).gpu, 1);
+  EXPECT_EQ(choose_device(ComputeOn::cuda, c, 1).gpu, 3);
+  EXPECT_EQ(choose_device(ComputeOn::cuda, c, 2).gpu, 1);
 }
 
 TEST(Device, SaysWhyThereIsNone) {
@@ -64,15 +64,17 @@ TEST(Device, SaysWhyThereIsNone) {
 }
 
 TEST(Device, AutoTakesTheCpuAndSaysWhy) {
-  EXPECT_EQ(choose_device("auto", {}, 0).gpu, -1);
-  EXPECT_EQ(choose_device("auto", {}, 0).why_cpu, "");  // nothing to say where CUDA is not built
-  EXPECT_EQ(choose_device("auto", census({70}), 0).gpu, -1);
-  EXPECT_NE(choose_device("auto", census({70}), 0).why_cpu.find("too old"), std::string::npos);
+  EXPECT_EQ(choose_device(ComputeOn::automatic, {}, 0).gpu, -1);
+  EXPECT_EQ(choose_device(ComputeOn::automatic, {}, 0).why_cpu,
+            "");  // nothing to say where CUDA is not built
+  EXPECT_EQ(choose_device(ComputeOn::automatic, census({70}), 0).gpu, -1);
+  EXPECT_NE(choose_device(ComputeOn::automatic, census({70}), 0).why_cpu.find("too old"),
+            std::string::npos);
 }
 
 TEST(Device, ATeamOfOneSharesWithNobody) {
   const auto team = make_local_team();
-  EXPECT_EQ(choose_device("auto", census({90}), *team).gpu, 0);
+  EXPECT_EQ(choose_device(ComputeOn::automatic, census({90}), *team).gpu, 0);
   EXPECT_EQ(ranks_on_gpu(17, *team), 1);
   EXPECT_EQ(ranks_on_gpu(0, *team), 0);
 }
@@ -88,7 +90,7 @@ TEST(GpuRankMemory, IsWhatAFitBooks) {
   ReconstructConfig config;
   config.object.slices = 3;
   config.object.slice_thickness = 5;
-  config.solver.continuation = "off";
+  config.solver.continuation = Switch::off;
   OperatorSetup setup;
   setup.window = 16;
   setup.slices = 3;
@@ -96,7 +98,7 @@ TEST(GpuRankMemory, IsWhatAFitBooks) {
   setup.propagator.assign(16 * 16, 1);
   for (const bool complex : {false, true})
     for (const bool between : {false, true}) {
-      config.object.type = complex ? "complex" : "potential";
+      config.object.type = complex ? ObjectType::complex : ObjectType::potential;
       config.ranks.local_positions = between ? 1 : 0;
       setup.absorption = complex;
       const Division division = divide(positions_of(Raster{{6, 5}, {4, 4}}), 16, 1, config.ranks, 4,
@@ -162,7 +164,7 @@ class NoPatterns final : public PatternStore {
 
 TEST(GpuRankMemory, WhereItDoesNotFitItSaysHowManyRanksWould) {
   ReconstructConfig config;
-  config.solver.continuation = "off";
+  config.solver.continuation = Switch::off;
   Experiment experiment;
   experiment.patterns = std::make_unique<NoPatterns>();
   experiment.calibration.pixel = 1;
@@ -188,7 +190,7 @@ TEST(GpuRankMemory, WhereItDoesNotFitItSaysHowManyRanksWould) {
 // Of waves of 100 slices, where those of one position no longer fit beside the rest.
 TEST(GpuRankMemory, RecomputesWavesWhereNotOnePositionsFit) {
   ReconstructConfig config;
-  config.solver.continuation = "off";
+  config.solver.continuation = Switch::off;
   config.object.slices = 100;
   config.object.slice_thickness = 1;
   Experiment experiment;

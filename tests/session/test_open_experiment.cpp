@@ -156,7 +156,7 @@ TEST(OpenExperiment, ReadsPositionsAndMaskFromOtherFiles) {
     d.mask = other + ":/detector/mask";
     s.file = other;
     s.positions = "positions";
-    s.unit = "m";
+    s.unit = LengthUnit::metre;
   });
   EXPECT_NEAR(e.positions[5].col, 3, 1e-12);
   EXPECT_EQ(std::count(e.valid.begin(), e.valid.end(), 0.0F), 1);

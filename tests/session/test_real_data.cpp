@@ -27,9 +27,9 @@ TEST(RealData, SiemensStarIsBetterThanAPlainEpie) {
   ReconstructConfig config;
   config.data.file = *file;
   config.data.patterns = "/data";
-  config.data.dc = "corner";
+  config.data.dc = DcPlace::corner;
   config.scan.positions = "/positions";
-  config.scan.unit = "px";
+  config.scan.unit = LengthUnit::pixel;
   config.probe.start = *file + ":/probe";
   config.solver.iterations = 15;
   // A plain single-mode ePIE, integer positions, has R = 0.0192 after 15 iterations.

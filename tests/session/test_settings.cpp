@@ -25,9 +25,9 @@ TEST(Settings, SparseCountsAreFittedByTheirOwnLoss) {
   EXPECT_EQ(loss_of(c, measured(2, true)), Loss::amplitude);
   EXPECT_EQ(loss_of(c, measured(0.5, false)), Loss::amplitude);  // perhaps no counts
   EXPECT_EQ(loss_of(c, measured(0, true)), Loss::amplitude);     // a plan: not known
-  c.solver.loss = "amplitude";
+  c.solver.loss = LossChoice::amplitude;
   EXPECT_EQ(loss_of(c, measured(0.5, true)), Loss::amplitude);
-  c.solver.loss = "poisson";
+  c.solver.loss = LossChoice::poisson;
   EXPECT_EQ(loss_of(c, measured(50, false)), Loss::poisson);
 }
 
@@ -42,7 +42,7 @@ TEST(Settings, PositivityIsForElectrons) {
   EXPECT_EQ(fit_options(c, e, division, 1).phase_min, 0);
   e.optics.xray_energy = 8;
   EXPECT_LT(fit_options(c, e, division, 1).phase_min, -1e20);
-  c.object.positivity = "on";
+  c.object.positivity = Switch::on;
   EXPECT_EQ(fit_options(c, e, division, 1).phase_min, 0);
 }
 

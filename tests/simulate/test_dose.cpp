@@ -102,7 +102,7 @@ TEST(Dose, TheTypeFollowsTheDose) {
   EXPECT_EQ(count_type(1e5, 3000), CountType::uint16);
   EXPECT_EQ(count_type(1e9, 3000), CountType::uint32);
   Recipe r = small_recipe();
-  r.dose.type = "uint32";
+  r.dose.type = CountType::uint32;
   EXPECT_EQ(make_plan(r).type, CountType::uint32);
   r.dose.noise = false;
   EXPECT_EQ(make_plan(r).type, CountType::float32);

@@ -128,7 +128,7 @@ TEST(Recipe, MistakesAreNamed) {
          r.scan.step = {1, 0};
        }},
       {"scan.jitter", [](Recipe& r) { r.scan.jitter = -1; }},
-      {"specimen.structure", [](Recipe& r) { r.specimen.structure = "NaCl"; }},
+      {"specimen.structure", [](Recipe& r) { r.specimen.structure = static_cast<BuiltIn>(7); }},
       {"specimen.zone_axis",
        [](Recipe& r) {
          r.specimen.zone_axis = {0, 0, 0};
@@ -137,26 +137,27 @@ TEST(Recipe, MistakesAreNamed) {
        [](Recipe& r) {
          r.specimen.repeat = {2, 0, 1};
        }},
-      {"specimen.potential", [](Recipe& r) { r.specimen.potential = "peng"; }},
+      {"specimen.potential",
+       [](Recipe& r) { r.specimen.potential = static_cast<Parametrization>(7); }},
       {"specimen.slice_thickness", [](Recipe& r) { r.specimen.slice_thickness = 0; }},
       {"no-such.cif", [](Recipe& r) { r.specimen.file = "no-such.cif"; }},
-      {"thermal.B", [](Recipe& r) { r.thermal.motion = "debye_waller"; }},
+      {"thermal.B", [](Recipe& r) { r.thermal.motion = Motion::debye_waller; }},
       {"thermal.B: the specimen has no Sr",
        [](Recipe& r) {
-         r.thermal = {"debye_waller", {"Pb=1", "Ti=1", "O=1", "Sr=1"}, {}, 1};
+         r.thermal = {Motion::debye_waller, {"Pb=1", "Ti=1", "O=1", "Sr=1"}, {}, 1};
        }},
       {"\"Pb:1\"",
        [](Recipe& r) {
-         r.thermal = {"debye_waller", {"Pb:1"}, {}, 1};
+         r.thermal = {Motion::debye_waller, {"Pb:1"}, {}, 1};
        }},
       {"given twice",
        [](Recipe& r) {
-         r.thermal = {"debye_waller", {"Pb=1", "Ti=1", "O=1"}, {"Pb=0.1"}, 1};
+         r.thermal = {Motion::debye_waller, {"Pb=1", "Ti=1", "O=1"}, {"Pb=0.1"}, 1};
        }},
       {"thermal.motion", [](Recipe& r) { r.thermal.B = {"Pb=1"}; }},
-      {"dose.type", [](Recipe& r) { r.dose.type = "int7"; }},
+      {"dose.type", [](Recipe& r) { r.dose.type = CountType::float32; }},
       {"dose.electrons_per_A2", [](Recipe& r) { r.dose.electrons_per_A2 = -3; }},
-      {"precision", [](Recipe& r) { r.precision = "half"; }},
+      {"precision", [](Recipe& r) { r.precision = static_cast<Precision>(7); }},
   };
   EXPECT_NO_THROW((void)make_plan(small_recipe()));
   for (const Mistake& m : mistakes) {

@@ -137,7 +137,7 @@ TEST(Set, InMemoryIsTheSame) {
   Recipe r = small_recipe();
   r.output = folder / "set.h5";
   r.dose.noise = false;
-  r.thermal = {"frozen_phonons", {"Pb=0.9", "O=0.7"}, {"Ti=0.08"}, 3};
+  r.thermal = {Motion::frozen_phonons, {"Pb=0.9", "O=0.7"}, {"Ti=0.08"}, 3};
   simulate(r, {}, {});
   const MemorySet set = simulate_in_memory(r);
   const auto f = h5::File::open(r.output);

@@ -33,7 +33,7 @@ std::vector<std::tuple<int, long, long, long>> places(const std::vector<Specimen
 }
 
 TEST(Specimen, FillsABoxWithWholeCells) {
-  const Structure s = oriented(built_in_structure("PbTiO3"), {0, 0, 1}, 0);
+  const Structure s = oriented(built_in_structure(BuiltIn::PbTiO3), {0, 0, 1}, 0);
   // Faces halfway between atoms: 4 × 3 cells, and 5 deep, whose lower face is the next cell's.
   const double a = 3.902, c = 4.156;
   const auto atoms = fill(s, {{-0.9, 4 * a - 0.9}, {-0.9, 3 * a - 0.9}, 5 * c});
@@ -45,7 +45,7 @@ TEST(Specimen, FillsABoxWithWholeCells) {
 }
 
 TEST(Specimen, PlacesAreTheCellsFractions) {
-  const Structure s = oriented(built_in_structure("PbTiO3"), {0, 0, 1}, 0);
+  const Structure s = oriented(built_in_structure(BuiltIn::PbTiO3), {0, 0, 1}, 0);
   const auto atoms = fill(s, {{-0.1, 3.8}, {-0.1, 3.8}, 4.156});
   const double a = 3.902, c = 4.156;
   EXPECT_EQ(places(atoms), places({{82, 0, 0, 0},
@@ -56,7 +56,7 @@ TEST(Specimen, PlacesAreTheCellsFractions) {
 }
 
 TEST(Specimen, ZoneAxisRunsAlongTheBeam) {
-  const Structure cubic = built_in_structure("SrTiO3");
+  const Structure cubic = built_in_structure(BuiltIn::SrTiO3);
   const double a = 3.905;
   EXPECT_NEAR(repeat_along(cubic, {1, 1, 0}), a * std::sqrt(2.0), 1e-12);
   EXPECT_NEAR(repeat_along(cubic, {2, 2, 0}), a * std::sqrt(2.0), 1e-12);
@@ -78,7 +78,7 @@ TEST(Specimen, ZoneAxisRunsAlongTheBeam) {
 }
 
 TEST(Specimen, AnyOrientationHasTheDensityOfTheCrystal) {
-  const Structure cubic = built_in_structure("SrTiO3");
+  const Structure cubic = built_in_structure(BuiltIn::SrTiO3);
   const double side = 60, a = 3.905;
   for (const std::array<int, 3> axis : {std::array{1, 1, 0}, {1, 1, 1}, {1, 2, 3}}) {
     const auto atoms = fill(oriented(cubic, axis, 0.2), {{0, side}, {0, side}, side});
@@ -91,7 +91,7 @@ TEST(Specimen, AnyOrientationHasTheDensityOfTheCrystal) {
 }
 
 TEST(Specimen, AQuarterTurnTakesColumnsToRows) {
-  const Structure s = built_in_structure("PbTiO3");
+  const Structure s = built_in_structure(BuiltIn::PbTiO3);
   const Structure before = oriented(s, {0, 0, 1}, 0);
   const Structure after = oriented(s, {0, 0, 1}, std::acos(-1.0) / 2);
   EXPECT_NEAR(before.lattice[0][0], 3.902, 1e-12);  // a along the columns
@@ -101,7 +101,7 @@ TEST(Specimen, AQuarterTurnTakesColumnsToRows) {
 }
 
 TEST(Specimen, BlocksAreCentred) {
-  const Structure s = oriented(built_in_structure("SrTiO3"), {0, 0, 1}, 0);
+  const Structure s = oriented(built_in_structure(BuiltIn::SrTiO3), {0, 0, 1}, 0);
   const auto atoms = block(s, {2, 3, 4}, {{0, 40}, {0, 50}, 0});
   EXPECT_EQ(atoms.size(), 5u * 24);
   double row[2] = {1e9, -1e9}, col[2] = {1e9, -1e9}, top = 1e9;
@@ -118,7 +118,7 @@ TEST(Specimen, BlocksAreCentred) {
 
 TEST(Specimen, Mos2LayerIsTrigonalPrismatic) {
   // Half the cell along c is one layer: a Mo, and two S one above the other, 2.41 Å away from it.
-  const Structure s = oriented(built_in_structure("MoS2"), {0, 0, 1}, 0);
+  const Structure s = oriented(built_in_structure(BuiltIn::MoS2), {0, 0, 1}, 0);
   const auto atoms = fill(s, {{-20, 20}, {-20, 20}, 12.295 / 2});
   const auto count = elements(atoms);
   EXPECT_NEAR(double(count.at(16)) / count.at(42), 2, 0.1);
@@ -174,7 +174,7 @@ TEST(Specimen, CifWithItsSymmetry) {
       "list.CIF", with_symmetry("loop_\n_space_group_symop_operation_xyz\n'x,y,z' '-x,-y,z' "
                                 "\"-y,x,z\" 'y,-x,z'"));
   const SpecimenBox box{{-0.1, 7.7}, {-0.1, 7.7}, 8.3};
-  const auto expected = places(fill(built_in_structure("PbTiO3"), box));
+  const auto expected = places(fill(built_in_structure(BuiltIn::PbTiO3), box));
   for (const auto& file : {by_name, by_list}) {
     const Structure s = read_structure(file);
     EXPECT_EQ(places(fill(s, box)), expected) << file;

@@ -60,10 +60,10 @@ TEST(Truth, ReproducesItsPatterns) {
       r.dose.noise = false;
       r.overwrite = true;
       r.output = folder / "set.h5";
-      r.precision = "double";
+      r.precision = Precision::float64;
       simulate(r, {}, {});
       EXPECT_LT(r_of_truth<double>(r.output), 1e-14);
-      r.precision = "float";
+      r.precision = Precision::float32;
       simulate(r, {}, {});
       EXPECT_LT(r_of_truth<float>(r.output), 1e-11);
     }
@@ -101,9 +101,9 @@ TEST(Truth, FrozenPhononsAverageToDebyeWaller) {
     return phase;
   };
   const Plan still = make_plan(r);
-  r.thermal = {"debye_waller", B, {}, 1};
+  r.thermal = {Motion::debye_waller, B, {}, 1};
   const Plan damped = make_plan(r);
-  r.thermal = {"frozen_phonons", B, {}, n};
+  r.thermal = {Motion::frozen_phonons, B, {}, n};
   const Plan frozen = make_plan(r);
   const auto undamped_phase = slice(still, still.atoms), damped_phase = slice(damped, damped.atoms);
   std::vector<double> sum(damped_phase.size()), squares(sum.size());

@@ -112,11 +112,11 @@ struct PlannedGpu {
   std::unique_ptr<Memory> here;
 };
 
-PlannedGpu gpu_of(const std::string& device, Terminal& terminal) {
-  if (device == "cpu") return {};
+PlannedGpu gpu_of(ComputeOn device, Terminal& terminal) {
+  if (device == ComputeOn::cpu) return {};
   const GpuCensus census = find_gpus();
-  const DeviceChoice choice = choose_device("auto", census, 0);
-  if (choice.gpu < 0 && device == "auto") return {};
+  const DeviceChoice choice = choose_device(ComputeOn::automatic, census, 0);
+  if (choice.gpu < 0 && device == ComputeOn::automatic) return {};
   PlannedGpu gpu{assumed_gpu(), nullptr};
   if (choice.gpu >= 0) {
     gpu.facts = census.gpus[static_cast<std::size_t>(choice.gpu)];

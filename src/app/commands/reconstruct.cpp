@@ -26,6 +26,7 @@
 #include "core/error.hpp"
 #include "core/ledger.hpp"
 #include "io/part_file.hpp"
+#include "session/check.hpp"
 #include "session/device.hpp"
 #include "session/open_experiment.hpp"
 
@@ -37,7 +38,8 @@ namespace {
 struct Options {
   std::string file;
   std::vector<std::string> settings;
-  bool overwrite = false, resume = false, verify = false, check = false, print_template = false;
+  bool overwrite = false, resume = false, verify = false, check = false;
+  bool print_template = false, print_schema = false;
   std::optional<std::string> wall_time;
   std::string device;
 };
@@ -219,11 +221,17 @@ void add_reconstruct(CLI::App& app, Command& chosen) {
                     "only check the configuration and read the data; nothing is written");
   command->add_flag("--print-template", options->print_template,
                     "print a commented configuration to start from");
+  command->add_flag("--print-schema", options->print_schema,
+                    "print the JSON schema of configurations, for editors");
   command->footer(help);
   command->callback([options, &chosen] {
     chosen = [options](Team& team) {
       if (options->print_template) {
         if (team.leads()) print_out(reconstruct_template());
+        return exit_status::done;
+      }
+      if (options->print_schema) {
+        if (team.leads()) print_out(reconstruct_json_schema());
         return exit_status::done;
       }
       if (options->file.empty())

@@ -23,8 +23,8 @@ namespace {
 struct Options {
   std::string file, positions;
   std::vector<std::string> settings;
-  int threads = -1;
-  bool overwrite = false, print_template = false;
+  std::string threads;
+  bool overwrite = false, print_template = false, print_schema = false;
 };
 
 constexpr const char* help =
@@ -79,8 +79,9 @@ class SimulationLines {
 };
 
 int run(const Options& options) {
-  auto recipe = read_simulate(options.file, options.settings).recipe;
-  if (options.threads >= 0) recipe.threads = options.threads;
+  auto settings = options.settings;
+  if (!options.threads.empty()) settings.push_back("threads=" + options.threads);
+  auto recipe = read_simulate(options.file, settings).recipe;
   if (options.overwrite) recipe.overwrite = true;
   for (const std::string& input : {options.file, recipe.specimen.file}) {
     std::error_code ignored;
@@ -119,18 +120,23 @@ void add_simulate(CLI::App& app, Command& chosen) {
       ->allow_extra_args(false);
   command->add_option("--positions", options->positions,
                       "first:last, only this part of the scan (last not included)");
-  command->add_option("--threads", options->threads, "0: all there are")
-      ->check(CLI::Range(0, 4096));
+  command->add_option("--threads", options->threads, "0: all there are");
   command->add_flag("--overwrite", options->overwrite,
                     "replace a data set that was made of another recipe");
   command->add_flag("--print-template", options->print_template,
                     "print a commented recipe to start from");
+  command->add_flag("--print-schema", options->print_schema,
+                    "print the JSON schema of recipes, for editors");
   command->footer(help);
   command->callback([options, &chosen] {
     chosen = [options](Team& team) {
       alone(team, "ptyle simulate");
       if (options->print_template) {
         print_out(simulate_template());
+        return exit_status::done;
+      }
+      if (options->print_schema) {
+        print_out(simulate_json_schema());
         return exit_status::done;
       }
       if (options->file.empty())

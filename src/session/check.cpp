@@ -1,14 +1,17 @@
+#include "session/check.hpp"
+
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <unistd.h>
 
 #include <filesystem>
 
-#include "app/reconstruct_keys.hpp"
 #include "core/error.hpp"
 #include "io/checkpoint.hpp"
 #include "io/dataset_name.hpp"
 #include "io/frames.hpp"
 #include "io/hdf5.hpp"
+#include "session/keys.hpp"
 #include "session/open_experiment.hpp"
 
 namespace fs = std::filesystem;
@@ -21,20 +24,20 @@ struct FileStates {
   bool energy = false, semi_angle = false, pixel_size = false, scan = false;
 };
 
-/// Of a file that cannot be asked nothing is said to be missing: it may well be in it.
+/// A file that cannot be asked may well state everything: nothing is said to be missing.
 constexpr FileStates unknown_states{true, true, true, true};
 
 /// The configuration under check, with the few questions that the checks ask.
 struct Check {
-  const Schema& schema;
-  Faults& faults;
+  const std::set<std::string>& faulty;
+  std::set<std::string> given;
+  std::vector<KeyFault>& faults;
   FileStates file = {};
 
   void fault(const std::string& key, const std::string& text) const {
-    if (schema.faulty(key)) return;
-    faults.add(schema.where(key), fmt::format("{}: {}", key, text));
+    if (!faulty.contains(key)) faults.push_back({key, text});
   }
-  [[nodiscard]] bool has(const std::string& key) const { return schema.active(key); }
+  [[nodiscard]] bool has(const std::string& key) const { return given.contains(key); }
   [[nodiscard]] bool has_energy() const {
     return has("optics.energy") || has("optics.xray_energy") || file.energy;
   }
@@ -95,7 +98,7 @@ FileStates check_data(const ReconstructConfig& c, const Check& check) {
 }
 
 FileStates check_files(const ReconstructConfig& c, const Check& check) {
-  if (!check.schema.given("data.file"))
+  if (!check.has("data.file"))
     check.fault("data.file", "must be given, the HDF5 file of the patterns");
   check_file(check, "scan.file", c.scan.file);
   check_file(check, "object.start", c.object.start);
@@ -105,11 +108,10 @@ FileStates check_files(const ReconstructConfig& c, const Check& check) {
     check.fault("data.mask", fmt::format("{} is a file; the dataset in it is needed too, as in "
                                          "file.h5:/mask",
                                          c.data.mask));
-  const bool other_probe = c.probe.start != "optics" && c.probe.start != "mean";
-  if (other_probe && file_part(c.probe.start) != c.data.file)
+  if (c.probe.starts_from() == ProbeStart::file && file_part(c.probe.start) != c.data.file)
     check_file(check, "probe.start", file_part(c.probe.start));
   if (check_file(check, "data.file", c.data.file)) return check_data(c, check);
-  return check.schema.given("data.file") ? unknown_states : FileStates{};
+  return check.has("data.file") ? unknown_states : FileStates{};
 }
 
 void check_calibration(const Check& check) {
@@ -148,7 +150,7 @@ void check_scan(const ReconstructConfig& c, const Check& check) {
     check.fault("scan.file", "needs scan.positions, the dataset in it");
   const bool calibrated = check.has_energy() || check.file.pixel_size ||
                           check.has("calibration.pixel_size") || check.has("calibration.dk");
-  if (!calibrated && check.has("scan.positions") && c.scan.unit != "px")
+  if (!calibrated && check.has("scan.positions") && c.scan.unit != LengthUnit::pixel)
     check.fault("scan.unit", "must be px where no optics.energy is given");
   const auto& range = c.data.positions;
   const bool three = range.size() == 3;
@@ -160,7 +162,7 @@ void check_scan(const ReconstructConfig& c, const Check& check) {
 void check_fit(const ReconstructConfig& c, const Check& check) {
   check.not_both("optics.energy", "optics.xray_energy");
   check.not_both("data.centre", "data.find_centre");
-  if (c.probe.start == "optics") {
+  if (c.probe.starts_from() == ProbeStart::optics) {
     const char* need = !check.has_energy()       ? "optics.energy"
                        : !check.has_semi_angle() ? "optics.semi_angle"
                                                  : nullptr;
@@ -177,7 +179,7 @@ void check_fit(const ReconstructConfig& c, const Check& check) {
   if (c.object.phase_min > c.object.phase_max)
     check.fault("object.phase_min", fmt::format("{} rad is above object.phase_max, {} rad",
                                                 c.object.phase_min, c.object.phase_max));
-  if (c.object.positivity == "on" && c.object.phase_max > c.object.phase_min &&
+  if (c.object.positivity == Switch::on && c.object.phase_max > c.object.phase_min &&
       c.object.phase_max <= 0)
     check.fault("object.positivity", fmt::format("leaves no phase where object.phase_max is {} rad",
                                                  c.object.phase_max));
@@ -189,6 +191,7 @@ void check_fit(const ReconstructConfig& c, const Check& check) {
 
 void check_output_folder(const ReconstructConfig& c, const Check& check, bool writes) {
   const fs::path folder = c.output.folder;
+  if (folder.empty()) return check.fault("output.folder", "must be given");
   std::error_code ignored;
   const std::string earlier = writes ? earlier_result(c.output) : "";
   if (!earlier.empty()) check.fault("output.folder", earlier);
@@ -201,14 +204,14 @@ void check_output_folder(const ReconstructConfig& c, const Check& check, bool wr
     check.fault("output.folder", fmt::format("the folder {} may not be written", there.string()));
 }
 
-/// "/probe" is a dataset of the data file, unless it is the name of a file.
-void complete(ReconstructConfig& config, const std::string& config_file) {
-  auto& start = config.probe.start;
-  if (start.starts_with("/") && is_dataset(start)) start = config.data.file + ":" + start;
-  if (!config.output.folder.empty()) return;
-  const auto path = fs::absolute(config_file).lexically_normal();
-  const auto folder = path.parent_path() / path.stem();
-  config.output.folder = folder == path ? path.string() + "-result" : folder.string();
+/// The keys whose values are not their defaults.
+std::set<std::string> keys_given(const ReconstructConfig& config) {
+  return with_keys(config, [](const Keys& keys, const Keys& defaults) {
+    std::set<std::string> given;
+    for (std::size_t i = 0; i < keys.all().size(); ++i)
+      if (text_of(keys.all()[i]) != text_of(defaults.all()[i])) given.insert(keys.all()[i].path);
+    return given;
+  });
 }
 
 }  // namespace
@@ -221,15 +224,31 @@ std::string earlier_result(const OutputConfig& output) {
   return fmt::format("{} has a result.h5 already; --overwrite replaces it", output.folder);
 }
 
-void check_reconstruct(ReconstructConfig& config, const Schema& schema,
-                       const std::string& config_file, Faults& faults, bool writes) {
-  complete(config, config_file);
-  Check check{schema, faults};
+void complete_probe_start(ReconstructConfig& config) {
+  auto& start = config.probe.start;
+  if (start.starts_with("/") && is_dataset(start)) start = config.data.file + ":" + start;
+}
+
+std::vector<KeyFault> faults_between_keys(const ReconstructConfig& config,
+                                          const std::set<std::string>& faulty, bool writes) {
+  std::vector<KeyFault> faults;
+  Check check{faulty, keys_given(config), faults};
+  check.given.insert(faulty.begin(), faulty.end());
   check.file = check_files(config, check);
   check_calibration(check);
   check_scan(config, check);
   check_fit(config, check);
   check_output_folder(config, check, writes);
+  return faults;
+}
+
+void check(const ReconstructConfig& config, bool writes) {
+  auto faults = with_keys(config, limit_faults);
+  std::set<std::string> faulty;
+  for (const auto& fault : faults) faulty.insert(fault.key);
+  const auto between = faults_between_keys(config, faulty, writes);
+  faults.insert(faults.end(), between.begin(), between.end());
+  raise(faults);
 }
 
 }  // namespace ptyle

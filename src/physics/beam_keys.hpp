@@ -1,0 +1,35 @@
+#pragma once
+
+// Keys optics.* that a reconstruction and a simulation share: `o` has a field of each name.
+
+#include "core/limits.hpp"
+
+namespace ptyle {
+
+/// kV; the limit is beyond every microscope's, and keeps volts apart from kilovolts.
+template <class V, class Optics>
+void energy_key(V& v, Optics& o, const char* example) {
+  v("energy", o.energy, above(0).up_to(10000), "kV", "of the electrons")
+      .starting(example)
+      .also_called("voltage kv acceleration_voltage ht probe_kv");
+}
+
+/// Convergence angle, defocus and aberrations.
+template <class V, class Optics>
+void aperture_keys(V& v, Optics& o, const char* semi_angle, const char* defocus) {
+  v("semi_angle", o.semi_angle, above(0).up_to(1000), "mrad", "convergence semi-angle")
+      .starting(semi_angle)
+      .also_called("convergence_angle conv_angle probe_conv_angle alpha aperture");
+  v("defocus", o.defocus, "Å", "positive = underfocus, = -C10")
+      .starting(defocus)
+      .also_called("C10 df probe_defocus");
+  v("C12", o.C12, "Å", "two-fold astigmatism").also_called("A1 astigmatism");
+  v("phi12", o.phi12, "degrees", "its azimuth, from +x (columns) towards +y (rows)");
+  v("C21", o.C21, "Å", "axial coma").also_called("B2 coma");
+  v("phi21", o.phi21, "degrees", "its azimuth");
+  v("C23", o.C23, "Å", "three-fold astigmatism").also_called("A2");
+  v("phi23", o.phi23, "degrees", "its azimuth");
+  v("C30", o.C30, "Å", "spherical aberration, 1 mm = 1e7 Å").also_called("Cs C3");
+}
+
+}  // namespace ptyle
