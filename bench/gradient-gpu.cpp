@@ -4,8 +4,7 @@
 // device, for each way that the window allows, with sums in order and at once. Baseline: as many
 // cuFFTs of the size, half of them inverse, in place, in batches of the fastest of four sizes.
 // Subject and baseline run in turn; figures are medians of the rounds' ratios [quartiles]. The
-// gradient is checked against the CPU's in double precision. Where there is no cuFFT, the other
-// paths are measured without a baseline.
+// gradient is checked against the CPU's in double precision.
 //
 //   bench-gradient-gpu [--path PATH,PATH] [W …]
 //       default all of cufft, sweeps and on-chip that the window allows, and windows 128 and 256
@@ -156,10 +155,10 @@ class Subject {
 
 /// The baseline: seconds of a bare transform, in the quickest batches.
 struct Bare {
-  i64 batch = 0;  ///< 0: there is no cuFFT
+  i64 batch = 0;
   double seconds = INFINITY;
 };
-Bare bare_ffts(Card& gpu, i64 window, i64 count, const Sizes& sizes) try {
+Bare bare_ffts(Card& gpu, i64 window, i64 count, const Sizes& sizes) {
   Bare best;
   for (const i64 b : sizes.batches) {
     const i64 size = b > 0 ? b : count;
@@ -169,9 +168,6 @@ Bare bare_ffts(Card& gpu, i64 window, i64 count, const Sizes& sizes) try {
   fmt::print("bare cuFFT in batches of {}: {:.3f} us each, {:.0f} GFLOP/s\n", best.batch,
              1e6 * best.seconds, 1e-9 * flops_of_fft(window) / best.seconds);
   return best;
-} catch (const std::exception& e) {
-  fmt::print("no bare cuFFT ({})\n", e.what());
-  return {};
 }
 
 class Comparison {

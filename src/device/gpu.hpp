@@ -28,8 +28,9 @@ struct GpuFacts {
 struct GpuCensus {
   bool built = false;    ///< has this program a CUDA backend?
   int oldest = 0;        ///< compute capability that it is built for, and newer ones
-  std::string why_none;  ///< what the driver says where there is no GPU
-  std::vector<GpuFacts> gpus;
+  std::string why_none;  ///< what the driver says where there is no GPU, or of one that fails
+  std::vector<GpuFacts>
+      gpus;  ///< by their numbers; of capability 0: one that says nothing of itself
 };
 
 /// May blocks of a cluster use each other's shared memory on a GPU of this compute capability?
@@ -42,7 +43,8 @@ constexpr bool has_clusters(int capability, std::span<const int> built) {
   return newest >= 90;
 }
 
-/// Without opening any, which takes memory on each. None, too, where there is no cuFFT.
+/// Looks for GPUs without opening any, which would take memory on each. There is none, too, where
+/// there is no cuFFT.
 GpuCensus find_gpus();
 
 /// A GPU by its number, as the operator (make_gpu_operator) and the solver's arithmetic take it.

@@ -37,7 +37,8 @@
 // all threads take what they will need into registers and change it there; when all have taken
 // theirs, they put it where it belongs. No barrier is at either end. `put` sends values to other
 // blocks by block.send(at, rank, i, value), to at[i] there, and block.received(bytes) ends the
-// exchange: it waits until so many bytes have been sent to this block since it last did.
+// exchange: it waits until so many bytes have been sent to this block since it last did. Nothing
+// may be sent again before the next meeting of the cluster.
 
 #include <atomic>
 #include <bit>

@@ -17,13 +17,12 @@ std::string capability_text(int capability) {
 /// Why no GPU can be used; empty where one can.
 std::string why_none(const GpuCensus& census) {
   if (!census.built) return "this ptyle is built without CUDA (build it where nvcc is)";
-  if (census.gpus.empty())
-    return fmt::format("no GPU can be used: {}",
-                       census.why_none.empty() ? "none was found" : census.why_none);
+  if (census.gpus.empty()) return fmt::format("no GPU can be used: {}", census.why_none);
   const GpuFacts& newest =
       *std::max_element(census.gpus.begin(), census.gpus.end(),
                         [](const auto& a, const auto& b) { return a.capability < b.capability; });
   if (newest.capability >= census.oldest) return {};
+  if (newest.capability == 0) return fmt::format("no GPU can be used: {}", census.why_none);
   return fmt::format(
       "the GPU ({}) is too old: its compute capability is {}, and this ptyle is built for {} and "
       "newer (CMAKE_CUDA_ARCHITECTURES)",

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdio>
+#include <fstream>
 #include <string>
 
 #include "core/error.hpp"
@@ -43,6 +45,16 @@ TEST(CuFft, SaysWhatToInstallWhereItIsMissing) {
 TEST(CuFft, ADamagedLibraryIsTold) {
   // The C library can be loaded, but is none.
   EXPECT_THROW(cuda::load_cufft({"libc.so.6"}), UserError);
+  const std::string empty = testing::TempDir() + "libcufft-empty.so";
+  std::ofstream(empty).close();
+  try {
+    cuda::load_cufft({empty});
+    ADD_FAILURE() << "an empty file was loaded";
+  } catch (const UserError& e) {
+    EXPECT_NE(std::string(e.what()).find("cannot be loaded: " + empty), std::string::npos)
+        << e.what();
+  }
+  std::remove(empty.c_str());
 }
 
 TEST(CuFft, OfTheToolkitThatWasBuiltWithHasAllFunctions) {

@@ -22,6 +22,16 @@
 
 namespace ptyle::cuda {
 
+/// Nanoseconds after which a block gives up waiting: a wait in order lasts for one wave's pass
+/// through the slices, which is milliseconds.
+constexpr std::uint64_t longest_wait = 15'000'000'000;
+
+__device__ __forceinline__ std::uint64_t nanoseconds() {
+  std::uint64_t now;
+  asm volatile("mov.u64 %0, %globaltimer;" : "=l"(now));
+  return now;
+}
+
 enum class ClusterSync { release, relaxed, async };
 constexpr ClusterSync cluster_sync = ClusterSync::PTYLE_CLUSTER_SYNC;
 
@@ -92,17 +102,18 @@ class Mail {
   __device__ __forceinline__ void receive(int bytes) {
     static_cast<void>(bytes);
 #if __CUDA_ARCH__ >= 900
-    if constexpr (!counted) {
+    if constexpr (cluster == 1) {
+      __syncthreads();
+    } else if constexpr (!counted) {
       cooperative_groups::this_cluster().sync();
     } else {
       if (threadIdx.x == 0)
         asm volatile("mbarrier.arrive.expect_tx.shared::cta.b64 _, [%0], %1;" ::"r"(counter()),
                      "r"(bytes)
                      : "memory");
-      int looks = 0;
-      while (!has_come()) {
-        if (++looks == (1 << 25)) __trap();
-      }
+      const std::uint64_t start = nanoseconds();
+      while (!has_come())
+        if (nanoseconds() - start > longest_wait) __trap();
       phase_ ^= 1;
     }
 #endif

@@ -3,22 +3,21 @@
 #include <dlfcn.h>
 
 #include <cstdlib>
+#include <filesystem>
 
 #include "core/error.hpp"
 
 namespace ptyle::cuda {
 namespace {
 
-#define PTYLE_TEXT_OF(x) #x
-#define PTYLE_TEXT(x) PTYLE_TEXT_OF(x)
-constexpr const char* name = "libcufft.so." PTYLE_TEXT(CUFFT_VER_MAJOR);
+const std::string name = "libcufft.so." + std::to_string(CUFFT_VER_MAJOR);
 
 std::vector<std::string> candidates() {
   std::vector<std::string> all{name};
   if (const char* home = std::getenv("CUDA_HOME"))
     all.push_back(std::string(home) + "/lib64/" + name);
-  all.push_back(std::string(PTYLE_CUDA_LIBRARIES "/") + name);
-  all.push_back(std::string("/usr/local/cuda/lib64/") + name);
+  all.push_back(PTYLE_CUDA_LIBRARIES "/" + name);
+  all.push_back("/usr/local/cuda/lib64/" + name);
   return all;
 }
 
@@ -26,7 +25,7 @@ std::vector<std::string> candidates() {
 template <class Function>
 void find(void* library, const char* function, Function& to) {
   void* const at = dlsym(library, function);
-  if (!at) throw UserError(std::string(name) + " has no " + function + ": is it damaged?");
+  if (!at) throw UserError(name + " has no " + function + ": is it damaged?");
   to = reinterpret_cast<Function>(at);
 }
 
@@ -34,13 +33,17 @@ void find(void* library, const char* function, Function& to) {
 
 CuFft load_cufft(const std::vector<std::string>& libraries) {
   void* library = nullptr;
-  for (const auto& one : libraries)
+  for (const auto& one : libraries) {
     if (!library) library = dlopen(one.c_str(), RTLD_NOW | RTLD_LOCAL);
+    const char* const why = library ? nullptr : dlerror();
+    if (why && std::filesystem::exists(one))  // there, but of no use
+      throw UserError(std::string("cuFFT cannot be loaded: ") + why);
+  }
   if (!library)
-    throw UserError(std::string("cuFFT (") + name + ") was not found: install it (" +
-                    "pip install nvidia-cufft, or CUDA's package libcufft-" +
-                    PTYLE_TEXT(PTYLE_CUDA_MAJOR) + "-" + PTYLE_TEXT(PTYLE_CUDA_MINOR) +
-                    ") and name its folder in LD_LIBRARY_PATH");
+    throw UserError("cuFFT (" + name +
+                    ") was not found: install it (pip install nvidia-cufft, or " +
+                    "CUDA's package libcufft-" + std::to_string(PTYLE_CUDA_MAJOR) + "-" +
+                    std::to_string(PTYLE_CUDA_MINOR) + ") and name its folder in LD_LIBRARY_PATH");
   CuFft functions{};
   find(library, "cufftCreate", functions.create);
   find(library, "cufftDestroy", functions.destroy);

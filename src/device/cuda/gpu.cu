@@ -21,6 +21,11 @@ constexpr std::array built_for = [] {
   return all;
 }();
 
+/// An error that nobody is told of must not be taken for the next call's.
+void quietly(cudaError_t status) noexcept {
+  if (status != cudaSuccess) cudaGetLastError();
+}
+
 int capability_of(const cudaDeviceProp& gpu) { return gpu.major * 10 + gpu.minor; }
 
 }  // namespace
@@ -38,6 +43,15 @@ Gpu::Gpu(int device) : device_(device) {
                     cudaGetErrorString(status) + "): is another process using it? --device cpu " +
                     "does without");
   }
+  try {
+    open();
+  } catch (...) {
+    let_go();
+    throw;
+  }
+}
+
+void Gpu::open() {
   cudaDeviceProp properties{};
   check(cudaGetDeviceProperties(&properties, device_), "cudaGetDeviceProperties");
   name_ = properties.name;
@@ -55,18 +69,20 @@ Gpu::Gpu(int device) : device_(device) {
         "cudaStreamCreateWithPriority");
   for (cudaEvent_t* event : {&computed_, &fetched_, &earlier_})
     check(cudaEventCreateWithFlags(event, cudaEventDisableTiming), "cudaEventCreate");
-  check(cudaMallocHost(&alarm_, sizeof *alarm_), "cudaMallocHost");
+  alarm_ = static_cast<Alarm*>(allocate_pinned(sizeof *alarm_));
   *alarm_ = {};
 }
 
-Gpu::~Gpu() {
-  // An error that nobody is told of must not be taken for the next call's.
-  if (cudaSetDevice(device_) != cudaSuccess) cudaGetLastError();
-  if (alarm_ && cudaFreeHost(alarm_) != cudaSuccess) cudaGetLastError();
-  for (cudaEvent_t event : {computed_, fetched_, earlier_})
-    if (event) cudaEventDestroy(event);
+Gpu::~Gpu() { let_go(); }
+
+/// Waits for all streams first, so that no kernel is left that could raise the alarm.
+void Gpu::let_go() noexcept {
+  quietly(cudaSetDevice(device_));
   for (cudaStream_t stream : {computing_, fetching_, exchanging_})
-    if (stream) cudaStreamDestroy(stream);
+    if (stream) quietly(cudaStreamSynchronize(stream)), quietly(cudaStreamDestroy(stream));
+  for (cudaEvent_t event : {computed_, fetched_, earlier_})
+    if (event) quietly(cudaEventDestroy(event));
+  release_pinned(alarm_);
 }
 
 std::size_t Gpu::free_bytes() const {
@@ -93,8 +109,8 @@ void* Gpu::allocate(std::size_t bytes) {
 
 void Gpu::release(void* at) noexcept {
   if (!at) return;
-  // As above.
-  if (cudaSetDevice(device_) != cudaSuccess || cudaFree(at) != cudaSuccess) cudaGetLastError();
+  quietly(cudaSetDevice(device_));
+  quietly(cudaFree(at));
 }
 
 bool Gpu::holds(const void* at) const {
@@ -135,8 +151,9 @@ void* Gpu::allocate_pinned(std::size_t bytes) const {
 }
 
 void Gpu::release_pinned(void* at) const noexcept {
-  if (at && (cudaSetDevice(device_) != cudaSuccess || cudaFreeHost(at) != cudaSuccess))
-    cudaGetLastError();
+  if (!at) return;
+  quietly(cudaSetDevice(device_));
+  quietly(cudaFreeHost(at));
 }
 
 void Gpu::mark_computed() {
@@ -188,6 +205,8 @@ void Gpu::use() const { check(cudaSetDevice(device_), "cudaSetDevice"); }
 
 template <class T>
 Fft<T>::~Fft() {
+  quietly(cudaSetDevice(gpu_.device()));
+  quietly(cudaStreamSynchronize(gpu_.stream()));
   plans_.clear();
   gpu_.release(work_);
 }
@@ -195,10 +214,10 @@ Fft<T>::~Fft() {
 template <class T>
 void Fft<T>::check(cufftResult status, const char* what) const {
   if (status == CUFFT_SUCCESS) return;
+  gpu_.wait();  // throws where a kernel has failed, which cuFFT is often the first to meet
   if (status == CUFFT_ALLOC_FAILED)
     throw UserError(
         "the GPU has no memory left for its FFTs: use more GPUs (ranks), or --device cpu");
-  gpu_.check(cudaGetLastError(), what);  // cuFFT is often the first to meet another kernel's error
   throw std::runtime_error(std::string("cuFFT: ") + what + ": error " + std::to_string(status));
 }
 
@@ -302,8 +321,13 @@ GpuCensus find_gpus() {
   census.oldest = *std::min_element(cuda::built_for.begin(), cuda::built_for.end());
   const int count = count_gpus(census.why_none);
   if (count > 0) census.why_none = cuda::why_no_cufft();
-  if (census.why_none.empty())
-    for (int i = 0; i < count; ++i) census.gpus.push_back(facts_of(i));
+  if (!census.why_none.empty()) return census;
+  for (int i = 0; i < count; ++i) try {
+      census.gpus.push_back(facts_of(i));
+    } catch (const std::runtime_error& e) {  // a lost card must not keep others from use
+      census.gpus.push_back({.name = "GPU " + std::to_string(i)});
+      census.why_none = e.what();
+    }
   return census;
 }
 

@@ -7,6 +7,7 @@
 #include <cooperative_groups.h>
 #include <cuda_runtime.h>
 
+#include <cstdint>
 #include <map>
 #include <memory>
 #include <stdexcept>
@@ -23,10 +24,6 @@ namespace ptyle::cuda {
 
 template <class T>
 class Fft;
-
-/// Looks at a flag, at least 100 ns apart, before a block gives up: half a minute and more, where a
-/// wait in order lasts for one wave's pass through the slices.
-constexpr int most_looks = 1 << 25;
 
 /// A block, of a cluster of so many (compute capability 9.0 and newer).
 template <int cluster>
@@ -98,9 +95,13 @@ class Block {
   __device__ __forceinline__ void await(const int* flag, int value, Alarm* alarm) const {
     if (threadIdx.x == 0) {
       const auto look = [flag] { return *static_cast<const volatile int*>(flag); };
-      int looks = 0;
-      for (; look() < value && looks < most_looks; ++looks) __nanosleep(100);
-      if (looks == most_looks) give_up(alarm, value, look());
+      const std::uint64_t start = nanoseconds();
+      bool late = false;
+      while (look() < value && !late) {
+        __nanosleep(100);
+        late = nanoseconds() - start > longest_wait;
+      }
+      if (late && look() < value) give_up(alarm, value, look());
       __threadfence();
     }
     __syncthreads();
@@ -155,6 +156,7 @@ class Gpu final : public Memory {
   Gpu(const Gpu&) = delete;
   ~Gpu() override;
 
+  [[nodiscard]] int device() const { return device_; }
   [[nodiscard]] std::string name() const { return name_; }
   [[nodiscard]] int multiprocessors() const { return multiprocessors_; }
   [[nodiscard]] std::size_t shared_limit() const { return shared_limit_; }
@@ -269,6 +271,8 @@ class Gpu final : public Memory {
   std::size_t shared_limit_ = 0, l2_bytes_ = 0, total_bytes_ = 0;
   cudaStream_t computing_ = nullptr, fetching_ = nullptr, exchanging_ = nullptr;
   cudaEvent_t computed_ = nullptr, fetched_ = nullptr, earlier_ = nullptr;
+  void open();
+  void let_go() noexcept;
   Alarm* alarm_ = nullptr;
   std::map<const void*, std::size_t> allowed_;  // bytes of shared memory, of each kernel
   std::map<std::pair<const void*, std::size_t>, int> at_a_time_;  // of each, with so many bytes
