@@ -1,14 +1,15 @@
 # One library a room: ptyle_room(core SOURCES a.cpp b.cpp LINK other libraries). A room without
 # sources is a header-only one. Includes read "room/file.hpp".
 function(ptyle_room name)
+  set(includes $<BUILD_INTERFACE:${CMAKE_SOURCE_DIR}/src> $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}/ptyle>)
   cmake_parse_arguments(arg "" "" "SOURCES;LINK;PRIVATE" ${ARGN})
   if(arg_SOURCES)
     add_library(ptyle_${name} STATIC ${arg_SOURCES})
-    target_include_directories(ptyle_${name} PUBLIC ${CMAKE_SOURCE_DIR}/src)
+    target_include_directories(ptyle_${name} PUBLIC ${includes})
     target_link_libraries(ptyle_${name} PUBLIC ${arg_LINK} PRIVATE ${arg_PRIVATE})
   else()
     add_library(ptyle_${name} INTERFACE)
-    target_include_directories(ptyle_${name} INTERFACE ${CMAKE_SOURCE_DIR}/src)
+    target_include_directories(ptyle_${name} INTERFACE ${includes})
     target_link_libraries(ptyle_${name} INTERFACE ${arg_LINK})
   endif()
 endfunction()

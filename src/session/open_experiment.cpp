@@ -39,8 +39,8 @@ class FileFrames final : public FrameSource {
 };
 
 /// Of "file.h5:/dataset", or of "/dataset" in the data file.
-RawMask read_mask(const h5::File& data_file, const std::string& text) {
-  const auto [path, dataset] = split_dataset(text).value_or(DatasetName{data_file.path(), text});
+RawMask read_mask(const std::string& data_file, const std::string& text) {
+  const auto [path, dataset] = split_dataset(text).value_or(DatasetName{data_file, text});
   const h5::File file = h5::File::open(path);
   const h5::Dataset set = file.dataset(dataset);
   RawMask mask;
@@ -117,7 +117,7 @@ Experiment opened(const DataConfig& data, const CalibrationConfig& calibration,
   const h5::File file = h5::File::open(data.file);
   FileFrames frames(file, data.patterns, ledger);
   Measurement m{data, calibration, scan, optics, &frames, {}, {}, read_file_facts(file)};
-  if (!data.mask.empty()) m.mask = read_mask(file, data.mask);
+  if (!data.mask.empty()) m.mask = read_mask(data.file, data.mask);
   const bool step_given = scan.step[0] > 0 || scan.step[1] > 0;
   if (step_given && !scan.positions.empty())
     throw UserError("scan.positions and scan.step are both given, one is needed");
@@ -127,9 +127,43 @@ Experiment opened(const DataConfig& data, const CalibrationConfig& calibration,
 
 }  // namespace
 
+namespace {
+
+/// The mask that lies beside the patterns, or that of a file.
+std::optional<RawMask> mask_of(const PatternsInMemory& patterns, const std::string& text) {
+  if (patterns.bad.empty() && text.empty()) return {};
+  if (patterns.bad.empty()) {
+    if (!split_dataset(text))
+      throw UserError(
+          fmt::format("data.mask: {} is in no file; of patterns in memory file.h5:/dataset is "
+                      "needed",
+                      text));
+    return read_mask({}, text);
+  }
+  if (!text.empty())
+    throw UserError("data.mask is given, and a mask in memory too: one of the two is needed");
+  RawMask mask;
+  mask.name = "in memory";
+  mask.shape.assign(patterns.bad.shape.begin(), patterns.bad.shape.end());
+  mask.bad.assign(patterns.bad.begin(), patterns.bad.end());
+  return mask;
+}
+
+}  // namespace
+
 Experiment open_experiment(const DataConfig& data, const CalibrationConfig& calibration,
                            const ScanConfig& scan, const OpticsConfig& optics, Ledger* ledger,
-                           const Share* share) {
+                           const Share* share, const PatternsInMemory* patterns) {
+  if (patterns) {
+    check_patterns(*patterns, data);
+    const auto frames = frames_of(*patterns);
+    Measurement m{data, calibration, scan, optics, frames.get(), {}, {}, {}};
+    m.mask = mask_of(*patterns, data.mask);
+    m.positions = positions_of(*patterns, scan);
+    if (m.positions && (scan.step[0] > 0 || scan.step[1] > 0))
+      throw UserError("scan.step is given, and positions in memory too: one of the two is needed");
+    return prepare(m, ledger, share);
+  }
   return opened(data, calibration, scan, optics, ledger,
                 [&](const Measurement& m) { return prepare(m, ledger, share); });
 }

@@ -5,13 +5,13 @@
 namespace ptyle {
 
 template <class T>
-Array<float, 2> stitched_slice(Team& team, const Mesh& mesh, const Fit<T>& fit, i64 z,
-                               bool absorption) {
+Array<float, 2> stitched_slice(Team& team, const Mesh& mesh, const Fit<T>& fit,
+                               const std::string& name, i64 z) {
   std::vector<float> mine;
   std::size_t pixels = 0;
   for (const Tile& tile : fit.tiles()) pixels += static_cast<std::size_t>(tile.core.area());
   mine.reserve(pixels);
-  const Field<T>& field = fit.state().field(absorption ? "absorption" : "phase");
+  const Field<T>& field = fit.state().field(name);
   for (std::size_t t = 0; t < fit.tiles().size(); ++t) {
     const Tile& tile = fit.tiles()[t];
     const OnHost<T, 2> here = fit.arithmetic().on_host(field.on(t)[z]);
@@ -34,7 +34,9 @@ Array<float, 2> stitched_slice(Team& team, const Mesh& mesh, const Fit<T>& fit, 
   return whole;
 }
 
-template Array<float, 2> stitched_slice(Team&, const Mesh&, const Fit<float>&, i64, bool);
-template Array<float, 2> stitched_slice(Team&, const Mesh&, const Fit<double>&, i64, bool);
+template Array<float, 2> stitched_slice(Team&, const Mesh&, const Fit<float>&, const std::string&,
+                                        i64);
+template Array<float, 2> stitched_slice(Team&, const Mesh&, const Fit<double>&, const std::string&,
+                                        i64);
 
 }  // namespace ptyle

@@ -3,6 +3,8 @@
 // The object, put together from the cores of all tiles, a slice at a time, so that no rank holds
 // the whole of it.
 
+#include <string>
+
 #include "core/array.hpp"
 #include "exchange/team.hpp"
 #include "solver/fit.hpp"
@@ -10,10 +12,10 @@
 
 namespace ptyle {
 
-/// Slice z of the phase (or the absorption) on the process that leads, (y, x); elsewhere empty.
-/// Every process of the team calls it.
+/// Plane z of a field on the object, "phase" say, on the process that leads, (y, x); elsewhere
+/// empty. Every process of the team calls it.
 template <class T>
-Array<float, 2> stitched_slice(Team& team, const Mesh& mesh, const Fit<T>& fit, i64 z,
-                               bool absorption);
+Array<float, 2> stitched_slice(Team& team, const Mesh& mesh, const Fit<T>& fit,
+                               const std::string& name, i64 z);
 
 }  // namespace ptyle

@@ -1,0 +1,253 @@
+#include "session/open_fit.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "core/error.hpp"
+#include "io/room.hpp"
+#include "operator/operator.hpp"
+#include "operator/probe.hpp"
+#include "session/device.hpp"
+#include "session/fingerprint.hpp"
+#include "session/open_experiment.hpp"
+#include "session/plan_ranks.hpp"
+#include "session/settings.hpp"
+#include "session/start.hpp"
+#include "session/warnings.hpp"
+#include "session/write_result.hpp"
+
+namespace ptyle {
+
+bool finds_checkpoint(const std::string& folder, Team& team) {
+  const bool here = has_checkpoint(folder);
+  std::vector<double> some{here ? 1.0 : 0.0, here ? 0.0 : 1.0};
+  team.maximum(some);
+  if (some[0] > 0 && some[1] > 0)
+    throw UserError(
+        fmt::format("output.folder: only some ranks find the checkpoint in '{}'; the folder should "
+                    "be on a disk "
+                    "that all machines share",
+                    folder));
+  return here;
+}
+
+template <class T>
+OpenFit<T>::OpenFit(const ReconstructConfig& its_config, const ReconstructCallbacks& its_callbacks,
+                    Team& its_team, const PatternsInMemory* patterns)
+    : config(its_config),
+      callbacks(its_callbacks),
+      team(its_team),
+      ledger(available_memory_bytes() / static_cast<std::size_t>(team.processes_on_node())),
+      threads_(config.solver.threads > 0 ? config.solver.threads
+                                         : default_threads(team.processes_on_node())) {
+  take_device();
+  open_data(patterns);
+  fit = std::make_unique<Fit<T>>(make_fit());
+}
+
+template <class T>
+void OpenFit<T>::log(const std::string& line) const {
+  if (callbacks.log && team.leads()) callbacks.log(line);
+}
+template <class T>
+void OpenFit<T>::warn(const std::string& line) const {
+  if (callbacks.warn && team.leads()) callbacks.warn(line);
+}
+
+template <class T>
+std::vector<Position> OpenFit<T>::positions() const {
+  std::vector<Position> positions;
+  const double pixel = experiment.calibration.pixel;
+  for (const auto& at : division->frame.positions)
+    positions.push_back({at.row * pixel, at.col * pixel});
+  return positions;
+}
+
+template <class T>
+Kept OpenFit<T>::kept(std::span<const Position> positions, i64 window, double pixel) {
+  division = divide({positions.begin(), positions.end()}, window, pixel, config.ranks, team.size(),
+                    planes_of(config), sizeof(T));
+  Kept kept;
+  for (const int rank : team.here()) {
+    const PositionShare& share = division->shares[static_cast<std::size_t>(rank)];
+    kept.own.insert(kept.own.end(), share.own.begin(), share.own.end());
+    kept.extra.insert(kept.extra.end(), share.extra.begin(), share.extra.end());
+  }
+  if (team.here().size() > 1) {  // all are here: each is somebody's own
+    std::sort(kept.own.begin(), kept.own.end());
+    kept.extra.clear();
+  }
+  return kept;
+}
+
+template <class T>
+void OpenFit<T>::take_device() {
+  const GpuCensus census = config.solver.device == ComputeOn::cpu ? GpuCensus{} : find_gpus();
+  const DeviceChoice choice = choose_device(config.solver.device, census, team);
+  if (!choice.why_cpu.empty()) log("computing on the CPU, as " + choice.why_cpu);
+  if (choice.gpu >= 0) {
+    gpu_facts_ = census.gpus[static_cast<std::size_t>(choice.gpu)];
+    gpu_ = open_gpu(choice.gpu);
+    gpu_facts_.free_bytes = free_bytes(*gpu_);
+    log("computing on " + describe(gpu_facts_));
+  }
+  const int sharing = ranks_on_gpu(gpu_facts_.id, team);
+  if (sharing < 2) return;
+  warn(
+      fmt::format("{} ranks share a GPU ({}), which is slower than one each: start as many ranks "
+                  "as there are GPUs",
+                  sharing, gpu_facts_.name));
+  gpu_facts_.free_bytes = gpu_facts_.total_bytes / 10 * 9 / static_cast<std::size_t>(sharing);
+  gpu_shared_ = true;
+}
+
+template <class T>
+void OpenFit<T>::open_data(const PatternsInMemory* patterns) {
+  const bool all_here = static_cast<int>(team.here().size()) == team.size();
+  const Share share{all_here ? 0 : team.here().front(), all_here ? 1 : team.size(),
+                    [this](std::span<const Position> positions, i64 window, double pixel) {
+                      return kept(positions, window, pixel);
+                    },
+                    [this](std::span<double> values) { team.sum(values); }};
+  if (config.output.resume && finds_checkpoint(config.output.folder, team))
+    checkpoint_.emplace(config.output.folder);
+  experiment = open_experiment(config.data, config.calibration, config.scan, config.optics, &ledger,
+                               &share, patterns);
+  if (checkpoint_) checkpoint_->check(fingerprint_of(config, experiment, division->frame));
+  for (const auto& note : experiment.notes) log(note);
+  for (const auto& warning : experiment.warnings) warn(warning);
+  for (const auto& warning : warnings_of(config, experiment)) warn(warning);
+  if (experiment.band_limit.value_or(0) > 0 && config.object.band_limit == 0 &&
+      config.object.slices > 1)
+    log(
+        fmt::format("the file was simulated with a propagator that ends at {0:.4g} of Nyquist, "
+                    "which is not done here; object.band_limit={0:.4g} does",
+                    *experiment.band_limit));
+  const auto& o = config.output;
+  if (team.leads() && !o.folder.empty())
+    check_room(o.folder,
+               output_bytes({config.object.slices, division->frame.rows, division->frame.cols},
+                            config.object.type == ObjectType::complex, o.tiff),
+               "the result");
+  const ObjectFrame& frame = division->frame;
+  log(fmt::format("object: {} slice{} of {} x {} pixels; {} positions, {} thread{}{}",
+                  config.object.slices, config.object.slices == 1 ? "" : "s", frame.rows,
+                  frame.cols, frame.positions.size(), threads_, threads_ == 1 ? "" : "s",
+                  team.size() > 1 ? " a rank" : ""));
+  if (team.size() > 1) log_division();
+}
+
+template <class T>
+void OpenFit<T>::log_division() const {
+  std::size_t least = division->shares[0].own.size(), most = least;
+  for (const PositionShare& share : division->shares) {
+    least = std::min(least, share.own.size());
+    most = std::max(most, share.own.size());
+  }
+  log(fmt::format("{} ranks: {} x {} tiles, halo {} px, {} to {} positions each, exchange {}",
+                  team.size(), division->sharing.mesh.rows(), division->sharing.mesh.cols(),
+                  division->sharing.mesh.halo().before, least, most,
+                  name_of(division->sharing.scheme)));
+}
+
+/// Of a tile: as the checkpoint has it, or as the configuration says.
+template <class T>
+TileStart<T> OpenFit<T>::start_of(const Box& box) {
+  const bool absorption = config.object.type == ObjectType::complex;
+  if (checkpoint_)
+    return resumed_tile<T>(*checkpoint_, config.object.slices, absorption, box, &ledger);
+  const auto object =
+      start_object(config.object, division->frame, box, experiment.calibration.pixel, absorption);
+  return {converted<T, float, 3>(object.phase.view(), &ledger, "object"),
+          converted<T, float, 3>(object.absorption.view(), &ledger, "object")};
+}
+
+template <class T>
+Fit<T> OpenFit<T>::make_fit() {
+  const FitOptions options = fit_options(config, experiment, *division, threads_);
+  if (!options.continuation.finished())
+    log("the specimen is thick for its angle: coarse to fine, laterally and in depth");
+  if (config.solver.loss == LossChoice::automatic && loss_of(config, experiment) == Loss::poisson)
+    log(fmt::format("{:.2g} counts a detector pixel are few: solver.loss poisson",
+                    counts_a_detector_pixel(experiment)));
+  log(fmt::format("{} group{} an iteration", options.groups, options.groups == 1 ? "" : "s"));
+  const double counts = counts_an_object_pixel(experiment, *division);
+  if (const auto few = warning_of_few_counts(counts, options.groups)) warn(*few);
+  FitData<T> data;
+  data.positions = division->frame.positions;
+  data.load = [this](i64 i, T* to) { experiment.patterns->load(i, to); };
+  data.raw = [this](i64 i) { return experiment.patterns->raw(i); };
+  valid_ = converted<T, float, 2>(experiment.valid.view());
+  data.valid = valid_;
+  data.dk = experiment.calibration.dk;
+  const OperatorSetup setup = operator_setup(config, experiment);
+  auto op = gpu_ ? operator_on_gpu(setup, options.groups) : operator_on_cpu(setup);
+  std::vector<TileStart<T>> start;
+  for (const int rank : team.here())
+    start.push_back(start_of(division->sharing.mesh.extended(rank)));
+  auto probe =
+      checkpoint_
+          ? resumed_probe<T>(*checkpoint_)
+          : converted<Complex<T>, Complex<double>, 3>(start_probe(config.probe, experiment).view());
+  Fit<T> fit(std::move(op), std::move(data), options, team, division->sharing, std::move(start),
+             std::move(probe), &ledger,
+             gpu_ ? make_gpu_arithmetic<T>(*gpu_, &gpu_ledger) : nullptr);
+  if (checkpoint_) {
+    resume(fit, *checkpoint_);
+    history = resumed_history(*checkpoint_);
+    log(fmt::format("going on from the checkpoint in {}, after {} iteration{}",
+                    config.output.folder, history.cost.size(),
+                    history.cost.size() == 1 ? "" : "s"));
+    checkpoint_.reset();
+  }
+  return fit;
+}
+
+template <class T>
+std::unique_ptr<Operator<T>> OpenFit<T>::operator_on_cpu(const OperatorSetup& setup) {
+  const double budget = memory_budget(config, team.processes_on_node(), ledger.most());
+  const RankMemory memory = rank_memory<T>(config, setup, *division, team.here().front(), threads_,
+                                           experiment.patterns->bytes_a_pattern(), budget);
+  check_memory(memory.total());
+  const CpuOptions& storage = memory.options;
+  if (storage.waves != WaveStorage::store || !storage.copy_transmission)
+    log(fmt::format("to save memory: waves {}", describe(storage)));
+  log(fmt::format("windows of {} px are computed by {}", setup.window,
+                  describe_path(setup.window)));
+  return make_cpu_operator<T>(setup, threads_, &ledger, storage);
+}
+
+/// Before the large arrays are made: the system may end the process where it finds none.
+template <class T>
+void OpenFit<T>::check_memory(double needed) const {
+  const auto there = static_cast<double>(ledger.most());
+  if (needed > there)
+    throw UserError(fmt::format(
+        "a rank needs {:.3g} GB, but {:.3g} GB are free for it; more ranks on more machines, "
+        "fewer slices, modes or threads, or a smaller window need less (ptyle plan says how "
+        "much)",
+        1e-9 * needed, 1e-9 * there));
+}
+
+template <class T>
+std::unique_ptr<Operator<T>> OpenFit<T>::operator_on_gpu(const OperatorSetup& setup, i64 groups) {
+  const RankMemory memory =
+      gpu_rank_memory<T>(config, setup, *division, team.here().front(),
+                         experiment.patterns->bytes_a_pattern(), groups, gpu_facts_);
+  check_gpu_memory(memory, gpu_facts_, config, experiment, team.size());
+  GpuOptions options = memory.gpu_options;
+  if (options.waves != WaveStorage::store) log("to save memory: waves are recomputed");
+  // Others on this GPU need their part of what is free.
+  if (gpu_shared_)
+    options.memory = static_cast<std::size_t>(memory.gpu.at("waves") + memory.gpu.at("patterns"));
+  log(fmt::format("windows of {} px are computed with {}", setup.window,
+                  describe_gpu_path<T>(setup, gpu_facts_, options)));
+  return make_gpu_operator<T>(setup, *gpu_, &gpu_ledger, options);
+}
+
+template class OpenFit<float>;
+template class OpenFit<double>;
+
+}  // namespace ptyle

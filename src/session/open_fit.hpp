@@ -1,0 +1,81 @@
+#pragma once
+
+// From the configuration to a fit that can be iterated:
+//
+//   1. the device is chosen
+//   2. the data are opened and calibrated, positions and object are divided among the ranks, and
+//      each reads the patterns that it keeps (open_experiment, divide)
+//   3. the operator is made, in the memory that there is
+//   4. object and probe start as the configuration says, or as a checkpoint has them
+
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "core/ledger.hpp"
+#include "operator/gpu.hpp"
+#include "prepare/share.hpp"
+#include "session/division.hpp"
+#include "session/patterns_in_memory.hpp"
+#include "session/rank_memory.hpp"
+#include "session/reconstruction.hpp"
+#include "session/resumption.hpp"
+#include "solver/fit.hpp"
+
+namespace ptyle {
+
+/// A checkpoint to go on from is there, in the same folder for all ranks, which ask together.
+/// Throws UserError where only some find it.
+bool finds_checkpoint(const std::string& folder, Team& team);
+
+/// A fit, and all that it refers to.
+template <class T>
+class OpenFit {
+ public:
+  /// All ranks of the team together. What is given must outlive it, but for `patterns`, which stand
+  /// for data.file (none: nullptr). Throws UserError.
+  OpenFit(const ReconstructConfig& config, const ReconstructCallbacks& callbacks, Team& team,
+          const PatternsInMemory* patterns);
+  OpenFit(const OpenFit&) = delete;
+  OpenFit& operator=(const OpenFit&) = delete;
+  ~OpenFit() = default;
+
+  /// Said by the process that leads alone.
+  void log(const std::string& line) const;
+  void warn(const std::string& line) const;
+  /// From object pixel [0, 0], Å (px in pixel units).
+  [[nodiscard]] std::vector<Position> positions() const;
+
+  const ReconstructConfig& config;
+  const ReconstructCallbacks& callbacks;
+  Team& team;
+  Ledger ledger, gpu_ledger;  ///< of the host's memory, and of the GPU's
+  Experiment experiment;
+  std::optional<Division> division;  ///< of the positions, once they are known
+  History history;                   ///< of the run that a checkpoint goes on from
+
+ private:
+  Kept kept(std::span<const Position> positions, i64 window, double pixel);
+  void take_device();
+  void open_data(const PatternsInMemory* patterns);
+  void log_division() const;
+  TileStart<T> start_of(const Box& box);
+  Fit<T> make_fit();
+  std::unique_ptr<Operator<T>> operator_on_cpu(const OperatorSetup& setup);
+  void check_memory(double needed) const;
+  std::unique_ptr<Operator<T>> operator_on_gpu(const OperatorSetup& setup, i64 groups);
+
+  int threads_;
+  std::unique_ptr<Memory> gpu_;  // none: on the CPU
+  GpuFacts gpu_facts_;           // what of it is this rank's
+  bool gpu_shared_ = false;
+  std::optional<Checkpoint> checkpoint_;  // to go on from
+  Array<T, 2> valid_;
+
+ public:
+  std::unique_ptr<Fit<T>> fit;  ///< gone before what it refers to
+};
+
+}  // namespace ptyle

@@ -1,0 +1,40 @@
+#pragma once
+
+// Patterns that a program has in memory, in place of data.file.
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <variant>
+#include <vector>
+
+#include "core/array.hpp"
+#include "core/grid.hpp"
+#include "prepare/config.hpp"
+#include "prepare/frames.hpp"
+
+namespace ptyle {
+
+/// The same whole set on every process, of which each copies what it keeps while it is opened. The
+/// configuration says the rest, as it does of a file that states nothing itself: data.* how the
+/// frames lie, calibration.*, optics.* and scan.unit (Å where it says nothing).
+struct PatternsInMemory {
+  /// (N, ky, kx) counts, detector frames as a file would hold them.
+  std::variant<View<const float, 3>, View<const std::uint16_t, 3>> frames;
+  /// One for each frame; or none, and scan.step and data.scan_shape make a raster.
+  std::vector<Position> positions{};
+  /// (ky, kx), not 0: bad. Empty: none, or data.mask, "file.h5:/dataset".
+  View<const std::uint8_t, 2> bad{};
+};
+
+/// As prepare() reads them; valid as long as the patterns are.
+std::unique_ptr<FrameSource> frames_of(const PatternsInMemory& patterns);
+
+/// The positions in the order of `scan`; nothing where there are none. Throws UserError where
+/// `scan` names others.
+std::optional<RawPositions> positions_of(const PatternsInMemory& patterns, const ScanConfig& scan);
+
+/// Throws UserError where there is none of frames, or where `data` names a file of patterns too.
+void check_patterns(const PatternsInMemory& patterns, const DataConfig& data);
+
+}  // namespace ptyle

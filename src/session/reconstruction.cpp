@@ -1,0 +1,325 @@
+#include "session/reconstruction.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <optional>
+#include <stdexcept>
+#include <utility>
+
+#include "operator/probe.hpp"
+#include "session/fingerprint.hpp"
+#include "session/open_fit.hpp"
+#include "session/rank_report.hpp"
+#include "session/stitch.hpp"
+
+namespace ptyle {
+
+class Reconstruction::Work {
+ public:
+  virtual ~Work() = default;
+  [[nodiscard]] virtual bool finished() const = 0;
+  virtual Progress step(const std::function<bool()>& pause) = 0;
+  [[nodiscard]] virtual ObjectValues object() const = 0;
+  [[nodiscard]] virtual Array<Complex<float>, 3> probe() const = 0;
+  [[nodiscard]] virtual std::vector<Position> positions() const = 0;
+  [[nodiscard]] virtual const History& history() const = 0;
+  [[nodiscard]] virtual std::vector<FieldFacts> fields() const = 0;
+  [[nodiscard]] virtual Array<float, 3> field(const std::string& name) const = 0;
+  [[nodiscard]] virtual Result result() const = 0;
+  virtual void check_folder(const std::string& folder, bool overwrite) const = 0;
+  /// At the `end` fit and patterns are given up before the pictures are drawn.
+  virtual void write(const std::string& folder, const OutputChoice& choice, bool end) = 0;
+  [[nodiscard]] virtual std::unique_ptr<Checkpoints> checkpoints(const std::string& folder,
+                                                                 bool while_computing) = 0;
+};
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+template <class T>
+class FitCheckpoints final : public Checkpoints {
+ public:
+  FitCheckpoints(OpenFit<T>& open, const History& history, const std::string& folder,
+                 bool while_computing)
+      : open_(open),
+        history_(history),
+        writer_(open.team, folder, *open.fit, *open.division, while_computing, &open.ledger) {}
+  void save() override {
+    writer_.save(history_, fingerprint_of(open_.config, open_.experiment, open_.division->frame));
+  }
+  void commit() override { writer_.commit(); }
+  void finish() override { writer_.finish(); }
+  bool writing() override { return writer_.writing(); }
+  [[nodiscard]] bool written() const override { return writer_.written(); }
+
+ private:
+  const OpenFit<T>& open_;
+  const History& history_;
+  CheckpointWriter<T> writer_;
+};
+
+template <class T>
+class WorkOf final : public Reconstruction::Work {
+ public:
+  WorkOf(const ReconstructConfig& config, const PatternsInMemory* patterns, Team& team,
+         const ReconstructCallbacks& callbacks, const std::string& text)
+      : config_(config),
+        callbacks_(callbacks),
+        text_(text),
+        team_(team),
+        open_(config_, callbacks_, team, patterns),
+        history_(open_.history) {}
+
+  [[nodiscard]] bool finished() const override {
+    return static_cast<int>(history_.cost.size()) >= config_.solver.iterations;
+  }
+
+  Progress step(const std::function<bool()>& pause) override {
+    if (!first_step_) {
+      first_step_ = Clock::now();
+      seconds_before_ = history_.seconds.empty() ? 0 : history_.seconds.back();
+    }
+    const int iteration = static_cast<int>(history_.cost.size()) + 1;
+    const IterationReport report =
+        fit().iterate([&] { return (callbacks_.stop && callbacks_.stop()) || (pause && pause()); });
+    if (!std::isfinite(report.fitted.cost))  // on all ranks
+      throw CostNotFinite(
+          fmt::format("the cost is no longer a finite number in iteration {}; try a smaller "
+                      "solver.step or probe.step",
+                      iteration));
+    Progress p = progress(report, iteration);
+    if (!report.whole) return p;
+    tell(p);
+    if (report.diverging) open_.warn("the cost rose: the steps are halved");
+    return p;
+  }
+
+  [[nodiscard]] ObjectValues object() const override {
+    ObjectValues object{field("phase"), {}};
+    if (has_absorption()) object.absorption = field("absorption");
+    return object;
+  }
+
+  [[nodiscard]] Array<Complex<float>, 3> probe() const override {
+    return converted<Complex<float>, Complex<T>, 3>(fit().probe());
+  }
+
+  [[nodiscard]] std::vector<Position> positions() const override { return open_.positions(); }
+  [[nodiscard]] const History& history() const override { return history_; }
+
+  [[nodiscard]] std::vector<FieldFacts> fields() const override {
+    std::vector<FieldFacts> all;
+    for (const Field<T>& field : fit().state().fields()) {
+      FieldFacts facts{field.name, field.kind == Kind::voxels, field.shape, field.saved};
+      if (facts.on_object) facts.shape = shape_of(field);
+      all.push_back(std::move(facts));
+    }
+    return all;
+  }
+
+  [[nodiscard]] Array<float, 3> field(const std::string& name) const override {
+    const Field<T>& field = fit().state().field(name);
+    if (field.kind != Kind::voxels)
+      throw std::out_of_range("the field '" + name + "' is not on the object");
+    Array<float, 3> whole;
+    if (team_.leads()) whole = Array<float, 3>(shape_of(field));
+    for (i64 z = 0; z < field.shape[0]; ++z) {
+      const auto slice = stitched_slice(team_, mesh(), fit(), name, z);
+      if (team_.leads()) std::copy(slice.begin(), slice.end(), whole.view()[z].begin());
+    }
+    return whole;
+  }
+
+  [[nodiscard]] Result result() const override {
+    Result result;
+    static_cast<ResultFacts&>(result) = facts();
+    if (team_.leads())
+      result.probe = converted<Complex<float>, Complex<double>, 3>(orthogonal_probe().view());
+    auto [phase, absorption] = object();
+    result.phase = std::move(phase);
+    result.absorption = std::move(absorption);
+    return result;
+  }
+
+  void check_folder(const std::string& folder, bool overwrite) const override {
+    if (team_.leads()) check_output(folder, overwrite);
+  }
+
+  void write(const std::string& folder, const OutputChoice& choice, bool end) override {
+    ResultFacts facts = this->facts();
+    if (team_.leads()) {
+      const auto modes = orthogonal_probe();
+      log_shares(modes);
+      facts.probe = converted<Complex<float>, Complex<double>, 3>(modes.view());
+    }
+    const i64 slices = config_.object.slices;
+    std::optional<ResultWriter> writer;
+    if (team_.leads())
+      writer.emplace(facts, shape_of(fit().state().field("phase")), has_absorption(), folder,
+                     choice, &open_.ledger);
+    for (i64 z = 0; z < slices; ++z) {
+      const auto phase = stitched_slice(team_, mesh(), fit(), "phase", z);
+      const auto mu = has_absorption() ? stitched_slice(team_, mesh(), fit(), "absorption", z)
+                                       : Array<float, 2>();
+      if (writer) writer->slice(z, phase.view(), mu.view());
+    }
+    if (end) {
+      open_.fit.reset();
+      open_.experiment.patterns.reset();
+    }
+    if (writer) writer->finish();
+    for (const std::string& line : report_lines(facts.ranks)) open_.log(line);
+  }
+
+  [[nodiscard]] std::unique_ptr<Checkpoints> checkpoints(const std::string& folder,
+                                                         bool while_computing) override {
+    static_cast<void>(fit());
+    return std::make_unique<FitCheckpoints<T>>(open_, history_, folder, while_computing);
+  }
+
+ private:
+  Fit<T>& fit() const {
+    if (!open_.fit) throw std::logic_error("Reconstruction: its end was written, the fit is gone");
+    return *open_.fit;
+  }
+  [[nodiscard]] const Mesh& mesh() const { return open_.division->sharing.mesh; }
+  [[nodiscard]] bool has_absorption() const {
+    const auto& fields = fit().state().fields();
+    return std::any_of(fields.begin(), fields.end(),
+                       [](const Field<T>& field) { return field.name == "absorption"; });
+  }
+  [[nodiscard]] std::array<i64, 3> shape_of(const Field<T>& field) const {
+    return {field.shape[0], open_.division->frame.rows, open_.division->frame.cols};
+  }
+
+  Progress progress(const IterationReport& report, int iteration) const {
+    Progress p;
+    p.iteration = iteration;
+    p.iterations = config_.solver.iterations;
+    p.cost = report.fitted.cost;
+    p.r_factor = report.fitted.r_factor();
+    if (report.whole && !fit().held_out().empty()) p.r_held_out = report.held_out.r_factor();
+    p.seconds = seconds_before_ + seconds_since(*first_step_);
+    p.seconds_before = history_.seconds.empty() ? 0 : history_.seconds.back();
+    p.seconds_left = p.seconds / iteration * (p.iterations - iteration);
+    p.stage = report.stage;
+    p.whole = report.whole;
+    return p;
+  }
+
+  void tell(const Progress& p) {
+    history_.cost.push_back(p.cost);
+    history_.r_factor.push_back(p.r_factor);
+    history_.seconds.push_back(p.seconds);
+    if (!fit().held_out().empty()) history_.r_held_out.push_back(p.r_held_out);
+    if (callbacks_.progress && team_.leads()) callbacks_.progress(p);
+    if (callbacks_.look) {
+      const Array<float, 3> phase = field("phase");
+      if (team_.leads()) callbacks_.look(p, phase.view(), positions());
+    }
+  }
+
+  [[nodiscard]] Array<Complex<double>, 3> orthogonal_probe() const {
+    return orthogonal_modes(converted<Complex<double>, Complex<T>, 3>(fit().probe()));
+  }
+  /// What each mode has of the power.
+  void log_shares(View<const Complex<double>, 3> modes) const {
+    if (modes.shape[0] < 2) return;
+    std::string shares;
+    for (const double share : shares_of_power<double>(modes))
+      shares += fmt::format(" {:.3g}", 100 * share);
+    open_.log("probe modes, % of the power:" + shares);
+  }
+
+  /// All of a result but object and probe.
+  [[nodiscard]] ResultFacts facts() const {
+    RankReport report;
+    for (const Tile& tile : fit().tiles()) report.positions += static_cast<double>(tile.own.size());
+    report.computing = fit().seconds_computing();
+    report.reading = open_.experiment.seconds_reading;
+    report.total = seconds_since(start_);
+    ResultFacts facts;
+    facts.ranks = gather_report(team_, report, open_.ledger, open_.gpu_ledger);
+    facts.positions = positions();
+    facts.origin = open_.division->frame.origin;
+    facts.history = history_;
+    facts.pixel_size = open_.experiment.calibration.pixel;
+    facts.slice_thickness = config_.object.slices > 1 ? config_.object.slice_thickness : 0;
+    facts.energy_kV = open_.experiment.optics.energy;
+    facts.units = open_.experiment.calibration.in_pixels() ? "px" : "A";
+    facts.version = PTYLE_VERSION;
+    facts.config = text_;
+    return facts;
+  }
+
+  const ReconstructConfig config_;
+  const ReconstructCallbacks callbacks_;
+  const std::string text_;
+  Team& team_;
+  const Clock::time_point start_ = Clock::now();
+  OpenFit<T> open_;
+  History history_;
+  std::optional<Clock::time_point> first_step_;
+  double seconds_before_ = 0;  // of the history's, at the first step
+};
+
+std::unique_ptr<Reconstruction::Work> work_of(const ReconstructConfig& config,
+                                              const PatternsInMemory* patterns, Team& team,
+                                              const ReconstructCallbacks& callbacks,
+                                              const std::string& text) {
+  if (config.solver.precision == Precision::float64)
+    return std::make_unique<WorkOf<double>>(config, patterns, team, callbacks, text);
+  return std::make_unique<WorkOf<float>>(config, patterns, team, callbacks, text);
+}
+
+}  // namespace
+
+Reconstruction::Reconstruction(const ReconstructConfig& config, Team& team,
+                               const ReconstructCallbacks& callbacks, const std::string& text)
+    : work_(work_of(config, nullptr, team, callbacks, text)) {}
+Reconstruction::Reconstruction(const ReconstructConfig& config, const PatternsInMemory& patterns,
+                               Team& team, const ReconstructCallbacks& callbacks,
+                               const std::string& text)
+    : work_(work_of(config, &patterns, team, callbacks, text)) {}
+Reconstruction::Reconstruction(Reconstruction&&) noexcept = default;
+Reconstruction& Reconstruction::operator=(Reconstruction&&) noexcept = default;
+Reconstruction::~Reconstruction() = default;
+
+bool Reconstruction::finished() const { return work_->finished(); }
+Progress Reconstruction::step(const std::function<bool()>& pause) { return work_->step(pause); }
+ObjectValues Reconstruction::object() const { return work_->object(); }
+Array<Complex<float>, 3> Reconstruction::probe() const { return work_->probe(); }
+std::vector<Position> Reconstruction::positions() const { return work_->positions(); }
+const History& Reconstruction::history() const { return work_->history(); }
+std::vector<FieldFacts> Reconstruction::fields() const { return work_->fields(); }
+Array<float, 3> Reconstruction::field(const std::string& name) const { return work_->field(name); }
+Result Reconstruction::result() const { return work_->result(); }
+
+void Reconstruction::write(const std::string& folder, const OutputChoice& choice) const& {
+  work_->check_folder(folder, choice.overwrite);
+  work_->write(folder, choice, false);
+}
+void Reconstruction::write(const std::string& folder, const OutputChoice& choice) && {
+  work_->write(folder, choice, true);
+}
+
+void Reconstruction::save(const std::string& folder) const {
+  const auto writer = checkpoints(folder, false);
+  writer->save();
+  writer->commit();
+  writer->finish();
+}
+std::unique_ptr<Checkpoints> Reconstruction::checkpoints(const std::string& folder,
+                                                         bool while_computing) const {
+  return work_->checkpoints(folder, while_computing);
+}
+
+}  // namespace ptyle

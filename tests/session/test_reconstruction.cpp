@@ -1,0 +1,258 @@
+// A reconstruction as an object: step by step it is what reconstruct() does, and its result is what
+// is written.
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <array>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <stdexcept>
+
+#include "core/error.hpp"
+#include "exchange/local/team.hpp"
+#include "io/temporary_folder.hpp"
+#include "session/memory_scan.hpp"
+#include "session/reconstruct.hpp"
+
+namespace ptyle {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::memory_scan;
+using testing::MemoryScan;
+using testing::message_of;
+using testing::says;
+using testing::TemporaryFolder;
+
+template <class T, int N>
+bool same(const Array<T, N>& a, const Array<T, N>& b) {
+  return a.shape() == b.shape() && std::equal(a.begin(), a.end(), b.begin());
+}
+
+void expect_same(const Result& a, const Result& b) {
+  EXPECT_TRUE(same(a.phase, b.phase));
+  EXPECT_TRUE(same(a.absorption, b.absorption));
+  EXPECT_TRUE(same(a.probe, b.probe));
+  EXPECT_EQ(a.history.cost, b.history.cost);
+  EXPECT_EQ(a.history.r_factor, b.history.r_factor);
+  EXPECT_EQ(a.history.r_held_out, b.history.r_held_out);
+  ASSERT_EQ(a.positions.size(), b.positions.size());
+  for (std::size_t i = 0; i < a.positions.size(); ++i) {
+    EXPECT_EQ(a.positions[i].row, b.positions[i].row);
+    EXPECT_EQ(a.positions[i].col, b.positions[i].col);
+  }
+  ASSERT_TRUE(a.origin && b.origin);
+  EXPECT_EQ(a.origin->row, b.origin->row);
+  EXPECT_EQ(a.pixel_size, b.pixel_size);
+  EXPECT_EQ(a.slice_thickness, b.slice_thickness);
+  EXPECT_EQ(a.energy_kV, b.energy_kV);
+  EXPECT_EQ(a.units, b.units);
+  EXPECT_EQ(a.config, b.config);
+}
+
+Result stepped(const ReconstructConfig& config, const MemoryScan& scan, int ranks) {
+  const auto team = make_local_team(ranks);
+  Reconstruction run(config, scan.patterns(), *team, {}, "text");
+  while (!run.finished()) run.step();
+  return run.result();
+}
+
+/// The same scan as a file, by reconstruct().
+Result from_file(ReconstructConfig config, const MemoryScan& scan, int ranks,
+                 const ReconstructCallbacks& callbacks = {}) {
+  const TemporaryFolder folder;
+  config.data.file = scan.write(folder / "scan.h5");
+  config.scan.positions = "/positions";
+  config.output.folder = folder / "out";
+  config.output.tiff = config.output.pictures = false;
+  EXPECT_TRUE(reconstruct(config, "text", callbacks, *make_local_team(ranks)));
+  return read_result(config.output.folder + "/result.h5");
+}
+
+class ReconstructionOnRanks : public ::testing::TestWithParam<int> {};
+INSTANTIATE_TEST_SUITE_P(OneAndFour, ReconstructionOnRanks, ::testing::Values(1, 4));
+
+TEST_P(ReconstructionOnRanks, StepByStepFromMemoryIsReconstructFromAFile) {
+  expect_same(stepped(memory_scan().config(), memory_scan(), GetParam()),
+              from_file(memory_scan().config(), memory_scan(), GetParam()));
+}
+
+TEST_P(ReconstructionOnRanks, InDoublePrecisionOfFloatsWithAbsorptionAndHeldOutPatterns) {
+  ReconstructConfig config = memory_scan().config();
+  config.solver.precision = Precision::float64;
+  config.object.type = ObjectType::complex;
+  config.solver.hold_out = 0.2;
+  config.probe.modes = 2;
+  const MemoryScan floats(true);
+  const Result result = stepped(config, floats, GetParam());
+  EXPECT_FALSE(result.absorption.empty());
+  EXPECT_EQ(result.history.r_held_out.size(), 3U);
+  EXPECT_EQ(result.probe.shape()[0], 2);
+  expect_same(result, from_file(config, floats, GetParam()));
+}
+
+TEST_P(ReconstructionOnRanks, ItsResultIsWhatIsWritten) {
+  const TemporaryFolder folder;
+  const auto team = make_local_team(GetParam());
+  Reconstruction run(memory_scan().config(), memory_scan().patterns(), *team, {}, "text");
+  run.step();
+  run.write(folder / "first", {.pictures = false, .tiff = false});
+  expect_same(run.result(), read_result(folder / "first/result.h5"));
+  EXPECT_FALSE(fs::exists(folder / "first/phase.tif"));
+  run.step();  // goes on
+  const Result last = run.result();
+  EXPECT_EQ(last.history.cost.size(), 2U);
+  write_outputs(last, folder / "value", {});
+  EXPECT_TRUE(fs::exists(folder / "value/phase-sum.png"));
+  std::move(run).write(folder / "value", {.overwrite = true});
+  expect_same(last, read_result(folder / "value/result.h5"));
+  EXPECT_THROW(run.step(), std::logic_error);
+}
+
+TEST_P(ReconstructionOnRanks, StopsBetweenMiniBatchesAndGoesOnWithTheSameBits) {
+  const auto team = make_local_team(GetParam());
+  int asked = 0;
+  bool stops = true;
+  ReconstructCallbacks callbacks;
+  callbacks.stop = [&] { return ++asked, stops; };
+  std::vector<int> told;
+  callbacks.progress = [&](const Progress& p) { told.push_back(p.iteration); };
+  Reconstruction run(memory_scan().config(), memory_scan().patterns(), *team, callbacks, "text");
+  const Progress first = run.step();
+  EXPECT_FALSE(first.whole);
+  EXPECT_EQ(first.iteration, 1);
+  EXPECT_EQ(asked, 1);
+  EXPECT_TRUE(run.history().cost.empty());
+  stops = false;
+  int paused = 0;
+  EXPECT_FALSE(run.step([&] { return ++paused == 2; }).whole);
+  while (!run.finished()) EXPECT_TRUE(run.step().whole);
+  EXPECT_EQ(told, (std::vector<int>{1, 2, 3}));
+  expect_same(run.result(), stepped(memory_scan().config(), memory_scan(), GetParam()));
+}
+
+TEST_P(ReconstructionOnRanks, GoesOnFromACheckpointThatItSaved) {
+  const TemporaryFolder folder;
+  ReconstructConfig config = memory_scan().config();
+  config.output.folder = folder / "saved";
+  {
+    const auto team = make_local_team(GetParam());
+    Reconstruction run(config, memory_scan().patterns(), *team);
+    run.step();
+    run.save(config.output.folder);
+    run.step();  // which the checkpoint knows nothing of
+  }
+  config.output.resume = true;
+  const auto team = make_local_team(GetParam());
+  Reconstruction run(config, memory_scan().patterns(), *team, {}, "text");
+  EXPECT_EQ(run.history().cost.size(), 1U);
+  while (!run.finished()) run.step();
+  expect_same(run.result(), stepped(memory_scan().config(), memory_scan(), GetParam()));
+}
+
+TEST_P(ReconstructionOnRanks, ShowsItsStateWhileItRuns) {
+  const auto team = make_local_team(GetParam());
+  Reconstruction run(memory_scan().config(), memory_scan().patterns(), *team);
+  const ObjectValues before = run.object();
+  EXPECT_TRUE(
+      std::all_of(before.phase.begin(), before.phase.end(), [](float v) { return v == 0; }));
+  EXPECT_TRUE(before.absorption.empty());
+  run.step();
+  const ObjectValues after = run.object();
+  EXPECT_FALSE(same(before.phase, after.phase));
+  EXPECT_TRUE(same(after.phase, run.field("phase")));
+  EXPECT_TRUE(same(after.phase, run.result().phase));
+  EXPECT_EQ(run.probe().shape(), (std::array<i64, 3>{1, MemoryScan::window, MemoryScan::window}));
+  EXPECT_EQ(run.positions().size(), memory_scan().positions().size());
+  const auto fields = run.fields();
+  const auto phase = std::find_if(fields.begin(), fields.end(),
+                                  [](const FieldFacts& f) { return f.name == "phase"; });
+  ASSERT_NE(phase, fields.end());
+  EXPECT_EQ(phase->shape, after.phase.shape());
+  EXPECT_TRUE(phase->saved && phase->on_object);
+  EXPECT_THROW((void)run.field("probe"), std::out_of_range);  // no voxels
+  EXPECT_THROW((void)run.field("pressure"), std::out_of_range);
+}
+
+TEST(Reconstruction, CanBeMoved) {
+  const auto team = make_local_team();
+  std::optional<Reconstruction> moved;
+  {
+    Reconstruction run(memory_scan().config(), memory_scan().patterns(), *team, {}, "text");
+    run.step();
+    moved.emplace(std::move(run));
+  }
+  while (!moved->finished()) moved->step();
+  expect_same(moved->result(), stepped(memory_scan().config(), memory_scan(), 1));
+}
+
+TEST(Reconstruction, NeedsItsPatternsOnlyWhileItIsOpened) {
+  const auto team = make_local_team();
+  auto scan = std::make_unique<MemoryScan>();
+  Reconstruction run(scan->config(), scan->patterns(), *team, {}, "text");
+  scan.reset();
+  while (!run.finished()) run.step();
+  expect_same(run.result(), stepped(memory_scan().config(), memory_scan(), 1));
+}
+
+TEST(Reconstruction, RefusesWhatIsGivenTwiceOrNotAtAll) {
+  const auto team = make_local_team();
+  const auto refused = [&](const auto& change) {
+    ReconstructConfig config = memory_scan().config();
+    PatternsInMemory patterns = memory_scan().patterns();
+    change(config, patterns);
+    return message_of<UserError>([&] { Reconstruction(config, patterns, *team); });
+  };
+  using Config = ReconstructConfig;
+  using Patterns = PatternsInMemory;
+  EXPECT_TRUE(says(refused([](Config& c, Patterns&) { c.data.file = "scan.h5"; }), {"data.file"}));
+  EXPECT_TRUE(says(refused([](Config& c, Patterns&) { c.scan.positions = "/positions"; }),
+                   {"scan.positions", "memory"}));
+  EXPECT_TRUE(says(refused([](Config& c, Patterns&) {
+                     c.scan.step = {1, 1};
+                   }),
+                   {"scan.step", "memory"}));
+  EXPECT_TRUE(says(refused([](Config&, Patterns& p) { p.frames = View<const float, 3>{}; }),
+                   {"(N, ky, kx)"}));
+  EXPECT_TRUE(says(refused([](Config&, Patterns& p) { p.positions.pop_back(); }),
+                   {"positions", "patterns in memory"}));
+  EXPECT_TRUE(says(refused([](Config&, Patterns& p) { p.positions.clear(); }), {"no positions"}));
+  EXPECT_TRUE(says(refused([](Config& c, Patterns&) { c.data.mask = "/mask"; }),
+                   {"data.mask", "file.h5:/dataset"}));
+  Array<std::uint8_t, 2> small({3, 3});
+  EXPECT_TRUE(
+      says(refused([&](Config&, Patterns& p) { p.bad = small.view(); }), {"in memory", "3 x 3"}));
+}
+
+TEST(Reconstruction, LeavesBadPixelsInMemoryOut) {
+  const auto team = make_local_team();
+  MemoryScan scan;
+  Array<std::uint8_t, 2> bad({MemoryScan::window, MemoryScan::window});
+  bad(3, 5) = 1;
+  scan.set(7, 3, 5, 60000);  // a hot pixel
+  const auto r = [&](PatternsInMemory patterns) {
+    Reconstruction run(scan.config(), patterns, *team);
+    return run.step().r_factor;
+  };
+  PatternsInMemory patterns = scan.patterns();
+  const double with = r(patterns);
+  patterns.bad = bad.view();
+  EXPECT_LT(r(patterns), 0.5 * with);
+}
+
+TEST(Reconstruction, TellsOfACostThatIsNoNumber) {
+  const auto team = make_local_team();
+  ReconstructConfig config = memory_scan().config();
+  config.solver.step = 1e300;
+  config.solver.iterations = 20;
+  Reconstruction run(config, memory_scan().patterns(), *team);
+  const std::string message = message_of<CostNotFinite>([&] {
+    while (!run.finished()) run.step();
+  });
+  EXPECT_TRUE(says(message, {"no longer a finite number in iteration", "solver.step"}));
+}
+
+}  // namespace
+}  // namespace ptyle
