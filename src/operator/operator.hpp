@@ -4,7 +4,7 @@
 //
 //   ψ_0 = probe_m shifted      u_s = t_s ψ_s      ψ_{s+1} = IFFT(P FFT(u_s))
 //   Ψ_m = FFT(u_{S−1})         t_s = exp(i φ_s − μ_s)
-//   I = Σ_m |Ψ_m|²             f = Σ_k w (√(I+ε) − √(y+ε))²
+//   I = Σ_m |Ψ_m|²             f = Σ_k cost(I, y, w, ε), by the loss (physics/loss)
 //
 // FFT is unnormalised, IFFT carries 1/W². Windows that reach beyond the object read vacuum there
 // and drop their gradient. Inside, the zero frequency stands at [0,0].
@@ -20,13 +20,9 @@
 #include "core/ledger.hpp"
 #include "core/memory.hpp"
 #include "core/pattern.hpp"
+#include "physics/loss/losses.hpp"
 
 namespace ptyle {
-
-enum class Loss {
-  amplitude,  ///< Σ w (√(I+ε) − √(y+ε))²
-  poisson  ///< Σ w (I − y log(I+ε)), from which its least value Σ w (y − y log(y+ε)) is taken
-};
 
 /// What is the same for every position of a run.
 struct OperatorSetup {
@@ -139,7 +135,8 @@ class Operator {
   [[nodiscard]] virtual Misfit misfit(std::span<const Placement> places,
                                       const Measured<T>& measured) const = 0;
   /// Half the second derivative of the cost along a direction d at a perfect fit (Gauss-Newton),
-  /// over the batch: Σ_k w (Re Σ_m conj(Ψ_m) (J d)_m)² / (I+ε), and twice that for Poisson.
+  /// over the batch: I changes by 2a, a = Re Σ_m conj(Ψ_m) (J d)_m, so that it is Σ_k 2 f" a², f"
+  /// the loss's by I.
   [[nodiscard]] virtual double curvature(std::span<const Placement> places,
                                          const ObjectView<T>& d_object,
                                          View<const Complex<T>, 3> d_probe) const = 0;

@@ -70,7 +70,7 @@ Fingerprint fingerprint_of(const ReconstructConfig& c, const Experiment& experim
           {"probe.start", start(c.probe.start)},
           {"probe.modes", std::to_string(c.probe.modes)},
           {"solver.groups", std::to_string(c.solver.groups)},
-          {"solver.loss", loss_of(c, experiment) == Loss::poisson ? "poisson" : "amplitude"},
+          {"solver.loss", facts_of(loss_of(c, experiment)).name},
           {"solver.hold_out", fmt::format("{:.6g}", c.solver.hold_out)},
           {"solver.seed", std::to_string(c.solver.seed)},
           {"solver.continuation", c.solver.continuation},

@@ -25,6 +25,16 @@ struct Case {
   int positions = 3;
 };
 
+/// The cases with the losses of the table in turn, some twice where there are more losses.
+inline std::vector<Case> over_losses(const std::vector<Case>& cases) {
+  std::vector<Case> all;
+  for (std::size_t i = 0; i < std::max(cases.size(), losses.size()); ++i) {
+    all.push_back(cases[i % cases.size()]);
+    all.back().loss = losses[i % losses.size()].loss;
+  }
+  return all;
+}
+
 /// Uniform and normal numbers.
 class Draw {
  public:

@@ -20,7 +20,7 @@ std::vector<Case> random_cases() {
     Case c{.window = window, .slices = draw.integer(1, 6), .modes = draw.integer(1, 3)};
     c.absorption = draw.uniform(0, 1) < 0.5;
     c.weights = draw.uniform(0, 1) < 0.5;
-    c.loss = draw.uniform(0, 1) < 0.5 ? Loss::amplitude : Loss::poisson;
+    c.loss = losses[std::size_t(draw.integer(0, i64(losses.size()) - 1))].loss;
     c.band_limit = draw.uniform(0, 1) < 0.3 ? 2.0 / 3 : 0;
     all.push_back(c);
   }
@@ -48,7 +48,8 @@ TEST(RandomCases, CoverWhatMatters) {
   EXPECT_TRUE(any(all, [](const Case& c) { return c.window % 2 == 1 && c.slices > 1; }));
   EXPECT_TRUE(any(all, [](const Case& c) { return c.slices == 1; }));
   EXPECT_TRUE(any(all, [](const Case& c) { return c.modes > 1 && c.absorption; }));
-  EXPECT_TRUE(any(all, [](const Case& c) { return c.loss == Loss::poisson && c.weights; }));
+  for (const LossFacts& each : losses)
+    EXPECT_TRUE(any(all, [&](const Case& c) { return c.loss == each.loss && c.weights; }));
   EXPECT_TRUE(any(all, [](const Case& c) { return c.band_limit > 0 && c.slices > 1; }));
 }
 
@@ -111,7 +112,7 @@ TYPED_TEST(AgainstReference, RandomConfigurations) {
   for (const Case& c : cases_for<TypeParam>()) {
     SCOPED_TRACE(testing::Message()
                  << "W = " << c.window << ", S = " << c.slices << ", M = " << c.modes
-                 << ", absorption " << c.absorption << ", poisson " << (c.loss == Loss::poisson)
+                 << ", absorption " << c.absorption << ", loss " << facts_of(c.loss).name
                  << ", weights " << c.weights << ", band limit " << c.band_limit);
     const auto exact = make_scene(c, ++seed);
     const auto scene = in_precision<T>(exact);

@@ -13,12 +13,12 @@
 namespace ptyle::test {
 namespace {
 
-const std::vector<Case> cases = {
+const std::vector<Case> cases = over_losses({
     {.window = 16, .slices = 3},
     {.window = 15, .slices = 1, .modes = 2, .absorption = true},
-    {.window = 14, .slices = 4, .modes = 3, .loss = Loss::poisson, .weights = true},
+    {.window = 14, .slices = 4, .modes = 3, .weights = true},
     {.window = 11, .slices = 2, .absorption = true, .weights = true, .band_limit = 2.0 / 3},
-};
+});
 
 template <class Backend>
 class AnyBackend : public BackendTest<Backend> {
@@ -251,9 +251,7 @@ TYPED_TEST(AnyBackend, CostIsWhatTheFormulaSays) {
         const double y = scene.measured[p].data()[k];
         const double v = c.weights ? scene.valid.data()[k] : 1;
         const double w = c.weights ? v * scene.weight.data()[k] : 1;
-        const double amplitude = std::pow(std::sqrt(model + e) - std::sqrt(y + e), 2);
-        const double poisson = (model - y * std::log(model + e)) - (y - y * std::log(y + e));
-        cost += w * (c.loss == Loss::amplitude ? amplitude : poisson);
+        cost += with_loss(c.loss, [&](auto loss) { return loss.cost(model, y, w, e); });
         numerator += v * std::pow(std::sqrt(model) - std::sqrt(y), 2);
         denominator += v * y;
       }
@@ -346,12 +344,12 @@ TYPED_TEST(AnyBackend, ProbeLandsWhereItIsPlaced) {
 // 1, 2 and 3 threads: the same to the last bit.
 TYPED_TEST(AnyBackend, SameBitsForAnyNumberOfThreads) {
   using T = typename TypeParam::T;
-  for (const Loss loss : {Loss::amplitude, Loss::poisson}) {
+  for (const LossFacts& each : losses) {
     const auto scene = in_precision<T>(make_scene({.window = TypeParam::window(16),
                                                    .slices = 3,
                                                    .modes = 2,
                                                    .absorption = true,
-                                                   .loss = loss,
+                                                   .loss = each.loss,
                                                    .weights = true,
                                                    .positions = 11},
                                                   16));

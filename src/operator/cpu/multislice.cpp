@@ -133,7 +133,7 @@ class CpuOperator final : public Operator<T> {
     });
     double total = 0;
     for (const double c : each) total += c;
-    return setup_.loss == Loss::amplitude ? total : 2 * total;
+    return total;
   }
 
  private:

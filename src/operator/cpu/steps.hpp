@@ -84,11 +84,10 @@ class Steps {
   virtual void exit(Room<T>& room, T* wave, View<C, 3> to) const = 0;
   /// χ = Fᴴ d
   virtual void enter_back(Room<T>& room, View<const C, 3> d, T* chi) const = 0;
-  /// Misfit of Ψ against room.measured, W·W values; with `residual` the wave becomes
-  /// χ = Fᴴ( w Ψ (1 − √(y+ε)/√(I+ε)) ), or of w Ψ (1 − y/(I+ε)) for Poisson, otherwise it is used
-  /// up.
+  /// Misfit of Ψ against room.measured, W·W values; with `residual` the wave becomes χ = Fᴴ( w Ψ ·
+  /// the loss's factor ), otherwise it is used up.
   virtual Misfit detect(Room<T>& room, T* wave, bool residual) const = 0;
-  /// Σ_k w (Re Σ_m conj(Ψ_m) dΨ_m)² / (I+ε); both waves are used up.
+  /// Σ_k 2 f" (Re Σ_m conj(Ψ_m) dΨ_m)², f" the loss's by I; both waves are used up.
   virtual double bend(Room<T>& room, T* wave, T* d_wave) const = 0;
 };
 

@@ -237,9 +237,12 @@ class SweepSteps final : public Steps<T> {
             change[l] += re[l] * d_re[l] + im[l] * d_im[l];
           }
         }
-        for (i64 l = 0; l < lanes_; ++l)
-          total += weight_((c * w_ + y) * lanes_ + l) * double(change[l]) * double(change[l]) /
-                   (double(intensity[l]) + setup_.epsilon);
+        const T* weight = weight_.data() + (c * w_ + y) * lanes_;
+        with_loss(setup_.loss, [&](auto loss) {
+          for (i64 l = 0; l < lanes_; ++l)
+            total += 2 * loss.curvature(weight[l] * double(change[l]) * double(change[l]),
+                                        double(intensity[l]) + setup_.epsilon);
+        });
       }
     }
     return total;
@@ -388,14 +391,18 @@ class SweepSteps final : public Steps<T> {
     const i64 pixels = w_ * lanes_;
     const T *weight = weight_.data() + c * pixels, *valid = valid_.data() + c * pixels;
     const T eps = static_cast<T>(setup_.epsilon);
-    if (setup_.loss == Loss::amplitude) {
-      DetectorWork<T> work{pixels, intensity, measured, weight, valid, eps, residual};
-      kernels_.compare(work);
-      return {work.cost, work.numerator, work.denominator};
-    }
-    const Misfit sum = detector_row<Loss::poisson>(intensity, measured, weight, valid, pixels, eps);
-    if (residual) residual_factor(setup_.loss, intensity, measured, weight, pixels, eps);
-    return sum;
+    return with_loss(setup_.loss, [&]<class L>(L) -> Misfit {
+      if constexpr (L::in_vectors) {
+        DetectorWork<T> work{setup_.loss, pixels, intensity, measured,
+                             weight,      valid,  eps,       residual};
+        kernels_.compare(work);
+        return {work.cost, work.numerator, work.denominator};
+      } else {
+        const Misfit sum = detector_row<L>(intensity, measured, weight, valid, pixels, eps);
+        if (residual) residual_row<L>(intensity, measured, weight, pixels, eps);
+        return sum;
+      }
+    });
   }
 
   OperatorSetup setup_;

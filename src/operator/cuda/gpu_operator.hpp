@@ -173,14 +173,14 @@ class GpuOperator : public Operator<T> {
       passes_.tangent(b, object(phase.data(), absorption.data()), spectrum_.data(), d_spectrum);
       const i64 chunks = blocks_for(n_, Bend<T>::pixels);
       auto* const parts = reinterpret_cast<Sums<1>*>(sums_.data());
-      gpu_.launch(
-          Bend<T>{b.detector, b.tangent, weight_.data(), parts, modes(), window(), setup_.epsilon},
-          {chunks, b.positions}, Bend<T>::shared);
+      gpu_.launch(Bend<T>{b.detector, b.tangent, weight_.data(), parts, modes(), window(),
+                          setup_.loss, setup_.epsilon},
+                  {chunks, b.positions}, Bend<T>::shared);
       gpu_.launch(Total<1>{parts, chunks * b.positions, total}, {}, Total<1>::shared);
     }
     Sums<1> sum;
     gpu_.copy(&sum, total, sizeof sum);
-    return setup_.loss == Loss::amplitude ? sum.value[0] : 2 * sum.value[0];
+    return sum.value[0];
   }
 
  private:
