@@ -32,7 +32,8 @@ struct OperatorSetup {
   bool absorption = false;  ///< complex object: μ is fitted too
   Loss loss = Loss::amplitude;
   double epsilon = 1e-8;  ///< ε, in the unit of the patterns' counts
-  /// P from a slice to the next, W·W values, DC at [0,0]; not used when S = 1.
+  /// P from a slice to the next, W·W values, DC at [0,0]; not used when S = 1. That of the start:
+  /// Operator::set_propagator takes another.
   std::vector<std::complex<double>> propagator;
 };
 
@@ -116,6 +117,10 @@ class Operator {
   /// Weight of each detector pixel in the cost, and validity (0 or 1) in cost and R-factor; W·W,
   /// DC at [0,0]; empty = all 1. Copied.
   virtual void set_weights(View<const T, 2> weight, View<const T, 2> valid) = 0;
+  /// P of the following calls, as in OperatorSetup; copied. Throws std::invalid_argument for
+  /// another number of values than W·W, and where waves are recomputed with |P| ≠ 1 anywhere; P
+  /// then stays as it was.
+  virtual void set_propagator(std::span<const std::complex<double>> propagator) = 0;
 
   /// Ψ (M, W, W) at a position. Several threads may call it at once.
   virtual void forward(const Placement& at, View<Complex<T>, 3> wave) const = 0;
@@ -194,5 +199,10 @@ CpuOptions choose_cpu_options(const OperatorSetup& setup, int threads,
 
 /// Is every step unitary: no absorption and |P| = 1?
 bool is_unitary(const OperatorSetup& setup);
+
+/// Throws std::invalid_argument where P does not suit the setup (its own P is not looked at): not
+/// of W·W values for several slices, or waves are to be recomputed and a step is not unitary.
+void check_propagator(const OperatorSetup& setup, std::span<const std::complex<double>> propagator,
+                      WaveStorage waves = WaveStorage::store);
 
 }  // namespace ptyle

@@ -228,6 +228,11 @@ TEST(GpuOperator, RefusesWhatItCannotDo) {
   const auto scene = make_scene({.window = 64}, 87);
   EXPECT_THROW(make_emulated_operator<float>(scene.setup, {.waves = WaveStorage::checkpoint}),
                std::invalid_argument);
+  const auto limited = make_scene({.window = 64, .band_limit = 2.0 / 3}, 87);
+  const auto recomputing =
+      make_emulated_operator<float>(scene.setup, {.waves = WaveStorage::recompute});
+  EXPECT_THROW(recomputing->set_propagator(limited.setup.propagator), std::invalid_argument);
+  recomputing->set_propagator(scene.setup.propagator);
   const auto odd = make_scene({.window = 33}, 87);
   EXPECT_THROW(make_emulated_operator<float>(odd.setup, {.path = GpuPath::sweeps}), UserError);
   EXPECT_THROW(make_emulated_operator<float>(odd.setup, {.path = GpuPath::fused}), UserError);

@@ -409,6 +409,62 @@ TYPED_TEST(AnyBackend, WrongPropagatorIsRefused) {
   setup.slices = 2;
   setup.propagator.resize(63);
   EXPECT_THROW(TypeParam::make(setup), std::invalid_argument);
+  // An operator that refuses one goes on with the former.
+  using T = typename TypeParam::T;
+  const auto scene = in_precision<T>(make_scene(fitting<TypeParam>(cases[0]), 45));
+  const auto op = TypeParam::make(scene.setup);
+  scene.load(*op);
+  Array<Complex<T>, 3> before(scene.probe.shape()), after(scene.probe.shape());
+  op->forward(scene.places[1], before);
+  EXPECT_THROW(op->set_propagator(setup.propagator), std::invalid_argument);
+  op->forward(scene.places[1], after);
+  EXPECT_TRUE(std::equal(before.begin(), before.end(), after.begin()));
+}
+
+// Another propagator, to and from a band limit (whose columns the sweeps leave out) and to and from
+// one that is the same at −ky (which blocks of a GPU may hold): as in an operator made with it.
+TYPED_TEST(AnyBackend, PropagatorIsSetAgain) {
+  using T = typename TypeParam::T;
+  const auto scene_with = [&](bool tilted, double band_limit) {
+    return in_precision<T>(make_scene({.window = TypeParam::window(16),
+                                       .slices = 3,
+                                       .modes = 2,
+                                       .band_limit = band_limit,
+                                       .tilted = tilted},
+                                      46));
+  };
+  const auto first = scene_with(true, 0);
+  const auto used = TypeParam::make(first.setup);
+  first.load(*used);
+  for (const auto& [tilted, band_limit] :
+       {std::pair(false, 0.0), std::pair(true, 2.0 / 3), std::pair(true, 0.0)}) {
+    const auto scene = scene_with(tilted, band_limit);
+    const auto fresh = TypeParam::make(scene.setup);
+    scene.load(*fresh);
+    used->set_propagator(scene.setup.propagator);
+    Sums<T> a(scene), b(scene);
+    const Misfit f = used->gradient(scene.places, scene.source(), {true, true, true}, a.view());
+    const Misfit g = fresh->gradient(scene.places, scene.source(), {true, true, true}, b.view());
+    EXPECT_EQ(f.cost, g.cost);
+    EXPECT_TRUE(std::equal(a.phase.begin(), a.phase.end(), b.phase.begin()));
+    EXPECT_TRUE(std::equal(a.probe.begin(), a.probe.end(), b.probe.begin()));
+    const auto d = make_direction(scene, 47);
+    EXPECT_EQ(used->curvature(scene.places, d.object(), d.probe),
+              fresh->curvature(scene.places, d.object(), d.probe));
+  }
+}
+
+TYPED_TEST(AnyBackend, OneSliceNeedsNoPropagator) {
+  using T = typename TypeParam::T;
+  const auto scene =
+      in_precision<T>(make_scene({.window = TypeParam::window(16), .slices = 1}, 48));
+  const auto op = TypeParam::make(scene.setup);
+  scene.load(*op);
+  Array<Complex<T>, 3> before(scene.probe.shape()), after(scene.probe.shape());
+  op->forward(scene.places[1], before);
+  op->set_propagator({});
+  op->forward(scene.places[1], after);
+  EXPECT_TRUE(std::equal(before.begin(), before.end(), after.begin()));
 }
 
 TEST(Place, RoundsToTheNearestPixel) {

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <stdexcept>
 
 #include "core/units.hpp"
 #include "device/cpu/fft.hpp"
@@ -26,10 +25,6 @@ class FftwSteps final : public Steps<T> {
         propagator_({fftw_sizes(setup).propagator / 2}, ledger, "propagator"),
         weight_({w_, w_}, ledger, "detector"),
         valid_({w_, w_}, ledger, "detector") {
-    if (setup.slices > 1 && static_cast<i64>(setup.propagator.size()) != n_)
-      throw std::invalid_argument("the propagator must have W·W values");
-    const double scale = 1.0 / static_cast<double>(n_);  // of the inverse FFT that follows
-    for (i64 i = 0; i < propagator_.size(); ++i) propagator_(i) = C(setup.propagator[i] * scale);
     weight_.fill(1);
     valid_.fill(1);
   }
@@ -44,6 +39,11 @@ class FftwSteps final : public Steps<T> {
     else
       std::copy(weight.begin(), weight.end(), weight_.begin());
     for (i64 i = 0; i < n_; ++i) weight_.data()[i] *= valid_.data()[i];
+  }
+
+  void set_propagator(std::span<const std::complex<double>> propagator) override {
+    const double scale = 1.0 / static_cast<double>(n_);  // of the inverse FFT that follows
+    for (i64 i = 0; i < n_; ++i) propagator_(i) = C(propagator[i] * scale);
   }
 
   void spectrum(View<const C, 3> probe, T* to) const override {

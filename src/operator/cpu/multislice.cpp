@@ -8,8 +8,6 @@
 //
 // Each step is one of a backend's `Steps`.
 
-#include <stdexcept>
-
 #include "core/parallel.hpp"
 #include "operator/cpu/memory.hpp"
 #include "operator/cpu/steps.hpp"
@@ -42,9 +40,7 @@ class CpuOperator final : public Operator<T> {
         plan_(setup_, threads, options),
         steps_(make_steps<T>(setup_, path_of(setup_.window, options.path), ledger)),
         probe_({plan_.wave}, ledger, "probe") {
-    if (options.waves == WaveStorage::recompute && !is_unitary(setup_))
-      throw std::invalid_argument(
-          "waves can be recomputed only without absorption and with |P| = 1 everywhere");
+    CpuOperator::set_propagator(setup_.propagator);
     setup_ = without_propagator(setup_);
     work_.resize(static_cast<std::size_t>(threads));
   }
@@ -57,6 +53,10 @@ class CpuOperator final : public Operator<T> {
   void set_probe(View<const C, 3> probe) override { steps_->spectrum(probe, probe_.data()); }
   void set_weights(View<const T, 2> weight, View<const T, 2> valid) override {
     steps_->set_weights(weight, valid);
+  }
+  void set_propagator(std::span<const std::complex<double>> propagator) override {
+    check_propagator(setup_, propagator, options_.waves);
+    if (setup_.slices > 1) steps_->set_propagator(propagator);
   }
 
   void forward(const Placement& at, View<C, 3> wave) const override {

@@ -1,9 +1,9 @@
 #pragma once
 
 // The steps of a position, each on the waves of all its modes at once, forward beside adjoint. A
-// backend keeps waves in a layout of its own (fftw_steps.cpp, sweeps.cpp); multislice.cpp puts the
-// steps in order. Nothing here is written to but what is passed in: any number of threads may use
-// one Steps.
+// backend keeps waves in a layout of its own (fftw_steps.cpp, sweep_steps.cpp); multislice.cpp puts
+// the steps in order. Nothing here is written to but what is passed in, once weights and propagator
+// are set: any number of threads may use one Steps.
 
 #include <memory>
 
@@ -52,6 +52,8 @@ class Steps {
   virtual ~Steps() = default;
 
   virtual void set_weights(View<const T, 2> weight, View<const T, 2> valid) = 0;
+  /// P, W·W values, of several slices; before this it is nothing.
+  virtual void set_propagator(std::span<const std::complex<double>> propagator) = 0;
   /// FFT(probe) / W², as long as the waves, of which `begin` starts.
   virtual void spectrum(View<const C, 3> probe, T* to) const = 0;
 

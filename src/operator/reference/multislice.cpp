@@ -9,7 +9,6 @@
 #include "operator/reference/multislice.hpp"
 
 #include <cmath>
-#include <stdexcept>
 
 #include "core/units.hpp"
 
@@ -43,8 +42,7 @@ Wave wave_of(View<const Value, 2> view) { return {view.begin(), view.end()}; }
 
 ReferenceOperator::ReferenceOperator(OperatorSetup setup)
     : setup_(std::move(setup)), n_(setup_.window * setup_.window) {
-  if (setup_.slices > 1 && static_cast<i64>(setup_.propagator.size()) != n_)
-    throw std::invalid_argument("the propagator must have W·W values");
+  check_propagator(setup_, setup_.propagator);
   set_weights({}, {});
 }
 
@@ -64,6 +62,11 @@ void ReferenceOperator::set_probe(View<const Value, 3> probe) {
 void ReferenceOperator::set_weights(View<const double, 2> weight, View<const double, 2> valid) {
   weight_ = values(weight, n_);
   valid_ = values(valid, n_);
+}
+
+void ReferenceOperator::set_propagator(std::span<const Value> propagator) {
+  check_propagator(setup_, propagator);
+  setup_.propagator.assign(propagator.begin(), propagator.end());
 }
 
 // ---------------------------------------------------------------------------------------------
