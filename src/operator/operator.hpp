@@ -10,6 +10,7 @@
 // and drop their gradient. Inside, the zero frequency stands at [0,0].
 
 #include <complex>
+#include <initializer_list>
 #include <memory>
 #include <span>
 #include <string>
@@ -58,14 +59,31 @@ struct ObjectView {
   View<const T, 3> phase, absorption;
 };
 
-/// What a gradient is asked for.
-struct Wanted {
-  bool object = true;
-  bool probe = false;
-  bool illumination = false;
+/// A part of a gradient. Another one (the shift of each position, the propagator, …) is a name
+/// here, a view in Gradient, and in each backend a branch a batch or slice, not a pixel.
+enum class Part { object, probe, illumination };
+
+/// The parts that are wanted of a gradient: {Part::object, Part::probe}.
+class Wanted {
+ public:
+  constexpr Wanted(std::initializer_list<Part> parts = {}) {
+    for (const Part part : parts) bits_ |= bit(part);
+  }
+  [[nodiscard]] constexpr bool has(Part part) const { return (bits_ & bit(part)) != 0; }
+  /// And this part too, if `also`.
+  [[nodiscard]] constexpr Wanted with(Part part, bool also = true) const {
+    Wanted more = *this;
+    if (also) more.bits_ |= bit(part);
+    return more;
+  }
+
+ private:
+  static constexpr unsigned bit(Part part) { return 1U << static_cast<unsigned>(part); }
+  unsigned bits_ = 0;
 };
 
-/// Sums over positions: gradients, in the object's and the probe's shapes, are added to.
+/// Sums over positions: gradients, in the object's and the probe's shapes, are added to. What is
+/// not wanted may be empty.
 template <class T>
 struct Gradient {
   View<T, 3> phase, absorption;  ///< ∂f/∂φ, ∂f/∂μ
@@ -74,6 +92,12 @@ struct Gradient {
   /// Of three: cost, r_numerator, r_denominator; empty: returned instead (`gradient`).
   View<double, 1> misfit = {};
 };
+
+/// Those that Operator::adjoint adds to: object and probe, where `sum` has them.
+template <class T>
+Wanted parts_of_adjoint(const Gradient<T>& sum) {
+  return Wanted().with(Part::object, !sum.phase.empty()).with(Part::probe, !sum.probe.empty());
+}
 
 /// What a sum of gradients says of the fit.
 struct Misfit {

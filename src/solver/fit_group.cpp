@@ -68,7 +68,8 @@ void Fit<T>::gradient_at(Tile<T>& tile, std::span<const i64> members, bool own, 
   const std::vector<i64> list(members.begin(), members.end());
   const View<double, 1> misfit{
       misfits_.data() + 3 * (2 * static_cast<i64>(group_ - 1) + (own ? 0 : 1)), {3}};
-  op_->gradient(places_on(tile, list), measured_at(members), {true, probe, true},
+  op_->gradient(places_on(tile, list), measured_at(members),
+                Wanted{Part::object, Part::illumination}.with(Part::probe, probe),
                 {sums.phase, sums.absorption, sums.illumination, probe_gradient_, misfit});
 }
 

@@ -35,6 +35,8 @@ inline std::vector<Case> over_losses(const std::vector<Case>& cases) {
   return all;
 }
 
+inline constexpr Wanted everything{Part::object, Part::probe, Part::illumination};
+
 /// Uniform and normal numbers.
 class Draw {
  public:

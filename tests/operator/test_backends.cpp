@@ -89,9 +89,8 @@ void expect_same_sums(const Operator<T>& op, const Operator<double>& oracle, con
   const double allowed = tolerance<T>(scene.setup);
   Sums<T> sums(scene);
   Sums<double> expected(exact);
-  const Wanted all{true, true, true};
-  const Misfit f = op.gradient(scene.places, scene.source(), all, sums.view());
-  const Misfit g = oracle.gradient(exact.places, exact.source(), all, expected.view());
+  const Misfit f = op.gradient(scene.places, scene.source(), everything, sums.view());
+  const Misfit g = oracle.gradient(exact.places, exact.source(), everything, expected.view());
   EXPECT_LT(relative_difference(sums.phase, expected.phase), allowed);
   EXPECT_LT(relative_difference(sums.absorption, expected.absorption), allowed);
   EXPECT_LT(relative_difference(sums.probe, expected.probe), allowed);
@@ -137,11 +136,11 @@ TYPED_TEST(AgainstReference, ReloadedOperatorForgetsWhatWasThere) {
   const auto used = TypeParam::make(first.setup), fresh = TypeParam::make(second.setup);
   Sums<T> rest(first), a(second), b(second);
   first.load(*used);
-  used->gradient(first.places, first.source(), {true, true, true}, rest.view());
+  used->gradient(first.places, first.source(), everything, rest.view());
   second.load(*used);
   second.load(*fresh);
-  used->gradient(second.places, second.source(), {true, true, true}, a.view());
-  fresh->gradient(second.places, second.source(), {true, true, true}, b.view());
+  used->gradient(second.places, second.source(), everything, a.view());
+  fresh->gradient(second.places, second.source(), everything, b.view());
   EXPECT_EQ(relative_difference(a.phase, b.phase), 0);
   EXPECT_EQ(relative_difference(a.probe, b.probe), 0);
 }

@@ -12,8 +12,6 @@
 namespace ptyle::test {
 namespace {
 
-constexpr Wanted everything{true, true, true};
-
 template <class Backend>
 class Policies : public BackendTest<Backend> {
  protected:

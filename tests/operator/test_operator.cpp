@@ -147,9 +147,8 @@ TYPED_TEST(AnyBackend, BeyondTheEdgeIsVacuum) {
   scene.load(*op);
   wide.load(*wide_op);
   Sums<T> sums(scene), wide_sums(wide), inner(scene);
-  const Wanted all{true, true, true};
-  const Misfit a = op->gradient(scene.places, scene.source(), all, sums.view());
-  const Misfit b = wide_op->gradient(wide.places, wide.source(), all, wide_sums.view());
+  const Misfit a = op->gradient(scene.places, scene.source(), everything, sums.view());
+  const Misfit b = wide_op->gradient(wide.places, wide.source(), everything, wide_sums.view());
   for (i64 s = 0; s < slices; ++s)
     for (i64 y = 0; y < ny; ++y)
       for (i64 x = 0; x < nx; ++x)
@@ -170,7 +169,7 @@ TYPED_TEST(AnyBackend, WindowBesideTheObject) {
   const std::vector<Placement> away = {{-4 * w, 3, 0.1, 0.2}, {500, 500, 0, 0}, {2, -w - 1, 0, 0}};
   const auto source = [&](i64, T* to) { scene.source().load(0, to); };
   Sums<T> sums(scene);
-  const Misfit fit = op->gradient(away, source, {true, true, true}, sums.view());
+  const Misfit fit = op->gradient(away, source, everything, sums.view());
   EXPECT_GT(fit.cost, 0);
   EXPECT_EQ(dot(sums.phase, sums.phase), 0);
   EXPECT_EQ(dot(sums.illumination, sums.illumination), 0);
@@ -192,8 +191,7 @@ TYPED_TEST(AnyBackend, GradientAndMisfitAgree) {
     const auto op = TypeParam::make(scene.setup);
     scene.load(*op);
     Sums<T> sums(scene), one_by_one(scene);
-    const Wanted all{true, true, true};
-    const Misfit g = op->gradient(scene.places, scene.source(), all, sums.view());
+    const Misfit g = op->gradient(scene.places, scene.source(), everything, sums.view());
     const Misfit f = op->misfit(scene.places, scene.source());
     const double allowed = tolerance<T>(scene.setup);
     if (own_kernels<TypeParam>()) {
@@ -207,7 +205,8 @@ TYPED_TEST(AnyBackend, GradientAndMisfitAgree) {
     Misfit singles;
     for (std::size_t i = 0; i < scene.places.size(); ++i) {
       const auto source = [&](i64, T* to) { scene.source().load(static_cast<i64>(i), to); };
-      singles += op->gradient(std::span(&scene.places[i], 1), source, all, one_by_one.view());
+      singles +=
+          op->gradient(std::span(&scene.places[i], 1), source, everything, one_by_one.view());
     }
     EXPECT_NEAR(singles.cost, g.cost, allowed * g.cost);
     EXPECT_LT(relative_difference(one_by_one.phase, sums.phase), allowed);
@@ -222,10 +221,9 @@ TYPED_TEST(AnyBackend, OnlyWhatIsWantedIsComputed) {
   const auto op = TypeParam::make(scene.setup);
   scene.load(*op);
   Sums<T> all(scene), probe(scene), object(scene);
-  op->gradient(scene.places, scene.source(), {true, true, true}, all.view());
-  op->gradient(scene.places, scene.source(), {false, true, false},
-               {{}, {}, {}, probe.probe.view()});
-  op->gradient(scene.places, scene.source(), {true, false, false},
+  op->gradient(scene.places, scene.source(), everything, all.view());
+  op->gradient(scene.places, scene.source(), {Part::probe}, {{}, {}, {}, probe.probe.view()});
+  op->gradient(scene.places, scene.source(), {Part::object},
                {object.phase.view(), object.absorption.view(), {}, {}});
   EXPECT_EQ(relative_difference(probe.probe, all.probe), 0);
   EXPECT_EQ(relative_difference(object.phase, all.phase), 0);
@@ -294,13 +292,13 @@ TYPED_TEST(AnyBackend, InvalidPixelsAreIgnored) {
   const auto op = TypeParam::make(scene.setup);
   scene.load(*op);
   Sums<T> before(scene), after(scene);
-  const Misfit a = op->gradient(scene.places, scene.source(), {true, true, true}, before.view());
+  const Misfit a = op->gradient(scene.places, scene.source(), everything, before.view());
   int spoilt = 0;
   for (auto& y : scene.measured)
     for (i64 k = 0; k < y.size(); ++k)
       if (scene.valid.data()[k] == 0) y.data()[k] = 65535, ++spoilt;
   ASSERT_GT(spoilt, 0);
-  const Misfit b = op->gradient(scene.places, scene.source(), {true, true, true}, after.view());
+  const Misfit b = op->gradient(scene.places, scene.source(), everything, after.view());
   EXPECT_EQ(a.cost, b.cost);
   EXPECT_EQ(a.r_factor(), b.r_factor());
   EXPECT_EQ(relative_difference(after.phase, before.phase), 0);
@@ -328,7 +326,7 @@ TYPED_TEST(AnyBackend, ProbeLandsWhereItIsPlaced) {
     for (const Position at : {Position{16, 14}, Position{15.3, 14.8}, Position{14.75, 13.4}}) {
       const Placement placed = place(at, w);
       Sums<T> sums(scene);
-      op->gradient(std::span(&placed, 1), scene.source(), {false, false, true}, sums.view());
+      op->gradient(std::span(&placed, 1), scene.source(), {Part::illumination}, sums.view());
       double total = 0, row = 0, col = 0;
       for (i64 y = 0; y < w + 9; ++y)
         for (i64 x = 0; x < w + 5; ++x) {
@@ -361,7 +359,7 @@ TYPED_TEST(AnyBackend, SameBitsForAnyNumberOfThreads) {
       const auto op = TypeParam::make(scene.setup, threads);
       scene.load(*op);
       Sums<T> sums(scene);
-      const Misfit f = op->gradient(scene.places, scene.source(), {true, true, true}, sums.view());
+      const Misfit f = op->gradient(scene.places, scene.source(), everything, sums.view());
       const double c = op->curvature(scene.places, delta.object(), delta.probe);
       if (threads == 1) {
         single = std::move(sums), fit = f, bend = c;
@@ -443,8 +441,8 @@ TYPED_TEST(AnyBackend, PropagatorIsSetAgain) {
     scene.load(*fresh);
     used->set_propagator(scene.setup.propagator);
     Sums<T> a(scene), b(scene);
-    const Misfit f = used->gradient(scene.places, scene.source(), {true, true, true}, a.view());
-    const Misfit g = fresh->gradient(scene.places, scene.source(), {true, true, true}, b.view());
+    const Misfit f = used->gradient(scene.places, scene.source(), everything, a.view());
+    const Misfit g = fresh->gradient(scene.places, scene.source(), everything, b.view());
     EXPECT_EQ(f.cost, g.cost);
     EXPECT_TRUE(std::equal(a.phase.begin(), a.phase.end(), b.phase.begin()));
     EXPECT_TRUE(std::equal(a.probe.begin(), a.probe.end(), b.probe.begin()));

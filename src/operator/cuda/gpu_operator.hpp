@@ -131,7 +131,7 @@ class GpuOperator : public Operator<T> {
   void adjoint(const Placement& at, View<const C, 3> d, const Gradient<T>& sum) const override {
     const std::lock_guard lock(mutex_);
     gpu_.use();
-    Target target(*this, {!sum.phase.empty(), !sum.probe.empty(), false}, sum);
+    Target target(*this, parts_of_adjoint(sum), sum);
     const auto b = begin_batch({&at, 1});
     passes_.forward(b, object(), spectrum_.data(), true);
     gpu_.copy(aside_.data(), d.data, bytes_of_modes());
@@ -226,12 +226,12 @@ class GpuOperator : public Operator<T> {
   class Target {
    public:
     Target(const GpuOperator& op, Wanted wanted, const Gradient<T>& sum)
-        : op_(op), sum_(sum), probe(wanted.probe) {
-      if (wanted.object) {
+        : op_(op), sum_(sum), probe(wanted.has(Part::probe)) {
+      if (wanted.has(Part::object)) {
         to.phase = place(sum.phase, phase_);
         if (op.setup_.absorption) to.absorption = place(sum.absorption, absorption_);
       }
-      if (wanted.illumination) to.illumination = place(sum.illumination, illumination_);
+      if (wanted.has(Part::illumination)) to.illumination = place(sum.illumination, illumination_);
     }
     void finish() {
       if (probe) op_.add_probe_gradient(sum_.probe);

@@ -270,8 +270,8 @@ Misfit ReferenceOperator::gradient(std::span<const Placement> places,
                                    const Measured<double>& measured, Wanted wanted,
                                    const Gradient<double>& sum) const {
   Gradient<double> asked;
-  if (wanted.object) asked.phase = sum.phase, asked.absorption = sum.absorption;
-  if (wanted.probe) asked.probe = sum.probe;
+  if (wanted.has(Part::object)) asked.phase = sum.phase, asked.absorption = sum.absorption;
+  if (wanted.has(Part::probe)) asked.probe = sum.probe;
   Misfit total;
   std::vector<double> y(n_);
   for (std::size_t p = 0; p < places.size(); ++p) {
@@ -288,7 +288,7 @@ Misfit ReferenceOperator::gradient(std::span<const Placement> places,
       // f is real: its change is 2 Re⟨∂f/∂Ψ*, dΨ⟩, so the object's real parameters see a factor 2.
       pass_adjoint(at, m, modes[m], residual, 2.0, asked);
     }
-    if (wanted.illumination) add_illumination(at, modes, sum);
+    if (wanted.has(Part::illumination)) add_illumination(at, modes, sum);
   }
   return told(total, sum.misfit);
 }
