@@ -1,5 +1,6 @@
 #include "app/reconstruct_keys.hpp"
 
+#include "physics/loss/losses.hpp"
 #include "solver/sharing.hpp"
 
 namespace ptyle {
@@ -20,6 +21,12 @@ std::vector<Section> sections() {
 std::vector<std::string> exchange_names() {
   std::vector<std::string> names{"auto"};
   for (const Scheme scheme : all_schemes) names.emplace_back(name_of(scheme));
+  return names;
+}
+
+std::vector<std::string> loss_names() {
+  std::vector<std::string> names{"auto"};
+  for (const LossFacts& loss : losses) names.emplace_back(loss.name);
   return names;
 }
 
@@ -220,7 +227,7 @@ std::vector<Key> solver_keys(SolverConfig& c) {
        "what a gradient is divided by: how brightly each voxel is lit, or one number"},
       {"solver.damping", &c.damping, "", above(0).up_to(1),
        "of the illumination preconditioner, of its maximum"},
-      {"solver.loss", &c.loss, "", one_of({"auto", "amplitude", "poisson"}),
+      {"solver.loss", &c.loss, "", one_of(loss_names()),
        "what is minimised; auto: poisson where a detector pixel has less than one count"},
       {"solver.hold_out", &c.hold_out, "", between(0, 0.5),
        "share of the patterns kept out of the fit, to watch R on"},
