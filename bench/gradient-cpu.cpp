@@ -25,7 +25,7 @@ constexpr int rounds = 25;
 // ---------------------------------------------------------------------------------------------
 // Subject
 
-constexpr Wanted wanted{.object = true, .probe = true, .illumination = false};
+constexpr Wanted wanted{Part::object, Part::probe};
 
 template <class A, class B>
 double relative_difference(const A& a, const B& b) {

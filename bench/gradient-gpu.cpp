@@ -36,7 +36,7 @@ struct Sizes {
 /// it there, and a mistake makes orders of magnitude more.
 constexpr double largest_error = 3e-5;
 
-constexpr Wanted wanted{.object = true, .probe = true, .illumination = false};
+constexpr Wanted wanted{Part::object, Part::probe};
 
 /// Floating-point operations of a complex W² transform, as usual: 5 N log2 N.
 double flops_of_fft(i64 window) {

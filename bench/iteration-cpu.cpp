@@ -72,6 +72,9 @@ class Timed final : public Operator<float> {
   void set_weights(View<const float, 2> weight, View<const float, 2> valid) override {
     op_->set_weights(weight, valid);
   }
+  void set_propagator(std::span<const std::complex<double>> propagator) override {
+    op_->set_propagator(propagator);
+  }
   void forward(const Placement& at, View<C, 3> wave) const override { op_->forward(at, wave); }
   void tangent(const Placement& at, const ObjectView<float>& d_object, View<const C, 3> d_probe,
                View<C, 3> d_wave) const override {

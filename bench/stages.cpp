@@ -97,7 +97,7 @@ double measure(i64 window) {
       for (std::size_t i = 0; i < positions; ++i) sweeps.run(all_slices);
     };
     const auto gradient = [&] {
-      op->gradient(scene.places, scene.source(), {true, true, false}, sums.view());
+      op->gradient(scene.places, scene.source(), {Part::object, Part::probe}, sums.view());
     };
     const auto of_kind = [&](int kind) {
       for (i64 i = 0; i < 2 * slices; ++i) {

@@ -44,11 +44,11 @@ double measure(i64 window, i64 slices) {
   std::vector<std::vector<double>> times(ways.size());
   for (int round = 0; round < rounds; ++round)
     for (std::size_t i = 0; i < ways.size(); ++i)
-      times[i].push_back(
-          seconds([&] {
-            operators[i]->gradient(scene.places, scene.source(), {true, true, false}, sums.view());
-          }) /
-          double(scene.places.size()));
+      times[i].push_back(seconds([&] {
+                           operators[i]->gradient(scene.places, scene.source(),
+                                                  {Part::object, Part::probe}, sums.view());
+                         }) /
+                         double(scene.places.size()));
   fmt::print("W = {}, S = {}, computed by {}\n", window, slices, describe_path(window));
   fmt::print("    {:<36} {:>12} {:>8} {:>9} {:>9} {:>9}\n", "", "ms/gradient", "of store", "MB",
              "waves", "t");

@@ -40,7 +40,8 @@ double speed_up(i64 window) {
 
   const auto gradient = [&](int threads) {
     return wall([&] {
-      operators[threads - 1]->gradient(places, scene.source(), {true, true, false}, sums.view());
+      operators[threads - 1]->gradient(places, scene.source(), {Part::object, Part::probe},
+                                       sums.view());
     });
   };
   const auto transform = [&](int threads) {

@@ -35,6 +35,9 @@ class Counting : public Operator<T> {
   void set_weights(View<const T, 2> weight, View<const T, 2> valid) override {
     op_->set_weights(weight, valid);
   }
+  void set_propagator(std::span<const std::complex<double>> propagator) override {
+    op_->set_propagator(propagator);
+  }
   void forward(const Placement& at, View<Complex<T>, 3> wave) const override {
     op_->forward(at, wave);
   }

@@ -4,12 +4,13 @@
 //
 //   ψ_0 = probe_m shifted      u_s = t_s ψ_s      ψ_{s+1} = IFFT(P FFT(u_s))
 //   Ψ_m = FFT(u_{S−1})         t_s = exp(i φ_s − μ_s)
-//   I = Σ_m |Ψ_m|²             f = Σ_k w (√(I+ε) − √(y+ε))²
+//   I = Σ_m |Ψ_m|²             f = Σ_k cost(I, y, w, ε), by the loss (physics/loss)
 //
 // FFT is unnormalised, IFFT carries 1/W². Windows that reach beyond the object read vacuum there
 // and drop their gradient. Inside, the zero frequency stands at [0,0].
 
 #include <complex>
+#include <initializer_list>
 #include <memory>
 #include <span>
 #include <string>
@@ -20,13 +21,9 @@
 #include "core/ledger.hpp"
 #include "core/memory.hpp"
 #include "core/pattern.hpp"
+#include "physics/loss/losses.hpp"
 
 namespace ptyle {
-
-enum class Loss {
-  amplitude,  ///< Σ w (√(I+ε) − √(y+ε))²
-  poisson  ///< Σ w (I − y log(I+ε)), from which its least value Σ w (y − y log(y+ε)) is taken
-};
 
 /// What is the same for every position of a run.
 struct OperatorSetup {
@@ -36,7 +33,8 @@ struct OperatorSetup {
   bool absorption = false;  ///< complex object: μ is fitted too
   Loss loss = Loss::amplitude;
   double epsilon = 1e-8;  ///< ε, in the unit of the patterns' counts
-  /// P from a slice to the next, W·W values, DC at [0,0]; not used when S = 1.
+  /// P from a slice to the next, W·W values, DC at [0,0]; not used when S = 1. That of the start:
+  /// Operator::set_propagator takes another.
   std::vector<std::complex<double>> propagator;
 };
 
@@ -61,14 +59,31 @@ struct ObjectView {
   View<const T, 3> phase, absorption;
 };
 
-/// What a gradient is asked for.
-struct Wanted {
-  bool object = true;
-  bool probe = false;
-  bool illumination = false;
+/// A part of a gradient. Another one (the shift of each position, the propagator, …) is a name
+/// here, a view in Gradient, and in each backend a branch a batch or slice, not a pixel.
+enum class Part { object, probe, illumination };
+
+/// The parts that are wanted of a gradient: {Part::object, Part::probe}.
+class Wanted {
+ public:
+  constexpr Wanted(std::initializer_list<Part> parts = {}) {
+    for (const Part part : parts) bits_ |= bit(part);
+  }
+  [[nodiscard]] constexpr bool has(Part part) const { return (bits_ & bit(part)) != 0; }
+  /// And this part too, if `also`.
+  [[nodiscard]] constexpr Wanted with(Part part, bool also = true) const {
+    Wanted more = *this;
+    if (also) more.bits_ |= bit(part);
+    return more;
+  }
+
+ private:
+  static constexpr unsigned bit(Part part) { return 1U << static_cast<unsigned>(part); }
+  unsigned bits_ = 0;
 };
 
-/// Sums over positions: gradients, in the object's and the probe's shapes, are added to.
+/// Sums over positions: gradients, in the object's and the probe's shapes, are added to. What is
+/// not wanted may be empty.
 template <class T>
 struct Gradient {
   View<T, 3> phase, absorption;  ///< ∂f/∂φ, ∂f/∂μ
@@ -77,6 +92,12 @@ struct Gradient {
   /// Of three: cost, r_numerator, r_denominator; empty: returned instead (`gradient`).
   View<double, 1> misfit = {};
 };
+
+/// Those that Operator::adjoint adds to: object and probe, where `sum` has them.
+template <class T>
+Wanted parts_of_adjoint(const Gradient<T>& sum) {
+  return Wanted().with(Part::object, !sum.phase.empty()).with(Part::probe, !sum.probe.empty());
+}
 
 /// What a sum of gradients says of the fit.
 struct Misfit {
@@ -120,6 +141,10 @@ class Operator {
   /// Weight of each detector pixel in the cost, and validity (0 or 1) in cost and R-factor; W·W,
   /// DC at [0,0]; empty = all 1. Copied.
   virtual void set_weights(View<const T, 2> weight, View<const T, 2> valid) = 0;
+  /// P of the following calls, as in OperatorSetup; copied. Throws std::invalid_argument for
+  /// another number of values than W·W, and where waves are recomputed with |P| ≠ 1 anywhere; P
+  /// then stays as it was.
+  virtual void set_propagator(std::span<const std::complex<double>> propagator) = 0;
 
   /// Ψ (M, W, W) at a position. Several threads may call it at once.
   virtual void forward(const Placement& at, View<Complex<T>, 3> wave) const = 0;
@@ -139,7 +164,8 @@ class Operator {
   [[nodiscard]] virtual Misfit misfit(std::span<const Placement> places,
                                       const Measured<T>& measured) const = 0;
   /// Half the second derivative of the cost along a direction d at a perfect fit (Gauss-Newton),
-  /// over the batch: Σ_k w (Re Σ_m conj(Ψ_m) (J d)_m)² / (I+ε), and twice that for Poisson.
+  /// over the batch: I changes by 2a, a = Re Σ_m conj(Ψ_m) (J d)_m, so that it is Σ_k 2 f" a², f"
+  /// the loss's by I.
   [[nodiscard]] virtual double curvature(std::span<const Placement> places,
                                          const ObjectView<T>& d_object,
                                          View<const Complex<T>, 3> d_probe) const = 0;
@@ -197,5 +223,10 @@ CpuOptions choose_cpu_options(const OperatorSetup& setup, int threads,
 
 /// Is every step unitary: no absorption and |P| = 1?
 bool is_unitary(const OperatorSetup& setup);
+
+/// Throws std::invalid_argument where P does not suit the setup (its own P is not looked at): not
+/// of W·W values for several slices, or waves are to be recomputed and a step is not unitary.
+void check_propagator(const OperatorSetup& setup, std::span<const std::complex<double>> propagator,
+                      WaveStorage waves = WaveStorage::store);
 
 }  // namespace ptyle

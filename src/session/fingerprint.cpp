@@ -71,7 +71,7 @@ Fingerprint fingerprint_of(const ReconstructConfig& config, const Experiment& ex
   add("calibration.pixel_size", fmt::format("{:.6g}", experiment.calibration.pixel));
   add("optics.energy", fmt::format("{:.6g}", experiment.optics.energy));
   add("the object", fmt::format("{} x {} px", frame.rows, frame.cols));
-  add("solver.loss", loss_of(config, experiment) == Loss::poisson ? "poisson" : "amplitude");
+  add("solver.loss", facts_of(loss_of(config, experiment)).name);
   add("the path of the scan", path_of_scan(frame));
   add("the valid pixels",
       std::to_string(std::count(experiment.valid.begin(), experiment.valid.end(), 1.0f)));

@@ -169,7 +169,7 @@ Fit<T> OpenFit<T>::make_fit() {
   const FitOptions options = fit_options(config, experiment, *division, threads_);
   if (!options.continuation.finished())
     log("the specimen is thick for its angle: coarse to fine, laterally and in depth");
-  if (config.solver.loss == LossChoice::automatic && loss_of(config, experiment) == Loss::poisson)
+  if (!config.solver.loss && loss_of(config, experiment) == Loss::poisson)
     log(fmt::format("{:.2g} counts a detector pixel are few: solver.loss poisson",
                     counts_a_detector_pixel(experiment)));
   log(fmt::format("{} group{} an iteration", options.groups, options.groups == 1 ? "" : "s"));

@@ -106,8 +106,10 @@ double measure_position_seconds(const ReconstructConfig& config, const Experimen
     std::vector<Placement> places;
     for (int i = 0; i < positions; ++i) places.push_back({i % 16, 16 - i % 16, 0.3, -0.2});
     const auto start = std::chrono::steady_clock::now();
-    op->gradient(places, measured, {true, config.probe.refine_from > 0, true},
-                 {gradient, mu_gradient, illumination, probe_gradient});
+    op->gradient(
+        places, measured,
+        Wanted{Part::object, Part::illumination}.with(Part::probe, config.probe.refine_from > 0),
+        {gradient, mu_gradient, illumination, probe_gradient});
     return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   };
   double seconds = run(threads);  // also makes the buffers

@@ -21,7 +21,8 @@ template <class T>
 FitMemory memory_of_fit(const ReconstructConfig& config, const OperatorSetup& setup,
                         const Division& division, int rank) {
   FitOptions options;  // these decide which arrays a fit has
-  options.update = config.ranks.update == UpdateChoice::literal ? Update::literal : Update::consistent;
+  options.update =
+      config.ranks.update == UpdateChoice::literal ? Update::literal : Update::consistent;
   options.local_positions = config.ranks.local_positions;
   options.exchange_behind = config.ranks.exchange_behind;
   const auto& own = division.shares[static_cast<std::size_t>(rank)].own;

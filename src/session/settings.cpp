@@ -48,11 +48,9 @@ double counts_a_detector_pixel(const Experiment& e) {
 }
 
 Loss loss_of(const ReconstructConfig& config, const Experiment& e) {
-  const LossChoice loss = config.solver.loss;
   const double counts = counts_a_detector_pixel(e);
   const bool sparse = e.whole && counts > 0 && counts < 1;
-  const bool poisson = loss == LossChoice::poisson || (loss == LossChoice::automatic && sparse);
-  return poisson ? Loss::poisson : Loss::amplitude;
+  return config.solver.loss.value_or(sparse ? Loss::poisson : Loss::amplitude);
 }
 
 OperatorSetup operator_setup(const ReconstructConfig& config, const Experiment& e) {
@@ -62,9 +60,7 @@ OperatorSetup operator_setup(const ReconstructConfig& config, const Experiment& 
   setup.modes = config.probe.modes;
   setup.absorption = config.object.type == ObjectType::complex;
   setup.loss = loss_of(config, e);
-  // ε against division by zero, small beside a pixel's mean counts. The Poisson residual 1 − y/I
-  // is steeper: there a pixel without model counts must not outweigh the rest.
-  setup.epsilon = counts_a_detector_pixel(e) * (setup.loss == Loss::poisson ? 1e-2 : 1e-5);
+  setup.epsilon = counts_a_detector_pixel(e) * facts_of(setup.loss).epsilon;
   if (setup.slices > 1) {
     if (e.calibration.wavelength <= 0)
       throw UserError("object.slices: more than one slice needs optics.energy (kV)");

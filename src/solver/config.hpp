@@ -10,6 +10,7 @@
 #include "core/choice.hpp"
 #include "core/limits.hpp"
 #include "core/precision.hpp"
+#include "operator/operator.hpp"
 #include "solver/sharing.hpp"
 
 namespace ptyle {
@@ -116,11 +117,10 @@ constexpr auto choices(Preconditioner) {
       {{Preconditioner::illumination, "illumination"}, {Preconditioner::none, "none"}});
 }
 
-enum class LossChoice { automatic, amplitude, poisson };
-constexpr auto choices(LossChoice) {
-  return std::to_array<Named<LossChoice>>({{LossChoice::automatic, "auto"},
-                                           {LossChoice::amplitude, "amplitude"},
-                                           {LossChoice::poisson, "poisson"}});
+constexpr auto choices(std::optional<Loss>) {
+  std::array<Named<std::optional<Loss>>, losses.size() + 1> table{{{std::nullopt, "auto"}}};
+  for (std::size_t i = 0; i < losses.size(); ++i) table[i + 1] = {losses[i].loss, losses[i].name};
+  return table;
 }
 
 /// Where ranks compute.
@@ -137,7 +137,7 @@ struct SolverConfig {
   double step = 0;
   Preconditioner preconditioner = Preconditioner::illumination;
   double damping = 0.1;
-  LossChoice loss = LossChoice::automatic;
+  std::optional<Loss> loss;
   double hold_out = 0;
   std::uint64_t seed = 0;
   int threads = 0;    ///< 0: all that the operating system lets this process have

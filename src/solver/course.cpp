@@ -47,7 +47,7 @@ template <class T>
 void Course<T>::gradient_of(const Batch& batch, std::size_t tile, std::span<const i64> members,
                             bool own, const ObjectGradient<T>& sums) {
   const std::vector<i64> list(members.begin(), members.end());
-  Wanted wanted{true, false, true};
+  Wanted wanted{Part::object, Part::illumination};
   Gradient<T> to{sums.phase->on(tile), {}, sums.illumination->plane(tile), {}};
   if (sums.absorption) to.absorption = sums.absorption->on(tile);
   to.misfit = with_.costs.of(batch.number, own);

@@ -16,7 +16,6 @@ template <class T>
 void ModePowers::add(View<const Complex<T>, 3> waves, const T* measured, View<const T, 2> valid) {
   constexpr i64 most = 256;  // pixels at a time, so that they stay in the cache
   const i64 pixels = waves.shape[1] * waves.shape[2];
-  const bool amplitude = loss_ == Loss::amplitude;
   std::vector<double> powers(static_cast<std::size_t>(modes_ * most));
   std::array<double, most> model, slope, weight;
   for (i64 first = 0; first < pixels; first += most) {
@@ -28,12 +27,14 @@ void ModePowers::add(View<const Complex<T>, 3> waves, const T* measured, View<co
         q(m)[i] = std::norm(Complex<double>(waves.data[m * pixels + first + i]));
         model[i] += q(m)[i];
       }
-    for (i64 i = 0; i < n; ++i) {
-      const bool counts = model[i] > 0 && (valid.empty() || valid.data[first + i] != 0);
-      const double y = counts ? double(measured[first + i]) : model[i];
-      slope[i] = 1 - (amplitude ? std::sqrt((y + epsilon_) / model[i]) : y / model[i]);
-      weight[i] = counts ? (amplitude ? 0.5 : 1) / model[i] : 0;
-    }
+    with_loss(loss_, [&](auto loss) {
+      for (i64 i = 0; i < n; ++i) {
+        const bool counts = model[i] > 0 && (valid.empty() || valid.data[first + i] != 0);
+        const double y = counts ? double(measured[first + i]) : model[i];
+        slope[i] = loss.factor(model[i], y, epsilon_);
+        weight[i] = counts ? loss.curvature(1.0, model[i]) : 0;
+      }
+    });
     for (i64 m = 0; m < modes_; ++m) {
       for (i64 i = 0; i < n; ++i) sums_[static_cast<std::size_t>(m)] += slope[i] * q(m)[i];
       for (i64 l = 0; l <= m; ++l) {

@@ -6,8 +6,9 @@
 // I = Σ_m (1 + b_m) q_m, and
 //
 //   f(b) ≈ f + s·b + bᵀ C b / 2
-//   s_m = Σ_k w (1 − √((y+ε)/(I+ε))) q_m     C_ml = Σ_k w q_m q_l / 2(I+ε)       amplitude
-//   s_m = Σ_k w (1 − y/(I+ε)) q_m            C_ml = Σ_k w q_m q_l / (I+ε)        Poisson
+//   s_m = Σ_k f' q_m        C_ml = Σ_k f" q_m q_l
+//
+// f' and f" the loss's by I (physics/loss), f" that of a perfect fit.
 
 #include <vector>
 

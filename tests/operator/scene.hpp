@@ -25,6 +25,18 @@ struct Case {
   int positions = 3;
 };
 
+/// The cases with the losses of the table in turn, some twice where there are more losses.
+inline std::vector<Case> over_losses(const std::vector<Case>& cases) {
+  std::vector<Case> all;
+  for (std::size_t i = 0; i < std::max(cases.size(), losses.size()); ++i) {
+    all.push_back(cases[i % cases.size()]);
+    all.back().loss = losses[i % losses.size()].loss;
+  }
+  return all;
+}
+
+inline constexpr Wanted everything{Part::object, Part::probe, Part::illumination};
+
 /// Uniform and normal numbers.
 class Draw {
  public:

@@ -20,7 +20,7 @@ std::vector<Case> random_cases() {
     Case c{.window = window, .slices = draw.integer(1, 6), .modes = draw.integer(1, 3)};
     c.absorption = draw.uniform(0, 1) < 0.5;
     c.weights = draw.uniform(0, 1) < 0.5;
-    c.loss = draw.uniform(0, 1) < 0.5 ? Loss::amplitude : Loss::poisson;
+    c.loss = losses[std::size_t(draw.integer(0, i64(losses.size()) - 1))].loss;
     c.band_limit = draw.uniform(0, 1) < 0.3 ? 2.0 / 3 : 0;
     all.push_back(c);
   }
@@ -48,7 +48,8 @@ TEST(RandomCases, CoverWhatMatters) {
   EXPECT_TRUE(any(all, [](const Case& c) { return c.window % 2 == 1 && c.slices > 1; }));
   EXPECT_TRUE(any(all, [](const Case& c) { return c.slices == 1; }));
   EXPECT_TRUE(any(all, [](const Case& c) { return c.modes > 1 && c.absorption; }));
-  EXPECT_TRUE(any(all, [](const Case& c) { return c.loss == Loss::poisson && c.weights; }));
+  for (const LossFacts& each : losses)
+    EXPECT_TRUE(any(all, [&](const Case& c) { return c.loss == each.loss && c.weights; }));
   EXPECT_TRUE(any(all, [](const Case& c) { return c.band_limit > 0 && c.slices > 1; }));
 }
 
@@ -88,9 +89,8 @@ void expect_same_sums(const Operator<T>& op, const Operator<double>& oracle, con
   const double allowed = tolerance<T>(scene.setup);
   Sums<T> sums(scene);
   Sums<double> expected(exact);
-  const Wanted all{true, true, true};
-  const Misfit f = op.gradient(scene.places, scene.source(), all, sums.view());
-  const Misfit g = oracle.gradient(exact.places, exact.source(), all, expected.view());
+  const Misfit f = op.gradient(scene.places, scene.source(), everything, sums.view());
+  const Misfit g = oracle.gradient(exact.places, exact.source(), everything, expected.view());
   EXPECT_LT(relative_difference(sums.phase, expected.phase), allowed);
   EXPECT_LT(relative_difference(sums.absorption, expected.absorption), allowed);
   EXPECT_LT(relative_difference(sums.probe, expected.probe), allowed);
@@ -111,7 +111,7 @@ TYPED_TEST(AgainstReference, RandomConfigurations) {
   for (const Case& c : cases_for<TypeParam>()) {
     SCOPED_TRACE(testing::Message()
                  << "W = " << c.window << ", S = " << c.slices << ", M = " << c.modes
-                 << ", absorption " << c.absorption << ", poisson " << (c.loss == Loss::poisson)
+                 << ", absorption " << c.absorption << ", loss " << facts_of(c.loss).name
                  << ", weights " << c.weights << ", band limit " << c.band_limit);
     const auto exact = make_scene(c, ++seed);
     const auto scene = in_precision<T>(exact);
@@ -136,11 +136,11 @@ TYPED_TEST(AgainstReference, ReloadedOperatorForgetsWhatWasThere) {
   const auto used = TypeParam::make(first.setup), fresh = TypeParam::make(second.setup);
   Sums<T> rest(first), a(second), b(second);
   first.load(*used);
-  used->gradient(first.places, first.source(), {true, true, true}, rest.view());
+  used->gradient(first.places, first.source(), everything, rest.view());
   second.load(*used);
   second.load(*fresh);
-  used->gradient(second.places, second.source(), {true, true, true}, a.view());
-  fresh->gradient(second.places, second.source(), {true, true, true}, b.view());
+  used->gradient(second.places, second.source(), everything, a.view());
+  fresh->gradient(second.places, second.source(), everything, b.view());
   EXPECT_EQ(relative_difference(a.phase, b.phase), 0);
   EXPECT_EQ(relative_difference(a.probe, b.probe), 0);
 }

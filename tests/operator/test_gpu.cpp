@@ -17,8 +17,6 @@
 namespace ptyle::test {
 namespace {
 
-constexpr Wanted everything{true, true, true};
-
 OperatorSetup setup_of(i64 window, i64 slices = 2) {
   OperatorSetup setup;
   setup.window = window;
@@ -184,7 +182,8 @@ TEST(GpuOperator, SumsAtOnceAreTheSameToRounding) {
       expect_close(gradient_of(*at_once, scene), expected, tolerance<double>(scene.setup));
       // What is not wanted is not touched, and not needed.
       Sums<double> some_sums(scene);
-      at_once->gradient(scene.places, scene.source(), {false, true, true}, some_sums.view());
+      at_once->gradient(scene.places, scene.source(), {Part::probe, Part::illumination},
+                        some_sums.view());
       EXPECT_EQ(dot(some_sums.phase, some_sums.phase), 0);
       EXPECT_LT(relative_difference(some_sums.illumination, expected.illumination),
                 tolerance<double>(scene.setup));
@@ -210,11 +209,11 @@ TEST(GpuOperator, GathersManyLayersOfManyWindows) {
       op->gradient(scene.places, scene.source(), wanted, sums.view());
       return sums;
     };
-    const auto object = only({.object = true, .probe = false, .illumination = false});
+    const auto object = only({Part::object});
     EXPECT_EQ(relative_difference(object.phase, all.phase), 0);
     EXPECT_EQ(relative_difference(object.absorption, all.absorption), 0);
     EXPECT_EQ(dot(object.illumination, object.illumination), 0);
-    const auto illumination = only({.object = false, .probe = false, .illumination = true});
+    const auto illumination = only({Part::illumination});
     EXPECT_EQ(relative_difference(illumination.illumination, all.illumination), 0);
     EXPECT_EQ(dot(illumination.phase, illumination.phase), 0);
     EXPECT_EQ(dot(illumination.absorption, illumination.absorption), 0);
@@ -228,6 +227,11 @@ TEST(GpuOperator, RefusesWhatItCannotDo) {
   const auto scene = make_scene({.window = 64}, 87);
   EXPECT_THROW(make_emulated_operator<float>(scene.setup, {.waves = WaveStorage::checkpoint}),
                std::invalid_argument);
+  const auto limited = make_scene({.window = 64, .band_limit = 2.0 / 3}, 87);
+  const auto recomputing =
+      make_emulated_operator<float>(scene.setup, {.waves = WaveStorage::recompute});
+  EXPECT_THROW(recomputing->set_propagator(limited.setup.propagator), std::invalid_argument);
+  recomputing->set_propagator(scene.setup.propagator);
   const auto odd = make_scene({.window = 33}, 87);
   EXPECT_THROW(make_emulated_operator<float>(odd.setup, {.path = GpuPath::sweeps}), UserError);
   EXPECT_THROW(make_emulated_operator<float>(odd.setup, {.path = GpuPath::fused}), UserError);

@@ -12,8 +12,6 @@
 namespace ptyle::test {
 namespace {
 
-constexpr Wanted everything{true, true, true};
-
 template <class Backend>
 class Policies : public BackendTest<Backend> {
  protected:
@@ -97,6 +95,10 @@ TYPED_TEST(Policies, WavesThatDoNotKeepTheirNormAreNotRecomputed) {
   EXPECT_THROW(make_cpu_operator<T>(absorbing.setup, 1, nullptr, recompute), std::invalid_argument);
   const auto limited = make_scene({.window = TypeParam::window(16), .band_limit = 2.0 / 3}, 75);
   EXPECT_THROW(make_cpu_operator<T>(limited.setup, 1, nullptr, recompute), std::invalid_argument);
+  const auto unitary = make_scene({.window = TypeParam::window(16)}, 75);
+  const auto op = make_cpu_operator<T>(unitary.setup, 1, nullptr, recompute);
+  EXPECT_THROW(op->set_propagator(limited.setup.propagator), std::invalid_argument);
+  op->set_propagator(unitary.setup.propagator);
 }
 
 std::map<std::string, std::size_t> by_name(const std::vector<Ledger::Entry>& entries) {

@@ -19,7 +19,7 @@ template <class T>
 Sums<T> gradient_of(Operator<T>& op, const Scene<T>& scene) {
   scene.load(op);
   Sums<T> sums(scene);
-  op.gradient(scene.places, scene.source(), {true, true, true}, sums.view());
+  op.gradient(scene.places, scene.source(), everything, sums.view());
   return sums;
 }
 

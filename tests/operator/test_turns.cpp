@@ -49,14 +49,14 @@ TEST(Turns, FailedPositionEndsTheGradient) {
       if (i == 2) throw std::runtime_error("pattern 2 cannot be read");
       scene.source().load(i, to);
     };
-    EXPECT_THROW(op->gradient(scene.places, unreadable, {true, true, true}, sums.view()),
+    EXPECT_THROW(op->gradient(scene.places, unreadable, everything, sums.view()),
                  std::runtime_error);
     // And the operator is as good as before.
     Sums<double> after(scene), fresh(scene);
-    op->gradient(scene.places, scene.source(), {true, true, true}, after.view());
+    op->gradient(scene.places, scene.source(), everything, after.view());
     const auto other = make_cpu_operator<double>(scene.setup, 1);
     scene.load(*other);
-    other->gradient(scene.places, scene.source(), {true, true, true}, fresh.view());
+    other->gradient(scene.places, scene.source(), everything, fresh.view());
     EXPECT_EQ(relative_difference(after.phase, fresh.phase), 0);
   }
 }

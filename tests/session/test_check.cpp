@@ -42,7 +42,7 @@ TEST(Check, LimitsAreThoseOfTheKeys) {
   EXPECT_EQ(faults_after([](auto& c) { c.optics.energy = 300000; }),
             "optics.energy: 300000 kV is out of its limits; it must be a number, above 0 and at "
             "most 10000 kV");
-  EXPECT_EQ(faults_after([](auto& c) { c.solver.loss = static_cast<LossChoice>(5); }),
+  EXPECT_EQ(faults_after([](auto& c) { c.solver.loss = static_cast<Loss>(5); }),
             "solver.loss: the value is none of its choices; it must be one of auto, amplitude, "
             "poisson");
   EXPECT_EQ(faults_after([](auto& c) { c.solver.batches = -1; }),

@@ -25,9 +25,9 @@ TEST(Settings, SparseCountsAreFittedByTheirOwnLoss) {
   EXPECT_EQ(loss_of(c, measured(2, true)), Loss::amplitude);
   EXPECT_EQ(loss_of(c, measured(0.5, false)), Loss::amplitude);  // perhaps no counts
   EXPECT_EQ(loss_of(c, measured(0, true)), Loss::amplitude);     // a plan: not known
-  c.solver.loss = LossChoice::amplitude;
+  c.solver.loss = Loss::amplitude;
   EXPECT_EQ(loss_of(c, measured(0.5, true)), Loss::amplitude);
-  c.solver.loss = LossChoice::poisson;
+  c.solver.loss = Loss::poisson;
   EXPECT_EQ(loss_of(c, measured(50, false)), Loss::poisson);
 }
 

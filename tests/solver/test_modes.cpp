@@ -40,20 +40,20 @@ std::vector<double> factors(const Array<Complex<double>, 3>& waves, const Array<
 
 TEST(ModePowers, StayWhereTheyFit) {
   const auto waves = random_waves(4, 1);
-  for (const Loss loss : {Loss::amplitude, Loss::poisson})
-    for (const double factor : factors(waves, pattern_of(waves, {1, 1, 1, 1}), loss))
+  for (const LossFacts& each : losses)
+    for (const double factor : factors(waves, pattern_of(waves, {1, 1, 1, 1}), each.loss))
       EXPECT_NEAR(factor, 1, 1e-12);
 }
 
 // Repeated, Newton's steps meet the true powers; far from them each only doubles or halves.
 TEST(ModePowers, AreFound) {
   const std::vector<double> truth{0.6, 1.3, 7, 0.02};
-  for (const Loss loss : {Loss::amplitude, Loss::poisson}) {
+  for (const LossFacts& each : losses) {
     auto waves = random_waves(4, 2);
     const auto pattern = pattern_of(waves, truth);
     std::vector<double> power(4, 1.0);
     for (int round = 0; round < 30; ++round) {
-      const auto factor = factors(waves, pattern, loss);
+      const auto factor = factors(waves, pattern, each.loss);
       for (i64 m = 0; m < 4; ++m) {
         EXPECT_GE(factor[std::size_t(m)], 0.5);
         EXPECT_LE(factor[std::size_t(m)], 2);
@@ -68,9 +68,9 @@ TEST(ModePowers, AreFound) {
 // s is the derivative, by a mode's power, of the cost that the operator fits.
 TEST(ModePowers, SlopeIsTheDerivativeOfTheCost) {
   const auto probe = random_waves(2, 3);
-  for (const Loss loss : {Loss::amplitude, Loss::poisson}) {
+  for (const LossFacts& each : losses) {
     const OperatorSetup setup{
-        .window = window, .modes = 2, .loss = loss, .epsilon = 5, .propagator = {}};
+        .window = window, .modes = 2, .loss = each.loss, .epsilon = 5, .propagator = {}};
     const auto op = make_reference_operator(setup);
     const Array<double, 3> vacuum({1, window, window});
     op->set_object({vacuum.view(), {}});
@@ -83,7 +83,7 @@ TEST(ModePowers, SlopeIsTheDerivativeOfTheCost) {
       std::copy(pattern.begin(), pattern.end(), to);
       std::fill_n(to, 30, 0.0);  // dark pixels, where ε counts
     });
-    ModePowers powers(2, loss, setup.epsilon);
+    ModePowers powers(2, each.loss, setup.epsilon);
     Array<double, 2> y({window, window});
     measured.load(0, y.data());
     powers.add<double>(waves.view(), y.data(), {});

@@ -35,7 +35,7 @@ class Gain final : public Variable<double> {
   }
   void begin(Workspace<double>&, const Batch&) override {}
   void ask(const Batch&, std::size_t, Wanted& wanted, Gradient<double>&) override {
-    wanted.probe = true;
+    wanted = wanted.with(Part::probe);
   }
   void start_sum(Workspace<double>& with, const Batch&) override {
     const auto gradient = probe_of(with, "gradient.probe"), probe = probe_of(with, "probe");

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <stdexcept>
 
 #include "core/units.hpp"
 #include "device/cpu/fft.hpp"
@@ -26,10 +25,6 @@ class FftwSteps final : public Steps<T> {
         propagator_({fftw_sizes(setup).propagator / 2}, ledger, "propagator"),
         weight_({w_, w_}, ledger, "detector"),
         valid_({w_, w_}, ledger, "detector") {
-    if (setup.slices > 1 && static_cast<i64>(setup.propagator.size()) != n_)
-      throw std::invalid_argument("the propagator must have W·W values");
-    const double scale = 1.0 / static_cast<double>(n_);  // of the inverse FFT that follows
-    for (i64 i = 0; i < propagator_.size(); ++i) propagator_(i) = C(setup.propagator[i] * scale);
     weight_.fill(1);
     valid_.fill(1);
   }
@@ -44,6 +39,11 @@ class FftwSteps final : public Steps<T> {
     else
       std::copy(weight.begin(), weight.end(), weight_.begin());
     for (i64 i = 0; i < n_; ++i) weight_.data()[i] *= valid_.data()[i];
+  }
+
+  void set_propagator(std::span<const std::complex<double>> propagator) override {
+    const double scale = 1.0 / static_cast<double>(n_);  // of the inverse FFT that follows
+    for (i64 i = 0; i < n_; ++i) propagator_(i) = C(propagator[i] * scale);
   }
 
   void spectrum(View<const C, 3> probe, T* to) const override {
@@ -177,11 +177,11 @@ class FftwSteps final : public Steps<T> {
         const C* psi = mode(wave, m) + y * w_;
         for (i64 x = 0; x < w_; ++x) intensity[x] += square(psi[x]);
       }
-      if (setup_.loss == Loss::amplitude)
-        sum += detector_row<Loss::amplitude>(intensity, measured, weight, valid, w_, eps);
-      else
-        sum += detector_row<Loss::poisson>(intensity, measured, weight, valid, w_, eps);
-      if (residual) residual_row(wave, y, intensity, measured, weight, eps);
+      with_loss(setup_.loss, [&]<class L>(L) {
+        sum += detector_row<L>(intensity, measured, weight, valid, w_, eps);
+        if (residual) residual_row<L>(intensity, measured, weight, w_, eps);
+      });
+      if (residual) scale_row(wave, y, intensity);
     }
     if (residual)
       for (i64 m = 0; m < setup_.modes; ++m) fft_.inverse(mode(wave, m));
@@ -192,16 +192,18 @@ class FftwSteps final : public Steps<T> {
     for (i64 m = 0; m < setup_.modes; ++m) fft_.forward(mode(wave, m));
     for (i64 m = 0; m < setup_.modes; ++m) fft_.forward(mode(d_wave, m));
     double total = 0;
-    for (i64 i = 0; i < n_; ++i) {
-      T intensity = 0, change = 0;
-      for (i64 m = 0; m < setup_.modes; ++m) {
-        const C psi = mode(wave, m)[i], d_psi = mode(d_wave, m)[i];
-        intensity += square(psi);
-        change += psi.real() * d_psi.real() + psi.imag() * d_psi.imag();
+    with_loss(setup_.loss, [&](auto loss) {
+      for (i64 i = 0; i < n_; ++i) {
+        T intensity = 0, change = 0;
+        for (i64 m = 0; m < setup_.modes; ++m) {
+          const C psi = mode(wave, m)[i], d_psi = mode(d_wave, m)[i];
+          intensity += square(psi);
+          change += psi.real() * d_psi.real() + psi.imag() * d_psi.imag();
+        }
+        total += 2 * loss.curvature(weight_.data()[i] * double(change) * double(change),
+                                    double(intensity) + setup_.epsilon);
       }
-      total += weight_.data()[i] * double(change) * double(change) /
-               (double(intensity) + setup_.epsilon);
-    }
+    });
     return total;
   }
 
@@ -224,8 +226,8 @@ class FftwSteps final : public Steps<T> {
     }
   }
 
-  void residual_row(T* wave, i64 y, T* factor, const T* measured, const T* weight, T eps) const {
-    residual_factor(setup_.loss, factor, measured, weight, w_, eps);
+  /// Row y of each mode's Ψ by the factors of its pixels.
+  void scale_row(T* wave, i64 y, const T* factor) const {
     for (i64 m = 0; m < setup_.modes; ++m) {
       C* psi = mode(wave, m) + y * w_;
       for (i64 x = 0; x < w_; ++x) psi[x] *= factor[x];

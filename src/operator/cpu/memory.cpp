@@ -37,14 +37,6 @@ template struct MemoryPlan<double>;
 
 }  // namespace cpu
 
-bool is_unitary(const OperatorSetup& setup) {
-  // The values are made in double precision: |P|² is 1 within a few of its ε, or a band limit's 0.
-  const auto is_one = [](const std::complex<double>& p) {
-    return std::abs(std::norm(p) - 1) < 1e-12;
-  };
-  return !setup.absorption && std::all_of(setup.propagator.begin(), setup.propagator.end(), is_one);
-}
-
 std::string describe(const CpuOptions& options) {
   const std::string waves = options.waves == WaveStorage::store ? "store"
                             : options.waves == WaveStorage::recompute

@@ -8,8 +8,6 @@
 //
 // Each step is one of a backend's `Steps`.
 
-#include <stdexcept>
-
 #include "core/parallel.hpp"
 #include "operator/cpu/memory.hpp"
 #include "operator/cpu/steps.hpp"
@@ -42,9 +40,7 @@ class CpuOperator final : public Operator<T> {
         plan_(setup_, threads, options),
         steps_(make_steps<T>(setup_, path_of(setup_.window, options.path), ledger)),
         probe_({plan_.wave}, ledger, "probe") {
-    if (options.waves == WaveStorage::recompute && !is_unitary(setup_))
-      throw std::invalid_argument(
-          "waves can be recomputed only without absorption and with |P| = 1 everywhere");
+    CpuOperator::set_propagator(setup_.propagator);
     setup_ = without_propagator(setup_);
     work_.resize(static_cast<std::size_t>(threads));
   }
@@ -57,6 +53,10 @@ class CpuOperator final : public Operator<T> {
   void set_probe(View<const C, 3> probe) override { steps_->spectrum(probe, probe_.data()); }
   void set_weights(View<const T, 2> weight, View<const T, 2> valid) override {
     steps_->set_weights(weight, valid);
+  }
+  void set_propagator(std::span<const std::complex<double>> propagator) override {
+    check_propagator(setup_, propagator, options_.waves);
+    if (setup_.slices > 1) steps_->set_propagator(propagator);
   }
 
   void forward(const Placement& at, View<C, 3> wave) const override {
@@ -80,18 +80,18 @@ class CpuOperator final : public Operator<T> {
 
   void adjoint(const Placement& at, View<const C, 3> d, const Gradient<T>& sum) const override {
     auto& ws = prepared(0, at);
-    const Wanted wanted{!sum.phase.empty(), !sum.probe.empty(), false};
-    Array<T, 1> probe_sum({wanted.probe ? plan_.wave : 0});
+    const Wanted wanted = parts_of_adjoint(sum);
+    Array<T, 1> probe_sum({wanted.has(Part::probe) ? plan_.wave : 0});
     Turns turns(setup_.slices + 1);
     forward_keeping_waves(ws, at);
     steps_->enter_back(ws.room, d, chi_beside(ws));
     backward(ws, at, 0, turns, wanted, T(1), sum, probe_sum.data());
-    if (wanted.probe) steps_->add_probe_gradient(probe_sum.data(), sum.probe);
+    if (wanted.has(Part::probe)) steps_->add_probe_gradient(probe_sum.data(), sum.probe);
   }
 
   Misfit gradient(std::span<const Placement> places, const Measured<T>& measured, Wanted wanted,
                   const Gradient<T>& sum) const override {
-    Array<T, 1> probe_sum({wanted.probe ? plan_.wave : 0}, ledger_, "gradient patches");
+    Array<T, 1> probe_sum({wanted.has(Part::probe) ? plan_.wave : 0}, ledger_, "gradient patches");
     std::vector<Misfit> each(places.size());
     Turns turns(setup_.slices + 1);
     parallel_for(static_cast<i64>(places.size()), threads_, [&](i64 k, int thread) {
@@ -106,7 +106,7 @@ class CpuOperator final : public Operator<T> {
         throw;
       }
     });
-    if (wanted.probe) steps_->add_probe_gradient(probe_sum.data(), sum.probe);
+    if (wanted.has(Part::probe)) steps_->add_probe_gradient(probe_sum.data(), sum.probe);
     return told(total_of(each), sum.misfit);
   }
 
@@ -133,7 +133,7 @@ class CpuOperator final : public Operator<T> {
     });
     double total = 0;
     for (const double c : each) total += c;
-    return setup_.loss == Loss::amplitude ? total : 2 * total;
+    return total;
   }
 
  private:
@@ -219,7 +219,7 @@ class CpuOperator final : public Operator<T> {
                 const Gradient<T>& sum, T* probe_sum) const {
     T* chi = plan_.beside ? ws.other.data() : ws.wave.data();
     const i64 w = setup_.window;
-    if (wanted.illumination) {
+    if (wanted.has(Part::illumination)) {
       need<2>(ws.illumination, {w, w}, "gradient patches");
       ws.illumination.fill(0);
     }
@@ -240,19 +240,19 @@ class CpuOperator final : public Operator<T> {
       }
     }
     if (!turns.wait(setup_.slices, k)) return;
-    if (wanted.illumination) add_illumination(ws, at, sum);
-    if (wanted.probe) steps_->end_back(chi, ws.room, probe_sum);
+    if (wanted.has(Part::illumination)) add_illumination(ws, at, sum);
+    if (wanted.has(Part::probe)) steps_->end_back(chi, ws.room, probe_sum);
     turns.done(setup_.slices, k);
   }
 
   /// χ back through slice s, its gradient added in turn; false: another position failed.
   bool slice_back(Workspace& ws, const Placement& at, i64 k, i64 s, T* chi, const T* u,
                   Turns& turns, Wanted wanted, T scale, const Gradient<T>& sum) const {
-    const View<T, 2> phase = wanted.object ? sum.phase[s] : View<T, 2>{};
+    const View<T, 2> phase = wanted.has(Part::object) ? sum.phase[s] : View<T, 2>{};
     const View<T, 2> absorption =
-        wanted.object && setup_.absorption ? sum.absorption[s] : View<T, 2>{};
+        wanted.has(Part::object) && setup_.absorption ? sum.absorption[s] : View<T, 2>{};
     SliceGradient<T> to{phase, absorption, at, scale, {}};
-    if (wanted.illumination) to.illumination = ws.illumination;
+    if (wanted.has(Part::illumination)) to.illumination = ws.illumination;
     if (!plan_.patches) {
       if (!turns.wait(s, k)) return false;
       steps_->transmit_back(slice(s, at), ws.room, chi, u, ws.wave.data(), to);

@@ -39,7 +39,7 @@ void apply_propagator(const Complex<T>* p, Complex<T>* wave, i64 n) {
 }
 
 /// Cost and R-factor of a row of n detector pixels. Summed in 16 lanes, so that it vectorises.
-template <Loss loss, class T>
+template <class LossType, class T>
 Misfit detector_row(const T* model, const T* measured, const T* weight, const T* valid, i64 n,
                     T eps) {
   constexpr i64 lanes = 16;
@@ -48,13 +48,7 @@ Misfit detector_row(const T* model, const T* measured, const T* weight, const T*
     const T difference = std::sqrt(model[i]) - std::sqrt(measured[i]);
     numerator[lane] += valid[i] * difference * difference;
     denominator[lane] += valid[i] * measured[i];
-    if constexpr (loss == Loss::amplitude) {
-      const T d = std::sqrt(model[i] + eps) - std::sqrt(measured[i] + eps);
-      cost[lane] += weight[i] * d * d;
-    } else {  // minus its least value, at I = y, so that a perfect fit costs nothing
-      cost[lane] += weight[i] * (model[i] - measured[i] -
-                                 measured[i] * std::log((model[i] + eps) / (measured[i] + eps)));
-    }
+    cost[lane] += LossType::cost(model[i], measured[i], weight[i], eps);
   };
   i64 i = 0;
   for (; i + lanes <= n; i += lanes)
@@ -69,14 +63,11 @@ Misfit detector_row(const T* model, const T* measured, const T* weight, const T*
   return sum;
 }
 
-/// Intensities become factors of the residual: w (1 − √(y+ε)/√(I+ε)), Poisson w (1 − y/(I+ε)).
-template <class T>
-void residual_factor(Loss loss, T* intensity, const T* measured, const T* weight, i64 n, T eps) {
-  if (loss == Loss::amplitude)
-    for (i64 i = 0; i < n; ++i)
-      intensity[i] = weight[i] * (1 - std::sqrt((measured[i] + eps) / (intensity[i] + eps)));
-  else
-    for (i64 i = 0; i < n; ++i) intensity[i] = weight[i] * (1 - measured[i] / (intensity[i] + eps));
+/// Intensities of a row of n pixels become w · factor, which makes Ψ the residual.
+template <class LossType, class T>
+void residual_row(T* intensity, const T* measured, const T* weight, i64 n, T eps) {
+  for (i64 i = 0; i < n; ++i)
+    intensity[i] = weight[i] * LossType::factor(intensity[i] + eps, measured[i], eps);
 }
 
 /// sum += scale · row, where row y of the window at a position lies on the object. The product is

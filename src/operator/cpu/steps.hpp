@@ -1,9 +1,9 @@
 #pragma once
 
 // The steps of a position, each on the waves of all its modes at once, forward beside adjoint. A
-// backend keeps waves in a layout of its own (fftw_steps.cpp, sweeps.cpp); multislice.cpp puts the
-// steps in order. Nothing here is written to but what is passed in: any number of threads may use
-// one Steps.
+// backend keeps waves in a layout of its own (fftw_steps.cpp, sweep_steps.cpp); multislice.cpp puts
+// the steps in order. Nothing here is written to but what is passed in, once weights and propagator
+// are set: any number of threads may use one Steps.
 
 #include <memory>
 
@@ -52,6 +52,8 @@ class Steps {
   virtual ~Steps() = default;
 
   virtual void set_weights(View<const T, 2> weight, View<const T, 2> valid) = 0;
+  /// P, W·W values, of several slices; before this it is nothing.
+  virtual void set_propagator(std::span<const std::complex<double>> propagator) = 0;
   /// FFT(probe) / W², as long as the waves, of which `begin` starts.
   virtual void spectrum(View<const C, 3> probe, T* to) const = 0;
 
@@ -84,11 +86,10 @@ class Steps {
   virtual void exit(Room<T>& room, T* wave, View<C, 3> to) const = 0;
   /// χ = Fᴴ d
   virtual void enter_back(Room<T>& room, View<const C, 3> d, T* chi) const = 0;
-  /// Misfit of Ψ against room.measured, W·W values; with `residual` the wave becomes
-  /// χ = Fᴴ( w Ψ (1 − √(y+ε)/√(I+ε)) ), or of w Ψ (1 − y/(I+ε)) for Poisson, otherwise it is used
-  /// up.
+  /// Misfit of Ψ against room.measured, W·W values; with `residual` the wave becomes χ = Fᴴ( w Ψ ·
+  /// the loss's factor ), otherwise it is used up.
   virtual Misfit detect(Room<T>& room, T* wave, bool residual) const = 0;
-  /// Σ_k w (Re Σ_m conj(Ψ_m) dΨ_m)² / (I+ε); both waves are used up.
+  /// Σ_k 2 f" (Re Σ_m conj(Ψ_m) dΨ_m)², f" the loss's by I; both waves are used up.
   virtual double bend(Room<T>& room, T* wave, T* d_wave) const = 0;
 };
 

@@ -9,7 +9,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <stdexcept>
 
 #include "core/units.hpp"
 #include "operator/cpu/steps.hpp"
@@ -34,20 +33,6 @@ class SweepSteps final : public Steps<T> {
         propagator_({setup.slices > 1 ? plane_ : 0}, ledger, "propagator"),
         weight_({w_ * w_}, ledger, "detector"),
         valid_({w_ * w_}, ledger, "detector") {
-    if (setup.slices > 1 && static_cast<i64>(setup.propagator.size()) != w_ * w_)
-      throw std::invalid_argument("the propagator must have W·W values");
-    const double scale = 1.0 / static_cast<double>(w_ * w_);  // of the inverse FFT that follows
-    for (i64 c = 0; c < g_.vectors; ++c) {
-      bool empty = true;
-      for (i64 y = 0; y < w_ && setup.slices > 1; ++y)
-        for (i64 l = 0; l < lanes_; ++l) {
-          const auto p = setup.propagator[static_cast<std::size_t>(detector_pixel(c, y, l))];
-          real(propagator_.data(), c, y, l) = static_cast<T>(p.real() * scale);
-          imaginary(propagator_.data(), c, y, l) = static_cast<T>(p.imag() * scale);
-          empty = empty && p == 0.0;
-        }
-      beyond_limit_.push_back(empty);
-    }
     weight_.fill(1);
     valid_.fill(1);
   }
@@ -59,6 +44,19 @@ class SweepSteps final : public Steps<T> {
           const i64 from = detector_pixel(c, y, l), to = (c * w_ + y) * lanes_ + l;
           valid_(to) = valid.empty() ? T(1) : valid.data[from];
           weight_(to) = valid_(to) * (weight.empty() ? T(1) : weight.data[from]);
+        }
+  }
+
+  void set_propagator(std::span<const std::complex<double>> propagator) override {
+    const double scale = 1.0 / static_cast<double>(w_ * w_);  // of the inverse FFT that follows
+    beyond_limit_.assign(static_cast<std::size_t>(g_.vectors), true);
+    for (i64 c = 0; c < g_.vectors; ++c)
+      for (i64 y = 0; y < w_; ++y)
+        for (i64 l = 0; l < lanes_; ++l) {
+          const auto p = propagator[static_cast<std::size_t>(detector_pixel(c, y, l))];
+          real(propagator_.data(), c, y, l) = static_cast<T>(p.real() * scale);
+          imaginary(propagator_.data(), c, y, l) = static_cast<T>(p.imag() * scale);
+          if (p != 0.0) beyond_limit_[static_cast<std::size_t>(c)] = false;
         }
   }
 
@@ -237,9 +235,12 @@ class SweepSteps final : public Steps<T> {
             change[l] += re[l] * d_re[l] + im[l] * d_im[l];
           }
         }
-        for (i64 l = 0; l < lanes_; ++l)
-          total += weight_((c * w_ + y) * lanes_ + l) * double(change[l]) * double(change[l]) /
-                   (double(intensity[l]) + setup_.epsilon);
+        const T* weight = weight_.data() + (c * w_ + y) * lanes_;
+        with_loss(setup_.loss, [&](auto loss) {
+          for (i64 l = 0; l < lanes_; ++l)
+            total += 2 * loss.curvature(weight[l] * double(change[l]) * double(change[l]),
+                                        double(intensity[l]) + setup_.epsilon);
+        });
       }
     }
     return total;
@@ -388,14 +389,18 @@ class SweepSteps final : public Steps<T> {
     const i64 pixels = w_ * lanes_;
     const T *weight = weight_.data() + c * pixels, *valid = valid_.data() + c * pixels;
     const T eps = static_cast<T>(setup_.epsilon);
-    if (setup_.loss == Loss::amplitude) {
-      DetectorWork<T> work{pixels, intensity, measured, weight, valid, eps, residual};
-      kernels_.compare(work);
-      return {work.cost, work.numerator, work.denominator};
-    }
-    const Misfit sum = detector_row<Loss::poisson>(intensity, measured, weight, valid, pixels, eps);
-    if (residual) residual_factor(setup_.loss, intensity, measured, weight, pixels, eps);
-    return sum;
+    return with_loss(setup_.loss, [&]<class L>(L) -> Misfit {
+      if constexpr (L::in_vectors) {
+        DetectorWork<T> work{setup_.loss, pixels, intensity, measured,
+                             weight,      valid,  eps,       residual};
+        kernels_.compare(work);
+        return {work.cost, work.numerator, work.denominator};
+      } else {
+        const Misfit sum = detector_row<L>(intensity, measured, weight, valid, pixels, eps);
+        if (residual) residual_row<L>(intensity, measured, weight, pixels, eps);
+        return sum;
+      }
+    });
   }
 
   OperatorSetup setup_;

@@ -45,17 +45,14 @@ class GpuOperator : public Operator<T> {
         spectrum_({setup_.modes * n_}, ledger, "probe", &gpu),
         other_spectrum_({setup_.modes * n_}, ledger, "probe", &gpu),
         aside_({setup_.modes * n_}, ledger, "probe", &gpu),
-        passes_(gpu, setup_, path_, options, propagator_.data(), turns_.data(), mirrored()),
+        passes_(gpu, setup_, path_, options, propagator_.data(), turns_.data()),
         sender_(gpu, ledger, w_) {
     if (options.waves == WaveStorage::checkpoint)
       throw std::invalid_argument("on a GPU waves are stored or recomputed");
-    if (options.waves == WaveStorage::recompute && !is_unitary(setup_))
-      throw std::invalid_argument(
-          "waves can be recomputed only without absorption and with |P| = 1 everywhere");
-    if (setup_.slices > 1 && static_cast<i64>(setup_.propagator.size()) != n_)
-      throw std::invalid_argument("the propagator must have W·W values");
-    load_tables();
-    set_weights({}, {});
+    load_turns();
+    GpuOperator::set_propagator(setup_.propagator);
+    GpuOperator::set_weights({}, {});
+    setup_ = without_propagator(setup_);
   }
 
   const OperatorSetup& setup() const override { return setup_; }
@@ -96,6 +93,21 @@ class GpuOperator : public Operator<T> {
     gpu_.copy(valid_.data(), seen.data(), seen.size() * sizeof(T));
   }
 
+  void set_propagator(std::span<const std::complex<double>> propagator) override {
+    check_propagator(setup_, propagator, options_.waves);
+    if (setup_.slices < 2) return;
+    const std::lock_guard lock(mutex_);
+    gpu_.use();
+    std::vector<Z<T>> p(static_cast<std::size_t>(n_));
+    const double scale = 1 / double(n_);  // of the inverse FFT that follows
+    for (i64 i = 0; i < n_; ++i) {
+      const auto value = scale * propagator[static_cast<std::size_t>(natural(i))];
+      p[i] = {static_cast<T>(value.real()), static_cast<T>(value.imag())};
+    }
+    gpu_.copy(propagator_.data(), p.data(), p.size() * sizeof(Z<T>));
+    passes_.hold_propagator(mirrored(propagator));
+  }
+
   void forward(const Placement& at, View<C, 3> wave) const override {
     const std::lock_guard lock(mutex_);
     gpu_.use();
@@ -119,7 +131,7 @@ class GpuOperator : public Operator<T> {
   void adjoint(const Placement& at, View<const C, 3> d, const Gradient<T>& sum) const override {
     const std::lock_guard lock(mutex_);
     gpu_.use();
-    Target target(*this, {!sum.phase.empty(), !sum.probe.empty(), false}, sum);
+    Target target(*this, parts_of_adjoint(sum), sum);
     const auto b = begin_batch({&at, 1});
     passes_.forward(b, object(), spectrum_.data(), true);
     gpu_.copy(aside_.data(), d.data, bytes_of_modes());
@@ -173,14 +185,14 @@ class GpuOperator : public Operator<T> {
       passes_.tangent(b, object(phase.data(), absorption.data()), spectrum_.data(), d_spectrum);
       const i64 chunks = blocks_for(n_, Bend<T>::pixels);
       auto* const parts = reinterpret_cast<Sums<1>*>(sums_.data());
-      gpu_.launch(
-          Bend<T>{b.detector, b.tangent, weight_.data(), parts, modes(), window(), setup_.epsilon},
-          {chunks, b.positions}, Bend<T>::shared);
+      gpu_.launch(Bend<T>{b.detector, b.tangent, weight_.data(), parts, modes(), window(),
+                          setup_.loss, setup_.epsilon},
+                  {chunks, b.positions}, Bend<T>::shared);
       gpu_.launch(Total<1>{parts, chunks * b.positions, total}, {}, Total<1>::shared);
     }
     Sums<1> sum;
     gpu_.copy(&sum, total, sizeof sum);
-    return setup_.loss == Loss::amplitude ? sum.value[0] : 2 * sum.value[0];
+    return sum.value[0];
   }
 
  private:
@@ -214,12 +226,12 @@ class GpuOperator : public Operator<T> {
   class Target {
    public:
     Target(const GpuOperator& op, Wanted wanted, const Gradient<T>& sum)
-        : op_(op), sum_(sum), probe(wanted.probe) {
-      if (wanted.object) {
+        : op_(op), sum_(sum), probe(wanted.has(Part::probe)) {
+      if (wanted.has(Part::object)) {
         to.phase = place(sum.phase, phase_);
         if (op.setup_.absorption) to.absorption = place(sum.absorption, absorption_);
       }
-      if (wanted.illumination) to.illumination = place(sum.illumination, illumination_);
+      if (wanted.has(Part::illumination)) to.illumination = place(sum.illumination, illumination_);
     }
     void finish() {
       if (probe) op_.add_probe_gradient(sum_.probe);
@@ -268,9 +280,7 @@ class GpuOperator : public Operator<T> {
   [[nodiscard]] Grid pixels() const { return {blocks_for(n_, 256), setup_.modes}; }
 
   /// Is P, in numbers of this precision, the same at −ky as at ky?
-  [[nodiscard]] bool mirrored() const {
-    const auto& p = setup_.propagator;
-    if (static_cast<i64>(p.size()) != n_) return false;
+  [[nodiscard]] bool mirrored(std::span<const std::complex<double>> p) const {
     for (i64 ky = 1; ky < w_; ++ky)
       for (i64 kx = 0; kx < w_; ++kx) {
         const auto a = p[static_cast<std::size_t>(ky * w_ + kx)],
@@ -282,23 +292,13 @@ class GpuOperator : public Operator<T> {
     return true;
   }
 
-  void load_tables() {
+  void load_turns() {
     std::vector<Z<T>> turns(static_cast<std::size_t>(w_));  // butterflies.hpp
     for (i64 i = 0; i < w_; ++i) {
       const double angle = -2 * pi * double(i % 16 * (i / 16)) / double(w_);
       turns[i] = {static_cast<T>(std::cos(angle)), static_cast<T>(std::sin(angle))};
     }
     gpu_.copy(turns_.data(), turns.data(), turns.size() * sizeof(Z<T>));
-    if (setup_.slices > 1) {
-      std::vector<Z<T>> p(static_cast<std::size_t>(n_));
-      const double scale = 1 / double(n_);  // of the inverse FFT that follows
-      for (i64 i = 0; i < n_; ++i) {
-        const auto value = scale * setup_.propagator[static_cast<std::size_t>(natural(i))];
-        p[i] = {static_cast<T>(value.real()), static_cast<T>(value.imag())};
-      }
-      gpu_.copy(propagator_.data(), p.data(), p.size() * sizeof(Z<T>));
-    }
-    setup_ = without_propagator(setup_);
   }
 
   ObjectOnGpu<T> object(const T* d_phase = nullptr, const T* d_absorption = nullptr) const {

@@ -58,7 +58,7 @@ class Passes {
 
  public:
   Passes(Gpu& gpu, const OperatorSetup& setup, GpuPath path, const GpuOptions& options,
-         const Z<T>* propagator, const Z<T>* turns, bool mirrored)
+         const Z<T>* propagator, const Z<T>* turns)
       : gpu_(gpu),
         w_(static_cast<int>(setup.window)),
         n_(w_ * w_),
@@ -70,10 +70,12 @@ class Passes {
         plan_(setup, path, options),
         propagator_(propagator),
         turns_(turns),
-        holds_propagator_(mirrored && propagator_fits()),
         transform_(gpu, w_) {}
 
   [[nodiscard]] const Transform& transform() const { return transform_; }
+
+  /// Whether P is the same at −ky as at ky: then blocks hold it, on the fused path, if it fits.
+  void hold_propagator(bool mirrored) { holds_propagator_ = mirrored && propagator_fits(); }
 
   void forward(const Batch<T>& b, const ObjectOnGpu<T>& object, const Z<T>* spectrum, bool keep) {
     if (path_ == GpuPath::fused) {
@@ -414,8 +416,8 @@ class Passes {
   bool recompute_, at_once_;
   BatchPlan plan_;
   const Z<T>*propagator_, *turns_;
-  bool holds_propagator_;  // in shared memory, on the fused path
-  Transform transform_;    // of waves on cuFFT's path, and of the probe
+  bool holds_propagator_ = false;  // in shared memory, on the fused path
+  Transform transform_;            // of waves on cuFFT's path, and of the probe
 };
 
 }  // namespace ptyle::gpu

@@ -272,22 +272,15 @@ PTYLE_HOST_DEVICE T intensity(const PatternOnGpu& pattern, int i) {
 template <class T>
 PTYLE_HOST_DEVICE Sums<3> misfit_of(Loss loss, T model, T measured, T weight, T valid, T eps) {
   const T apart = std::sqrt(model) - std::sqrt(measured);
-  T cost = 0;
-  if (loss == Loss::amplitude) {
-    const T d = std::sqrt(model + eps) - std::sqrt(measured + eps);
-    cost = weight * d * d;
-  } else {
-    cost = weight * (model - measured - measured * std::log((model + eps) / (measured + eps)));
-  }
+  const T cost = with_loss(loss, [&](auto l) { return l.cost(model, measured, weight, eps); });
   return {{static_cast<double>(cost), static_cast<double>(valid * apart * apart),
            static_cast<double>(valid * measured)}};
 }
 
-/// The factor that makes Ψ the residual: w (1 − √(y+ε)/√(I+ε)), Poisson w (1 − y/(I+ε)).
+/// What makes Ψ the residual, w · factor.
 template <class T>
 PTYLE_HOST_DEVICE T residual_of(Loss loss, T model, T measured, T weight, T eps) {
-  if (loss == Loss::amplitude) return weight * (1 - std::sqrt((measured + eps) / (model + eps)));
-  return weight * (1 - measured / (model + eps));
+  return with_loss(loss, [&](auto l) { return weight * l.factor(model + eps, measured, eps); });
 }
 
 }  // namespace ptyle::gpu

@@ -196,7 +196,7 @@ struct Detect {
   }
 };
 
-/// Σ_k w (Re Σ_m conj(Ψ_m) dΨ_m)² / (I+ε)
+/// Σ_k 2 f" (Re Σ_m conj(Ψ_m) dΨ_m)², f" the loss's by I
 template <class T>
 struct Bend {
   static constexpr int threads = 256, pixels = 4 * threads;
@@ -205,6 +205,7 @@ struct Bend {
   const T* weight;
   Sums<1>* sums;
   int modes, window;
+  Loss loss;
   double eps;
   template <class Block>
   PTYLE_HOST_DEVICE void operator()(Block& block) const {
@@ -221,8 +222,11 @@ struct Bend {
               model += square(a);
               moved += a.re * b.re + a.im * b.im;
             }
-            all.value[0] += static_cast<double>(weight[i]) * static_cast<double>(moved) *
-                            static_cast<double>(moved) / (static_cast<double>(model) + eps);
+            const double bent = static_cast<double>(weight[i]) * static_cast<double>(moved) *
+                                static_cast<double>(moved);
+            all.value[0] += with_loss(loss, [&](auto l) {
+              return 2 * l.curvature(bent, static_cast<double>(model) + eps);
+            });
           }
           return all;
         },

@@ -9,7 +9,6 @@
 #include "operator/reference/multislice.hpp"
 
 #include <cmath>
-#include <stdexcept>
 
 #include "core/units.hpp"
 
@@ -43,8 +42,7 @@ Wave wave_of(View<const Value, 2> view) { return {view.begin(), view.end()}; }
 
 ReferenceOperator::ReferenceOperator(OperatorSetup setup)
     : setup_(std::move(setup)), n_(setup_.window * setup_.window) {
-  if (setup_.slices > 1 && static_cast<i64>(setup_.propagator.size()) != n_)
-    throw std::invalid_argument("the propagator must have W·W values");
+  check_propagator(setup_, setup_.propagator);
   set_weights({}, {});
 }
 
@@ -64,6 +62,11 @@ void ReferenceOperator::set_probe(View<const Value, 3> probe) {
 void ReferenceOperator::set_weights(View<const double, 2> weight, View<const double, 2> valid) {
   weight_ = values(weight, n_);
   valid_ = values(valid, n_);
+}
+
+void ReferenceOperator::set_propagator(std::span<const Value> propagator) {
+  check_propagator(setup_, propagator);
+  setup_.propagator.assign(propagator.begin(), propagator.end());
 }
 
 // ---------------------------------------------------------------------------------------------
@@ -267,8 +270,8 @@ Misfit ReferenceOperator::gradient(std::span<const Placement> places,
                                    const Measured<double>& measured, Wanted wanted,
                                    const Gradient<double>& sum) const {
   Gradient<double> asked;
-  if (wanted.object) asked.phase = sum.phase, asked.absorption = sum.absorption;
-  if (wanted.probe) asked.probe = sum.probe;
+  if (wanted.has(Part::object)) asked.phase = sum.phase, asked.absorption = sum.absorption;
+  if (wanted.has(Part::probe)) asked.probe = sum.probe;
   Misfit total;
   std::vector<double> y(n_);
   for (std::size_t p = 0; p < places.size(); ++p) {
@@ -285,7 +288,7 @@ Misfit ReferenceOperator::gradient(std::span<const Placement> places,
       // f is real: its change is 2 Re⟨∂f/∂Ψ*, dΨ⟩, so the object's real parameters see a factor 2.
       pass_adjoint(at, m, modes[m], residual, 2.0, asked);
     }
-    if (wanted.illumination) add_illumination(at, modes, sum);
+    if (wanted.has(Part::illumination)) add_illumination(at, modes, sum);
   }
   return told(total, sum.misfit);
 }

@@ -20,6 +20,7 @@ class ReferenceOperator final : public Operator<double> {
   void set_object(const ObjectView<double>& object) override;
   void set_probe(View<const Value, 3> probe) override;
   void set_weights(View<const double, 2> weight, View<const double, 2> valid) override;
+  void set_propagator(std::span<const Value> propagator) override;
 
   void forward(const Placement& at, View<Value, 3> wave) const override;
   void tangent(const Placement& at, const ObjectView<double>& d_object,

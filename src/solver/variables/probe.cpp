@@ -67,7 +67,7 @@ void ProbeVariable<T>::begin(Workspace<T>& with, const Batch&) {
 
 template <class T>
 void ProbeVariable<T>::ask(const Batch& batch, std::size_t, Wanted& wanted, Gradient<T>& sums) {
-  wanted.probe = batch.refine_probe;
+  wanted = wanted.with(Part::probe, batch.refine_probe);
   sums.probe = gradient_->waves.view();
 }
 

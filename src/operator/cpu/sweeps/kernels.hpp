@@ -10,6 +10,8 @@
 #include <array>
 #include <cstdint>
 
+#include "physics/loss/losses.hpp"
+
 namespace ptyle::cpu {
 
 /// A one-dimensional FFT of n vectors in passes: forward decimation in frequency, so that radix[0]
@@ -67,12 +69,13 @@ struct RowWork {
 /// Pixels of a block of columns on the detector; sums are added to.
 template <class T>
 struct DetectorWork {
+  Loss loss = Loss::amplitude;            ///< one that is computed in vectors
   std::int64_t pixels = 0;                ///< W·L
   T* intensity;                           ///< I; becomes the residual's factor if that is wanted
   const T *measured, *weight, *valid;     ///< y, w, 0 or 1
   T epsilon = 0;                          ///< ε
   bool residual = false;                  ///< wanted
-  double cost = 0;                        ///< Σ w (√(I+ε) − √(y+ε))²
+  double cost = 0;                        ///< Σ cost(I, y, w, ε)
   double numerator = 0, denominator = 0;  ///< Σ valid (√I − √y)², Σ valid y
 };
 
@@ -100,7 +103,7 @@ struct Kernels {
   /// intensity += |Ψ|², and Ψ ← factor · Ψ, of a block's W·L pixels
   void (*add_intensity)(const Geometry<T>&, const T* block, T* intensity);
   void (*scale_pixels)(const Geometry<T>&, T* block, const T* factor);
-  /// Misfit of amplitudes, and w (1 − √(y+ε)/√(I+ε)).
+  /// Misfit, and w · factor, of a loss that vectors can compute.
   void (*compare)(DetectorWork<T>&);
 };
 

@@ -20,6 +20,7 @@
 
 #include "operator/cpu/sweeps/kernels.hpp"
 #include "operator/cpu/sweeps/vectors.hpp"
+#include "physics/loss/root.hpp"
 
 namespace ptyle::cpu {
 namespace {
@@ -480,38 +481,32 @@ void scale_pixels(const Geometry<T>& g, T* block, const T* factor) {
   }
 }
 
-/// A square root by lanes, which the compiler puts together to one of vectors.
-template <class T, int L>
-[[gnu::always_inline]] inline Vec<T, L> root(Vec<T, L> x) {
-  for (int l = 0; l < L; ++l) {
-    if constexpr (sizeof(T) == sizeof(float))
-      x[l] = __builtin_sqrtf(x[l]);
-    else
-      x[l] = __builtin_sqrt(x[l]);
-  }
-  return x;
-}
-
 /// Sums of each lane in T, and of the lanes in double.
-template <class T, int L>
-void compare(DetectorWork<T>& work) {
+template <class LossType, class T, int L>
+void compare_by(DetectorWork<T>& work) {
   Vec<T, L> cost{}, numerator{}, denominator{};
   for (i64 i = 0; i < work.pixels; i += L) {
     const Vec<T, L> model = load<L>(work.intensity + i), y = load<L>(work.measured + i);
     const Vec<T, L> weight = load<L>(work.weight + i), valid = load<L>(work.valid + i);
-    const Vec<T, L> difference = root<T, L>(model) - root<T, L>(y);
-    const Vec<T, L> of_model = root<T, L>(model + work.epsilon),
-                    of_y = root<T, L>(y + work.epsilon), d = of_model - of_y;
+    const Vec<T, L> difference = root_of(model) - root_of(y);
+    const typename LossType::template Together<Vec<T, L>> loss(model, y, work.epsilon);
     numerator += valid * difference * difference;
     denominator += valid * y;
-    cost += weight * d * d;
-    if (work.residual) store<L>(work.intensity + i, weight * (T(1) - of_y / of_model));
+    cost += loss.cost(weight);
+    if (work.residual) store<L>(work.intensity + i, weight * loss.factor());
   }
   for (int l = 0; l < L; ++l) {
     work.cost += static_cast<double>(cost[l]);
     work.numerator += static_cast<double>(numerator[l]);
     work.denominator += static_cast<double>(denominator[l]);
   }
+}
+
+template <class T, int L>
+void compare(DetectorWork<T>& work) {
+  with_loss(work.loss, [&]<class LossType>(LossType) {
+    if constexpr (LossType::in_vectors) compare_by<LossType, T, L>(work);
+  });
 }
 
 template <class T, int L>
