@@ -3,7 +3,8 @@
 // What a fit does to its arrays, voxel by voxel, where they live: in the host's memory
 // (cpu/arithmetic) or on a GPU (gpu_arithmetic). Volumes are (plane, row, col); boxes count from
 // an array's own first pixel. Sums and maxima are formed in double and in a fixed order, so that
-// they are the same from run to run.
+// they are the same from run to run. A pointwise operation is one struct of device/ops, which both
+// run:  arithmetic.run(AddTo<T>(from, to)).
 
 #include <algorithm>
 #include <memory>
@@ -15,15 +16,10 @@
 #include "core/box.hpp"
 #include "core/ledger.hpp"
 #include "core/memory.hpp"
+#include "device/ops/list.hpp"
+#include "device/ops/travel.hpp"
 
 namespace ptyle {
-
-/// One of the parts that travel between ranks: a box of each plane, and where it lies in a buffer,
-/// planes × rows × cols in C order, beginning at  buffer + from + planes · offset.
-struct Piece {
-  Box box;
-  i64 from = 0, offset = 0;
-};
 
 /// Pieces, also where the arrays live.
 struct Pieces {
@@ -40,6 +36,13 @@ struct Planes {
   std::vector<T*> list;
   i64 cols = 0;
   Array<T*, 1> there;
+};
+
+/// Numbers that seldom change, also where the arrays live.
+template <class U>
+struct Table {
+  std::vector<U> list;
+  Array<U, 1> there;
 };
 
 /// An array for the host to read: itself, or a copy.
@@ -93,41 +96,23 @@ class Arithmetic {
     return here;
   }
 
-  // Volumes
+  // Operations; a GPU does them in order, and nobody waits for it
 
+  virtual void run(const Operation<T>& op) = 0;
   virtual void clear(View<T, 3> volume) = 0;
   virtual void copy(View<const T, 3> from, View<T, 3> to) = 0;
-  /// to += from
-  virtual void add_to(View<const T, 3> from, View<T, 3> to) = 0;
-  /// Each block of planes' mean into its first plane; and first planes copied over their block.
-  virtual void tie(View<T, 3> volume, i64 block) = 0;
-  virtual void untie(View<T, 3> volume, i64 block) = 0;
   /// Multiplied by rows[y]·cols[x].
-  virtual void weigh(View<T, 3> volume, const std::vector<double>& rows,
-                     const std::vector<double>& cols) = 0;
+  void weigh(View<T, 3> volume, const std::vector<double>& rows, const std::vector<double>& cols) {
+    run(Weigh<T>(volume, held(rows_, rows), held(cols_, cols)));
+  }
+  /// *to = `share` times the largest that a measure finds, or 0; `to` lies where the arrays do.
+  virtual void largest(const Measure<T>& of, double share, double* to) = 0;
 
-  // Steps.  M(g) = g / (window2 (lit + *floor)), lit the illumination of the pixel; an empty `lit`
-  // is 0 everywhere. `floor` lies where the arrays do, so that nobody waits for it (`largest`).
+  // What the host is told, which waits for it
 
-  /// d = M(g) in its place, in the first planes of blocks, within `region`. Returns Σ g·d over
-  /// `core` where it is asked for, every plane of a block counted; else 0.
-  virtual double precondition(View<T, 3> gradient, View<const T, 2> lit, const Box& region,
-                              const Box& core, i64 block, double window2, const double* floor,
-                              bool with_slope) = 0;
-  /// object ← object − step·M(g), within the limits: the same in one go. Where `lit` is 0, g is
-  /// too, and the object may be left as it is.
-  virtual void descend(View<T, 3> object, View<const T, 3> gradient, View<const T, 2> lit,
-                       double window2, const double* floor, double step, double low,
-                       double high) = 0;
-  /// to = from − step·d, within the limits; `to` may be `from` or `d`.
-  virtual void move_along(View<const T, 3> from, View<const T, 3> d, double step, double low,
-                          double high, View<T, 3> to) = 0;
-  /// to = from − step·M(g), within the limits; an empty `lit` divides by window2 alone.
-  virtual void move_preconditioned(View<const T, 3> from, View<const T, 3> g, View<const T, 2> lit,
-                                   double window2, const double* floor, double step, double low,
-                                   double high, View<T, 3> to) = 0;
-  /// to = from + share·(to − from)
-  virtual void draw_back(View<const T, 3> from, double share, View<T, 3> to) = 0;
+  /// Runs it, too: the sum over pixels of `core` and all planes, each as the first of its block.
+  virtual double sum(const Summed<T>& op, const Box& core) = 0;
+  virtual double largest(const Measure<T>& of) = 0;
 
   // Blurs by weights of distances 0, 1, … to both sides, in place
 
@@ -136,13 +121,45 @@ class Arithmetic {
   /// Along z; the end planes are repeated outside.
   virtual void blur_along_z(View<T, 3> volume, const std::vector<double>& weights) = 0;
 
-  /// *to = `share` times the largest value within a box, or 0; `to` lies where the arrays do.
-  virtual void largest(View<const T, 2> plane, const Box& box, double share, double* to) = 0;
+  // Operations by their former names, until the solver says run()
 
-  // What the host is told
-
-  /// The largest |a − b|; infinite where one of the two is no number.
-  virtual double apart(View<const T, 2> a, View<const T, 2> b) = 0;
+  void add_to(View<const T, 3> from, View<T, 3> to) { run(AddTo<T>(from, to)); }
+  void tie(View<T, 3> volume, i64 block) { run(Tie<T>(volume, block)); }
+  void untie(View<T, 3> volume, i64 block) { run(Untie<T>(volume, block)); }
+  double precondition(View<T, 3> gradient, View<const T, 2> lit, const Box& region, const Box& core,
+                      i64 block, double window2, const double* floor, bool with_slope) {
+    const Precondition<T> op(gradient, by(lit, window2, floor), region, block);
+    if (with_slope) return sum(op, core);
+    run(op);
+    return 0;
+  }
+  void descend(View<T, 3> object, View<const T, 3> gradient, View<const T, 2> lit, double window2,
+               const double* floor, double step, double low, double high) {
+    run(Descend<T>(object, gradient, by(lit, window2, floor), step, {low, high}));
+  }
+  void move_along(View<const T, 3> from, View<const T, 3> d, double step, double low, double high,
+                  View<T, 3> to) {
+    run(MoveAlong<T>(from, d, step, {low, high}, to));
+  }
+  void move_preconditioned(View<const T, 3> from, View<const T, 3> g, View<const T, 2> lit,
+                           double window2, const double* floor, double step, double low,
+                           double high, View<T, 3> to) {
+    const auto m = lit.empty() ? Preconditioner<T>::uniform(window2) : by(lit, window2, floor);
+    run(MovePreconditioned<T>(from, g, m, step, {low, high}, to));
+  }
+  void draw_back(View<const T, 3> from, double share, View<T, 3> to) {
+    run(DrawBack<T>(from, share, to));
+  }
+  void largest(View<const T, 2> plane, const Box& box, double share, double* to) {
+    largest(Value<T>(plane, box), share, to);
+  }
+  double apart(View<const T, 2> a, View<const T, 2> b) { return largest(Apart<T>(a, b)); }
+  Preconditioner<T> by(View<const T, 2> lit, double window2, const double* floor) const {
+    if (!lit.empty()) return Preconditioner<T>::by_illumination(lit, window2, floor);
+    double value = 0;
+    read(floor, &value, 1);
+    return Preconditioner<T>::uniform(window2 * value);
+  }
 
   // Exchanges: of planes `which`, in this order one after the other in a buffer. On a device they
   // go on by themselves, in order, beside all the rest.
@@ -168,6 +185,19 @@ class Arithmetic {
   virtual void add(const Planes<T>& planes, Interval which, const Pieces& pieces, i64 before,
                    const T* buffer) = 0;
 
+ protected:
+  /// Tells the table these numbers; where they lie.
+  template <class U>
+  const U* held(Table<U>& table, std::vector<U> list) const {
+    const bool same = table.list == list;
+    if (!same) table.list = std::move(list);
+    if (!memory_) return table.list.data();
+    if (same) return table.there.data();
+    table.there = array<U, 1>({static_cast<i64>(table.list.size())}, "sums");
+    write(table.list.data(), table.there.data(), table.there.size());
+    return table.there.data();
+  }
+
  private:
   template <class U>
   void move(U* to, const U* from, i64 n) const {
@@ -178,6 +208,7 @@ class Arithmetic {
   }
   Memory* memory_;
   Ledger* ledger_;
+  Table<double> rows_, cols_;
 };
 
 template <class T>

@@ -10,8 +10,10 @@
 #include <limits>
 
 #include "core/random.hpp"
+#include "device/cpu/run.hpp"
 #include "device/emulated/arithmetic.hpp"
 #include "device/gpu.hpp"
+#include "device/kernels/sums.hpp"
 
 namespace ptyle {
 namespace {
@@ -302,6 +304,97 @@ TYPED_TEST(ArithmeticTest, PacksPutsAndAddsInOrder) {
       b.result(extra);
     }
   });
+}
+
+// Operations that no list knows of: whoever has a backend can run them.
+
+/// v ← 3 v
+struct Tripled {
+  float* v;
+  i64 values;
+  PTYLE_HOST_DEVICE void operator()(i64 i) const { v[i] *= 3; }
+};
+/// v ← v + 100 row + col, on each second plane; its sum is that of the new values.
+struct Numbered {
+  float* v;
+  Pixels where;
+  [[nodiscard]] PTYLE_HOST_DEVICE float at(i64 row, i64 col) const {
+    return static_cast<float>(100 * row + col);
+  }
+  PTYLE_HOST_DEVICE double operator()(i64 i, float number) const { return v[i] += number; }
+};
+/// The largest of a block of planes into its first.
+struct Greatest {
+  float* v;
+  Pixels where;
+  [[nodiscard]] PTYLE_HOST_DEVICE float first(i64 i) const { return v[i]; }
+  PTYLE_HOST_DEVICE void next(i64 i, float& most) const { most = v[i] > most ? v[i] : most; }
+  PTYLE_HOST_DEVICE void last(i64 i, float most, i64) const { v[i] = most; }
+};
+/// −v
+struct Negative {
+  const float* v;
+  i64 rows, cols;
+  PTYLE_HOST_DEVICE double operator()(i64 row, i64 col) const {
+    return -double(v[row * cols + col]);
+  }
+};
+
+Pixels on_planes(Array<float, 3>& volume, i64 every, const Box& region) {
+  Pixels pixels = pixels_of(volume.view(), every);
+  pixels.region = region;
+  return pixels;
+}
+
+TEST(Operation, OfATestsOwnRunsOnThreadsAndOnAGpu) {
+  // Whole numbers, so that sums are exact in any order.
+  const Box region{{1, 12}, {2, 35}}, core{{3, 9}, {0, 30}};
+  Array<float, 3> expected(odd);
+  for (i64 i = 0; i < expected.size(); ++i) expected.data()[i] = static_cast<float>(i % 101 - 50);
+  const Array<float, 3> start = converted<float>(std::as_const(expected).view());
+  double sum = 0, least = 0;
+  for (float& v : expected) v *= 3;
+  for (i64 z = 0; z < odd[0]; z += 2)
+    for (i64 y = 1; y < 12; ++y)
+      for (i64 x = 2; x < 35; ++x) {
+        const float v = expected(z, y, x) += static_cast<float>(100 * y + x);
+        if (core.contains(Pixel{y, x})) sum += v * (z + 1 < odd[0] ? 2 : 1);
+      }
+  for (i64 z = 0; z < odd[0]; ++z)
+    for (i64 i = 0; i < odd[1] * odd[2]; ++i) {
+      float& most = expected.view()[z / 5 * 5].data[i];
+      most = std::max(most, expected.view()[z].data[i]);
+    }
+  for (const float v : expected) least = std::min<double>(least, v);
+
+  const auto check = [&](const float* values) {
+    EXPECT_TRUE(std::equal(expected.begin(), expected.end(), values));
+  };
+  for (const int threads : {1, 3}) {
+    const Host host{threads};
+    auto v = converted<float>(start.view());
+    run_on(host, Tripled{v.data(), v.size()});
+    EXPECT_EQ(sum_on(host, Numbered{v.data(), on_planes(v, 2, region)}, core), sum);
+    run_on(host, Greatest{v.data(), pixels_of(v.view(), 5)});
+    EXPECT_EQ(largest_on(host, Negative{v.data(), 1, v.size()}), -least);
+    check(v.data());
+  }
+  for (const bool backwards : {false, true}) {
+    emulated::Gpu gpu({.backwards = backwards, .order = emulated::Order::as_needed});
+    const auto a = make_emulated_arithmetic<float>(gpu);
+    auto v = a->brought(converted<float>(start.view()), "test");
+    auto told = a->array<double, 1>({1000}, "sums");
+    run_on(gpu, Tripled{v.data(), v.size()});
+    const Numbered numbered{v.data(), on_planes(v, 2, region)};
+    ASSERT_LE(parts_of_sum(numbered), 400);
+    sum_on(gpu, numbered, core, told.data());
+    run_on(gpu, Greatest{v.data(), pixels_of(v.view(), 5)});
+    largest_on(gpu, Negative{v.data(), 1, v.size()}, 1, told.data() + 400, told.data() + 999);
+    check(a->on_host(std::as_const(v).view()).view.data);
+    const auto here = a->on_host(std::as_const(told).view());
+    EXPECT_EQ(here.view(0), sum);
+    EXPECT_EQ(here.view(999), -least);
+  }
 }
 
 TEST(Arithmetic, AddsInTheOrderOfThePieces) {

@@ -1,9 +1,9 @@
 #include "device/arithmetic.hpp"
 
-#include <cmath>
-#include <numeric>
+#include <memory>
 
-#include "core/parallel.hpp"
+#include "device/cpu/run.hpp"
+#include "device/ops/blur.hpp"
 
 namespace ptyle {
 namespace {
@@ -19,248 +19,112 @@ void for_rows(const Box& box, A* plane, i64 cols, B* buffer, Row&& row) {
 template <class T>
 class CpuArithmetic final : public Arithmetic<T> {
  public:
-  CpuArithmetic(int threads, Ledger* ledger) : Arithmetic<T>(nullptr, ledger), threads_(threads) {}
+  CpuArithmetic(int threads, Ledger* ledger) : Arithmetic<T>(nullptr, ledger), host_{threads} {}
 
+  void run(const Operation<T>& op) override {
+    std::visit([&](const auto& one) { run_on(host_, one); }, op);
+  }
   void clear(View<T, 3> volume) override {
     std::fill_n(volume.data, volume.data ? volume.size() : 0, T(0));
   }
   void copy(View<const T, 3> from, View<T, 3> to) override {
-    in_parts(from.size(),
-             [&](i64 i, i64 end) { std::copy(from.data + i, from.data + end, to.data + i); });
-  }
-  void add_to(View<const T, 3> from, View<T, 3> to) override {
-    in_parts(from.size(), [&](i64 i, i64 end) {
-      for (; i < end; ++i) to.data[i] += from.data[i];
+    const i64 n = from.size(), parts = host_.threads;
+    parallel_for(parts, host_.threads, [&](i64 part, int) {
+      std::copy(from.data + n * part / parts, from.data + n * (part + 1) / parts,
+                to.data + n * part / parts);
     });
+  }
+  void largest(const Measure<T>& of, double share, double* to) override {
+    *to = share * largest(of);
   }
 
-  void tie(View<T, 3> volume, i64 block) override {
-    if (block <= 1) return;
-    const auto [slices, ny, nx] = volume.shape;
-    parallel_for(ny, threads_, [&, slices = slices, nx = nx](i64 y, int) {
-      for (i64 first = 0; first < slices; first += block) {
-        const i64 end = std::min(slices, first + block);
-        T* const mean = &volume(first, y, 0);
-        for (i64 s = first + 1; s < end; ++s)
-          for (i64 x = 0; x < nx; ++x) mean[x] += volume(s, y, x);
-        for (i64 x = 0; x < nx; ++x) mean[x] /= static_cast<T>(end - first);
-      }
-    });
+  double sum(const Summed<T>& op, const Box& core) override {
+    return std::visit([&](const auto& one) { return sum_on(host_, one, core); }, op);
   }
-  void untie(View<T, 3> volume, i64 block) override {
-    if (block <= 1) return;
-    const i64 slices = volume.shape[0];
-    parallel_for(slices, threads_, [&](i64 s, int) {
-      if (s % block == 0) return;
-      const View<T, 2> from = volume[s / block * block];
-      std::copy(from.begin(), from.end(), volume[s].begin());
-    });
-  }
-  void weigh(View<T, 3> volume, const std::vector<double>& rows,
-             const std::vector<double>& cols) override {
-    parallel_for(volume.shape[0] * volume.shape[1], threads_, [&](i64 row, int) {
-      T* const values = volume.data + row * volume.shape[2];
-      const double share = rows[static_cast<std::size_t>(row % volume.shape[1])];
-      for (i64 x = 0; x < volume.shape[2]; ++x)
-        values[x] *= static_cast<T>(share * cols[static_cast<std::size_t>(x)]);
-    });
+  double largest(const Measure<T>& of) override {
+    return std::visit([&](const auto& one) { return largest_on(host_, one); }, of);
   }
 
-  double precondition(View<T, 3> gradient, View<const T, 2> lit, const Box& region, const Box& core,
-                      i64 block, double window2, const double* floor, bool with_slope) override {
-    const i64 slices = gradient.shape[0], left = region.cols.begin, n = region.cols.size();
-    const Interval inner = intersection(core.cols, region.cols);
-    // A row's sum each: the same for any number of threads.
-    std::vector<double> slopes(static_cast<std::size_t>(region.rows.size()));
-    parallel_for(region.rows.size(), threads_, [&](i64 row, int) {
-      const i64 y = region.rows.begin + row;
-      const bool counts = with_slope && core.rows.contains(y);
-      std::vector<T> scale(static_cast<std::size_t>(n));
-      for (i64 x = 0; x < n; ++x) scale[x] = scale_at(lit, y, left + x, window2, *floor);
-      for (i64 first = 0; first < slices; first += block) {
-        T* const d = &gradient(first, y, left);
-        double slope = 0;
-        for (i64 x = 0; x < n; ++x) {
-          const T g = d[x];
-          d[x] = scale[x] * g;
-          if (counts && inner.contains(left + x)) slope += double(g) * double(d[x]);
-        }
-        slopes[row] += slope * double(std::min(slices, first + block) - first);
-      }
-    });
-    return std::accumulate(slopes.begin(), slopes.end(), 0.0);
-  }
-  void descend(View<T, 3> object, View<const T, 3> gradient, View<const T, 2> lit, double window2,
-               const double* floor, double step, double low, double high) override {
-    const auto [slices, ny, nx] = object.shape;
-    const T s = static_cast<T>(step), least = static_cast<T>(low), most = static_cast<T>(high);
-    parallel_for(ny, threads_, [&, slices = slices, nx = nx](i64 y, int) {
-      std::vector<T> scale(static_cast<std::size_t>(nx));
-      for (i64 x = 0; x < nx; ++x) scale[x] = scale_at(lit, y, x, window2, *floor);
-      for (i64 z = 0; z < slices; ++z) {
-        T* const v = &object(z, y, i64{0});
-        const T* const g = &gradient(z, y, i64{0});
-        for (i64 x = 0; x < nx; ++x) v[x] = std::clamp(v[x] - s * (scale[x] * g[x]), least, most);
-      }
-    });
-  }
-  void move_along(View<const T, 3> from, View<const T, 3> d, double step, double low, double high,
-                  View<T, 3> to) override {
-    const T s = static_cast<T>(step), least = static_cast<T>(low), most = static_cast<T>(high);
-    in_parts(from.size(), [&](i64 i, i64 end) {
-      for (; i < end; ++i) to.data[i] = std::clamp(from.data[i] - s * d.data[i], least, most);
-    });
-  }
-  void move_preconditioned(View<const T, 3> from, View<const T, 3> g, View<const T, 2> lit,
-                           double window2, const double* floor, double step, double low,
-                           double high, View<T, 3> to) override {
-    const auto [slices, ny, nx] = from.shape;
-    const T least = static_cast<T>(low), most = static_cast<T>(high);
-    parallel_for(slices * ny, threads_, [&, ny = ny, nx = nx](i64 row, int) {
-      const i64 y = row % ny;
-      for (i64 x = 0; x < nx; ++x) {
-        const i64 i = row * nx + x;
-        const double divisor = window2 * (lit.empty() ? 1 : double(lit(y, x)) + *floor);
-        to.data[i] = std::clamp(
-            from.data[i] - static_cast<T>(step / (divisor + 1e-300)) * g.data[i], least, most);
-      }
-    });
-  }
-  void draw_back(View<const T, 3> from, double share, View<T, 3> to) override {
-    const T s = static_cast<T>(share);
-    in_parts(from.size(), [&](i64 i, i64 end) {
-      for (; i < end; ++i) to.data[i] = from.data[i] + s * (to.data[i] - from.data[i]);
-    });
-  }
-
+  /// A plane at a time, there and back.
   void blur_lateral(View<T, 3> volume, const std::vector<double>& weights, i64 every) override {
-    parallel_for((volume.shape[0] + every - 1) / every, threads_,
-                 [&](i64 b, int) { blur_plane(volume[b * every], weights); });
-  }
-  void blur_along_z(View<T, 3> volume, const std::vector<double>& weights) override {
-    const i64 reach = static_cast<i64>(weights.size()) - 1;
-    const auto [nz, ny, nx] = volume.shape;
-    parallel_for(ny, threads_, [&, nz = nz, ny = ny, nx = nx](i64 y, int) {
-      Array<T, 2> blurred({nz, nx});
-      for (i64 z = 0; z < nz; ++z)
-        for (i64 d = -reach; d <= reach; ++d) {
-          const T w = static_cast<T>(weights[static_cast<std::size_t>(std::abs(d))]);
-          const T* from = volume.data + (std::clamp<i64>(z + d, 0, nz - 1) * ny + y) * nx;
-          T* to = blurred.data() + z * nx;
-          for (i64 x = 0; x < nx; ++x) to[x] += w * from[x];
-        }
-      for (i64 z = 0; z < nz; ++z)
-        std::copy_n(blurred.data() + z * nx, nx, volume.data + (z * ny + y) * nx);
+    const auto [slices, ny, nx] = volume.shape;
+    const T* const w = held_weights(weights);
+    const i64 reach = static_cast<i64>(weights.size()) - 1, pixels = ny * nx;
+    parallel_for((slices + every - 1) / every, host_.threads, [&, ny = ny, nx = nx](i64 b, int) {
+      const auto scratch = room_for(pixels);
+      T* const plane = volume.data + b * every * pixels;
+      const BlurAlongRows<T> along_rows{{plane, 0, scratch.get(), 0}, w, reach, nx};
+      const BlurAlongColumns<T> along_columns{{scratch.get(), 0, plane, 0}, w, reach, ny, nx};
+      for (i64 y = 0; y < ny; ++y) sum_row(along_rows, 0, y, {0, nx}, along_rows.to(0, y));
+      for (i64 y = 0; y < ny; ++y) sum_row(along_columns, 0, y, {0, nx}, along_columns.to(0, y));
     });
   }
-
-  void largest(View<const T, 2> plane, const Box& box, double share, double* to) override {
-    double most = 0;
-    for (i64 y = box.rows.begin; y < box.rows.end; ++y) {
-      const T* const row = &plane(y, i64{0});
-      if (!box.cols.empty())
-        most = std::max<double>(most, *std::max_element(row + box.cols.begin, row + box.cols.end));
-    }
-    *to = share * most;
-  }
-  double apart(View<const T, 2> a, View<const T, 2> b) override {
-    double most = 0;
-    for (i64 i = 0; i < a.size(); ++i) {
-      const double apart =
-          std::abs(static_cast<double>(a.data[i]) - static_cast<double>(b.data[i]));
-      // Also where one of the two is no number.
-      if (!(apart <= most)) most = std::isnan(apart) ? INFINITY : apart;
-    }
-    return most;
+  /// A row of all planes at a time, there and back.
+  void blur_along_z(View<T, 3> volume, const std::vector<double>& weights) override {
+    const auto [nz, ny, nx] = volume.shape;
+    const T* const w = held_weights(weights);
+    const i64 reach = static_cast<i64>(weights.size()) - 1, pixels = ny * nx;
+    parallel_for(ny, host_.threads, [&, nz = nz, nx = nx](i64 y, int) {
+      const auto scratch = room_for(nz * nx);
+      T* const row = volume.data + y * nx;
+      const BlurAlongZ<T> along_z{{row, pixels, scratch.get(), nx}, w, reach, nz, nx};
+      for (i64 z = 0; z < nz; ++z) sum_row(along_z, z, 0, {0, nx}, along_z.to(z, 0));
+      for (i64 z = 0; z < nz; ++z) std::copy_n(scratch.get() + z * nx, nx, row + z * pixels);
+    });
   }
 
   void pack(const Planes<T>& planes, Interval which, const Pieces& pieces, T* buffer) override {
-    parallel_for(which.size(), threads_, [&](i64 i, int) {
+    parallel_for(which.size(), host_.threads, [&](i64 i, int) {
       const T* const from = planes.list[static_cast<std::size_t>(which.begin + i)];
       for (const Piece& piece : pieces.list)
-        for_rows(piece.box, from, planes.cols, part(piece, buffer, which, i),
+        for_rows(piece.box, from, planes.cols, buffer + piece.of_plane(i, which.size()),
                  [](const T* row, T* to, i64 n) { std::copy_n(row, n, to); });
     });
   }
   void put(const Planes<T>& planes, Interval which, const Pieces& pieces,
            const T* buffer) override {
-    parallel_for(which.size(), threads_, [&](i64 i, int) {
+    parallel_for(which.size(), host_.threads, [&](i64 i, int) {
       T* const to = planes.list[static_cast<std::size_t>(which.begin + i)];
       for (const Piece& piece : pieces.list)
-        for_rows(piece.box, to, planes.cols, part(piece, buffer, which, i),
+        for_rows(piece.box, to, planes.cols, buffer + piece.of_plane(i, which.size()),
                  [](T* row, const T* from, i64 n) { std::copy_n(from, n, row); });
     });
   }
-  /// Row by row of the hull; what comes before a row's own values is summed in `sum` first.
+  /// What comes before a row's own values is summed first, so that the rest can be added to them.
   void add(const Planes<T>& planes, Interval which, const Pieces& pieces, i64 before,
            const T* buffer) override {
     const Box& hull = pieces.hull;
-    parallel_for(which.size(), threads_, [&](i64 i, int) {
-      T* const plane = planes.list[static_cast<std::size_t>(which.begin + i)];
-      std::vector<T> sum(static_cast<std::size_t>(hull.cols.size()));
+    const Travel<T> travel{planes.list.data() + which.begin, planes.cols, pieces.list.data(),
+                           static_cast<i64>(pieces.list.size()), which.size()};
+    const AddInOrder<T> op(travel, hull, before, buffer);
+    parallel_for(which.size(), host_.threads, [&](i64 plane, int) {
+      const i64 n = hull.cols.size();
+      const auto first = room_for(n);
       for (i64 y = hull.rows.begin; y < hull.rows.end; ++y) {
-        const auto add_row = [&](i64 k, T* row, i64 first) {
-          const Piece& piece = pieces.list[static_cast<std::size_t>(k)];
-          if (!piece.box.rows.contains(y)) return;
-          const i64 n = piece.box.cols.size();
-          const T* const from = part(piece, buffer, which, i) + (y - piece.box.rows.begin) * n;
-          T* const to = row + piece.box.cols.begin - first;
-          for (i64 x = 0; x < n; ++x) to[x] += from[x];
+        const auto add_term = [&](i64 k, T* to) {
+          const Term<T> term = op.term(plane, y, k);
+          add_terms(std::span(&term, 1), hull.cols, to);
         };
-        T* const own = plane + y * planes.cols;
-        std::fill(sum.begin(), sum.end(), T(0));
-        for (i64 k = 0; k < before; ++k) add_row(k, sum.data(), hull.cols.begin);
-        for (i64 x = 0; x < hull.cols.size(); ++x) own[hull.cols.begin + x] += sum[x];
-        for (i64 k = before; k < static_cast<i64>(pieces.list.size()); ++k) add_row(k, own, 0);
+        T* const own = op.to(plane, y) + hull.cols.begin;
+        std::fill_n(first.get(), n, T(0));
+        for (i64 k = 0; k < op.own; ++k) add_term(k, first.get());
+        for (i64 x = 0; x < n; ++x) own[x] += first[x];
+        for (i64 k = op.own + 1; k < op.terms(); ++k) add_term(k, own);
       }
     });
   }
 
  private:
-  /// Calls work(from, to) for an even part of n values on each thread.
-  template <class Work>
-  void in_parts(i64 n, Work&& work) const {
-    parallel_for(threads_, threads_,
-                 [&](i64 part, int) { work(n * part / threads_, n * (part + 1) / threads_); });
+  const T* held_weights(const std::vector<double>& weights) {
+    return this->held(weights_, std::vector<T>(weights.begin(), weights.end()));
   }
-  static T scale_at(View<const T, 2> lit, i64 y, i64 x, double window2, double floor) {
-    return static_cast<T>(1 / (window2 * ((lit.empty() ? 0 : double(lit(y, x))) + floor) + 1e-300));
-  }
-  /// Where the i-th of `which` planes of a piece begins.
-  template <class U>
-  static U* part(const Piece& piece, U* buffer, Interval which, i64 i) {
-    return buffer + piece.from + which.size() * piece.offset + i * piece.box.area();
-  }
-  static void blur_plane(View<T, 2> slice, const std::vector<double>& weights) {
-    const i64 reach = static_cast<i64>(weights.size()) - 1;
-    const auto weight = [&](i64 d) {
-      return static_cast<T>(weights[static_cast<std::size_t>(std::abs(d))]);
-    };
-    const auto [ny, nx] = slice.shape;
-    // Along x, from a row with `reach` zeros on both sides; then along y, a row at a time.
-    Array<T, 2> rows({ny, nx});
-    std::vector<T> padded(static_cast<std::size_t>(nx + 2 * reach));
-    for (i64 y = 0; y < ny; ++y) {
-      std::copy_n(slice.data + y * nx, nx, padded.begin() + reach);
-      T* to = rows.data() + y * nx;
-      for (i64 d = -reach; d <= reach; ++d) {
-        const T w = weight(d);
-        const T* from = padded.data() + reach + d;
-        for (i64 x = 0; x < nx; ++x) to[x] += w * from[x];
-      }
-    }
-    for (i64 y = 0; y < ny; ++y) {
-      T* to = slice.data + y * nx;
-      std::fill(to, to + nx, T(0));
-      for (i64 d = std::max(-reach, -y); d <= std::min(reach, ny - 1 - y); ++d) {
-        const T w = weight(d);
-        const T* from = rows.data() + (y + d) * nx;
-        for (i64 x = 0; x < nx; ++x) to[x] += w * from[x];
-      }
-    }
+  /// For values that are written before they are read.
+  static std::unique_ptr<T[]> room_for(i64 values) {
+    return std::make_unique_for_overwrite<T[]>(static_cast<std::size_t>(values));
   }
 
-  int threads_;
+  Host host_;
+  Table<T> weights_;
 };
 
 }  // namespace

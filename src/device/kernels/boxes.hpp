@@ -1,32 +1,12 @@
 #pragma once
 
-// Kernels of exchanges: one launch packs, puts or adds all boxes of all planes that travel.
-
-#include "device/arithmetic.hpp"
 #include "device/kernel.hpp"
+#include "device/ops/travel.hpp"
 
 namespace ptyle::kernels {
 
-/// Planes and pieces as kernels see them.
-template <class T>
-struct Travel {
-  T* const* planes;  // of the first that travels on
-  i64 cols;
-  const Piece* pieces;
-  i64 count;   // of pieces
-  i64 travel;  // planes
-  /// Where pixel i of a piece lies on its plane, and in the buffer of plane p.
-  PTYLE_HOST_DEVICE i64 on_plane(const Box& box, i64 i) const {
-    const auto n = static_cast<unsigned>(box.cols.size()), at = static_cast<unsigned>(i);
-    return (box.rows.begin + at / n) * cols + box.cols.begin + at % n;
-  }
-  PTYLE_HOST_DEVICE i64 in_buffer(const Piece& piece, i64 p, i64 i) const {
-    return piece.from + travel * piece.offset + p * piece.box.area() + i;
-  }
-};
-
-/// A thread takes a pixel of a piece (z) of a plane (y) to the buffer, or (put) from there.
-/// Bytes: reads and writes all that travels.
+/// A thread takes a pixel of a piece (z) of a plane (y) to the buffer, or (put) from there: one
+/// launch for all boxes of all planes that travel.  Bytes: reads and writes all that travels.
 template <class T, bool put>
 struct Carry {
   static constexpr int threads = 256;
@@ -38,8 +18,10 @@ struct Carry {
       const Piece& piece = of.pieces[block.z];
       const i64 i = i64(block.x) * threads + t;
       if (i >= piece.box.area()) return;
-      T& on = of.planes[block.y][of.on_plane(piece.box, i)];
-      T& in = buffer[of.in_buffer(piece, block.y, i)];
+      const auto n = static_cast<unsigned>(piece.box.cols.size()), at = static_cast<unsigned>(i);
+      const i64 row = piece.box.rows.begin + at / n, col = piece.box.cols.begin + at % n;
+      T& on = of.planes[block.y][row * of.cols + col];
+      T& in = buffer[piece.of_plane(block.y, of.travel) + i];
       if constexpr (put)
         on = in;
       else
@@ -48,31 +30,18 @@ struct Carry {
   }
 };
 
-/// A thread sums a pixel of the hull of a plane (y): ((0 + a_0) + …) + own + a_before + …
-/// Bytes: reads all that travels, reads and writes the hull.
+/// to(z, first + i) = from(z, i), n of each plane.  Bytes: reads and writes so much.
 template <class T>
-struct AddInOrder {
+struct PutBack {
   static constexpr int threads = 256;
-  Travel<T> of;
-  Box hull;
-  i64 before;
-  const T* buffer;
+  const T* from;
+  T* to;
+  i64 first, n, pixels;
   template <class Block>
   PTYLE_HOST_DEVICE void operator()(Block& block) const {
     block.threads([&](int t) {
-      const i64 at = i64(block.x) * threads + t, n = hull.cols.size();
-      if (at >= hull.area()) return;
-      const i64 y = hull.rows.begin + at / n, x = hull.cols.begin + at % n;
-      T& own = of.planes[block.y][y * of.cols + x];
-      T sum = 0;
-      for (i64 k = 0; k < of.count; ++k) {
-        if (k == before) sum = own + sum;
-        const Box& box = of.pieces[k].box;
-        if (!box.rows.contains(y) || !box.cols.contains(x)) continue;
-        const i64 i = (y - box.rows.begin) * box.cols.size() + x - box.cols.begin;
-        sum += buffer[of.in_buffer(of.pieces[k], block.y, i)];
-      }
-      own = before < of.count ? sum : own + sum;
+      const i64 i = i64(block.x) * threads + t;
+      if (i < n) to[block.y * pixels + first + i] = from[block.y * n + i];
     });
   }
 };

@@ -4,19 +4,20 @@
 // joins the parts in theirs. What is joined depends on the shape alone, so the bits are the same
 // from run to run.
 
-#include "core/box.hpp"
-#include "device/kernel.hpp"
-#include "device/kernels/voxels.hpp"
+#include <algorithm>
 
-namespace ptyle::kernels {
+#include "device/kernels/run.hpp"
 
-/// `share` times the largest of(i) of n, or 0, by `blocks` blocks: a part each. Shared: `threads`
+namespace ptyle {
+namespace kernels {
+
+/// `share` times the largest of a measure, or 0, by `blocks` blocks: a part each. Shared: `threads`
 /// doubles.
-template <class Of>
+template <class Op>
 struct Largest {
   static constexpr int threads = 256;
-  Of of;
-  i64 n, blocks;
+  Op op;
+  i64 blocks;
   double share;
   double* to;
   template <class Block>
@@ -24,8 +25,8 @@ struct Largest {
     auto* const most = reinterpret_cast<double*>(block.shared());
     block.threads([&](int t) {
       double mine = 0;
-      for (i64 i = i64(block.x) * threads + t; i < n; i += blocks * threads) {
-        const double v = of(i);
+      for (i64 i = i64(block.x) * threads + t; i < op.rows * op.cols; i += blocks * threads) {
+        const double v = op(i / op.cols, i % op.cols);
         mine = v > mine ? v : mine;
       }
       most[t] = mine;
@@ -40,30 +41,12 @@ struct Largest {
   }
 };
 
+/// Numbers in a row, as a measure.
 struct Listed {
   const double* values;
-  PTYLE_HOST_DEVICE double operator()(i64 i) const { return values[i]; }
-};
-
-/// Values of a plane within a box.  Bytes: reads the box.
-template <class T>
-struct InBox {
-  const T* plane;
-  i64 nx, row, col, cols;  // of the plane; and of the box
-  PTYLE_HOST_DEVICE double operator()(i64 i) const {
-    return double(plane[(row + i / cols) * nx + col + i % cols]);
-  }
-};
-
-/// |a − b|; infinite where one is no number.  Bytes: reads 2 planes.
-template <class T>
-struct Apart {
-  const T *a, *b;
-  double infinite;
-  PTYLE_HOST_DEVICE double operator()(i64 i) const {
-    const double d = double(a[i]) - double(b[i]);
-    return d >= 0 ? d : d <= 0 ? -d : infinite;
-  }
+  i64 cols;
+  i64 rows = 1;
+  PTYLE_HOST_DEVICE double operator()(i64, i64 i) const { return values[i]; }
 };
 
 /// Σ of n values by one block. Shared: `threads` doubles.
@@ -85,49 +68,63 @@ struct Total {
   }
 };
 
-/// d = M(g) in place, in the first planes of blocks of slices, within `region`; and each block's
-/// part of Σ g·d over `core`, every slice counted. A thread has a pixel of the region and
-/// `together` blocks of slices.  Bytes: reads and writes 1 volume (of blocks). Shared: `threads`
-/// doubles.
-template <class T>
-struct Precondition {
-  static constexpr int threads = 256, together = 16;
-  T* gradient;
-  const T* lit;
-  Box region, core;
-  i64 slices, nx, pixels, block_of_slices;
-  double window2;
-  const double* floor;
-  i64 blocks;     // along x
-  double* parts;  // of Σ; none: not asked for
+/// An operation of pixels, and each block's part of its sum over `core`, every plane of a block
+/// counted. Shared: `threads` doubles.
+template <OfPixels Op>
+struct SumPixels {
+  using Threads = PixelThreads<Op>;
+  static constexpr int threads = Threads::threads;
+  Op op;
+  Box core;
+  i64 blocks;  // along x
+  double* parts;
   template <class Block>
   PTYLE_HOST_DEVICE void operator()(Block& block) const {
     const auto each = [&](int t) {
       Sums<1> sum;
-      const i64 i = i64(block.x) * threads + t, n = region.cols.size();
-      if (i >= region.rows.size() * n) return sum;
-      const i64 y = region.rows.begin + i / n, x = region.cols.begin + i % n;
-      const bool counts = core.rows.contains(y) && core.cols.contains(x);
-      const T scale = scale_of(lit, y * nx + x, window2, *floor);
-      i64 first = i64(block.y) * together * block_of_slices;
-      for (int k = 0; k < together && first < slices; ++k, first += block_of_slices) {
-        T& at = gradient[first * pixels + y * nx + x];
-        const T g = at, d = scale * g;
-        at = d;
-        const i64 left = slices - first;
-        if (counts)
-          sum.value[0] +=
-              double(g) * double(d) * double(left < block_of_slices ? left : block_of_slices);
-      }
+      Threads::go(op, i64(block.x) * threads + t, block.y,
+                  [&](i64 i, const auto& kept, i64 row, i64 col, i64 plane) {
+                    const double one = op(i, kept);
+                    if (core.rows.contains(row) && core.cols.contains(col))
+                      sum.value[0] += one * double(op.where.of_block(plane));
+                  });
       return sum;
     };
-    if (parts)
-      sum_over_block<1, threads>(block, each, [&](const Sums<1>& sum) {
-        parts[i64(block.y) * blocks + block.x] = sum.value[0];
-      });
-    else
-      block.threads([&](int t) { each(t); });
+    sum_over_block<1, threads>(block, each, [&](const Sums<1>& sum) {
+      parts[i64(block.y) * blocks + block.x] = sum.value[0];
+    });
   }
 };
 
-}  // namespace ptyle::kernels
+}  // namespace kernels
+
+/// Numbers that sum_on needs room for on a GPU.
+template <OfPixels Op>
+i64 parts_of_sum(const Op& op) {
+  const Grid grid = kernels::PixelThreads<Op>::grid(op.where);
+  return grid.x * grid.y + 1;
+}
+/// Runs it; the sum is what `parts` begins with, on the GPU.
+template <std::derived_from<Memory> Gpu, OfPixels Op>
+void sum_on(Gpu& gpu, const Op& op, const Box& core, double* parts) {
+  using Kernel = kernels::SumPixels<Op>;
+  using Total = kernels::Total;
+  const Grid grid = Kernel::Threads::grid(op.where);
+  gpu.launch(Kernel{op, core, grid.x, parts + 1}, grid, Kernel::threads * sizeof(double));
+  gpu.launch(Total{parts + 1, grid.x * grid.y, parts}, {}, Total::threads * sizeof(double));
+}
+
+/// Numbers that largest_on needs room for on a GPU.
+constexpr i64 parts_of_largest = 512;
+/// *to = `share` times the largest that a measure finds, or 0, on the GPU.
+template <std::derived_from<Memory> Gpu, class Op>
+void largest_on(Gpu& gpu, const Op& op, double share, double* parts, double* to) {
+  using Kernel = kernels::Largest<Op>;
+  using Last = kernels::Largest<kernels::Listed>;
+  if (op.rows <= 0 || op.cols <= 0) return gpu.zero(to, sizeof *to);
+  const i64 blocks = std::min(parts_of_largest, blocks_for(op.rows * op.cols, Kernel::threads));
+  gpu.launch(Kernel{op, blocks, 1, parts}, {blocks}, Kernel::threads * sizeof(double));
+  gpu.launch(Last{{parts, blocks}, 1, share, to}, {}, Last::threads * sizeof(double));
+}
+
+}  // namespace ptyle

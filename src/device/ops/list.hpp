@@ -1,0 +1,45 @@
+#pragma once
+
+// Every operation that an Arithmetic runs, which is chosen at run time. A new one is a file beside
+// this one and a line here: the host's loops and the kernels are compiled for all of the list.
+
+#include <variant>
+
+#include "device/ops/add_to.hpp"
+#include "device/ops/descend.hpp"
+#include "device/ops/draw_back.hpp"
+#include "device/ops/measures.hpp"
+#include "device/ops/move_along.hpp"
+#include "device/ops/move_preconditioned.hpp"
+#include "device/ops/precondition.hpp"
+#include "device/ops/tie.hpp"
+#include "device/ops/untie.hpp"
+#include "device/ops/weigh.hpp"
+
+namespace ptyle {
+
+/// What becomes of arrays.
+template <class T>
+using Operation = std::variant<  //
+    AddTo<T>,                    //
+    Descend<T>,                  //
+    DrawBack<T>,                 //
+    MoveAlong<T>,                //
+    MovePreconditioned<T>,       //
+    Precondition<T>,             //
+    Tie<T>,                      //
+    Untie<T>,                    //
+    Weigh<T>>;
+
+/// Of these, what has a sum.
+template <class T>
+using Summed = std::variant<  //
+    Precondition<T>>;
+
+/// What a largest number is sought of.
+template <class T>
+using Measure = std::variant<  //
+    Apart<T>,                  //
+    Value<T>>;
+
+}  // namespace ptyle
