@@ -92,7 +92,7 @@ FitOptions fit_options(const ReconstructConfig& config, const Experiment& e,
                                             counts_an_object_pixel(e, division), thickness);
   o.step = s.step;
   o.damping = s.damping;
-  o.preconditioner = s.preconditioner == Preconditioner::illumination;
+  o.preconditioner = s.preconditioner == PreconditionerChoice::illumination;
   o.hold_out = s.hold_out;
   o.seed = s.seed;
   o.threads = threads;

@@ -111,10 +111,10 @@ void keys(V& v, ProbeConfig& c) {
   v("step", c.step, above(0).up_to(10), "1: a Gauss-Newton step");
 }
 
-enum class Preconditioner { illumination, none };
-constexpr auto choices(Preconditioner) {
-  return std::to_array<Named<Preconditioner>>(
-      {{Preconditioner::illumination, "illumination"}, {Preconditioner::none, "none"}});
+enum class PreconditionerChoice { illumination, none };
+constexpr auto choices(PreconditionerChoice) {
+  return std::to_array<Named<PreconditionerChoice>>(
+      {{PreconditionerChoice::illumination, "illumination"}, {PreconditionerChoice::none, "none"}});
 }
 
 constexpr auto choices(std::optional<Loss>) {
@@ -135,7 +135,7 @@ struct SolverConfig {
   int iterations = 20;
   int batches = 0;
   double step = 0;
-  Preconditioner preconditioner = Preconditioner::illumination;
+  PreconditionerChoice preconditioner = PreconditionerChoice::illumination;
   double damping = 0.1;
   std::optional<Loss> loss;
   double hold_out = 0;

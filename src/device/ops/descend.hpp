@@ -11,7 +11,7 @@ namespace ptyle {
 template <class T>
 struct Descend {
   Descend(View<T, 3> volume, View<const T, 3> gradient, const Preconditioner<T>& m, double length,
-          Limits<T> limits)
+          VoxelLimits<T> limits)
       : object(volume.data),
         g(gradient.data),
         by(m),
@@ -31,7 +31,7 @@ struct Descend {
   const T* g;
   Preconditioner<T> by;
   T step;
-  Limits<T> within;
+  VoxelLimits<T> within;
   Pixels where;
 };
 

@@ -6,9 +6,9 @@ namespace ptyle {
 
 /// Least and most that a value may be; as std::clamp.
 template <class T>
-struct Limits {
+struct VoxelLimits {
   T low, high;
-  Limits(double least, double most) : low(static_cast<T>(least)), high(static_cast<T>(most)) {}
+  VoxelLimits(double least, double most) : low(static_cast<T>(least)), high(static_cast<T>(most)) {}
   [[nodiscard]] PTYLE_HOST_DEVICE T operator()(T v) const {
     const T least = v < low ? low : v;
     return high < least ? high : least;

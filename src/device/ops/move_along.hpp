@@ -8,7 +8,7 @@ namespace ptyle {
 /// to = from − step·d, within limits; `to` may be `from` or `d`.  Bytes: reads 2 volumes, writes 1.
 template <class T>
 struct MoveAlong {
-  MoveAlong(View<const T, 3> old, View<const T, 3> direction, double length, Limits<T> limits,
+  MoveAlong(View<const T, 3> old, View<const T, 3> direction, double length, VoxelLimits<T> limits,
             View<T, 3> moved)
       : from(old.data),
         d(direction.data),
@@ -20,7 +20,7 @@ struct MoveAlong {
   const T *from, *d;
   T* to;
   T step;
-  Limits<T> within;
+  VoxelLimits<T> within;
   i64 values;
 };
 

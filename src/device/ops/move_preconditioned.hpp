@@ -10,7 +10,7 @@ namespace ptyle {
 template <class T>
 struct MovePreconditioned {
   MovePreconditioned(View<const T, 3> old, View<const T, 3> gradient, const Preconditioner<T>& m,
-                     double length, Limits<T> limits, View<T, 3> moved)
+                     double length, VoxelLimits<T> limits, View<T, 3> moved)
       : from(old.data),
         g(gradient.data),
         to(moved.data),
@@ -28,7 +28,7 @@ struct MovePreconditioned {
   T* to;
   Preconditioner<T> by;
   double step;
-  Limits<T> within;
+  VoxelLimits<T> within;
   Pixels where;
 };
 
