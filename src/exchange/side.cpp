@@ -35,7 +35,7 @@ Side<T>::Side(const ExchangePlan& plan, int rank, Arithmetic<T>* arithmetic)
   for (const Step& step : steps_) {
     const auto first = step.receives.begin();
     const auto own = std::find_if(first, step.receives.end(),
-                                  [&](const Part& part) { return part.partner > rank_; });
+                                  [&](const StepPart& part) { return part.partner > rank_; });
     messages_.push_back({pieces_of(step.sends), pieces_of(step.receives), own - first});
   }
   if (array_ == tile_) return;
@@ -45,9 +45,9 @@ Side<T>::Side(const ExchangePlan& plan, int rank, Arithmetic<T>* arithmetic)
 }
 
 template <class T>
-Pieces Side<T>::pieces_of(const std::vector<Part>& parts) const {
+Pieces Side<T>::pieces_of(const std::vector<StepPart>& parts) const {
   std::vector<Piece> list;
-  for (const Part& part : parts) list.push_back({on(array_, part.box), 0, part.offset});
+  for (const StepPart& part : parts) list.push_back({on(array_, part.box), 0, part.offset});
   return arithmetic_->pieces(std::move(list));
 }
 

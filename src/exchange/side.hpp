@@ -48,7 +48,7 @@ class Side {
   void detach();
 
  private:
-  [[nodiscard]] Pieces pieces_of(const std::vector<Part>& parts) const;
+  [[nodiscard]] Pieces pieces_of(const std::vector<StepPart>& parts) const;
   void copy_whole(bool back);
 
   /// The messages of a step, in the array's own pixels.

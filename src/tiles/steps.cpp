@@ -16,9 +16,9 @@ void check(const Message& m, const Schedule& schedule) {
 }
 
 /// Places the parts one after the other in a buffer; returns their pixels together.
-i64 place_parts(std::vector<Part>& parts) {
+i64 place_parts(std::vector<StepPart>& parts) {
   i64 pixels = 0;
-  for (Part& part : parts) {
+  for (StepPart& part : parts) {
     part.offset = pixels;
     pixels += part.box.area();
   }
@@ -26,8 +26,10 @@ i64 place_parts(std::vector<Part>& parts) {
 }
 
 void finish(Step& step) {
-  const auto by_partner = [](const Part& a, const Part& b) { return a.partner < b.partner; };
-  const auto same = [](const Part& a, const Part& b) { return a.partner == b.partner; };
+  const auto by_partner = [](const StepPart& a, const StepPart& b) {
+    return a.partner < b.partner;
+  };
+  const auto same = [](const StepPart& a, const StepPart& b) { return a.partner == b.partner; };
   for (auto* parts : {&step.sends, &step.receives}) {
     std::sort(parts->begin(), parts->end(), by_partner);
     if (std::adjacent_find(parts->begin(), parts->end(), same) != parts->end())

@@ -12,7 +12,7 @@ namespace ptyle {
 
 /// A message as one of its two ranks sees it. In a buffer, planes × rows × cols in C order; it
 /// begins after `offset` pixels of each of the planes that travel.
-struct Part {
+struct StepPart {
   int partner = 0;
   Box box;
   i64 offset = 0;
@@ -22,8 +22,8 @@ struct Part {
 struct Step {
   std::size_t round = 0;
   Action action = Action::add;
-  std::vector<Part> sends;                   ///< by rank
-  std::vector<Part> receives;                ///< by rank
+  std::vector<StepPart> sends;               ///< by rank
+  std::vector<StepPart> receives;            ///< by rank
   i64 sent_pixels = 0, received_pixels = 0;  ///< of each plane, all parts together
 };
 

@@ -28,7 +28,7 @@ TEST(Steps, PartsLieOneAfterTheOther) {
   for (int rank = 0; rank < 25; ++rank)
     for (const Step& step : steps_of(schedule, rank)) {
       i64 next = 0;
-      for (const Part& part : step.receives) {
+      for (const StepPart& part : step.receives) {
         EXPECT_EQ(part.offset, next);
         next += part.box.area();
       }

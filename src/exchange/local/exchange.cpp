@@ -49,7 +49,7 @@ class LocalExchange final : public Exchange<T> {
     for (std::size_t number = 0; number < side.steps().size(); ++number) {
       const Step& step = side.steps()[number];
       std::vector<Piece> parts;
-      for (const Part& receive : step.receives) {
+      for (const StepPart& receive : step.receives) {
         const auto sender = static_cast<std::size_t>(receive.partner);
         const auto& steps = sides_[sender].steps();
         const auto sending =
@@ -57,7 +57,7 @@ class LocalExchange final : public Exchange<T> {
                              [](const Step& s, std::size_t round) { return s.round < round; });
         const auto part =
             std::lower_bound(sending->sends.begin(), sending->sends.end(), side.rank(),
-                             [](const Part& p, int rank) { return p.partner < rank; });
+                             [](const StepPart& p, int rank) { return p.partner < rank; });
         parts.push_back({receive.box, sent_at_[sender], part->offset});
       }
       side.find_receives(number, parts);

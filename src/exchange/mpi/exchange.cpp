@@ -203,12 +203,12 @@ class MpiExchange final : public Exchange<T> {
     MPI_Request* request = requests_.data() + at * requests_per_slot_;
     slot.pending = step.sends.size() + step.receives.size();
     ++travelling_;
-    for (const Part& part : step.receives)
+    for (const StepPart& part : step.receives)
       check_mpi(MPI_Irecv(in + planes.size() * part.offset,
                           static_cast<int>(planes.size() * part.box.area()), mpi_type<T>(),
                           part.partner, tag, comm_.get(), request++),
                 "MPI_Irecv");
-    for (const Part& part : step.sends)
+    for (const StepPart& part : step.sends)
       check_mpi(MPI_Isend(out + planes.size() * part.offset,
                           static_cast<int>(planes.size() * part.box.area()), mpi_type<T>(),
                           part.partner, tag, comm_.get(), request++),
