@@ -4,6 +4,7 @@
 //
 //   M(g) = g / (W² (Σ|u|² + ε max Σ|u|²))
 //
+// or, without a preconditioner, by one number, W² max Σ|ψ|² of the probe that the fit starts with;
 // low-passed and with slices binned as the multi-resolution schedule asks. The step is given, or
 // estimated now and then: the parabola of the Gauss-Newton curvature says the best one, a running
 // mean is kept, and where the cost rises all the same the parabola through what it did is followed.
@@ -24,7 +25,8 @@ class Descent final : public UpdateRule<T> {
 
   /// Directions are made without moving, and then moved along with the step in use.
   void move_by_sums(const Trial<T>& trial);
-  /// to = from − step·M(g), M made of a former illumination of a tile and its floor.
+  /// to = from − step·M(g), M made of a former illumination of a tile and its floor (or of neither,
+  /// where there is no preconditioner).
   void move_by_own(Workspace<T>& with, const ObjectVariable<T>& object, std::size_t tile,
                    View<const T, 2> illumination, const Volumes<T>& from,
                    const Volumes<T>& gradient) const;
@@ -32,6 +34,8 @@ class Descent final : public UpdateRule<T> {
   bool illumination_on_copies = false;
 
  private:
+  /// M of a tile's illumination, of which the floor is known.
+  Preconditioner<T> preconditioner(const Workspace<T>& with, View<const T, 2> illumination) const;
   void find_floor(const Trial<T>& trial);
   double make_directions(const Trial<T>& trial, bool with_slope);
   void estimate(const Trial<T>& trial, double slope);
