@@ -24,7 +24,8 @@ void check_reconstruct(ReconstructConfig& config, const Schema& schema,
     const auto folder = path.parent_path() / path.stem();
     config.output.folder = folder == path ? path.string() + "-result" : folder.string();
   }
-  schema.add(faults_between_keys(config, schema.faulty(), writes), faults);
+  const Purpose purpose{writes ? Purpose::Folder::written : Purpose::Folder::looked_at};
+  schema.add(faults_between_keys(config, schema.faulty(), purpose), faults);
 }
 
 ReconstructInput read_reconstruct(const std::string& file, const std::vector<std::string>& settings,

@@ -19,4 +19,11 @@ struct ReconstructConfig {
   OutputConfig output;
 };
 
+/// A configuration that was found right (session/check), so that nobody checks it again. Who says
+/// faults in a way of its own, as the program does with lines of a YAML file, makes one of what it
+/// has checked.
+struct CheckedConfig {
+  ReconstructConfig config;
+};
+
 }  // namespace ptyle
