@@ -4,6 +4,8 @@
 
 #include "prepare/config.hpp"
 #include "solver/config.hpp"
+#include "solver/part_options.hpp"
+#include "solver/regularisers/blur.hpp"
 
 namespace ptyle {
 
@@ -17,7 +19,17 @@ struct ReconstructConfig {
   SolverConfig solver;
   RanksConfig ranks;
   OutputConfig output;
+  /// What is said of the fit's parts: those that ptyle has, and others that a program adds before
+  /// the configuration is read.
+  PartOptions parts = known_parts();
 };
+
+/// The same parts and keys, of which nothing is said.
+inline ReconstructConfig fresh_like(const ReconstructConfig& config) {
+  ReconstructConfig fresh;
+  fresh.parts = config.parts.fresh();
+  return fresh;
+}
 
 /// A configuration that was found right (session/check), so that nobody checks it again. Who says
 /// faults in a way of its own, as the program does with lines of a YAML file, makes one of what it

@@ -98,8 +98,7 @@ FitOptions fit_options(const ReconstructConfig& config, const Experiment& e,
   o.threads = threads;
   o.probe_from = config.probe.refine_from;
   o.probe_step = config.probe.step;
-  o.blur = config.object.blur;
-  o.blur_z = config.object.blur_z;
+  o.parts = config.parts;
   o.pixel = e.calibration.pixel;
   o.aperture_k = aperture_k(e);
   if (coarse_to_fine)

@@ -36,8 +36,6 @@ struct ObjectConfig {
   std::string start;           ///< empty: vacuum
   Switch positivity = Switch::automatic;
   double phase_min = 0, phase_max = 0;
-  double blur = 0;
-  double blur_z = 0;
   double tilt_row = 0, tilt_col = 0;
   double band_limit = 0;
 };
@@ -63,8 +61,6 @@ void keys(V& v, ObjectConfig& c) {
   v("positivity", c.positivity, "phase of every voxel 0 or more; auto: with the continuation");
   v("phase_min", c.phase_min, "rad", "smallest phase of a voxel; equal limits: none");
   v("phase_max", c.phase_max, "rad", "largest phase of a voxel");
-  v("blur", c.blur, between(0, 100), "px", "lateral Gaussian blur each iteration, sigma");
-  v("blur_z", c.blur_z, between(0, 100), "slices", "the same along the beam, sigma");
   v("tilt_row", c.tilt_row, between(-500, 500), "mrad", "specimen's mistilt, rows")
       .same_at_resume();
   v("tilt_col", c.tilt_col, between(-500, 500), "mrad", "specimen's mistilt, columns")

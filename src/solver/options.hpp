@@ -10,6 +10,7 @@
 #include "core/grid.hpp"
 #include "core/pattern.hpp"
 #include "solver/continuation.hpp"
+#include "solver/part_options.hpp"
 #include "solver/sharing.hpp"
 
 namespace ptyle {
@@ -47,10 +48,10 @@ struct FitOptions {
                        ///< continuation's lateral limit is gone; 0: never
   double probe_step = 0.5;
   double phase_min = -1e30, phase_max = 1e30;  ///< rad a voxel
-  double blur = 0, blur_z = 0;                 ///< σ, px and slices
   double pixel = 1;                            ///< Å, of the low-pass
   double aperture_k = 0;                       ///< semi-angle / λ, 1/Å
   Continuation continuation;
+  PartOptions parts = known_parts();  ///< regularisers and the like
 
   Update update = Update::consistent;
   /// A rank applies its own gradient at once after each so many of its positions, until the next

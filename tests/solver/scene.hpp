@@ -10,6 +10,7 @@
 #include "operator/probe.hpp"
 #include "physics/propagator.hpp"
 #include "solver/fit.hpp"
+#include "solver/regularisers/blur.hpp"
 
 namespace ptyle::test {
 
@@ -92,10 +93,10 @@ class Scene {
     return fit(options, team, sharing, from_truth ? truth_ : vacuum,
                spread_modes(probe_.view()[0], shares));
   }
-  /// From this object and probe on, with further parts.
+  /// From this object and probe on.
   Fit<double> fit(FitOptions options, Team& team, const Sharing& sharing,
                   View<const double, 3> object, View<const Complex<double>, 3> probe,
-                  Parts<double> parts = {}, Ledger* ledger = nullptr) const {
+                  Ledger* ledger = nullptr) const {
     options.pixel = pixel;
     options.aperture_k = 1.0;
     std::vector<TileStart<double>> start;
@@ -119,8 +120,7 @@ class Scene {
         std::move(start),
         converted<Complex<double>, Complex<double>, 3>(probe),
         ledger,
-        make_arithmetic ? make_arithmetic() : nullptr,
-        std::move(parts)};
+        make_arithmetic ? make_arithmetic() : nullptr};
   }
   FitData<double> data() const {
     FitData<double> data;

@@ -136,10 +136,9 @@ TEST(Fit, BlursTheObject) {
   };
   auto o = options();
   auto sharp = scene().fit(o);
-  o.blur = 1;
+  o.parts.of<BlurOptions>().lateral = 1;
   auto blurred = scene().fit(o);
-  o.blur = 0;
-  o.blur_z = 1;
+  o.parts.of<BlurOptions>() = {.along_z = 1};
   auto along = scene().fit(o);
   sharp.iterate();
   blurred.iterate();

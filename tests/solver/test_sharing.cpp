@@ -57,8 +57,7 @@ TEST_P(SameAnswer, Groups) { compare(options(5)); }
 TEST_P(SameAnswer, CoarseToFineAndBlur) {
   auto o = options(5);
   o.continuation = coarse_to_fine();
-  o.blur = 0.5;
-  o.blur_z = 0.5;
+  o.parts.of<BlurOptions>() = {.lateral = 0.5, .along_z = 0.5};
   o.hold_out = 0.1;
   compare(o);
 }
@@ -198,7 +197,7 @@ TEST(Sharing, OptionsAreCheckedBeforeAnythingIsMade) {
   o.exchange_behind = true;
   EXPECT_THROW(check_options(o, {mesh_of(9)}), UserError);
   o = options(5);
-  o.blur = 2;  // reaches 7 px
+  o.parts.of<BlurOptions>().lateral = 2;  // reaches 7 px
   EXPECT_THROW(check_options(o, {mesh_of(9, Halo::of(6))}), UserError);
   EXPECT_NO_THROW(check_options(o, {mesh_of(9, Halo::of(7))}));
   EXPECT_NO_THROW(check_options(o, {mesh_of(1, Halo::of(0))}));
