@@ -40,7 +40,7 @@ void check_reach(Halo halo, i64 reach, const std::string& what) {
 
 void check_options(const FitOptions& options, const Sharing& sharing) {
   check_paper_options(options, sharing);
-  const auto parts = parts_of<float>(options);  // the same in double precision
+  const auto parts = asked_parts<float>(options);  // the same in double precision
   if (parts.rule &&
       (options.local_positions > 0 || options.exchange_behind || !sum_kind(sharing.scheme)))
     throw UserError(
@@ -61,7 +61,7 @@ Fit<T>::Fit(std::unique_ptr<Operator<T>> op, FitData<T> data, FitOptions options
                                            std::move(arithmetic))),
       variables_(std::make_unique<std::vector<std::unique_ptr<Variable<T>>>>()) {
   check_options(with_->options, sharing);
-  Parts<T> parts = parts_of<T>(with_->options);
+  Parts<T> parts = asked_parts<T>(with_->options);
   rule_ = std::move(parts.rule);
   regularisers_ = std::move(parts.regularisers);
   const OperatorSetup& setup = with_->op->setup();
@@ -259,7 +259,7 @@ void Fit<T>::restore(const std::map<std::string, double>& numbers, const FieldRe
 template <class T>
 FitMemory fit_memory(const OperatorSetup& setup, const FitOptions& options, const Sharing& sharing,
                      int rank, i64 positions) {
-  const Parts<T> parts = parts_of<T>(options);
+  const Parts<T> parts = asked_parts<T>(options);
   State<T> state({{sharing.mesh.extended(rank), positions}});
   const ObjectVariable<T> object(state, setup);
   ProbeVariable<T>(setup).declare(state);

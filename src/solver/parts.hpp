@@ -21,7 +21,7 @@ struct Parts {
 };
 
 template <class T>
-Parts<T> parts_of(const FitOptions& options) {
+Parts<T> asked_parts(const FitOptions& options) {
   Parts<T> parts;
   options.parts.add_to(parts);
   return parts;

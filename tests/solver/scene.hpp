@@ -16,13 +16,13 @@ namespace ptyle::test {
 
 // A small electron microscope: 32² window of 0.4 Å at 200 kV, 25 mrad, 5 × 5 positions 1.6 Å apart,
 // two slices of smooth blobs.
-class Scene {
+class FitScene {
  public:
   static constexpr i64 window = 32, slices = 2, side = 5;
   static constexpr double pixel = 0.4, wavelength = 0.025;
 
   /// Noise-free; or patterns of so many counted electrons, to be fitted by the Poisson loss.
-  explicit Scene(double electrons = 0) {
+  explicit FitScene(double electrons = 0) {
     const double dk = 1 / (window * pixel);
     setup_.window = window;
     setup_.slices = slices;
@@ -151,8 +151,8 @@ class Scene {
   Array<double, 3> truth_, patterns_;
 };
 
-inline const Scene& scene() {
-  static const Scene one;
+inline const FitScene& scene() {
+  static const FitScene one;
   return one;
 }
 

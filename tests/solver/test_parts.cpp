@@ -4,14 +4,13 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <cmath>
 #include <memory>
-#include <random>
 #include <utility>
 
 #include "core/error.hpp"
 #include "device/emulated/arithmetic.hpp"
 #include "operator/emulated/operator.hpp"
+#include "solver/gradient_check.hpp"
 #include "solver/shared_fit.hpp"
 #include "solver/toys.hpp"
 
@@ -170,7 +169,7 @@ TEST(Toys, AreSavedAndResumedOnOtherRanks) {
     else
       second.restore(first.numbers());
     for (int i = 0; i < 2; ++i) second.iterate();
-    for (i64 i = 0; i < test::Scene::side * test::Scene::side; ++i) {
+    for (i64 i = 0; i < test::FitScene::side * test::FitScene::side; ++i) {
       const auto record = records_from(second, "toy.seen", std::span(&i, 1), 2);
       EXPECT_EQ(record, (std::vector<double>{with_fields ? 4.0 : 2.0, double(i)}));
     }
@@ -204,145 +203,18 @@ TEST(Toys, AreRefusedWhereTheyCannotBe) {
   EXPECT_NO_THROW(check_options(options, {mesh_of(4)}));
 }
 
-// Every field that is saved and has a gradient beside it, "gradient." and its name, is checked by
-// finite differences of the cost.
+// Their gradients, where all arrays are on one device (test_gradients has every backend).
 
-/// The course's gradients, without a step.
-struct Gradients : Course<double> {
-  using Course<double>::Course;
-  using Course<double>::accumulate;
-};
-
-/// A fit's inside: object, probe and further variables, all positions a batch.
-struct Inside {
-  explicit Inside(std::vector<std::unique_ptr<Variable<double>>> more, bool on_gpu = false) {
-    const OperatorSetup& setup = scene().setup();
-    with = std::make_unique<Workspace<double>>(
-        on_gpu ? make_emulated_operator<double>(setup, gpu, nullptr, {})
-               : make_cpu_operator<double>(setup, 1),
-        scene().data(), toy_options(), *team, Sharing{mesh_of(1)}, nullptr,
-        on_gpu ? make_emulated_arithmetic<double>(gpu) : nullptr);
-    object = std::make_unique<ObjectVariable<double>>(with->state, setup);
-    auto probe = std::make_unique<ProbeVariable<double>>(setup);
-    probe->declare(with->state);
-    auto* const its = probe.get();
-    variables.push_back(std::move(probe));
-    for (auto& one : more) {
-      one->declare(with->state);
-      variables.push_back(std::move(one));
-    }
-    its->begin_with(*with, faint(), nullptr);
-    std::vector<TileStart<double>> start;
-    start.push_back({converted<double, double, 3>(scene().truth()), {}});
-    for (double& phase : start[0].phase) phase *= 0.5;
-    object->begin_with(std::move(start), *with->arithmetic);
-    with->state.allocate(*with->arithmetic);
-    batch.refine_probe = true;
-    for (i64 i = 0; i < i64(with->places.size()); ++i) batch.members.push_back(i);
-  }
-  double cost() {
-    for (const auto& variable : variables) variable->publish(*with);
-    object->publish(*with, 0);
-    return with->op
-        ->misfit(with->places_on(with->tiles[0], batch.members), with->measured_at(batch.members))
-        .cost;
-  }
-  void accumulate() {
-    for (const auto& variable : variables) variable->publish(*with);
-    Descent<double> rule;
-    rule.declare(with->state);
-    with->costs.begin(1, 0);
-    Gradients(*with, {*object, variables, rule}).accumulate(batch);
-  }
+TEST(GradientCheck, EveryVariableOfAFitPassesOnADevice) {
   emulated::Gpu gpu;
-  std::unique_ptr<Team> team = make_local_team();
-  std::unique_ptr<Workspace<double>> with;
-  std::unique_ptr<ObjectVariable<double>> object;
-  std::vector<std::unique_ptr<Variable<double>>> variables;
-  Batch batch;
-};
-
-/// The largest relative difference of a slope ⟨g, d⟩ from the cost's finite difference, along a few
-/// random directions of each field.
-double largest_slope_error(Inside& inside, int& fields) {
-  double largest = 0;
-  std::mt19937 random(7);
-  std::normal_distribution<double> normal;
-  inside.accumulate();
-  auto& state = inside.with->state;
-  for (auto& field : state.fields()) {
-    const auto gradient =
-        std::find_if(state.fields().begin(), state.fields().end(),
-                     [&](const auto& other) { return other.name == "gradient." + field.name; });
-    if (!field.saved || gradient == state.fields().end()) continue;
-    ++fields;
-    const bool waves = field.kind == Kind::common;
-    const View<double, 3> values = waves ? parts_of(field.waves.view()) : field.on(0),
-                          slopes = waves ? parts_of(gradient->waves.view()) : gradient->on(0);
-    for (int direction = 0; direction < 3; ++direction) {
-      std::vector<double> d(static_cast<std::size_t>(values.size())), before(d.size());
-      double slope = 0;
-      for (std::size_t i = 0; i < d.size(); ++i) {
-        d[i] = normal(random);
-        before[i] = values.data[i];
-        slope += (waves ? 2 : 1) * slopes.data[i] * d[i];  // of ∂f/∂probe*: 2 Re
-      }
-      const double h = 1e-5;
-      const auto cost_at = [&](double along) {
-        for (std::size_t i = 0; i < d.size(); ++i) values.data[i] = before[i] + along * d[i];
-        return inside.cost();
-      };
-      const double difference = (cost_at(h) - cost_at(-h)) / (2 * h);
-      cost_at(0);
-      largest = std::max(largest, std::abs(difference / slope - 1));
-    }
-  }
-  return largest;
-}
-
-TEST(GradientCheck, EveryVariableOfAFitPasses) {
-  for (const bool on_gpu : {false, true}) {
-    Inside inside({}, on_gpu);
-    int fields = 0;
-    // Differences at h = 1e-5 are right to h² times the third derivative, and to rounding / h.
-    EXPECT_LT(largest_slope_error(inside, fields), 1e-4);
-    EXPECT_EQ(fields, 2);
-  }
-}
-
-/// A variable whose gradient is wrong: that of the object, doubled, under another name.
-class Wrong final : public Variable<double> {
- public:
-  void declare(State<double>& state) override {
-    const std::array<i64, 3> shape{1, test::Scene::window, test::Scene::window};
-    values_ = &state.declare({"toy.wrong", "toy", Kind::common, shape, true});
-    gradient_ = &state.declare({"gradient.toy.wrong", "toy", Kind::common, shape});
-  }
-  /// It is added to the probe.
-  void publish(Workspace<double>& with) override {
-    auto probe = converted<Complex<double>, Complex<double>, 3>(
-        std::as_const(with.state.field("probe").waves).view());
-    for (i64 i = 0; i < probe.size(); ++i) probe.data()[i] += values_->waves.data()[i];
-    with.op->set_probe(probe);
-  }
-  void begin(Workspace<double>&, const Batch&) override {}
-  void ask(const Batch&, std::size_t, Wanted&, Gradient<double>&) override {
-    for (auto& value : gradient_->waves) value = {1, 0};
-  }
-  void start_sum(Workspace<double>&, const Batch&) override {}
-  void step(Workspace<double>&, const Batch&) override {}
-
- private:
-  Field<double>*values_ = nullptr, *gradient_ = nullptr;
-};
-
-TEST(GradientCheck, AWrongOneFails) {
-  std::vector<std::unique_ptr<Variable<double>>> wrong;
-  wrong.push_back(std::make_unique<Wrong>());
-  Inside inside(std::move(wrong));
-  int fields = 0;
-  EXPECT_GT(largest_slope_error(inside, fields), 0.1);
-  EXPECT_EQ(fields, 3);
+  auto op = make_emulated_operator<double>(scene().setup(), gpu, nullptr, {});
+  TileStart<double> start{converted<double, double, 3>(scene().truth()), {}};
+  for (double& phase : start.phase) phase *= 0.5;
+  test::Inside inside({std::move(op), make_emulated_arithmetic<double>(gpu), scene().data(),
+                       toy_options(), std::move(start), faint()});
+  const auto found = inside.check();
+  EXPECT_LT(found.largest, 1e-4);
+  EXPECT_EQ(found.fields, 2);
 }
 
 }  // namespace

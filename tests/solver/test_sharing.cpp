@@ -12,12 +12,12 @@ namespace {
 
 using test::apart;
 using test::coarse_to_fine;
+using test::FitScene;
 using test::fitted;
 using test::iterations;
 using test::mesh_of;
 using test::options;
 using test::scene;
-using test::Scene;
 using test::stitched;
 
 struct Case {
