@@ -6,6 +6,7 @@
 #include "solver/config.hpp"
 #include "solver/part_options.hpp"
 #include "solver/regularisers/blur.hpp"
+#include "solver/rules/descent_options.hpp"
 
 namespace ptyle {
 

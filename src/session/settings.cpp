@@ -90,9 +90,6 @@ FitOptions fit_options(const ReconstructConfig& config, const Experiment& e,
   o.groups = s.batches > 0 ? s.batches
                            : default_groups(i64(division.frame.positions.size()),
                                             counts_an_object_pixel(e, division), thickness);
-  o.step = s.step;
-  o.damping = s.damping;
-  o.preconditioner = s.preconditioner == PreconditionerChoice::illumination;
   o.hold_out = s.hold_out;
   o.seed = s.seed;
   o.threads = threads;

@@ -107,12 +107,6 @@ void keys(V& v, ProbeConfig& c) {
   v("step", c.step, above(0).up_to(10), "1: a Gauss-Newton step");
 }
 
-enum class PreconditionerChoice { illumination, none };
-constexpr auto choices(PreconditionerChoice) {
-  return std::to_array<Named<PreconditionerChoice>>(
-      {{PreconditionerChoice::illumination, "illumination"}, {PreconditionerChoice::none, "none"}});
-}
-
 constexpr auto choices(std::optional<Loss>) {
   std::array<Named<std::optional<Loss>>, losses.size() + 1> table{{{std::nullopt, "auto"}}};
   for (std::size_t i = 0; i < losses.size(); ++i) table[i + 1] = {losses[i].loss, losses[i].name};
@@ -130,9 +124,6 @@ constexpr auto choices(ComputeOn) {
 struct SolverConfig {
   int iterations = 20;
   int batches = 0;
-  double step = 0;
-  PreconditionerChoice preconditioner = PreconditionerChoice::illumination;
-  double damping = 0.1;
   std::optional<Loss> loss;
   double hold_out = 0;
   std::uint64_t seed = 0;
@@ -155,10 +146,6 @@ void keys(V& v, SolverConfig& c) {
       .formerly("groups")
       .not_to_be_taken_for("batch_size", "their number, not their size")
       .same_at_resume();
-  v("step", c.step, between(0, 10), "of the object; 0: estimated").also_called("lr learning_rate");
-  v("preconditioner", c.preconditioner,
-    "what a gradient is divided by: how brightly each voxel is lit, or one number");
-  v("damping", c.damping, above(0).up_to(1), "of the illumination preconditioner, of its maximum");
   v("loss", c.loss,
     "what is minimised; auto: poisson where a detector pixel has less than one count");
   v("hold_out", c.hold_out, between(0, 0.5),

@@ -20,7 +20,7 @@ using Clock = std::chrono::steady_clock;
 FitOptions settled(FitOptions options, const Team& team) {
   if (options.update == Update::literal) {
     options.local_positions = std::max<i64>(1, options.local_positions);
-    options.preconditioner = false;
+    options.parts.of<DescentOptions>().preconditioner = PreconditionerChoice::none;
   }
   if (team.size() == 1) options.exchange_behind = false;  // nothing travels
   return options;
@@ -91,7 +91,7 @@ void Fit<T>::declare() {
     course_ = std::make_unique<Course<T>>(*with_, Movers<T>{*object_, *variables_, *rule_});
     return;
   }
-  auto descent = std::make_unique<Descent<T>>();
+  auto descent = std::make_unique<Descent<T>>(with_->options.parts.template of<DescentOptions>());
   descent->declare(state);
   const Movers<T> movers{*object_, *variables_, *descent};
   course_ = make_paper_course(*with_, movers, *descent);
@@ -121,7 +121,7 @@ IterationReport Fit<T>::iterate(const std::function<bool()>& stop) {
   while (*batch_ < double(groups.size()) && report.whole) {
     const auto g = static_cast<std::size_t>(*batch_);
     *batch_ += 1;
-    const bool estimate = options.step == 0 &&
+    const bool estimate = rule_->estimates() &&
                           (g % estimate_every == 0 || (*new_stage_ != 0 && g < estimate_at_first));
     course_->take({g, groups[g], refine, estimate});
     report.whole = !with_->stopping;

@@ -37,11 +37,8 @@ enum class Update {
 };
 
 struct FitOptions {
-  i64 groups = 20;       ///< mini-batches an iteration
-  double step = 0;       ///< of the preconditioned object update; 0: estimated
-  double damping = 0.1;  ///< ε of the illumination preconditioner, of the illumination's maximum
-  bool preconditioner = true;  ///< false: divided by one number, the probe's largest |ψ|², instead
-  double hold_out = 0;         ///< share of the patterns kept out of the fit
+  i64 groups = 20;      ///< mini-batches an iteration
+  double hold_out = 0;  ///< share of the patterns kept out of the fit
   std::uint64_t seed = 0;
   int threads = 1;
   int probe_from = 2;  ///< first iteration that refines the probe, at the earliest when the
@@ -51,7 +48,7 @@ struct FitOptions {
   double pixel = 1;                            ///< Å, of the low-pass
   double aperture_k = 0;                       ///< semi-angle / λ, 1/Å
   Continuation continuation;
-  PartOptions parts = known_parts();  ///< regularisers and the like
+  PartOptions parts = known_parts();  ///< the rule, regularisers and the like
 
   Update update = Update::consistent;
   /// A rank applies its own gradient at once after each so many of its positions, until the next

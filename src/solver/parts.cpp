@@ -6,12 +6,14 @@
 
 #include "core/error.hpp"
 #include "solver/regularisers/blur.hpp"
+#include "solver/rules/descent_options.hpp"
 
 namespace ptyle {
 
 /// A line each; regularisers are applied in this order.
 PartOptions known_parts() {
   PartOptions parts;
+  parts.add<DescentOptions>();
   parts.add<BlurOptions>();
   return parts;
 }

@@ -302,8 +302,8 @@ TEST(Reconstruction, TellsOfACostThatIsNoNumber) {
   const auto team = make_local_team();
   ReconstructConfig config = memory_scan().config();
   config.object.type = ObjectType::complex;  // which may amplify
-  config.solver.step = 10;
-  config.solver.damping = 1e-9;
+  config.parts.of<DescentOptions>().step = 10;
+  config.parts.of<DescentOptions>().damping = 1e-9;
   config.solver.iterations = 100;
   Reconstruction run(config, memory_scan().patterns(), *team);
   const std::string message = message_of<CostNotFinite>([&] {

@@ -107,7 +107,7 @@ TEST(Fit, HeldOutPatternsAreNotFitted) {
 
 TEST(Fit, NoticesDivergenceAndHalvesTheStep) {
   auto o = options();
-  o.step = 50;
+  o.parts.of<DescentOptions>().step = 50;
   auto fit = scene().fit(o);
   fit.iterate();
   bool noticed = false;

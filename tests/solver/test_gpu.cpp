@@ -96,10 +96,10 @@ TEST_P(SumsOnGpuAsOnHost, StepsBetweenExchanges) {
 TEST_P(SumsOnGpuAsOnHost, LiteralAndWithoutPreconditioner) {
   auto o = options(5);
   o.update = Update::literal;
-  o.step = 0.05;
+  o.parts.of<DescentOptions>().step = 0.05;
   compare(o);
   o = options(3);
-  o.preconditioner = false;
+  o.parts.of<DescentOptions>().preconditioner = PreconditionerChoice::none;
   compare(o);
 }
 
@@ -135,7 +135,7 @@ TEST(OnGpu, TheOperatorTooGivesTheSame) {
 TEST(OnGpu, GroupsAreNotWaitedFor) {
   const auto waits = [](i64 groups) {
     auto o = options(2);
-    o.step = 0.3;
+    o.parts.of<DescentOptions>().step = 0.3;
     o.groups = groups;
     const OnGpu there(true, {.order = emulated::Order::as_needed});
     fitted(o, {mesh_of(1)});

@@ -27,7 +27,6 @@ using test::toys;
 FitOptions toy_options() {
   auto o = test::options(5);
   o.probe_from = 0;
-  o.step = 1;
   o.parts = toys();
   return o;
 }

@@ -32,7 +32,7 @@ void Descent<T>::declare(State<T>& state) {
 
 template <class T>
 double Descent<T>::step_in_use(const Workspace<T>& with) const {
-  return with.caution * *averaging_ * (with.options.step > 0 ? with.options.step : *estimated_);
+  return with.caution * *averaging_ * (estimates() ? *estimated_ : options_.step);
 }
 
 template <class T>
@@ -64,7 +64,7 @@ void Descent<T>::move_by_sums(const Trial<T>& trial) {
 template <class T>
 Preconditioner<T> Descent<T>::preconditioner(const Workspace<T>& with,
                                              View<const T, 2> illumination) const {
-  return with.options.preconditioner
+  return by_illumination()
              ? Preconditioner<T>::by_illumination(illumination, with.window2(), floor_.data())
              : Preconditioner<T>::uniform(with.window2() * *largest_probe_);
 }
@@ -75,13 +75,13 @@ template <class T>
 void Descent<T>::find_floor(const Trial<T>& trial) {
   Workspace<T>& with = trial.with;
   Arithmetic<T>& arithmetic = *with.arithmetic;
-  if (!with.options.preconditioner) return;
+  if (!by_illumination()) return;
   if (floor_.empty())
     floor_ = arithmetic.template array<double, 1>(
         {std::max<i64>(1, static_cast<i64>(with.tiles.size()))}, "sums");
   for (std::size_t t = 0; t < with.tiles.size(); ++t)
     arithmetic.largest(illumination_of(trial, t), with.tiles[t].on_arrays(with.tiles[t].core),
-                       with.options.damping, floor_.data() + t);
+                       options_.damping, floor_.data() + t);
   if (with.team.size() == 1) return;
   std::vector<double> largest(static_cast<std::size_t>(floor_.size()));
   arithmetic.read(floor_.data(), largest.data(), floor_.size());

@@ -9,6 +9,7 @@
 // estimated now and then: the parabola of the Gauss-Newton curvature says the best one, a running
 // mean is kept, and where the cost rises all the same the parabola through what it did is followed.
 
+#include "solver/rules/descent_options.hpp"
 #include "solver/rules/rule.hpp"
 
 namespace ptyle {
@@ -16,13 +17,17 @@ namespace ptyle {
 template <class T>
 class Descent final : public UpdateRule<T> {
  public:
+  explicit Descent(const DescentOptions& options = {}) : options_(options) {}
   void declare(State<T>& state) override;
   void step(const Trial<T>& trial) override;
+  [[nodiscard]] bool estimates() const override { return options_.estimated(); }
   [[nodiscard]] double step_in_use(const Workspace<T>& with) const override;
   void settle() override;
 
   // For steps between exchanges (solver/paper):
 
+  /// Is an illumination needed, of an exchange before?
+  [[nodiscard]] bool by_illumination() const { return options_.by_illumination(); }
   /// Directions are made without moving, and then moved along with the step in use.
   void move_by_sums(const Trial<T>& trial);
   /// to = from − step·M(g), M made of a former illumination of a tile and its floor (or of neither,
@@ -43,6 +48,7 @@ class Descent final : public UpdateRule<T> {
   void descend(const Trial<T>& trial, double step);
   void try_step(const Trial<T>& trial, double slope, double step);
 
+  const DescentOptions options_;
   double *estimated_ = nullptr, *averaging_ = nullptr, *largest_probe_ = nullptr;
   Array<double, 1> floor_;  // the first: least that gradients are divided by; room for each tile
 };
