@@ -52,6 +52,7 @@ struct Key {
   std::string mistaken, hint;  ///< a name for which it is mistaken, and what it is in truth
   FileKind file = FileKind::none;
   AtResume at_resume = AtResume::free;
+  bool told_if_set = false;  ///< a fingerprint names it only where it is not the default
 
   /// Of a choice: its words; else none.
   [[nodiscard]] const std::vector<std::string>& choices() const;
@@ -92,6 +93,11 @@ class Declaration {
   }
   Declaration& file(FileKind kind = FileKind::file) {
     key_.file = kind;
+    return *this;
+  }
+  /// A key that came later: texts that tell runs apart stay as they were where it is not used.
+  Declaration& told_if_set() {
+    key_.told_if_set = true;
     return *this;
   }
   Declaration& same_at_resume() { return at_resume(AtResume::same); }

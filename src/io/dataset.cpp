@@ -43,6 +43,31 @@ double bytes_now(const DatasetHeader& h) {
          objects * voxels * sizeof(float);
 }
 
+void write_pairs(h5::File& file, const char* name, const std::vector<Position>& pairs,
+                 const char* unit) {
+  std::vector<double> at;
+  for (const Position& p : pairs) at.insert(at.end(), {p.row, p.col});
+  file.write(name, {static_cast<i64>(pairs.size()), 2}, at.data());
+  file.set(name, "units", unit);
+}
+
+void set_numbers(h5::File& file, const char* group,
+                 const std::vector<std::pair<std::string, std::vector<double>>>& numbers) {
+  for (const auto& [name, values] : numbers)
+    if (values.size() == 1)
+      file.set(group, name.c_str(), values[0]);
+    else
+      file.set(group, name.c_str(), std::span<const double>(values));
+}
+
+void write_truth(h5::File& file, const DatasetTruth& truth) {
+  if (truth.positions.empty()) return;
+  write_pairs(file, "/truth/positions", truth.positions, "A");
+  if (!truth.descan.empty()) write_pairs(file, "/truth/descan", truth.descan, "px");
+  if (!truth.dead.empty()) file.write("/truth/mask", truth.dead);
+  set_numbers(file, "/truth", truth.numbers);
+}
+
 }  // namespace
 
 h5::File SimulatedSet::create(const std::string& part, const DatasetHeader& header) {
@@ -55,10 +80,7 @@ h5::File SimulatedSet::create(const std::string& part, const DatasetHeader& head
   h5::File file = h5::File::create(part);
   file.create_dataset("/patterns", header.pattern_type, {n, header.detector, header.detector},
                       {1, header.detector, header.detector});
-  std::vector<double> at;
-  for (const Position& p : header.positions) at.insert(at.end(), {p.row, p.col});
-  file.write("/positions", {n, 2}, at.data());
-  file.set("/positions", "units", "A");
+  write_pairs(file, "/positions", header.positions, "A");
   file.write("/probe", header.probe.view());
   file.create_dataset<float>("/object/phase", {nz, ny, nx});
   if (header.configurations > 1)
@@ -66,11 +88,8 @@ h5::File SimulatedSet::create(const std::string& part, const DatasetHeader& head
   if (!header.atoms.empty()) write_atoms(file, header.atoms);
   const std::vector<std::uint8_t> none(static_cast<std::size_t>(n));
   file.write("/done", {n}, none.data());
-  for (const auto& [name, values] : header.numbers)
-    if (values.size() == 1)
-      file.set("/", name.c_str(), values[0]);
-    else
-      file.set("/", name.c_str(), std::span<const double>(values));
+  write_truth(file, header.truth);
+  set_numbers(file, "/", header.numbers);
   file.set("/", "units", "A");
   file.set("/", "version", header.version);
   file.set("/", "recipe", header.recipe);
