@@ -68,7 +68,7 @@ ScanArea common_area(const ComparedObject& result, const ComparedObject& referen
     throw UserError(
         fmt::format("the scanned areas of result and reference have only {} x {} pixels in common; "
                     "a comparison "
-                    "needs at least {} a side: check that both are of the same scan",
+                    "needs at least {} per side: check that both are of the same scan",
                     area.depth.shape()[0], area.depth.shape()[1], smallest_side));
   return area;
 }

@@ -27,7 +27,7 @@ class Side {
   /// Chunks of the planes attached (before that, of the most that were planned), and the planes of
   /// one.
   [[nodiscard]] i64 chunks() const { return (attached_ + chunk_ - 1) / chunk_; }
-  [[nodiscard]] Interval planes_of(i64 chunk) const {
+  [[nodiscard]] Interval planes_in(i64 chunk) const {
     return {chunk * chunk_, std::min(attached_, (chunk + 1) * chunk_)};
   }
   /// Values that the largest step of a chunk sends and receives.

@@ -59,7 +59,7 @@ struct GlobalState {
 /// What one rank writes. Views must last through the call.
 struct CheckpointPart {
   int rank = 0, ranks = 1;
-  i64 step = 0;  ///< of the run (iterations or groups), the same on all ranks
+  i64 step = 0;  ///< of the run (iterations or mini-batches), the same on all ranks
   Box object;    ///< the whole
   Box core;      ///< this rank's; the ranks' cores are the object, without overlap
   std::vector<ObjectState> object_state;

@@ -98,7 +98,7 @@ class TiffStack::Writer {
   void check(bool good) const {
     if (!good)
       throw UserError(
-          fmt::format("cannot write the TIFF file {} ({}); choose a folder with room "
+          fmt::format("cannot write the TIFF file {} ({}); choose a folder with space "
                       "that can be written",
                       path_, message_.empty() ? "no reason given" : message_));
   }

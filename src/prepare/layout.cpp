@@ -94,7 +94,7 @@ Layout lay_out(const FrameSource& frames, const DataConfig& config,
     const auto middle = centre ? std::optional((*centre)[d]) : std::nullopt;
     if (middle && !(*middle >= 0 && *middle <= static_cast<double>(sides[d] - 1)))
       throw UserError(
-          fmt::format("data.centre ({}, {}) lies outside the turned frame of {} x {} px",
+          fmt::format("data.centre ({}, {}) lies outside the flipped frame of {} x {} px",
                       (*centre)[0], (*centre)[1], sides[0], sides[1]));
     bins[d] = lay_bins(sides[d], middle, config.crop, b, w);
     l.residual[d] = bins[d].residual;

@@ -8,10 +8,10 @@
 
 #include "core/array.hpp"
 #include "core/ledger.hpp"
+#include "prepare/distribution.hpp"
 #include "prepare/layout.hpp"
 #include "prepare/pattern_store.hpp"
 #include "prepare/prepare.hpp"
-#include "prepare/share.hpp"
 
 namespace ptyle {
 
@@ -28,16 +28,17 @@ struct PatternSums {
   double fractions = 0;           ///< values that are no whole numbers, as the file has them
 };
 
-/// Reads frames and makes patterns of them. With a share, every call but valid() is made by all
-/// ranks.
+/// Reads frames and makes patterns of them. With a distribution, every call but valid() is made by
+/// all ranks.
 class PatternReader {
  public:
   /// Of the patterns `numbers` (ascending) of the file; a pattern's place in it is its number from
   /// then on. Throws UserError for a mask of another shape or without a good pixel.
-  PatternReader(const Measurement& m, const std::vector<i64>& numbers, const Share* share);
+  PatternReader(const Measurement& m, const std::vector<i64>& numbers,
+                const Distribution* distribution);
 
-  /// The bright disc's centre on the turned frame, from the mean of up to 200 frames over the scan.
-  /// UserError where it shows none.
+  /// The bright-field disc's centre on the turned frame, from the mean of up to 200 frames over the
+  /// scan. UserError where it shows none.
   std::array<double, 2> find_centre();
 
   /// The sums alone: each rank reads an even part of the patterns and keeps none.
@@ -79,7 +80,7 @@ class PatternReader {
   const Measurement& m_;
   FrameSource& frames_;
   const std::vector<i64>& numbers_;
-  const Share* share_;
+  const Distribution* distribution_;
   std::vector<bool> masked_;  // raw pixels
   double seconds_ = 0;
   i64 bytes_ = 0;

@@ -34,7 +34,7 @@ struct Inspection {
   double dose = 0;            ///< counts/Å²; 0: not known
   double least_contrast = 0;  ///< of interference across the probe's diameter, left by the pixels
   Orientation orientation;    ///< curves empty: could not be found
-  Descan descan;              ///< of the bright disc
+  Descan descan;              ///< of the bright-field disc
 };
 
 /// Prints line by line, writes mean_pattern.png, scan.png, dark_field.png and orientation.png.

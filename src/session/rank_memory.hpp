@@ -31,11 +31,11 @@ RankMemory rank_memory(const ReconstructConfig& config, const OperatorSetup& set
                        double budget);
 
 /// The same of a rank that computes on a GPU, of whose memory `gpu.free_bytes` are its own,
-/// `groups` an iteration.
+/// `batches` an iteration.
 template <class T>
 RankMemory gpu_rank_memory(const ReconstructConfig& config, const OperatorSetup& setup,
                            const Division& division, int rank, std::size_t bytes_a_pattern,
-                           i64 groups, const GpuFacts& gpu);
+                           i64 batches, const GpuFacts& gpu);
 
 /// Bytes of a GPU's free memory that a run may take: cuFFT and the driver need some, too.
 double usable(const GpuFacts& gpu);

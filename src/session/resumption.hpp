@@ -40,7 +40,7 @@ class CheckpointWriter {
   CheckpointWriter(const CheckpointWriter&) = delete;
   CheckpointWriter& operator=(const CheckpointWriter&) = delete;
 
-  // Every process of the team calls these, between two groups:
+  // Every process of the team calls these, between two mini-batches:
 
   /// Waits for the checkpoint before.
   void save(const History& history, const Fingerprint& fingerprint);

@@ -16,6 +16,6 @@ namespace ptyle {
 std::vector<std::string> warnings_of(const ReconstructConfig& config, const Experiment& experiment);
 
 /// `counts`: of the whole scan, an object pixel (settings.hpp).
-std::optional<std::string> warning_of_few_counts(double counts, i64 groups);
+std::optional<std::string> warning_of_few_counts(double counts, i64 batches);
 
 }  // namespace ptyle

@@ -41,7 +41,7 @@ struct OutputChoice {
 };
 
 /// Bytes of result.h5 and, with `tiff`, phase.tif for an object of this shape; what else is written
-/// is small beside them. For check_room (io/room) before a run.
+/// is small beside them. For check_disk_space (io/disk_space) before a run.
 double output_bytes(const std::array<i64, 3>& shape, bool absorption, bool tiff);
 
 /// Makes the files above of an object that comes slice by slice and is never held whole, only its

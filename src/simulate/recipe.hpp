@@ -108,7 +108,7 @@ void keys(V& v, SimulatedOptics& o) {
   v("aperture_edge", o.aperture_edge, between(0, 100), "detector px",
     "width of the aperture's rim; 0: hard");
   v("modes", o.modes, between(1, 32), "incoherent modes of the probe");
-  v("mode_power", o.mode_power, between(0, 1), "share of the power of each further mode");
+  v("mode_power", o.mode_power, between(0, 1), "fraction of the power of each further mode");
 }
 
 /// Keys detector.*

@@ -3,7 +3,7 @@
 // A fit in progress: variables (object, probe), a rule by which the object moves, regularisers, and
 // one iteration over all patterns at a time.
 //
-//   for each mini-batch of the iteration (solver/groups; the same for any number of ranks):
+//   for each mini-batch of the iteration (solver/batches; the same for any number of ranks):
 //     the course (solver/course): gradients, their sums over the ranks, steps of all variables
 //   then the variables' own ends of an iteration (the powers of the probe's modes), the
 //   regularisers, R of the held-out patterns, and the multi-resolution schedule's next stage if the

@@ -1,7 +1,7 @@
 #pragma once
 
-// What tiles give each other after a group: sums of gradients, values of cores to all their copies,
-// or voxels (solver/sharing says which).
+// What tiles give each other after a mini-batch: sums of gradients, values of cores to all their
+// copies, or voxels (solver/sharing says which).
 
 #include <memory>
 #include <vector>

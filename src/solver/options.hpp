@@ -36,7 +36,7 @@ enum class Update {
 };
 
 struct FitOptions {
-  i64 groups = 20;       ///< mini-batches an iteration
+  i64 batches = 20;      ///< mini-batches an iteration
   double step = 0;       ///< of the preconditioned object update; 0: estimated
   double damping = 0.1;  ///< ε of the illumination preconditioner, of the illumination's maximum
   bool preconditioner = true;  ///< false: divided by one number, the probe's largest |ψ|², instead
@@ -56,9 +56,9 @@ struct FitOptions {
   /// A rank applies its own gradient at once after each so many of its positions, until the next
   /// exchange replaces it by the total; 0: never. The result then depends on the mesh.
   i64 local_positions = 0;
-  /// The sum travels while the next group is computed; meanwhile each rank goes on with its own
-  /// part, which the total then replaces. The result depends on the mesh. Not with steps of its own
-  /// in between, literal or local; one rank has no exchange.
+  /// The sum travels while the next mini-batch is computed; meanwhile each rank goes on with its
+  /// own part, which the total then replaces. The result depends on the mesh. Not with steps of its
+  /// own in between, literal or local; one rank has no exchange.
   bool exchange_behind = false;
   /// The exchange of voxels: a rank also fits positions of its neighbours, as far as this from its
   /// core, px.

@@ -1,6 +1,6 @@
 #pragma once
 
-// How ranks share a fit: the mesh of tiles, and what they exchange after each group.
+// How ranks share a fit: the mesh of tiles, and what they exchange after each mini-batch.
 
 #include <array>
 #include <optional>

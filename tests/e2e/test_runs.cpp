@@ -134,7 +134,7 @@ TEST_F(Runs, WhatTheCommandLineAddsIsInTheResolvedConfiguration) {
   EXPECT_NE(written.find("device: cpu"), std::string::npos) << written;
 }
 
-TEST_F(Runs, CtrlCFinishesTheGroupAndWrites) {
+TEST_F(Runs, CtrlCFinishesTheBatchAndWrites) {
   simulate();
   const auto ran =
       run_ptyle({"reconstruct", "run.yaml", "--set", "solver.iterations=100000"},
@@ -151,7 +151,7 @@ TEST_F(Runs, CtrlCFinishesTheGroupAndWrites) {
   const auto resumed =
       ptyle({"reconstruct", "run.yaml", "--resume", "--set", "solver.iterations=" + more});
   EXPECT_EQ(resumed.status, 0) << resumed.err;
-  EXPECT_NE(resumed.out.find("going on from the checkpoint"), std::string::npos) << resumed.out;
+  EXPECT_NE(resumed.out.find("resuming from the checkpoint"), std::string::npos) << resumed.out;
 }
 
 TEST_F(Runs, GoesOnFromACheckpointWrittenWhileComputingWithTheSameBits) {
@@ -190,7 +190,7 @@ TEST_F(Runs, BegunAnewItLeavesNoCheckpointOfTheRunBefore) {
   rest.emplace_back("--resume");
   const auto resumed = ptyle(rest);
   EXPECT_EQ(resumed.status, 0) << resumed.err;
-  EXPECT_EQ(resumed.out.find("going on from the checkpoint"), std::string::npos) << resumed.out;
+  EXPECT_EQ(resumed.out.find("resuming from the checkpoint"), std::string::npos) << resumed.out;
 }
 
 TEST_F(Runs, AMistakeLeavesTheCheckpointOfTheRunBefore) {
@@ -439,25 +439,25 @@ TEST_F(Runs, ADefocusInAnotherUnitIsWarnedOf) {
   EXPECT_TRUE(warned("-6000"));
 }
 
-TEST_F(Runs, FewCountsMakeFewGroupsOrAreWarnedOf) {
-  const auto ran = [&](const std::string& dose, const std::string& groups) {
+TEST_F(Runs, FewCountsMakeFewBatchesOrAreWarnedOf) {
+  const auto ran = [&](const std::string& dose, const std::string& batches) {
     EXPECT_EQ(
         ptyle({"simulate", "recipe.yaml", "--overwrite", "--set", "dose.electrons_per_A2=" + dose})
             .status,
         0);
     auto all =
-        into("run", {"solver.iterations=1", "output.overwrite=true", "solver.batches=" + groups});
+        into("run", {"solver.iterations=1", "output.overwrite=true", "solver.batches=" + batches});
     return ptyle(all);
   };
   const auto warned = [](const Ran& r) {
-    return r.err.find("counts an object pixel") != std::string::npos;
+    return r.err.find("counts per object pixel") != std::string::npos;
   };
-  EXPECT_TRUE(warned(ran("100", "8")));  // 4 counts a pixel of 0.04 Å²
+  EXPECT_TRUE(warned(ran("100", "8")));  // 4 counts per pixel of 0.04 Å²
   EXPECT_FALSE(warned(ran("100", "1")));
   EXPECT_TRUE(warned(ran("30", "1")));
   EXPECT_FALSE(warned(ran("1e4", "8")));
   const Ran left_to_ptyle = ran("300", "0");
-  EXPECT_NE(left_to_ptyle.out.find("3 groups an iteration"), std::string::npos);
+  EXPECT_NE(left_to_ptyle.out.find("3 mini-batches per iteration"), std::string::npos);
   EXPECT_FALSE(warned(left_to_ptyle)) << left_to_ptyle.err;
 }
 
@@ -483,8 +483,8 @@ TEST_F(Runs, SpoiltDataAreWarnedOf) {
     return text.find(part) != std::string::npos;
   };
   const std::string disc = told("clean", 0, 0, 0, {});
-  EXPECT_FALSE(has(disc, "no bright disc") || has(disc, "pixels")) << disc;
-  EXPECT_TRUE(has(told("corner", 0, 0, 0, {"data.dc=corner"}), "no bright disc of"));
+  EXPECT_FALSE(has(disc, "no bright-field disc") || has(disc, "pixels")) << disc;
+  EXPECT_TRUE(has(told("corner", 0, 0, 0, {"data.dc=corner"}), "no bright-field disc of"));
   EXPECT_TRUE(has(told("hot", 40000, 20 * 48 + 3, 1, {}), "1 hot and 0 dead pixels"));
   EXPECT_TRUE(
       has(told("gap", 4294967295U, 5 * 48, 96, {}), "96 pixels are 4294967295 in every pattern"));

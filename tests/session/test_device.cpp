@@ -102,7 +102,7 @@ TEST(GpuRankMemory, IsWhatAFitBooks) {
       config.ranks.local_positions = between ? 1 : 0;
       setup.absorption = complex;
       const Division division = divide(positions_of(Raster{{6, 5}, {4, 4}}), 16, 1, config.ranks, 4,
-                                       planes_of(config), sizeof(float));
+                                       exchanged_planes(config), sizeof(float));
       const auto team = make_local_team(4);
       emulated::Gpu gpu;
       Ledger ledger;
@@ -142,7 +142,7 @@ TEST(GpuRankMemory, GrowsWithTheTileAndFallsWithRanks) {
   double before = INFINITY;
   for (const int ranks : {1, 4, 16}) {
     const Division division = divide(positions_of(Raster{{40, 40}, {4, 4}}), 32, 1, config.ranks,
-                                     ranks, planes_of(config), sizeof(float));
+                                     ranks, exchanged_planes(config), sizeof(float));
     const double needed =
         gpu_rank_memory<float>(config, setup, division, 0, 2048, 20, assumed_gpu()).gpu_least;
     EXPECT_LT(needed, before);

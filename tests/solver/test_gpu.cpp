@@ -71,7 +71,7 @@ class OnGpuAsOnHost : public testing::TestWithParam<Case> {
   }
 };
 
-TEST_P(OnGpuAsOnHost, Groups) { compare(options(5)); }
+TEST_P(OnGpuAsOnHost, Batches) { compare(options(5)); }
 
 TEST_P(OnGpuAsOnHost, CoarseToFineAndBlur) {
   auto o = options(5);
@@ -133,11 +133,11 @@ TEST(OnGpu, TheOperatorTooGivesTheSame) {
 }
 
 /// Where the step is known and there is one rank, the host is told nothing in between.
-TEST(OnGpu, GroupsAreNotWaitedFor) {
-  const auto waits = [](i64 groups) {
+TEST(OnGpu, BatchesAreNotWaitedFor) {
+  const auto waits = [](i64 batches) {
     auto o = options(2);
     o.step = 0.3;
-    o.groups = groups;
+    o.batches = batches;
     const OnGpu there(true, {.order = emulated::Order::as_needed});
     fitted(o, {mesh_of(1)});
     return there.gpu.waits();

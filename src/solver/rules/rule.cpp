@@ -1,6 +1,6 @@
 #include "solver/rules/rule.hpp"
 
-#include "solver/groups.hpp"
+#include "solver/batches.hpp"
 
 namespace ptyle {
 

@@ -1,6 +1,6 @@
 #pragma once
 
-// How the patterns of a measurement are shared among ranks, each of which prepares it at once.
+// How the patterns of a measurement are distributed among ranks, each of which prepares it at once.
 
 #include <functional>
 #include <span>
@@ -19,7 +19,7 @@ struct Kept {
 
 /// One rank's part in preparing a measurement together. Its calls are made by all ranks in the same
 /// order.
-struct Share {
+struct Distribution {
   int rank = 0, ranks = 1;
   /// What this rank keeps, asked once all positions (Å, or px in pixel units) are known, before the
   /// patterns are read; the same positions, window W and object pixel (Å; 1 in pixel units) on all.
