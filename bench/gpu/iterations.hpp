@@ -33,8 +33,8 @@ class GpuSet {
   [[nodiscard]] i64 count() const { return static_cast<i64>(positions_.size()); }
   [[nodiscard]] std::array<i64, 3> object() const { return object_; }
 
-  /// On the card, or with none on the CPU. `device`: books the card's memory. The probe is refined
-  /// where `refine` says so; the rest by default, with all free from the start.
+  /// On the card, or with none on the CPU. `device`: accounts for the card's memory. The probe is
+  /// refined where `refine` says so; the rest by default, with all free from the start.
   Fit<float> fit(Card* card, const GpuOptions& options, i64 batches, bool refine, Team& team,
                  Ledger* device = nullptr) const {
     FitData<float> data;

@@ -7,7 +7,7 @@
 // 4. The least curl. T and T followed by 90° are equals, so of the eight sets of flips there are
 //    two kinds, and of each the one with the smallest rotation is named.
 // 5. φ and φ + 180° are equals too; the divergence is the Laplacian of the phase, and negative at
-//    the peaks of the specimen's phase: its skewness tells.
+//    the peaks of the specimen's phase: its skewness decides.
 
 #include "analysis/orientation.hpp"
 
@@ -265,7 +265,7 @@ Orientation find_orientation(const std::vector<Position>& centres,
   best.clear = best.curl < (1 - std::max(0.2, 1 / std::sqrt(independent))) * best.curl_mirrored;
   choose(best, best.curves[0].least_curl > best.curl + 1e-9);
   best.skewness = skewness(slopes_of_best, best.flips, best.rotation);
-  // Of n independent values from a normal distribution the skewness scatters by sqrt(6/n).
+  // The skewness of n independent normal values scatters by sqrt(6/n).
   best.sign_settled =
       peaks_are_positive && std::abs(best.skewness) > 3 * std::sqrt(6 / independent);
   if (best.sign_settled && best.skewness > 0) rotate_180(best);

@@ -136,7 +136,7 @@ void write_file(const fs::path& path, Write&& write) {
 
 // The index -------------------------------------------------------------------------------------
 
-/// What is read of a rank's file to make the index.
+/// The part of a rank's file that makes the index.
 struct RankHeader {
   i64 step = 0;
   Box object, core;
@@ -151,7 +151,7 @@ RankHeader read_header(const fs::path& folder, int rank, int ranks) {
           read_box(file, "/core"), file.read<i64>("/position_numbers")};
 }
 
-/// Whether the cores are the object, without gap and without overlap.
+/// True if the cores are the object, without gap and without overlap.
 bool cover(const std::vector<Box>& cores, const Box& object) {
   i64 area = 0;
   for (std::size_t i = 0; i < cores.size(); ++i) {

@@ -34,7 +34,7 @@ void refuse(const std::string& path) {
       path));
 }
 
-/// What will be written: the object with its configurations, and the patterns to be made now.
+/// Bytes that will be written: the object with its configurations, and the patterns to be made now.
 double bytes_now(const DatasetHeader& h) {
   const auto side = static_cast<double>(h.detector);
   const auto voxels = static_cast<double>(View<const float, 3>{nullptr, h.object}.size());

@@ -28,7 +28,7 @@
 
 namespace ptyle {
 
-/// What is known before the first slice.
+/// Facts that are known before the first slice.
 struct DatasetHeader {
   h5::Type pattern_type;
   i64 detector = 0;                 ///< ky = kx
@@ -70,7 +70,7 @@ class SimulatedSet {
                 frames.data + k * ny * nx);
     record(numbers);
   }
-  /// Where all patterns are there, closes the file, gives it its name, and says true.
+  /// Closes the file and gives it its name, if all patterns are there (true).
   bool finish();
   /// Takes the unfinished file away.
   void discard();

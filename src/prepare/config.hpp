@@ -1,7 +1,7 @@
 #pragma once
 
-// What the user says about the measurement: plain structs, each with its keys (core/keys.hpp).
-// Lengths Å, angles mrad (azimuths and scan rotation degrees), accelerating voltage kV.
+// Configuration of the measurement: plain structs, each with its keys (core/keys.hpp). Lengths Å,
+// angles mrad (azimuths and scan rotation degrees), accelerating voltage kV.
 
 #include <array>
 #include <optional>
@@ -14,7 +14,7 @@
 
 namespace ptyle {
 
-/// Where the zero frequency lies in a pattern.
+/// The place of the zero frequency in a pattern.
 enum class DcPlace { centre, corner };
 constexpr auto choices(DcPlace) {
   return std::to_array<Named<DcPlace>>({{DcPlace::centre, "centre"}, {DcPlace::corner, "corner"}});

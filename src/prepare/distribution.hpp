@@ -21,8 +21,9 @@ struct Kept {
 /// order.
 struct Distribution {
   int rank = 0, ranks = 1;
-  /// What this rank keeps, asked once all positions (Å, or px in pixel units) are known, before the
-  /// patterns are read; the same positions, window W and object pixel (Å; 1 in pixel units) on all.
+  /// The patterns that this rank keeps, asked once all positions (Å, or px in pixel units) are
+  /// known, before the patterns are read; the same positions, window W and object pixel (Å; 1 in
+  /// pixel units) on all.
   std::function<Kept(std::span<const Position>, i64 window, double pixel)> mine;
   /// Sums each value over all ranks, in place: the same bits on all of them.
   std::function<void(std::span<double>)> sum;

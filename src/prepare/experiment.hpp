@@ -32,7 +32,7 @@ class PatternStore {
   /// The same as it is held.
   [[nodiscard]] virtual RawPattern raw(i64 i) const = 0;
   [[nodiscard]] virtual std::string type() const = 0;  ///< "uint8", …, of the numbers held
-  /// What the ledger books for each pattern that is held.
+  /// Bytes of memory accounted for each pattern that is held.
   [[nodiscard]] virtual std::size_t bytes_a_pattern() const = 0;
 };
 

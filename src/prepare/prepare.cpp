@@ -196,8 +196,8 @@ void warn_of_spread(const std::vector<Position>& at, double pixel, i64 window,
         apart, window));
 }
 
-/// Where the zero frequency lies: as the layout leaves it; or, where nobody gave the centre, where
-/// the disc does, if that is farther off than the rim is ragged.
+/// The place of the zero frequency: as the layout leaves it; or, if nobody gave the centre, the
+/// disc's centre, if that is farther off than the rim is ragged.
 std::array<double, 2> centre_of(const Layout& l, bool known, const Experiment& e) {
   if (known || !e.disc) return l.residual;
   const auto middle = static_cast<double>(l.window / 2);
@@ -228,7 +228,7 @@ void note_disc(const Layout& l, bool centre_known, Experiment& e) {
 }
 
 /// A convergent beam's disc is the brightest that there is: where none is seen, something is wrong
-/// that no error tells of. Not where the window is too small for it, or its pixels too large.
+/// that no error reports. Not where the window is too small for it, or its pixels too large.
 void warn_of_no_disc(const Layout& l, Experiment& e) {
   if (e.disc || e.optics.semi_angle <= 0 || e.calibration.wavelength <= 0) return;
   const double radius = e.optics.semi_angle * mrad / e.calibration.wavelength / e.calibration.dk;
@@ -256,7 +256,7 @@ void warn_of_offset(const Measurement& m, const Layout& l, Experiment& e) {
         *dark, mean, m.data.background + *dark / static_cast<double>(l.bin * l.bin)));
 }
 
-/// What the sums say of the patterns: valid pixels, mean and disc.
+/// Takes from the sums: valid pixels, mean and disc.
 void take_sums(const Measurement& m, const Layout& l, const PatternReader& reader,
                const PatternSums& sums, Experiment& e) {
   e.valid = reader.valid(l, sums);

@@ -10,7 +10,7 @@
 
 namespace ptyle {
 
-/// What the user says and what the file holds.
+/// The configuration and the contents of the file.
 struct Measurement {
   DataConfig data;
   CalibrationConfig calibration;

@@ -289,7 +289,7 @@ Array<float, 2> PatternReader::valid(const Layout& l, const PatternSums& s) cons
 }
 
 std::array<double, 2> PatternReader::find_centre() {
-  Measurement whole = m_;  // turned, but not shifted, cropped, binned or without background
+  Measurement whole = m_;  // flipped, but not shifted, cropped, binned or without background
   whole.data.crop = 0;
   whole.data.bin = 1;
   whole.data.window = static_cast<int>(std::max(frames_.rows, frames_.cols));
@@ -309,7 +309,7 @@ std::array<double, 2> PatternReader::find_centre() {
     throw UserError(fmt::format(
         "data.find_centre finds no bright-field disc in the mean of {}, give data.centre",
         frames_.name));
-  // From the square window back to the turned frame, whose pixel [N/2] is the window's [W/2].
+  // From the square window back to the flipped frame, whose pixel [N/2] is the window's [W/2].
   const i64 rows = m_.data.transpose ? frames_.cols : frames_.rows,
             cols = m_.data.transpose ? frames_.rows : frames_.cols;
   return {disc->row - static_cast<double>(l.window / 2 - rows / 2),

@@ -15,8 +15,7 @@
 
 namespace ptyle {
 
-/// What is counted over all patterns, the same on every rank. No figure depends on the order of
-/// patterns.
+/// Sums over all patterns, the same on every rank. No figure depends on the order of patterns.
 struct PatternSums {
   std::vector<double> counts;     ///< W·W, DC at [0,0]
   std::vector<double> saturated;  ///< raw pixels, > 0: reaches data.saturation; empty: no limit
@@ -32,13 +31,13 @@ struct PatternSums {
 /// all ranks.
 class PatternReader {
  public:
-  /// Of the patterns `numbers` (ascending) of the file; a pattern's place in it is its number from
-  /// then on. Throws UserError for a mask of another shape or without a good pixel.
+  /// Reads the patterns `numbers` (ascending) of the file; a pattern's place in it is its number
+  /// from then on. Throws UserError for a mask of another shape or without a good pixel.
   PatternReader(const Measurement& m, const std::vector<i64>& numbers,
                 const Distribution* distribution);
 
-  /// The bright-field disc's centre on the turned frame, from the mean of up to 200 frames over the
-  /// scan. UserError where it shows none.
+  /// The bright-field disc's centre on the flipped frame, from the mean of up to 200 frames over
+  /// the scan. UserError where it shows none.
   std::array<double, 2> find_centre();
 
   /// The sums alone: each rank reads an even part of the patterns and keeps none.

@@ -38,7 +38,7 @@ class FileFrames final : public FrameSource {
   Ledger::Booking kept_;
 };
 
-/// Of "file.h5:/dataset", or of "/dataset" in the data file.
+/// The mask in "file.h5:/dataset", or in "/dataset" of the data file.
 RawMask read_mask(const std::string& data_file, const std::string& text) {
   const auto [path, dataset] = split_dataset(text).value_or(DatasetName{data_file, text});
   const h5::File file = h5::File::open(path);

@@ -36,8 +36,8 @@ Experiment look_at_experiment(const DataConfig& data, const CalibrationConfig& c
                               const ScanConfig& scan, const OpticsConfig& optics,
                               Ledger* ledger = nullptr);
 
-/// What a file's attributes and scalars say of the measurement: ptyle's own names and, for simple
-/// ones, those that other programs use.
+/// Facts in a file's attributes and scalars: ptyle's own names and, for simple ones, those that
+/// other programs use.
 FileFacts read_file_facts(const h5::File& file);
 
 /// The positions' dataset, or nothing where `scan` names none and the file has none at /positions.

@@ -151,7 +151,7 @@ void OpenFit<T>::log_division() const {
                   name_of(division->sharing.scheme)));
 }
 
-/// Of a tile: as the checkpoint has it, or as the configuration says.
+/// The start of a tile: as the checkpoint has it, or by the configuration.
 template <class T>
 TileStart<T> OpenFit<T>::start_of(const Box& box) {
   const bool absorption = config.object.type == ObjectType::complex;

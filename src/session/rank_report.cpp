@@ -9,7 +9,7 @@
 namespace ptyle {
 namespace {
 
-// Most of what a process books; the rest goes under "other".
+// Most of what a process allocates; the rest goes under "other".
 constexpr std::array ledger_names{"checkpoint",       "exchange buffers", "gradient",
                                   "gradient patches", "object",           "object, synchronised",
                                   "patterns",         "positions",        "probe",
@@ -48,7 +48,7 @@ std::string table_line(const std::string& label, const std::vector<double>& valu
   return line;
 }
 
-/// What was booked at the peak, by name.
+/// The memory allocated at the peak, by name.
 void add_names(const std::string& prefix, const Ledger& ledger, std::vector<RankFigure>& figures) {
   double named = 0;
   for (const char* name : ledger_names) {

@@ -111,8 +111,8 @@ FitOptions fit_options(const ReconstructConfig& config, const Experiment& e,
     o.phase_min = object.phase_min;
     o.phase_max = object.phase_max;
   }
-  // Where only phases below 0 are asked for, auto keeps out of the way.
-  // The phase that X-rays get is negative.
+  // If only phases below 0 are asked for, auto keeps out of the way. The phase that X-rays get is
+  // negative.
   const bool electrons = e.optics.xray_energy == 0;
   if (object.positivity == Switch::on ||
       (object.positivity == Switch::automatic && electrons && coarse_to_fine && o.phase_max > 0))

@@ -98,7 +98,7 @@ Array<Complex<double>, 3> with_modes(const Array<Complex<double>, 3>& probe, con
   return spread;
 }
 
-/// Share of a probe's counts that fall on valid pixels, where nothing scatters.
+/// The fraction of a probe's counts that fall on valid pixels, where nothing scatters.
 double valid_share(const Array<Complex<double>, 3>& probe, View<const float, 2> valid) {
   const i64 window = probe.shape()[1];
   const Fft2<double> fft(window, window, FftRigor::estimate);
@@ -164,8 +164,8 @@ Position mean(const std::vector<Position>& all) {
   return {sum.row / double(all.size()), sum.col / double(all.size())};
 }
 
-/// Where pixel [0,0] of a result lies that does not say it: another program's positions may count
-/// from its own object, but they are of the same scan.
+/// The place of pixel [0,0] of a result that does not state it: another program's positions may
+/// count from its own object, but they are of the same scan.
 Position origin_by_positions(const ResultFacts& earlier, const ObjectFrame& frame, double pixel) {
   if (earlier.positions.empty() || earlier.positions.size() != frame.positions.size())
     return {0, 0};

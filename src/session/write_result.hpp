@@ -1,6 +1,6 @@
 #pragma once
 
-// What a reconstruction leaves in its folder: result.h5, phase.tif, phase-sum.png, slices.png
+// The files of a reconstruction in its folder: result.h5, phase.tif, phase-sum.png, slices.png
 // (first, middle, last, where there are several), absorption-sum.png (where fitted), probe.png,
 // r-factor.png, ranks.png (where more than one rank reports what it spent its time on).
 

@@ -1,7 +1,7 @@
 #pragma once
 
-// What the user says about a simulation: plain structs, each with its keys (core/keys.hpp).
-// Lengths Å, angles mrad (azimuths and rotations degrees), energy kV. make_plan() checks the
+// Configuration of a simulation: plain structs, each with its keys (core/keys.hpp). Lengths Å,
+// angles mrad (azimuths and rotations degrees), accelerating voltage kV. make_plan() checks the
 // limits.
 
 #include <array>

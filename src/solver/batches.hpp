@@ -16,15 +16,15 @@ std::vector<std::vector<i64>> make_batches(std::span<const Position> positions,
                                            std::span<const i64> members, i64 n, std::uint64_t seed,
                                            int iteration);
 
-/// Of a specimen: thin; thick, where coarse to fine is used; very thick, of more than two depths of
-/// focus.
+/// Thickness of a specimen: thin; thick, where the multi-resolution schedule is used; very thick,
+/// of more than two depths of focus.
 enum class Thickness { thin, thick, very_thick };
 
 /// How many where nobody says: 20, but no mini-batch of fewer than 10 positions, whose illumination
 /// would leave gaps; in a very thick specimen, where more steps are worth more, 40 of at least 4. N
-/// counts tell an object pixel's phase to 1/√(2N) rad, and each mini-batch's step follows the noise
-/// of its own: none has fewer than 4, as long as as many mini-batches are left as coarse stages
-/// need steps. `counts`: of the whole scan, an object pixel.
+/// counts determine an object pixel's phase to 1/√(2N) rad, and each mini-batch's step follows the
+/// noise of its own: none has fewer than 4, as long as as many mini-batches are left as coarse
+/// stages need steps. `counts`: of the whole scan, an object pixel.
 i64 default_batches(i64 positions, double counts, Thickness thickness);
 
 /// At most so many of a mini-batch, which lie all over the scan as the mini-batch does: its numbers
@@ -33,7 +33,7 @@ std::vector<i64> sample_of(const std::vector<i64>& batch, i64 most);
 
 /// The step is estimated on every so many mini-batches.
 constexpr i64 estimate_every = 10;
-/// And on so many at the beginning of a stage of coarse to fine.
+/// And on so many at the beginning of a stage of the multi-resolution schedule.
 constexpr i64 estimate_at_first = 4;
 /// Positions of a mini-batch whose curvature is estimated on every second one.
 constexpr i64 large_batch = 24;

@@ -1,6 +1,6 @@
 #pragma once
 
-// What the user says about the fit: plain structs, each with its keys (core/keys.hpp).
+// Configuration of the fit: plain structs, each with its keys (core/keys.hpp).
 
 #include <array>
 #include <cstdint>
@@ -74,7 +74,7 @@ void keys(V& v, ObjectConfig& c) {
       .same_at_resume();
 }
 
-/// What probe.start says: a word, or else the name of a file.
+/// The value of probe.start: a word, or else the name of a file.
 enum class ProbeStart { optics, mean, file };
 constexpr auto choices(ProbeStart) {
   return std::to_array<Named<ProbeStart>>(
@@ -123,7 +123,7 @@ constexpr auto choices(std::optional<Loss>) {
   return table;
 }
 
-/// Where ranks compute.
+/// The device that ranks compute on.
 enum class ComputeOn { automatic, cpu, cuda };
 constexpr auto choices(ComputeOn) {
   return std::to_array<Named<ComputeOn>>(

@@ -26,7 +26,7 @@ FitOptions settled(FitOptions options, const Team& team) {
   return options;
 }
 
-/// What looks at lateral neighbours finds them in the halo.
+/// An operation that looks at lateral neighbours must find them in the halo.
 void check_reach(Halo halo, i64 reach, const std::string& what) {
   const i64 has = std::min(halo.before, halo.after);
   if (reach > has)
@@ -134,7 +134,7 @@ IterationReport Fit<T>::iterate(const std::function<bool()>& stop) {
     if (with_->stopping || *batch_ == double(batches.size())) course_->finish();
     if (options.verify && !course_->under_way()) verify(report);
   }
-  with_->costs.tell(static_cast<std::size_t>(*batch_));
+  with_->costs.report(static_cast<std::size_t>(*batch_));
   report.whole =
       *batch_ == double(batches.size());  // stopped after the last one: whole all the same
   with_->stop = {};

@@ -18,7 +18,7 @@ struct StepPart {
   i64 offset = 0;
 };
 
-/// What a rank does in one round; rounds that it has no part in are left out.
+/// The part of a rank in one round; rounds that it has no part in are left out.
 struct Step {
   std::size_t round = 0;
   Action action = Action::add;

@@ -136,7 +136,7 @@ TEST_F(ReconstructKeys, FaultsBetweenKeys) {
       {{"data.positions=[5, 2]"},
        "--set data.positions=[5, 2]: data.positions: must be [first, last] or [first, last, "
        "stride], first < last"},
-      {{"data.positions=[-3, 2]"},  // one fault is told once
+      {{"data.positions=[-3, 2]"},  // one fault is reported once
        "--set data.positions=[-3, 2]: data.positions: -3 is out of its limits; it must be a list "
        "of "
        "whole numbers, 0 or more"},
@@ -186,7 +186,7 @@ TEST(Examples, LackOnlyTheirData) {
     check_reconstruct(config, schema, file.string(), faults);
     try {
       faults.raise(name);
-      FAIL() << "the missing data is not told";
+      FAIL() << "the missing data is not reported";
     } catch (const UserError& e) {
       EXPECT_TRUE(
           std::string(e.what()).ends_with("data.file: there is no file " + config.data.file))

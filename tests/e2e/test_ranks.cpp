@@ -229,7 +229,7 @@ TEST_F(Ranks, ACheckpointWrittenWhileComputingIsThatOfARunWhichEndsThere) {
   expect_same("four", "six");
 }
 
-/// How an endless run is told to stop.
+/// How an endless run is asked to stop.
 struct Stop {
   const char* name;
   int rank;  ///< that gets the signal; −1: mpirun

@@ -380,9 +380,9 @@ TEST_F(Runs, OverwritesOnlyWhenTold) {
   const std::vector<std::string> run{"reconstruct", "run.yaml", "--set", "solver.iterations=1"};
   ASSERT_EQ(ptyle(run).status, 0);
   EXPECT_EQ(ptyle(run).status, 2);
-  auto told = run;
-  told.emplace_back("--overwrite");
-  EXPECT_EQ(ptyle(told).status, 0);
+  auto reported = run;
+  reported.emplace_back("--overwrite");
+  EXPECT_EQ(ptyle(reported).status, 0);
 }
 
 TEST_F(Runs, CheckWritesNothing) {
@@ -396,8 +396,8 @@ TEST_F(Runs, CheckWritesNothing) {
   const auto again = ptyle({"reconstruct", "--check", "run.yaml"});
   EXPECT_EQ(again.status, 0) << again.err;
   EXPECT_NE(again.out.find("run has a result.h5 already"), std::string::npos) << again.out;
-  const auto told = ptyle({"reconstruct", "--check", "run.yaml", "--overwrite"});
-  EXPECT_EQ(told.out.find("already"), std::string::npos) << told.out;
+  const auto reported = ptyle({"reconstruct", "--check", "run.yaml", "--overwrite"});
+  EXPECT_EQ(reported.out.find("already"), std::string::npos) << reported.out;
 }
 
 TEST_F(Runs, TemplatesAreTaken) {
@@ -465,8 +465,8 @@ TEST_F(Runs, SpoiltDataAreWarnedOf) {
   ASSERT_EQ(ptyle({"simulate", "recipe.yaml", "--set", "dose.electrons_per_A2=1e6"}).status, 0);
   const auto patterns =
       h5::File::open((folder.path() / "set.h5").string()).read<std::uint32_t>("/patterns");
-  const auto told = [&](const std::string& name, std::uint32_t spoilt, std::size_t first,
-                        std::size_t count, std::vector<std::string> settings) {
+  const auto reported = [&](const std::string& name, std::uint32_t spoilt, std::size_t first,
+                            std::size_t count, std::vector<std::string> settings) {
     auto values = patterns;
     for (std::size_t k = 0; k < values.size(); ++k)
       if (const auto pixel = k % (48 * 48); pixel >= first && pixel < first + count)
@@ -482,13 +482,13 @@ TEST_F(Runs, SpoiltDataAreWarnedOf) {
   const auto has = [](const std::string& text, const char* part) {
     return text.find(part) != std::string::npos;
   };
-  const std::string disc = told("clean", 0, 0, 0, {});
+  const std::string disc = reported("clean", 0, 0, 0, {});
   EXPECT_FALSE(has(disc, "no bright-field disc") || has(disc, "pixels")) << disc;
-  EXPECT_TRUE(has(told("corner", 0, 0, 0, {"data.dc=corner"}), "no bright-field disc of"));
-  EXPECT_TRUE(has(told("hot", 40000, 20 * 48 + 3, 1, {}), "1 hot and 0 dead pixels"));
-  EXPECT_TRUE(
-      has(told("gap", 4294967295U, 5 * 48, 96, {}), "96 pixels are 4294967295 in every pattern"));
-  EXPECT_TRUE(has(told("inverted", 0, 0, 0, {"data.mask=/inverted"}),
+  EXPECT_TRUE(has(reported("corner", 0, 0, 0, {"data.dc=corner"}), "no bright-field disc of"));
+  EXPECT_TRUE(has(reported("hot", 40000, 20 * 48 + 3, 1, {}), "1 hot and 0 dead pixels"));
+  EXPECT_TRUE(has(reported("gap", 4294967295U, 5 * 48, 96, {}),
+                  "96 pixels are 4294967295 in every pattern"));
+  EXPECT_TRUE(has(reported("inverted", 0, 0, 0, {"data.mask=/inverted"}),
                   "only 96 of 2304 window pixels are left"));
 }
 

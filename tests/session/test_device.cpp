@@ -1,4 +1,4 @@
-// Which GPU a rank takes, why none, and what it will book there.
+// Which GPU a rank takes, why none, and what it will allocate there.
 
 #include <gtest/gtest.h>
 
@@ -79,14 +79,14 @@ TEST(Device, ATeamOfOneSharesWithNobody) {
   EXPECT_EQ(ranks_on_gpu(0, *team), 0);
 }
 
-/// Bytes now booked under a name.
-double booked(const Ledger& ledger, const std::string& name) {
+/// Bytes now allocated under a name.
+double allocated(const Ledger& ledger, const std::string& name) {
   for (const auto& entry : ledger.entries())
     if (entry.name == name) return double(entry.now);
   return 0;
 }
 
-TEST(GpuRankMemory, IsWhatAFitBooks) {
+TEST(GpuRankMemory, IsWhatAFitAllocates) {
   ReconstructConfig config;
   config.object.slices = 3;
   config.object.slice_thickness = 5;
@@ -128,10 +128,10 @@ TEST(GpuRankMemory, IsWhatAFitBooks) {
                            make_emulated_arithmetic<float>(gpu, &ledger));
       // Ranks of one process share the probe and its gradient.
       const double probe = 2 * 16 * 16 * sizeof(Complex<float>);
-      EXPECT_EQ(booked(ledger, "object"), all.gpu["object"]);
-      EXPECT_EQ(booked(ledger, "gradient"), all.gpu["gradient"] - 3 * probe);
-      EXPECT_EQ(booked(ledger, "object, synchronised"), all.gpu["object, synchronised"]);
-      EXPECT_GT(booked(ledger, "exchange buffers"), 0);
+      EXPECT_EQ(allocated(ledger, "object"), all.gpu["object"]);
+      EXPECT_EQ(allocated(ledger, "gradient"), all.gpu["gradient"] - 3 * probe);
+      EXPECT_EQ(allocated(ledger, "object, synchronised"), all.gpu["object, synchronised"]);
+      EXPECT_GT(allocated(ledger, "exchange buffers"), 0);
     }
 }
 

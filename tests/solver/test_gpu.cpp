@@ -132,7 +132,7 @@ TEST(OnGpu, TheOperatorTooGivesTheSame) {
   EXPECT_LT(apart(fitted_there(o, one, true), fitted(o, one)), rounding_of_operators);
 }
 
-/// Where the step is known and there is one rank, the host is told nothing in between.
+/// Where the step is known and there is one rank, nothing is reported to the host in between.
 TEST(OnGpu, BatchesAreNotWaitedFor) {
   const auto waits = [](i64 batches) {
     auto o = options(2);
@@ -192,7 +192,7 @@ TEST(OnGpu, TheHostTouchesNothingThere) {
   }
 }
 
-TEST(OnGpu, ArraysLiveThereAndAreBooked) {
+TEST(OnGpu, ArraysLiveThereAndAreAccounted) {
   const OnGpu there;
   auto fit = scene().fit(options(5));
   EXPECT_TRUE(there.gpu.holds(fit.state().field("phase").on(0).data));

@@ -37,7 +37,7 @@ MPI_Datatype mpi_type() {
 
 using Clock = std::chrono::steady_clock;
 
-/// Books the time of a scope as communicating, less what of it was waiting.
+/// Accounts the time of a scope as communicating, less what of it was waiting.
 class Meter {
  public:
   explicit Meter(TeamCosts& costs) : costs_(costs) {}

@@ -48,7 +48,7 @@ template <class T>
 void Descent<T>::step(const Trial<T>& trial) {
   const Workspace<T>& with = trial.with;
   const bool on_cores = with.halos.sums() && with.halos.on_cores_only();
-  // Where the direction is needed nowhere else, it need not be stored.
+  // A direction that is needed nowhere else need not be stored.
   if (!trial.batch.estimate && !on_cores && low_pass_sigma(with.options) == 0 &&
       with.options.continuation.block() <= 1)
     return descend(trial, step_in_use(with));
@@ -86,7 +86,7 @@ void Descent<T>::find_floor(const Trial<T>& trial) {
   arithmetic.write(floor.data(), floor_.data(), 1);
 }
 
-/// In place: d = M(g), g the sums, tied and low-passed as the continuation's stage asks, on all
+/// In place: d = M(g), g the sums, binned and low-passed as the continuation's stage asks, on all
 /// copies. Returns Σ g·d where it is asked for: the slope along d, but for the low-pass, which
 /// counts twice in it, so that a step made of it errs to the small side.
 template <class T>
