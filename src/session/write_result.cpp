@@ -98,7 +98,10 @@ void draw_probe(const ResultFacts& result, const std::string& path) {
 }
 
 void draw_history(const History& history, const std::string& path) {
-  ChartPanel chart{.title = "R-factor", .x_label = "iteration", .y_label = "R", .log_y = true};
+  ChartPanel chart{.title = "R-factor",
+                   .x_label = "iteration",
+                   .y_label = "R = Σ(√I − √y)² / Σy  (I: model, y: counts)",
+                   .log_y = true};
   const auto add = [&](const std::string& name, const std::vector<double>& values) {
     Curve curve{.name = name, .points = values.size() <= 60};
     for (std::size_t i = 0; i < values.size(); ++i) {

@@ -60,6 +60,9 @@ constexpr const char* help =
     "SIGUSR1 and the end of --wall-time finish the mini-batch at hand, write a checkpoint\n"
     "and what there is; a second Ctrl-C ends at once.\n"
     "\n"
+    "R in the lines of progress is the R-factor of squared amplitudes, Σ(√I − √y)² / Σy of the\n"
+    "model's intensities I and the counts y; R-factors of crystallography are not squared.\n"
+    "\n"
     "Exit status: 0 done, 1 a fault of ptyle, 2 a mistake in what was given,\n"
     "             3 stopped by --wall-time or a signal, 130 ended early by Ctrl-C: the result is\n"
     "             written, and --resume continues.";
