@@ -127,7 +127,8 @@ TEST_F(ReconstructKeys, FaultsBetweenKeys) {
        "optics.xray_energy)"},
       {{"optics.semi_angle=~", "probe.start=mean", "calibration.pixel_size=~",
         "calibration.fit_disc=true"},
-       "--set calibration.fit_disc=true: calibration.fit_disc: needs optics.semi_angle, the disc's "
+       "--set calibration.fit_disc=true: calibration.fit_disc: needs optics.semi_angle, the "
+       "bright-field disc's "
        "radius in mrad"},
       {{"probe.modes=3", "probe.mode_power=0.5"},
        "--set probe.mode_power=0.5: probe.mode_power: 2 modes of 0.5 each leave nothing for the "
