@@ -6,7 +6,7 @@
 #include <filesystem>
 
 #include "core/error.hpp"
-#include "io/room.hpp"
+#include "io/disk_space.hpp"
 
 namespace ptyle {
 namespace {
@@ -30,11 +30,11 @@ bool same_recipe(const h5::File& file, const std::string& recipe) {
 
 void refuse(const std::string& path) {
   throw UserError(fmt::format(
-      "file '{}' was made from another recipe; name another output, remove it, or say overwrite",
+      "file '{}' was made from another recipe; name another output, remove it, or use --overwrite",
       path));
 }
 
-/// What will be written: the object with its configurations, and the patterns to be made now.
+/// Bytes that will be written: the object with its configurations, and the patterns to be made now.
 double bytes_now(const DatasetHeader& h) {
   const auto side = static_cast<double>(h.detector);
   const auto voxels = static_cast<double>(View<const float, 3>{nullptr, h.object}.size());
@@ -74,8 +74,8 @@ h5::File SimulatedSet::create(const std::string& part, const DatasetHeader& head
   const auto n = static_cast<i64>(header.positions.size());
   const auto [nz, ny, nx] = header.object;
   if (exists(part)) remove(part);
-  check_room(fs::path(part).parent_path().string(), bytes_now(header),
-             fs::path(part).stem().string());
+  check_disk_space(fs::path(part).parent_path().string(), bytes_now(header),
+                   fs::path(part).stem().string());
   // Everything that is not yet known is 0, and what is not yet written takes no room in the file.
   h5::File file = h5::File::create(part);
   file.create_dataset("/patterns", header.pattern_type, {n, header.detector, header.detector},
@@ -118,7 +118,7 @@ std::optional<SimulatedSet> SimulatedSet::open(const std::string& path, const Da
     } catch (const UserError& e) {
       if (!overwrite)
         throw UserError(
-            fmt::format("{} (an interrupted simulation; remove it to begin anew)", e.what()));
+            fmt::format("{} (an interrupted simulation; remove it to start over)", e.what()));
     }
     if (same) return SimulatedSet(h5::File::update(part), path, header);
     if (!overwrite) refuse(part);

@@ -31,7 +31,7 @@
 
 namespace ptyle {
 
-/// What /truth holds.
+/// Contents of /truth.
 struct DatasetTruth {
   std::vector<Position> positions;   ///< Å; empty: there is no /truth
   std::vector<Position> descan;      ///< px; empty: none
@@ -39,7 +39,7 @@ struct DatasetTruth {
   std::vector<std::pair<std::string, std::vector<double>>> numbers;
 };
 
-/// What is known before the first slice.
+/// Facts that are known before the first slice.
 struct DatasetHeader {
   h5::Type pattern_type;
   i64 detector = 0;                 ///< ky = kx
@@ -82,7 +82,7 @@ class SimulatedSet {
                 frames.data + k * ny * nx);
     record(numbers);
   }
-  /// Where all patterns are there, closes the file, gives it its name, and says true.
+  /// Closes the file and gives it its name, if all patterns are there (true).
   bool finish();
   /// Takes the unfinished file away.
   void discard();

@@ -14,7 +14,7 @@ struct MemorySet {
   Array<float, 3> phase;  ///< the truth (z, y, x), rad; with frozen phonons the mean
 };
 
-/// What simulate() writes, to rounding. recipe.output is not looked at.
+/// The set that simulate() writes, to rounding. recipe.output is not looked at.
 MemorySet simulate_in_memory(const Recipe& recipe);
 
 }  // namespace ptyle

@@ -15,15 +15,15 @@ Placement placement(const Plan& plan, i64 i) {
 }
 
 /// Which bins a frequency goes to, and with which weight.
-struct Share {
+struct BinWeights {
   i64 first = 0, second = 0;
   double first_weight = 1;
 };
 
-std::vector<Share> shares(i64 n, i64 bins) {
+std::vector<BinWeights> bin_weights(i64 n, i64 bins) {
   const i64 b = n / bins;
   const auto bin = [&](i64 q) { return to_centred(((q % bins) + bins) % bins, bins); };
-  std::vector<Share> all(static_cast<std::size_t>(n));
+  std::vector<BinWeights> all(static_cast<std::size_t>(n));
   for (i64 i = 0; i < n; ++i) {
     const i64 f = frequency_index(i, n);
     const i64 q = static_cast<i64>(std::floor(double(f + b / 2) / double(b)));  // q·b − b/2 ≤ f
@@ -66,12 +66,12 @@ std::vector<Cell> make_cells(const Plan& plan, double bytes, bool double_precisi
 
 template <class T>
 void add_binned(View<const T, 2> intensity, View<T, 2> sum) {
-  const auto rows = shares(intensity.shape[0], sum.shape[0]);
-  const auto cols = shares(intensity.shape[1], sum.shape[1]);
+  const auto rows = bin_weights(intensity.shape[0], sum.shape[0]);
+  const auto cols = bin_weights(intensity.shape[1], sum.shape[1]);
   for (i64 y = 0; y < intensity.shape[0]; ++y) {
-    const Share& r = rows[static_cast<std::size_t>(y)];
+    const BinWeights& r = rows[static_cast<std::size_t>(y)];
     for (i64 x = 0; x < intensity.shape[1]; ++x) {
-      const Share& c = cols[static_cast<std::size_t>(x)];
+      const BinWeights& c = cols[static_cast<std::size_t>(x)];
       const T value = intensity(y, x);
       const auto rw = static_cast<T>(r.first_weight), cw = static_cast<T>(c.first_weight);
       sum(r.first, c.first) += rw * cw * value;

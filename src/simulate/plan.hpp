@@ -71,9 +71,9 @@ Plan make_plan(const Recipe& recipe);
 /// deviate of the element's √(B/8π²). Without frozen phonons: the atoms at rest.
 std::vector<SpecimenAtom> atoms_of(const Plan& plan, std::uint64_t seed, int configuration);
 
-/// The narrowest type for patterns of `electrons` whose bright disc has `disc` pixels: a pixel is
-/// reckoned to hold at most 16 times the disc's mean (that many discs interfering constructively)
-/// and ten standard deviations more.
+/// The narrowest type for patterns of `electrons` whose bright-field disc has `disc` pixels: a
+/// pixel is reckoned to hold at most 16 times the disc's mean (that many discs interfering
+/// constructively) and ten standard deviations more.
 CountType count_type(double electrons, double disc);
 /// The largest count that the type holds.
 double largest_count(CountType type);

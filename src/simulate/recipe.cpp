@@ -33,7 +33,7 @@ std::string describe(const Recipe& recipe) {
       for (std::size_t i = 0; i < keys.all().size(); ++i) {
         const Key& key = keys.all()[i];
         if (section_of(key.path) != section.path || key.at_resume == AtResume::free) continue;
-        if (key.told_if_set && text_of(key) == text_of(defaults.all()[i])) continue;
+        if (key.reported_if_set && text_of(key) == text_of(defaults.all()[i])) continue;
         if (key.path == (file.empty() ? "specimen.file" : "specimen.structure")) continue;
         const std::string value =
             key.file == FileKind::none

@@ -1,7 +1,7 @@
 #pragma once
 
-// What the user says about a simulation: plain structs, each with its keys (core/keys.hpp).
-// Lengths Å, angles mrad (azimuths and rotations degrees), energy kV. make_plan() checks the
+// Configuration of a simulation: plain structs, each with its keys (core/keys.hpp). Lengths Å,
+// angles mrad (azimuths and rotations degrees), accelerating voltage kV. make_plan() checks the
 // limits.
 
 #include <array>
@@ -68,14 +68,14 @@ void keys(V& v, SpecimenRecipe& c) {
     "or shifted (docs/formats.md)")
       .example("[at=(0 0 40) direction=30 inclination=10 turn=1.5 shift=(0 0 0)]")
       .also_called("grains domains")
-      .told_if_set();
+      .reported_if_set();
   v("substitutions", c.substitutions, "Å",
     "another element, by chance, in a sphere; with at=(row col) in a cylinder along the beam")
       .example("[Pb=Sr share=0.6 at=(0 0 10) radius=9]")
       .also_called("dopants")
-      .told_if_set();
-  v("tilt_row", c.tilt_row, between(-500, 500), "mrad", "mistilt, rows").told_if_set();
-  v("tilt_col", c.tilt_col, between(-500, 500), "mrad", "mistilt, columns").told_if_set();
+      .reported_if_set();
+  v("tilt_row", c.tilt_row, between(-500, 500), "mrad", "mistilt, rows").reported_if_set();
+  v("tilt_col", c.tilt_col, between(-500, 500), "mrad", "mistilt, columns").reported_if_set();
 }
 
 enum class Motion { none, debye_waller, frozen_phonons };
@@ -127,17 +127,17 @@ void keys(V& v, SimulatedOptics& o) {
   v("aperture_edge", o.aperture_edge, between(0, 100), "detector px",
     "width of the aperture's rim; 0: hard");
   v("modes", o.modes, between(1, 32), "incoherent modes of the probe");
-  v("mode_power", o.mode_power, between(0, 1), "share of the power of each further mode");
+  v("mode_power", o.mode_power, between(0, 1), "fraction of the power of each further mode");
   v("source_size", o.source_size, between(0, 1e4), "Å",
     "standard deviation of the source's Gaussian image along each axis (FWHM / 2.355)")
       .also_called("effective_source_size partial_coherence")
-      .told_if_set();
+      .reported_if_set();
   v("focal_spread", o.focal_spread, between(0, 1e5), "Å", "standard deviation of the defocus")
       .also_called("defocus_spread")
-      .told_if_set();
+      .reported_if_set();
   v("left_out", o.left_out, between(1e-9, 0.1),
-    "share of the power at most, with the weakest of the modes that these two make")
-      .told_if_set();
+    "fraction of the power at most, with the weakest of the modes that these two make")
+      .reported_if_set();
 }
 
 /// Keys detector.*
@@ -170,20 +170,20 @@ void keys(V& v, DetectorRecipe& c) {
   v("blur", c.blur, between(0, 100), "detector px",
     "standard deviation of the Gaussian that an electron's signal spreads over")
       .also_called("mtf psf")
-      .told_if_set();
-  v("gain", c.gain, above(0).up_to(1e6), "counts", "of an electron").told_if_set();
+      .reported_if_set();
+  v("gain", c.gain, above(0).up_to(1e6), "counts", "of an electron").reported_if_set();
   v("offset", c.offset, between(-1e6, 1e6), "counts", "added to every pixel")
       .also_called("dark background")
-      .told_if_set();
+      .reported_if_set();
   v("readout_noise", c.readout_noise, between(0, 1e6), "counts", "standard deviation")
-      .told_if_set();
+      .reported_if_set();
   v("dead_pixels", c.dead_pixels, between(0, 1), "share of the pixels that always read 0")
-      .told_if_set();
+      .reported_if_set();
   v("descan_row", c.descan_row, between(-1e3, 1e3), "detector px/Å",
     "shift of the patterns along rows with the scan's (row, col) from its middle")
-      .told_if_set();
+      .reported_if_set();
   v("descan_col", c.descan_col, between(-1e3, 1e3), "detector px/Å", "the same along columns")
-      .told_if_set();
+      .reported_if_set();
 }
 
 /// Which positions the file reports.
@@ -226,23 +226,23 @@ void keys(V& v, ScanRecipe& c) {
   v("turn", c.turn, between(-360, 360), "degrees",
     "of the true positions beyond scan.rotation, about the scan's middle")
       .also_called("rotation_error")
-      .told_if_set();
-  v("scale", c.scale, above(0).up_to(100), "true step over scan.step").told_if_set();
+      .reported_if_set();
+  v("scale", c.scale, above(0).up_to(100), "true step over scan.step").reported_if_set();
   v("asymmetry", c.asymmetry, between(-1, 1),
     "a: the slow step is 1 + a/2, the fast one 1 - a/2 times as long")
-      .told_if_set();
+      .reported_if_set();
   v("shear", c.shear, between(-80, 80), "degrees", "that the slow axis leans towards the fast one")
-      .told_if_set();
+      .reported_if_set();
   v("drift", c.drift, between(-1e6, 1e6), "Å",
     "of the probe on the specimen (row, col) from the first position to the last")
-      .told_if_set();
+      .reported_if_set();
   v("line_jitter", c.line_jitter, at_least(0), "Å",
     "standard deviation of every coordinate, one offset a line")
-      .told_if_set();
+      .reported_if_set();
   v("jitter", c.jitter, at_least(0), "Å", "standard deviation of every coordinate");
   v("reported", c.reported,
     "what /positions holds; auto: nominal where the scan is distorted, drifts or has line jitter")
-      .told_if_set();
+      .reported_if_set();
 }
 
 /// The counts' type in the file.
