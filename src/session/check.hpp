@@ -1,7 +1,7 @@
 #pragma once
 
 // Is a configuration right? Each value by the limits of its key, then keys beside each other, and
-// the files that they name; everything that is wrong is told at once.
+// the files that they name; everything that is wrong is reported at once.
 
 #include <set>
 #include <string>
@@ -13,21 +13,21 @@
 
 namespace ptyle {
 
-/// What a configuration is for, which decides what it has to say.
+/// The use of a configuration, which decides what it has to have.
 struct Purpose {
-  /// What becomes of output.folder: a run writes into it; it is looked at, and an earlier result
-  /// there is no fault; or it need not be said, as folders are named later.
-  enum class Folder { written, looked_at, unsaid } folder = Folder::written;
-  /// In place of data.file and of what it says; or none.
+  /// Use of output.folder: a run writes into it; it is looked at, and an earlier result there is no
+  /// fault; or it need not be given, as folders are named later.
+  enum class Folder { written, looked_at, unused } folder = Folder::written;
+  /// Patterns in place of data.file; or none.
   const PatternsInMemory* patterns = nullptr;
 };
 
 /// Throws UserError with everything that is wrong. Nothing is written.
 CheckedConfig checked(ReconstructConfig config, const Purpose& purpose = {});
 
-/// What is wrong between keys (exactly one calibration, what needs the energy, …) and with the
-/// files that are named: there or not. A key counts as given where its value is not the default, or
-/// is `faulty`: wrong in itself, as was said already.
+/// The faults between keys (exactly one calibration, what needs the energy, …) and with the files
+/// that are named: there or not. A key counts as given where its value is not the default, or is
+/// `faulty`: wrong in itself, as was reported already.
 std::vector<KeyFault> faults_between_keys(const ReconstructConfig& config,
                                           const std::set<std::string>& faulty = {},
                                           const Purpose& purpose = {});
@@ -36,7 +36,7 @@ std::vector<KeyFault> faults_between_keys(const ReconstructConfig& config,
 /// is put before it.
 void complete_probe_start(ReconstructConfig& config);
 
-/// What is to say of a result that is there and may not be replaced; empty: there is none.
+/// The fault of a result that is there and may not be replaced; empty: there is none.
 std::string earlier_result(const OutputConfig& output);
 
 }  // namespace ptyle

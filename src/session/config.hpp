@@ -20,21 +20,21 @@ struct ReconstructConfig {
   SolverConfig solver;
   RanksConfig ranks;
   OutputConfig output;
-  /// What is said of the fit's parts: those that ptyle has, and others that a program adds before
-  /// the configuration is read.
+  /// Options of the fit's parts: those that ptyle has, and others that a program adds before the
+  /// configuration is read.
   PartOptions parts = known_parts();
 };
 
-/// The same parts and keys, of which nothing is said.
+/// A configuration with the same parts and keys, and their defaults.
 inline ReconstructConfig fresh_like(const ReconstructConfig& config) {
   ReconstructConfig fresh;
   fresh.parts = config.parts.fresh();
   return fresh;
 }
 
-/// A configuration that was found right (session/check), so that nobody checks it again. Who says
-/// faults in a way of its own, as the program does with lines of a YAML file, makes one of what it
-/// has checked.
+/// A configuration that was found right (session/check) and is not checked again. A caller that
+/// reports faults in a way of its own, as the program does by lines of a YAML file, makes one of
+/// what it has checked.
 struct CheckedConfig {
   ReconstructConfig config;
 };

@@ -38,7 +38,7 @@ class FileFrames final : public FrameSource {
   Ledger::Booking kept_;
 };
 
-/// Of "file.h5:/dataset", or of "/dataset" in the data file.
+/// The mask in "file.h5:/dataset", or in "/dataset" of the data file.
 RawMask read_mask(const std::string& data_file, const std::string& text) {
   const auto [path, dataset] = split_dataset(text).value_or(DatasetName{data_file, text});
   const h5::File file = h5::File::open(path);
@@ -144,17 +144,17 @@ std::optional<RawMask> mask_of(const PatternsInMemory& patterns, const std::stri
 
 Experiment open_experiment(const DataConfig& data, const CalibrationConfig& calibration,
                            const ScanConfig& scan, const OpticsConfig& optics, Ledger* ledger,
-                           const Share* share, const PatternsInMemory* patterns) {
+                           const Distribution* distribution, const PatternsInMemory* patterns) {
   if (patterns) {
     raise(faults_of(*patterns, data, scan));
     const auto frames = frames_of(*patterns);
     Measurement m{data, calibration, scan, optics, frames.get(), {}, {}, {}};
     m.mask = mask_of(*patterns, data.mask);
     m.positions = positions_of(*patterns, scan);
-    return prepare(m, ledger, share);
+    return prepare(m, ledger, distribution);
   }
   return opened(data, calibration, scan, optics, ledger,
-                [&](const Measurement& m) { return prepare(m, ledger, share); });
+                [&](const Measurement& m) { return prepare(m, ledger, distribution); });
 }
 
 Experiment plan_experiment(const DataConfig& data, const CalibrationConfig& calibration,

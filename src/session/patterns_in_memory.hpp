@@ -34,7 +34,7 @@ std::unique_ptr<FrameSource> frames_of(const PatternsInMemory& patterns);
 /// The positions in the order of `scan`; nothing where there are none.
 std::optional<RawPositions> positions_of(const PatternsInMemory& patterns, const ScanConfig& scan);
 
-/// What is wrong: there are no frames, or the configuration names what is there in memory already.
+/// Faults: there are no frames, or the configuration names what is there in memory already.
 std::vector<KeyFault> faults_of(const PatternsInMemory& patterns, const DataConfig& data,
                                 const ScanConfig& scan);
 

@@ -98,8 +98,10 @@ class WorkOf final : public Reconstruction::Work {
                       iteration));
     Progress p = progress(report, iteration);
     if (!report.whole) return p;
-    tell(p);
-    if (report.diverging) open_.warn("the cost rose: the steps are halved");
+    record(p);
+    if (report.diverging)
+      open_.warn(
+          fmt::format("the cost rose by over 20 % in iteration {}; step sizes halved", iteration));
     return p;
   }
 
@@ -216,7 +218,7 @@ class WorkOf final : public Reconstruction::Work {
     return p;
   }
 
-  void tell(const Progress& p) {
+  void record(const Progress& p) {
     history_.cost.push_back(p.cost);
     history_.r_factor.push_back(p.r_factor);
     history_.seconds.push_back(p.seconds);
@@ -231,13 +233,13 @@ class WorkOf final : public Reconstruction::Work {
   [[nodiscard]] Array<Complex<double>, 3> orthogonal_probe() const {
     return orthogonal_modes(converted<Complex<double>, Complex<T>, 3>(fit().probe()));
   }
-  /// What each mode has of the power.
+  /// The fraction of the power in each mode.
   void log_shares(View<const Complex<double>, 3> modes) const {
     if (modes.shape[0] < 2) return;
-    std::string shares;
-    for (const double share : shares_of_power<double>(modes))
-      shares += fmt::format(" {:.3g}", 100 * share);
-    open_.log("probe modes, % of the power:" + shares);
+    std::string percent;
+    for (const double fraction : shares_of_power<double>(modes))
+      percent += fmt::format(" {:.3g}", 100 * fraction);
+    open_.log("probe modes, % of the power:" + percent);
   }
 
   /// All of a result but object and probe.
@@ -286,14 +288,14 @@ std::unique_ptr<Reconstruction::Work> work_of(const CheckedConfig& checked,
 
 Reconstruction::Reconstruction(const ReconstructConfig& config, Team& team,
                                const ReconstructCallbacks& callbacks, const std::string& text)
-    : Reconstruction(checked(config, {Purpose::Folder::unsaid}), team, callbacks, text) {}
+    : Reconstruction(checked(config, {Purpose::Folder::unused}), team, callbacks, text) {}
 Reconstruction::Reconstruction(const CheckedConfig& config, Team& team,
                                const ReconstructCallbacks& callbacks, const std::string& text)
     : work_(work_of(config, nullptr, team, callbacks, text)) {}
 Reconstruction::Reconstruction(const ReconstructConfig& config, const PatternsInMemory& patterns,
                                Team& team, const ReconstructCallbacks& callbacks,
                                const std::string& text)
-    : work_(work_of(checked(config, {Purpose::Folder::unsaid, &patterns}), &patterns, team,
+    : work_(work_of(checked(config, {Purpose::Folder::unused, &patterns}), &patterns, team,
                     callbacks, text)) {}
 Reconstruction::Reconstruction(Reconstruction&&) noexcept = default;
 Reconstruction& Reconstruction::operator=(Reconstruction&&) noexcept = default;

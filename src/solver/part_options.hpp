@@ -1,7 +1,7 @@
 #pragma once
 
-// What is said about the parts of a fit: of each a struct with its keys (core/keys), which makes
-// the part where it is asked for.
+// Options of the parts of a fit: for each part a struct with its keys (core/keys), which makes the
+// part if it is asked for.
 //
 //   struct ShrinkOptions {
 //     double share = 0;  // 0: not asked for
@@ -12,7 +12,7 @@
 //   };
 //   template <class V>
 //   void keys(V& v, ShrinkOptions& o) {
-//     v.section("object", "the specimen");
+//     v.section("object");
 //     v("shrink", o.share, between(0, 1), "of each phase, which goes every iteration");
 //   }
 //
@@ -35,18 +35,17 @@ struct Parts;
 /// A value with keys, in any section, which adds its part (or none) to those of a fit.
 template <class Options>
 concept OptionsOfAPart = std::copyable<Options> &&
-    requires(Options options, const Options& said, Keys& v, Parts<float>& in_float,
+    requires(Options options, const Options& asked, Keys& v, Parts<float>& in_float,
              Parts<double>& in_double) {
   keys(v, options);
-  said.add_to(in_float);
-  said.add_to(in_double);
+  asked.add_to(in_float);
+  asked.add_to(in_double);
 };
 
 /// A value: copies have options of their own.
 class PartOptions {
  public:
-  /// `defaults`: what is true where nothing is said. Each type of options is added once
-  /// (std::logic_error).
+  /// Adds a part with these defaults; each type of options once (std::logic_error).
   template <OptionsOfAPart Options>
   Options& add(const Options& defaults = {}) {
     if (find<Options>()) refuse("is there already");
@@ -60,7 +59,7 @@ class PartOptions {
                     }});
     return of<Options>();
   }
-  /// What is said about one part; std::logic_error where it was not added.
+  /// The options of one part; std::logic_error if it was not added.
   template <class Options>
   [[nodiscard]] const Options& of() const {
     const auto* options = find<Options>();
@@ -72,10 +71,10 @@ class PartOptions {
     return const_cast<Options&>(std::as_const(*this).of<Options>());
   }
 
-  /// The same parts, of which nothing is said yet.
+  /// The same parts with their defaults.
   [[nodiscard]] PartOptions fresh() const;
-  /// Those that are asked for, in the order in which they were added. Throws UserError for two
-  /// rules.
+  /// Makes the parts that are asked for, in the order in which they were added. Throws UserError
+  /// for two rules.
   template <class T>
   void add_to(Parts<T>& parts) const;
 
@@ -83,7 +82,7 @@ class PartOptions {
 
  private:
   struct One {
-    std::any said, defaults;
+    std::any now, defaults;
     void (*declare)(std::any&, Keys&);
     void (*add_in_float)(const std::any&, Parts<float>&);
     void (*add_in_double)(const std::any&, Parts<double>&);
@@ -91,7 +90,7 @@ class PartOptions {
   template <class Options>
   [[nodiscard]] const Options* find() const {
     for (const One& one : all_)
-      if (const auto* options = std::any_cast<Options>(&one.said)) return options;
+      if (const auto* options = std::any_cast<Options>(&one.now)) return options;
     return nullptr;
   }
   [[noreturn]] static void refuse(const char* why);
@@ -101,7 +100,7 @@ class PartOptions {
 /// The keys of all parts.
 void keys(Keys& v, PartOptions& options);
 
-/// Those that ptyle has.
+/// The parts that ptyle has.
 PartOptions known_parts();
 
 }  // namespace ptyle

@@ -20,12 +20,12 @@ PartOptions known_parts() {
 
 PartOptions PartOptions::fresh() const {
   PartOptions parts = *this;
-  for (One& one : parts.all_) one.said = one.defaults;
+  for (One& one : parts.all_) one.now = one.defaults;
   return parts;
 }
 
 void keys(Keys& v, PartOptions& options) {
-  for (auto& one : options.all_) one.declare(one.said, v);
+  for (auto& one : options.all_) one.declare(one.now, v);
 }
 
 template <class T>
@@ -33,9 +33,9 @@ void PartOptions::add_to(Parts<T>& parts) const {
   for (const One& one : all_) {
     const auto* const rule = parts.rule.get();
     if constexpr (std::is_same_v<T, float>)
-      one.add_in_float(one.said, parts);
+      one.add_in_float(one.now, parts);
     else
-      one.add_in_double(one.said, parts);
+      one.add_in_double(one.now, parts);
     if (rule && parts.rule.get() != rule)
       throw UserError("two rules are asked for by which the object moves; one of them is needed");
   }

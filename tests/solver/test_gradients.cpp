@@ -1,5 +1,5 @@
 // Every gradient that a fit steps by, on every backend, of every loss of the table and of one that
-// only tests know; and what every regulariser says of its reach.
+// only tests know; and the reach of every regulariser.
 
 #include <gtest/gtest.h>
 

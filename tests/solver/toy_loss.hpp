@@ -100,7 +100,7 @@ class OperatorOfLoss final : public Operator<T> {
       for (auto& value : one.waves) value /= T(2);
       if (wanted.has(Part::probe)) waves_->adjoint(places[p], one.waves, {{}, {}, {}, sum.probe});
     }
-    return told_there(total, sum.misfit);
+    return reported_there(total, sum.misfit);
   }
   [[nodiscard]] Misfit misfit(std::span<const Placement> places,
                               const Measured<T>& measured) const override {
@@ -158,11 +158,11 @@ class OperatorOfLoss final : public Operator<T> {
     return sum;
   }
   /// `sum` may lie where the operator computes.
-  Misfit told_there(const Misfit& misfit, View<double, 1> sum) const {
-    if (sum.empty() || !memory()) return told(misfit, sum);
+  Misfit reported_there(const Misfit& misfit, View<double, 1> sum) const {
+    if (sum.empty() || !memory()) return reported(misfit, sum);
     Array<double, 1> here({3});
     memory()->copy(here.data(), sum.data, 3 * sizeof(double));
-    (void)told(misfit, here);
+    (void)reported(misfit, here);
     memory()->copy(sum.data, here.data(), 3 * sizeof(double));
     return {};
   }

@@ -121,7 +121,7 @@ class Shrink final : public Regulariser<T> {
   double share_;
 };
 
-// What is said of each. The first that is declared says what the section is about.
+// Options of each. The first that is declared describes the section.
 
 struct GainOptions {
   bool fitted = false;
@@ -178,7 +178,7 @@ void keys(V& v, ShrinkOptions& o) {
   v("shrink", o.share, between(0, 1), "of each phase, which goes every iteration");
 }
 
-/// ptyle's own parts and all toys, of which nothing is said.
+/// ptyle's own parts and all toys, none of which is asked for.
 inline PartOptions with_toys() {
   PartOptions parts = known_parts();
   parts.add<GainOptions>();

@@ -1,6 +1,6 @@
 #pragma once
 
-// What is said of preconditioned descent (solver/rules/descent).
+// Options of preconditioned descent (solver/rules/descent).
 
 #include "core/choice.hpp"
 #include "solver/part_options.hpp"
@@ -23,7 +23,7 @@ struct DescentOptions {
   [[nodiscard]] bool by_illumination() const {
     return preconditioner == PreconditionerChoice::illumination;
   }
-  /// Nothing: it is the rule where no other one is asked for.
+  /// Adds nothing: it is the rule if no other one is asked for.
   template <class T>
   void add_to(Parts<T>& /*parts*/) const {}
 };
@@ -33,7 +33,7 @@ void keys(V& v, DescentOptions& o) {
   v.section("solver");
   v("step", o.step, between(0, 10), "of the object; 0: estimated").also_called("lr learning_rate");
   v("preconditioner", o.preconditioner,
-    "what a gradient is divided by: how brightly each voxel is lit, or one number");
+    "what a gradient is divided by: the illumination of each voxel, or one number");
   v("damping", o.damping, above(0).up_to(1), "of the illumination preconditioner, of its maximum");
 }
 
