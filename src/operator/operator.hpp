@@ -59,9 +59,9 @@ struct ObjectView {
   View<const T, 3> phase, absorption;
 };
 
-/// A part of a gradient. Another one (the shift of each position, the propagator, …) is a name
-/// here, a view in Gradient, and in each backend a branch a batch or slice, not a pixel.
-enum class Part { object, probe, illumination };
+/// A part of a gradient. Another one (the propagator, …) is a name here, a view in Gradient, and in
+/// each backend a branch a batch or slice, not a pixel.
+enum class Part { object, probe, illumination, shift };
 
 /// The parts that are wanted of a gradient: {Part::object, Part::probe}.
 class Wanted {
@@ -82,8 +82,8 @@ class Wanted {
   unsigned bits_ = 0;
 };
 
-/// Sums over positions: gradients, in the object's and the probe's shapes, are added to. What is
-/// not wanted may be empty.
+/// Sums over positions: gradients, in the object's and the probe's shapes, are added to; those of
+/// shifts have a row a position. What is not wanted may be empty.
 template <class T>
 struct Gradient {
   View<T, 3> phase, absorption;  ///< ∂f/∂φ, ∂f/∂μ
@@ -91,6 +91,8 @@ struct Gradient {
   View<Complex<T>, 3> probe;     ///< ∂f/∂probe*, centred on [W/2, W/2]
   /// Of three: cost, r_numerator, r_denominator; empty: returned instead (`gradient`).
   View<double, 1> misfit = {};
+  /// (positions, 2), of the host: ∂f/∂(shift_row, shift_col) of each position, per px.
+  View<double, 2> shift = {};
 };
 
 /// Those that Operator::adjoint adds to: object and probe, where `sum` has them.
@@ -165,10 +167,11 @@ class Operator {
                                       const Measured<T>& measured) const = 0;
   /// Half the second derivative of the cost along a direction d at a perfect fit (Gauss-Newton),
   /// over the batch: I changes by 2a, a = Re Σ_m conj(Ψ_m) (J d)_m, so that it is Σ_k 2 f" a², f"
-  /// the loss's by I.
+  /// the loss's by I. `each`, where it is not empty, gets that of every position.
   [[nodiscard]] virtual double curvature(std::span<const Placement> places,
                                          const ObjectView<T>& d_object,
-                                         View<const Complex<T>, 3> d_probe) const = 0;
+                                         View<const Complex<T>, 3> d_probe,
+                                         std::span<double> each = {}) const = 0;
 };
 
 /// The oracle: double precision, obvious loops, a direct Fourier sum. For small windows.

@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <numeric>
+
 #include "backends.hpp"
 #include "scene.hpp"
 
@@ -80,6 +82,43 @@ TYPED_TEST(Derivatives, GradientIsThatOfTheCost) {
     }
 }
 
+// df/ds of each position by itself, by a shift of its window alone.
+TYPED_TEST(Derivatives, ShiftGradientIsThatOfTheCost) {
+  for (const Case& c : fitting<TypeParam>(cases)) {
+    const auto scene = make_scene(c, 29);
+    const auto op = TypeParam::make(scene.setup);
+    scene.load(*op);
+    Array<double, 2> slopes({c.positions, 2});
+    Gradient<double> to;
+    to.shift = slopes.view();
+    op->gradient(scene.places, scene.source(), {Part::shift}, to);
+    // The costs of each position with its window moved by h along an axis.
+    const auto costs_at = [&](i64 axis, double h) {
+      std::vector<double> costs;
+      for (i64 p = 0; p < c.positions; ++p) {
+        Placement at = scene.places[static_cast<std::size_t>(p)];
+        (axis == 0 ? at.shift_row : at.shift_col) += h;
+        const auto measured = [&](i64, double* y) { scene.source().load(p, y); };
+        costs.push_back(op->misfit({&at, 1}, measured).cost);
+      }
+      return costs;
+    };
+    std::vector<double> errors;
+    for (double h = 0.01; h > 0.001; h /= 2) {
+      Array<double, 2> quotients(slopes.shape());
+      for (const i64 axis : {0, 1}) {
+        const auto ahead = costs_at(axis, h), behind = costs_at(axis, -h);
+        for (i64 p = 0; p < c.positions; ++p) {
+          const auto i = static_cast<std::size_t>(p);
+          quotients(p, axis) = (ahead[i] - behind[i]) / (2 * h);
+        }
+      }
+      errors.push_back(relative_difference(quotients, slopes));
+    }
+    expect_square_law(errors, "shift, W = " + std::to_string(c.window));
+  }
+}
+
 TYPED_TEST(Derivatives, TangentIsThatOfTheWave) {
   for (const Case& c : fitting<TypeParam>(cases))
     for (const Along along : {Along::phase, Along::absorption, Along::all}) {
@@ -140,7 +179,11 @@ TYPED_TEST(Derivatives, CurvatureIsThatOfTheCostAtAPerfectFit) {
           for (i64 k = 0; k < c.window * c.window; ++k)
             scene.measured[p].data()[k] += std::norm(wave.view()[m].data[k]);
       }
-      const double bend = op->curvature(scene.places, d.object(), d.probe);
+      std::vector<double> each(scene.places.size());
+      const double bend = op->curvature(scene.places, d.object(), d.probe, each);
+      EXPECT_DOUBLE_EQ(std::accumulate(each.begin(), each.end(), 0.0), bend);
+      EXPECT_NEAR(op->curvature({&scene.places[1], 1}, d.object(), d.probe), each[1],
+                  1e-12 * each[1]);
       const double least = op->misfit(scene.places, scene.source()).cost;
       std::vector<double> quotients, errors;
       for (double h = 0.01; h > 0.001; h /= 2) {

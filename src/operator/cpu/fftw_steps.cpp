@@ -92,6 +92,21 @@ class FftwSteps final : public Steps<T> {
     }
   }
 
+  std::array<double, 2> shift_gradient(const T* spectrum, const T* g) const override {
+    std::array<double, 2> sum{};
+    for (i64 m = 0; m < setup_.modes; ++m) {
+      const C *of = mode(g, m), *probe = mode(spectrum, m);
+      for (i64 y = 0; y < w_; ++y)
+        for (i64 x = 0; x < w_; ++x, ++of, ++probe) {
+          const auto value =
+              static_cast<double>(of->real() * probe->imag() - of->imag() * probe->real());
+          sum[0] += static_cast<double>(frequency_index(y, w_)) * value;
+          sum[1] += static_cast<double>(frequency_index(x, w_)) * value;
+        }
+    }
+    return sum;
+  }
+
   void transmit(const Slice<T>& slice, Room<T>& room, T* wave, T* u) const override {
     for (i64 y = 0; y < w_; ++y) {
       const Row t = row_of(slice, y, room);

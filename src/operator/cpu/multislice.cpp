@@ -8,7 +8,11 @@
 //
 // Each step is one of a backend's `Steps`.
 
+#include <algorithm>
+#include <numeric>
+
 #include "core/parallel.hpp"
+#include "core/units.hpp"
 #include "operator/cpu/memory.hpp"
 #include "operator/cpu/steps.hpp"
 #include "operator/cpu/turns.hpp"
@@ -123,7 +127,7 @@ class CpuOperator final : public Operator<T> {
   }
 
   double curvature(std::span<const Placement> places, const ObjectView<T>& d_object,
-                   View<const C, 3> d_probe) const override {
+                   View<const C, 3> d_probe, std::span<double> of_each) const override {
     const Array<T, 1> d_spectrum = probe_spectrum(d_probe);
     std::vector<double> each(places.size());
     parallel_for(static_cast<i64>(places.size()), threads_, [&](i64 k, int thread) {
@@ -131,9 +135,8 @@ class CpuOperator final : public Operator<T> {
       forward_tangent(ws, places[k], d_object, d_spectrum);
       each[k] = steps_->bend(ws.room, ws.wave.data(), ws.other.data());
     });
-    double total = 0;
-    for (const double c : each) total += c;
-    return total;
+    if (!of_each.empty()) std::copy(each.begin(), each.end(), of_each.begin());
+    return std::accumulate(each.begin(), each.end(), 0.0);
   }
 
  private:
@@ -239,10 +242,29 @@ class CpuOperator final : public Operator<T> {
         if (!u) steps_->propagate_back(ws.room, ws.wave.data());
       }
     }
+    T* const spectrum = wanted.has(Part::shift) ? shift_back(ws, k, chi, sum) : nullptr;
     if (!turns.wait(setup_.slices, k)) return;
     if (wanted.has(Part::illumination)) add_illumination(ws, at, sum);
-    if (wanted.has(Part::probe)) steps_->end_back(chi, ws.room, probe_sum);
+    if (wanted.has(Part::probe)) {
+      if (spectrum)
+        std::transform(spectrum, spectrum + plan_.wave, probe_sum, probe_sum, std::plus<>());
+      else
+        steps_->end_back(chi, ws.room, probe_sum);
+    }
     turns.done(setup_.slices, k);
+  }
+
+  /// ∂f/∂shift of the k-th position. Returns what end_back makes of χ, in waves that are free by
+  /// now.
+  T* shift_back(Workspace& ws, i64 k, T* chi, const Gradient<T>& sum) const {
+    T* const spectrum = plan_.beside ? ws.wave.data() : ws.kept.data();
+    std::fill_n(spectrum, plan_.wave, T(0));
+    steps_->end_back(chi, ws.room, spectrum);
+    const auto slope = steps_->shift_gradient(probe_.data(), spectrum);
+    const double factor = 4 * pi / static_cast<double>(setup_.window);
+    for (i64 axis = 0; axis < 2; ++axis)
+      sum.shift(k, axis) += factor * slope[static_cast<std::size_t>(axis)];
+    return spectrum;
   }
 
   /// χ back through slice s, its gradient added in turn; false: another position failed.

@@ -64,6 +64,10 @@ class Steps {
   virtual void begin(const T* spectrum, Room<T>& room, T* wave) const = 0;
   /// sum += conj(ramp) · FFT(χ_0), in the order of `spectrum`
   virtual void end_back(T* chi, Room<T>& room, T* sum) const = 0;
+  /// Σ_m Σ_k f_k Im(conj(G) S) for (row, column): of G, what end_back gives of one position, and S,
+  /// the probe's spectrum. Times 2 · 2π/W it is ∂cost/∂shift.
+  [[nodiscard]] virtual std::array<double, 2> shift_gradient(const T* spectrum,
+                                                             const T* g) const = 0;
   /// to += IFFT(sum): the probe's gradient from what end_back has summed, which is used up.
   virtual void add_probe_gradient(T* sum, View<C, 3> to) const = 0;
 

@@ -112,6 +112,33 @@ class SweepSteps final : public Steps<T> {
         kernels_.columns_end(g_, mode(chi, m), room.ramp.data(), mode(sum, m), c);
   }
 
+  std::array<double, 2> shift_gradient(const T* spectrum, const T* g) const override {
+    std::array<double, 2> sum{};
+    for (i64 m = 0; m < setup_.modes; ++m)
+      for (i64 c = 0; c < g_.vectors; ++c) {
+        std::array<double, most_lanes> down{}, all{};
+        for (i64 y = 0; y < w_; ++y) {
+          const auto f = static_cast<double>(
+              frequency_index(tables_.row_frequency[static_cast<std::size_t>(y)], w_));
+          const T *re = &real(mode(g, m), c, y, 0), *im = &imaginary(mode(g, m), c, y, 0);
+          const T *s_re = &real(mode(spectrum, m), c, y, 0),
+                  *s_im = &imaginary(mode(spectrum, m), c, y, 0);
+#pragma omp simd
+          for (i64 l = 0; l < lanes_; ++l) {
+            const auto value = static_cast<double>(re[l] * s_im[l] - im[l] * s_re[l]);
+            down[static_cast<std::size_t>(l)] += f * value;
+            all[static_cast<std::size_t>(l)] += value;
+          }
+        }
+        for (i64 l = 0; l < lanes_; ++l) {
+          const i64 f = tables_.column_frequency[static_cast<std::size_t>(c * lanes_ + l)];
+          sum[0] += down[static_cast<std::size_t>(l)];
+          sum[1] += static_cast<double>(frequency_index(f, w_)) * all[static_cast<std::size_t>(l)];
+        }
+      }
+    return sum;
+  }
+
   void transmit(const Slice<T>& slice, Room<T>& room, T* wave, T* u) const override {
     RowWork<T> work;
     work.past_cache = room.past_cache;
@@ -403,6 +430,7 @@ class SweepSteps final : public Steps<T> {
     });
   }
 
+  static constexpr std::size_t most_lanes = 16;
   OperatorSetup setup_;
   const Kernels<T>& kernels_;
   Tables<T> tables_;

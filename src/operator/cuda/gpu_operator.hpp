@@ -14,6 +14,7 @@
 
 #include <cmath>
 #include <mutex>
+#include <numeric>
 #include <stdexcept>
 
 #include "core/units.hpp"
@@ -150,9 +151,11 @@ class GpuOperator : public Operator<T> {
     Target target(*this, wanted, sum);
     return over_batches(
         places, measured, sum.misfit,
-        [&](const Batch<T>& b, Sums<3>* total) {
+        [&, done = i64{0}](const Batch<T>& b, Sums<3>* total) mutable {
           passes_.gradient(b, object(), spectrum_.data(), detector(), total, target.to);
           sum_spectra(b, target);
+          if (wanted.has(Part::shift)) add_shift_gradient(b, done, sum.shift);
+          done += b.positions;
         },
         [&] { target.finish(); });
   }
@@ -170,7 +173,7 @@ class GpuOperator : public Operator<T> {
   }
 
   double curvature(std::span<const Placement> places, const ObjectView<T>& d_object,
-                   View<const C, 3> d_probe) const override {
+                   View<const C, 3> d_probe, std::span<double> each) const override {
     const std::lock_guard lock(mutex_);
     gpu_.use();
     const OnDevice phase(*this, d_object.phase),
@@ -189,6 +192,13 @@ class GpuOperator : public Operator<T> {
                           setup_.loss, setup_.epsilon},
                   {chunks, b.positions}, Bend<T>::shared);
       gpu_.launch(Total<1>{parts, chunks * b.positions, total}, {}, Total<1>::shared);
+      if (each.empty()) continue;
+      std::vector<double> bends(static_cast<std::size_t>(chunks * b.positions));
+      gpu_.copy(bends.data(), parts, bends.size() * sizeof(double));
+      for (std::size_t p = 0; p < some.size(); ++p) {
+        const auto begin = bends.begin() + static_cast<std::ptrdiff_t>(p) * chunks;
+        each[first + p] = std::accumulate(begin, begin + chunks, 0.0);
+      }
     }
     Sums<1> sum;
     gpu_.copy(&sum, total, sizeof sum);
@@ -334,6 +344,18 @@ class GpuOperator : public Operator<T> {
                 {blocks_for(n, 256)});
   }
 
+  /// Rows of `to` from `first` on += ∂f/∂shift of the batch's positions; waits for them.
+  void add_shift_gradient(const Batch<T>& b, i64 first, View<double, 2> to) const {
+    auto* const shifts = reinterpret_cast<Sums<2>*>(shifts_.data());
+    gpu_.launch(ShiftGradient<T>{b.detector, spectrum_.data(), shifts, modes(), window(), fused(),
+                                 4 * pi / double(w_)},
+                {b.positions}, ShiftGradient<T>::shared);
+    std::vector<double> slopes(static_cast<std::size_t>(2 * b.positions));
+    gpu_.copy(slopes.data(), shifts, slopes.size() * sizeof(double));
+    for (std::size_t i = 0; i < slopes.size(); ++i)
+      to.data[2 * first + static_cast<i64>(i)] += slopes[i];
+  }
+
   /// to += IFFT(sum of spectra)
   void add_probe_gradient(View<C, 3> to) const {
     const i64 n = setup_.modes * n_;
@@ -379,6 +401,7 @@ class GpuOperator : public Operator<T> {
     flags_ = Array<int, 1>({BatchPlan::flags(batch_)}, ledger_, "waves", &gpu_);
     const i64 chunks = blocks_for(n_, Detect<T>::pixels);
     sums_ = Array<double, 1>({3 * chunks * batch_}, ledger_, "waves", &gpu_);
+    shifts_ = Array<double, 1>({2 * batch_}, ledger_, "waves", &gpu_);
     const std::size_t used = static_cast<std::size_t>(batch_) * plan_.template bytes<T>() + held;
     sender_.make_room(batch_, budget > used ? budget - used : 0);
     return batch_;
@@ -477,7 +500,7 @@ class GpuOperator : public Operator<T> {
   mutable Passes<T, Gpu> passes_;
   mutable Array<Z<T>, 1> waves_, detector_, kept_, tangent_, patches_of_waves_;
   mutable Array<int, 1> flags_;
-  mutable Array<double, 1> sums_;
+  mutable Array<double, 1> sums_, shifts_;
   mutable Sender<T, Gpu> sender_;
   mutable i64 planned_for_ = 0, batch_ = 0;
 };

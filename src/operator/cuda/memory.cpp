@@ -30,7 +30,7 @@ std::vector<Ledger::Entry> gpu_operator_memory(const OperatorSetup& setup,
   const auto chunks =
       static_cast<std::size_t>(blocks_for(setup.window * setup.window, Detect<T>::pixels));
   const std::size_t lists =
-      static_cast<std::size_t>(batch) * (2 * letter<T> + 3 * sizeof(double) * chunks) +
+      static_cast<std::size_t>(batch) * (2 * letter<T> + (3 * chunks + 2) * sizeof(double)) +
       sizeof(int) * static_cast<std::size_t>(BatchPlan::flags(batch));
   const std::size_t all = static_cast<std::size_t>(positions) * ((bytes_a_pattern + 15) / 16 * 16);
   const std::size_t slabs = (all + pattern_slab - 1) / pattern_slab * pattern_slab;

@@ -420,6 +420,42 @@ struct SumSpectra {
   }
 };
 
+/// ∂f/∂shift of each position, a block a position: factor · Σ_m Σ_k f_k Im(conj(G) S), G the
+/// spectra of the probe's gradient, S that of the probe, both in the order of the path. Moves 8
+/// bytes a value, in floats; S comes out of the cache.
+template <class T>
+struct ShiftGradient {
+  static constexpr int threads = 256;
+  static constexpr std::size_t shared = 2 * threads * sizeof(double);
+  const Z<T>*spectra, *probe;
+  Sums<2>* shifts;
+  int modes, window;
+  bool fused;
+  double factor;
+  template <class Block>
+  PTYLE_HOST_DEVICE void operator()(Block& block) const {
+    const i64 n = static_cast<i64>(modes) * window * window, position = block.x;
+    const auto frequency = [&](int i) { return i < (window + 1) / 2 ? i : i - window; };
+    sum_over_block<2, threads>(
+        block,
+        [&](int t) {
+          Sums<2> all;
+          for (i64 i = t; i < n; i += threads) {
+            const Z<T> g = spectra[position * n + i], s = probe[i];
+            const auto value = static_cast<double>(g.re * s.im - g.im * s.re);
+            const int q = static_cast<int>(i % window), row = static_cast<int>(i / window % window);
+            all.value[0] += frequency(row) * value;
+            all.value[1] += frequency(fused ? fused_column(q, window) : q) * value;
+          }
+          return all;
+        },
+        [&](const Sums<2>& all) {
+          shifts[position].value[0] = factor * all.value[0];
+          shifts[position].value[1] = factor * all.value[1];
+        });
+  }
+};
+
 /// to += scale · from
 template <class T>
 struct AddScaled {

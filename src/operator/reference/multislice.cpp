@@ -191,8 +191,8 @@ void ReferenceOperator::tangent(const Placement& at, const ObjectView<double>& d
 
 // χ = Fᴴ(detector);  for s = S−1 … 0:  ∂φ_s += factor · Re(conj(χ) i u_s),
 // ∂μ_s −= factor · Re(conj(χ) u_s),  χ ← conj(t_s) χ,  if s > 0: χ ← IFFT(conj(P) FFT(χ));
-// last: ∂probe += χ moved back by the sub-pixel shift.
-void ReferenceOperator::pass_adjoint(const Placement& at, i64 mode, const Passed& passed,
+// last: ∂probe += χ moved back by the sub-pixel shift. Returns χ before that, beside ψ_0.
+Wave ReferenceOperator::pass_adjoint(const Placement& at, i64 mode, const Passed& passed,
                                      const Wave& detector, double object_factor,
                                      const Gradient<double>& sum) const {
   Wave chi = fourier(detector, +1);
@@ -208,9 +208,30 @@ void ReferenceOperator::pass_adjoint(const Placement& at, i64 mode, const Passed
     }
     if (s > 0) chi = propagated_back(chi);
   }
-  if (sum.probe.empty()) return;
-  chi = shifted(chi, at, +1);
-  for (i64 i = 0; i < n_; ++i) sum.probe[mode].data[i] += chi[i];
+  if (!sum.probe.empty()) {
+    const Wave back = shifted(chi, at, +1);
+    for (i64 i = 0; i < n_; ++i) sum.probe[mode].data[i] += back[i];
+  }
+  return chi;
+}
+
+// df = 2 Re Σ conj(χ) dψ_0, and a shift by ds px changes the spectrum of ψ_0 by −2πi f ds / W of
+// it.
+std::array<double, 2> ReferenceOperator::shift_gradient(const Placement& at, i64 mode,
+                                                        const Wave& chi) const {
+  const i64 w = setup_.window;
+  const Wave spectrum = fft(shifted(probe_[mode], at, -1));
+  std::array<double, 2> sum{};
+  for (std::size_t axis = 0; axis < 2; ++axis) {
+    Wave d = spectrum;
+    for (i64 k = 0; k < n_; ++k) {
+      const i64 f = frequency_index(axis == 0 ? k / w : k % w, w);
+      d[k] *= Value(0, -2 * pi * static_cast<double>(f) / static_cast<double>(w));
+    }
+    d = ifft(d);
+    for (i64 i = 0; i < n_; ++i) sum[axis] += 2 * (std::conj(chi[i]) * d[i]).real();
+  }
+  return sum;
 }
 
 void ReferenceOperator::adjoint(const Placement& at, View<const Value, 3> d,
@@ -286,7 +307,10 @@ Misfit ReferenceOperator::gradient(std::span<const Placement> places,
       for (i64 k = 0; k < n_; ++k)
         residual[k] *= weight_[k] * valid_[k] * residual_factor(model[k], y[k]);
       // f is real: its change is 2 Re⟨∂f/∂Ψ*, dΨ⟩, so the object's real parameters see a factor 2.
-      pass_adjoint(at, m, modes[m], residual, 2.0, asked);
+      const Wave chi = pass_adjoint(at, m, modes[m], residual, 2.0, asked);
+      if (!wanted.has(Part::shift)) continue;
+      const auto slope = shift_gradient(at, m, chi);
+      for (i64 axis = 0; axis < 2; ++axis) sum.shift(static_cast<i64>(p), axis) += slope[axis];
     }
     if (wanted.has(Part::illumination)) add_illumination(at, modes, sum);
   }
@@ -309,9 +333,10 @@ Misfit ReferenceOperator::misfit(std::span<const Placement> places,
 // Σ_k w (Re Σ_m conj(Ψ_m) (J d)_m)² / (I+ε), and twice that for Poisson.
 double ReferenceOperator::curvature(std::span<const Placement> places,
                                     const ObjectView<double>& d_object,
-                                    View<const Value, 3> d_probe) const {
+                                    View<const Value, 3> d_probe, std::span<double> each) const {
   double total = 0;
-  for (const Placement& at : places) {
+  for (std::size_t p = 0; p < places.size(); ++p) {
+    const Placement& at = places[p];
     std::vector<Passed> modes;
     std::vector<double> along(n_);
     for (i64 m = 0; m < setup_.modes; ++m) {
@@ -321,10 +346,14 @@ double ReferenceOperator::curvature(std::span<const Placement> places,
       for (i64 k = 0; k < n_; ++k) along[k] += (std::conj(modes.back().detector[k]) * d[k]).real();
     }
     const std::vector<double> model = intensity(modes);
+    double bend = 0;
     for (i64 k = 0; k < n_; ++k)
-      total += weight_[k] * valid_[k] * along[k] * along[k] / (model[k] + setup_.epsilon);
+      bend += weight_[k] * valid_[k] * along[k] * along[k] / (model[k] + setup_.epsilon);
+    if (setup_.loss == Loss::poisson) bend *= 2;
+    if (!each.empty()) each[p] = bend;
+    total += bend;
   }
-  return setup_.loss == Loss::amplitude ? total : 2 * total;
+  return total;
 }
 
 std::unique_ptr<Operator<double>> make_reference_operator(OperatorSetup setup) {
