@@ -62,6 +62,15 @@ std::vector<Position> OpenFit<T>::positions() const {
   const double pixel = experiment.calibration.pixel;
   for (const auto& at : division->frame.positions)
     positions.push_back({at.row * pixel, at.col * pixel});
+  if (fit && fit->state().has("shift")) {
+    const auto& f = fit->state().field("shift");
+    for (std::size_t t = 0; t < fit->tiles().size(); ++t)
+      for (std::size_t k = 0; k < fit->tiles()[t].own.size(); ++k) {
+        auto& p = positions[static_cast<std::size_t>(fit->tiles()[t].own[k])];
+        p.row += pixel * double(f.here[t](0, i64(k), 0));
+        p.col += pixel * double(f.here[t](0, i64(k), 1));
+      }
+  }
   return positions;
 }
 

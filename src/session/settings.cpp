@@ -98,6 +98,11 @@ FitOptions fit_options(const ReconstructConfig& config, const Experiment& e,
   o.threads = threads;
   o.probe_from = config.probe.refine_from;
   o.probe_step = config.probe.step;
+  if (const char* env = std::getenv("PTYLE_POS")) {
+    std::sscanf(env, "%d,%lf,%lf,%d", &o.positions.from, &o.positions.step, &o.positions.affine,
+                &o.positions.affine_for);
+    o.positions.largest_move = 1.0 / e.calibration.pixel;
+  }
   o.blur = config.object.blur;
   o.blur_z = config.object.blur_z;
   o.pixel = e.calibration.pixel;

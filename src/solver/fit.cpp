@@ -10,6 +10,7 @@
 #include "solver/blur.hpp"
 #include "solver/groups.hpp"
 #include "solver/paper/courses.hpp"
+#include "solver/variables/positions.hpp"
 
 namespace ptyle {
 namespace {
@@ -68,6 +69,8 @@ Fit<T>::Fit(std::unique_ptr<Operator<T>> op, FitData<T> data, FitOptions options
   auto own_probe = std::make_unique<ProbeVariable<T>>(setup);
   probe_ = own_probe.get();
   variables_->push_back(std::move(own_probe));
+  if (with_->options.positions.from > 0)
+    variables_->push_back(std::make_unique<PositionsVariable<T>>(setup));
   for (auto& variable : parts.variables) variables_->push_back(std::move(variable));
   for (auto& one : parts.regularisers) regularisers_.push_back(std::move(one));
   check_regularisers(regularisers_, sharing);
@@ -119,8 +122,8 @@ IterationReport Fit<T>::iterate(const std::function<bool()>& stop) {
   report.stage = options.continuation.describe();
   const int iteration = static_cast<int>(*iteration_);
   // A probe that is refined while the object is still coarse takes up what belongs to the object.
-  const bool refine =
-      options.probe_from > 0 && iteration >= options.probe_from && options.continuation.k_c() == 0;
+  const bool limited = options.continuation.k_c() > 0;
+  const bool refine = options.probe_from > 0 && iteration >= options.probe_from && !limited;
   const auto groups =
       make_groups(with_->data.positions, with_->fitted, options.groups, options.seed, iteration);
   with_->costs.begin(groups.size(), static_cast<std::size_t>(*batch_));
@@ -129,7 +132,7 @@ IterationReport Fit<T>::iterate(const std::function<bool()>& stop) {
     *batch_ += 1;
     const bool estimate = options.step == 0 &&
                           (g % estimate_every == 0 || (*new_stage_ != 0 && g < estimate_at_first));
-    course_->take({g, groups[g], refine, estimate});
+    course_->take({g, groups[g], iteration, limited, refine, estimate});
     report.whole = !with_->stopping;
     if (with_->stopping || *batch_ == double(groups.size())) course_->finish();
     if (options.verify && !course_->under_way()) verify(report);
@@ -142,7 +145,7 @@ IterationReport Fit<T>::iterate(const std::function<bool()>& stop) {
   if (report.whole) {
     if (!groups.empty())
       for (const auto& variable : *variables_)
-        variable->end_iteration(*with_, {0, groups.front(), refine, false});
+        variable->end_iteration(*with_, {0, groups.front(), iteration, limited, refine, false});
     finish_iteration(report);
   }
   const TeamCosts after = with_->team.costs();

@@ -19,8 +19,10 @@ namespace ptyle {
 
 /// One mini-batch of an iteration.
 struct Batch {
-  std::size_t number = 0;    ///< within the iteration
-  std::vector<i64> members;  ///< positions of all ranks, ascending
+  std::size_t number = 0;      ///< within the iteration
+  std::vector<i64> members;    ///< positions of all ranks, ascending
+  int iteration = 0;           ///< 1, 2, …
+  bool lateral_limit = false;  ///< the multi-resolution schedule holds high frequencies back
   bool refine_probe = false;
   bool estimate = false;  ///< steps are to be estimated on it
 };
