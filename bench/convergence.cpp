@@ -78,7 +78,7 @@ std::vector<Point> run(const Set& set, const FitOptions& options, int iterations
     const auto object = set.stitched(fit);
     const double error =
         looked_at(i, iterations) ? set.compare(object.view()).summed.rmse : std::nan("");
-    points.push_back({i, work.gradients, work.others, i * options.groups,
+    points.push_back({i, work.gradients, work.others, i * options.batches,
                       set.misfit(object.view()).cost, error, report.step});
   }
   return points;
@@ -114,17 +114,17 @@ int best(const Set& set, const Method& method, int iterations, Tried& tried) {
   return at;
 }
 
-FitOptions with(Update update, bool preconditioner, i64 groups, i64 local_positions) {
+FitOptions with(Update update, bool preconditioner, i64 batches, i64 local_positions) {
   FitOptions o;
   o.update = update;
   o.preconditioner = preconditioner;
-  o.groups = groups;
+  o.batches = batches;
   o.local_positions = local_positions;
   return o;
 }
 
 std::vector<Method> methods(i64 positions, i64 usual) {
-  const i64 each = (positions + ranks - 1) / ranks;  // groups of as many positions as ranks
+  const i64 each = (positions + ranks - 1) / ranks;  // mini-batches of as many positions as ranks
   const auto literal = Update::literal, consistent = Update::consistent;
   return {
       {"literal, once an iteration", with(literal, false, 1, 1), -13},
@@ -134,12 +134,12 @@ std::vector<Method> methods(i64 positions, i64 usual) {
       {"consistent, not preconditioned, local steps, at every position",
        with(consistent, false, each, 1), -4},
       {"consistent, not preconditioned, once", with(consistent, false, 1, 0), -13},
-      {fmt::format("consistent, not preconditioned, {} groups", usual),
+      {fmt::format("consistent, not preconditioned, {} mini-batches", usual),
        with(consistent, false, usual, 0), -4},
-      {fmt::format("consistent, not preconditioned, {} groups", each),
+      {fmt::format("consistent, not preconditioned, {} mini-batches", each),
        with(consistent, false, each, 0), -4},
       {"consistent, preconditioned, once", with(consistent, true, 1, 0), -5},
-      {fmt::format("consistent, preconditioned, {} groups", usual),
+      {fmt::format("consistent, preconditioned, {} mini-batches", usual),
        with(consistent, true, usual, 0), -1},
   };
 }
@@ -154,11 +154,11 @@ int main(int argc, char** argv) try {
              set.count(), set.plan().ny, set.plan().nx, set.plan().slices,
              set.misfit(vacuum.view()).cost, set.compare(vacuum.view()).summed.rmse);
 
-  const std::vector<Method> all = methods(set.count(), set.usual_groups());
+  const std::vector<Method> all = methods(set.count(), set.usual_batches());
   std::vector<Tried> tried(all.size());
   std::vector<int> best_of(all.size());
   FitOptions usual;
-  usual.groups = set.usual_groups();
+  usual.batches = set.usual_batches();
   std::vector<Point> points;
   parallel_for(static_cast<i64>(all.size()) + 1, available_threads(), [&](i64 i, int) {
     const auto m = static_cast<std::size_t>(i);
@@ -180,7 +180,8 @@ int main(int argc, char** argv) try {
     if (all[m].options.update == Update::literal)
       literal = std::min(literal, last_cost(found, iterations));
   }
-  fmt::print("the default: consistent, preconditioned, {} groups, step estimated\n", usual.groups);
+  fmt::print("the default: consistent, preconditioned, {} mini-batches, step estimated\n",
+             usual.batches);
   print(points);
   const auto reached =
       std::find_if(points.begin(), points.end(), [&](const Point& p) { return p.cost <= literal; });

@@ -1,11 +1,12 @@
-// A whole iteration over its bare FFTs, on two threads: object and probe updated, default groups
+// A whole iteration over its bare FFTs, on two threads: object and probe updated, default
+// mini-batches
 //
 //   1. 1024 positions, 128², 6 slices, 6 probe modes (bench/workload.hpp), float, no band limit
 //   2. the viruses in ice (cryo_virus.h5): 2116 positions, 256², one slice, one mode; left out by
 //      name where the file is not there
 //
 // An iteration is all that Fit::iterate does: gradients, estimates and trials of the step on one
-// group in eight, preconditioner, updates of object and probe. Bare FFTs: positions · modes ·
+// mini-batch in eight, preconditioner, updates of object and probe. Bare FFTs: positions · modes ·
 // (4 (S − 1) + 2) transforms by FFTW's PATIENT plans, the fastest of four kinds, as many on each
 // thread. Iterations and bare FFTs in turn, by the clock; medians of the rounds' ratios
 // [quartiles].
@@ -113,7 +114,8 @@ struct Opened {
   explicit Opened(const ReconstructConfig& c)
       : experiment(open_experiment(c.data, c.calibration, c.scan, c.optics)),
         division(divide(experiment.positions, experiment.patterns->window(),
-                        experiment.calibration.pixel, c.ranks, 1, planes_of(c), sizeof(float))),
+                        experiment.calibration.pixel, c.ranks, 1, exchanged_planes(c),
+                        sizeof(float))),
         valid(converted<float, float, 2>(experiment.valid.view())),
         setup(operator_setup(c, experiment)) {
     FitData<float> data;

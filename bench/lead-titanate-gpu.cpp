@@ -2,7 +2,7 @@
 // memory?
 //
 // The paper's largest set: 16632 patterns, 100 slices of 2083 x 2170 px, here of 256² px, uint16,
-// one mode, known probe, 20 groups an iteration, all free from the start (simulated here; 256
+// one mode, known probe, 20 mini-batches an iteration, all free from the start (simulated here; 256
 // patterns in turn, on which times do not depend). Waves stored and recomputed, which waves on chip
 // cannot be; sums in order and at once; in turn.
 //

@@ -56,7 +56,7 @@ ReconstructConfig configuration(const Case& c) {
 
 Division division_of(const Case& c, const ReconstructConfig& config) {
   return divide(positions_of(Raster{c.set.scan, {1.45, 1.45}}), c.window, 0.1, config.ranks,
-                c.ranks, planes_of(config), sizeof(float));
+                c.ranks, exchanged_planes(config), sizeof(float));
 }
 
 OperatorSetup setup_of(const Case& c) {
@@ -146,8 +146,8 @@ class LoneTeam final : public Team {
   Nothing nothing_;
 };
 
-/// The rank's first group of positions, its step estimated and tried; prints the ledger's peak and
-/// the process's, bytes.
+/// The rank's first mini-batch of positions, its step estimated and tried; prints the ledger's peak
+/// and the process's, bytes.
 void run_alone(const Case& c, int rank) {
   Ledger ledger;
   const ReconstructConfig config = configuration(c);
@@ -163,7 +163,7 @@ void run_alone(const Case& c, int rank) {
   for (const i64 i : held) store->put(i, std::span<const std::int64_t>(pattern));
 
   FitOptions options;
-  options.groups = std::max<i64>(1, count / (8 * c.ranks));  // some 8 positions of this rank each
+  options.batches = std::max<i64>(1, count / (8 * c.ranks));  // some 8 positions of this rank each
   options.probe_from = 1;
   options.extra = division.extra;
   FitData<float> data;
@@ -183,8 +183,8 @@ void run_alone(const Case& c, int rank) {
   Fit<float> fit(make_cpu_operator<float>(std::move(setup), 1, &ledger, memory.options),
                  std::move(data), options, team, division.sharing, std::move(start),
                  std::move(probe), &ledger);
-  int groups = 0;
-  fit.iterate([&] { return ++groups > 0; });
+  int batches = 0;
+  fit.iterate([&] { return ++batches > 0; });
   fmt::print("{} {}\n", ledger.peak(), peak_resident_bytes());
 }
 

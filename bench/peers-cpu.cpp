@@ -5,7 +5,7 @@
 //
 //   1. PtyRAD 1.0, from a virtual environment that bench/peers/environment makes; its amplitudes
 //      fixed, blurs and position refinement off, its other settings by default; three batch sizes
-//   2. ptyle reconstruct, default groups
+//   2. ptyle reconstruct, default mini-batches
 //
 // ptyle runs before and after each of PtyRAD's runs, so that both meet the same machine. The first
 // iteration of a run is not counted; figures are medians. Both start from vacuum and the probe that

@@ -1,4 +1,4 @@
-// Recovery of thick lead titanate from an empty object, by slices, with and without coarse to fine
+// Recovery of thick lead titanate from an empty object, by slices, with and without continuation
 //
 // Noise-free sets: PbTiO3 along c, 200 kV, 30 mrad, 250 Å underfocus, window 256² at 0.1 Å, 144
 // positions 1.45 Å apart, slices of 1.25 Å. ptyle reconstruct with its default settings; only the

@@ -2,8 +2,8 @@
 //
 // A realistic set: PbTiO3 along c, 10 Å thick, 200 kV, 30 mrad, 250 Å underfocus, 1e6 e/Å² with
 // counting noise, 21 × 21 positions 1.45 Å apart, window of 25.6 Å, the probe known. Nine virtual
-// ranks (3 × 3 tiles) beside one, ten iterations from vacuum, the same groups for all; halo 6 Å,
-// which the paper has, and exact; the exchanges of voxels with two extra rows of positions.
+// ranks (3 × 3 tiles) beside one, ten iterations from vacuum, the same mini-batches for all; halo 6
+// Å, which the paper has, and exact; the exchanges of voxels with two extra rows of positions.
 //
 //   1. the seam figure: mean |step| of the phase across core borders over mean |step| elsewhere, in
 //      the scanned area (analysis/seams), of all slices and of their sum; its excess over that of
@@ -102,7 +102,7 @@ class Seen {
     const int side = c.tiled ? 3 : 1;
     const Sharing sharing{set_.mesh({side, side}, around), c.scheme};
     FitOptions o;
-    o.groups = set_.usual_groups();
+    o.batches = set_.usual_batches();
     o.extra = extra;
     o.verify = c.tiled;
     o.step = c.literal_step;
@@ -234,9 +234,9 @@ int main(int argc, char** argv) try {
       outcomes[static_cast<std::size_t>(i - 2)] = seen.fit(all[static_cast<std::size_t>(i - 2)]);
   });
 
-  fmt::print("{} positions on {} x {} px, {} slices, {} groups\n", seen.set().count(),
+  fmt::print("{} positions on {} x {} px, {} slices, {} mini-batches\n", seen.set().count(),
              seen.set().plan().ny, seen.set().plan().nx, seen.set().plan().slices,
-             seen.set().usual_groups());
+             seen.set().usual_batches());
   print_header();
   double of_default = 0;
   for (std::size_t i = 0; i < all.size(); ++i)

@@ -13,8 +13,8 @@
 #include "core/parallel.hpp"
 #include "exchange/local/team.hpp"
 #include "simulate/in_memory.hpp"
+#include "solver/batches.hpp"
 #include "solver/fit.hpp"
-#include "solver/groups.hpp"
 
 namespace ptyle::bench {
 
@@ -100,9 +100,9 @@ class TiledSet {
   [[nodiscard]] const Plan& plan() const { return set_.plan; }
   [[nodiscard]] View<const float, 3> truth() const { return set_.phase.view(); }
   [[nodiscard]] i64 count() const { return static_cast<i64>(set_.plan.positions.size()); }
-  /// An iteration's groups where counts are plenty and the specimen is thin.
-  [[nodiscard]] i64 usual_groups() const {
-    return default_groups(count(), std::numeric_limits<double>::infinity(), Thickness::thin);
+  /// An iteration's mini-batches where counts are plenty and the specimen is thin.
+  [[nodiscard]] i64 usual_batches() const {
+    return default_batches(count(), std::numeric_limits<double>::infinity(), Thickness::thin);
   }
   [[nodiscard]] std::span<const Position> positions() const { return positions_; }  // px
   [[nodiscard]] Mesh mesh(std::array<int, 2> shape, Halo halo) const {

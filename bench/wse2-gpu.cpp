@@ -48,8 +48,8 @@ Series series(Card& card, const GpuSet& set, const GpuOptions& options,
   Series done;
   for (const i64 batch : batches) {
     Ledger device;
-    const i64 groups = std::max<i64>(1, set.count() / batch);
-    auto fit = set.fit(&card, options, groups, true, *team, &device);
+    const i64 batches = std::max<i64>(1, set.count() / batch);
+    auto fit = set.fit(&card, options, batches, true, *team, &device);
     const Iterations i = iterate(fit, &card, iterations);
     fmt::print(
         "    {:<18} {:<8} batches of {:<5} {:8.3f} s [{:.3f}, {:.3f}]   R = {:.4f}   {:.2f} GB{}\n",

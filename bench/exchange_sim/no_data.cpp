@@ -18,7 +18,7 @@ Side<T>::Side(const ExchangePlan& plan, int rank, Arithmetic<T>*)
       attached_(plan.planes),
       chunk_(plan.schedule.chunk > 0 ? std::min(plan.schedule.chunk, plan.planes) : plan.planes),
       steps_(steps_of(plan.schedule, rank)) {
-  const StepSizes largest = largest_of(steps_);
+  const LargestStep largest = largest_of(steps_);
   send_size_ = chunk_ * largest.sent;
   receive_size_ = chunk_ * largest.received;
 }

@@ -33,9 +33,9 @@ class GpuSet {
   [[nodiscard]] i64 count() const { return static_cast<i64>(positions_.size()); }
   [[nodiscard]] std::array<i64, 3> object() const { return object_; }
 
-  /// On the card, or with none on the CPU. `device`: books the card's memory. The probe is refined
-  /// where `refine` says so; the rest by default, with all free from the start.
-  Fit<float> fit(Card* card, const GpuOptions& options, i64 groups, bool refine, Team& team,
+  /// On the card, or with none on the CPU. `device`: accounts for the card's memory. The probe is
+  /// refined where `refine` says so; the rest by default, with all free from the start.
+  Fit<float> fit(Card* card, const GpuOptions& options, i64 batches, bool refine, Team& team,
                  Ledger* device = nullptr) const {
     FitData<float> data;
     data.positions = positions_;
@@ -44,7 +44,7 @@ class GpuSet {
     data.raw = [this](i64 i) { return RawPattern{pattern(i), PatternType::uint16, 0, i}; };
     data.dk = dk_;
     FitOptions fit;
-    fit.groups = groups;
+    fit.batches = batches;
     fit.threads = available_threads();
     fit.probe_from = refine ? 1 : 0;
     fit.pixel = pixel_;

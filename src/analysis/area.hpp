@@ -27,7 +27,7 @@ struct ScanArea {
   [[nodiscard]] Array<double, 2> taper(double width) const;
 };
 
-/// Of positions in pixels, on an object of that shape. Empty depth where nothing is inside.
+/// The area of positions in pixels, on an object of that shape. Empty depth if none are inside.
 ScanArea scan_area(std::span<const Position> positions, const std::array<i64, 2>& shape);
 
 }  // namespace ptyle

@@ -29,10 +29,10 @@ std::vector<AtomColumn> gather_columns(std::span<const ProjectedAtom> atoms, dou
 /// Half the distance between each column and its nearest neighbour (infinite for a lone one).
 std::vector<double> half_distances(std::span<const AtomColumn> columns);
 
-/// Where the peak nearest to `expected` (pixels) lies, in pixels: the middle of a round Gaussian on
-/// a constant ground, fitted by Gauss–Newton to the pixels within `radius` of where it stands;
-/// begun at the brightest 3 × 3 mean within the radius. Nothing where no peak (positive amplitude,
-/// width from 0.3 px to twice the radius) is found within the radius.
+/// The position, in pixels, of the peak nearest to `expected`: the middle of a round Gaussian on a
+/// constant background, fitted by Gauss–Newton to the pixels within `radius` of where it stands;
+/// started at the brightest 3 × 3 mean within the radius. Nothing where no peak (positive
+/// amplitude, width from 0.3 px to twice the radius) is found within the radius.
 std::optional<Position> find_peak(View<const double, 2> image, Position expected, double radius);
 
 }  // namespace ptyle

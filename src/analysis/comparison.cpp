@@ -20,7 +20,7 @@ constexpr i64 margin = 24;  ///< px beyond the area that registration sees
 constexpr double reach = 8;
 constexpr i64 smallest_side = 16;  ///< px: less is no image
 
-/// Where the reference's pixel [0, 0] lies on the result, in pixels.
+/// Position of the reference's pixel [0, 0] on the result, in pixels.
 Position offset_of(const ComparedObject& result, const ComparedObject& reference) {
   const double pixel = reference.pixel_size;
   const auto& a = result.positions;
@@ -68,7 +68,7 @@ ScanArea common_area(const ComparedObject& result, const ComparedObject& referen
     throw UserError(
         fmt::format("the scanned areas of result and reference have only {} x {} pixels in common; "
                     "a comparison "
-                    "needs at least {} a side: check that both are of the same scan",
+                    "needs at least {} per side: check that both are of the same scan",
                     area.depth.shape()[0], area.depth.shape()[1], smallest_side));
   return area;
 }

@@ -17,11 +17,11 @@ struct Frc {
   std::vector<bool> empty;
 };
 
-/// Of two images of one shape, weighted (apodised) alike; their weighted means are removed first.
-/// Threshold: van Heel and Schatz, J. Struct. Biol. 151 (2005) 250, Eq. 17,
+/// The curve of two images of one shape, weighted (apodised) alike; their weighted means are
+/// removed first. Threshold: van Heel and Schatz, J. Struct. Biol. 151 (2005) 250, Eq. 17,
 ///   T = (0.2071 + 1.9102/√n) / (1.2071 + 0.9102/√n),
-/// n = half the pixels of the ring (an image is real) times (Σw²)²/(N Σw⁴), the share of them that
-/// the window leaves independent.
+/// n = half the pixels of the ring (an image is real) times (Σw²)²/(N Σw⁴), the fraction of them
+/// that the window leaves independent.
 Frc fourier_ring_correlation(View<const double, 2> a, View<const double, 2> b,
                              View<const double, 2> weight);
 
@@ -30,11 +30,11 @@ struct Resolution {
   bool at_pixel = false;  ///< the curve stays above it up to Nyquist: 2 pixels, or better
 };
 
-/// Where the curve first falls below the threshold for two rings in a row, interpolated between
-/// rings: a lone ring does not end it. Empty rings are passed over: they neither end the curve nor
-/// are resolved. An image's noise or a spectrum that falls off leaves no ring empty, so that what
-/// agrees at low frequencies alone, or nowhere, says so. The first two rings are left out: the
-/// window's width leaves them no independent pixels.
+/// The frequency at which the curve first falls below the threshold for two rings in a row,
+/// interpolated between rings: a lone ring does not end it. Empty rings are passed over: they
+/// neither end the curve nor are resolved. An image's noise or a spectrum that falls off leaves no
+/// ring empty, so that what agrees at low frequencies alone, or nowhere, says so. The first two
+/// rings are left out: the window's width leaves them no independent pixels.
 Resolution resolution_of(const Frc& frc, double pixel);
 
 }  // namespace ptyle

@@ -1,13 +1,13 @@
 // 1. The centre of mass v of every pattern, detector axes.
 // 2. Its gradient G at every position: a plane through v at the neighbours, by least squares. The
 //    mean of G is taken off: a descan error is a plane over the whole scan.
-// 3. For each turn T, H = T G. With the positions turned by φ, p' = R(φ) p:
+// 3. For each set of flips T, H = T G. With the positions rotated by φ, p' = R(φ) p:
 //        curl(φ) = cos φ curl H − sin φ div H        div(φ) = cos φ div H + sin φ curl H
 //    so that sums over the scan of curl², div² and curl·div give every rotation.
-// 4. The least curl. T and T followed by a quarter turn are equals, so of the eight turns there are
+// 4. The least curl. T and T followed by 90° are equals, so of the eight sets of flips there are
 //    two kinds, and of each the one with the smallest rotation is named.
 // 5. φ and φ + 180° are equals too; the divergence is the Laplacian of the phase, and negative at
-//    the peaks of the specimen's phase: its skewness tells.
+//    the peaks of the specimen's phase: its skewness decides.
 
 #include "analysis/orientation.hpp"
 
@@ -51,7 +51,7 @@ std::vector<Position> centres_of_mass(i64 count, i64 window, const LoadPattern& 
   return centres;
 }
 
-std::string Turn::name() const {
+std::string Flips::name() const {
   std::string text;
   const auto add = [&text](bool on, const char* what) {
     if (on) text += (text.empty() ? "" : " + ") + std::string(what);
@@ -62,7 +62,7 @@ std::string Turn::name() const {
   return text.empty() ? "none" : text;
 }
 
-Position Turn::operator()(Position v) const {
+Position Flips::operator()(Position v) const {
   if (flip_rows) v.row = -v.row;
   if (flip_cols) v.col = -v.col;
   if (transpose) std::swap(v.row, v.col);
@@ -115,7 +115,7 @@ std::vector<Slope> slopes(const std::vector<Position>& v, const std::vector<Posi
   reach *= neighbour_distance(p, 6);
   if (!(reach > 0))
     throw UserError(
-        fmt::format("the orientation needs at least 7 positions apart, there are {}", p.size()));
+        fmt::format("the orientation needs at least 7 distinct positions, there are {}", p.size()));
   const Cells cells(p, reach);
   std::vector<Slope> all;
   std::vector<i64> near;
@@ -125,7 +125,7 @@ std::vector<Slope> slopes(const std::vector<Position>& v, const std::vector<Posi
     if (const auto slope = plane(v, p, near)) all.push_back(*slope);
   }
   if (all.size() < 7)
-    throw UserError("the orientation cannot be found: the positions lie in a line");
+    throw UserError("the orientation cannot be found: the positions lie on one line");
   return all;
 }
 
@@ -150,16 +150,16 @@ struct CurlDiv {
   double curl = 0, div = 0;
 };
 
-CurlDiv curl_div(const Slope& s, const Turn& turn) {
-  const Position r = turn(s.by_row), c = turn(s.by_col);
+CurlDiv curl_div(const Slope& s, const Flips& flips) {
+  const Position r = flips(s.by_row), c = flips(s.by_col);
   return {r.col - c.row, r.row + c.col};
 }
 
-TurnCurve curve_of(const std::vector<Slope>& all, const Turn& turn,
-                   const std::vector<double>& rotations) {
+FlipsCurve curve_of(const std::vector<Slope>& all, const Flips& flips,
+                    const std::vector<double>& rotations) {
   double cc = 0, dd = 0, cd = 0;
   for (const Slope& s : all) {
-    const auto [curl, div] = curl_div(s, turn);
+    const auto [curl, div] = curl_div(s, flips);
     cc += curl * curl;
     dd += div * div;
     cd += curl * div;
@@ -171,7 +171,7 @@ TurnCurve curve_of(const std::vector<Slope>& all, const Turn& turn,
                ? std::sqrt(std::max(0.0, (c * c * a + s * s * b + sign * 2 * c * s * cd) / whole))
                : 0;
   };
-  TurnCurve curve{turn, {}, {}, 0, 0};
+  FlipsCurve curve{flips, {}, {}, 0, 0};
   for (double degrees : rotations) {
     curve.curl.push_back(share(degrees * degree, cc, dd, -1));
     curve.divergence.push_back(share(degrees * degree, dd, cc, 1));
@@ -184,12 +184,12 @@ TurnCurve curve_of(const std::vector<Slope>& all, const Turn& turn,
   return curve;
 }
 
-/// Skewness of the divergence with the positions turned by `rotation` degrees.
-double skewness(const std::vector<Slope>& all, const Turn& turn, double rotation) {
+/// Skewness of the divergence with the positions rotated by `rotation` degrees.
+double skewness(const std::vector<Slope>& all, const Flips& flips, double rotation) {
   const double c = std::cos(rotation * degree), s = std::sin(rotation * degree);
   double squares = 0, cubes = 0;
   for (const Slope& slope : all) {
-    const auto [curl, div] = curl_div(slope, turn);
+    const auto [curl, div] = curl_div(slope, flips);
     const double d = c * div + s * curl;
     squares += d * d;
     cubes += d * d * d;
@@ -198,29 +198,29 @@ double skewness(const std::vector<Slope>& all, const Turn& turn, double rotation
   return squares > 0 ? cubes / n / std::pow(squares / n, 1.5) : 0;
 }
 
-/// Sets turn and rotation to the best of the four equals of a kind.
+/// Sets flips and rotation to the best of the four equals of a kind.
 void choose(Orientation& o, bool mirrored) {
-  const TurnCurve *smallest = nullptr, *simplest = nullptr;
-  const auto flips = [](const Turn& t) { return t.flip_rows + t.flip_cols + t.transpose; };
-  for (const TurnCurve& c : o.curves) {
-    if (c.turn.mirrors() != mirrored) continue;
+  const FlipsCurve *smallest = nullptr, *simplest = nullptr;
+  const auto count = [](const Flips& t) { return t.flip_rows + t.flip_cols + t.transpose; };
+  for (const FlipsCurve& c : o.curves) {
+    if (c.flips.mirrors() != mirrored) continue;
     if (!smallest || std::abs(c.rotation) < std::abs(smallest->rotation) - 1e-6) smallest = &c;
-    if (!simplest || flips(c.turn) < flips(simplest->turn)) simplest = &c;
+    if (!simplest || count(c.flips) < count(simplest->flips)) simplest = &c;
   }
   const bool small = std::abs(smallest->rotation) <= next_to_none;
-  o.turn = (small ? smallest : simplest)->turn;
+  o.flips = (small ? smallest : simplest)->flips;
   o.rotation = (small ? smallest : simplest)->rotation;
 }
 
 /// Steps 2 to 4 with slopes over one neighbourhood.
-Orientation compare_turns(const std::vector<Slope>& all) {
+Orientation compare_flips(const std::vector<Slope>& all) {
   Orientation o;
   for (int i = 0; i < 180; ++i) o.rotations.push_back(i);
   double least[2] = {1, 1};
   for (int i = 0; i < 8; ++i) {
-    const Turn turn{(i & 1) != 0, (i & 2) != 0, (i & 4) != 0};
-    o.curves[i] = curve_of(all, turn, o.rotations);
-    double& of_kind = least[turn.mirrors() ? 1 : 0];
+    const Flips flips{(i & 1) != 0, (i & 2) != 0, (i & 4) != 0};
+    o.curves[i] = curve_of(all, flips, o.rotations);
+    double& of_kind = least[flips.mirrors() ? 1 : 0];
     of_kind = std::min(of_kind, o.curves[i].least_curl);
   }
   const bool mirrored = least[1] < least[0];
@@ -231,10 +231,10 @@ Orientation compare_turns(const std::vector<Slope>& all) {
 
 }  // namespace
 
-void turn_half(Orientation& o) {
+void rotate_180(Orientation& o) {
   if (std::abs(o.rotation) <= next_to_none) {
-    o.turn.flip_rows = !o.turn.flip_rows;
-    o.turn.flip_cols = !o.turn.flip_cols;
+    o.flips.flip_rows = !o.flips.flip_rows;
+    o.flips.flip_cols = !o.flips.flip_cols;
   } else {
     o.rotation += o.rotation < 0 ? 180 : -180;
   }
@@ -247,11 +247,11 @@ Orientation find_orientation(const std::vector<Position>& centres,
   std::vector<Slope> slopes_of_best;
   double reach_of_best = 0;
   // A wide neighbourhood averages noise away, a narrow one keeps fine specimens: whichever tells
-  // the two kinds of turns apart best.
+  // the two kinds of flips apart best.
   for (double reach : {1.2, 1.7, 2.4, 3.4}) {
     auto all = slopes(centres, positions, reach);
     take_off_mean(all);
-    Orientation o = compare_turns(all);
+    Orientation o = compare_flips(all);
     if (reach_of_best > 0 && o.curl * best.curl_mirrored >= best.curl * o.curl_mirrored) continue;
     best = std::move(o);
     slopes_of_best = std::move(all);
@@ -264,11 +264,11 @@ Orientation find_orientation(const std::vector<Position>& centres,
   // (simulated, 4² to 30² positions).
   best.clear = best.curl < (1 - std::max(0.2, 1 / std::sqrt(independent))) * best.curl_mirrored;
   choose(best, best.curves[0].least_curl > best.curl + 1e-9);
-  best.skewness = skewness(slopes_of_best, best.turn, best.rotation);
-  // Of n independent values from a normal distribution the skewness scatters by sqrt(6/n).
+  best.skewness = skewness(slopes_of_best, best.flips, best.rotation);
+  // The skewness of n independent normal values scatters by sqrt(6/n).
   best.sign_settled =
       peaks_are_positive && std::abs(best.skewness) > 3 * std::sqrt(6 / independent);
-  if (best.sign_settled && best.skewness > 0) turn_half(best);
+  if (best.sign_settled && best.skewness > 0) rotate_180(best);
   return best;
 }
 

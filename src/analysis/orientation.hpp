@@ -23,31 +23,31 @@ std::vector<Position> centres_of_mass(i64 count, i64 window, const LoadPattern& 
                                       View<const float, 2> valid);
 
 /// Flips and transpose of the patterns, applied in this order.
-struct Turn {
+struct Flips {
   bool flip_rows = false, flip_cols = false, transpose = false;
   [[nodiscard]] bool mirrors() const { return flip_rows ^ flip_cols ^ transpose; }
   [[nodiscard]] std::string name() const;  ///< "none", "flip_rows + transpose", …
-  /// What the turn makes of a vector on the detector.
+  /// A vector on the detector, flipped.
   [[nodiscard]] Position operator()(Position v) const;
 };
 
-/// Curl and divergence over rotations for one of the eight turns.
-struct TurnCurve {
-  Turn turn;
-  std::vector<double> curl;        ///< r.m.s., one a rotation, share of the whole (0 to 1)
+/// Curl and divergence over rotations for one of the eight sets of flips.
+struct FlipsCurve {
+  Flips flips;
+  std::vector<double> curl;        ///< r.m.s., one per rotation, a fraction (0 to 1)
   std::vector<double> divergence;  ///< the same
   double rotation = 0;             ///< of the least curl, degrees, in [−90, 90)
   double least_curl = 0;           ///< there
 };
 
 struct Orientation {
-  std::vector<double> rotations;  ///< degrees 0 … 179, by which the positions are turned further
-  std::array<TurnCurve, 8> curves;
-  Turn turn;            ///< the best guess: least curl; of its four equals the one with next to no
+  std::vector<double> rotations;  ///< degrees 0 … 179, by which the positions are rotated further
+  std::array<FlipsCurve, 8> curves;
+  Flips flips;          ///< the best guess: least curl; of its four equals the one with next to no
                         ///< rotation, if there is one, else the one with the fewest flips
   double rotation = 0;  ///< degrees in [−180, 180), to be added to the scan's
   double curl = 0,
-         curl_mirrored = 0;   ///< least curl, and of the four turns of the other handedness
+         curl_mirrored = 0;   ///< least curl, and of the four flips of the other handedness
   bool clear = false;         ///< the handedness is clear: curl is less than curl_mirrored by a
                               ///< fifth, and by more than noise alone makes of so few positions
   bool sign_settled = false;  ///< else the rotation may be 180° more
@@ -60,7 +60,7 @@ struct Orientation {
 Orientation find_orientation(const std::vector<Position>& centres,
                              const std::vector<Position>& positions, bool peaks_are_positive);
 
-/// Half a turn more: by both flips where there is next to no rotation, else by the rotation.
-void turn_half(Orientation& o);
+/// 180° more: by both flips where there is next to no rotation, else by the rotation.
+void rotate_180(Orientation& o);
 
 }  // namespace ptyle

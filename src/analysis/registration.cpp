@@ -175,7 +175,7 @@ Plane fit_plane(View<const double, 2> image, View<const double, 2> weight) {
     }
   std::array<double, 3> p{};
   if (fit.solve(p)) return {p[0], p[1], p[2]};
-  // all weight on one line: no ramp can be told, the mean can
+  // all weight on one line: no ramp is determined, the mean is
   LeastSquares<1> mean;
   for (i64 i = 0; i < image.size(); ++i)
     if (weight.data[i] > 0) mean.add({1}, image.data[i], weight.data[i]);

@@ -8,8 +8,8 @@
 namespace ptyle {
 namespace {
 
-/// What a turn makes of a vector, undone.
-Position undone(const Turn& t, Position v) {
+/// The inverse of flips, of a vector.
+Position undone(const Flips& t, Position v) {
   if (t.transpose) std::swap(v.row, v.col);
   if (t.flip_rows) v.row = -v.row;
   if (t.flip_cols) v.col = -v.col;
@@ -18,7 +18,7 @@ Position undone(const Turn& t, Position v) {
 
 /// Pattern minus mean inside the disc, DC at [W/2, W/2]; 0 outside.
 std::vector<double> texture(const LoadPattern& load, i64 i, View<const double, 2> mean,
-                            const BrightDisc& disc) {
+                            const BrightFieldDisc& disc) {
   const i64 w = mean.shape[0];
   std::vector<float> pattern(static_cast<std::size_t>(w * w));
   load(i, pattern.data());
@@ -44,8 +44,8 @@ double correlation(const std::vector<double>& a, const std::vector<double>& b, i
 }  // namespace
 
 double shadow_sign(i64 count, const LoadPattern& load, View<const double, 2> mean,
-                   const BrightDisc& disc, const std::vector<Position>& positions, const Turn& turn,
-                   double rotation, double px_per_length) {
+                   const BrightFieldDisc& disc, const std::vector<Position>& positions,
+                   const Flips& flips, double rotation, double px_per_length) {
   const double step = neighbour_distance(positions, 1), scale = std::abs(px_per_length);
   // Neighbours whose shadows lie 2 px apart or more, but well within the disc.
   const double reach = std::max(1.1 * step, 3 / scale);
@@ -65,7 +65,7 @@ double shadow_sign(i64 count, const LoadPattern& load, View<const double, 2> mea
     const double row = positions[other].row - positions[i].row,
                  col = positions[other].col - positions[i].col;
     const Position shift =
-        undone(turn, {px_per_length * (c * row - s * col), px_per_length * (s * row + c * col)});
+        undone(flips, {px_per_length * (c * row - s * col), px_per_length * (s * row + c * col)});
     const auto a = texture(load, i, mean, disc), b = texture(load, other, mean, disc);
     const double along = correlation(a, b, w, shift),
                  against = correlation(a, b, w, {-shift.row, -shift.col});

@@ -1,4 +1,4 @@
-// The program: commands, exit statuses, and how faults are told.
+// The program: commands, exit statuses, and how faults are reported.
 
 #include <fmt/format.h>
 
@@ -26,7 +26,7 @@ std::string version_text() {
   return fmt::format("ptyle {}{}\nbuilt with {}", version, at, built_with);
 }
 
-/// What is wrong with the command line: an unknown command by its name, else as CLI11 says.
+/// The fault of the command line: an unknown command by its name, else as CLI11 reports it.
 std::string command_line_fault(const CLI::App& app, int argc, char** argv,
                                const std::string& what) {
   std::vector<std::string> commands;
@@ -63,7 +63,7 @@ int run(int argc, char** argv, Team& team) {
   return chosen(team);
 }
 
-/// Tells what is wrong and ends the process, without the libraries' exit handlers: after a failed
+/// Reports what is wrong and ends the process, without the libraries' exit handlers: after a failed
 /// write, HDF5's would write again and crash.
 [[noreturn]] void fail(const Ranks* ranks, int status, const std::string& sentence) {
   if (ranks) ranks->fail(status, sentence);
@@ -80,7 +80,7 @@ void ptyle::alone(const Team& team, const char* command) {
 }
 
 int main(int argc, char** argv) {
-  // A file that may not grow on is then told by the call that writes it, as a full disk is.
+  // A file that may not grow on is then reported by the call that writes it, as a full disk is.
   std::signal(SIGXFSZ, SIG_IGN);
   std::optional<Ranks> ranks;
   int status = exit_status::our_fault;

@@ -9,7 +9,7 @@ namespace ptyle {
 
 class MpiWorld;
 
-/// Whether mpirun, srun or the like has started this process.
+/// True if mpirun, srun or the like has started this process.
 bool started_by_launcher();
 
 /// The ranks that this program was started as: those of mpirun, srun and the like, or one.
@@ -23,7 +23,7 @@ class Ranks {
   Ranks& operator=(const Ranks&) = delete;
 
   [[nodiscard]] Team& team() const { return *team_; }
-  /// Where there are others: ends all ranks with one message and this status. Else does nothing.
+  /// Ends all ranks with one message and this status, if there are several. Else does nothing.
   void fail(int status, const std::string& sentence) const;
   void fail(const RankFailed& other) const;
 

@@ -46,7 +46,8 @@ std::string reconstruct_template() {
   ReconstructConfig config;
   return reconstruct_schema(config).starting_file(
       "A starting configuration for: ptyle reconstruct run.yaml\n"
-      "Lengths in Å, angles in mrad (azimuths and scan rotation in degrees), energy in kV.\n"
+      "Lengths in Å, angles in mrad (azimuths and scan rotation in degrees),\n"
+      "accelerating voltage in kV.\n"
       "Commented keys show their default or an example; files are relative to this file.");
 }
 

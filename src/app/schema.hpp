@@ -21,7 +21,7 @@ class Node;
 
 namespace ptyle {
 
-/// What is wrong with a configuration: lines to be printed in the order of the file.
+/// The faults of a configuration: lines to be printed in the order of the file.
 class Faults {
  public:
   /// `where` is "run.yaml:12" or "--set a.b=c"; `line` sorts (after all lines: settings).
@@ -57,13 +57,13 @@ class Schema {
   /// back to its default. Relative files are relative to the current folder.
   void read_setting(const std::string& setting, Faults& faults);
 
-  /// Whether the key was given, be it with a faulty value.
+  /// True if the key was given, be it with a faulty value.
   [[nodiscard]] bool given(const std::string& path) const { return given_.contains(path); }
-  /// The keys that were given a faulty value, which is told already.
+  /// The keys that were given a faulty value, which is reported already.
   [[nodiscard]] const std::set<std::string>& faulty() const { return faulty_; }
   /// Adds what is wrong between keys, each where it was given.
   void add(const std::vector<KeyFault>& between, Faults& faults) const;
-  /// Where it was given; the file itself where it was not.
+  /// The line that gives it; the file itself where none does.
   [[nodiscard]] Faults::Place where(const std::string& path) const;
 
   /// Every key with its value, as YAML.

@@ -50,7 +50,8 @@ std::string simulate_template() {
   Recipe recipe;
   return simulate_schema(recipe).starting_file(
       "A starting recipe for: ptyle simulate recipe.yaml\n"
-      "Lengths in Å, angles in mrad (azimuths and rotations in degrees), energy in kV.\n"
+      "Lengths in Å, angles in mrad (azimuths and rotations in degrees),\n"
+      "accelerating voltage in kV.\n"
       "Commented keys show their default or an example; files are relative to this file.");
 }
 

@@ -1,6 +1,6 @@
 #pragma once
 
-// What a run says: lines on the terminal and, once it is under way, in a log file.
+// A run's messages: lines on the terminal and, once it is under way, in a log file.
 
 #include <cstdio>
 #include <string>

@@ -1,6 +1,6 @@
 #pragma once
 
-// What is computed on a GPU is the same source as what is computed on the host.
+// A GPU computes by the same source as the host.
 
 #ifdef __CUDACC__
 #define PTYLE_HOST_DEVICE __host__ __device__ __forceinline__

@@ -49,9 +49,9 @@ struct View {
   operator View<const T, N>() const requires(!std::is_const_v<T>) { return {data, shape}; }
 };
 
-/// An owning dense array, 64-byte aligned, zero at first, optionally booked in a ledger. It lives
-/// in the host's memory, or in the one that is given, which must outlive it: then nothing but views
-/// and copies may be taken of it here.
+/// An owning dense array, 64-byte aligned, zero at first, optionally accounted in a ledger. It
+/// lives in the host's memory, or in the one that is given, which must outlive it: then nothing but
+/// views and copies may be taken of it here.
 template <class T, int N>
 class Array {
  public:

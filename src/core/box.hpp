@@ -18,7 +18,7 @@ struct Interval {
   friend constexpr bool operator==(const Interval&, const Interval&) = default;
 };
 
-/// What two intervals share; empty where they do not meet.
+/// The part that two intervals share; empty where they do not meet.
 constexpr Interval intersection(Interval a, Interval b) {
   return {std::max(a.begin, b.begin), std::min(a.end, b.end)};
 }

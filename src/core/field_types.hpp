@@ -1,6 +1,6 @@
 #pragma once
 
-// The types of a key's field (Key::Field in core/keys.hpp), told apart at compile time.
+// The types of a key's field (Key::Field in core/keys.hpp), distinguished at compile time.
 
 #include <array>
 #include <cstdint>

@@ -10,7 +10,7 @@ namespace ptyle {
 /// DC at [0]: 0, 1, … , −2, −1. For even N, index N/2 is −N/2.
 constexpr i64 frequency_index(i64 i, i64 n) { return i < (n + 1) / 2 ? i : i - n; }
 
-/// Where index i of an array with DC at [0] lies in one with DC at [N/2] (fftshift), and back.
+/// Index i of an array with DC at [0] as an index with DC at [N/2] (fftshift), and back.
 constexpr i64 to_centred(i64 i, i64 n) { return (i + n / 2) % n; }
 constexpr i64 to_corner(i64 i, i64 n) { return (i + n - n / 2) % n; }
 

@@ -52,8 +52,9 @@ struct Key {
   std::string mistaken, hint;  ///< a name for which it is mistaken, and what it is in truth
   FileKind file = FileKind::none;
   AtResume at_resume = AtResume::free;
+  bool reported_if_set = false;  ///< a fingerprint names it only where it is not the default
 
-  /// Of a choice: its words; else none.
+  /// The words of a choice; none for another key.
   [[nodiscard]] const std::vector<std::string>& choices() const;
 };
 
@@ -62,7 +63,7 @@ std::string section_of(const std::string& path);
 /// "energy" of "optics.energy".
 std::string leaf_of(const std::string& path);
 
-/// What a declaration says beyond field, limits, unit and line of explanation.
+/// The part of a declaration beyond field, limits, unit and line of explanation.
 class Declaration {
  public:
   explicit Declaration(Key& key) : key_(key) {}
@@ -84,7 +85,7 @@ class Declaration {
     key_.formerly = section.empty() ? name : section + "." + name;
     return *this;
   }
-  /// A user who gives the key `name` is told what this one is.
+  /// A user who gives the key `name` is referred to this one.
   Declaration& not_to_be_taken_for(const char* name, const char* truth) {
     key_.mistaken = name;
     key_.hint = truth;
@@ -92,6 +93,11 @@ class Declaration {
   }
   Declaration& file(FileKind kind = FileKind::file) {
     key_.file = kind;
+    return *this;
+  }
+  /// A key that came later: texts that tell runs apart stay as they were where it is not used.
+  Declaration& reported_if_set() {
+    key_.reported_if_set = true;
     return *this;
   }
   Declaration& same_at_resume() { return at_resume(AtResume::same); }
@@ -164,11 +170,10 @@ class Keys {
 /// The field's value: "300", "[1, 2]", a text as it is; empty where it has none.
 std::string text_of(const Key& key);
 
-/// What is wrong with the field's value by its limits ("-300 kV is out of its limits"); empty:
-/// nothing.
+/// The fault of the field's value by its limits ("-300 kV is out of its limits"); empty: none.
 std::string wrong_with(const Key& key);
 
-/// Whether a number lies inside.
+/// True if a number lies inside.
 bool inside(double value, const Limits& limits);
 
 /// "-300 kV is out of its limits"
@@ -177,7 +182,7 @@ std::string out_of_limits(const std::string& text, const std::string& unit);
 /// The limits alone: "above 0 and at most 3000"; empty where there are none.
 std::string limits_text(const Limits& limits);
 
-/// What the key takes: "a number, above 0 and at most 3000 kV".
+/// The values that the key takes: "a number, above 0 and at most 3000 kV".
 std::string expected(const Key& key);
 
 /// A key (or a section) and what is wrong with it.

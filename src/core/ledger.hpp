@@ -75,8 +75,8 @@ std::size_t peak_resident_bytes();
 /// The memory of this machine in bytes, or less where the process's control group allows less.
 std::size_t machine_memory_bytes();
 
-/// What of it may be booked: nine tenths of what is free now, or can be made so. The rest is for
-/// what no ledger books.
+/// The part of it that may be booked: nine tenths of what is free now, or can be made so. The rest
+/// is for what no ledger books.
 std::size_t available_memory_bytes();
 
 }  // namespace ptyle

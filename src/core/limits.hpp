@@ -44,7 +44,7 @@ enum class FileKind {
             ///< the limits' words as they are
 };
 
-/// Whether a run that goes on must agree on a key with the one before.
+/// Must a resumed run agree on a key with the one before?
 enum class AtResume { free, same };
 
 inline Limits filled() {

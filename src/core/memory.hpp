@@ -4,8 +4,8 @@
 
 namespace ptyle {
 
-/// Where arrays live that do not live in the host's memory: a GPU's. Only that device's code may
-/// touch their values; everybody else copies.
+/// The memory of arrays that are not in the host's: a GPU's. Only that device's code may touch
+/// their values; everybody else copies.
 class Memory {
  public:
   virtual ~Memory() = default;

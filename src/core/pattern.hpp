@@ -22,7 +22,7 @@ struct RawPattern {
   i64 number = -1;  ///< its own among all patterns, by which it may be kept on a device
 };
 
-/// Where the patterns of a batch of positions come from; both are called from several threads at
+/// The source of the patterns of a batch of positions; both are called from several threads at
 /// once.
 template <class T>
 struct Measured {

@@ -4,7 +4,7 @@
 
 namespace ptyle {
 
-/// Of the arithmetic: 4 or 8 bytes a real number.
+/// Precision of the arithmetic: 4 or 8 bytes per real number.
 enum class Precision { float32, float64 };
 constexpr auto choices(Precision) {
   return std::to_array<Named<Precision>>(

@@ -1,10 +1,10 @@
 #pragma once
 
-// What a fit does to its arrays, voxel by voxel, where they live: in the host's memory
-// (cpu/arithmetic) or on a GPU (gpu_arithmetic). Volumes are (plane, row, col); boxes count from
-// an array's own first pixel. Sums and maxima are formed in double and in a fixed order, so that
-// they are the same from run to run. A pointwise operation is one struct of device/ops, which both
-// run:  arithmetic.run(AddTo<T>(from, to)).
+// Operations of a fit on its arrays, voxel by voxel, where they live: in the host's memory
+// (cpu/arithmetic) or on a GPU (gpu_arithmetic). Volumes are (plane, row, col); boxes count from an
+// array's own first pixel. Sums and maxima are formed in double and in a fixed order, so that they
+// are the same from run to run. A pointwise operation is one struct of device/ops, which both run:
+// arithmetic.run(AddTo<T>(from, to)).
 
 #include <algorithm>
 #include <memory>
@@ -108,7 +108,7 @@ class Arithmetic {
   /// *to = `share` times the largest that a measure finds, or 0; `to` lies where the arrays do.
   virtual void largest(const Measure<T>& of, double share, double* to) = 0;
 
-  // What the host is told, which waits for it
+  // Results reported to the host, which waits for them
 
   /// Runs it, too: the sum over pixels of `core` and all planes, each as the first of its block.
   virtual double sum(const Summed<T>& op, const Box& core) = 0;
@@ -116,7 +116,7 @@ class Arithmetic {
 
   // Blurs by weights of distances 0, 1, … to both sides, in place
 
-  /// Of planes 0, every, 2·every, …, along rows and columns; reads zero outside.
+  /// Blurs planes 0, every, 2·every, …, along rows and columns; reads zero outside.
   virtual void blur_lateral(View<T, 3> volume, const std::vector<double>& weights, i64 every) = 0;
   /// Along z; the end planes are repeated outside.
   virtual void blur_along_z(View<T, 3> volume, const std::vector<double>& weights) = 0;
@@ -164,7 +164,7 @@ class Arithmetic {
   // Exchanges: of planes `which`, in this order one after the other in a buffer. On a device they
   // go on by themselves, in order, beside all the rest.
 
-  /// What exchanges ask for from now on comes after all that the rest has asked for, …
+  /// Work that exchanges ask for from now on comes after all that the rest has asked for, …
   virtual void begin_exchange() {}
   /// … or the other way round.
   virtual void end_exchange() {}
@@ -177,7 +177,7 @@ class Arithmetic {
   /// Tells the table of these planes.
   void hold(Planes<T>& planes, std::vector<T*> list, i64 cols) const;
   virtual void pack(const Planes<T>& planes, Interval which, const Pieces& pieces, T* buffer) = 0;
-  /// What arrived takes the place of what was there; pieces do not overlap.
+  /// Values that arrived take the place of those that were there; pieces do not overlap.
   virtual void put(const Planes<T>& planes, Interval which, const Pieces& pieces,
                    const T* buffer) = 0;
   /// Each value of the hull becomes  (((0 + a_0) + a_1) + …) + own + a_before + …:  the pieces in

@@ -1,6 +1,6 @@
 #pragma once
 
-// What GPUs there are, for those who know no CUDA.
+// The GPUs that there are, for code that knows no CUDA.
 
 #include <cstddef>
 #include <memory>
@@ -33,9 +33,9 @@ struct GpuCensus {
       gpus;  ///< by their numbers; of capability 0: one that says nothing of itself
 };
 
-/// May blocks of a cluster use each other's shared memory on a GPU of this compute capability?
-/// Where the newest code for it, of the capabilities that the program was `built` for, knows
-/// clusters: 9.0 brought them.
+/// May blocks of a cluster use each other's shared memory on a GPU of this compute capability? True
+/// if the newest code for it, of the capabilities that the program was `built` for, has clusters:
+/// 9.0 brought them.
 constexpr bool has_clusters(int capability, std::span<const int> built) {
   int newest = 0;
   for (const int one : built)
@@ -51,11 +51,11 @@ GpuCensus find_gpus();
 /// Throws UserError where it cannot be used.
 std::unique_ptr<Memory> open_gpu(int device);
 
-/// What such a GPU has free now.
+/// The memory that such a GPU has free now.
 std::size_t free_bytes(const Memory& gpu);
 
-/// Arithmetic on a GPU that open_gpu has made, which must outlive it and its arrays; `ledger` books
-/// the GPU's memory. Throws UserError where the program was built without CUDA.
+/// Arithmetic on a GPU that open_gpu has made, which must outlive it and its arrays; `ledger`
+/// accounts for the GPU's memory. Throws UserError where the program was built without CUDA.
 template <class T>
 std::unique_ptr<Arithmetic<T>> make_gpu_arithmetic(Memory& gpu, Ledger* ledger = nullptr);
 

@@ -59,14 +59,14 @@ class GpuArithmetic final : public Arithmetic<T> {
           if (one.where.planes == 0 || one.where.region.empty()) return 0.0;
           double* const parts = room_for(parts_of_sum(one));
           sum_on(gpu_, one, core, parts);
-          return told(parts);
+          return reported(parts);
         },
         op);
   }
   double largest(const Measure<T>& of) override {
     double* const to = room_for(1 + parts_of_largest);
     largest(of, 1, to);
-    return told(to);
+    return reported(to);
   }
 
   void blur_lateral(View<T, 3> volume, const std::vector<double>& weights, i64 every) override {
@@ -133,7 +133,7 @@ class GpuArithmetic final : public Arithmetic<T> {
     using Kernel = kernels::SumRows<Op>;
     gpu_.launch(Kernel{op, box}, {blocks_for(box.area(), Kernel::threads), planes}, 0, lane);
   }
-  double told(const double* there) {
+  double reported(const double* there) {
     double value = 0;
     this->read(there, &value, 1);
     return value;

@@ -58,8 +58,8 @@ struct Grid {
   i64 x = 1, y = 1, z = 1;
 };
 
-/// What a GPU does in order: lanes go on beside each other, but for what follow() says. Exchanges
-/// have one of their own, so that they do not wait for what is computed, nor it for them.
+/// Work that a GPU does in order: lanes run beside each other, but for what follow() orders.
+/// Exchanges have one of their own, so that they do not wait for what is computed, nor it for them.
 enum class Lane { computing, exchanging };
 
 /// Blocks of so many threads for n values.
@@ -156,7 +156,7 @@ PTYLE_HOST_DEVICE Z<T> streamed_from(const Z<T>* at) {
   return *at;
 #endif
 }
-/// What lies there, a line of the L2 cache, will be read soon.
+/// Announces that this line of the L2 cache will be read soon.
 PTYLE_HOST_DEVICE void expect(const void* at) {
 #ifdef __CUDA_ARCH__
   asm volatile("prefetch.global.L2 [%0];" ::"l"(at));

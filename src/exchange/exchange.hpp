@@ -24,16 +24,16 @@ namespace ptyle {
 template <class T>
 using Stack = std::vector<View<T, 3>>;
 
-/// What an exchange is planned from; beside it, the arithmetic of where its arrays live.
+/// The input of a planned exchange; beside it, the arithmetic of where its arrays live.
 struct ExchangePlan {
   Mesh mesh;
   Schedule schedule;
   i64 planes = 0;            ///< most that all arrays of a stack have together
   int threads = 1;           ///< that copy and add
-  Ledger* ledger = nullptr;  ///< books the host's buffers as "exchange buffers"
+  Ledger* ledger = nullptr;  ///< accounts for the host's buffers ("exchange buffers")
 };
 
-/// What Running drives.
+/// The engine that Running drives.
 class ExchangeEngine {
  public:
   virtual ~ExchangeEngine() = default;

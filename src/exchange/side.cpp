@@ -29,7 +29,7 @@ Side<T>::Side(const ExchangePlan& plan, int rank, Arithmetic<T>* arithmetic)
     throw std::invalid_argument("an exchange has at least one plane and one thread");
   if (!array_.contains(tile_))
     throw std::logic_error("a schedule's array does not hold the rank's tile");
-  const StepSizes largest = largest_of(steps_);
+  const LargestStep largest = largest_of(steps_);
   send_size_ = chunk_ * largest.sent;
   receive_size_ = chunk_ * largest.received;
   for (const Step& step : steps_) {

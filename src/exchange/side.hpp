@@ -27,7 +27,7 @@ class Side {
   /// Chunks of the planes attached (before that, of the most that were planned), and the planes of
   /// one.
   [[nodiscard]] i64 chunks() const { return (attached_ + chunk_ - 1) / chunk_; }
-  [[nodiscard]] Interval planes_of(i64 chunk) const {
+  [[nodiscard]] Interval planes_in(i64 chunk) const {
     return {chunk * chunk_, std::min(attached_, (chunk + 1) * chunk_)};
   }
   /// Values that the largest step of a chunk sends and receives.
@@ -42,7 +42,7 @@ class Side {
   /// Adds or puts what a step received, all parts one after the other in a buffer; or where
   /// find_receives() has said that they lie.
   void unpack(std::size_t step, Interval planes, const T* buffer);
-  /// Where the parts of a step begin in the buffer that unpack() is given.
+  /// Places of the parts of a step in the buffer that unpack() is given.
   void find_receives(std::size_t step, const std::vector<Piece>& parts);
   /// Ends a run: the arrays have the result.
   void detach();
@@ -72,15 +72,15 @@ class Side {
   Planes<T> plane_;  // that the schedule works on
 };
 
-/// What chunks on their way are sent from and received in: for each slot the largest step of a
-/// side. Where arrays live on a device whose memory messages cannot be sent from, they go through
-/// the host's.
+/// Buffers that chunks on their way are sent from and received in: for each slot the largest step
+/// of a side. Where arrays live on a device whose memory messages cannot be sent from, they go
+/// through the host's.
 template <class T>
 class Buffers {
  public:
   /// `direct`: messages are sent from where the arrays live, and received there.
   Buffers(i64 slots, const Side<T>& side, bool direct, Ledger* ledger);
-  /// What a step is packed into.
+  /// The buffer that a step is packed into.
   [[nodiscard]] T* packed(i64 slot);
   /// The first n values of it on their way to where messages are sent from.
   void send_later(i64 slot, i64 n);

@@ -17,7 +17,7 @@
 
 namespace ptyle {
 
-/// What talking to other ranks has cost this process.
+/// The cost, to this process, of communication with other ranks.
 struct TeamCosts {
   double waiting = 0;        ///< s, for other ranks and for the network
   double communicating = 0;  ///< s, packing, sending and adding
@@ -25,7 +25,7 @@ struct TeamCosts {
   i64 bytes = 0;             ///< sent by exchanges
 };
 
-/// Another rank has failed: what it said, for the process that leads, which tells it and ends all.
+/// Another rank has failed: its message, for the process that leads, which reports it and ends all.
 class RankFailed : public std::runtime_error {
  public:
   RankFailed(int rank, int status, const std::string& sentence)
@@ -37,8 +37,8 @@ class RankFailed : public std::runtime_error {
   int rank_, status_;
 };
 
-/// Where another rank has failed, what waits throws RankFailed on rank 0, and elsewhere never
-/// returns.
+/// A call that waits for a rank that has failed throws RankFailed on rank 0, and never returns
+/// elsewhere.
 class Team {
  public:
   virtual ~Team() = default;
@@ -68,8 +68,8 @@ class Team {
                                                                Arithmetic<float>* arithmetic) = 0;
   virtual std::unique_ptr<Exchange<double>> make_double_exchange(
       const ExchangePlan& plan, Arithmetic<double>* arithmetic) = 0;
-  /// Of arrays that live where `arithmetic` says, which must outlive it; none: in the host's
-  /// memory.
+  /// An exchange of arrays that live where `arithmetic` says, which must outlive it; none: in the
+  /// host's memory.
   template <class T>
   std::unique_ptr<Exchange<T>> make_exchange(const ExchangePlan& plan,
                                              Arithmetic<T>* arithmetic = nullptr) {

@@ -26,10 +26,10 @@ constexpr i64 format = 1;
 
 struct Names {
   explicit Names(const std::string& folder)
-      : whole(fs::path(folder.empty() ? "." : folder) / "checkpoint"),
-        part(whole.string() + ".part"),
-        old(whole.string() + ".old") {}
-  fs::path whole, part, old;
+      : current(fs::path(folder.empty() ? "." : folder) / "checkpoint"),
+        part(current.string() + ".part"),
+        old(current.string() + ".old") {}
+  fs::path current, part, old;
 };
 
 std::string rank_file(int rank) { return fmt::format("rank-{:04}.h5", rank); }
@@ -136,7 +136,7 @@ void write_file(const fs::path& path, Write&& write) {
 
 // The index -------------------------------------------------------------------------------------
 
-/// What is read of a rank's file to make the index.
+/// The part of a rank's file that makes the index.
 struct RankHeader {
   i64 step = 0;
   Box object, core;
@@ -151,7 +151,7 @@ RankHeader read_header(const fs::path& folder, int rank, int ranks) {
           read_box(file, "/core"), file.read<i64>("/position_numbers")};
 }
 
-/// Whether the cores are the object, without gap and without overlap.
+/// True if the cores are the object, without gap and without overlap.
 bool cover(const std::vector<Box>& cores, const Box& object) {
   i64 area = 0;
   for (std::size_t i = 0; i < cores.size(); ++i) {
@@ -227,14 +227,14 @@ void commit_checkpoint(const std::string& folder, int ranks) {
   remove_strangers(names.part, ranks);
   to_disk(names.part, names.part);
   std::error_code error;
-  if (fs::exists(names.whole)) {
+  if (fs::exists(names.current)) {
     fs::remove_all(names.old, error);
-    if (!error) fs::rename(names.whole, names.old, error);
-    if (error) cannot("replaced", names.whole, error);
+    if (!error) fs::rename(names.current, names.old, error);
+    if (error) cannot("replaced", names.current, error);
   }
-  fs::rename(names.part, names.whole, error);
+  fs::rename(names.part, names.current, error);
   if (error) cannot("renamed", names.part, error);
-  to_disk(names.whole.parent_path(), names.whole);
+  to_disk(names.current.parent_path(), names.current);
   fs::remove_all(names.old, error);  // what is left goes the next time
 }
 
@@ -245,7 +245,7 @@ void discard_checkpoint_part(const std::string& folder) noexcept {
 
 bool has_checkpoint(const std::string& folder) {
   const Names names(folder);
-  return fs::is_directory(names.whole) || fs::is_directory(names.old);
+  return fs::is_directory(names.current) || fs::is_directory(names.old);
 }
 
 void check_checkpoint_place(const std::string& folder) {
@@ -255,7 +255,7 @@ void check_checkpoint_place(const std::string& folder) {
     return name == "global.h5" || name == "index.h5" ||
            (name.starts_with("rank-") && name.ends_with(".h5"));
   };
-  for (const auto& path : {names.whole, names.part, names.old}) {
+  for (const auto& path : {names.current, names.part, names.old}) {
     std::error_code error;
     if (!fs::exists(path, error)) continue;
     fs::path stranger = fs::is_directory(path) ? "" : path;
@@ -273,7 +273,7 @@ void check_checkpoint_place(const std::string& folder) {
 void remove_checkpoint(const std::string& folder) {
   const Names names(folder);
   std::error_code error;
-  for (const auto& path : {names.part, names.old, names.whole}) {
+  for (const auto& path : {names.part, names.old, names.current}) {
     fs::remove_all(path, error);
     if (error) cannot("removed", path, error);
   }
@@ -283,7 +283,7 @@ void remove_checkpoint(const std::string& folder) {
 
 namespace {
 
-constexpr const char* remedy = "begin anew without --resume";
+constexpr const char* remedy = "start over without --resume";
 
 /// Reads from one of the checkpoint's files; what is wrong with it is said as the user's trouble.
 template <class Read>
@@ -295,13 +295,14 @@ auto read_file(const std::string& folder, const std::string& name, Read&& read) 
       throw UserError(fmt::format("it has format {:g}, this version reads {}", is, format));
     return read(file);
   } catch (const UserError& error) {
-    throw UserError(fmt::format("the checkpoint '{}' cannot be gone on from ({}: {}); {}", folder,
-                                name, error.what(), remedy));
+    throw UserError(fmt::format("cannot resume from checkpoint {}: {}: {}; {}", folder, name,
+                                error.what(), remedy));
   }
 }
 
 [[noreturn]] void incomplete(const std::string& folder, const std::string& why) {
-  throw UserError(fmt::format("the checkpoint '{}' is incomplete ({}); {}", folder, why, remedy));
+  throw UserError(fmt::format("cannot resume from checkpoint {}: it is incomplete, {}; {}", folder,
+                              why, remedy));
 }
 
 /// Copies the overlap of a core with a box out of a rank's dataset.
@@ -328,9 +329,9 @@ void read_overlap(const h5::Dataset& set, const Box& core, const Box& box, View<
 Checkpoint::Checkpoint(const std::string& folder) {
   const Names names(folder);
   if (!has_checkpoint(folder))
-    throw UserError(fmt::format("there is no checkpoint in '{}' to go on from; {}",
-                                names.whole.parent_path().string(), remedy));
-  path_ = (fs::is_directory(names.whole) ? names.whole : names.old).string();
+    throw UserError(fmt::format("cannot resume: there is no checkpoint in {}; {}",
+                                names.current.parent_path().string(), remedy));
+  path_ = (fs::is_directory(names.current) ? names.current : names.old).string();
   read_file(path_, "index.h5", [&](const h5::File& file) {
     step_ = static_cast<i64>(file.number("/", "step").value_or(0));
     object_ = read_box(file, "/object_box");
@@ -358,8 +359,8 @@ void Checkpoint::check(const Fingerprint& now) const {
   for (std::size_t i = 0; i < now.size(); ++i)
     if (before[i].second != now[i].second)
       throw UserError(fmt::format(
-          "the checkpoint '{}' is of another run: {} was {}, now it is {}; {}, or go on with what "
-          "it was",
+          "cannot resume from checkpoint {}: it is of another run: {} was {}, now it is {}; {}, or "
+          "resume with what it was",
           path_, now[i].first, before[i].second, now[i].second, remedy));
 }
 
@@ -367,8 +368,8 @@ template <class T>
 void Checkpoint::read(const std::string& name, const Box& box, View<T, 3> to) const {
   if (!object_.contains(box) || to.shape[1] != box.rows.size() || to.shape[2] != box.cols.size())
     throw UserError(fmt::format(
-        "the checkpoint '{}' holds rows {} to {} and columns {} to {} of the object, a part with "
-        "rows {} to {} and columns {} to {} is needed",
+        "cannot resume from checkpoint {}: it holds rows {} to {} and columns {} to {} of the "
+        "object, a part with rows {} to {} and columns {} to {} is needed",
         path_, object_.rows.begin, object_.rows.end, object_.cols.begin, object_.cols.end,
         box.rows.begin, box.rows.end, box.cols.begin, box.cols.end));
   for (int rank = 0; rank < ranks(); ++rank) {

@@ -11,7 +11,7 @@
 // work that does not use HDF5:
 //
 //   1. every rank: write_checkpoint_part()   into "checkpoint.part"
-//   2. the ranks tell each other that all have written
+//   2. the ranks learn from each other that all have written
 //   3. one rank: commit_checkpoint()         "checkpoint" becomes "checkpoint.old",
 //                                            "checkpoint.part" becomes "checkpoint",
 //                                            "checkpoint.old" goes
@@ -30,8 +30,8 @@
 
 namespace ptyle {
 
-/// What a run that goes on must have in common with the one that wrote: keys and values, in words
-/// that the user knows ("data.file", "scan.h5").
+/// Keys and values that a resumed run must have in common with the one that wrote, in words that
+/// the user knows ("data.file", "scan.h5").
 using Fingerprint = std::vector<std::pair<std::string, std::string>>;
 
 /// State of every pixel of the object. A name has no "/".
@@ -56,10 +56,10 @@ struct GlobalState {
       values;
 };
 
-/// What one rank writes. Views must last through the call.
+/// The part that one rank writes. Views must last through the call.
 struct CheckpointPart {
   int rank = 0, ranks = 1;
-  i64 step = 0;  ///< of the run (iterations or groups), the same on all ranks
+  i64 step = 0;  ///< of the run (iterations or mini-batches), the same on all ranks
   Box object;    ///< the whole
   Box core;      ///< this rank's; the ranks' cores are the object, without overlap
   std::vector<ObjectState> object_state;
@@ -80,7 +80,7 @@ void commit_checkpoint(const std::string& folder, int ranks);
 /// Takes away what was written since the last commit, after a failure. Never throws.
 void discard_checkpoint_part(const std::string& folder) noexcept;
 
-/// Whether `folder` holds a checkpoint.
+/// True if `folder` holds a checkpoint.
 bool has_checkpoint(const std::string& folder);
 
 /// To call before a run: UserError where something else has the names that checkpoints take.
@@ -89,7 +89,7 @@ void check_checkpoint_place(const std::string& folder);
 /// Takes the checkpoint away: the run has come to its end, or begins anew.
 void remove_checkpoint(const std::string& folder);
 
-/// A checkpoint to go on from. All throw UserError, in one sentence, for one that is missing,
+/// A checkpoint to resume from. All throw UserError, in one sentence, for one that is missing,
 /// damaged, incomplete, of another format, or lacks what is asked for.
 class Checkpoint {
  public:

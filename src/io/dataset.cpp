@@ -6,7 +6,7 @@
 #include <filesystem>
 
 #include "core/error.hpp"
-#include "io/room.hpp"
+#include "io/disk_space.hpp"
 
 namespace ptyle {
 namespace {
@@ -30,11 +30,11 @@ bool same_recipe(const h5::File& file, const std::string& recipe) {
 
 void refuse(const std::string& path) {
   throw UserError(fmt::format(
-      "file '{}' was made from another recipe; name another output, remove it, or say overwrite",
+      "file '{}' was made from another recipe; name another output, remove it, or use --overwrite",
       path));
 }
 
-/// What will be written: the object with its configurations, and the patterns to be made now.
+/// Bytes that will be written: the object with its configurations, and the patterns to be made now.
 double bytes_now(const DatasetHeader& h) {
   const auto side = static_cast<double>(h.detector);
   const auto voxels = static_cast<double>(View<const float, 3>{nullptr, h.object}.size());
@@ -43,22 +43,44 @@ double bytes_now(const DatasetHeader& h) {
          objects * voxels * sizeof(float);
 }
 
+void write_pairs(h5::File& file, const char* name, const std::vector<Position>& pairs,
+                 const char* unit) {
+  std::vector<double> at;
+  for (const Position& p : pairs) at.insert(at.end(), {p.row, p.col});
+  file.write(name, {static_cast<i64>(pairs.size()), 2}, at.data());
+  file.set(name, "units", unit);
+}
+
+void set_numbers(h5::File& file, const char* group,
+                 const std::vector<std::pair<std::string, std::vector<double>>>& numbers) {
+  for (const auto& [name, values] : numbers)
+    if (values.size() == 1)
+      file.set(group, name.c_str(), values[0]);
+    else
+      file.set(group, name.c_str(), std::span<const double>(values));
+}
+
+void write_truth(h5::File& file, const DatasetTruth& truth) {
+  if (truth.positions.empty()) return;
+  write_pairs(file, "/truth/positions", truth.positions, "A");
+  if (!truth.descan.empty()) write_pairs(file, "/truth/descan", truth.descan, "px");
+  if (!truth.dead.empty()) file.write("/truth/mask", truth.dead);
+  set_numbers(file, "/truth", truth.numbers);
+}
+
 }  // namespace
 
 h5::File SimulatedSet::create(const std::string& part, const DatasetHeader& header) {
   const auto n = static_cast<i64>(header.positions.size());
   const auto [nz, ny, nx] = header.object;
   if (exists(part)) remove(part);
-  check_room(fs::path(part).parent_path().string(), bytes_now(header),
-             fs::path(part).stem().string());
+  check_disk_space(fs::path(part).parent_path().string(), bytes_now(header),
+                   fs::path(part).stem().string());
   // Everything that is not yet known is 0, and what is not yet written takes no room in the file.
   h5::File file = h5::File::create(part);
   file.create_dataset("/patterns", header.pattern_type, {n, header.detector, header.detector},
                       {1, header.detector, header.detector});
-  std::vector<double> at;
-  for (const Position& p : header.positions) at.insert(at.end(), {p.row, p.col});
-  file.write("/positions", {n, 2}, at.data());
-  file.set("/positions", "units", "A");
+  write_pairs(file, "/positions", header.positions, "A");
   file.write("/probe", header.probe.view());
   file.create_dataset<float>("/object/phase", {nz, ny, nx});
   if (header.configurations > 1)
@@ -66,11 +88,8 @@ h5::File SimulatedSet::create(const std::string& part, const DatasetHeader& head
   if (!header.atoms.empty()) write_atoms(file, header.atoms);
   const std::vector<std::uint8_t> none(static_cast<std::size_t>(n));
   file.write("/done", {n}, none.data());
-  for (const auto& [name, values] : header.numbers)
-    if (values.size() == 1)
-      file.set("/", name.c_str(), values[0]);
-    else
-      file.set("/", name.c_str(), std::span<const double>(values));
+  write_truth(file, header.truth);
+  set_numbers(file, "/", header.numbers);
   file.set("/", "units", "A");
   file.set("/", "version", header.version);
   file.set("/", "recipe", header.recipe);
@@ -99,7 +118,7 @@ std::optional<SimulatedSet> SimulatedSet::open(const std::string& path, const Da
     } catch (const UserError& e) {
       if (!overwrite)
         throw UserError(
-            fmt::format("{} (an interrupted simulation; remove it to begin anew)", e.what()));
+            fmt::format("{} (an interrupted simulation; remove it to start over)", e.what()));
     }
     if (same) return SimulatedSet(h5::File::update(part), path, header);
     if (!overwrite) refuse(part);

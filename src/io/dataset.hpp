@@ -11,6 +11,9 @@
 //   /object/configurations  float32 (configuration, z, y, x), where there are several
 //   /atoms/{numbers, positions}  Z; (n, 3) (row, col, z), Å, same origin, at rest
 //   /done              uint8 (N)  1 where the pattern is there
+//   /truth/...         what a microscope would not tell, where the recipe has any of it: positions
+//                      (N, 2) float64, the true ones; descan (N, 2) float64, the patterns' shifts,
+//                      px; mask (ky, kx) uint8, 1 where a pixel is dead; numbers as attributes
 //
 // It bears the name "path.part" until all is there. A step is recorded after its data were flushed,
 // so that an interrupted file is resumed where it stopped.
@@ -28,11 +31,20 @@
 
 namespace ptyle {
 
-/// What is known before the first slice.
+/// Contents of /truth.
+struct DatasetTruth {
+  std::vector<Position> positions;   ///< Å; empty: there is no /truth
+  std::vector<Position> descan;      ///< px; empty: none
+  View<const std::uint8_t, 2> dead;  ///< empty: none
+  std::vector<std::pair<std::string, std::vector<double>>> numbers;
+};
+
+/// Facts that are known before the first slice.
 struct DatasetHeader {
   h5::Type pattern_type;
   i64 detector = 0;                 ///< ky = kx
-  std::vector<Position> positions;  ///< Å
+  std::vector<Position> positions;  ///< Å; those that are reported
+  DatasetTruth truth;
   Array<Complex<float>, 3> probe;
   std::array<i64, 3> object{};  ///< (z, y, x)
   int configurations = 1;
@@ -70,7 +82,7 @@ class SimulatedSet {
                 frames.data + k * ny * nx);
     record(numbers);
   }
-  /// Where all patterns are there, closes the file, gives it its name, and says true.
+  /// Closes the file and gives it its name, if all patterns are there (true).
   bool finish();
   /// Takes the unfinished file away.
   void discard();

@@ -5,7 +5,7 @@
 
 namespace ptyle {
 
-/// What "file.h5:/dataset" names.
+/// The two names in "file.h5:/dataset".
 struct DatasetName {
   std::string file, dataset;  ///< "file.h5", "/dataset"
 };

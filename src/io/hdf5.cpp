@@ -10,31 +10,11 @@
 #include <utility>
 
 #include "core/error.hpp"
+#include "io/hdf5_library.hpp"
 
 namespace ptyle::h5 {
 namespace fs = std::filesystem;
 namespace {
-
-static_assert(std::is_same_v<hid_t, Handle::Id> && std::is_same_v<herr_t, int>);
-
-/// The innermost message of HDF5's error stack, which says most.
-std::string library_message() {
-  std::string message;
-  H5Ewalk2(
-      H5E_DEFAULT, H5E_WALK_UPWARD,
-      [](unsigned n, const H5E_error2_t* error, void* to) -> herr_t {
-        if (n == 0 && error->desc) *static_cast<std::string*>(to) = error->desc;
-        return 0;
-      },
-      &message);
-  // Where the system refused, its reason stands quoted among addresses and sizes.
-  constexpr std::string_view reason = "error message = '";
-  if (const auto at = message.find(reason); at != std::string::npos) {
-    const auto from = at + reason.size();
-    return message.substr(from, message.find('\'', from) - from);
-  }
-  return message.empty() ? "no further message" : message.substr(0, message.find('\n'));
-}
 
 /// HDF5 prints its own stack unless told not to; our errors carry what matters of it. It also
 /// tidies up at exit, which crashes once a file could not be closed because its disk was full;
@@ -59,74 +39,6 @@ std::string missing_filter(hid_t dataset) {
   return "";
 }
 
-/// A new handle, or an error that says what was being done.
-template <class... Parts>
-Handle made(hid_t id, Handle::Close close, fmt::format_string<Parts...> what, Parts&&... parts) {
-  if (id < 0)
-    throw UserError(
-        fmt::format("{}: {}", fmt::format(what, std::forward<Parts>(parts)...), library_message()));
-  return {id, close};
-}
-
-Handle native(Type type) {
-  auto copy = [](hid_t t) { return made(H5Tcopy(t), H5Tclose, "cannot make an HDF5 type"); };
-  const int b = type.bytes;
-  switch (type.kind) {
-    case Kind::integer:
-      return copy(b == 1   ? H5T_NATIVE_INT8
-                  : b == 2 ? H5T_NATIVE_INT16
-                  : b == 4 ? H5T_NATIVE_INT32
-                           : H5T_NATIVE_INT64);
-    case Kind::natural:
-      return copy(b == 1   ? H5T_NATIVE_UINT8
-                  : b == 2 ? H5T_NATIVE_UINT16
-                  : b == 4 ? H5T_NATIVE_UINT32
-                           : H5T_NATIVE_UINT64);
-    case Kind::real:
-      return copy(b == 4 ? H5T_NATIVE_FLOAT : H5T_NATIVE_DOUBLE);
-    case Kind::complex: {  // as h5py writes it: {r, i}
-      const hid_t part = b == 8 ? H5T_NATIVE_FLOAT : H5T_NATIVE_DOUBLE;
-      Handle pair = made(H5Tcreate(H5T_COMPOUND, b), H5Tclose, "cannot make an HDF5 type");
-      if (H5Tinsert(pair.get(), "r", 0, part) < 0 || H5Tinsert(pair.get(), "i", b / 2, part) < 0)
-        throw UserError("cannot make an HDF5 type: " + library_message());
-      return pair;
-    }
-    default:
-      throw std::logic_error("h5: a type that has no numbers");
-  }
-}
-
-Type type_in_file(hid_t type) {
-  const int bytes = static_cast<int>(H5Tget_size(type));
-  switch (H5Tget_class(type)) {
-    case H5T_INTEGER:
-      return {H5Tget_sign(type) == H5T_SGN_NONE ? Kind::natural : Kind::integer, bytes};
-    case H5T_ENUM:  // h5py's bool
-      return {Kind::integer, bytes};
-    case H5T_FLOAT:
-      return {Kind::real, bytes};
-    case H5T_STRING:
-      return {Kind::text, bytes};
-    case H5T_COMPOUND:
-      if (H5Tget_nmembers(type) == 2 && H5Tget_member_index(type, "r") == 0 &&
-          H5Tget_member_index(type, "i") == 1 && H5Tget_member_class(type, 0) == H5T_FLOAT)
-        return {Kind::complex, bytes};
-      return {Kind::other, bytes};
-    default:
-      return {Kind::other, bytes};
-  }
-}
-
-Shape shape_of_space(hid_t space) {
-  const int rank = H5Sget_simple_extent_ndims(space);
-  std::vector<hsize_t> dims(static_cast<std::size_t>(std::max(rank, 0)));
-  if (rank < 0 || H5Sget_simple_extent_dims(space, dims.data(), nullptr) < 0)
-    throw UserError("a shape cannot be read: " + library_message());
-  Shape shape(dims.begin(), dims.end());
-  if (H5Sget_simple_extent_type(space) == H5S_NULL) shape = {0};
-  return shape;
-}
-
 DatasetInfo describe(hid_t dataset, const std::string& path) {
   DatasetInfo info;
   info.path = path.starts_with('/') ? path : "/" + path;
@@ -143,39 +55,6 @@ DatasetInfo describe(hid_t dataset, const std::string& path) {
     info.chunk.assign(chunk.begin(), chunk.end());
   }
   return info;
-}
-
-std::vector<hsize_t> extents(std::span<const i64> shape) { return {shape.begin(), shape.end()}; }
-
-Handle space_of(std::span<const i64> shape) {
-  const auto dims = extents(shape);
-  return made(shape.empty() ? H5Screate(H5S_SCALAR)
-                            : H5Screate_simple(static_cast<int>(dims.size()), dims.data(), nullptr),
-              H5Sclose, "cannot make an array of {}", to_string(shape));
-}
-
-Handle text_type() {
-  Handle type = made(H5Tcopy(H5T_C_S1), H5Tclose, "cannot make an HDF5 type");
-  if (H5Tset_size(type.get(), H5T_VARIABLE) < 0 || H5Tset_cset(type.get(), H5T_CSET_UTF8) < 0)
-    throw UserError("cannot make an HDF5 type: " + library_message());
-  return type;
-}
-
-/// Reads one text of fixed or variable length through `read(memory type, to)`.
-std::string read_one_text(hid_t type, const std::function<herr_t(hid_t, void*)>& read) {
-  if (H5Tis_variable_str(type) > 0) {
-    char* text = nullptr;
-    const Handle memory = text_type();
-    if (H5Tset_cset(memory.get(), H5Tget_cset(type)) < 0 || read(memory.get(), &text) < 0)
-      throw UserError("a text cannot be read: " + library_message());
-    std::string out = text ? text : "";
-    H5free_memory(text);
-    return out;
-  }
-  std::string out(H5Tget_size(type), '\0');
-  if (read(type, out.data()) < 0) throw UserError("a text cannot be read: " + library_message());
-  out.resize(std::min(out.find('\0'), out.size()));
-  return out;
 }
 
 /// Is there a dataset of this name, or a link that leads to one?
@@ -231,27 +110,6 @@ void check_readable(const std::string& path) {
 }
 
 }  // namespace
-
-std::string to_string(Type type) {
-  switch (type.kind) {
-    case Kind::integer:
-      return fmt::format("int{}", 8 * type.bytes);
-    case Kind::natural:
-      return fmt::format("uint{}", 8 * type.bytes);
-    case Kind::real:
-      return fmt::format("float{}", 8 * type.bytes);
-    case Kind::complex:
-      return fmt::format("complex{}", 8 * type.bytes);
-    case Kind::text:
-      return "text";
-    default:
-      return "a compound or other type";
-  }
-}
-
-std::string to_string(std::span<const i64> shape) {
-  return shape.empty() ? "one value" : fmt::format("{}", fmt::join(shape, " x "));
-}
 
 i64 DatasetInfo::size() const {
   return std::accumulate(shape.begin(), shape.end(), i64{1}, std::multiplies<>());
@@ -334,7 +192,7 @@ File File::create(const std::string& path, bool overwrite) {
 
 File::~File() {
   if (handle_.get() < 0 || part_.empty()) return;
-  // What HDF5 still has to write needs room on a disk that may be full.
+  // The rest that HDF5 has to write needs space on a disk that may be full.
   std::error_code ignored;
   fs::resize_file(part_, 0, ignored);
   handle_ = {};
@@ -455,114 +313,6 @@ Dataset File::create_dataset(const std::string& path, Type type, const Shape& sh
   set.info_ = describe(set.handle_.get(), path);
   set.file_ = path_;
   return set;
-}
-
-// File: attributes -----------------------------------------------------------------------------
-
-Handle File::open_object(const std::string& object) const {
-  if (!has(object))
-    throw UserError(fmt::format("file '{}' has no dataset or group '{}'", path_, object));
-  return made(H5Oopen(handle_.get(), object.empty() ? "/" : object.c_str(), H5P_DEFAULT), H5Oclose,
-              "'{}' in '{}' cannot be opened", object, path_);
-}
-
-namespace {
-
-Handle open_attribute(const Handle& owner, const char* name, const std::string& file) {
-  return made(H5Aopen(owner.get(), name, H5P_DEFAULT), H5Aclose,
-              "attribute '{}' in '{}' cannot be opened", name, file);
-}
-
-}  // namespace
-
-std::optional<std::vector<double>> File::numbers(const std::string& object,
-                                                 const char* name) const {
-  const Handle owner = open_object(object);
-  if (H5Aexists(owner.get(), name) <= 0) return {};
-  const Handle attribute = open_attribute(owner, name, path_);
-  const Handle type(H5Aget_type(attribute.get()), H5Tclose),
-      space(H5Aget_space(attribute.get()), H5Sclose);
-  if (!type_in_file(type.get()).is_real()) return {};
-  const i64 size = H5Sget_simple_extent_npoints(space.get());
-  std::vector<double> values(static_cast<std::size_t>(std::max<i64>(size, 0)));
-  if (size > 0 && H5Aread(attribute.get(), H5T_NATIVE_DOUBLE, values.data()) < 0)
-    throw UserError(
-        fmt::format("attribute '{}' in '{}' cannot be read: {}", name, path_, library_message()));
-  return values;
-}
-
-std::optional<double> File::number(const std::string& object, const char* name) const {
-  const auto all = numbers(object, name);
-  return all && all->size() == 1 ? std::optional(all->front()) : std::nullopt;
-}
-
-std::optional<std::string> File::text(const std::string& object, const char* name) const {
-  const Handle owner = open_object(object);
-  if (H5Aexists(owner.get(), name) <= 0) return {};
-  const Handle attribute = open_attribute(owner, name, path_);
-  const Handle type(H5Aget_type(attribute.get()), H5Tclose),
-      space(H5Aget_space(attribute.get()), H5Sclose);
-  if (H5Tget_class(type.get()) != H5T_STRING || H5Sget_simple_extent_npoints(space.get()) != 1)
-    return {};
-  return read_one_text(
-      type.get(), [&](hid_t memory, void* to) { return H5Aread(attribute.get(), memory, to); });
-}
-
-std::vector<std::string> File::attributes(const std::string& object) const {
-  const Handle owner = open_object(object);
-  std::vector<std::string> names;
-  const auto visit = [](hid_t, const char* name, const H5A_info_t*, void* to) -> herr_t {
-    static_cast<std::vector<std::string>*>(to)->push_back(name);
-    return 0;
-  };
-  hsize_t from = 0;
-  if (H5Aiterate2(owner.get(), H5_INDEX_NAME, H5_ITER_INC, &from, visit, &names) < 0)
-    throw UserError(fmt::format("the attributes of '{}' in '{}' cannot be read: {}", object, path_,
-                                library_message()));
-  return names;
-}
-
-namespace {
-void set_attribute(const Handle& owner, const std::string& file, const char* name,
-                   const Handle& type, const Handle& space, const void* from) {
-  if (H5Aexists(owner.get(), name) > 0 && H5Adelete(owner.get(), name) < 0)
-    throw UserError(fmt::format("attribute '{}' in '{}' cannot be replaced: {}", name, file,
-                                library_message()));
-  const Handle attribute =
-      made(H5Acreate2(owner.get(), name, type.get(), space.get(), H5P_DEFAULT, H5P_DEFAULT),
-           H5Aclose, "attribute '{}' in '{}' cannot be made", name, file);
-  if (H5Awrite(attribute.get(), type.get(), from) < 0)
-    throw UserError(
-        fmt::format("attribute '{}' in '{}' cannot be written: {}", name, file, library_message()));
-}
-}  // namespace
-
-void File::set(const std::string& object, const char* name, Type type, std::span<const i64> shape,
-               const void* from) {
-  set_attribute(open_object(object), path_, name, native(type), space_of(shape), from);
-}
-
-void File::set(const std::string& object, const char* name, double value) {
-  set(object, name, type_of<double>(), {}, &value);
-}
-
-void File::set(const std::string& object, const char* name, i64 value) {
-  set(object, name, type_of<i64>(), {}, &value);
-}
-
-void File::set(const std::string& object, const char* name, std::span<const double> values) {
-  const Shape shape{static_cast<i64>(values.size())};
-  set(object, name, type_of<double>(), shape, values.data());
-}
-
-void File::set(const std::string& object, const char* name, std::span<const i64> values) {
-  const Shape shape{static_cast<i64>(values.size())};
-  set(object, name, type_of<i64>(), shape, values.data());
-}
-
-void File::set(const std::string& object, const char* name, const std::string& text) {
-  const char* pointer = text.c_str();
-  set_attribute(open_object(object), path_, name, text_type(), space_of({}), &pointer);
 }
 
 }  // namespace ptyle::h5

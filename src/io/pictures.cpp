@@ -72,7 +72,7 @@ ImagePanel image_panel(View<const std::complex<float>, 2> values, std::string ti
 }
 
 Range robust_range(View<const double, 2> values, double low, double high) {
-  // Of large images every so many-th is enough, and takes less memory.
+  // Every so many-th value is enough of a large image, and takes less memory.
   const i64 stride = 1 + values.size() / 1'000'000;
   std::vector<double> finite;
   for (i64 i = 0; i < values.size(); i += stride)

@@ -27,7 +27,8 @@ struct Range {
 /// gets a range about it.
 Range robust_range(View<const double, 2> values, double low = 0.002, double high = 0.998);
 
-/// A circle drawn over an image, e.g. the bright disc; image pixels, (0, 0) = centre of the first.
+/// A circle drawn over an image, e.g. the bright-field disc; image pixels, (0, 0) = centre of the
+/// first.
 struct Circle {
   double row = 0, col = 0, radius = 0;
 };

@@ -108,7 +108,9 @@ ResultFacts read_ptyle(const h5::File& file) {
   ResultFacts result;
   if (file.has("/probe"))
     result.probe = read_array<Complex<float>, 3>(file, "/probe", "mode, row, col");
-  if (file.has("/positions")) result.positions = read_positions(file, "/positions");
+  // of a simulated set those that were, not those that its scan generator believed
+  for (const char* path : {"/truth/positions", "/positions"})
+    if (file.has(path) && result.positions.empty()) result.positions = read_positions(file, path);
   read_history(file, result.history);
   result.ranks = read_ranks(file);
   if (file.has("/atoms/numbers")) result.atoms = read_atoms(file);

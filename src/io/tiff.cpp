@@ -25,7 +25,7 @@ int keep_message(TIFF*, void* to, const char*, const char* format, va_list argum
   return 1;
 }
 
-// What ImageJ reads: io/TiffDecoder.java and io/FileOpener.java of ImageJ 1.53.
+// Format by ImageJ: io/TiffDecoder.java and io/FileOpener.java of ImageJ 1.53.
 std::string imagej_description(i64 pages, const VoxelSize& voxel, float low, float high) {
   std::string text = fmt::format("ImageJ=1.53t\nimages={0}\nslices={0}\nunit={1}\n", pages,
                                  voxel.unit == "A" ? "angstrom" : "pixel");
@@ -98,7 +98,7 @@ class TiffStack::Writer {
   void check(bool good) const {
     if (!good)
       throw UserError(
-          fmt::format("cannot write the TIFF file {} ({}); choose a folder with room "
+          fmt::format("cannot write the TIFF file {} ({}); choose a folder with space "
                       "that can be written",
                       path_, message_.empty() ? "no reason given" : message_));
   }

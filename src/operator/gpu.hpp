@@ -26,18 +26,18 @@ struct GpuOptions {
   std::size_t memory = 0;  ///< bytes for waves and patterns; 0: what is free when they are needed
 };
 
-/// The operator on a GPU that open_gpu has made, which must outlive it. `ledger` books the GPU's
-/// memory. Throws std::invalid_argument for `recompute` where a step is not unitary, UserError
-/// where the GPU has too little memory, and where the program was built without CUDA.
+/// The operator on a GPU that open_gpu has made, which must outlive it. `ledger` accounts for the
+/// GPU's memory. Throws std::invalid_argument for `recompute` where a step is not unitary,
+/// UserError where the GPU has too little memory, and where the program was built without CUDA.
 template <class T>
 std::unique_ptr<Operator<T>> make_gpu_operator(OperatorSetup setup, Memory& gpu,
                                                Ledger* ledger = nullptr,
                                                const GpuOptions& options = {});
 
-/// Bytes that it books, by the ledger's names, for `positions` patterns of `bytes_a_pattern` on an
-/// object of this shape (S, y, x), the GPU's memory otherwise free as `gpu` says; of the patterns
-/// only those that stay on the device. What cuFFT works in is not in it. Throws UserError as the
-/// operator does.
+/// Bytes that it allocates, by the ledger's names, for `positions` patterns of `bytes_a_pattern` on
+/// an object of this shape (S, y, x), the GPU's memory otherwise free as `gpu` says; of the
+/// patterns only those that stay on the device. What cuFFT works in is not in it. Throws UserError
+/// as the operator does.
 template <class T>
 std::vector<Ledger::Entry> gpu_operator_memory(const OperatorSetup& setup,
                                                const std::array<i64, 3>& object, i64 positions,

@@ -1,4 +1,4 @@
-// Where the program was built without CUDA.
+// Stands in where the program was built without CUDA.
 
 #include "core/error.hpp"
 #include "operator/gpu.hpp"

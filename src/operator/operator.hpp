@@ -25,7 +25,7 @@
 
 namespace ptyle {
 
-/// What is the same for every position of a run.
+/// Setup that is the same for every position of a run.
 struct OperatorSetup {
   i64 window = 0;           ///< W, object pixels = detector pixels
   i64 slices = 1;           ///< S
@@ -43,7 +43,7 @@ inline OperatorSetup without_propagator(const OperatorSetup& s) {
   return {s.window, s.slices, s.modes, s.absorption, s.loss, s.epsilon, {}};
 }
 
-/// Where a window lies on the object: its corner (object pixels) and what is left of the position
+/// The place of a window on the object: its corner (object pixels) and what is left of the position
 /// after rounding, px in [−½, ½), which the probe is shifted by.
 struct Placement {
   i64 row = 0, col = 0;
@@ -89,7 +89,7 @@ struct Gradient {
   View<T, 3> phase, absorption;  ///< ∂f/∂φ, ∂f/∂μ
   View<T, 2> illumination;       ///< Σ_m |u|², averaged over slices
   View<Complex<T>, 3> probe;     ///< ∂f/∂probe*, centred on [W/2, W/2]
-  /// Of three: cost, r_numerator, r_denominator; empty: returned instead (`gradient`).
+  /// Three values: cost, r_numerator, r_denominator; empty: returned instead (`gradient`).
   View<double, 1> misfit = {};
   /// (positions, 2), of the host: ∂f/∂(shift_row, shift_col) of each position, per px.
   View<double, 2> shift = {};
@@ -101,7 +101,7 @@ Wanted parts_of_adjoint(const Gradient<T>& sum) {
   return Wanted().with(Part::object, !sum.phase.empty()).with(Part::probe, !sum.probe.empty());
 }
 
-/// What a sum of gradients says of the fit.
+/// The misfit beside a sum of gradients.
 struct Misfit {
   double cost = 0;           ///< f, weighted
   double r_numerator = 0;    ///< Σ (√I − √y)² over valid pixels
@@ -117,8 +117,9 @@ struct Misfit {
   }
 };
 
-/// What `gradient` returns: the misfit, or nothing once it has been added to `sum`, of the host.
-inline Misfit told(const Misfit& misfit, View<double, 1> sum) {
+/// The value that `gradient` returns: the misfit, or nothing once it has been added to `sum`, of
+/// the host.
+inline Misfit reported(const Misfit& misfit, View<double, 1> sum) {
   if (sum.empty()) return misfit;
   sum.data[0] += misfit.cost;
   sum.data[1] += misfit.r_numerator;
@@ -131,8 +132,8 @@ class Operator {
  public:
   virtual ~Operator() = default;
   [[nodiscard]] virtual const OperatorSetup& setup() const = 0;
-  /// Where it computes, if not in the host's memory: objects, probes and gradients may lie there,
-  /// and are then used where they are; others are copied.
+  /// The memory that it computes in, if not the host's: objects, probes and gradients may lie
+  /// there, and are then used where they are; others are copied.
   [[nodiscard]] virtual Memory* memory() const { return nullptr; }
 
   /// The object that the following calls look at. Call again when it changed; it is copied (as
@@ -177,7 +178,7 @@ class Operator {
 /// The oracle: double precision, obvious loops, a direct Fourier sum. For small windows.
 std::unique_ptr<Operator<double>> make_reference_operator(OperatorSetup setup);
 
-/// What becomes of the forward waves u_s, which the adjoint needs in reverse order.
+/// Storage of the forward waves u_s, which the adjoint needs in reverse order.
 enum class WaveStorage {
   store,      ///< all S are kept
   recompute,  ///< none is: they are propagated backwards beside χ, for 2 more FFTs a slice; only
@@ -211,8 +212,8 @@ std::unique_ptr<Operator<T>> make_cpu_operator(OperatorSetup setup, int threads,
                                                Ledger* ledger = nullptr,
                                                const CpuOptions& options = {});
 
-/// Bytes that the CPU backend books for `gradient` with all that can be wanted, under each name of
-/// the ledger, on an object of this shape (S, y, x). The propagator's values need not be there.
+/// Bytes that the CPU backend allocates for `gradient` with all that can be wanted, under each name
+/// of the ledger, on an object of this shape (S, y, x). The propagator's values need not be there.
 template <class T>
 std::vector<Ledger::Entry> cpu_operator_memory(const OperatorSetup& setup, int threads,
                                                const std::array<i64, 3>& object,

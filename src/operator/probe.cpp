@@ -135,7 +135,7 @@ Array<Value, 3> spread_modes(View<const Value, 2> probe, const std::vector<doubl
     if (!(after > 1e-20 * before))
       throw UserError(fmt::format(
           "probe.modes: this probe carries only {} of {} modes, in so few pixels of its "
-          "window or of the bright disc there are no more; are calibration and "
+          "window or of the bright-field disc there are no more; are calibration and "
           "optics.semi_angle right?",
           m, count));
     scale(mode, std::sqrt(power_shares[static_cast<std::size_t>(m)] * total / after));

@@ -8,13 +8,12 @@
 
 namespace ptyle {
 
-/// What forms the probe.
+/// The optics that form the probe.
 struct ProbeOptics {
   double wavelength = 0;    ///< Å
   double semi_angle = 0;    ///< convergence semi-angle, rad
   Aberrations aberrations;  ///< Å, rad
-  /// Where the aperture's centre, the zero frequency, lies on the detector: (row, col) px from
-  /// [W/2, W/2].
+  /// The aperture's centre, the zero frequency, on the detector: (row, col) px from [W/2, W/2].
   std::array<double, 2> centre{};
 };
 
@@ -25,11 +24,11 @@ Array<Complex<double>, 2> form_probe(const ProbeOptics& optics, i64 window, doub
                                      double edge = 1);
 
 /// Orthogonal modes from one: mode m is the probe times the m-th Hermite function about its centre
-/// of mass, with the given share of the power (sums to 1).
+/// of mass, with the given fraction of the power (sums to 1).
 Array<Complex<double>, 3> spread_modes(View<const Complex<double>, 2> probe,
                                        const std::vector<double>& power_shares);
 
-/// What each mode has of the power; of a dark probe, 0.
+/// The fraction of the power in each mode; of a dark probe, 0.
 template <class T>
 std::vector<double> shares_of_power(View<const Complex<T>, 3> modes);
 

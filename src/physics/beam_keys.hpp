@@ -9,7 +9,7 @@ namespace ptyle {
 /// kV; the limit is beyond every microscope's, and keeps volts apart from kilovolts.
 template <class V, class Optics>
 void energy_key(V& v, Optics& o, const char* example) {
-  v("energy", o.energy, above(0).up_to(10000), "kV", "of the electrons")
+  v("energy", o.energy, above(0).up_to(10000), "kV", "accelerating voltage")
       .starting(example)
       .also_called("voltage kv acceleration_voltage ht probe_kv");
 }

@@ -46,8 +46,8 @@ double dk_of(const CalibrationInput& in, double wavelength, const std::string& k
   if (key == "disc_radius") return k / c.disc_radius;
   if (!in.disc)
     throw UserError(
-        "calibration.fit_disc finds no bright disc in the mean pattern, give one of the others "
-        "(pixel_size, dk, mrad_per_pixel, max_angle, disc_radius)");
+        "calibration.fit_disc finds no bright-field disc in the mean pattern, give one of the "
+        "others (pixel_size, dk, mrad_per_pixel, max_angle, disc_radius)");
   return k / in.disc->radius;
 }
 
@@ -59,8 +59,8 @@ void report(const CalibrationInput& in, const Calibration& c, const std::string&
   const double per_pixel = c.wavelength * c.dk / mrad;
   if (c.wavelength > 0)
     line += fmt::format(
-        ", {:.5g} mrad a detector pixel, largest angle {:.5g} mrad, wavelength {:.5g} Å", per_pixel,
-        per_pixel * e / 2, c.wavelength);
+        ", {:.5g} mrad per detector pixel, largest angle {:.5g} mrad, wavelength {:.5g} Å",
+        per_pixel, per_pixel * e / 2, c.wavelength);
   notes.push_back(line + fmt::format(", field of a window {:.5g} Å", w * c.pixel));
   if (c.wavelength <= 0 || in.optics.semi_angle <= 0) return;
   const double radius = in.optics.semi_angle / per_pixel;
@@ -68,7 +68,7 @@ void report(const CalibrationInput& in, const Calibration& c, const std::string&
                               in.optics.semi_angle, radius));
   if (radius > w / 2)
     warnings.push_back(
-        fmt::format("the bright disc of {:.1f} px radius is larger than the window of {} px: "
+        fmt::format("the bright-field disc of {:.1f} px radius is larger than the window of {} px: "
                     "the calibration or optics.semi_angle is wrong, or data.crop too small",
                     radius, in.window));
   if (!in.disc || in.given.fit_disc) return;
@@ -99,7 +99,7 @@ Calibration calibrate(const CalibrationInput& in, std::vector<std::string>& note
     from = "the file's attribute pixel_size";
     if (!(*in.file_pixel_size > 0 && std::isfinite(*in.file_pixel_size)))
       throw UserError(
-          fmt::format("the file's attribute pixel_size is {:g} Å, it must be above 0; say "
+          fmt::format("the file's attribute pixel_size is {:g} Å, it must be above 0; give "
                       "calibration.pixel_size or another calibration instead",
                       *in.file_pixel_size));
     c.dk = static_cast<double>(in.bin) / (static_cast<double>(in.frame_side) * *in.file_pixel_size);

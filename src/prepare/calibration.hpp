@@ -10,7 +10,7 @@
 
 namespace ptyle {
 
-/// What a calibration is worked out from.
+/// The input of a calibration.
 struct CalibrationInput {
   CalibrationConfig given;
   OpticsConfig optics;

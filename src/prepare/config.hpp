@@ -1,7 +1,7 @@
 #pragma once
 
-// What the user says about the measurement: plain structs, each with its keys (core/keys.hpp).
-// Lengths Å, angles mrad (azimuths and scan rotation degrees), energy kV.
+// Configuration of the measurement: plain structs, each with its keys (core/keys.hpp). Lengths Å,
+// angles mrad (azimuths and scan rotation degrees), accelerating voltage kV.
 
 #include <array>
 #include <optional>
@@ -14,7 +14,7 @@
 
 namespace ptyle {
 
-/// Where the zero frequency lies in a pattern.
+/// The place of the zero frequency in a pattern.
 enum class DcPlace { centre, corner };
 constexpr auto choices(DcPlace) {
   return std::to_array<Named<DcPlace>>({{DcPlace::centre, "centre"}, {DcPlace::corner, "corner"}});
@@ -27,7 +27,7 @@ struct DataConfig {
   std::array<int, 2> scan_shape{};  ///< 0: as the file says
   bool flip_rows = false, flip_cols = false, transpose = false;
   DcPlace dc = DcPlace::centre;
-  std::optional<std::array<double, 2>> centre;  ///< px of the turned frame; else [N/2, N/2]
+  std::optional<std::array<double, 2>> centre;  ///< px of the flipped frame; else [N/2, N/2]
   bool find_centre = false;
   int bin = 1;
   int crop = 0;                ///< before padding
@@ -53,7 +53,7 @@ void keys(V& v, DataConfig& c) {
   v("scan_shape", c.scan_shape, at_least(1),
     "(slow, fast) where the dataset is (N, ky, kx) of a raster")
       .example("[64, 64]");
-  v("flip_rows", c.flip_rows, "turn every pattern upside down (first of the three)")
+  v("flip_rows", c.flip_rows, "flip every pattern upside down (first of the three)")
       .also_called("flipud")
       .same_at_resume();
   v("flip_cols", c.flip_cols, "swap left and right (second)")
@@ -62,10 +62,10 @@ void keys(V& v, DataConfig& c) {
   v("transpose", c.transpose, "swap rows and columns (last)").same_at_resume();
   v("dc", c.dc, "where the zero frequency lies").also_called("origin").same_at_resume();
   v("centre", c.centre, "detector px",
-    "bright disc's centre (row, col) before bin and crop, where it is not the middle")
+    "centre of the bright-field disc (row, col) before bin and crop, where not the middle")
       .example("[128, 128]")
       .also_called("center");
-  v("find_centre", c.find_centre, "take the centre from the mean pattern's disc");
+  v("find_centre", c.find_centre, "take the centre from the mean pattern's bright-field disc");
   v("bin", c.bin, between(1, 64), "detector px", "sum b x b detector pixels")
       .also_called("binning")
       .same_at_resume();
@@ -111,7 +111,7 @@ void keys(V& v, CalibrationConfig& c) {
       .example("60")
       .also_called("kmax");
   v("disc_radius", c.disc_radius, above(0), "detector px",
-    "bright disc's radius, after binning; needs optics.semi_angle")
+    "radius of the bright-field disc, after binning; needs optics.semi_angle")
       .example("30")
       .also_called("rbf");
   v("fit_disc", c.fit_disc, "measure the radius on the mean pattern; needs optics.semi_angle")

@@ -32,7 +32,7 @@ class PatternStore {
   /// The same as it is held.
   [[nodiscard]] virtual RawPattern raw(i64 i) const = 0;
   [[nodiscard]] virtual std::string type() const = 0;  ///< "uint8", …, of the numbers held
-  /// What the ledger books for each pattern that is held.
+  /// Bytes of memory accounted for each pattern that is held.
   [[nodiscard]] virtual std::size_t bytes_a_pattern() const = 0;
 };
 
@@ -44,7 +44,7 @@ struct Calibration {
   [[nodiscard]] bool in_pixels() const { return wavelength == 0 && pixel == 1; }
 };
 
-/// The bright disc of a pattern; window pixels, pixel [0,0]'s centre is 0.
+/// The bright-field disc of a pattern; window pixels, pixel [0,0]'s centre is 0.
 struct Disc {
   double row = 0, col = 0, radius = 0;
   double level = 0;   ///< counts a pixel inside
@@ -60,7 +60,7 @@ struct Experiment {
   Array<double, 2> mean_pattern;     ///< W·W, DC at [W/2, W/2]
   double mean_counts = 0;            ///< Σ of the mean pattern over valid pixels
   double spread_of_counts = 0;       ///< r.m.s. of the patterns' totals about their mean, over it
-  bool whole = false;                ///< are all values whole numbers, as counts are?
+  bool integer_counts = false;       ///< all values are integers, as counts are
   std::optional<Disc> disc;          ///< fitted to the mean pattern, where it shows a clear one
   std::optional<double> band_limit;  ///< that the file was simulated with
   /// DC minus [W/2, W/2], (row, col) px; 0 where only a plan is made.

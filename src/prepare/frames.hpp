@@ -26,7 +26,7 @@ class FrameSource {
   /// the first, a float source with the second.
   virtual void read(i64 first, i64 n, std::int64_t* to) = 0;
   virtual void read(i64 first, i64 n, float* to) = 0;
-  /// Of how many frames at a time the source likes to be read.
+  /// The number of frames at a time that the source likes to be read.
   [[nodiscard]] virtual i64 preferred_run() const { return 1; }
 };
 
@@ -45,7 +45,7 @@ struct RawMask {
   std::string name;
 };
 
-/// What the file itself says of the measurement; taken where the user said nothing.
+/// Facts that the file itself states of the measurement; taken where the user gave nothing.
 struct FileFacts {
   std::optional<double> pixel_size{};     ///< Å, of the whole frame
   std::optional<double> energy{};         ///< kV

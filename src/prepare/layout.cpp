@@ -12,13 +12,13 @@
 namespace ptyle {
 namespace {
 
-/// One axis of the turned frame.
+/// One axis of the flipped frame.
 struct Axis {
-  i64 size = 0;  ///< N of the turned frame
+  i64 size = 0;  ///< N of the flipped frame
   bool flip = false;
   bool corner = false;
 
-  /// Raw index of the turned frame's index i.
+  /// Raw index of the flipped frame's index i.
   [[nodiscard]] i64 raw(i64 i) const {
     if (!corner) return flip ? size - 1 - i : i;
     const i64 k = i - size / 2;  // frequency; a flip is k → −k, and the raw frame is periodic
@@ -26,7 +26,7 @@ struct Axis {
   }
 };
 
-/// Where the bins lie along an axis of the turned frame.
+/// Places of the bins along an axis of the flipped frame.
 struct Bins {
   i64 begin = 0, end = 0;  ///< the crop box: pixels outside are padding
   i64 first = 0;           ///< pixel that bin 0 of the window begins at (may be outside the box)
@@ -80,7 +80,7 @@ Layout lay_out(const FrameSource& frames, const DataConfig& config,
                std::optional<std::array<double, 2>> centre) {
   check(frames, config);
   const bool corner = config.dc == DcPlace::corner;
-  // Axes of the turned frame: after the transpose, its rows run along the raw frame's columns.
+  // Axes of the flipped frame: after the transpose, its rows run along the raw frame's columns.
   Axis row{frames.rows, config.flip_rows, corner}, col{frames.cols, config.flip_cols, corner};
   if (config.transpose) std::swap(row, col);
 
@@ -94,7 +94,7 @@ Layout lay_out(const FrameSource& frames, const DataConfig& config,
     const auto middle = centre ? std::optional((*centre)[d]) : std::nullopt;
     if (middle && !(*middle >= 0 && *middle <= static_cast<double>(sides[d] - 1)))
       throw UserError(
-          fmt::format("data.centre ({}, {}) lies outside the turned frame of {} x {} px",
+          fmt::format("data.centre ({}, {}) lies outside the flipped frame of {} x {} px",
                       (*centre)[0], (*centre)[1], sides[0], sides[1]));
     bins[d] = lay_bins(sides[d], middle, config.crop, b, w);
     l.residual[d] = bins[d].residual;

@@ -42,7 +42,7 @@ class Store final : public FillablePatternStore {
     if constexpr (std::is_same_v<Held, std::uint32_t>) return PatternType::uint32;
     return PatternType::float32;
   }
-  /// Where pattern i lies in memory.
+  /// The place of pattern i in memory.
   [[nodiscard]] i64 slot(i64 i) const {
     const auto at = std::lower_bound(held_.begin(), held_.end(), i);
     if (at == held_.end() || *at != i)

@@ -20,8 +20,8 @@ class FillablePatternStore : public PatternStore {
 
 /// Room for the patterns `held` (ascending) of `count`, window² integers up to `largest` each, in
 /// the narrowest of uint8, uint16 and uint32 that holds them; in float32 where none does or
-/// `largest` is 0. Booked as "patterns". `background` (counts a pixel of the window) is subtracted
-/// when a pattern is loaded; what falls below 0 is 0.
+/// `largest` is 0. Accounted as "patterns". `background` (counts per pixel of the window) is
+/// subtracted when a pattern is loaded; what falls below 0 is 0.
 std::unique_ptr<FillablePatternStore> make_pattern_store(std::vector<i64> held, i64 count,
                                                          i64 window, double largest,
                                                          double background, Ledger* ledger);

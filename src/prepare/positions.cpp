@@ -57,14 +57,14 @@ LengthUnit unit_of(const RawPositions& raw, const ScanConfig& scan,
   const auto said = unit_named(raw.unit);
   if (!said && !raw.unit.empty() && !scan.unit)
     throw UserError(
-        fmt::format("{} says its unit is '{}', which is not known; say scan.unit (A, m or px)",
+        fmt::format("{} states the unit '{}', which is not known; give scan.unit (A, m or px)",
                     raw.name, raw.unit));
   const LengthUnit unit = scan.unit.value_or(LengthUnit::angstrom);
   if (!said || *said == unit) return unit;
   warnings.push_back(scan.unit
-                         ? fmt::format("{} says its unit is '{}', scan.unit is {}", raw.name,
+                         ? fmt::format("{} states the unit '{}', scan.unit is {}", raw.name,
                                        raw.unit, word_of(unit))
-                         : fmt::format("{} says its unit is '{}', which is taken for scan.unit",
+                         : fmt::format("{} states the unit '{}', which is taken for scan.unit",
                                        raw.name, raw.unit));
   return scan.unit ? unit : *said;
 }
@@ -82,9 +82,9 @@ std::vector<Position> positions_from(const RawPositions& raw, const ScanConfig& 
                                 raw.name, fmt::join(raw.shape, " x ")));
   const i64 count = static_cast<i64>(raw.values.size()) / columns;
   if (count != n)
-    throw UserError(
-        fmt::format("{} has {} positions but {} has {} patterns: one position a pattern is needed",
-                    raw.name, count, frames, n));
+    throw UserError(fmt::format(
+        "{} has {} positions but {} has {} patterns: one position per pattern is needed", raw.name,
+        count, frames, n));
   const LengthUnit unit = unit_of(raw, scan, warnings);
   if (pixel_units && unit != LengthUnit::pixel)
     throw UserError(fmt::format(

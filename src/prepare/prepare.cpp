@@ -1,5 +1,5 @@
 // 1. Which patterns: data.positions of all.
-// 2. Where the bright disc's centre is, if it is to be found: from some frames' mean.
+// 2. The bright-field disc's centre, if it is to be found: from some frames' mean.
 // 3. Layout: flips, transpose, centre, crop, bin, pad as one table.
 // 4. Of several ranks each decides on the positions which patterns it keeps. Where the calibration
 //    is the disc's radius, the mean pattern is needed first: each reads an even part for it.
@@ -63,13 +63,13 @@ void note_patterns(const Measurement& m, const Layout& l, const PatternSums& sum
                     e.valid.size() - invalid, e.valid.size()));
   if (sums.negative > 0) {
     const double rms = std::sqrt(sums.noise / sums.negative);
-    const double share = sums.negative / (sums.patterns * static_cast<double>(e.valid.size()));
-    std::string text = fmt::format("{:.0f} negative values were set to 0 ({:.2g} % of all)",
-                                   sums.negative, 100 * share);
+    const double fraction = sums.negative / (sums.patterns * static_cast<double>(e.valid.size()));
+    std::string text = fmt::format("{:.0f} negative values set to 0 ({:.2g} % of all)",
+                                   sums.negative, 100 * fraction);
     if (m.data.background == 0)
       text += fmt::format(
-          "; where they are the noise of a detector ({:.2g} r.m.s.), its other half is left as a "
-          "background, most of which data.background={:.2g} takes off",
+          ". If they are read-out noise ({:.2g} r.m.s.), clipping leaves a positive bias; "
+          "data.background={:.2g} removes most of it",
           rms, 2 * rms);
     e.warnings.push_back(text);
   }
@@ -118,7 +118,7 @@ std::array<i64, 2> scan_shape(const Measurement& m) {
           "a scan of {} x {} is {} positions but {} has {} patterns{}", slow, fast, slow * fast,
           m.frames->name, n,
           n < slow * fast
-              ? fmt::format("; if it ended early, say data.scan_shape=[{},{}], the lines that "
+              ? fmt::format("; if it ended early, give data.scan_shape=[{},{}], the lines that "
                             "were begun",
                             (n + fast - 1) / fast, fast)
               : ""));
@@ -145,9 +145,9 @@ std::vector<Position> all_positions(const Measurement& m, const Calibration& c, 
     scan.step = m.file.scan_step;
     const double said = m.file.scan_rotation.value_or(0);
     e.notes.push_back(fmt::format(
-        "scan step {:.5g} x {:.5g} Å, rotation {:.5g} degrees taken from the file's attributes{}",
+        "scan step {:.5g} x {:.5g} Å, rotation {:.5g}° taken from the file's attributes{}",
         scan.step[0], scan.step[1], said,
-        scan.rotation.value_or(said) == said ? "" : ", but scan.rotation goes before the latter"));
+        scan.rotation.value_or(said) == said ? "" : ", but scan.rotation replaces the latter"));
     if (!scan.rotation) scan.rotation = said;
   }
   if (!(scan.step[0] > 0 && scan.step[1] > 0))
@@ -158,7 +158,7 @@ std::vector<Position> all_positions(const Measurement& m, const Calibration& c, 
   if (step_given)  // a file's own step is in Å
     for (double& s : scan.step)
       s *= angstroms_in(scan.unit.value_or(LengthUnit::angstrom), c.pixel);
-  e.notes.push_back(fmt::format("raster of {} x {}, rotation {:.5g} degrees{}", shape[0], shape[1],
+  e.notes.push_back(fmt::format("raster of {} x {}, rotation {:.5g}°{}", shape[0], shape[1],
                                 rotation, scan.snake ? ", every second line backwards" : ""));
   auto positions = positions_of(Raster{shape, scan.step, rotation, scan.snake});
   const auto n = static_cast<std::size_t>(m.frames->count);
@@ -196,8 +196,8 @@ void warn_of_spread(const std::vector<Position>& at, double pixel, i64 window,
         apart, window));
 }
 
-/// Where the zero frequency lies: as the layout leaves it; or, where nobody gave the centre, where
-/// the disc does, if that is farther off than the rim is ragged.
+/// The place of the zero frequency: as the layout leaves it; or, if nobody gave the centre, the
+/// disc's centre, if that is farther off than the rim is ragged.
 std::array<double, 2> centre_of(const Layout& l, bool known, const Experiment& e) {
   if (known || !e.disc) return l.residual;
   const auto middle = static_cast<double>(l.window / 2);
@@ -211,14 +211,14 @@ void note_disc(const Layout& l, bool centre_known, Experiment& e) {
   const auto middle = static_cast<double>(l.window / 2);
   const double off = std::hypot(e.disc->row - middle, e.disc->col - middle);
   e.notes.push_back(
-      fmt::format("bright disc on the mean pattern: centre ({:.2f}, {:.2f}), {:.2f} px from [W/2, "
-                  "W/2], radius {:.2f} px, {:.3g} counts a pixel",
+      fmt::format("bright-field disc on the mean pattern: centre ({:.2f}, {:.2f}), {:.2f} px from "
+                  "[W/2, W/2], radius {:.2f} px, {:.3g} counts per pixel",
                   e.disc->row, e.disc->col, off, e.disc->radius, e.disc->level));
   if (!centre_known && off > 1)
-    e.warnings.push_back(
-        fmt::format("the bright disc's centre lies ({:+.2f}, {:+.2f}) px off the window's middle: "
-                    "data.find_centre would shift it there",
-                    e.disc->row - middle, e.disc->col - middle));
+    e.warnings.push_back(fmt::format(
+        "the bright-field disc's centre lies ({:+.2f}, {:+.2f}) px off the window's middle: "
+        "data.find_centre would shift it there",
+        e.disc->row - middle, e.disc->col - middle));
   if (!centre_known && std::hypot(e.residual_shift[0], e.residual_shift[1]) > 0.05)
     e.notes.push_back(
         fmt::format("the zero frequency is taken to lie ({:+.2f}, {:+.2f}) px off [W/2, W/2]{}",
@@ -228,19 +228,19 @@ void note_disc(const Layout& l, bool centre_known, Experiment& e) {
 }
 
 /// A convergent beam's disc is the brightest that there is: where none is seen, something is wrong
-/// that no error tells of. Not where the window is too small for it, or its pixels too large.
+/// that no error reports. Not where the window is too small for it, or its pixels too large.
 void warn_of_no_disc(const Layout& l, Experiment& e) {
   if (e.disc || e.optics.semi_angle <= 0 || e.calibration.wavelength <= 0) return;
   const double radius = e.optics.semi_angle * mrad / e.calibration.wavelength / e.calibration.dk;
   if (radius > 4 && radius < 0.45 * static_cast<double>(l.window))
     e.warnings.push_back(fmt::format(
-        "no bright disc of {:.1f} px radius, as optics.semi_angle makes one, is seen in the middle "
-        "of the mean pattern: are data.dc, the centre, the calibration and the mask right?",
+        "no bright-field disc of {:.1f} px radius, as optics.semi_angle makes one, is seen in the "
+        "middle of the mean pattern: are data.dc, the centre, the calibration and the mask right?",
         radius));
 }
 
 /// Far from the disc there is next to nothing, unless a detector adds it.
-void warn_of_dark_level(const Measurement& m, const Layout& l, Experiment& e) {
+void warn_of_offset(const Measurement& m, const Layout& l, Experiment& e) {
   if (!e.disc) return;
   const auto valid = centred<float>(e.valid.view());
   std::vector<double> seen;
@@ -251,12 +251,12 @@ void warn_of_dark_level(const Measurement& m, const Layout& l, Experiment& e) {
   std::nth_element(seen.begin(), dark, seen.end());
   if (*dark > mean / 3)
     e.warnings.push_back(fmt::format(
-        "the darkest pixels have {:.3g} counts, the mean of all is {:.3g}: where that is a dark "
-        "level of the detector, data.background={:.3g} takes it off",
+        "the darkest pixels have {:.3g} counts, the mean of all is {:.3g}: if that is a detector "
+        "offset, data.background={:.3g} removes it",
         *dark, mean, m.data.background + *dark / static_cast<double>(l.bin * l.bin)));
 }
 
-/// What the sums say of the patterns: valid pixels, mean and disc.
+/// Takes from the sums: valid pixels, mean and disc.
 void take_sums(const Measurement& m, const Layout& l, const PatternReader& reader,
                const PatternSums& sums, Experiment& e) {
   e.valid = reader.valid(l, sums);
@@ -278,7 +278,7 @@ void take_sums(const Measurement& m, const Layout& l, const PatternReader& reade
     mean.data()[i] = sums.counts[i] / sums.patterns;
     e.mean_counts += e.valid.data()[i] * mean.data()[i];
   }
-  e.whole = sums.fractions == 0;
+  e.integer_counts = sums.fractions == 0;
   const double total = std::accumulate(mean.begin(), mean.end(), 0.0);
   const double variance = sums.squares / sums.patterns - total * total;
   e.spread_of_counts = std::sqrt(std::max(0.0, variance)) / total;
@@ -311,14 +311,15 @@ void locate(const Measurement& m, const Layout& l, const std::vector<i64>& numbe
   });
 }
 
-/// What the share keeps, decided on positions found without the patterns, or with the disc alone.
-Kept kept_by(const Share& share, const Measurement& m, const Layout& l,
+/// The patterns that a rank keeps, decided on positions found without the patterns, or with the
+/// disc alone.
+Kept kept_by(const Distribution& distribution, const Measurement& m, const Layout& l,
              const std::vector<i64>& numbers, const Experiment& so_far) {
   Experiment draft;
   draft.optics = so_far.optics;
   draft.disc = so_far.disc;
   locate(m, l, numbers, draft);
-  return share.mine(draft.positions, l.window, draft.calibration.pixel);
+  return distribution.mine(draft.positions, l.window, draft.calibration.pixel);
 }
 
 Kept everything(const std::vector<i64>& numbers) {
@@ -328,7 +329,8 @@ Kept everything(const std::vector<i64>& numbers) {
   return kept;
 }
 
-Experiment prepared(const Measurement& m, Ledger* ledger, const Share* share, bool planning) {
+Experiment prepared(const Measurement& m, Ledger* ledger, const Distribution* distribution,
+                    bool planning) {
   FrameSource& frames = *m.frames;
   if (frames.count == 0 || frames.rows == 0 || frames.cols == 0)
     throw UserError(fmt::format("{} holds no patterns", frames.name));
@@ -337,26 +339,26 @@ Experiment prepared(const Measurement& m, Ledger* ledger, const Share* share, bo
   e.band_limit = m.file.band_limit;
   const auto numbers = chosen(m.data, frames);
   if (m.data.find_centre && !m.data.centre) (void)lay_out(frames, m.data, {});  // its faults first
-  PatternReader reader(m, numbers, share);
+  PatternReader reader(m, numbers, distribution);
 
   auto centre = m.data.centre;
   if (m.data.find_centre && !centre) centre = reader.find_centre();
   const Layout l = lay_out(frames, m.data, centre);
   if (centre)
-    e.notes.push_back(
-        fmt::format("disc centre {} ({:.2f}, {:.2f}) px of the turned frame, shifted to [W/2, W/2] "
-                    "but for ({:+.2f}, {:+.2f}) px",
-                    m.data.centre ? "given" : "found", (*centre)[0], (*centre)[1], l.residual[0],
-                    l.residual[1]));
+    e.notes.push_back(fmt::format(
+        "disc centre {} ({:.2f}, {:.2f}) px of the flipped frame, shifted to [W/2, W/2] "
+        "but for ({:+.2f}, {:+.2f}) px",
+        m.data.centre ? "given" : "found", (*centre)[0], (*centre)[1], l.residual[0],
+        l.residual[1]));
   std::optional<PatternSums> sums;
-  if (m.calibration.fit_disc && (share || planning)) {
+  if (m.calibration.fit_disc && (distribution || planning)) {
     sums = reader.sums(l);
     take_sums(m, l, reader, *sums, e);
   }
   if (planning) {
     e.patterns = reader.none(l);
   } else {
-    const Kept kept = share ? kept_by(*share, m, l, numbers, e) : everything(numbers);
+    const Kept kept = distribution ? kept_by(*distribution, m, l, numbers, e) : everything(numbers);
     PatternSums counted;
     e.patterns = reader.fill(l, kept, ledger, sums ? nullptr : &counted);
     if (!sums) take_sums(m, l, reader, *(sums = std::move(counted)), e);
@@ -368,7 +370,7 @@ Experiment prepared(const Measurement& m, Ledger* ledger, const Share* share, bo
   locate(m, l, numbers, e);
   if (!planning) {
     warn_of_no_disc(l, e);
-    warn_of_dark_level(m, l, e);
+    warn_of_offset(m, l, e);
   }
   e.seconds_reading = reader.seconds();
   e.bytes_read = reader.bytes();
@@ -377,8 +379,8 @@ Experiment prepared(const Measurement& m, Ledger* ledger, const Share* share, bo
 
 }  // namespace
 
-Experiment prepare(const Measurement& m, Ledger* ledger, const Share* share) {
-  return prepared(m, ledger, share, false);
+Experiment prepare(const Measurement& m, Ledger* ledger, const Distribution* distribution) {
+  return prepared(m, ledger, distribution, false);
 }
 
 Experiment prepare_to_plan(const Measurement& m) { return prepared(m, nullptr, nullptr, true); }

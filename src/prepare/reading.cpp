@@ -65,7 +65,7 @@ std::vector<i64> merged(const Kept& kept, i64 count) {
   const bool ascending =
       std::adjacent_find(all.begin(), all.end(), std::greater_equal<>()) == all.end();
   if (!ascending || (!all.empty() && (all.front() < 0 || all.back() >= count)))
-    throw std::logic_error("Share::mine: not in order, twice, or no pattern of that number");
+    throw std::logic_error("Distribution::mine: not in order, twice, or no pattern of that number");
   return all;
 }
 
@@ -96,8 +96,12 @@ std::vector<Run> runs_of(const std::vector<i64>& numbers, i64 fit, i64 chunk) {
 }  // namespace
 
 PatternReader::PatternReader(const Measurement& m, const std::vector<i64>& numbers,
-                             const Share* share)
-    : m_(m), frames_(*m.frames), numbers_(numbers), share_(share), masked_(masked_pixels(m)) {}
+                             const Distribution* distribution)
+    : m_(m),
+      frames_(*m.frames),
+      numbers_(numbers),
+      distribution_(distribution),
+      masked_(masked_pixels(m)) {}
 
 /// Calls use(k, frame) for each of the patterns `places`, the k-th of them; meanwhile the next run
 /// is read. One thread at a time reads, as HDF5 demands.
@@ -212,11 +216,11 @@ PatternSums PatternReader::no_sums(const Layout& l) const {
 
 /// Sums over all ranks.
 void PatternReader::total(PatternSums& s) const {
-  if (!share_) return;
+  if (!distribution_) return;
   std::vector<double> all{s.negative, s.empty, s.patterns, s.fractions, s.noise, s.squares};
   all.insert(all.end(), s.counts.begin(), s.counts.end());
   all.insert(all.end(), s.saturated.begin(), s.saturated.end());
-  share_->sum(all);
+  distribution_->sum(all);
   s.negative = all[0], s.empty = all[1], s.patterns = all[2], s.fractions = all[3];
   s.noise = all[4], s.squares = all[5];
   const auto counts = all.begin() + 6,
@@ -227,7 +231,8 @@ void PatternReader::total(PatternSums& s) const {
 
 PatternSums PatternReader::sums(const Layout& layout) {
   const i64 n = static_cast<i64>(numbers_.size());
-  const i64 rank = share_ ? share_->rank : 0, ranks = share_ ? share_->ranks : 1;
+  const i64 rank = distribution_ ? distribution_->rank : 0,
+            ranks = distribution_ ? distribution_->ranks : 1;
   std::vector<i64> places(static_cast<std::size_t>((rank + 1) * n / ranks - rank * n / ranks));
   std::iota(places.begin(), places.end(), rank * n / ranks);
   PatternSums s = no_sums(layout);
@@ -249,8 +254,9 @@ std::unique_ptr<PatternStore> PatternReader::fill(const Layout& layout, const Ke
   if (sums) {
     total(*sums);
     if (sums->patterns != static_cast<double>(n))
-      throw std::logic_error(fmt::format(
-          "Share::mine: {:.0f} patterns are the ranks' own, there are {}", sums->patterns, n));
+      throw std::logic_error(
+          fmt::format("Distribution::mine: {:.0f} patterns are the ranks' own, there are {}",
+                      sums->patterns, n));
   }
   return store;
 }
@@ -283,7 +289,7 @@ Array<float, 2> PatternReader::valid(const Layout& l, const PatternSums& s) cons
 }
 
 std::array<double, 2> PatternReader::find_centre() {
-  Measurement whole = m_;  // turned, but not shifted, cropped, binned or without background
+  Measurement whole = m_;  // flipped, but not shifted, cropped, binned or without background
   whole.data.crop = 0;
   whole.data.bin = 1;
   whole.data.window = static_cast<int>(std::max(frames_.rows, frames_.cols));
@@ -292,7 +298,7 @@ std::array<double, 2> PatternReader::find_centre() {
   const i64 n = static_cast<i64>(numbers_.size()), stride = (n + 199) / 200;
   std::vector<i64> some;
   for (i64 i = 0; i < n; i += stride) some.push_back(numbers_[i]);
-  PatternReader reader(whole, some, share_);
+  PatternReader reader(whole, some, distribution_);
   const PatternSums s = reader.sums(l);
   seconds_ += reader.seconds_;
   bytes_ += reader.bytes_;
@@ -301,8 +307,9 @@ std::array<double, 2> PatternReader::find_centre() {
       fit_disc(centred<double>(mean).view(), centred<float>(reader.valid(l, s).view()).view());
   if (!disc)
     throw UserError(fmt::format(
-        "data.find_centre finds no bright disc in the mean of {}, give data.centre", frames_.name));
-  // From the square window back to the turned frame, whose pixel [N/2] is the window's [W/2].
+        "data.find_centre finds no bright-field disc in the mean of {}, give data.centre",
+        frames_.name));
+  // From the square window back to the flipped frame, whose pixel [N/2] is the window's [W/2].
   const i64 rows = m_.data.transpose ? frames_.cols : frames_.rows,
             cols = m_.data.transpose ? frames_.rows : frames_.cols;
   return {disc->row - static_cast<double>(l.window / 2 - rows / 2),

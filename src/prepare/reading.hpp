@@ -8,15 +8,14 @@
 
 #include "core/array.hpp"
 #include "core/ledger.hpp"
+#include "prepare/distribution.hpp"
 #include "prepare/layout.hpp"
 #include "prepare/pattern_store.hpp"
 #include "prepare/prepare.hpp"
-#include "prepare/share.hpp"
 
 namespace ptyle {
 
-/// What is counted over all patterns, the same on every rank. No figure depends on the order of
-/// patterns.
+/// Sums over all patterns, the same on every rank. No figure depends on the order of patterns.
 struct PatternSums {
   std::vector<double> counts;     ///< W·W, DC at [0,0]
   std::vector<double> saturated;  ///< raw pixels, > 0: reaches data.saturation; empty: no limit
@@ -28,16 +27,17 @@ struct PatternSums {
   double fractions = 0;           ///< values that are no whole numbers, as the file has them
 };
 
-/// Reads frames and makes patterns of them. With a share, every call but valid() is made by all
-/// ranks.
+/// Reads frames and makes patterns of them. With a distribution, every call but valid() is made by
+/// all ranks.
 class PatternReader {
  public:
-  /// Of the patterns `numbers` (ascending) of the file; a pattern's place in it is its number from
-  /// then on. Throws UserError for a mask of another shape or without a good pixel.
-  PatternReader(const Measurement& m, const std::vector<i64>& numbers, const Share* share);
+  /// Reads the patterns `numbers` (ascending) of the file; a pattern's place in it is its number
+  /// from then on. Throws UserError for a mask of another shape or without a good pixel.
+  PatternReader(const Measurement& m, const std::vector<i64>& numbers,
+                const Distribution* distribution);
 
-  /// The bright disc's centre on the turned frame, from the mean of up to 200 frames over the scan.
-  /// UserError where it shows none.
+  /// The bright-field disc's centre on the flipped frame, from the mean of up to 200 frames over
+  /// the scan. UserError where it shows none.
   std::array<double, 2> find_centre();
 
   /// The sums alone: each rank reads an even part of the patterns and keeps none.
@@ -79,7 +79,7 @@ class PatternReader {
   const Measurement& m_;
   FrameSource& frames_;
   const std::vector<i64>& numbers_;
-  const Share* share_;
+  const Distribution* distribution_;
   std::vector<bool> masked_;  // raw pixels
   double seconds_ = 0;
   i64 bytes_ = 0;

@@ -19,7 +19,7 @@ namespace fs = std::filesystem;
 namespace ptyle {
 namespace {
 
-/// What the data file itself states, so that the user need not.
+/// Facts that the data file itself states, so that the user need not.
 struct FileStates {
   bool energy = false, semi_angle = false, pixel_size = false, scan = false;
 };
@@ -47,12 +47,12 @@ struct Check {
   }
 };
 
-/// Whether a text says a dataset alone: no file, be it in "file.h5:/dataset" or by itself.
+/// True if a text names a dataset alone: no file, be it in "file.h5:/dataset" or by itself.
 bool is_dataset(const std::string& text) {
   return !split_dataset(text) && !fs::path(text).has_extension() && !fs::exists(text);
 }
 
-/// Whether the key names a file that is there.
+/// True if the key names a file that is there.
 bool check_file(const Check& check, const std::string& key, const std::string& file) {
   if (!check.has(key) || file.empty()) return false;
   if (fs::is_directory(file))
@@ -132,7 +132,7 @@ void check_calibration(const Check& check) {
     if (in_angles && !check.has_energy())
       check.fault(key, "needs optics.energy (or optics.xray_energy)");
     if (of_disc && !check.has_semi_angle())
-      check.fault(key, "needs optics.semi_angle, the disc's radius in mrad");
+      check.fault(key, "needs optics.semi_angle, the bright-field disc's radius in mrad");
   }
 }
 

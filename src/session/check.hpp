@@ -16,9 +16,9 @@ namespace ptyle {
 /// (`writes` is false), an earlier result is no fault. reconstruct() expects such a configuration.
 void check(const ReconstructConfig& config, bool writes = true);
 
-/// What is wrong between keys (exactly one calibration, what needs the energy, …) and with the
-/// files that are named: there or not. A key counts as given where its value is not the default, or
-/// is `faulty`: wrong in itself, as was said already.
+/// The faults between keys (exactly one calibration, what needs the energy, …) and with the files
+/// that are named: there or not. A key counts as given where its value is not the default, or is
+/// `faulty`: wrong in itself, as was reported already.
 std::vector<KeyFault> faults_between_keys(const ReconstructConfig& config,
                                           const std::set<std::string>& faulty = {},
                                           bool writes = true);
@@ -27,7 +27,7 @@ std::vector<KeyFault> faults_between_keys(const ReconstructConfig& config,
 /// is put before it.
 void complete_probe_start(ReconstructConfig& config);
 
-/// What is to say of a result that is there and may not be replaced; empty: there is none.
+/// The fault of a result that is there and may not be replaced; empty: there is none.
 std::string earlier_result(const OutputConfig& output);
 
 }  // namespace ptyle

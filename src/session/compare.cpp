@@ -35,7 +35,7 @@ void check_folder(const CompareConfig& config) {
   for (const char* name : file_names)
     if (!config.overwrite && fs::exists(fs::path(config.folder) / name))
       throw UserError(
-          fmt::format("{} exists already; choose another folder, or say --overwrite to replace it",
+          fmt::format("{} exists already; choose another folder, or use --overwrite to replace it",
                       (fs::path(config.folder) / name).string()));
 }
 
@@ -129,7 +129,7 @@ void print_table(const CompareReport& report, double pixel, const Print& print) 
     print(table_line(fmt::format("slice {}", z + 1), c.slices[z]));
   for (const ColumnDistances& d : report.columns)
     print(fmt::format(
-        "columns of {:<2}  {:>4}, from their place: median {:.3f} Å, largest {:.3f} Å{}", d.symbol,
+        "columns of {:<2}  {:>4}, position error: median {:.3f} Å, largest {:.3f} Å{}", d.symbol,
         d.columns, d.median, d.largest, d.lost ? fmt::format(", NOT FOUND: {}", d.lost) : ""));
 }
 
@@ -206,7 +206,7 @@ void draw_frc(const CompareReport& report, double pixel, const std::string& path
   const std::string unit = report.units == "A" ? "Å" : "px";
   ChartPanel chart{.title = "Fourier ring correlation of the summed phases",
                    .x_label = report.units == "A" ? "spatial frequency (1/Å)"
-                                                  : "spatial frequency (cycles a pixel)",
+                                                  : "spatial frequency (cycles per pixel)",
                    .y_label = "correlation"};
   chart.curves = {
       {.name = "FRC", .x = frequency, .y = c.frc.correlation},

@@ -1,6 +1,6 @@
 #pragma once
 
-// Where a rank computes: solver.device, or --device.
+// The device that a rank computes on: solver.device, or --device.
 
 #include <string>
 
@@ -15,8 +15,8 @@ struct DeviceChoice {
   std::string why_cpu;  ///< where `automatic` took it, though the program can use a GPU
 };
 
-/// What `device` comes to on a process. Several processes of a machine take its
-/// GPUs in turn. Throws UserError where cuda is asked for and cannot be, saying why.
+/// The device of a process by `device`. Several processes of a machine take its GPUs in turn.
+/// Throws UserError where cuda is asked for and cannot be, saying why.
 DeviceChoice choose_device(ComputeOn device, const GpuCensus& census, int rank_on_node);
 
 /// The same for a team: with `automatic` all ranks compute on GPUs or none does, as their results
@@ -26,7 +26,7 @@ DeviceChoice choose_device(ComputeOn device, const GpuCensus& census, Team& team
 /// How many ranks compute on this rank's GPU (GpuFacts::id; 0: on none). Every process calls it.
 int ranks_on_gpu(double id, Team& team);
 
-/// Where there is none and a plan is made for one: an H100.
+/// The GPU that a plan is made for where there is none: an H100.
 GpuFacts assumed_gpu();
 
 /// "NVIDIA H200, 139.8 of 141.0 GB free, compute capability 9.0"

@@ -14,7 +14,7 @@
 namespace ptyle {
 namespace {
 
-/// Where the scan goes, in its order, as one number.
+/// The positions of the scan, in their order, as one number.
 std::string path_of_scan(const ObjectFrame& frame) {
   double sum = 0, n = 0;
   for (const Position& at : frame.positions) sum += ++n * (at.row + pi * at.col);

@@ -7,7 +7,7 @@
 
 namespace ptyle {
 
-/// Key by key, what a run must have in common with the one whose checkpoint it goes on from.
+/// Key by key, what a run must have in common with the one whose checkpoint it resumes.
 Fingerprint fingerprint_of(const ReconstructConfig& config, const Experiment& experiment,
                            const ObjectFrame& frame);
 

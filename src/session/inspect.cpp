@@ -1,6 +1,6 @@
 // 1. What is in the file: datasets and attributes.
 // 2. The patterns made ready as for a reconstruction; what fails there is a warning here.
-// 3. Counts, dead, hot and saturated pixels; bright disc; calibration.
+// 3. Counts, dead, hot and saturated pixels; bright-field disc; calibration.
 // 4. Scan: step, overlap, dose, whether the window holds the probe and the pixels its interference.
 // 5. Orientation: curl of the centre of mass. Descan: where the disc lies in halves of the scan.
 // 6. Pictures.
@@ -81,9 +81,9 @@ void report_counts(const Experiment& e, const Frames& frames, const DataConfig& 
   found.dead = odd.dead;
   found.hot = odd.hot;
   found.saturated = f.saturated;
-  print(fmt::format("counts of a pixel: {:.5g} to {:.5g}, mean {:.4g}", f.smallest, f.largest,
+  print(fmt::format("counts per pixel: {:.5g} to {:.5g}, mean {:.4g}", f.smallest, f.largest,
                     found.mean));
-  print(fmt::format("counts of a pattern: {:.5g} to {:.5g}, mean {:.5g}", *low, *high,
+  print(fmt::format("counts per pattern: {:.5g} to {:.5g}, mean {:.5g}", *low, *high,
                     found.pattern_mean));
   print(fmt::format("dead pixels: {}, hot pixels: {}, saturated pixels: {}", odd.dead, odd.hot,
                     f.saturated));
@@ -93,14 +93,14 @@ void report_counts(const Experiment& e, const Frames& frames, const DataConfig& 
         "would leave those {} pixels out",
         f.at_largest, f.largest, f.just_below, f.largest, f.saturated));
   if (odd.dead + odd.hot > 0)
-    print("warning: dead or hot pixels pull the fit: give a data.mask for them");
+    print("warning: dead or hot pixels bias the fit: give a data.mask for them");
   if (frames.rows() != frames.cols() && data.window == 0 && data.crop == 0)
     print(fmt::format(
         "warning: frames of {} x {} px are padded to a square, the padding is left out of the fit",
         frames.rows(), frames.cols()));
 }
 
-/// Share of their area that two circles of radius r at distance d have in common.
+/// The fraction of their area that two circles of radius r at distance d have in common.
 double area_overlap(double radius, double d) {
   const double x = d / (2 * radius);
   return x >= 1 ? 0 : 2 / pi * (std::acos(x) - x * std::sqrt(1 - x * x));
@@ -116,7 +116,7 @@ void report_sampling(const Experiment& e, const DataConfig& data, Inspection& fo
   found.least_contrast = sinc(std::min(1.0, diameter / field));
   print(fmt::format(
       "window: {:.5g} Å for a probe of {:.5g} Å diameter; across it the detector's pixels "
-      "leave {:.0f} % of the interference",
+      "leave {:.0f} % of the interference contrast",
       field, diameter, 100 * found.least_contrast));
   const double binned = static_cast<double>(data.bin);
   if (diameter > 0.8 * field)
@@ -126,8 +126,10 @@ void report_sampling(const Experiment& e, const DataConfig& data, Inspection& fo
                                    : "the detector samples too coarsely for this defocus"));
   else if (found.least_contrast < 0.8)
     print(fmt::format(
-        "warning: the detector's pixels{} cost contrast between points far apart in the probe",
-        data.bin > 1 ? fmt::format(", binned by {},", data.bin) : ""));
+        "warning: detector sampling is coarse for this probe: {:.0f} % of the interference "
+        "contrast "
+        "is left across it; reduce {}",
+        100 * found.least_contrast, data.bin > 1 ? "data.bin or the defocus" : "the defocus"));
   // sinc(0.35) = 0.81
   const double most = 0.35 * binned * field / diameter;
   if (most >= 2 * binned)
@@ -147,9 +149,7 @@ void report_scan(const Experiment& e, const DataConfig& data, Inspection& found,
         "scan: {} positions over {:.5g} x {:.5g} {}, nearest neighbours {:.4g} {} apart", p.size(),
         scan.rows(), scan.cols(), unit, found.step, unit));
     if (found.step == 0)
-      print(
-          "warning: positions have others in the same place: neither step nor overlap nor dose is "
-          "known");
+      print("warning: duplicate positions: step, overlap and dose are undetermined");
     if (!px && found.step > 0) {
       found.dose = found.pattern_mean / (found.step * found.step);
       print(fmt::format("dose: {:.4g} counts/Å² (electrons/Å² where a count is an electron)",
@@ -180,41 +180,39 @@ void report_scan(const Experiment& e, const DataConfig& data, Inspection& found,
   report_sampling(e, data, found, print);
 }
 
-std::string described(const Turn& turn, double rotation) {
-  return fmt::format("flips {}, scan rotation {:+.1f} degrees", turn.name(), rotation);
+std::string described(const Flips& flips, double rotation) {
+  return fmt::format("flips {}, scan rotation {:+.1f}°", flips.name(), rotation);
 }
 
-/// What tells the best guess from half a turn more; sure only where the optics say it.
+/// Evidence for the best guess against 180° more; sure only where it comes from the optics.
 struct Sign {
   std::string text;
   bool sure = false;
 };
 
-/// Settles the best guess against half a turn more, and says by what.
+/// Resolves the 180° ambiguity of the best guess, and reports by what.
 Sign settle_sign(const Experiment& e, const std::vector<Position>& positions, Orientation& o) {
   const double defocus = e.optics.defocus.value_or(0), wavelength = e.calibration.wavelength;
   if (e.disc && defocus != 0 && wavelength > 0 && !e.positions.empty()) {
     const auto load = [&e](i64 i, float* to) { e.patterns->load(i, to); };
     const double sign = shadow_sign(e.patterns->count(), load, e.mean_pattern,
-                                    {e.disc->row, e.disc->col, e.disc->radius}, positions, o.turn,
+                                    {e.disc->row, e.disc->col, e.disc->radius}, positions, o.flips,
                                     o.rotation, 1 / (defocus * wavelength * e.calibration.dk));
-    if (sign < -4) turn_half(o);
+    if (sign < -4) rotate_180(o);
     if (std::abs(sign) > 4) {
       o.sign_settled = true;
       return {
-          fmt::format("  not half a turn more: the shadow image in the disc moves with the scan "
-                      "as a defocus of {:+.6g} Å demands ({:.0f} standard errors)",
+          fmt::format("  180° ambiguity resolved: the shadow image moves as a defocus of {:+.6g} Å "
+                      "demands ({:.0f} standard errors)",
                       defocus, std::abs(sign)),
           true};
     }
   }
   if (o.sign_settled)
     return {
-        "  probably not half a turn more: the divergence is skewed as by peaks of the phase, if "
+        "  180° ambiguity probably resolved: the divergence is skewed as by peaks of the phase, if "
         "the specimen is thin"};
-  return {
-      "  half a turn more (both flips, or 180 degrees) has the same curl, and nothing tells "
-      "which"};
+  return {"  180° ambiguity not resolved: both flips, or 180° more, have the same curl"};
 }
 
 void report_orientation(const Experiment& e, const std::vector<Position>& positions,
@@ -232,23 +230,29 @@ void report_orientation(const Experiment& e, const std::vector<Position>& positi
   const Sign sign = settle_sign(e, positions, o);
   print(fmt::format(
       "orientation (flips of the patterns, rotation on top of the scan's), curl of the centre "
-      "of mass {:.2f} of the whole, mirrored {:.2f}:",
+      "of mass: fraction {:.2f}, mirrored {:.2f}",
       o.curl, o.curl_mirrored));
-  print(fmt::format("  best guess: {}{}", described(o.turn, o.rotation),
+  print(fmt::format("  best guess: {}{}", described(o.flips, o.rotation),
                     o.clear ? "" : " - not clear, the two kinds hardly differ"));
   for (const auto& curve : o.curves)
-    if (curve.turn.mirrors() == o.turn.mirrors() && curve.turn.name() != o.turn.name())
-      print(
-          fmt::format("  the same but for half turns: {}", described(curve.turn, curve.rotation)));
+    if (curve.flips.mirrors() == o.flips.mirrors() && curve.flips.name() != o.flips.name())
+      print(fmt::format("  equivalent but for 180°: {}", described(curve.flips, curve.rotation)));
   print(sign.text);
-  const bool as_given = o.turn.name() == "none" && std::abs(o.rotation) < 5;
+  const bool as_given = o.flips.name() == "none" && std::abs(o.rotation) < 5;
   // Steps wider than the specimen's features leave curl in any orientation, and its least lies
   // degrees off: only what is clearly better than the orientation given is worth a warning.
   const double curl_as_given = o.curves[0].curl[0];
-  if (o.clear && !as_given && (o.curl < 0.8 * curl_as_given || sign.sure))
+  if (!o.clear || as_given) return;
+  const std::string added = described(o.flips, o.rotation);
+  if (o.curl < 0.8 * curl_as_given)
     print(fmt::format(
-        "warning: the data look turned: {}, in addition to what is given, has less curl",
-        described(o.turn, o.rotation)));
+        "warning: orientation looks wrong: adding {} lowers the curl from {:.2f} to {:.2f}", added,
+        curl_as_given, o.curl));
+  else if (sign.sure)
+    print(fmt::format(
+        "warning: orientation looks wrong: with {} added, the shadow image moves as the defocus "
+        "demands (curl {:.2f}, as given {:.2f})",
+        added, o.curl, curl_as_given));
 }
 
 void report_descan(const Experiment& e, const std::vector<Position>& positions, Inspection& found,
@@ -256,10 +260,11 @@ void report_descan(const Experiment& e, const std::vector<Position>& positions, 
   found.descan = find_descan(e, positions);
   const auto report = [&](const std::optional<Position>& by, const char* halves) {
     if (by)
-      print(fmt::format(
-          "warning: the bright disc lies ({:+.2f}, {:+.2f}) px elsewhere {}: descan, which is not "
-          "corrected here; shift the patterns so that the disc stays",
-          by->row, by->col, halves));
+      print(
+          fmt::format("warning: the bright-field disc lies ({:+.2f}, {:+.2f}) px elsewhere {}: "
+                      "descan, which is not "
+                      "corrected here; shift the patterns so that the disc stays",
+                      by->row, by->col, halves));
   };
   report(found.descan.along_rows, "in the lower half of the scan than in the upper");
   report(found.descan.along_cols, "in the right half of the scan than in the left");
@@ -282,19 +287,19 @@ Panel orientation_chart(const Orientation& o) {
   ChartPanel chart;
   chart.title = "curl of the centre of mass";
   chart.x_label = "rotation added to the scan's (degrees)";
-  chart.y_label = "r.m.s. curl, share of the whole";
+  chart.y_label = "r.m.s. curl (fraction)";
   chart.y_range = Range{0, 1.2};
-  for (const TurnCurve& c : o.curves) {
+  for (const FlipsCurve& c : o.curves) {
     // Both flips more are the same curve: half of them suffice, named after both.
-    if (c.turn.flip_rows) continue;
-    Turn half = c.turn;
-    half.flip_rows = !half.flip_rows;
-    half.flip_cols = !half.flip_cols;
+    if (c.flips.flip_rows) continue;
+    Flips by_180 = c.flips;
+    by_180.flip_rows = !by_180.flip_rows;
+    by_180.flip_cols = !by_180.flip_cols;
     chart.curves.push_back(
-        {c.turn.name() + " | " + half.name(), o.rotations, c.curl, c.turn.mirrors(), false});
+        {c.flips.name() + " | " + by_180.name(), o.rotations, c.curl, c.flips.mirrors(), false});
   }
   chart.mark_x = o.rotation < 0 ? o.rotation + 180 : o.rotation;
-  chart.mark_name = "best: " + o.turn.name();
+  chart.mark_name = "best: " + o.flips.name();
   return chart;
 }
 

@@ -23,18 +23,18 @@ struct InspectConfig {
   double most_memory_GB = 2;  ///< larger sets are looked at in part, a run in their middle
 };
 
-/// What is found; for tests and for programs that call this.
+/// The figures found; for tests and for programs that call this.
 struct Inspection {
   double smallest = 0, largest = 0, mean = 0;                          ///< counts of a pixel
   double pattern_smallest = 0, pattern_largest = 0, pattern_mean = 0;  ///< counts of a pattern
   i64 dead = 0, hot = 0, saturated = 0;                                ///< window pixels
   double step = 0;            ///< to the nearest other position, Å (px)
   double probe_radius = 0;    ///< at the specimen, Å, from the optics; 0: not known
-  double overlap = 0;         ///< of neighbouring probes, share of their area
+  double overlap = 0;         ///< of neighbouring probes, fraction of their area
   double dose = 0;            ///< counts/Å²; 0: not known
   double least_contrast = 0;  ///< of interference across the probe's diameter, left by the pixels
   Orientation orientation;    ///< curves empty: could not be found
-  Descan descan;              ///< of the bright disc
+  Descan descan;              ///< of the bright-field disc
 };
 
 /// Prints line by line, writes mean_pattern.png, scan.png, dark_field.png and orientation.png.

@@ -38,7 +38,7 @@ class FileFrames final : public FrameSource {
   Ledger::Booking kept_;
 };
 
-/// Of "file.h5:/dataset", or of "/dataset" in the data file.
+/// The mask in "file.h5:/dataset", or in "/dataset" of the data file.
 RawMask read_mask(const std::string& data_file, const std::string& text) {
   const auto [path, dataset] = split_dataset(text).value_or(DatasetName{data_file, text});
   const h5::File file = h5::File::open(path);
@@ -153,7 +153,7 @@ std::optional<RawMask> mask_of(const PatternsInMemory& patterns, const std::stri
 
 Experiment open_experiment(const DataConfig& data, const CalibrationConfig& calibration,
                            const ScanConfig& scan, const OpticsConfig& optics, Ledger* ledger,
-                           const Share* share, const PatternsInMemory* patterns) {
+                           const Distribution* distribution, const PatternsInMemory* patterns) {
   if (patterns) {
     check_patterns(*patterns, data);
     const auto frames = frames_of(*patterns);
@@ -162,10 +162,10 @@ Experiment open_experiment(const DataConfig& data, const CalibrationConfig& cali
     m.positions = positions_of(*patterns, scan);
     if (m.positions && (scan.step[0] > 0 || scan.step[1] > 0))
       throw UserError("scan.step is given, and positions in memory too: one of the two is needed");
-    return prepare(m, ledger, share);
+    return prepare(m, ledger, distribution);
   }
   return opened(data, calibration, scan, optics, ledger,
-                [&](const Measurement& m) { return prepare(m, ledger, share); });
+                [&](const Measurement& m) { return prepare(m, ledger, distribution); });
 }
 
 Experiment plan_experiment(const DataConfig& data, const CalibrationConfig& calibration,

@@ -5,9 +5,9 @@
 #include "core/ledger.hpp"
 #include "io/frames.hpp"
 #include "prepare/config.hpp"
+#include "prepare/distribution.hpp"
 #include "prepare/experiment.hpp"
 #include "prepare/frames.hpp"
-#include "prepare/share.hpp"
 #include "session/patterns_in_memory.hpp"
 
 namespace ptyle {
@@ -18,12 +18,12 @@ i64 most_kept(const Ledger* ledger);
 
 /// Opens the files that the configuration names and prepares the measurement in them. Where the
 /// user said nothing, positions, pixel size and optics that the file itself states are taken, with
-/// a note each. With `share`, all ranks do it together and each reads the patterns that it keeps.
-/// `patterns` stand for the files that data.file and scan.positions name, and need to be there only
-/// while it is opened. Throws UserError for the user's mistakes.
+/// a note each. With `distribution`, all ranks do it together and each reads the patterns that it
+/// keeps. `patterns` stand for the files that data.file and scan.positions name, and need to be
+/// there only while it is opened. Throws UserError for the user's mistakes.
 Experiment open_experiment(const DataConfig& data, const CalibrationConfig& calibration,
                            const ScanConfig& scan, const OpticsConfig& optics,
-                           Ledger* ledger = nullptr, const Share* share = nullptr,
+                           Ledger* ledger = nullptr, const Distribution* distribution = nullptr,
                            const PatternsInMemory* patterns = nullptr);
 
 /// The same without the patterns (prepare_to_plan): what a plan of a run needs to know.
@@ -36,8 +36,8 @@ Experiment look_at_experiment(const DataConfig& data, const CalibrationConfig& c
                               const ScanConfig& scan, const OpticsConfig& optics,
                               Ledger* ledger = nullptr);
 
-/// What a file's attributes and scalars say of the measurement: ptyle's own names and, for simple
-/// ones, those that other programs use.
+/// Facts in a file's attributes and scalars: ptyle's own names and, for simple ones, those that
+/// other programs use.
 FileFacts read_file_facts(const h5::File& file);
 
 /// The positions' dataset, or nothing where `scan` names none and the file has none at /positions.

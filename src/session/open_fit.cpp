@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "core/error.hpp"
-#include "io/room.hpp"
+#include "io/disk_space.hpp"
 #include "operator/operator.hpp"
 #include "operator/probe.hpp"
 #include "session/device.hpp"
@@ -77,7 +77,7 @@ std::vector<Position> OpenFit<T>::positions() const {
 template <class T>
 Kept OpenFit<T>::kept(std::span<const Position> positions, i64 window, double pixel) {
   division = divide({positions.begin(), positions.end()}, window, pixel, config.ranks, team.size(),
-                    planes_of(config), sizeof(T));
+                    exchanged_planes(config), sizeof(T));
   Kept kept;
   for (const int rank : team.here()) {
     const PositionShare& share = division->shares[static_cast<std::size_t>(rank)];
@@ -115,36 +115,35 @@ void OpenFit<T>::take_device() {
 template <class T>
 void OpenFit<T>::open_data(const PatternsInMemory* patterns) {
   const bool all_here = static_cast<int>(team.here().size()) == team.size();
-  const Share share{all_here ? 0 : team.here().front(), all_here ? 1 : team.size(),
-                    [this](std::span<const Position> positions, i64 window, double pixel) {
-                      return kept(positions, window, pixel);
-                    },
-                    [this](std::span<double> values) { team.sum(values); }};
+  const Distribution distribution{all_here ? 0 : team.here().front(), all_here ? 1 : team.size(),
+                                  [this](std::span<const Position> positions, i64 window,
+                                         double pixel) { return kept(positions, window, pixel); },
+                                  [this](std::span<double> values) { team.sum(values); }};
   if (config.output.resume && finds_checkpoint(config.output.folder, team))
     checkpoint_.emplace(config.output.folder);
   experiment = open_experiment(config.data, config.calibration, config.scan, config.optics, &ledger,
-                               &share, patterns);
+                               &distribution, patterns);
   if (checkpoint_) checkpoint_->check(fingerprint_of(config, experiment, division->frame));
   for (const auto& note : experiment.notes) log(note);
   for (const auto& warning : experiment.warnings) warn(warning);
   for (const auto& warning : warnings_of(config, experiment)) warn(warning);
   if (experiment.band_limit.value_or(0) > 0 && config.object.band_limit == 0 &&
       config.object.slices > 1)
-    log(
-        fmt::format("the file was simulated with a propagator that ends at {0:.4g} of Nyquist, "
-                    "which is not done here; object.band_limit={0:.4g} does",
-                    *experiment.band_limit));
+    log(fmt::format(
+        "simulated with band limit {0:.4g} of Nyquist; set object.band_limit={0:.4g} to match",
+        *experiment.band_limit));
   const auto& o = config.output;
   if (team.leads() && !o.folder.empty())
-    check_room(o.folder,
-               output_bytes({config.object.slices, division->frame.rows, division->frame.cols},
-                            config.object.type == ObjectType::complex, o.tiff),
-               "the result");
+    check_disk_space(
+        o.folder,
+        output_bytes({config.object.slices, division->frame.rows, division->frame.cols},
+                     config.object.type == ObjectType::complex, o.tiff),
+        "the result");
   const ObjectFrame& frame = division->frame;
   log(fmt::format("object: {} slice{} of {} x {} pixels; {} positions, {} thread{}{}",
                   config.object.slices, config.object.slices == 1 ? "" : "s", frame.rows,
                   frame.cols, frame.positions.size(), threads_, threads_ == 1 ? "" : "s",
-                  team.size() > 1 ? " a rank" : ""));
+                  team.size() > 1 ? " per rank" : ""));
   if (team.size() > 1) log_division();
 }
 
@@ -161,7 +160,7 @@ void OpenFit<T>::log_division() const {
                   name_of(division->sharing.scheme)));
 }
 
-/// Of a tile: as the checkpoint has it, or as the configuration says.
+/// The start of a tile: as the checkpoint has it, or by the configuration.
 template <class T>
 TileStart<T> OpenFit<T>::start_of(const Box& box) {
   const bool absorption = config.object.type == ObjectType::complex;
@@ -177,13 +176,15 @@ template <class T>
 Fit<T> OpenFit<T>::make_fit() {
   const FitOptions options = fit_options(config, experiment, *division, threads_);
   if (!options.continuation.finished())
-    log("the specimen is thick for its angle: coarse to fine, laterally and in depth");
+    log("the specimen is thick relative to the depth of focus: multi-resolution schedule, "
+        "laterally and in depth");
   if (!config.solver.loss && loss_of(config, experiment) == Loss::poisson)
-    log(fmt::format("{:.2g} counts a detector pixel are few: solver.loss poisson",
-                    counts_a_detector_pixel(experiment)));
-  log(fmt::format("{} group{} an iteration", options.groups, options.groups == 1 ? "" : "s"));
-  const double counts = counts_an_object_pixel(experiment, *division);
-  if (const auto few = warning_of_few_counts(counts, options.groups)) warn(*few);
+    log(fmt::format("only {:.2g} counts per detector pixel: solver.loss poisson",
+                    counts_per_detector_pixel(experiment)));
+  log(fmt::format("{} mini-batch{} per iteration", options.batches,
+                  options.batches == 1 ? "" : "es"));
+  const double counts = counts_per_object_pixel(experiment, *division);
+  if (const auto few = warning_of_few_counts(counts, options.batches)) warn(*few);
   FitData<T> data;
   data.positions = division->frame.positions;
   data.load = [this](i64 i, T* to) { experiment.patterns->load(i, to); };
@@ -192,7 +193,7 @@ Fit<T> OpenFit<T>::make_fit() {
   data.valid = valid_;
   data.dk = experiment.calibration.dk;
   const OperatorSetup setup = operator_setup(config, experiment);
-  auto op = gpu_ ? operator_on_gpu(setup, options.groups) : operator_on_cpu(setup);
+  auto op = gpu_ ? operator_on_gpu(setup, options.batches) : operator_on_cpu(setup);
   std::vector<TileStart<T>> start;
   for (const int rank : team.here())
     start.push_back(start_of(division->sharing.mesh.extended(rank)));
@@ -206,7 +207,7 @@ Fit<T> OpenFit<T>::make_fit() {
   if (checkpoint_) {
     resume(fit, *checkpoint_);
     history = resumed_history(*checkpoint_);
-    log(fmt::format("going on from the checkpoint in {}, after {} iteration{}",
+    log(fmt::format("resuming from the checkpoint in {}, after {} iteration{}",
                     config.output.folder, history.cost.size(),
                     history.cost.size() == 1 ? "" : "s"));
     checkpoint_.reset();
@@ -235,16 +236,16 @@ void OpenFit<T>::check_memory(double needed) const {
   if (needed > there)
     throw UserError(fmt::format(
         "a rank needs {:.3g} GB, but {:.3g} GB are free for it; more ranks on more machines, "
-        "fewer slices, modes or threads, or a smaller window need less (ptyle plan says how "
-        "much)",
+        "fewer slices, modes or threads, or a smaller window need less (see ptyle "
+        "plan)",
         1e-9 * needed, 1e-9 * there));
 }
 
 template <class T>
-std::unique_ptr<Operator<T>> OpenFit<T>::operator_on_gpu(const OperatorSetup& setup, i64 groups) {
+std::unique_ptr<Operator<T>> OpenFit<T>::operator_on_gpu(const OperatorSetup& setup, i64 batches) {
   const RankMemory memory =
       gpu_rank_memory<T>(config, setup, *division, team.here().front(),
-                         experiment.patterns->bytes_a_pattern(), groups, gpu_facts_);
+                         experiment.patterns->bytes_a_pattern(), batches, gpu_facts_);
   check_gpu_memory(memory, gpu_facts_, config, experiment, team.size());
   GpuOptions options = memory.gpu_options;
   if (options.waves != WaveStorage::store) log("to save memory: waves are recomputed");

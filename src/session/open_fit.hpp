@@ -16,7 +16,7 @@
 
 #include "core/ledger.hpp"
 #include "operator/gpu.hpp"
-#include "prepare/share.hpp"
+#include "prepare/distribution.hpp"
 #include "session/division.hpp"
 #include "session/patterns_in_memory.hpp"
 #include "session/rank_memory.hpp"
@@ -26,7 +26,7 @@
 
 namespace ptyle {
 
-/// A checkpoint to go on from is there, in the same folder for all ranks, which ask together.
+/// A checkpoint to resume from is there, in the same folder for all ranks, which ask together.
 /// Throws UserError where only some find it.
 bool finds_checkpoint(const std::string& folder, Team& team);
 
@@ -54,7 +54,7 @@ class OpenFit {
   Ledger ledger, gpu_ledger;  ///< of the host's memory, and of the GPU's
   Experiment experiment;
   std::optional<Division> division;  ///< of the positions, once they are known
-  History history;                   ///< of the run that a checkpoint goes on from
+  History history;                   ///< of the run that is resumed
 
  private:
   Kept kept(std::span<const Position> positions, i64 window, double pixel);
@@ -65,13 +65,13 @@ class OpenFit {
   Fit<T> make_fit();
   std::unique_ptr<Operator<T>> operator_on_cpu(const OperatorSetup& setup);
   void check_memory(double needed) const;
-  std::unique_ptr<Operator<T>> operator_on_gpu(const OperatorSetup& setup, i64 groups);
+  std::unique_ptr<Operator<T>> operator_on_gpu(const OperatorSetup& setup, i64 batches);
 
   int threads_;
   std::unique_ptr<Memory> gpu_;  // none: on the CPU
   GpuFacts gpu_facts_;           // what of it is this rank's
   bool gpu_shared_ = false;
-  std::optional<Checkpoint> checkpoint_;  // to go on from
+  std::optional<Checkpoint> checkpoint_;  // to resume from
   Array<T, 2> valid_;
 
  public:

@@ -33,9 +33,9 @@ OddPixels odd_pixels(const Experiment& experiment);
 /// where many values stand at the largest one but few just below it, or at the type's own.
 PatternFigures figures_of(const Experiment& experiment, double type_limit);
 
-/// How far the bright disc of the mean pattern moves on the detector, px, from the half of the scan
-/// with the smaller rows (columns) to the other; empty where it does not, to within twice what its
-/// rim is ragged, or a half shows none.
+/// How far the bright-field disc of the mean pattern moves on the detector, px, from the half of
+/// the scan with the smaller rows (columns) to the other; empty where it does not, to within twice
+/// what its rim is ragged, or a half shows none.
 struct Descan {
   std::optional<Position> along_rows, along_cols;
 };

@@ -7,19 +7,20 @@
 
 #include "core/error.hpp"
 #include "core/units.hpp"
-#include "solver/groups.hpp"
+#include "solver/batches.hpp"
 #include "tiles/cost.hpp"
 
 namespace ptyle {
 namespace {
 
-/// Some groups' step is estimated (two propagations of a position) and tried (one), where a
+/// Some mini-batches' step is estimated (two propagations of a position) and tried (one), where a
 /// gradient is worth two.
 double gradients_an_iteration(const FitOptions& options, i64 positions) {
   if (options.step > 0) return 1;
-  const i64 groups = std::min(options.groups, positions);
-  const double estimated = double((groups + estimate_every - 1) / estimate_every) / double(groups);
-  return 1 + (positions / groups < large_group ? 1.5 : 1) * estimated;
+  const i64 batches = std::min(options.batches, positions);
+  const double estimated =
+      double((batches + estimate_every - 1) / estimate_every) / double(batches);
+  return 1 + (positions / batches < large_batch ? 1.5 : 1) * estimated;
 }
 
 Network network_of(const RanksConfig& config) {
@@ -55,14 +56,14 @@ ExchangeOutlook outlook(const FitOptions& options, const Sharing& sharing, Schem
 
 template <class T>
 void plan_memory(const ReconstructConfig& config, const OperatorSetup& setup,
-                 const Experiment& experiment, i64 groups, const GpuFacts* gpu,
+                 const Experiment& experiment, i64 batches, const GpuFacts* gpu,
                  RanksOutlook& plan) {
   const double budget = memory_budget(config, 1);
   const std::size_t pattern = experiment.patterns->bytes_a_pattern();
   const auto needed = [](const RankMemory& m) { return m.gpu.empty() ? m.total() : m.gpu_least; };
   for (int rank = 0; rank < plan.ranks; ++rank) {
     const RankMemory memory =
-        gpu ? gpu_rank_memory<T>(config, setup, plan.division, rank, pattern, groups, *gpu)
+        gpu ? gpu_rank_memory<T>(config, setup, plan.division, rank, pattern, batches, *gpu)
             : rank_memory<T>(config, setup, plan.division, rank, plan.threads, pattern, budget);
     plan.mean_memory += (gpu ? memory.gpu_total() : memory.total()) / plan.ranks;
     if (needed(memory) > needed(plan.memory)) plan.memory = memory;
@@ -128,7 +129,7 @@ RanksOutlook plan_ranks(const ReconstructConfig& config, const Experiment& exper
   plan.ranks = ranks;
   plan.threads = threads;
   const int bytes = config.solver.precision == Precision::float64 ? 8 : 4;
-  const i64 planes = planes_of(config);
+  const i64 planes = exchanged_planes(config);
   const OperatorSetup setup = operator_setup(config, experiment);
   FitOptions options;
   try {
@@ -152,9 +153,9 @@ RanksOutlook plan_ranks(const ReconstructConfig& config, const Experiment& exper
       plan.largest_tile = {box.rows.size(), box.cols.size()};
   }
   if (bytes == 8)
-    plan_memory<double>(config, setup, experiment, options.groups, gpu, plan);
+    plan_memory<double>(config, setup, experiment, options.batches, gpu, plan);
   else
-    plan_memory<float>(config, setup, experiment, options.groups, gpu, plan);
+    plan_memory<float>(config, setup, experiment, options.batches, gpu, plan);
   const Network network = network_of(config.ranks);
   if (ranks > 1)
     for (const Scheme scheme : all_schemes) {
@@ -162,7 +163,7 @@ RanksOutlook plan_ranks(const ReconstructConfig& config, const Experiment& exper
       if (scheme == sharing.scheme) plan.exchanging = plan.exchanges.back().seconds;
     }
   const auto positions = static_cast<i64>(experiment.positions.size());
-  plan.exchanging *= double(std::min(options.groups, positions));
+  plan.exchanging *= double(std::min(options.batches, positions));
   plan.computing =
       double(plan.most) * position_seconds * gradients_an_iteration(options, positions);
   return plan;

@@ -1,6 +1,6 @@
 #pragma once
 
-// What a reconstruction on so many ranks would be like, without running it.
+// A forecast of a reconstruction on so many ranks, without running it.
 
 #include <array>
 #include <string>

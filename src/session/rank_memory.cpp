@@ -35,7 +35,7 @@ Bytes arrays_of_fit(const ReconstructConfig& config, const OperatorSetup& setup,
                     const Division& division, int rank) {
   Bytes bytes = memory_of_fit<T>(config, setup, division, rank).arrays;
   bytes["exchange buffers"] =
-      double(sizeof(T)) * halo_buffer_values(division.sharing, rank, planes_of(config));
+      double(sizeof(T)) * halo_buffer_values(division.sharing, rank, exchanged_planes(config));
   return bytes;
 }
 
@@ -95,7 +95,7 @@ double usable(const GpuFacts& gpu) { return 0.95 * double(gpu.free_bytes); }
 template <class T>
 RankMemory gpu_rank_memory(const ReconstructConfig& config, const OperatorSetup& setup,
                            const Division& division, int rank, std::size_t bytes_a_pattern,
-                           i64 groups, const GpuFacts& gpu) {
+                           i64 batches, const GpuFacts& gpu) {
   RankMemory memory;
   add_data<T>(memory.bytes, config, setup, division, rank, bytes_a_pattern);
   Bytes arrays = arrays_of_fit<T>(config, setup, division, rank);
@@ -130,7 +130,7 @@ RankMemory gpu_rank_memory(const ReconstructConfig& config, const OperatorSetup&
   const PositionShare& share = division.shares[static_cast<std::size_t>(rank)];
   const auto positions = static_cast<i64>(share.own.size() + share.extra.size());
   memory.gpu =
-      with(std::max<i64>(1, (positions + groups - 1) / groups), 0, left, memory.gpu_options);
+      with(std::max<i64>(1, (positions + batches - 1) / batches), 0, left, memory.gpu_options);
   memory.gpu["patterns"] = with(positions, bytes_a_pattern, left, memory.gpu_options)["patterns"];
   return memory;
 }

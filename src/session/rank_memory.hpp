@@ -1,7 +1,7 @@
 #pragma once
 
-// What a rank will book in its ledgers, name by name, before anything is allocated: for `plan`, and
-// for the choice of how waves are kept.
+// The memory that a rank will allocate, name by name, before it does: for `plan`, and for the
+// choice of how waves are kept.
 
 #include <map>
 #include <string>
@@ -16,26 +16,26 @@ struct RankMemory {
   std::map<std::string, double> bytes;  ///< of the host, by the ledger's names, at the peak
   CpuOptions options;                   ///< how waves and transmission are kept there
   [[nodiscard]] double total() const;
-  // Of a rank that computes on a GPU:
+  // For a rank that computes on a GPU:
   std::map<std::string, double> gpu;  ///< the same of its memory; empty: it computes on the host
   double gpu_least = 0;               ///< what it cannot do without: a position at a time
   GpuOptions gpu_options;             ///< how waves are kept there
   [[nodiscard]] double gpu_total() const;
 };
 
-/// Of one rank (of those in one process: they share operator and probe). `budget`: bytes that it
-/// may use; waves are kept in what the rest leaves of it.
+/// The memory of one rank (of those in one process: they share operator and probe). `budget`: bytes
+/// that it may use; waves are kept in what the rest leaves of it.
 template <class T>
 RankMemory rank_memory(const ReconstructConfig& config, const OperatorSetup& setup,
                        const Division& division, int rank, int threads, std::size_t bytes_a_pattern,
                        double budget);
 
 /// The same of a rank that computes on a GPU, of whose memory `gpu.free_bytes` are its own,
-/// `groups` an iteration.
+/// `batches` an iteration.
 template <class T>
 RankMemory gpu_rank_memory(const ReconstructConfig& config, const OperatorSetup& setup,
                            const Division& division, int rank, std::size_t bytes_a_pattern,
-                           i64 groups, const GpuFacts& gpu);
+                           i64 batches, const GpuFacts& gpu);
 
 /// Bytes of a GPU's free memory that a run may take: cuFFT and the driver need some, too.
 double usable(const GpuFacts& gpu);
@@ -43,7 +43,7 @@ double usable(const GpuFacts& gpu);
 /// Checkpoints are asked for while the run goes on, which needs copies of what they hold.
 bool writes_while_computing(const ReconstructConfig& config);
 
-/// What solver.memory says, in bytes; else 0.8 of a process's part of the machine's memory.
+/// The bytes of solver.memory; else 0.8 of a process's part of the machine's memory.
 double memory_budget(const ReconstructConfig& config, int processes_on_node);
 /// The same of a run, for a rank of which `free` bytes are free: it may not need more than these.
 double memory_budget(const ReconstructConfig& config, int processes_on_node, std::size_t free);

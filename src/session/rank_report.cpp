@@ -9,7 +9,7 @@
 namespace ptyle {
 namespace {
 
-// Most of what a process books; the rest goes under "other".
+// Most of what a process allocates; the rest goes under "other".
 constexpr std::array ledger_names{"checkpoint",       "exchange buffers", "gradient",
                                   "gradient patches", "object",           "object, synchronised",
                                   "patterns",         "positions",        "probe",
@@ -37,7 +37,7 @@ constexpr std::array columns{Column{"positions", "positions", 1, 0},
                              Column{"reading", "reading s", 1, 2},
                              Column{"sent/bytes", "sent MiB", 1 / mib, 1},
                              Column{"sent/messages", "messages", 1, 0},
-                             Column{"memory/booked", "booked MiB", 1 / mib, 1},
+                             Column{"memory/booked", "allocated MiB", 1 / mib, 1},
                              Column{"memory/process", "process MiB", 1 / mib, 1}};
 
 std::string table_line(const std::string& label, const std::vector<double>& values) {
@@ -48,7 +48,7 @@ std::string table_line(const std::string& label, const std::vector<double>& valu
   return line;
 }
 
-/// What was booked at the peak, by name.
+/// The memory allocated at the peak, by name.
 void add_names(const std::string& prefix, const Ledger& ledger, std::vector<RankFigure>& figures) {
   double named = 0;
   for (const char* name : ledger_names) {
@@ -121,9 +121,10 @@ std::vector<std::string> report_lines(const std::vector<RankFigure>& figures) {
     const auto& v = values_of(figures, name);
     return v.empty() ? 0.0 : *std::max_element(v.begin(), v.end());
   };
-  lines.push_back(fmt::format("memory{}: {:.0f} MiB booked at the peak, {:.0f} MiB of the process",
-                              ranks > 1 ? ", largest rank" : "", largest("memory/booked") / mib,
-                              largest("memory/process") / mib));
+  lines.push_back(
+      fmt::format("memory{}: {:.0f} MiB allocated at the peak, {:.0f} MiB of the process",
+                  ranks > 1 ? ", largest rank" : "", largest("memory/booked") / mib,
+                  largest("memory/process") / mib));
   const auto say_names = [&](const std::string& prefix) {
     for (const RankFigure& f : figures)
       if (f.name.starts_with(prefix) && f.name != prefix + "booked" &&
@@ -133,7 +134,7 @@ std::vector<std::string> report_lines(const std::vector<RankFigure>& figures) {
   };
   say_names("memory/");
   if (largest("gpu/booked") > 0)
-    lines.push_back(fmt::format("memory of the GPU{}: {:.0f} MiB booked at the peak",
+    lines.push_back(fmt::format("memory of the GPU{}: {:.0f} MiB allocated at the peak",
                                 ranks > 1 ? ", largest rank" : "", largest("gpu/booked") / mib));
   say_names("gpu/");
   return lines;

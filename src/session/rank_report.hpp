@@ -1,6 +1,6 @@
 #pragma once
 
-// What each rank did: its time, what it sent, and its memory by the ledger's names.
+// The figures of each rank: its time, what it sent, and its memory by name.
 
 #include <string>
 #include <vector>
@@ -11,7 +11,7 @@
 
 namespace ptyle {
 
-/// Of one process.
+/// The figures of one process.
 struct RankReport {
   double positions = 0;
   double computing = 0, reading = 0;  ///< s; waiting and communicating: the team's costs
@@ -19,8 +19,8 @@ struct RankReport {
 };
 
 /// The figures of all ranks, on the process that leads; every process calls it. Units: "s", "B" or
-/// "1". Where several ranks are in one process, they are its figures, given once.
-/// `gpu` books a GPU's memory, where a rank computes on one.
+/// "1". Where several ranks are in one process, they are its figures, given once. `gpu` accounts
+/// for a GPU's memory, where a rank computes on one.
 std::vector<RankFigure> gather_report(Team& team, const RankReport& mine, const Ledger& ledger,
                                       const Ledger& gpu);
 

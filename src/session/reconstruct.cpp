@@ -42,9 +42,9 @@ bool iterate(Reconstruction& run, const ReconstructConfig& config,
   };
   const auto asked = [&] { return callbacks.stop && callbacks.stop(); };
   const auto checkpoints = run.checkpoints(o.folder, writes_while_computing(config));
-  // Ranks agree on what is written between groups too: a checkpoint is not to wait for the end of a
-  // long iteration. Where stops between groups change the sums, those are not to depend on the
-  // disk.
+  // Ranks agree on what is written between mini-batches too: a checkpoint is not to wait for the
+  // end of a long iteration. Where stops between mini-batches change the sums, those are not to
+  // depend on the disk.
   const auto written = [&] { return !config.ranks.exchange_behind && checkpoints->written(); };
   bool go_on = true;
   while (go_on && !run.finished()) {
@@ -87,8 +87,8 @@ bool reconstruct(const ReconstructConfig& config, const std::string& resolved_ya
     check_checkpoint_place(o.folder);
     if (!o.overwrite && has_checkpoint(o.folder))
       throw UserError(
-          fmt::format("{} has a checkpoint of an earlier run; say --resume to go on from it, or "
-                      "--overwrite to begin anew",
+          fmt::format("{} has a checkpoint of an earlier run; use --resume to resume from it, or "
+                      "--overwrite to start over",
                       o.folder));
   }
   Reconstruction run(c, team, callbacks, resolved_yaml);

@@ -1,6 +1,6 @@
 #pragma once
 
-// What `ptyle reconstruct` does with a Reconstruction.
+// The course of `ptyle reconstruct`, with a Reconstruction.
 
 #include <string>
 

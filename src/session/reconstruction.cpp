@@ -97,8 +97,10 @@ class WorkOf final : public Reconstruction::Work {
                       iteration));
     Progress p = progress(report, iteration);
     if (!report.whole) return p;
-    tell(p);
-    if (report.diverging) open_.warn("the cost rose: the steps are halved");
+    record(p);
+    if (report.diverging)
+      open_.warn(
+          fmt::format("the cost rose by over 20 % in iteration {}; step sizes halved", iteration));
     return p;
   }
 
@@ -215,7 +217,7 @@ class WorkOf final : public Reconstruction::Work {
     return p;
   }
 
-  void tell(const Progress& p) {
+  void record(const Progress& p) {
     history_.cost.push_back(p.cost);
     history_.r_factor.push_back(p.r_factor);
     history_.seconds.push_back(p.seconds);
@@ -230,13 +232,13 @@ class WorkOf final : public Reconstruction::Work {
   [[nodiscard]] Array<Complex<double>, 3> orthogonal_probe() const {
     return orthogonal_modes(converted<Complex<double>, Complex<T>, 3>(fit().probe()));
   }
-  /// What each mode has of the power.
+  /// The fraction of the power in each mode.
   void log_shares(View<const Complex<double>, 3> modes) const {
     if (modes.shape[0] < 2) return;
-    std::string shares;
-    for (const double share : shares_of_power<double>(modes))
-      shares += fmt::format(" {:.3g}", 100 * share);
-    open_.log("probe modes, % of the power:" + shares);
+    std::string percent;
+    for (const double fraction : shares_of_power<double>(modes))
+      percent += fmt::format(" {:.3g}", 100 * fraction);
+    open_.log("probe modes, % of the power:" + percent);
   }
 
   /// All of a result but object and probe.

@@ -36,7 +36,7 @@ struct Progress {
   double r_held_out = -1;  ///< −1: nothing held out
   double seconds = 0, seconds_left = 0;
   double seconds_before = 0;  ///< when the iteration before had ended
-  std::string stage;  ///< of the continuation, e.g. "k < 0.60 1/Å, slices tied by 10"; empty: none
+  std::string stage;  ///< of the continuation: "k < 0.60 1/Å, slices binned by 10"; empty: none
   bool whole = true;  ///< false: stopped between two mini-batches, the next step does the rest
 };
 
@@ -48,7 +48,7 @@ struct ReconstructCallbacks {
   /// The object as it stands after an iteration, (slice, row, col) rad, and the positions on it, Å:
   /// to watch small ones, as the process that leads holds the whole of it then.
   std::function<void(const Progress&, View<const float, 3>, const std::vector<Position>&)> look;
-  std::function<bool()> stop;  ///< asked in every group; true: finish the group, and write
+  std::function<bool()> stop;  ///< asked in every mini-batch; true: finish it, and write
 };
 
 /// The cost is not a number any more, on all ranks: a step is too large.

@@ -61,8 +61,8 @@ CheckpointWriter<T>::CheckpointWriter(Team& team, const std::string& folder, con
 
 template <class T>
 CheckpointWriter<T>::~CheckpointWriter() {
-  // Nothing is told before we return: a disk that is slow now must not hold that up. The thread's
-  // future is then left alone, as its end would wait.
+  // Nothing is reported before we return: a disk that is slow now must not hold that up. The
+  // thread's future is then left alone, as its end would wait.
   const bool patient = std::uncaught_exceptions() == 0;
   if (thread_.valid() && !patient &&
       thread_.wait_for(std::chrono::seconds(2)) != std::future_status::ready)
@@ -77,7 +77,7 @@ CheckpointWriter<T>::~CheckpointWriter() {
 template <class T>
 void CheckpointWriter<T>::save(const History& history, const Fingerprint& fingerprint) {
   finish();
-  // Of a fit that waits:
+  // The arrays of a fit that waits:
   std::vector<OnHost<T, 3>> own_arrays;
   std::vector<OnHost<Complex<T>, 3>> own_waves;
   for (std::size_t t = 0; t < work_->parts.size(); ++t) {

@@ -29,9 +29,9 @@ namespace ptyle {
 template <class T>
 class CheckpointWriter {
  public:
-  /// `while_computing`: the fit goes on after save(), which needs copies, booked as "checkpoint".
-  /// They are made here, so that it shows at once if there is no memory for them. Else save()
-  /// writes from the fit's own arrays and waits. All that is given must outlive it.
+  /// `while_computing`: the fit goes on after save(), which needs copies, accounted as
+  /// "checkpoint". They are made here, so that it shows at once if there is no memory for them.
+  /// Else save() writes from the fit's own arrays and waits. All that is given must outlive it.
   CheckpointWriter(Team& team, const std::string& folder, const Fit<T>& fit,
                    const Division& division, bool while_computing, Ledger* ledger);
   /// Waits for the threads, but where an exception is about to end the process: two seconds. A
@@ -40,7 +40,7 @@ class CheckpointWriter {
   CheckpointWriter(const CheckpointWriter&) = delete;
   CheckpointWriter& operator=(const CheckpointWriter&) = delete;
 
-  // Every process of the team calls these, between two groups:
+  // Every process of the team calls these, between two mini-batches:
 
   /// Waits for the checkpoint before.
   void save(const History& history, const Fingerprint& fingerprint);
@@ -55,7 +55,7 @@ class CheckpointWriter {
 
  private:
   enum class Stage { idle, parts, name };
-  /// What a thread reads, which it may outlive us with.
+  /// The data that a thread reads, with which it may outlive us.
   struct Work {
     std::string folder;
     std::vector<std::vector<Array<T, 3>>> voxels;  // of each tile's core, of each field
@@ -83,10 +83,10 @@ TileStart<T> resumed_tile(const Checkpoint& checkpoint, i64 slices, bool absorpt
                           Ledger* ledger);
 template <class T>
 Array<Complex<T>, 3> resumed_probe(const Checkpoint& checkpoint);
-/// What Fit::restore takes, of the names that this fit has.
+/// The numbers that Fit::restore takes, of the names that this fit has.
 std::map<std::string, double> resumed_numbers(const Checkpoint& checkpoint,
                                               const std::map<std::string, double>& names);
-/// The fit, made of the object and the probe of then, goes on from the checkpoint.
+/// The fit, made of the object and the probe of then, resumes from the checkpoint.
 template <class T>
 void resume(Fit<T>& fit, const Checkpoint& checkpoint);
 History resumed_history(const Checkpoint& checkpoint);

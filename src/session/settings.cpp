@@ -10,7 +10,7 @@
 #include "core/parallel.hpp"
 #include "core/units.hpp"
 #include "physics/propagator.hpp"
-#include "solver/groups.hpp"
+#include "solver/batches.hpp"
 
 namespace ptyle {
 namespace {
@@ -39,17 +39,17 @@ int default_threads(int processes_on_node) {
   return std::max(1, std::min(available_threads(), cores / processes_on_node));
 }
 
-i64 planes_of(const ReconstructConfig& config) {
+i64 exchanged_planes(const ReconstructConfig& config) {
   return config.object.slices * (config.object.type == ObjectType::complex ? 2 : 1) + 1;
 }
 
-double counts_a_detector_pixel(const Experiment& e) {
+double counts_per_detector_pixel(const Experiment& e) {
   return e.mean_counts / double(e.patterns->window() * e.patterns->window());
 }
 
 Loss loss_of(const ReconstructConfig& config, const Experiment& e) {
-  const double counts = counts_a_detector_pixel(e);
-  const bool sparse = e.whole && counts > 0 && counts < 1;
+  const double counts = counts_per_detector_pixel(e);
+  const bool sparse = e.integer_counts && counts > 0 && counts < 1;
   return config.solver.loss.value_or(sparse ? Loss::poisson : Loss::amplitude);
 }
 
@@ -60,10 +60,11 @@ OperatorSetup operator_setup(const ReconstructConfig& config, const Experiment& 
   setup.modes = config.probe.modes;
   setup.absorption = config.object.type == ObjectType::complex;
   setup.loss = loss_of(config, e);
-  setup.epsilon = counts_a_detector_pixel(e) * facts_of(setup.loss).epsilon;
+  setup.epsilon = counts_per_detector_pixel(e) * facts_of(setup.loss).epsilon;
   if (setup.slices > 1) {
     if (e.calibration.wavelength <= 0)
-      throw UserError("object.slices: more than one slice needs optics.energy (kV)");
+      throw UserError(
+          "object.slices: more than one slice needs optics.energy, the accelerating voltage in kV");
     setup.propagator = propagator(
         setup.window, e.calibration.pixel, e.calibration.wavelength, config.object.slice_thickness,
         {config.object.tilt_row * mrad, config.object.tilt_col * mrad}, config.object.band_limit);
@@ -71,8 +72,8 @@ OperatorSetup operator_setup(const ReconstructConfig& config, const Experiment& 
   return setup;
 }
 
-double counts_an_object_pixel(const Experiment& experiment, const Division& division) {
-  if (!experiment.whole) return std::numeric_limits<double>::infinity();
+double counts_per_object_pixel(const Experiment& experiment, const Division& division) {
+  if (!experiment.integer_counts) return std::numeric_limits<double>::infinity();
   const auto& at = division.frame.positions;
   const Bounds scan = bounds_of(at);
   const double pixels = std::max(1.0, scan.rows()) * std::max(1.0, scan.cols());
@@ -87,9 +88,9 @@ FitOptions fit_options(const ReconstructConfig& config, const Experiment& e,
   const auto thickness = !coarse_to_fine                   ? Thickness::thin
                          : depths_of_focus(config, e) <= 2 ? Thickness::thick
                                                            : Thickness::very_thick;
-  o.groups = s.batches > 0 ? s.batches
-                           : default_groups(i64(division.frame.positions.size()),
-                                            counts_an_object_pixel(e, division), thickness);
+  o.batches = s.batches > 0 ? s.batches
+                            : default_batches(i64(division.frame.positions.size()),
+                                              counts_per_object_pixel(e, division), thickness);
   o.step = s.step;
   o.damping = s.damping;
   o.preconditioner = s.preconditioner == PreconditionerChoice::illumination;
@@ -115,8 +116,8 @@ FitOptions fit_options(const ReconstructConfig& config, const Experiment& e,
     o.phase_min = object.phase_min;
     o.phase_max = object.phase_max;
   }
-  // Where only phases below 0 are asked for, auto keeps out of the way.
-  // The phase that X-rays get is negative.
+  // If only phases below 0 are asked for, auto keeps out of the way. The phase that X-rays get is
+  // negative.
   const bool electrons = e.optics.xray_energy == 0;
   if (object.positivity == Switch::on ||
       (object.positivity == Switch::automatic && electrons && coarse_to_fine && o.phase_max > 0))

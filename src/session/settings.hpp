@@ -1,7 +1,6 @@
 #pragma once
 
-// What the configuration and the measurement together say about the fit: the same for a run and for
-// its plan.
+// The settings of the fit by configuration and measurement: the same for a run and for its plan.
 
 #include "operator/operator.hpp"
 #include "prepare/experiment.hpp"
@@ -16,20 +15,20 @@ namespace ptyle {
 int default_threads(int processes_on_node);
 
 /// Planes that are exchanged together at most: gradients and the illumination.
-i64 planes_of(const ReconstructConfig& config);
+i64 exchanged_planes(const ReconstructConfig& config);
 
 /// Mean over the window.
-double counts_a_detector_pixel(const Experiment& experiment);
+double counts_per_detector_pixel(const Experiment& experiment);
 
-/// Where most pixels have no count, √y is on average far below √I, and the amplitude loss makes
-/// what scatters weak; the Poisson loss does not.
+/// The loss, chosen where it is auto: if most pixels have no count, √y is on average far below √I,
+/// and the amplitude loss makes what scatters weak; the Poisson loss does not.
 Loss loss_of(const ReconstructConfig& config, const Experiment& experiment);
 
 /// Throws UserError where several slices have no wavelength.
 OperatorSetup operator_setup(const ReconstructConfig& config, const Experiment& experiment);
 
-/// Of the whole scan, an object pixel; infinite where what was measured are perhaps no counts.
-double counts_an_object_pixel(const Experiment& experiment, const Division& division);
+/// Counts of the whole scan per object pixel; infinite where the values are perhaps no counts.
+double counts_per_object_pixel(const Experiment& experiment, const Division& division);
 
 FitOptions fit_options(const ReconstructConfig& config, const Experiment& experiment,
                        const Division& division, int threads);

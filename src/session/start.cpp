@@ -98,7 +98,7 @@ Array<Complex<double>, 3> with_modes(const Array<Complex<double>, 3>& probe, con
   return spread;
 }
 
-/// Share of a probe's counts that fall on valid pixels, where nothing scatters.
+/// The fraction of a probe's counts that fall on valid pixels, where nothing scatters.
 double valid_share(const Array<Complex<double>, 3>& probe, View<const float, 2> valid) {
   const i64 window = probe.shape()[1];
   const Fft2<double> fft(window, window, FftRigor::estimate);
@@ -164,8 +164,8 @@ Position mean(const std::vector<Position>& all) {
   return {sum.row / double(all.size()), sum.col / double(all.size())};
 }
 
-/// Where pixel [0,0] of a result lies that does not say it: another program's positions may count
-/// from its own object, but they are of the same scan.
+/// The place of pixel [0,0] of a result that does not state it: another program's positions may
+/// count from its own object, but they are of the same scan.
 Position origin_by_positions(const ResultFacts& earlier, const ObjectFrame& frame, double pixel) {
   if (earlier.positions.empty() || earlier.positions.size() != frame.positions.size())
     return {0, 0};
@@ -213,7 +213,8 @@ Array<Complex<double>, 3> start_probe(const ProbeConfig& config, const Experimen
   if (config.starts_from() == ProbeStart::optics) {
     if (experiment.calibration.wavelength <= 0 || experiment.optics.semi_angle <= 0)
       throw UserError(
-          "probe.start: 'optics' needs optics.energy (kV) and optics.semi_angle (mrad); without "
+          "probe.start: 'optics' needs optics.energy (the accelerating voltage, kV) and "
+          "optics.semi_angle (mrad); without "
           "them start from 'mean' or from a file");
     probe = single(form_probe(optics_of(experiment), window, experiment.calibration.pixel));
   } else if (config.starts_from() == ProbeStart::mean) {
@@ -260,7 +261,7 @@ ObjectStart start_object(const ObjectConfig& config, const ObjectFrame& frame, c
                                                        : earlier.slice_thickness;
   if (!(earlier_dz > 0))
     throw UserError(
-        fmt::format("object.start: '{}' has {} slices, but does not say how thick they are",
+        fmt::format("object.start: '{}' has {} slices, but does not state how thick they are",
                     config.start, shape_of_earlier[0]));
   const auto add = [&](const EarlierSlice& read, Array<float, 3>& to) {
     add_earlier(read, shape_of_earlier, earlier_dz, row, col, to, dz);

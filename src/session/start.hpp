@@ -1,6 +1,6 @@
 #pragma once
 
-// Where a fit starts from: the object's frame, the probe scaled to the data, earlier results.
+// The start of a fit: the object's frame, the probe scaled to the data, earlier results.
 
 #include <vector>
 

@@ -15,7 +15,7 @@ void add_odd_pixels(const Experiment& experiment, std::vector<std::string>& warn
   const OddPixels odd = odd_pixels(experiment);
   if (odd.hot + odd.dead > 0)
     warnings.push_back(
-        fmt::format("{} hot and {} dead pixels pull the fit: ptyle inspect shows them, data.mask "
+        fmt::format("{} hot and {} dead pixels bias the fit: ptyle inspect shows them, data.mask "
                     "leaves them out",
                     odd.hot, odd.dead));
   const std::string type = experiment.patterns->type();
@@ -43,7 +43,7 @@ void add_wide_probe(const Experiment& experiment, std::vector<std::string>& warn
         defocus, diameter, field));
 }
 
-/// Are all pixels of the bright disc valid?
+/// Are all pixels of the bright-field disc valid?
 bool disc_is_whole(const Experiment& e) {
   if (!e.disc) return false;
   const auto beyond = beyond_disc(e);
@@ -56,7 +56,7 @@ bool disc_is_whole(const Experiment& e) {
 void add_absorption(const ReconstructConfig& config, const Experiment& experiment,
                     std::vector<std::string>& warnings) {
   constexpr double much = 0.25;
-  const double shot_noise = experiment.whole ? 1 / experiment.mean_counts : 0;
+  const double shot_noise = experiment.integer_counts ? 1 / experiment.mean_counts : 0;
   const double spread =
       std::sqrt(std::max(0.0, std::pow(experiment.spread_of_counts, 2) - shot_noise));
   if (config.object.type == ObjectType::potential && spread > much && disc_is_whole(experiment))
@@ -77,16 +77,17 @@ std::vector<std::string> warnings_of(const ReconstructConfig& config,
   return warnings;
 }
 
-std::optional<std::string> warning_of_few_counts(double counts, i64 groups) {
-  // N counts tell an object pixel's phase to 1/√(2N) rad, and each group's step follows its own.
+std::optional<std::string> warning_of_few_counts(double counts, i64 batches) {
+  // N counts determine an object pixel's phase to 1/√(2N) rad, and each mini-batch's step follows
+  // its own.
   constexpr double too_few = 2;  // half a radian
-  const double in_each = counts / double(groups);
+  const double in_each = counts / double(batches);
   if (in_each >= too_few) return {};
   return fmt::format(
-      "{:.2g} counts an object pixel{} tell its phase to ±{:.1g} rad only, so that noise is "
-      "fitted; {}solver.hold_out=0.1 shows when to stop",
-      in_each, groups > 1 ? fmt::format(" in each of {} groups", groups) : "",
-      1 / std::sqrt(2 * in_each), groups > 1 ? "solver.batches=1 is steadier, and " : "");
+      "low dose: {:.2g} counts per object pixel{} limit the precision of the phase to ±{:.1g} rad; "
+      "noise will be fitted. Try {}solver.hold_out=0.1, which shows when to stop",
+      in_each, batches > 1 ? fmt::format(" in each of {} mini-batches", batches) : "",
+      1 / std::sqrt(2 * in_each), batches > 1 ? "solver.batches=1, which is steadier, and " : "");
 }
 
 }  // namespace ptyle

@@ -1,6 +1,6 @@
 #pragma once
 
-// What `ptyle reconstruct` warns of before it computes: `ptyle inspect` says more, but not
+// Warnings of `ptyle reconstruct` before it computes: `ptyle inspect` reports more, but not
 // everybody asks it.
 
 #include <optional>
@@ -12,10 +12,10 @@
 
 namespace ptyle {
 
-/// Of hot, dead and full pixels, and of a probe that its window cannot hold.
+/// Warnings of hot, dead and full pixels, and of a probe that its window cannot hold.
 std::vector<std::string> warnings_of(const ReconstructConfig& config, const Experiment& experiment);
 
 /// `counts`: of the whole scan, an object pixel (settings.hpp).
-std::optional<std::string> warning_of_few_counts(double counts, i64 groups);
+std::optional<std::string> warning_of_few_counts(double counts, i64 batches);
 
 }  // namespace ptyle

@@ -20,8 +20,8 @@
 
 #include "core/bounds.hpp"
 #include "core/error.hpp"
+#include "io/disk_space.hpp"
 #include "io/pictures.hpp"
-#include "io/room.hpp"
 #include "io/tiff.hpp"
 #include "operator/probe.hpp"
 
@@ -98,7 +98,10 @@ void draw_probe(const ResultFacts& result, const std::string& path) {
 }
 
 void draw_history(const History& history, const std::string& path) {
-  ChartPanel chart{.title = "R-factor", .x_label = "iteration", .y_label = "R", .log_y = true};
+  ChartPanel chart{.title = "R-factor",
+                   .x_label = "iteration",
+                   .y_label = "R = Σ(√I − √y)² / Σy  (I: model, y: counts)",
+                   .log_y = true};
   const auto add = [&](const std::string& name, const std::vector<double>& values) {
     Curve curve{.name = name, .points = values.size() <= 60};
     for (std::size_t i = 0; i < values.size(); ++i) {
@@ -137,7 +140,7 @@ void check_output(const std::string& folder, bool overwrite, std::span<const std
     for (const char* name : file_names)
       if (fs::exists(path / name))
         throw UserError(
-            fmt::format("{} exists already; choose another output.folder, or say --overwrite "
+            fmt::format("{} exists already; choose another output.folder, or use --overwrite "
                         "(output.overwrite: true) to replace it",
                         (path / name).string()));
   for (const char* name : file_names)
@@ -185,8 +188,8 @@ class ResultWriter::Files {
     if (choice.tiff)
       attempt_tiff([&] {
         // or it would take the room of the result, and of the pictures
-        check_room(folder_.string(), output_bytes(shape, absorption, true) + 2e6,
-                   "phase.tif is left out: the result with it");
+        check_disk_space(folder_.string(), output_bytes(shape, absorption, true) + 2e6,
+                         "phase.tif is left out: the result with it");
         tiff_.emplace(name("phase.tif"), shape,
                       VoxelSize{facts_.pixel_size, facts_.slice_thickness, facts_.units});
       });

@@ -1,6 +1,6 @@
 #pragma once
 
-// What a reconstruction leaves in its folder: result.h5, phase.tif, phase-sum.png, slices.png
+// The files of a reconstruction in its folder: result.h5, phase.tif, phase-sum.png, slices.png
 // (first, middle, last, where there are several), absorption-sum.png (where fitted), probe.png,
 // r-factor.png, ranks.png (where more than one rank reports what it spent its time on).
 
@@ -41,7 +41,7 @@ struct OutputChoice {
 };
 
 /// Bytes of result.h5 and, with `tiff`, phase.tif for an object of this shape; what else is written
-/// is small beside them. For check_room (io/room) before a run.
+/// is small beside them. For check_disk_space (io/disk_space) before a run.
 double output_bytes(const std::array<i64, 3>& shape, bool absorption, bool tiff);
 
 /// Makes the files above of an object that comes slice by slice and is never held whole, only its

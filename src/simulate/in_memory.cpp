@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/parallel.hpp"
+#include "simulate/detector.hpp"
 #include "simulate/object.hpp"
 #include "simulate/patterns.hpp"
 
@@ -34,11 +35,12 @@ void make(const Recipe& recipe, MemorySet& set) {
     for (T& value : frame) value *= share;
     const View<float, 2> to = set.patterns.view()[i];
     if (plan.type == CountType::float32) {
+      record<T>(plan, recipe.seed, i, frame);
       std::copy(frame.begin(), frame.end(), to.begin());
       return;
     }
     Array<std::uint32_t, 2> counts({plan.detector, plan.detector});
-    draw_counts<T>(frame, recipe.seed, i, plan.type, counts);
+    record<T>(plan, recipe.seed, i, frame, counts);
     std::copy(counts.begin(), counts.end(), to.begin());
   });
 }

@@ -8,13 +8,13 @@ namespace ptyle {
 
 struct MemorySet {
   Plan plan;  ///< positions (Å), probe, object's shape, wavelength, band limit, …
-  /// (N, detector, detector), DC centred; counts, or expected values where the plan's type is
-  /// float32.
+  /// (N, detector, detector), DC centred; counts, or what the detector makes of them, or expected
+  /// values where there is no noise.
   Array<float, 3> patterns;
   Array<float, 3> phase;  ///< the truth (z, y, x), rad; with frozen phonons the mean
 };
 
-/// What simulate() writes, to rounding. recipe.output is not looked at.
+/// The set that simulate() writes, to rounding. recipe.output is not looked at.
 MemorySet simulate_in_memory(const Recipe& recipe);
 
 }  // namespace ptyle

@@ -9,7 +9,7 @@
 namespace ptyle {
 namespace {
 
-// What a thread works in: a pair of slices on the grid, and cut out.
+// The arrays that a thread works in: a pair of slices on the grid, and cut out.
 struct Pair {
   Pair(const Projector& projector, const Plan& plan)
       : scratch(projector),

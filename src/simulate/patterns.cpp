@@ -1,14 +1,10 @@
 #include "simulate/patterns.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <cmath>
 #include <map>
-#include <random>
 
-#include "core/error.hpp"
-#include "core/random.hpp"
+#include "core/units.hpp"
 
 namespace ptyle {
 namespace {
@@ -19,15 +15,15 @@ Placement placement(const Plan& plan, i64 i) {
 }
 
 /// Which bins a frequency goes to, and with which weight.
-struct Share {
+struct BinWeights {
   i64 first = 0, second = 0;
   double first_weight = 1;
 };
 
-std::vector<Share> shares(i64 n, i64 bins) {
+std::vector<BinWeights> bin_weights(i64 n, i64 bins) {
   const i64 b = n / bins;
   const auto bin = [&](i64 q) { return to_centred(((q % bins) + bins) % bins, bins); };
-  std::vector<Share> all(static_cast<std::size_t>(n));
+  std::vector<BinWeights> all(static_cast<std::size_t>(n));
   for (i64 i = 0; i < n; ++i) {
     const i64 f = frequency_index(i, n);
     const i64 q = static_cast<i64>(std::floor(double(f + b / 2) / double(b)));  // q·b − b/2 ≤ f
@@ -70,12 +66,12 @@ std::vector<Cell> make_cells(const Plan& plan, double bytes, bool double_precisi
 
 template <class T>
 void add_binned(View<const T, 2> intensity, View<T, 2> sum) {
-  const auto rows = shares(intensity.shape[0], sum.shape[0]);
-  const auto cols = shares(intensity.shape[1], sum.shape[1]);
+  const auto rows = bin_weights(intensity.shape[0], sum.shape[0]);
+  const auto cols = bin_weights(intensity.shape[1], sum.shape[1]);
   for (i64 y = 0; y < intensity.shape[0]; ++y) {
-    const Share& r = rows[static_cast<std::size_t>(y)];
+    const BinWeights& r = rows[static_cast<std::size_t>(y)];
     for (i64 x = 0; x < intensity.shape[1]; ++x) {
-      const Share& c = cols[static_cast<std::size_t>(x)];
+      const BinWeights& c = cols[static_cast<std::size_t>(x)];
       const T value = intensity(y, x);
       const auto rw = static_cast<T>(r.first_weight), cw = static_cast<T>(c.first_weight);
       sum(r.first, c.first) += rw * cw * value;
@@ -88,7 +84,9 @@ void add_binned(View<const T, 2> intensity, View<T, 2> sum) {
 
 template <class T>
 PatternMaker<T>::PatternMaker(const Plan& plan)
-    : plan_(plan), operator_(make_cpu_operator<T>(plan.operator_setup(), plan.threads)) {
+    : plan_(plan),
+      operator_(make_cpu_operator<T>(plan.operator_setup(), plan.threads)),
+      fft_(plan.window, plan.window, FftRigor::estimate) {
   operator_->set_probe(converted<Complex<T>, Complex<float>, 3>(plan.probe.view()).view());
 }
 
@@ -110,6 +108,11 @@ void PatternMaker<T>::add(i64 i, View<T, 2> sum) const {
   Placement at = placement(plan_, i);
   at.row -= row_, at.col -= col_;
   operator_->forward(at, wave);
+  if (!plan_.descan.empty()) {
+    const Position by = plan_.descan[static_cast<std::size_t>(i)];
+    const auto bin = static_cast<double>(w / plan_.detector);
+    for (i64 m = 0; m < modes; ++m) shift(wave.data() + m * w * w, {bin * by.row, bin * by.col});
+  }
   Array<T, 2> intensity({w, w});
   for (i64 m = 0; m < modes; ++m) {
     const Complex<T>* psi = wave.data() + m * w * w;
@@ -119,30 +122,29 @@ void PatternMaker<T>::add(i64 i, View<T, 2> sum) const {
   add_binned<T>(intensity.view(), sum);
 }
 
+// ψ(r) ← ψ(r) exp(2πi s·(r − c)/W), c the window's middle, which the probe is centred on.
 template <class T>
-void draw_counts(View<const T, 2> expected, std::uint64_t seed, i64 position, CountType type,
-                 View<std::uint32_t, 2> counts) {
-  Philox random(seed, count_stream, static_cast<std::uint64_t>(position));
-  const double most = largest_count(type);
-  for (i64 k = 0; k < expected.size(); ++k) {
-    const auto mean = static_cast<double>(expected.data[k]);
-    const i64 count = mean > 0 ? std::poisson_distribution<i64>(mean)(random) : 0;
-    if (static_cast<double>(count) > most)
-      throw UserError(fmt::format(
-          "dose.type: a pixel of pattern {} counts {}, more than {} holds; take {}", position,
-          count, to_string(type),
-          type == CountType::uint32 ? "a smaller dose" : "a wider type or a smaller dose"));
-    counts.data[k] = static_cast<std::uint32_t>(count);
-  }
+void PatternMaker<T>::shift(Complex<T>* wave, Position by) const {
+  const i64 w = plan_.window;
+  const auto ramp = [w](double s) {
+    std::vector<Complex<double>> all;
+    for (i64 i = 0; i < w; ++i)
+      all.push_back(std::polar(1.0, 2 * pi * s * double(i - w / 2) / double(w)));
+    return all;
+  };
+  const auto rows = ramp(by.row), cols = ramp(by.col);
+  const double scale = 1 / static_cast<double>(w * w);
+  fft_.inverse(wave);
+  for (i64 y = 0; y < w; ++y)
+    for (i64 x = 0; x < w; ++x)
+      wave[y * w + x] *=
+          Complex<T>(scale * rows[static_cast<std::size_t>(y)] * cols[static_cast<std::size_t>(x)]);
+  fft_.forward(wave);
 }
 
 template class PatternMaker<float>;
 template class PatternMaker<double>;
 template void add_binned(View<const float, 2>, View<float, 2>);
 template void add_binned(View<const double, 2>, View<double, 2>);
-template void draw_counts(View<const float, 2>, std::uint64_t, i64, CountType,
-                          View<std::uint32_t, 2>);
-template void draw_counts(View<const double, 2>, std::uint64_t, i64, CountType,
-                          View<std::uint32_t, 2>);
 
 }  // namespace ptyle

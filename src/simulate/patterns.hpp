@@ -1,10 +1,11 @@
 #pragma once
 
-// From a part of the object to expected patterns and to counts.
+// From a part of the object to expected patterns.
 
 #include <memory>
 #include <vector>
 
+#include "device/cpu/fft.hpp"
 #include "operator/operator.hpp"
 #include "simulate/plan.hpp"
 
@@ -39,15 +40,13 @@ class PatternMaker {
   void add(i64 i, View<T, 2> sum) const;
 
  private:
+  /// Takes a far field (W × W, DC at [0, 0]) by (row, col) px, exactly: the exit wave is tilted.
+  void shift(Complex<T>* wave, Position by) const;
+
   const Plan& plan_;
   std::unique_ptr<Operator<T>> operator_;
+  Fft2<T> fft_;
   i64 row_ = 0, col_ = 0;
 };
-
-/// Poisson counts of expected values, drawn from (seed, position). UserError where a count is more
-/// than the type holds.
-template <class T>
-void draw_counts(View<const T, 2> expected, std::uint64_t seed, i64 position, CountType type,
-                 View<std::uint32_t, 2> counts);
 
 }  // namespace ptyle

@@ -9,11 +9,10 @@
 #include "core/bounds.hpp"
 #include "core/error.hpp"
 #include "core/parallel.hpp"
-#include "core/random.hpp"
-#include "core/raster.hpp"
 #include "operator/probe.hpp"
-#include "physics/propagator.hpp"
+#include "simulate/coherence.hpp"
 #include "simulate/recipe_checks.hpp"
+#include "simulate/regions.hpp"
 
 namespace ptyle {
 namespace {
@@ -26,6 +25,9 @@ constexpr double reach = 5;
 // positions, so that n steps of s make an object of n·s + W pixels.
 void place_scan(const Recipe& recipe, Plan& plan) {
   plan.positions = scan_positions(recipe.scan, recipe.seed);
+  plan.middle = scan_middle(recipe.scan);
+  const bool nominal = reports_nominal(recipe.scan);
+  if (nominal) plan.reported = nominal_positions(recipe.scan);
   const double turn = recipe.scan.rotation * degree;
   const double slow = recipe.scan.step[0] / 2, fast = recipe.scan.step[1] / 2;
   const double half_row = std::abs(std::cos(turn)) * slow + std::abs(std::sin(turn)) * fast;
@@ -36,16 +38,28 @@ void place_scan(const Recipe& recipe, Plan& plan) {
     const double low = scan.low.*axis, high = scan.high.*axis;
     const double move = beyond - low + static_cast<double>(plan.window / 2) * plan.pixel;
     for (Position& p : plan.positions) p.*axis += move;
+    for (Position& p : plan.reported) p.*axis += move;
+    plan.middle.*axis += move;
     return static_cast<i64>(std::floor((high - low + 2 * beyond) / plan.pixel + 1e-6)) +
            plan.window;
   };
   plan.ny = place_axis(&Position::row, half_row);
   plan.nx = place_axis(&Position::col, half_col);
+  if (!nominal) plan.reported = plan.positions;
   constexpr i64 most = 65536;
   if (plan.ny > most || plan.nx > most)
     throw UserError(
         fmt::format("scan.step, scan.shape: the object would be {} x {} pixels, more than {} x {}",
                     plan.ny, plan.nx, most, most));
+}
+
+/// Texts that check_recipe() has found right.
+template <class T>
+std::vector<T> all_of(const std::vector<std::string>& texts,
+                      std::string (*read)(const std::string&, T&)) {
+  std::vector<T> all;
+  for (const auto& text : texts) read(text, all.emplace_back());
+  return all;
 }
 
 void place_specimen(const Recipe& recipe, Plan& plan) {
@@ -56,17 +70,23 @@ void place_specimen(const Recipe& recipe, Plan& plan) {
   const bool filling = r.repeat == std::array<int, 3>{};
   if (!filling && !structure.periodic)
     throw UserError(fmt::format("specimen.repeat: {} has no cell to repeat", r.file));
+  if (!r.regions.empty() && !(filling && structure.periodic))
+    throw UserError(
+        "specimen.regions: only a crystal that fills what the windows reach has regions");
+  const Vector3 middle{plan.middle.col, plan.middle.row, 0};
   const double beyond = static_cast<double>(plan.margin) * plan.pixel;
   SpecimenBox box{{-beyond, static_cast<double>(plan.ny) * plan.pixel + beyond},
                   {-beyond, static_cast<double>(plan.nx) * plan.pixel + beyond},
                   r.thickness};
   if (filling && structure.periodic) {
     if (r.thickness <= 0) box.thickness = repeat_along(at_rest, r.zone_axis);
-    plan.atoms = fill(structure, box);
+    plan.atoms = fill(structure, box, all_of<Region>(r.regions, read_region), middle);
   } else {
     plan.atoms = block(structure, structure.periodic ? r.repeat : std::array<int, 3>{1, 1, 1}, box);
   }
   if (plan.atoms.empty()) throw UserError("specimen: no atom lies under the scan");
+  substitute(plan.atoms, all_of<Substitution>(r.substitutions, read_substitution), middle,
+             recipe.seed);
   double thickness = box.thickness;
   for (const SpecimenAtom& atom : plan.atoms)
     if (r.thickness <= 0) thickness = std::max(thickness, atom.z + 1e-3);
@@ -95,7 +115,9 @@ void form_beam(const Recipe& recipe, Plan& plan) {
                                 plan.pixel, o.aperture_edge);
   std::vector<double> shares(static_cast<std::size_t>(o.modes), o.mode_power);
   shares[0] = 1 - (o.modes - 1) * o.mode_power;
-  const auto modes = spread_modes(probe, shares);
+  auto modes = spread_modes(probe, shares);
+  const Incoherence beam{o.source_size, o.focal_spread, o.left_out};
+  if (beam.any()) modes = incoherent_modes(modes, plan.pixel, plan.wavelength, beam);
   const double area = recipe.scan.step[0] * recipe.scan.step[1];
   const double pixels = static_cast<double>(plan.window * plan.window);
   plan.electrons = d.electrons_per_A2 > 0 ? d.electrons_per_A2 * area : pixels;
@@ -103,29 +125,35 @@ void form_beam(const Recipe& recipe, Plan& plan) {
   const double scale = std::sqrt(plan.electrons / pixels);
   std::transform(modes.begin(), modes.end(), plan.probe.begin(),
                  [scale](const Complex<double>& v) { return Complex<float>(v * scale); });
-  const double dk = recipe.detector.bin / (static_cast<double>(plan.window) * plan.pixel);
-  if (d.electrons_per_A2 > 0 && d.noise)
-    plan.type = d.type ? *d.type : count_type(plan.electrons, pi * rim * rim / (dk * dk));
+}
+
+void describe_detector(const Recipe& recipe, Plan& plan) {
+  const DetectorRecipe& c = recipe.detector;
+  const DoseRecipe& d = recipe.dose;
+  plan.blur = c.blur;
+  plan.noise = d.electrons_per_A2 > 0 && d.noise;
+  plan.readout = {c.gain, c.offset, c.readout_noise};
+  if (c.descan_row != std::array<double, 2>{} || c.descan_col != std::array<double, 2>{})
+    for (const Position& p : plan.positions) {
+      const double row = p.row - plan.middle.row, col = p.col - plan.middle.col;
+      plan.descan.push_back({c.descan_row[0] * row + c.descan_row[1] * col,
+                             c.descan_col[0] * row + c.descan_col[1] * col});
+    }
+  if (c.dead_pixels > 0) {
+    plan.dead = Array<std::uint8_t, 2>({plan.detector, plan.detector});
+    for (i64 k = 0; k < plan.dead.size(); ++k)
+      plan.dead.data()[k] =
+          Philox(recipe.seed, dead_stream, static_cast<std::uint64_t>(k)).uniform() < c.dead_pixels;
+  }
+  const double dk = c.bin / (static_cast<double>(plan.window) * plan.pixel);
+  const double rim = recipe.optics.semi_angle * mrad / plan.wavelength;
+  if (plan.noise && d.type)
+    plan.type = *d.type;
+  else if (plan.noise && !plan.readout.any())
+    plan.type = count_type(plan.electrons, pi * rim * rim / (dk * dk));
 }
 
 }  // namespace
-
-double normal_deviate(Philox& random) {
-  const double radius = std::sqrt(-2 * std::log(random.uniform()));
-  return radius * std::cos(2 * pi * random.uniform());
-}
-
-std::vector<Position> scan_positions(const ScanRecipe& scan, std::uint64_t seed) {
-  auto positions =
-      positions_of(Raster{{scan.shape[0], scan.shape[1]}, scan.step, scan.rotation, scan.snake});
-  if (scan.jitter <= 0) return positions;
-  for (std::size_t i = 0; i < positions.size(); ++i) {
-    Philox random(seed, jitter_stream, i);
-    positions[i].row += scan.jitter * normal_deviate(random);
-    positions[i].col += scan.jitter * normal_deviate(random);
-  }
-  return positions;
-}
 
 std::vector<SpecimenAtom> atoms_of(const Plan& plan, std::uint64_t seed, int configuration) {
   std::vector<SpecimenAtom> atoms = plan.atoms;
@@ -183,7 +211,7 @@ OperatorSetup Plan::operator_setup() const {
   setup.window = window;
   setup.slices = slices;
   setup.modes = probe.shape()[0];
-  setup.propagator = propagator(window, pixel, wavelength, slice_thickness, {}, band_limit);
+  setup.propagator = propagator(window, pixel, wavelength, slice_thickness, tilt, band_limit);
   return setup;
 }
 
@@ -198,6 +226,7 @@ Plan make_plan(const Recipe& recipe) {
   plan.detector = plan.window / recipe.detector.bin;
   plan.band_limit = recipe.detector.band_limit;
   plan.slice_thickness = recipe.specimen.slice_thickness;
+  plan.tilt = {recipe.specimen.tilt_row * mrad, recipe.specimen.tilt_col * mrad};
   plan.parametrization = recipe.specimen.potential;
   place_scan(recipe, plan);
   plan.margin = static_cast<i64>(std::ceil(reach / plan.pixel));
@@ -212,6 +241,7 @@ Plan make_plan(const Recipe& recipe) {
   plan.frozen_phonons = recipe.thermal.motion == Motion::frozen_phonons;
   plan.configurations = plan.frozen_phonons ? recipe.thermal.configurations : 1;
   form_beam(recipe, plan);
+  describe_detector(recipe, plan);
   return plan;
 }
 

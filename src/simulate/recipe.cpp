@@ -26,12 +26,14 @@ std::uint64_t checksum(const std::string& file) {
 
 std::string describe(const Recipe& recipe) {
   const std::string& file = recipe.specimen.file;
-  return with_keys(recipe, [&](const Keys& keys, const Keys&) {
+  return with_keys(recipe, [&](const Keys& keys, const Keys& defaults) {
     std::string text;
     for (const auto& section : keys.sections()) {
       if (!section.path.empty()) text += section.path + ":\n";
-      for (const Key& key : keys.all()) {
+      for (std::size_t i = 0; i < keys.all().size(); ++i) {
+        const Key& key = keys.all()[i];
         if (section_of(key.path) != section.path || key.at_resume == AtResume::free) continue;
+        if (key.reported_if_set && text_of(key) == text_of(defaults.all()[i])) continue;
         if (key.path == (file.empty() ? "specimen.file" : "specimen.structure")) continue;
         const std::string value =
             key.file == FileKind::none

@@ -1,7 +1,7 @@
 #pragma once
 
-// What the user says about a simulation: plain structs, each with its keys (core/keys.hpp).
-// Lengths Å, angles mrad (azimuths and rotations degrees), energy kV. make_plan() checks the
+// Configuration of a simulation: plain structs, each with its keys (core/keys.hpp). Lengths Å,
+// angles mrad (azimuths and rotations degrees), accelerating voltage kV. make_plan() checks the
 // limits.
 
 #include <array>
@@ -40,6 +40,9 @@ struct SpecimenRecipe {
   double thickness = 0;  ///< 0: one cell along the beam, or all of the block or molecule
   double slice_thickness = 1.25;
   Parametrization potential = Parametrization::lobato;
+  std::vector<std::string> regions;        ///< as read_region() reads them (regions.hpp)
+  std::vector<std::string> substitutions;  ///< as read_substitution() reads them
+  double tilt_row = 0, tilt_col = 0;
 };
 
 template <class V>
@@ -60,6 +63,19 @@ void keys(V& v, SpecimenRecipe& c) {
   v("slice_thickness", c.slice_thickness, above(0).up_to(1e4), "Å", "of every slice")
       .also_called("dz");
   v("potential", c.potential, "scattering factors").also_called("parametrization");
+  v("regions", c.regions, "Å, degrees",
+    "half spaces, each by its plane's point and normal, where the lattice is turned about the beam "
+    "or shifted (docs/formats.md)")
+      .example("[at=(0 0 40) direction=30 inclination=10 turn=1.5 shift=(0 0 0)]")
+      .also_called("grains domains")
+      .reported_if_set();
+  v("substitutions", c.substitutions, "Å",
+    "another element, by chance, in a sphere; with at=(row col) in a cylinder along the beam")
+      .example("[Pb=Sr share=0.6 at=(0 0 10) radius=9]")
+      .also_called("dopants")
+      .reported_if_set();
+  v("tilt_row", c.tilt_row, between(-500, 500), "mrad", "mistilt, rows").reported_if_set();
+  v("tilt_col", c.tilt_col, between(-500, 500), "mrad", "mistilt, columns").reported_if_set();
 }
 
 enum class Motion { none, debye_waller, frozen_phonons };
@@ -98,6 +114,9 @@ struct SimulatedOptics {
   double aperture_edge = 1;  ///< detector px before binning
   int modes = 1;
   double mode_power = 0.02;  ///< of all together less than 1
+  double source_size = 0;
+  double focal_spread = 0;
+  double left_out = 1e-3;
 };
 
 template <class V>
@@ -108,7 +127,17 @@ void keys(V& v, SimulatedOptics& o) {
   v("aperture_edge", o.aperture_edge, between(0, 100), "detector px",
     "width of the aperture's rim; 0: hard");
   v("modes", o.modes, between(1, 32), "incoherent modes of the probe");
-  v("mode_power", o.mode_power, between(0, 1), "share of the power of each further mode");
+  v("mode_power", o.mode_power, between(0, 1), "fraction of the power of each further mode");
+  v("source_size", o.source_size, between(0, 1e4), "Å",
+    "standard deviation of the source's Gaussian image along each axis (FWHM / 2.355)")
+      .also_called("effective_source_size partial_coherence")
+      .reported_if_set();
+  v("focal_spread", o.focal_spread, between(0, 1e5), "Å", "standard deviation of the defocus")
+      .also_called("defocus_spread")
+      .reported_if_set();
+  v("left_out", o.left_out, between(1e-9, 0.1),
+    "fraction of the power at most, with the weakest of the modes that these two make")
+      .reported_if_set();
 }
 
 /// Keys detector.*
@@ -117,6 +146,12 @@ struct DetectorRecipe {
   double pixel_size = 0.1;
   int bin = 1;  ///< about the zero frequency
   double band_limit = 2.0 / 3;
+  double blur = 0;  ///< of detector pixels after binning, as all that follows
+  double gain = 1;
+  double offset = 0;
+  double readout_noise = 0;
+  double dead_pixels = 0;
+  std::array<double, 2> descan_row{}, descan_col{};  ///< px/Å of the position's (row, col)
 };
 
 template <class V>
@@ -132,15 +167,50 @@ void keys(V& v, DetectorRecipe& c) {
   v("bin", c.bin, between(1, 8192), "px", "sum b x b detector pixels; divides window")
       .also_called("binning");
   v("band_limit", c.band_limit, between(0, 1), "of Nyquist", "anti-aliasing; 0: none");
+  v("blur", c.blur, between(0, 100), "detector px",
+    "standard deviation of the Gaussian that an electron's signal spreads over")
+      .also_called("mtf psf")
+      .reported_if_set();
+  v("gain", c.gain, above(0).up_to(1e6), "counts", "of an electron").reported_if_set();
+  v("offset", c.offset, between(-1e6, 1e6), "counts", "added to every pixel")
+      .also_called("dark background")
+      .reported_if_set();
+  v("readout_noise", c.readout_noise, between(0, 1e6), "counts", "standard deviation")
+      .reported_if_set();
+  v("dead_pixels", c.dead_pixels, between(0, 1), "share of the pixels that always read 0")
+      .reported_if_set();
+  v("descan_row", c.descan_row, between(-1e3, 1e3), "detector px/Å",
+    "shift of the patterns along rows with the scan's (row, col) from its middle")
+      .reported_if_set();
+  v("descan_col", c.descan_col, between(-1e3, 1e3), "detector px/Å", "the same along columns")
+      .reported_if_set();
 }
 
-/// Keys scan.*
+/// Which positions the file reports.
+enum class Reported { actual, nominal };
+
+/// The nominal ones where the scan is distorted, drifts or has lines that jitter, if it has no
+/// value.
+constexpr auto choices(std::optional<Reported>) {
+  return std::to_array<Named<std::optional<Reported>>>(
+      {{std::nullopt, "auto"}, {Reported::actual, "actual"}, {Reported::nominal, "nominal"}});
+}
+
+/// Keys scan.*; step and rotation are what the microscope believes, and from `turn` on, all makes
+/// the true positions differ (scan.hpp).
 struct ScanRecipe {
   std::array<int, 2> shape{12, 12};
   std::array<double, 2> step{1.45, 1.45};
   double rotation = 0;  ///< position = R(θ) (slow, fast) · step
   bool snake = false;
+  double turn = 0;
+  double scale = 1;
+  double asymmetry = 0;
+  double shear = 0;
+  std::array<double, 2> drift{};
+  double line_jitter = 0;
   double jitter = 0;
+  std::optional<Reported> reported{};
 };
 
 template <class V>
@@ -153,7 +223,26 @@ void keys(V& v, ScanRecipe& c) {
   v("rotation", c.rotation, between(-360, 360), "degrees",
     "R(rotation) (slow, fast) on (row, col)");
   v("snake", c.snake, "every second line runs backwards");
+  v("turn", c.turn, between(-360, 360), "degrees",
+    "of the true positions beyond scan.rotation, about the scan's middle")
+      .also_called("rotation_error")
+      .reported_if_set();
+  v("scale", c.scale, above(0).up_to(100), "true step over scan.step").reported_if_set();
+  v("asymmetry", c.asymmetry, between(-1, 1),
+    "a: the slow step is 1 + a/2, the fast one 1 - a/2 times as long")
+      .reported_if_set();
+  v("shear", c.shear, between(-80, 80), "degrees", "that the slow axis leans towards the fast one")
+      .reported_if_set();
+  v("drift", c.drift, between(-1e6, 1e6), "Å",
+    "of the probe on the specimen (row, col) from the first position to the last")
+      .reported_if_set();
+  v("line_jitter", c.line_jitter, at_least(0), "Å",
+    "standard deviation of every coordinate, one offset a line")
+      .reported_if_set();
   v("jitter", c.jitter, at_least(0), "Å", "standard deviation of every coordinate");
+  v("reported", c.reported,
+    "what /positions holds; auto: nominal where the scan is distorted, drifts or has line jitter")
+      .reported_if_set();
 }
 
 /// The counts' type in the file.
@@ -214,7 +303,7 @@ void keys(V& v, Recipe& c) {
       .free_at_resume();
   v("overwrite", c.overwrite, "replace a data set that was made of another recipe")
       .free_at_resume();
-  v("seed", c.seed, at_least(0), "of jitter, phonons and counts");
+  v("seed", c.seed, at_least(0), "of all that is drawn by chance: jitter, phonons, counts");
   v("threads", c.threads, between(0, 4096), "0: all there are").free_at_resume();
   v("precision", c.precision, "of the arithmetic");
 }

@@ -8,6 +8,8 @@
 
 #include "core/error.hpp"
 #include "physics/scattering.hpp"
+#include "simulate/regions.hpp"
+#include "simulate/streams.hpp"
 
 namespace ptyle {
 namespace {
@@ -56,8 +58,22 @@ std::vector<KeyFault> mismatches(const Recipe& r) {
     all.push_back({"scan.shape", "more than 100 million positions"});
   if (1.0 * repeat[0] * repeat[1] * repeat[2] > 1e7)
     all.push_back({"specimen.repeat", "more than 10 million cells"});
-  if (r.scan.jitter > std::max(r.scan.step[0], r.scan.step[1]))
-    all.push_back({"scan.jitter", fmt::format("{} Å is more than a step", r.scan.jitter)});
+  for (const auto& [key, jitter] :
+       {std::pair{"scan.jitter", r.scan.jitter}, {"scan.line_jitter", r.scan.line_jitter}})
+    if (jitter > std::max(r.scan.step[0], r.scan.step[1]))
+      all.push_back({key, fmt::format("{} Å is more than a step", jitter)});
+  for (const auto& text : r.specimen.regions) {
+    Region region;
+    if (auto wrong = read_region(text, region); !wrong.empty())
+      all.push_back({"specimen.regions", wrong});
+  }
+  for (const auto& text : r.specimen.substitutions) {
+    Substitution substitution;
+    if (auto wrong = read_substitution(text, substitution); !wrong.empty())
+      all.push_back({"specimen.substitutions", wrong});
+  }
+  if (std::ssize(r.specimen.substitutions) > most_substitutions)
+    all.push_back({"specimen.substitutions", fmt::format("more than {}", most_substitutions)});
   return all;
 }
 

@@ -10,7 +10,7 @@
 
 namespace ptyle {
 
-/// What is wrong with values beside those of other keys.
+/// The faults of values beside those of other keys.
 std::vector<KeyFault> mismatches(const Recipe& recipe);
 
 /// UserError, with their keys, for values out of their limits, or for mismatches.

@@ -8,6 +8,7 @@
 #include "core/error.hpp"
 #include "core/parallel.hpp"
 #include "io/dataset.hpp"
+#include "simulate/detector.hpp"
 #include "simulate/object.hpp"
 #include "simulate/patterns.hpp"
 
@@ -44,11 +45,43 @@ std::vector<Atom> atoms_for_file(const Plan& plan) {
   return atoms;
 }
 
+/// What a microscope would not tell: it is in the file where the recipe has any of it.
+DatasetTruth make_truth(const Recipe& recipe, const Plan& plan) {
+  DatasetTruth truth;
+  const ScanRecipe& scan = recipe.scan;
+  const SimulatedOptics& optics = recipe.optics;
+  const auto add = [&](const char* name, std::vector<double> values) {
+    truth.numbers.emplace_back(name, std::move(values));
+  };
+  if (reports_nominal(scan)) {
+    const auto affine = scan_affine(scan);
+    add("scan_affine", {affine.begin(), affine.end()});
+    add("scan_middle_A", {plan.middle.row, plan.middle.col});
+    add("drift_A", {scan.drift[0], scan.drift[1]});
+  }
+  if (optics.source_size > 0) add("source_size_A", {optics.source_size});
+  if (optics.focal_spread > 0) add("focal_spread_A", {optics.focal_spread});
+  if (plan.tilt.row != 0 || plan.tilt.col != 0)
+    add("tilt_mrad", {recipe.specimen.tilt_row, recipe.specimen.tilt_col});
+  if (plan.blur > 0) add("blur_px", {plan.blur});
+  if (plan.readout.any()) {
+    add("gain", {plan.readout.gain});
+    add("offset", {plan.readout.offset});
+    add("readout_noise", {plan.readout.noise});
+  }
+  truth.descan = plan.descan;
+  truth.dead = plan.dead.view();
+  if (!truth.numbers.empty() || !truth.descan.empty() || !truth.dead.empty())
+    truth.positions = plan.positions;
+  return truth;
+}
+
 DatasetHeader make_header(const Recipe& recipe, const Plan& plan) {
   DatasetHeader header;
   header.pattern_type = file_type(plan.type);
   header.detector = plan.detector;
-  header.positions = plan.positions;
+  header.positions = plan.reported;
+  header.truth = make_truth(recipe, plan);
   header.probe = Array<Complex<float>, 3>(plan.probe.shape());
   std::copy(plan.probe.begin(), plan.probe.end(), header.probe.begin());
   header.object = {plan.slices, plan.ny, plan.nx};
@@ -153,13 +186,16 @@ class Run {
     const T share = T(1) / static_cast<T>(plan_.configurations);
     for (T& value : expected) value *= share;
     if (plan_.type == CountType::float32) {
+      parallel_for(n, plan_.threads, [&](i64 k, int) {
+        record<T>(plan_, recipe_.seed, positions[static_cast<std::size_t>(k)], expected.view()[k]);
+      });
       set_.write_patterns<T>(positions, expected.view());
       return;
     }
     Array<std::uint32_t, 3> counts(expected.shape());
     parallel_for(n, plan_.threads, [&](i64 k, int) {
-      draw_counts<T>(std::as_const(expected).view()[k], recipe_.seed,
-                     positions[static_cast<std::size_t>(k)], plan_.type, counts.view()[k]);
+      record<T>(plan_, recipe_.seed, positions[static_cast<std::size_t>(k)], expected.view()[k],
+                counts.view()[k]);
     });
     set_.write_patterns<std::uint32_t>(positions, counts.view());
   }
@@ -219,15 +255,15 @@ SimulateReport simulate(const Recipe& recipe, std::optional<std::pair<i64, i64>>
   if (callbacks.log)
     callbacks.log(
         fmt::format("object {} x {} x {} px, {} atoms, {} positions, patterns {} x {} {}, {:.4g} "
-                    "electrons each",
+                    "electrons each, {} modes of the probe",
                     plan.slices, plan.ny, plan.nx, plan.atoms.size(), count, plan.detector,
-                    plan.detector, to_string(plan.type), plan.electrons));
+                    plan.detector, to_string(plan.type), plan.electrons, plan.probe.shape()[0]));
   SimulateReport report;
   Run run(recipe, plan, *set, callbacks);
   try {
     if (run.make_object())
       report.made = recipe.precision == Precision::float64 ? run.make_patterns<double>(range)
-                                                 : run.make_patterns<float>(range);
+                                                           : run.make_patterns<float>(range);
   } catch (const UserError&) {
     // Counts that the type does not hold, a full disk: nothing is lost where no pattern was made.
     if (std::count(set->done().begin(), set->done().end(), 0) == std::ssize(set->done()))

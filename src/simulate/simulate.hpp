@@ -4,9 +4,9 @@
 //
 //   1. make_plan: scan, object, atoms, probe                       (plan.hpp)
 //   2. make_slices: phases, slice by slice, into the file          (object.hpp)
-//   3. cell by cell, the part of the object that a group of positions reaches is read back
-//   4. patterns by the reconstruction's own operator, averaged over configurations, counted,
-//      written
+//   3. cell by cell, the part of the object that a set of positions reaches is read back
+//   4. patterns by the reconstruction's own operator, averaged over configurations, detected
+//      (detector.hpp), written
 //
 // Memory does not grow with the scan: a few slices in step 2, a cell and a batch of frames in 4.
 

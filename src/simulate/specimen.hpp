@@ -45,7 +45,7 @@ Structure oriented(Structure structure, std::array<int, 3> zone_axis, double rot
 /// The shortest lattice repeat along [u v w], Å.
 double repeat_along(const Structure& structure, std::array<int, 3> zone_axis);
 
-/// Where atoms may lie: [row[0], row[1]) × [col[0], col[1]) × [0, thickness), Å.
+/// The box that atoms may lie in: [row[0], row[1]) × [col[0], col[1]) × [0, thickness), Å.
 struct SpecimenBox {
   std::array<double, 2> row{}, col{};
   double thickness = 0;

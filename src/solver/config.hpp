@@ -1,6 +1,6 @@
 #pragma once
 
-// What the user says about the fit: plain structs, each with its keys (core/keys.hpp).
+// Configuration of the fit: plain structs, each with its keys (core/keys.hpp).
 
 #include <array>
 #include <cstdint>
@@ -60,7 +60,7 @@ void keys(V& v, ObjectConfig& c) {
       .also_called("initial init")
       .file()
       .same_at_resume();
-  v("positivity", c.positivity, "phase of every voxel 0 or more; auto: with the continuation");
+  v("positivity", c.positivity, "phase of every voxel 0 or more; auto: with solver.continuation");
   v("phase_min", c.phase_min, "rad", "smallest phase of a voxel; equal limits: none");
   v("phase_max", c.phase_max, "rad", "largest phase of a voxel");
   v("blur", c.blur, between(0, 100), "px", "lateral Gaussian blur each iteration, sigma");
@@ -74,7 +74,7 @@ void keys(V& v, ObjectConfig& c) {
       .same_at_resume();
 }
 
-/// What probe.start says: a word, or else the name of a file.
+/// The value of probe.start: a word, or else the name of a file.
 enum class ProbeStart { optics, mean, file };
 constexpr auto choices(ProbeStart) {
   return std::to_array<Named<ProbeStart>>(
@@ -105,9 +105,9 @@ void keys(V& v, ProbeConfig& c) {
       .also_called("nmodes pmode")
       .same_at_resume();
   v("mode_power", c.mode_power, between(0, 1),
-    "share of the power of each further mode at the start; 0: a quarter together");
+    "fraction of the power of each further mode at the start; 0: a quarter together");
   v("refine_from", c.refine_from, at_least(0),
-    "first iteration that refines the probe (later while coarse to fine limits it); 0: never");
+    "first iteration that refines the probe (later while solver.continuation delays it); 0: never");
   v("step", c.step, above(0).up_to(10), "1: a Gauss-Newton step");
 }
 
@@ -123,7 +123,7 @@ constexpr auto choices(std::optional<Loss>) {
   return table;
 }
 
-/// Where ranks compute.
+/// The device that ranks compute on.
 enum class ComputeOn { automatic, cpu, cuda };
 constexpr auto choices(ComputeOn) {
   return std::to_array<Named<ComputeOn>>(
@@ -155,18 +155,18 @@ void keys(V& v, SolverConfig& c) {
       .starting("20")
       .also_called("niter epochs");
   v("batches", c.batches, at_least(0),
-    "mini-batches an iteration; 0: 20, fewer of few positions or counts")
+    "mini-batches per iteration; 0: 20, fewer of few positions or counts")
       .formerly("groups")
       .not_to_be_taken_for("batch_size", "their number, not their size")
       .same_at_resume();
   v("step", c.step, between(0, 10), "of the object; 0: estimated").also_called("lr learning_rate");
   v("preconditioner", c.preconditioner,
-    "what a gradient is divided by: how brightly each voxel is lit, or one number");
+    "what a gradient is divided by: the illumination of each voxel, or one number");
   v("damping", c.damping, above(0).up_to(1), "of the illumination preconditioner, of its maximum");
   v("loss", c.loss,
     "what is minimised; auto: poisson where a detector pixel has less than one count");
   v("hold_out", c.hold_out, between(0, 0.5),
-    "share of the patterns kept out of the fit, to watch R on")
+    "fraction of the patterns held out of the fit, to validate R on")
       .same_at_resume();
   v("seed", c.seed, at_least(0), "of the mini-batches; the same seed, the same result")
       .same_at_resume();
@@ -177,7 +177,7 @@ void keys(V& v, SolverConfig& c) {
   v("device", c.device, "where ranks compute; auto: on a GPU each, where all have one")
       .also_called("gpu");
   v("continuation", c.continuation,
-    "coarse to fine; auto: where the specimen is thick for its angle")
+    "multi-resolution schedule; auto: where the specimen is thick relative to the depth of focus")
       .same_at_resume();
 }
 
@@ -229,7 +229,7 @@ void keys(V& v, RanksConfig& c) {
   v("local_positions", c.local_positions, at_least(0),
     "a rank applies its own gradient after each so many; 0: never. Depends on the mesh");
   v("exchange_behind", c.exchange_behind,
-    "the sum travels while the next group is computed. Depends on the mesh");
+    "the sum travels while the next mini-batch is computed. Depends on the mesh");
   v("extra_rows", c.extra_rows, between(0, 100),
     "of neighbours' positions that a rank fits too, with an exchange of voxels");
   v("verify_halos", c.verify_halos,
@@ -248,7 +248,7 @@ struct OutputConfig {
   bool tiff = true;
   int checkpoint_every = 0;
   double checkpoint_minutes = 0;
-  bool resume = false;  ///< no key: go on from the folder's checkpoint, where there is one
+  bool resume = false;  ///< no key: resume from the folder's checkpoint, where there is one
 };
 
 template <class V>
@@ -261,8 +261,8 @@ void keys(V& v, OutputConfig& c) {
   v("pictures", c.pictures, "PNGs of phase, slices, probe and R-factor");
   v("tiff", c.tiff, "a TIFF stack of the phase for ImageJ");
   v("checkpoint_every", c.checkpoint_every, at_least(0), "iterations",
-    "a checkpoint, from which --resume goes on, written from a copy in memory while computing "
-    "goes on; 0: none");
+    "a checkpoint, from which --resume continues, written from a copy in memory while the fit "
+    "continues; 0: none");
   v("checkpoint_minutes", c.checkpoint_minutes, at_least(0), "min",
     "the same by the clock; 0: none");
 }

@@ -11,12 +11,13 @@ namespace {
 // Chosen on PbTiO3 of 20, 40 and 100 slices (bench/recovery); relative, so that nothing depends on
 // a data set's size.
 constexpr double first_k = 0.33;  // k_c at the start, of the aperture's radius
-constexpr double k_growth = 0.4;  // k_c grows by this share from one stage to the next,
+constexpr double k_growth = 0.4;  // k_c grows by this fraction from one stage to the next,
 constexpr double slower_from =
     2;                           // less where the specimen is thicker than this, in depths of focus
-constexpr double untie_k = 0.6;  // blocks are halved from here on, of the aperture's radius
+constexpr double unbin_k = 0.6;  // blocks are halved from here on, of the aperture's radius
 constexpr double free_k = 1.05;  // no lateral limit from here on, of the aperture's radius
-constexpr double stalled = 0.8;  // an iteration that leaves more than this share of R has stalled
+constexpr double stalled =
+    0.8;  // an iteration that leaves more than this fraction of R has stalled
 constexpr int least_iterations = 2;  // in a stage
 
 }  // namespace
@@ -30,7 +31,7 @@ std::string Continuation::describe() const {
   std::string text;
   if (k_c_ > 0) text = fmt::format("k < {:.2f} 1/Å", k_c_);
   if (block_ > 1)
-    text += fmt::format("{}slices tied{}", text.empty() ? "" : ", ",
+    text += fmt::format("{}slices binned{}", text.empty() ? "" : ", ",
                         block_ >= scale_.slices ? "" : fmt::format(" by {}", block_));
   return text;
 }
@@ -41,7 +42,7 @@ bool Continuation::advance(double r_factor) {
   const bool stall = r_factor > stalled * previous_;
   previous_ = r_factor;
   if (iterations_ < least_iterations || !stall) return false;
-  if (k_c_ == 0 || k_c_ > untie_k * scale_.aperture_k) block_ = (block_ + 1) / 2;
+  if (k_c_ == 0 || k_c_ > unbin_k * scale_.aperture_k) block_ = (block_ + 1) / 2;
   if (k_c_ > 0) k_c_ *= 1 + k_growth * std::min(1.0, slower_from / scale_.depths_of_focus);
   if (k_c_ > std::min(free_k * scale_.aperture_k, scale_.nyquist_k)) k_c_ = 0;
   iterations_ = 0;

@@ -8,11 +8,11 @@
 
 namespace ptyle {
 
-/// Coarse to fine. Descent from an empty object loses its way in a thick specimen of heavy atoms:
-/// the error falls and the object is wrong. So the fit starts with few degrees of freedom,
-/// laterally (the gradient is low-passed at k_c, and detector pixels beyond k_c + the aperture are
-/// left out) and in depth (slices are tied together in blocks), and gives it more each time the
-/// error stalls.
+/// The multi-resolution schedule. Descent from an empty object loses its way in a thick specimen of
+/// heavy atoms: the error falls and the object is wrong. So the fit starts with few degrees of
+/// freedom, laterally (the gradient is low-passed at k_c, and detector pixels beyond k_c + the
+/// aperture are left out) and in depth (slices are binned in blocks), and gives it more each time
+/// the error stalls.
 class Continuation {
  public:
   struct Scale {
@@ -30,22 +30,22 @@ class Continuation {
   static double depths_of_focus(double thickness, double semi_angle, double wavelength) {
     return thickness * semi_angle * semi_angle / wavelength;
   }
-  /// Whether continuation is needed. Lead titanate of 0.45 depths of focus was seen to end in a
+  /// True if continuation is needed. Lead titanate of 0.45 depths of focus was seen to end in a
   /// wrong minimum without.
   static bool thick(double depths_of_focus) { return depths_of_focus > 0.2; }
 
   /// 0: no lateral limit any more.
   [[nodiscard]] double k_c() const { return k_c_; }
-  /// Slices tied together; 1: free.
+  /// Slices binned together; 1: free.
   [[nodiscard]] i64 block() const { return block_; }
   [[nodiscard]] bool finished() const { return k_c_ == 0 && block_ <= 1; }
-  /// "k < 0.60 1/Å, slices tied by 10"; empty when finished.
+  /// "k < 0.60 1/Å, slices binned by 10"; empty when finished.
   [[nodiscard]] std::string describe() const;
 
   /// Takes an iteration's R-factor; true if the stage changed.
   bool advance(double r_factor);
 
-  /// Where it is, by name, for a checkpoint; and there again.
+  /// The stage, by name, for a checkpoint; and back to it.
   [[nodiscard]] std::map<std::string, double> state() const;
   void restore(const std::map<std::string, double>& state);
 

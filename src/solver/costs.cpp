@@ -27,7 +27,7 @@ View<double, 1> Costs<T>::of(std::size_t batch, bool own) {
 }
 
 template <class T>
-double Costs<T>::tell(std::size_t end) {
+double Costs<T>::report(std::size_t end) {
   std::vector<double> sums(6 * (end - told_));
   arithmetic_.read(misfits_.data() + 6 * told_, sums.data(), static_cast<i64>(sums.size()));
   team_.sum(sums);

@@ -1,7 +1,7 @@
 #pragma once
 
 // The costs of an iteration's mini-batches. They lie where the fit's arrays do until the host is
-// told, so that it need not wait for a device.
+// reported, so that it need not wait for a device.
 
 #include "core/array.hpp"
 #include "device/arithmetic.hpp"
@@ -22,7 +22,7 @@ class Costs {
   [[nodiscard]] View<double, 1> of(std::size_t batch, bool own);
   /// Takes the costs of the mini-batches before `end`, summed over the ranks. Returns the last
   /// one's, with what neighbours' positions cost. Waits for a device.
-  double tell(std::size_t end);
+  double report(std::size_t end);
 
   /// The iteration's misfit so far.
   [[nodiscard]] Misfit so_far() const { return {cost_, r_numerator_, r_denominator_}; }

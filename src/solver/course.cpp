@@ -1,6 +1,6 @@
 #include "solver/course.hpp"
 
-#include "solver/groups.hpp"
+#include "solver/batches.hpp"
 
 namespace ptyle {
 
@@ -9,7 +9,7 @@ void Course<T>::take(const Batch& batch) {
   accumulate(batch);
   start_sums(batch);
   with_.agree_to_stop();
-  const double cost = batch.estimate ? with_.costs.tell(batch.number + 1) : 0;
+  const double cost = batch.estimate ? with_.costs.report(batch.number + 1) : 0;
   sum_gradients();
   movers_.rule.step({with_, movers_.object, batch, cost});
   after_step();

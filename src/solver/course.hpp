@@ -1,6 +1,6 @@
 #pragma once
 
-// What ranks do with a mini-batch. The course of every fit by default:
+// The course of a mini-batch on the ranks. The course of every fit by default:
 //
 //   1. each rank: gradients of all variables over its positions of the batch (operator)
 //   2. the gradients' sums over the ranks begin to travel; the object's are summed (solver/halos)
@@ -16,7 +16,7 @@
 
 namespace ptyle {
 
-/// What a course moves, and by which rule.
+/// The variables that a course moves, and their rule.
 template <class T>
 struct Movers {
   ObjectVariable<T>& object;
@@ -47,7 +47,7 @@ class Course {
   virtual void after_step() {}
 
   void begin(const Batch& batch);
-  /// Of these positions of a tile, its own or a neighbour's, added to `sums`.
+  /// The gradient of these positions of a tile, its own or a neighbour's, added to `sums`.
   void gradient_of(const Batch& batch, std::size_t tile, std::span<const i64> members, bool own,
                    const ObjectGradient<T>& sums);
   void gradient_of_neighbours(const Batch& batch, std::size_t tile);

@@ -7,8 +7,8 @@
 #include <cmath>
 
 #include "core/error.hpp"
+#include "solver/batches.hpp"
 #include "solver/blur.hpp"
-#include "solver/groups.hpp"
 #include "solver/paper/courses.hpp"
 #include "solver/variables/positions.hpp"
 
@@ -27,7 +27,7 @@ FitOptions settled(FitOptions options, const Team& team) {
   return options;
 }
 
-/// What looks at lateral neighbours finds them in the halo.
+/// An operation that looks at lateral neighbours must find them in the halo.
 void check_reach(Halo halo, i64 reach, const std::string& what) {
   const i64 has = std::min(halo.before, halo.after);
   if (reach > has)
@@ -51,7 +51,7 @@ void check_options(const FitOptions& options, const Sharing& sharing) {
   check_regularisers(regularisers_of<float>(options), sharing);
   if (sharing.mesh.ranks() > 1)
     check_reach(sharing.mesh.halo(), reach_of_blur(low_pass_sigma(options)),
-                "the first stage of coarse to fine (solver.continuation)");
+                "the first stage of the multi-resolution schedule (solver.continuation)");
 }
 
 template <class T>
@@ -124,28 +124,28 @@ IterationReport Fit<T>::iterate(const std::function<bool()>& stop) {
   // A probe that is refined while the object is still coarse takes up what belongs to the object.
   const bool limited = options.continuation.k_c() > 0;
   const bool refine = options.probe_from > 0 && iteration >= options.probe_from && !limited;
-  const auto groups =
-      make_groups(with_->data.positions, with_->fitted, options.groups, options.seed, iteration);
-  with_->costs.begin(groups.size(), static_cast<std::size_t>(*batch_));
-  while (*batch_ < double(groups.size()) && report.whole) {
+  const auto batches =
+      make_batches(with_->data.positions, with_->fitted, options.batches, options.seed, iteration);
+  with_->costs.begin(batches.size(), static_cast<std::size_t>(*batch_));
+  while (*batch_ < double(batches.size()) && report.whole) {
     const auto g = static_cast<std::size_t>(*batch_);
     *batch_ += 1;
     const bool estimate = options.step == 0 &&
                           (g % estimate_every == 0 || (*new_stage_ != 0 && g < estimate_at_first));
-    course_->take({g, groups[g], iteration, limited, refine, estimate});
+    course_->take({g, batches[g], iteration, limited, refine, estimate});
     report.whole = !with_->stopping;
-    if (with_->stopping || *batch_ == double(groups.size())) course_->finish();
+    if (with_->stopping || *batch_ == double(batches.size())) course_->finish();
     if (options.verify && !course_->under_way()) verify(report);
   }
-  with_->costs.tell(static_cast<std::size_t>(*batch_));
+  with_->costs.report(static_cast<std::size_t>(*batch_));
   report.whole =
-      *batch_ == double(groups.size());  // stopped after the last one: whole all the same
+      *batch_ == double(batches.size());  // stopped after the last one: whole all the same
   with_->stop = {};
   report.fitted = with_->costs.so_far();
   if (report.whole) {
-    if (!groups.empty())
+    if (!batches.empty())
       for (const auto& variable : *variables_)
-        variable->end_iteration(*with_, {0, groups.front(), iteration, limited, refine, false});
+        variable->end_iteration(*with_, {0, batches.front(), iteration, limited, refine, false});
     finish_iteration(report);
   }
   const TeamCosts after = with_->team.costs();
@@ -193,10 +193,10 @@ void Fit<T>::verify(IterationReport& report) {
   report.spread = std::max(report.spread, with_->halos.spread(object_->stacks()));
   const bool promised = with_->halos.sums() && with_->options.update == Update::consistent;
   if (promised && report.spread != 0)
-    throw std::runtime_error(
-        fmt::format("after group {} of iteration {} two copies of a voxel differ by {:.3g} rad, "
-                    "but the exchange leaves them equal",
-                    *batch_, *iteration_, report.spread));
+    throw std::runtime_error(fmt::format(
+        "after mini-batch {} of iteration {} two copies of a voxel differ by {:.3g} rad, "
+        "but the exchange leaves them equal",
+        *batch_, *iteration_, report.spread));
 }
 
 /// While the lateral low-pass holds, detector pixels that it cannot explain stay out of the cost.
@@ -217,7 +217,7 @@ void Fit<T>::apply_detector_limit() {
 
 template <class T>
 void Fit<T>::adapt_steps(IterationReport& report) {
-  // Groups change from one iteration to the next, so a small rise means nothing.
+  // Mini-batches change from one iteration to the next, so a small rise means nothing.
   constexpr double rise = 1.2;
   // A cost that stands still with everything free is the noise of the mini-batches. A probe that is
   // still wrong also lets it stand, and goes on as before.

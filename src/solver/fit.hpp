@@ -3,7 +3,7 @@
 // A fit in progress: variables (object, probe), a rule by which the object moves, regularisers, and
 // one iteration over all patterns at a time.
 //
-//   for each mini-batch of the iteration (solver/groups; the same for any number of ranks):
+//   for each mini-batch of the iteration (solver/batches; the same for any number of ranks):
 //     the course (solver/course): gradients, their sums over the ranks, steps of all variables
 //   then the variables' own ends of an iteration (the powers of the probe's modes), the
 //   regularisers, R of the held-out patterns, and the multi-resolution schedule's next stage if the
@@ -34,7 +34,7 @@ struct IterationReport {
   double spread = 0;       ///< with `verify`: largest difference of two copies of a voxel, rad
 };
 
-/// Where a field's values of then are read from, by its name.
+/// The source of a field's saved values, by its name.
 template <class T>
 struct FieldReader {
   /// A part of the object.
@@ -55,9 +55,9 @@ struct Parts {
 template <class T>
 class Fit {
  public:
-  /// A start for each of the team's ranks that are here; the probe (M, W, W) is centred on
-  /// [W/2, W/2]. All arrays live where the arithmetic says, into which the start is brought (none:
-  /// in the host's memory), and `ledger` books what is on the host. Team and ledger must outlive
+  /// A start for each of the team's ranks that are here; the probe (M, W, W) is centred on [W/2,
+  /// W/2]. All arrays live where the arithmetic says, into which the start is brought (none: in the
+  /// host's memory), and `ledger` accounts for what is on the host. Team and ledger must outlive
   /// it. Throws UserError for what cannot run.
   Fit(std::unique_ptr<Operator<T>> op, FitData<T> data, FitOptions options, Team& team,
       const Sharing& sharing, std::vector<TileStart<T>> start, Array<Complex<T>, 3> probe,

@@ -35,7 +35,7 @@ std::vector<double> shares(int n, int at, Interval object, i64 halo, Scheme sche
   return share;
 }
 
-/// What a scheme exchanges by: sums and then fills of gradients, or voxels.
+/// The schedules of a scheme: sums and then fills of gradients, or voxels.
 std::vector<Schedule> schedules_of(const Sharing& sharing, const ScheduleOptions& options) {
   std::vector<Schedule> all;
   const auto kind = sum_kind(sharing.scheme);

@@ -1,7 +1,7 @@
 #pragma once
 
-// What tiles give each other after a group: sums of gradients, values of cores to all their copies,
-// or voxels (solver/sharing says which).
+// The exchange between tiles after a mini-batch: sums of gradients, values of cores to all their
+// copies, or voxels (solver/sharing says which).
 
 #include <memory>
 #include <vector>
@@ -18,7 +18,7 @@ template <class T>
 class Halos {
  public:
   /// `planes`: the most that are exchanged together. The arithmetic, of where the tiles live, must
-  /// outlive it; `ledger` books what it holds on the host.
+  /// outlive it; `ledger` accounts for what it holds on the host.
   Halos(Team& team, const Sharing& sharing, i64 planes, Arithmetic<T>& arithmetic, Ledger* ledger);
 
   /// Gradients are summed over the ranks; else voxels are exchanged.

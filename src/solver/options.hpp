@@ -1,6 +1,6 @@
 #pragma once
 
-// What a fit is given: data, options, a start.
+// The input of a fit: data, options, a start.
 
 #include <cstdint>
 #include <functional>
@@ -14,7 +14,7 @@
 
 namespace ptyle {
 
-/// What was measured, and where.
+/// The measurement, and its positions.
 template <class T>
 struct FitData {
   std::vector<Position> positions;    ///< on the object, px; of all ranks
@@ -45,11 +45,11 @@ struct PositionOptions {
 };
 
 struct FitOptions {
-  i64 groups = 20;       ///< mini-batches an iteration
+  i64 batches = 20;      ///< mini-batches an iteration
   double step = 0;       ///< of the preconditioned object update; 0: estimated
   double damping = 0.1;  ///< ε of the illumination preconditioner, of the illumination's maximum
   bool preconditioner = true;  ///< false: divided by one number, the probe's largest |ψ|², instead
-  double hold_out = 0;         ///< share of the patterns kept out of the fit
+  double hold_out = 0;         ///< fraction of the patterns kept out of the fit
   std::uint64_t seed = 0;
   int threads = 1;
   int probe_from = 2;  ///< first iteration that refines the probe, at the earliest when the
@@ -66,9 +66,9 @@ struct FitOptions {
   /// A rank applies its own gradient at once after each so many of its positions, until the next
   /// exchange replaces it by the total; 0: never. The result then depends on the mesh.
   i64 local_positions = 0;
-  /// The sum travels while the next group is computed; meanwhile each rank goes on with its own
-  /// part, which the total then replaces. The result depends on the mesh. Not with steps of its own
-  /// in between, literal or local; one rank has no exchange.
+  /// The sum travels while the next mini-batch is computed; meanwhile each rank goes on with its
+  /// own part, which the total then replaces. The result depends on the mesh. Not with steps of its
+  /// own in between, literal or local; one rank has no exchange.
   bool exchange_behind = false;
   /// The exchange of voxels: a rank also fits positions of its neighbours, as far as this from its
   /// core, px.
@@ -79,7 +79,7 @@ struct FitOptions {
 /// Throws UserError for options that do not go together, or not with what is shared so.
 void check_options(const FitOptions& options, const Sharing& sharing);
 
-/// What a tile starts with, (S, y, x) on its extended tile; `absorption` is empty for a potential
+/// The start of a tile, (S, y, x) on its extended tile; `absorption` is empty for a potential
 /// object.
 template <class T>
 struct TileStart {

@@ -1,6 +1,6 @@
 #pragma once
 
-// How ranks share a fit: the mesh of tiles, and what they exchange after each group.
+// How ranks share a fit: the mesh of tiles, and what they exchange after each mini-batch.
 
 #include <array>
 #include <optional>
@@ -12,10 +12,10 @@
 
 namespace ptyle {
 
-/// What is exchanged, and how. The first six sum gradients (tiles/schedule), so that the fit does
-/// not depend on the ranks. The others let each rank fit its own tile, with more rows of positions
-/// around it, and make the copies of voxels agree afterwards (Halo Voxel Exchange of Sec. II-C, and
-/// what public codes do in its place): cheaper to think of, but with seams.
+/// The values that are exchanged, and how. The first six sum gradients (tiles/schedule), so that
+/// the fit does not depend on the ranks. The others let each rank fit its own tile, with more rows
+/// of positions around it, and make the copies of voxels agree afterwards (Halo Voxel Exchange of
+/// Sec. II-C, and what public codes do in its place): cheaper to think of, but with seams.
 enum class Scheme {
   neighbor,
   passes,
@@ -54,7 +54,7 @@ struct PositionShare {
   std::vector<i64> own;
   std::vector<i64> extra;  ///< of neighbours, whose centres lie within so many px of the core
 };
-/// Of every rank. `centres`: pixel [W/2, W/2] of each position's window.
+/// The positions of every rank. `centres`: pixel [W/2, W/2] of each position's window.
 std::vector<PositionShare> share_positions(const Mesh& mesh, std::span<const Pixel> centres,
                                            i64 extra);
 

@@ -17,7 +17,7 @@
 
 namespace ptyle {
 
-/// What a field has its values for.
+/// The domain of a field's values.
 enum class Kind {
   voxels,   ///< planes of the object, on every tile of this process: (planes, rows, cols) each
   records,  ///< numbers of each position, with the rank whose own it is: (1, positions, numbers)
@@ -50,7 +50,7 @@ void swap_values(Field<T>& a, Field<T>& b) {
   std::swap(a.waves, b.waves);
 }
 
-/// What decides the size of a tile's arrays.
+/// The sizes that decide those of a tile's arrays.
 struct TileSize {
   Box box;            ///< the extended tile
   i64 positions = 0;  ///< its own

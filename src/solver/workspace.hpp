@@ -1,6 +1,6 @@
 #pragma once
 
-// What all parts of a fit work with: the operator and its data, the ranks, the tiles, the arrays.
+// The workspace of all parts of a fit: the operator and its data, the ranks, the tiles, the arrays.
 
 #include <memory>
 #include <span>
@@ -34,7 +34,7 @@ class Workspace {
   Workspace(std::unique_ptr<Operator<T>> op, FitData<T> data, FitOptions options, Team& team,
             const Sharing& sharing, Ledger* ledger, std::unique_ptr<Arithmetic<T>> given);
 
-  /// Where the members lie on a tile's arrays.
+  /// Placements of the members on a tile's arrays.
   [[nodiscard]] std::vector<Placement> places_on(const Tile& tile,
                                                  const std::vector<i64>& members) const;
   /// Their patterns.
@@ -65,7 +65,7 @@ class Workspace {
   Ledger::Booking positions_booking_;  // of what is listed of all positions
 };
 
-/// Bytes booked as "positions" for each position of all ranks.
+/// Bytes accounted as "positions" for each position of all ranks.
 inline constexpr std::size_t bytes_a_position = sizeof(Position) + sizeof(Placement) + sizeof(i64);
 
 }  // namespace ptyle

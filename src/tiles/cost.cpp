@@ -8,7 +8,7 @@
 namespace ptyle {
 namespace {
 
-/// What the model needs of a schedule; bytes and times are of one plane, latency apart.
+/// A schedule as the model needs it; bytes and times are of one plane, latency apart.
 struct Walk {
   double seconds = 0;        // of a chunk through all rounds
   double port = 0;           // of the busiest port, all rounds
@@ -57,8 +57,8 @@ ExchangeCost with_traffic(const Schedule& schedule, i64 planes, int bytes) {
   return cost;
 }
 
-/// Of chunks of so many planes; `in_flight` 0: so many that waiting for one to come back makes it
-/// at most 3 % longer.
+/// The cost of chunks of so many planes; `in_flight` 0: so many that waiting for one to come back
+/// makes it at most 3 % longer.
 ExchangeCost chunked(const Schedule& schedule, ExchangeCost cost, i64 planes, int bytes,
                      const Network& network, i64 chunk, i64 in_flight) {
   chunk = chunk > 0 ? std::min(chunk, planes) : planes;

@@ -1,6 +1,6 @@
 #pragma once
 
-// What an exchange costs on a network, as `auto` and plans reckon it. The model:
+// The cost of an exchange on a network, as `auto` and plans reckon it. The model:
 //
 //   - A rank has one port each way, of so many bytes a second; a message needs the latency besides.
 //   - In a round, a rank begins when it has finished its round before. It has all that is for it
@@ -34,7 +34,7 @@ struct Network {
   double latency = 1.5e-6;    ///< s of a message
 };
 
-/// Of one exchange.
+/// The cost of one exchange.
 struct ExchangeCost {
   double seconds = 0;
   double bytes = 0;   ///< sent by the rank that sends most

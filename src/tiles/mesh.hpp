@@ -51,7 +51,7 @@ class Mesh {
   [[nodiscard]] const Box& object() const { return object_; }
   [[nodiscard]] Halo halo() const { return halo_; }
 
-  /// Of row r and column c of the mesh; a tile is their product.
+  /// Cores of row r and column c of the mesh; a tile is their product.
   [[nodiscard]] Interval core_rows(int r) const;
   [[nodiscard]] Interval core_cols(int c) const;
   [[nodiscard]] Interval extended_rows(int r) const;

@@ -52,7 +52,7 @@ class Lines {
     const auto rank = [&](int line, int place) {
       return along == Along::columns ? mesh_.rank(place, line) : mesh_.rank(line, place);
     };
-    // Where one rank alone is asked for, its line and its pairs: 4158 ranks need no more time each.
+    // For one rank alone, its line and its pairs: 4158 ranks need no more time each.
     const auto [row, col] = std::pair{only_ / mesh_.cols(), only_ % mesh_.cols()};
     const auto [own_line, own_place] =
         along == Along::columns ? std::pair{col, row} : std::pair{row, col};

@@ -1,6 +1,6 @@
 #pragma once
 
-// What is sent from which rank to which, as data, without MPI.
+// The messages from rank to rank, as data, without MPI.
 //
 // A schedule is a list of rounds of messages. Rounds are not barriers: a rank takes part in its own
 // rounds one after the other, and sends in a round as soon as it has received all that is for it in
@@ -39,7 +39,7 @@ struct Round {
 
 struct Schedule {
   std::vector<Round> rounds;
-  /// What each rank's array covers while the exchange runs: its extended tile or more.
+  /// The box of each rank's array while the exchange runs: its extended tile or more.
   std::vector<Box> arrays;
   i64 chunk = 0;      ///< planes that travel together; 0: all
   i64 in_flight = 0;  ///< chunks that travel at the same time, which bounds the buffers; 0: all
@@ -73,12 +73,12 @@ Schedule sum_schedule(const Mesh& mesh, SumKind kind, ScheduleOptions options = 
 /// Takes the values of cores to every copy of them: the transpose of `owner`.
 Schedule fill_schedule(const Mesh& mesh, ScheduleOptions options = {});
 
-/// What one rank sends.
+/// The traffic that one rank sends.
 struct Traffic {
   i64 messages = 0;  ///< for one chunk
   i64 pixels = 0;    ///< of each plane; bytes = pixels × planes × sizeof(value)
 };
-/// Of each rank; complete for a schedule of all messages only.
+/// The traffic of each rank; complete for a schedule of all messages only.
 std::vector<Traffic> traffic(const Schedule& schedule);
 
 /// Length of the longest chain of messages in which each waits for the one before.

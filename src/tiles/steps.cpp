@@ -59,8 +59,8 @@ std::vector<Step> steps_of(const Schedule& schedule, int rank) {
   return steps;
 }
 
-StepSizes largest_of(const std::vector<Step>& steps) {
-  StepSizes largest;
+LargestStep largest_of(const std::vector<Step>& steps) {
+  LargestStep largest;
   for (const Step& step : steps) {
     largest.sent = std::max(largest.sent, step.sent_pixels);
     largest.received = std::max(largest.received, step.received_pixels);
@@ -69,7 +69,7 @@ StepSizes largest_of(const std::vector<Step>& steps) {
 }
 
 double buffer_values(const Schedule& schedule, const Box& tile, int rank, i64 planes) {
-  const StepSizes sizes = largest_of(steps_of(schedule, rank));
+  const LargestStep sizes = largest_of(steps_of(schedule, rank));
   const i64 chunk = schedule.chunk > 0 ? std::min(schedule.chunk, planes) : planes;
   const i64 chunks = (planes + chunk - 1) / chunk;
   const i64 slots = schedule.in_flight > 0 ? std::min(schedule.in_flight, chunks) : chunks;

@@ -18,7 +18,7 @@ struct StepPart {
   i64 offset = 0;
 };
 
-/// What a rank does in one round; rounds that it has no part in are left out.
+/// The part of a rank in one round; rounds that it has no part in are left out.
 struct Step {
   std::size_t round = 0;
   Action action = Action::add;
@@ -32,10 +32,10 @@ struct Step {
 std::vector<Step> steps_of(const Schedule& schedule, int rank);
 
 /// Pixels of a plane in the largest of a rank's steps; how executors size their buffers.
-struct StepSizes {
+struct LargestStep {
   i64 sent = 0, received = 0;
 };
-StepSizes largest_of(const std::vector<Step>& steps);
+LargestStep largest_of(const std::vector<Step>& steps);
 
 /// Values in all the buffers of one rank's side of an MPI exchange of so many planes: its chunks in
 /// flight, and the schedule's array where that is more than the rank's tile.

@@ -1,5 +1,5 @@
 // The orientation on a phase object whose answer is known: the centres of mass of a probe scanned
-// over it are written as a camera turned each way would record them.
+// over it are written as a camera flipped each way would record them.
 
 #include <gtest/gtest.h>
 
@@ -30,7 +30,7 @@ Position phase_gradient(Position at) {
   return g;
 }
 
-Position turned_by(double degrees, Position p) {
+Position rotated_by(double degrees, Position p) {
   const double c = std::cos(degrees * degree), s = std::sin(degrees * degree);
   return {c * p.row - s * p.col, s * p.row + c * p.col};
 }
@@ -39,20 +39,20 @@ struct Scan {
   std::vector<Position> centres, said;  ///< as recorded; positions as the user gives them
 };
 
-/// A camera whose records the turn `right` puts straight, and positions that lack a rotation.
-Scan recorded(const Turn& right, double missing, double noise = 0) {
+/// A camera whose records the flips `right` put straight, and positions that lack a rotation.
+Scan recorded(const Flips& right, double missing, double noise = 0) {
   Scan scan;
   Philox random(1, 2, 3);
   const auto uniform = [&] { return double(random()) / 4294967296.0 - 0.5; };
   for (i64 i = 0; i < side; ++i)
     for (i64 j = 0; j < side; ++j) {
       const Position raster{double(i), double(j)}, middle{side / 2.0, side / 2.0};
-      // Where the probe really was: the raster turned about the object's middle.
-      Position from = turned_by(missing, {raster.row - middle.row, raster.col - middle.col});
+      // Where the probe really was: the raster rotated about the object's middle.
+      Position from = rotated_by(missing, {raster.row - middle.row, raster.col - middle.col});
       from = {from.row + middle.row, from.col + middle.col};
       Position v = phase_gradient(from);
       v = {v.row + noise * uniform(), v.col + noise * uniform()};
-      if (right.transpose) std::swap(v.row, v.col);  // the turn undone
+      if (right.transpose) std::swap(v.row, v.col);  // the flips undone
       if (right.flip_rows) v.row = -v.row;
       if (right.flip_cols) v.col = -v.col;
       scan.centres.push_back({v.row + 0.7 + 0.01 * double(i), v.col - 0.4});  // descan error too
@@ -66,15 +66,15 @@ double angle_between(double a, double b, double period) {
 }
 
 /// The guess and the truth are the same up to equals: both kinds, and the whole linear map.
-void expect_same(const Orientation& o, const Turn& turn, double rotation, double tolerance) {
+void expect_same(const Orientation& o, const Flips& flips, double rotation, double tolerance) {
   // T⁻¹ R(φ) must be the same map: compare what becomes of two directions of the scan.
   for (const Position axis : {Position{1, 0}, Position{0, 1}}) {
-    const auto undo = [](const Turn& t, Position v) {
+    const auto undo = [](const Flips& t, Position v) {
       if (t.transpose) std::swap(v.row, v.col);
       return Position{t.flip_rows ? -v.row : v.row, t.flip_cols ? -v.col : v.col};
     };
-    const Position a = undo(o.turn, turned_by(o.rotation, axis)),
-                   b = undo(turn, turned_by(rotation, axis));
+    const Position a = undo(o.flips, rotated_by(o.rotation, axis)),
+                   b = undo(flips, rotated_by(rotation, axis));
     EXPECT_NEAR(a.row, b.row, tolerance);
     EXPECT_NEAR(a.col, b.col, tolerance);
   }
@@ -83,13 +83,13 @@ void expect_same(const Orientation& o, const Turn& turn, double rotation, double
 TEST(Orientation, IsRecoveredForEveryTurnAndRotation) {
   for (int i = 0; i < 8; ++i)
     for (double missing : {0.0, 4.0, -11.0, 37.0, 90.0, -126.0, 165.0}) {
-      const Turn right{(i & 1) != 0, (i & 2) != 0, (i & 4) != 0};
+      const Flips right{(i & 1) != 0, (i & 2) != 0, (i & 4) != 0};
       const Scan scan = recorded(right, missing);
       const Orientation o = find_orientation(scan.centres, scan.said, true);
       EXPECT_TRUE(o.clear);
       EXPECT_TRUE(o.sign_settled);
       EXPECT_LT(o.skewness, 0);
-      EXPECT_EQ(o.turn.mirrors(), right.mirrors());
+      EXPECT_EQ(o.flips.mirrors(), right.mirrors());
       // Planes through neighbours are no exact derivatives: of a peak of width 2 steps they miss a
       // few per cent, and unequally where peaks lie at the edge; 2 degrees is 0.035.
       expect_same(o, right, missing, 0.035);
@@ -99,11 +99,11 @@ TEST(Orientation, IsRecoveredForEveryTurnAndRotation) {
 TEST(Orientation, ThatIsRightIsSaidToBeNoFlipAndNoRotation) {
   const Scan scan = recorded({}, 0);
   const Orientation o = find_orientation(scan.centres, scan.said, true);
-  EXPECT_EQ(o.turn.name(), "none");
+  EXPECT_EQ(o.flips.name(), "none");
   EXPECT_NEAR(o.rotation, 0, 2);
   EXPECT_LT(o.curl, 0.2);
   ASSERT_EQ(o.rotations.size(), 180u);
-  for (const TurnCurve& c : o.curves)
+  for (const FlipsCurve& c : o.curves)
     for (std::size_t k = 0; k < 180; ++k)  // curl² + div² is the whole for every rotation
       EXPECT_NEAR(c.curl[k] * c.curl[k] + c.divergence[k] * c.divergence[k], 1, 1e-9);
 }
@@ -111,7 +111,7 @@ TEST(Orientation, ThatIsRightIsSaidToBeNoFlipAndNoRotation) {
 TEST(Orientation, CurvesAreLeastAtTheRotationTheyName) {
   const Scan scan = recorded({true, false, false}, 20);
   const Orientation o = find_orientation(scan.centres, scan.said, true);
-  for (const TurnCurve& c : o.curves) {
+  for (const FlipsCurve& c : o.curves) {
     const auto least = std::min_element(c.curl.begin(), c.curl.end());
     EXPECT_LE(angle_between(c.rotation, double(least - c.curl.begin()), 180), 1);
     EXPECT_LE(c.least_curl, *least + 1e-12);
@@ -123,12 +123,12 @@ TEST(Orientation, IsRecoveredFromNoisyCentresOfMass) {
   const Scan scan = recorded({false, true, false}, 25, 0.05 * std::sqrt(12.0));
   const Orientation o = find_orientation(scan.centres, scan.said, true);
   EXPECT_TRUE(o.clear);
-  EXPECT_TRUE(o.turn.mirrors());
+  EXPECT_TRUE(o.flips.mirrors());
   // 576 positions of signal to noise 2 settle the angle to about 1/(2·sqrt(576/10)) rad = 4
   // degrees.
-  const Turn flip{false, true, false};
-  for (const TurnCurve& c : o.curves)
-    if (c.turn.name() == flip.name()) {
+  const Flips flip{false, true, false};
+  for (const FlipsCurve& c : o.curves)
+    if (c.flips.name() == flip.name()) {
       EXPECT_LE(angle_between(c.rotation, 25, 180), 12);
     }
 }
@@ -160,13 +160,13 @@ TEST(Orientation, OfNoiseOnFewPositionsIsNotClearEither) {
 TEST(Orientation, HalfATurnMoreIsByFlipsOrByRotation) {
   Orientation o;
   o.rotation = 3;
-  turn_half(o);
-  EXPECT_EQ(o.turn.name(), "flip_rows + flip_cols");
+  rotate_180(o);
+  EXPECT_EQ(o.flips.name(), "flip_rows + flip_cols");
   EXPECT_EQ(o.rotation, 3);
   o = {};
   o.rotation = 60;
-  turn_half(o);
-  EXPECT_EQ(o.turn.name(), "none");
+  rotate_180(o);
+  EXPECT_EQ(o.flips.name(), "none");
   EXPECT_EQ(o.rotation, -120);
 }
 
@@ -207,16 +207,16 @@ TEST(Shadow, MovesWithTheScanForUnderfocusAndAgainstItForOverfocus) {
     return std::sin(1.3 * r + 0.4 * c) + std::cos(0.7 * c * c / 9 + r) +
            std::sin(2.1 * c - 0.5 * r);
   };
-  for (const Turn turn : {Turn{}, Turn{true, false, true}, Turn{false, true, false}})
+  for (const Flips flips : {Flips{}, Flips{true, false, true}, Flips{false, true, false}})
     for (double sign : {1.0, -1.0}) {
       std::vector<Position> positions;
       for (i64 i = 0; i < n; ++i) positions.push_back({double(i / 8), double(i % 8)});
       const auto load = [&](i64 i, float* to) {
-        const Position p = turned_by(30, positions[i]);
+        const Position p = rotated_by(30, positions[i]);
         for (i64 y = 0; y < w; ++y)
           for (i64 x = 0; x < w; ++x) {
             const double ky = double(frequency_index(y, w)), kx = double(frequency_index(x, w));
-            const Position k = turn({ky, kx});  // on the straightened detector
+            const Position k = flips({ky, kx});  // on the straightened detector
             to[y * w + x] =
                 std::hypot(ky, kx) < radius
                     ? float(10 + texture(p.row - sign * k.row / m, p.col - sign * k.col / m))
@@ -231,12 +231,13 @@ TEST(Shadow, MovesWithTheScanForUnderfocusAndAgainstItForOverfocus) {
           for (i64 x = 0; x < w; ++x)
             mean(to_centred(y, w), to_centred(x, w)) += pattern[y * w + x] / double(n);
       }
-      const BrightDisc disc{w / 2.0, w / 2.0, radius};
-      const double right = shadow_sign(n, load, mean, disc, positions, turn, 30, sign * m);
-      const double wrong = shadow_sign(n, load, mean, disc, positions, turn, 30, -sign * m);
+      const BrightFieldDisc disc{w / 2.0, w / 2.0, radius};
+      const double right = shadow_sign(n, load, mean, disc, positions, flips, 30, sign * m);
+      const double wrong = shadow_sign(n, load, mean, disc, positions, flips, 30, -sign * m);
       EXPECT_GT(right, 4);
       EXPECT_LT(wrong, -4);
-      EXPECT_EQ(shadow_sign(n, load, mean, disc, positions, turn, 30, 40.0), 0);  // out of the disc
+      EXPECT_EQ(shadow_sign(n, load, mean, disc, positions, flips, 30, 40.0),
+                0);  // out of the disc
     }
 }
 

@@ -127,7 +127,8 @@ TEST_F(ReconstructKeys, FaultsBetweenKeys) {
        "optics.xray_energy)"},
       {{"optics.semi_angle=~", "probe.start=mean", "calibration.pixel_size=~",
         "calibration.fit_disc=true"},
-       "--set calibration.fit_disc=true: calibration.fit_disc: needs optics.semi_angle, the disc's "
+       "--set calibration.fit_disc=true: calibration.fit_disc: needs optics.semi_angle, the "
+       "bright-field disc's "
        "radius in mrad"},
       {{"probe.modes=3", "probe.mode_power=0.5"},
        "--set probe.mode_power=0.5: probe.mode_power: 2 modes of 0.5 each leave nothing for the "
@@ -136,7 +137,7 @@ TEST_F(ReconstructKeys, FaultsBetweenKeys) {
       {{"data.positions=[5, 2]"},
        "--set data.positions=[5, 2]: data.positions: must be [first, last] or [first, last, "
        "stride], first < last"},
-      {{"data.positions=[-3, 2]"},  // one fault is told once
+      {{"data.positions=[-3, 2]"},  // one fault is reported once
        "--set data.positions=[-3, 2]: data.positions: -3 is out of its limits; it must be a list "
        "of "
        "whole numbers, 0 or more"},
@@ -186,7 +187,7 @@ TEST(Examples, LackOnlyTheirData) {
     check_reconstruct(config, schema, file.string(), faults);
     try {
       faults.raise(name);
-      FAIL() << "the missing data is not told";
+      FAIL() << "the missing data is not reported";
     } catch (const UserError& e) {
       EXPECT_TRUE(
           std::string(e.what()).ends_with("data.file: there is no file " + config.data.file))

@@ -70,11 +70,27 @@ TEST(SimulateKeys, ResolvedReadsBackAsTheSame) {
   EXPECT_EQ(describe(second.input.recipe), describe(first.input.recipe));
 }
 
+TEST(SimulateKeys, RegionsReadBackAsTheSame) {
+  const auto first = read("specimen: {structure: SrTiO3}\n",
+                          {"specimen.regions=[at=(0 0 4) turn=3, at=(1 -2) shift=(0.1 0.2)]",
+                           "specimen.substitutions=[Sr=Ba at=(1 2) radius=3]",
+                           "scan.reported=nominal", "scan.drift=[0.1, -0.2]"});
+  ASSERT_EQ(first.faults, "");
+  EXPECT_EQ(first.input.recipe.specimen.regions[1], "at=(1 -2) shift=(0.1 0.2)");
+  const auto second = read(first.input.resolved);
+  ASSERT_EQ(second.faults, "");
+  EXPECT_EQ(describe(second.input.recipe), describe(first.input.recipe));
+}
+
 TEST(SimulateKeys, ExamplesAreRecipes) {
   for (const char* name : {"lead-titanate-mini", "lead-titanate-small", "lead-titanate-large"}) {
     const auto file = fs::path(PTYLE_SOURCE_DIR) / "examples" / (std::string(name) + ".yaml");
     EXPECT_EQ(read_simulate(file.string(), {}).recipe.specimen.structure, BuiltIn::PbTiO3) << name;
   }
+  const auto film = fs::path(PTYLE_SOURCE_DIR) / "examples/film.yaml";
+  const Recipe recipe = read_simulate(film.string(), {}).recipe;
+  EXPECT_EQ(recipe.optics.source_size, 0.22);
+  EXPECT_EQ(recipe.specimen.regions.size(), 1u);
 }
 
 TEST(SimulateKeys, Faults) {
@@ -101,6 +117,18 @@ TEST(SimulateKeys, Faults) {
        "is "
        "needed"},
       {"scan: {step: 1, jitter: 2}", "recipe.yaml:1: scan.jitter: 2 Å is more than a step"},
+      {"specimen: {regions: [at=(0 0 3)]}",
+       "recipe.yaml:1: specimen.regions: \"at=(0 0 3)\": turn or shift is missing; it must read as "
+       "\"at=(0 0 40) direction=30 inclination=10 turn=1.5 shift=(0 0 0)\""},
+      {"specimen: {substitutions: [Pb=Sr radius=3]}",
+       "recipe.yaml:1: specimen.substitutions: \"Pb=Sr radius=3\": at=(row col z) is missing; it "
+       "must read as \"Sr=Ba share=0.6 at=(0 0 40) radius=9\""},
+      {"optics: {source_size: -1}",
+       "recipe.yaml:1: optics.source_size: -1 Å is out of its limits; it must be a number, from 0 "
+       "to 10000 Å"},
+      {"scan: {reported: believed}",
+       "recipe.yaml:1: scan.reported: \"believed\" is none of its choices; it must be one of auto, "
+       "actual, nominal"},
       {"thermal: {B: [Pb=0.8]}",
        "recipe.yaml: thermal.motion: is none, but thermal.B or thermal.rms is given; take "
        "debye_waller or frozen_phonons"},

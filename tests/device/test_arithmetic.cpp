@@ -140,7 +140,7 @@ TYPED_TEST(ArithmeticTest, ClearsCopiesAndAdds) {
   });
 }
 
-TYPED_TEST(ArithmeticTest, TiesAndUnties) {
+TYPED_TEST(ArithmeticTest, BinsAndUnbins) {
   this->compare([](Bench<TypeParam>& b) {
     for (const i64 block : {1, 2, 5, 19, 40}) {
       auto x = b.random(odd);
@@ -383,15 +383,16 @@ TEST(Operation, OfATestsOwnRunsOnThreadsAndOnAGpu) {
     emulated::Gpu gpu({.backwards = backwards, .order = emulated::Order::as_needed});
     const auto a = make_emulated_arithmetic<float>(gpu);
     auto v = a->brought(converted<float>(start.view()), "test");
-    auto told = a->array<double, 1>({1000}, "sums");
+    auto reported = a->array<double, 1>({1000}, "sums");
     run_on(gpu, Tripled{v.data(), v.size()});
     const Numbered numbered{v.data(), on_planes(v, 2, region)};
     ASSERT_LE(parts_of_sum(numbered), 400);
-    sum_on(gpu, numbered, core, told.data());
+    sum_on(gpu, numbered, core, reported.data());
     run_on(gpu, Greatest{v.data(), pixels_of(v.view(), 5)});
-    largest_on(gpu, Negative{v.data(), 1, v.size()}, 1, told.data() + 400, told.data() + 999);
+    largest_on(gpu, Negative{v.data(), 1, v.size()}, 1, reported.data() + 400,
+               reported.data() + 999);
     check(a->on_host(std::as_const(v).view()).view.data);
-    const auto here = a->on_host(std::as_const(told).view());
+    const auto here = a->on_host(std::as_const(reported).view());
     EXPECT_EQ(here.view(0), sum);
     EXPECT_EQ(here.view(999), -least);
   }

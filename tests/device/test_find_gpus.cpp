@@ -36,9 +36,9 @@ TEST(CuFft, SaysWhatToInstallWhereItIsMissing) {
     cuda::load_cufft({"libcufft.so.0", "/nowhere/libcufft.so.0"});
     ADD_FAILURE() << "found what is not there";
   } catch (const UserError& e) {
-    const std::string told = e.what();
-    EXPECT_NE(told.find("pip install nvidia-cufft"), std::string::npos) << told;
-    EXPECT_NE(told.find("libcufft-1"), std::string::npos) << told;
+    const std::string reported = e.what();
+    EXPECT_NE(reported.find("pip install nvidia-cufft"), std::string::npos) << reported;
+    EXPECT_NE(reported.find("libcufft-1"), std::string::npos) << reported;
   }
 }
 

@@ -152,11 +152,11 @@ struct Sends {
 };
 
 TEST(Kernel, WhatBlocksSendIsCounted) {
-  i64 told[4]{};
-  emulated::Gpu().launch(Sends{told, 8}, {}, sizeof(i64));
-  for (int rank = 0; rank < 4; ++rank) EXPECT_EQ(told[rank], (rank + 3) % 4);
+  i64 reported[4]{};
+  emulated::Gpu().launch(Sends{reported, 8}, {}, sizeof(i64));
+  for (int rank = 0; rank < 4; ++rank) EXPECT_EQ(reported[rank], (rank + 3) % 4);
   for (const int wrong : {0, 16})
-    EXPECT_THROW(emulated::Gpu().launch(Sends{told, wrong}, {}, sizeof(i64)), std::logic_error);
+    EXPECT_THROW(emulated::Gpu().launch(Sends{reported, wrong}, {}, sizeof(i64)), std::logic_error);
 }
 
 TEST(EmulatedGpu, RefusesMoreSharedMemoryThanABlockHas) {
@@ -195,24 +195,24 @@ constexpr emulated::Order orders[] = {emulated::Order::at_once, emulated::Order:
                                       emulated::Order::others_first};
 
 /// A buffer of the device that is fetched into twice, 3 and 5, with a kernel after each that makes
-/// 6 and 10 of them. What the host is told of both, with or without the events it takes.
+/// 6 and 10 of them. The values reported to the host of both, with or without the events it takes.
 std::vector<float> fetched_and_doubled(emulated::Order order, bool marked, bool awaited) {
   emulated::Gpu gpu({.order = order});
   Array<float, 1> there({1}, nullptr, "", &gpu);
   auto* const pinned = static_cast<float*>(gpu.allocate_pinned(2 * sizeof(float)));
   pinned[0] = 3;
   pinned[1] = 5;
-  std::vector<float> told(2);
-  for (std::size_t i = 0; i < told.size(); ++i) {
+  std::vector<float> reported(2);
+  for (std::size_t i = 0; i < reported.size(); ++i) {
     if (marked) gpu.mark_computed();
     gpu.fetch(there.data(), pinned + i, sizeof(float));
     if (awaited) gpu.await_fetched();
     gpu.launch(Doubled{there.data(), 1}, {});
-    gpu.copy_later(&told[i], there.data(), sizeof(float));
+    gpu.copy_later(&reported[i], there.data(), sizeof(float));
   }
   gpu.wait();
   gpu.release_pinned(pinned);
-  return told;
+  return reported;
 }
 
 TEST(EmulatedGpu, LateItIsRightWithAllEventsAndWrongWithout) {
@@ -222,21 +222,22 @@ TEST(EmulatedGpu, LateItIsRightWithAllEventsAndWrongWithout) {
   EXPECT_NE(fetched_and_doubled(emulated::Order::others_first, false, true), right);
 }
 
-/// 3 is computed, doubled by an exchange, and told, with or without the lanes following each other.
+/// 3 is computed, doubled by an exchange, and reported, with or without the lanes following each
+/// other.
 float doubled_beside(emulated::Order order, bool begun, bool ended) {
   emulated::Gpu gpu({.order = order});
   Array<float, 1> there({1}, nullptr, "", &gpu);
   const float three = 3;
-  float told = 0;
+  float reported = 0;
   gpu.copy_later(there.data(), &three, sizeof three);
   if (begun) gpu.follow(Lane::exchanging, Lane::computing);
   gpu.launch(Doubled{there.data(), 1}, {}, 0, Lane::exchanging);
   EXPECT_EQ(gpu.idle(Lane::exchanging), order == emulated::Order::at_once);
   if (ended) gpu.follow(Lane::computing, Lane::exchanging);
-  gpu.copy(&told, there.data(), sizeof told);
+  gpu.copy(&reported, there.data(), sizeof reported);
   gpu.wait(Lane::exchanging);
   EXPECT_TRUE(gpu.idle(Lane::exchanging));
-  return told;
+  return reported;
 }
 
 TEST(EmulatedGpu, LateItsLanesGoOnBesideEachOther) {
@@ -249,14 +250,14 @@ TEST(EmulatedGpu, LateItReadsAndWritesTheHostWhenSomebodyWaits) {
   for (const auto order : {emulated::Order::as_needed, emulated::Order::others_first}) {
     emulated::Gpu gpu({.order = order});
     Array<float, 1> there({1}, nullptr, "", &gpu);
-    float source = 3, told = 0;
+    float source = 3, reported = 0;
     gpu.copy_later(there.data(), &source, sizeof source);
     gpu.launch(Doubled{there.data(), 1}, {});
-    gpu.copy_later(&told, there.data(), sizeof told);
+    gpu.copy_later(&reported, there.data(), sizeof reported);
     source = 7;  // too early
-    EXPECT_EQ(told, 0);
+    EXPECT_EQ(reported, 0);
     gpu.wait();
-    EXPECT_EQ(told, 14);
+    EXPECT_EQ(reported, 14);
   }
 }
 
@@ -265,14 +266,14 @@ TEST(EmulatedGpu, LateItWaitsForWhatWasFetchedAlone) {
   Array<float, 1> there({1}, nullptr, "", &gpu);
   gpu.mark_computed();
   const float source = 3;
-  float told = 0;
-  gpu.copy_later(&told, there.data(), sizeof told);
+  float reported = 0;
+  gpu.copy_later(&reported, there.data(), sizeof reported);
   gpu.fetch(there.data(), &source, sizeof source);
-  told = 1;
+  reported = 1;
   gpu.wait_fetched();
-  EXPECT_EQ(told, 1);
+  EXPECT_EQ(reported, 1);
   gpu.wait();
-  EXPECT_EQ(told, 3);
+  EXPECT_EQ(reported, 3);
 }
 
 TEST(EmulatedGpu, LateItsMemoryIsNoNumberUntilZeroed) {

@@ -302,7 +302,7 @@ std::vector<Mistake> files() {
        run,
        {},
        folder_with("run/config.yaml"),
-       ".*/run/config.yaml exists already; choose another output.folder, or say --overwrite .*"},
+       ".*/run/config.yaml exists already; choose another output.folder, or use --overwrite .*"},
       {"ForeignCheckpointInTheFolder",
        {"reconstruct", "run.yaml", "--overwrite"},
        {},
@@ -313,9 +313,8 @@ std::vector<Mistake> files() {
        run,
        {},
        folder_with("run/checkpoint/index.h5"),
-       ".*/run has a checkpoint of an earlier run; say --resume to go on from it, or --overwrite "
-       "to "
-       "begin anew"},
+       ".*/run has a checkpoint of an earlier run; use --resume to resume from it, or "
+       "--overwrite to start over"},
       {"MoreModesThanTheProbeCarries",
        {"reconstruct", "run.yaml", "--set", "optics.semi_angle=60", "--set", "optics.defocus=0",
         "--set", "probe.modes=2"},

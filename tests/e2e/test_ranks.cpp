@@ -41,9 +41,9 @@ constexpr std::array<Way, 7> ways{
     {{1}, {2}, {3}, {4, "[2, 2]"}, {6, "[2, 3]"}, {9, "[3, 3]"}, {12}}};
 constexpr std::array exchanges{"passes", "pipelined", "separable", "owner", "allreduce"};
 
-// Only the order of sums differs between numbers of ranks: a group's 72 patterns at most, in 15
-// groups at most, whose roundings add up like a random walk, √(72·15) = 33 of them: 4e-15 in double
-// and 2e-6 in float, of the object's largest value.
+// Only the order of sums differs between numbers of ranks: a mini-batch's 72 patterns at most, in
+// 15 mini-batches at most, whose roundings add up like a random walk, √(72·15) = 33 of them: 4e-15
+// in double and 2e-6 in float, of the object's largest value.
 struct Fit {
   const char* name;
   std::vector<std::string> settings;
@@ -188,7 +188,7 @@ TEST_P(OnRanks, TheAnswerIsThatOfOneProcess) {
 TEST_P(OnRanks, StoppedAndResumedOnOtherRanksItIsTheSameAgain) {
   const Fit& fit = GetParam();
   ASSERT_NO_FATAL_FAILURE(make_reference());
-  // The first two end after one group each.
+  // The first two end after one mini-batch each.
   std::vector<std::string> options{"--wall-time", "0:0:0.001"};
   for (const int ranks : {4, 6}) {
     SCOPED_TRACE(ranks);
@@ -199,7 +199,7 @@ TEST_P(OnRanks, StoppedAndResumedOnOtherRanksItIsTheSameAgain) {
   }
   const auto ran = reconstruct("run", 9, fit.settings, {"--resume"});
   ASSERT_EQ(ran.status, 0) << ran.err;
-  EXPECT_NE(ran.out.find("going on from the checkpoint"), std::string::npos) << ran.out;
+  EXPECT_NE(ran.out.find("resuming from the checkpoint"), std::string::npos) << ran.out;
   expect_reference("run");
 }
 
@@ -229,7 +229,7 @@ TEST_F(Ranks, ACheckpointWrittenWhileComputingIsThatOfARunWhichEndsThere) {
   expect_same("four", "six");
 }
 
-/// How an endless run is told to stop.
+/// How an endless run is asked to stop.
 struct Stop {
   const char* name;
   int rank;  ///< that gets the signal; −1: mpirun

@@ -134,7 +134,7 @@ TEST_F(Runs, WhatTheCommandLineAddsIsInTheResolvedConfiguration) {
   EXPECT_NE(written.find("device: cpu"), std::string::npos) << written;
 }
 
-TEST_F(Runs, CtrlCFinishesTheGroupAndWrites) {
+TEST_F(Runs, CtrlCFinishesTheBatchAndWrites) {
   simulate();
   const auto ran =
       run_ptyle({"reconstruct", "run.yaml", "--set", "solver.iterations=100000"},
@@ -151,7 +151,7 @@ TEST_F(Runs, CtrlCFinishesTheGroupAndWrites) {
   const auto resumed =
       ptyle({"reconstruct", "run.yaml", "--resume", "--set", "solver.iterations=" + more});
   EXPECT_EQ(resumed.status, 0) << resumed.err;
-  EXPECT_NE(resumed.out.find("going on from the checkpoint"), std::string::npos) << resumed.out;
+  EXPECT_NE(resumed.out.find("resuming from the checkpoint"), std::string::npos) << resumed.out;
 }
 
 TEST_F(Runs, GoesOnFromACheckpointWrittenWhileComputingWithTheSameBits) {
@@ -190,7 +190,7 @@ TEST_F(Runs, BegunAnewItLeavesNoCheckpointOfTheRunBefore) {
   rest.emplace_back("--resume");
   const auto resumed = ptyle(rest);
   EXPECT_EQ(resumed.status, 0) << resumed.err;
-  EXPECT_EQ(resumed.out.find("going on from the checkpoint"), std::string::npos) << resumed.out;
+  EXPECT_EQ(resumed.out.find("resuming from the checkpoint"), std::string::npos) << resumed.out;
 }
 
 TEST_F(Runs, AMistakeLeavesTheCheckpointOfTheRunBefore) {
@@ -380,9 +380,9 @@ TEST_F(Runs, OverwritesOnlyWhenTold) {
   const std::vector<std::string> run{"reconstruct", "run.yaml", "--set", "solver.iterations=1"};
   ASSERT_EQ(ptyle(run).status, 0);
   EXPECT_EQ(ptyle(run).status, 2);
-  auto told = run;
-  told.emplace_back("--overwrite");
-  EXPECT_EQ(ptyle(told).status, 0);
+  auto reported = run;
+  reported.emplace_back("--overwrite");
+  EXPECT_EQ(ptyle(reported).status, 0);
 }
 
 TEST_F(Runs, CheckWritesNothing) {
@@ -396,8 +396,8 @@ TEST_F(Runs, CheckWritesNothing) {
   const auto again = ptyle({"reconstruct", "--check", "run.yaml"});
   EXPECT_EQ(again.status, 0) << again.err;
   EXPECT_NE(again.out.find("run has a result.h5 already"), std::string::npos) << again.out;
-  const auto told = ptyle({"reconstruct", "--check", "run.yaml", "--overwrite"});
-  EXPECT_EQ(told.out.find("already"), std::string::npos) << told.out;
+  const auto reported = ptyle({"reconstruct", "--check", "run.yaml", "--overwrite"});
+  EXPECT_EQ(reported.out.find("already"), std::string::npos) << reported.out;
 }
 
 TEST_F(Runs, TemplatesAreTaken) {
@@ -439,25 +439,25 @@ TEST_F(Runs, ADefocusInAnotherUnitIsWarnedOf) {
   EXPECT_TRUE(warned("-6000"));
 }
 
-TEST_F(Runs, FewCountsMakeFewGroupsOrAreWarnedOf) {
-  const auto ran = [&](const std::string& dose, const std::string& groups) {
+TEST_F(Runs, FewCountsMakeFewBatchesOrAreWarnedOf) {
+  const auto ran = [&](const std::string& dose, const std::string& batches) {
     EXPECT_EQ(
         ptyle({"simulate", "recipe.yaml", "--overwrite", "--set", "dose.electrons_per_A2=" + dose})
             .status,
         0);
     auto all =
-        into("run", {"solver.iterations=1", "output.overwrite=true", "solver.batches=" + groups});
+        into("run", {"solver.iterations=1", "output.overwrite=true", "solver.batches=" + batches});
     return ptyle(all);
   };
   const auto warned = [](const Ran& r) {
-    return r.err.find("counts an object pixel") != std::string::npos;
+    return r.err.find("counts per object pixel") != std::string::npos;
   };
-  EXPECT_TRUE(warned(ran("100", "8")));  // 4 counts a pixel of 0.04 Å²
+  EXPECT_TRUE(warned(ran("100", "8")));  // 4 counts per pixel of 0.04 Å²
   EXPECT_FALSE(warned(ran("100", "1")));
   EXPECT_TRUE(warned(ran("30", "1")));
   EXPECT_FALSE(warned(ran("1e4", "8")));
   const Ran left_to_ptyle = ran("300", "0");
-  EXPECT_NE(left_to_ptyle.out.find("3 groups an iteration"), std::string::npos);
+  EXPECT_NE(left_to_ptyle.out.find("3 mini-batches per iteration"), std::string::npos);
   EXPECT_FALSE(warned(left_to_ptyle)) << left_to_ptyle.err;
 }
 
@@ -465,8 +465,8 @@ TEST_F(Runs, SpoiltDataAreWarnedOf) {
   ASSERT_EQ(ptyle({"simulate", "recipe.yaml", "--set", "dose.electrons_per_A2=1e6"}).status, 0);
   const auto patterns =
       h5::File::open((folder.path() / "set.h5").string()).read<std::uint32_t>("/patterns");
-  const auto told = [&](const std::string& name, std::uint32_t spoilt, std::size_t first,
-                        std::size_t count, std::vector<std::string> settings) {
+  const auto reported = [&](const std::string& name, std::uint32_t spoilt, std::size_t first,
+                            std::size_t count, std::vector<std::string> settings) {
     auto values = patterns;
     for (std::size_t k = 0; k < values.size(); ++k)
       if (const auto pixel = k % (48 * 48); pixel >= first && pixel < first + count)
@@ -482,13 +482,13 @@ TEST_F(Runs, SpoiltDataAreWarnedOf) {
   const auto has = [](const std::string& text, const char* part) {
     return text.find(part) != std::string::npos;
   };
-  const std::string disc = told("clean", 0, 0, 0, {});
-  EXPECT_FALSE(has(disc, "no bright disc") || has(disc, "pixels")) << disc;
-  EXPECT_TRUE(has(told("corner", 0, 0, 0, {"data.dc=corner"}), "no bright disc of"));
-  EXPECT_TRUE(has(told("hot", 40000, 20 * 48 + 3, 1, {}), "1 hot and 0 dead pixels"));
-  EXPECT_TRUE(
-      has(told("gap", 4294967295U, 5 * 48, 96, {}), "96 pixels are 4294967295 in every pattern"));
-  EXPECT_TRUE(has(told("inverted", 0, 0, 0, {"data.mask=/inverted"}),
+  const std::string disc = reported("clean", 0, 0, 0, {});
+  EXPECT_FALSE(has(disc, "no bright-field disc") || has(disc, "pixels")) << disc;
+  EXPECT_TRUE(has(reported("corner", 0, 0, 0, {"data.dc=corner"}), "no bright-field disc of"));
+  EXPECT_TRUE(has(reported("hot", 40000, 20 * 48 + 3, 1, {}), "1 hot and 0 dead pixels"));
+  EXPECT_TRUE(has(reported("gap", 4294967295U, 5 * 48, 96, {}),
+                  "96 pixels are 4294967295 in every pattern"));
+  EXPECT_TRUE(has(reported("inverted", 0, 0, 0, {"data.mask=/inverted"}),
                   "only 96 of 2304 window pixels are left"));
 }
 

@@ -115,7 +115,7 @@ TEST(MpiExchange, HasTheSameBitsOnAGpu) {
   world->take_device_memory(before);
 }
 
-/// What is not sent from a GPU's memory goes through the host's, which is booked there.
+/// What is not sent from a GPU's memory goes through the host's, which is accounted there.
 TEST(MpiExchange, StagesOnTheHostWhatMpiCannotTakeFromAGpu) {
   const Mesh mesh = random_mesh(1, world->size(), 6, 6, Halo::of(3), 6);
   const auto schedule = sum_schedule(mesh, SumKind::separable);

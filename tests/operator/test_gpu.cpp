@@ -391,28 +391,29 @@ TEST(GpuOperator, ComputesOnArraysOfTheDevice) {
   }
 }
 
-/// A group after the other, as a fit asks for them: nobody waits, and each has what it was sent.
+/// A mini-batch after the other, as a fit asks for them: nobody waits, and each has what it was
+/// sent.
 TEST(GpuOperator, NobodyWaitsForSumsOnTheDevice) {
   Case c = some(64);
   c.positions = 11;
   const auto scene = make_scene(c, 97);
   const std::span all(scene.places);
   const Measured<double> measured = scene.source();
-  const auto by_groups = [&](Operator<double>& op, const Gradient<double>& sum, auto&& after) {
+  const auto by_batches = [&](Operator<double>& op, const Gradient<double>& sum, auto&& after) {
     scene.load(op);
-    Misfit told;
+    Misfit reported;
     for (const auto& [first, count] : {std::pair{0, 4}, {4, 1}, {5, 2}, {7, 4}}) {
       const Measured<double> some(
           [&, first = first](i64 k, double* to) { measured.load(k + first, to); });
-      told +=
+      reported +=
           op.gradient(all.subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(count)),
                       some, everything, sum);
       after();
     }
-    return told;
+    return reported;
   };
   Sums<double> expected(scene);
-  const Misfit f = by_groups(*make_cpu_operator<double>(scene.setup, 1), expected.view(), [] {});
+  const Misfit f = by_batches(*make_cpu_operator<double>(scene.setup, 1), expected.view(), [] {});
   for (const emulated::Order order : {emulated::Order::as_needed, emulated::Order::others_first})
     for (const GpuPath path : {GpuPath::fft, GpuPath::sweeps, GpuPath::fused}) {
       emulated::Gpu gpu({.order = order});
@@ -425,10 +426,10 @@ TEST(GpuOperator, NobodyWaitsForSumsOnTheDevice) {
       auto lit = on(gpu, sums.illumination);
       auto probe = on(gpu, sums.probe);
       auto misfit = on(gpu, Array<double, 1>({3}));
-      const Misfit told =
-          by_groups(op, {phase.view(), absorption.view(), lit.view(), probe.view(), misfit.view()},
-                    [&] { EXPECT_FALSE(gpu.idle(Lane::computing)); });
-      EXPECT_EQ(told.cost, 0);
+      const Misfit reported =
+          by_batches(op, {phase.view(), absorption.view(), lit.view(), probe.view(), misfit.view()},
+                     [&] { EXPECT_FALSE(gpu.idle(Lane::computing)); });
+      EXPECT_EQ(reported.cost, 0);
       double values[3];
       gpu.copy(values, misfit.data(), sizeof values);
       // Sums of W² S M positions or fewer terms, each right to a few roundings: 1e-16 · 1e3.
@@ -704,7 +705,7 @@ TEST(GpuBatches, SharePatchesWhereItCostsNoTime) {
   EXPECT_EQ(gpu::modes_together(1, 5, 1), 5);
 }
 
-// A group of one more position than the one before, and then the first again.
+// A mini-batch of one more position than the one before, and then the first again.
 TEST(GpuOperator, KeepsWhatItHoldsWhereBatchesGrow) {
   Case c{.window = 64, .slices = 2};
   c.positions = 9;

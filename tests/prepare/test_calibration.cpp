@@ -1,4 +1,4 @@
-// The bright disc, and every calibration against every other.
+// The bright-field disc, and every calibration against every other.
 
 #include <gtest/gtest.h>
 
@@ -131,7 +131,7 @@ TEST(Disc, WhereItLiesTheZeroFrequencyIsTakenToLieUnlessTheCentreIsKnown) {
   EXPECT_NEAR(binned[1], -0.25, 1e-12);
 }
 
-TEST(Disc, ADarkLevelBesideItIsWarnedOf) {
+TEST(Disc, ADetectorOffsetBesideItIsWarnedOf) {
   const auto warnings = [](double dark, int bin = 1, double background = 0) {
     FramesInMemory frames = disc_frames(64, 32, 32, 14, 100);
     for (double& v : frames.values) v += dark;
@@ -140,7 +140,7 @@ TEST(Disc, ADarkLevelBesideItIsWarnedOf) {
     m.data.background = background;
     return prepare(m).warnings;
   };
-  // The disc covers 0.15 of the window: 15 counts a pixel in the mean, and 1 beside it.
+  // The disc covers 0.15 of the window: 15 counts per pixel in the mean, and 1 beside it.
   EXPECT_TRUE(warnings(0).empty());
   EXPECT_TRUE(warnings(5).empty());
   ASSERT_EQ(warnings(10).size(), 1u);
@@ -222,7 +222,7 @@ TEST(Calibration, ThatIsMissingDoubleOrImpossibleIsRefused) {
   EXPECT_TRUE(says(fault({.dk = 1}, {.energy = 300, .xray_energy = 8}), {"energy", "xray_energy"}));
   std::fill(frames.values.begin(), frames.values.end(), 1.0);
   EXPECT_TRUE(
-      says(fault({.fit_disc = true}, {.energy = 300, .semi_angle = 7}), {"no bright disc"}));
+      says(fault({.fit_disc = true}, {.energy = 300, .semi_angle = 7}), {"no bright-field disc"}));
 }
 
 TEST(Calibration, WithoutEnergyEverythingIsInPixels) {

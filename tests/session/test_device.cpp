@@ -1,4 +1,4 @@
-// Which GPU a rank takes, why none, and what it will book there.
+// Which GPU a rank takes, why none, and what it will allocate there.
 
 #include <gtest/gtest.h>
 
@@ -79,14 +79,14 @@ TEST(Device, ATeamOfOneSharesWithNobody) {
   EXPECT_EQ(ranks_on_gpu(0, *team), 0);
 }
 
-/// Bytes now booked under a name.
-double booked(const Ledger& ledger, const std::string& name) {
+/// Bytes now allocated under a name.
+double allocated(const Ledger& ledger, const std::string& name) {
   for (const auto& entry : ledger.entries())
     if (entry.name == name) return double(entry.now);
   return 0;
 }
 
-TEST(GpuRankMemory, IsWhatAFitBooks) {
+TEST(GpuRankMemory, IsWhatAFitAllocates) {
   ReconstructConfig config;
   config.object.slices = 3;
   config.object.slice_thickness = 5;
@@ -102,7 +102,7 @@ TEST(GpuRankMemory, IsWhatAFitBooks) {
       config.ranks.local_positions = between ? 1 : 0;
       setup.absorption = complex;
       const Division division = divide(positions_of(Raster{{6, 5}, {4, 4}}), 16, 1, config.ranks, 4,
-                                       planes_of(config), sizeof(float));
+                                       exchanged_planes(config), sizeof(float));
       const auto team = make_local_team(4);
       emulated::Gpu gpu;
       Ledger ledger;
@@ -128,10 +128,10 @@ TEST(GpuRankMemory, IsWhatAFitBooks) {
                            make_emulated_arithmetic<float>(gpu, &ledger));
       // Ranks of one process share the probe and its gradient.
       const double probe = 2 * 16 * 16 * sizeof(Complex<float>);
-      EXPECT_EQ(booked(ledger, "object"), all.gpu["object"]);
-      EXPECT_EQ(booked(ledger, "gradient"), all.gpu["gradient"] - 3 * probe);
-      EXPECT_EQ(booked(ledger, "object, synchronised"), all.gpu["object, synchronised"]);
-      EXPECT_GT(booked(ledger, "exchange buffers"), 0);
+      EXPECT_EQ(allocated(ledger, "object"), all.gpu["object"]);
+      EXPECT_EQ(allocated(ledger, "gradient"), all.gpu["gradient"] - 3 * probe);
+      EXPECT_EQ(allocated(ledger, "object, synchronised"), all.gpu["object, synchronised"]);
+      EXPECT_GT(allocated(ledger, "exchange buffers"), 0);
     }
 }
 
@@ -142,7 +142,7 @@ TEST(GpuRankMemory, GrowsWithTheTileAndFallsWithRanks) {
   double before = INFINITY;
   for (const int ranks : {1, 4, 16}) {
     const Division division = divide(positions_of(Raster{{40, 40}, {4, 4}}), 32, 1, config.ranks,
-                                     ranks, planes_of(config), sizeof(float));
+                                     ranks, exchanged_planes(config), sizeof(float));
     const double needed =
         gpu_rank_memory<float>(config, setup, division, 0, 2048, 20, assumed_gpu()).gpu_least;
     EXPECT_LT(needed, before);

@@ -101,8 +101,9 @@ Inspected look(const std::string& file, const std::string& folder = "",
 TEST(Inspect, FindsWhatASimulatedSetIsMadeOf) {
   const TemporaryFolder folder;
   const auto [found, text] = look(simulated(folder / "a.h5", false), folder / "pictures");
-  EXPECT_TRUE(says(text, {"/patterns: 196 x 64 x 64, uint16", "/positions: 196 x 2, float64",
-                          "energy_kV = 300", "bright disc", "overlap", "dose", "best guess"}));
+  EXPECT_TRUE(
+      says(text, {"/patterns: 196 x 64 x 64, uint16", "/positions: 196 x 2, float64",
+                  "energy_kV = 300", "bright-field disc", "overlap", "dose", "best guess"}));
   // Rounding to counts leaves at most half a count a pixel.
   EXPECT_NEAR(found.pattern_mean, 1e6, 0.5 * window * window);
   EXPECT_NEAR(found.step, step, 1e-12);
@@ -117,35 +118,41 @@ TEST(Inspect, FindsWhatASimulatedSetIsMadeOf) {
     EXPECT_TRUE(std::filesystem::exists(folder / ("pictures/" + std::string(name)))) << name;
 }
 
-TEST(Inspect, SaysThatNothingIsToBeTurnedWhereNothingIs) {
+TEST(Inspect, CallsTheOrientationRightWhereItIs) {
   const TemporaryFolder folder;
   const auto [found, text] = look(simulated(folder / "a.h5", false));
   EXPECT_TRUE(found.orientation.clear);
-  EXPECT_EQ(found.orientation.turn.name(), "none");
+  EXPECT_EQ(found.orientation.flips.name(), "none");
   // The probe is as wide as a third of the scan, which ends amid peaks: a few degrees.
   EXPECT_NEAR(found.orientation.rotation, 0, 4);
   EXPECT_TRUE(found.orientation.sign_settled);
-  EXPECT_TRUE(says(text, {"shadow image"}));
+  EXPECT_TRUE(says(text, {"180° ambiguity resolved: the shadow image moves"}));
 }
 
 TEST(Inspect, FindsAFlipAndAMissingRotation) {
   const TemporaryFolder folder;
   const std::string file = simulated(folder / "a.h5", true);
   const Inspected flipped = look(file);
-  EXPECT_EQ(flipped.found.orientation.turn.name(), "flip_rows");
-  EXPECT_TRUE(says(flipped.text, {"warning: the data look turned: flips flip_rows"}));
+  EXPECT_EQ(flipped.found.orientation.flips.name(), "flip_rows");
+  EXPECT_TRUE(says(flipped.text, {"warning: orientation looks wrong: adding flips flip_rows",
+                                  "lowers the curl from"}));
+  const Inspected by_180 = look(file, "", [](InspectConfig& c) { c.data.flip_cols = true; });
+  EXPECT_TRUE(
+      says(by_180.text, {"warning: orientation looks wrong: with flips flip_rows + flip_cols",
+                         "as the defocus demands"}));
   const Inspected rotated = look(file, "", [](InspectConfig& c) {
     c.data.flip_rows = true;
     c.data.scan_shape = {lines, lines};
     c.scan.step = {step, step};
     c.scan.rotation = 50;  // where it is 0
   });
-  EXPECT_EQ(rotated.found.orientation.turn.name(), "none");
+  EXPECT_EQ(rotated.found.orientation.flips.name(), "none");
   EXPECT_NEAR(rotated.found.orientation.rotation, -50, 4);
-  EXPECT_TRUE(says(rotated.text, {"warning: the data look turned: flips none, scan rotation -"}));
+  EXPECT_TRUE(
+      says(rotated.text, {"warning: orientation looks wrong: adding flips none, scan rotation -"}));
 }
 
-TEST(Inspect, DoesNotCallDataTurnedWhoseStepsAreTooWideToTell) {
+TEST(Inspect, DoesNotCallOrientationWrongWhereStepsAreTooWideToTell) {
   const TemporaryFolder folder;
   // Steps of 1 Å over columns 0.5 Å wide: there is curl in any orientation, least some degrees off.
   Recipe recipe;
@@ -158,7 +165,7 @@ TEST(Inspect, DoesNotCallDataTurnedWhoseStepsAreTooWideToTell) {
   simulate(recipe, {}, {});
   const auto [found, text] = look(folder / "a.h5");
   EXPECT_GT(std::abs(found.orientation.rotation), 5) << "this set would warn of nothing anyway";
-  EXPECT_EQ(text.find("look turned"), std::string::npos) << text;
+  EXPECT_EQ(text.find("looks wrong"), std::string::npos) << text;
 }
 
 TEST(Inspect, FindsDeadHotAndSaturatedPixels) {

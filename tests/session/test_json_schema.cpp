@@ -129,7 +129,7 @@ TEST(JsonSchema, OfAReconstruction) {
   EXPECT_EQ(energy.at("type").scalar, "\"number\"");
   EXPECT_EQ(energy.at("exclusiveMinimum").scalar, "0");
   EXPECT_EQ(energy.at("maximum").scalar, "10000");
-  EXPECT_EQ(energy.at("description").scalar, "\"[kV] of the electrons\"");
+  EXPECT_EQ(energy.at("description").scalar, "\"[kV] accelerating voltage\"");
   EXPECT_FALSE(energy.has("default"));  // 0: not given
   const Json& modes = key("probe", "modes");
   EXPECT_EQ(modes.at("type").scalar, "\"integer\"");

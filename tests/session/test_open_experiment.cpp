@@ -86,20 +86,20 @@ TEST(OpenExperiment, ReadsWhatARankKeepsAndSaysHowMuchItRead) {
   EXPECT_EQ(whole.bytes_read, slow * fast * side * side * 4);  // float32
   EXPECT_GT(whole.seconds_reading, 0);
   // The other of two ranks keeps the rest; its sums are those of the whole less this one's.
-  Share share{0, 2, {}, {}};
-  share.mine = [](std::span<const Position> at, i64 window, double pixel) {
+  Distribution distribution{0, 2, {}, {}};
+  distribution.mine = [](std::span<const Position> at, i64 window, double pixel) {
     EXPECT_EQ(at.size(), std::size_t(slow * fast));
     EXPECT_EQ(at[5].col, 3);
     EXPECT_EQ(window, side);
     EXPECT_EQ(pixel, 0.5);
     return Kept{{4, 5, 8}, {6}};
   };
-  share.sum = [](std::span<double> values) {
+  distribution.sum = [](std::span<double> values) {
     ASSERT_EQ(values.size(), 6u + side * side);  // the third: how many patterns; counts
     EXPECT_EQ(values[2], 3);
     values[2] = slow * fast;
   };
-  const Experiment e = open_experiment(data, {}, {}, {}, nullptr, &share);
+  const Experiment e = open_experiment(data, {}, {}, {}, nullptr, &distribution);
   EXPECT_EQ(e.bytes_read, 4 * side * side * 4);
   EXPECT_EQ(e.positions.size(), whole.positions.size());
   std::vector<float> a(side * side), b(a);

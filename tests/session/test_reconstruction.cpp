@@ -117,8 +117,8 @@ TEST_P(ReconstructionOnRanks, StopsBetweenMiniBatchesAndGoesOnWithTheSameBits) {
   bool stops = true;
   ReconstructCallbacks callbacks;
   callbacks.stop = [&] { return ++asked, stops; };
-  std::vector<int> told;
-  callbacks.progress = [&](const Progress& p) { told.push_back(p.iteration); };
+  std::vector<int> reported;
+  callbacks.progress = [&](const Progress& p) { reported.push_back(p.iteration); };
   Reconstruction run(memory_scan().config(), memory_scan().patterns(), *team, callbacks, "text");
   const Progress first = run.step();
   EXPECT_FALSE(first.whole);
@@ -129,7 +129,7 @@ TEST_P(ReconstructionOnRanks, StopsBetweenMiniBatchesAndGoesOnWithTheSameBits) {
   int paused = 0;
   EXPECT_FALSE(run.step([&] { return ++paused == 2; }).whole);
   while (!run.finished()) EXPECT_TRUE(run.step().whole);
-  EXPECT_EQ(told, (std::vector<int>{1, 2, 3}));
+  EXPECT_EQ(reported, (std::vector<int>{1, 2, 3}));
   expect_same(run.result(), stepped(memory_scan().config(), memory_scan(), GetParam()));
 }
 

@@ -98,10 +98,10 @@ TEST_P(Resumption, GoesOnWithTheSameBits) {
   auto fit = make_fit();
   CheckpointWriter<double> writer(*team, folder / "", fit, division, true, &ledger);
   fit.iterate();
-  int groups = 0;
-  EXPECT_FALSE(fit.iterate([&] { return ++groups == 3; }).whole);
+  int batches = 0;
+  EXPECT_FALSE(fit.iterate([&] { return ++batches == 3; }).whole);
   writer.save({}, run);
-  // Ends between groups, as a run's processes do to agree, change nothing.
+  // Ends between mini-batches, as a run's processes do to agree, change nothing.
   while (!fit.iterate([&] { return writer.written(); }).whole) continue;
   fit.iterate();
   writer.finish();

@@ -11,11 +11,11 @@ namespace {
 
 constexpr i64 window = 64;
 
-Experiment measured(double counts_a_pixel, bool whole) {
+Experiment measured(double counts_per_pixel, bool integers) {
   Experiment e;
   e.patterns = make_pattern_store({}, 0, window, 65535, 0, nullptr);
-  e.mean_counts = counts_a_pixel * double(window * window);
-  e.whole = whole;
+  e.mean_counts = counts_per_pixel * double(window * window);
+  e.integer_counts = integers;
   return e;
 }
 

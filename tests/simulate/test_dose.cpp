@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "core/error.hpp"
+#include "simulate/detector.hpp"
 #include "simulate/in_memory.hpp"
 #include "simulate/patterns.hpp"
 #include "simulate/small_recipe.hpp"

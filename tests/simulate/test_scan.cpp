@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "core/error.hpp"
+#include "core/units.hpp"
 #include "simulate/patterns.hpp"
 #include "simulate/plan.hpp"
 #include "simulate/small_recipe.hpp"
@@ -59,6 +60,93 @@ TEST(Scan, JitterIsNormalAndTheSeeds) {
   // Five standard errors: of the mean σ/√n, of the variance σ² √(2/n).
   EXPECT_NEAR(sum / n, 0, 5 * 0.1 / std::sqrt(n));
   EXPECT_NEAR(squares / n, 0.01, 5 * 0.01 * std::sqrt(2 / n));
+}
+
+TEST(Scan, TrueAndNominalDifferByTheAffineModel) {
+  // Steps of the true raster, about the middle of the nominal one: lengths scale (1 ± a/2), turned,
+  // the slow one leaning.
+  ScanRecipe scan;
+  scan.shape = {5, 7};
+  scan.step = {2, 0.5};
+  scan.rotation = 30;
+  scan.turn = -1.2, scan.scale = 0.993, scan.asymmetry = 0.02, scan.shear = 0.7;
+  const auto positions = scan_positions(scan, 0), nominal = nominal_positions(scan);
+  const double angle = 28.8 * degree, lean = std::tan(0.7 * degree);
+  const double slow = 0.993 * 1.01 * 2, fast = 0.993 * 0.99 * 0.5;
+  const double c = std::cos(angle), s = std::sin(angle);
+  const Position middle = scan_middle(scan);
+  EXPECT_NEAR(middle.row, nominal[17].row, 1e-12);
+  EXPECT_NEAR(middle.col, nominal[17].col, 1e-12);
+  const auto affine = scan_affine(scan);
+  for (int i = 0; i < 5; ++i)
+    for (int j = 0; j < 7; ++j) {
+      const auto n = static_cast<std::size_t>(7 * i + j);
+      const double down = (i - 2) * slow, along = (j - 3) * fast + (i - 2) * slow * lean;
+      EXPECT_NEAR(positions[n].row, middle.row + c * down - s * along, 1e-12);
+      EXPECT_NEAR(positions[n].col, middle.col + s * down + c * along, 1e-12);
+      const double row = nominal[n].row - middle.row, col = nominal[n].col - middle.col;
+      EXPECT_NEAR(positions[n].row, middle.row + affine[0] * row + affine[1] * col, 1e-12);
+      EXPECT_NEAR(positions[n].col, middle.col + affine[2] * row + affine[3] * col, 1e-12);
+    }
+}
+
+TEST(Scan, DriftGrowsInTheOrderOfTheScan) {
+  ScanRecipe scan;
+  scan.shape = {3, 4};
+  scan.snake = true;
+  scan.rotation = 10;
+  const auto still = scan_positions(scan, 0);
+  scan.drift = {-0.4, 0.3};
+  const auto moved = scan_positions(scan, 0);
+  for (std::size_t i = 0; i < 12; ++i) {
+    EXPECT_NEAR(moved[i].row - still[i].row, -0.4 * (double(i) / 11 - 0.5), 1e-12);
+    EXPECT_NEAR(moved[i].col - still[i].col, 0.3 * (double(i) / 11 - 0.5), 1e-12);
+  }
+  scan.shape = {1, 1};
+  EXPECT_EQ(scan_positions(scan, 0)[0].row, 0);
+}
+
+TEST(Scan, ALinesJitterIsOneOffset) {
+  ScanRecipe scan;
+  scan.shape = {2000, 3};
+  const auto still = scan_positions(scan, 1);
+  scan.line_jitter = 0.2;
+  const auto moved = scan_positions(scan, 1);
+  double squares = 0, before = 0;
+  for (std::size_t i = 0; i < 2000; ++i) {
+    const double row = moved[3 * i].row - still[3 * i].row,
+                 col = moved[3 * i].col - still[3 * i].col;
+    for (std::size_t j = 1; j < 3; ++j) {
+      EXPECT_NEAR(moved[3 * i + j].row - still[3 * i + j].row, row, 1e-9);
+      EXPECT_NEAR(moved[3 * i + j].col - still[3 * i + j].col, col, 1e-9);
+    }
+    EXPECT_NE(row, before);
+    before = row;
+    squares += row * row + col * col;
+  }
+  EXPECT_NEAR(squares / 4000, 0.04, 5 * 0.04 * std::sqrt(2.0 / 4000));
+}
+
+TEST(Scan, ReportsNominalPositionsWhereItIsDistorted) {
+  Recipe r = small_recipe();
+  Plan plan = make_plan(r);
+  for (std::size_t i = 0; i < 12; ++i) EXPECT_EQ(plan.reported[i].row, plan.positions[i].row);
+  r.scan.turn = 2, r.scan.drift = {0.3, 0};
+  plan = make_plan(r);
+  const auto nominal = nominal_positions(r.scan);
+  for (std::size_t i = 0; i < 12; ++i) {
+    EXPECT_NEAR(plan.reported[i].row - plan.reported[0].row, nominal[i].row, 1e-9);
+    EXPECT_NEAR(plan.reported[i].col - plan.reported[0].col, nominal[i].col, 1e-9);
+    EXPECT_NE(plan.reported[i].row, plan.positions[i].row);
+    EXPECT_LT(distance(plan.reported[i], plan.positions[i]), 0.5);
+  }
+  r.scan.reported = Reported::actual;
+  plan = make_plan(r);
+  for (std::size_t i = 0; i < 12; ++i) EXPECT_EQ(plan.reported[i].row, plan.positions[i].row);
+  r = small_recipe();
+  r.scan.reported = Reported::nominal;  // without its jitter
+  plan = make_plan(r);
+  EXPECT_NEAR(plan.reported[3].col - plan.reported[0].col, 3 * 1.1 * std::cos(20 * degree), 1e-9);
 }
 
 TEST(Scan, TheObjectIsScanPlusWindow) {
@@ -128,6 +216,18 @@ TEST(Recipe, MistakesAreNamed) {
          r.scan.step = {1, 0};
        }},
       {"scan.jitter", [](Recipe& r) { r.scan.jitter = -1; }},
+      {"scan.line_jitter: 3 Å is more than a step", [](Recipe& r) { r.scan.line_jitter = 3; }},
+      {"scan.scale", [](Recipe& r) { r.scan.scale = 0; }},
+      {"scan.asymmetry", [](Recipe& r) { r.scan.asymmetry = 2; }},
+      {"scan.shear", [](Recipe& r) { r.scan.shear = 90; }},
+      {"optics.source_size", [](Recipe& r) { r.optics.source_size = -0.1; }},
+      {"optics.focal_spread", [](Recipe& r) { r.optics.focal_spread = -1; }},
+      {"optics.left_out", [](Recipe& r) { r.optics.left_out = 0.5; }},
+      {"detector.blur", [](Recipe& r) { r.detector.blur = -1; }},
+      {"detector.gain", [](Recipe& r) { r.detector.gain = 0; }},
+      {"detector.readout_noise", [](Recipe& r) { r.detector.readout_noise = -1; }},
+      {"detector.dead_pixels", [](Recipe& r) { r.detector.dead_pixels = 1.1; }},
+      {"specimen.tilt_row", [](Recipe& r) { r.specimen.tilt_row = 600; }},
       {"specimen.structure", [](Recipe& r) { r.specimen.structure = static_cast<BuiltIn>(7); }},
       {"specimen.zone_axis",
        [](Recipe& r) {
@@ -170,6 +270,24 @@ TEST(Recipe, MistakesAreNamed) {
       EXPECT_NE(std::string(e.what()).find(m.says), std::string::npos) << e.what();
     }
   }
+}
+
+TEST(Recipe, ItsTextNamesLaterKeysOnlyWhereTheyAreUsed) {
+  // Sets that were begun with an earlier ptyle are resumed: their texts must be what they were.
+  Recipe r = small_recipe();
+  const std::string before = describe(r);
+  EXPECT_NE(before.find("scan:\n  shape: [3, 4]\n  step: [0.8, 1.1]\n  rotation: 20\n"
+                        "  snake: false\n  jitter: 0.05\ndose:\n"),
+            std::string::npos)
+      << before;
+  EXPECT_NE(before.find("  mode_power: 0.02\ndetector:\n"), std::string::npos) << before;
+  EXPECT_NE(before.find("  band_limit: 0.6666666666666666\nscan:\n"), std::string::npos) << before;
+  EXPECT_NE(before.find("  potential: lobato\nthermal:\n"), std::string::npos) << before;
+  r.scan.drift = {0.1, 0};
+  EXPECT_NE(describe(r).find("  drift: [0.1, 0]\n"), std::string::npos);
+  r.scan.drift = {};
+  r.scan.reported = Reported::nominal;
+  EXPECT_NE(describe(r).find("  reported: nominal\n"), std::string::npos);
 }
 
 }  // namespace

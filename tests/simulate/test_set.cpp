@@ -4,6 +4,7 @@
 
 #include "core/error.hpp"
 #include "io/hdf5.hpp"
+#include "io/result.hpp"
 #include "io/temporary_folder.hpp"
 #include "simulate/in_memory.hpp"
 #include "simulate/simulate.hpp"
@@ -75,6 +76,80 @@ TEST(Set, PiecesEqualTheWholeBitwise) {
     EXPECT_FALSE(exists(pieces.output + ".part"));
     expect_equal_sets(whole.output, pieces.output);
   }
+}
+
+/// All that a microscope has and does not tell.
+Recipe real_recipe() {
+  Recipe r = small_recipe();
+  r.specimen.structure = BuiltIn::SrTiO3;
+  r.specimen.regions = {"at=(0 0 2) direction=30 inclination=10 turn=3"};
+  r.specimen.substitutions = {"Sr=Ba share=0.5 at=(0 0) radius=5"};
+  r.specimen.tilt_row = 2;
+  r.thermal = {Motion::frozen_phonons, {"Sr=0.6", "Ti=0.4", "O=0.7", "Ba=0.6"}, {}, 2};
+  r.optics.source_size = 0.2, r.optics.focal_spread = 20;
+  r.scan.turn = 1, r.scan.scale = 1.01, r.scan.drift = {0.1, -0.2}, r.scan.line_jitter = 0.03;
+  r.detector.blur = 0.4, r.detector.gain = 8, r.detector.offset = 40, r.detector.readout_noise = 3;
+  r.detector.dead_pixels = 0.01;
+  r.detector.descan_row = {0.1, 0}, r.detector.descan_col = {0, -0.05};
+  return r;
+}
+
+TEST(Set, HoldsWhatAMicroscopeDoesNotTell) {
+  const TemporaryFolder folder;
+  Recipe r = real_recipe();
+  r.output = folder / "set.h5";
+  simulate(r, {}, {});
+  const Plan plan = make_plan(r);
+  const auto f = h5::File::open(r.output);
+  EXPECT_EQ(f.info("/patterns").type, h5::type_of<float>());
+  const auto pairs = [&](const char* name, const std::vector<Position>& expected) {
+    const auto found = f.read<double>(name);
+    ASSERT_EQ(found.size(), 2 * expected.size());
+    for (std::size_t i = 0; i < expected.size(); ++i) {
+      EXPECT_EQ(found[2 * i], expected[i].row);
+      EXPECT_EQ(found[2 * i + 1], expected[i].col);
+    }
+  };
+  pairs("/positions", plan.reported);
+  pairs("/truth/positions", plan.positions);
+  pairs("/truth/descan", plan.descan);
+  EXPECT_EQ(f.info("/truth/mask").shape, (h5::Shape{48, 48}));
+  const auto mask = f.read<std::uint8_t>("/truth/mask");
+  EXPECT_TRUE(std::equal(mask.begin(), mask.end(), plan.dead.begin()));
+  EXPECT_EQ(f.number("/truth", "source_size_A"), 0.2);
+  EXPECT_EQ(f.number("/truth", "focal_spread_A"), 20);
+  EXPECT_EQ(f.number("/truth", "gain"), 8);
+  EXPECT_EQ(f.number("/truth", "offset"), 40);
+  EXPECT_EQ(f.number("/truth", "readout_noise"), 3);
+  EXPECT_EQ(f.number("/truth", "blur_px"), 0.4);
+  EXPECT_EQ(f.numbers("/truth", "tilt_mrad"), (std::vector<double>{2, 0}));
+  EXPECT_EQ(f.numbers("/truth", "drift_A"), (std::vector<double>{0.1, -0.2}));
+  const auto affine = scan_affine(r.scan);
+  EXPECT_EQ(f.numbers("/truth", "scan_affine"), std::vector<double>(affine.begin(), affine.end()));
+  EXPECT_EQ(f.number("/", "scan_rotation_deg"), 20);  // the nominal one
+  // A truth's positions are the true ones where it is compared with.
+  EXPECT_EQ(read_result(r.output).positions[3].row, plan.positions[3].row);
+  const auto numbers = f.read<int>("/atoms/numbers");
+  EXPECT_GT(std::count(numbers.begin(), numbers.end(), 56), 0);
+}
+
+TEST(Set, WithoutAnyOfItThereIsNoTruthApart) {
+  const TemporaryFolder folder;
+  Recipe r = small_recipe();
+  r.output = folder / "set.h5";
+  simulate(r, {{0, 1}}, {});
+  EXPECT_FALSE(h5::File::open(r.output + ".part").has("/truth"));
+}
+
+TEST(Set, AMicroscopesSetIsTheSameInPiecesAndByOneThread) {
+  const TemporaryFolder folder;
+  Recipe whole = real_recipe(), pieces = whole;
+  whole.output = folder / "whole.h5", pieces.output = folder / "pieces.h5";
+  whole.threads = 3, pieces.threads = 1;
+  simulate(whole, {}, {});
+  EXPECT_EQ(simulate(pieces, {{5, 9}}, {}).left, 8);
+  EXPECT_TRUE(simulate(pieces, {}, {}).complete);
+  expect_equal_sets(whole.output, pieces.output);
 }
 
 TEST(Set, AStoppedRunIsResumed) {

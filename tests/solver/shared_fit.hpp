@@ -15,9 +15,9 @@ inline constexpr int iterations = 3;
 /// residual divides by an amplitude of √ε = 3e-5 where a detector pixel is dark.
 inline constexpr double rounding_of_operators = 1e-16 / 3e-5 * 10;
 
-inline FitOptions options(i64 groups) {
+inline FitOptions options(i64 batches) {
   FitOptions o;
-  o.groups = groups;
+  o.batches = batches;
   o.probe_from = 1;
   o.verify = true;
   return o;

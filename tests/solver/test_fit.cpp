@@ -15,7 +15,7 @@ View<const double, 3> phase_of(const Fit<double>& fit) { return fit.state().fiel
 
 FitOptions options() {
   FitOptions o;
-  o.groups = 5;
+  o.batches = 5;
   o.probe_from = 0;
   return o;
 }

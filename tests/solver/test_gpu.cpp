@@ -71,7 +71,7 @@ class OnGpuAsOnHost : public testing::TestWithParam<Case> {
   }
 };
 
-TEST_P(OnGpuAsOnHost, Groups) { compare(options(5)); }
+TEST_P(OnGpuAsOnHost, Batches) { compare(options(5)); }
 
 TEST_P(OnGpuAsOnHost, CoarseToFineAndBlur) {
   auto o = options(5);
@@ -132,12 +132,12 @@ TEST(OnGpu, TheOperatorTooGivesTheSame) {
   EXPECT_LT(apart(fitted_there(o, one, true), fitted(o, one)), rounding_of_operators);
 }
 
-/// Where the step is known and there is one rank, the host is told nothing in between.
-TEST(OnGpu, GroupsAreNotWaitedFor) {
-  const auto waits = [](i64 groups) {
+/// Where the step is known and there is one rank, nothing is reported to the host in between.
+TEST(OnGpu, BatchesAreNotWaitedFor) {
+  const auto waits = [](i64 batches) {
     auto o = options(2);
     o.step = 0.3;
-    o.groups = groups;
+    o.batches = batches;
     const OnGpu there(true, {.order = emulated::Order::as_needed});
     fitted(o, {mesh_of(1)});
     return there.gpu.waits();
@@ -192,7 +192,7 @@ TEST(OnGpu, TheHostTouchesNothingThere) {
   }
 }
 
-TEST(OnGpu, ArraysLiveThereAndAreBooked) {
+TEST(OnGpu, ArraysLiveThereAndAreAccounted) {
   const OnGpu there;
   auto fit = scene().fit(options(5));
   EXPECT_TRUE(there.gpu.holds(fit.state().field("phase").on(0).data));

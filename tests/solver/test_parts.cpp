@@ -1,6 +1,6 @@
 // Parts of a fit that only this file knows: a variable, a rule and a regulariser. Nothing else
-// names them, and yet they run on ranks and on the (emulated) GPU, are booked, planned, saved and
-// resumed.
+// names them, and yet they run on ranks and on the (emulated) GPU, are accounted, planned, saved
+// and resumed.
 
 #include <gtest/gtest.h>
 
@@ -216,15 +216,15 @@ TEST(Toys, AreBookedAsPlanned) {
   const auto team = make_local_team(4);
   const auto fit = toy_fit(*team, 4, &ledger);
   for (const char* account : {"toy momentum", "toy records"}) {
-    double planned = 0, booked = 0;
+    double planned = 0, allocated = 0;
     for (int rank = 0; rank < 4; ++rank)
       planned += fit_memory<double>(scene().setup(), toy_options(), {mesh_of(4)}, rank,
                                     i64(fit.tiles()[std::size_t(rank)].own.size()), toys())
                      .arrays.at(account);
     for (const auto& entry : ledger.entries())
-      if (entry.name == account) booked = double(entry.now);
+      if (entry.name == account) allocated = double(entry.now);
     EXPECT_GT(planned, 0) << account;
-    EXPECT_EQ(booked, planned) << account;
+    EXPECT_EQ(allocated, planned) << account;
   }
 }
 

@@ -52,7 +52,7 @@ class SameAnswer : public testing::TestWithParam<Case> {
 
 TEST_P(SameAnswer, FullBatch) { compare(options(1)); }
 
-TEST_P(SameAnswer, Groups) { compare(options(5)); }
+TEST_P(SameAnswer, Batches) { compare(options(5)); }
 
 TEST_P(SameAnswer, CoarseToFineAndBlur) {
   auto o = options(5);
@@ -213,7 +213,7 @@ TEST(Sharing, VoxelsNeedCoresAsLargeAsTheHalo) {
   }
 }
 
-TEST(Sharing, StoppedBetweenGroupsAndGoneOnIsTheSame) {
+TEST(Sharing, StoppedBetweenBatchesAndResumedIsTheSame) {
   for (const bool coarse : {false, true}) {
     auto o = options(5);
     if (coarse) o.continuation = coarse_to_fine();
@@ -223,8 +223,8 @@ TEST(Sharing, StoppedBetweenGroupsAndGoneOnIsTheSame) {
 
     auto first = scene().fit(o, *four, {mesh_of(4)});
     first.iterate();
-    int groups = 0;
-    EXPECT_FALSE(first.iterate([&] { return ++groups == 3; }).whole);
+    int batches = 0;
+    EXPECT_FALSE(first.iterate([&] { return ++batches == 3; }).whole);
     // Goes on elsewhere, with another team.
     const auto object = stitched(first, scene().object());
     const auto six = make_local_team(6);
@@ -236,7 +236,7 @@ TEST(Sharing, StoppedBetweenGroupsAndGoneOnIsTheSame) {
   }
 }
 
-TEST(Sharing, AStopThatComesWhileAGroupIsComputedEndsThatGroup) {
+TEST(Sharing, AStopThatComesWhileABatchIsComputedEndsThatBatch) {
   const auto o = options(5);
   const auto team = make_local_team(4);
   auto fit = scene().fit(o, *team, {mesh_of(4)});

@@ -18,7 +18,7 @@ TEST(Steps, OfTwoTilesByHand) {
   EXPECT_EQ(steps[0].sends[0].box, (Box{{0, 10}, {6, 10}}));
   ASSERT_EQ(steps[0].receives.size(), 1u);
   EXPECT_EQ(steps[0].receives[0].box, (Box{{0, 10}, {10, 14}}));
-  const StepSizes largest = largest_of(steps);
+  const LargestStep largest = largest_of(steps);
   EXPECT_EQ(largest.sent, 40);
   EXPECT_EQ(largest.received, 40);
 }

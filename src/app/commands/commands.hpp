@@ -14,7 +14,7 @@ inline constexpr int done = 0, our_fault = 1, your_mistake = 2, stopped = 3, int
 
 class Team;
 
-/// What is to be done, by the ranks that the program was started as.
+/// The work of a command, done by the ranks that the program was started as.
 using Command = std::function<int(Team&)>;
 
 /// Throws UserError where a command that works as one process was started as several.

@@ -24,7 +24,7 @@ struct Options {
 
 constexpr const char* help =
     "Examples:\n"
-    "  ptyle compare run/result.h5 simulated.h5     with the truth in a simulated set\n"
+    "  ptyle compare run/result.h5 simulated.h5     with the ground truth in a simulated set\n"
     "  ptyle compare run other-run --print-only     two results; a folder: its result.h5\n"
     "\n"
     "Phase, ramp, shift and the constants between slices are taken out first; then, over the\n"
@@ -45,7 +45,8 @@ std::string result_file(const std::string& name) {
 }  // namespace
 
 void add_compare(CLI::App& app, Command& chosen) {
-  auto* command = app.add_subcommand("compare", "a result with the truth or with another result");
+  auto* command =
+      app.add_subcommand("compare", "a result with the ground truth or with another result");
   auto options = std::make_shared<Options>();
   command->add_option("result", options->result, "result file, or a folder with a result.h5")
       ->required();

@@ -1,5 +1,5 @@
-// ptyle inspect: what is in a file of patterns, said and drawn. Takes the data file itself, or the
-// configuration of a reconstruction, whose data, calibration, scan and optics then hold.
+// ptyle inspect: what is in a file of patterns, reported and drawn. Takes the data file itself, or
+// the configuration of a reconstruction, whose data, calibration, scan and optics then hold.
 
 #include "session/inspect.hpp"
 
@@ -33,7 +33,7 @@ constexpr const char* help =
     "                        --set optics.semi_angle=20 --set calibration.pixel_size=0.2\n"
     "  ptyle inspect run.yaml                     the data as this configuration reads it\n"
     "\n"
-    "Says shapes, type, counts, calibration, overlap of neighbouring probes, dose, dead and\n"
+    "Reports shapes, type, counts, calibration, overlap of neighbouring probes, dose, dead and\n"
     "saturated pixels, and how the detector lies to the scan; draws the mean pattern, the scan,\n"
     "a virtual dark field and the orientation check into the folder (earlier ones are replaced).\n"
     "\n"
@@ -63,7 +63,8 @@ InspectConfig config_of(const Options& options) {
 }  // namespace
 
 void add_inspect(CLI::App& app, Command& chosen) {
-  auto* command = app.add_subcommand("inspect", "what is in a file of patterns, said and drawn");
+  auto* command =
+      app.add_subcommand("inspect", "what is in a file of patterns, reported and drawn");
   auto options = std::make_shared<Options>();
   command->add_option("data", options->file, "HDF5 file, or a configuration (.yaml)")->required();
   command

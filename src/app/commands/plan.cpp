@@ -37,9 +37,10 @@ constexpr const char* help =
     "  ptyle plan run.yaml --set ranks.seconds_per_position=0.002   a known rate: not measured\n"
     "\n"
     "For each number of ranks (mpirun -n): the mesh of tiles, the memory that the largest rank\n"
-    "will book, what each exchange sends and how long it takes on a network of ranks.bandwidth\n"
-    "and ranks.latency, and the seconds of an iteration. With --device cuda also the memory of\n"
-    "each rank's GPU: this machine's, or an H100. Nothing is reconstructed or written.\n"
+    "will allocate, what each exchange sends and how long it takes on a network of\n"
+    "ranks.bandwidth and ranks.latency, and the seconds of an iteration. With --device cuda also\n"
+    "the memory of each rank's GPU: this machine's, or an H100. Nothing is reconstructed or\n"
+    "written.\n"
     "\n"
     "Exit status: 0 done, 1 a fault of ptyle, 2 a mistake in what was given.";
 

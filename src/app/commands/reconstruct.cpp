@@ -53,16 +53,19 @@ constexpr const char* help =
     "  mpirun -n 6 ptyle reconstruct run.yaml          the same on six ranks, the same result\n"
     "  ptyle reconstruct run.yaml --device cuda        on a GPU, or not at all\n"
     "  ptyle reconstruct run.yaml --wall-time 90       stop in time; then\n"
-    "  ptyle reconstruct run.yaml --resume             go on\n"
+    "  ptyle reconstruct run.yaml --resume             continue\n"
     "\n"
     "Writes into output.folder (by default beside run.yaml and named after it): result.h5,\n"
     "the phase as a TIFF stack, pictures, ptyle.log and config.yaml. Ctrl-C, SIGTERM, SIGHUP,\n"
-    "SIGUSR1 and the end of --wall-time finish the group of patterns at hand, write a checkpoint\n"
+    "SIGUSR1 and the end of --wall-time finish the mini-batch at hand, write a checkpoint\n"
     "and what there is; a second Ctrl-C ends at once.\n"
+    "\n"
+    "R in the lines of progress is the R-factor of squared amplitudes, Σ(√I − √y)² / Σy of the\n"
+    "model's intensities I and the counts y; R-factors of crystallography are not squared.\n"
     "\n"
     "Exit status: 0 done, 1 a fault of ptyle, 2 a mistake in what was given,\n"
     "             3 stopped by --wall-time or a signal, 130 ended early by Ctrl-C: the result is\n"
-    "             written, and --resume goes on.";
+    "             written, and --resume continues.";
 
 /// The folder of a run that is under way, with its log; taken away again where the run fails by a
 /// mistake of the user, so that nothing half done is left.
@@ -167,7 +170,7 @@ int run(const ReconstructInput& input, const std::string& configuration, double 
                         : InterruptGuard::by_keyboard() ? "ended by Ctrl-C"
                                                         : "ended early";
       terminal->say(fmt::format("{}, written to {}{}", how, input.config.output.folder,
-                                whole ? "" : "; --resume goes on from its checkpoint"));
+                                whole ? "" : "; --resume continues from its checkpoint"));
     }
     return whole                           ? exit_status::done
            : InterruptGuard::by_keyboard() ? exit_status::interrupted
@@ -208,12 +211,13 @@ void add_reconstruct(CLI::App& app, Command& chosen) {
                    "to the current folder; key=~ takes the default")
       ->allow_extra_args(false);
   command->add_flag("--overwrite", options->overwrite, "replace an earlier result");
-  command->add_flag("--resume", options->resume,
-                    "go on from the checkpoint in output.folder; from the beginning where there is "
-                    "none. On any number of ranks");
+  command->add_flag(
+      "--resume", options->resume,
+      "resume from the checkpoint in output.folder; from the beginning where there is "
+      "none. On any number of ranks");
   command->add_option("--wall-time", options->wall_time,
                       "minutes, or hours:minutes:seconds from the program's start: then finish the "
-                      "group, write checkpoint and result, and exit with status 3");
+                      "mini-batch, write checkpoint and result, and exit with status 3");
   add_device(*command, options->device);
   command->add_flag("--verify-halos", options->verify,
                     "compare all copies of a voxel after every exchange (ranks.verify_halos)");

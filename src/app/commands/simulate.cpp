@@ -36,8 +36,8 @@ constexpr const char* help =
     "\n"
     "Writes the data set (HDF5: patterns, positions, true probe and object) to output, by default\n"
     "beside the recipe and named after it; it is called output.part until all positions are\n"
-    "there. After Ctrl-C, a signal (SIGTERM, SIGHUP, SIGUSR1) or a crash, the same command goes\n"
-    "on where it was.\n"
+    "there. After Ctrl-C, a signal (SIGTERM, SIGHUP, SIGUSR1) or a crash, the same command\n"
+    "resumes where it was.\n"
     "\n"
     "Exit status: 0 done, 1 a fault of ptyle, 2 a mistake in what was given,\n"
     "             3 stopped by a signal, 130 ended early by Ctrl-C: what is made is kept.";
@@ -110,7 +110,7 @@ int run(const Options& options) {
 }  // namespace
 
 void add_simulate(CLI::App& app, Command& chosen) {
-  auto* command = app.add_subcommand("simulate", "a data set from a recipe, with its truth");
+  auto* command = app.add_subcommand("simulate", "a data set from a recipe, with its ground truth");
   auto options = std::make_shared<Options>();
   command->add_option("recipe", options->file, "YAML file; --print-template writes one");
   command

@@ -90,7 +90,7 @@ class CpuArithmetic final : public Arithmetic<T> {
                  [](T* row, const T* from, i64 n) { std::copy_n(from, n, row); });
     });
   }
-  /// What comes before a row's own values is summed first, so that the rest can be added to them.
+  /// Parts that come before a row's own values are summed first, so that the rest can be added.
   void add(const Planes<T>& planes, Interval which, const Pieces& pieces, i64 before,
            const T* buffer) override {
     const Box& hull = pieces.hull;

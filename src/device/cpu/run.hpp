@@ -34,7 +34,7 @@ void run_on(const Host& host, const Op& op) {
   });
 }
 
-/// What the planes have in common at pixels of a row.
+/// The quantities that the planes have in common at pixels of a row.
 template <OfPixels Op>
 auto kept_at(const Op& op, i64 row, Interval cols) {
   using Kept = std::decay_t<decltype(op.at(row, row))>;

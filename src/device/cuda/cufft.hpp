@@ -25,11 +25,11 @@ struct CuFft {
 /// what to install, where none can be.
 CuFft load_cufft(const std::vector<std::string>& libraries);
 
-/// Of this machine: where the loader looks, then in $CUDA_HOME, the toolkit of the build and
-/// /usr/local/cuda. Throws as load_cufft.
+/// The cuFFT of this machine: where the loader looks, then in $CUDA_HOME, the toolkit of the build
+/// and /usr/local/cuda. Throws as load_cufft.
 const CuFft& cufft();
 
-/// What cufft() throws; empty where it is there.
+/// The message that cufft() throws; empty where it is there.
 std::string why_no_cufft();
 
 }  // namespace ptyle::cuda

@@ -14,14 +14,14 @@ std::string gigabytes(std::size_t bytes) {
   return std::to_string(tenths / 10) + "." + std::to_string(tenths % 10) + " GB";
 }
 
-/// The compute capabilities that nvcc was told, 80 for 8.0.
+/// The compute capabilities that nvcc was given, 80 for 8.0.
 constexpr std::array built_for = [] {
   std::array all{__CUDA_ARCH_LIST__};
   for (int& capability : all) capability /= 10;
   return all;
 }();
 
-/// An error that nobody is told of must not be taken for the next call's.
+/// An error that is not reported must not be taken for the next call's.
 void quietly(cudaError_t status) noexcept {
   if (status != cudaSuccess) cudaGetLastError();
 }
@@ -293,8 +293,8 @@ int count_gpus(std::string& why) {
   return 0;
 }
 
-/// Of properties alone: any other call would make a context on a GPU, which takes hundreds of
-/// megabytes there, or the GPU itself where only one process may use it.
+/// Facts from properties alone: any other call would make a context on a GPU, which takes hundreds
+/// of megabytes there, or the GPU itself where only one process may use it.
 GpuFacts facts_of(int device) {
   cudaDeviceProp p{};
   cuda::check(cudaGetDeviceProperties(&p, device), "cudaGetDeviceProperties");

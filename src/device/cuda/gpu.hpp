@@ -90,7 +90,7 @@ class Block {
     meet();
     return mine;
   }
-  /// What was written before the signals is seen after it: each side's fence is cumulative over the
+  /// Values written before the signals are seen after it: each side's fence is cumulative over the
   /// block, by the barrier beside it (PTX, memory consistency model, causality order).
   __device__ __forceinline__ void await(const int* flag, int value, Alarm* alarm) const {
     if (threadIdx.x == 0) {

@@ -35,7 +35,7 @@ namespace ptyle::emulated {
 template <class T>
 class Fft;
 
-/// What blocks of a cluster share: each runs on a thread of its own.
+/// State that the blocks of a cluster share: each runs on a thread of its own.
 struct Cluster {
   explicit Cluster(int blocks)
       : barrier(blocks),
@@ -53,7 +53,7 @@ struct Signals {
   std::atomic<i64> given = 0;
 };
 
-/// What a kernel sees of its block. Shared memory is no number at first, and `backwards` lets the
+/// A block as its kernel sees it. Shared memory is no number at first, and `backwards` lets the
 /// threads of a phase run in the other order: the results must not change.
 class Block {
  public:
@@ -246,7 +246,7 @@ class Gpu final : public Memory {
   void await_fetched() { streams_.follow(computing, fetched_); }
   /// Until fetched memory of the host may be written again.
   void wait_fetched() const { streams_.wait(fetched_); }
-  /// What `later` is asked for from now on comes after what `earlier` was asked for before.
+  /// Work that `later` gets from now on comes after the work that `earlier` got before.
   void follow(Lane later, Lane earlier) {
     streams_.follow(stream(later), streams_.mark(stream(earlier)));
   }

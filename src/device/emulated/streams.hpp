@@ -23,8 +23,8 @@ enum class Order {
 
 class Streams {
  public:
-  /// What had been asked of a stream when the mark was set, as cudaEventRecord does; nothing, where
-  /// none was set.
+  /// The work that a stream had when the mark was set, as cudaEventRecord does; none, where no mark
+  /// was set.
   struct Mark {
     std::size_t stream = 0, asked = 0;
   };
@@ -38,7 +38,7 @@ class Streams {
     const std::lock_guard lock(mutex_);
     streams_[stream].left.push_back({std::forward<Work>(work), {}});
   }
-  /// What is asked of a stream from now on is not done before what is marked (cudaStreamWaitEvent).
+  /// Work that a stream gets from now on waits for the work that is marked (cudaStreamWaitEvent).
   void follow(std::size_t stream, Mark mark) {
     if (order_ == Order::at_once) return;
     const std::lock_guard lock(mutex_);

@@ -7,7 +7,7 @@
 
 namespace ptyle {
 
-/// Where planes of a blur begin: those of `from` and of `to` this far from each other, in values.
+/// The planes of a blur: those of `from` and of `to` this far from each other, in values.
 template <class T>
 struct Planewise {
   const T* from;

@@ -18,7 +18,7 @@
 
 namespace ptyle {
 
-/// What becomes of arrays.
+/// Operations that write arrays.
 template <class T>
 using Operation = std::variant<  //
     AddTo<T>,                    //
@@ -31,12 +31,12 @@ using Operation = std::variant<  //
     Untie<T>,                    //
     Weigh<T>>;
 
-/// Of these, what has a sum.
+/// Those of them that have a sum.
 template <class T>
 using Summed = std::variant<  //
     Precondition<T>>;
 
-/// What a largest number is sought of.
+/// Quantities whose largest value is sought.
 template <class T>
 using Measure = std::variant<  //
     Apart<T>,                  //

@@ -11,7 +11,7 @@ namespace ptyle {
 struct Piece {
   Box box;
   i64 from = 0, offset = 0;
-  /// Where the box of a plane, one of so many, begins in the buffer.
+  /// The first value, in the buffer, of the box of a plane, one of so many.
   [[nodiscard]] PTYLE_HOST_DEVICE i64 of_plane(i64 plane, i64 planes) const {
     return from + planes * offset + plane * box.area();
   }

@@ -65,7 +65,7 @@ class LocalExchange final : public Exchange<T> {
   }
 
   void run(i64 chunk) {
-    const Interval planes = sides_.front().planes_of(chunk);
+    const Interval planes = sides_.front().planes_in(chunk);
     std::vector<std::size_t> at(sides_.size(), 0);  // each rank's next step
     const auto for_active = [&](std::size_t round, auto&& work) {
       for (std::size_t rank = 0; rank < sides_.size(); ++rank) {

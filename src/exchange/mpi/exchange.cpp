@@ -37,7 +37,7 @@ MPI_Datatype mpi_type() {
 
 using Clock = std::chrono::steady_clock;
 
-/// Books the time of a scope as communicating, less what of it was waiting.
+/// Accounts the time of a scope as communicating, less what of it was waiting.
 class Meter {
  public:
   explicit Meter(TeamCosts& costs) : costs_(costs) {}
@@ -176,7 +176,7 @@ class MpiExchange final : public Exchange<T> {
 
   void begin_step(std::size_t at) {
     Slot& slot = slots_[at];
-    const Interval planes = side_.planes_of(slot.chunk);
+    const Interval planes = side_.planes_in(slot.chunk);
     const auto number = static_cast<i64>(at);
     slot.begun = true;
     side_.pack(slot.step, planes, buffers_->packed(number));
@@ -195,7 +195,7 @@ class MpiExchange final : public Exchange<T> {
   void post(std::size_t at) {
     Slot& slot = slots_[at];
     const Step& step = side_.steps()[slot.step];
-    const Interval planes = side_.planes_of(slot.chunk);
+    const Interval planes = side_.planes_in(slot.chunk);
     const auto number = static_cast<i64>(at);
     T* const in = buffers_->received(number);
     const T* const out = buffers_->sent(number);
@@ -220,7 +220,7 @@ class MpiExchange final : public Exchange<T> {
   void end_step(std::size_t at) {
     Slot& slot = slots_[at];
     const Step& step = side_.steps()[slot.step];
-    const Interval planes = side_.planes_of(slot.chunk);
+    const Interval planes = side_.planes_in(slot.chunk);
     side_.unpack(slot.step, planes,
                  buffers_->arrived(static_cast<i64>(at), planes.size() * step.received_pixels));
     const i64 chunk = slot.chunk;

@@ -19,8 +19,8 @@ namespace {
 
 using Seconds = std::chrono::duration<double>;
 
-// How long a rank that has failed waits for rank 0 to tell it. Those of higher rank wait longer, as
-// all may have failed for the same reason, and one is to tell it.
+// How long a rank that has failed waits for rank 0 to report it. Those of higher rank wait longer,
+// as all may have failed for the same reason, and one is to report it.
 constexpr Seconds patience{4}, more_patience{4};
 
 /// Processes on this machine, and this one's number among them.
@@ -58,7 +58,7 @@ MpiWorld::MpiWorld(int& argc, char**& argv) {
 }
 
 MpiWorld::~MpiWorld() {
-  if (MPI_Finalize() != MPI_SUCCESS) std::abort();  // nobody is left to be told
+  if (MPI_Finalize() != MPI_SUCCESS) std::abort();  // nobody is left to hear of it
 }
 
 void MpiWorld::end(int rank, int status, const std::string& sentence) const {

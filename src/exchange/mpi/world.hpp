@@ -9,10 +9,10 @@ namespace ptyle {
 /// MPI from its start to its end, for a program's main: one thread (the one that made this) talks
 /// to it.
 ///
-/// Where a rank fails, all end with one message: the rank that failed tells rank 0, which looks for
-/// such news while it waits for others and gets it as an exception. Where rank 0 is busy for too
-/// long, the one that failed prints and ends all ranks itself; where several failed, the first of
-/// them.
+/// All ranks end with one message if one fails: the rank that failed informs rank 0, which looks
+/// for such news while it waits for others and gets it as an exception. Where rank 0 is busy for
+/// too long, the one that failed prints and ends all ranks itself; where several failed, the first
+/// of them.
 class MpiWorld {
  public:
   /// Throws std::runtime_error if MPI does not start.
@@ -40,7 +40,7 @@ class MpiWorld {
   /// failed. Lets others use the processor.
   void watch() const;
 
-  /// What this process's exchanges and sums have cost so far; they add to it.
+  /// The cost of this process's exchanges and sums so far; they add to it.
   [[nodiscard]] TeamCosts& costs() const { return costs_; }
 
  private:

@@ -52,8 +52,8 @@ class FftwSteps final : public Steps<T> {
     for (i64 i = 0; i < setup_.modes * n_; ++i) mode(to, 0)[i] /= static_cast<T>(n_);
   }
 
-  void prepare(const Placement& at, Room<T>& room) const override {
-    auto *row = reinterpret_cast<C*>(room.ramp.data()), *col = row + w_;
+  void prepare(const Placement& at, ThreadBuffers<T>& buffers) const override {
+    auto *row = reinterpret_cast<C*>(buffers.ramp.data()), *col = row + w_;
     for (i64 i = 0; i < w_; ++i) {
       const double f = -2 * pi * double(frequency_index(i, w_)) / double(w_);
       row[i] = C(std::polar(1.0, f * at.shift_row));
@@ -61,8 +61,8 @@ class FftwSteps final : public Steps<T> {
     }
   }
 
-  void begin(const T* spectrum, Room<T>& room, T* wave) const override {
-    const auto *row = reinterpret_cast<const C*>(room.ramp.data()), *col = row + w_;
+  void begin(const T* spectrum, ThreadBuffers<T>& buffers, T* wave) const override {
+    const auto *row = reinterpret_cast<const C*>(buffers.ramp.data()), *col = row + w_;
     for (i64 m = 0; m < setup_.modes; ++m) {
       const C* from = mode(spectrum, m);
       C* to = mode(wave, m);
@@ -72,8 +72,8 @@ class FftwSteps final : public Steps<T> {
     }
   }
 
-  void end_back(T* chi, Room<T>& room, T* sum) const override {
-    const auto *row = reinterpret_cast<const C*>(room.ramp.data()), *col = row + w_;
+  void end_back(T* chi, ThreadBuffers<T>& buffers, T* sum) const override {
+    const auto *row = reinterpret_cast<const C*>(buffers.ramp.data()), *col = row + w_;
     for (i64 m = 0; m < setup_.modes; ++m) {
       C *from = mode(chi, m), *to = mode(sum, m);
       fft_.forward(from);
@@ -107,9 +107,9 @@ class FftwSteps final : public Steps<T> {
     return sum;
   }
 
-  void transmit(const Slice<T>& slice, Room<T>& room, T* wave, T* u) const override {
+  void transmit(const Slice<T>& slice, ThreadBuffers<T>& buffers, T* wave, T* u) const override {
     for (i64 y = 0; y < w_; ++y) {
-      const Row t = row_of(slice, y, room);
+      const Row t = row_of(slice, y, buffers);
       for (i64 m = 0; m < setup_.modes; ++m) {
         C* psi = mode(wave, m) + y * w_;
         for (i64 x = 0; x < w_; ++x) psi[x] = mul(C(t.re[x], t.im[x]), psi[x]);
@@ -119,11 +119,11 @@ class FftwSteps final : public Steps<T> {
   }
 
   /// ∂f/∂φ_s += scale · Re(conj(χ) i u), ∂f/∂μ_s −= scale · Re(conj(χ) u), illumination += |u|²
-  void transmit_back(const Slice<T>& slice, Room<T>& room, T* chi, const T* u, T* wave,
+  void transmit_back(const Slice<T>& slice, ThreadBuffers<T>& buffers, T* chi, const T* u, T* wave,
                      const SliceGradient<T>& gradient) const override {
-    T *phase = room.scratch.data() + 2 * w_, *absorption = phase + w_;  // a row's, of all modes
+    T *phase = buffers.scratch.data() + 2 * w_, *absorption = phase + w_;  // a row's, of all modes
     for (i64 y = 0; y < w_; ++y) {
-      const Row t = row_of(slice, y, room);
+      const Row t = row_of(slice, y, buffers);
       std::fill_n(phase, 2 * w_, T(0));
       for (i64 m = 0; m < setup_.modes; ++m) {
         C* c = mode(chi, m) + y * w_;
@@ -144,11 +144,11 @@ class FftwSteps final : public Steps<T> {
     }
   }
 
-  void transmit_tangent(const Slice<T>& slice, Room<T>& room, T* wave, T* d_wave,
+  void transmit_tangent(const Slice<T>& slice, ThreadBuffers<T>& buffers, T* wave, T* d_wave,
                         const ObjectView<T>& d_object) const override {
     const bool absorbs = setup_.absorption && !d_object.absorption.empty();
     for (i64 y = 0; y < w_; ++y) {
-      const Row t = row_of(slice, y, room);
+      const Row t = row_of(slice, y, buffers);
       for (i64 m = 0; m < setup_.modes; ++m) {
         C *psi = mode(wave, m) + y * w_, *d_psi = mode(d_wave, m) + y * w_;
         for (i64 x = 0; x < w_; ++x) {
@@ -168,24 +168,26 @@ class FftwSteps final : public Steps<T> {
     }
   }
 
-  void propagate(Room<T>& room, T* wave) const override { pass<false>(room, wave); }
-  void propagate_back(Room<T>& room, T* wave) const override { pass<true>(room, wave); }
+  void propagate(ThreadBuffers<T>& buffers, T* wave) const override { pass<false>(buffers, wave); }
+  void propagate_back(ThreadBuffers<T>& buffers, T* wave) const override {
+    pass<true>(buffers, wave);
+  }
 
-  void exit(Room<T>&, T* wave, View<C, 3> to) const override {
+  void exit(ThreadBuffers<T>&, T* wave, View<C, 3> to) const override {
     for (i64 m = 0; m < setup_.modes; ++m) fft_.forward(mode(wave, m), to[m].data);
   }
 
-  void enter_back(Room<T>&, View<const C, 3> d, T* chi) const override {
+  void enter_back(ThreadBuffers<T>&, View<const C, 3> d, T* chi) const override {
     for (i64 m = 0; m < setup_.modes; ++m) fft_.inverse(d[m].data, mode(chi, m));
   }
 
-  Misfit detect(Room<T>& room, T* wave, bool residual) const override {
+  Misfit detect(ThreadBuffers<T>& buffers, T* wave, bool residual) const override {
     for (i64 m = 0; m < setup_.modes; ++m) fft_.forward(mode(wave, m));
     Misfit sum;
-    T* intensity = room.scratch.data();  // a row; summed in T, rows in double
+    T* intensity = buffers.scratch.data();  // a row; summed in T, rows in double
     const T eps = static_cast<T>(setup_.epsilon);
     for (i64 y = 0; y < w_; ++y) {
-      const T *measured = room.measured.data() + y * w_, *weight = weight_.data() + y * w_;
+      const T *measured = buffers.measured.data() + y * w_, *weight = weight_.data() + y * w_;
       const T* valid = valid_.data() + y * w_;
       std::fill_n(intensity, w_, T(0));
       for (i64 m = 0; m < setup_.modes; ++m) {
@@ -203,7 +205,7 @@ class FftwSteps final : public Steps<T> {
     return sum;
   }
 
-  double bend(Room<T>&, T* wave, T* d_wave) const override {
+  double bend(ThreadBuffers<T>&, T* wave, T* d_wave) const override {
     for (i64 m = 0; m < setup_.modes; ++m) fft_.forward(mode(wave, m));
     for (i64 m = 0; m < setup_.modes; ++m) fft_.forward(mode(d_wave, m));
     double total = 0;
@@ -227,13 +229,13 @@ class FftwSteps final : public Steps<T> {
   const C* mode(const T* waves, i64 m) const { return reinterpret_cast<const C*>(waves) + m * n_; }
   static T square(C v) { return v.real() * v.real() + v.imag() * v.imag(); }
 
-  Row row_of(const Slice<T>& slice, i64 y, Room<T>& room) const {
-    return slice.transmission.row(slice.s, slice.at, y, w_, room.scratch.data());
+  Row row_of(const Slice<T>& slice, i64 y, ThreadBuffers<T>& buffers) const {
+    return slice.transmission.row(slice.s, slice.at, y, w_, buffers.scratch.data());
   }
 
   template <bool conjugate>
-  void pass(Room<T>& room, T* wave) const {
-    auto* spectrum = reinterpret_cast<C*>(room.scratch.data());
+  void pass(ThreadBuffers<T>& buffers, T* wave) const {
+    auto* spectrum = reinterpret_cast<C*>(buffers.scratch.data());
     for (i64 m = 0; m < setup_.modes; ++m) {
       fft_.forward(mode(wave, m), spectrum);
       apply_propagator<conjugate>(propagator_.data(), spectrum, n_);
@@ -258,7 +260,7 @@ class FftwSteps final : public Steps<T> {
 
 }  // namespace
 
-StepSizes fftw_sizes(const OperatorSetup& setup) {
+BufferSizes fftw_sizes(const OperatorSetup& setup) {
   const i64 w = setup.window, n = w * w;
   return {.wave = 2 * setup.modes * n,
           .scratch = std::max(2 * n, 4 * w),  // a wave, or rows of t and of gradients

@@ -14,7 +14,7 @@ namespace cpu {
 template <class T>
 MemoryPlan<T>::MemoryPlan(const OperatorSetup& setup, int threads, const CpuOptions& options)
     : slices(setup.slices), run(setup.slices) {
-  const StepSizes sizes = step_sizes<T>(setup, path_of(setup.window, options.path));
+  const BufferSizes sizes = buffer_sizes<T>(setup, path_of(setup.window, options.path));
   wave = sizes.wave;
   scratch = sizes.scratch;
   ramp = sizes.ramp;

@@ -1,7 +1,7 @@
 #pragma once
 
-// What the CPU operator allocates, as numbers: the operator makes its arrays by them, and
-// cpu_operator_memory adds them up.
+// The memory that the CPU operator allocates, as numbers: the operator makes its arrays by them,
+// and cpu_operator_memory adds them up.
 
 #include "operator/operator.hpp"
 

@@ -14,8 +14,8 @@
 #include "core/parallel.hpp"
 #include "core/units.hpp"
 #include "operator/cpu/memory.hpp"
+#include "operator/cpu/sequencer.hpp"
 #include "operator/cpu/steps.hpp"
-#include "operator/cpu/turns.hpp"
 #include "operator/operator.hpp"
 
 namespace ptyle {
@@ -27,9 +27,9 @@ template <class T>
 class CpuOperator final : public Operator<T> {
   using C = Complex<T>;
 
-  /// What a thread works in: one position's waves, made when they are first needed.
+  /// The buffers that a thread works in: one position's waves, made when they are first needed.
   struct Workspace {
-    Room<T> room;
+    ThreadBuffers<T> buffers;
     Array<T, 1> wave, other;        ///< ψ; χ where ψ is needed still
     Array<T, 2> kept, checkpoints;  ///< u of a run of slices; ψ before a run's first slice
     Array<T, 2> phase, absorption, illumination;  ///< patches of W·W
@@ -64,32 +64,33 @@ class CpuOperator final : public Operator<T> {
   }
 
   void forward(const Placement& at, View<C, 3> wave) const override {
-    Room<T> room = make_room(nullptr);  // nothing shared is written: several threads may call
+    // Nothing shared is written: several threads may call.
+    ThreadBuffers<T> buffers = make_buffers(nullptr);
     Array<T, 1> psi({plan_.wave});
-    steps_->prepare(at, room);
-    steps_->begin(probe_.data(), room, psi.data());
+    steps_->prepare(at, buffers);
+    steps_->begin(probe_.data(), buffers, psi.data());
     for (i64 s = 0; s < setup_.slices; ++s) {
-      steps_->transmit(slice(s, at), room, psi.data(), nullptr);
-      if (s + 1 < setup_.slices) steps_->propagate(room, psi.data());
+      steps_->transmit(slice(s, at), buffers, psi.data(), nullptr);
+      if (s + 1 < setup_.slices) steps_->propagate(buffers, psi.data());
     }
-    steps_->exit(room, psi.data(), wave);
+    steps_->exit(buffers, psi.data(), wave);
   }
 
   void tangent(const Placement& at, const ObjectView<T>& d_object, View<const C, 3> d_probe,
                View<C, 3> d_wave) const override {
     auto& ws = prepared(0, at);
     forward_tangent(ws, at, d_object, probe_spectrum(d_probe));
-    steps_->exit(ws.room, ws.other.data(), d_wave);
+    steps_->exit(ws.buffers, ws.other.data(), d_wave);
   }
 
   void adjoint(const Placement& at, View<const C, 3> d, const Gradient<T>& sum) const override {
     auto& ws = prepared(0, at);
     const Wanted wanted = parts_of_adjoint(sum);
     Array<T, 1> probe_sum({wanted.has(Part::probe) ? plan_.wave : 0});
-    Turns turns(setup_.slices + 1);
+    Sequencer sequencer(setup_.slices + 1);
     forward_keeping_waves(ws, at);
-    steps_->enter_back(ws.room, d, chi_beside(ws));
-    backward(ws, at, 0, turns, wanted, T(1), sum, probe_sum.data());
+    steps_->enter_back(ws.buffers, d, chi_beside(ws));
+    backward(ws, at, 0, sequencer, wanted, T(1), sum, probe_sum.data());
     if (wanted.has(Part::probe)) steps_->add_probe_gradient(probe_sum.data(), sum.probe);
   }
 
@@ -97,31 +98,31 @@ class CpuOperator final : public Operator<T> {
                   const Gradient<T>& sum) const override {
     Array<T, 1> probe_sum({wanted.has(Part::probe) ? plan_.wave : 0}, ledger_, "gradient patches");
     std::vector<Misfit> each(places.size());
-    Turns turns(setup_.slices + 1);
+    Sequencer sequencer(setup_.slices + 1);
     parallel_for(static_cast<i64>(places.size()), threads_, [&](i64 k, int thread) {
       try {
         auto& ws = prepared(thread, places[k]);
-        measured.load(k, ws.room.measured.data());
+        measured.load(k, ws.buffers.measured.data());
         forward_keeping_waves(ws, places[k]);
-        each[k] = steps_->detect(ws.room, chi_beside(ws), true);
-        backward(ws, places[k], k, turns, wanted, T(2), sum, probe_sum.data());
+        each[k] = steps_->detect(ws.buffers, chi_beside(ws), true);
+        backward(ws, places[k], k, sequencer, wanted, T(2), sum, probe_sum.data());
       } catch (...) {
-        turns.abandon();
+        sequencer.abandon();
         throw;
       }
     });
     if (wanted.has(Part::probe)) steps_->add_probe_gradient(probe_sum.data(), sum.probe);
-    return told(total_of(each), sum.misfit);
+    return reported(total_of(each), sum.misfit);
   }
 
   Misfit misfit(std::span<const Placement> places, const Measured<T>& measured) const override {
     std::vector<Misfit> each(places.size());
     parallel_for(static_cast<i64>(places.size()), threads_, [&](i64 k, int thread) {
       auto& ws = prepared(thread, places[k]);
-      measured.load(k, ws.room.measured.data());
-      steps_->begin(probe_.data(), ws.room, ws.wave.data());
+      measured.load(k, ws.buffers.measured.data());
+      steps_->begin(probe_.data(), ws.buffers, ws.wave.data());
       run(ws, places[k], 0, setup_.slices, nullptr);
-      each[k] = steps_->detect(ws.room, ws.wave.data(), false);
+      each[k] = steps_->detect(ws.buffers, ws.wave.data(), false);
     });
     return total_of(each);
   }
@@ -133,7 +134,7 @@ class CpuOperator final : public Operator<T> {
     parallel_for(static_cast<i64>(places.size()), threads_, [&](i64 k, int thread) {
       auto& ws = prepared(thread, places[k]);
       forward_tangent(ws, places[k], d_object, d_spectrum);
-      each[k] = steps_->bend(ws.room, ws.wave.data(), ws.other.data());
+      each[k] = steps_->bend(ws.buffers, ws.wave.data(), ws.other.data());
     });
     if (!of_each.empty()) std::copy(each.begin(), each.end(), of_each.begin());
     return std::accumulate(each.begin(), each.end(), 0.0);
@@ -152,7 +153,7 @@ class CpuOperator final : public Operator<T> {
   /// made no difference on a processor with 32 MB of L3.
   static constexpr i64 past_caches = i64{16} << 20;
 
-  Room<T> make_room(Ledger* ledger) const {
+  ThreadBuffers<T> make_buffers(Ledger* ledger) const {
     return {Array<T, 1>({plan_.scratch}, ledger, "waves"),
             Array<T, 1>({plan_.ramp}, ledger, "waves"),
             Array<T, 1>({plan_.pattern}, ledger, "waves"),
@@ -168,10 +169,10 @@ class CpuOperator final : public Operator<T> {
   Workspace& prepared(int thread, const Placement& at) const {
     auto& ws = work_[static_cast<std::size_t>(thread)];
     if (ws.wave.empty()) {
-      ws.room = make_room(ledger_);
+      ws.buffers = make_buffers(ledger_);
       ws.wave = Array<T, 1>({plan_.wave}, ledger_, "waves");
     }
-    steps_->prepare(at, ws.room);
+    steps_->prepare(at, ws.buffers);
     return ws;
   }
 
@@ -186,9 +187,9 @@ class CpuOperator final : public Operator<T> {
   /// on to ψ_to, unless that is the end.
   void run(Workspace& ws, const Placement& at, i64 from, i64 to, T* kept) const {
     for (i64 s = from; s < to; ++s) {
-      steps_->transmit(slice(s, at), ws.room, ws.wave.data(),
+      steps_->transmit(slice(s, at), ws.buffers, ws.wave.data(),
                        kept ? kept + (s - from) * plan_.wave : nullptr);
-      if (s + 1 < setup_.slices) steps_->propagate(ws.room, ws.wave.data());
+      if (s + 1 < setup_.slices) steps_->propagate(ws.buffers, ws.wave.data());
     }
   }
 
@@ -197,7 +198,7 @@ class CpuOperator final : public Operator<T> {
   void forward_keeping_waves(Workspace& ws, const Placement& at) const {
     need<2>(ws.kept, {plan_.kept, plan_.wave}, "waves");
     need<2>(ws.checkpoints, {plan_.checkpoints, plan_.wave}, "waves");
-    steps_->begin(probe_.data(), ws.room, ws.wave.data());
+    steps_->begin(probe_.data(), ws.buffers, ws.wave.data());
     for (i64 r = 0; r < plan_.runs; ++r) {
       const bool last = r + 1 == plan_.runs;
       if (r > 0 && !last) copy(ws.wave.data(), ws.checkpoints.view()[r - 1].data);
@@ -207,7 +208,7 @@ class CpuOperator final : public Operator<T> {
   }
 
   /// ψ is in ws.wave after the last slice; χ is to be made of it, in place or, where ψ is needed
-  /// still or room for it is, beside it.
+  /// still or space for it is, beside it.
   T* chi_beside(Workspace& ws) const {
     if (!plan_.beside) return ws.wave.data();
     need<1>(ws.other, {plan_.wave}, "waves");
@@ -218,8 +219,8 @@ class CpuOperator final : public Operator<T> {
   void copy(const T* from, T* to) const { std::copy_n(from, plan_.wave, to); }
 
   /// Step 4, the k-th position: from χ back through the runs of slices.
-  void backward(Workspace& ws, const Placement& at, i64 k, Turns& turns, Wanted wanted, T scale,
-                const Gradient<T>& sum, T* probe_sum) const {
+  void backward(Workspace& ws, const Placement& at, i64 k, Sequencer& sequencer, Wanted wanted,
+                T scale, const Gradient<T>& sum, T* probe_sum) const {
     T* chi = plan_.beside ? ws.other.data() : ws.wave.data();
     const i64 w = setup_.window;
     if (wanted.has(Part::illumination)) {
@@ -231,27 +232,27 @@ class CpuOperator final : public Operator<T> {
         if (r > 0)
           copy(ws.checkpoints.view()[r - 1].data, ws.wave.data());
         else
-          steps_->begin(probe_.data(), ws.room, ws.wave.data());
+          steps_->begin(probe_.data(), ws.buffers, ws.wave.data());
         run(ws, at, plan_.first(r), plan_.first(r + 1), ws.kept.data());
       }
       for (i64 s = plan_.first(r + 1) - 1; s >= plan_.first(r); --s) {
         const T* u = plan_.kept ? ws.kept.view()[s - plan_.first(r)].data : nullptr;
-        if (!slice_back(ws, at, k, s, chi, u, turns, wanted, scale, sum)) return;
+        if (!slice_back(ws, at, k, s, chi, u, sequencer, wanted, scale, sum)) return;
         if (s == 0) continue;
-        steps_->propagate_back(ws.room, chi);
-        if (!u) steps_->propagate_back(ws.room, ws.wave.data());
+        steps_->propagate_back(ws.buffers, chi);
+        if (!u) steps_->propagate_back(ws.buffers, ws.wave.data());
       }
     }
     T* const spectrum = wanted.has(Part::shift) ? shift_back(ws, k, chi, sum) : nullptr;
-    if (!turns.wait(setup_.slices, k)) return;
+    if (!sequencer.wait(setup_.slices, k)) return;
     if (wanted.has(Part::illumination)) add_illumination(ws, at, sum);
     if (wanted.has(Part::probe)) {
       if (spectrum)
         std::transform(spectrum, spectrum + plan_.wave, probe_sum, probe_sum, std::plus<>());
       else
-        steps_->end_back(chi, ws.room, probe_sum);
+        steps_->end_back(chi, ws.buffers, probe_sum);
     }
-    turns.done(setup_.slices, k);
+    sequencer.done(setup_.slices, k);
   }
 
   /// ∂f/∂shift of the k-th position. Returns what end_back makes of χ, in waves that are free by
@@ -259,7 +260,7 @@ class CpuOperator final : public Operator<T> {
   T* shift_back(Workspace& ws, i64 k, T* chi, const Gradient<T>& sum) const {
     T* const spectrum = plan_.beside ? ws.wave.data() : ws.kept.data();
     std::fill_n(spectrum, plan_.wave, T(0));
-    steps_->end_back(chi, ws.room, spectrum);
+    steps_->end_back(chi, ws.buffers, spectrum);
     const auto slope = steps_->shift_gradient(probe_.data(), spectrum);
     const double factor = 4 * pi / static_cast<double>(setup_.window);
     for (i64 axis = 0; axis < 2; ++axis)
@@ -269,28 +270,28 @@ class CpuOperator final : public Operator<T> {
 
   /// χ back through slice s, its gradient added in turn; false: another position failed.
   bool slice_back(Workspace& ws, const Placement& at, i64 k, i64 s, T* chi, const T* u,
-                  Turns& turns, Wanted wanted, T scale, const Gradient<T>& sum) const {
+                  Sequencer& sequencer, Wanted wanted, T scale, const Gradient<T>& sum) const {
     const View<T, 2> phase = wanted.has(Part::object) ? sum.phase[s] : View<T, 2>{};
     const View<T, 2> absorption =
         wanted.has(Part::object) && setup_.absorption ? sum.absorption[s] : View<T, 2>{};
     SliceGradient<T> to{phase, absorption, at, scale, {}};
     if (wanted.has(Part::illumination)) to.illumination = ws.illumination;
     if (!plan_.patches) {
-      if (!turns.wait(s, k)) return false;
-      steps_->transmit_back(slice(s, at), ws.room, chi, u, ws.wave.data(), to);
+      if (!sequencer.wait(s, k)) return false;
+      steps_->transmit_back(slice(s, at), ws.buffers, chi, u, ws.wave.data(), to);
     } else {
       const i64 w = setup_.window;
       to.at = {};
       if (!phase.empty()) to.phase = zero(ws.phase, w);
       if (!absorption.empty()) to.absorption = zero(ws.absorption, w);
-      steps_->transmit_back(slice(s, at), ws.room, chi, u, ws.wave.data(), to);
-      if (!turns.wait(s, k)) return false;
+      steps_->transmit_back(slice(s, at), ws.buffers, chi, u, ws.wave.data(), to);
+      if (!sequencer.wait(s, k)) return false;
       for (i64 y = 0; y < w; ++y) {
         add_row(phase, at, y, T(1), ws.phase.data() + y * w, w);
         add_row(absorption, at, y, T(1), ws.absorption.data() + y * w, w);
       }
     }
-    turns.done(s, k);
+    sequencer.done(s, k);
     return true;
   }
 
@@ -311,16 +312,16 @@ class CpuOperator final : public Operator<T> {
   void forward_tangent(Workspace& ws, const Placement& at, const ObjectView<T>& d_object,
                        const Array<T, 1>& d_spectrum) const {
     need<1>(ws.other, {plan_.wave}, "waves");
-    steps_->begin(probe_.data(), ws.room, ws.wave.data());
+    steps_->begin(probe_.data(), ws.buffers, ws.wave.data());
     if (d_spectrum.empty())
       ws.other.fill(0);
     else
-      steps_->begin(d_spectrum.data(), ws.room, ws.other.data());
+      steps_->begin(d_spectrum.data(), ws.buffers, ws.other.data());
     for (i64 s = 0; s < setup_.slices; ++s) {
-      steps_->transmit_tangent(slice(s, at), ws.room, ws.wave.data(), ws.other.data(), d_object);
+      steps_->transmit_tangent(slice(s, at), ws.buffers, ws.wave.data(), ws.other.data(), d_object);
       if (s + 1 == setup_.slices) break;
-      steps_->propagate(ws.room, ws.wave.data());
-      steps_->propagate(ws.room, ws.other.data());
+      steps_->propagate(ws.buffers, ws.wave.data());
+      steps_->propagate(ws.buffers, ws.other.data());
     }
   }
 

@@ -65,7 +65,7 @@ CpuPath path_of(i64 window, CpuPath asked) {
 }
 
 template <class T>
-StepSizes step_sizes(const OperatorSetup& setup, CpuPath path) {
+BufferSizes buffer_sizes(const OperatorSetup& setup, CpuPath path) {
   return path == CpuPath::fftw ? fftw_sizes(setup) : sweep_sizes<T>(setup, kernels_of<T>(path));
 }
 
@@ -75,8 +75,8 @@ std::unique_ptr<Steps<T>> make_steps(const OperatorSetup& setup, CpuPath path, L
   return make_sweep_steps<T>(setup, kernels_of<T>(path), ledger);
 }
 
-template StepSizes step_sizes<float>(const OperatorSetup&, CpuPath);
-template StepSizes step_sizes<double>(const OperatorSetup&, CpuPath);
+template BufferSizes buffer_sizes<float>(const OperatorSetup&, CpuPath);
+template BufferSizes buffer_sizes<double>(const OperatorSetup&, CpuPath);
 template std::unique_ptr<Steps<float>> make_steps(const OperatorSetup&, CpuPath, Ledger*);
 template std::unique_ptr<Steps<double>> make_steps(const OperatorSetup&, CpuPath, Ledger*);
 

@@ -20,7 +20,7 @@ struct Slice {
   Placement at;
 };
 
-/// Where a slice's gradient is added; what is empty is not wanted.
+/// The arrays that a slice's gradient is added to; those that are empty are not wanted.
 template <class T>
 struct SliceGradient {
   View<T, 2> phase, absorption;  ///< ∂f/∂φ_s, ∂f/∂μ_s, with the window at `at` on them
@@ -29,18 +29,18 @@ struct SliceGradient {
   View<T, 2> illumination;  ///< W·W: Σ_m |u|², summed over slices
 };
 
-/// What a thread needs beside its waves.
+/// The buffers that a thread needs beside its waves.
 template <class T>
-struct Room {
+struct ThreadBuffers {
   Array<T, 1> scratch, ramp, measured;
   bool past_cache = false;  ///< waves u that are kept are more than the caches hold
 };
 
 /// Sizes of a backend's arrays, in T's.
-struct StepSizes {
+struct BufferSizes {
   i64 wave = 0;     ///< the waves of all modes
-  i64 scratch = 0;  ///< Room::scratch
-  i64 ramp = 0;     ///< Room::ramp
+  i64 scratch = 0;  ///< ThreadBuffers::scratch
+  i64 ramp = 0;     ///< ThreadBuffers::ramp
   i64 propagator = 0, detector = 0;
 };
 
@@ -57,13 +57,13 @@ class Steps {
   /// FFT(probe) / W², as long as the waves, of which `begin` starts.
   virtual void spectrum(View<const C, 3> probe, T* to) const = 0;
 
-  /// The position's sub-pixel shift, exp(−2πi f s / W) along rows and columns, into room.ramp.
-  virtual void prepare(const Placement& at, Room<T>& room) const = 0;
+  /// The position's sub-pixel shift, exp(−2πi f s / W) along rows and columns, into buffers.ramp.
+  virtual void prepare(const Placement& at, ThreadBuffers<T>& buffers) const = 0;
 
   /// ψ_0 = IFFT(ramp · FFT(probe))
-  virtual void begin(const T* spectrum, Room<T>& room, T* wave) const = 0;
+  virtual void begin(const T* spectrum, ThreadBuffers<T>& buffers, T* wave) const = 0;
   /// sum += conj(ramp) · FFT(χ_0), in the order of `spectrum`
-  virtual void end_back(T* chi, Room<T>& room, T* sum) const = 0;
+  virtual void end_back(T* chi, ThreadBuffers<T>& buffers, T* sum) const = 0;
   /// Σ_m Σ_k f_k Im(conj(G) S) for (row, column): of G, what end_back gives of one position, and S,
   /// the probe's spectrum. Times 2 · 2π/W it is ∂cost/∂shift.
   [[nodiscard]] virtual std::array<double, 2> shift_gradient(const T* spectrum,
@@ -72,29 +72,29 @@ class Steps {
   virtual void add_probe_gradient(T* sum, View<C, 3> to) const = 0;
 
   /// u = t ψ, and kept in u if that is not null.
-  virtual void transmit(const Slice<T>& slice, Room<T>& room, T* wave, T* u) const = 0;
+  virtual void transmit(const Slice<T>& slice, ThreadBuffers<T>& buffers, T* wave, T* u) const = 0;
   /// Gradient of u and χ, then χ ← conj(t) χ. With u null it is taken from the wave beside, which
   /// goes back too: ψ = conj(t) u.
-  virtual void transmit_back(const Slice<T>& slice, Room<T>& room, T* chi, const T* u, T* wave,
-                             const SliceGradient<T>& gradient) const = 0;
+  virtual void transmit_back(const Slice<T>& slice, ThreadBuffers<T>& buffers, T* chi, const T* u,
+                             T* wave, const SliceGradient<T>& gradient) const = 0;
   /// du = t dψ + (i dφ − dμ) u, beside u = t ψ; d_object may be empty.
-  virtual void transmit_tangent(const Slice<T>& slice, Room<T>& room, T* wave, T* d_wave,
-                                const ObjectView<T>& d_object) const = 0;
+  virtual void transmit_tangent(const Slice<T>& slice, ThreadBuffers<T>& buffers, T* wave,
+                                T* d_wave, const ObjectView<T>& d_object) const = 0;
 
   /// ψ = IFFT(P FFT(u))
-  virtual void propagate(Room<T>& room, T* wave) const = 0;
+  virtual void propagate(ThreadBuffers<T>& buffers, T* wave) const = 0;
   /// χ ← IFFT(conj(P) FFT(χ))
-  virtual void propagate_back(Room<T>& room, T* wave) const = 0;
+  virtual void propagate_back(ThreadBuffers<T>& buffers, T* wave) const = 0;
 
   /// Ψ = FFT(u_{S−1}), to natural order; the wave is used up.
-  virtual void exit(Room<T>& room, T* wave, View<C, 3> to) const = 0;
+  virtual void exit(ThreadBuffers<T>& buffers, T* wave, View<C, 3> to) const = 0;
   /// χ = Fᴴ d
-  virtual void enter_back(Room<T>& room, View<const C, 3> d, T* chi) const = 0;
-  /// Misfit of Ψ against room.measured, W·W values; with `residual` the wave becomes χ = Fᴴ( w Ψ ·
-  /// the loss's factor ), otherwise it is used up.
-  virtual Misfit detect(Room<T>& room, T* wave, bool residual) const = 0;
+  virtual void enter_back(ThreadBuffers<T>& buffers, View<const C, 3> d, T* chi) const = 0;
+  /// Misfit of Ψ against buffers.measured, W·W values; with `residual` the wave becomes χ = Fᴴ( w Ψ
+  /// · the loss's factor ), otherwise it is used up.
+  virtual Misfit detect(ThreadBuffers<T>& buffers, T* wave, bool residual) const = 0;
   /// Σ_k 2 f" (Re Σ_m conj(Ψ_m) dΨ_m)², f" the loss's by I; both waves are used up.
-  virtual double bend(Room<T>& room, T* wave, T* d_wave) const = 0;
+  virtual double bend(ThreadBuffers<T>& buffers, T* wave, T* d_wave) const = 0;
 };
 
 /// The path that is taken for a window: what was asked for, or the widest vectors of this
@@ -102,12 +102,12 @@ class Steps {
 /// for sweeps over a window that they do not know.
 CpuPath path_of(i64 window, CpuPath asked);
 template <class T>
-StepSizes step_sizes(const OperatorSetup& setup, CpuPath path);
+BufferSizes buffer_sizes(const OperatorSetup& setup, CpuPath path);
 template <class T>
 std::unique_ptr<Steps<T>> make_steps(const OperatorSetup& setup, CpuPath path, Ledger* ledger);
 
 /// On FFTW, any window.
-StepSizes fftw_sizes(const OperatorSetup& setup);
+BufferSizes fftw_sizes(const OperatorSetup& setup);
 template <class T>
 std::unique_ptr<Steps<T>> make_fftw_steps(const OperatorSetup& setup, Ledger* ledger);
 
@@ -115,7 +115,7 @@ std::unique_ptr<Steps<T>> make_fftw_steps(const OperatorSetup& setup, Ledger* le
 template <class T>
 struct Kernels;
 template <class T>
-StepSizes sweep_sizes(const OperatorSetup& setup, const Kernels<T>& kernels);
+BufferSizes sweep_sizes(const OperatorSetup& setup, const Kernels<T>& kernels);
 template <class T>
 std::unique_ptr<Steps<T>> make_sweep_steps(const OperatorSetup& setup, const Kernels<T>& kernels,
                                            Ledger* ledger);

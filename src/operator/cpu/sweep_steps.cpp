@@ -83,8 +83,8 @@ class SweepSteps final : public Steps<T> {
   }
 
   // Along rows of the wave pairs (re, im) for each row; along columns L re and L im for each block.
-  void prepare(const Placement& at, Room<T>& room) const override {
-    T* ramp = room.ramp.data();
+  void prepare(const Placement& at, ThreadBuffers<T>& buffers) const override {
+    T* ramp = buffers.ramp.data();
     const auto factor = [&](i64 k, double shift) {
       return std::polar(1.0, -2 * pi * double(frequency_index(k, w_)) / double(w_) * shift);
     };
@@ -101,15 +101,15 @@ class SweepSteps final : public Steps<T> {
     }
   }
 
-  void begin(const T* spectrum, Room<T>& room, T* wave) const override {
+  void begin(const T* spectrum, ThreadBuffers<T>& buffers, T* wave) const override {
     for (i64 m = 0; m < setup_.modes; ++m)
       for (i64 c = 0; c < g_.vectors; ++c)
-        kernels_.columns_begin(g_, mode(spectrum, m), room.ramp.data(), mode(wave, m), c);
+        kernels_.columns_begin(g_, mode(spectrum, m), buffers.ramp.data(), mode(wave, m), c);
   }
-  void end_back(T* chi, Room<T>& room, T* sum) const override {
+  void end_back(T* chi, ThreadBuffers<T>& buffers, T* sum) const override {
     for (i64 m = 0; m < setup_.modes; ++m)
       for (i64 c = 0; c < g_.vectors; ++c)
-        kernels_.columns_end(g_, mode(chi, m), room.ramp.data(), mode(sum, m), c);
+        kernels_.columns_end(g_, mode(chi, m), buffers.ramp.data(), mode(sum, m), c);
   }
 
   std::array<double, 2> shift_gradient(const T* spectrum, const T* g) const override {
@@ -139,11 +139,11 @@ class SweepSteps final : public Steps<T> {
     return sum;
   }
 
-  void transmit(const Slice<T>& slice, Room<T>& room, T* wave, T* u) const override {
+  void transmit(const Slice<T>& slice, ThreadBuffers<T>& buffers, T* wave, T* u) const override {
     RowWork<T> work;
-    work.past_cache = room.past_cache;
+    work.past_cache = buffers.past_cache;
     for (i64 y = 0; y < w_; ++y) {
-      set_transmission(slice, y, room, work);
+      set_transmission(slice, y, buffers, work);
       for (i64 m = 0; m < setup_.modes; ++m) {
         work.u = u ? mode(u, m) + y * 2 * w_ : nullptr;
         kernels_.row_sweep(g_, row_of(mode(wave, m), y), work);
@@ -151,13 +151,13 @@ class SweepSteps final : public Steps<T> {
     }
   }
 
-  void transmit_back(const Slice<T>& slice, Room<T>& room, T* chi, const T* u, T* wave,
+  void transmit_back(const Slice<T>& slice, ThreadBuffers<T>& buffers, T* chi, const T* u, T* wave,
                      const SliceGradient<T>& gradient) const override {
     RowWork<T> work;
     work.scale = gradient.scale;
-    T* sums = room.scratch.data() + 2 * w_;  // of this row, over all modes
+    T* sums = buffers.scratch.data() + 2 * w_;  // of this row, over all modes
     for (i64 y = 0; y < w_; ++y) {
-      set_transmission(slice, y, room, work);
+      set_transmission(slice, y, buffers, work);
       if (!gradient.illumination.empty()) work.illumination = &gradient.illumination(y, 0);
       const bool direct = setup_.modes == 1 && lies_inside(gradient, y);
       work.phase = sums_of(gradient.phase, gradient.at, y, direct, sums);
@@ -168,7 +168,8 @@ class SweepSteps final : public Steps<T> {
         fetch_row(gradient.absorption, gradient.at, y);
       }
       for (i64 m = 0; m < setup_.modes; ++m) {
-        work.u_back = u ? mode(u, m) + y * 2 * w_ : wave_back(slice, room, mode(wave, m), y, work);
+        work.u_back =
+            u ? mode(u, m) + y * 2 * w_ : wave_back(slice, buffers, mode(wave, m), y, work);
         kernels_.row_sweep_back(g_, row_of(mode(chi, m), y), work);
       }
       if (direct) continue;
@@ -177,11 +178,11 @@ class SweepSteps final : public Steps<T> {
     }
   }
 
-  void transmit_tangent(const Slice<T>& slice, Room<T>& room, T* wave, T* d_wave,
+  void transmit_tangent(const Slice<T>& slice, ThreadBuffers<T>& buffers, T* wave, T* d_wave,
                         const ObjectView<T>& d_object) const override {
     RowWork<T> work;
     for (i64 y = 0; y < w_; ++y) {
-      set_transmission(slice, y, room, work);
+      set_transmission(slice, y, buffers, work);
       for (i64 m = 0; m < setup_.modes; ++m) {
         T *psi = mode(wave, m), *d_psi = mode(d_wave, m);
         kernels_.row_inverse(g_, row_of(psi, y));
@@ -193,10 +194,10 @@ class SweepSteps final : public Steps<T> {
     }
   }
 
-  void propagate(Room<T>&, T* wave) const override { column_sweeps(wave, false); }
-  void propagate_back(Room<T>&, T* wave) const override { column_sweeps(wave, true); }
+  void propagate(ThreadBuffers<T>&, T* wave) const override { column_sweeps(wave, false); }
+  void propagate_back(ThreadBuffers<T>&, T* wave) const override { column_sweeps(wave, true); }
 
-  void exit(Room<T>&, T* wave, View<C, 3> to) const override {
+  void exit(ThreadBuffers<T>&, T* wave, View<C, 3> to) const override {
     for (i64 m = 0; m < setup_.modes; ++m)
       for (i64 c = 0; c < g_.vectors; ++c) {
         kernels_.columns_forward(g_, mode(wave, m), c);
@@ -207,7 +208,7 @@ class SweepSteps final : public Steps<T> {
       }
   }
 
-  void enter_back(Room<T>&, View<const C, 3> d, T* chi) const override {
+  void enter_back(ThreadBuffers<T>&, View<const C, 3> d, T* chi) const override {
     for (i64 m = 0; m < setup_.modes; ++m)
       for (i64 c = 0; c < g_.vectors; ++c) {
         for (i64 y = 0; y < w_; ++y)
@@ -221,10 +222,10 @@ class SweepSteps final : public Steps<T> {
   }
 
   // Modes of a block of columns stay in the cache until their intensities are summed.
-  Misfit detect(Room<T>& room, T* wave, bool residual) const override {
+  Misfit detect(ThreadBuffers<T>& buffers, T* wave, bool residual) const override {
     const i64 pixels = w_ * lanes_;
-    T *intensity = room.scratch.data(), *measured = intensity + pixels;
-    put_in_order(room.measured.data(), measured);
+    T *intensity = buffers.scratch.data(), *measured = intensity + pixels;
+    put_in_order(buffers.measured.data(), measured);
     Misfit sum;
     for (i64 c = 0; c < g_.vectors; ++c) {
       std::fill_n(intensity, pixels, T(0));
@@ -242,9 +243,9 @@ class SweepSteps final : public Steps<T> {
     return sum;
   }
 
-  double bend(Room<T>& room, T* wave, T* d_wave) const override {
+  double bend(ThreadBuffers<T>& buffers, T* wave, T* d_wave) const override {
     double total = 0;
-    T *intensity = room.scratch.data(), *change = intensity + lanes_;
+    T *intensity = buffers.scratch.data(), *change = intensity + lanes_;
     for (i64 c = 0; c < g_.vectors; ++c) {
       for (i64 m = 0; m < setup_.modes; ++m) {
         kernels_.columns_forward(g_, mode(wave, m), c);
@@ -298,7 +299,7 @@ class SweepSteps final : public Steps<T> {
         for (i64 l = 0; l < lanes_; ++l)
           f(y, v * lanes_ + l, real(wave, v, y, l), imaginary(wave, v, y, l));
   }
-  /// Where, in natural order, the detector pixel lies that stands at (c, y, lane).
+  /// The index, in natural order, of the detector pixel that stands at (c, y, lane).
   i64 detector_pixel(i64 c, i64 y, i64 lane) const {
     return tables_.row_frequency[static_cast<std::size_t>(y)] * w_ +
            tables_.column_frequency[static_cast<std::size_t>(c * lanes_ + lane)];
@@ -328,8 +329,9 @@ class SweepSteps final : public Steps<T> {
       }
   }
 
-  void set_transmission(const Slice<T>& slice, i64 y, Room<T>& room, RowWork<T>& work) const {
-    const auto row = slice.transmission.row(slice.s, slice.at, y, w_, room.scratch.data());
+  void set_transmission(const Slice<T>& slice, i64 y, ThreadBuffers<T>& buffers,
+                        RowWork<T>& work) const {
+    const auto row = slice.transmission.row(slice.s, slice.at, y, w_, buffers.scratch.data());
     work.t_re = row.re;
     work.t_im = row.im;
     work.next_row = row.next;
@@ -340,7 +342,8 @@ class SweepSteps final : public Steps<T> {
     return !g.phase.empty() && g.at.row + y >= 0 && g.at.row + y < shape[0] && g.at.col >= 0 &&
            g.at.col + w_ <= shape[1];
   }
-  /// Where row y adds its gradient, if any is wanted: to the sum itself, or to zeros on the side.
+  /// The row that row y adds its gradient to, if any is wanted: the sum itself, or zeros on the
+  /// side.
   T* sums_of(View<T, 2> sum, const Placement& at, i64 y, bool direct, T* aside) const {
     if (sum.empty()) return nullptr;
     if (direct) return sum.data + (at.row + y) * sum.shape[1] + at.col;
@@ -359,9 +362,9 @@ class SweepSteps final : public Steps<T> {
   }
 
   /// u of row y from a wave that goes back too, which becomes conj(t) u.
-  const T* wave_back(const Slice<T>& slice, Room<T>& room, T* wave, i64 y,
+  const T* wave_back(const Slice<T>& slice, ThreadBuffers<T>& buffers, T* wave, i64 y,
                      const RowWork<T>& work) const {
-    T* u = room.scratch.data() + 4 * w_;
+    T* u = buffers.scratch.data() + 4 * w_;
     // The last slice's wave comes straight from its FFT along rows, with no P that carries 1/W.
     const T scale = slice.s + 1 == setup_.slices ? T(1) / static_cast<T>(w_) : T(1);
     kernels_.row_inverse(g_, row_of(wave, y));
@@ -444,7 +447,7 @@ class SweepSteps final : public Steps<T> {
 }  // namespace
 
 template <class T>
-StepSizes sweep_sizes(const OperatorSetup& setup, const Kernels<T>& kernels) {
+BufferSizes sweep_sizes(const OperatorSetup& setup, const Kernels<T>& kernels) {
   const i64 w = setup.window, lanes = kernels.lanes, plane = sweep_wave_size(w, kernels.lanes);
   return {.wave = setup.modes * plane,
           .scratch = w * (w + lanes),  // a pattern and a block's intensities; or t, gradients and u
@@ -459,8 +462,8 @@ std::unique_ptr<Steps<T>> make_sweep_steps(const OperatorSetup& setup, const Ker
   return std::make_unique<SweepSteps<T>>(setup, kernels, ledger);
 }
 
-template StepSizes sweep_sizes(const OperatorSetup&, const Kernels<float>&);
-template StepSizes sweep_sizes(const OperatorSetup&, const Kernels<double>&);
+template BufferSizes sweep_sizes(const OperatorSetup&, const Kernels<float>&);
+template BufferSizes sweep_sizes(const OperatorSetup&, const Kernels<double>&);
 template std::unique_ptr<Steps<float>> make_sweep_steps(const OperatorSetup&, const Kernels<float>&,
                                                         Ledger*);
 template std::unique_ptr<Steps<double>> make_sweep_steps(const OperatorSetup&,

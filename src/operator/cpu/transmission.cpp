@@ -32,11 +32,11 @@ void Transmission<T>::set(const ObjectView<T>& object, bool absorption, bool cop
 
 template <class T>
 typename Transmission<T>::Row Transmission<T>::made_row(i64 s, const Placement& at, i64 y,
-                                                        i64 window, T* room) const {
+                                                        i64 window, T* buffer) const {
   const auto [slices, ny, nx] = object_.phase.shape;
   const Inside in(at, window, ny, nx);
   const bool whole = in.x0 == 0 && in.x1 == window && y >= in.y0 && y < in.y1;
-  T *re = room, *im = room + window;
+  T *re = buffer, *im = buffer + window;
   if (!whole) {
     std::fill(re, re + window, T(1));
     std::fill(im, im + window, T(0));

@@ -24,19 +24,19 @@ class Transmission {
   /// stay where it is.
   void set(const ObjectView<T>& object, bool absorption, bool copy, int threads, Ledger* ledger);
 
-  /// Row y of the window at a position, slice s: W values, 1 beyond the object; `room` holds 2 W
+  /// Row y of the window at a position, slice s: W values, 1 beyond the object; `buffer` holds 2 W
   /// values.
-  [[nodiscard]] Row row(i64 s, const Placement& at, i64 y, i64 window, T* room) const {
+  [[nodiscard]] Row row(i64 s, const Placement& at, i64 y, i64 window, T* buffer) const {
     const auto& [slices, ny, nx] = re_.shape();
     if (at.col < 0 || at.col + window > nx || at.row + y < 0 || at.row + y >= ny)
-      return made_row(s, at, y, window, room);
+      return made_row(s, at, y, window, buffer);
     const i64 first = (s * ny + at.row + y) * nx + at.col;
     return {re_.data() + first, im_.data() + first, nx};
   }
 
  private:
   /// A row that does not lie in the copy as it is.
-  Row made_row(i64 s, const Placement& at, i64 y, i64 window, T* room) const;
+  Row made_row(i64 s, const Placement& at, i64 y, i64 window, T* buffer) const;
 
   Array<T, 3> re_, im_;
   ObjectView<T> object_;

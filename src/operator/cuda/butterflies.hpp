@@ -83,9 +83,9 @@ PTYLE_HOST_DEVICE void fft(Z<T> (&x)[N]) {
 /// e^(−2πi j k / W), k = 1 … R − 1, of a thread that has elements j, j + 16, … of its lines; w
 /// holds it at 16 k + j, so that neighbours j lie in different banks. A few are kept in registers.
 template <int R, class T>
-class Turns {
+class Twiddles {
  public:
-  PTYLE_HOST_DEVICE Turns(const Z<T>* w, int j) : from_(w + j) {
+  PTYLE_HOST_DEVICE Twiddles(const Z<T>* w, int j) : from_(w + j) {
     if constexpr (few) unroll<R - 1>([&](auto k) { kept_[k()] = from_[16 * (k() + 1)]; });
   }
   PTYLE_HOST_DEVICE Z<T> operator()(int k) const {
@@ -103,18 +103,18 @@ class Turns {
 
 /// The outer transform of a line's elements j, j + 16, …
 template <int R, class T>
-PTYLE_HOST_DEVICE void outer_forward(Z<T> (&x)[R], const Turns<R, T>& turns) {
+PTYLE_HOST_DEVICE void outer_forward(Z<T> (&x)[R], const Twiddles<R, T>& twiddles) {
   fft<R, false>(x);
   unroll<R - 1>([&](auto k) {
-    const Z<T> turn = turns(k() + 1);
-    x[k() + 1] = times<false>(x[k() + 1], turn.re, turn.im);
+    const Z<T> twiddle = twiddles(k() + 1);
+    x[k() + 1] = times<false>(x[k() + 1], twiddle.re, twiddle.im);
   });
 }
 template <int R, class T>
-PTYLE_HOST_DEVICE void outer_inverse(Z<T> (&x)[R], const Turns<R, T>& turns) {
+PTYLE_HOST_DEVICE void outer_inverse(Z<T> (&x)[R], const Twiddles<R, T>& twiddles) {
   unroll<R - 1>([&](auto k) {
-    const Z<T> turn = turns(k() + 1);
-    x[k() + 1] = times<true>(x[k() + 1], turn.re, turn.im);
+    const Z<T> twiddle = twiddles(k() + 1);
+    x[k() + 1] = times<true>(x[k() + 1], twiddle.re, twiddle.im);
   });
   fft<R, true>(x);
 }

@@ -13,8 +13,8 @@
 // gradient; P comes out of shared memory or the cache. Spectra stand in natural order along
 // columns; along rows kx = a + R b stands at 16 a + b.
 //
-// Of a cluster each block has W / cluster rows. Before the transform down the columns it fetches as
-// many columns from all blocks, and after it sends them back: 12 bytes a pixel and slice between
+// Each block of a cluster has W / cluster rows. Before the transform down the columns it fetches as
+// many columns from all blocks, and after it sends them back: 12 bytes per pixel and slice between
 // multiprocessors where four share a wave.
 
 #include "operator/cuda/butterflies.hpp"
@@ -31,7 +31,7 @@ constexpr bool has_fused(i64 window) { return has_sweeps(window); }
 constexpr int fused_cluster(i64 window) { return window == 256 ? 4 : window == 192 ? 2 : 1; }
 
 /// Numbers (complex) that a block needs: its rows, each with a gap of one so that neighbours of a
-/// column lie in different banks; the turns of butterflies; the probe's shift at each ky.
+/// column lie in different banks; the twiddles of butterflies; the probe's shift at each ky.
 constexpr i64 fused_shared(i64 window) {
   return window / fused_cluster(window) * (window + 1) + 2 * window;
 }
@@ -42,7 +42,7 @@ constexpr i64 fused_propagator(i64 window) {
 /// Blocks that a multiprocessor is to hold at a time.
 constexpr int fused_resident(i64 window) { return window < 128 ? 3 : 1; }
 
-// What happens at the frequencies of a column, ky = a + W/16 b, b = 0 … 15; `fetch` gets what is
+// Operations at the frequencies of a column, ky = a + W/16 b, b = 0 … 15; `fetch` gets what is
 // needed for it beforehand.
 
 /// x(b) of memory, W apart for each ky.
@@ -123,7 +123,7 @@ struct FusedPass {
   bool holds_propagator;  ///< in shared memory (fused_propagator)
   const Z<T>* spectrum;   ///< forward and tangent: of the probe; null: nothing
   Z<T>* detector;         ///< forward: Ψ; back: the residual, then the probe's gradient
-  const Z<T>* turns;
+  const Z<T>* twiddles;
 
   template <class Block>
   PTYLE_HOST_DEVICE void operator()(Block& block) const {
@@ -131,19 +131,20 @@ struct FusedPass {
     pass(block, block.x, block.x, true);
   }
 
-  /// What stays in shared memory from pass to pass.
+  /// Data that stay in shared memory from pass to pass.
   template <class Block>
   PTYLE_HOST_DEVICE void prepare(Block& block) const {
     const Shared here(block);
     block.threads([&](int t) {
-      for (int i = t; i < W; i += threads) here.turns[i] = turns[i];
+      for (int i = t; i < W; i += threads) here.twiddles[i] = twiddles[i];
       if (!holds_propagator) return;
       for (int i = t; i < fused_propagator(W); i += threads)
         here.propagator[i] = propagator[i / rows_here * W + here.rank * rows_here + i % rows_here];
     });
   }
 
-  /// Of a wave; its gradient is added to the patches of number `patch`, which are `fresh` or not.
+  /// The whole gradient of a wave; it is added to the patches of number `patch`, which are `fresh`
+  /// or not.
   template <class Block>
   PTYLE_HOST_DEVICE void pass(Block& block, i64 wave, i64 patch, bool fresh) const {
     constexpr bool back = op == RowOp::back;
@@ -187,13 +188,13 @@ struct FusedPass {
     template <class Block>
     PTYLE_HOST_DEVICE explicit Shared(Block& block)
         : wave(reinterpret_cast<Z<T>*>(block.shared())),
-          turns(wave + rows_here * pitch),
-          down(turns + W),
+          twiddles(wave + rows_here * pitch),
+          down(twiddles + W),
           propagator(down + W),
           rank(block.rank()) {}
-    Z<T>* wave;   ///< rows of the wave, or columns of it
-    Z<T>* turns;  ///< (butterflies.hpp)
-    Z<T>* down;   ///< the probe's shift at each ky
+    Z<T>* wave;      ///< rows of the wave, or columns of it
+    Z<T>* twiddles;  ///< (butterflies.hpp)
+    Z<T>* down;      ///< the probe's shift at each ky
     Z<T>* propagator;
     int rank;  ///< of the block in its cluster: its rows, or columns, begin at rank · rows_here
   };
@@ -229,7 +230,7 @@ struct FusedPass {
     return of;
   }
 
-  /// What a thread has of the columns that it fetches or sends.
+  /// The part that a thread has of the columns that it fetches or sends.
   struct Held {
     static constexpr int lines = 16 * rows_here / threads;
     Z<T> x[lines][R];
@@ -267,12 +268,12 @@ struct FusedPass {
     if constexpr (forward && cluster == 1)
       block.threads([&](int t) {
         for (int j = t / 32; j < 16; j += warps) {
-          const Turns<R, T> turn(here.turns, j);
+          const Twiddles<R, T> twiddle(here.twiddles, j);
           for (int c = t % 32; c < W; c += 32) {
             Z<T>* const line = here.wave + j * pitch + c;
             Z<T> x[R];
             unroll<R>([&](auto i) { x[i()] = line[16 * pitch * i()]; });
-            outer_forward<R>(x, turn);
+            outer_forward<R>(x, twiddle);
             unroll<R>([&](auto k) { line[16 * pitch * k()] = x[k()]; });
           }
         }
@@ -289,13 +290,13 @@ struct FusedPass {
             });
           },
           [&](int t, Held& held) {
-            const Turns<R, T> turn(here.turns, t / 32);
-            outer_forward<R>(held.x[0], turn);
+            const Twiddles<R, T> twiddle(here.twiddles, t / 32);
+            outer_forward<R>(held.x[0], twiddle);
           },
           [&](int t, Held& held) {
-            const Turns<R, T> turn(here.turns, t / 32);
+            const Twiddles<R, T> twiddle(here.twiddles, t / 32);
             each_line(here, t, [&](auto n, int c, int j, int) {
-              if constexpr (n() > 0) outer_forward<R>(held.x[n()], turn);
+              if constexpr (n() > 0) outer_forward<R>(held.x[n()], twiddle);
               unroll<R>([&](auto k) { here.wave[(16 * k() + j) * down + c] = held.x[n()][k()]; });
             });
           });
@@ -322,12 +323,12 @@ struct FusedPass {
     if constexpr (inverse && cluster == 1)
       block.threads([&](int t) {
         for (int j = t / 32; j < 16; j += warps) {
-          const Turns<R, T> turn(here.turns, j);
+          const Twiddles<R, T> twiddle(here.twiddles, j);
           for (int c = t % 32; c < W; c += 32) {
             Z<T>* const line = here.wave + j * pitch + c;
             Z<T> x[R];
             unroll<R>([&](auto k) { x[k()] = line[16 * pitch * k()]; });
-            outer_inverse<R>(x, turn);
+            outer_inverse<R>(x, twiddle);
             unroll<R>([&](auto i) { line[16 * pitch * i()] = x[i()]; });
           }
         }
@@ -340,13 +341,13 @@ struct FusedPass {
             });
           },
           [&](int t, Held& held) {
-            const Turns<R, T> turn(here.turns, t / 32);
-            outer_inverse<R>(held.x[0], turn);
+            const Twiddles<R, T> twiddle(here.twiddles, t / 32);
+            outer_inverse<R>(held.x[0], twiddle);
           },
           [&](int t, Held& held) {
-            const Turns<R, T> turn(here.turns, t / 32);
+            const Twiddles<R, T> twiddle(here.twiddles, t / 32);
             each_line(here, t, [&](auto n, int, int j, int column) {
-              if constexpr (n() > 0) outer_inverse<R>(held.x[n()], turn);
+              if constexpr (n() > 0) outer_inverse<R>(held.x[n()], twiddle);
               unroll<R>([&](auto i) {
                 block.send(here.wave, owner<i()>, slot<i()>(j, column), held.x[n()][i()]);
               });
@@ -363,15 +364,15 @@ struct FusedPass {
     inner<true>(block, here, [](int) {});
     block.threads([&](int t) {
       const int j = t % 16, top = here.rank * rows_here;
-      const Turns<R, T> turn(here.turns, j);
+      const Twiddles<R, T> twiddle(here.twiddles, j);
       for (int y = t / 16; y < rows_here; y += threads / 16) {
         const auto beside = point.template fetch<R, 16>(top + y, j);
         Z<T>* const line = here.wave + y * pitch + j;
         Z<T> x[R];
         unroll<R>([&](auto k) { x[k()] = line[16 * k()]; });
-        outer_inverse<R>(x, turn);
+        outer_inverse<R>(x, twiddle);
         point.template apply<R, 16>(top + y, j, beside, x);
-        outer_forward<R>(x, turn);
+        outer_forward<R>(x, twiddle);
         unroll<R>([&](auto k) { line[16 * k()] = x[k()]; });
       }
     });

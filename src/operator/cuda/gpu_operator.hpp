@@ -39,14 +39,14 @@ class GpuOperator : public Operator<T> {
         n_(w_ * w_),
         plan_(setup_, path_, options),
         propagator_({setup_.slices > 1 ? n_ : 0}, ledger, "propagator", &gpu),
-        turns_({w_}, ledger, "propagator", &gpu),
+        twiddles_({w_}, ledger, "propagator", &gpu),
         weight_({n_}, ledger, "detector", &gpu),
         valid_({n_}, ledger, "detector", &gpu),
         totals_({3}, ledger, "detector", &gpu),
         spectrum_({setup_.modes * n_}, ledger, "probe", &gpu),
         other_spectrum_({setup_.modes * n_}, ledger, "probe", &gpu),
         aside_({setup_.modes * n_}, ledger, "probe", &gpu),
-        passes_(gpu, setup_, path_, options, propagator_.data(), turns_.data()),
+        passes_(gpu, setup_, path_, options, propagator_.data(), twiddles_.data()),
         sender_(gpu, ledger, w_) {
     if (options.waves == WaveStorage::checkpoint)
       throw std::invalid_argument("on a GPU waves are stored or recomputed");
@@ -181,7 +181,7 @@ class GpuOperator : public Operator<T> {
     const Z<T>* const d_spectrum = other_spectrum(d_probe);
     auto* const total = reinterpret_cast<Sums<1>*>(totals_.data());
     gpu_.zero(total, sizeof *total);
-    const i64 most = room_for(static_cast<i64>(places.size()));
+    const i64 most = space_for(static_cast<i64>(places.size()));
     for (std::size_t first = 0; first < places.size(); first += static_cast<std::size_t>(most)) {
       const auto some = places.subspan(first, std::min<std::size_t>(most, places.size() - first));
       const auto b = begin_batch(some);
@@ -232,7 +232,7 @@ class GpuOperator : public Operator<T> {
     if ((copies.copied() || ...)) gpu_.wait();
   }
 
-  /// Where gradients are summed: in the arrays that were given, or on the device beside them.
+  /// The arrays that gradients are summed in: those that were given, or on the device beside them.
   class Target {
    public:
     Target(const GpuOperator& op, Wanted wanted, const Gradient<T>& sum)
@@ -303,12 +303,12 @@ class GpuOperator : public Operator<T> {
   }
 
   void load_turns() {
-    std::vector<Z<T>> turns(static_cast<std::size_t>(w_));  // butterflies.hpp
+    std::vector<Z<T>> twiddles(static_cast<std::size_t>(w_));  // butterflies.hpp
     for (i64 i = 0; i < w_; ++i) {
       const double angle = -2 * pi * double(i % 16 * (i / 16)) / double(w_);
-      turns[i] = {static_cast<T>(std::cos(angle)), static_cast<T>(std::sin(angle))};
+      twiddles[i] = {static_cast<T>(std::cos(angle)), static_cast<T>(std::sin(angle))};
     }
-    gpu_.copy(turns_.data(), turns.data(), turns.size() * sizeof(Z<T>));
+    gpu_.copy(twiddles_.data(), twiddles.data(), twiddles.size() * sizeof(Z<T>));
   }
 
   ObjectOnGpu<T> object(const T* d_phase = nullptr, const T* d_absorption = nullptr) const {
@@ -379,7 +379,7 @@ class GpuOperator : public Operator<T> {
 
   /// Makes the buffers, once they are needed or have become too small; returns the positions of a
   /// batch.
-  i64 room_for(i64 positions) const {
+  i64 space_for(i64 positions) const {
     positions = std::max<i64>(1, positions);
     if (positions <= planned_for_) return batch_;
     gpu_.wait();
@@ -403,19 +403,19 @@ class GpuOperator : public Operator<T> {
     sums_ = Array<double, 1>({3 * chunks * batch_}, ledger_, "waves", &gpu_);
     shifts_ = Array<double, 1>({2 * batch_}, ledger_, "waves", &gpu_);
     const std::size_t used = static_cast<std::size_t>(batch_) * plan_.template bytes<T>() + held;
-    sender_.make_room(batch_, budget > used ? budget - used : 0);
+    sender_.make_space(batch_, budget > used ? budget - used : 0);
     return batch_;
   }
 
   /// A batch of its own, without patterns; its work may be launched.
   Batch<T> begin_batch(std::span<const Placement> places) const {
-    room_for(static_cast<i64>(places.size()));
+    space_for(static_cast<i64>(places.size()));
     const Batch<T> b = send(places, nullptr, 0);
     sender_.start();
     return b;
   }
 
-  /// A batch of so many as there is room for, on its way to the device.
+  /// A batch of so many as there is space for, on its way to the device.
   Batch<T> send(std::span<const Placement> places, const Measured<T>* measured, i64 first) const {
     std::vector<Place<T>> all;
     Batch<T> b;
@@ -458,7 +458,7 @@ class GpuOperator : public Operator<T> {
                       View<double, 1> misfit, Work&& work, Last&& last) const {
     const auto count = static_cast<i64>(places.size());
     if (count == 0) return {};
-    const i64 most = room_for(count), batches = (count + most - 1) / most;
+    const i64 most = space_for(count), batches = (count + most - 1) / most;
     const i64 each = (count + batches - 1) / batches;  // the last one may have fewer
     const auto size = [&](i64 i) { return std::min(each, count - i * each); };
     const auto sent = [&](i64 i) {
@@ -480,7 +480,7 @@ class GpuOperator : public Operator<T> {
     if (stays) return {};
     Sums<3> all;
     gpu_.copy(&all, total, sizeof all);
-    return told({all.value[0], all.value[1], all.value[2]}, misfit);
+    return reported({all.value[0], all.value[1], all.value[2]}, misfit);
   }
 
   OperatorSetup setup_;
@@ -490,7 +490,7 @@ class GpuOperator : public Operator<T> {
   GpuPath path_;
   i64 w_, n_;
   BatchPlan plan_;
-  Array<Z<T>, 1> propagator_, turns_;
+  Array<Z<T>, 1> propagator_, twiddles_;
   Array<T, 1> weight_, valid_;
   mutable Array<double, 1> totals_;
   Array<Z<T>, 1> spectrum_;  // FFT(probe) / W²

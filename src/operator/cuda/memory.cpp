@@ -1,4 +1,4 @@
-// What the operator on a GPU books, foretold.
+// The memory that the operator on a GPU will allocate.
 
 #include "operator/cuda/plan.hpp"
 #include "operator/cuda/pointwise.hpp"
@@ -34,12 +34,12 @@ std::vector<Ledger::Entry> gpu_operator_memory(const OperatorSetup& setup,
       sizeof(int) * static_cast<std::size_t>(BatchPlan::flags(batch));
   const std::size_t all = static_cast<std::size_t>(positions) * ((bytes_a_pattern + 15) / 16 * 16);
   const std::size_t slabs = (all + pattern_slab - 1) / pattern_slab * pattern_slab;
-  const std::size_t room = budget > waves ? budget - waves : 0;
+  const std::size_t space = budget > waves ? budget - waves : 0;
   const auto entry = [](const char* name, std::size_t bytes) {
     return Ledger::Entry{name, bytes, bytes};
   };
   return {entry("detector", detector),
-          entry("patterns", std::min(slabs, room)),
+          entry("patterns", std::min(slabs, space)),
           entry("probe", 3 * complex * modes * n),
           entry("propagator", propagator),
           entry("transmission", complex * voxels),

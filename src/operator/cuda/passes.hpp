@@ -35,16 +35,16 @@ struct ObjectOnGpu {
   int ny = 0, nx = 0;
 };
 
-/// What the detector is compared with.
+/// The patterns that the detector is compared with.
 template <class T>
 struct DetectorArguments {
   const T *weight, *valid;
-  Sums<3>* sums;  ///< room for those of all chunks
+  Sums<3>* sums;  ///< space for those of all chunks
   Loss loss;
   T eps;
 };
 
-/// Where a batch's gradient is added; null: not wanted.
+/// The arrays that a batch's gradient is added to; null: not wanted.
 template <class T>
 struct GatherTo {
   T *phase = nullptr, *absorption = nullptr, *illumination = nullptr;
@@ -58,7 +58,7 @@ class Passes {
 
  public:
   Passes(Gpu& gpu, const OperatorSetup& setup, GpuPath path, const GpuOptions& options,
-         const Z<T>* propagator, const Z<T>* turns)
+         const Z<T>* propagator, const Z<T>* twiddles)
       : gpu_(gpu),
         w_(static_cast<int>(setup.window)),
         n_(w_ * w_),
@@ -69,12 +69,12 @@ class Passes {
         at_once_(options.sums == GpuSums::atomic),
         plan_(setup, path, options),
         propagator_(propagator),
-        turns_(turns),
+        twiddles_(twiddles),
         transform_(gpu, w_) {}
 
   [[nodiscard]] const Transform& transform() const { return transform_; }
 
-  /// Whether P is the same at −ky as at ky: then blocks hold it, on the fused path, if it fits.
+  /// If P is the same at −ky as at ky (`mirrored`), blocks hold it, on the fused path, if it fits.
   void hold_propagator(bool mirrored) { holds_propagator_ = mirrored && propagator_fits(); }
 
   void forward(const Batch<T>& b, const ObjectOnGpu<T>& object, const Z<T>* spectrum, bool keep) {
@@ -146,8 +146,8 @@ class Passes {
   }
 
  private:
-  /// What a slice's points read and write beside the wave; u is looked at where a gradient is
-  /// wanted.
+  /// Buffers that a slice's points read and write beside the wave; u is looked at where a gradient
+  /// is wanted.
   struct SliceBuffers {
     Z<T>* kept = nullptr;
     const Z<T>* u = nullptr;
@@ -223,7 +223,7 @@ class Passes {
     return static_cast<std::size_t>(numbers) * sizeof(Z<T>);
   }
   [[nodiscard]] std::size_t shared_of_fused() const { return shared_of_fused(holds_propagator_); }
-  /// Has each block that a multiprocessor is to hold room for P? A kilobyte of each is the
+  /// Has each block that a multiprocessor is to hold space for P? A kilobyte of each is the
   /// system's.
   [[nodiscard]] bool propagator_fits() const {
     const auto blocks = static_cast<std::size_t>(fused_resident(w_));
@@ -293,7 +293,7 @@ class Passes {
             holds_propagator_,
             spectrum,
             detector,
-            turns_};
+            twiddles_};
   }
 
   template <RowOp op>
@@ -309,7 +309,7 @@ class Passes {
   void columns(const Batch<T>& b, Z<T>* to, const Z<T>* spectrum, Z<T>* detector) {
     with_window([&]<int W>(std::integral_constant<int, W>) {
       using Sweep = ColumnSweep<T, W, op>;
-      gpu_.launch(Sweep{to, propagator_, spectrum, detector, turns_, b.places, modes_}, grid(b),
+      gpu_.launch(Sweep{to, propagator_, spectrum, detector, twiddles_, b.places, modes_}, grid(b),
                   Sweep::shared);
     });
   }
@@ -324,7 +324,7 @@ class Passes {
     }
     with_window([&]<int W>(std::integral_constant<int, W>) {
       using Sweep = RowSweep<T, W, op>;
-      gpu_.launch(Sweep{of, arguments, turns_}, grid(b), Sweep::shared);
+      gpu_.launch(Sweep{of, arguments, twiddles_}, grid(b), Sweep::shared);
     });
   }
 
@@ -415,7 +415,7 @@ class Passes {
   GpuPath path_;
   bool recompute_, at_once_;
   BatchPlan plan_;
-  const Z<T>*propagator_, *turns_;
+  const Z<T>*propagator_, *twiddles_;
   bool holds_propagator_ = false;  // in shared memory, on the fused path
   Transform transform_;            // of waves on cuFFT's path, and of the probe
 };

@@ -64,7 +64,7 @@ struct BatchPlan {
   i64 patch_values;  ///< for `patches` patches of W² reals a wave
   i64 kept_slices, patch_slices, patches;
   i64 frames;  ///< numbers of a pattern that is not kept on the device
-  /// Of a batch (tickets.hpp).
+  /// The flags of a batch (tickets.hpp).
   [[nodiscard]] static i64 flags(i64 positions) { return 1 + 2 * positions; }
   [[nodiscard]] i64 values() const { return waves + detector + kept + tangent + patch_values; }
   template <class T>
@@ -102,12 +102,12 @@ constexpr int modes_together(i64 positions, int modes, i64 clusters) {
   return together;
 }
 
-/// Buffers are planned for somewhat more positions than are asked for: groups, and ranks' shares of
-/// them, differ in size.
+/// Buffers are planned for somewhat more positions than are asked for: mini-batches, and ranks'
+/// shares of them, differ in size.
 constexpr i64 planned(i64 positions) { return positions + positions / 16; }
-/// What of a budget of `bytes` goes to batches; patterns that stay get the rest.
+/// The part of a budget of `bytes` that goes to batches; patterns that stay get the rest.
 inline std::size_t for_batches(std::size_t bytes) { return bytes / 10 * 7; }
-/// What of free memory is used: the rest is for others and for cuFFT.
+/// The part of free memory that is used: the rest is for others and for cuFFT.
 inline std::size_t usable(std::size_t free) { return free / 10 * 8; }
 /// Patterns that stay are held in slabs of so much.
 constexpr std::size_t pattern_slab = std::size_t{64} << 20;

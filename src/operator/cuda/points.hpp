@@ -1,6 +1,6 @@
 #pragma once
 
-// What is done at one point of a wave, or one pixel of the detector: the same on all paths.
+// Operations at one point of a wave, or one pixel of the detector: the same on all paths.
 
 #include <cmath>
 
@@ -75,8 +75,8 @@ struct SliceArguments {
 ///   ∂f/∂φ = scale · Re(conj(χ) i u)    ∂f/∂μ = −scale · Re(conj(χ) u)
 enum class RowOp { transmit, back, tangent };
 
-/// What a thread does with N values of a row, every `step`-th, in two steps: `fetch` gets what is
-/// needed from memory, so that all of it is under way before the first is used.
+/// A thread's work on N values of a row, every `step`-th, in two steps: `fetch` gets what is needed
+/// from memory, so that all of it is under way before the first is used.
 template <RowOp op, class T>
 class Point {
  public:
@@ -277,7 +277,7 @@ PTYLE_HOST_DEVICE Sums<3> misfit_of(Loss loss, T model, T measured, T weight, T 
            static_cast<double>(valid * measured)}};
 }
 
-/// What makes Ψ the residual, w · factor.
+/// The factor that makes Ψ the residual, w · factor.
 template <class T>
 PTYLE_HOST_DEVICE T residual_of(Loss loss, T model, T measured, T weight, T eps) {
   return with_loss(loss, [&](auto l) { return weight * l.factor(model + eps, measured, eps); });

@@ -86,7 +86,7 @@ struct End {
   }
 };
 
-/// What a slice does, in real space.
+/// The operation of a slice, in real space.
 template <class T, RowOp op>
 struct SlicePoints {
   static constexpr int threads = 256;
@@ -362,7 +362,7 @@ struct Gather {
       *to = before[l] + factor * sum[l];
     });
   }
-  /// Where a layer is added; null: not wanted.
+  /// The array that a layer is added to; null: not wanted.
   PTYLE_HOST_DEVICE T* layer_of(int layer) const {
     if (layer == 0) return illumination;
     T* const first = layer <= slices ? phase : absorption;

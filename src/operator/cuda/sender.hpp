@@ -1,8 +1,8 @@
 #pragma once
 
-// What a batch is sent: where its windows lie, and its measured patterns. Those that are had as
-// they are held (native integers) stay on the GPU once they have been seen, as long as there is
-// room. All else goes through pinned memory while the batch before is computed, so that nobody
+// The data that a batch is sent: where its windows lie, and its measured patterns. Those that are
+// had as they are held (native integers) stay on the GPU once they have been seen, as long as there
+// is space. All else goes through pinned memory while the batch before is computed, so that nobody
 // waits.
 
 #include <cstring>
@@ -34,17 +34,17 @@ class Sender {
   Sender(const Sender&) = delete;
   ~Sender() { release_room(); }
 
-  /// Nothing is sent until make_room; the patterns that stay do.
+  /// Nothing is sent until make_space; the patterns that stay do.
   void release_room() {
     letters_ = {};
     staged_ = {};
     gpu_.release_pinned(std::exchange(pinned_letters_, nullptr));
     gpu_.release_pinned(std::exchange(pinned_, nullptr));
   }
-  /// For batches of so many; `room`: bytes of the device for more patterns that stay.
-  void make_room(i64 batch, std::size_t room) {
+  /// For batches of so many; `space`: bytes of the device for more patterns that stay.
+  void make_space(i64 batch, std::size_t space) {
     batch_ = static_cast<std::size_t>(batch);
-    room_ = room;
+    space_ = space;
     letters_ = Array<char, 1>({static_cast<i64>(2 * batch_ * letter<T>)}, ledger_, "waves", &gpu_);
     staged_ = Array<char, 1>({static_cast<i64>(2 * batch_ * frame_)}, ledger_, "waves", &gpu_);
     pinned_letters_ = static_cast<char*>(gpu_.allocate_pinned(2 * batch_ * letter<T>));
@@ -58,7 +58,7 @@ class Sender {
   }
 
   /// Sends the places of a batch, and the patterns from number `first` on where some are measured.
-  /// What is launched after `start` sees them; what was sent the time before last goes.
+  /// Kernels launched after `start` see them; the batch sent the time before last goes.
   Sent<T> send(const std::vector<Place<T>>& places, const Measured<T>* measured, i64 first) {
     gpu_.wait_fetched();  // so that pinned memory may be written again
     const std::vector<PatternOnGpu> patterns =
@@ -83,7 +83,7 @@ class Sender {
  private:
   static constexpr std::size_t widest = std::max(sizeof(T), sizeof(float));  // of a pixel's types
 
-  /// Where the patterns will lie, those that do not stay on their way.
+  /// Places that the patterns will have; those that do not stay are on their way.
   std::vector<PatternOnGpu> stage(const Measured<T>& measured, i64 first, i64 count) {
     const std::size_t from = half_ * batch_ * frame_;
     std::vector<PatternOnGpu> all;
@@ -113,7 +113,7 @@ class Sender {
     return all;
   }
 
-  /// Where a pattern stays; null where there is no room.
+  /// The place that a pattern stays in; null where there is no space.
   const void* kept(const RawPattern& raw) {
     const auto found = places_.find(raw.number);
     if (found != places_.end()) return found->second;
@@ -126,15 +126,15 @@ class Sender {
     return places_[raw.number] = at;
   }
   bool new_slab(std::size_t least) {
-    const std::size_t size = std::min(room_, std::max(pattern_slab, least));
+    const std::size_t size = std::min(space_, std::max(pattern_slab, least));
     if (size < least) return false;
     try {
       slabs_.emplace_back(std::array<i64, 1>{static_cast<i64>(size)}, ledger_, "patterns", &gpu_);
     } catch (const UserError&) {  // others have taken the memory meanwhile
-      room_ = 0;
+      space_ = 0;
       return false;
     }
-    room_ -= size;
+    space_ -= size;
     left_ = size;
     return true;
   }
@@ -142,8 +142,8 @@ class Sender {
   Gpu& gpu_;
   Ledger* ledger_;
   i64 n_;
-  std::size_t room_ = 0;  // bytes
-  std::size_t frame_;     // bytes of a staged pattern at most
+  std::size_t space_ = 0;  // bytes
+  std::size_t frame_;      // bytes of a staged pattern at most
   std::size_t batch_ = 0, half_ = 0;
   // Two halves each: one is sent while the other is computed with. Letters are places, then
   // patterns.

@@ -26,7 +26,7 @@ struct ColumnSweep {
   const Z<T>* propagator;  ///< W·W, with the 1/W² of the inverse transform
   const Z<T>* spectrum;    ///< from_probe: (M, W, W), with 1/W²
   Z<T>* detector;          ///< to it or from it, W·W each
-  const Z<T>* turns;       ///< W of them (butterflies.hpp)
+  const Z<T>* twiddles;    ///< W of them (butterflies.hpp)
   const Place<T>* places;
   int modes;
 
@@ -40,14 +40,14 @@ struct ColumnSweep {
     const int first = 16 * block.x;
     Z<T>* psi = waves + wave * W * W + first;
     block.threads([&](int t) {
-      if (t < W) w[t] = turns[t];
+      if (t < W) w[t] = twiddles[t];
     });
     if constexpr (forward)
       block.threads([&](int t) {
         const int c = t % 16, j = t / 16;
         Z<T> x[R];
         unroll<R>([&](auto i) { x[i()] = psi[(j + 16 * i()) * W + c]; });
-        outer_forward<R>(x, Turns<R, T>(w, j));
+        outer_forward<R>(x, Twiddles<R, T>(w, j));
         unroll<R>([&](auto k) { tile[(16 * k() + j) * 16 + c] = x[k()]; });
       });
     block.threads([&](int t) {
@@ -69,13 +69,13 @@ struct ColumnSweep {
         const int c = t % 16, j = t / 16;
         Z<T> x[R];
         unroll<R>([&](auto k) { x[k()] = tile[(16 * k() + j) * 16 + c]; });
-        outer_inverse<R>(x, Turns<R, T>(w, j));
+        outer_inverse<R>(x, Twiddles<R, T>(w, j));
         unroll<R>([&](auto i) { psi[(j + 16 * i()) * W + c] = x[i()]; });
       });
   }
 
  private:
-  /// What happens at a frequency.
+  /// The operation at a frequency.
   PTYLE_HOST_DEVICE void middle(i64 wave, int ky, int kx, Z<T>& x) const {
     const int k = ky * W + kx;
     if constexpr (op == ColumnOp::propagate || op == ColumnOp::propagate_back) {
@@ -95,8 +95,9 @@ struct ColumnSweep {
   }
 };
 
-/// Where a row sweep has element x of row r in shared memory: 16 elements lie beside a gap of one,
-/// so that what threads touch together, neighbours or every 16th, lies in different banks.
+/// The place of element x of row r in the shared memory of a row sweep: 16 elements lie beside a
+/// gap of one, so that what threads touch together, neighbours or every 16th, lies in different
+/// banks.
 template <int W>
 PTYLE_HOST_DEVICE int slot(int r, int x) {
   return r * (W + W / 16) + x + x / 16;
@@ -108,7 +109,7 @@ struct RowSweep {
   static constexpr std::size_t shared = (16 * (W + R) + W) * sizeof(Z<T>);
   Z<T>* waves;
   SliceArguments<T> slice;
-  const Z<T>* turns;
+  const Z<T>* twiddles;
 
   template <class Block>
   PTYLE_HOST_DEVICE void operator()(Block& block) const {
@@ -118,7 +119,7 @@ struct RowSweep {
     const int first = 16 * block.x;
     Z<T>* psi = waves + wave * W * W + static_cast<i64>(first) * W;
     block.threads([&](int t) {
-      if (t < W) w[t] = turns[t];
+      if (t < W) w[t] = twiddles[t];
       const int a = t % R, r = t / R;
       if (r >= 16) return;
       Z<T> x[16];
@@ -131,13 +132,13 @@ struct RowSweep {
     block.threads([&](int t) {
       const int j = t % 16, r = t / 16;
       const auto beside = point.template fetch<R, 16>(first + r, j);
-      const Turns<R, T> turn(w, j);
+      const Twiddles<R, T> twiddle(w, j);
       Z<T>* const at = tile + slot<W>(r, j);
       Z<T> x[R];
       unroll<R>([&](auto k) { x[k()] = at[17 * k()]; });
-      outer_inverse<R>(x, turn);
+      outer_inverse<R>(x, twiddle);
       point.template apply<R, 16>(first + r, j, beside, x);
-      outer_forward<R>(x, turn);
+      outer_forward<R>(x, twiddle);
       unroll<R>([&](auto k) { at[17 * k()] = x[k()]; });
     });
     block.threads([&](int t) {

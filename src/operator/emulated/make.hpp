@@ -1,6 +1,6 @@
 #pragma once
 
-// What each precision's source file instantiates, so that compilers share the work.
+// Templates that each precision's source file instantiates, so that compilers share the work.
 
 #include <utility>
 

@@ -120,7 +120,7 @@ Wave ReferenceOperator::shifted(const Wave& wave, const Placement& at, int direc
   return ifft(k);
 }
 
-// Where a pixel of the window lies in a slice of the object; −1: beyond it.
+// The voxel of a pixel of the window in a slice of the object; −1: beyond it.
 i64 ReferenceOperator::voxel(const Placement& at, i64 pixel) const {
   const i64 row = at.row + pixel / setup_.window, col = at.col + pixel % setup_.window;
   const bool inside = row >= 0 && row < shape_[1] && col >= 0 && col < shape_[2];
@@ -314,7 +314,7 @@ Misfit ReferenceOperator::gradient(std::span<const Placement> places,
     }
     if (wanted.has(Part::illumination)) add_illumination(at, modes, sum);
   }
-  return told(total, sum.misfit);
+  return reported(total, sum.misfit);
 }
 
 Misfit ReferenceOperator::misfit(std::span<const Placement> places,

@@ -16,7 +16,7 @@ namespace ptyle {
 struct AmplitudeLoss {
   static constexpr const char* name = "amplitude";
   static constexpr const char* about = "least squares of the roots of counts";
-  /// ε, which keeps the division finite, as a share of a detector pixel's mean counts.
+  /// ε, which keeps the division finite, as a fraction of a detector pixel's mean counts.
   static constexpr double epsilon = 1e-5;
 
   /// f; 0 at I = y.

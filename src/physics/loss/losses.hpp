@@ -1,8 +1,8 @@
 #pragma once
 
-// What a fit minimises, f = Σ over patterns and detector pixels of a loss of I, the model's counts,
-// and y, the measured ones. Each loss is one file, whose functions of a pixel are compiled into the
-// rows of the CPU, its vectors and the kernels of a GPU:
+// The quantity that a fit minimises, f = Σ over patterns and detector pixels of a loss of I, the
+// model's counts, and y, the measured ones. Each loss is one file, whose functions of a pixel are
+// compiled into the rows of the CPU, its vectors and the kernels of a GPU:
 //
 //   cost(I, y, w, ε)      f
 //   factor(I+ε, y, ε)     f'/w, by I
@@ -32,7 +32,7 @@ struct LossFacts {
   Loss loss;
   const char* name;   ///< as a configuration has it
   const char* about;  ///< one line
-  double epsilon;     ///< ε as a share of a detector pixel's mean counts
+  double epsilon;     ///< ε as a fraction of a detector pixel's mean counts
 };
 
 template <class... Types>

@@ -18,8 +18,8 @@ namespace ptyle {
 struct PoissonLoss {
   static constexpr const char* name = "poisson";
   static constexpr const char* about = "negative logarithm of the likelihood of Poisson counts";
-  /// ε, as a share of a detector pixel's mean counts. The factor is steep where the model is dark:
-  /// there a pixel without model counts must not outweigh the rest.
+  /// ε, as a fraction of a detector pixel's mean counts. The factor is steep where the model is
+  /// dark: there a pixel without model counts must not outweigh the rest.
   static constexpr double epsilon = 1e-2;
 
   /// f; 0 at I = y.

@@ -37,7 +37,8 @@ void check_paper_options(const FitOptions& options, const Sharing& sharing) {
         "ranks.exchange_behind) belong to exchanges of gradients, not of voxels");
   if (local && options.exchange_behind)
     throw UserError(
-        "ranks.exchange_behind: its exchange belongs to steps once a group, not to ranks.update: "
+        "ranks.exchange_behind: its exchange belongs to one step per mini-batch, not to "
+        "ranks.update: "
         "literal or ranks.local_positions");
 }
 

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "solver/groups.hpp"
+#include "solver/batches.hpp"
 
 namespace ptyle {
 
@@ -66,7 +66,7 @@ std::size_t ExchangeBehind<T>::a_few_of(std::size_t positions) const {
   return this->with_.arithmetic->memory() ? std::max(few, (positions + 7) / 8) : few;
 }
 
-/// What travelled behind has arrived: every copy of the object is the same afterwards.
+/// The sum that travelled behind has arrived: every copy of the object is the same afterwards.
 template <class T>
 void ExchangeBehind<T>::finish() {
   if (!travelling_) return;

@@ -4,7 +4,7 @@
 
 namespace ptyle {
 
-/// What a course needs that goes on before copies agree, beside the object and its gradient.
+/// Fields of a course that goes on before copies agree, beside the object and its gradient.
 template <class T>
 struct BehindFields {
   BehindFields(State<T>& state, const OperatorSetup& setup);

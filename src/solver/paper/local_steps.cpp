@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "solver/groups.hpp"
+#include "solver/batches.hpp"
 
 namespace ptyle {
 

@@ -4,8 +4,8 @@
 #include <cmath>
 
 #include "core/units.hpp"
+#include "solver/batches.hpp"
 #include "solver/blur.hpp"
-#include "solver/groups.hpp"
 
 namespace ptyle {
 
@@ -48,7 +48,7 @@ template <class T>
 void Descent<T>::step(const Trial<T>& trial) {
   const Workspace<T>& with = trial.with;
   const bool on_cores = with.halos.sums() && with.halos.on_cores_only();
-  // Where the direction is needed nowhere else, it need not be stored.
+  // A direction that is needed nowhere else need not be stored.
   if (!trial.batch.estimate && !on_cores && low_pass_sigma(with.options) == 0 &&
       with.options.continuation.block() <= 1)
     return descend(trial, step_in_use(with));
@@ -86,7 +86,7 @@ void Descent<T>::find_floor(const Trial<T>& trial) {
   arithmetic.write(floor.data(), floor_.data(), 1);
 }
 
-/// In place: d = M(g), g the sums, tied and low-passed as the continuation's stage asks, on all
+/// In place: d = M(g), g the sums, binned and low-passed as the continuation's stage asks, on all
 /// copies. Returns Σ g·d where it is asked for: the slope along d, but for the low-pass, which
 /// counts twice in it, so that a step made of it errs to the small side.
 template <class T>
@@ -128,7 +128,7 @@ template <class T>
 void Descent<T>::estimate(const Trial<T>& trial, double slope) {
   const auto& members = trial.batch.members;
   const auto size = static_cast<i64>(members.size());
-  const std::vector<i64> sample = size < large_group ? members : sample_of(members, (size + 1) / 2);
+  const std::vector<i64> sample = size < large_batch ? members : sample_of(members, (size + 1) / 2);
   const double curvature = trial.curvature(sample, trial.object.gradient);
   if (!(curvature > 0)) return;
   const double share = double(sample.size()) / double(members.size());
@@ -167,9 +167,9 @@ void Descent<T>::descend(const Trial<T>& trial, double step) {
 
 /// The estimate trusts the curvature of a perfect fit; far from one, where a detector pixel has
 /// next to no model counts above all, the cost may rise all the same. So the step is tried on its
-/// group, and while it does not lower the cost there, the parabola through what it did is followed
-/// instead. The object that is tried takes the place of the direction: a shorter step is a point
-/// between it and the object of before.
+/// mini-batch, and while it does not lower the cost there, the parabola through what it did is
+/// followed instead. The object that is tried takes the place of the direction: a shorter step is a
+/// point between it and the object of before.
 template <class T>
 void Descent<T>::try_step(const Trial<T>& trial, double slope, double step) {
   constexpr int most_tries = 8;

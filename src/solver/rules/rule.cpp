@@ -1,6 +1,6 @@
 #include "solver/rules/rule.hpp"
 
-#include "solver/groups.hpp"
+#include "solver/batches.hpp"
 
 namespace ptyle {
 
@@ -43,7 +43,7 @@ template <class T>
 std::array<double, 2> limits_of(const FitOptions& options, const Volumes<T>& object,
                                 const Field<T>& field) {
   if (&field == object.phase) return {options.phase_min, options.phase_max};
-  // Where phases may not be negative, nothing amplifies either.
+  // If phases may not be negative, nothing amplifies either.
   return {options.phase_min >= 0 ? 0.0 : -1e30, 1e30};
 }
 

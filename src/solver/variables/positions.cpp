@@ -8,7 +8,7 @@
 #include "core/grid.hpp"
 #include "core/units.hpp"
 #include "device/cpu/fft.hpp"
-#include "solver/groups.hpp"
+#include "solver/batches.hpp"
 
 namespace ptyle {
 

@@ -5,7 +5,7 @@
 #include <limits>
 #include <utility>
 
-#include "solver/groups.hpp"
+#include "solver/batches.hpp"
 #include "solver/modes.hpp"
 
 namespace ptyle {

@@ -1,7 +1,7 @@
 #pragma once
 
-// What the sweeps are made of: one table of functions for each instruction set (avx512.cpp,
-// avx2.cpp, plain.cpp, all from passes.hpp).
+// The functions that the sweeps are made of: one table of functions for each instruction set
+// (avx512.cpp, avx2.cpp, plain.cpp, all from passes.hpp).
 //
 // A wave of W·W values lies in blocks of L columns (L lanes of a vector): block c holds, row by
 // row, L real and L imaginary parts of columns c·L …, so that a column is walked with contiguous
@@ -21,8 +21,8 @@ template <class T>
 struct Passes {
   int n = 1, count = 0;
   int radix[4]{};
-  /// Of pass p, for each j of the stride (ones in the last pass, whose stride is 1): radix − 1
-  /// pairs (cos, sin) of −2π j k / span.
+  /// The twiddles of pass p, for each j of the stride (ones in the last pass, whose stride is 1):
+  /// radix − 1 pairs (cos, sin) of −2π j k / span.
   const T* twiddle[4]{};
 };
 

@@ -28,12 +28,12 @@ std::vector<int> row_radices(i64 n, i64 lanes) {
   return all;
 }
 
-/// What stands in a lane after the FFT inside the vectors of a tile.
+/// The value that stands in a lane after the FFT inside the vectors of a tile.
 struct Stand {
   i64 vector, frequency;  ///< of the tile's vectors, and of the lanes' frequencies
 };
 
-/// Of each vector and lane of a tile, as forward_inside (passes.hpp) moves them.
+/// The order of each vector and lane of a tile, as forward_inside (passes.hpp) moves them.
 std::vector<Stand> order_of_tile(int tile, int lanes) {
   std::vector<Stand> at;
   for (int v = 0; v < tile; ++v) at.insert(at.end(), static_cast<std::size_t>(lanes), {v, 0});

@@ -150,7 +150,7 @@ template <class Lane, class T, int L>
   (std::make_integer_sequence<int, L>{});
 }
 
-/// Where the lower and the upper half of a digit's values lie, its highest bit d: a's, then b's.
+/// Places of the lower and the upper half of a digit's values, its highest bit d: a's, then b's.
 template <int d, int L>
 struct LowerHalf {
   static constexpr int of(int l) { return l & d ? L + (l ^ d) : l; }
@@ -167,8 +167,8 @@ struct EveryOther {
   }
 };
 
-/// Of A vectors, A = 2 or 4: the number of a vector and the digit of stride d in the number of a
-/// lane change places.
+/// Transposes A vectors, A = 2 or 4: the number of a vector and the digit of stride d in the number
+/// of a lane change places.
 template <int A, int d, class T, int L>
 [[gnu::always_inline]] inline void exchange(Vec<T, L>* v) {
   if constexpr (A == 2) {

@@ -1,6 +1,6 @@
 #pragma once
 
-// How the patterns of a measurement are shared among ranks, each of which prepares it at once.
+// How the patterns of a measurement are distributed among ranks, each of which prepares it at once.
 
 #include <functional>
 #include <span>
@@ -19,10 +19,11 @@ struct Kept {
 
 /// One rank's part in preparing a measurement together. Its calls are made by all ranks in the same
 /// order.
-struct Share {
+struct Distribution {
   int rank = 0, ranks = 1;
-  /// What this rank keeps, asked once all positions (Å, or px in pixel units) are known, before the
-  /// patterns are read; the same positions, window W and object pixel (Å; 1 in pixel units) on all.
+  /// The patterns that this rank keeps, asked once all positions (Å, or px in pixel units) are
+  /// known, before the patterns are read; the same positions, window W and object pixel (Å; 1 in
+  /// pixel units) on all.
   std::function<Kept(std::span<const Position>, i64 window, double pixel)> mine;
   /// Sums each value over all ranks, in place: the same bits on all of them.
   std::function<void(std::span<double>)> sum;

@@ -1,4 +1,4 @@
-#include "solver/groups.hpp"
+#include "solver/batches.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -45,35 +45,36 @@ std::vector<i64> along_the_specimen(std::span<const Position> positions,
 
 }  // namespace
 
-std::vector<std::vector<i64>> make_groups(std::span<const Position> positions,
-                                          std::span<const i64> members, i64 n, std::uint64_t seed,
-                                          int iteration) {
+std::vector<std::vector<i64>> make_batches(std::span<const Position> positions,
+                                           std::span<const i64> members, i64 n, std::uint64_t seed,
+                                           int iteration) {
   const auto order = along_the_specimen(positions, members);
   const i64 count = static_cast<i64>(order.size());
   n = std::clamp<i64>(n, 1, std::max<i64>(count, 1));
-  std::vector<std::vector<i64>> groups(static_cast<std::size_t>(n));
+  std::vector<std::vector<i64>> batches(static_cast<std::size_t>(n));
   std::vector<i64> deal(static_cast<std::size_t>(n));
-  for (i64 run = 0; run * n < count; ++run) {  // one run of neighbours is dealt out to all groups
+  for (i64 run = 0; run * n < count;
+       ++run) {  // one run of neighbours is dealt out to all mini-batches
     std::iota(deal.begin(), deal.end(), 0);
     Philox random(seed, static_cast<std::uint32_t>(iteration), static_cast<std::uint64_t>(run));
     for (i64 i = n - 1; i > 0; --i)
       std::swap(deal[i], deal[static_cast<i64>(random.uniform() * double(i + 1))]);
     for (i64 i = 0; i < n && run * n + i < count; ++i)
-      groups[deal[i]].push_back(order[run * n + i]);
+      batches[deal[i]].push_back(order[run * n + i]);
   }
-  std::erase_if(groups, [](const auto& group) { return group.empty(); });
-  for (auto& group : groups) std::sort(group.begin(), group.end());
-  return groups;
+  std::erase_if(batches, [](const auto& batch) { return batch.empty(); });
+  for (auto& batch : batches) std::sort(batch.begin(), batch.end());
+  return batches;
 }
 
-std::vector<i64> sample_of(const std::vector<i64>& group, i64 most) {
-  const auto count = static_cast<i64>(group.size()), step = (count + most - 1) / most;
+std::vector<i64> sample_of(const std::vector<i64>& batch, i64 most) {
+  const auto count = static_cast<i64>(batch.size()), step = (count + most - 1) / most;
   std::vector<i64> sample;
-  for (i64 i = 0; i < count; i += step) sample.push_back(group[static_cast<std::size_t>(i)]);
+  for (i64 i = 0; i < count; i += step) sample.push_back(batch[static_cast<std::size_t>(i)]);
   return sample;
 }
 
-i64 default_groups(i64 positions, double counts, Thickness thickness) {
+i64 default_batches(i64 positions, double counts, Thickness thickness) {
   const bool deep = thickness == Thickness::very_thick;
   const i64 most = std::clamp<i64>(positions / (deep ? 4 : 10), 1, deep ? 40 : 20);
   const i64 least = std::min<i64>(thickness == Thickness::thin ? 1 : 4, most);
@@ -94,9 +95,9 @@ std::vector<i64> held_out_positions(i64 count, double share, std::uint64_t seed)
   return held;
 }
 
-std::vector<i64> members_of(const std::vector<i64>& group, const std::vector<i64>& positions) {
+std::vector<i64> members_of(const std::vector<i64>& batch, const std::vector<i64>& positions) {
   std::vector<i64> members;
-  std::set_intersection(group.begin(), group.end(), positions.begin(), positions.end(),
+  std::set_intersection(batch.begin(), batch.end(), positions.begin(), positions.end(),
                         std::back_inserter(members));
   return members;
 }

@@ -84,12 +84,12 @@ std::vector<Experiment> together(int ranks, const MakeScene& make, const Choice&
     threads.emplace_back([&, rank] {
       try {
         const auto scene = make();
-        Share share{rank, ranks, {}, {}};
-        share.mine = [&](std::span<const Position> at, i64, double) {
+        Distribution distribution{rank, ranks, {}, {}};
+        distribution.mine = [&](std::span<const Position> at, i64, double) {
           return choice(rank, ranks, static_cast<i64>(at.size()));
         };
-        share.sum = [&](std::span<double> values) { sum(rank, values); };
-        out[rank] = prepare(scene->m, nullptr, &share);
+        distribution.sum = [&](std::span<double> values) { sum(rank, values); };
+        out[rank] = prepare(scene->m, nullptr, &distribution);
       } catch (...) {
         failures[rank] = std::current_exception();
       }
@@ -154,7 +154,7 @@ void expect_same_patterns(const Experiment& one, const Experiment& e, const Kept
   }
 }
 
-TEST(Share, EveryRankFindsWhatOneFindsAndHoldsItsOwnPatterns) {
+TEST(Distribution, EveryRankFindsWhatOneFindsAndHoldsItsOwnPatterns) {
   const std::pair<const char*, std::function<void(Measurement&)>> cases[] = {
       {"plain", [](Measurement&) {}},
       {"centre found", [](Measurement& m) { m.data.find_centre = true; }},
@@ -197,7 +197,7 @@ TEST(Share, EveryRankFindsWhatOneFindsAndHoldsItsOwnPatterns) {
         }
 }
 
-TEST(Share, WhatIsWrongWithSomePatternsIsKnownToAllRanks) {
+TEST(Distribution, WhatIsWrongWithSomePatternsIsKnownToAllRanks) {
   const auto make = [] {
     auto scene = discs(true, 20, 20, 9);
     FramesInMemory& f = scene->frames;
@@ -222,7 +222,7 @@ TEST(Share, WhatIsWrongWithSomePatternsIsKnownToAllRanks) {
     }
 }
 
-TEST(Share, ARankReadsNoMoreThanItKeepsAndChunksWhole) {
+TEST(Distribution, ARankReadsNoMoreThanItKeepsAndChunksWhole) {
   const auto bytes = [](i64 chunk, const Choice& choice) {
     const auto make = [&] {
       auto scene = discs(true, 20, 20, 9);
@@ -247,7 +247,7 @@ TEST(Share, ARankReadsNoMoreThanItKeepsAndChunksWhole) {
   EXPECT_EQ(bytes(4, odd), (std::vector<i64>{12 * 3, 12 * 3}));
 }
 
-TEST(Share, RunsEndWithChunksOfTheFile) {
+TEST(Distribution, RunsEndWithChunksOfTheFile) {
   const auto scene = discs(true, 20, 20, 9);
   scene->frames.run = 10;
   scene->m.data.positions = {7, 47};
@@ -258,7 +258,7 @@ TEST(Share, RunsEndWithChunksOfTheFile) {
   }
 }
 
-TEST(Share, ThatLeavesPatternsOutOrTakesThemTwiceIsRefused) {
+TEST(Distribution, ThatLeavesPatternsOutOrTakesThemTwiceIsRefused) {
   const auto make = [] { return discs(true, 20, 20, 9); };
   const auto fault = [&](std::vector<i64> own, std::vector<i64> extra) {
     return message_of<std::logic_error>([&] {

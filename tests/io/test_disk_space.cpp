@@ -4,7 +4,7 @@
 
 #include "core/error.hpp"
 #include "io/dataset.hpp"
-#include "io/room.hpp"
+#include "io/disk_space.hpp"
 #include "io/temporary_folder.hpp"
 
 namespace ptyle {
@@ -14,10 +14,10 @@ using testing::message_of;
 using testing::says;
 using testing::TemporaryFolder;
 
-TEST(Room, IsRefusedWhereTheDiskHasLess) {
+TEST(DiskSpace, IsRefusedWhereTheDiskHasLess) {
   const TemporaryFolder folder;
   const auto said = [&](double bytes) {
-    return message_of<UserError>([&] { check_room(folder / "", bytes, "the result"); });
+    return message_of<UserError>([&] { check_disk_space(folder / "", bytes, "the result"); });
   };
   EXPECT_EQ(said(1), "");
   EXPECT_TRUE(says(said(1e21), {"the result needs 1e+12 GB", folder / "", "free"}));
@@ -26,7 +26,7 @@ TEST(Room, IsRefusedWhereTheDiskHasLess) {
   EXPECT_NE(said(2 * free), "");
 }
 
-TEST(Room, OfADataSetIsSoughtBeforeItIsBegun) {
+TEST(DiskSpace, OfADataSetIsSoughtBeforeItIsBegun) {
   const TemporaryFolder folder;
   DatasetHeader header;
   header.pattern_type = h5::type_of<std::uint16_t>();

@@ -11,9 +11,9 @@
 
 namespace ptyle::cpu {
 
-class Turns {
+class Sequencer {
  public:
-  explicit Turns(i64 slots) : slots_(static_cast<std::size_t>(slots)) {}
+  explicit Sequencer(i64 slots) : slots_(static_cast<std::size_t>(slots)) {}
 
   /// Waits until all positions before this one have added to the slot; false: one of them failed.
   [[nodiscard]] bool wait(i64 slot, i64 position) {

@@ -7,21 +7,21 @@
 
 #include "backends.hpp"
 #include "core/parallel.hpp"
-#include "operator/cpu/turns.hpp"
+#include "operator/cpu/sequencer.hpp"
 #include "scene.hpp"
 
 namespace ptyle::test {
 namespace {
 
-TEST(Turns, AreTakenInOrder) {
+TEST(Sequencer, AddsInOrder) {
   constexpr i64 slots = 3, positions = 200;
-  cpu::Turns turns(slots);
+  cpu::Sequencer sequencer(slots);
   std::vector<std::vector<i64>> order(slots);  // each written to by whoever has the turn
   parallel_for(positions, 4, [&](i64 k, int) {
     for (i64 s = slots - 1; s >= 0; --s) {
-      ASSERT_TRUE(turns.wait(s, k));
+      ASSERT_TRUE(sequencer.wait(s, k));
       order[static_cast<std::size_t>(s)].push_back(k);
-      turns.done(s, k);
+      sequencer.done(s, k);
     }
   });
   for (const auto& taken : order) {
@@ -30,16 +30,16 @@ TEST(Turns, AreTakenInOrder) {
   }
 }
 
-TEST(Turns, NobodyWaitsForAPositionThatFailed) {
-  cpu::Turns turns(2);
-  turns.abandon();
-  EXPECT_FALSE(turns.wait(0, 5));
-  turns.done(1, 0);  // by one that had its turn meanwhile
-  EXPECT_FALSE(turns.wait(1, 7));
+TEST(Sequencer, NobodyWaitsForAPositionThatFailed) {
+  cpu::Sequencer sequencer(2);
+  sequencer.abandon();
+  EXPECT_FALSE(sequencer.wait(0, 5));
+  sequencer.done(1, 0);  // by one that had its turn meanwhile
+  EXPECT_FALSE(sequencer.wait(1, 7));
 }
 
 // A pattern that cannot be read: its exception comes out, whatever the other threads are at.
-TEST(Turns, FailedPositionEndsTheGradient) {
+TEST(Sequencer, FailedPositionEndsTheGradient) {
   const auto scene = make_scene({.window = 16, .slices = 3, .positions = 12}, 61);
   for (const int threads : {1, 2, 4}) {
     const auto op = make_cpu_operator<double>(scene.setup, threads);

@@ -1,4 +1,4 @@
-#include "io/room.hpp"
+#include "io/disk_space.hpp"
 
 #include <fmt/format.h>
 
@@ -16,16 +16,16 @@ std::string amount(double bytes) {
 
 }  // namespace
 
-void check_room(const std::string& folder, double bytes, const std::string& what) {
+void check_disk_space(const std::string& folder, double bytes, const std::string& what) {
   std::error_code error;
   const auto space = std::filesystem::space(folder.empty() ? "." : folder, error);
   // Some file systems do not say; then it shows when they are full.
   if (error || space.capacity == 0 || bytes <= static_cast<double>(space.available)) return;
-  throw UserError(
-      fmt::format("{} needs {} in the folder {}, whose disk has {} free; make room there or choose "
-                  "another folder",
-                  what, amount(bytes), folder.empty() ? "." : folder,
-                  amount(static_cast<double>(space.available))));
+  throw UserError(fmt::format(
+      "{} needs {} in the folder {}, whose disk has {} free; make space there or choose "
+      "another folder",
+      what, amount(bytes), folder.empty() ? "." : folder,
+      amount(static_cast<double>(space.available))));
 }
 
 }  // namespace ptyle

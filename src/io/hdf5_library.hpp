@@ -1,0 +1,44 @@
+#pragma once
+
+// Helpers of this room's HDF5 sources: the library's message, checked handles, types and shapes.
+
+#include <fmt/format.h>
+#include <hdf5.h>
+
+#include <span>
+#include <string>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "core/error.hpp"
+#include "io/hdf5.hpp"
+
+namespace ptyle::h5 {
+
+static_assert(std::is_same_v<hid_t, Handle::Id> && std::is_same_v<herr_t, int>);
+
+/// The innermost message of HDF5's error stack, which says most.
+std::string library_message();
+
+/// A new handle, or an error that says what was being done.
+template <class... Parts>
+Handle made(hid_t id, Handle::Close close, fmt::format_string<Parts...> what, Parts&&... parts) {
+  if (id < 0)
+    throw UserError(
+        fmt::format("{}: {}", fmt::format(what, std::forward<Parts>(parts)...), library_message()));
+  return {id, close};
+}
+
+/// The type of numbers in memory, or in a new dataset or attribute.
+Handle native(Type type);
+/// The type of an HDF5 type; `other` where the file's numbers have none of ours.
+Type type_in_file(hid_t type);
+/// UTF-8 of variable length.
+Handle text_type();
+
+std::vector<hsize_t> extents(std::span<const i64> shape);
+Handle space_of(std::span<const i64> shape);
+Shape shape_of_space(hid_t space);
+
+}  // namespace ptyle::h5

@@ -1,0 +1,37 @@
+#pragma once
+
+// What a detector makes of the electrons that it is to expect:
+//
+//   1. blur: a Gaussian, since an electron's signal spreads; what leaves the detector is lost
+//   2. counts: a Poisson deviate of each pixel
+//   3. gain · counts + offset + read-out noise
+//   4. dead pixels read 0
+
+#include <cstdint>
+
+#include "core/array.hpp"
+#include "simulate/plan.hpp"
+
+namespace ptyle {
+
+/// Step 1, in place.
+template <class T>
+void blur(View<T, 2> frame, double sigma);
+
+/// Steps 1 to 4, where the file takes float32; in place. Without noise step 2 is left out.
+template <class T>
+void record(const Plan& plan, std::uint64_t seed, i64 position, View<T, 2> frame);
+
+/// Steps 1 to 4 for integers: rounded where they are not, and at least 0. UserError where a pixel
+/// reads more than the plan's type holds. `expected` is blurred in place.
+template <class T>
+void record(const Plan& plan, std::uint64_t seed, i64 position, View<T, 2> expected,
+            View<std::uint32_t, 2> counts);
+
+/// Poisson counts of expected values, drawn from (seed, position). UserError where a count is more
+/// than the type holds.
+template <class T>
+void draw_counts(View<const T, 2> expected, std::uint64_t seed, i64 position, CountType type,
+                 View<std::uint32_t, 2> counts);
+
+}  // namespace ptyle
