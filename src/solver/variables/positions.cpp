@@ -151,21 +151,15 @@ void PositionsVariable<T>::step(Workspace<T>& with, const Batch& batch) {
     xx[0] += r * r, xx[1] += r * c, xx[2] += c * c;
   }
   const double det = xx[0] * xx[2] - xx[1] * xx[1];
-  std::array<std::array<double, 2>, 2> a{};
-  if (det > 1e-9 * xx[0] * xx[2] && o.affine > 0)
+  if (det > 1e-9 * xx[0] * xx[2])
     for (std::size_t i = 0; i < 2; ++i) {
-      const double s = -o.affine / (2 * *curvature_[i]) / det;
-      a[i] = {s * (xx[2] * model_[2 * i] - xx[1] * model_[2 * i + 1]),
-              s * (xx[0] * model_[2 * i + 1] - xx[1] * model_[2 * i])};
+      const double s = -1 / (2 * *curvature_[i]) / det / double(with.options.batches);
+      newton_[2 * i] += s * (xx[2] * model_[2 * i] - xx[1] * model_[2 * i + 1]);
+      newton_[2 * i + 1] += s * (xx[0] * model_[2 * i + 1] - xx[1] * model_[2 * i]);
     }
   const bool free = o.step > 0 && batch.iteration >= o.from + o.affine_for;
   for (std::size_t t = 0; t < with.tiles.size(); ++t) {
     const auto& own = with.tiles[t].own;
-    for (std::size_t k = 0; k < own.size(); ++k) {
-      const Position& p = with.data.positions[static_cast<std::size_t>(own[k])];
-      const double r = p.row - centre_[0], c = p.col - centre_[1];
-      move(with, t, i64(k), {a[0][0] * r + a[0][1] * c, a[1][0] * r + a[1][1] * c}, most);
-    }
     if (free)
       for (std::size_t k = 0; k < members_[t].size(); ++k) {
         const auto at = std::lower_bound(own.begin(), own.end(), members_[t][k]) - own.begin();
@@ -176,6 +170,46 @@ void PositionsVariable<T>::step(Workspace<T>& with, const Batch& batch) {
       }
     put(with, t);
     with.arithmetic->write(here_[t].data(), shifts_->here[t].data(), here_[t].size());
+  }
+}
+
+/// The affine model's step of an iteration; the object is stretched with the scan.
+template <class T>
+void PositionsVariable<T>::bend_scan(Workspace<T>& with) {
+  const PositionOptions& o = with.options.positions;
+  static std::array<double, 4> last_step{}, last_newton{};
+  static double gain = getenv("PTYLE_GAIN") ? atof(getenv("PTYLE_GAIN")) : 5;
+  static const double most_gain = getenv("PTYLE_MOST") ? atof(getenv("PTYLE_MOST")) : 30;
+  double dd = 0, dy = 0;
+  for (int i = 0; i < 4; ++i) dd += last_step[i] * last_step[i], dy += last_step[i] * (last_newton[i] - newton_[i]);
+  if (dd > 0) {
+    const double ratio = dy / dd;
+    gain = ratio > 0 ? std::clamp(o.affine / ratio, gain / 2, 2 * gain) : 1.5 * gain;
+    gain = std::clamp(gain, 0.5, most_gain);
+  }
+  std::array<double, 4> a{};
+  for (int i = 0; i < 4; ++i) a[i] = gain * newton_[i];
+  printf("  newton %9.5f %9.5f %9.5f %9.5f gain %.2f\n", newton_[0], newton_[1], newton_[2], newton_[3], gain);
+  last_newton = newton_, last_step = a;
+  newton_ = {};
+  for (std::size_t t = 0; t < with.tiles.size(); ++t) {
+    const Tile& tile = with.tiles[t];
+    for (std::size_t k = 0; k < tile.own.size(); ++k) {
+      const Position& p = with.data.positions[static_cast<std::size_t>(tile.own[k])];
+      const double r = p.row - centre_[0], c = p.col - centre_[1];
+      move(with, t, i64(k), {a[0] * r + a[1] * c, a[2] * r + a[3] * c}, 0.5 * o.largest_move);
+    }
+    for (const char* name : {"phase", "absorption"}) {
+      if (!with.state.has(name)) continue;
+      Field<T>*values = nullptr, *spare = nullptr;
+      for (Field<T>& f : with.state.fields()) {
+        if (f.name == name) values = &f;
+        if (f.name == std::string("gradient.") + name) spare = &f;
+      }
+      const Displacement by{a, {centre_[0] - double(tile.box.rows.begin), centre_[1] - double(tile.box.cols.begin)}};
+      with.arithmetic->run(Warp<T>(std::as_const(*values).on(t), by, spare->on(t)));
+      std::swap(values->here[t], spare->here[t]);
+    }
   }
 }
 
@@ -198,6 +232,7 @@ void PositionsVariable<T>::end_iteration(Workspace<T>& with, const Batch&) {
       printf("%8.5f %8.5f ", (xx[2] * a[2 * i] - xx[1] * a[2 * i + 1]) / d, (xx[0] * a[2 * i + 1] - xx[1] * a[2 * i]) / d);
     printf(" curvature %.4g %.4g\n", *curvature_[0], *curvature_[1]);
   }
+  bend_scan(with);
   std::vector<double> mean(2, 0.0);
   for (const auto& shifts : here_)
     for (i64 k = 0; k < shifts.shape()[1]; ++k)

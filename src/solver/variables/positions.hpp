@@ -32,6 +32,8 @@ class PositionsVariable final : public Variable<T> {
   void end_iteration(Workspace<T>& with, const Batch& batch) override;
 
  private:
+  void bend_scan(Workspace<T>& with);
+  std::array<double, 4> newton_{};
   void find_curvature(Workspace<T>& with, const Batch& batch);
   [[nodiscard]] Array<Complex<T>, 3> probe_moved(const Workspace<T>& with, bool rows) const;
   /// Moves a tile's k-th own position, px.
