@@ -103,7 +103,7 @@ int best(const Set& set, const Method& method, int iterations, Tried& tried) {
   const auto cost_at = [&](int power) {
     if (!tried.contains(power)) {
       FitOptions o = method.options;
-      o.step = std::pow(std::sqrt(2.0), power);
+      o.parts.of<DescentOptions>().step = std::pow(std::sqrt(2.0), power);
       tried[power] = run(set, o, iterations, false);
     }
     return last_cost(tried[power], iterations);
@@ -117,7 +117,7 @@ int best(const Set& set, const Method& method, int iterations, Tried& tried) {
 FitOptions with(Update update, bool preconditioner, i64 batches, i64 local_positions) {
   FitOptions o;
   o.update = update;
-  o.preconditioner = preconditioner;
+  if (!preconditioner) o.parts.of<DescentOptions>().preconditioner = PreconditionerChoice::none;
   o.batches = batches;
   o.local_positions = local_positions;
   return o;

@@ -105,7 +105,7 @@ class Seen {
     o.batches = set_.usual_batches();
     o.extra = extra;
     o.verify = c.tiled;
-    o.step = c.literal_step;
+    o.parts.of<DescentOptions>().step = c.literal_step;
     o.update = c.literal_step > 0 ? Update::literal : Update::consistent;
     const auto team = make_local_team(side * side);
     bench::Work work;

@@ -24,12 +24,15 @@ void check_reconstruct(ReconstructConfig& config, const Schema& schema,
     const auto folder = path.parent_path() / path.stem();
     config.output.folder = folder == path ? path.string() + "-result" : folder.string();
   }
-  schema.add(faults_between_keys(config, schema.faulty(), writes), faults);
+  const Purpose purpose{writes ? Purpose::Folder::written : Purpose::Folder::looked_at};
+  schema.add(faults_between_keys(config, schema.faulty(), purpose), faults);
 }
 
 ReconstructInput read_reconstruct(const std::string& file, const std::vector<std::string>& settings,
-                                  bool overwrite, bool resume, bool writes) {
+                                  bool overwrite, bool resume, bool writes,
+                                  const PartOptions& parts) {
   ReconstructInput input;
+  input.config.parts = parts;
   input.config.output.resume = resume;
   Schema schema = reconstruct_schema(input.config);
   Faults faults;
@@ -42,8 +45,9 @@ ReconstructInput read_reconstruct(const std::string& file, const std::vector<std
   return input;
 }
 
-std::string reconstruct_template() {
+std::string reconstruct_template(const PartOptions& parts) {
   ReconstructConfig config;
+  config.parts = parts;
   return reconstruct_schema(config).starting_file(
       "A starting configuration for: ptyle reconstruct run.yaml\n"
       "Lengths in Å, angles in mrad (azimuths and scan rotation in degrees),\n"
@@ -51,8 +55,9 @@ std::string reconstruct_template() {
       "Commented keys show their default or an example; files are relative to this file.");
 }
 
-std::string reconstruct_json_schema() {
+std::string reconstruct_json_schema(const PartOptions& parts) {
   ReconstructConfig config;
+  config.parts = parts;
   Keys all;
   keys(all, config);
   return json_schema(all, "A configuration of ptyle reconstruct");

@@ -17,18 +17,20 @@ Schema reconstruct_schema(ReconstructConfig& config);
 void check_reconstruct(ReconstructConfig& config, const Schema& schema,
                        const std::string& config_file, Faults& faults, bool writes = true);
 
-/// Configuration and settings read and checked whole; UserError with every fault.
+/// Configuration and settings read and checked whole; UserError with every fault. `parts`: those of
+/// which the configuration may speak.
 struct ReconstructInput {
   ReconstructConfig config;
   std::string resolved;  ///< YAML, reads back as the same
 };
 ReconstructInput read_reconstruct(const std::string& file, const std::vector<std::string>& settings,
-                                  bool overwrite, bool resume = false, bool writes = true);
+                                  bool overwrite, bool resume = false, bool writes = true,
+                                  const PartOptions& parts = known_parts());
 
 /// The text of --print-template.
-std::string reconstruct_template();
+std::string reconstruct_template(const PartOptions& parts = known_parts());
 
 /// The text of --print-schema.
-std::string reconstruct_json_schema();
+std::string reconstruct_json_schema(const PartOptions& parts = known_parts());
 
 }  // namespace ptyle

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <stdexcept>
 
 #include "core/error.hpp"
 #include "core/field_types.hpp"
@@ -88,11 +89,21 @@ const std::vector<std::string>& Key::choices() const {
   return choice ? choice->words : none;
 }
 
+void Keys::section(const char* path, const char* doc, AtResume at_resume) {
+  const bool there = std::any_of(sections_.begin(), sections_.end(),
+                                 [&](const Section& section) { return section.path == path; });
+  if (!there) sections_.push_back({path, doc});
+  section_ = path;
+  at_resume_ = at_resume;
+}
+
 Declaration Keys::add(const char* name, Key::Field field, const Limits& limits, const char* unit,
                       const char* doc) {
+  const std::string path = section_.empty() ? name : section_ + "." + name;
+  if (std::any_of(keys_.begin(), keys_.end(), [&](const Key& key) { return key.path == path; }))
+    throw std::logic_error(fmt::format("the key {} is declared twice", path));
   Key& key = keys_.emplace_back();
-  const std::string section = sections_.empty() ? "" : sections_.back().path;
-  key.path = section.empty() ? name : section + "." + name;
+  key.path = path;
   key.field = std::move(field);
   key.limits = limits;
   key.unit = unit;

@@ -119,11 +119,9 @@ class Keys {
     std::string doc;
   };
 
-  /// The section of the declarations that follow; `at_resume` is theirs unless they say another.
-  void section(const char* path, const char* doc, AtResume at_resume = AtResume::free) {
-    sections_.push_back({path, doc});
-    at_resume_ = at_resume;
-  }
+  /// The section of the declarations that follow, a new one or one of before, whose line it keeps;
+  /// `at_resume` is theirs unless they say another.
+  void section(const char* path, const char* doc = "", AtResume at_resume = AtResume::free);
 
   template <class T>
   Declaration operator()(const char* name, T& field, const char* doc) {
@@ -159,10 +157,12 @@ class Keys {
     else
       return &field;
   }
+  /// Throws std::logic_error for a key that is there already.
   Declaration add(const char* name, Key::Field field, const Limits& limits, const char* unit,
                   const char* doc);
 
   std::vector<Section> sections_;
+  std::string section_;  // of the declarations that follow
   AtResume at_resume_ = AtResume::free;
   std::vector<Key> keys_;
 };
@@ -197,10 +197,17 @@ std::vector<KeyFault> limit_faults(const Keys& keys, const Keys& defaults);
 /// UserError that names all of them, "key: text"; nothing where there are none.
 void raise(const std::vector<KeyFault>& faults);
 
+/// A configuration with the same keys and their defaults. One whose keys are not those of its type
+/// alone has an overload of its own.
+template <class Config>
+Config fresh_like(const Config& /*config*/) {
+  return {};
+}
+
 /// Calls with the keys of a copy of `config`, and with those of a fresh one.
 template <class Config, class Call>
 auto with_keys(const Config& config, Call&& call) {
-  Config copy = config, fresh{};
+  Config copy = config, fresh = fresh_like(config);
   Keys of_copy, defaults;
   keys(of_copy, copy);
   keys(defaults, fresh);

@@ -126,26 +126,9 @@ class Arithmetic {
   void add_to(View<const T, 3> from, View<T, 3> to) { run(AddTo<T>(from, to)); }
   void tie(View<T, 3> volume, i64 block) { run(Tie<T>(volume, block)); }
   void untie(View<T, 3> volume, i64 block) { run(Untie<T>(volume, block)); }
-  double precondition(View<T, 3> gradient, View<const T, 2> lit, const Box& region, const Box& core,
-                      i64 block, double window2, const double* floor, bool with_slope) {
-    const Precondition<T> op(gradient, by(lit, window2, floor), region, block);
-    if (with_slope) return sum(op, core);
-    run(op);
-    return 0;
-  }
-  void descend(View<T, 3> object, View<const T, 3> gradient, View<const T, 2> lit, double window2,
-               const double* floor, double step, double low, double high) {
-    run(Descend<T>(object, gradient, by(lit, window2, floor), step, {low, high}));
-  }
   void move_along(View<const T, 3> from, View<const T, 3> d, double step, double low, double high,
                   View<T, 3> to) {
     run(MoveAlong<T>(from, d, step, {low, high}, to));
-  }
-  void move_preconditioned(View<const T, 3> from, View<const T, 3> g, View<const T, 2> lit,
-                           double window2, const double* floor, double step, double low,
-                           double high, View<T, 3> to) {
-    const auto m = lit.empty() ? Preconditioner<T>::uniform(window2) : by(lit, window2, floor);
-    run(MovePreconditioned<T>(from, g, m, step, {low, high}, to));
   }
   void draw_back(View<const T, 3> from, double share, View<T, 3> to) {
     run(DrawBack<T>(from, share, to));
@@ -154,12 +137,6 @@ class Arithmetic {
     largest(Value<T>(plane, box), share, to);
   }
   double apart(View<const T, 2> a, View<const T, 2> b) { return largest(Apart<T>(a, b)); }
-  Preconditioner<T> by(View<const T, 2> lit, double window2, const double* floor) const {
-    if (!lit.empty()) return Preconditioner<T>::by_illumination(lit, window2, floor);
-    double value = 0;
-    read(floor, &value, 1);
-    return Preconditioner<T>::uniform(window2 * value);
-  }
 
   // Exchanges: of planes `which`, in this order one after the other in a buffer. On a device they
   // go on by themselves, in order, beside all the rest.

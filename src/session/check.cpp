@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <utility>
 
 #include "core/error.hpp"
 #include "io/checkpoint.hpp"
@@ -32,6 +33,7 @@ struct Check {
   const std::set<std::string>& faulty;
   std::set<std::string> given;
   std::vector<KeyFault>& faults;
+  const PatternsInMemory* patterns;
   FileStates file = {};
 
   void fault(const std::string& key, const std::string& text) const {
@@ -40,6 +42,9 @@ struct Check {
   [[nodiscard]] bool has(const std::string& key) const { return given.contains(key); }
   [[nodiscard]] bool has_energy() const {
     return has("optics.energy") || has("optics.xray_energy") || file.energy;
+  }
+  [[nodiscard]] bool has_positions() const {
+    return has("scan.positions") || (patterns && !patterns->positions.empty());
   }
   [[nodiscard]] bool has_semi_angle() const { return has("optics.semi_angle") || file.semi_angle; }
   void not_both(const std::string& key, const std::string& other) const {
@@ -98,18 +103,23 @@ FileStates check_data(const ReconstructConfig& c, const Check& check) {
 }
 
 FileStates check_files(const ReconstructConfig& c, const Check& check) {
-  if (!check.has("data.file"))
+  if (!check.patterns && !check.has("data.file"))
     check.fault("data.file", "must be given, the HDF5 file of the patterns");
   check_file(check, "scan.file", c.scan.file);
   check_file(check, "object.start", c.object.start);
   if (const auto mask = split_dataset(c.data.mask))
     check_file(check, "data.mask", mask->file);
-  else if (check.has("data.mask") && !is_dataset(c.data.mask))
+  else if (!check.patterns && check.has("data.mask") && !is_dataset(c.data.mask))
     check.fault("data.mask", fmt::format("{} is a file; the dataset in it is needed too, as in "
                                          "file.h5:/mask",
                                          c.data.mask));
   if (c.probe.starts_from() == ProbeStart::file && file_part(c.probe.start) != c.data.file)
     check_file(check, "probe.start", file_part(c.probe.start));
+  if (check.patterns) {
+    for (const auto& [key, text] : faults_of(*check.patterns, c.data, c.scan))
+      check.fault(key, text);
+    return {};
+  }
   if (check_file(check, "data.file", c.data.file)) return check_data(c, check);
   return check.has("data.file") ? unknown_states : FileStates{};
 }
@@ -138,11 +148,15 @@ void check_calibration(const Check& check) {
 
 void check_scan(const ReconstructConfig& c, const Check& check) {
   check.not_both("scan.positions", "scan.step");
-  if (!check.has("scan.positions") && !check.has("scan.step") && !check.file.scan)
-    check.fault("scan", "either scan.positions (a dataset) or scan.step must be given");
+  if (!check.has_positions() && !check.has("scan.step") && !check.file.scan)
+    check.fault("scan", check.patterns
+                            ? "the patterns in memory have no positions: either these or scan.step "
+                              "must be given"
+                            : "either scan.positions (a dataset) or scan.step must be given");
   const auto not_of_positions = [&](const char* key, bool asked) {
-    if (asked && check.has("scan.positions"))
-      check.fault(key, "belongs to scan.step; positions of a dataset are final");
+    if (asked && check.has_positions())
+      check.fault(key, fmt::format("belongs to scan.step; positions {} are final",
+                                   check.patterns ? "in memory" : "of a dataset"));
   };
   not_of_positions("scan.rotation", c.scan.rotation.value_or(0) != 0);
   not_of_positions("scan.snake", c.scan.snake);
@@ -150,7 +164,7 @@ void check_scan(const ReconstructConfig& c, const Check& check) {
     check.fault("scan.file", "needs scan.positions, the dataset in it");
   const bool calibrated = check.has_energy() || check.file.pixel_size ||
                           check.has("calibration.pixel_size") || check.has("calibration.dk");
-  if (!calibrated && check.has("scan.positions") && c.scan.unit != LengthUnit::pixel)
+  if (!calibrated && check.has_positions() && c.scan.unit != LengthUnit::pixel)
     check.fault("scan.unit", "must be px where no optics.energy is given");
   const auto& range = c.data.positions;
   const bool three = range.size() == 3;
@@ -189,11 +203,12 @@ void check_fit(const ReconstructConfig& c, const Check& check) {
                             c.probe.modes - 1, c.probe.mode_power));
 }
 
-void check_output_folder(const ReconstructConfig& c, const Check& check, bool writes) {
+void check_output_folder(const ReconstructConfig& c, const Check& check, Purpose::Folder how) {
+  if (how == Purpose::Folder::unused) return;
   const fs::path folder = c.output.folder;
   if (folder.empty()) return check.fault("output.folder", "must be given");
   std::error_code ignored;
-  const std::string earlier = writes ? earlier_result(c.output) : "";
+  const std::string earlier = how == Purpose::Folder::written ? earlier_result(c.output) : "";
   if (!earlier.empty()) check.fault("output.folder", earlier);
   // The nearest folder above that exists is the one that must take the new one.
   fs::path there = folder;
@@ -226,29 +241,33 @@ std::string earlier_result(const OutputConfig& output) {
 
 void complete_probe_start(ReconstructConfig& config) {
   auto& start = config.probe.start;
-  if (start.starts_with("/") && is_dataset(start)) start = config.data.file + ":" + start;
+  if (!config.data.file.empty() && start.starts_with("/") && is_dataset(start))
+    start = config.data.file + ":" + start;
 }
 
 std::vector<KeyFault> faults_between_keys(const ReconstructConfig& config,
-                                          const std::set<std::string>& faulty, bool writes) {
+                                          const std::set<std::string>& faulty,
+                                          const Purpose& purpose) {
   std::vector<KeyFault> faults;
-  Check check{faulty, keys_given(config), faults};
+  Check check{faulty, keys_given(config), faults, purpose.patterns};
   check.given.insert(faulty.begin(), faulty.end());
   check.file = check_files(config, check);
   check_calibration(check);
   check_scan(config, check);
   check_fit(config, check);
-  check_output_folder(config, check, writes);
+  check_output_folder(config, check, purpose.folder);
   return faults;
 }
 
-void check(const ReconstructConfig& config, bool writes) {
+CheckedConfig checked(ReconstructConfig config, const Purpose& purpose) {
+  complete_probe_start(config);
   auto faults = with_keys(config, limit_faults);
   std::set<std::string> faulty;
   for (const auto& fault : faults) faulty.insert(fault.key);
-  const auto between = faults_between_keys(config, faulty, writes);
+  const auto between = faults_between_keys(config, faulty, purpose);
   faults.insert(faults.end(), between.begin(), between.end());
   raise(faults);
+  return {std::move(config)};
 }
 
 }  // namespace ptyle

@@ -1,27 +1,36 @@
 #pragma once
 
 // Is a configuration right? Each value by the limits of its key, then keys beside each other, and
-// the files that they name.
+// the files that they name; everything that is wrong is reported at once.
 
 #include <set>
 #include <string>
 #include <vector>
 
 #include "core/keys.hpp"
-#include "session/reconstruct.hpp"
+#include "session/config.hpp"
+#include "session/patterns_in_memory.hpp"
 
 namespace ptyle {
 
-/// Throws UserError with everything that is wrong. Nothing is written; where nothing will be
-/// (`writes` is false), an earlier result is no fault. reconstruct() expects such a configuration.
-void check(const ReconstructConfig& config, bool writes = true);
+/// The use of a configuration, which decides what it has to have.
+struct Purpose {
+  /// Use of output.folder: a run writes into it; it is looked at, and an earlier result there is no
+  /// fault; or it need not be given, as folders are named later.
+  enum class Folder { written, looked_at, unused } folder = Folder::written;
+  /// Patterns in place of data.file; or none.
+  const PatternsInMemory* patterns = nullptr;
+};
+
+/// Throws UserError with everything that is wrong. Nothing is written.
+CheckedConfig checked(ReconstructConfig config, const Purpose& purpose = {});
 
 /// The faults between keys (exactly one calibration, what needs the energy, …) and with the files
 /// that are named: there or not. A key counts as given where its value is not the default, or is
 /// `faulty`: wrong in itself, as was reported already.
 std::vector<KeyFault> faults_between_keys(const ReconstructConfig& config,
                                           const std::set<std::string>& faulty = {},
-                                          bool writes = true);
+                                          const Purpose& purpose = {});
 
 /// "/probe" as probe.start is a dataset of the data file, unless it is the name of a file: the file
 /// is put before it.

@@ -12,6 +12,7 @@ void keys(Keys& v, ReconstructConfig& config) {
   keys(v, config.solver);
   keys(v, config.ranks);
   keys(v, config.output);
+  keys(v, config.parts);
 }
 
 }  // namespace ptyle

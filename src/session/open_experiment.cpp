@@ -132,16 +132,7 @@ namespace {
 /// The mask that lies beside the patterns, or that of a file.
 std::optional<RawMask> mask_of(const PatternsInMemory& patterns, const std::string& text) {
   if (patterns.bad.empty() && text.empty()) return {};
-  if (patterns.bad.empty()) {
-    if (!split_dataset(text))
-      throw UserError(
-          fmt::format("data.mask: {} is in no file; of patterns in memory file.h5:/dataset is "
-                      "needed",
-                      text));
-    return read_mask({}, text);
-  }
-  if (!text.empty())
-    throw UserError("data.mask is given, and a mask in memory too: one of the two is needed");
+  if (patterns.bad.empty()) return read_mask({}, text);
   RawMask mask;
   mask.name = "in memory";
   mask.shape.assign(patterns.bad.shape.begin(), patterns.bad.shape.end());
@@ -155,13 +146,11 @@ Experiment open_experiment(const DataConfig& data, const CalibrationConfig& cali
                            const ScanConfig& scan, const OpticsConfig& optics, Ledger* ledger,
                            const Distribution* distribution, const PatternsInMemory* patterns) {
   if (patterns) {
-    check_patterns(*patterns, data);
+    raise(faults_of(*patterns, data, scan));
     const auto frames = frames_of(*patterns);
     Measurement m{data, calibration, scan, optics, frames.get(), {}, {}, {}};
     m.mask = mask_of(*patterns, data.mask);
     m.positions = positions_of(*patterns, scan);
-    if (m.positions && (scan.step[0] > 0 || scan.step[1] > 0))
-      throw UserError("scan.step is given, and positions in memory too: one of the two is needed");
     return prepare(m, ledger, distribution);
   }
   return opened(data, calibration, scan, optics, ledger,

@@ -1,10 +1,13 @@
 #include "session/patterns_in_memory.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <limits>
 #include <type_traits>
+#include <utility>
 
-#include "core/error.hpp"
+#include "io/dataset_name.hpp"
 
 namespace ptyle {
 namespace {
@@ -46,9 +49,6 @@ std::unique_ptr<FrameSource> frames_of(const PatternsInMemory& patterns) {
 }
 
 std::optional<RawPositions> positions_of(const PatternsInMemory& patterns, const ScanConfig& scan) {
-  if (!scan.positions.empty() || !scan.file.empty())
-    throw UserError(
-        "scan.positions and scan.file are of data files: patterns in memory bring their positions");
   if (patterns.positions.empty()) return {};
   RawPositions raw;
   raw.shape = {static_cast<i64>(patterns.positions.size()), 2};
@@ -61,13 +61,30 @@ std::optional<RawPositions> positions_of(const PatternsInMemory& patterns, const
   return raw;
 }
 
-void check_patterns(const PatternsInMemory& patterns, const DataConfig& data) {
-  if (!data.file.empty() || !data.patterns.empty())
-    throw UserError(
-        "data.file and data.patterns are given, and patterns in memory too: one of the two is "
-        "needed");
+std::vector<KeyFault> faults_of(const PatternsInMemory& patterns, const DataConfig& data,
+                                const ScanConfig& scan) {
+  std::vector<KeyFault> faults;
+  const auto twice = [&](const char* key, const char* what, bool given) {
+    if (given)
+      faults.push_back(
+          {key, fmt::format("{} in memory are given too; one of the two is needed", what)});
+  };
+  twice("data.file", "patterns", !data.file.empty());
+  twice("data.patterns", "patterns", !data.patterns.empty());
   if (std::visit([](auto frames) { return frames.empty(); }, patterns.frames))
-    throw UserError("the patterns in memory are empty: (N, ky, kx) counts are needed");
+    faults.push_back({"data", "the patterns in memory are empty: (N, ky, kx) counts are needed"});
+  for (const auto& [key, text] :
+       {std::pair("scan.positions", &scan.positions), std::pair("scan.file", &scan.file)})
+    if (!text->empty())
+      faults.push_back({key, "is of data files; patterns in memory bring their positions"});
+  twice("scan.step", "positions",
+        (scan.step[0] > 0 || scan.step[1] > 0) && !patterns.positions.empty());
+  twice("data.mask", "bad pixels", !data.mask.empty() && !patterns.bad.empty());
+  if (!data.mask.empty() && !split_dataset(data.mask))
+    faults.push_back({"data.mask", fmt::format("{} is in no file; beside patterns in memory "
+                                               "file.h5:/dataset is needed",
+                                               data.mask)});
+  return faults;
 }
 
 }  // namespace ptyle

@@ -10,6 +10,7 @@
 
 #include "core/array.hpp"
 #include "core/grid.hpp"
+#include "core/keys.hpp"
 #include "prepare/config.hpp"
 #include "prepare/frames.hpp"
 
@@ -30,11 +31,11 @@ struct PatternsInMemory {
 /// As prepare() reads them; valid as long as the patterns are.
 std::unique_ptr<FrameSource> frames_of(const PatternsInMemory& patterns);
 
-/// The positions in the order of `scan`; nothing where there are none. Throws UserError where
-/// `scan` names others.
+/// The positions in the order of `scan`; nothing where there are none.
 std::optional<RawPositions> positions_of(const PatternsInMemory& patterns, const ScanConfig& scan);
 
-/// Throws UserError where there is none of frames, or where `data` names a file of patterns too.
-void check_patterns(const PatternsInMemory& patterns, const DataConfig& data);
+/// Faults: there are no frames, or the configuration names what is there in memory already.
+std::vector<KeyFault> faults_of(const PatternsInMemory& patterns, const DataConfig& data,
+                                const ScanConfig& scan);
 
 }  // namespace ptyle

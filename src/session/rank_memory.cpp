@@ -25,6 +25,7 @@ FitMemory memory_of_fit(const ReconstructConfig& config, const OperatorSetup& se
       config.ranks.update == UpdateChoice::literal ? Update::literal : Update::consistent;
   options.local_positions = config.ranks.local_positions;
   options.exchange_behind = config.ranks.exchange_behind;
+  options.parts = config.parts;
   const auto& own = division.shares[static_cast<std::size_t>(rank)].own;
   return fit_memory<T>(setup, options, division.sharing, rank, static_cast<i64>(own.size()));
 }
@@ -104,8 +105,7 @@ RankMemory gpu_rank_memory(const ReconstructConfig& config, const OperatorSetup&
     memory.bytes["exchange buffers"] = arrays["exchange buffers"];
     memory.bytes["gradient"] = arrays["probe"];
   }
-  if (config.object.blur > 0 || config.object.blur_z > 0 ||
-      config.solver.continuation != Switch::off)
+  if (config.parts.of<BlurOptions>().asked() || config.solver.continuation != Switch::off)
     arrays["blur"] = double(sizeof(T)) * double(blur_values(shape));
   const auto with = [&](i64 positions, std::size_t pattern, const GpuFacts& facts,
                         const GpuOptions& options) {

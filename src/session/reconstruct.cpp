@@ -1,5 +1,5 @@
 // A reconstruction from the configuration to its files, by all ranks of a team together:
-//   1. check the output folder, and lock it
+//   1. check the configuration and the output folder, and lock that
 //   2. open the data and make the fit, or take it up again from a checkpoint (session/open_fit)
 //   3. an iteration at a time, until done or stopped; checkpoints are written meanwhile
 //   4. the result, put together from the ranks' cores, the TIFF stack and the pictures
@@ -16,6 +16,7 @@
 
 #include "core/error.hpp"
 #include "io/dataset_name.hpp"
+#include "session/check.hpp"
 #include "session/open_fit.hpp"
 
 namespace ptyle {
@@ -75,7 +76,12 @@ bool iterate(Reconstruction& run, const ReconstructConfig& config,
 
 bool reconstruct(const ReconstructConfig& config, const std::string& resolved_yaml,
                  const ReconstructCallbacks& callbacks, Team& team) {
-  ReconstructConfig c = config;
+  return reconstruct(checked(config), resolved_yaml, callbacks, team);
+}
+
+bool reconstruct(const CheckedConfig& config, const std::string& resolved_yaml,
+                 const ReconstructCallbacks& callbacks, Team& team) {
+  ReconstructConfig c = config.config;
   auto& o = c.output;
   o.resume = o.resume && finds_checkpoint(o.folder, team);
   // The run that goes on replaces what it wrote when it was stopped.
@@ -91,7 +97,7 @@ bool reconstruct(const ReconstructConfig& config, const std::string& resolved_ya
                       "--overwrite to start over",
                       o.folder));
   }
-  Reconstruction run(c, team, callbacks, resolved_yaml);
+  Reconstruction run(CheckedConfig{c}, team, callbacks, resolved_yaml);
   // Begun anew: --resume is not to mix what an earlier run left with this one.
   if (team.leads() && !o.resume) remove_checkpoint(o.folder);
   const bool finished = iterate(run, c, callbacks, team);

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "operator/probe.hpp"
+#include "session/check.hpp"
 #include "session/fingerprint.hpp"
 #include "session/open_fit.hpp"
 #include "session/rank_report.hpp"
@@ -273,10 +274,11 @@ class WorkOf final : public Reconstruction::Work {
   double seconds_before_ = 0;  // of the history's, at the first step
 };
 
-std::unique_ptr<Reconstruction::Work> work_of(const ReconstructConfig& config,
+std::unique_ptr<Reconstruction::Work> work_of(const CheckedConfig& checked,
                                               const PatternsInMemory* patterns, Team& team,
                                               const ReconstructCallbacks& callbacks,
                                               const std::string& text) {
+  const ReconstructConfig& config = checked.config;
   if (config.solver.precision == Precision::float64)
     return std::make_unique<WorkOf<double>>(config, patterns, team, callbacks, text);
   return std::make_unique<WorkOf<float>>(config, patterns, team, callbacks, text);
@@ -286,11 +288,15 @@ std::unique_ptr<Reconstruction::Work> work_of(const ReconstructConfig& config,
 
 Reconstruction::Reconstruction(const ReconstructConfig& config, Team& team,
                                const ReconstructCallbacks& callbacks, const std::string& text)
+    : Reconstruction(checked(config, {Purpose::Folder::unused}), team, callbacks, text) {}
+Reconstruction::Reconstruction(const CheckedConfig& config, Team& team,
+                               const ReconstructCallbacks& callbacks, const std::string& text)
     : work_(work_of(config, nullptr, team, callbacks, text)) {}
 Reconstruction::Reconstruction(const ReconstructConfig& config, const PatternsInMemory& patterns,
                                Team& team, const ReconstructCallbacks& callbacks,
                                const std::string& text)
-    : work_(work_of(config, &patterns, team, callbacks, text)) {}
+    : work_(work_of(checked(config, {Purpose::Folder::unused, &patterns}), &patterns, team,
+                    callbacks, text)) {}
 Reconstruction::Reconstruction(Reconstruction&&) noexcept = default;
 Reconstruction& Reconstruction::operator=(Reconstruction&&) noexcept = default;
 Reconstruction::~Reconstruction() = default;

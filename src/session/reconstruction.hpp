@@ -84,10 +84,14 @@ class Checkpoints {
 
 class Reconstruction {
  public:
-  /// Opens the data of the configuration and makes the fit, of its precision, on its device; with
-  /// output.resume it goes on from the checkpoint in output.folder, where there is one. `text` is
-  /// the resolved configuration, for results. The team must outlive it.
+  /// Checks the configuration, all of it at once (session/check); output.folder may be empty.
+  /// Then opens its data and makes the fit, of its precision, on its device; with output.resume it
+  /// goes on from the checkpoint in output.folder, where there is one. `text` is the resolved
+  /// configuration, for results. The team must outlive it.
   Reconstruction(const ReconstructConfig& config, Team& team,
+                 const ReconstructCallbacks& callbacks = {}, const std::string& text = {});
+  /// The same of one that was checked.
+  Reconstruction(const CheckedConfig& config, Team& team,
                  const ReconstructCallbacks& callbacks = {}, const std::string& text = {});
   /// The same of patterns in memory, in place of data.file; they are needed only meanwhile.
   Reconstruction(const ReconstructConfig& config, const PatternsInMemory& patterns, Team& team,

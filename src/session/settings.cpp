@@ -91,9 +91,6 @@ FitOptions fit_options(const ReconstructConfig& config, const Experiment& e,
   o.batches = s.batches > 0 ? s.batches
                             : default_batches(i64(division.frame.positions.size()),
                                               counts_per_object_pixel(e, division), thickness);
-  o.step = s.step;
-  o.damping = s.damping;
-  o.preconditioner = s.preconditioner == PreconditionerChoice::illumination;
   o.hold_out = s.hold_out;
   o.seed = s.seed;
   o.threads = threads;
@@ -104,8 +101,7 @@ FitOptions fit_options(const ReconstructConfig& config, const Experiment& e,
                 &o.positions.affine_for);
     o.positions.largest_move = 1.0 / e.calibration.pixel;
   }
-  o.blur = config.object.blur;
-  o.blur_z = config.object.blur_z;
+  o.parts = config.parts;
   o.pixel = e.calibration.pixel;
   o.aperture_k = aperture_k(e);
   if (coarse_to_fine)

@@ -36,8 +36,6 @@ struct ObjectConfig {
   std::string start;           ///< empty: vacuum
   Switch positivity = Switch::automatic;
   double phase_min = 0, phase_max = 0;
-  double blur = 0;
-  double blur_z = 0;
   double tilt_row = 0, tilt_col = 0;
   double band_limit = 0;
 };
@@ -63,8 +61,6 @@ void keys(V& v, ObjectConfig& c) {
   v("positivity", c.positivity, "phase of every voxel 0 or more; auto: with solver.continuation");
   v("phase_min", c.phase_min, "rad", "smallest phase of a voxel; equal limits: none");
   v("phase_max", c.phase_max, "rad", "largest phase of a voxel");
-  v("blur", c.blur, between(0, 100), "px", "lateral Gaussian blur each iteration, sigma");
-  v("blur_z", c.blur_z, between(0, 100), "slices", "the same along the beam, sigma");
   v("tilt_row", c.tilt_row, between(-500, 500), "mrad", "specimen's mistilt, rows")
       .same_at_resume();
   v("tilt_col", c.tilt_col, between(-500, 500), "mrad", "specimen's mistilt, columns")
@@ -111,12 +107,6 @@ void keys(V& v, ProbeConfig& c) {
   v("step", c.step, above(0).up_to(10), "1: a Gauss-Newton step");
 }
 
-enum class PreconditionerChoice { illumination, none };
-constexpr auto choices(PreconditionerChoice) {
-  return std::to_array<Named<PreconditionerChoice>>(
-      {{PreconditionerChoice::illumination, "illumination"}, {PreconditionerChoice::none, "none"}});
-}
-
 constexpr auto choices(std::optional<Loss>) {
   std::array<Named<std::optional<Loss>>, losses.size() + 1> table{{{std::nullopt, "auto"}}};
   for (std::size_t i = 0; i < losses.size(); ++i) table[i + 1] = {losses[i].loss, losses[i].name};
@@ -134,9 +124,6 @@ constexpr auto choices(ComputeOn) {
 struct SolverConfig {
   int iterations = 20;
   int batches = 0;
-  double step = 0;
-  PreconditionerChoice preconditioner = PreconditionerChoice::illumination;
-  double damping = 0.1;
   std::optional<Loss> loss;
   double hold_out = 0;
   std::uint64_t seed = 0;
@@ -159,10 +146,6 @@ void keys(V& v, SolverConfig& c) {
       .formerly("groups")
       .not_to_be_taken_for("batch_size", "their number, not their size")
       .same_at_resume();
-  v("step", c.step, between(0, 10), "of the object; 0: estimated").also_called("lr learning_rate");
-  v("preconditioner", c.preconditioner,
-    "what a gradient is divided by: the illumination of each voxel, or one number");
-  v("damping", c.damping, above(0).up_to(1), "of the illumination preconditioner, of its maximum");
   v("loss", c.loss,
     "what is minimised; auto: poisson where a detector pixel has less than one count");
   v("hold_out", c.hold_out, between(0, 0.5),

@@ -21,7 +21,7 @@ using Clock = std::chrono::steady_clock;
 FitOptions settled(FitOptions options, const Team& team) {
   if (options.update == Update::literal) {
     options.local_positions = std::max<i64>(1, options.local_positions);
-    options.preconditioner = false;
+    options.parts.of<DescentOptions>().preconditioner = PreconditionerChoice::none;
   }
   if (team.size() == 1) options.exchange_behind = false;  // nothing travels
   return options;
@@ -37,34 +37,34 @@ void check_reach(Halo halo, i64 reach, const std::string& what) {
                     has, what, reach));
 }
 
-template <class T>
-void check_regularisers(const std::vector<std::unique_ptr<Regulariser<T>>>& regularisers,
-                        const Sharing& sharing) {
-  if (sharing.mesh.ranks() == 1) return;
-  for (const auto& one : regularisers) check_reach(sharing.mesh.halo(), one->reach(), one->key());
-}
-
 }  // namespace
 
 void check_options(const FitOptions& options, const Sharing& sharing) {
   check_paper_options(options, sharing);
-  check_regularisers(regularisers_of<float>(options), sharing);
-  if (sharing.mesh.ranks() > 1)
-    check_reach(sharing.mesh.halo(), reach_of_blur(low_pass_sigma(options)),
-                "the first stage of the multi-resolution schedule (solver.continuation)");
+  const auto parts = asked_parts<float>(options);  // the same in double precision
+  if (parts.rule &&
+      (options.local_positions > 0 || options.exchange_behind || !sum_kind(sharing.scheme)))
+    throw UserError(
+        "ranks: only preconditioned descent takes steps between exchanges or exchanges voxels");
+  if (sharing.mesh.ranks() == 1) return;
+  for (const auto& one : parts.regularisers)
+    check_reach(sharing.mesh.halo(), one->reach(), one->key());
+  check_reach(sharing.mesh.halo(), reach_of_blur(low_pass_sigma(options)),
+              "the first stage of the multi-resolution schedule (solver.continuation)");
 }
 
 template <class T>
 Fit<T>::Fit(std::unique_ptr<Operator<T>> op, FitData<T> data, FitOptions options, Team& team,
             const Sharing& sharing, std::vector<TileStart<T>> start, Array<Complex<T>, 3> probe,
-            Ledger* ledger, std::unique_ptr<Arithmetic<T>> arithmetic, Parts<T> parts)
+            Ledger* ledger, std::unique_ptr<Arithmetic<T>> arithmetic)
     : with_(std::make_unique<Workspace<T>>(std::move(op), std::move(data),
                                            settled(std::move(options), team), team, sharing, ledger,
                                            std::move(arithmetic))),
-      variables_(std::make_unique<std::vector<std::unique_ptr<Variable<T>>>>()),
-      rule_(std::move(parts.rule)),
-      regularisers_(regularisers_of<T>(with_->options)) {
+      variables_(std::make_unique<std::vector<std::unique_ptr<Variable<T>>>>()) {
   check_options(with_->options, sharing);
+  Parts<T> parts = asked_parts<T>(with_->options);
+  rule_ = std::move(parts.rule);
+  regularisers_ = std::move(parts.regularisers);
   const OperatorSetup& setup = with_->op->setup();
   auto own_probe = std::make_unique<ProbeVariable<T>>(setup);
   probe_ = own_probe.get();
@@ -72,9 +72,7 @@ Fit<T>::Fit(std::unique_ptr<Operator<T>> op, FitData<T> data, FitOptions options
   if (with_->options.positions.from > 0)
     variables_->push_back(std::make_unique<PositionsVariable<T>>(setup));
   for (auto& variable : parts.variables) variables_->push_back(std::move(variable));
-  for (auto& one : parts.regularisers) regularisers_.push_back(std::move(one));
-  check_regularisers(regularisers_, sharing);
-  declare(sharing);
+  declare();
   probe_->begin_with(*with_, std::move(probe), ledger);
   object_->begin_with(std::move(start), *with_->arithmetic);
   with_->state.allocate(*with_->arithmetic);
@@ -83,7 +81,7 @@ Fit<T>::Fit(std::unique_ptr<Operator<T>> op, FitData<T> data, FitOptions options
 }
 
 template <class T>
-void Fit<T>::declare(const Sharing& sharing) {
+void Fit<T>::declare() {
   State<T>& state = with_->state;
   iteration_ = &state.number("iteration");
   batch_ = &state.number("group");
@@ -93,14 +91,10 @@ void Fit<T>::declare(const Sharing& sharing) {
   for (const auto& variable : *variables_) variable->declare(state);
   if (rule_) {
     rule_->declare(state);
-    if (with_->options.local_positions > 0 || with_->options.exchange_behind ||
-        !sum_kind(sharing.scheme))
-      throw UserError(
-          "ranks: only preconditioned descent takes steps between exchanges or exchanges voxels");
     course_ = std::make_unique<Course<T>>(*with_, Movers<T>{*object_, *variables_, *rule_});
     return;
   }
-  auto descent = std::make_unique<Descent<T>>();
+  auto descent = std::make_unique<Descent<T>>(with_->options.parts.template of<DescentOptions>());
   descent->declare(state);
   const Movers<T> movers{*object_, *variables_, *descent};
   course_ = make_paper_course(*with_, movers, *descent);
@@ -130,7 +124,7 @@ IterationReport Fit<T>::iterate(const std::function<bool()>& stop) {
   while (*batch_ < double(batches.size()) && report.whole) {
     const auto g = static_cast<std::size_t>(*batch_);
     *batch_ += 1;
-    const bool estimate = options.step == 0 &&
+    const bool estimate = rule_->estimates() &&
                           (g % estimate_every == 0 || (*new_stage_ != 0 && g < estimate_at_first));
     course_->take({g, batches[g], iteration, limited, refine, estimate});
     report.whole = !with_->stopping;
@@ -267,7 +261,8 @@ void Fit<T>::restore(const std::map<std::string, double>& numbers, const FieldRe
 
 template <class T>
 FitMemory fit_memory(const OperatorSetup& setup, const FitOptions& options, const Sharing& sharing,
-                     int rank, i64 positions, const Parts<T>& parts) {
+                     int rank, i64 positions) {
+  const Parts<T> parts = asked_parts<T>(options);
   State<T> state({{sharing.mesh.extended(rank), positions}});
   const ObjectVariable<T> object(state, setup);
   ProbeVariable<T>(setup).declare(state);
@@ -280,8 +275,8 @@ FitMemory fit_memory(const OperatorSetup& setup, const FitOptions& options, cons
 template class Fit<float>;
 template class Fit<double>;
 template FitMemory fit_memory<float>(const OperatorSetup&, const FitOptions&, const Sharing&, int,
-                                     i64, const Parts<float>&);
+                                     i64);
 template FitMemory fit_memory<double>(const OperatorSetup&, const FitOptions&, const Sharing&, int,
-                                      i64, const Parts<double>&);
+                                      i64);
 
 }  // namespace ptyle

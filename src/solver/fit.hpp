@@ -9,7 +9,8 @@
 //   regularisers, R of the held-out patterns, and the multi-resolution schedule's next stage if the
 //   error stalled.
 //
-// Arrays and numbers are declared by the parts that they belong to (solver/state).
+// Arrays and numbers are declared by the parts that they belong to (solver/state); which parts
+// there are, the options say (solver/part_options).
 
 #include <functional>
 #include <map>
@@ -19,7 +20,7 @@
 
 #include "solver/course.hpp"
 #include "solver/options.hpp"
-#include "solver/regularisers/regulariser.hpp"
+#include "solver/parts.hpp"
 #include "solver/variables/probe.hpp"
 
 namespace ptyle {
@@ -43,15 +44,6 @@ struct FieldReader {
   std::function<std::vector<double>(const std::string&, std::span<const i64>, i64)> records;
 };
 
-/// Parts of a fit beside those that its options ask for.
-template <class T>
-struct Parts {
-  std::vector<std::unique_ptr<Variable<T>>> variables;  ///< beside object and probe
-  std::vector<std::unique_ptr<Regulariser<T>>> regularisers;
-  std::unique_ptr<UpdateRule<T>> rule;  ///< in place of preconditioned descent; not with steps
-                                        ///< between exchanges or an exchange behind
-};
-
 template <class T>
 class Fit {
  public:
@@ -61,8 +53,7 @@ class Fit {
   /// it. Throws UserError for what cannot run.
   Fit(std::unique_ptr<Operator<T>> op, FitData<T> data, FitOptions options, Team& team,
       const Sharing& sharing, std::vector<TileStart<T>> start, Array<Complex<T>, 3> probe,
-      Ledger* ledger = nullptr, std::unique_ptr<Arithmetic<T>> arithmetic = nullptr,
-      Parts<T> parts = {});
+      Ledger* ledger = nullptr, std::unique_ptr<Arithmetic<T>> arithmetic = nullptr);
 
   /// One iteration, or the rest of one. `stop` is asked in every mini-batch, once its gradients are
   /// there; where it says so on any rank, all end after that mini-batch.
@@ -87,7 +78,7 @@ class Fit {
   void restore(const std::map<std::string, double>& numbers, const FieldReader<T>& reader = {});
 
  private:
-  void declare(const Sharing& sharing);
+  void declare();
   void finish_iteration(IterationReport& report);
   void apply_detector_limit();
   void verify(IterationReport& report);
@@ -110,13 +101,13 @@ class Fit {
 /// Throws UserError for options that do not go together, or not with what is shared so.
 void check_options(const FitOptions& options, const Sharing& sharing);
 
-/// Bytes of a rank with so many positions of its own; `parts`: those beside the options', or none.
+/// Bytes of a rank with so many positions of its own.
 struct FitMemory {
   std::map<std::string, double> arrays;  ///< by the ledger's names, but for the exchanges' buffers
   double saved = 0;                      ///< what it has in a checkpoint
 };
 template <class T>
 FitMemory fit_memory(const OperatorSetup& setup, const FitOptions& options, const Sharing& sharing,
-                     int rank, i64 positions, const Parts<T>& parts = {});
+                     int rank, i64 positions);
 
 }  // namespace ptyle

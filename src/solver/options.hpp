@@ -10,6 +10,7 @@
 #include "core/grid.hpp"
 #include "core/pattern.hpp"
 #include "solver/continuation.hpp"
+#include "solver/part_options.hpp"
 #include "solver/sharing.hpp"
 
 namespace ptyle {
@@ -45,11 +46,8 @@ struct PositionOptions {
 };
 
 struct FitOptions {
-  i64 batches = 20;      ///< mini-batches an iteration
-  double step = 0;       ///< of the preconditioned object update; 0: estimated
-  double damping = 0.1;  ///< ε of the illumination preconditioner, of the illumination's maximum
-  bool preconditioner = true;  ///< false: divided by one number, the probe's largest |ψ|², instead
-  double hold_out = 0;         ///< fraction of the patterns kept out of the fit
+  i64 batches = 20;     ///< mini-batches an iteration
+  double hold_out = 0;  ///< fraction of the patterns kept out of the fit
   std::uint64_t seed = 0;
   int threads = 1;
   int probe_from = 2;  ///< first iteration that refines the probe, at the earliest when the
@@ -57,10 +55,10 @@ struct FitOptions {
   double probe_step = 0.5;
   PositionOptions positions;
   double phase_min = -1e30, phase_max = 1e30;  ///< rad a voxel
-  double blur = 0, blur_z = 0;                 ///< σ, px and slices
   double pixel = 1;                            ///< Å, of the low-pass
   double aperture_k = 0;                       ///< semi-angle / λ, 1/Å
   Continuation continuation;
+  PartOptions parts = known_parts();  ///< the rule, regularisers and the like
 
   Update update = Update::consistent;
   /// A rank applies its own gradient at once after each so many of its positions, until the next

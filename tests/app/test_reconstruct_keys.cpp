@@ -7,6 +7,7 @@
 #include "core/error.hpp"
 #include "e2e/small_data.hpp"
 #include "io/hdf5.hpp"
+#include "solver/toys.hpp"
 
 namespace ptyle {
 namespace {
@@ -28,7 +29,7 @@ class ReconstructKeys : public testing::Test {
   ReconstructInput read(const std::string& yaml, const std::vector<std::string>& settings = {}) {
     const auto file = folder / "run.yaml";
     std::ofstream(file) << yaml;
-    return read_reconstruct(file.string(), settings, false);
+    return read_reconstruct(file.string(), settings, false, false, true, parts);
   }
   /// The faults, with the folder's name taken out.
   std::string faults(const std::string& yaml, const std::vector<std::string>& settings = {}) {
@@ -45,6 +46,7 @@ class ReconstructKeys : public testing::Test {
   }
 
   fs::path folder;
+  PartOptions parts = known_parts();
 };
 
 const std::string good =
@@ -166,6 +168,44 @@ TEST_F(ReconstructKeys, WhatTheFileStatesNeedNotBeGiven) {
     file.set("/", "pixel_size", 0.1);
   }
   EXPECT_EQ(faults("data: {file: patterns.h5}\n"), "");
+}
+
+// Keys of parts that a program adds are keys as all others.
+TEST_F(ReconstructKeys, OfAnAddedPartAreReadCheckedAndWritten) {
+  const std::string toy = good + "toy:\n  momentum: 0.25\n  gain: true\n";
+  EXPECT_EQ(faults(toy), "run.yaml:10: toy: there is no such section; the nearest is data");
+  parts = test::with_toys();
+  const auto input = read(toy, {"toy.shrink=0.125"});
+  EXPECT_TRUE(input.config.parts.of<test::GainOptions>().fitted);
+  EXPECT_FALSE(input.config.parts.of<test::SeenOptions>().counted);
+  EXPECT_EQ(input.config.parts.of<test::MomentumOptions>().memory, 0.25);
+  EXPECT_EQ(input.config.parts.of<test::ShrinkOptions>().share, 0.125);
+  const std::string section =
+      "toy:\n  gain: true\n  seen: false\n  momentum: 0.25\n  step: 0.5\n  shrink: 0.125\n";
+  EXPECT_TRUE(input.resolved.ends_with(section)) << input.resolved;
+  EXPECT_EQ(read(input.resolved).resolved, input.resolved);
+  EXPECT_EQ(faults(good + "toy: {shrink: 2, step: 0}\nobject: {blur: 200}\n", {"toy.gian=true"}),
+            "run.yaml has 4 faults\n"
+            "  run.yaml:10: toy.shrink: 2 is out of its limits; it must be a number, from 0 to 1\n"
+            "  run.yaml:10: toy.step: 0 is out of its limits; it must be a number, above 0 and at "
+            "most 10\n"
+            "  run.yaml:11: object.blur: 200 px is out of its limits; it must be a number, from 0 "
+            "to 100 px\n"
+            "  --set toy.gian=true: toy.gian: there is no such key; the nearest is toy.gain");
+}
+
+TEST_F(ReconstructKeys, OfAnAddedPartAreInTemplateAndJsonSchema) {
+  const std::string text = reconstruct_template(test::with_toys());
+  EXPECT_NE(text.find("# parts that only a test knows\n"), std::string::npos) << text;
+  EXPECT_NE(text.find("\n  # step: 0.3 "), std::string::npos) << text;
+  parts = test::with_toys();
+  EXPECT_EQ(read(text).config.parts.of<test::MomentumOptions>().step, 0.5);
+  const std::string json = reconstruct_json_schema(test::with_toys());
+  EXPECT_NE(json.find(R"("shrink": {"type": "number", "minimum": 0, "maximum": 1, "default": 0, )"
+                      R"("description": "of each phase, which goes every iteration"})"),
+            std::string::npos)
+      << json;
+  EXPECT_EQ(reconstruct_json_schema().find("toy"), std::string::npos);
 }
 
 TEST_F(ReconstructKeys, ProbeOfTheDataFile) {

@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include <limits>
+#include <stdexcept>
 
 #include "core/error.hpp"
 #include "core/keys.hpp"
@@ -74,6 +75,20 @@ TEST(Keys, SayWhatWasDeclared) {
   for (const Key& key : all.all()) texts.push_back(text_of(key));
   EXPECT_EQ(texts,
             (std::vector<std::string>{"0", "left", "auto", "[4, 5]", "", "[]", "", "false"}));
+}
+
+TEST(Keys, ASectionGoesOnWhereItIsNamedAgain) {
+  Config config;
+  double more = 0;
+  Keys all;
+  keys(all, config);
+  all.section("beam");
+  all("more", more, "of the beam");
+  EXPECT_EQ(all.sections().size(), 2U);
+  EXPECT_EQ(all.sections()[0].doc, "the beam");
+  EXPECT_EQ(all.all().back().path, "beam.more");
+  EXPECT_EQ(all.all().back().at_resume, AtResume::free);
+  EXPECT_THROW(all("energy", more, "of the beam"), std::logic_error);
 }
 
 TEST(Keys, ChoicesAreReadAndWrittenByTheirWords) {

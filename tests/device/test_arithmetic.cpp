@@ -166,17 +166,19 @@ TYPED_TEST(ArithmeticTest, Weighs) {
 }
 
 TYPED_TEST(ArithmeticTest, Preconditions) {
+  using M = Preconditioner<TypeParam>;
   this->compare([](Bench<TypeParam>& b) {
     const Box whole{{0, odd[1]}, {0, odd[2]}}, core{{2, 9}, {5, 30}}, some{{4, 13}, {0, 11}};
+    const auto light = b.light(odd[1], odd[2]);
     for (const Box& region : {whole, core, some})
       for (const i64 block : {1, 4})
-        for (const bool lit : {false, true}) {
+        for (const M& m :
+             {M::by_illumination(light.view(), 3.0, b.there(0.1)), M::uniform(3.0 * 0.1)}) {
           auto g = b.random(odd);
-          const auto light = b.light(odd[1], odd[2]);
-          const View<const TypeParam, 2> by = lit ? light.view() : View<const TypeParam, 2>{};
-          b.sums.push_back(b.a.precondition(g, by, region, core, block, 3.0, b.there(0.1), true));
+          const Precondition<TypeParam> precondition(g, m, region, block);
+          b.sums.push_back(b.a.sum(precondition, core));
           b.result(g);
-          EXPECT_EQ(b.a.precondition(g, by, region, core, block, 3.0, b.there(0.1), false), 0);
+          b.a.run(precondition);
           b.result(g);
         }
   });
@@ -188,10 +190,11 @@ TYPED_TEST(ArithmeticTest, DescendsAsPreconditionAndMove) {
     b.a.copy(std::as_const(object).view(), other);
     const auto light = b.light(odd[1], odd[2]);
     const Box whole{{0, odd[1]}, {0, odd[2]}};
-    b.a.descend(object, g.view(), light.view(), 2.0, b.there(0.3), 0.7, -0.6, 0.8);
+    const auto m = Preconditioner<TypeParam>::by_illumination(light.view(), 2.0, b.there(0.3));
+    b.a.run(Descend<TypeParam>(object, g.view(), m, 0.7, {-0.6, 0.8}));
     b.result(object);
     const std::size_t n = b.results.size();
-    b.a.precondition(g, light.view(), whole, whole, 1, 2.0, b.there(0.3), false);
+    b.a.run(Precondition<TypeParam>(g, m, whole, 1));
     b.a.move_along(other.view(), g.view(), 0.7, -0.6, 0.8, other);
     b.result(other);
     EXPECT_TRUE(std::equal(b.results.begin(), b.results.begin() + static_cast<i64>(n),
@@ -208,9 +211,12 @@ TYPED_TEST(ArithmeticTest, Moves) {
     b.a.draw_back(from.view(), 0.3, to);
     b.result(to);
     const auto light = b.light(odd[1], odd[2]);
-    b.a.move_preconditioned(from.view(), d.view(), light.view(), 2.0, b.there(0.1), 0.5, -1, 1, to);
+    using M = Preconditioner<TypeParam>;
+    const auto by_light = M::by_illumination(light.view(), 2.0, b.there(0.1));
+    b.a.run(MovePreconditioned<TypeParam>(from.view(), d.view(), by_light, 0.5, {-1, 1}, to));
     b.result(to);
-    b.a.move_preconditioned(from.view(), d.view(), {}, 2.0, nullptr, 0.5, -1, 1, from);
+    b.a.run(
+        MovePreconditioned<TypeParam>(from.view(), d.view(), M::uniform(2.0), 0.5, {-1, 1}, from));
     b.result(from);
     constexpr double none = std::numeric_limits<double>::infinity();
     b.a.move_along(from.view(), d.view(), 0.5, -none, none, d);

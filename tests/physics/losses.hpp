@@ -15,12 +15,12 @@
 namespace ptyle::test {
 
 /// A detector pixel: intensity by the model, measured, weight, ε.
-struct Pixel {
+struct DetectorPixel {
   double model, measured, weight, epsilon;
 };
 
-inline std::vector<Pixel> pixels() {
-  std::vector<Pixel> all;
+inline std::vector<DetectorPixel> pixels() {
+  std::vector<DetectorPixel> all;
   for (const double epsilon : {1e-6, 1e-3, 2.0})
     for (const double model : {0.3, 1.0, 17.0, 400.0})
       for (const double measured : {0.0, 0.5, 16.0, 500.0})
@@ -39,7 +39,7 @@ class LossCheck {
  public:
   static std::set<std::string> faults() {
     LossCheck check;
-    for (const Pixel& p : pixels()) {
+    for (const DetectorPixel& p : pixels()) {
       check.residual(p);
       check.perfect_fit(p);
       check.curvature(p);
@@ -51,10 +51,10 @@ class LossCheck {
  private:
   static constexpr double eps = std::numeric_limits<T>::epsilon();
 
-  static double cost(const Pixel& p, T model) {
+  static double cost(const DetectorPixel& p, T model) {
     return L::template cost<T>(model, T(p.measured), T(p.weight), T(p.epsilon));
   }
-  static T factor(const Pixel& p) {
+  static T factor(const DetectorPixel& p) {
     return L::template factor<T>(T(p.model) + T(p.epsilon), T(p.measured), T(p.epsilon));
   }
 
@@ -65,7 +65,7 @@ class LossCheck {
   // ∂f/∂Ψ* = ½ (∂f/∂Re Ψ + i ∂f/∂Im Ψ), by central differences of a step h |Ψ|. They err by h² of
   // the third derivative, and by the rounding of f, whose terms are as large as the counts, over h:
   // with h = ε^⅓ both are ε^⅔ of w (I + y + ε) / |Ψ|, times a few.
-  void residual(const Pixel& p) {
+  void residual(const DetectorPixel& p) {
     const double h = std::cbrt(eps), size = std::sqrt(p.model);
     const std::complex<double> psi = std::polar(size, 0.8);
     const auto slope = [&](std::complex<double> along) {
@@ -81,7 +81,7 @@ class LossCheck {
   }
 
   // Where a loss is least at I + ε = y, its factor at I = y is what ε makes of it.
-  void perfect_fit(Pixel p) {
+  void perfect_fit(DetectorPixel p) {
     p.measured = p.model;
     expect_near(cost(p, T(p.model)), 0, 0, "perfect fit");
     expect_near(factor(p), 0, p.epsilon / (p.model + p.epsilon) + 4 * eps, "perfect fit");
@@ -89,7 +89,7 @@ class LossCheck {
 
   // Second differences with a step h (I + ε) err by h² of the fourth derivative, and by the
   // rounding of f over h²: with h = ε^¼ both are √ε of w / (I + ε), times a few.
-  void curvature(Pixel p) {
+  void curvature(DetectorPixel p) {
     const double lit = p.model + p.epsilon, h = std::sqrt(std::sqrt(eps)) * lit;
     // The fit is perfect at I = y, or at I + ε = y, as the loss's factor tells.
     p.measured = L::factor(lit, lit, p.epsilon) == 0 ? lit : p.model;
@@ -103,7 +103,7 @@ class LossCheck {
 
   // A number and a vector of two. The cost is the same expression; a factor of two roots differs by
   // the rounding of each from that of one.
-  void together(const Pixel& p) {
+  void together(const DetectorPixel& p) {
     using Vector = typename VectorOf<T>::Type;
     const typename L::template Together<Vector> both(Vector{T(p.model), T(17)},
                                                      Vector{T(p.measured), T(9)}, T(p.epsilon));

@@ -25,7 +25,7 @@ std::string faults_after(const std::function<void(ReconstructConfig&)>& change) 
   config.optics.semi_angle = 20;
   change(config);
   try {
-    check(config);
+    (void)checked(config);
   } catch (const UserError& e) {
     std::string all;
     std::istringstream lines(e.what());

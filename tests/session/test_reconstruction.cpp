@@ -226,6 +226,62 @@ TEST(Reconstruction, RefusesWhatIsGivenTwiceOrNotAtAll) {
       says(refused([&](Config&, Patterns& p) { p.bad = small.view(); }), {"in memory", "3 x 3"}));
 }
 
+TEST(Reconstruction, SaysAllMistakesOfAConfigurationAtOnce) {
+  const auto team = make_local_team();
+  ReconstructConfig config;
+  config.data.file = "no-such.h5";
+  config.calibration.pixel_size = 0.2;
+  config.calibration.dk = 0.1;
+  config.optics.energy = -300;
+  config.object.slices = 3;
+  config.solver.batches = -1;
+  EXPECT_EQ(
+      message_of<UserError>([&] { Reconstruction(config, *team); }),
+      "the configuration has 5 faults\n"
+      "  optics.energy: -300 kV is out of its limits; it must be a number, above 0 and at most "
+      "10000 kV\n"
+      "  solver.batches: -1 is out of its limits; it must be a whole number, 0 or more\n"
+      "  data.file: there is no file no-such.h5\n"
+      "  calibration.dk: only one calibration may be given, there are 2: "
+      "calibration.pixel_size, calibration.dk\n"
+      "  object.slices: needs object.slice_thickness with more than one slice");
+  // Of a run the folder is asked for, too, whoever starts it.
+  EXPECT_TRUE(says(message_of<UserError>([&] { reconstruct(config, "", {}, *team); }),
+                   {"6 faults", "output.folder: must be given"}));
+}
+
+TEST(Reconstruction, SaysAllMistakesBesidePatternsInMemoryAtOnce) {
+  const auto team = make_local_team();
+  const auto message = [&](const ReconstructConfig& config, const PatternsInMemory& patterns) {
+    return message_of<UserError>([&] { Reconstruction(config, patterns, *team); });
+  };
+  const PatternsInMemory patterns = memory_scan().patterns();
+  ReconstructConfig config;
+  config.calibration.pixel_size = 0.2;
+  EXPECT_EQ(message(config, patterns),
+            "probe.start: optics needs optics.energy; otherwise the start is mean or a file");
+  config.optics.energy = 300;
+  EXPECT_EQ(message(config, patterns),
+            "probe.start: optics needs optics.semi_angle; otherwise the start is mean or a file");
+  config.calibration.pixel_size = 0;
+  config.data.file = "scan.h5";
+  config.scan.rotation = 20;
+  config.object.start = "no-such.h5";
+  EXPECT_EQ(message(config, patterns),
+            "the configuration has 5 faults\n"
+            "  object.start: there is no file no-such.h5\n"
+            "  data.file: patterns in memory are given too; one of the two is needed\n"
+            "  calibration: one of these must be given: calibration.pixel_size, calibration.dk, "
+            "calibration.mrad_per_pixel, calibration.max_angle, calibration.disc_radius, "
+            "calibration.fit_disc\n"
+            "  scan.rotation: belongs to scan.step; positions in memory are final\n"
+            "  probe.start: optics needs optics.semi_angle; otherwise the start is mean or a file");
+  // Without any unit of length, as positions in pixels are.
+  ReconstructConfig pixels;
+  pixels.probe.start = "mean";
+  EXPECT_EQ(message(pixels, patterns), "scan.unit: must be px where no optics.energy is given");
+}
+
 TEST(Reconstruction, LeavesBadPixelsInMemoryOut) {
   const auto team = make_local_team();
   MemoryScan scan;
@@ -245,8 +301,10 @@ TEST(Reconstruction, LeavesBadPixelsInMemoryOut) {
 TEST(Reconstruction, TellsOfACostThatIsNoNumber) {
   const auto team = make_local_team();
   ReconstructConfig config = memory_scan().config();
-  config.solver.step = 1e300;
-  config.solver.iterations = 20;
+  config.object.type = ObjectType::complex;  // which may amplify
+  config.parts.of<DescentOptions>().step = 10;
+  config.parts.of<DescentOptions>().damping = 1e-9;
+  config.solver.iterations = 100;
   Reconstruction run(config, memory_scan().patterns(), *team);
   const std::string message = message_of<CostNotFinite>([&] {
     while (!run.finished()) run.step();

@@ -32,7 +32,7 @@ struct Saved {
     const Checkpoint checkpoint(folder);
     step = checkpoint.step();
     object = Array<double, 3>(
-        {test::Scene::slices, checkpoint.object().rows.size(), checkpoint.object().cols.size()});
+        {test::FitScene::slices, checkpoint.object().rows.size(), checkpoint.object().cols.size()});
     checkpoint.read("phase", checkpoint.object(), object.view());
     probe = resumed_probe<double>(checkpoint);
     history = resumed_history(checkpoint);
@@ -157,10 +157,10 @@ TEST_P(Resumption, WhatIsNotWholeWhenTheRunFailsIsTakenAway) {
 
 TEST_P(Resumption, CopiesAreBookedAsPlanned) {
   ReconstructConfig config;
-  config.object.slices = test::Scene::slices;
+  config.object.slices = test::FitScene::slices;
   OperatorSetup setup;
-  setup.window = test::Scene::window;
-  setup.slices = test::Scene::slices;
+  setup.window = test::FitScene::window;
+  setup.slices = test::FitScene::slices;
   division.shares = share_positions(sharing.mesh, scene().centres(), 0);
   const auto planned = [&] {
     double bytes = 0;
@@ -181,7 +181,7 @@ TEST_P(Resumption, CopiesAreBookedAsPlanned) {
   ASSERT_EQ(ledger.entries().size(), 1U);
   EXPECT_EQ(ledger.entries()[0].name, "checkpoint");
   EXPECT_EQ(double(ledger.peak()), planned());
-  EXPECT_GE(planned(), double(sizeof(double) * test::Scene::slices * scene().object().area()));
+  EXPECT_GE(planned(), double(sizeof(double) * test::FitScene::slices * scene().object().area()));
 }
 
 TEST_P(Resumption, ComesFromAGpuToo) {

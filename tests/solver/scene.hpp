@@ -10,18 +10,19 @@
 #include "operator/probe.hpp"
 #include "physics/propagator.hpp"
 #include "solver/fit.hpp"
+#include "solver/regularisers/blur.hpp"
 
 namespace ptyle::test {
 
 // A small electron microscope: 32² window of 0.4 Å at 200 kV, 25 mrad, 5 × 5 positions 1.6 Å apart,
 // two slices of smooth blobs.
-class Scene {
+class FitScene {
  public:
   static constexpr i64 window = 32, slices = 2, side = 5;
   static constexpr double pixel = 0.4, wavelength = 0.025;
 
   /// Noise-free; or patterns of so many counted electrons, to be fitted by the Poisson loss.
-  explicit Scene(double electrons = 0) {
+  explicit FitScene(double electrons = 0) {
     const double dk = 1 / (window * pixel);
     setup_.window = window;
     setup_.slices = slices;
@@ -92,10 +93,10 @@ class Scene {
     return fit(options, team, sharing, from_truth ? truth_ : vacuum,
                spread_modes(probe_.view()[0], shares));
   }
-  /// From this object and probe on, with further parts.
+  /// From this object and probe on.
   Fit<double> fit(FitOptions options, Team& team, const Sharing& sharing,
                   View<const double, 3> object, View<const Complex<double>, 3> probe,
-                  Parts<double> parts = {}, Ledger* ledger = nullptr) const {
+                  Ledger* ledger = nullptr) const {
     options.pixel = pixel;
     options.aperture_k = 1.0;
     std::vector<TileStart<double>> start;
@@ -119,8 +120,7 @@ class Scene {
         std::move(start),
         converted<Complex<double>, Complex<double>, 3>(probe),
         ledger,
-        make_arithmetic ? make_arithmetic() : nullptr,
-        std::move(parts)};
+        make_arithmetic ? make_arithmetic() : nullptr};
   }
   FitData<double> data() const {
     FitData<double> data;
@@ -151,8 +151,8 @@ class Scene {
   Array<double, 3> truth_, patterns_;
 };
 
-inline const Scene& scene() {
-  static const Scene one;
+inline const FitScene& scene() {
+  static const FitScene one;
   return one;
 }
 

@@ -28,10 +28,10 @@ inline Continuation coarse_to_fine() {
 }
 
 /// Of so many ranks; the object is as large as the scene's.
-inline Mesh mesh_of(int ranks, Halo halo = Halo::exact(Scene::window)) {
+inline Mesh mesh_of(int ranks, Halo halo = Halo::exact(FitScene::window)) {
   const auto centres = scene().centres();
   const auto shape = automatic_shape(centres, ranks);
-  const Mesh cut = balanced_mesh(centres, Scene::window, shape, halo);
+  const Mesh cut = balanced_mesh(centres, FitScene::window, shape, halo);
   std::vector<i64> rows, cols;
   for (int r = 1; r < cut.rows(); ++r) rows.push_back(cut.core_rows(r).begin);
   for (int c = 1; c < cut.cols(); ++c) cols.push_back(cut.core_cols(c).begin);

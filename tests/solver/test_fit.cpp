@@ -8,8 +8,8 @@
 namespace ptyle {
 namespace {
 
+using test::FitScene;
 using test::scene;
-using test::Scene;
 
 View<const double, 3> phase_of(const Fit<double>& fit) { return fit.state().field("phase").on(0); }
 
@@ -74,7 +74,7 @@ TEST(Fit, KeepsPhasesWithinTheirLimits) {
 TEST(Fit, TiedSlicesAreEqual) {
   auto o = options();
   o.continuation = Continuation(
-      {.aperture_k = 1, .nyquist_k = 1.25, .slices = Scene::slices, .depths_of_focus = 1});
+      {.aperture_k = 1, .nyquist_k = 1.25, .slices = FitScene::slices, .depths_of_focus = 1});
   auto fit = scene().fit(o);
   const auto report = fit.iterate();
   EXPECT_NE(report.stage, "");
@@ -107,7 +107,7 @@ TEST(Fit, HeldOutPatternsAreNotFitted) {
 
 TEST(Fit, NoticesDivergenceAndHalvesTheStep) {
   auto o = options();
-  o.step = 50;
+  o.parts.of<DescentOptions>().step = 50;
   auto fit = scene().fit(o);
   fit.iterate();
   bool noticed = false;
@@ -117,7 +117,7 @@ TEST(Fit, NoticesDivergenceAndHalvesTheStep) {
 
 TEST(Fit, PoissonLossOfFewCountsComesDown) {
   // Where there is an electron and the model has none, the curvature of a perfect fit says nothing.
-  const Scene few(2000);
+  const FitScene few(2000);
   auto fit = few.fit(options());
   const double first = fit.iterate().fitted.cost;
   double last = first;
@@ -136,10 +136,9 @@ TEST(Fit, BlursTheObject) {
   };
   auto o = options();
   auto sharp = scene().fit(o);
-  o.blur = 1;
+  o.parts.of<BlurOptions>().lateral = 1;
   auto blurred = scene().fit(o);
-  o.blur = 0;
-  o.blur_z = 1;
+  o.parts.of<BlurOptions>() = {.along_z = 1};
   auto along = scene().fit(o);
   sharp.iterate();
   blurred.iterate();

@@ -76,8 +76,7 @@ TEST_P(OnGpuAsOnHost, Batches) { compare(options(5)); }
 TEST_P(OnGpuAsOnHost, CoarseToFineAndBlur) {
   auto o = options(5);
   o.continuation = coarse_to_fine();
-  o.blur = 0.5;
-  o.blur_z = 0.5;
+  o.parts.of<BlurOptions>() = {.lateral = 0.5, .along_z = 0.5};
   o.hold_out = 0.1;
   o.phase_min = 0;
   compare(o);
@@ -97,10 +96,10 @@ TEST_P(SumsOnGpuAsOnHost, StepsBetweenExchanges) {
 TEST_P(SumsOnGpuAsOnHost, LiteralAndWithoutPreconditioner) {
   auto o = options(5);
   o.update = Update::literal;
-  o.step = 0.05;
+  o.parts.of<DescentOptions>().step = 0.05;
   compare(o);
   o = options(3);
-  o.preconditioner = false;
+  o.parts.of<DescentOptions>().preconditioner = PreconditionerChoice::none;
   compare(o);
 }
 
@@ -136,7 +135,7 @@ TEST(OnGpu, TheOperatorTooGivesTheSame) {
 TEST(OnGpu, BatchesAreNotWaitedFor) {
   const auto waits = [](i64 batches) {
     auto o = options(2);
-    o.step = 0.3;
+    o.parts.of<DescentOptions>().step = 0.3;
     o.batches = batches;
     const OnGpu there(true, {.order = emulated::Order::as_needed});
     fitted(o, {mesh_of(1)});
@@ -156,7 +155,7 @@ TEST(OnGpu, TheOrderOfThreadsAndStreamsChangesNoBit) {
     }
   };
   auto o = options(5);
-  o.blur = 0.5;
+  o.parts.of<BlurOptions>().lateral = 0.5;
   o.hold_out = 0.1;
   expect_same(o, {mesh_of(1), Scheme::owner});
   expect_same(o, {mesh_of(4), Scheme::separable, 1});
@@ -176,8 +175,7 @@ TEST(OnGpu, TheHostTouchesNothingThere) {
   for (const Scheme scheme :
        {Scheme::owner, Scheme::separable, Scheme::voxel_crossfade, Scheme::allreduce}) {
     auto o = options(2);
-    o.blur = 0.5;
-    o.blur_z = 0.5;
+    o.parts.of<BlurOptions>() = {.lateral = 0.5, .along_z = 0.5};
     o.hold_out = 0.1;
     if (!sum_kind(scheme)) o.extra = 4;
     const Sharing sharing{mesh_of(4, Halo::of(16)), scheme};
@@ -220,7 +218,7 @@ TEST(OnCuda, AFitGivesTheSameAsOnTheHost) {
   for (const bool coarse : {false, true}) {
     auto o = options(5);
     o.hold_out = 0.1;
-    o.blur = 0.5;
+    o.parts.of<BlurOptions>().lateral = 0.5;
     if (coarse) o.continuation = coarse_to_fine();
     const Sharing one{mesh_of(1)};
     const auto on_host = fitted(o, one);

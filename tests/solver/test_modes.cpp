@@ -123,7 +123,7 @@ TEST(ModePowers, OfADarkModeStay) {
 TEST(ModePowers, FadeInAFitThatDoesNotNeedThem) {
   const test::SeveralModes several;
   auto o = test::options(5);
-  o.step = o.probe_step = 1e-9;
+  o.parts.of<DescentOptions>().step = o.probe_step = 1e-9;
   auto fit = test::scene().fit(o, true);
   for (int i = 0; i < 12; ++i) fit.iterate();
   std::vector<double> power(3);
@@ -138,7 +138,7 @@ TEST(ModePowers, FadeInAFitThatDoesNotNeedThem) {
 TEST(ModePowers, AreFittedToPatternsAllOverTheScan) {
   const test::SeveralModes several;
   auto o = test::options(1);
-  o.step = 0.1;
+  o.parts.of<DescentOptions>().step = 0.1;
   std::vector<i64> asked;
   test::scene().when_loaded = [&](i64 i) { asked.push_back(i); };
   test::scene().fit(o).iterate();

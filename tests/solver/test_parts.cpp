@@ -1,18 +1,18 @@
-// Parts of a fit that only this file knows: a variable, a rule and a regulariser. Nothing else
-// names them, and yet they run on ranks and on the (emulated) GPU, are accounted, planned, saved
-// and resumed.
+// Parts of a fit that nothing else names (toys.hpp), and yet they run on ranks and on the
+// (emulated) GPU, are accounted, planned, saved and resumed.
 
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <cmath>
 #include <memory>
-#include <random>
 #include <utility>
 
+#include "core/error.hpp"
 #include "device/emulated/arithmetic.hpp"
 #include "operator/emulated/operator.hpp"
+#include "solver/gradient_check.hpp"
 #include "solver/shared_fit.hpp"
+#include "solver/toys.hpp"
 
 namespace ptyle {
 namespace {
@@ -22,122 +22,12 @@ using test::iterations;
 using test::mesh_of;
 using test::rounding_of_operators;
 using test::scene;
-
-/// One number for all patterns: the beam is so many times as bright, in amplitude, as the probe
-/// that is given. Its gradient is 2 Re ⟨∂f/∂probe*, probe⟩.
-class Gain final : public Variable<double> {
- public:
-  void declare(State<double>& state) override { gain_ = &state.number("toy.gain", 1); }
-  void publish(Workspace<double>& with) override {
-    Array<Complex<double>, 3> probe = probe_of(with, "probe");
-    for (auto& value : probe) value *= *gain_;
-    with.op->set_probe(probe);
-  }
-  void begin(Workspace<double>&, const Batch&) override {}
-  void ask(const Batch&, std::size_t, Wanted& wanted, Gradient<double>&) override {
-    wanted = wanted.with(Part::probe);
-  }
-  void start_sum(Workspace<double>& with, const Batch&) override {
-    const auto gradient = probe_of(with, "gradient.probe"), probe = probe_of(with, "probe");
-    sums_ = {0, 0};
-    for (i64 i = 0; i < probe.size(); ++i)
-      sums_[0] += 2 * (std::conj(gradient.data()[i]) * probe.data()[i]).real();
-    with.team.sum(sums_);
-    for (const auto& value : probe) sums_[1] += std::norm(value);
-  }
-  /// Every step to the detector is unitary, so that a pattern bends by 2 W² Σ|probe|².
-  void step(Workspace<double>& with, const Batch& batch) override {
-    *gain_ -= sums_[0] / (2 * with.window2() * double(batch.members.size()) * sums_[1]);
-    publish(with);
-  }
-
- private:
-  static Array<Complex<double>, 3> probe_of(const Workspace<double>& with, const char* field) {
-    const auto& waves = with.state.field(field).waves;
-    Array<Complex<double>, 3> here(waves.shape());
-    with.arithmetic->read(waves.data(), here.data(), waves.size());
-    return here;
-  }
-  double* gain_ = nullptr;
-  std::vector<double> sums_;
-};
-
-/// How often each position was fitted: a record that goes with it.
-class Seen final : public Variable<double> {
- public:
-  void declare(State<double>& state) override {
-    seen_ = &state.declare({"toy.seen", "toy records", Kind::records, {0, 0, 2}, true});
-  }
-  void begin(Workspace<double>& with, const Batch& batch) override {
-    for (std::size_t t = 0; t < with.tiles.size(); ++t) {
-      const auto& own = with.tiles[t].own;
-      Array<double, 3> here(seen_->here[t].shape());
-      with.arithmetic->read(seen_->here[t].data(), here.data(), here.size());
-      for (std::size_t i = 0; i < own.size(); ++i)
-        if (std::binary_search(batch.members.begin(), batch.members.end(), own[i])) {
-          here(0, i64(i), 0) += 1;
-          here(0, i64(i), 1) = double(own[i]);
-        }
-      with.arithmetic->write(here.data(), seen_->here[t].data(), here.size());
-    }
-  }
-  void ask(const Batch&, std::size_t, Wanted&, Gradient<double>&) override {}
-  void start_sum(Workspace<double>&, const Batch&) override {}
-  void step(Workspace<double>&, const Batch&) override {}
-
- private:
-  Field<double>* seen_ = nullptr;
-};
-
-/// v ← v/2 + g,  V ← V − step·v: its velocity is a field of its own, which must be saved.
-class Momentum final : public UpdateRule<double> {
- public:
-  explicit Momentum(i64 slices) : slices_(slices) {}
-  void declare(State<double>& state) override {
-    velocity_ =
-        &state.declare({"toy.velocity", "toy momentum", Kind::voxels, {slices_, 0, 0}, true});
-  }
-  void step(const Trial<double>& trial) override {
-    Arithmetic<double>& arithmetic = *trial.with.arithmetic;
-    trial.fill_copies();
-    for (std::size_t t = 0; t < trial.with.tiles.size(); ++t) {
-      const View<double, 3> v = velocity_->on(t), object = trial.object.values.phase->on(t);
-      arithmetic.move_along(v, v, 0.5, -1e30, 1e30, v);
-      arithmetic.add_to(trial.object.gradient.phase->on(t), v);
-      arithmetic.move_along(object, v, factor / trial.with.window2(), -1e30, 1e30, object);
-    }
-  }
-  [[nodiscard]] double step_in_use(const Workspace<double>&) const override { return factor; }
-
- private:
-  static constexpr double factor = 0.5;
-  i64 slices_;
-  Field<double>* velocity_ = nullptr;
-};
-
-/// Draws every phase towards 0.
-class Shrink final : public Regulariser<double> {
- public:
-  [[nodiscard]] std::string key() const override { return "toy.shrink"; }
-  [[nodiscard]] i64 reach() const override { return 0; }
-  void apply(View<double, 3> volume, Arithmetic<double>& arithmetic) const override {
-    arithmetic.move_along(volume, volume, 0.05, -1e30, 1e30, volume);
-  }
-};
-
-Parts<double> toys() {
-  Parts<double> parts;
-  parts.variables.push_back(std::make_unique<Gain>());
-  parts.variables.push_back(std::make_unique<Seen>());
-  parts.regularisers.push_back(std::make_unique<Shrink>());
-  parts.rule = std::make_unique<Momentum>(test::Scene::slices);
-  return parts;
-}
+using test::toys;
 
 FitOptions toy_options() {
   auto o = test::options(5);
   o.probe_from = 0;
-  o.step = 1;
+  o.parts = toys();
   return o;
 }
 
@@ -149,8 +39,7 @@ Array<Complex<double>, 3> faint() {
 }
 
 Fit<double> toy_fit(Team& team, int ranks, Ledger* ledger = nullptr) {
-  return scene().fit(toy_options(), team, {mesh_of(ranks)}, scene().vacuum(), faint(), toys(),
-                     ledger);
+  return scene().fit(toy_options(), team, {mesh_of(ranks)}, scene().vacuum(), faint(), ledger);
 }
 
 struct Outcome {
@@ -179,22 +68,23 @@ TEST(Toys, AreTheSameOnAnyNumberOfRanks) {
 
 TEST(Toys, EachDoesSomething) {
   const auto alone = make_local_team();
-  const auto object_with = [&](Parts<double> parts) {
-    auto fit = scene().fit(toy_options(), *alone, {mesh_of(1)}, scene().vacuum(), faint(),
-                           std::move(parts));
+  const auto object_with = [&](const PartOptions& parts) {
+    auto options = toy_options();
+    options.parts = parts;
+    auto fit = scene().fit(options, *alone, {mesh_of(1)}, scene().vacuum(), faint());
     for (int i = 0; i < iterations; ++i) fit.iterate();
     return test::stitched(fit, scene().object());
   };
   const auto all = object_with(toys());
   auto parts = toys();
-  parts.variables.clear();
-  EXPECT_GT(apart(object_with(std::move(parts)), all), 1e-3);
+  parts.of<test::GainOptions>() = {};
+  EXPECT_GT(apart(object_with(parts), all), 1e-3);
   parts = toys();
-  parts.regularisers.clear();
-  EXPECT_GT(apart(object_with(std::move(parts)), all), 1e-3);
+  parts.of<test::ShrinkOptions>() = {};
+  EXPECT_GT(apart(object_with(parts), all), 1e-3);
   parts = toys();
-  parts.rule.reset();
-  EXPECT_GT(apart(object_with(std::move(parts)), all), 1e-3);
+  parts.of<test::MomentumOptions>() = {};
+  EXPECT_GT(apart(object_with(parts), all), 1e-3);
 }
 
 TEST(Toys, RunOnTheEmulatedGpu) {
@@ -219,7 +109,7 @@ TEST(Toys, AreBookedAsPlanned) {
     double planned = 0, allocated = 0;
     for (int rank = 0; rank < 4; ++rank)
       planned += fit_memory<double>(scene().setup(), toy_options(), {mesh_of(4)}, rank,
-                                    i64(fit.tiles()[std::size_t(rank)].own.size()), toys())
+                                    i64(fit.tiles()[std::size_t(rank)].own.size()))
                      .arrays.at(account);
     for (const auto& entry : ledger.entries())
       if (entry.name == account) allocated = double(entry.now);
@@ -266,7 +156,7 @@ TEST(Toys, AreSavedAndResumedOnOtherRanks) {
   for (int i = 0; i < 2; ++i) first.iterate();
   const auto object = test::stitched(first, scene().object());
   const auto go_on = [&](bool with_fields) {
-    auto second = scene().fit(toy_options(), *three, {mesh_of(3)}, object, first.probe(), toys());
+    auto second = scene().fit(toy_options(), *three, {mesh_of(3)}, object, first.probe());
     if (with_fields)
       second.restore(first.numbers(),
                      {[&](const std::string& name, const Box& box, View<double, 3> to) {
@@ -278,7 +168,7 @@ TEST(Toys, AreSavedAndResumedOnOtherRanks) {
     else
       second.restore(first.numbers());
     for (int i = 0; i < 2; ++i) second.iterate();
-    for (i64 i = 0; i < test::Scene::side * test::Scene::side; ++i) {
+    for (i64 i = 0; i < test::FitScene::side * test::FitScene::side; ++i) {
       const auto record = records_from(second, "toy.seen", std::span(&i, 1), 2);
       EXPECT_EQ(record, (std::vector<double>{with_fields ? 4.0 : 2.0, double(i)}));
     }
@@ -289,145 +179,41 @@ TEST(Toys, AreSavedAndResumedOnOtherRanks) {
   EXPECT_NEAR(go_on(true).gain, outcome(whole).gain, 1e-12);
 }
 
-// Every field that is saved and has a gradient beside it, "gradient." and its name, is checked by
-// finite differences of the cost.
-
-/// The course's gradients, without a step.
-struct Gradients : Course<double> {
-  using Course<double>::Course;
-  using Course<double>::accumulate;
+struct AnotherRule {
+  template <class T>
+  void add_to(Parts<T>& parts) const {
+    parts.rule = std::make_unique<test::Momentum<T>>(0.1, 1);
+  }
 };
+template <class V>
+void keys(V&, AnotherRule&) {}
 
-/// A fit's inside: object, probe and further variables, all positions a batch.
-struct Inside {
-  explicit Inside(std::vector<std::unique_ptr<Variable<double>>> more, bool on_gpu = false) {
-    const OperatorSetup& setup = scene().setup();
-    with = std::make_unique<Workspace<double>>(
-        on_gpu ? make_emulated_operator<double>(setup, gpu, nullptr, {})
-               : make_cpu_operator<double>(setup, 1),
-        scene().data(), toy_options(), *team, Sharing{mesh_of(1)}, nullptr,
-        on_gpu ? make_emulated_arithmetic<double>(gpu) : nullptr);
-    object = std::make_unique<ObjectVariable<double>>(with->state, setup);
-    auto probe = std::make_unique<ProbeVariable<double>>(setup);
-    probe->declare(with->state);
-    auto* const its = probe.get();
-    variables.push_back(std::move(probe));
-    for (auto& one : more) {
-      one->declare(with->state);
-      variables.push_back(std::move(one));
-    }
-    its->begin_with(*with, faint(), nullptr);
-    std::vector<TileStart<double>> start;
-    start.push_back({converted<double, double, 3>(scene().truth()), {}});
-    for (double& phase : start[0].phase) phase *= 0.5;
-    object->begin_with(std::move(start), *with->arithmetic);
-    with->state.allocate(*with->arithmetic);
-    batch.refine_probe = true;
-    for (i64 i = 0; i < i64(with->places.size()); ++i) batch.members.push_back(i);
-  }
-  double cost() {
-    for (const auto& variable : variables) variable->publish(*with);
-    object->publish(*with, 0);
-    return with->op
-        ->misfit(with->places_on(with->tiles[0], batch.members), with->measured_at(batch.members))
-        .cost;
-  }
-  void accumulate() {
-    for (const auto& variable : variables) variable->publish(*with);
-    Descent<double> rule;
-    rule.declare(with->state);
-    with->costs.begin(1, 0);
-    Gradients(*with, {*object, variables, rule}).accumulate(batch);
-  }
+TEST(Toys, AreRefusedWhereTheyCannotBe) {
+  PartOptions parts = toys();
+  EXPECT_THROW(parts.add<test::GainOptions>(), std::logic_error);
+  EXPECT_THROW((void)known_parts().of<test::GainOptions>(), std::logic_error);
+  FitOptions options = toy_options();
+  options.local_positions = 1;
+  EXPECT_THROW(check_options(options, {mesh_of(4)}), UserError);
+  options = toy_options();
+  options.parts.add<AnotherRule>();
+  EXPECT_THROW(check_options(options, {mesh_of(4)}), UserError);
+  options.parts.of<test::MomentumOptions>() = {};
+  EXPECT_NO_THROW(check_options(options, {mesh_of(4)}));
+}
+
+// Their gradients, where all arrays are on one device (test_gradients has every backend).
+
+TEST(GradientCheck, EveryVariableOfAFitPassesOnADevice) {
   emulated::Gpu gpu;
-  std::unique_ptr<Team> team = make_local_team();
-  std::unique_ptr<Workspace<double>> with;
-  std::unique_ptr<ObjectVariable<double>> object;
-  std::vector<std::unique_ptr<Variable<double>>> variables;
-  Batch batch;
-};
-
-/// The largest relative difference of a slope ⟨g, d⟩ from the cost's finite difference, along a few
-/// random directions of each field.
-double largest_slope_error(Inside& inside, int& fields) {
-  double largest = 0;
-  std::mt19937 random(7);
-  std::normal_distribution<double> normal;
-  inside.accumulate();
-  auto& state = inside.with->state;
-  for (auto& field : state.fields()) {
-    const auto gradient =
-        std::find_if(state.fields().begin(), state.fields().end(),
-                     [&](const auto& other) { return other.name == "gradient." + field.name; });
-    if (!field.saved || gradient == state.fields().end()) continue;
-    ++fields;
-    const bool waves = field.kind == Kind::common;
-    const View<double, 3> values = waves ? parts_of(field.waves.view()) : field.on(0),
-                          slopes = waves ? parts_of(gradient->waves.view()) : gradient->on(0);
-    for (int direction = 0; direction < 3; ++direction) {
-      std::vector<double> d(static_cast<std::size_t>(values.size())), before(d.size());
-      double slope = 0;
-      for (std::size_t i = 0; i < d.size(); ++i) {
-        d[i] = normal(random);
-        before[i] = values.data[i];
-        slope += (waves ? 2 : 1) * slopes.data[i] * d[i];  // of ∂f/∂probe*: 2 Re
-      }
-      const double h = 1e-5;
-      const auto cost_at = [&](double along) {
-        for (std::size_t i = 0; i < d.size(); ++i) values.data[i] = before[i] + along * d[i];
-        return inside.cost();
-      };
-      const double difference = (cost_at(h) - cost_at(-h)) / (2 * h);
-      cost_at(0);
-      largest = std::max(largest, std::abs(difference / slope - 1));
-    }
-  }
-  return largest;
-}
-
-TEST(GradientCheck, EveryVariableOfAFitPasses) {
-  for (const bool on_gpu : {false, true}) {
-    Inside inside({}, on_gpu);
-    int fields = 0;
-    // Differences at h = 1e-5 are right to h² times the third derivative, and to rounding / h.
-    EXPECT_LT(largest_slope_error(inside, fields), 1e-4);
-    EXPECT_EQ(fields, 2);
-  }
-}
-
-/// A variable whose gradient is wrong: that of the object, doubled, under another name.
-class Wrong final : public Variable<double> {
- public:
-  void declare(State<double>& state) override {
-    const std::array<i64, 3> shape{1, test::Scene::window, test::Scene::window};
-    values_ = &state.declare({"toy.wrong", "toy", Kind::common, shape, true});
-    gradient_ = &state.declare({"gradient.toy.wrong", "toy", Kind::common, shape});
-  }
-  /// It is added to the probe.
-  void publish(Workspace<double>& with) override {
-    auto probe = converted<Complex<double>, Complex<double>, 3>(
-        std::as_const(with.state.field("probe").waves).view());
-    for (i64 i = 0; i < probe.size(); ++i) probe.data()[i] += values_->waves.data()[i];
-    with.op->set_probe(probe);
-  }
-  void begin(Workspace<double>&, const Batch&) override {}
-  void ask(const Batch&, std::size_t, Wanted&, Gradient<double>&) override {
-    for (auto& value : gradient_->waves) value = {1, 0};
-  }
-  void start_sum(Workspace<double>&, const Batch&) override {}
-  void step(Workspace<double>&, const Batch&) override {}
-
- private:
-  Field<double>*values_ = nullptr, *gradient_ = nullptr;
-};
-
-TEST(GradientCheck, AWrongOneFails) {
-  std::vector<std::unique_ptr<Variable<double>>> wrong;
-  wrong.push_back(std::make_unique<Wrong>());
-  Inside inside(std::move(wrong));
-  int fields = 0;
-  EXPECT_GT(largest_slope_error(inside, fields), 0.1);
-  EXPECT_EQ(fields, 3);
+  auto op = make_emulated_operator<double>(scene().setup(), gpu, nullptr, {});
+  TileStart<double> start{converted<double, double, 3>(scene().truth()), {}};
+  for (double& phase : start.phase) phase *= 0.5;
+  test::Inside inside({std::move(op), make_emulated_arithmetic<double>(gpu), scene().data(),
+                       toy_options(), std::move(start), faint()});
+  const auto found = inside.check();
+  EXPECT_LT(found.largest, 1e-4);
+  EXPECT_EQ(found.fields, 2);
 }
 
 }  // namespace

@@ -12,12 +12,12 @@ namespace {
 
 using test::apart;
 using test::coarse_to_fine;
+using test::FitScene;
 using test::fitted;
 using test::iterations;
 using test::mesh_of;
 using test::options;
 using test::scene;
-using test::Scene;
 using test::stitched;
 
 struct Case {
@@ -57,8 +57,7 @@ TEST_P(SameAnswer, Batches) { compare(options(5)); }
 TEST_P(SameAnswer, CoarseToFineAndBlur) {
   auto o = options(5);
   o.continuation = coarse_to_fine();
-  o.blur = 0.5;
-  o.blur_z = 0.5;
+  o.parts.of<BlurOptions>() = {.lateral = 0.5, .along_z = 0.5};
   o.hold_out = 0.1;
   compare(o);
 }
@@ -113,7 +112,7 @@ std::vector<double> spreads(FitOptions o, const Sharing& sharing) {
 TEST(Sharing, LiteralCopiesDriftApart) {
   auto o = options(5);
   o.update = Update::literal;
-  o.step = 0.05;
+  o.parts.of<DescentOptions>().step = 0.05;
   const auto drift = spreads(o, {mesh_of(9), Scheme::passes});
   EXPECT_GT(drift[0], 1e-6);
   EXPECT_GT(drift[1], drift[0]);
@@ -172,7 +171,7 @@ TEST(Sharing, AnExchangeBehindLeavesNoRoomForLocalSteps) {
 TEST(Sharing, VoxelSchemesMakeCopiesAgreeButNotWithOneRank) {
   auto o = options(5);
   o.extra = 4;  // a row of positions
-  o.step = 0.2;
+  o.parts.of<DescentOptions>().step = 0.2;
   const auto alone = fitted(o, {mesh_of(1)});
   for (const Scheme scheme :
        {Scheme::voxel, Scheme::voxel_average, Scheme::voxel_crossfade, Scheme::none}) {
@@ -192,13 +191,13 @@ TEST(Sharing, OptionsAreCheckedBeforeAnythingIsMade) {
   EXPECT_NO_THROW(check_options(o, {mesh_of(9)}));
   o.update = Update::literal;
   EXPECT_THROW(check_options(o, {mesh_of(9)}), UserError);  // no step
-  o.step = 0.1;
+  o.parts.of<DescentOptions>().step = 0.1;
   EXPECT_NO_THROW(check_options(o, {mesh_of(9)}));
   EXPECT_THROW(check_options(o, {mesh_of(4), Scheme::voxel}), UserError);
   o.exchange_behind = true;
   EXPECT_THROW(check_options(o, {mesh_of(9)}), UserError);
   o = options(5);
-  o.blur = 2;  // reaches 7 px
+  o.parts.of<BlurOptions>().lateral = 2;  // reaches 7 px
   EXPECT_THROW(check_options(o, {mesh_of(9, Halo::of(6))}), UserError);
   EXPECT_NO_THROW(check_options(o, {mesh_of(9, Halo::of(7))}));
   EXPECT_NO_THROW(check_options(o, {mesh_of(1, Halo::of(0))}));

@@ -163,7 +163,7 @@ int run(const ReconstructInput& input, const std::string& configuration, double 
     return InterruptGuard::asked() || (wall_time > 0 && passed.count() > wall_time);
   };
   try {
-    const bool whole = reconstruct(input.config, input.resolved, callbacks, team);
+    const bool whole = reconstruct(CheckedConfig{input.config}, input.resolved, callbacks, team);
     if (folder) {
       folder->finish();
       const char* how = whole                           ? "done"

@@ -29,7 +29,7 @@ void ExchangeBehind<T>::take_behind(const Batch& batch) {
   finish();
   for (std::size_t t = 0; t < with.tiles.size(); ++t) {
     copy_values(*with.arithmetic, object.values, fields_.synced, t);
-    if (known_ || !with.options.preconditioner)
+    if (known_ || !descent_.by_illumination())
       descent_.move_by_own(with, object, t, fields_.illumination->plane(t), fields_.synced,
                            object.gradient);
   }

@@ -1,27 +1,48 @@
 #include "solver/regularisers/blur.hpp"
 
 #include "solver/blur.hpp"
+#include "solver/parts.hpp"
 
 namespace ptyle {
+namespace {
 
 template <class T>
-i64 Blur<T>::reach() const {
-  return reach_of_blur(sigma_);
-}
+class Blur final : public Regulariser<T> {
+ public:
+  explicit Blur(double sigma) : sigma_(sigma) {}  ///< px
+  [[nodiscard]] std::string key() const override { return "object.blur"; }
+  [[nodiscard]] i64 reach() const override { return reach_of_blur(sigma_); }
+  void apply(View<T, 3> volume, Arithmetic<T>& arithmetic) const override {
+    arithmetic.blur_lateral(volume, gaussian_weights(sigma_), 1);
+  }
+
+ private:
+  double sigma_;
+};
 
 template <class T>
-void Blur<T>::apply(View<T, 3> volume, Arithmetic<T>& arithmetic) const {
-  arithmetic.blur_lateral(volume, gaussian_weights(sigma_), 1);
-}
+class BlurAlongZ final : public Regulariser<T> {
+ public:
+  explicit BlurAlongZ(double sigma) : sigma_(sigma) {}  ///< slices
+  [[nodiscard]] std::string key() const override { return "object.blur_z"; }
+  [[nodiscard]] i64 reach() const override { return 0; }
+  void apply(View<T, 3> volume, Arithmetic<T>& arithmetic) const override {
+    if (volume.shape[0] > 1) arithmetic.blur_along_z(volume, gaussian_weights(sigma_));
+  }
+
+ private:
+  double sigma_;
+};
+
+}  // namespace
 
 template <class T>
-void BlurAlongZ<T>::apply(View<T, 3> volume, Arithmetic<T>& arithmetic) const {
-  if (volume.shape[0] > 1) arithmetic.blur_along_z(volume, gaussian_weights(sigma_));
+void BlurOptions::add_to(Parts<T>& parts) const {
+  if (lateral > 0) parts.regularisers.push_back(std::make_unique<Blur<T>>(lateral));
+  if (along_z > 0) parts.regularisers.push_back(std::make_unique<BlurAlongZ<T>>(along_z));
 }
 
-template class Blur<float>;
-template class Blur<double>;
-template class BlurAlongZ<float>;
-template class BlurAlongZ<double>;
+template void BlurOptions::add_to(Parts<float>&) const;
+template void BlurOptions::add_to(Parts<double>&) const;
 
 }  // namespace ptyle

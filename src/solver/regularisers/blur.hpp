@@ -1,33 +1,25 @@
 #pragma once
 
-#include "solver/regularisers/regulariser.hpp"
+// Gaussian blurs of the object: laterally of every slice, and along z from slice to slice.
+
+#include "solver/part_options.hpp"
 
 namespace ptyle {
 
-/// A lateral Gaussian blur of every slice.
-template <class T>
-class Blur final : public Regulariser<T> {
- public:
-  explicit Blur(double sigma) : sigma_(sigma) {}  ///< px
-  [[nodiscard]] std::string key() const override { return "object.blur"; }
-  [[nodiscard]] i64 reach() const override;
-  void apply(View<T, 3> volume, Arithmetic<T>& arithmetic) const override;
+struct BlurOptions {
+  double lateral = 0;  ///< σ, px; 0: none
+  double along_z = 0;  ///< σ, slices; 0: none
 
- private:
-  double sigma_;
+  [[nodiscard]] bool asked() const { return lateral > 0 || along_z > 0; }
+  template <class T>
+  void add_to(Parts<T>& parts) const;
 };
 
-/// The same along z, from slice to slice.
-template <class T>
-class BlurAlongZ final : public Regulariser<T> {
- public:
-  explicit BlurAlongZ(double sigma) : sigma_(sigma) {}  ///< slices
-  [[nodiscard]] std::string key() const override { return "object.blur_z"; }
-  [[nodiscard]] i64 reach() const override { return 0; }
-  void apply(View<T, 3> volume, Arithmetic<T>& arithmetic) const override;
-
- private:
-  double sigma_;
-};
+template <class V>
+void keys(V& v, BlurOptions& o) {
+  v.section("object");
+  v("blur", o.lateral, between(0, 100), "px", "lateral Gaussian blur each iteration, sigma");
+  v("blur_z", o.along_z, between(0, 100), "slices", "the same along the beam, sigma");
+}
 
 }  // namespace ptyle

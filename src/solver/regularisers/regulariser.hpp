@@ -2,12 +2,9 @@
 
 // A regulariser changes the object after each iteration, by what is known of it beside the data.
 
-#include <memory>
 #include <string>
-#include <vector>
 
 #include "device/arithmetic.hpp"
-#include "solver/options.hpp"
 
 namespace ptyle {
 
@@ -22,9 +19,5 @@ class Regulariser {
   /// In place, on a volume of a tile, halo and all: the halo's values are another tile's to say.
   virtual void apply(View<T, 3> volume, Arithmetic<T>& arithmetic) const = 0;
 };
-
-/// Those that the options ask for, in the order in which they are applied.
-template <class T>
-std::vector<std::unique_ptr<Regulariser<T>>> regularisers_of(const FitOptions& options);
 
 }  // namespace ptyle

@@ -16,12 +16,9 @@ double low_pass_sigma(const FitOptions& options) {
 
 namespace {
 
-/// The illumination that gradients are divided by; empty without a preconditioner.
 template <class T>
-View<const T, 2> divisor(const Trial<T>& trial, std::size_t tile) {
-  return trial.with.options.preconditioner
-             ? std::as_const(*trial.object.gradient.illumination).plane(tile)
-             : View<const T, 2>{};
+View<const T, 2> illumination_of(const Trial<T>& trial, std::size_t tile) {
+  return std::as_const(*trial.object.gradient.illumination).plane(tile);
 }
 
 }  // namespace
@@ -35,7 +32,7 @@ void Descent<T>::declare(State<T>& state) {
 
 template <class T>
 double Descent<T>::step_in_use(const Workspace<T>& with) const {
-  return with.caution * *averaging_ * (with.options.step > 0 ? with.options.step : *estimated_);
+  return with.caution * *averaging_ * (estimates() ? *estimated_ : options_.step);
 }
 
 template <class T>
@@ -64,20 +61,27 @@ void Descent<T>::move_by_sums(const Trial<T>& trial) {
   move(trial, step_in_use(trial.with), false);
 }
 
+template <class T>
+Preconditioner<T> Descent<T>::preconditioner(const Workspace<T>& with,
+                                             View<const T, 2> illumination) const {
+  return by_illumination()
+             ? Preconditioner<T>::by_illumination(illumination, with.window2(), floor_.data())
+             : Preconditioner<T>::uniform(with.window2() * *largest_probe_);
+}
+
 /// ε times the largest illumination of all ranks' cores. Other ranks hear of it through the host;
 /// where there are none, nobody waits.
 template <class T>
 void Descent<T>::find_floor(const Trial<T>& trial) {
   Workspace<T>& with = trial.with;
   Arithmetic<T>& arithmetic = *with.arithmetic;
+  if (!by_illumination()) return;
   if (floor_.empty())
     floor_ = arithmetic.template array<double, 1>(
         {std::max<i64>(1, static_cast<i64>(with.tiles.size()))}, "sums");
-  if (!with.options.preconditioner) return arithmetic.write(largest_probe_, floor_.data(), 1);
   for (std::size_t t = 0; t < with.tiles.size(); ++t)
-    arithmetic.largest(std::as_const(*trial.object.gradient.illumination).plane(t),
-                       with.tiles[t].on_arrays(with.tiles[t].core), with.options.damping,
-                       floor_.data() + t);
+    arithmetic.largest(illumination_of(trial, t), with.tiles[t].on_arrays(with.tiles[t].core),
+                       options_.damping, floor_.data() + t);
   if (with.team.size() == 1) return;
   std::vector<double> largest(static_cast<std::size_t>(floor_.size()));
   arithmetic.read(floor_.data(), largest.data(), floor_.size());
@@ -108,11 +112,15 @@ double Descent<T>::make_directions(const Trial<T>& trial, bool with_slope) {
   for (std::size_t t = 0; t < with.tiles.size(); ++t) {
     const Tile& tile = with.tiles[t];
     const Box core = tile.on_arrays(tile.core);
+    const Preconditioner<T> m = preconditioner(with, illumination_of(trial, t));
     for (const View<T, 3>& volume : object.gradient.on(t)) {
       if (sigma > 0) arithmetic.blur_lateral(volume, gaussian_weights(sigma), block);
-      slope[0] += arithmetic.precondition(volume, divisor(trial, t),
-                                          on_cores ? core : tile.on_arrays(tile.box), core, block,
-                                          with.window2(), floor_.data(), with_slope);
+      const Precondition<T> precondition(volume, m, on_cores ? core : tile.on_arrays(tile.box),
+                                         block);
+      if (with_slope)
+        slope[0] += arithmetic.sum(precondition, core);
+      else
+        arithmetic.run(precondition);
     }
   }
   if (on_cores)
@@ -157,12 +165,13 @@ void Descent<T>::descend(const Trial<T>& trial, double step) {
   const ObjectVariable<T>& object = trial.object;
   find_floor(trial);
   const auto values = object.values.fields(), gradients = object.gradient.fields();
-  for (std::size_t t = 0; t < with.tiles.size(); ++t)
+  for (std::size_t t = 0; t < with.tiles.size(); ++t) {
+    const Preconditioner<T> m = preconditioner(with, illumination_of(trial, t));
     for (std::size_t f = 0; f < values.size(); ++f) {
       const auto [low, high] = limits_of(with.options, object.values, *values[f]);
-      with.arithmetic->descend(values[f]->on(t), gradients[f]->on(t), divisor(trial, t),
-                               with.window2(), floor_.data(), step, low, high);
+      with.arithmetic->run(Descend<T>(values[f]->on(t), gradients[f]->on(t), m, step, {low, high}));
     }
+  }
 }
 
 /// The estimate trusts the curvature of a perfect fit; far from one, where a detector pixel has
@@ -196,15 +205,13 @@ template <class T>
 void Descent<T>::move_by_own(Workspace<T>& with, const ObjectVariable<T>& object, std::size_t tile,
                              View<const T, 2> illumination, const Volumes<T>& from,
                              const Volumes<T>& gradient) const {
-  const bool lit = with.options.preconditioner;
+  const Preconditioner<T> m = preconditioner(with, illumination);
   const auto old = from.on(tile), g = gradient.on(tile);
   const auto to = object.values.fields();
   for (std::size_t f = 0; f < to.size(); ++f) {
     const auto [low, high] = limits_of(with.options, object.values, *to[f]);
-    with.arithmetic->move_preconditioned(old[f], g[f], lit ? illumination : View<const T, 2>{},
-                                         with.window2() * (lit ? 1 : *largest_probe_),
-                                         floor_.data(), step_in_use(with), low, high,
-                                         to[f]->on(tile));
+    with.arithmetic->run(
+        MovePreconditioned<T>(old[f], g[f], m, step_in_use(with), {low, high}, to[f]->on(tile)));
   }
 }
 

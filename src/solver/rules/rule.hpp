@@ -40,6 +40,8 @@ class UpdateRule {
   virtual void declare(State<T>& state) = 0;
   /// Moves the object; gradients may be overwritten.
   virtual void step(const Trial<T>& trial) = 0;
+  /// Does it ask now and then for a mini-batch on which it estimates its step?
+  [[nodiscard]] virtual bool estimates() const { return false; }
   /// The factor of the direction that is in use, as reported.
   [[nodiscard]] virtual double step_in_use(const Workspace<T>& with) const = 0;
   /// The cost stood still over an iteration although all is free: smaller steps average over more

@@ -1,0 +1,51 @@
+#include "solver/parts.hpp"
+
+#include <stdexcept>
+#include <string>
+#include <type_traits>
+
+#include "core/error.hpp"
+#include "solver/regularisers/blur.hpp"
+#include "solver/rules/descent_options.hpp"
+
+namespace ptyle {
+
+/// A line each; regularisers are applied in this order.
+PartOptions known_parts() {
+  PartOptions parts;
+  parts.add<DescentOptions>();
+  parts.add<BlurOptions>();
+  return parts;
+}
+
+PartOptions PartOptions::fresh() const {
+  PartOptions parts = *this;
+  for (One& one : parts.all_) one.now = one.defaults;
+  return parts;
+}
+
+void keys(Keys& v, PartOptions& options) {
+  for (auto& one : options.all_) one.declare(one.now, v);
+}
+
+template <class T>
+void PartOptions::add_to(Parts<T>& parts) const {
+  for (const One& one : all_) {
+    const auto* const rule = parts.rule.get();
+    if constexpr (std::is_same_v<T, float>)
+      one.add_in_float(one.now, parts);
+    else
+      one.add_in_double(one.now, parts);
+    if (rule && parts.rule.get() != rule)
+      throw UserError("two rules are asked for by which the object moves; one of them is needed");
+  }
+}
+
+void PartOptions::refuse(const char* why) {
+  throw std::logic_error(std::string("PartOptions: such a part ") + why);
+}
+
+template void PartOptions::add_to(Parts<float>&) const;
+template void PartOptions::add_to(Parts<double>&) const;
+
+}  // namespace ptyle

@@ -1,0 +1,30 @@
+#pragma once
+
+// The parts of a fit, which its options ask for (solver/part_options).
+
+#include <memory>
+#include <vector>
+
+#include "solver/options.hpp"
+#include "solver/regularisers/regulariser.hpp"
+#include "solver/rules/rule.hpp"
+#include "solver/variables/variable.hpp"
+
+namespace ptyle {
+
+template <class T>
+struct Parts {
+  std::vector<std::unique_ptr<Variable<T>>> variables;        ///< beside object and probe
+  std::vector<std::unique_ptr<Regulariser<T>>> regularisers;  ///< in the order of their use
+  std::unique_ptr<UpdateRule<T>> rule;  ///< in place of preconditioned descent; not with steps
+                                        ///< between exchanges or an exchange behind
+};
+
+template <class T>
+Parts<T> asked_parts(const FitOptions& options) {
+  Parts<T> parts;
+  options.parts.add_to(parts);
+  return parts;
+}
+
+}  // namespace ptyle

@@ -1,0 +1,166 @@
+// Every gradient that a fit steps by, on every backend, of every loss of the table and of one that
+// only tests know; and the reach of every regulariser.
+
+#include <gtest/gtest.h>
+
+#include "device/emulated/arithmetic.hpp"
+#include "operator/backends.hpp"
+#include "solver/gradient_check.hpp"
+#include "solver/regularisers/blur.hpp"
+#include "solver/toy_loss.hpp"
+#include "solver/toys.hpp"
+
+namespace ptyle::test {
+namespace {
+
+// Gradients
+
+template <class Backend>
+class GradientCheck : public BackendTest<Backend> {};
+TYPED_TEST_SUITE(GradientCheck, DoubleBackends, BackendName);
+
+const std::vector<Case> cases = over_losses({
+    {.window = 12, .slices = 3, .modes = 2, .absorption = true, .weights = true},
+    {.window = 9, .slices = 1},
+});
+
+/// The scene's, of as many patterns; the patterns stay with the scene.
+Inside inside(const Scene<double>& scene, std::unique_ptr<Operator<double>> op,
+              Inside::Variables more = {}) {
+  FitData<double> data;
+  const double middle = double(scene.setup.window / 2);
+  for (const Placement& at : scene.places)
+    data.positions.push_back(
+        {double(at.row) + middle + at.shift_row, double(at.col) + middle + at.shift_col});
+  data.load = scene.source().load;
+  op->set_weights(scene.weight, scene.valid);
+  return Inside(
+      {std::move(op),
+       nullptr,
+       std::move(data),
+       {},
+       {converted<double>(scene.phase.view()), converted<double>(scene.absorption.view())},
+       converted<Complex<double>>(scene.probe.view())},
+      std::move(more));
+}
+
+template <class L>
+std::unique_ptr<Operator<double>> by(std::unique_ptr<Operator<double>> waves) {
+  return std::make_unique<OperatorOfLoss<L, double>>(std::move(waves));
+}
+
+TYPED_TEST(GradientCheck, EveryVariableAndLossPasses) {
+  for (const Case& c : fitting<TypeParam>(cases)) {
+    const auto scene = make_scene(c, 31);
+    for (auto& op : {TypeParam::make, +[](const OperatorSetup&setup, int threads) {
+                       return by<RobustLoss>(TypeParam::make(setup, threads));
+                     }}) {
+      const auto found =
+          inside(scene, op(scene.setup, 1), asked_parts<double>({}).variables).check();
+      EXPECT_LT(found.largest, 1e-5);  // a cost of 1e5 rounded to 1e-16 of it, over h and a slope
+      EXPECT_EQ(found.fields, c.absorption ? 3 : 2);  // phase, probe
+    }
+  }
+}
+
+TYPED_TEST(GradientCheck, AWrongVariableFails) {
+  const auto scene = make_scene(fitting<TypeParam>(cases)[0], 31);
+  Inside::Variables wrong;
+  wrong.push_back(std::make_unique<WrongVariable>());
+  const auto found = inside(scene, TypeParam::make(scene.setup), std::move(wrong)).check();
+  EXPECT_GT(found.largest, 0.1);
+  EXPECT_EQ(found.fields, 4);
+}
+
+struct WrongLoss : RobustLoss {
+  template <class T>
+  static T factor(T lit, T measured, T epsilon) {
+    return T(1.001) * RobustLoss::factor(lit, measured, epsilon);
+  }
+};
+
+TYPED_TEST(GradientCheck, AWrongLossFails) {
+  const auto scene = make_scene(fitting<TypeParam>(cases)[0], 31);
+  const auto found = inside(scene, by<WrongLoss>(TypeParam::make(scene.setup))).check();
+  EXPECT_GT(found.largest, 5e-4);
+}
+
+// Reaches: a voxel that changes changes no others that are farther away laterally.
+
+/// How far they change, px, at most.
+template <class T>
+i64 reach_of(const Regulariser<T>& regulariser, Arithmetic<T>& arithmetic) {
+  constexpr i64 slices = 3, side = 31, middle = side / 2;
+  Draw draw(5);
+  Array<T, 3> before({slices, side, side});
+  draw.fill(before, -1, 1);
+  auto after = converted<T>(std::as_const(before).view());
+  for (i64 z = 0; z < slices; ++z) after(z, middle, middle) += T(1000);
+  for (auto* volume : {&before, &after}) {
+    auto there = arithmetic.template array<T, 3>(volume->shape(), "test");
+    arithmetic.write(volume->data(), there.data(), there.size());
+    regulariser.apply(there, arithmetic);
+    arithmetic.read(there.data(), volume->data(), there.size());
+  }
+  i64 farthest = 0;
+  for (i64 z = 0; z < slices; ++z)
+    for (i64 y = 0; y < side; ++y)
+      for (i64 x = 0; x < side; ++x)
+        if (before(z, y, x) != after(z, y, x))
+          farthest = std::max({farthest, std::abs(y - middle), std::abs(x - middle)});
+  return farthest;
+}
+
+template <class T>
+class ReachCheck : public testing::Test {
+ protected:
+  /// By its key, whether it reaches as far as it says, on the host and on a GPU.
+  std::map<std::string, bool> check(const PartOptions& options) {
+    Parts<T> parts;
+    options.add_to(parts);
+    emulated::Gpu gpu({.guarded = true, .order = emulated::Order::others_first});
+    std::map<std::string, bool> found;
+    for (const auto& one : parts.regularisers) {
+      const i64 here = reach_of(*one, *make_cpu_arithmetic<T>(2)),
+                there = reach_of(*one, *make_emulated_arithmetic<T>(gpu));
+      found[one->key()] = here == there && here <= one->reach();
+    }
+    return found;
+  }
+};
+using Precisions = testing::Types<float, double>;
+TYPED_TEST_SUITE(ReachCheck, Precisions);
+
+TYPED_TEST(ReachCheck, EveryRegulariserPasses) {
+  auto options = toys();
+  options.of<BlurOptions>() = {.lateral = 1.5, .along_z = 0.7};
+  EXPECT_EQ(this->check(options),
+            (std::map<std::string, bool>{
+                {"object.blur", true}, {"object.blur_z", true}, {"toy.shrink", true}}));
+}
+
+template <class T>
+struct WrongRegulariser final : Regulariser<T> {
+  [[nodiscard]] std::string key() const override { return "toy.wrong"; }
+  [[nodiscard]] i64 reach() const override { return 1; }
+  void apply(View<T, 3> volume, Arithmetic<T>& arithmetic) const override {
+    arithmetic.blur_lateral(volume, {0.6, 0.1, 0.1}, 1);
+  }
+};
+struct WrongOptions {
+  template <class T>
+  void add_to(Parts<T>& parts) const {
+    parts.regularisers.push_back(std::make_unique<WrongRegulariser<T>>());
+  }
+};
+template <class V>
+void keys(V&, WrongOptions&) {}
+
+TYPED_TEST(ReachCheck, AWrongOneFails) {
+  PartOptions options;
+  options.add<WrongOptions>();
+  EXPECT_EQ(this->check(options), (std::map<std::string, bool>{{"toy.wrong", false}}));
+}
+
+}  // namespace
+}  // namespace ptyle::test
