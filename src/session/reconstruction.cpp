@@ -99,6 +99,7 @@ class WorkOf final : public Reconstruction::Work {
     Progress p = progress(report, iteration);
     if (!report.whole) return p;
     record(p);
+    for (const std::string& warning : report.warnings) open_.warn(warning);
     if (report.diverging)
       open_.warn(
           fmt::format("the cost rose by over 20 % in iteration {}; step sizes halved", iteration));
@@ -226,7 +227,8 @@ class WorkOf final : public Reconstruction::Work {
     if (callbacks_.progress && team_.leads()) callbacks_.progress(p);
     if (callbacks_.look) {
       const Array<float, 3> phase = field("phase");
-      if (team_.leads()) callbacks_.look(p, phase.view(), positions());
+      const std::vector<Position> at = positions();
+      if (team_.leads()) callbacks_.look(p, phase.view(), at);
     }
   }
 
@@ -252,6 +254,7 @@ class WorkOf final : public Reconstruction::Work {
     ResultFacts facts;
     facts.ranks = gather_report(team_, report, open_.ledger, open_.gpu_ledger);
     facts.positions = positions();
+    if (fit().state().has("shift")) facts.positions_start = open_.positions_at_start();
     facts.origin = open_.division->frame.origin;
     facts.history = history_;
     facts.pixel_size = open_.experiment.calibration.pixel;

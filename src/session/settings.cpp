@@ -40,7 +40,7 @@ int default_threads(int processes_on_node) {
 }
 
 i64 exchanged_planes(const ReconstructConfig& config) {
-  return config.object.slices * (config.object.type == ObjectType::complex ? 2 : 1) + 1;
+  return config.object.slices * (config.object.absorbs() ? 2 : 1) + 1;
 }
 
 double counts_per_detector_pixel(const Experiment& e) {
@@ -58,7 +58,7 @@ OperatorSetup operator_setup(const ReconstructConfig& config, const Experiment& 
   setup.window = e.patterns->window();
   setup.slices = config.object.slices;
   setup.modes = config.probe.modes;
-  setup.absorption = config.object.type == ObjectType::complex;
+  setup.absorption = config.object.absorbs();
   setup.loss = loss_of(config, e);
   setup.epsilon = counts_per_detector_pixel(e) * facts_of(setup.loss).epsilon;
   if (setup.slices > 1) {
@@ -96,12 +96,8 @@ FitOptions fit_options(const ReconstructConfig& config, const Experiment& e,
   o.threads = threads;
   o.probe_from = config.probe.refine_from;
   o.probe_step = config.probe.step;
-  if (const char* env = std::getenv("PTYLE_POS")) {
-    std::sscanf(env, "%d,%lf,%lf,%d", &o.positions.from, &o.positions.step, &o.positions.affine,
-                &o.positions.affine_for);
-    o.positions.largest_move = 1.0 / e.calibration.pixel;
-  }
   o.parts = config.parts;
+  o.parts.of<PositionOptions>().refine = division.margin > 0 ? Switch::on : Switch::off;
   o.pixel = e.calibration.pixel;
   o.aperture_k = aperture_k(e);
   if (coarse_to_fine)

@@ -5,12 +5,12 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <utility>
 
 #include "core/error.hpp"
 #include "solver/batches.hpp"
 #include "solver/blur.hpp"
 #include "solver/paper/courses.hpp"
-#include "solver/variables/positions.hpp"
 
 namespace ptyle {
 namespace {
@@ -69,8 +69,6 @@ Fit<T>::Fit(std::unique_ptr<Operator<T>> op, FitData<T> data, FitOptions options
   auto own_probe = std::make_unique<ProbeVariable<T>>(setup);
   probe_ = own_probe.get();
   variables_->push_back(std::move(own_probe));
-  if (with_->options.positions.from > 0)
-    variables_->push_back(std::make_unique<PositionsVariable<T>>(setup));
   for (auto& variable : parts.variables) variables_->push_back(std::move(variable));
   declare();
   probe_->begin_with(*with_, std::move(probe), ledger);
@@ -120,13 +118,22 @@ IterationReport Fit<T>::iterate(const std::function<bool()>& stop) {
   const bool refine = options.probe_from > 0 && iteration >= options.probe_from && !limited;
   const auto batches =
       make_batches(with_->data.positions, with_->fitted, options.batches, options.seed, iteration);
+  Batch all_alike;
+  all_alike.iteration = iteration;
+  all_alike.lateral_limit = limited;
+  all_alike.everything_free = options.continuation.finished();
+  all_alike.refine_probe = refine;
   with_->costs.begin(batches.size(), static_cast<std::size_t>(*batch_));
   while (*batch_ < double(batches.size()) && report.whole) {
     const auto g = static_cast<std::size_t>(*batch_);
     *batch_ += 1;
     const bool estimate = rule_->estimates() &&
                           (g % estimate_every == 0 || (*new_stage_ != 0 && g < estimate_at_first));
-    course_->take({g, batches[g], iteration, limited, refine, estimate});
+    Batch batch = all_alike;
+    batch.number = g;
+    batch.members = batches[g];
+    batch.estimate = estimate;
+    course_->take(batch);
     report.whole = !with_->stopping;
     if (with_->stopping || *batch_ == double(batches.size())) course_->finish();
     if (options.verify && !course_->under_way()) verify(report);
@@ -137,9 +144,10 @@ IterationReport Fit<T>::iterate(const std::function<bool()>& stop) {
   with_->stop = {};
   report.fitted = with_->costs.so_far();
   if (report.whole) {
+    Batch first = all_alike;
+    if (!batches.empty()) first.members = batches.front();
     if (!batches.empty())
-      for (const auto& variable : *variables_)
-        variable->end_iteration(*with_, {0, batches.front(), iteration, limited, refine, false});
+      for (const auto& variable : *variables_) variable->end_iteration(*with_, first);
     finish_iteration(report);
   }
   const TeamCosts after = with_->team.costs();
@@ -176,6 +184,7 @@ void Fit<T>::finish_iteration(IterationReport& report) {
     with_->team.sum(sums);
     report.held_out = {sums[0], sums[1], sums[2]};
   }
+  report.warnings = std::exchange(with_->warnings, {});
   report.step = rule_->step_in_use(*with_);
   *new_stage_ = with_->options.continuation.advance(report.fitted.r_factor()) ? 1 : 0;
   if (*new_stage_ != 0) apply_detector_limit();

@@ -36,15 +36,6 @@ enum class Update {
   literal
 };
 
-/// How positions are refined.
-struct PositionOptions {
-  int from = 0;       ///< first iteration, at the earliest when the lateral limit is gone; 0: never
-  double step = 0.5;  ///< of each by itself; 1: a Gauss-Newton step
-  double affine = 0.3;      ///< of the affine model, every mini-batch; 0: none
-  int affine_for = 3;       ///< iterations of the model alone
-  double largest_move = 0;  ///< px in all
-};
-
 struct FitOptions {
   i64 batches = 20;     ///< mini-batches an iteration
   double hold_out = 0;  ///< fraction of the patterns kept out of the fit
@@ -53,7 +44,6 @@ struct FitOptions {
   int probe_from = 2;  ///< first iteration that refines the probe, at the earliest when the
                        ///< continuation's lateral limit is gone; 0: never
   double probe_step = 0.5;
-  PositionOptions positions;
   double phase_min = -1e30, phase_max = 1e30;  ///< rad a voxel
   double pixel = 1;                            ///< Å, of the low-pass
   double aperture_k = 0;                       ///< semi-angle / λ, 1/Å

@@ -82,6 +82,9 @@ class State {
   }
   /// Throws std::out_of_range for a name that was not declared.
   [[nodiscard]] const Field<T>& field(const std::string& name) const;
+  [[nodiscard]] Field<T>& field(const std::string& name) {
+    return const_cast<Field<T>&>(std::as_const(*this).field(name));
+  }
   [[nodiscard]] const std::map<std::string, double>& numbers() const { return numbers_; }
   /// Takes the numbers of these names; throws std::out_of_range where one is missing.
   void restore(const std::map<std::string, double>& numbers);

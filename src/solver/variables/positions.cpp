@@ -1,30 +1,94 @@
 #include "solver/variables/positions.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
-#include <cstdlib>
+#include <string>
+#include <utility>
 
 #include "core/grid.hpp"
 #include "core/units.hpp"
 #include "device/cpu/fft.hpp"
 #include "solver/batches.hpp"
+#include "solver/parts.hpp"
 
 namespace ptyle {
+namespace {
+
+/// Iterations with everything else free before positions move: the probe is to find its
+/// astigmatism first, which a sheared scan explains nearly as well.
+constexpr int patience = 4;
+/// The curvature is taken again after so many iterations, of so many positions.
+constexpr int curvature_every = 4;
+constexpr i64 curvature_sample = 64;
+/// Of the steps of the affine model. The first one is small beside 1/200, by which the cost is
+/// flatter along it.
+constexpr double first_gain = 5, least_gain = 0.5, most_gain = 30, caution = 0.7;
+/// px that the affine model moves a position by in an iteration.
+constexpr double most_stretch = 1;
+
+/// The probe's derivative along a shift: −2πi f / W of its spectrum.
+template <class T>
+Array<Complex<T>, 3> derivative_of(View<const Complex<T>, 3> probe, bool along_rows) {
+  const i64 modes = probe.shape[0], w = probe.shape[1];
+  Array<Complex<T>, 3> moved(probe.shape);
+  std::copy(probe.begin(), probe.end(), moved.begin());
+  const Fft2<T> fft(w, w);
+  for (i64 m = 0; m < modes; ++m) {
+    Complex<T>* const wave = moved.view()[m].data;
+    fft.forward(wave);
+    for (i64 i = 0; i < w * w; ++i) {
+      const auto f = static_cast<double>(frequency_index(along_rows ? i / w : i % w, w));
+      wave[i] *= Complex<T>(0, static_cast<T>(-2 * pi * f / double(w) / double(w * w)));
+    }
+    fft.inverse(wave);
+  }
+  return moved;
+}
+
+std::array<double, 4> values_of(const std::array<double*, 4>& numbers) {
+  return {*numbers[0], *numbers[1], *numbers[2], *numbers[3]};
+}
+void put(const std::array<double, 4>& values, const std::array<double*, 4>& numbers) {
+  for (std::size_t i = 0; i < 4; ++i) *numbers[i] = values[i];
+}
+
+}  // namespace
+
+template <class T>
+void PositionOptions::add_to(Parts<T>& parts) const {
+  if (refine == Switch::on)
+    parts.variables.push_back(std::make_unique<PositionsVariable<T>>(*this));
+}
+template void PositionOptions::add_to(Parts<float>&) const;
+template void PositionOptions::add_to(Parts<double>&) const;
 
 template <class T>
 void PositionsVariable<T>::declare(State<T>& state) {
   shifts_ = &state.declare({"shift", "positions", Kind::records, {1, 0, 2}, true});
-  curvature_ = {&state.number("shift_curvature.rows"), &state.number("shift_curvature.cols")};
+  curvature_ = {&state.number("positions.curvature.rows"),
+                &state.number("positions.curvature.cols")};
+  for (std::size_t i = 0; i < 4; ++i) {
+    newton_[i] = &state.number(fmt::format("positions.newton.{}", i));
+    last_newton_[i] = &state.number(fmt::format("positions.last_newton.{}", i));
+    last_step_[i] = &state.number(fmt::format("positions.last_step.{}", i));
+  }
+  gain_ = &state.number("positions.gain", first_gain);
+  free_iterations_ = &state.number("positions.free_iterations");
+  given_up_ = &state.number("positions.given_up");
 }
 
 template <class T>
 void PositionsVariable<T>::publish(Workspace<T>& with) {
   with_ = &with;
-  const auto& all = with.data.positions;
-  centre_ = {};
-  for (const Position& p : all)
-    centre_[0] += p.row / double(all.size()), centre_[1] += p.col / double(all.size());
+  limit_ = options_.largest_move / with.options.pixel;
+  middle_ = {};
+  const auto count = static_cast<double>(with.data.positions.size());
+  for (const Position& p : with.data.positions) {
+    middle_[0] += p.row / count;
+    middle_[1] += p.col / count;
+  }
   here_.clear();
   for (std::size_t t = 0; t < with.tiles.size(); ++t) {
     here_.emplace_back(shifts_->here[t].shape());
@@ -33,23 +97,31 @@ void PositionsVariable<T>::publish(Workspace<T>& with) {
   }
 }
 
-/// Places of a tile's own positions by their shifts.
 template <class T>
 void PositionsVariable<T>::put(Workspace<T>& with, std::size_t t) {
   const auto& own = with.tiles[t].own;
   for (std::size_t k = 0; k < own.size(); ++k) {
     const auto i = static_cast<std::size_t>(own[k]);
     const Position& from = with.data.positions[i];
-    with.places[i] = place(
-        {from.row + double(here_[t](0, i64(k), 0)), from.col + double(here_[t](0, i64(k), 1))},
-        setup_.window);
+    with.places[i] = place({from.row + static_cast<double>(here_[t](0, static_cast<i64>(k), 0)),
+                            from.col + static_cast<double>(here_[t](0, static_cast<i64>(k), 1))},
+                           with.op->setup().window);
   }
+  with.arithmetic->write(here_[t].data(), shifts_->here[t].data(), here_[t].size());
+}
+
+template <class T>
+std::array<double, 2> PositionsVariable<T>::from_middle(const Workspace<T>& with,
+                                                        i64 position) const {
+  const Position& p = with.data.positions[static_cast<std::size_t>(position)];
+  return {p.row - middle_[0], p.col - middle_[1]};
 }
 
 template <class T>
 void PositionsVariable<T>::begin(Workspace<T>& with, const Batch& batch) {
-  const PositionOptions& o = with.options.positions;
-  moves_ = o.from > 0 && batch.iteration >= o.from && (!batch.lateral_limit || getenv("PTYLE_EARLY"));
+  const bool due = options_.start > 0 ? batch.iteration >= options_.start && !batch.lateral_limit
+                                      : *free_iterations_ >= patience;
+  moves_ = due && *given_up_ == 0;
   if (!moves_) return;
   members_.assign(with.tiles.size(), {});
   slopes_.clear();
@@ -69,68 +141,14 @@ void PositionsVariable<T>::ask(const Batch& batch, std::size_t tile, Wanted& wan
 template <class T>
 void PositionsVariable<T>::start_sum(Workspace<T>& with, const Batch&) {
   if (!moves_) return;
-  model_.assign(4, 0);
+  moment_.assign(4, 0);
   for (std::size_t t = 0; t < with.tiles.size(); ++t)
     for (std::size_t k = 0; k < members_[t].size(); ++k) {
-      const Position& p = with.data.positions[static_cast<std::size_t>(members_[t][k])];
-      const std::array<double, 2> x{p.row - centre_[0], p.col - centre_[1]};
-      for (std::size_t i = 0; i < 2; ++i)
-        for (std::size_t j = 0; j < 2; ++j) model_[2 * i + j] += slopes_[t](i64(k), i64(i)) * x[j];
+      const auto x = from_middle(with, members_[t][k]);
+      for (std::size_t i = 0; i < 4; ++i)
+        moment_[i] += slopes_[t](static_cast<i64>(k), static_cast<i64>(i / 2)) * x[i % 2];
     }
-  sum_.emplace(with.team.start_sum(std::span<double>(model_)));
-}
-
-/// The probe's derivative along a shift: −2πi f / W of its spectrum.
-template <class T>
-Array<Complex<T>, 3> PositionsVariable<T>::probe_moved(const Workspace<T>& with, bool rows) const {
-  const i64 w = setup_.window;
-  const auto probe = with.arithmetic->on_host(with.state.field("probe").waves.view());
-  Array<Complex<T>, 3> moved({setup_.modes, w, w});
-  std::copy(probe.view.begin(), probe.view.end(), moved.begin());
-  const Fft2<T> fft(w, w);
-  for (i64 m = 0; m < setup_.modes; ++m) {
-    Complex<T>* wave = moved.view()[m].data;
-    fft.forward(wave);
-    for (i64 i = 0; i < w * w; ++i) {
-      const double f = double(frequency_index(rows ? i / w : i % w, w));
-      wave[i] *= Complex<T>(0, static_cast<T>(-2 * pi * f / double(w) / double(w * w)));
-    }
-    fft.inverse(wave);
-  }
-  return moved;
-}
-
-template <class T>
-void PositionsVariable<T>::find_curvature(Workspace<T>& with, const Batch& batch) {
-  constexpr i64 few = 64;
-  const std::vector<i64> sample = sample_of(batch.members, few);
-  std::vector<double> sums(2, 0.0);
-  const auto &phase = with.state.field("phase"),
-             *absorption = setup_.absorption ? &with.state.field("absorption") : nullptr;
-  const Array<Complex<T>, 3> moved[] = {probe_moved(with, true), probe_moved(with, false)};
-  for (std::size_t t = 0; t < with.tiles.size(); ++t) {
-    const auto members = members_of(sample, with.tiles[t].own);
-    if (members.empty()) continue;
-    with.op->set_object({phase.on(t), absorption ? absorption->on(t) : View<const T, 3>{}});
-    const auto places = with.places_on(with.tiles[t], members);
-    for (std::size_t axis = 0; axis < 2; ++axis)
-      sums[axis] += with.op->curvature(places, {}, moved[axis]);
-  }
-  with.team.sum(sums);
-  for (std::size_t axis = 0; axis < 2; ++axis)
-    *curvature_[axis] = sums[axis] / double(sample.size());
-}
-
-template <class T>
-void PositionsVariable<T>::move(const Workspace<T>& with, std::size_t tile, i64 k,
-                                std::array<double, 2> by, double most) {
-  const double length = std::hypot(by[0], by[1]), factor = length > most ? most / length : 1;
-  std::array<double, 2> to{};
-  for (std::size_t axis = 0; axis < 2; ++axis)
-    to[axis] = double(here_[tile](0, k, i64(axis))) + factor * by[axis];
-  const double far = std::hypot(to[0], to[1]), limit = with.options.positions.largest_move;
-  for (std::size_t axis = 0; axis < 2; ++axis)
-    here_[tile](0, k, i64(axis)) = static_cast<T>(to[axis] * (far > limit ? limit / far : 1));
+  sum_.emplace(with.team.start_sum(std::span<double>(moment_)));
 }
 
 template <class T>
@@ -138,114 +156,187 @@ void PositionsVariable<T>::step(Workspace<T>& with, const Batch& batch) {
   if (!sum_) return;
   sum_->finish();
   sum_.reset();
-  const PositionOptions& o = with.options.positions;
-  if (batch.number == 0 && ((batch.iteration - o.from) % 4 == 0 || *curvature_[0] == 0))
+  if (*curvature_[0] == 0 || (batch.number == 0 && batch.iteration % curvature_every == 0))
     find_curvature(with, batch);
-  if (*curvature_[0] == 0) return;
-  const double most = 0.25 * o.largest_move;
-  // Σ x xᵀ of the mini-batch
-  std::array<double, 3> xx{};
-  for (const i64 i : batch.members) {
-    const Position& p = with.data.positions[static_cast<std::size_t>(i)];
-    const double r = p.row - centre_[0], c = p.col - centre_[1];
-    xx[0] += r * r, xx[1] += r * c, xx[2] += c * c;
+  if (!(*curvature_[0] > 0 && *curvature_[1] > 0)) return;
+  add_to_newton(with, batch);
+  if (options_.model == PositionModel::affine) return;
+  for (std::size_t t = 0; t < with.tiles.size(); ++t) {
+    move_members(with, t);
+    put(with, t);
   }
-  const double det = xx[0] * xx[2] - xx[1] * xx[1];
-  if (det > 1e-9 * xx[0] * xx[2])
-    for (std::size_t i = 0; i < 2; ++i) {
-      const double s = -1 / (2 * *curvature_[i]) / det / double(with.options.batches);
-      newton_[2 * i] += s * (xx[2] * model_[2 * i] - xx[1] * model_[2 * i + 1]);
-      newton_[2 * i + 1] += s * (xx[0] * model_[2 * i + 1] - xx[1] * model_[2 * i]);
-    }
-  const bool free = o.step > 0 && batch.iteration >= o.from + o.affine_for;
+}
+
+/// c of a few positions of the mini-batch, spread over it.
+template <class T>
+void PositionsVariable<T>::find_curvature(Workspace<T>& with, const Batch& batch) {
+  const std::vector<i64> sample = sample_of(batch.members, curvature_sample);
+  const bool absorption = with.state.has("absorption");
+  const auto probe =
+      with.arithmetic->on_host(std::as_const(with.state.field("probe").waves).view());
+  std::vector<double> sums(2, 0.0);
+  const std::array<Array<Complex<T>, 3>, 2> moved{derivative_of<T>(probe.view, true),
+                                                  derivative_of<T>(probe.view, false)};
+  for (std::size_t t = 0; t < with.tiles.size(); ++t) {
+    const auto members = members_of(sample, with.tiles[t].own);
+    if (members.empty()) continue;
+    with.op->set_object(
+        {std::as_const(with.state.field("phase")).on(t),
+         absorption ? std::as_const(with.state.field("absorption")).on(t) : View<const T, 3>{}});
+    const auto places = with.places_on(with.tiles[t], members);
+    for (std::size_t axis = 0; axis < 2; ++axis)
+      sums[axis] += with.op->curvature(places, {}, moved[axis]);
+  }
+  with.team.sum(sums);
+  for (std::size_t axis = 0; axis < 2; ++axis)
+    *curvature_[axis] = sums[axis] / static_cast<double>(sample.size());
+}
+
+/// The mini-batch's part of N.
+template <class T>
+void PositionsVariable<T>::add_to_newton(const Workspace<T>& with, const Batch& batch) {
+  double rr = 0, rc = 0, cc = 0;  // Σ x xᵀ
+  for (const i64 i : batch.members) {
+    const auto [row, col] = from_middle(with, i);
+    rr += row * row, rc += row * col, cc += col * col;
+  }
+  const double determinant = rr * cc - rc * rc;
+  if (!(determinant > 1e-6 * rr * cc)) return;  // a line of positions has no affine model
+  for (std::size_t i = 0; i < 2; ++i) {
+    const double scale =
+        -1 / (2 * *curvature_[i] * determinant * static_cast<double>(with.options.batches));
+    *newton_[2 * i] += scale * (cc * moment_[2 * i] - rc * moment_[2 * i + 1]);
+    *newton_[2 * i + 1] += scale * (rr * moment_[2 * i + 1] - rc * moment_[2 * i]);
+  }
+}
+
+template <class T>
+void PositionsVariable<T>::move_members(const Workspace<T>& with, std::size_t t) {
+  const auto& own = with.tiles[t].own;
+  for (std::size_t k = 0; k < members_[t].size(); ++k) {
+    const auto at = std::lower_bound(own.begin(), own.end(), members_[t][k]) - own.begin();
+    const auto slope = [&](i64 axis) { return slopes_[t](static_cast<i64>(k), axis); };
+    move(t, at,
+         {-options_.step * slope(0) / (2 * *curvature_[0]),
+          -options_.step * slope(1) / (2 * *curvature_[1])},
+         0.25 * limit_);
+  }
+}
+
+/// A tile's k-th own position, by `most` px at most.
+template <class T>
+void PositionsVariable<T>::move(std::size_t t, i64 k, std::array<double, 2> by, double most) {
+  const double length = std::hypot(by[0], by[1]), part = length > most ? most / length : 1;
+  std::array<double, 2> to{};
+  for (std::size_t axis = 0; axis < 2; ++axis)
+    to[axis] = static_cast<double>(here_[t](0, k, static_cast<i64>(axis))) + part * by[axis];
+  const double far = std::hypot(to[0], to[1]), allowed = far > limit_ ? limit_ / far : 1;
+  for (std::size_t axis = 0; axis < 2; ++axis)
+    here_[t](0, k, static_cast<i64>(axis)) = static_cast<T>(to[axis] * allowed);
+}
+
+template <class T>
+void PositionsVariable<T>::end_iteration(Workspace<T>& with, const Batch& batch) {
+  if (batch.everything_free) *free_iterations_ += 1;
+  if (!moves_) return;
+  if (options_.model != PositionModel::free) stretch(with);
+  keep_mean(with);
+  give_up_at_limit(with);
+  for (std::size_t t = 0; t < with.tiles.size(); ++t) put(with, t);
+}
+
+/// How much longer than a Gauss-Newton step with the object at rest.
+template <class T>
+double PositionsVariable<T>::next_gain() {
+  double dd = 0, dy = 0;
+  for (std::size_t i = 0; i < 4; ++i) {
+    dd += *last_step_[i] * *last_step_[i];
+    dy += *last_step_[i] * (*last_newton_[i] - *newton_[i]);
+  }
+  if (dd == 0) return *gain_;
+  const double gain = dy > 0 ? std::clamp(caution * dd / dy, *gain_ / 2, 2 * *gain_) : 1.5 * *gain_;
+  return std::clamp(gain, least_gain, most_gain);
+}
+
+template <class T>
+void PositionsVariable<T>::stretch(Workspace<T>& with) {
+  *gain_ = next_gain();
+  Matrix by = values_of(newton_);
+  double farthest = 0;
+  const auto moved = [&](i64 position) {
+    const auto x = from_middle(with, position);
+    return std::array<double, 2>{by[0] * x[0] + by[1] * x[1], by[2] * x[0] + by[3] * x[1]};
+  };
+  for (std::size_t i = 0; i < with.data.positions.size(); ++i) {
+    const auto d = moved(static_cast<i64>(i));
+    farthest = std::max(farthest, *gain_ * std::hypot(d[0], d[1]));
+  }
+  const double gain = *gain_ * (farthest > most_stretch ? most_stretch / farthest : 1);
+  for (double& number : by) number *= gain;
+  ptyle::put(values_of(newton_), last_newton_);
+  ptyle::put(by, last_step_);
+  ptyle::put({}, newton_);
   for (std::size_t t = 0; t < with.tiles.size(); ++t) {
     const auto& own = with.tiles[t].own;
-    if (free)
-      for (std::size_t k = 0; k < members_[t].size(); ++k) {
-        const auto at = std::lower_bound(own.begin(), own.end(), members_[t][k]) - own.begin();
-        move(with, t, at,
-             {-o.step * slopes_[t](i64(k), 0) / (2 * *curvature_[0]),
-              -o.step * slopes_[t](i64(k), 1) / (2 * *curvature_[1])},
-             most);
-      }
-    put(with, t);
-    with.arithmetic->write(here_[t].data(), shifts_->here[t].data(), here_[t].size());
+    for (std::size_t k = 0; k < own.size(); ++k)
+      move(t, static_cast<i64>(k), moved(own[k]), most_stretch);
+    stretch_object(with, t, by);
   }
+  std::vector<Stack<T>> stacks(with.tiles.size());
+  for (std::size_t t = 0; t < with.tiles.size(); ++t)
+    for (const char* name : {"phase", "absorption"})
+      if (with.state.has(name)) stacks[t].push_back(with.state.field(name).on(t));
+  if (with.team.size() > 1) with.halos.fill(stacks);
 }
 
-/// The affine model's step of an iteration; the object is stretched with the scan.
+/// In the place of the gradient, which nobody needs at the end of an iteration.
 template <class T>
-void PositionsVariable<T>::bend_scan(Workspace<T>& with) {
-  const PositionOptions& o = with.options.positions;
-  static std::array<double, 4> last_step{}, last_newton{};
-  static double gain = getenv("PTYLE_GAIN") ? atof(getenv("PTYLE_GAIN")) : 5;
-  static const double most_gain = getenv("PTYLE_MOST") ? atof(getenv("PTYLE_MOST")) : 30;
-  double dd = 0, dy = 0;
-  for (int i = 0; i < 4; ++i) dd += last_step[i] * last_step[i], dy += last_step[i] * (last_newton[i] - newton_[i]);
-  if (dd > 0) {
-    const double ratio = dy / dd;
-    gain = ratio > 0 ? std::clamp(o.affine / ratio, gain / 2, 2 * gain) : 1.5 * gain;
-    gain = std::clamp(gain, 0.5, most_gain);
-  }
-  std::array<double, 4> a{};
-  for (int i = 0; i < 4; ++i) a[i] = gain * newton_[i];
-  printf("  newton %9.5f %9.5f %9.5f %9.5f gain %.2f\n", newton_[0], newton_[1], newton_[2], newton_[3], gain);
-  last_newton = newton_, last_step = a;
-  newton_ = {};
-  for (std::size_t t = 0; t < with.tiles.size(); ++t) {
-    const Tile& tile = with.tiles[t];
-    for (std::size_t k = 0; k < tile.own.size(); ++k) {
-      const Position& p = with.data.positions[static_cast<std::size_t>(tile.own[k])];
-      const double r = p.row - centre_[0], c = p.col - centre_[1];
-      move(with, t, i64(k), {a[0] * r + a[1] * c, a[2] * r + a[3] * c}, 0.5 * o.largest_move);
-    }
-    for (const char* name : {"phase", "absorption"}) {
-      if (!with.state.has(name)) continue;
-      Field<T>*values = nullptr, *spare = nullptr;
-      for (Field<T>& f : with.state.fields()) {
-        if (f.name == name) values = &f;
-        if (f.name == std::string("gradient.") + name) spare = &f;
-      }
-      const Displacement by{a, {centre_[0] - double(tile.box.rows.begin), centre_[1] - double(tile.box.cols.begin)}};
-      with.arithmetic->run(Warp<T>(std::as_const(*values).on(t), by, spare->on(t)));
-      std::swap(values->here[t], spare->here[t]);
-    }
+void PositionsVariable<T>::stretch_object(Workspace<T>& with, std::size_t t,
+                                          const Matrix& by) const {
+  const Box& box = with.tiles[t].box;
+  const Displacement displacement{by,
+                                  {middle_[0] - static_cast<double>(box.rows.begin),
+                                   middle_[1] - static_cast<double>(box.cols.begin)}};
+  for (const std::string name : {"phase", "absorption"}) {
+    if (!with.state.has(name)) continue;
+    Field<T>&values = with.state.field(name), &spare = with.state.field("gradient." + name);
+    with.arithmetic->run(Warp<T>(std::as_const(values).on(t), displacement, spare.on(t)));
+    std::swap(values.here[t], spare.here[t]);
   }
 }
 
 template <class T>
-void PositionsVariable<T>::end_iteration(Workspace<T>& with, const Batch&) {
-  if (!moves_) return;
-  {  // debug
-    double xx[3]{}, a[4]{};
-    for (std::size_t t = 0; t < here_.size(); ++t)
-      for (i64 k = 0; k < here_[t].shape()[1]; ++k) {
-        const Position& p = with.data.positions[std::size_t(with.tiles[t].own[std::size_t(k)])];
-        const double x[2] = {p.row - centre_[0], p.col - centre_[1]};
-        xx[0] += x[0] * x[0], xx[1] += x[0] * x[1], xx[2] += x[1] * x[1];
-        for (int i = 0; i < 2; ++i)
-          for (int j = 0; j < 2; ++j) a[2 * i + j] += double(here_[t](0, k, i)) * x[j];
-      }
-    const double d = xx[0] * xx[2] - xx[1] * xx[1];
-    printf("  model ");
-    for (int i = 0; i < 2; ++i)
-      printf("%8.5f %8.5f ", (xx[2] * a[2 * i] - xx[1] * a[2 * i + 1]) / d, (xx[0] * a[2 * i + 1] - xx[1] * a[2 * i]) / d);
-    printf(" curvature %.4g %.4g\n", *curvature_[0], *curvature_[1]);
-  }
-  bend_scan(with);
+void PositionsVariable<T>::keep_mean(Workspace<T>& with) {
   std::vector<double> mean(2, 0.0);
+  const auto count = static_cast<double>(with.data.positions.size());
   for (const auto& shifts : here_)
     for (i64 k = 0; k < shifts.shape()[1]; ++k)
-      for (i64 axis = 0; axis < 2; ++axis)
-        mean[std::size_t(axis)] += double(shifts(0, k, axis)) / double(with.data.positions.size());
+      for (std::size_t axis = 0; axis < 2; ++axis)
+        mean[axis] += static_cast<double>(shifts(0, k, static_cast<i64>(axis))) / count;
   with.team.sum(mean);
-  for (std::size_t t = 0; t < here_.size(); ++t) {
-    for (i64 k = 0; k < here_[t].shape()[1]; ++k)
-      for (i64 axis = 0; axis < 2; ++axis)
-        here_[t](0, k, axis) -= static_cast<T>(mean[std::size_t(axis)]);
-    put(with, t);
-    with.arithmetic->write(here_[t].data(), shifts_->here[t].data(), here_[t].size());
-  }
+  for (auto& shifts : here_)
+    for (i64 k = 0; k < shifts.shape()[1]; ++k)
+      for (std::size_t axis = 0; axis < 2; ++axis)
+        shifts(0, k, static_cast<i64>(axis)) -= static_cast<T>(mean[axis]);
+}
+
+template <class T>
+void PositionsVariable<T>::give_up_at_limit(Workspace<T>& with) {
+  constexpr double many = 0.1, close = 0.95;
+  std::vector<double> at_limit{0};
+  for (const auto& shifts : here_)
+    for (i64 k = 0; k < shifts.shape()[1]; ++k)
+      at_limit[0] += std::hypot(shifts(0, k, 0), shifts(0, k, 1)) > close * limit_ ? 1 : 0;
+  with.team.sum(at_limit);
+  const double part = at_limit[0] / static_cast<double>(with.data.positions.size());
+  if (part <= many) return;
+  *given_up_ = 1;
+  for (auto& shifts : here_) shifts.fill(0);
+  with.warnings.push_back(fmt::format(
+      "{:.0f} % of the positions moved by positions.largest_move, {:.3g}: they go back to where "
+      "the scan has them and stay there. Where the scan is that far off, raise it; else something "
+      "else does not fit: orientation, defocus, calibration",
+      100 * part, options_.largest_move));
 }
 
 template class PositionsVariable<float>;
