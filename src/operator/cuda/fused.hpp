@@ -121,7 +121,7 @@ struct FusedPass {
   int slices;
   const Z<T>* propagator;
   bool holds_propagator;  ///< in shared memory (fused_propagator)
-  const Z<T>* spectrum;   ///< forward and tangent: of the probe; null: nothing
+  Spectra<T> spectra;     ///< forward and tangent: of the probe; null: nothing
   Z<T>* detector;         ///< forward: Ψ; back: the residual, then the probe's gradient
   const Z<T>* twiddles;
 
@@ -159,7 +159,7 @@ struct FusedPass {
     if constexpr (back) {
       columns<false, true>(block, here, [&](int q) { return FromDetector<T, W>{end + q}; });
     } else {
-      const Z<T>* from = spectrum ? spectrum + (wave % slice.modes) * W * W : nullptr;
+      const Z<T>* from = spectra.first ? spectra.of(wave, W * W) : nullptr;
       columns<false, true>(block, here, [&](int q) {
         return FromProbe<T, W>{from ? from + q : nullptr, here.down, across(q)};
       });
