@@ -60,9 +60,11 @@ class SweepSteps final : public Steps<T> {
         }
   }
 
+  SpectraLayout layout() const override { return {plane_, lanes_}; }
+
   void spectrum(View<const C, 3> probe, T* to) const override {
     const T scale = T(1) / static_cast<T>(w_ * w_);
-    for (i64 m = 0; m < setup_.modes; ++m) {
+    for (i64 m = 0; m < probe.shape[0]; ++m) {
       each_pixel(mode(to, m), [&](i64 y, i64 x, T& re, T& im) {
         re = scale * probe(m, y, x).real();
         im = scale * probe(m, y, x).imag();
@@ -74,7 +76,7 @@ class SweepSteps final : public Steps<T> {
 
   void add_probe_gradient(T* sum, View<C, 3> to) const override {
     const T scale = T(1) / static_cast<T>(w_ * w_);
-    for (i64 m = 0; m < setup_.modes; ++m) {
+    for (i64 m = 0; m < to.shape[0]; ++m) {
       for (i64 c = 0; c < g_.vectors; ++c) kernels_.columns_inverse(g_, mode(sum, m), c);
       for (i64 y = 0; y < w_; ++y) kernels_.row_inverse(g_, row_of(mode(sum, m), y));
       each_pixel(mode(sum, m),
@@ -450,6 +452,7 @@ template <class T>
 BufferSizes sweep_sizes(const OperatorSetup& setup, const Kernels<T>& kernels) {
   const i64 w = setup.window, lanes = kernels.lanes, plane = sweep_wave_size(w, kernels.lanes);
   return {.wave = setup.modes * plane,
+          .probe = setup.probe_modes() * plane,
           .scratch = w * (w + lanes),  // a pattern and a block's intensities; or t, gradients and u
           .ramp = 4 * w,
           .propagator = setup.slices > 1 ? plane : 0,
