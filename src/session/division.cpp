@@ -40,19 +40,21 @@ i64 margin_of_moves(const PositionOptions& refinement, const RanksConfig& ranks,
   if (refinement.refine == Switch::off) return 0;
   const bool paper = ranks.update == UpdateChoice::literal || ranks.local_positions > 0 ||
                      ranks.exchange_behind || (ranks.exchange && !sum_kind(*ranks.exchange));
+  const Bounds scan = bounds_of(positions);
+  const double step =
+      std::sqrt(scan.rows() * scan.cols() / std::max(1.0, double(positions.size()))) / pixel;
   if (refinement.refine == Switch::automatic) {
     constexpr std::size_t many = 256;
     constexpr double close = 1.0 / 8;  // of a window: probes that fill half of it overlap by 3/4
-    const Bounds scan = bounds_of(positions);
-    const double step =
-        std::sqrt(scan.rows() * scan.cols() / std::max(1.0, double(positions.size())));
-    if (paper || positions.size() < many || step > close * double(window) * pixel) return 0;
+    if (paper || positions.size() < many || step > close * double(window)) return 0;
   } else if (paper) {
     throw UserError(
         "positions.refine: on needs gradients that are summed over ranks after each mini-batch: "
         "leave out ranks.update, local_positions, exchange_behind and exchanges of voxels");
   }
-  return static_cast<i64>(std::ceil(refinement.largest_move / pixel));
+  const double most = refinement.largest_move > 0 ? refinement.largest_move / pixel
+                                                  : std::min(2 * step, double(window) / 4);
+  return std::max<i64>(1, static_cast<i64>(std::ceil(most)));
 }
 
 Division divide(const std::vector<Position>& positions, i64 window, double pixel,

@@ -97,7 +97,10 @@ FitOptions fit_options(const ReconstructConfig& config, const Experiment& e,
   o.probe_from = config.probe.refine_from;
   o.probe_step = config.probe.step;
   o.parts = config.parts;
-  o.parts.of<PositionOptions>().refine = division.margin > 0 ? Switch::on : Switch::off;
+  auto& refinement = o.parts.of<PositionOptions>();
+  refinement.refine = division.margin > 0 ? Switch::on : Switch::off;
+  if (refinement.largest_move == 0)
+    refinement.largest_move = double(division.margin) * e.calibration.pixel;
   o.pixel = e.calibration.pixel;
   o.aperture_k = aperture_k(e);
   if (coarse_to_fine)

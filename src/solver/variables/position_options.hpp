@@ -21,7 +21,7 @@ struct PositionOptions {
   PositionModel model = PositionModel::both;
   int start = 0;            ///< an iteration (1, 2, …); 0: a few after everything else is free
   double step = 0.5;        ///< of each position by itself; 1: a Gauss-Newton step
-  double largest_move = 1;  ///< Å (px where the fit has no unit)
+  double largest_move = 0;  ///< Å (px where the fit has no unit); 0: the session says
 
   template <class T>
   void add_to(Parts<T>& parts) const;
@@ -40,8 +40,8 @@ void keys(V& v, PositionOptions& o) {
     "first iteration (later while the lateral limit holds); 0: the fifth with everything else "
     "free");
   v("step", o.step, above(0).up_to(10), "of each position; 1: a Gauss-Newton step");
-  v("largest_move", o.largest_move, above(0).up_to(1e6), "Å",
-    "of a position in all; the object grows by it")
+  v("largest_move", o.largest_move, between(0, 1e6), "Å",
+    "of a position in all, by which the object grows; 0: twice the step of the scan")
       .same_at_resume();
 }
 
