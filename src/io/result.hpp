@@ -13,7 +13,8 @@
 //   /atoms/{numbers, positions}   of a simulated truth: Z; (n, 3) row, col, z, Å, same origin
 //   attributes of the file: pixel_size, slice_thickness (Å), energy_kV, units ("A" or "px"),
 //   version, config (the whole resolved YAML), origin ((row, col) of object pixel [0, 0] in the
-//   coordinates of the measured set's positions, Å: /positions + origin are the measured positions)
+//   coordinates of the measured set's positions, Å: /positions + origin are the measured positions,
+//   or the refined ones)
 
 #include <array>
 #include <memory>

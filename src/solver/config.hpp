@@ -152,7 +152,8 @@ void keys(V& v, SolverConfig& c) {
   v("loss", c.loss,
     "what is minimised; auto: poisson where a detector pixel has less than one count");
   v("hold_out", c.hold_out, between(0, 0.5),
-    "fraction of the patterns held out of the fit, to validate R on")
+    "fraction of the patterns held out of the fit, to validate R on; their positions move by the "
+    "affine model alone")
       .same_at_resume();
   v("seed", c.seed, at_least(0), "of the mini-batches; the same seed, the same result")
       .same_at_resume();
