@@ -257,19 +257,45 @@ TEST(Positions, ThatAreHeldOutMoveWithTheModelAlone) {
 // Limits
 
 TEST(Positions, MoveByTheirLimitAtMost) {
-  constexpr double limit = 0.8;  // px
+  constexpr double limit = 1;  // px: as far as the margin reaches
   auto far = displacement({}, 0);
   far[10].row = 2, far[37].col = -2, far[53] = {1.5, 1.5};
   const FitScene scene = scene_of(far);
-  const auto options = options_of(
-      {.model = PositionModel::free, .start = 5, .largest_move = FitScene::pixel * limit});
-  // At a time, by a quarter; then the mean is taken off, which is no longer than the longest.
-  EXPECT_LT(farthest(fitted(scene, options, 5).shifts), 2 * 0.25 * limit);
-  const Found last = fitted(scene, options, 25);
-  EXPECT_TRUE(last.warnings.empty());
-  EXPECT_LT(farthest(last.shifts), 1.25 * limit);
-  for (const std::size_t i : {10, 37, 53})
-    EXPECT_GT(std::hypot(last.shifts[i].row, last.shifts[i].col), 0.9 * limit) << i;
+  for (const auto model : {PositionModel::both, PositionModel::free}) {
+    const auto options =
+        options_of({.model = model, .start = 5, .largest_move = FitScene::pixel * limit});
+    const auto team = make_local_team();
+    auto fit = scene.fit(options, *team, {scene.mesh(1)});
+    std::vector<Position> before(side * side);
+    for (int i = 0; i < 25; ++i) {
+      EXPECT_TRUE(fit.iterate().warnings.empty());
+      const auto now = shifts_of(fit);
+      EXPECT_LT(farthest(now), limit * (1 + 1e-15));
+      // Freely, by a quarter at a time; the mean, which is taken off, is no longer than the
+      // longest.
+      if (model == PositionModel::free) {
+        EXPECT_LT(apart(now, before), 2 * 0.25 * limit);
+      }
+      before = now;
+    }
+    for (const std::size_t i : {10, 37, 53})
+      EXPECT_GT(std::hypot(before[i].row, before[i].col), 0.9 * limit) << i;
+  }
+}
+
+TEST(Positions, LeaveTheObjectWithinItsLimits) {
+  auto options = options_of({.start = 1});
+  options.phase_min = 0;
+  options.phase_max = 0.3;
+  const auto team = make_local_team();
+  auto fit = wrong().fit(options, *team, {wrong().mesh(1)});
+  for (int i = 0; i < 4; ++i) {
+    fit.iterate();
+    const auto phase = fit.state().field("phase").on(0);
+    const auto [low, high] = std::minmax_element(phase.begin(), phase.end());
+    EXPECT_GE(*low, 0);
+    EXPECT_LE(*high, 0.3);
+  }
 }
 
 TEST(Positions, GoBackWhereManyReachTheLimit) {
@@ -281,6 +307,21 @@ TEST(Positions, GoBackWhereManyReachTheLimit) {
     EXPECT_NE(all.warnings[0].find("positions.largest_move"), std::string::npos);
     EXPECT_EQ(farthest(all.shifts), 0);
   }
+}
+
+/// A run says so, once the iteration has ended.
+TEST(Positions, StayFiniteWhereTheCostIsNoNumber) {
+  const auto team = make_local_team();
+  const auto options = options_of({.start = 1});
+  auto first = wrong().fit(options, *team, {wrong().mesh(1)});
+  first.iterate();
+  auto object = test::stitched(first, wrong().object());
+  object(1, 30, 30) = std::nan("");
+  auto fit = wrong().fit(options, *team, {wrong().mesh(1)}, object, wrong().probe());
+  fit.restore(first.numbers(), reader_of(first));  // and so curvatures are known
+  EXPECT_FALSE(std::isfinite(fit.iterate().fitted.cost));
+  for (const Position& shift : shifts_of(fit))
+    EXPECT_TRUE(std::isfinite(shift.row) && std::isfinite(shift.col));
 }
 
 // Ranks, devices, and runs that were stopped

@@ -12,6 +12,7 @@
 #include "device/cpu/fft.hpp"
 #include "solver/batches.hpp"
 #include "solver/parts.hpp"
+#include "solver/rules/rule.hpp"
 
 namespace ptyle {
 namespace {
@@ -227,12 +228,18 @@ void PositionsVariable<T>::move_members(const Workspace<T>& with, std::size_t t)
 template <class T>
 void PositionsVariable<T>::move(std::size_t t, i64 k, std::array<double, 2> by, double most) {
   const double length = std::hypot(by[0], by[1]), part = length > most ? most / length : 1;
-  std::array<double, 2> to{};
+  put_within_limit(t, k,
+                   {static_cast<double>(here_[t](0, k, 0)) + part * by[0],
+                    static_cast<double>(here_[t](0, k, 1)) + part * by[1]});
+}
+
+/// Beyond it, the object and the tile have no room.
+template <class T>
+void PositionsVariable<T>::put_within_limit(std::size_t t, i64 k, std::array<double, 2> shift) {
+  const double far = std::hypot(shift[0], shift[1]), allowed = far > limit_ ? limit_ / far : 1;
+  if (!std::isfinite(far)) return;  // nor is the cost, for which the run will end
   for (std::size_t axis = 0; axis < 2; ++axis)
-    to[axis] = static_cast<double>(here_[t](0, k, static_cast<i64>(axis))) + part * by[axis];
-  const double far = std::hypot(to[0], to[1]), allowed = far > limit_ ? limit_ / far : 1;
-  for (std::size_t axis = 0; axis < 2; ++axis)
-    here_[t](0, k, static_cast<i64>(axis)) = static_cast<T>(to[axis] * allowed);
+    here_[t](0, k, static_cast<i64>(axis)) = static_cast<T>(shift[axis] * allowed);
 }
 
 template <class T>
@@ -260,8 +267,10 @@ double PositionsVariable<T>::next_gain() {
 
 template <class T>
 void PositionsVariable<T>::stretch(Workspace<T>& with) {
-  *gain_ = next_gain();
   Matrix by = values_of(newton_);
+  if (!std::all_of(by.begin(), by.end(), [](double number) { return std::isfinite(number); }))
+    return;  // nor is the cost
+  *gain_ = next_gain();
   double farthest = 0;
   const auto moved = [&](i64 position) {
     const auto x = from_middle(with, position);
@@ -289,7 +298,8 @@ void PositionsVariable<T>::stretch(Workspace<T>& with) {
   if (with.team.size() > 1) with.halos.fill(stacks);
 }
 
-/// In the place of the gradient, which nobody needs at the end of an iteration.
+/// In the place of the gradient, which nobody needs at the end of an iteration; and back within the
+/// object's limits, which cubic convolution overshoots.
 template <class T>
 void PositionsVariable<T>::stretch_object(Workspace<T>& with, std::size_t t,
                                           const Matrix& by) const {
@@ -302,6 +312,9 @@ void PositionsVariable<T>::stretch_object(Workspace<T>& with, std::size_t t,
     Field<T>&values = with.state.field(name), &spare = with.state.field("gradient." + name);
     with.arithmetic->run(Warp<T>(std::as_const(values).on(t), displacement, spare.on(t)));
     std::swap(values.here[t], spare.here[t]);
+    const auto [low, high] = limits_of(with.options, {&with.state.field("phase"), nullptr}, values);
+    const View<T, 3> here = values.on(t);
+    with.arithmetic->move_along(here, here, 0, low, high, here);
   }
 }
 
@@ -314,10 +327,11 @@ void PositionsVariable<T>::keep_mean(Workspace<T>& with) {
       for (std::size_t axis = 0; axis < 2; ++axis)
         mean[axis] += static_cast<double>(shifts(0, k, static_cast<i64>(axis))) / count;
   with.team.sum(mean);
-  for (auto& shifts : here_)
-    for (i64 k = 0; k < shifts.shape()[1]; ++k)
-      for (std::size_t axis = 0; axis < 2; ++axis)
-        shifts(0, k, static_cast<i64>(axis)) -= static_cast<T>(mean[axis]);
+  for (std::size_t t = 0; t < here_.size(); ++t)
+    for (i64 k = 0; k < here_[t].shape()[1]; ++k)
+      put_within_limit(t, k,
+                       {static_cast<double>(here_[t](0, k, 0)) - mean[0],
+                        static_cast<double>(here_[t](0, k, 1)) - mean[1]});
 }
 
 template <class T>

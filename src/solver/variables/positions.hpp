@@ -19,8 +19,8 @@
 //     N changed with the last step.
 //
 // A move is limited, at a time and in all. The mean of all shifts is the object's to take up and is
-// kept at 0. Where many positions reach the limit something else is wrong: all go back to where the
-// scan had them, and stay.
+// kept at 0, as far as the limit of a few lets it be. Where many positions reach the limit
+// something else is wrong: all go back to where the scan had them, and stay.
 
 #include <array>
 #include <optional>
@@ -54,6 +54,7 @@ class PositionsVariable final : public Variable<T> {
   void stretch_object(Workspace<T>& with, std::size_t tile, const Matrix& by) const;
   [[nodiscard]] double next_gain();
   void move(std::size_t tile, i64 k, std::array<double, 2> by, double most);
+  void put_within_limit(std::size_t tile, i64 k, std::array<double, 2> shift);
   void keep_mean(Workspace<T>& with);
   void give_up_at_limit(Workspace<T>& with);
   /// The tile's shifts to its places and its field.
