@@ -139,9 +139,9 @@ void PositionsVariable<T>::ask(const Batch& batch, std::size_t tile, Wanted& wan
   sums.shift = slopes_[tile].view();
 }
 
+/// Only now: one sum is under way at a time, and until the probe's step that is the probe's.
 template <class T>
-void PositionsVariable<T>::start_sum(Workspace<T>& with, const Batch&) {
-  if (!moves_) return;
+void PositionsVariable<T>::sum_moment(Workspace<T>& with) {
   moment_.assign(4, 0);
   for (std::size_t t = 0; t < with.tiles.size(); ++t)
     for (std::size_t k = 0; k < members_[t].size(); ++k) {
@@ -149,14 +149,13 @@ void PositionsVariable<T>::start_sum(Workspace<T>& with, const Batch&) {
       for (std::size_t i = 0; i < 4; ++i)
         moment_[i] += slopes_[t](static_cast<i64>(k), static_cast<i64>(i / 2)) * x[i % 2];
     }
-  sum_.emplace(with.team.start_sum(std::span<double>(moment_)));
+  with.team.sum(moment_);
 }
 
 template <class T>
 void PositionsVariable<T>::step(Workspace<T>& with, const Batch& batch) {
-  if (!sum_) return;
-  sum_->finish();
-  sum_.reset();
+  if (!moves_) return;
+  sum_moment(with);
   if (*curvature_[0] == 0 || (batch.number == 0 && batch.iteration % curvature_every == 0))
     find_curvature(with, batch);
   if (!(*curvature_[0] > 0 && *curvature_[1] > 0)) return;

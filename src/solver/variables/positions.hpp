@@ -23,7 +23,6 @@
 // something else is wrong: all go back to where the scan had them, and stay.
 
 #include <array>
-#include <optional>
 #include <vector>
 
 #include "solver/variables/position_options.hpp"
@@ -39,7 +38,7 @@ class PositionsVariable final : public Variable<T> {
   void publish(Workspace<T>& with) override;
   void begin(Workspace<T>& with, const Batch& batch) override;
   void ask(const Batch& batch, std::size_t tile, Wanted& wanted, Gradient<T>& sums) override;
-  void start_sum(Workspace<T>& with, const Batch& batch) override;
+  void start_sum(Workspace<T>&, const Batch&) override {}
   void step(Workspace<T>& with, const Batch& batch) override;
   void end_iteration(Workspace<T>& with, const Batch& batch) override;
 
@@ -47,6 +46,7 @@ class PositionsVariable final : public Variable<T> {
   using Matrix = std::array<double, 4>;  // row by row
 
   [[nodiscard]] std::array<double, 2> from_middle(const Workspace<T>& with, i64 position) const;
+  void sum_moment(Workspace<T>& with);
   void find_curvature(Workspace<T>& with, const Batch& batch);
   void add_to_newton(const Workspace<T>& with, const Batch& batch);
   void move_members(const Workspace<T>& with, std::size_t tile);
@@ -74,7 +74,6 @@ class PositionsVariable final : public Variable<T> {
   std::vector<Array<double, 2>> slopes_;   // ∂f/∂shift of those
   std::vector<Array<T, 3>> here_;          // the shifts on the host, tile by tile
   std::vector<double> moment_;             // Σ g xᵀ
-  std::optional<Running> sum_;
 };
 
 }  // namespace ptyle
