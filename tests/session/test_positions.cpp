@@ -37,18 +37,30 @@ i64 margin(const PositionOptions& options, const std::vector<Position>& position
 }
 
 TEST(MarginOfMoves, IsUnaskedForManyThatAreClose) {
-  EXPECT_EQ(margin({}, raster(16, 16, 0.8)), 5);
+  EXPECT_GT(margin({}, raster(16, 16, 0.8)), 0);
   EXPECT_EQ(margin({}, raster(15, 17, 0.8)), 0);  // 255 positions
   EXPECT_EQ(margin({}, raster(16, 16, 0.9)), 0);  // 0.84 Å by the area of the scan
-  EXPECT_EQ(margin({}, raster(1, 300, 0.1)), 5);
+  EXPECT_EQ(margin({.refine = Switch::off}, raster(20, 20, 0.4)), 0);
 }
 
-TEST(MarginOfMoves, IsTheLargestMoveWhereItIsAskedFor) {
+TEST(MarginOfMoves, IsTheLargestMoveInWholePixels) {
   const auto few = raster(2, 2, 3);
-  EXPECT_EQ(margin({.refine = Switch::on}, few), 5);
-  EXPECT_EQ(margin({.refine = Switch::on, .largest_move = 1.01}, few), 6);
-  EXPECT_EQ(margin_of_moves({.refine = Switch::on, .largest_move = 2}, {}, few, window, 1), 2);
-  EXPECT_EQ(margin({.refine = Switch::off}, raster(20, 20, 0.4)), 0);
+  const auto asked = [&](double largest_move, double pixels = pixel) {
+    return margin_of_moves({.refine = Switch::on, .largest_move = largest_move}, {}, few, window,
+                           pixels);
+  };
+  EXPECT_EQ(asked(1), 5);
+  EXPECT_EQ(asked(1.01), 6);
+  EXPECT_EQ(asked(2, 1), 2);
+  EXPECT_EQ(asked(0.01), 1);
+}
+
+/// The root of the scan's area per position is 15/16 of the raster's step here.
+TEST(MarginOfMoves, IsTwiceTheScansStepIfNoneIsSaid) {
+  EXPECT_EQ(margin({}, raster(16, 16, 0.4)), 4);                      // 3.75 px
+  EXPECT_EQ(margin({}, raster(16, 16, 0.6)), 6);                      // 5.6 px
+  EXPECT_EQ(margin({.refine = Switch::on}, raster(4, 4, 3)), 8);      // a quarter of the window
+  EXPECT_EQ(margin({.refine = Switch::on}, raster(1, 300, 0.1)), 1);  // of a line without area
 }
 
 TEST(MarginOfMoves, NeedsGradientsThatAreSummed) {
@@ -61,7 +73,7 @@ TEST(MarginOfMoves, NeedsGradientsThatAreSummed) {
     RanksConfig ranks;
     ranks.exchange = scheme;
     if (sum_kind(scheme))
-      EXPECT_EQ(margin({}, close, ranks), 5) << name_of(scheme);
+      EXPECT_EQ(margin({}, close, ranks), 4) << name_of(scheme);
     else
       paper.push_back(ranks);
   }
@@ -141,7 +153,7 @@ TEST(RefinedPositions, AreWrittenBesideThoseOfTheStartAndTheSameOnAnyRanks) {
   for (Position& at : measured) at.row += one.origin->row, at.col += one.origin->col;
   EXPECT_LT(farthest(measured, memory_scan().positions()), 1e-13);
   EXPECT_GT(farthest(one.positions, one.positions_start), 1e-3);
-  EXPECT_LE(farthest(one.positions, one.positions_start), 1);  // positions.largest_move, Å
+  EXPECT_LE(farthest(one.positions, one.positions_start), 1.6);  // Å: a quarter of the window
   EXPECT_EQ(farthest(one.positions_start, four.positions_start), 0);
   // As objects of fits that are shared (tests/solver), and a few steps more.
   EXPECT_LT(farthest(one.positions, four.positions), 1e-11);

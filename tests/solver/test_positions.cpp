@@ -53,8 +53,10 @@ FitOptions options_of(const PositionOptions& positions) {
   o.batches = 4;
   o.probe_from = 0;
   o.verify = true;
-  o.parts.of<PositionOptions>() = positions;
-  o.parts.of<PositionOptions>().refine = Switch::on;
+  auto& refinement = o.parts.of<PositionOptions>();
+  refinement = positions;
+  refinement.refine = Switch::on;
+  if (refinement.largest_move == 0) refinement.largest_move = FitScene::pixel * scan_step;
   return o;
 }
 

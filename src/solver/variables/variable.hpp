@@ -5,8 +5,8 @@
 //
 //   1. begin        on every variable: its gradient is nothing yet
 //   2. ask          tile by tile, before the operator computes: where its gradients are to go
-//   3. start_sum    over the ranks, once all tiles are done; one sum is under way at a time, which is
-//                   the probe's
+//   3. start_sum    over the ranks, once all tiles are done; one sum is under way at a time,
+//                   which is the probe's
 //   4. step         waits for the sum, or sums by itself, and moves
 
 #include "operator/operator.hpp"
