@@ -47,6 +47,8 @@ void check_options(const FitOptions& options, const Sharing& sharing) {
     throw UserError(
         "ranks: only preconditioned descent takes steps between exchanges or exchanges voxels");
   if (sharing.mesh.ranks() == 1) return;
+  for (const auto& one : parts.variables)
+    if (one->reach() > 0) check_reach(sharing.mesh.halo(), one->reach(), "positions.refine");
   for (const auto& one : parts.regularisers)
     check_reach(sharing.mesh.halo(), one->reach(), one->key());
   check_reach(sharing.mesh.halo(), reach_of_blur(low_pass_sigma(options)),
@@ -226,11 +228,13 @@ void Fit<T>::adapt_steps(IterationReport& report) {
   // still wrong also lets it stand, and goes on as before.
   constexpr double standstill = 0.995;
   const double cost = report.fitted.cost;
+  const bool still_finding = std::any_of(variables_->begin(), variables_->end(),
+                                         [](const auto& one) { return one->still_finding(); });
   if (*previous_cost_ >= 0 && !(cost <= rise * *previous_cost_)) {
     report.diverging = true;
     with_->caution *= 0.5;
   } else if (*previous_cost_ >= 0 && with_->options.continuation.finished() &&
-             cost > standstill * *previous_cost_) {
+             cost > standstill * *previous_cost_ && !still_finding) {
     rule_->settle();
   }
   *previous_cost_ = *new_stage_ != 0 ? -1 : cost;

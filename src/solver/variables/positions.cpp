@@ -17,17 +17,23 @@
 namespace ptyle {
 namespace {
 
-/// Iterations with everything else free before positions move: the probe is to find its
+/// Iterations after the multi-resolution schedule before positions move: the probe is to find its
 /// astigmatism first, which a sheared scan explains nearly as well.
 constexpr int patience = 4;
 /// The curvature is taken again after so many iterations, of so many positions.
 constexpr int curvature_every = 4;
 constexpr i64 curvature_sample = 64;
-/// Of the steps of the affine model. The first one is small beside 1/200, by which the cost is
-/// flatter along it.
-constexpr double first_gain = 5, least_gain = 0.5, most_gain = 30, caution = 0.7;
-/// px that the affine model moves a position by in an iteration.
-constexpr double most_stretch = 1;
+/// How much longer than Gauss-Newton steps with the object at rest those of the affine model are:
+/// its rotation, and the rest, along which the cost is some hundred times flatter with the object
+/// stretched. Found on films with known positions (bench/film).
+constexpr double gain_of_rotation = 10, gain_of_stretch = 40;
+/// Iterations that it is given for this; then its steps shrink by this factor every iteration.
+constexpr int finding_for = 20;
+constexpr double slowing = 0.85;
+/// px that a position moves by at most: by itself in a mini-batch, as a fraction of the limit; with
+/// the affine model in an iteration.
+constexpr double most_alone = 0.25, most_stretch = 1;
+constexpr i64 cubic_reach = 2;  // px, of the stretched object beyond a position's move
 
 /// The probe's derivative along a shift: −2πi f / W of its spectrum.
 template <class T>
@@ -35,7 +41,7 @@ Array<Complex<T>, 3> derivative_of(View<const Complex<T>, 3> probe, bool along_r
   const i64 modes = probe.shape[0], w = probe.shape[1];
   Array<Complex<T>, 3> moved(probe.shape);
   std::copy(probe.begin(), probe.end(), moved.begin());
-  const Fft2<T> fft(w, w);
+  const Fft2<T> fft(w, w, FftRigor::estimate);
   for (i64 m = 0; m < modes; ++m) {
     Complex<T>* const wave = moved.view()[m].data;
     fft.forward(wave);
@@ -48,11 +54,26 @@ Array<Complex<T>, 3> derivative_of(View<const Complex<T>, 3> probe, bool along_r
   return moved;
 }
 
-std::array<double, 4> values_of(const std::array<double*, 4>& numbers) {
+using Numbers = std::array<double*, 4>;
+using Matrix = std::array<double, 4>;  // row by row
+
+Matrix values_of(const Numbers& numbers) {
   return {*numbers[0], *numbers[1], *numbers[2], *numbers[3]};
 }
-void put(const std::array<double, 4>& values, const std::array<double*, 4>& numbers) {
+void set(const Numbers& numbers, const Matrix& values) {
   for (std::size_t i = 0; i < 4; ++i) *numbers[i] = values[i];
+}
+
+/// Scale, asymmetry, shear, rotation of I + A; and A of them.
+Matrix components_of(const Matrix& a) {
+  return {(a[0] + a[3]) / 2, (a[0] - a[3]) / 2, (a[1] + a[2]) / 2, (a[1] - a[2]) / 2};
+}
+Matrix from_components(const Matrix& c) {
+  return {c[0] + c[1], c[2] + c[3], c[2] - c[3], c[0] - c[1]};
+}
+
+std::array<double, 2> times(const Matrix& a, const std::array<double, 2>& x) {
+  return {a[0] * x[0] + a[1] * x[1], a[2] * x[0] + a[3] * x[1]};
 }
 
 }  // namespace
@@ -72,10 +93,10 @@ void PositionsVariable<T>::declare(State<T>& state) {
                 &state.number("positions.curvature.cols")};
   for (std::size_t i = 0; i < 4; ++i) {
     newton_[i] = &state.number(fmt::format("positions.newton.{}", i));
-    last_newton_[i] = &state.number(fmt::format("positions.last_newton.{}", i));
-    last_step_[i] = &state.number(fmt::format("positions.last_step.{}", i));
+    stretched_[i] = &state.number(fmt::format("positions.stretched.{}", i), i % 3 == 0 ? 1 : 0);
   }
-  gain_ = &state.number("positions.gain", first_gain);
+  batches_ = &state.number("positions.batches");
+  stretches_ = &state.number("positions.stretches");
   free_iterations_ = &state.number("positions.free_iterations");
   given_up_ = &state.number("positions.given_up");
 }
@@ -104,9 +125,13 @@ void PositionsVariable<T>::put(Workspace<T>& with, std::size_t t) {
   for (std::size_t k = 0; k < own.size(); ++k) {
     const auto i = static_cast<std::size_t>(own[k]);
     const Position& from = with.data.positions[i];
-    with.places[i] = place({from.row + static_cast<double>(here_[t](0, static_cast<i64>(k), 0)),
-                            from.col + static_cast<double>(here_[t](0, static_cast<i64>(k), 1))},
-                           with.op->setup().window);
+    const Placement at =
+        place({from.row + static_cast<double>(here_[t](0, static_cast<i64>(k), 0)),
+               from.col + static_cast<double>(here_[t](0, static_cast<i64>(k), 1))},
+              with.op->setup().window);
+    Placement& to = with.places[i];
+    to.row = at.row, to.col = at.col;
+    to.shift_row = at.shift_row, to.shift_col = at.shift_col;
   }
   with.arithmetic->write(here_[t].data(), shifts_->here[t].data(), here_[t].size());
 }
@@ -159,7 +184,7 @@ void PositionsVariable<T>::step(Workspace<T>& with, const Batch& batch) {
   if (*curvature_[0] == 0 || (batch.number == 0 && batch.iteration % curvature_every == 0))
     find_curvature(with, batch);
   if (!(*curvature_[0] > 0 && *curvature_[1] > 0)) return;
-  add_to_newton(with, batch);
+  if (options_.model != PositionModel::free) add_to_newton(with, batch);
   if (options_.model == PositionModel::affine) return;
   for (std::size_t t = 0; t < with.tiles.size(); ++t) {
     move_members(with, t);
@@ -203,11 +228,11 @@ void PositionsVariable<T>::add_to_newton(const Workspace<T>& with, const Batch& 
   const double determinant = rr * cc - rc * rc;
   if (!(determinant > 1e-6 * rr * cc)) return;  // a line of positions has no affine model
   for (std::size_t i = 0; i < 2; ++i) {
-    const double scale =
-        -1 / (2 * *curvature_[i] * determinant * static_cast<double>(with.options.batches));
+    const double scale = -1 / (2 * *curvature_[i] * determinant);
     *newton_[2 * i] += scale * (cc * moment_[2 * i] - rc * moment_[2 * i + 1]);
     *newton_[2 * i + 1] += scale * (rr * moment_[2 * i + 1] - rc * moment_[2 * i]);
   }
+  *batches_ += 1;
 }
 
 template <class T>
@@ -216,10 +241,9 @@ void PositionsVariable<T>::move_members(const Workspace<T>& with, std::size_t t)
   for (std::size_t k = 0; k < members_[t].size(); ++k) {
     const auto at = std::lower_bound(own.begin(), own.end(), members_[t][k]) - own.begin();
     const auto slope = [&](i64 axis) { return slopes_[t](static_cast<i64>(k), axis); };
-    move(t, at,
-         {-options_.step * slope(0) / (2 * *curvature_[0]),
-          -options_.step * slope(1) / (2 * *curvature_[1])},
-         0.25 * limit_);
+    const double step = with.caution * options_.step;
+    move(t, at, {-step * slope(0) / (2 * *curvature_[0]), -step * slope(1) / (2 * *curvature_[1])},
+         most_alone * limit_);
   }
 }
 
@@ -245,63 +269,72 @@ template <class T>
 void PositionsVariable<T>::end_iteration(Workspace<T>& with, const Batch& batch) {
   if (batch.everything_free) *free_iterations_ += 1;
   if (!moves_) return;
-  if (options_.model != PositionModel::free) stretch(with);
+  if (options_.model == PositionModel::free)
+    *stretches_ += 1;
+  else
+    stretch(with);
   keep_mean(with);
   give_up_at_limit(with);
   for (std::size_t t = 0; t < with.tiles.size(); ++t) put(with, t);
 }
 
-/// How much longer than a Gauss-Newton step with the object at rest.
+/// The model's step, limited; N begins anew.
 template <class T>
-double PositionsVariable<T>::next_gain() {
-  double dd = 0, dy = 0;
-  for (std::size_t i = 0; i < 4; ++i) {
-    dd += *last_step_[i] * *last_step_[i];
-    dy += *last_step_[i] * (*last_newton_[i] - *newton_[i]);
+auto PositionsVariable<T>::next_stretch(const Workspace<T>& with) -> Matrix {
+  const double late = std::max(0.0, *stretches_ - finding_for);
+  const double part = with.caution * std::pow(slowing, late) / *batches_;
+  Matrix components = components_of(values_of(newton_));
+  for (std::size_t i = 0; i < 3; ++i) components[i] *= gain_of_stretch * part;
+  components[3] *= gain_of_rotation * part;
+  set(newton_, {});
+  *batches_ = 0;
+  *stretches_ += 1;
+  Matrix by = from_components(components);
+  double farthest = 0;
+  for (std::size_t i = 0; i < with.data.positions.size(); ++i) {
+    const auto d = times(by, from_middle(with, static_cast<i64>(i)));
+    farthest = std::max(farthest, std::hypot(d[0], d[1]));
   }
-  if (dd == 0) return *gain_;
-  const double gain = dy > 0 ? std::clamp(caution * dd / dy, *gain_ / 2, 2 * *gain_) : 1.5 * *gain_;
-  return std::clamp(gain, least_gain, most_gain);
+  if (farthest > most_stretch)
+    for (double& number : by) number *= most_stretch / farthest;
+  return by;
 }
 
 template <class T>
 void PositionsVariable<T>::stretch(Workspace<T>& with) {
-  Matrix by = values_of(newton_);
-  if (!std::all_of(by.begin(), by.end(), [](double number) { return std::isfinite(number); }))
-    return;  // nor is the cost
-  *gain_ = next_gain();
-  double farthest = 0;
-  const auto moved = [&](i64 position) {
-    const auto x = from_middle(with, position);
-    return std::array<double, 2>{by[0] * x[0] + by[1] * x[1], by[2] * x[0] + by[3] * x[1]};
-  };
-  for (std::size_t i = 0; i < with.data.positions.size(); ++i) {
-    const auto d = moved(static_cast<i64>(i));
-    farthest = std::max(farthest, *gain_ * std::hypot(d[0], d[1]));
-  }
-  const double gain = *gain_ * (farthest > most_stretch ? most_stretch / farthest : 1);
-  for (double& number : by) number *= gain;
-  ptyle::put(values_of(newton_), last_newton_);
-  ptyle::put(by, last_step_);
-  ptyle::put({}, newton_);
+  const Matrix n = values_of(newton_);
+  if (*batches_ == 0 ||
+      !std::all_of(n.begin(), n.end(), [](double number) { return std::isfinite(number); }))
+    return;  // no model; or the cost is not finite either
+  const Matrix by = next_stretch(with);
   for (std::size_t t = 0; t < with.tiles.size(); ++t) {
     const auto& own = with.tiles[t].own;
     for (std::size_t k = 0; k < own.size(); ++k)
-      move(t, static_cast<i64>(k), moved(own[k]), most_stretch);
-    stretch_object(with, t, by);
+      move(t, static_cast<i64>(k), times(by, from_middle(with, own[k])), most_stretch);
   }
+  stretch_object(with, by);
+  const Matrix all = values_of(stretched_);
+  for (std::size_t i = 0; i < 2; ++i)
+    for (std::size_t j = 0; j < 2; ++j)
+      *stretched_[2 * i + j] += by[2 * i] * all[j] + by[2 * i + 1] * all[2 + j];
+}
+
+/// The object on all tiles, by A about the scan's middle: in the place of the gradient, which
+/// nobody needs at the end of an iteration; and back within the object's limits, which cubic
+/// convolution overshoots.
+template <class T>
+void PositionsVariable<T>::stretch_object(Workspace<T>& with, const Matrix& by) const {
+  for (std::size_t t = 0; t < with.tiles.size(); ++t) stretch_tile(with, t, by);
+  if (with.team.size() == 1) return;
   std::vector<Stack<T>> stacks(with.tiles.size());
   for (std::size_t t = 0; t < with.tiles.size(); ++t)
     for (const char* name : {"phase", "absorption"})
       if (with.state.has(name)) stacks[t].push_back(with.state.field(name).on(t));
-  if (with.team.size() > 1) with.halos.fill(stacks);
+  with.halos.fill(stacks);
 }
 
-/// In the place of the gradient, which nobody needs at the end of an iteration; and back within the
-/// object's limits, which cubic convolution overshoots.
 template <class T>
-void PositionsVariable<T>::stretch_object(Workspace<T>& with, std::size_t t,
-                                          const Matrix& by) const {
+void PositionsVariable<T>::stretch_tile(Workspace<T>& with, std::size_t t, const Matrix& by) const {
   const Box& box = with.tiles[t].box;
   const Displacement displacement{by,
                                   {middle_[0] - static_cast<double>(box.rows.begin),
@@ -318,16 +351,32 @@ void PositionsVariable<T>::stretch_object(Workspace<T>& with, std::size_t t,
 }
 
 template <class T>
+i64 PositionsVariable<T>::reach() const {
+  return cubic_reach + static_cast<i64>(most_stretch);
+}
+
+template <class T>
+bool PositionsVariable<T>::still_finding() const {
+  return moves_ && *given_up_ == 0 && *stretches_ < finding_for;
+}
+
+/// Of the positions that are fitted; those held out have not moved by themselves.
+template <class T>
 void PositionsVariable<T>::keep_mean(Workspace<T>& with) {
   std::vector<double> mean(2, 0.0);
-  const auto count = static_cast<double>(with.data.positions.size());
-  for (const auto& shifts : here_)
-    for (i64 k = 0; k < shifts.shape()[1]; ++k)
+  const auto count = static_cast<double>(with.fitted.size());
+  std::vector<std::vector<i64>> fitted(with.tiles.size());  // numbers among a tile's own
+  for (std::size_t t = 0; t < here_.size(); ++t) {
+    const auto& own = with.tiles[t].own;
+    for (const i64 position : members_of(with.fitted, own))
+      fitted[t].push_back(std::lower_bound(own.begin(), own.end(), position) - own.begin());
+    for (const i64 k : fitted[t])
       for (std::size_t axis = 0; axis < 2; ++axis)
-        mean[axis] += static_cast<double>(shifts(0, k, static_cast<i64>(axis))) / count;
+        mean[axis] += static_cast<double>(here_[t](0, k, static_cast<i64>(axis))) / count;
+  }
   with.team.sum(mean);
   for (std::size_t t = 0; t < here_.size(); ++t)
-    for (i64 k = 0; k < here_[t].shape()[1]; ++k)
+    for (const i64 k : fitted[t])
       put_within_limit(t, k,
                        {static_cast<double>(here_[t](0, k, 0)) - mean[0],
                         static_cast<double>(here_[t](0, k, 1)) - mean[1]});
@@ -345,6 +394,8 @@ void PositionsVariable<T>::give_up_at_limit(Workspace<T>& with) {
   if (part <= many) return;
   *given_up_ = 1;
   for (auto& shifts : here_) shifts.fill(0);
+  const Matrix all = values_of(stretched_);  // r − d(r) = (I + A) r, where r came from
+  stretch_object(with, {1 - all[0], -all[1], -all[2], 1 - all[3]});
   with.warnings.push_back(fmt::format(
       "{:.0f} % of the positions moved by positions.largest_move, {:.3g}: they go back to where "
       "the scan has them and stay there. Where the scan is that far off, raise it; else something "

@@ -5,18 +5,21 @@
 //
 //   each position by itself, in every mini-batch that it is of: a damped Gauss-Newton step
 //
-//       δ_p = −step · g_p / 2c,   c half the cost's second derivative along a shift, mean of a
-//                                 sample of positions (Operator::curvature)
+//       δ_p = −step · g_p / 2c     (row by row of c_rows, c_cols; px)
 //
-//   all by an affine model A of the scan (scale, asymmetry, rotation, shear), once an iteration
+//     c is half the cost's second derivative along a shift, per px², mean of a sample of positions
+//     (Operator::curvature)
 //
-//       δ_p = gain · N x_p,   N = −(Σ x xᵀ)⁻¹ Σ g_p x_pᵀ / 2c, x_p the position from the middle
+//   all by an affine model I + A of the scan (scale, asymmetry, shear, rotation), once an iteration
 //
-//     The object is stretched with the scan, so that what it holds still fits: a stretched scan
-//     with a stretched object (and a probe whose defocus and astigmatism have followed) explains
-//     patterns nearly as well, along A the cost is some hundred times flatter than with the object
-//     at rest. The gain is that of Barzilai and Borwein (IMA J. Numer. Anal. 8 (1988) 141), of how
-//     N changed with the last step.
+//       N = −(1/2c) Σ g_p x_pᵀ (Σ x_p x_pᵀ)⁻¹, mean over mini-batches;   δ_p = (gain · N) x_p
+//
+//     x_p the position from the scan's middle, px. The object is stretched with the scan, so that
+//     what it holds still fits: a stretched scan with a stretched object, and a probe whose defocus
+//     and astigmatism have followed, explains patterns nearly as well. Along A the cost is then
+//     some ten times (rotation) to some hundred times (the rest) flatter than with the object at
+//     rest, by which N is too short; the gains are constants, as N is noisy, and shrink after some
+//     iterations.
 //
 // A move is limited, at a time and in all. The mean of all shifts is the object's to take up and is
 // kept at 0, as far as the limit of a few lets it be. Where many positions reach the limit
@@ -41,6 +44,8 @@ class PositionsVariable final : public Variable<T> {
   void start_sum(Workspace<T>&, const Batch&) override {}
   void step(Workspace<T>& with, const Batch& batch) override;
   void end_iteration(Workspace<T>& with, const Batch& batch) override;
+  [[nodiscard]] i64 reach() const override;
+  [[nodiscard]] bool still_finding() const override;
 
  private:
   using Matrix = std::array<double, 4>;  // row by row
@@ -51,8 +56,9 @@ class PositionsVariable final : public Variable<T> {
   void add_to_newton(const Workspace<T>& with, const Batch& batch);
   void move_members(const Workspace<T>& with, std::size_t tile);
   void stretch(Workspace<T>& with);
-  void stretch_object(Workspace<T>& with, std::size_t tile, const Matrix& by) const;
-  [[nodiscard]] double next_gain();
+  Matrix next_stretch(const Workspace<T>& with);
+  void stretch_object(Workspace<T>& with, const Matrix& by) const;
+  void stretch_tile(Workspace<T>& with, std::size_t tile, const Matrix& by) const;
   void move(std::size_t tile, i64 k, std::array<double, 2> by, double most);
   void put_within_limit(std::size_t tile, i64 k, std::array<double, 2> shift);
   void keep_mean(Workspace<T>& with);
@@ -62,9 +68,10 @@ class PositionsVariable final : public Variable<T> {
 
   PositionOptions options_;
   Field<T>* shifts_ = nullptr;
-  std::array<double*, 2> curvature_{};  // c, rows and columns; 0: not known
-  std::array<double*, 4> newton_{}, last_newton_{}, last_step_{};  // N; A's last step
-  double *gain_ = nullptr, *free_iterations_ = nullptr, *given_up_ = nullptr;
+  std::array<double*, 2> curvature_{};                // c, rows and columns; 0: not known
+  std::array<double*, 4> newton_{}, stretched_{};     // N, summed, row by row; I + A in all
+  double *batches_ = nullptr, *stretches_ = nullptr;  // that N has; iterations that moved
+  double *free_iterations_ = nullptr, *given_up_ = nullptr;
 
   double limit_ = 0;                // px in all
   std::array<double, 2> middle_{};  // of the scan, px

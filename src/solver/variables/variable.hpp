@@ -29,6 +29,11 @@ class Variable {
   virtual void step(Workspace<T>& with, const Batch& batch) = 0;
   /// After the last mini-batch of an iteration, of which `batch` was one.
   virtual void end_iteration(Workspace<T>& /*with*/, const Batch& /*batch*/) {}
+  /// How far from a voxel it looks, px.
+  [[nodiscard]] virtual i64 reach() const { return 0; }
+  /// Is it on its way, so that a cost that stands still means nothing? The object's steps are not
+  /// made smaller meanwhile.
+  [[nodiscard]] virtual bool still_finding() const { return false; }
 };
 
 }  // namespace ptyle
