@@ -41,8 +41,10 @@ i64 margin_of_moves(const PositionOptions& refinement, const RanksConfig& ranks,
   const bool paper = ranks.update == UpdateChoice::literal || ranks.local_positions > 0 ||
                      ranks.exchange_behind || (ranks.exchange && !sum_kind(*ranks.exchange));
   const Bounds scan = bounds_of(positions);
-  const double step =
-      std::sqrt(scan.rows() * scan.cols() / std::max(1.0, double(positions.size()))) / pixel;
+  const double count = std::max(1.0, double(positions.size()));
+  const double step = std::max(std::sqrt(scan.rows() * scan.cols() / count),
+                               std::max(scan.rows(), scan.cols()) / count) /  // of a line
+                      pixel;
   if (refinement.refine == Switch::automatic) {
     constexpr std::size_t many = 256;
     constexpr double close = 1.0 / 8;  // of a window: probes that fill half of it overlap by 3/4

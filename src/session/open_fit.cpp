@@ -197,6 +197,10 @@ Fit<T> OpenFit<T>::make_fit() {
   if (!config.solver.loss && loss_of(config, experiment) == Loss::poisson)
     log(fmt::format("only {:.2g} counts per detector pixel: solver.loss poisson",
                     counts_per_detector_pixel(experiment)));
+  if (division->margin > 0)
+    log(fmt::format("positions are refined, by up to {:.3g} {}",
+                    options.parts.template of<PositionOptions>().largest_move,
+                    experiment.calibration.in_pixels() ? "px" : "Å"));
   log(fmt::format("{} mini-batch{} per iteration", options.batches,
                   options.batches == 1 ? "" : "es"));
   const double counts = counts_per_object_pixel(experiment, *division);

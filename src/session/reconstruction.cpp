@@ -9,6 +9,7 @@
 #include <stdexcept>
 #include <utility>
 
+#include "analysis/scan_model.hpp"
 #include "operator/probe.hpp"
 #include "session/check.hpp"
 #include "session/fingerprint.hpp"
@@ -116,7 +117,10 @@ class WorkOf final : public Reconstruction::Work {
     return converted<Complex<float>, Complex<T>, 3>(fit().probe());
   }
 
-  [[nodiscard]] std::vector<Position> positions() const override { return open_.positions(); }
+  [[nodiscard]] std::vector<Position> positions() const override {
+    static_cast<void>(fit());
+    return open_.positions();
+  }
   [[nodiscard]] const History& history() const override { return history_; }
 
   [[nodiscard]] std::vector<FieldFacts> fields() const override {
@@ -162,6 +166,9 @@ class WorkOf final : public Reconstruction::Work {
     if (team_.leads()) {
       const auto modes = orthogonal_probe();
       log_shares(modes);
+      if (!facts.positions_start.empty())
+        open_.log(describe(scan_model(facts.positions_start, facts.positions),
+                           facts.units == "A" ? "Å" : facts.units));
       facts.probe = converted<Complex<float>, Complex<double>, 3>(modes.view());
     }
     const i64 slices = config_.object.slices;

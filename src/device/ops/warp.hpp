@@ -30,14 +30,12 @@ struct Warp {
 
   /// The 4 × 4 values that a pixel is made of, counted from its own; weight 0 outside.
   struct Taps {
-    i64 first;
     int rows[4], cols[4];
     T by_row[4], by_col[4];
   };
   [[nodiscard]] PTYLE_HOST_DEVICE Taps at(i64 row, i64 col) const {
     const double y = static_cast<double>(row) - row0, x = static_cast<double>(col) - col0;
     Taps taps;
-    taps.first = row * where.cols + col;
     along(static_cast<double>(row) - (a * y + b * x), row, where.rows, taps.rows, taps.by_row);
     along(static_cast<double>(col) - (c * y + d * x), col, where.cols, taps.cols, taps.by_col);
     return taps;

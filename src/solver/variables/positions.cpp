@@ -23,10 +23,13 @@ constexpr int patience = 4;
 /// The curvature is taken again after so many iterations, of so many positions.
 constexpr int curvature_every = 4;
 constexpr i64 curvature_sample = 64;
-/// How much longer than Gauss-Newton steps with the object at rest those of the affine model are:
-/// its rotation, and the rest, along which the cost is some hundred times flatter with the object
-/// stretched. Found on films with known positions (bench/film).
-constexpr double gain_of_rotation = 10, gain_of_stretch = 40;
+/// How much longer than Gauss-Newton steps with the object at rest those of the affine model are,
+/// times (scan / probe)², squares of their r.m.s. radii: a probe sees of a stretch what changes
+/// across it. Where the probe's defocus and astigmatism can follow, all but a rotation changes even
+/// less. The largest ones keep the noise of large scans in bounds. Found on films with known
+/// positions (bench/film).
+constexpr double gain_of_rotation = 1.5, gain_with_probe = 6;
+constexpr double most_of_rotation = 15, most_with_probe = 60;
 /// Iterations that it is given for this; then its steps shrink by this factor every iteration.
 constexpr int finding_for = 20;
 constexpr double slowing = 0.85;
@@ -52,6 +55,23 @@ Array<Complex<T>, 3> derivative_of(View<const Complex<T>, 3> probe, bool along_r
     fft.inverse(wave);
   }
   return moved;
+}
+
+/// Of the intensity of all modes about its middle, px².
+template <class T>
+double mean_square_radius(View<const Complex<T>, 3> probe) {
+  const i64 w = probe.shape[1];
+  double sum = 0, row = 0, col = 0, square = 0;
+  for (i64 m = 0; m < probe.shape[0]; ++m)
+    for (i64 y = 0; y < w; ++y)
+      for (i64 x = 0; x < w; ++x) {
+        const auto intensity = static_cast<double>(std::norm(probe(m, y, x)));
+        sum += intensity;
+        row += intensity * static_cast<double>(y);
+        col += intensity * static_cast<double>(x);
+        square += intensity * static_cast<double>(y * y + x * x);
+      }
+  return sum > 0 ? (square - (row * row + col * col) / sum) / sum : 0;
 }
 
 using Numbers = std::array<double*, 4>;
@@ -97,6 +117,7 @@ void PositionsVariable<T>::declare(State<T>& state) {
   }
   batches_ = &state.number("positions.batches");
   stretches_ = &state.number("positions.stretches");
+  probe_radius2_ = &state.number("positions.probe_radius2");
   free_iterations_ = &state.number("positions.free_iterations");
   given_up_ = &state.number("positions.given_up");
 }
@@ -200,6 +221,7 @@ void PositionsVariable<T>::find_curvature(Workspace<T>& with, const Batch& batch
   const auto probe =
       with.arithmetic->on_host(std::as_const(with.state.field("probe").waves).view());
   std::vector<double> sums(2, 0.0);
+  *probe_radius2_ = mean_square_radius<T>(probe.view);
   const std::array<Array<Complex<T>, 3>, 2> moved{derivative_of<T>(probe.view, true),
                                                   derivative_of<T>(probe.view, false)};
   for (std::size_t t = 0; t < with.tiles.size(); ++t) {
@@ -272,7 +294,7 @@ void PositionsVariable<T>::end_iteration(Workspace<T>& with, const Batch& batch)
   if (options_.model == PositionModel::free)
     *stretches_ += 1;
   else
-    stretch(with);
+    stretch(with, batch.refine_probe);
   keep_mean(with);
   give_up_at_limit(with);
   for (std::size_t t = 0; t < with.tiles.size(); ++t) put(with, t);
@@ -280,12 +302,21 @@ void PositionsVariable<T>::end_iteration(Workspace<T>& with, const Batch& batch)
 
 /// The model's step, limited; N begins anew.
 template <class T>
-auto PositionsVariable<T>::next_stretch(const Workspace<T>& with) -> Matrix {
+auto PositionsVariable<T>::next_stretch(const Workspace<T>& with, bool probe_follows) -> Matrix {
   const double late = std::max(0.0, *stretches_ - finding_for);
   const double part = with.caution * std::pow(slowing, late) / *batches_;
+  double square = 0;  // of the scan's radius, px²
+  for (std::size_t i = 0; i < with.data.positions.size(); ++i) {
+    const auto [row, col] = from_middle(with, static_cast<i64>(i));
+    square += (row * row + col * col) / static_cast<double>(with.data.positions.size());
+  }
+  const double ratio = *probe_radius2_ > 0 ? square / *probe_radius2_ : 1;
+  const double rotation = std::clamp(gain_of_rotation * ratio, 1.0, most_of_rotation);
+  const double others =
+      probe_follows ? std::clamp(gain_with_probe * ratio, 1.0, most_with_probe) : rotation;
   Matrix components = components_of(values_of(newton_));
-  for (std::size_t i = 0; i < 3; ++i) components[i] *= gain_of_stretch * part;
-  components[3] *= gain_of_rotation * part;
+  for (std::size_t i = 0; i < 3; ++i) components[i] *= others * part;
+  components[3] *= rotation * part;
   set(newton_, {});
   *batches_ = 0;
   *stretches_ += 1;
@@ -301,12 +332,12 @@ auto PositionsVariable<T>::next_stretch(const Workspace<T>& with) -> Matrix {
 }
 
 template <class T>
-void PositionsVariable<T>::stretch(Workspace<T>& with) {
+void PositionsVariable<T>::stretch(Workspace<T>& with, bool probe_follows) {
   const Matrix n = values_of(newton_);
   if (*batches_ == 0 ||
       !std::all_of(n.begin(), n.end(), [](double number) { return std::isfinite(number); }))
     return;  // no model; or the cost is not finite either
-  const Matrix by = next_stretch(with);
+  const Matrix by = next_stretch(with, probe_follows);
   for (std::size_t t = 0; t < with.tiles.size(); ++t) {
     const auto& own = with.tiles[t].own;
     for (std::size_t k = 0; k < own.size(); ++k)
@@ -355,9 +386,10 @@ i64 PositionsVariable<T>::reach() const {
   return cubic_reach + static_cast<i64>(most_stretch);
 }
 
+/// Where defocus and depth can take up what the model lacks, which is slow to give way.
 template <class T>
 bool PositionsVariable<T>::still_finding() const {
-  return moves_ && *given_up_ == 0 && *stretches_ < finding_for;
+  return moves_ && *given_up_ == 0 && *stretches_ < finding_for && with_->op->setup().slices > 1;
 }
 
 /// Of the positions that are fitted; those held out have not moved by themselves.

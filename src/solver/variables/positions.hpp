@@ -17,9 +17,9 @@
 //     x_p the position from the scan's middle, px. The object is stretched with the scan, so that
 //     what it holds still fits: a stretched scan with a stretched object, and a probe whose defocus
 //     and astigmatism have followed, explains patterns nearly as well. Along A the cost is then
-//     some ten times (rotation) to some hundred times (the rest) flatter than with the object at
-//     rest, by which N is too short; the gains are constants, as N is noisy, and shrink after some
-//     iterations.
+//     flatter than with the object at rest, by which N is too short: about the square of the scan's
+//     radius over the probe's, and more where the probe follows. The gains are made of these, as N
+//     is too noisy to find them by, and shrink after some iterations.
 //
 // A move is limited, at a time and in all. The mean of all shifts is the object's to take up and is
 // kept at 0, as far as the limit of a few lets it be. Where many positions reach the limit
@@ -55,8 +55,8 @@ class PositionsVariable final : public Variable<T> {
   void find_curvature(Workspace<T>& with, const Batch& batch);
   void add_to_newton(const Workspace<T>& with, const Batch& batch);
   void move_members(const Workspace<T>& with, std::size_t tile);
-  void stretch(Workspace<T>& with);
-  Matrix next_stretch(const Workspace<T>& with);
+  void stretch(Workspace<T>& with, bool probe_follows);
+  Matrix next_stretch(const Workspace<T>& with, bool probe_follows);
   void stretch_object(Workspace<T>& with, const Matrix& by) const;
   void stretch_tile(Workspace<T>& with, std::size_t tile, const Matrix& by) const;
   void move(std::size_t tile, i64 k, std::array<double, 2> by, double most);
@@ -71,6 +71,7 @@ class PositionsVariable final : public Variable<T> {
   std::array<double*, 2> curvature_{};                // c, rows and columns; 0: not known
   std::array<double*, 4> newton_{}, stretched_{};     // N, summed, row by row; I + A in all
   double *batches_ = nullptr, *stretches_ = nullptr;  // that N has; iterations that moved
+  double* probe_radius2_ = nullptr;                   // mean square, px²
   double *free_iterations_ = nullptr, *given_up_ = nullptr;
 
   double limit_ = 0;                // px in all
