@@ -97,10 +97,10 @@ class Timed final : public Operator<float> {
     return result;
   }
   [[nodiscard]] double curvature(std::span<const Placement> places,
-                                 const ObjectView<float>& d_object,
-                                 View<const C, 3> d_probe) const override {
+                                 const ObjectView<float>& d_object, View<const C, 3> d_probe,
+                                 std::span<double> each) const override {
     double result = 0;
-    stages_.curvature += wall([&] { result = op_->curvature(places, d_object, d_probe); });
+    stages_.curvature += wall([&] { result = op_->curvature(places, d_object, d_probe, each); });
     return result;
   }
 

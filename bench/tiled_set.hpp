@@ -60,9 +60,10 @@ class Counting : public Operator<T> {
     return op_->misfit(places, measured);
   }
   [[nodiscard]] double curvature(std::span<const Placement> places, const ObjectView<T>& d_object,
-                                 View<const Complex<T>, 3> d_probe) const override {
+                                 View<const Complex<T>, 3> d_probe,
+                                 std::span<double> each) const override {
     work_.others += static_cast<i64>(places.size());
-    return op_->curvature(places, d_object, d_probe);
+    return op_->curvature(places, d_object, d_probe, each);
   }
 
  private:

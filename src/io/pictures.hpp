@@ -69,6 +69,8 @@ struct ChartPanel {
 struct ScatterPanel {
   std::vector<Position> points = {};  ///< of `unit`
   std::vector<double> values = {};    ///< one a point; empty: all alike
+  std::vector<Position> moves = {};   ///< a line from each point, as long as `magnified` of this
+  double magnified = 1;
   std::string title = {}, quantity = {};
   std::string unit = "px";  ///< A | px
   ColourMap map = ColourMap::viridis;

@@ -194,12 +194,17 @@ void draw(Canvas& canvas, double x, double y, const ScatterPanel& panel, int pan
                                      {1, static_cast<i64>(panel.values.size())}};
   const Range range = panel.range ? *panel.range : coloured ? robust_range(values) : Range{};
   const double each = area.width * area.height / static_cast<double>(panel.points.size() + 1);
-  const double radius = std::clamp(0.38 * std::sqrt(each), 0.8, 7.0);
+  const bool moves = panel.moves.size() == panel.points.size();
+  const double radius = std::clamp((moves ? 0.12 : 0.38) * std::sqrt(each), 0.8, moves ? 2.0 : 7.0);
   for (std::size_t i = 0; i < panel.points.size(); ++i) {
     const double px = ax.at(panel.points[i].col), py = ay.at(panel.points[i].row);
     if (!std::isfinite(px) || !std::isfinite(py)) continue;
     const double t = coloured ? (panel.values[i] - range.low) / (range.high - range.low) : 0;
-    canvas.dot(px, py, radius, coloured ? colour_at(panel.map, t) : curve_colour(0));
+    const Colour colour = coloured ? colour_at(panel.map, t) : curve_colour(0);
+    canvas.dot(px, py, radius, colour);
+    if (moves)
+      canvas.line(px, py, ax.at(panel.points[i].col + panel.magnified * panel.moves[i].col),
+                  ay.at(panel.points[i].row + panel.magnified * panel.moves[i].row), colour);
   }
   if (coloured)
     colour_bar(canvas, left + area.width + 12, top, area.height, panel.map, range, false,

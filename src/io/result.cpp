@@ -109,6 +109,8 @@ ResultFacts read_ptyle(const h5::File& file) {
   if (file.has("/probe"))
     result.probe = read_array<Complex<float>, 3>(file, "/probe", "mode, row, col");
   // of a simulated set those that were, not those that its scan generator believed
+  if (file.has("/positions_start"))
+    result.positions_start = read_positions(file, "/positions_start");
   for (const char* path : {"/truth/positions", "/positions"})
     if (file.has(path) && result.positions.empty()) result.positions = read_positions(file, path);
   read_history(file, result.history);
@@ -170,6 +172,9 @@ void write_facts(h5::File& file, const ResultFacts& facts) {
   if (!facts.positions.empty())
     file.write("/positions", {static_cast<i64>(facts.positions.size()), 2},
                flat(facts.positions).data());
+  if (!facts.positions_start.empty())
+    file.write("/positions_start", {static_cast<i64>(facts.positions_start.size()), 2},
+               flat(facts.positions_start).data());
   write_history(file, facts.history);
   write_ranks(file, facts.ranks);
   if (!facts.atoms.empty()) write_atoms(file, facts.atoms);

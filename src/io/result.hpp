@@ -7,12 +7,14 @@
 //   /probe              complex64 (mode, y, x), centred on [W/2, W/2]
 //   /positions          float64 (N, 2)  (row, col) of the probe's centre from the centre of object
 //                       pixel [0, 0], Å (px where units = "px")
+//   /positions_start    the same before they were refined, where they were
 //   /history/{r_factor, cost, seconds, r_held_out}   float64, one an iteration
 //   /ranks/NAME         float64 (rank), attribute units: what each rank did
 //   /atoms/{numbers, positions}   of a simulated truth: Z; (n, 3) row, col, z, Å, same origin
 //   attributes of the file: pixel_size, slice_thickness (Å), energy_kV, units ("A" or "px"),
 //   version, config (the whole resolved YAML), origin ((row, col) of object pixel [0, 0] in the
-//   coordinates of the measured set's positions, Å: /positions + origin are the measured positions)
+//   coordinates of the measured set's positions, Å: /positions + origin are the measured positions,
+//   or the refined ones)
 
 #include <array>
 #include <memory>
@@ -51,18 +53,19 @@ struct RankFigure {
 
 /// All of a result but the object.
 struct ResultFacts {
-  Array<Complex<float>, 3> probe;   ///< (mode, W, W), centred
-  std::vector<Position> positions;  ///< Å (px where units = "px")
-  History history;                  ///< empty in a truth
-  std::vector<RankFigure> ranks;    ///< in alphabetical order when read; empty: not recorded
-  std::vector<Atom> atoms;          ///< of a simulated truth; empty in a reconstruction
-  double pixel_size = 1;            ///< Å, or 1 where units = "px"
-  double slice_thickness = 0;       ///< Å; 0: a single slice without thickness
-  double energy_kV = 0;             ///< 0: no electron wavelength
-  std::string units = "A";          ///< A | px
-  std::string version;              ///< of ptyle that wrote it
-  std::string config;               ///< the whole resolved YAML
-  std::optional<Position> origin;   ///< of object pixel [0, 0] in the measured set's coordinates
+  Array<Complex<float>, 3> probe;         ///< (mode, W, W), centred
+  std::vector<Position> positions;        ///< Å (px where units = "px")
+  std::vector<Position> positions_start;  ///< before they were refined; empty: they were not
+  History history;                        ///< empty in a truth
+  std::vector<RankFigure> ranks;          ///< in alphabetical order when read; empty: not recorded
+  std::vector<Atom> atoms;                ///< of a simulated truth; empty in a reconstruction
+  double pixel_size = 1;                  ///< Å, or 1 where units = "px"
+  double slice_thickness = 0;             ///< Å; 0: a single slice without thickness
+  double energy_kV = 0;                   ///< 0: no electron wavelength
+  std::string units = "A";                ///< A | px
+  std::string version;                    ///< of ptyle that wrote it
+  std::string config;                     ///< the whole resolved YAML
+  std::optional<Position> origin;  ///< of object pixel [0, 0] in the measured set's coordinates
 };
 
 struct Result : ResultFacts {

@@ -6,6 +6,9 @@
 //   Ψ_m = FFT(u_{S−1})         t_s = exp(i φ_s − μ_s)
 //   I = Σ_m |Ψ_m|²             f = Σ_k cost(I, y, w, ε), by the loss (physics/loss)
 //
+// A probe that varies over the scan: mode m of a position is Σ_q a_mq P_q, with coefficients of the
+// position's own, of K modes that all positions share. Otherwise K = M and a is the identity.
+//
 // FFT is unnormalised, IFFT carries 1/W². Windows that reach beyond the object read vacuum there
 // and drop their gradient. Inside, the zero frequency stands at [0,0].
 
@@ -30,25 +33,36 @@ struct OperatorSetup {
   i64 window = 0;           ///< W, object pixels = detector pixels
   i64 slices = 1;           ///< S
   i64 modes = 1;            ///< M, incoherent probe modes
+  i64 basis = 0;            ///< K, modes that each position mixes its M of; 0: it mixes none
   bool absorption = false;  ///< complex object: μ is fitted too
   Loss loss = Loss::amplitude;
   double epsilon = 1e-8;  ///< ε, in the unit of the patterns' counts
   /// P from a slice to the next, W·W values, DC at [0,0]; not used when S = 1. That of the start:
   /// Operator::set_propagator takes another.
   std::vector<std::complex<double>> propagator;
+
+  /// K or, where nothing is mixed, M: the modes of the probe that is set, and of its gradient.
+  [[nodiscard]] i64 probe_modes() const { return basis > 0 ? basis : modes; }
 };
 
 /// The same without P's values, of which a backend has its own.
 inline OperatorSetup without_propagator(const OperatorSetup& s) {
-  return {s.window, s.slices, s.modes, s.absorption, s.loss, s.epsilon, {}};
+  return {s.window, s.slices, s.modes, s.basis, s.absorption, s.loss, s.epsilon, {}};
 }
 
 /// The place of a window on the object: its corner (object pixels) and what is left of the position
-/// after rounding, px in [−½, ½), which the probe is shifted by.
+/// after rounding, px in [−½, ½), which the probe is shifted by. And how the position mixes its
+/// modes, so that all that is its own goes with it into every call and part of a batch.
 struct Placement {
   i64 row = 0, col = 0;
   double shift_row = 0, shift_col = 0;
+  /// a, (M, K) values of the host that stay there during a call; null where nothing is mixed.
+  const Complex<double>* coefficients = nullptr;
 };
+
+/// Throws std::invalid_argument where a position has no coefficients although the setup says that
+/// modes are mixed, or has some although none are.
+void check_coefficients(const OperatorSetup& setup, std::span<const Placement> places);
 
 /// The placement of a probe whose centre is at `at` (object pixels, pixel [0,0]'s centre is 0).
 Placement place(Position at, i64 window);
@@ -59,9 +73,9 @@ struct ObjectView {
   View<const T, 3> phase, absorption;
 };
 
-/// A part of a gradient. Another one (the shift of each position, the propagator, …) is a name
-/// here, a view in Gradient, and in each backend a branch a batch or slice, not a pixel.
-enum class Part { object, probe, illumination };
+/// A part of a gradient. Another one (the propagator, …) is a name here, a view in Gradient, and in
+/// each backend a branch a batch or slice, not a pixel.
+enum class Part { object, probe, illumination, shift, coefficients };
 
 /// The parts that are wanted of a gradient: {Part::object, Part::probe}.
 class Wanted {
@@ -82,8 +96,8 @@ class Wanted {
   unsigned bits_ = 0;
 };
 
-/// Sums over positions: gradients, in the object's and the probe's shapes, are added to. What is
-/// not wanted may be empty.
+/// Sums over positions: gradients, in the object's and the probe's shapes, are added to; those of
+/// shifts and coefficients have a row a position. What is not wanted may be empty.
 template <class T>
 struct Gradient {
   View<T, 3> phase, absorption;  ///< ∂f/∂φ, ∂f/∂μ
@@ -91,6 +105,11 @@ struct Gradient {
   View<Complex<T>, 3> probe;     ///< ∂f/∂probe*, centred on [W/2, W/2]
   /// Three values: cost, r_numerator, r_denominator; empty: returned instead (`gradient`).
   View<double, 1> misfit = {};
+  /// (positions, 2), of the host: ∂f/∂(shift_row, shift_col) of each position, per px.
+  View<double, 2> shift = {};
+  /// (positions, M, K), of the host: ∂f/∂a* of each position; (positions, M, M) where nothing is
+  /// mixed, by the identity that is there instead.
+  View<Complex<double>, 3> coefficients = {};
 };
 
 /// Those that Operator::adjoint adds to: object and probe, where `sum` has them.
@@ -137,7 +156,8 @@ class Operator {
   /// The object that the following calls look at. Call again when it changed; it is copied (as
   /// transmission), or must stay alive where CpuOptions::copy_transmission says that it is not.
   virtual void set_object(const ObjectView<T>& object) = 0;
-  /// The probe modes, (M, W, W), centred on [W/2, W/2]; copied.
+  /// The probe modes, (M, W, W), or the (K, W, W) that positions mix, centred on [W/2, W/2];
+  /// copied.
   virtual void set_probe(View<const Complex<T>, 3> probe) = 0;
   /// Weight of each detector pixel in the cost, and validity (0 or 1) in cost and R-factor; W·W,
   /// DC at [0,0]; empty = all 1. Copied.
@@ -150,7 +170,7 @@ class Operator {
   /// Ψ (M, W, W) at a position. Several threads may call it at once.
   virtual void forward(const Placement& at, View<Complex<T>, 3> wave) const = 0;
   /// J: the change of Ψ (M, W, W) to first order in a change of object and probe (either may be
-  /// empty).
+  /// empty). Ψ is linear in coefficients: `forward` with their change is what it changes by.
   virtual void tangent(const Placement& at, const ObjectView<T>& d_object,
                        View<const Complex<T>, 3> d_probe, View<Complex<T>, 3> d_wave) const = 0;
   /// Jᴴ: adds the adjoint of a detector wave d (M, W, W) in the inner product Re⟨·,·⟩.
@@ -166,10 +186,11 @@ class Operator {
                                       const Measured<T>& measured) const = 0;
   /// Half the second derivative of the cost along a direction d at a perfect fit (Gauss-Newton),
   /// over the batch: I changes by 2a, a = Re Σ_m conj(Ψ_m) (J d)_m, so that it is Σ_k 2 f" a², f"
-  /// the loss's by I.
+  /// the loss's by I. `each`, where it is not empty, gets that of every position.
   [[nodiscard]] virtual double curvature(std::span<const Placement> places,
                                          const ObjectView<T>& d_object,
-                                         View<const Complex<T>, 3> d_probe) const = 0;
+                                         View<const Complex<T>, 3> d_probe,
+                                         std::span<double> each = {}) const = 0;
 };
 
 /// The oracle: double precision, obvious loops, a direct Fourier sum. For small windows.

@@ -1,4 +1,5 @@
 #include <cmath>
+#include <stdexcept>
 
 #include "operator/operator.hpp"
 
@@ -8,6 +9,14 @@ Placement place(Position at, i64 window) {
   const double row = std::floor(at.row + 0.5), col = std::floor(at.col + 0.5);
   return {static_cast<i64>(row) - window / 2, static_cast<i64>(col) - window / 2, at.row - row,
           at.col - col};
+}
+
+void check_coefficients(const OperatorSetup& setup, std::span<const Placement> places) {
+  for (const Placement& at : places)
+    if ((at.coefficients != nullptr) != (setup.basis > 0))
+      throw std::invalid_argument(setup.basis > 0
+                                      ? "a position has no coefficients to mix its modes with"
+                                      : "a position has coefficients, but no modes are mixed");
 }
 
 }  // namespace ptyle

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <optional>
 
+#include "core/bounds.hpp"
 #include "core/error.hpp"
 #include "operator/operator.hpp"
 #include "tiles/cost.hpp"
@@ -34,9 +35,33 @@ i64 rows_in_pixels(int rows, const ObjectFrame& frame, i64 window) {
 
 }  // namespace
 
+i64 margin_of_moves(const PositionOptions& refinement, const RanksConfig& ranks,
+                    const std::vector<Position>& positions, i64 window, double pixel) {
+  if (refinement.refine == Switch::off) return 0;
+  const bool paper = ranks.update == UpdateChoice::literal || ranks.local_positions > 0 ||
+                     ranks.exchange_behind || (ranks.exchange && !sum_kind(*ranks.exchange));
+  const Bounds scan = bounds_of(positions);
+  const double count = std::max(1.0, double(positions.size()));
+  const double step = std::max(std::sqrt(scan.rows() * scan.cols() / count),
+                               std::max(scan.rows(), scan.cols()) / count) /  // of a line
+                      pixel;
+  if (refinement.refine == Switch::automatic) {
+    constexpr std::size_t many = 256;
+    constexpr double close = 1.0 / 8;  // of a window: probes that fill half of it overlap by 3/4
+    if (paper || positions.size() < many || step > close * double(window)) return 0;
+  } else if (paper) {
+    throw UserError(
+        "positions.refine: on needs gradients that are summed over ranks after each mini-batch: "
+        "leave out ranks.update, local_positions, exchange_behind and exchanges of voxels");
+  }
+  const double most = refinement.largest_move > 0 ? refinement.largest_move / pixel
+                                                  : std::min(2 * step, double(window) / 4);
+  return std::max<i64>(1, static_cast<i64>(std::ceil(most)));
+}
+
 Division divide(const std::vector<Position>& positions, i64 window, double pixel,
-                const RanksConfig& config, int ranks, i64 planes, int bytes) {
-  ObjectFrame frame = frame_object(positions, window, pixel);
+                const RanksConfig& config, int ranks, i64 planes, int bytes, i64 margin) {
+  ObjectFrame frame = frame_object(positions, window, pixel, margin);
   std::vector<Pixel> centres;
   for (const Position& at : frame.positions) {
     const Placement corner = place(at, window);
@@ -53,12 +78,13 @@ Division divide(const std::vector<Position>& positions, i64 window, double pixel
                         ? 0
                         : rows_in_pixels(config.extra_rows, frame, window);
   Halo halo = halo_of(config.halo, window, pixel);
-  halo = {halo.before + extra, halo.after + extra};
-  const Mesh mesh = balanced_mesh(centres, window, shape, halo);
+  halo = {halo.before + extra + margin, halo.after + extra + margin};
+  const Mesh mesh = balanced_mesh(centres, window, shape, halo, margin);
   const Network network{config.bandwidth * 1e9, config.latency * 1e-6};
   Scheme scheme = named.value_or(Scheme::owner);
   if (!named && ranks > 1) scheme = scheme_of(cheapest(mesh, planes, bytes, network));
-  Division division{std::move(frame), {mesh, scheme, config.chunk, config.in_flight}, {}, extra};
+  Division division{
+      std::move(frame), {mesh, scheme, config.chunk, config.in_flight}, {}, extra, margin};
   check_sharing(division.sharing);
   if (ranks > 1 && (config.chunk == 0 || config.in_flight == 0)) {
     const auto kind = sum_kind(scheme);

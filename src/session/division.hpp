@@ -9,6 +9,7 @@
 #include "session/start.hpp"
 #include "solver/config.hpp"
 #include "solver/sharing.hpp"
+#include "solver/variables/position_options.hpp"
 
 namespace ptyle {
 
@@ -17,11 +18,18 @@ struct Division {
   Sharing sharing;
   std::vector<PositionShare> shares;  ///< by rank
   i64 extra = 0;                      ///< reach of the neighbours' positions, px
+  i64 margin = 0;                     ///< positions may move so far, px; 0: they are not refined
 };
 
 /// For `ranks` ranks that exchange `planes` planes of `bytes` a value at most. Positions are in Å
 /// (px where pixel = 1). Throws UserError for a mesh, halo or exchange that cannot be.
 Division divide(const std::vector<Position>& positions, i64 window, double pixel,
-                const RanksConfig& config, int ranks, i64 planes, int bytes);
+                const RanksConfig& config, int ranks, i64 planes, int bytes, i64 margin = 0);
+
+/// px that positions may move, by `refinement`; 0: they stay. Refined unasked are those of a scan
+/// of many positions, close to each other beside their window, whose gradients are summed over
+/// ranks. Throws UserError where they are asked for and cannot be.
+i64 margin_of_moves(const PositionOptions& refinement, const RanksConfig& ranks,
+                    const std::vector<Position>& positions, i64 window, double pixel);
 
 }  // namespace ptyle

@@ -57,7 +57,7 @@ void OpenFit<T>::warn(const std::string& line) const {
 }
 
 template <class T>
-std::vector<Position> OpenFit<T>::positions() const {
+std::vector<Position> OpenFit<T>::positions_at_start() const {
   std::vector<Position> positions;
   const double pixel = experiment.calibration.pixel;
   for (const auto& at : division->frame.positions)
@@ -65,10 +65,35 @@ std::vector<Position> OpenFit<T>::positions() const {
   return positions;
 }
 
+/// Every rank knows the shifts of its own.
+template <class T>
+std::vector<Position> OpenFit<T>::positions() const {
+  std::vector<Position> positions = positions_at_start();
+  if (!fit->state().has("shift")) return positions;
+  std::vector<double> shifts(2 * positions.size());
+  const auto& field = fit->state().field("shift");
+  for (std::size_t t = 0; t < fit->tiles().size(); ++t) {
+    const auto here = fit->arithmetic().on_host(field.on(t));
+    const auto& own = fit->tiles()[t].own;
+    for (std::size_t k = 0; k < own.size(); ++k)
+      for (i64 axis = 0; axis < 2; ++axis)
+        shifts[static_cast<std::size_t>(2 * own[k] + axis)] =
+            static_cast<double>(here.view(0, static_cast<i64>(k), axis));
+  }
+  team.sum(shifts);
+  for (std::size_t i = 0; i < positions.size(); ++i) {
+    positions[i].row += experiment.calibration.pixel * shifts[2 * i];
+    positions[i].col += experiment.calibration.pixel * shifts[2 * i + 1];
+  }
+  return positions;
+}
+
 template <class T>
 Kept OpenFit<T>::kept(std::span<const Position> positions, i64 window, double pixel) {
   division = divide({positions.begin(), positions.end()}, window, pixel, config.ranks, team.size(),
-                    exchanged_planes(config), sizeof(T));
+                    exchanged_planes(config), sizeof(T),
+                    margin_of_moves(config.parts.of<PositionOptions>(), config.ranks,
+                                    {positions.begin(), positions.end()}, window, pixel));
   Kept kept;
   for (const int rank : team.here()) {
     const PositionShare& share = division->shares[static_cast<std::size_t>(rank)];
@@ -128,7 +153,7 @@ void OpenFit<T>::open_data(const PatternsInMemory* patterns) {
     check_disk_space(
         o.folder,
         output_bytes({config.object.slices, division->frame.rows, division->frame.cols},
-                     config.object.type == ObjectType::complex, o.tiff),
+                     config.object.absorbs(), o.tiff),
         "the result");
   const ObjectFrame& frame = division->frame;
   log(fmt::format("object: {} slice{} of {} x {} pixels; {} positions, {} thread{}{}",
@@ -154,7 +179,7 @@ void OpenFit<T>::log_division() const {
 /// The start of a tile: as the checkpoint has it, or by the configuration.
 template <class T>
 TileStart<T> OpenFit<T>::start_of(const Box& box) {
-  const bool absorption = config.object.type == ObjectType::complex;
+  const bool absorption = config.object.absorbs();
   if (checkpoint_)
     return resumed_tile<T>(*checkpoint_, config.object.slices, absorption, box, &ledger);
   const auto object =
@@ -172,6 +197,10 @@ Fit<T> OpenFit<T>::make_fit() {
   if (!config.solver.loss && loss_of(config, experiment) == Loss::poisson)
     log(fmt::format("only {:.2g} counts per detector pixel: solver.loss poisson",
                     counts_per_detector_pixel(experiment)));
+  if (division->margin > 0)
+    log(fmt::format("positions are refined, by up to {:.3g} {}",
+                    options.parts.template of<PositionOptions>().largest_move,
+                    experiment.calibration.in_pixels() ? "px" : "Å"));
   log(fmt::format("{} mini-batch{} per iteration", options.batches,
                   options.batches == 1 ? "" : "es"));
   const double counts = counts_per_object_pixel(experiment, *division);

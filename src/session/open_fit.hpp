@@ -46,6 +46,7 @@ class OpenFit {
   void log(const std::string& line) const;
   void warn(const std::string& line) const;
   /// From object pixel [0, 0], Å (px in pixel units).
+  [[nodiscard]] std::vector<Position> positions_at_start() const;
   [[nodiscard]] std::vector<Position> positions() const;
 
   const ReconstructConfig& config;

@@ -133,8 +133,11 @@ RanksOutlook plan_ranks(const ReconstructConfig& config, const Experiment& exper
   const OperatorSetup setup = operator_setup(config, experiment);
   FitOptions options;
   try {
-    plan.division = divide(experiment.positions, setup.window, experiment.calibration.pixel,
-                           config.ranks, ranks, planes, bytes);
+    plan.division =
+        divide(experiment.positions, setup.window, experiment.calibration.pixel, config.ranks,
+               ranks, planes, bytes,
+               margin_of_moves(config.parts.of<PositionOptions>(), config.ranks,
+                               experiment.positions, setup.window, experiment.calibration.pixel));
     options = fit_options(config, experiment, plan.division, threads);
     check_options(options, plan.division.sharing);
   } catch (const UserError& e) {

@@ -26,6 +26,7 @@ FitMemory memory_of_fit(const ReconstructConfig& config, const OperatorSetup& se
   options.local_positions = config.ranks.local_positions;
   options.exchange_behind = config.ranks.exchange_behind;
   options.parts = config.parts;
+  options.parts.of<PositionOptions>().refine = division.margin > 0 ? Switch::on : Switch::off;
   const auto& own = division.shares[static_cast<std::size_t>(rank)].own;
   return fit_memory<T>(setup, options, division.sharing, rank, static_cast<i64>(own.size()));
 }
@@ -48,7 +49,7 @@ void add_data(Bytes& bytes, const ReconstructConfig& config, const OperatorSetup
   bytes["patterns"] = double(bytes_a_pattern) * double(share.own.size() + share.extra.size());
   if (setup.modes > 1)  // their powers are fitted there
     bytes["probe"] += 2 * double(sizeof(T)) * double(setup.modes * setup.window * setup.window);
-  bytes["positions"] = double(bytes_a_position) * double(division.frame.positions.size());
+  bytes["positions"] += double(bytes_a_position) * double(division.frame.positions.size());
   if (!writes_while_computing(config)) return;
   bytes["checkpoint"] = memory_of_fit<T>(config, setup, division, rank).saved;
 }

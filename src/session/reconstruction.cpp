@@ -9,6 +9,7 @@
 #include <stdexcept>
 #include <utility>
 
+#include "analysis/scan_model.hpp"
 #include "operator/probe.hpp"
 #include "session/check.hpp"
 #include "session/fingerprint.hpp"
@@ -99,6 +100,7 @@ class WorkOf final : public Reconstruction::Work {
     Progress p = progress(report, iteration);
     if (!report.whole) return p;
     record(p);
+    for (const std::string& warning : report.warnings) open_.warn(warning);
     if (report.diverging)
       open_.warn(
           fmt::format("the cost rose by over 20 % in iteration {}; step sizes halved", iteration));
@@ -115,7 +117,10 @@ class WorkOf final : public Reconstruction::Work {
     return converted<Complex<float>, Complex<T>, 3>(fit().probe());
   }
 
-  [[nodiscard]] std::vector<Position> positions() const override { return open_.positions(); }
+  [[nodiscard]] std::vector<Position> positions() const override {
+    static_cast<void>(fit());
+    return open_.positions();
+  }
   [[nodiscard]] const History& history() const override { return history_; }
 
   [[nodiscard]] std::vector<FieldFacts> fields() const override {
@@ -161,6 +166,9 @@ class WorkOf final : public Reconstruction::Work {
     if (team_.leads()) {
       const auto modes = orthogonal_probe();
       log_shares(modes);
+      if (!facts.positions_start.empty())
+        open_.log(describe(scan_model(facts.positions_start, facts.positions),
+                           facts.units == "A" ? "Å" : facts.units));
       facts.probe = converted<Complex<float>, Complex<double>, 3>(modes.view());
     }
     const i64 slices = config_.object.slices;
@@ -226,7 +234,8 @@ class WorkOf final : public Reconstruction::Work {
     if (callbacks_.progress && team_.leads()) callbacks_.progress(p);
     if (callbacks_.look) {
       const Array<float, 3> phase = field("phase");
-      if (team_.leads()) callbacks_.look(p, phase.view(), positions());
+      const std::vector<Position> at = positions();
+      if (team_.leads()) callbacks_.look(p, phase.view(), at);
     }
   }
 
@@ -252,6 +261,7 @@ class WorkOf final : public Reconstruction::Work {
     ResultFacts facts;
     facts.ranks = gather_report(team_, report, open_.ledger, open_.gpu_ledger);
     facts.positions = positions();
+    if (fit().state().has("shift")) facts.positions_start = open_.positions_at_start();
     facts.origin = open_.division->frame.origin;
     facts.history = history_;
     facts.pixel_size = open_.experiment.calibration.pixel;

@@ -40,7 +40,7 @@ int default_threads(int processes_on_node) {
 }
 
 i64 exchanged_planes(const ReconstructConfig& config) {
-  return config.object.slices * (config.object.type == ObjectType::complex ? 2 : 1) + 1;
+  return config.object.slices * (config.object.absorbs() ? 2 : 1) + 1;
 }
 
 double counts_per_detector_pixel(const Experiment& e) {
@@ -58,7 +58,7 @@ OperatorSetup operator_setup(const ReconstructConfig& config, const Experiment& 
   setup.window = e.patterns->window();
   setup.slices = config.object.slices;
   setup.modes = config.probe.modes;
-  setup.absorption = config.object.type == ObjectType::complex;
+  setup.absorption = config.object.absorbs();
   setup.loss = loss_of(config, e);
   setup.epsilon = counts_per_detector_pixel(e) * facts_of(setup.loss).epsilon;
   if (setup.slices > 1) {
@@ -97,6 +97,10 @@ FitOptions fit_options(const ReconstructConfig& config, const Experiment& e,
   o.probe_from = config.probe.refine_from;
   o.probe_step = config.probe.step;
   o.parts = config.parts;
+  auto& refinement = o.parts.of<PositionOptions>();
+  refinement.refine = division.margin > 0 ? Switch::on : Switch::off;
+  if (refinement.largest_move == 0)
+    refinement.largest_move = double(division.margin) * e.calibration.pixel;
   o.pixel = e.calibration.pixel;
   o.aperture_k = aperture_k(e);
   if (coarse_to_fine)

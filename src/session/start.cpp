@@ -179,7 +179,7 @@ Position origin_by_positions(const ResultFacts& earlier, const ObjectFrame& fram
 // A million pixels a side are beyond any memory: such positions are in another unit.
 constexpr double most_pixels = 1e6;
 
-ObjectFrame frame_object(const std::vector<Position>& at, i64 window, double pixel) {
+ObjectFrame frame_object(const std::vector<Position>& at, i64 window, double pixel, i64 margin) {
   const Bounds scan = bounds_of(at);
   const double rows = scan.rows() / pixel, cols = scan.cols() / pixel;
   if (!(rows < most_pixels && cols < most_pixels))
@@ -188,16 +188,17 @@ ObjectFrame frame_object(const std::vector<Position>& at, i64 window, double pix
         "is scan.unit right?",
         rows, cols, pixel, most_pixels));
   // Whole pixels, so that a position keeps its place within a pixel.
-  const double first_row = std::floor(scan.low.row / pixel + 0.5) - double(window / 2);
-  const double first_col = std::floor(scan.low.col / pixel + 0.5) - double(window / 2);
+  const double before = double(window / 2 + margin);
+  const double first_row = std::floor(scan.low.row / pixel + 0.5) - before;
+  const double first_col = std::floor(scan.low.col / pixel + 0.5) - before;
   ObjectFrame frame;
   frame.origin = {first_row * pixel, first_col * pixel};
   for (const auto& p : at)
     frame.positions.push_back({p.row / pixel - first_row, p.col / pixel - first_col});
   for (const auto& p : frame.positions) {
     const Placement corner = place(p, window);
-    frame.rows = std::max(frame.rows, corner.row + window);
-    frame.cols = std::max(frame.cols, corner.col + window);
+    frame.rows = std::max(frame.rows, corner.row + window + margin);
+    frame.cols = std::max(frame.cols, corner.col + window + margin);
   }
   return frame;
 }

@@ -20,9 +20,10 @@ struct ObjectFrame {
   Position origin;  ///< of object pixel [0,0], in the positions' unit (Å or px)
 };
 
-/// The smallest object that holds every window W of positions `at` (Å, or px where pixel = 1).
+/// The smallest object that holds every window W of positions `at` (Å, or px where pixel = 1), also
+/// where each moves by `margin` px.
 /// Throws UserError where they span more than any object.
-ObjectFrame frame_object(const std::vector<Position>& at, i64 window, double pixel);
+ObjectFrame frame_object(const std::vector<Position>& at, i64 window, double pixel, i64 margin = 0);
 
 /// The probe's modes (M, W, W) to start with, scaled so that their pattern has the data's mean
 /// counts on the valid pixels.

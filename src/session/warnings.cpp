@@ -59,7 +59,7 @@ void add_absorption(const ReconstructConfig& config, const Experiment& experimen
   const double shot_noise = experiment.integer_counts ? 1 / experiment.mean_counts : 0;
   const double spread =
       std::sqrt(std::max(0.0, std::pow(experiment.spread_of_counts, 2) - shot_noise));
-  if (config.object.type == ObjectType::potential && spread > much && disc_is_whole(experiment))
+  if (!config.object.absorbs() && spread > much && disc_is_whole(experiment))
     warnings.push_back(
         fmt::format("the patterns' totals vary by {:.0f} % (r.m.s.), which a phase alone cannot "
                     "explain: object.type=complex fits absorption too",

@@ -31,9 +31,9 @@ namespace {
 namespace fs = std::filesystem;
 
 // The program itself writes config.yaml.
-constexpr std::array file_names{"result.h5",    "phase.tif", "phase-sum.png",
-                                "slices.png",   "probe.png", "absorption-sum.png",
-                                "r-factor.png", "ranks.png", "config.yaml"};
+constexpr std::array file_names{
+    "result.h5",          "phase.tif",    "phase-sum.png", "slices.png",    "probe.png",
+    "absorption-sum.png", "r-factor.png", "ranks.png",     "positions.png", "config.yaml"};
 
 void add(View<const float, 2> slice, Array<double, 2>& sum) {
   std::transform(sum.begin(), sum.end(), slice.begin(), sum.begin(), std::plus<>());
@@ -124,6 +124,29 @@ void draw_ranks(const std::vector<RankFigure>& ranks, const std::string& path) {
       if (figure.name == name && figure.values.size() > 1)
         bars.parts.push_back({figure.name, figure.values});
   if (!bars.parts.empty()) write_picture(path, {bars});
+}
+
+/// A line from where each position was to where it is, as long as shows: the longest of them twice
+/// the step of the scan.
+void draw_positions(const ResultFacts& result, const std::string& path) {
+  const auto &from = result.positions_start, &to = result.positions;
+  ScatterPanel panel{.points = from,
+                     .quantity = fmt::format("moved by ({})", result.units == "A" ? "Å" : "px"),
+                     .unit = result.units};
+  double farthest = 0;
+  for (std::size_t i = 0; i < from.size(); ++i) {
+    panel.moves.push_back({to[i].row - from[i].row, to[i].col - from[i].col});
+    panel.values.push_back(std::hypot(panel.moves[i].row, panel.moves[i].col));
+    farthest = std::max(farthest, panel.values[i]);
+  }
+  const Bounds scan = bounds_of(from);
+  const double step = std::sqrt(scan.rows() * scan.cols() / double(from.size()));
+  if (farthest > 0 && step > 0) panel.magnified = std::max(1.0, std::round(2 * step / farthest));
+  panel.range = Range{0, farthest > 0 ? farthest : 1};
+  panel.title = panel.magnified > 1
+                    ? fmt::format("positions moved, drawn {:.0f} times as far", panel.magnified)
+                    : "positions moved";
+  write_picture(path, {panel});
 }
 
 }  // namespace
@@ -247,6 +270,7 @@ class ResultWriter::Files {
     if (!facts_.probe.empty()) draw_probe(facts_, name("probe.png"));
     if (!facts_.history.r_factor.empty()) draw_history(facts_.history, name("r-factor.png"));
     draw_ranks(facts_.ranks, name("ranks.png"));
+    if (!facts_.positions_start.empty()) draw_positions(facts_, name("positions.png"));
   }
 
   const ResultFacts& facts_;

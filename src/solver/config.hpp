@@ -12,25 +12,21 @@
 #include "core/precision.hpp"
 #include "operator/operator.hpp"
 #include "solver/sharing.hpp"
+#include "solver/switch.hpp"
 
 namespace ptyle {
 
 /// A potential has a phase only, a complex object absorption too.
-enum class ObjectType { potential, complex };
+enum class ObjectType { automatic, potential, complex };
 constexpr auto choices(ObjectType) {
-  return std::to_array<Named<ObjectType>>(
-      {{ObjectType::potential, "potential"}, {ObjectType::complex, "complex"}});
-}
-
-enum class Switch { automatic, on, off };
-constexpr auto choices(Switch) {
-  return std::to_array<Named<Switch>>(
-      {{Switch::automatic, "auto"}, {Switch::on, "on"}, {Switch::off, "off"}});
+  return std::to_array<Named<ObjectType>>({{ObjectType::automatic, "auto"},
+                                           {ObjectType::potential, "potential"},
+                                           {ObjectType::complex, "complex"}});
 }
 
 /// Keys object.*
 struct ObjectConfig {
-  ObjectType type = ObjectType::potential;
+  ObjectType type = ObjectType::automatic;
   int slices = 1;
   double slice_thickness = 0;  ///< 0: not given
   std::string start;           ///< empty: vacuum
@@ -38,12 +34,19 @@ struct ObjectConfig {
   double phase_min = 0, phase_max = 0;
   double tilt_row = 0, tilt_col = 0;
   double band_limit = 0;
+  [[nodiscard]] bool absorbs() const {
+    return type == ObjectType::complex || (type == ObjectType::automatic && slices > 1);
+  }
 };
 
 template <class V>
 void keys(V& v, ObjectConfig& c) {
   v.section("object", "the specimen");
-  v("type", c.type, "phase only, or phase and absorption").same_at_resume();
+  v("type", c.type,
+    "phase only, or phase and absorption; auto: complex with several slices, where it takes up "
+    "what "
+    "thermal motion and incoherence take from the wave")
+      .same_at_resume();
   v("slices", c.slices, between(1, 10000), "along the beam")
       .starting("1")
       .also_called("nlayer")
@@ -149,7 +152,8 @@ void keys(V& v, SolverConfig& c) {
   v("loss", c.loss,
     "what is minimised; auto: poisson where a detector pixel has less than one count");
   v("hold_out", c.hold_out, between(0, 0.5),
-    "fraction of the patterns held out of the fit, to validate R on")
+    "fraction of the patterns held out of the fit, to validate R on; their positions move by the "
+    "affine model alone")
       .same_at_resume();
   v("seed", c.seed, at_least(0), "of the mini-batches; the same seed, the same result")
       .same_at_resume();

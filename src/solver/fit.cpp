@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <utility>
 
 #include "core/error.hpp"
 #include "solver/batches.hpp"
@@ -46,6 +47,8 @@ void check_options(const FitOptions& options, const Sharing& sharing) {
     throw UserError(
         "ranks: only preconditioned descent takes steps between exchanges or exchanges voxels");
   if (sharing.mesh.ranks() == 1) return;
+  for (const auto& one : parts.variables)
+    if (one->reach() > 0) check_reach(sharing.mesh.halo(), one->reach(), "positions.refine");
   for (const auto& one : parts.regularisers)
     check_reach(sharing.mesh.halo(), one->reach(), one->key());
   check_reach(sharing.mesh.halo(), reach_of_blur(low_pass_sigma(options)),
@@ -113,17 +116,26 @@ IterationReport Fit<T>::iterate(const std::function<bool()>& stop) {
   report.stage = options.continuation.describe();
   const int iteration = static_cast<int>(*iteration_);
   // A probe that is refined while the object is still coarse takes up what belongs to the object.
-  const bool refine =
-      options.probe_from > 0 && iteration >= options.probe_from && options.continuation.k_c() == 0;
+  const bool limited = options.continuation.k_c() > 0;
+  const bool refine = options.probe_from > 0 && iteration >= options.probe_from && !limited;
   const auto batches =
       make_batches(with_->data.positions, with_->fitted, options.batches, options.seed, iteration);
+  Batch all_alike;
+  all_alike.iteration = iteration;
+  all_alike.lateral_limit = limited;
+  all_alike.everything_free = options.continuation.finished();
+  all_alike.refine_probe = refine;
   with_->costs.begin(batches.size(), static_cast<std::size_t>(*batch_));
   while (*batch_ < double(batches.size()) && report.whole) {
     const auto g = static_cast<std::size_t>(*batch_);
     *batch_ += 1;
     const bool estimate = rule_->estimates() &&
                           (g % estimate_every == 0 || (*new_stage_ != 0 && g < estimate_at_first));
-    course_->take({g, batches[g], refine, estimate});
+    Batch batch = all_alike;
+    batch.number = g;
+    batch.members = batches[g];
+    batch.estimate = estimate;
+    course_->take(batch);
     report.whole = !with_->stopping;
     if (with_->stopping || *batch_ == double(batches.size())) course_->finish();
     if (options.verify && !course_->under_way()) verify(report);
@@ -134,9 +146,10 @@ IterationReport Fit<T>::iterate(const std::function<bool()>& stop) {
   with_->stop = {};
   report.fitted = with_->costs.so_far();
   if (report.whole) {
+    Batch first = all_alike;
+    if (!batches.empty()) first.members = batches.front();
     if (!batches.empty())
-      for (const auto& variable : *variables_)
-        variable->end_iteration(*with_, {0, batches.front(), refine, false});
+      for (const auto& variable : *variables_) variable->end_iteration(*with_, first);
     finish_iteration(report);
   }
   const TeamCosts after = with_->team.costs();
@@ -173,6 +186,7 @@ void Fit<T>::finish_iteration(IterationReport& report) {
     with_->team.sum(sums);
     report.held_out = {sums[0], sums[1], sums[2]};
   }
+  report.warnings = std::exchange(with_->warnings, {});
   report.step = rule_->step_in_use(*with_);
   *new_stage_ = with_->options.continuation.advance(report.fitted.r_factor()) ? 1 : 0;
   if (*new_stage_ != 0) apply_detector_limit();
@@ -214,11 +228,13 @@ void Fit<T>::adapt_steps(IterationReport& report) {
   // still wrong also lets it stand, and goes on as before.
   constexpr double standstill = 0.995;
   const double cost = report.fitted.cost;
+  const bool still_finding = std::any_of(variables_->begin(), variables_->end(),
+                                         [](const auto& one) { return one->still_finding(); });
   if (*previous_cost_ >= 0 && !(cost <= rise * *previous_cost_)) {
     report.diverging = true;
     with_->caution *= 0.5;
   } else if (*previous_cost_ >= 0 && with_->options.continuation.finished() &&
-             cost > standstill * *previous_cost_) {
+             cost > standstill * *previous_cost_ && !still_finding) {
     rule_->settle();
   }
   *previous_cost_ = *new_stage_ != 0 ? -1 : cost;

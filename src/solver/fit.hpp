@@ -32,7 +32,8 @@ struct IterationReport {
   std::string stage;       ///< the multi-resolution schedule's, while it ran
   bool diverging = false;  ///< the cost rose; the steps have been halved
   bool whole = true;       ///< false: stopped between two mini-batches, the rest is to come
-  double spread = 0;       ///< with `verify`: largest difference of two copies of a voxel, rad
+  std::vector<std::string> warnings;
+  double spread = 0;  ///< with `verify`: largest difference of two copies of a voxel, rad
 };
 
 /// The source of a field's saved values, by its name.

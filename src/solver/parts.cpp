@@ -7,6 +7,7 @@
 #include "core/error.hpp"
 #include "solver/regularisers/blur.hpp"
 #include "solver/rules/descent_options.hpp"
+#include "solver/variables/position_options.hpp"
 
 namespace ptyle {
 
@@ -15,6 +16,7 @@ PartOptions known_parts() {
   PartOptions parts;
   parts.add<DescentOptions>();
   parts.add<BlurOptions>();
+  parts.add<PositionOptions>();
   return parts;
 }
 

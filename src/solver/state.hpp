@@ -3,6 +3,7 @@
 // The arrays and numbers of a fit, each declared once, by the part of the fit that it belongs to.
 // Allocation, the memory ledger, plans, checkpoints and stitching follow from the declaration.
 
+#include <algorithm>
 #include <array>
 #include <deque>
 #include <map>
@@ -75,8 +76,15 @@ class State {
   [[nodiscard]] const std::vector<TileSize>& tiles() const { return tiles_; }
   [[nodiscard]] const std::deque<Field<T>>& fields() const { return fields_; }
   [[nodiscard]] std::deque<Field<T>>& fields() { return fields_; }
+  [[nodiscard]] bool has(const std::string& name) const {
+    return std::any_of(fields_.begin(), fields_.end(),
+                       [&](const Field<T>& field) { return field.name == name; });
+  }
   /// Throws std::out_of_range for a name that was not declared.
   [[nodiscard]] const Field<T>& field(const std::string& name) const;
+  [[nodiscard]] Field<T>& field(const std::string& name) {
+    return const_cast<Field<T>&>(std::as_const(*this).field(name));
+  }
   [[nodiscard]] const std::map<std::string, double>& numbers() const { return numbers_; }
   /// Takes the numbers of these names; throws std::out_of_range where one is missing.
   void restore(const std::map<std::string, double>& numbers);

@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "device/arithmetic.hpp"
@@ -19,8 +20,11 @@ namespace ptyle {
 
 /// One mini-batch of an iteration.
 struct Batch {
-  std::size_t number = 0;    ///< within the iteration
-  std::vector<i64> members;  ///< positions of all ranks, ascending
+  std::size_t number = 0;       ///< within the iteration
+  std::vector<i64> members;     ///< positions of all ranks, ascending
+  int iteration = 0;            ///< 1, 2, …
+  bool lateral_limit = false;   ///< the multi-resolution schedule holds high frequencies back
+  bool everything_free = true;  ///< the schedule has ended
   bool refine_probe = false;
   bool estimate = false;  ///< steps are to be estimated on it
 };
@@ -55,9 +59,10 @@ class Workspace {
   std::vector<Tile> tiles;            ///< of this process's ranks
   State<T> state;
   Costs<T> costs;
-  std::function<bool()> stop;  ///< of the iteration; may be empty
-  bool stopping = false;       ///< what the ranks agreed on after the last mini-batch
-  double& caution;             ///< of all steps; less once the cost rose
+  std::function<bool()> stop;         ///< of the iteration; may be empty
+  bool stopping = false;              ///< what the ranks agreed on after the last mini-batch
+  std::vector<std::string> warnings;  ///< of variables, for the end of the iteration
+  double& caution;                    ///< of all steps; less once the cost rose
 
  private:
   Ledger::Booking positions_booking_;  // of what is listed of all positions

@@ -127,9 +127,11 @@ Mesh Mesh::with_halo(Halo halo) const {
   return other;
 }
 
-Mesh balanced_mesh(std::span<const Pixel> centres, i64 window, std::array<int, 2> shape,
-                   Halo halo) {
-  const Box object = reach(centres, window);
+Mesh balanced_mesh(std::span<const Pixel> centres, i64 window, std::array<int, 2> shape, Halo halo,
+                   i64 margin) {
+  const Box windows = reach(centres, window);
+  const Box object{{windows.rows.begin - margin, windows.rows.end + margin},
+                   {windows.cols.begin - margin, windows.cols.end + margin}};
   const Counts rows = counts_along(centres, &Pixel::row), cols = counts_along(centres, &Pixel::col);
   const auto check = [&](int wanted, std::size_t have, const char* name) {
     if (wanted < 1 || static_cast<std::size_t>(wanted) > have)

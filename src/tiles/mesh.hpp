@@ -72,10 +72,11 @@ class Mesh {
   Halo halo_;
 };
 
-/// A mesh of `shape` = {R, C} tiles over what the windows reach, its lines placed so that each row
-/// and each column of tiles holds about as many positions as the others. Throws UserError if the
-/// scan has fewer different rows (columns) of positions than R (C).
-Mesh balanced_mesh(std::span<const Pixel> centres, i64 window, std::array<int, 2> shape, Halo halo);
+/// A mesh of `shape` = {R, C} tiles over what the windows reach and `margin` px more, its lines
+/// placed so that each row and each column of tiles holds about as many positions as the others.
+/// Throws UserError if the scan has fewer different rows (columns) of positions than R (C).
+Mesh balanced_mesh(std::span<const Pixel> centres, i64 window, std::array<int, 2> shape, Halo halo,
+                   i64 margin = 0);
 
 /// {R, C} with R·C = ranks: of the meshes whose fullest tile holds at most a tenth more positions
 /// than that of the best balanced one, the one whose tiles are nearest to squares. Throws UserError

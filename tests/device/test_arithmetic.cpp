@@ -224,6 +224,19 @@ TYPED_TEST(ArithmeticTest, Moves) {
   });
 }
 
+TYPED_TEST(ArithmeticTest, Warps) {
+  this->compare([](Bench<TypeParam>& b) {
+    for (const auto& shape : {odd, one})
+      for (const Displacement& by : {Displacement{{0.01, -0.02, 0.03, 0.004}, {6.5, 17.25}},
+                                     Displacement{{2, 0.5, -0.7, 1}, {-8, 40}}}) {
+        const auto from = b.random(shape);
+        auto to = b.random(shape);
+        b.a.run(Warp<TypeParam>(from.view(), by, to.view()));
+        b.result(to);
+      }
+  });
+}
+
 TYPED_TEST(ArithmeticTest, Blurs) {
   this->compare([](Bench<TypeParam>& b) {
     for (const auto& shape : {odd, one})

@@ -115,7 +115,11 @@ TEST_F(Pictures, EveryKindOfPanelDrawsSomething) {
   ChartPanel chart{.curves = {{"R", {1, 2, 3, 4}, {0.3, 0.1, 0.03, NAN}}}, .log_y = true};
   chart.mark_x = 2;
   chart.mark_name = "here";
-  ScatterPanel scatter{.points = {{0, 0}, {1, 5}, {3, 2}}, .values = {1, 2, 3}, .unit = "A"};
+  ScatterPanel scatter{.points = {{0, 0}, {1, 5}, {3, 2}},
+                       .values = {1, 2, 3},
+                       .moves = {{0.1, 0}, {0, -0.2}, {0.1, 0.1}},
+                       .magnified = 5,
+                       .unit = "A"};
   ImagePanel pattern =
       image_panel(ramp(50, 50).view(), "log", "counts", 0.02, "1/A", ColourMap::inferno);
   pattern.logarithmic = true;

@@ -34,6 +34,7 @@ Result full_result() {
   r.probe = counting<Complex<float>, 3>({3, 4, 4});
   r.probe(1, 2, 3) = {-1.5F, 2.25F};
   r.positions = {{1.5, 2.5}, {-3, 4}};
+  r.positions_start = {{1.25, 2.5}, {-3, 4.125}};
   r.history = {{0.3, 0.2}, {30, 20}, {1, 2}, {0.35, 0.25}};
   r.ranks = {{"computing", "s", {2.5, 3}}, {"memory/patterns", "byte", {1e6, 2e6}}};
   r.atoms = {{82, 1, 2, 3}, {22, 4, 5, 6}};
@@ -58,6 +59,9 @@ TEST_F(ResultFiles, IsReadBackAsItWasWritten) {
   ASSERT_EQ(back.positions.size(), 2U);
   EXPECT_EQ(back.positions[1].row, -3);
   EXPECT_EQ(back.positions[1].col, 4);
+  ASSERT_EQ(back.positions_start.size(), 2U);
+  EXPECT_EQ(back.positions_start[0].row, 1.25);
+  EXPECT_EQ(back.positions_start[1].col, 4.125);
   EXPECT_EQ(back.history.r_factor, r.history.r_factor);
   EXPECT_EQ(back.history.cost, r.history.cost);
   EXPECT_EQ(back.history.seconds, r.history.seconds);
@@ -110,6 +114,7 @@ TEST_F(ResultFiles, WithoutWhatIsOptional) {
   EXPECT_TRUE(back.probe.empty());
   EXPECT_TRUE(back.history.r_factor.empty());
   EXPECT_TRUE(back.atoms.empty());
+  EXPECT_TRUE(back.positions_start.empty());
   EXPECT_FALSE(back.origin);
   EXPECT_EQ(back.units, "px");
 }

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <memory>
 #include <vector>
 
 #include "core/array.hpp"
@@ -23,6 +24,7 @@ struct Case {
   double band_limit = 0;  ///< of the propagator
   bool tilted = true;     ///< is the specimen, so that the propagator is not the same at −k?
   int positions = 3;
+  i64 basis = 0;  ///< modes that each position mixes; 0: none
 };
 
 /// The cases with the losses of the table in turn, some twice where there are more losses.
@@ -69,7 +71,13 @@ struct Scene {
   Array<T, 2> weight, valid;
   std::vector<Placement> places;
   std::vector<Array<T, 2>> measured;
+  /// (positions, M, K), which places look at; null where nothing is mixed.
+  std::shared_ptr<Array<Complex<double>, 3>> coefficients;
 
+  /// The shape of Ψ.
+  [[nodiscard]] std::array<i64, 3> waves() const {
+    return {setup.modes, setup.window, setup.window};
+  }
   [[nodiscard]] ObjectView<T> object() const { return {phase.view(), absorption.view()}; }
   [[nodiscard]] Measured<T> source() const {
     return [this](i64 i, T* to) {
@@ -84,6 +92,12 @@ struct Scene {
   }
 };
 
+/// The places look at these coefficients, (positions, M, K).
+inline void mix_by(std::vector<Placement>& places, const Array<Complex<double>, 3>& coefficients) {
+  for (std::size_t p = 0; p < places.size(); ++p)
+    places[p].coefficients = coefficients.view()[static_cast<i64>(p)].data;
+}
+
 inline constexpr double mean_counts = 100;  ///< of a detector pixel
 
 /// Every value is one that float holds exactly, so that a scene is the same in both precisions.
@@ -94,6 +108,7 @@ inline Scene<double> make_scene(const Case& c, std::uint64_t seed) {
   s.setup.window = w;
   s.setup.slices = c.slices;
   s.setup.modes = c.modes;
+  s.setup.basis = c.basis;
   s.setup.absorption = c.absorption;
   s.setup.loss = c.loss;
   s.setup.epsilon = 0.01 * mean_counts;
@@ -107,7 +122,7 @@ inline Scene<double> make_scene(const Case& c, std::uint64_t seed) {
     s.absorption = Array<double, 3>({c.slices, ny, nx});
     draw.fill(s.absorption, 0, 0.3);
   }
-  s.probe = Array<Complex<double>, 3>({c.modes, w, w});
+  s.probe = Array<Complex<double>, 3>({s.setup.probe_modes(), w, w});
   // Σ|probe|² is the mean intensity of a pixel, Parseval's theorem.
   draw.fill_normal(s.probe, std::sqrt(mean_counts / static_cast<double>(s.probe.size())));
   if (c.weights) {
@@ -124,6 +139,12 @@ inline Scene<double> make_scene(const Case& c, std::uint64_t seed) {
     for (double& y : s.measured.back())
       y = static_cast<float>(mean_counts * std::norm(draw.normal()));
   }
+  if (c.basis > 0) {  // M modes have together the power of the K
+    s.coefficients = std::make_shared<Array<Complex<double>, 3>>(
+        std::array<i64, 3>{c.positions, c.modes, c.basis});
+    draw.fill_normal(*s.coefficients, 1 / std::sqrt(static_cast<double>(c.modes)));
+    mix_by(s.places, *s.coefficients);
+  }
   return s;
 }
 
@@ -136,7 +157,8 @@ Scene<T> in_precision(const Scene<double>& s) {
                converted<T>(s.weight.view()),
                converted<T>(s.valid.view()),
                s.places,
-               {}};
+               {},
+               s.coefficients};
   for (const auto& y : s.measured) out.measured.push_back(converted<T>(y.view()));
   return out;
 }
@@ -167,13 +189,18 @@ struct Sums {
       : phase(s.phase.shape()),
         absorption(s.absorption.shape()),
         illumination({s.phase.shape()[1], s.phase.shape()[2]}),
-        probe(s.probe.shape()) {}
+        probe(s.probe.shape()),
+        shift({static_cast<i64>(s.places.size()), 2}),
+        coefficients({static_cast<i64>(s.places.size()), s.setup.modes, s.probe.shape()[0]}) {}
   Gradient<T> view() {
-    return {phase.view(), absorption.view(), illumination.view(), probe.view()};
+    return {phase.view(), absorption.view(), illumination.view(), probe.view(),
+            {},           shift.view(),      coefficients.view()};
   }
   Array<T, 3> phase, absorption;
   Array<T, 2> illumination;
   Array<Complex<T>, 3> probe;
+  Array<double, 2> shift;
+  Array<Complex<double>, 3> coefficients;
 };
 
 /// Re⟨a, b⟩, summed in double precision.

@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <numeric>
+
 #include "backends.hpp"
 #include "scene.hpp"
 
@@ -17,6 +19,7 @@ const std::vector<Case> cases = over_losses({
     {.window = 12, .slices = 3, .modes = 2, .absorption = true},
     {.window = 9, .slices = 1, .absorption = true, .weights = true},
     {.window = 10, .slices = 2, .modes = 2, .absorption = true, .weights = true},
+    {.window = 8, .slices = 2, .modes = 2, .absorption = true, .basis = 3},
 });
 
 enum class Along { phase, absorption, probe, all };
@@ -80,6 +83,82 @@ TYPED_TEST(Derivatives, GradientIsThatOfTheCost) {
     }
 }
 
+// df/ds of each position by itself, by a shift of its window alone.
+TYPED_TEST(Derivatives, ShiftGradientIsThatOfTheCost) {
+  for (const Case& c : fitting<TypeParam>(cases)) {
+    const auto scene = make_scene(c, 29);
+    const auto op = TypeParam::make(scene.setup);
+    scene.load(*op);
+    Array<double, 2> slopes({c.positions, 2});
+    Gradient<double> to;
+    to.shift = slopes.view();
+    op->gradient(scene.places, scene.source(), {Part::shift}, to);
+    // The costs of each position with its window moved by h along an axis.
+    const auto costs_at = [&](i64 axis, double h) {
+      std::vector<double> costs;
+      for (i64 p = 0; p < c.positions; ++p) {
+        Placement at = scene.places[static_cast<std::size_t>(p)];
+        (axis == 0 ? at.shift_row : at.shift_col) += h;
+        const auto measured = [&](i64, double* y) { scene.source().load(p, y); };
+        costs.push_back(op->misfit({&at, 1}, measured).cost);
+      }
+      return costs;
+    };
+    std::vector<double> errors;
+    for (double h = 0.01; h > 0.001; h /= 2) {
+      Array<double, 2> quotients(slopes.shape());
+      for (const i64 axis : {0, 1}) {
+        const auto ahead = costs_at(axis, h), behind = costs_at(axis, -h);
+        for (i64 p = 0; p < c.positions; ++p) {
+          const auto i = static_cast<std::size_t>(p);
+          quotients(p, axis) = (ahead[i] - behind[i]) / (2 * h);
+        }
+      }
+      errors.push_back(relative_difference(quotients, slopes));
+    }
+    expect_square_law(errors, "shift, W = " + std::to_string(c.window));
+  }
+}
+
+// 2 Re(conj(∂f/∂a*) δ) along the coefficients of all positions, and along a mode's own where
+// nothing is mixed: the identity is then what moves, so that the probe does.
+TYPED_TEST(Derivatives, CoefficientGradientIsThatOfTheCost) {
+  for (const Case& c : fitting<TypeParam>(cases)) {
+    const auto scene = make_scene(c, 30);
+    const auto op = TypeParam::make(scene.setup);
+    scene.load(*op);
+    Sums<double> g(scene);
+    op->gradient(scene.places, scene.source(), {Part::coefficients}, g.view());
+    Array<Complex<double>, 3> d(g.coefficients.shape()), moved(d.shape());
+    Draw(31).fill_normal(d, 1);
+    const i64 first = scene.coefficients ? d.size() : d.shape()[1] * d.shape()[2];
+    for (i64 p = 1; p * first < d.size(); ++p)  // the probe moves alike at all positions
+      std::copy_n(d.data(), first, d.data() + p * first);
+    std::vector<double> errors;
+    const auto cost_at = [&](double h) {
+      if (!scene.coefficients) {
+        auto probe = converted<Complex<double>>(scene.probe.view());
+        for (i64 m = 0; m < c.modes; ++m)
+          for (i64 q = 0; q < c.modes; ++q)
+            for (i64 i = 0; i < c.window * c.window; ++i)
+              probe.view()[m].data[i] += h * d(0, m, q) * scene.probe.view()[q].data[i];
+        op->set_probe(probe);
+        return op->misfit(scene.places, scene.source()).cost;
+      }
+      for (i64 i = 0; i < d.size(); ++i)
+        moved.data()[i] = scene.coefficients->data()[i] + h * d.data()[i];
+      auto places = scene.places;
+      mix_by(places, moved);
+      return op->misfit(places, scene.source()).cost;
+    };
+    const double slope = 2 * dot(d, g.coefficients);
+    for (double h = 0.01; h > 0.001; h /= 2)
+      errors.push_back((cost_at(h) - cost_at(-h)) / (2 * h) - slope);
+    expect_square_law(errors, "coefficients, W = " + std::to_string(c.window));
+    EXPECT_LT(std::abs(errors.back()), 1e-3 * std::abs(slope));
+  }
+}
+
 TYPED_TEST(Derivatives, TangentIsThatOfTheWave) {
   for (const Case& c : fitting<TypeParam>(cases))
     for (const Along along : {Along::phase, Along::absorption, Along::all}) {
@@ -87,7 +166,7 @@ TYPED_TEST(Derivatives, TangentIsThatOfTheWave) {
       const auto op = TypeParam::make(scene.setup);
       const auto d = direction_along(scene, along, 24);
       const Placement& at = scene.places[1];
-      const auto& shape = scene.probe.shape();
+      const auto shape = scene.waves();
       Array<Complex<double>, 3> changed(shape), ahead(shape), behind(shape);
       scene.load(*op);
       op->tangent(at, d.object(), d.probe, changed);
@@ -133,14 +212,18 @@ TYPED_TEST(Derivatives, CurvatureIsThatOfTheCostAtAPerfectFit) {
       const auto d = direction_along(scene, along, 28);
       scene.load(*op);
       for (std::size_t p = 0; p < scene.places.size(); ++p) {
-        Array<Complex<double>, 3> wave(scene.probe.shape());
+        Array<Complex<double>, 3> wave(scene.waves());
         op->forward(scene.places[p], wave);
         scene.measured[p].fill(factor == 0 ? scene.setup.epsilon : 0);
         for (i64 m = 0; m < c.modes; ++m)
           for (i64 k = 0; k < c.window * c.window; ++k)
             scene.measured[p].data()[k] += std::norm(wave.view()[m].data[k]);
       }
-      const double bend = op->curvature(scene.places, d.object(), d.probe);
+      std::vector<double> each(scene.places.size());
+      const double bend = op->curvature(scene.places, d.object(), d.probe, each);
+      EXPECT_DOUBLE_EQ(std::accumulate(each.begin(), each.end(), 0.0), bend);
+      EXPECT_NEAR(op->curvature({&scene.places[1], 1}, d.object(), d.probe), each[1],
+                  1e-12 * each[1]);
       const double least = op->misfit(scene.places, scene.source()).cost;
       std::vector<double> quotients, errors;
       for (double h = 0.01; h > 0.001; h /= 2) {

@@ -108,7 +108,31 @@ std::map<std::string, std::size_t> by_name(const std::vector<Ledger::Entry>& ent
   return bytes;
 }
 
-// Few positions and many, more threads than slices and fewer.
+// What a position mixes is the same however its waves are kept.
+TYPED_TEST(Policies, MixedModesAreTheSame) {
+  using T = typename TypeParam::T;
+  const auto scene = in_precision<T>(
+      make_scene({.window = TypeParam::window(16), .slices = 4, .modes = 2, .basis = 3}, 78));
+  const auto all = everything.with(Part::shift).with(Part::coefficients);
+  const auto gradient = [&](const CpuOptions& options) {
+    const auto op = make_cpu_operator<T>(scene.setup, 2, nullptr, TypeParam::options(options));
+    scene.load(*op);
+    Sums<T> sums(scene);
+    op->gradient(scene.places, scene.source(), all, sums.view());
+    return sums;
+  };
+  const auto stored = gradient({}), some = gradient({WaveStorage::checkpoint, 2, false}),
+             none = gradient({.waves = WaveStorage::recompute});
+  const double allowed = tolerance<T>(scene.setup);
+  for (const Sums<T>* again : {&some, &none}) {
+    EXPECT_LT(relative_difference(again->phase, stored.phase), allowed);
+    EXPECT_LT(relative_difference(again->probe, stored.probe), allowed);
+    EXPECT_LT(relative_difference(again->shift, stored.shift), allowed);
+    EXPECT_LT(relative_difference(again->coefficients, stored.coefficients), allowed);
+  }
+}
+
+// Few positions and many, more threads than slices and fewer; with modes mixed where absorbing.
 TYPED_TEST(Policies, MemoryIsForetold) {
   using T = typename TypeParam::T;
   for (const bool absorption : {false, true})
@@ -125,7 +149,8 @@ TYPED_TEST(Policies, MemoryIsForetold) {
                                                          .slices = 3,
                                                          .modes = 2,
                                                          .absorption = absorption,
-                                                         .positions = 40},
+                                                         .positions = 40,
+                                                         .basis = absorption ? 3 : 0},
                                                         76));
           Ledger ledger;
           this->gradient(scene, options, threads, &ledger);

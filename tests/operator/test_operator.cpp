@@ -230,6 +230,34 @@ TYPED_TEST(AnyBackend, OnlyWhatIsWantedIsComputed) {
   EXPECT_EQ(relative_difference(object.absorption, all.absorption), 0);
 }
 
+// Shifts beside all else change nothing of it, and are added to as sums are; a batch has the bits
+// of its positions one by one.
+TYPED_TEST(AnyBackend, ShiftsAreWantedBesideTheRest) {
+  using T = typename TypeParam::T;
+  for (const Case& c : fitting<TypeParam>(cases)) {
+    const auto scene = in_precision<T>(make_scene(c, 14));
+    const auto op = TypeParam::make(scene.setup, 2);
+    scene.load(*op);
+    Sums<T> without(scene), with(scene);
+    op->gradient(scene.places, scene.source(), everything, without.view());
+    Array<double, 2> slopes({c.positions, 2}), again({1, 2});
+    Gradient<T> to = with.view();
+    to.shift = slopes.view();
+    op->gradient(scene.places, scene.source(), everything.with(Part::shift), to);
+    EXPECT_EQ(relative_difference(with.probe, without.probe), 0);
+    EXPECT_EQ(relative_difference(with.phase, without.phase), 0);
+    EXPECT_EQ(relative_difference(with.illumination, without.illumination), 0);
+    const auto last = static_cast<i64>(scene.places.size()) - 1;
+    const auto source = [&](i64, T* y) { scene.source().load(last, y); };
+    Gradient<T> one;
+    one.shift = again.view();
+    for (int twice = 0; twice < 2; ++twice)
+      op->gradient({&scene.places.back(), 1}, source, {Part::shift}, one);
+    for (i64 axis = 0; axis < 2; ++axis)
+      EXPECT_NEAR(again(0, axis), 2 * slopes(last, axis), 1e-12 * std::abs(again(0, axis)));
+  }
+}
+
 // Cost and R-factor as the formulas say, from the waves that `forward` gives.
 TYPED_TEST(AnyBackend, CostIsWhatTheFormulaSays) {
   using T = typename TypeParam::T;

@@ -191,6 +191,7 @@ TEST(GpuRankMemory, WhereItDoesNotFitItSaysHowManyRanksWould) {
 TEST(GpuRankMemory, RecomputesWavesWhereNotOnePositionsFit) {
   ReconstructConfig config;
   config.solver.continuation = Switch::off;
+  config.object.type = ObjectType::potential;  // waves of a complex one cannot be recomputed
   config.object.slices = 100;
   config.object.slice_thickness = 1;
   Experiment experiment;

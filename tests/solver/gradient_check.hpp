@@ -16,6 +16,30 @@
 
 namespace ptyle::test {
 
+/// Slopes along shifts, which the operator puts wherever the variable of positions says, as a field
+/// beside its own. It is asked last.
+class SlopesOfShifts final : public Variable<double> {
+ public:
+  void declare(State<double>& state) override {
+    if (state.has("shift"))
+      field_ = &state.declare({"gradient.shift", "test", Kind::records, {1, 0, 2}});
+  }
+  void begin(Workspace<double>&, const Batch&) override {}
+  void ask(const Batch&, std::size_t, Wanted& wanted, Gradient<double>& sums) override {
+    if (wanted.has(Part::shift)) given_ = sums.shift;
+  }
+  void start_sum(Workspace<double>&, const Batch&) override {}
+  void step(Workspace<double>&, const Batch&) override {}
+  /// What is there by now; all positions are of the mini-batch.
+  void take() {
+    if (field_) std::copy(given_.begin(), given_.end(), field_->on(0).begin());
+  }
+
+ private:
+  Field<double>* field_ = nullptr;
+  View<double, 2> given_;
+};
+
 /// A fit's inside: object, probe and further variables, all positions a batch on one rank.
 class Inside {
  public:
@@ -40,6 +64,9 @@ class Inside {
     auto* const its = probe.get();
     variables_.push_back(std::move(probe));
     for (auto& one : more) variables_.push_back(std::move(one));
+    auto slopes = std::make_unique<SlopesOfShifts>();
+    slopes_of_shifts_ = slopes.get();
+    variables_.push_back(std::move(slopes));
     for (const auto& variable : variables_) variable->declare(with_->state);
     Descent<double>().declare(with_->state);
     its->begin_with(*with_, std::move(given.probe), nullptr);
@@ -48,6 +75,7 @@ class Inside {
     object_->begin_with(std::move(start), *with_->arithmetic);
     with_->state.allocate(*with_->arithmetic);
     batch_.refine_probe = true;
+    batch_.iteration = 1;
     for (i64 i = 0; i < i64(with_->places.size()); ++i) batch_.members.push_back(i);
   }
 
@@ -96,6 +124,7 @@ class Inside {
     Descent<double> rule;
     with_->costs.begin(1, 0);
     Gradients(*with_, {*object_, variables_, rule}).accumulate(batch_);
+    slopes_of_shifts_->take();
   }
   double error_along(Field<double>& field, Field<double>& gradient, std::mt19937& random) {
     const bool waves = field.kind == Kind::common;
@@ -126,6 +155,7 @@ class Inside {
   std::unique_ptr<Workspace<double>> with_;
   std::unique_ptr<ObjectVariable<double>> object_;
   Variables variables_;
+  SlopesOfShifts* slopes_of_shifts_ = nullptr;  // one of variables_
   Batch batch_;
 };
 

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <functional>
 #include <random>
+#include <utility>
 
 #include "core/random.hpp"
 #include "exchange/local/team.hpp"
@@ -21,8 +22,17 @@ class FitScene {
   static constexpr i64 window = 32, slices = 2, side = 5;
   static constexpr double pixel = 0.4, wavelength = 0.025;
 
+  /// Another scan, whose positions are not quite where it says.
+  struct Scan {
+    i64 side = FitScene::side;
+    double step = 4;                          ///< px
+    i64 margin = 0;                           ///< px of object beyond all windows
+    std::vector<Position> displacement = {};  ///< of each position, px; empty: none
+  };
+
   /// Noise-free; or patterns of so many counted electrons, to be fitted by the Poisson loss.
-  explicit FitScene(double electrons = 0) {
+  explicit FitScene(double electrons = 0) : FitScene(electrons, Scan()) {}
+  FitScene(double electrons, const Scan& scan) : margin_(scan.margin) {
     const double dk = 1 / (window * pixel);
     setup_.window = window;
     setup_.slices = slices;
@@ -36,14 +46,15 @@ class FitScene {
       setup_.loss = Loss::poisson;
       setup_.epsilon = 1e-2 * electrons / (window * window);
     }
-    for (i64 r = 0; r < side; ++r)
-      for (i64 c = 0; c < side; ++c)
-        positions_.push_back({window / 2 + 4.0 * double(r), window / 2 + 4.0 * double(c) + 0.3});
-    n_ = window + 4 * (side - 1) + 2;
+    const auto first = double(window / 2 + scan.margin);
+    for (i64 r = 0; r < scan.side; ++r)
+      for (i64 c = 0; c < scan.side; ++c)
+        positions_.push_back({first + scan.step * double(r), first + scan.step * double(c) + 0.3});
+    n_ = window + i64(std::ceil(scan.step * double(scan.side - 1))) + 2 + 2 * scan.margin;
     truth_ = Array<double, 3>({slices, n_, n_});
     Philox random(5, 0, 0);
     for (i64 s = 0; s < slices; ++s)
-      for (int blob = 0; blob < 25; ++blob) {
+      for (i64 blob = 0; blob < n_ * n_ / 100; ++blob) {
         const double y0 = random.uniform() * double(n_), x0 = random.uniform() * double(n_);
         for (i64 y = 0; y < n_; ++y)
           for (i64 x = 0; x < n_; ++x)
@@ -58,7 +69,12 @@ class FitScene {
     op->set_probe(probe_);
     Array<Complex<double>, 3> exit({1, window, window});
     for (std::size_t i = 0; i < positions_.size(); ++i) {
-      op->forward(place(positions_[i], window), exit);
+      Position at = positions_[i];
+      if (!scan.displacement.empty()) {
+        at.row += scan.displacement[i].row;
+        at.col += scan.displacement[i].col;
+      }
+      op->forward(place(at, window), exit);
       for (i64 k = 0; k < window * window; ++k)
         patterns_.data()[i64(i) * window * window + k] =
             electrons > 0 ? counted(std::norm(exit.data()[k]), i, k) : std::norm(exit.data()[k]);
@@ -80,6 +96,16 @@ class FitScene {
     return all;
   }
   Box object() const { return {{0, n_}, {0, n_}}; }
+  /// Of so many ranks.
+  Mesh mesh(int ranks, Halo halo = Halo::exact(window)) const {
+    const auto all = centres();
+    const auto shape = automatic_shape(all, ranks);
+    const Mesh cut = balanced_mesh(all, window, shape, halo);
+    std::vector<i64> rows, cols;
+    for (int r = 1; r < cut.rows(); ++r) rows.push_back(cut.core_rows(r).begin);
+    for (int c = 1; c < cut.cols(); ++c) cols.push_back(cut.core_cols(c).begin);
+    return {object(), rows, cols, {halo.before + margin_, halo.after + margin_}};
+  }
   mutable std::function<void(i64)> when_loaded;  ///< called with every pattern's number
   /// What fits are made with, if not with the host's.
   mutable std::function<std::unique_ptr<Operator<double>>(const OperatorSetup&)> make_operator;
@@ -146,7 +172,7 @@ class FitScene {
   OperatorSetup setup_;
   Array<Complex<double>, 3> probe_;
   std::vector<Position> positions_;
-  i64 n_ = 0;
+  i64 margin_ = 0, n_ = 0;
   double dk_ = 0;
   Array<double, 3> truth_, patterns_;
 };

@@ -4,6 +4,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <span>
+#include <string>
+#include <vector>
 
 #include "solver/scene.hpp"
 
@@ -27,15 +30,8 @@ inline Continuation coarse_to_fine() {
   return Continuation({.aperture_k = 1, .nyquist_k = 1.25, .slices = 2, .depths_of_focus = 1});
 }
 
-/// Of so many ranks; the object is as large as the scene's.
 inline Mesh mesh_of(int ranks, Halo halo = Halo::exact(FitScene::window)) {
-  const auto centres = scene().centres();
-  const auto shape = automatic_shape(centres, ranks);
-  const Mesh cut = balanced_mesh(centres, FitScene::window, shape, halo);
-  std::vector<i64> rows, cols;
-  for (int r = 1; r < cut.rows(); ++r) rows.push_back(cut.core_rows(r).begin);
-  for (int c = 1; c < cut.cols(); ++c) cols.push_back(cut.core_cols(c).begin);
-  return {scene().object(), rows, cols, halo};
+  return scene().mesh(ranks, halo);
 }
 
 inline Array<double, 3> fitted(const FitOptions& o, const Sharing& sharing) {
@@ -43,6 +39,45 @@ inline Array<double, 3> fitted(const FitOptions& o, const Sharing& sharing) {
   auto fit = scene().fit(o, *team, sharing);
   for (int i = 0; i < iterations; ++i) fit.iterate();
   return stitched(fit, scene().object());
+}
+
+/// What a fit of other ranks reads a field's part from.
+inline void read_from(const Fit<double>& fit, const std::string& name, const Box& box,
+                      View<double, 3> to) {
+  const Field<double>& field = fit.state().field(name);
+  for (std::size_t t = 0; t < fit.tiles().size(); ++t) {
+    const Tile& tile = fit.tiles()[t];
+    const Box part = intersection(tile.core, box);
+    for (i64 s = 0; s < to.shape[0]; ++s)
+      for (i64 y = part.rows.begin; y < part.rows.end; ++y)
+        for (i64 x = part.cols.begin; x < part.cols.end; ++x)
+          to(s, y - box.rows.begin, x - box.cols.begin) =
+              field.on(t)(s, y - tile.box.rows.begin, x - tile.box.cols.begin);
+  }
+}
+
+inline std::vector<double> records_from(const Fit<double>& fit, const std::string& name,
+                                        std::span<const i64> positions, i64 numbers) {
+  std::vector<double> all;
+  for (const i64 position : positions)
+    for (std::size_t t = 0; t < fit.tiles().size(); ++t) {
+      const auto& own = fit.tiles()[t].own;
+      const auto at = std::lower_bound(own.begin(), own.end(), position);
+      if (at == own.end() || *at != position) continue;
+      for (i64 k = 0; k < numbers; ++k)
+        all.push_back(fit.state().field(name).on(t)(0, at - own.begin(), k));
+    }
+  return all;
+}
+
+/// What a fit of other ranks reads all of its saved fields from.
+inline FieldReader<double> reader_of(const Fit<double>& fit) {
+  return {[&fit](const std::string& name, const Box& box, View<double, 3> to) {
+            read_from(fit, name, box, to);
+          },
+          [&fit](const std::string& name, std::span<const i64> positions, i64 numbers) {
+            return records_from(fit, name, positions, numbers);
+          }};
 }
 
 /// While it is there, fits of the scene start with several modes.

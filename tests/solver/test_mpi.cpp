@@ -7,6 +7,7 @@
 #include "exchange/mpi/team.hpp"
 #include "operator/emulated/operator.hpp"
 #include "solver/shared_fit.hpp"
+#include "solver/variables/position_options.hpp"
 
 namespace ptyle {
 namespace {
@@ -89,6 +90,17 @@ TEST(MpiFitOnGpu, WithItsOperatorAndAnExchangeBehind) {
     EXPECT_LT(most[0], rounding) << behind;
     EXPECT_LT(most[1], rounding) << behind;
   }
+}
+
+TEST(MpiFitOnGpu, WithPositionsThatMove) {
+  constexpr i64 room = 4;
+  auto o = options(5);
+  o.parts.of<PositionOptions>() = {
+      .refine = Switch::on, .start = 1, .largest_move = test::FitScene::pixel * room};
+  const Sharing sharing{mesh_of(world->size(), Halo::of(test::FitScene::window / 2 + room))};
+  const auto most = apart_from_one_process(o, sharing, true);
+  EXPECT_LT(most[0], rounding);
+  EXPECT_LT(most[1], rounding);
 }
 
 }  // namespace

@@ -20,6 +20,7 @@ namespace {
 using test::apart;
 using test::iterations;
 using test::mesh_of;
+using test::records_from;
 using test::rounding_of_operators;
 using test::scene;
 using test::toys;
@@ -118,35 +119,6 @@ TEST(Toys, AreBookedAsPlanned) {
   }
 }
 
-/// What a fit of other ranks reads a field's part from.
-void read_from(const Fit<double>& fit, const std::string& name, const Box& box,
-               View<double, 3> to) {
-  const Field<double>& field = fit.state().field(name);
-  for (std::size_t t = 0; t < fit.tiles().size(); ++t) {
-    const Tile& tile = fit.tiles()[t];
-    const Box part = intersection(tile.core, box);
-    for (i64 s = 0; s < to.shape[0]; ++s)
-      for (i64 y = part.rows.begin; y < part.rows.end; ++y)
-        for (i64 x = part.cols.begin; x < part.cols.end; ++x)
-          to(s, y - box.rows.begin, x - box.cols.begin) =
-              field.on(t)(s, y - tile.box.rows.begin, x - tile.box.cols.begin);
-  }
-}
-
-std::vector<double> records_from(const Fit<double>& fit, const std::string& name,
-                                 std::span<const i64> positions, i64 numbers) {
-  std::vector<double> all;
-  for (const i64 position : positions)
-    for (std::size_t t = 0; t < fit.tiles().size(); ++t) {
-      const auto& own = fit.tiles()[t].own;
-      const auto at = std::lower_bound(own.begin(), own.end(), position);
-      if (at == own.end() || *at != position) continue;
-      for (i64 k = 0; k < numbers; ++k)
-        all.push_back(fit.state().field(name).on(t)(0, at - own.begin(), k));
-    }
-  return all;
-}
-
 TEST(Toys, AreSavedAndResumedOnOtherRanks) {
   const auto four = make_local_team(4), three = make_local_team(3);
   auto whole = toy_fit(*four, 4);
@@ -158,13 +130,7 @@ TEST(Toys, AreSavedAndResumedOnOtherRanks) {
   const auto go_on = [&](bool with_fields) {
     auto second = scene().fit(toy_options(), *three, {mesh_of(3)}, object, first.probe());
     if (with_fields)
-      second.restore(first.numbers(),
-                     {[&](const std::string& name, const Box& box, View<double, 3> to) {
-                        read_from(first, name, box, to);
-                      },
-                      [&](const std::string& name, std::span<const i64> positions, i64 numbers) {
-                        return records_from(first, name, positions, numbers);
-                      }});
+      second.restore(first.numbers(), test::reader_of(first));
     else
       second.restore(first.numbers());
     for (int i = 0; i < 2; ++i) second.iterate();

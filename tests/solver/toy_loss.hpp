@@ -7,6 +7,8 @@
 #include <array>
 #include <cmath>
 #include <memory>
+#include <span>
+#include <stdexcept>
 #include <utility>
 #include <vector>
 
@@ -83,6 +85,7 @@ class OperatorOfLoss final : public Operator<T> {
     if (wanted.has(Part::illumination))
       (void)waves_->gradient(places, measured, {Part::illumination},
                              {{}, {}, sum.illumination, {}});
+    if (wanted.has(Part::shift)) throw std::logic_error("a toy loss has no gradient of shifts");
     Misfit total;
     for (std::size_t p = 0; p < places.size(); ++p) {
       Pattern one = pattern(places[p], measured, static_cast<i64>(p));
@@ -110,10 +113,13 @@ class OperatorOfLoss final : public Operator<T> {
     return total;
   }
   [[nodiscard]] double curvature(std::span<const Placement> places, const ObjectView<T>& d_object,
-                                 View<const Complex<T>, 3> d_probe) const override {
+                                 View<const Complex<T>, 3> d_probe,
+                                 std::span<double> each) const override {
     double total = 0;
     const Measured<T> nothing = [this](i64, T* to) { std::fill_n(to, pixels_, T(0)); };
-    for (const Placement& at : places) {
+    for (std::size_t p = 0; p < places.size(); ++p) {
+      const Placement& at = places[p];
+      const double before = total;
       const Pattern one = pattern(at, nothing, 0);
       Array<Complex<T>, 3> change(one.waves.shape());
       waves_->tangent(at, d_object, d_probe, change);
@@ -127,6 +133,7 @@ class OperatorOfLoss final : public Operator<T> {
         total +=
             2 * along * along * double(L::curvature(weight_[i] * valid_[i], one.model[i] + eps()));
       }
+      if (!each.empty()) each[p] = total - before;
     }
     return total;
   }

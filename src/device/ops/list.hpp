@@ -14,6 +14,7 @@
 #include "device/ops/precondition.hpp"
 #include "device/ops/tie.hpp"
 #include "device/ops/untie.hpp"
+#include "device/ops/warp.hpp"
 #include "device/ops/weigh.hpp"
 
 namespace ptyle {
@@ -29,6 +30,7 @@ using Operation = std::variant<  //
     Precondition<T>,             //
     Tie<T>,                      //
     Untie<T>,                    //
+    Warp<T>,                     //
     Weigh<T>>;
 
 /// Those of them that have a sum.

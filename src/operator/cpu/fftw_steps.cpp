@@ -46,10 +46,12 @@ class FftwSteps final : public Steps<T> {
     for (i64 i = 0; i < n_; ++i) propagator_(i) = C(propagator[i] * scale);
   }
 
+  SpectraLayout layout() const override { return {2 * n_, 1}; }
+
   void spectrum(View<const C, 3> probe, T* to) const override {
     std::copy(probe.begin(), probe.end(), mode(to, 0));
-    for (i64 m = 0; m < setup_.modes; ++m) fft_.forward(mode(to, m));
-    for (i64 i = 0; i < setup_.modes * n_; ++i) mode(to, 0)[i] /= static_cast<T>(n_);
+    for (i64 m = 0; m < probe.shape[0]; ++m) fft_.forward(mode(to, m));
+    for (i64 i = 0; i < probe.size(); ++i) mode(to, 0)[i] /= static_cast<T>(n_);
   }
 
   void prepare(const Placement& at, ThreadBuffers<T>& buffers) const override {
@@ -85,11 +87,26 @@ class FftwSteps final : public Steps<T> {
 
   void add_probe_gradient(T* sum, View<C, 3> to) const override {
     const T scale = T(1) / static_cast<T>(n_);
-    for (i64 m = 0; m < setup_.modes; ++m) {
+    for (i64 m = 0; m < to.shape[0]; ++m) {
       C *g = mode(sum, m), *out = to[m].data;
       fft_.inverse(g);
       for (i64 i = 0; i < n_; ++i) out[i] += g[i] * scale;
     }
+  }
+
+  std::array<double, 2> shift_gradient(const T* spectrum, const T* g) const override {
+    std::array<double, 2> sum{};
+    for (i64 m = 0; m < setup_.modes; ++m) {
+      const C *of = mode(g, m), *probe = mode(spectrum, m);
+      for (i64 y = 0; y < w_; ++y)
+        for (i64 x = 0; x < w_; ++x, ++of, ++probe) {
+          const auto value =
+              static_cast<double>(of->real() * probe->imag() - of->imag() * probe->real());
+          sum[0] += static_cast<double>(frequency_index(y, w_)) * value;
+          sum[1] += static_cast<double>(frequency_index(x, w_)) * value;
+        }
+    }
+    return sum;
   }
 
   void transmit(const Slice<T>& slice, ThreadBuffers<T>& buffers, T* wave, T* u) const override {
@@ -248,6 +265,7 @@ class FftwSteps final : public Steps<T> {
 BufferSizes fftw_sizes(const OperatorSetup& setup) {
   const i64 w = setup.window, n = w * w;
   return {.wave = 2 * setup.modes * n,
+          .probe = 2 * setup.probe_modes() * n,
           .scratch = std::max(2 * n, 4 * w),  // a wave, or rows of t and of gradients
           .ramp = 4 * w,
           .propagator = setup.slices > 1 ? 2 * n : 0,

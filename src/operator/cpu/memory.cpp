@@ -16,6 +16,8 @@ MemoryPlan<T>::MemoryPlan(const OperatorSetup& setup, int threads, const CpuOpti
     : slices(setup.slices), run(setup.slices) {
   const BufferSizes sizes = buffer_sizes<T>(setup, path_of(setup.window, options.path));
   wave = sizes.wave;
+  probe = sizes.probe;
+  mixed = setup.basis > 0 ? sizes.wave : 0;
   scratch = sizes.scratch;
   ramp = sizes.ramp;
   propagator = sizes.propagator;
@@ -51,7 +53,7 @@ std::vector<Ledger::Entry> cpu_operator_memory(const OperatorSetup& setup, int t
                                                const CpuOptions& options) {
   const cpu::MemoryPlan<T> plan(setup, threads, options);
   const i64 patch = setup.window * setup.window;
-  const i64 waves = plan.scratch + plan.ramp + plan.pattern +
+  const i64 waves = plan.scratch + plan.ramp + plan.pattern + plan.mixed +
                     plan.wave * (1 + (plan.beside ? 1 : 0) + plan.kept + plan.checkpoints);
   const i64 patches = patch * (1 + (plan.patches ? (setup.absorption ? 2 : 1) : 0));
   const i64 voxels = object[0] * object[1] * object[2];
@@ -61,8 +63,8 @@ std::vector<Ledger::Entry> cpu_operator_memory(const OperatorSetup& setup, int t
     all.push_back({name, bytes, bytes});
   };
   add("detector", plan.detector);
-  add("gradient patches", plan.wave + threads * patches);
-  add("probe", plan.wave);
+  add("gradient patches", plan.probe + threads * patches);
+  add("probe", plan.probe);
   add("propagator", plan.propagator);
   if (options.copy_transmission) add("transmission", 2 * voxels);
   add("waves", threads * waves);

@@ -14,6 +14,7 @@ struct MemoryPlan {
 
   // A thread's
   i64 wave = 0;          ///< waves of all modes
+  i64 mixed = 0;         ///< spectra that a position has mixed
   i64 scratch = 0;       ///< of a step
   i64 ramp = 0;          ///< of the sub-pixel shift
   i64 pattern = 0;       ///< measured intensities
@@ -22,6 +23,7 @@ struct MemoryPlan {
   bool beside = false;   ///< χ stands beside ψ
   bool patches = false;  ///< gradients wait for their turn in a patch
   // The operator's
+  i64 probe = 0;  ///< spectra of its modes
   i64 propagator = 0, detector = 0;
 
   // Runs of slices: [first(r), first(r + 1)).

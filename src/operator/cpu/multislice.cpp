@@ -1,6 +1,6 @@
 // The multislice operator on a CPU, a position at a time on each thread:
 //
-//   1. shift the probe to the position
+//   1. mix the position's modes, if it has coefficients, and shift them to it
 //   2. forward through the slices, keeping u_s = t_s ψ_s, or what it can be made again from
 //   3. detector: intensity, misfit, residual
 //   4. adjoint back through the slices; each slice's gradient is added to the sums when all
@@ -8,7 +8,11 @@
 //
 // Each step is one of a backend's `Steps`.
 
+#include <algorithm>
+#include <numeric>
+
 #include "core/parallel.hpp"
+#include "core/units.hpp"
 #include "operator/cpu/memory.hpp"
 #include "operator/cpu/sequencer.hpp"
 #include "operator/cpu/steps.hpp"
@@ -39,7 +43,7 @@ class CpuOperator final : public Operator<T> {
         options_(options),
         plan_(setup_, threads, options),
         steps_(make_steps<T>(setup_, path_of(setup_.window, options.path), ledger)),
-        probe_({plan_.wave}, ledger, "probe") {
+        probe_({plan_.probe}, ledger, "probe") {
     CpuOperator::set_propagator(setup_.propagator);
     setup_ = without_propagator(setup_);
     work_.resize(static_cast<std::size_t>(threads));
@@ -60,11 +64,12 @@ class CpuOperator final : public Operator<T> {
   }
 
   void forward(const Placement& at, View<C, 3> wave) const override {
+    check_coefficients(setup_, {&at, 1});
     // Nothing shared is written: several threads may call.
     ThreadBuffers<T> buffers = make_buffers(nullptr);
     Array<T, 1> psi({plan_.wave});
     steps_->prepare(at, buffers);
-    steps_->begin(probe_.data(), buffers, psi.data());
+    begin(at, probe_, buffers, psi.data());
     for (i64 s = 0; s < setup_.slices; ++s) {
       steps_->transmit(slice(s, at), buffers, psi.data(), nullptr);
       if (s + 1 < setup_.slices) steps_->propagate(buffers, psi.data());
@@ -74,15 +79,17 @@ class CpuOperator final : public Operator<T> {
 
   void tangent(const Placement& at, const ObjectView<T>& d_object, View<const C, 3> d_probe,
                View<C, 3> d_wave) const override {
+    check_coefficients(setup_, {&at, 1});
     auto& ws = prepared(0, at);
     forward_tangent(ws, at, d_object, probe_spectrum(d_probe));
     steps_->exit(ws.buffers, ws.other.data(), d_wave);
   }
 
   void adjoint(const Placement& at, View<const C, 3> d, const Gradient<T>& sum) const override {
+    check_coefficients(setup_, {&at, 1});
     auto& ws = prepared(0, at);
     const Wanted wanted = parts_of_adjoint(sum);
-    Array<T, 1> probe_sum({wanted.has(Part::probe) ? plan_.wave : 0});
+    Array<T, 1> probe_sum({wanted.has(Part::probe) ? plan_.probe : 0});
     Sequencer sequencer(setup_.slices + 1);
     forward_keeping_waves(ws, at);
     steps_->enter_back(ws.buffers, d, chi_beside(ws));
@@ -92,7 +99,8 @@ class CpuOperator final : public Operator<T> {
 
   Misfit gradient(std::span<const Placement> places, const Measured<T>& measured, Wanted wanted,
                   const Gradient<T>& sum) const override {
-    Array<T, 1> probe_sum({wanted.has(Part::probe) ? plan_.wave : 0}, ledger_, "gradient patches");
+    check_coefficients(setup_, places);
+    Array<T, 1> probe_sum({wanted.has(Part::probe) ? plan_.probe : 0}, ledger_, "gradient patches");
     std::vector<Misfit> each(places.size());
     Sequencer sequencer(setup_.slices + 1);
     parallel_for(static_cast<i64>(places.size()), threads_, [&](i64 k, int thread) {
@@ -112,11 +120,12 @@ class CpuOperator final : public Operator<T> {
   }
 
   Misfit misfit(std::span<const Placement> places, const Measured<T>& measured) const override {
+    check_coefficients(setup_, places);
     std::vector<Misfit> each(places.size());
     parallel_for(static_cast<i64>(places.size()), threads_, [&](i64 k, int thread) {
       auto& ws = prepared(thread, places[k]);
       measured.load(k, ws.buffers.measured.data());
-      steps_->begin(probe_.data(), ws.buffers, ws.wave.data());
+      begin(places[k], probe_, ws.buffers, ws.wave.data());
       run(ws, places[k], 0, setup_.slices, nullptr);
       each[k] = steps_->detect(ws.buffers, ws.wave.data(), false);
     });
@@ -124,7 +133,8 @@ class CpuOperator final : public Operator<T> {
   }
 
   double curvature(std::span<const Placement> places, const ObjectView<T>& d_object,
-                   View<const C, 3> d_probe) const override {
+                   View<const C, 3> d_probe, std::span<double> of_each) const override {
+    check_coefficients(setup_, places);
     const Array<T, 1> d_spectrum = probe_spectrum(d_probe);
     std::vector<double> each(places.size());
     parallel_for(static_cast<i64>(places.size()), threads_, [&](i64 k, int thread) {
@@ -132,9 +142,8 @@ class CpuOperator final : public Operator<T> {
       forward_tangent(ws, places[k], d_object, d_spectrum);
       each[k] = steps_->bend(ws.buffers, ws.wave.data(), ws.other.data());
     });
-    double total = 0;
-    for (const double c : each) total += c;
-    return total;
+    if (!of_each.empty()) std::copy(each.begin(), each.end(), of_each.begin());
+    return std::accumulate(each.begin(), each.end(), 0.0);
   }
 
  private:
@@ -151,10 +160,10 @@ class CpuOperator final : public Operator<T> {
   static constexpr i64 past_caches = i64{16} << 20;
 
   ThreadBuffers<T> make_buffers(Ledger* ledger) const {
-    return {Array<T, 1>({plan_.scratch}, ledger, "waves"),
-            Array<T, 1>({plan_.ramp}, ledger, "waves"),
-            Array<T, 1>({plan_.pattern}, ledger, "waves"),
-            plan_.kept * plan_.wave * static_cast<i64>(sizeof(T)) > past_caches};
+    return {
+        Array<T, 1>({plan_.scratch}, ledger, "waves"), Array<T, 1>({plan_.ramp}, ledger, "waves"),
+        Array<T, 1>({plan_.pattern}, ledger, "waves"), Array<T, 1>({plan_.mixed}, ledger, "waves"),
+        plan_.kept * plan_.wave * static_cast<i64>(sizeof(T)) > past_caches};
   }
 
   template <int N>
@@ -175,9 +184,27 @@ class CpuOperator final : public Operator<T> {
 
   /// FFT(d_probe) / W²; nothing if there is none.
   Array<T, 1> probe_spectrum(View<const C, 3> d_probe) const {
-    Array<T, 1> spectrum({d_probe.empty() ? 0 : plan_.wave});
+    Array<T, 1> spectrum({d_probe.empty() ? 0 : plan_.probe});
     if (!d_probe.empty()) steps_->spectrum(d_probe, spectrum.data());
     return spectrum;
+  }
+
+  Coefficients coefficients(const Placement& at) const {
+    return {at.coefficients, {setup_.modes, setup_.basis}};
+  }
+
+  /// The spectra that a position's waves start from: the probe's, or a change's, mixed by it.
+  const T* spectra_at(const Placement& at, const Array<T, 1>& spectra,
+                      ThreadBuffers<T>& buffers) const {
+    if (setup_.basis == 0) return spectra.data();
+    mix(steps_->layout(), coefficients(at), spectra.data(), buffers.mixed.data());
+    return buffers.mixed.data();
+  }
+
+  /// ψ_0 of a position, for which `buffers` are prepared.
+  void begin(const Placement& at, const Array<T, 1>& spectra, ThreadBuffers<T>& buffers,
+             T* wave) const {
+    steps_->begin(spectra_at(at, spectra, buffers), buffers, wave);
   }
 
   /// Forward through slices [from, to) from ψ_from in ws.wave, u of each into `kept` if given; then
@@ -195,7 +222,7 @@ class CpuOperator final : public Operator<T> {
   void forward_keeping_waves(Workspace& ws, const Placement& at) const {
     need<2>(ws.kept, {plan_.kept, plan_.wave}, "waves");
     need<2>(ws.checkpoints, {plan_.checkpoints, plan_.wave}, "waves");
-    steps_->begin(probe_.data(), ws.buffers, ws.wave.data());
+    begin(at, probe_, ws.buffers, ws.wave.data());
     for (i64 r = 0; r < plan_.runs; ++r) {
       const bool last = r + 1 == plan_.runs;
       if (r > 0 && !last) copy(ws.wave.data(), ws.checkpoints.view()[r - 1].data);
@@ -229,7 +256,7 @@ class CpuOperator final : public Operator<T> {
         if (r > 0)
           copy(ws.checkpoints.view()[r - 1].data, ws.wave.data());
         else
-          steps_->begin(probe_.data(), ws.buffers, ws.wave.data());
+          begin(at, probe_, ws.buffers, ws.wave.data());
         run(ws, at, plan_.first(r), plan_.first(r + 1), ws.kept.data());
       }
       for (i64 s = plan_.first(r + 1) - 1; s >= plan_.first(r); --s) {
@@ -240,10 +267,41 @@ class CpuOperator final : public Operator<T> {
         if (!u) steps_->propagate_back(ws.buffers, ws.wave.data());
       }
     }
+    T* const spectra = is_own(wanted) ? own_gradients(ws, at, k, chi, wanted, sum) : nullptr;
     if (!sequencer.wait(setup_.slices, k)) return;
     if (wanted.has(Part::illumination)) add_illumination(ws, at, sum);
-    if (wanted.has(Part::probe)) steps_->end_back(chi, ws.buffers, probe_sum);
+    if (wanted.has(Part::probe)) {
+      if (setup_.basis > 0)
+        add_mixed_back(steps_->layout(), coefficients(at), spectra, probe_sum);
+      else if (spectra)
+        std::transform(spectra, spectra + plan_.wave, probe_sum, probe_sum, std::plus<>());
+      else
+        steps_->end_back(chi, ws.buffers, probe_sum);
+    }
     sequencer.done(setup_.slices, k);
+  }
+
+  /// Has a position's χ to be looked at by itself, before it goes into the probe's gradient?
+  bool is_own(Wanted wanted) const {
+    return wanted.has(Part::shift) || wanted.has(Part::coefficients) ||
+           (setup_.basis > 0 && wanted.has(Part::probe));
+  }
+
+  /// ∂f/∂shift and ∂f/∂a* of the k-th position. Returns what end_back makes of χ, in waves that are
+  /// free by now.
+  T* own_gradients(Workspace& ws, const Placement& at, i64 k, T* chi, Wanted wanted,
+                   const Gradient<T>& sum) const {
+    T* const spectra = plan_.beside ? ws.wave.data() : ws.kept.data();
+    std::fill_n(spectra, plan_.wave, T(0));
+    steps_->end_back(chi, ws.buffers, spectra);
+    if (wanted.has(Part::coefficients))
+      add_overlaps(steps_->layout(), probe_.data(), spectra, sum.coefficients[k]);
+    if (!wanted.has(Part::shift)) return spectra;
+    const auto slope = steps_->shift_gradient(spectra_at(at, probe_, ws.buffers), spectra);
+    const double factor = 4 * pi / static_cast<double>(setup_.window);
+    for (i64 axis = 0; axis < 2; ++axis)
+      sum.shift(k, axis) += factor * slope[static_cast<std::size_t>(axis)];
+    return spectra;
   }
 
   /// χ back through slice s, its gradient added in turn; false: another position failed.
@@ -290,11 +348,11 @@ class CpuOperator final : public Operator<T> {
   void forward_tangent(Workspace& ws, const Placement& at, const ObjectView<T>& d_object,
                        const Array<T, 1>& d_spectrum) const {
     need<1>(ws.other, {plan_.wave}, "waves");
-    steps_->begin(probe_.data(), ws.buffers, ws.wave.data());
+    begin(at, probe_, ws.buffers, ws.wave.data());
     if (d_spectrum.empty())
       ws.other.fill(0);
     else
-      steps_->begin(d_spectrum.data(), ws.buffers, ws.other.data());
+      begin(at, d_spectrum, ws.buffers, ws.other.data());
     for (i64 s = 0; s < setup_.slices; ++s) {
       steps_->transmit_tangent(slice(s, at), ws.buffers, ws.wave.data(), ws.other.data(), d_object);
       if (s + 1 == setup_.slices) break;

@@ -7,6 +7,7 @@
 
 #include <memory>
 
+#include "operator/cpu/mixing.hpp"
 #include "operator/cpu/transmission.hpp"
 #include "operator/operator.hpp"
 
@@ -33,12 +34,14 @@ struct SliceGradient {
 template <class T>
 struct ThreadBuffers {
   Array<T, 1> scratch, ramp, measured;
+  Array<T, 1> mixed;        ///< spectra that a position has mixed; empty where nothing is mixed
   bool past_cache = false;  ///< waves u that are kept are more than the caches hold
 };
 
 /// Sizes of a backend's arrays, in T's.
 struct BufferSizes {
   i64 wave = 0;     ///< the waves of all modes
+  i64 probe = 0;    ///< the spectra of all modes of the probe
   i64 scratch = 0;  ///< ThreadBuffers::scratch
   i64 ramp = 0;     ///< ThreadBuffers::ramp
   i64 propagator = 0, detector = 0;
@@ -54,7 +57,9 @@ class Steps {
   virtual void set_weights(View<const T, 2> weight, View<const T, 2> valid) = 0;
   /// P, W·W values, of several slices; before this it is nothing.
   virtual void set_propagator(std::span<const std::complex<double>> propagator) = 0;
-  /// FFT(probe) / W², as long as the waves, of which `begin` starts.
+  [[nodiscard]] virtual SpectraLayout layout() const = 0;
+  /// FFT(probe) / W² of all its modes, in this layout: M of them, or as many mixed, `begin` starts
+  /// from.
   virtual void spectrum(View<const C, 3> probe, T* to) const = 0;
 
   /// The position's sub-pixel shift, exp(−2πi f s / W) along rows and columns, into buffers.ramp.
@@ -64,6 +69,10 @@ class Steps {
   virtual void begin(const T* spectrum, ThreadBuffers<T>& buffers, T* wave) const = 0;
   /// sum += conj(ramp) · FFT(χ_0), in the order of `spectrum`
   virtual void end_back(T* chi, ThreadBuffers<T>& buffers, T* sum) const = 0;
+  /// Σ_m Σ_k f_k Im(conj(G) S) for (row, column): of G, what end_back gives of one position, and S,
+  /// the spectra that `begin` started from. Times 2 · 2π/W it is ∂cost/∂shift.
+  [[nodiscard]] virtual std::array<double, 2> shift_gradient(const T* spectrum,
+                                                             const T* g) const = 0;
   /// to += IFFT(sum): the probe's gradient from what end_back has summed, which is used up.
   virtual void add_probe_gradient(T* sum, View<C, 3> to) const = 0;
 

@@ -60,9 +60,11 @@ class SweepSteps final : public Steps<T> {
         }
   }
 
+  SpectraLayout layout() const override { return {plane_, lanes_}; }
+
   void spectrum(View<const C, 3> probe, T* to) const override {
     const T scale = T(1) / static_cast<T>(w_ * w_);
-    for (i64 m = 0; m < setup_.modes; ++m) {
+    for (i64 m = 0; m < probe.shape[0]; ++m) {
       each_pixel(mode(to, m), [&](i64 y, i64 x, T& re, T& im) {
         re = scale * probe(m, y, x).real();
         im = scale * probe(m, y, x).imag();
@@ -74,7 +76,7 @@ class SweepSteps final : public Steps<T> {
 
   void add_probe_gradient(T* sum, View<C, 3> to) const override {
     const T scale = T(1) / static_cast<T>(w_ * w_);
-    for (i64 m = 0; m < setup_.modes; ++m) {
+    for (i64 m = 0; m < to.shape[0]; ++m) {
       for (i64 c = 0; c < g_.vectors; ++c) kernels_.columns_inverse(g_, mode(sum, m), c);
       for (i64 y = 0; y < w_; ++y) kernels_.row_inverse(g_, row_of(mode(sum, m), y));
       each_pixel(mode(sum, m),
@@ -110,6 +112,33 @@ class SweepSteps final : public Steps<T> {
     for (i64 m = 0; m < setup_.modes; ++m)
       for (i64 c = 0; c < g_.vectors; ++c)
         kernels_.columns_end(g_, mode(chi, m), buffers.ramp.data(), mode(sum, m), c);
+  }
+
+  std::array<double, 2> shift_gradient(const T* spectrum, const T* g) const override {
+    std::array<double, 2> sum{};
+    for (i64 m = 0; m < setup_.modes; ++m)
+      for (i64 c = 0; c < g_.vectors; ++c) {
+        std::array<double, most_lanes> down{}, all{};
+        for (i64 y = 0; y < w_; ++y) {
+          const auto f = static_cast<double>(
+              frequency_index(tables_.row_frequency[static_cast<std::size_t>(y)], w_));
+          const T *re = &real(mode(g, m), c, y, 0), *im = &imaginary(mode(g, m), c, y, 0);
+          const T *s_re = &real(mode(spectrum, m), c, y, 0),
+                  *s_im = &imaginary(mode(spectrum, m), c, y, 0);
+#pragma omp simd
+          for (i64 l = 0; l < lanes_; ++l) {
+            const auto value = static_cast<double>(re[l] * s_im[l] - im[l] * s_re[l]);
+            down[static_cast<std::size_t>(l)] += f * value;
+            all[static_cast<std::size_t>(l)] += value;
+          }
+        }
+        for (i64 l = 0; l < lanes_; ++l) {
+          const i64 f = tables_.column_frequency[static_cast<std::size_t>(c * lanes_ + l)];
+          sum[0] += down[static_cast<std::size_t>(l)];
+          sum[1] += static_cast<double>(frequency_index(f, w_)) * all[static_cast<std::size_t>(l)];
+        }
+      }
+    return sum;
   }
 
   void transmit(const Slice<T>& slice, ThreadBuffers<T>& buffers, T* wave, T* u) const override {
@@ -406,6 +435,7 @@ class SweepSteps final : public Steps<T> {
     });
   }
 
+  static constexpr std::size_t most_lanes = 16;
   OperatorSetup setup_;
   const Kernels<T>& kernels_;
   Tables<T> tables_;
@@ -422,6 +452,7 @@ template <class T>
 BufferSizes sweep_sizes(const OperatorSetup& setup, const Kernels<T>& kernels) {
   const i64 w = setup.window, lanes = kernels.lanes, plane = sweep_wave_size(w, kernels.lanes);
   return {.wave = setup.modes * plane,
+          .probe = setup.probe_modes() * plane,
           .scratch = w * (w + lanes),  // a pattern and a block's intensities; or t, gradients and u
           .ramp = 4 * w,
           .propagator = setup.slices > 1 ? plane : 0,

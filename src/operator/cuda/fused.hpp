@@ -121,7 +121,7 @@ struct FusedPass {
   int slices;
   const Z<T>* propagator;
   bool holds_propagator;  ///< in shared memory (fused_propagator)
-  const Z<T>* spectrum;   ///< forward and tangent: of the probe; null: nothing
+  Spectra<T> spectra;     ///< forward and tangent: of the probe; null: nothing
   Z<T>* detector;         ///< forward: Ψ; back: the residual, then the probe's gradient
   const Z<T>* twiddles;
 
@@ -159,7 +159,7 @@ struct FusedPass {
     if constexpr (back) {
       columns<false, true>(block, here, [&](int q) { return FromDetector<T, W>{end + q}; });
     } else {
-      const Z<T>* from = spectrum ? spectrum + (wave % slice.modes) * W * W : nullptr;
+      const Z<T>* from = spectra.first ? spectra.of(wave, W * W) : nullptr;
       columns<false, true>(block, here, [&](int q) {
         return FromProbe<T, W>{from ? from + q : nullptr, here.down, across(q)};
       });
@@ -258,103 +258,117 @@ struct FusedPass {
     return (j + 16 * i - owner<i> * rows_here) * pitch + column;
   }
 
+  // Columns of the wave: a block's own stand where its rows stood. Threads of a warp take
+  // neighbours, so that all of them have the same j.
+  static constexpr int down_pitch = cluster == 1 ? pitch : rows_here;
+  static constexpr int warps = threads / 32;
+
   /// FFT down the columns, what happens at each frequency, inverse FFT; each if asked for.
   template <bool forward, bool inverse, class Block, class Middle>
   PTYLE_HOST_DEVICE static void columns(Block& block, const Shared& here, Middle&& middle) {
-    // Columns of the wave: a block's own stand where its rows stood.
-    constexpr int down = cluster == 1 ? pitch : rows_here;
-    // Threads of a warp take neighbours, so that all of them have the same j.
-    constexpr int warps = threads / 32;
-    if constexpr (forward && cluster == 1)
-      block.threads([&](int t) {
-        for (int j = t / 32; j < 16; j += warps) {
-          const Twiddles<R, T> twiddle(here.twiddles, j);
-          for (int c = t % 32; c < W; c += 32) {
-            Z<T>* const line = here.wave + j * pitch + c;
-            Z<T> x[R];
-            unroll<R>([&](auto i) { x[i()] = line[16 * pitch * i()]; });
+    if constexpr (forward && cluster == 1) outer_columns<false>(block, here);
+    if constexpr (forward && cluster > 1) fetch_columns(block, here);
+    inner_columns<forward, inverse>(block, here, middle);
+    if constexpr (inverse && cluster == 1) outer_columns<true>(block, here);
+    if constexpr (inverse && cluster > 1) send_columns(block, here);
+  }
+
+  /// The outer transforms of a block that has the whole wave.
+  template <bool inverse, class Block>
+  PTYLE_HOST_DEVICE static void outer_columns(Block& block, const Shared& here) {
+    block.threads([&](int t) {
+      for (int j = t / 32; j < 16; j += warps) {
+        const Twiddles<R, T> twiddle(here.twiddles, j);
+        for (int c = t % 32; c < W; c += 32) {
+          Z<T>* const line = here.wave + j * pitch + c;
+          Z<T> x[R];
+          unroll<R>([&](auto i) { x[i()] = line[16 * pitch * i()]; });
+          if constexpr (inverse)
+            outer_inverse<R>(x, twiddle);
+          else
             outer_forward<R>(x, twiddle);
-            unroll<R>([&](auto k) { line[16 * pitch * k()] = x[k()]; });
-          }
+          unroll<R>([&](auto k) { line[16 * pitch * k()] = x[k()]; });
         }
-      });
-    if constexpr (forward && cluster > 1) {
-      static_assert(warps == 16);
-      block.meet();  // all rows are done
-      block.template hand_over<Held>(
-          [&](int t, Held& held) {
-            each_line(here, t, [&](auto n, int, int j, int column) {
-              unroll<R>([&](auto i) {
-                held.x[n()][i()] = block.remote(here.wave, owner<i()>)[slot<i()>(j, column)];
-              });
-            });
-          },
-          [&](int t, Held& held) {
-            const Twiddles<R, T> twiddle(here.twiddles, t / 32);
-            outer_forward<R>(held.x[0], twiddle);
-          },
-          [&](int t, Held& held) {
-            const Twiddles<R, T> twiddle(here.twiddles, t / 32);
-            each_line(here, t, [&](auto n, int c, int j, int) {
-              if constexpr (n() > 0) outer_forward<R>(held.x[n()], twiddle);
-              unroll<R>([&](auto k) { here.wave[(16 * k() + j) * down + c] = held.x[n()][k()]; });
+      }
+    });
+  }
+
+  /// The block's columns out of all blocks' rows, by the outer forward transforms.
+  template <class Block>
+  PTYLE_HOST_DEVICE static void fetch_columns(Block& block, const Shared& here) {
+    static_assert(warps == 16);
+    block.meet();  // all rows are done
+    block.template hand_over<Held>(
+        [&](int t, Held& held) {
+          each_line(here, t, [&](auto n, int, int j, int column) {
+            unroll<R>([&](auto i) {
+              held.x[n()][i()] = block.remote(here.wave, owner<i()>)[slot<i()>(j, column)];
             });
           });
-      block.threads([](int) {});
-    }
+        },
+        [&](int t, Held& held) {
+          const Twiddles<R, T> twiddle(here.twiddles, t / 32);
+          outer_forward<R>(held.x[0], twiddle);
+        },
+        [&](int t, Held& held) {
+          const Twiddles<R, T> twiddle(here.twiddles, t / 32);
+          each_line(here, t, [&](auto n, int c, int j, int) {
+            if constexpr (n() > 0) outer_forward<R>(held.x[n()], twiddle);
+            unroll<R>(
+                [&](auto k) { here.wave[(16 * k() + j) * down_pitch + c] = held.x[n()][k()]; });
+          });
+        });
+    block.threads([](int) {});
+  }
+
+  /// The inner transforms, with the middle between them.
+  template <bool forward, bool inverse, class Block, class Middle>
+  PTYLE_HOST_DEVICE static void inner_columns(Block& block, const Shared& here, Middle& middle) {
     block.threads([&](int t) {
       for (int item = t; item < R * rows_here; item += threads) {
         const int c = item % rows_here, a = item / rows_here;
         const auto at = middle(here.rank * rows_here + c);
-        Z<T>* const line = here.wave + 16 * a * down + c;
+        Z<T>* const line = here.wave + 16 * a * down_pitch + c;
         Z<T> beside[16], x[16];
         at.fetch(a, beside);
         if constexpr (forward) {
-          unroll<16>([&](auto b) { x[b()] = line[down * b()]; });
+          unroll<16>([&](auto b) { x[b()] = line[down_pitch * b()]; });
           fft<16, false>(x);
         }
         unroll<16>([&](auto b) { x[b()] = at(a + R * b(), x[b()], beside[b()]); });
         if constexpr (inverse) {
           fft<16, true>(x);
-          unroll<16>([&](auto b) { line[down * b()] = x[b()]; });
+          unroll<16>([&](auto b) { line[down_pitch * b()] = x[b()]; });
         }
       }
     });
-    if constexpr (inverse && cluster == 1)
-      block.threads([&](int t) {
-        for (int j = t / 32; j < 16; j += warps) {
-          const Twiddles<R, T> twiddle(here.twiddles, j);
-          for (int c = t % 32; c < W; c += 32) {
-            Z<T>* const line = here.wave + j * pitch + c;
-            Z<T> x[R];
-            unroll<R>([&](auto k) { x[k()] = line[16 * pitch * k()]; });
-            outer_inverse<R>(x, twiddle);
-            unroll<R>([&](auto i) { line[16 * pitch * i()] = x[i()]; });
-          }
-        }
-      });
-    if constexpr (inverse && cluster > 1) {
-      block.template hand_over<Held>(
-          [&](int t, Held& held) {
-            each_line(here, t, [&](auto n, int c, int j, int) {
-              unroll<R>([&](auto k) { held.x[n()][k()] = here.wave[(16 * k() + j) * down + c]; });
-            });
-          },
-          [&](int t, Held& held) {
-            const Twiddles<R, T> twiddle(here.twiddles, t / 32);
-            outer_inverse<R>(held.x[0], twiddle);
-          },
-          [&](int t, Held& held) {
-            const Twiddles<R, T> twiddle(here.twiddles, t / 32);
-            each_line(here, t, [&](auto n, int, int j, int column) {
-              if constexpr (n() > 0) outer_inverse<R>(held.x[n()], twiddle);
-              unroll<R>([&](auto i) {
-                block.send(here.wave, owner<i()>, slot<i()>(j, column), held.x[n()][i()]);
-              });
+  }
+
+  /// Back into all blocks' rows, by the outer inverse transforms.
+  template <class Block>
+  PTYLE_HOST_DEVICE static void send_columns(Block& block, const Shared& here) {
+    static_assert(warps == 16);
+    block.template hand_over<Held>(
+        [&](int t, Held& held) {
+          each_line(here, t, [&](auto n, int c, int j, int) {
+            unroll<R>(
+                [&](auto k) { held.x[n()][k()] = here.wave[(16 * k() + j) * down_pitch + c]; });
+          });
+        },
+        [&](int t, Held& held) {
+          const Twiddles<R, T> twiddle(here.twiddles, t / 32);
+          outer_inverse<R>(held.x[0], twiddle);
+        },
+        [&](int t, Held& held) {
+          const Twiddles<R, T> twiddle(here.twiddles, t / 32);
+          each_line(here, t, [&](auto n, int, int j, int column) {
+            if constexpr (n() > 0) outer_inverse<R>(held.x[n()], twiddle);
+            unroll<R>([&](auto i) {
+              block.send(here.wave, owner<i()>, slot<i()>(j, column), held.x[n()][i()]);
             });
           });
-      block.received(rows_here * W * static_cast<int>(sizeof(Z<T>)));  // all rows are there
-    }
+        });
+    block.received(rows_here * W * static_cast<int>(sizeof(Z<T>)));  // all rows are there
   }
 
   /// Inverse FFT along rows, what the slice does, FFT; before the last `also(t)` of each thread.

@@ -14,6 +14,7 @@
 
 #include <cmath>
 #include <mutex>
+#include <numeric>
 #include <stdexcept>
 
 #include "core/units.hpp"
@@ -42,11 +43,11 @@ class GpuOperator : public Operator<T> {
         weight_({n_}, ledger, "detector", &gpu),
         valid_({n_}, ledger, "detector", &gpu),
         totals_({3}, ledger, "detector", &gpu),
-        spectrum_({setup_.modes * n_}, ledger, "probe", &gpu),
-        other_spectrum_({setup_.modes * n_}, ledger, "probe", &gpu),
-        aside_({setup_.modes * n_}, ledger, "probe", &gpu),
+        spectrum_({setup_.probe_modes() * n_}, ledger, "probe", &gpu),
+        other_spectrum_({setup_.probe_modes() * n_}, ledger, "probe", &gpu),
+        aside_({std::max(setup_.modes, setup_.probe_modes()) * n_}, ledger, "probe", &gpu),
         passes_(gpu, setup_, path_, options, propagator_.data(), twiddles_.data()),
-        sender_(gpu, ledger, w_) {
+        sender_(gpu, ledger, w_, plan_.coefficients) {
     if (options.waves == WaveStorage::checkpoint)
       throw std::invalid_argument("on a GPU waves are stored or recomputed");
     load_turns();
@@ -105,10 +106,11 @@ class GpuOperator : public Operator<T> {
       p[i] = {static_cast<T>(value.real()), static_cast<T>(value.imag())};
     }
     gpu_.copy(propagator_.data(), p.data(), p.size() * sizeof(Z<T>));
-    passes_.hold_propagator(mirrored(propagator));
+    passes_.hold_propagator(mirrored<T>(propagator, w_));
   }
 
   void forward(const Placement& at, View<C, 3> wave) const override {
+    check_coefficients(setup_, {&at, 1});
     const std::lock_guard lock(mutex_);
     gpu_.use();
     const auto b = begin_batch({&at, 1});
@@ -118,6 +120,7 @@ class GpuOperator : public Operator<T> {
 
   void tangent(const Placement& at, const ObjectView<T>& d_object, View<const C, 3> d_probe,
                View<C, 3> d_wave) const override {
+    check_coefficients(setup_, {&at, 1});
     const std::lock_guard lock(mutex_);
     gpu_.use();
     const auto b = begin_batch({&at, 1});
@@ -129,13 +132,14 @@ class GpuOperator : public Operator<T> {
   }
 
   void adjoint(const Placement& at, View<const C, 3> d, const Gradient<T>& sum) const override {
+    check_coefficients(setup_, {&at, 1});
     const std::lock_guard lock(mutex_);
     gpu_.use();
     Target target(*this, parts_of_adjoint(sum), sum);
     const auto b = begin_batch({&at, 1});
     passes_.forward(b, object(), spectrum_.data(), true);
-    gpu_.copy(aside_.data(), d.data, bytes_of_modes());
-    reorder(aside_.data(), b.detector, false, T(1));
+    gpu_.copy(aside_.data(), d.data, bytes_of(setup_.modes));
+    reorder(aside_.data(), b.detector, setup_.modes, false, T(1));
     target.to.scale = 1;
     passes_.backward(b, object(), target.to);
     sum_spectra(b, target);
@@ -145,19 +149,23 @@ class GpuOperator : public Operator<T> {
 
   Misfit gradient(std::span<const Placement> places, const Measured<T>& measured, Wanted wanted,
                   const Gradient<T>& sum) const override {
+    check_coefficients(setup_, places);
     const std::lock_guard lock(mutex_);
     gpu_.use();
     Target target(*this, wanted, sum);
     return over_batches(
         places, measured, sum.misfit,
-        [&](const Batch<T>& b, Sums<3>* total) {
+        [&, done = i64{0}](const Batch<T>& b, Sums<3>* total) mutable {
           passes_.gradient(b, object(), spectrum_.data(), detector(), total, target.to);
           sum_spectra(b, target);
+          add_own_gradients(b, done, wanted, sum);
+          done += b.positions;
         },
         [&] { target.finish(); });
   }
 
   Misfit misfit(std::span<const Placement> places, const Measured<T>& measured) const override {
+    check_coefficients(setup_, places);
     const std::lock_guard lock(mutex_);
     gpu_.use();
     return over_batches(
@@ -170,7 +178,8 @@ class GpuOperator : public Operator<T> {
   }
 
   double curvature(std::span<const Placement> places, const ObjectView<T>& d_object,
-                   View<const C, 3> d_probe) const override {
+                   View<const C, 3> d_probe, std::span<double> each) const override {
+    check_coefficients(setup_, places);
     const std::lock_guard lock(mutex_);
     gpu_.use();
     const OnDevice phase(*this, d_object.phase),
@@ -189,6 +198,13 @@ class GpuOperator : public Operator<T> {
                           setup_.loss, setup_.epsilon},
                   {chunks, b.positions}, Bend<T>::shared);
       gpu_.launch(Total<1>{parts, chunks * b.positions, total}, {}, Total<1>::shared);
+      if (each.empty()) continue;
+      std::vector<double> bends(static_cast<std::size_t>(chunks * b.positions));
+      gpu_.copy(bends.data(), parts, bends.size() * sizeof(double));
+      for (std::size_t p = 0; p < some.size(); ++p) {
+        const auto begin = bends.begin() + static_cast<std::ptrdiff_t>(p) * chunks;
+        each[first + p] = std::accumulate(begin, begin + chunks, 0.0);
+      }
     }
     Sums<1> sum;
     gpu_.copy(&sum, total, sizeof sum);
@@ -269,27 +285,13 @@ class GpuOperator : public Operator<T> {
   [[nodiscard]] int window() const { return static_cast<int>(w_); }
   [[nodiscard]] int modes() const { return static_cast<int>(setup_.modes); }
   [[nodiscard]] bool fused() const { return path_ == GpuPath::fused; }
-  [[nodiscard]] std::size_t bytes_of_modes() const {
-    return static_cast<std::size_t>(setup_.modes * n_) * sizeof(Z<T>);
+  [[nodiscard]] std::size_t bytes_of(i64 modes) const {
+    return static_cast<std::size_t>(modes * n_) * sizeof(Z<T>);
   }
   /// Which detector pixel, in natural order, stands at i.
   [[nodiscard]] i64 natural(i64 i) const {
     if (!fused()) return i;
     return i - i % w_ + fused_column(static_cast<int>(i % w_), window());
-  }
-  [[nodiscard]] Grid pixels() const { return {blocks_for(n_, 256), setup_.modes}; }
-
-  /// Is P, in numbers of this precision, the same at −ky as at ky?
-  [[nodiscard]] bool mirrored(std::span<const std::complex<double>> p) const {
-    for (i64 ky = 1; ky < w_; ++ky)
-      for (i64 kx = 0; kx < w_; ++kx) {
-        const auto a = p[static_cast<std::size_t>(ky * w_ + kx)],
-                   b = p[static_cast<std::size_t>((w_ - ky) * w_ + kx)];
-        if (static_cast<T>(a.real()) != static_cast<T>(b.real()) ||
-            static_cast<T>(a.imag()) != static_cast<T>(b.imag()))
-          return false;
-      }
-    return true;
   }
 
   void load_turns() {
@@ -306,19 +308,20 @@ class GpuOperator : public Operator<T> {
             static_cast<int>(transmission_.shape()[2])};
   }
 
-  void reorder(const Z<T>* from, Z<T>* to, bool back, T scale) const {
-    gpu_.launch(Reorder<T>{from, to, window(), fused(), back, scale}, pixels());
+  void reorder(const Z<T>* from, Z<T>* to, i64 modes, bool back, T scale) const {
+    gpu_.launch(Reorder<T>{from, to, window(), fused(), back, scale}, {blocks_for(n_, 256), modes});
   }
 
   /// FFT(probe) / W², in the order of the path.
   void to_spectrum(View<const C, 3> probe, Z<T>* to) const {
+    const i64 modes = setup_.probe_modes();
     const Z<T>* from = as_z(probe.data);
     if (!gpu_.holds(from)) {
-      gpu_.copy(aside_.data(), from, bytes_of_modes());
+      gpu_.copy(aside_.data(), from, bytes_of(modes));
       from = aside_.data();
     }
-    passes_.transform().forward(from, aside_.data(), setup_.modes);
-    reorder(aside_.data(), to, false, T(1) / static_cast<T>(n_));
+    passes_.transform().forward(from, aside_.data(), modes);
+    reorder(aside_.data(), to, modes, false, T(1) / static_cast<T>(n_));
   }
   const Z<T>* other_spectrum(View<const C, 3> d_probe) const {
     if (d_probe.empty()) return nullptr;
@@ -327,32 +330,50 @@ class GpuOperator : public Operator<T> {
   }
 
   void sum_spectra(const Batch<T>& b, Target& target) const {
-    if (!target.probe) return;
-    const i64 n = setup_.modes * n_;
-    gpu_.launch(SumSpectra<T>{b.detector, other_spectrum_.data(), n, b.positions, window(), fused(),
-                              std::exchange(target.probe_begun, true)},
-                {blocks_for(n, 256)});
+    if (target.probe)
+      passes_.sum_spectra(b, other_spectrum_.data(), std::exchange(target.probe_begun, true));
+  }
+
+  /// Rows from `first` on += ∂f/∂shift and ∂f/∂a* of the batch's positions, where they are wanted;
+  /// waits for them.
+  void add_own_gradients(const Batch<T>& b, i64 first, Wanted wanted,
+                         const Gradient<T>& sum) const {
+    auto* const own = reinterpret_cast<Sums<2>*>(own_.data());
+    const auto add = [&](i64 a_position, double* to) {
+      std::vector<double> values(static_cast<std::size_t>(a_position * b.positions));
+      gpu_.copy(values.data(), own, values.size() * sizeof(double));
+      to += first * a_position;
+      std::transform(values.begin(), values.end(), to, to, std::plus<>());
+    };
+    if (wanted.has(Part::shift)) {
+      passes_.shift_gradient(b, spectrum_.data(), own);
+      add(2, sum.shift.data);
+    }
+    if (wanted.has(Part::coefficients)) {
+      passes_.overlaps(b, spectrum_.data(), setup_.probe_modes(), own);
+      add(2 * plan_.overlaps, reinterpret_cast<double*>(sum.coefficients.data));
+    }
   }
 
   /// to += IFFT(sum of spectra)
   void add_probe_gradient(View<C, 3> to) const {
-    const i64 n = setup_.modes * n_;
+    const i64 modes = setup_.probe_modes(), n = modes * n_;
     Z<T>* const sum = other_spectrum_.data();
-    passes_.transform().inverse(sum, sum, setup_.modes);
+    passes_.transform().inverse(sum, sum, modes);
     const T scale = T(1) / static_cast<T>(n_);
     if (gpu_.holds(to.data)) {
       gpu_.launch(AddScaled<T>{sum, as_z(to.data), n, scale}, {blocks_for(n, 256)});
       return;
     }
     std::vector<C> values(static_cast<std::size_t>(n));
-    gpu_.copy(values.data(), sum, bytes_of_modes());
+    gpu_.copy(values.data(), sum, bytes_of(modes));
     for (i64 i = 0; i < n; ++i) to.data[i] += scale * values[static_cast<std::size_t>(i)];
   }
 
   /// Waves of one position to the caller, in natural order.
   void give(const Z<T>* from, View<C, 3> to) const {
-    reorder(from, aside_.data(), true, T(1));
-    gpu_.copy(to.data, aside_.data(), bytes_of_modes());
+    reorder(from, aside_.data(), setup_.modes, true, T(1));
+    gpu_.copy(to.data, aside_.data(), bytes_of(setup_.modes));
   }
 
   /// Makes the buffers, once they are needed or have become too small; returns the positions of a
@@ -361,7 +382,8 @@ class GpuOperator : public Operator<T> {
     positions = std::max<i64>(1, positions);
     if (positions <= planned_for_) return batch_;
     gpu_.wait();
-    for (auto* buffer : {&waves_, &detector_, &kept_, &tangent_, &patches_of_waves_}) *buffer = {};
+    for (auto* buffer : {&waves_, &detector_, &kept_, &tangent_, &mixed_, &patches_of_waves_})
+      *buffer = {};
     sender_.release_room();
     planned_for_ = planned(positions);
     const std::size_t held = options_.memory > 0 ? sender_.held() : 0;  // what is free is free
@@ -375,10 +397,12 @@ class GpuOperator : public Operator<T> {
     detector_ = make(plan_.detector);
     kept_ = make(plan_.kept);
     tangent_ = make(plan_.tangent);
+    mixed_ = make(plan_.mixed);
     patches_of_waves_ = make(plan_.patch_values);
     flags_ = Array<int, 1>({BatchPlan::flags(batch_)}, ledger_, "waves", &gpu_);
     const i64 chunks = blocks_for(n_, Detect<T>::pixels);
     sums_ = Array<double, 1>({3 * chunks * batch_}, ledger_, "waves", &gpu_);
+    own_ = Array<double, 1>({2 * plan_.overlaps * batch_}, ledger_, "waves", &gpu_);
     const std::size_t used = static_cast<std::size_t>(batch_) * plan_.template bytes<T>() + held;
     sender_.make_space(batch_, budget > used ? budget - used : 0);
     return batch_;
@@ -395,6 +419,7 @@ class GpuOperator : public Operator<T> {
   /// A batch of so many as there is space for, on its way to the device.
   Batch<T> send(std::span<const Placement> places, const Measured<T>* measured, i64 first) const {
     std::vector<Place<T>> all;
+    std::vector<T> coefficients;
     Batch<T> b;
     const auto ny = static_cast<int>(transmission_.shape()[1]),
                nx = static_cast<int>(transmission_.shape()[2]), w = window();
@@ -403,6 +428,10 @@ class GpuOperator : public Operator<T> {
     for (const Placement& at : places) {
       all.push_back({static_cast<int>(at.row), static_cast<int>(at.col),
                      static_cast<T>(at.shift_row), static_cast<T>(at.shift_col)});
+      for (i64 i = 0; i < plan_.coefficients; ++i) {
+        coefficients.push_back(static_cast<T>(at.coefficients[i].real()));
+        coefficients.push_back(static_cast<T>(at.coefficients[i].imag()));
+      }
       b.top = std::min(b.top, std::clamp(all.back().row, 0, ny));
       b.left = std::min(b.left, std::clamp(all.back().col, 0, nx));
       bottom = std::max(bottom, std::clamp(all.back().row + w, 0, ny));
@@ -410,13 +439,15 @@ class GpuOperator : public Operator<T> {
     }
     b.rows = std::max(0, bottom - b.top);
     b.cols = std::max(0, right - b.left);
-    const Sent<T> sent = sender_.send(all, measured, first);
+    const Sent<T> sent = sender_.send(all, coefficients, measured, first);
     b.places = sent.places;
     b.patterns = sent.patterns;
     b.waves = waves_.data();
     b.detector = detector_.data();
     b.kept = kept_.data();
     b.tangent = tangent_.data();
+    b.mixed = setup_.basis > 0 ? mixed_.data() : nullptr;
+    b.mixing = {sent.coefficients, modes(), static_cast<int>(setup_.basis)};
     b.patches = reinterpret_cast<T*>(patches_of_waves_.data());
     b.flags = flags_.data();
     b.positions = static_cast<int>(all.size());
@@ -475,9 +506,9 @@ class GpuOperator : public Operator<T> {
   Array<Z<T>, 3> transmission_;
   mutable std::mutex mutex_;
   mutable Passes<T, Gpu> passes_;
-  mutable Array<Z<T>, 1> waves_, detector_, kept_, tangent_, patches_of_waves_;
+  mutable Array<Z<T>, 1> waves_, detector_, kept_, tangent_, mixed_, patches_of_waves_;
   mutable Array<int, 1> flags_;
-  mutable Array<double, 1> sums_;
+  mutable Array<double, 1> sums_, own_;
   mutable Sender<T, Gpu> sender_;
   mutable i64 planned_for_ = 0, batch_ = 0;
 };

@@ -15,13 +15,15 @@ std::vector<Ledger::Entry> gpu_operator_memory(const OperatorSetup& setup,
   const GpuPath path = path_of(setup, options, sizeof(T), gpu.shared_limit, gpu.clusters, false);
   const BatchPlan plan(setup, path, options);
   const auto n = static_cast<std::size_t>(setup.window * setup.window);
-  const auto modes = static_cast<std::size_t>(setup.modes);
+  const auto modes = static_cast<std::size_t>(setup.modes),
+             probe_modes = static_cast<std::size_t>(setup.probe_modes());
   const std::size_t number = sizeof(T), complex = 2 * number;
   const auto voxels = static_cast<std::size_t>(object[0] * object[1] * object[2]);
   const std::size_t propagator =
       complex * ((setup.slices > 1 ? n : 0) + static_cast<std::size_t>(setup.window));
   const std::size_t detector = 2 * number * n + sizeof(Sums<3>);
-  const std::size_t own = propagator + detector + 3 * complex * modes * n + complex * voxels;
+  const std::size_t probe = complex * n * (2 * probe_modes + std::max(modes, probe_modes));
+  const std::size_t own = propagator + detector + probe + complex * voxels;
   const std::size_t budget =
       options.memory > 0 ? options.memory : usable(gpu.free_bytes > own ? gpu.free_bytes - own : 0);
   const i64 batch =
@@ -30,7 +32,9 @@ std::vector<Ledger::Entry> gpu_operator_memory(const OperatorSetup& setup,
   const auto chunks =
       static_cast<std::size_t>(blocks_for(setup.window * setup.window, Detect<T>::pixels));
   const std::size_t lists =
-      static_cast<std::size_t>(batch) * (2 * letter<T> + 3 * sizeof(double) * chunks) +
+      static_cast<std::size_t>(batch) *
+          (2 * letter_of<T>(plan.coefficients) +
+           (3 * chunks + 2 * static_cast<std::size_t>(plan.overlaps)) * sizeof(double)) +
       sizeof(int) * static_cast<std::size_t>(BatchPlan::flags(batch));
   const std::size_t all = static_cast<std::size_t>(positions) * ((bytes_a_pattern + 15) / 16 * 16);
   const std::size_t slabs = (all + pattern_slab - 1) / pattern_slab * pattern_slab;
@@ -40,7 +44,7 @@ std::vector<Ledger::Entry> gpu_operator_memory(const OperatorSetup& setup,
   };
   return {entry("detector", detector),
           entry("patterns", std::min(slabs, space)),
-          entry("probe", 3 * complex * modes * n),
+          entry("probe", probe),
           entry("propagator", propagator),
           entry("transmission", complex * voxels),
           entry("waves", waves + lists)};

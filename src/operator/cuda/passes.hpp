@@ -2,6 +2,7 @@
 
 // The passes of a batch of positions through the slices, on the three paths:
 //
+//   mixed:     spectra of the probe → those of each position, where it mixes its modes
 //   forward:   spectrum of the probe → Ψ; u of each slice kept if asked for
 //   tangent:   beside it dψ → dΨ
 //   backward:  residual → spectra of the probe's gradient; after each slice, or after all, its
@@ -9,6 +10,8 @@
 //
 // All launches go to the GPU's stream, in order; nothing here waits.
 
+#include "core/units.hpp"
+#include "operator/cuda/mixing.hpp"
 #include "operator/cuda/plan.hpp"
 #include "operator/cuda/pointwise.hpp"
 #include "operator/cuda/sweeps.hpp"
@@ -20,6 +23,8 @@ namespace ptyle::gpu {
 template <class T>
 struct Batch {
   Z<T>*waves = nullptr, *detector = nullptr, *kept = nullptr, *tangent = nullptr;
+  Z<T>* mixed = nullptr;  ///< spectra that positions mix; null: they mix none
+  Mixing<T> mixing;
   T* patches = nullptr;  ///< (pointwise.hpp)
   const Place<T>* places = nullptr;
   const PatternOnGpu* patterns = nullptr;
@@ -120,6 +125,38 @@ class Passes {
     add_up(d.sums, static_cast<i64>(chunks) * b.positions, total);
   }
 
+  /// The spectra that a batch's waves start from: the probe's, or a change's, as they are or mixed,
+  /// until others are.
+  Spectra<T> mixed(const Batch<T>& b, const Z<T>* spectrum) {
+    if (!spectrum || !b.mixed) return {spectrum, modes_};
+    gpu_.launch(Mix<T>{spectrum, b.mixed, b.mixing, n_}, {blocks_for(n_, 256), waves(b)});
+    return {b.mixed, static_cast<int>(waves(b))};
+  }
+
+  /// From what `backward` leaves in the batch's `detector`: its part of the probe's gradient, on
+  /// top of `sum` where `add` says so …
+  void sum_spectra(const Batch<T>& b, Z<T>* sum, bool add) {
+    const bool fused = path_ == GpuPath::fused;
+    const i64 n = static_cast<i64>(modes_) * n_;
+    if (b.mixed)
+      gpu_.launch(SumMixed<T>{b.detector, sum, b.mixing, n_, b.positions, w_, fused, add},
+                  {blocks_for(n_, 256), b.mixing.basis});
+    else
+      gpu_.launch(SumSpectra<T>{b.detector, sum, n, b.positions, w_, fused, add},
+                  {blocks_for(n, 256)});
+  }
+  /// … ∂f/∂shift of each position …
+  void shift_gradient(const Batch<T>& b, const Z<T>* spectrum, Sums<2>* shifts) {
+    gpu_.launch(ShiftGradient<T>{b.detector, mixed(b, spectrum), shifts, modes_, w_,
+                                 path_ == GpuPath::fused, 4 * pi / double(w_)},
+                {b.positions}, ShiftGradient<T>::shared);
+  }
+  /// … and ∂f/∂a* of each, by `basis` modes.
+  void overlaps(const Batch<T>& b, const Z<T>* spectrum, i64 basis, Sums<2>* to) {
+    gpu_.launch(Overlaps<T>{b.detector, spectrum, to, modes_, static_cast<int>(basis), n_},
+                {modes_ * basis, b.positions}, Overlaps<T>::shared);
+  }
+
   /// Forward, detector and backward.
   void gradient(const Batch<T>& b, const ObjectOnGpu<T>& object, const Z<T>* spectrum,
                 const DetectorArguments<T>& d, Sums<3>* total, const GatherTo<T>& to) {
@@ -167,21 +204,21 @@ class Passes {
 
   void by_tickets(const Batch<T>& b, const ObjectOnGpu<T>& object, const Z<T>* spectrum,
                   const DetectorArguments<T>& d, Sums<3>* total, const GatherTo<T>& to) {
+    const Spectra<T> start = mixed(b, spectrum);
     with_window([&]<int W>(std::integral_constant<int, W>) {
       using Whole = FusedGradient<T, W>;
       const int chunks = Whole::Detector::chunks(W);
       const i64 clusters = gpu_.template at_a_time<Whole>(shared_of_fused());
       const int together = modes_together(b.positions, modes_, clusters);
-      const Whole whole{
-          pass<W, RowOp::transmit>(b, object, {.kept = to.wanted() ? b.kept : nullptr}, spectrum,
-                                   b.detector),
-          pass<W, RowOp::back>(b, object, {.u = b.kept, .to = to}, nullptr, b.detector),
-          detector<Whole::threads>(b, d, true),
-          b.positions,
-          chunks,
-          together,
-          b.flags,
-          gpu_.alarm()};
+      const Whole whole{pass<W, RowOp::transmit>(
+                            b, object, {.kept = to.wanted() ? b.kept : nullptr}, start, b.detector),
+                        pass<W, RowOp::back>(b, object, {.u = b.kept, .to = to}, {}, b.detector),
+                        detector<Whole::threads>(b, d, true),
+                        b.positions,
+                        chunks,
+                        together,
+                        b.flags,
+                        gpu_.alarm()};
       gpu_.zero(b.flags, static_cast<std::size_t>(BatchPlan::flags(b.positions)) * sizeof(int));
       gpu_.launch(whole, {std::min<i64>(whole.tickets(), clusters)}, shared_of_fused());
       add_up(d.sums, static_cast<i64>(chunks) * b.positions, total);
@@ -282,7 +319,8 @@ class Passes {
 
   template <int W, RowOp op>
   FusedPass<T, W, op> pass(const Batch<T>& b, const ObjectOnGpu<T>& object,
-                           const SliceBuffers& beside, const Z<T>* spectrum, Z<T>* detector) const {
+                           const SliceBuffers& beside, const Spectra<T>& spectra,
+                           Z<T>* detector) const {
     const i64 plane = static_cast<i64>(object.ny) * object.nx;
     return {slice_arguments<op>(b, object, 0, beside),
             plane,
@@ -291,7 +329,7 @@ class Passes {
             slices_,
             propagator_,
             holds_propagator_,
-            spectrum,
+            spectra,
             detector,
             twiddles_};
   }
@@ -299,17 +337,17 @@ class Passes {
   template <RowOp op>
   void fused(const Batch<T>& b, const ObjectOnGpu<T>& object, const SliceBuffers& beside,
              const Z<T>* spectrum, Z<T>* detector) {
+    const Spectra<T> start = mixed(b, spectrum);
     with_window([&]<int W>(std::integral_constant<int, W>) {
-      gpu_.launch(pass<W, op>(b, object, beside, spectrum, detector), {waves(b)},
-                  shared_of_fused());
+      gpu_.launch(pass<W, op>(b, object, beside, start, detector), {waves(b)}, shared_of_fused());
     });
   }
 
   template <ColumnOp op>
-  void columns(const Batch<T>& b, Z<T>* to, const Z<T>* spectrum, Z<T>* detector) {
+  void columns(const Batch<T>& b, Z<T>* to, const Spectra<T>& spectra, Z<T>* detector) {
     with_window([&]<int W>(std::integral_constant<int, W>) {
       using Sweep = ColumnSweep<T, W, op>;
-      gpu_.launch(Sweep{to, propagator_, spectrum, detector, twiddles_, b.places, modes_}, grid(b),
+      gpu_.launch(Sweep{to, propagator_, spectra, detector, twiddles_, b.places, modes_}, grid(b),
                   Sweep::shared);
     });
   }
@@ -332,9 +370,9 @@ class Passes {
     if (!spectrum) {
       gpu_.zero(to, static_cast<std::size_t>(waves(b) * n_) * sizeof(Z<T>));
     } else if (path_ == GpuPath::sweeps) {
-      columns<ColumnOp::from_probe>(b, to, spectrum, nullptr);
+      columns<ColumnOp::from_probe>(b, to, mixed(b, spectrum), nullptr);
     } else {
-      gpu_.launch(Begin<T>{to, spectrum, b.places, modes_, w_}, grid(b));
+      gpu_.launch(Begin<T>{to, mixed(b, spectrum), b.places, modes_, w_}, grid(b));
       transform_.inverse(to, to, waves(b));
     }
   }
@@ -343,7 +381,7 @@ class Passes {
   template <bool back>
   void propagate(const Batch<T>& b, Z<T>* of) {
     if (path_ == GpuPath::sweeps) {
-      columns<back ? ColumnOp::propagate_back : ColumnOp::propagate>(b, of, nullptr, nullptr);
+      columns<back ? ColumnOp::propagate_back : ColumnOp::propagate>(b, of, {}, nullptr);
       return;
     }
     transform_.forward(of, of, waves(b));
@@ -354,19 +392,19 @@ class Passes {
   /// Ψ = FFT(u); `from` stays as it was, unless `to` is the same.
   void to_detector(const Batch<T>& b, Z<T>* from, Z<T>* to) {
     if (path_ == GpuPath::sweeps)
-      columns<ColumnOp::to_detector>(b, from, nullptr, to);
+      columns<ColumnOp::to_detector>(b, from, {}, to);
     else
       transform_.forward(from, to, waves(b));
   }
   void from_detector(const Batch<T>& b, Z<T>* of) {
     if (path_ == GpuPath::sweeps)
-      columns<ColumnOp::from_detector>(b, of, nullptr, of);
+      columns<ColumnOp::from_detector>(b, of, {}, of);
     else
       transform_.inverse(of, of, waves(b));
   }
   void to_probe(const Batch<T>& b, Z<T>* of) {
     if (path_ == GpuPath::sweeps) {
-      columns<ColumnOp::to_probe>(b, of, nullptr, of);
+      columns<ColumnOp::to_probe>(b, of, {}, of);
       return;
     }
     transform_.forward(of, of, waves(b));

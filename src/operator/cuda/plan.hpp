@@ -44,6 +44,20 @@ inline GpuPath path_of(const OperatorSetup& setup, const GpuOptions& options,
   return options.path;
 }
 
+/// Is P, W·W values, in numbers of type T the same at −ky as at ky?
+template <class T>
+bool mirrored(std::span<const std::complex<double>> p, i64 w) {
+  for (i64 ky = 1; ky < w; ++ky)
+    for (i64 kx = 0; kx < w; ++kx) {
+      const auto a = p[static_cast<std::size_t>(ky * w + kx)],
+                 b = p[static_cast<std::size_t>((w - ky) * w + kx)];
+      if (static_cast<T>(a.real()) != static_cast<T>(b.real()) ||
+          static_cast<T>(a.imag()) != static_cast<T>(b.imag()))
+        return false;
+    }
+  return true;
+}
+
 /// Values (complex) that a position of a batch needs, by what holds them.
 struct BatchPlan {
   BatchPlan(const OperatorSetup& setup, GpuPath path, const GpuOptions& options) {
@@ -57,16 +71,24 @@ struct BatchPlan {
     if (options.sums == GpuSums::ordered) patches += patch_slices * (setup.absorption ? 2 : 1);
     kept = kept_slices * wave;
     tangent = wave;
+    mixed = setup.basis > 0 ? wave : 0;
+    coefficients = setup.modes * setup.basis;
+    overlaps = setup.modes * setup.probe_modes();
     patch_values = (patches * wave + 1) / 2;
     frames = setup.window * setup.window;
   }
   i64 waves, detector, kept, tangent;
+  i64 mixed;         ///< spectra that the position has mixed
   i64 patch_values;  ///< for `patches` patches of W² reals a wave
   i64 kept_slices, patch_slices, patches;
   i64 frames;  ///< numbers of a pattern that is not kept on the device
   /// The flags of a batch (tickets.hpp).
   [[nodiscard]] static i64 flags(i64 positions) { return 1 + 2 * positions; }
-  [[nodiscard]] i64 values() const { return waves + detector + kept + tangent + patch_values; }
+  i64 coefficients;  ///< complex numbers that a position is sent
+  i64 overlaps;      ///< sums of two, of a position: its gradient by coefficients, or by its shift
+  [[nodiscard]] i64 values() const {
+    return waves + detector + kept + tangent + mixed + patch_values;
+  }
   template <class T>
   [[nodiscard]] std::size_t bytes() const {
     // Two frames: one is fetched while the other is computed with.

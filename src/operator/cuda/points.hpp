@@ -18,6 +18,14 @@ struct Place {
   T shift_row, shift_col;
 };
 
+/// Spectra that waves start from, with 1/W²: (M, W, W) for all positions, or for each.
+template <class T>
+struct Spectra {
+  const Z<T>* first = nullptr;
+  int each = 1;  ///< of so many waves one after the other: M, or those of the whole batch
+  PTYLE_HOST_DEVICE const Z<T>* of(i64 wave, int n) const { return first + wave % each * n; }
+};
+
 PTYLE_HOST_DEVICE int frequency(int i, int n) { return i < (n + 1) / 2 ? i : i - n; }
 
 /// exp(−2πi turns)
@@ -246,9 +254,12 @@ struct PatternOnGpu {
   double background;
 };
 
-/// Bytes that a position of a batch is sent beside its pattern.
+/// Bytes that a position of a batch is sent beside its pattern; so many complex coefficients.
 template <class T>
-constexpr std::size_t letter = sizeof(Place<T>) + sizeof(PatternOnGpu);
+constexpr std::size_t letter_of(i64 coefficients) {
+  return sizeof(Place<T>) + sizeof(PatternOnGpu) +
+         static_cast<std::size_t>(coefficients) * 2 * sizeof(T);
+}
 
 template <class T>
 PTYLE_HOST_DEVICE T intensity(const PatternOnGpu& pattern, int i) {

@@ -33,7 +33,7 @@ template <class T>
 struct Begin {
   static constexpr int threads = 256;
   Z<T>* waves;
-  const Z<T>* spectrum;  ///< (M, W, W), with 1/W²
+  Spectra<T> spectra;
   const Place<T>* places;
   int modes, window;
   template <class Block>
@@ -43,7 +43,7 @@ struct Begin {
       if (k >= n) return;
       const i64 wave = block.y;
       const Z<T> r = ramp(places[wave / modes], k / window, k % window, window);
-      waves[wave * n + k] = times<false>(spectrum[(wave % modes) * n + k], r.re, r.im);
+      waves[wave * n + k] = times<false>(spectra.of(wave, n)[k], r.re, r.im);
     });
   }
 };
@@ -417,6 +417,44 @@ struct SumSpectra {
       for (int p = 0; p < positions; ++p) all = all + spectra[p * n + i];
       to = all;
     });
+  }
+};
+
+/// ∂f/∂shift of each position, a block a position: factor · Σ_m Σ_k f_k Im(conj(G) S), G the
+/// spectra of the probe's gradient, S that of the probe, both in the order of the path. Moves 8
+/// bytes a value, in floats; S comes out of the cache, unless each position has its own.
+template <class T>
+struct ShiftGradient {
+  static constexpr int threads = 256;
+  static constexpr std::size_t shared = 2 * threads * sizeof(double);
+  const Z<T>* spectra;
+  Spectra<T> probe;
+  Sums<2>* shifts;
+  int modes, window;
+  bool fused;
+  double factor;
+  template <class Block>
+  PTYLE_HOST_DEVICE void operator()(Block& block) const {
+    const i64 n = static_cast<i64>(modes) * window * window, position = block.x;
+    const Z<T>* const start = probe.of(position * modes, window * window);
+    const auto frequency = [&](int i) { return i < (window + 1) / 2 ? i : i - window; };
+    sum_over_block<2, threads>(
+        block,
+        [&](int t) {
+          Sums<2> all;
+          for (i64 i = t; i < n; i += threads) {
+            const Z<T> g = spectra[position * n + i], s = start[i];
+            const auto value = static_cast<double>(g.re * s.im - g.im * s.re);
+            const int q = static_cast<int>(i % window), row = static_cast<int>(i / window % window);
+            all.value[0] += frequency(row) * value;
+            all.value[1] += frequency(fused ? fused_column(q, window) : q) * value;
+          }
+          return all;
+        },
+        [&](const Sums<2>& all) {
+          shifts[position].value[0] = factor * all.value[0];
+          shifts[position].value[1] = factor * all.value[1];
+        });
   }
 };
 

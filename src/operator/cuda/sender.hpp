@@ -16,20 +16,23 @@
 
 namespace ptyle::gpu {
 
-/// On the device; `patterns` is null where there are none.
+/// On the device; null what there is none of.
 template <class T>
 struct Sent {
   const Place<T>* places;
   const PatternOnGpu* patterns;
+  const T* coefficients;  ///< after the patterns
 };
 
 template <class T, class Gpu>
 class Sender {
  public:
-  Sender(Gpu& gpu, Ledger* ledger, i64 window)
+  /// `coefficients`: complex numbers that come with each place.
+  Sender(Gpu& gpu, Ledger* ledger, i64 window, i64 coefficients)
       : gpu_(gpu),
         ledger_(ledger),
         n_(window * window),
+        letter_(letter_of<T>(coefficients)),
         frame_(static_cast<std::size_t>(n_) * widest) {}
   Sender(const Sender&) = delete;
   ~Sender() { release_room(); }
@@ -45,9 +48,9 @@ class Sender {
   void make_space(i64 batch, std::size_t space) {
     batch_ = static_cast<std::size_t>(batch);
     space_ = space;
-    letters_ = Array<char, 1>({static_cast<i64>(2 * batch_ * letter<T>)}, ledger_, "waves", &gpu_);
+    letters_ = Array<char, 1>({static_cast<i64>(2 * batch_ * letter_)}, ledger_, "waves", &gpu_);
     staged_ = Array<char, 1>({static_cast<i64>(2 * batch_ * frame_)}, ledger_, "waves", &gpu_);
-    pinned_letters_ = static_cast<char*>(gpu_.allocate_pinned(2 * batch_ * letter<T>));
+    pinned_letters_ = static_cast<char*>(gpu_.allocate_pinned(2 * batch_ * letter_));
     gpu_.mark_computed();  // nothing is sent before these are zeroed
   }
   /// Bytes of the patterns that stay.
@@ -57,22 +60,27 @@ class Sender {
     return bytes;
   }
 
-  /// Sends the places of a batch, and the patterns from number `first` on where some are measured.
-  /// Kernels launched after `start` see them; the batch sent the time before last goes.
-  Sent<T> send(const std::vector<Place<T>>& places, const Measured<T>* measured, i64 first) {
+  /// Sends the places of a batch with their coefficients, and the patterns from number `first` on
+  /// where some are measured. Kernels launched after `start` see them; the batch sent the time
+  /// before last goes.
+  Sent<T> send(const std::vector<Place<T>>& places, const std::vector<T>& coefficients,
+               const Measured<T>* measured, i64 first) {
     gpu_.wait_fetched();  // so that pinned memory may be written again
     const std::vector<PatternOnGpu> patterns =
         measured ? stage(*measured, first, static_cast<i64>(places.size()))
                  : std::vector<PatternOnGpu>{};
-    const std::size_t from = half_ * batch_ * letter<T>, bytes = places.size() * sizeof(Place<T>),
-                      more = patterns.size() * sizeof(PatternOnGpu);
+    const std::size_t from = half_ * batch_ * letter_, bytes = places.size() * sizeof(Place<T>),
+                      more = patterns.size() * sizeof(PatternOnGpu),
+                      mixing = coefficients.size() * sizeof(T);
     char *const here = pinned_letters_ + from, *const there = letters_.data() + from;
     std::memcpy(here, places.data(), bytes);
     if (more > 0) std::memcpy(here + bytes, patterns.data(), more);
-    gpu_.fetch(there, here, bytes + more);
+    if (mixing > 0) std::memcpy(here + bytes + more, coefficients.data(), mixing);
+    gpu_.fetch(there, here, bytes + more + mixing);
     half_ = 1 - half_;
     return {reinterpret_cast<const Place<T>*>(there),
-            more > 0 ? reinterpret_cast<const PatternOnGpu*>(there + bytes) : nullptr};
+            more > 0 ? reinterpret_cast<const PatternOnGpu*>(there + bytes) : nullptr,
+            mixing > 0 ? reinterpret_cast<const T*>(there + bytes + more) : nullptr};
   }
   /// Once after every `send`, before the batch's work is launched.
   void start() {
@@ -142,11 +150,12 @@ class Sender {
   Gpu& gpu_;
   Ledger* ledger_;
   i64 n_;
+  std::size_t letter_;     // bytes (points.hpp)
   std::size_t space_ = 0;  // bytes
   std::size_t frame_;      // bytes of a staged pattern at most
   std::size_t batch_ = 0, half_ = 0;
   // Two halves each: one is sent while the other is computed with. Letters are places, then
-  // patterns.
+  // patterns, then coefficients.
   Array<char, 1> letters_, staged_;
   char *pinned_letters_ = nullptr, *pinned_ = nullptr;
   std::vector<Array<char, 1>> slabs_;

@@ -24,7 +24,7 @@ struct ColumnSweep {
   static constexpr std::size_t shared = (16 * W + W) * sizeof(Z<T>);
   Z<T>* waves;             ///< W·W each
   const Z<T>* propagator;  ///< W·W, with the 1/W² of the inverse transform
-  const Z<T>* spectrum;    ///< from_probe: (M, W, W), with 1/W²
+  Spectra<T> spectra;      ///< from_probe
   Z<T>* detector;          ///< to it or from it, W·W each
   const Z<T>* twiddles;    ///< W of them (butterflies.hpp)
   const Place<T>* places;
@@ -83,7 +83,7 @@ struct ColumnSweep {
       x = times<op == ColumnOp::propagate_back>(x, p.re, p.im);
     } else if constexpr (op == ColumnOp::from_probe) {
       const Z<T> r = ramp(places[wave / modes], ky, kx, W);
-      x = times<false>(spectrum[(wave % modes) * W * W + k], r.re, r.im);
+      x = times<false>(spectra.of(wave, W * W)[k], r.re, r.im);
     } else if constexpr (op == ColumnOp::to_detector) {
       detector[wave * W * W + k] = x;
     } else if constexpr (op == ColumnOp::from_detector) {

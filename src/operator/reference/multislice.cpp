@@ -38,6 +38,12 @@ Value fourier_sum(const Value* line, i64 step, i64 k, const Wave& root) {
 
 Wave wave_of(View<const Value, 2> view) { return {view.begin(), view.end()}; }
 
+std::vector<Wave> waves_of(View<const Value, 3> view) {
+  std::vector<Wave> waves;
+  for (i64 i = 0; !view.empty() && i < view.shape[0]; ++i) waves.push_back(wave_of(view[i]));
+  return waves;
+}
+
 }  // namespace
 
 ReferenceOperator::ReferenceOperator(OperatorSetup setup)
@@ -54,10 +60,7 @@ void ReferenceOperator::set_object(const ObjectView<double>& object) {
     absorption_.assign(object.absorption.begin(), object.absorption.end());
 }
 
-void ReferenceOperator::set_probe(View<const Value, 3> probe) {
-  probe_.clear();
-  for (i64 m = 0; m < setup_.modes; ++m) probe_.push_back(wave_of(probe[m]));
-}
+void ReferenceOperator::set_probe(View<const Value, 3> probe) { probe_ = waves_of(probe); }
 
 void ReferenceOperator::set_weights(View<const double, 2> weight, View<const double, 2> valid) {
   weight_ = values(weight, n_);
@@ -137,10 +140,24 @@ Value ReferenceOperator::transmission(i64 slice, i64 voxel) const {
 // ---------------------------------------------------------------------------------------------
 // 2. Forward
 
+// a_mq: how much of P_q is in mode m
+Value ReferenceOperator::coefficient(const Placement& at, i64 mode, i64 q) const {
+  if (setup_.basis == 0) return mode == q ? 1.0 : 0.0;
+  return at.coefficients[mode * setup_.basis + q];
+}
+
+// Σ_q a_mq P_q
+Wave ReferenceOperator::mixed(const Placement& at, i64 mode, const std::vector<Wave>& of) const {
+  Wave sum(n_);
+  for (i64 q = 0; q < static_cast<i64>(of.size()); ++q)
+    for (i64 i = 0; i < n_; ++i) sum[i] += coefficient(at, mode, q) * of[q][i];
+  return sum;
+}
+
 // ψ_0 = probe shifted;  u_s = t_s ψ_s;  ψ_{s+1} = IFFT(P FFT(u_s));  Ψ = FFT(u_{S−1})
 ReferenceOperator::Passed ReferenceOperator::pass(const Placement& at, i64 mode) const {
   Passed passed;
-  Wave psi = shifted(probe_[mode], at, -1);
+  Wave psi = shifted(mixed(at, mode, probe_), at, -1);
   for (i64 s = 0; s < setup_.slices; ++s) {
     if (s > 0) psi = propagated(passed.u.back());
     for (i64 i = 0; i < n_; ++i) psi[i] *= transmission(s, voxel(at, i));
@@ -151,6 +168,7 @@ ReferenceOperator::Passed ReferenceOperator::pass(const Placement& at, i64 mode)
 }
 
 void ReferenceOperator::forward(const Placement& at, View<Value, 3> wave) const {
+  check_coefficients(setup_, {&at, 1});
   for (i64 m = 0; m < setup_.modes; ++m) {
     const Passed passed = pass(at, m);
     std::copy(passed.detector.begin(), passed.detector.end(), wave[m].begin());
@@ -182,17 +200,18 @@ Wave ReferenceOperator::pass_tangent(const Placement& at, const Passed& passed,
 
 void ReferenceOperator::tangent(const Placement& at, const ObjectView<double>& d_object,
                                 View<const Value, 3> d_probe, View<Value, 3> d_wave) const {
+  check_coefficients(setup_, {&at, 1});
+  const std::vector<Wave> change = waves_of(d_probe);
   for (i64 m = 0; m < setup_.modes; ++m) {
-    const Wave d = d_probe.empty() ? Wave(n_) : wave_of(d_probe[m]);
-    const Wave out = pass_tangent(at, pass(at, m), d_object, d);
+    const Wave out = pass_tangent(at, pass(at, m), d_object, mixed(at, m, change));
     std::copy(out.begin(), out.end(), d_wave[m].begin());
   }
 }
 
 // χ = Fᴴ(detector);  for s = S−1 … 0:  ∂φ_s += factor · Re(conj(χ) i u_s),
 // ∂μ_s −= factor · Re(conj(χ) u_s),  χ ← conj(t_s) χ,  if s > 0: χ ← IFFT(conj(P) FFT(χ));
-// last: ∂probe += χ moved back by the sub-pixel shift.
-void ReferenceOperator::pass_adjoint(const Placement& at, i64 mode, const Passed& passed,
+// last: ∂P_q += conj(a_mq) χ moved back by the sub-pixel shift. Returns χ before that, beside ψ_0.
+Wave ReferenceOperator::pass_adjoint(const Placement& at, i64 mode, const Passed& passed,
                                      const Wave& detector, double object_factor,
                                      const Gradient<double>& sum) const {
   Wave chi = fourier(detector, +1);
@@ -208,13 +227,46 @@ void ReferenceOperator::pass_adjoint(const Placement& at, i64 mode, const Passed
     }
     if (s > 0) chi = propagated_back(chi);
   }
-  if (sum.probe.empty()) return;
-  chi = shifted(chi, at, +1);
-  for (i64 i = 0; i < n_; ++i) sum.probe[mode].data[i] += chi[i];
+  if (!sum.probe.empty()) {
+    const Wave back = shifted(chi, at, +1);
+    for (i64 q = 0; q < setup_.probe_modes(); ++q)
+      for (i64 i = 0; i < n_; ++i)
+        sum.probe[q].data[i] += std::conj(coefficient(at, mode, q)) * back[i];
+  }
+  return chi;
+}
+
+// df = 2 Re Σ conj(χ) dψ_0, and a shift by ds px changes the spectrum of ψ_0 by −2πi f ds / W of
+// it.
+std::array<double, 2> ReferenceOperator::shift_gradient(const Placement& at, i64 mode,
+                                                        const Wave& chi) const {
+  const i64 w = setup_.window;
+  const Wave spectrum = fft(shifted(mixed(at, mode, probe_), at, -1));
+  std::array<double, 2> sum{};
+  for (std::size_t axis = 0; axis < 2; ++axis) {
+    Wave d = spectrum;
+    for (i64 k = 0; k < n_; ++k) {
+      const i64 f = frequency_index(axis == 0 ? k / w : k % w, w);
+      d[k] *= Value(0, -2 * pi * static_cast<double>(f) / static_cast<double>(w));
+    }
+    d = ifft(d);
+    for (i64 i = 0; i < n_; ++i) sum[axis] += 2 * (std::conj(chi[i]) * d[i]).real();
+  }
+  return sum;
+}
+
+// ∂f/∂a_mq* = Σ conj(P_q shifted) χ_0: df = 2 Re Σ conj(χ_0) dψ_0, dψ_0 = Σ_q da_mq P_q shifted.
+void ReferenceOperator::add_coefficient_gradient(const Placement& at, i64 mode, const Wave& chi,
+                                                 View<Value, 2> sum) const {
+  for (i64 q = 0; q < setup_.probe_modes(); ++q) {
+    const Wave start = shifted(probe_[q], at, -1);
+    for (i64 i = 0; i < n_; ++i) sum(mode, q) += std::conj(start[i]) * chi[i];
+  }
 }
 
 void ReferenceOperator::adjoint(const Placement& at, View<const Value, 3> d,
                                 const Gradient<double>& sum) const {
+  check_coefficients(setup_, {&at, 1});
   for (i64 m = 0; m < setup_.modes; ++m) pass_adjoint(at, m, pass(at, m), wave_of(d[m]), 1.0, sum);
 }
 
@@ -269,6 +321,7 @@ void ReferenceOperator::add_illumination(const Placement& at, const std::vector<
 Misfit ReferenceOperator::gradient(std::span<const Placement> places,
                                    const Measured<double>& measured, Wanted wanted,
                                    const Gradient<double>& sum) const {
+  check_coefficients(setup_, places);
   Gradient<double> asked;
   if (wanted.has(Part::object)) asked.phase = sum.phase, asked.absorption = sum.absorption;
   if (wanted.has(Part::probe)) asked.probe = sum.probe;
@@ -286,7 +339,12 @@ Misfit ReferenceOperator::gradient(std::span<const Placement> places,
       for (i64 k = 0; k < n_; ++k)
         residual[k] *= weight_[k] * valid_[k] * residual_factor(model[k], y[k]);
       // f is real: its change is 2 Re⟨∂f/∂Ψ*, dΨ⟩, so the object's real parameters see a factor 2.
-      pass_adjoint(at, m, modes[m], residual, 2.0, asked);
+      const Wave chi = pass_adjoint(at, m, modes[m], residual, 2.0, asked);
+      if (wanted.has(Part::coefficients))
+        add_coefficient_gradient(at, m, chi, sum.coefficients[static_cast<i64>(p)]);
+      if (!wanted.has(Part::shift)) continue;
+      const auto slope = shift_gradient(at, m, chi);
+      for (i64 axis = 0; axis < 2; ++axis) sum.shift(static_cast<i64>(p), axis) += slope[axis];
     }
     if (wanted.has(Part::illumination)) add_illumination(at, modes, sum);
   }
@@ -295,6 +353,7 @@ Misfit ReferenceOperator::gradient(std::span<const Placement> places,
 
 Misfit ReferenceOperator::misfit(std::span<const Placement> places,
                                  const Measured<double>& measured) const {
+  check_coefficients(setup_, places);
   Misfit total;
   std::vector<double> y(n_);
   for (std::size_t p = 0; p < places.size(); ++p) {
@@ -309,22 +368,28 @@ Misfit ReferenceOperator::misfit(std::span<const Placement> places,
 // Σ_k w (Re Σ_m conj(Ψ_m) (J d)_m)² / (I+ε), and twice that for Poisson.
 double ReferenceOperator::curvature(std::span<const Placement> places,
                                     const ObjectView<double>& d_object,
-                                    View<const Value, 3> d_probe) const {
+                                    View<const Value, 3> d_probe, std::span<double> each) const {
+  check_coefficients(setup_, places);
+  const std::vector<Wave> change = waves_of(d_probe);
   double total = 0;
-  for (const Placement& at : places) {
+  for (std::size_t p = 0; p < places.size(); ++p) {
+    const Placement& at = places[p];
     std::vector<Passed> modes;
     std::vector<double> along(n_);
     for (i64 m = 0; m < setup_.modes; ++m) {
       modes.push_back(pass(at, m));
-      const Wave d_start = d_probe.empty() ? Wave(n_) : wave_of(d_probe[m]);
-      const Wave d = pass_tangent(at, modes.back(), d_object, d_start);
+      const Wave d = pass_tangent(at, modes.back(), d_object, mixed(at, m, change));
       for (i64 k = 0; k < n_; ++k) along[k] += (std::conj(modes.back().detector[k]) * d[k]).real();
     }
     const std::vector<double> model = intensity(modes);
+    double bend = 0;
     for (i64 k = 0; k < n_; ++k)
-      total += weight_[k] * valid_[k] * along[k] * along[k] / (model[k] + setup_.epsilon);
+      bend += weight_[k] * valid_[k] * along[k] * along[k] / (model[k] + setup_.epsilon);
+    if (setup_.loss == Loss::poisson) bend *= 2;
+    if (!each.empty()) each[p] = bend;
+    total += bend;
   }
-  return setup_.loss == Loss::amplitude ? total : 2 * total;
+  return total;
 }
 
 std::unique_ptr<Operator<double>> make_reference_operator(OperatorSetup setup) {

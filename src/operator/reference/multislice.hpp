@@ -32,8 +32,8 @@ class ReferenceOperator final : public Operator<double> {
   [[nodiscard]] Misfit misfit(std::span<const Placement> places,
                               const Measured<double>& measured) const override;
   [[nodiscard]] double curvature(std::span<const Placement> places,
-                                 const ObjectView<double>& d_object,
-                                 View<const Value, 3> d_probe) const override;
+                                 const ObjectView<double>& d_object, View<const Value, 3> d_probe,
+                                 std::span<double> each = {}) const override;
 
  private:
   /// The waves of one mode at one position.
@@ -51,11 +51,17 @@ class ReferenceOperator final : public Operator<double> {
   [[nodiscard]] i64 voxel(const Placement& at, i64 pixel) const;
   [[nodiscard]] Value transmission(i64 slice, i64 voxel) const;
 
+  [[nodiscard]] Value coefficient(const Placement& at, i64 mode, i64 q) const;
+  [[nodiscard]] Wave mixed(const Placement& at, i64 mode, const std::vector<Wave>& of) const;
   [[nodiscard]] Passed pass(const Placement& at, i64 mode) const;
   [[nodiscard]] Wave pass_tangent(const Placement& at, const Passed& passed,
                                   const ObjectView<double>& d_object, const Wave& d_probe) const;
-  void pass_adjoint(const Placement& at, i64 mode, const Passed& passed, const Wave& detector,
+  Wave pass_adjoint(const Placement& at, i64 mode, const Passed& passed, const Wave& detector,
                     double object_factor, const Gradient<double>& sum) const;
+  [[nodiscard]] std::array<double, 2> shift_gradient(const Placement& at, i64 mode,
+                                                     const Wave& chi) const;
+  void add_coefficient_gradient(const Placement& at, i64 mode, const Wave& chi,
+                                View<Value, 2> sum) const;
   [[nodiscard]] std::vector<double> intensity(const std::vector<Passed>& modes) const;
   [[nodiscard]] Misfit compare(const std::vector<double>& model,
                                const std::vector<double>& measured) const;

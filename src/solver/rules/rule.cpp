@@ -43,8 +43,7 @@ template <class T>
 std::array<double, 2> limits_of(const FitOptions& options, const Volumes<T>& object,
                                 const Field<T>& field) {
   if (&field == object.phase) return {options.phase_min, options.phase_max};
-  // If phases may not be negative, nothing amplifies either.
-  return {options.phase_min >= 0 ? 0.0 : -1e30, 1e30};
+  return {0, 1e30};  // nothing amplifies
 }
 
 template struct Trial<float>;

@@ -5,8 +5,9 @@
 //
 //   1. begin        on every variable: its gradient is nothing yet
 //   2. ask          tile by tile, before the operator computes: where its gradients are to go
-//   3. start_sum    over the ranks, once all tiles are done
-//   4. step         waits for the sum, and moves
+//   3. start_sum    over the ranks, once all tiles are done; one sum is under way at a time,
+//                   which is the probe's
+//   4. step         waits for the sum, or sums by itself, and moves
 
 #include "operator/operator.hpp"
 #include "solver/workspace.hpp"
@@ -28,6 +29,11 @@ class Variable {
   virtual void step(Workspace<T>& with, const Batch& batch) = 0;
   /// After the last mini-batch of an iteration, of which `batch` was one.
   virtual void end_iteration(Workspace<T>& /*with*/, const Batch& /*batch*/) {}
+  /// How far from a voxel it looks, px.
+  [[nodiscard]] virtual i64 reach() const { return 0; }
+  /// Is it on its way, so that a cost that stands still means nothing? The object's steps are not
+  /// made smaller meanwhile.
+  [[nodiscard]] virtual bool still_finding() const { return false; }
 };
 
 }  // namespace ptyle

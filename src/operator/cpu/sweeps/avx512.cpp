@@ -1,4 +1,4 @@
-#include "operator/cpu/sweeps/passes.hpp"
+#include "operator/cpu/sweeps/table.hpp"
 
 namespace ptyle::cpu {
 

@@ -1,7 +1,7 @@
 #pragma once
 
 // The functions that the sweeps are made of: one table of functions for each instruction set
-// (avx512.cpp, avx2.cpp, plain.cpp, all from passes.hpp).
+// (avx512.cpp, avx2.cpp, plain.cpp, all from table.hpp).
 //
 // A wave of W·W values lies in blocks of L columns (L lanes of a vector): block c holds, row by
 // row, L real and L imaginary parts of columns c·L …, so that a column is walked with contiguous

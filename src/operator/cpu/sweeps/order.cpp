@@ -33,7 +33,7 @@ struct Stand {
   i64 vector, frequency;  ///< of the tile's vectors, and of the lanes' frequencies
 };
 
-/// The order of each vector and lane of a tile, as forward_inside (passes.hpp) moves them.
+/// The order of each vector and lane of a tile, as forward_inside (rows.hpp) moves them.
 std::vector<Stand> order_of_tile(int tile, int lanes) {
   std::vector<Stand> at;
   for (int v = 0; v < tile; ++v) at.insert(at.end(), static_cast<std::size_t>(lanes), {v, 0});

@@ -1,0 +1,48 @@
+#pragma once
+
+// Options of the refinement of positions (solver/variables/positions).
+
+#include "core/choice.hpp"
+#include "solver/part_options.hpp"
+#include "solver/switch.hpp"
+
+namespace ptyle {
+
+enum class PositionModel { both, affine, free };
+constexpr auto choices(PositionModel) {
+  return std::to_array<Named<PositionModel>>({{PositionModel::both, "both"},
+                                              {PositionModel::affine, "affine"},
+                                              {PositionModel::free, "free"}});
+}
+
+struct PositionOptions {
+  /// automatic: the session says on or off before a fit is made.
+  Switch refine = Switch::automatic;
+  PositionModel model = PositionModel::both;
+  int start = 0;            ///< an iteration (1, 2, …); 0: a few after everything else is free
+  double step = 0.5;        ///< of each position by itself; 1: a Gauss-Newton step
+  double largest_move = 0;  ///< Å (px where the fit has no unit); 0: the session says
+
+  template <class T>
+  void add_to(Parts<T>& parts) const;
+};
+
+template <class V>
+void keys(V& v, PositionOptions& o) {
+  v.section("positions", "refinement of where the probe stood");
+  v("refine", o.refine, "auto: where many positions overlap well")
+      .also_called("position_correction")
+      .same_at_resume();
+  v("model", o.model,
+    "affine: scale, asymmetry, rotation and shear of the scan; free: each position; or both")
+      .same_at_resume();
+  v("start", o.start, at_least(0),
+    "first iteration (later while the lateral limit holds); 0: the fifth with everything else "
+    "free");
+  v("step", o.step, above(0).up_to(10), "of each position; 1: a Gauss-Newton step");
+  v("largest_move", o.largest_move, between(0, 1e6), "Å",
+    "of a position in all, by which the object grows; 0: twice the step of the scan")
+      .same_at_resume();
+}
+
+}  // namespace ptyle

@@ -1,0 +1,441 @@
+#include "solver/variables/positions.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <string>
+#include <utility>
+
+#include "core/grid.hpp"
+#include "core/units.hpp"
+#include "device/cpu/fft.hpp"
+#include "solver/batches.hpp"
+#include "solver/parts.hpp"
+#include "solver/rules/rule.hpp"
+
+namespace ptyle {
+namespace {
+
+/// Iterations after the multi-resolution schedule before positions move: the probe is to find its
+/// astigmatism first, which a sheared scan explains nearly as well.
+constexpr int patience = 4;
+/// The curvature is taken again after so many iterations, of so many positions.
+constexpr int curvature_every = 4;
+constexpr i64 curvature_sample = 64;
+/// How much longer than Gauss-Newton steps with the object at rest those of the affine model are,
+/// times (scan / probe)², squares of their r.m.s. radii: a probe sees of a stretch what changes
+/// across it. Where the probe's defocus and astigmatism can follow, all but a rotation changes even
+/// less. The largest ones keep the noise of large scans in bounds. Found on films with known
+/// positions (bench/film).
+constexpr double gain_of_rotation = 1.5, gain_with_probe = 6;
+constexpr double most_of_rotation = 15, most_with_probe = 60;
+/// Iterations that it is given for this; then its steps shrink by this factor every iteration.
+constexpr int finding_for = 20;
+constexpr double slowing = 0.85;
+/// px that a position moves by at most: by itself in a mini-batch, as a fraction of the limit; with
+/// the affine model in an iteration.
+constexpr double most_alone = 0.25, most_stretch = 1;
+constexpr i64 cubic_reach = 2;  // px, of the stretched object beyond a position's move
+
+/// The probe's derivative along a shift: −2πi f / W of its spectrum.
+template <class T>
+Array<Complex<T>, 3> derivative_of(View<const Complex<T>, 3> probe, bool along_rows) {
+  const i64 modes = probe.shape[0], w = probe.shape[1];
+  Array<Complex<T>, 3> moved(probe.shape);
+  std::copy(probe.begin(), probe.end(), moved.begin());
+  const Fft2<T> fft(w, w, FftRigor::estimate);
+  for (i64 m = 0; m < modes; ++m) {
+    Complex<T>* const wave = moved.view()[m].data;
+    fft.forward(wave);
+    for (i64 i = 0; i < w * w; ++i) {
+      const auto f = static_cast<double>(frequency_index(along_rows ? i / w : i % w, w));
+      wave[i] *= Complex<T>(0, static_cast<T>(-2 * pi * f / double(w) / double(w * w)));
+    }
+    fft.inverse(wave);
+  }
+  return moved;
+}
+
+/// Of the intensity of all modes about its middle, px².
+template <class T>
+double mean_square_radius(View<const Complex<T>, 3> probe) {
+  const i64 w = probe.shape[1];
+  double sum = 0, row = 0, col = 0, square = 0;
+  for (i64 m = 0; m < probe.shape[0]; ++m)
+    for (i64 y = 0; y < w; ++y)
+      for (i64 x = 0; x < w; ++x) {
+        const auto intensity = static_cast<double>(std::norm(probe(m, y, x)));
+        sum += intensity;
+        row += intensity * static_cast<double>(y);
+        col += intensity * static_cast<double>(x);
+        square += intensity * static_cast<double>(y * y + x * x);
+      }
+  return sum > 0 ? (square - (row * row + col * col) / sum) / sum : 0;
+}
+
+using Numbers = std::array<double*, 4>;
+using Matrix = std::array<double, 4>;  // row by row
+
+Matrix values_of(const Numbers& numbers) {
+  return {*numbers[0], *numbers[1], *numbers[2], *numbers[3]};
+}
+void set(const Numbers& numbers, const Matrix& values) {
+  for (std::size_t i = 0; i < 4; ++i) *numbers[i] = values[i];
+}
+
+/// Scale, asymmetry, shear, rotation of I + A; and A of them.
+Matrix components_of(const Matrix& a) {
+  return {(a[0] + a[3]) / 2, (a[0] - a[3]) / 2, (a[1] + a[2]) / 2, (a[1] - a[2]) / 2};
+}
+Matrix from_components(const Matrix& c) {
+  return {c[0] + c[1], c[2] + c[3], c[2] - c[3], c[0] - c[1]};
+}
+
+std::array<double, 2> times(const Matrix& a, const std::array<double, 2>& x) {
+  return {a[0] * x[0] + a[1] * x[1], a[2] * x[0] + a[3] * x[1]};
+}
+
+}  // namespace
+
+template <class T>
+void PositionOptions::add_to(Parts<T>& parts) const {
+  if (refine == Switch::on)
+    parts.variables.push_back(std::make_unique<PositionsVariable<T>>(*this));
+}
+template void PositionOptions::add_to(Parts<float>&) const;
+template void PositionOptions::add_to(Parts<double>&) const;
+
+template <class T>
+void PositionsVariable<T>::declare(State<T>& state) {
+  shifts_ = &state.declare({"shift", "positions", Kind::records, {1, 0, 2}, true});
+  curvature_ = {&state.number("positions.curvature.rows"),
+                &state.number("positions.curvature.cols")};
+  for (std::size_t i = 0; i < 4; ++i) {
+    newton_[i] = &state.number(fmt::format("positions.newton.{}", i));
+    stretched_[i] = &state.number(fmt::format("positions.stretched.{}", i), i % 3 == 0 ? 1 : 0);
+  }
+  batches_ = &state.number("positions.batches");
+  stretches_ = &state.number("positions.stretches");
+  probe_radius2_ = &state.number("positions.probe_radius2");
+  free_iterations_ = &state.number("positions.free_iterations");
+  given_up_ = &state.number("positions.given_up");
+}
+
+template <class T>
+void PositionsVariable<T>::publish(Workspace<T>& with) {
+  with_ = &with;
+  limit_ = options_.largest_move / with.options.pixel;
+  middle_ = {};
+  const auto count = static_cast<double>(with.data.positions.size());
+  for (const Position& p : with.data.positions) {
+    middle_[0] += p.row / count;
+    middle_[1] += p.col / count;
+  }
+  here_.clear();
+  for (std::size_t t = 0; t < with.tiles.size(); ++t) {
+    here_.emplace_back(shifts_->here[t].shape());
+    with.arithmetic->read(shifts_->here[t].data(), here_[t].data(), here_[t].size());
+    put(with, t);
+  }
+}
+
+template <class T>
+void PositionsVariable<T>::put(Workspace<T>& with, std::size_t t) {
+  const auto& own = with.tiles[t].own;
+  for (std::size_t k = 0; k < own.size(); ++k) {
+    const auto i = static_cast<std::size_t>(own[k]);
+    const Position& from = with.data.positions[i];
+    const Placement at =
+        place({from.row + static_cast<double>(here_[t](0, static_cast<i64>(k), 0)),
+               from.col + static_cast<double>(here_[t](0, static_cast<i64>(k), 1))},
+              with.op->setup().window);
+    Placement& to = with.places[i];
+    to.row = at.row, to.col = at.col;
+    to.shift_row = at.shift_row, to.shift_col = at.shift_col;
+  }
+  with.arithmetic->write(here_[t].data(), shifts_->here[t].data(), here_[t].size());
+}
+
+template <class T>
+std::array<double, 2> PositionsVariable<T>::from_middle(const Workspace<T>& with,
+                                                        i64 position) const {
+  const Position& p = with.data.positions[static_cast<std::size_t>(position)];
+  return {p.row - middle_[0], p.col - middle_[1]};
+}
+
+template <class T>
+void PositionsVariable<T>::begin(Workspace<T>& with, const Batch& batch) {
+  const bool due = options_.start > 0 ? batch.iteration >= options_.start && !batch.lateral_limit
+                                      : *free_iterations_ >= patience;
+  moves_ = due && *given_up_ == 0;
+  if (!moves_) return;
+  members_.assign(with.tiles.size(), {});
+  slopes_.clear();
+  slopes_.resize(with.tiles.size());
+}
+
+template <class T>
+void PositionsVariable<T>::ask(const Batch& batch, std::size_t tile, Wanted& wanted,
+                               Gradient<T>& sums) {
+  if (!moves_) return;
+  members_[tile] = members_of(batch.members, with_->tiles[tile].own);
+  slopes_[tile] = Array<double, 2>({static_cast<i64>(members_[tile].size()), 2});
+  wanted = wanted.with(Part::shift);
+  sums.shift = slopes_[tile].view();
+}
+
+/// Only now: one sum is under way at a time, and until the probe's step that is the probe's.
+template <class T>
+void PositionsVariable<T>::sum_moment(Workspace<T>& with) {
+  moment_.assign(4, 0);
+  for (std::size_t t = 0; t < with.tiles.size(); ++t)
+    for (std::size_t k = 0; k < members_[t].size(); ++k) {
+      const auto x = from_middle(with, members_[t][k]);
+      for (std::size_t i = 0; i < 4; ++i)
+        moment_[i] += slopes_[t](static_cast<i64>(k), static_cast<i64>(i / 2)) * x[i % 2];
+    }
+  with.team.sum(moment_);
+}
+
+template <class T>
+void PositionsVariable<T>::step(Workspace<T>& with, const Batch& batch) {
+  if (!moves_) return;
+  sum_moment(with);
+  if (*curvature_[0] == 0 || (batch.number == 0 && batch.iteration % curvature_every == 0))
+    find_curvature(with, batch);
+  if (!(*curvature_[0] > 0 && *curvature_[1] > 0)) return;
+  if (options_.model != PositionModel::free) add_to_newton(with, batch);
+  if (options_.model == PositionModel::affine) return;
+  for (std::size_t t = 0; t < with.tiles.size(); ++t) {
+    move_members(with, t);
+    put(with, t);
+  }
+}
+
+/// c of a few positions of the mini-batch, spread over it.
+template <class T>
+void PositionsVariable<T>::find_curvature(Workspace<T>& with, const Batch& batch) {
+  const std::vector<i64> sample = sample_of(batch.members, curvature_sample);
+  const bool absorption = with.state.has("absorption");
+  const auto probe =
+      with.arithmetic->on_host(std::as_const(with.state.field("probe").waves).view());
+  std::vector<double> sums(2, 0.0);
+  *probe_radius2_ = mean_square_radius<T>(probe.view);
+  const std::array<Array<Complex<T>, 3>, 2> moved{derivative_of<T>(probe.view, true),
+                                                  derivative_of<T>(probe.view, false)};
+  for (std::size_t t = 0; t < with.tiles.size(); ++t) {
+    const auto members = members_of(sample, with.tiles[t].own);
+    if (members.empty()) continue;
+    with.op->set_object(
+        {std::as_const(with.state.field("phase")).on(t),
+         absorption ? std::as_const(with.state.field("absorption")).on(t) : View<const T, 3>{}});
+    const auto places = with.places_on(with.tiles[t], members);
+    for (std::size_t axis = 0; axis < 2; ++axis)
+      sums[axis] += with.op->curvature(places, {}, moved[axis]);
+  }
+  with.team.sum(sums);
+  for (std::size_t axis = 0; axis < 2; ++axis)
+    *curvature_[axis] = sums[axis] / static_cast<double>(sample.size());
+}
+
+/// The mini-batch's part of N.
+template <class T>
+void PositionsVariable<T>::add_to_newton(const Workspace<T>& with, const Batch& batch) {
+  double rr = 0, rc = 0, cc = 0;  // Σ x xᵀ
+  for (const i64 i : batch.members) {
+    const auto [row, col] = from_middle(with, i);
+    rr += row * row, rc += row * col, cc += col * col;
+  }
+  const double determinant = rr * cc - rc * rc;
+  if (!(determinant > 1e-6 * rr * cc)) return;  // a line of positions has no affine model
+  for (std::size_t i = 0; i < 2; ++i) {
+    const double scale = -1 / (2 * *curvature_[i] * determinant);
+    *newton_[2 * i] += scale * (cc * moment_[2 * i] - rc * moment_[2 * i + 1]);
+    *newton_[2 * i + 1] += scale * (rr * moment_[2 * i + 1] - rc * moment_[2 * i]);
+  }
+  *batches_ += 1;
+}
+
+template <class T>
+void PositionsVariable<T>::move_members(const Workspace<T>& with, std::size_t t) {
+  const auto& own = with.tiles[t].own;
+  for (std::size_t k = 0; k < members_[t].size(); ++k) {
+    const auto at = std::lower_bound(own.begin(), own.end(), members_[t][k]) - own.begin();
+    const auto slope = [&](i64 axis) { return slopes_[t](static_cast<i64>(k), axis); };
+    const double step = with.caution * options_.step;
+    move(t, at, {-step * slope(0) / (2 * *curvature_[0]), -step * slope(1) / (2 * *curvature_[1])},
+         most_alone * limit_);
+  }
+}
+
+/// A tile's k-th own position, by `most` px at most.
+template <class T>
+void PositionsVariable<T>::move(std::size_t t, i64 k, std::array<double, 2> by, double most) {
+  const double length = std::hypot(by[0], by[1]), part = length > most ? most / length : 1;
+  put_within_limit(t, k,
+                   {static_cast<double>(here_[t](0, k, 0)) + part * by[0],
+                    static_cast<double>(here_[t](0, k, 1)) + part * by[1]});
+}
+
+/// Beyond it, the object and the tile have no room.
+template <class T>
+void PositionsVariable<T>::put_within_limit(std::size_t t, i64 k, std::array<double, 2> shift) {
+  const double far = std::hypot(shift[0], shift[1]), allowed = far > limit_ ? limit_ / far : 1;
+  if (!std::isfinite(far)) return;  // nor is the cost, for which the run will end
+  for (std::size_t axis = 0; axis < 2; ++axis)
+    here_[t](0, k, static_cast<i64>(axis)) = static_cast<T>(shift[axis] * allowed);
+}
+
+template <class T>
+void PositionsVariable<T>::end_iteration(Workspace<T>& with, const Batch& batch) {
+  if (batch.everything_free) *free_iterations_ += 1;
+  if (!moves_) return;
+  if (options_.model == PositionModel::free)
+    *stretches_ += 1;
+  else
+    stretch(with, batch.refine_probe);
+  keep_mean(with);
+  give_up_at_limit(with);
+  for (std::size_t t = 0; t < with.tiles.size(); ++t) put(with, t);
+}
+
+/// The model's step, limited; N begins anew.
+template <class T>
+auto PositionsVariable<T>::next_stretch(const Workspace<T>& with, bool probe_follows) -> Matrix {
+  const double late = std::max(0.0, *stretches_ - finding_for);
+  const double part = with.caution * std::pow(slowing, late) / *batches_;
+  double square = 0;  // of the scan's radius, px²
+  for (std::size_t i = 0; i < with.data.positions.size(); ++i) {
+    const auto [row, col] = from_middle(with, static_cast<i64>(i));
+    square += (row * row + col * col) / static_cast<double>(with.data.positions.size());
+  }
+  const double ratio = *probe_radius2_ > 0 ? square / *probe_radius2_ : 1;
+  const double rotation = std::clamp(gain_of_rotation * ratio, 1.0, most_of_rotation);
+  const double others =
+      probe_follows ? std::clamp(gain_with_probe * ratio, 1.0, most_with_probe) : rotation;
+  Matrix components = components_of(values_of(newton_));
+  for (std::size_t i = 0; i < 3; ++i) components[i] *= others * part;
+  components[3] *= rotation * part;
+  set(newton_, {});
+  *batches_ = 0;
+  *stretches_ += 1;
+  Matrix by = from_components(components);
+  double farthest = 0;
+  for (std::size_t i = 0; i < with.data.positions.size(); ++i) {
+    const auto d = times(by, from_middle(with, static_cast<i64>(i)));
+    farthest = std::max(farthest, std::hypot(d[0], d[1]));
+  }
+  if (farthest > most_stretch)
+    for (double& number : by) number *= most_stretch / farthest;
+  return by;
+}
+
+template <class T>
+void PositionsVariable<T>::stretch(Workspace<T>& with, bool probe_follows) {
+  const Matrix n = values_of(newton_);
+  if (*batches_ == 0 ||
+      !std::all_of(n.begin(), n.end(), [](double number) { return std::isfinite(number); }))
+    return;  // no model; or the cost is not finite either
+  const Matrix by = next_stretch(with, probe_follows);
+  for (std::size_t t = 0; t < with.tiles.size(); ++t) {
+    const auto& own = with.tiles[t].own;
+    for (std::size_t k = 0; k < own.size(); ++k)
+      move(t, static_cast<i64>(k), times(by, from_middle(with, own[k])), most_stretch);
+  }
+  stretch_object(with, by);
+  const Matrix all = values_of(stretched_);
+  for (std::size_t i = 0; i < 2; ++i)
+    for (std::size_t j = 0; j < 2; ++j)
+      *stretched_[2 * i + j] += by[2 * i] * all[j] + by[2 * i + 1] * all[2 + j];
+}
+
+/// The object on all tiles, by A about the scan's middle: in the place of the gradient, which
+/// nobody needs at the end of an iteration; and back within the object's limits, which cubic
+/// convolution overshoots.
+template <class T>
+void PositionsVariable<T>::stretch_object(Workspace<T>& with, const Matrix& by) const {
+  for (std::size_t t = 0; t < with.tiles.size(); ++t) stretch_tile(with, t, by);
+  if (with.team.size() == 1) return;
+  std::vector<Stack<T>> stacks(with.tiles.size());
+  for (std::size_t t = 0; t < with.tiles.size(); ++t)
+    for (const char* name : {"phase", "absorption"})
+      if (with.state.has(name)) stacks[t].push_back(with.state.field(name).on(t));
+  with.halos.fill(stacks);
+}
+
+template <class T>
+void PositionsVariable<T>::stretch_tile(Workspace<T>& with, std::size_t t, const Matrix& by) const {
+  const Box& box = with.tiles[t].box;
+  const Displacement displacement{by,
+                                  {middle_[0] - static_cast<double>(box.rows.begin),
+                                   middle_[1] - static_cast<double>(box.cols.begin)}};
+  for (const std::string name : {"phase", "absorption"}) {
+    if (!with.state.has(name)) continue;
+    Field<T>&values = with.state.field(name), &spare = with.state.field("gradient." + name);
+    with.arithmetic->run(Warp<T>(std::as_const(values).on(t), displacement, spare.on(t)));
+    std::swap(values.here[t], spare.here[t]);
+    const auto [low, high] = limits_of(with.options, {&with.state.field("phase"), nullptr}, values);
+    const View<T, 3> here = values.on(t);
+    with.arithmetic->move_along(here, here, 0, low, high, here);
+  }
+}
+
+template <class T>
+i64 PositionsVariable<T>::reach() const {
+  return cubic_reach + static_cast<i64>(most_stretch);
+}
+
+/// Where defocus and depth can take up what the model lacks, which is slow to give way.
+template <class T>
+bool PositionsVariable<T>::still_finding() const {
+  return moves_ && *given_up_ == 0 && *stretches_ < finding_for && with_->op->setup().slices > 1;
+}
+
+/// Of the positions that are fitted; those held out have not moved by themselves.
+template <class T>
+void PositionsVariable<T>::keep_mean(Workspace<T>& with) {
+  std::vector<double> mean(2, 0.0);
+  const auto count = static_cast<double>(with.fitted.size());
+  std::vector<std::vector<i64>> fitted(with.tiles.size());  // numbers among a tile's own
+  for (std::size_t t = 0; t < here_.size(); ++t) {
+    const auto& own = with.tiles[t].own;
+    for (const i64 position : members_of(with.fitted, own))
+      fitted[t].push_back(std::lower_bound(own.begin(), own.end(), position) - own.begin());
+    for (const i64 k : fitted[t])
+      for (std::size_t axis = 0; axis < 2; ++axis)
+        mean[axis] += static_cast<double>(here_[t](0, k, static_cast<i64>(axis))) / count;
+  }
+  with.team.sum(mean);
+  for (std::size_t t = 0; t < here_.size(); ++t)
+    for (const i64 k : fitted[t])
+      put_within_limit(t, k,
+                       {static_cast<double>(here_[t](0, k, 0)) - mean[0],
+                        static_cast<double>(here_[t](0, k, 1)) - mean[1]});
+}
+
+template <class T>
+void PositionsVariable<T>::give_up_at_limit(Workspace<T>& with) {
+  constexpr double many = 0.1, close = 0.95;
+  std::vector<double> at_limit{0};
+  for (const auto& shifts : here_)
+    for (i64 k = 0; k < shifts.shape()[1]; ++k)
+      at_limit[0] += std::hypot(shifts(0, k, 0), shifts(0, k, 1)) > close * limit_ ? 1 : 0;
+  with.team.sum(at_limit);
+  const double part = at_limit[0] / static_cast<double>(with.data.positions.size());
+  if (part <= many) return;
+  *given_up_ = 1;
+  for (auto& shifts : here_) shifts.fill(0);
+  const Matrix all = values_of(stretched_);  // r − d(r) = (I + A) r, where r came from
+  stretch_object(with, {1 - all[0], -all[1], -all[2], 1 - all[3]});
+  with.warnings.push_back(fmt::format(
+      "{:.0f} % of the positions moved by positions.largest_move, {:.3g}: they go back to where "
+      "the scan has them and stay there. Where the scan is that far off, raise it; else something "
+      "else does not fit: orientation, defocus, calibration",
+      100 * part, options_.largest_move));
+}
+
+template class PositionsVariable<float>;
+template class PositionsVariable<double>;
+
+}  // namespace ptyle

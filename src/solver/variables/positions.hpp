@@ -1,0 +1,87 @@
+#pragma once
+
+// Where the probe stood: a record a position, its shift (row, col) from where the scan says it was,
+// px. Two moves lower the cost by the gradients g_p of the shifts:
+//
+//   each position by itself, in every mini-batch that it is of: a damped Gauss-Newton step
+//
+//       δ_p = −step · g_p / 2c     (row by row of c_rows, c_cols; px)
+//
+//     c is half the cost's second derivative along a shift, per px², mean of a sample of positions
+//     (Operator::curvature)
+//
+//   all by an affine model I + A of the scan (scale, asymmetry, shear, rotation), once an iteration
+//
+//       N = −(1/2c) Σ g_p x_pᵀ (Σ x_p x_pᵀ)⁻¹, mean over mini-batches;   δ_p = (gain · N) x_p
+//
+//     x_p the position from the scan's middle, px. The object is stretched with the scan, so that
+//     what it holds still fits: a stretched scan with a stretched object, and a probe whose defocus
+//     and astigmatism have followed, explains patterns nearly as well. Along A the cost is then
+//     flatter than with the object at rest, by which N is too short: about the square of the scan's
+//     radius over the probe's, and more where the probe follows. The gains are made of these, as N
+//     is too noisy to find them by, and shrink after some iterations.
+//
+// A move is limited, at a time and in all. The mean of all shifts is the object's to take up and is
+// kept at 0, as far as the limit of a few lets it be. Where many positions reach the limit
+// something else is wrong: all go back to where the scan had them, and stay.
+
+#include <array>
+#include <vector>
+
+#include "solver/variables/position_options.hpp"
+#include "solver/variables/variable.hpp"
+
+namespace ptyle {
+
+template <class T>
+class PositionsVariable final : public Variable<T> {
+ public:
+  explicit PositionsVariable(const PositionOptions& options) : options_(options) {}
+  void declare(State<T>& state) override;
+  void publish(Workspace<T>& with) override;
+  void begin(Workspace<T>& with, const Batch& batch) override;
+  void ask(const Batch& batch, std::size_t tile, Wanted& wanted, Gradient<T>& sums) override;
+  void start_sum(Workspace<T>&, const Batch&) override {}
+  void step(Workspace<T>& with, const Batch& batch) override;
+  void end_iteration(Workspace<T>& with, const Batch& batch) override;
+  [[nodiscard]] i64 reach() const override;
+  [[nodiscard]] bool still_finding() const override;
+
+ private:
+  using Matrix = std::array<double, 4>;  // row by row
+
+  [[nodiscard]] std::array<double, 2> from_middle(const Workspace<T>& with, i64 position) const;
+  void sum_moment(Workspace<T>& with);
+  void find_curvature(Workspace<T>& with, const Batch& batch);
+  void add_to_newton(const Workspace<T>& with, const Batch& batch);
+  void move_members(const Workspace<T>& with, std::size_t tile);
+  void stretch(Workspace<T>& with, bool probe_follows);
+  Matrix next_stretch(const Workspace<T>& with, bool probe_follows);
+  void stretch_object(Workspace<T>& with, const Matrix& by) const;
+  void stretch_tile(Workspace<T>& with, std::size_t tile, const Matrix& by) const;
+  void move(std::size_t tile, i64 k, std::array<double, 2> by, double most);
+  void put_within_limit(std::size_t tile, i64 k, std::array<double, 2> shift);
+  void keep_mean(Workspace<T>& with);
+  void give_up_at_limit(Workspace<T>& with);
+  /// The tile's shifts to its places and its field.
+  void put(Workspace<T>& with, std::size_t tile);
+
+  PositionOptions options_;
+  Field<T>* shifts_ = nullptr;
+  std::array<double*, 2> curvature_{};                // c, rows and columns; 0: not known
+  std::array<double*, 4> newton_{}, stretched_{};     // N, summed, row by row; I + A in all
+  double *batches_ = nullptr, *stretches_ = nullptr;  // that N has; iterations that moved
+  double* probe_radius2_ = nullptr;                   // mean square, px²
+  double *free_iterations_ = nullptr, *given_up_ = nullptr;
+
+  double limit_ = 0;                // px in all
+  std::array<double, 2> middle_{};  // of the scan, px
+  bool moves_ = false;              // in this mini-batch
+  const Workspace<T>* with_ = nullptr;
+  std::vector<std::vector<i64>> members_;  // of the mini-batch, of each tile's own
+  std::vector<Array<double, 2>> slopes_;   // ∂f/∂shift of those
+  std::vector<Array<T, 3>> here_;          // the shifts on the host, tile by tile
+  std::vector<double> moment_;             // Σ g xᵀ
+};
+
+}  // namespace ptyle

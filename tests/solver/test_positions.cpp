@@ -1,0 +1,405 @@
+// Positions that a scan has wrong, found by fits of a simulated set; and those that it has right.
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <string>
+#include <vector>
+
+#include "core/random.hpp"
+#include "device/emulated/arithmetic.hpp"
+#include "operator/emulated/operator.hpp"
+#include "solver/shared_fit.hpp"
+#include "solver/variables/position_options.hpp"
+
+namespace ptyle {
+namespace {
+
+using test::FitScene;
+using test::reader_of;
+
+constexpr i64 side = 8, margin = 4;
+constexpr double scan_step = 2.5;
+
+std::array<double, 2> from_middle(i64 i) {
+  const double middle = 0.5 * scan_step * double(side - 1);
+  return {scan_step * double(i / side) - middle, scan_step * double(i % side) - middle};
+}
+
+/// A x and as much by chance, px; their mean is 0.
+std::vector<Position> displacement(const std::array<double, 4>& a, double chance) {
+  std::vector<Position> all;
+  Philox random(21, 0, 0);
+  Position mean{0, 0};
+  for (i64 i = 0; i < side * side; ++i) {
+    const auto x = from_middle(i);
+    const double row = chance * (2 * random.uniform() - 1),
+                 col = chance * (2 * random.uniform() - 1);
+    all.push_back({a[0] * x[0] + a[1] * x[1] + row, a[2] * x[0] + a[3] * x[1] + col});
+    mean.row += all.back().row / double(side * side);
+    mean.col += all.back().col / double(side * side);
+  }
+  for (Position& d : all) d.row -= mean.row, d.col -= mean.col;
+  return all;
+}
+
+FitScene scene_of(const std::vector<Position>& displacement, double electrons = 0) {
+  return FitScene(electrons, {side, scan_step, margin, displacement});
+}
+
+FitOptions options_of(const PositionOptions& positions) {
+  FitOptions o;
+  o.batches = 4;
+  o.probe_from = 0;
+  o.verify = true;
+  auto& refinement = o.parts.of<PositionOptions>();
+  refinement = positions;
+  refinement.refine = Switch::on;
+  if (refinement.largest_move == 0) refinement.largest_move = FitScene::pixel * scan_step;
+  return o;
+}
+
+std::vector<Position> shifts_of(const Fit<double>& fit) {
+  std::vector<Position> all(side * side);
+  const auto& field = fit.state().field("shift");
+  for (std::size_t t = 0; t < fit.tiles().size(); ++t) {
+    const auto here = fit.arithmetic().on_host(field.on(t));
+    for (std::size_t k = 0; k < fit.tiles()[t].own.size(); ++k)
+      all[std::size_t(fit.tiles()[t].own[k])] = {here.view(0, i64(k), 0), here.view(0, i64(k), 1)};
+  }
+  return all;
+}
+
+/// What is left of an error, r.m.s. px: of its best affine model, and beside it.
+struct Left {
+  double affine = 0, rest = 0;
+};
+Left left(const std::vector<Position>& truth, const std::vector<Position>& shifts) {
+  std::array<double, 4> moment{};
+  double xx = 0;  // of rows as of columns; their mixed one is 0
+  for (i64 i = 0; i < side * side; ++i) {
+    const auto x = from_middle(i);
+    const std::array<double, 2> e{truth[i].row - shifts[i].row, truth[i].col - shifts[i].col};
+    for (std::size_t k = 0; k < 4; ++k) moment[k] += e[k / 2] * x[k % 2];
+    xx += x[0] * x[0];
+  }
+  Left sum;
+  for (i64 i = 0; i < side * side; ++i) {
+    const auto x = from_middle(i);
+    const std::array<double, 2> e{truth[i].row - shifts[i].row, truth[i].col - shifts[i].col};
+    for (std::size_t k = 0; k < 2; ++k) {
+      const double model = (moment[2 * k] * x[0] + moment[2 * k + 1] * x[1]) / xx;
+      sum.affine += model * model;
+      sum.rest += (e[k] - model) * (e[k] - model);
+    }
+  }
+  return {std::sqrt(sum.affine / double(side * side)), std::sqrt(sum.rest / double(side * side))};
+}
+
+double all(const Left& left) { return std::hypot(left.affine, left.rest); }
+
+constexpr std::array<double, 4> turned_and_sheared{0.012, -0.02, 0.026, -0.01};
+constexpr double chance = 0.25;  // px
+
+/// Wrong by an affine model, 0.19 px r.m.s., and beside it, 0.22 px.
+const std::vector<Position>& wrong_by() {
+  static const auto by = displacement(turned_and_sheared, chance);
+  return by;
+}
+const FitScene& wrong() {
+  static const FitScene scene = scene_of(wrong_by());
+  return scene;
+}
+
+struct Found {
+  std::vector<Position> shifts;
+  Array<double, 3> object;
+  std::vector<std::string> warnings;
+};
+Found found(const Fit<double>& fit, const FitScene& scene) {
+  return {shifts_of(fit), test::stitched(fit, scene.object()), {}};
+}
+Found fitted(const FitScene& scene, const FitOptions& options, int iterations, int ranks = 1) {
+  const auto team = make_local_team(ranks);
+  auto fit = scene.fit(options, *team, {scene.mesh(ranks)});
+  std::vector<std::string> warnings;
+  for (int i = 0; i < iterations; ++i)
+    for (const auto& line : fit.iterate().warnings) warnings.push_back(line);
+  Found all = found(fit, scene);
+  all.warnings = warnings;
+  return all;
+}
+
+double apart(const std::vector<Position>& a, const std::vector<Position>& b) {
+  double most = 0;
+  for (std::size_t i = 0; i < a.size(); ++i)
+    most = std::max(most, std::hypot(a[i].row - b[i].row, a[i].col - b[i].col));
+  return most;
+}
+double farthest(const std::vector<Position>& shifts) {
+  return apart(shifts, std::vector<Position>(shifts.size()));
+}
+
+// Found
+
+/// With the right object, each iteration would halve an error (positions.step 0.5). The object,
+/// fitted to the wrong positions for four iterations, is late; how late, a scan that is right
+/// shows, as its positions leave their places for the wrong object's sake: a scan that is wrong
+/// should be no worse off in the end than half as much again.
+TEST(Positions, AreFoundAsWellAsTheObjectAllows) {
+  const auto truth = displacement({}, 0);
+  const FitScene right = scene_of(truth);
+  const FitOptions options = options_of({});
+  const double late = all(left(truth, fitted(right, options, 30).shifts));
+  const Left after = left(wrong_by(), fitted(wrong(), options, 30).shifts);
+  EXPECT_LT(all(after), 1.5 * late);
+  EXPECT_LT(all(after), 0.2 * all(left(wrong_by(), truth)));
+}
+
+TEST(Positions, AreFoundFreelyToo) {
+  const Left before = left(wrong_by(), displacement({}, 0)),
+             after = left(wrong_by(),
+                          fitted(wrong(), options_of({.model = PositionModel::free}), 30).shifts);
+  EXPECT_LT(after.rest, 0.2 * before.rest);
+  EXPECT_LT(after.affine, 0.2 * before.affine);
+}
+
+TEST(Positions, OfAnAffineModelStayOne) {
+  const auto options = options_of({.model = PositionModel::affine});
+  // What is not affine stays as it is, to the rounding of thirty sums.
+  const Left mixed_before = left(wrong_by(), displacement({}, 0)),
+             mixed = left(wrong_by(), fitted(wrong(), options, 30).shifts);
+  EXPECT_NEAR(mixed.rest, mixed_before.rest, 1e-14);
+  EXPECT_LT(mixed.affine, 0.5 * mixed_before.affine);  // less well, with 0.2 px of noise
+  const auto truth = displacement(turned_and_sheared, 0);
+  const Left pure = left(truth, fitted(scene_of(truth), options, 30).shifts);
+  EXPECT_LT(pure.rest, 1e-14);
+  EXPECT_LT(pure.affine, 0.2 * left(truth, displacement({}, 0)).affine);
+}
+
+// What stays
+
+TEST(Positions, ThatAreRightStayWithTheRightObject) {
+  const auto team = make_local_team();
+  const FitScene scene = scene_of(displacement({}, 0));
+  auto fit = scene.fit(options_of({.start = 1}), *team, {scene.mesh(1)}, true);
+  for (int i = 0; i < 3; ++i) fit.iterate();
+  // Slopes of residuals of 1e-16 of an amplitude that is of order one, over the curvature of as
+  // many, which is too.
+  EXPECT_LT(farthest(shifts_of(fit)), 1e-14);
+}
+
+/// Counting noise moves a position by 1/√(2c) r.m.s. along either axis with a known object, c half
+/// the curvature of the Poisson loss (Cramér and Rao); twice that is left for an object that is
+/// fitted to the same counts, and as much again for the affine model, whose steps are several times
+/// as long as the noise of its few numbers allows at rest.
+TEST(Positions, ThatAreRightMoveByTheNoiseAtMost) {
+  const auto team = make_local_team();
+  const auto truth = displacement({}, 0);
+  const FitScene scene = scene_of(truth, 1e5);
+  auto fit = scene.fit(options_of({.start = 1}), *team, {scene.mesh(1)}, true);
+  fit.iterate();
+  const double rows = fit.numbers().at("positions.curvature.rows"),
+               cols = fit.numbers().at("positions.curvature.cols");
+  const double noise = std::sqrt(1 / (2 * rows) + 1 / (2 * cols));
+  for (int i = 0; i < 20; ++i) fit.iterate();
+  const double moved = all(left(truth, shifts_of(fit)));
+  EXPECT_LT(moved, 3 * noise);
+  EXPECT_GT(moved, 0.5 * noise);  // and they do move
+}
+
+TEST(Positions, KeepTheirMean) {
+  for (const auto model : {PositionModel::both, PositionModel::affine, PositionModel::free}) {
+    auto options = options_of({.model = model, .start = 1});
+    options.hold_out = 0.1;
+    const auto team = make_local_team();
+    auto fit = wrong().fit(options, *team, {wrong().mesh(1)});
+    for (int i = 0; i < 6; ++i) fit.iterate();
+    const auto shifts = shifts_of(fit);
+    Position sum{0, 0};  // of those that are fitted
+    for (std::size_t i = 0; i < shifts.size(); ++i)
+      if (!std::binary_search(fit.held_out().begin(), fit.held_out().end(), i64(i)))
+        sum.row += shifts[i].row, sum.col += shifts[i].col;
+    EXPECT_NEAR(sum.row, 0, 1e-14);
+    EXPECT_NEAR(sum.col, 0, 1e-14);
+  }
+}
+
+TEST(Positions, WaitUntilTheyMayMove) {
+  const auto still = [](const PositionOptions& positions, int iterations) {
+    return farthest(fitted(wrong(), options_of(positions), iterations).shifts) == 0;
+  };
+  EXPECT_TRUE(still({}, 4));
+  EXPECT_FALSE(still({}, 5));
+  EXPECT_TRUE(still({.start = 2}, 1));
+  EXPECT_FALSE(still({.start = 2}, 2));
+}
+
+TEST(Positions, ThatAreHeldOutMoveWithTheModelAlone) {
+  const auto team = make_local_team();
+  for (const auto model : {PositionModel::both, PositionModel::free}) {
+    auto options = options_of({.model = model, .start = 1});
+    options.hold_out = 0.1;
+    auto fit = wrong().fit(options, *team, {wrong().mesh(1)});
+    for (int i = 0; i < 20; ++i) fit.iterate();
+    const auto shifts = shifts_of(fit);
+    const auto held = fit.held_out();
+    double of_held = 0, of_fitted = 0;  // squares
+    for (std::size_t i = 0; i < shifts.size(); ++i) {
+      const Position &at = shifts[i], &truth = wrong_by()[i];
+      const double off = std::hypot(truth.row - at.row, truth.col - at.col);
+      const bool is_held = std::binary_search(held.begin(), held.end(), i64(i));
+      (is_held ? of_held : of_fitted) += off * off;
+      if (is_held && model == PositionModel::free) {
+        EXPECT_EQ(std::hypot(at.row, at.col), 0);
+      }
+    }
+    const auto n = double(held.size()), m = double(side * side) - n;
+    EXPECT_LT(std::sqrt(of_fitted / m), 0.4 * std::sqrt(of_held / n));
+  }
+}
+
+// Limits
+
+TEST(Positions, MoveByTheirLimitAtMost) {
+  constexpr double limit = 1;  // px: as far as the margin reaches
+  auto far = displacement({}, 0);
+  far[10].row = 2, far[37].col = -2, far[53] = {1.5, 1.5};
+  const FitScene scene = scene_of(far);
+  for (const auto model : {PositionModel::both, PositionModel::free}) {
+    const auto options =
+        options_of({.model = model, .start = 5, .largest_move = FitScene::pixel * limit});
+    const auto team = make_local_team();
+    auto fit = scene.fit(options, *team, {scene.mesh(1)});
+    std::vector<Position> before(side * side);
+    for (int i = 0; i < 25; ++i) {
+      EXPECT_TRUE(fit.iterate().warnings.empty());
+      const auto now = shifts_of(fit);
+      EXPECT_LT(farthest(now), limit * (1 + 1e-15));
+      // Freely, by a quarter at a time; the mean, which is taken off, is no longer than the
+      // longest.
+      if (model == PositionModel::free) {
+        EXPECT_LT(apart(now, before), 2 * 0.25 * limit);
+      }
+      before = now;
+    }
+    for (const std::size_t i : {10, 37, 53})
+      EXPECT_GT(std::hypot(before[i].row, before[i].col), 0.85 * limit) << i;
+  }
+}
+
+TEST(Positions, LeaveTheObjectWithinItsLimits) {
+  auto options = options_of({.start = 1});
+  options.phase_min = 0;
+  options.phase_max = 0.3;
+  const auto team = make_local_team();
+  auto fit = wrong().fit(options, *team, {wrong().mesh(1)});
+  for (int i = 0; i < 4; ++i) {
+    fit.iterate();
+    const auto phase = fit.state().field("phase").on(0);
+    const auto [low, high] = std::minmax_element(phase.begin(), phase.end());
+    EXPECT_GE(*low, 0);
+    EXPECT_LE(*high, 0.3);
+  }
+}
+
+TEST(Positions, GoBackWhereManyReachTheLimit) {
+  const FitScene scene = scene_of(displacement({0.1, 0, 0, 0.1}, 0));  // 0.9 px at the edges
+  const auto options = options_of({.start = 3, .largest_move = FitScene::pixel * 0.3});
+  for (const int ranks : {1, 4}) {
+    const Found all = fitted(scene, options, 8, ranks);
+    ASSERT_EQ(all.warnings.size(), 1U);
+    EXPECT_NE(all.warnings[0].find("positions.largest_move"), std::string::npos);
+    EXPECT_EQ(farthest(all.shifts), 0);
+  }
+}
+
+/// A run says so, once the iteration has ended.
+TEST(Positions, StayFiniteWhereTheCostIsNoNumber) {
+  const auto team = make_local_team();
+  const auto options = options_of({.start = 1});
+  auto first = wrong().fit(options, *team, {wrong().mesh(1)});
+  first.iterate();
+  auto object = test::stitched(first, wrong().object());
+  object(1, 30, 30) = std::nan("");
+  auto fit = wrong().fit(options, *team, {wrong().mesh(1)}, object, wrong().probe());
+  fit.restore(first.numbers(), reader_of(first));  // and so curvatures are known
+  EXPECT_FALSE(std::isfinite(fit.iterate().fitted.cost));
+  for (const Position& shift : shifts_of(fit))
+    EXPECT_TRUE(std::isfinite(shift.row) && std::isfinite(shift.col));
+}
+
+// Ranks, devices, and runs that were stopped
+
+FitOptions as_shared(PositionModel model) {
+  auto options = options_of({.model = model, .start = 2});
+  options.probe_from = 3;
+  options.hold_out = 0.1;
+  return options;
+}
+
+TEST(Positions, AreTheSameOnAnyNumberOfRanks) {
+  for (const auto model : {PositionModel::both, PositionModel::affine, PositionModel::free}) {
+    const Found one = fitted(wrong(), as_shared(model), 5);
+    EXPECT_GT(farthest(one.shifts), 0.1);
+    for (const int ranks : {2, 4, 6, 9}) {
+      const Found more = fitted(wrong(), as_shared(model), 5, ranks);
+      // As those of any fit (test_sharing).
+      EXPECT_LT(test::apart(more.object, one.object), 1e-12);
+      EXPECT_LT(apart(more.shifts, one.shifts), 1e-12);
+    }
+  }
+}
+
+TEST(Positions, AreTheSameForAnyNumberOfThreads) {
+  auto options = as_shared(PositionModel::both);
+  const Found one = fitted(wrong(), options, 4);
+  options.threads = 3;
+  const Found three = fitted(wrong(), options, 4);
+  EXPECT_EQ(apart(three.shifts, one.shifts), 0);
+  EXPECT_EQ(test::apart(three.object, one.object), 0);
+}
+
+TEST(Positions, AreTheSameOnTheEmulatedGpu) {
+  for (const int ranks : {1, 4}) {
+    const auto options = as_shared(PositionModel::both);
+    const Found host = fitted(wrong(), options, 3, ranks);
+    emulated::Gpu gpu({.guarded = true, .order = emulated::Order::others_first});
+    wrong().make_arithmetic = [&] { return make_emulated_arithmetic<double>(gpu); };
+    wrong().make_operator = [&](const OperatorSetup& setup) {
+      return make_emulated_operator<double>(setup, gpu, nullptr, {});
+    };
+    const Found there = fitted(wrong(), options, 3, ranks);
+    wrong().make_arithmetic = {};
+    wrong().make_operator = {};
+    EXPECT_GT(farthest(host.shifts), 0.1);
+    EXPECT_LT(test::apart(there.object, host.object), test::rounding_of_operators);
+    EXPECT_LT(apart(there.shifts, host.shifts), test::rounding_of_operators);
+  }
+}
+
+TEST(Positions, GoOnOnOtherRanksFromTheMiddleOfAnIteration) {
+  const auto options = as_shared(PositionModel::both);
+  const auto four = make_local_team(4), six = make_local_team(6);
+  auto first = wrong().fit(options, *four, {wrong().mesh(4)});
+  for (int i = 0; i < 3; ++i) first.iterate();
+  int batches = 0;
+  EXPECT_FALSE(first.iterate([&] { return ++batches == 2; }).whole);
+  EXPECT_GT(farthest(shifts_of(first)), 0.05);
+  const auto object = test::stitched(first, wrong().object());
+  const auto go_on = [&](bool with_shifts) {
+    auto second = wrong().fit(options, *six, {wrong().mesh(6)}, object, first.probe());
+    second.restore(first.numbers(), with_shifts ? reader_of(first) : FieldReader<double>{});
+    EXPECT_TRUE(second.iterate().whole);
+    second.iterate();
+    return found(second, wrong());
+  };
+  const Found whole = fitted(wrong(), options, 5, 4), same = go_on(true);
+  EXPECT_LT(apart(same.shifts, whole.shifts), 1e-12);
+  EXPECT_LT(test::apart(same.object, whole.object), 1e-12);
+  EXPECT_GT(apart(go_on(false).shifts, whole.shifts), 1e-3) << "their shifts are forgotten";
+}
+
+}  // namespace
+}  // namespace ptyle
