@@ -47,6 +47,7 @@ struct Case {
 ReconstructConfig configuration(const Case& c) {
   ReconstructConfig config;
   config.object.slices = c.slices;
+  config.object.type = ObjectType::potential;  // as the paper's
   config.object.slice_thickness = 1.25;
   config.ranks.halo = c.halo;
   config.ranks.exchange = scheme_named(c.exchange).value();

@@ -10,6 +10,7 @@
 
 #include "session/reconstruct.hpp"
 #include "simulate/simulate.hpp"
+#include "solver/variables/position_options.hpp"
 
 namespace ptyle::bench {
 
@@ -71,6 +72,8 @@ inline ReconstructConfig reconstruct_workload(const std::string& file) {
   c.optics.semi_angle = W::semi_angle;
   c.optics.defocus = W::defocus;
   c.object.slices = W::slices;
+  c.object.type = ObjectType::potential;
+  c.parts.of<PositionOptions>().refine = Switch::off;
   c.object.slice_thickness = W::slice_thickness;
   c.probe.modes = W::modes;
   c.probe.mode_power = W::mode_power;

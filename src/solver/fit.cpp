@@ -11,6 +11,7 @@
 #include "solver/batches.hpp"
 #include "solver/blur.hpp"
 #include "solver/paper/courses.hpp"
+#include "solver/variables/position_options.hpp"
 
 namespace ptyle {
 namespace {
@@ -42,10 +43,13 @@ void check_reach(Halo halo, i64 reach, const std::string& what) {
 void check_options(const FitOptions& options, const Sharing& sharing) {
   check_paper_options(options, sharing);
   const auto parts = asked_parts<float>(options);  // the same in double precision
-  if (parts.rule &&
-      (options.local_positions > 0 || options.exchange_behind || !sum_kind(sharing.scheme)))
+  const bool steps_of_the_paper =
+      options.local_positions > 0 || options.exchange_behind || !sum_kind(sharing.scheme);
+  if (parts.rule && steps_of_the_paper)
     throw UserError(
         "ranks: only preconditioned descent takes steps between exchanges or exchanges voxels");
+  if (options.parts.of<PositionOptions>().refine == Switch::on && steps_of_the_paper)
+    throw UserError("positions.refine: on needs gradients that are summed after each mini-batch");
   if (sharing.mesh.ranks() == 1) return;
   for (const auto& one : parts.variables)
     if (one->reach() > 0) check_reach(sharing.mesh.halo(), one->reach(), "positions.refine");

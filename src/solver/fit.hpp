@@ -1,6 +1,6 @@
 #pragma once
 
-// A fit in progress: variables (object, probe), a rule by which the object moves, regularisers, and
+// A fit in progress: variables (object, probe, positions), a rule by which the object moves, regularisers, and
 // one iteration over all patterns at a time.
 //
 //   for each mini-batch of the iteration (solver/batches; the same for any number of ranks):

@@ -45,7 +45,7 @@ struct FitOptions {
                        ///< continuation's lateral limit is gone; 0: never
   double probe_step = 0.5;
   double phase_min = -1e30, phase_max = 1e30;  ///< rad a voxel
-  double pixel = 1;                            ///< Å, of the low-pass
+  double pixel = 1;                            ///< Å
   double aperture_k = 0;                       ///< semi-angle / λ, 1/Å
   Continuation continuation;
   PartOptions parts = known_parts();  ///< the rule, regularisers and the like

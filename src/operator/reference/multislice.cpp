@@ -9,6 +9,7 @@
 #include "operator/reference/multislice.hpp"
 
 #include <cmath>
+#include <stdexcept>
 
 #include "core/units.hpp"
 
@@ -288,10 +289,14 @@ Misfit ReferenceOperator::compare(const std::vector<double>& model,
   const double e = setup_.epsilon;
   for (i64 k = 0; k < n_; ++k) {
     const double model_k = model[k], y = measured[k], w = weight_[k] * valid_[k];
-    if (setup_.loss == Loss::amplitude)
-      sum.cost += w * std::pow(std::sqrt(model_k + e) - std::sqrt(y + e), 2);
-    else
-      sum.cost += w * ((model_k - y * std::log(model_k + e)) - (y - y * std::log(y + e)));
+    switch (setup_.loss) {
+      case Loss::amplitude:
+        sum.cost += w * std::pow(std::sqrt(model_k + e) - std::sqrt(y + e), 2);
+        break;
+      case Loss::poisson:
+        sum.cost += w * ((model_k - y * std::log(model_k + e)) - (y - y * std::log(y + e)));
+        break;
+    }
     sum.r_numerator += valid_[k] * std::pow(std::sqrt(model_k) - std::sqrt(y), 2);
     sum.r_denominator += valid_[k] * y;
   }
@@ -301,8 +306,13 @@ Misfit ReferenceOperator::compare(const std::vector<double>& model,
 // ∂f/∂Ψ* = w Ψ · factor: 1 − √(y+ε)/√(I+ε), Poisson 1 − y/(I+ε).
 double ReferenceOperator::residual_factor(double model, double measured) const {
   const double e = setup_.epsilon;
-  return setup_.loss == Loss::amplitude ? 1 - std::sqrt(measured + e) / std::sqrt(model + e)
-                                        : 1 - measured / (model + e);
+  switch (setup_.loss) {
+    case Loss::amplitude:
+      return 1 - std::sqrt(measured + e) / std::sqrt(model + e);
+    case Loss::poisson:
+      return 1 - measured / (model + e);
+  }
+  throw std::logic_error("the reference has no such loss");
 }
 
 // Σ_m mean over slices of |u_s,m|²
