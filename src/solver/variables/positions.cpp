@@ -300,7 +300,8 @@ void PositionsVariable<T>::end_iteration(Workspace<T>& with, const Batch& batch)
   for (std::size_t t = 0; t < with.tiles.size(); ++t) put(with, t);
 }
 
-/// The model's step, limited; N begins anew.
+/// The model's step, limited; N begins anew. A thin object does not tell scale, asymmetry and shear
+/// from the probe's defocus and astigmatism: there the model turns alone.
 template <class T>
 auto PositionsVariable<T>::next_stretch(const Workspace<T>& with, bool probe_follows) -> Matrix {
   const double late = std::max(0.0, *stretches_ - finding_for);
@@ -315,7 +316,8 @@ auto PositionsVariable<T>::next_stretch(const Workspace<T>& with, bool probe_fol
   const double others =
       probe_follows ? std::clamp(gain_with_probe * ratio, 1.0, most_with_probe) : rotation;
   Matrix components = components_of(values_of(newton_));
-  for (std::size_t i = 0; i < 3; ++i) components[i] *= others * part;
+  const bool told = !probe_follows || with.op->setup().slices > 1;
+  for (std::size_t i = 0; i < 3; ++i) components[i] *= told ? others * part : 0;
   components[3] *= rotation * part;
   set(newton_, {});
   *batches_ = 0;
