@@ -48,7 +48,8 @@ i64 margin_of_moves(const PositionOptions& refinement, const RanksConfig& ranks,
   if (refinement.refine == Switch::automatic) {
     constexpr std::size_t many = 256;
     constexpr double close = 1.0 / 8;  // of a window: probes that fill half of it overlap by 3/4
-    if (paper || positions.size() < many || step > close * double(window)) return 0;
+    const bool line = std::min(scan.rows(), scan.cols()) / pixel < 3 * step;
+    if (paper || positions.size() < many || line || step > close * double(window)) return 0;
   } else if (paper) {
     throw UserError(
         "positions.refine: on needs gradients that are summed over ranks after each mini-batch: "

@@ -166,9 +166,11 @@ class WorkOf final : public Reconstruction::Work {
     if (team_.leads()) {
       const auto modes = orthogonal_probe();
       log_shares(modes);
-      if (!facts.positions_start.empty())
-        open_.log(describe(scan_model(facts.positions_start, facts.positions),
-                           facts.units == "A" ? "Å" : facts.units));
+      if (!facts.positions_start.empty()) {
+        const ScanModel model = scan_model(facts.positions_start, facts.positions);
+        open_.log(model.moved > 0 ? describe(model, facts.units == "A" ? "Å" : facts.units)
+                                  : "positions: none was moved");
+      }
       facts.probe = converted<Complex<float>, Complex<double>, 3>(modes.view());
     }
     const i64 slices = config_.object.slices;

@@ -33,6 +33,9 @@ constexpr double most_of_rotation = 15, most_with_probe = 60;
 /// Iterations that it is given for this; then its steps shrink by this factor every iteration.
 constexpr int finding_for = 20;
 constexpr double slowing = 0.85;
+/// Each time that the cost of an iteration rises, by which the object is told that the steps are
+/// longer than it can follow, or the noise of N.
+constexpr double less_trust = 0.7, rise = 1.003;
 /// px that a position moves by at most: by itself in a mini-batch, as a fraction of the limit; with
 /// the affine model in an iteration.
 constexpr double most_alone = 0.25, most_stretch = 1;
@@ -118,6 +121,8 @@ void PositionsVariable<T>::declare(State<T>& state) {
   batches_ = &state.number("positions.batches");
   stretches_ = &state.number("positions.stretches");
   probe_radius2_ = &state.number("positions.probe_radius2");
+  trust_ = &state.number("positions.trust", 1);
+  last_cost_ = &state.number("positions.last_cost");
   free_iterations_ = &state.number("positions.free_iterations");
   given_up_ = &state.number("positions.given_up");
 }
@@ -305,7 +310,10 @@ void PositionsVariable<T>::end_iteration(Workspace<T>& with, const Batch& batch)
 template <class T>
 auto PositionsVariable<T>::next_stretch(const Workspace<T>& with, bool probe_follows) -> Matrix {
   const double late = std::max(0.0, *stretches_ - finding_for);
-  const double part = with.caution * std::pow(slowing, late) / *batches_;
+  const double cost = with.costs.so_far().cost;
+  if (*last_cost_ > 0 && cost > rise * *last_cost_) *trust_ *= less_trust;
+  *last_cost_ = cost;
+  const double part = with.caution * *trust_ * std::pow(slowing, late) / *batches_;
   double square = 0;  // of the scan's radius, px²
   for (std::size_t i = 0; i < with.data.positions.size(); ++i) {
     const auto [row, col] = from_middle(with, static_cast<i64>(i));

@@ -71,6 +71,7 @@ class PositionsVariable final : public Variable<T> {
   std::array<double*, 2> curvature_{};                // c, rows and columns; 0: not known
   std::array<double*, 4> newton_{}, stretched_{};     // N, summed, row by row; I + A in all
   double *batches_ = nullptr, *stretches_ = nullptr;  // that N has; iterations that moved
+  double *trust_ = nullptr, *last_cost_ = nullptr;    // of the gains; of the iteration before
   double* probe_radius2_ = nullptr;                   // mean square, px²
   double *free_iterations_ = nullptr, *given_up_ = nullptr;
 
