@@ -17,7 +17,7 @@ struct ScanModel {
   double rest = 0;                 ///< r.m.s. beside the model, Å (px)
 };
 
-/// Of the same number of positions each. A scan that spans no area has no model: F = 1.
+/// Both scans have the same number of positions. One that spans no area has no model: F = 1.
 ScanModel scan_model(std::span<const Position> from, std::span<const Position> to);
 
 /// "positions moved by 0.2 Å r.m.s. …"; `unit`: Å or px.

@@ -90,10 +90,7 @@ std::vector<Position> OpenFit<T>::positions() const {
 
 template <class T>
 Kept OpenFit<T>::kept(std::span<const Position> positions, i64 window, double pixel) {
-  division = divide({positions.begin(), positions.end()}, window, pixel, config.ranks, team.size(),
-                    exchanged_planes(config), sizeof(T),
-                    margin_of_moves(config.parts.of<PositionOptions>(), config.ranks,
-                                    {positions.begin(), positions.end()}, window, pixel));
+  division = divide(config, {positions.begin(), positions.end()}, window, pixel, team.size());
   Kept kept;
   for (const int rank : team.here()) {
     const PositionShare& share = division->shares[static_cast<std::size_t>(rank)];

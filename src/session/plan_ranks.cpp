@@ -134,10 +134,7 @@ RanksOutlook plan_ranks(const ReconstructConfig& config, const Experiment& exper
   FitOptions options;
   try {
     plan.division =
-        divide(experiment.positions, setup.window, experiment.calibration.pixel, config.ranks,
-               ranks, planes, bytes,
-               margin_of_moves(config.parts.of<PositionOptions>(), config.ranks,
-                               experiment.positions, setup.window, experiment.calibration.pixel));
+        divide(config, experiment.positions, setup.window, experiment.calibration.pixel, ranks);
     options = fit_options(config, experiment, plan.division, threads);
     check_options(options, plan.division.sharing);
   } catch (const UserError& e) {

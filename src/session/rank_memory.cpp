@@ -25,8 +25,7 @@ FitMemory memory_of_fit(const ReconstructConfig& config, const OperatorSetup& se
       config.ranks.update == UpdateChoice::literal ? Update::literal : Update::consistent;
   options.local_positions = config.ranks.local_positions;
   options.exchange_behind = config.ranks.exchange_behind;
-  options.parts = config.parts;
-  options.parts.of<PositionOptions>().refine = division.margin > 0 ? Switch::on : Switch::off;
+  options.parts = settled_parts(config, division);
   const auto& own = division.shares[static_cast<std::size_t>(rank)].own;
   return fit_memory<T>(setup, options, division.sharing, rank, static_cast<i64>(own.size()));
 }

@@ -43,6 +43,20 @@ i64 exchanged_planes(const ReconstructConfig& config) {
   return config.object.slices * (config.object.absorbs() ? 2 : 1) + 1;
 }
 
+Division divide(const ReconstructConfig& config, const std::vector<Position>& positions, i64 window,
+                double pixel, int ranks) {
+  const int bytes = config.solver.precision == Precision::float64 ? 8 : 4;
+  return divide(
+      positions, window, pixel, config.ranks, ranks, exchanged_planes(config), bytes,
+      margin_of_moves(config.parts.of<PositionOptions>(), config.ranks, positions, window, pixel));
+}
+
+PartOptions settled_parts(const ReconstructConfig& config, const Division& division) {
+  PartOptions parts = config.parts;
+  parts.of<PositionOptions>().refine = division.margin > 0 ? Switch::on : Switch::off;
+  return parts;
+}
+
 double counts_per_detector_pixel(const Experiment& e) {
   return e.mean_counts / double(e.patterns->window() * e.patterns->window());
 }
@@ -96,9 +110,8 @@ FitOptions fit_options(const ReconstructConfig& config, const Experiment& e,
   o.threads = threads;
   o.probe_from = config.probe.refine_from;
   o.probe_step = config.probe.step;
-  o.parts = config.parts;
+  o.parts = settled_parts(config, division);
   auto& refinement = o.parts.of<PositionOptions>();
-  refinement.refine = division.margin > 0 ? Switch::on : Switch::off;
   if (refinement.largest_move == 0)
     refinement.largest_move = double(division.margin) * e.calibration.pixel;
   o.pixel = e.calibration.pixel;

@@ -17,6 +17,13 @@ int default_threads(int processes_on_node);
 /// Planes that are exchanged together at most: gradients and the illumination.
 i64 exchanged_planes(const ReconstructConfig& config);
 
+/// The division that a configuration asks for (session/division); Å, or px where pixel = 1.
+Division divide(const ReconstructConfig& config, const std::vector<Position>& positions, i64 window,
+                double pixel, int ranks);
+
+/// The parts of its fit, with what the division decided of them.
+PartOptions settled_parts(const ReconstructConfig& config, const Division& division);
+
 /// Mean over the window.
 double counts_per_detector_pixel(const Experiment& experiment);
 

@@ -1,6 +1,6 @@
 #pragma once
 
-// What a detector makes of the electrons that it is to expect:
+// A detector makes of the electrons that it is to expect:
 //
 //   1. blur: a Gaussian, since an electron's signal spreads; what leaves the detector is lost
 //   2. counts: a Poisson deviate of each pixel

@@ -15,7 +15,7 @@
 
 namespace ptyle {
 
-/// Where (r − at)·n > 0 the lattice is turned about the beam through `at`, then shifted.
+/// The lattice at (r − at)·n > 0 is turned about the beam through `at`, then shifted.
 struct Region {
   Vector3 at{};      ///< x y z, Å
   Vector3 normal{};  ///< n
@@ -31,7 +31,7 @@ struct Substitution {
   double radius = 0;      ///< Å
 };
 
-/// What the texts of specimen.regions and specimen.substitutions say. Both return what is wrong
+/// The texts of specimen.regions and specimen.substitutions, read. Both return what is wrong
 /// with the text, or nothing.
 ///   "at=(0 0 40) direction=30 inclination=10 turn=1.5 shift=(0 0 0)"
 ///   "Sr=Ba share=0.6 at=(0 0 40) radius=9", at=(row col): a cylinder

@@ -1,6 +1,6 @@
 #pragma once
 
-// Where the probe stands, and where the microscope believes that it stands.
+// Positions of the probe, true ones and those that the microscope believes.
 //
 //   1. nominal positions: R(rotation)(slow, fast)·step, snake applied
 //   2. distorted about the middle of the raster: R(rotation)·D·(slow, fast)·step
@@ -30,7 +30,7 @@ Position scan_middle(const ScanRecipe& scan);
 /// D on (slow, fast).
 std::array<double, 4> scan_affine(const ScanRecipe& scan);
 
-/// Whether /positions are the nominal ones (scan.reported).
+/// True if /positions are the nominal ones (scan.reported).
 bool reports_nominal(const ScanRecipe& scan);
 
 }  // namespace ptyle

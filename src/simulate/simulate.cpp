@@ -45,7 +45,7 @@ std::vector<Atom> atoms_for_file(const Plan& plan) {
   return atoms;
 }
 
-/// What a microscope would not tell: it is in the file where the recipe has any of it.
+/// Facts that a microscope would not tell: they are in the file where the recipe has any of it.
 DatasetTruth make_truth(const Recipe& recipe, const Plan& plan) {
   DatasetTruth truth;
   const ScanRecipe& scan = recipe.scan;

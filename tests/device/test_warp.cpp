@@ -26,7 +26,7 @@ class WarpTest : public testing::Test {
   static Array<T, 3> warped(const Array<T, 3>& from, const Displacement& by) {
     Array<T, 3> to(from.shape());
     to.fill(std::numeric_limits<T>::quiet_NaN());
-    make_cpu_arithmetic<T>(2)->run(Warp<T>(from.view(), by, to.view()));
+    make_cpu_arithmetic<T>(2)->run(Warp<T>(from.view(), by, to.view(), {-1e30, 1e30}));
     return to;
   }
   /// The kernel of cubic convolution, by the distance of a pixel.

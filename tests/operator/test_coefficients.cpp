@@ -45,7 +45,8 @@ Array<Complex<T>, 3> mixed(const Scene<T>& scene, i64 p, const Array<Complex<T>,
   return modes;
 }
 
-/// What ∂f/∂mode* of position p is to the modes that are mixed and to its coefficients.
+/// The part of ∂f/∂mode* of position p that belongs to the modes that are mixed and to its
+/// coefficients.
 template <class T>
 void add_mixed_back(const Scene<T>& scene, i64 p, const Array<Complex<T>, 3>& g, Sums<T>& to) {
   const i64 n = g.shape()[1] * g.shape()[2];

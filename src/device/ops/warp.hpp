@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "device/ops/kinds.hpp"
+#include "device/ops/limits.hpp"
 
 namespace ptyle {
 
@@ -13,11 +14,12 @@ struct Displacement {
   std::array<double, 2> centre{};
 };
 
-/// to(r) = from(r − d(r)) on every plane, by cubic convolution (R. Keys, IEEE Trans. Acoust. Speech
-/// Signal Process. 29 (1981) 1153); zero outside.  Bytes: reads and writes 1 volume.
+/// to(r) = from(r − d(r)) on every plane, within limits, by cubic convolution (R. Keys, IEEE Trans.
+/// Acoust. Speech Signal Process. 29 (1981) 1153); zero outside.  Bytes: reads and writes 1 volume.
 template <class T>
 struct Warp {
-  Warp(View<const T, 3> source, const Displacement& displacement, View<T, 3> destination)
+  Warp(View<const T, 3> source, const Displacement& displacement, View<T, 3> destination,
+       VoxelLimits<T> limits)
       : from(source.data),
         to(destination.data),
         a(displacement.by[0]),
@@ -26,6 +28,7 @@ struct Warp {
         d(displacement.by[3]),
         row0(displacement.centre[0]),
         col0(displacement.centre[1]),
+        within(limits),
         where(pixels_of(destination)) {}
 
   /// The 4 × 4 values that a pixel is made of, counted from its own; weight 0 outside.
@@ -48,11 +51,12 @@ struct Warp {
         line += taps.by_col[j] * from[i + taps.rows[k] * where.cols + taps.cols[j]];
       sum += taps.by_row[k] * line;
     }
-    to[i] = sum;
+    to[i] = within(sum);
   }
   const T* from;
   T* to;
   double a, b, c, d, row0, col0;
+  VoxelLimits<T> within;
   Pixels where;
 
  private:

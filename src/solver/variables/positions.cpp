@@ -60,7 +60,7 @@ Array<Complex<T>, 3> derivative_of(View<const Complex<T>, 3> probe, bool along_r
   return moved;
 }
 
-/// Of the intensity of all modes about its middle, px².
+/// The intensity of all modes, about its middle: r.m.s. radius squared, px².
 template <class T>
 double mean_square_radius(View<const Complex<T>, 3> probe) {
   const i64 w = probe.shape[1];
@@ -137,6 +137,11 @@ void PositionsVariable<T>::publish(Workspace<T>& with) {
     middle_[0] += p.row / count;
     middle_[1] += p.col / count;
   }
+  scan_radius2_ = 0;
+  for (std::size_t i = 0; i < with.data.positions.size(); ++i) {
+    const auto [row, col] = from_middle(with, static_cast<i64>(i));
+    scan_radius2_ += (row * row + col * col) / count;
+  }
   here_.clear();
   for (std::size_t t = 0; t < with.tiles.size(); ++t) {
     here_.emplace_back(shifts_->here[t].shape());
@@ -146,19 +151,20 @@ void PositionsVariable<T>::publish(Workspace<T>& with) {
 }
 
 template <class T>
+void PositionsVariable<T>::put_place(Workspace<T>& with, std::size_t t, i64 k) {
+  const auto i = static_cast<std::size_t>(with.tiles[t].own[static_cast<std::size_t>(k)]);
+  const Position& from = with.data.positions[i];
+  const Placement at = place({from.row + static_cast<double>(here_[t](0, k, 0)),
+                              from.col + static_cast<double>(here_[t](0, k, 1))},
+                             with.op->setup().window);
+  Placement& to = with.places[i];
+  to.row = at.row, to.col = at.col;
+  to.shift_row = at.shift_row, to.shift_col = at.shift_col;
+}
+
+template <class T>
 void PositionsVariable<T>::put(Workspace<T>& with, std::size_t t) {
-  const auto& own = with.tiles[t].own;
-  for (std::size_t k = 0; k < own.size(); ++k) {
-    const auto i = static_cast<std::size_t>(own[k]);
-    const Position& from = with.data.positions[i];
-    const Placement at =
-        place({from.row + static_cast<double>(here_[t](0, static_cast<i64>(k), 0)),
-               from.col + static_cast<double>(here_[t](0, static_cast<i64>(k), 1))},
-              with.op->setup().window);
-    Placement& to = with.places[i];
-    to.row = at.row, to.col = at.col;
-    to.shift_row = at.shift_row, to.shift_col = at.shift_col;
-  }
+  for (i64 k = 0; k < here_[t].shape()[1]; ++k) put_place(with, t, k);
   with.arithmetic->write(here_[t].data(), shifts_->here[t].data(), here_[t].size());
 }
 
@@ -214,7 +220,7 @@ void PositionsVariable<T>::step(Workspace<T>& with, const Batch& batch) {
   if (options_.model == PositionModel::affine) return;
   for (std::size_t t = 0; t < with.tiles.size(); ++t) {
     move_members(with, t);
-    put(with, t);
+    if (with.stopping) put(with, t);  // else the end of the iteration does
   }
 }
 
@@ -263,7 +269,7 @@ void PositionsVariable<T>::add_to_newton(const Workspace<T>& with, const Batch& 
 }
 
 template <class T>
-void PositionsVariable<T>::move_members(const Workspace<T>& with, std::size_t t) {
+void PositionsVariable<T>::move_members(Workspace<T>& with, std::size_t t) {
   const auto& own = with.tiles[t].own;
   for (std::size_t k = 0; k < members_[t].size(); ++k) {
     const auto at = std::lower_bound(own.begin(), own.end(), members_[t][k]) - own.begin();
@@ -271,6 +277,7 @@ void PositionsVariable<T>::move_members(const Workspace<T>& with, std::size_t t)
     const double step = with.caution * options_.step;
     move(t, at, {-step * slope(0) / (2 * *curvature_[0]), -step * slope(1) / (2 * *curvature_[1])},
          most_alone * limit_);
+    put_place(with, t, at);
   }
 }
 
@@ -314,12 +321,7 @@ auto PositionsVariable<T>::next_stretch(const Workspace<T>& with, bool probe_fol
   if (*last_cost_ > 0 && cost > rise * *last_cost_) *trust_ *= less_trust;
   *last_cost_ = cost;
   const double part = with.caution * *trust_ * std::pow(slowing, late) / *batches_;
-  double square = 0;  // of the scan's radius, px²
-  for (std::size_t i = 0; i < with.data.positions.size(); ++i) {
-    const auto [row, col] = from_middle(with, static_cast<i64>(i));
-    square += (row * row + col * col) / static_cast<double>(with.data.positions.size());
-  }
-  const double ratio = *probe_radius2_ > 0 ? square / *probe_radius2_ : 1;
+  const double ratio = *probe_radius2_ > 0 ? scan_radius2_ / *probe_radius2_ : 1;
   const double rotation = std::clamp(gain_of_rotation * ratio, 1.0, most_of_rotation);
   const double others =
       probe_follows ? std::clamp(gain_with_probe * ratio, 1.0, most_with_probe) : rotation;
@@ -383,11 +385,10 @@ void PositionsVariable<T>::stretch_tile(Workspace<T>& with, std::size_t t, const
   for (const std::string name : {"phase", "absorption"}) {
     if (!with.state.has(name)) continue;
     Field<T>&values = with.state.field(name), &spare = with.state.field("gradient." + name);
-    with.arithmetic->run(Warp<T>(std::as_const(values).on(t), displacement, spare.on(t)));
-    std::swap(values.here[t], spare.here[t]);
     const auto [low, high] = limits_of(with.options, {&with.state.field("phase"), nullptr}, values);
-    const View<T, 3> here = values.on(t);
-    with.arithmetic->move_along(here, here, 0, low, high, here);
+    with.arithmetic->run(
+        Warp<T>(std::as_const(values).on(t), displacement, spare.on(t), {low, high}));
+    std::swap(values.here[t], spare.here[t]);
   }
 }
 
@@ -396,13 +397,13 @@ i64 PositionsVariable<T>::reach() const {
   return cubic_reach + static_cast<i64>(most_stretch);
 }
 
-/// Where defocus and depth can take up what the model lacks, which is slow to give way.
+/// Several slices take up what the model lacks by defocus and depth, which is slow to give way.
 template <class T>
 bool PositionsVariable<T>::still_finding() const {
   return moves_ && *given_up_ == 0 && *stretches_ < finding_for && with_->op->setup().slices > 1;
 }
 
-/// Of the positions that are fitted; those held out have not moved by themselves.
+/// Positions that are fitted are meant; those held out have not moved by themselves.
 template <class T>
 void PositionsVariable<T>::keep_mean(Workspace<T>& with) {
   std::vector<double> mean(2, 0.0);

@@ -1,6 +1,6 @@
 #pragma once
 
-// Where the probe stood: a record a position, its shift (row, col) from where the scan says it was,
+// Positions of the probe: a record each, its shift (row, col) from where the scan says it was,
 // px. Two moves lower the cost by the gradients g_p of the shifts:
 //
 //   each position by itself, in every mini-batch that it is of: a damped Gauss-Newton step
@@ -54,7 +54,7 @@ class PositionsVariable final : public Variable<T> {
   void sum_moment(Workspace<T>& with);
   void find_curvature(Workspace<T>& with, const Batch& batch);
   void add_to_newton(const Workspace<T>& with, const Batch& batch);
-  void move_members(const Workspace<T>& with, std::size_t tile);
+  void move_members(Workspace<T>& with, std::size_t tile);
   void stretch(Workspace<T>& with, bool probe_follows);
   Matrix next_stretch(const Workspace<T>& with, bool probe_follows);
   void stretch_object(Workspace<T>& with, const Matrix& by) const;
@@ -63,7 +63,8 @@ class PositionsVariable final : public Variable<T> {
   void put_within_limit(std::size_t tile, i64 k, std::array<double, 2> shift);
   void keep_mean(Workspace<T>& with);
   void give_up_at_limit(Workspace<T>& with);
-  /// The tile's shifts to its places and its field.
+  /// A tile's k-th own shift to its place; or all of the tile's, and to its field.
+  void put_place(Workspace<T>& with, std::size_t tile, i64 k);
   void put(Workspace<T>& with, std::size_t tile);
 
   PositionOptions options_;
@@ -77,6 +78,7 @@ class PositionsVariable final : public Variable<T> {
 
   double limit_ = 0;                // px in all
   std::array<double, 2> middle_{};  // of the scan, px
+  double scan_radius2_ = 0;         // mean square about it, px²
   bool moves_ = false;              // in this mini-batch
   const Workspace<T>* with_ = nullptr;
   std::vector<std::vector<i64>> members_;  // of the mini-batch, of each tile's own
