@@ -18,6 +18,7 @@
 #include <stdexcept>
 
 #include "core/units.hpp"
+#include "operator/cuda/device_arrays.hpp"
 #include "operator/cuda/passes.hpp"
 #include "operator/cuda/sender.hpp"
 
@@ -67,12 +68,11 @@ class GpuOperator : public Operator<T> {
       transmission_ = Array<Z<T>, 3>();
       transmission_ = Array<Z<T>, 3>(shape, ledger_, "transmission", &gpu_);
     }
-    const OnDevice phase(*this, object.phase),
-        absorption(*this, setup_.absorption ? object.absorption : View<const T, 3>{});
+    const OnDevice phase = on_device(object.phase), absorption = absorption_on_device(object);
     gpu_.launch(
         Transmit<T>{phase.data(), absorption.data(), transmission_.data(), transmission_.size()},
         {blocks_for(transmission_.size(), 256)});
-    finish(phase, absorption);
+    wait_for(phase, absorption);
   }
 
   void set_probe(View<const C, 3> probe) override {
@@ -124,8 +124,7 @@ class GpuOperator : public Operator<T> {
     const std::lock_guard lock(mutex_);
     gpu_.use();
     const auto b = begin_batch({&at, 1});
-    const OnDevice phase(*this, d_object.phase),
-        absorption(*this, setup_.absorption ? d_object.absorption : View<const T, 3>{});
+    const OnDevice phase = on_device(d_object.phase), absorption = absorption_on_device(d_object);
     passes_.tangent(b, object(phase.data(), absorption.data()), spectrum_.data(),
                     other_spectrum(d_probe));
     give(b.tangent, d_wave);
@@ -135,7 +134,7 @@ class GpuOperator : public Operator<T> {
     check_coefficients(setup_, {&at, 1});
     const std::lock_guard lock(mutex_);
     gpu_.use();
-    Target target(*this, parts_of_adjoint(sum), sum);
+    Target target = target_of(parts_of_adjoint(sum), sum);
     const auto b = begin_batch({&at, 1});
     passes_.forward(b, object(), spectrum_.data(), true);
     gpu_.copy(aside_.data(), d.data, bytes_of(setup_.modes));
@@ -143,7 +142,7 @@ class GpuOperator : public Operator<T> {
     target.to.scale = 1;
     passes_.backward(b, object(), target.to);
     sum_spectra(b, target);
-    target.finish();
+    finish(target);
     gpu_.wait();
   }
 
@@ -152,7 +151,7 @@ class GpuOperator : public Operator<T> {
     check_coefficients(setup_, places);
     const std::lock_guard lock(mutex_);
     gpu_.use();
-    Target target(*this, wanted, sum);
+    Target target = target_of(wanted, sum);
     return over_batches(
         places, measured, sum.misfit,
         [&, done = i64{0}](const Batch<T>& b, Sums<3>* total) mutable {
@@ -161,7 +160,7 @@ class GpuOperator : public Operator<T> {
           add_own_gradients(b, done, wanted, sum);
           done += b.positions;
         },
-        [&] { target.finish(); });
+        [&] { finish(target); });
   }
 
   Misfit misfit(std::span<const Placement> places, const Measured<T>& measured) const override {
@@ -182,8 +181,7 @@ class GpuOperator : public Operator<T> {
     check_coefficients(setup_, places);
     const std::lock_guard lock(mutex_);
     gpu_.use();
-    const OnDevice phase(*this, d_object.phase),
-        absorption(*this, setup_.absorption ? d_object.absorption : View<const T, 3>{});
+    const OnDevice phase = on_device(d_object.phase), absorption = absorption_on_device(d_object);
     const Z<T>* const d_spectrum = other_spectrum(d_probe);
     auto* const total = reinterpret_cast<Sums<1>*>(totals_.data());
     gpu_.zero(total, sizeof *total);
@@ -212,75 +210,28 @@ class GpuOperator : public Operator<T> {
   }
 
  private:
-  /// Values of the host copied to the device for a while, or those that lie there.
-  class OnDevice {
-   public:
-    OnDevice(const GpuOperator& op, View<const T, 3> values) : data_(values.data) {
-      if (values.empty()) {
-        data_ = nullptr;
-      } else if (!op.gpu_.holds(values.data)) {
-        copy_ = Array<T, 3>(values.shape, op.ledger_, "object", &op.gpu_);
-        op.gpu_.copy(copy_.data(), values.data,
-                     static_cast<std::size_t>(values.size()) * sizeof(T));
-        data_ = copy_.data();
-      }
-    }
-    [[nodiscard]] const T* data() const { return data_; }
-    [[nodiscard]] bool copied() const { return !copy_.empty(); }
+  using OnDevice = gpu::OnDevice<T, Gpu>;
+  using Target = gpu::Target<T, Gpu>;
 
-   private:
-    Array<T, 3> copy_;
-    const T* data_;
-  };
-  /// Before copies go: what was launched on them must be done.
+  [[nodiscard]] OnDevice on_device(View<const T, 3> values) const {
+    return {gpu_, ledger_, values};
+  }
+  /// The object's second volume, where it has one.
+  [[nodiscard]] OnDevice absorption_on_device(const ObjectView<T>& object) const {
+    return on_device(setup_.absorption ? object.absorption : View<const T, 3>{});
+  }
+  /// Before copies go, for what was launched on them.
   template <class... Copies>
-  void finish(const Copies&... copies) const {
+  void wait_for(const Copies&... copies) const {
     if ((copies.copied() || ...)) gpu_.wait();
   }
-
-  /// The arrays that gradients are summed in: those that were given, or on the device beside them.
-  class Target {
-   public:
-    Target(const GpuOperator& op, Wanted wanted, const Gradient<T>& sum)
-        : op_(op), sum_(sum), probe(wanted.has(Part::probe)) {
-      if (wanted.has(Part::object)) {
-        to.phase = place(sum.phase, phase_);
-        if (op.setup_.absorption) to.absorption = place(sum.absorption, absorption_);
-      }
-      if (wanted.has(Part::illumination)) to.illumination = place(sum.illumination, illumination_);
-    }
-    void finish() {
-      if (probe) op_.add_probe_gradient(sum_.probe);
-      add(phase_, sum_.phase);
-      add(absorption_, sum_.absorption);
-      add(illumination_, sum_.illumination);
-    }
-    GatherTo<T> to;
-
-   private:
-    template <int N>
-    T* place(View<T, N> sum, Array<T, N>& beside) {
-      if (sum.empty()) return nullptr;
-      if (op_.gpu_.holds(sum.data)) return sum.data;
-      beside = Array<T, N>(sum.shape, op_.ledger_, "gradient", &op_.gpu_);
-      return beside.data();
-    }
-    template <int N>
-    void add(const Array<T, N>& beside, View<T, N> sum) {
-      if (beside.empty()) return;
-      std::vector<T> values(static_cast<std::size_t>(beside.size()));
-      op_.gpu_.copy(values.data(), beside.data(), values.size() * sizeof(T));
-      std::transform(values.begin(), values.end(), sum.begin(), sum.begin(), std::plus<>());
-    }
-    const GpuOperator& op_;
-    const Gradient<T>& sum_;
-    Array<T, 3> phase_, absorption_;
-    Array<T, 2> illumination_;
-
-   public:
-    const bool probe;
-    bool probe_begun = false;  ///< has the sum of spectra anything yet?
-  };
+  [[nodiscard]] Target target_of(Wanted wanted, const Gradient<T>& sum) const {
+    return {gpu_, ledger_, setup_.absorption, wanted, sum};
+  }
+  void finish(const Target& target) const {
+    if (target.probe) add_probe_gradient(target.sum().probe);
+    target.finish();
+  }
 
   [[nodiscard]] int window() const { return static_cast<int>(w_); }
   [[nodiscard]] int modes() const { return static_cast<int>(setup_.modes); }
