@@ -221,6 +221,7 @@ void resume(Fit<T>& fit, const Checkpoint& checkpoint) {
   reader.records = [&](const std::string& field, std::span<const i64> positions, i64 numbers) {
     return checkpoint.position_state(field, positions, numbers);
   };
+  reader.waves = [&](const std::string& field) { return checkpoint.waves<T>(field); };
   fit.restore(resumed_numbers(checkpoint, fit.numbers()), reader);
 }
 

@@ -52,7 +52,7 @@ void Course<T>::gradient_of(const Batch& batch, std::size_t tile, std::span<cons
   if (sums.absorption) to.absorption = sums.absorption->on(tile);
   to.misfit = with_.costs.of(batch.number, own);
   if (own)
-    for (const auto& variable : movers_.others) variable->ask(batch, tile, wanted, to);
+    for (const auto& variable : movers_.others) variable->ask(batch, {tile, members}, wanted, to);
   with_.op->gradient(with_.places_on(with_.tiles[tile], list), with_.measured_at(members), wanted,
                      to);
 }

@@ -43,6 +43,8 @@ struct FieldReader {
   std::function<void(const std::string&, const Box&, View<T, 3>)> voxels;
   /// So many numbers of each of these positions, one position after the other.
   std::function<std::vector<double>(const std::string&, std::span<const i64>, i64)> records;
+  /// Waves that all ranks have.
+  std::function<Array<Complex<T>, 3>(const std::string&)> waves;
 };
 
 template <class T>
@@ -80,6 +82,7 @@ class Fit {
 
  private:
   void declare();
+  void restore(Field<T>& field, const FieldReader<T>& reader);
   void finish_iteration(IterationReport& report);
   void apply_detector_limit();
   void verify(IterationReport& report);

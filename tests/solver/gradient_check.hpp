@@ -25,7 +25,7 @@ class SlopesOfShifts final : public Variable<double> {
       field_ = &state.declare({"gradient.shift", "test", Kind::records, {1, 0, 2}});
   }
   void begin(Workspace<double>&, const Batch&) override {}
-  void ask(const Batch&, std::size_t, Wanted& wanted, Gradient<double>& sums) override {
+  void ask(const Batch&, const Members&, Wanted& wanted, Gradient<double>& sums) override {
     if (wanted.has(Part::shift)) given_ = sums.shift;
   }
   void start_sum(Workspace<double>&, const Batch&) override {}
@@ -174,7 +174,7 @@ class WrongVariable final : public Variable<double> {
     with.op->set_probe(probe);
   }
   void begin(Workspace<double>&, const Batch&) override {}
-  void ask(const Batch&, std::size_t, Wanted&, Gradient<double>&) override {
+  void ask(const Batch&, const Members&, Wanted&, Gradient<double>&) override {
     for (auto& value : gradient_->waves) value = {1, 0};
   }
   void start_sum(Workspace<double>&, const Batch&) override {}

@@ -77,6 +77,12 @@ inline FieldReader<double> reader_of(const Fit<double>& fit) {
           },
           [&fit](const std::string& name, std::span<const i64> positions, i64 numbers) {
             return records_from(fit, name, positions, numbers);
+          },
+          [&fit](const std::string& name) {
+            const auto& waves = fit.state().field(name).waves;
+            Array<Complex<double>, 3> here(waves.shape());
+            fit.arithmetic().read(waves.data(), here.data(), waves.size());
+            return here;
           }};
 }
 

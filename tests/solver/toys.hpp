@@ -12,22 +12,26 @@
 namespace ptyle::test {
 
 /// One number for all patterns: the beam is so many times as bright, in amplitude, as the probe
-/// that is given. Its gradient is 2 Re ⟨∂f/∂probe*, probe⟩.
+/// that is given. Its gradient is 2 Re ⟨∂f/∂probe*, probe⟩. What it differs by from 1 is a field of
+/// one wave of one pixel, the same on all ranks.
 template <class T>
 class Gain final : public Variable<T> {
  public:
-  void declare(State<T>& state) override { gain_ = &state.number("toy.gain", 1); }
+  void declare(State<T>& state) override {
+    excess_ = &state.declare({"toy.gain", "toy gain", Kind::common, {1, 1, 1}, true});
+  }
   void publish(Workspace<T>& with) override {
-    Array<Complex<T>, 3> probe = probe_of(with, "probe");
-    for (auto& value : probe) value *= static_cast<T>(*gain_);
+    Array<Complex<T>, 3> probe = waves_of(with, "probe");
+    const Complex<T> gain = T(1) + waves_of(with, "toy.gain")(0, 0, 0);
+    for (auto& value : probe) value *= gain;
     with.op->set_probe(probe);
   }
   void begin(Workspace<T>&, const Batch&) override {}
-  void ask(const Batch&, std::size_t, Wanted& wanted, Gradient<T>&) override {
+  void ask(const Batch&, const Members&, Wanted& wanted, Gradient<T>&) override {
     wanted = wanted.with(Part::probe);
   }
   void start_sum(Workspace<T>& with, const Batch&) override {
-    const auto gradient = probe_of(with, "gradient.probe"), probe = probe_of(with, "probe");
+    const auto gradient = waves_of(with, "gradient.probe"), probe = waves_of(with, "probe");
     sums_ = {0, 0};
     for (i64 i = 0; i < probe.size(); ++i)
       sums_[0] += 2 * double((std::conj(gradient.data()[i]) * probe.data()[i]).real());
@@ -36,18 +40,21 @@ class Gain final : public Variable<T> {
   }
   /// Every step to the detector is unitary, so that a pattern bends by 2 W² Σ|probe|².
   void step(Workspace<T>& with, const Batch& batch) override {
-    *gain_ -= sums_[0] / (2 * with.window2() * double(batch.members.size()) * sums_[1]);
+    auto excess = waves_of(with, "toy.gain");
+    excess(0, 0, 0) -=
+        static_cast<T>(sums_[0] / (2 * with.window2() * double(batch.members.size()) * sums_[1]));
+    with.arithmetic->write(excess.data(), excess_->waves.data(), 1);
     publish(with);
   }
 
  private:
-  static Array<Complex<T>, 3> probe_of(const Workspace<T>& with, const char* field) {
+  static Array<Complex<T>, 3> waves_of(const Workspace<T>& with, const char* field) {
     const auto& waves = with.state.field(field).waves;
     Array<Complex<T>, 3> here(waves.shape());
     with.arithmetic->read(waves.data(), here.data(), waves.size());
     return here;
   }
-  double* gain_ = nullptr;
+  Field<T>* excess_ = nullptr;
   std::vector<double> sums_;
 };
 
@@ -71,7 +78,7 @@ class Seen final : public Variable<T> {
       with.arithmetic->write(here.data(), seen_->here[t].data(), here.size());
     }
   }
-  void ask(const Batch&, std::size_t, Wanted&, Gradient<T>&) override {}
+  void ask(const Batch&, const Members&, Wanted&, Gradient<T>&) override {}
   void start_sum(Workspace<T>&, const Batch&) override {}
   void step(Workspace<T>&, const Batch&) override {}
 

@@ -187,13 +187,15 @@ void PositionsVariable<T>::begin(Workspace<T>& with, const Batch& batch) {
 }
 
 template <class T>
-void PositionsVariable<T>::ask(const Batch& batch, std::size_t tile, Wanted& wanted,
+void PositionsVariable<T>::ask(const Batch&, const Members& members, Wanted& wanted,
                                Gradient<T>& sums) {
   if (!moves_) return;
-  members_[tile] = members_of(batch.members, with_->tiles[tile].own);
-  slopes_[tile] = Array<double, 2>({static_cast<i64>(members_[tile].size()), 2});
+  const auto& list = members.positions;
+  members_[members.tile].assign(list.begin(), list.end());
+  Array<double, 2>& slopes = slopes_[members.tile];
+  slopes = Array<double, 2>({static_cast<i64>(list.size()), 2});
   wanted = wanted.with(Part::shift);
-  sums.shift = slopes_[tile].view();
+  sums.shift = slopes.view();
 }
 
 /// Only now: one sum is under way at a time, and until the probe's step that is the probe's.

@@ -40,7 +40,7 @@ class PositionsVariable final : public Variable<T> {
   void declare(State<T>& state) override;
   void publish(Workspace<T>& with) override;
   void begin(Workspace<T>& with, const Batch& batch) override;
-  void ask(const Batch& batch, std::size_t tile, Wanted& wanted, Gradient<T>& sums) override;
+  void ask(const Batch& batch, const Members& members, Wanted& wanted, Gradient<T>& sums) override;
   void start_sum(Workspace<T>&, const Batch&) override {}
   void step(Workspace<T>& with, const Batch& batch) override;
   void end_iteration(Workspace<T>& with, const Batch& batch) override;

@@ -9,10 +9,18 @@
 //                   which is the probe's
 //   4. step         waits for the sum, or sums by itself, and moves
 
+#include <span>
+
 #include "operator/operator.hpp"
 #include "solver/workspace.hpp"
 
 namespace ptyle {
+
+/// The positions of a mini-batch that a tile has for its own, ascending.
+struct Members {
+  std::size_t tile = 0;
+  std::span<const i64> positions;
+};
 
 template <class T>
 class Variable {
@@ -23,8 +31,10 @@ class Variable {
   /// Once the fields have their values, at the start and after a restore.
   virtual void publish(Workspace<T>& /*with*/) {}
   virtual void begin(Workspace<T>& with, const Batch& batch) = 0;
-  /// Adds what it wants of the operator's gradients on a tile, for the rank's own positions.
-  virtual void ask(const Batch& batch, std::size_t tile, Wanted& wanted, Gradient<T>& sums) = 0;
+  /// Adds what it wants of the operator's gradients at these members; rows of `sums` are theirs, in
+  /// their order. Tiles without members are left out.
+  virtual void ask(const Batch& batch, const Members& members, Wanted& wanted,
+                   Gradient<T>& sums) = 0;
   virtual void start_sum(Workspace<T>& with, const Batch& batch) = 0;
   virtual void step(Workspace<T>& with, const Batch& batch) = 0;
   /// After the last mini-batch of an iteration, of which `batch` was one.
