@@ -35,6 +35,7 @@ std::string progress_line(const Progress& now) {
                                  std::to_string(now.iterations).size(), now.iterations, now.cost,
                                  r_text(now.r_factor));
   if (now.r_held_out >= 0) line += "  held-out R " + r_text(now.r_held_out);
+  if (now.r_held_out_pixels >= 0) line += "  held-out pixels R " + r_text(now.r_held_out_pixels);
   line += fmt::format("  {} each", duration_text(now.seconds - now.seconds_before));
   if (now.iteration < now.iterations)
     line += fmt::format("  {} left", duration_text(now.seconds_left));

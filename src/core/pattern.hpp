@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "core/array.hpp"
+#include "core/pixel_choice.hpp"
 
 namespace ptyle {
 
@@ -14,16 +15,18 @@ constexpr std::size_t bytes_of(PatternType type) {
 }
 
 /// A measured pattern as it is held: W·W numbers, DC at [0,0]. Its intensity is what is left of
-/// them less `background`, or 0.
+/// them less `background`, or 0; of pixels that `choice` has not, −1.
 struct RawPattern {
   const void* data = nullptr;
   PatternType type = PatternType::float32;
   double background = 0;
   i64 number = -1;  ///< its own among all patterns, by which it may be kept on a device
+  PixelChoice choice = {};
 };
 
 /// The source of the patterns of a batch of positions; both are called from several threads at
-/// once.
+/// once. An intensity below 0 says that the pixel is not measured in this pattern: it adds nothing
+/// to cost, R-factor and gradient.
 template <class T>
 struct Measured {
   /// Writes the k-th position's intensity (W·W values, DC at [0,0]) to `to`.

@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <limits>
 
+#include "core/annotation.hpp"
+
 namespace ptyle {
 
 /// Counter-based random numbers, Philox 4×32 with 10 rounds (Salmon et al., SC11): the numbers
@@ -15,7 +17,7 @@ class Philox {
   using Block = std::array<std::uint32_t, 4>;
 
   /// The cipher itself: four numbers from a counter and a key, in 10 rounds.
-  static Block rounds(Block c, std::array<std::uint32_t, 2> k) {
+  PTYLE_HOST_DEVICE static Block rounds(Block c, std::array<std::uint32_t, 2> k) {
     for (int r = 0; r < 10; ++r) {
       const std::uint64_t p0 = std::uint64_t{0xD2511F53} * c[0];
       const std::uint64_t p1 = std::uint64_t{0xCD9E8D57} * c[2];
@@ -25,6 +27,14 @@ class Philox {
       k[1] += 0xBB67AE85;
     }
     return c;
+  }
+
+  /// The k-th number (k = 0, 1, …) that Philox(seed, stream, index) draws.
+  PTYLE_HOST_DEVICE static std::uint32_t at(std::uint64_t seed, std::uint32_t stream,
+                                            std::uint64_t index, std::uint32_t k) {
+    return rounds(
+        {k / 4, stream, static_cast<std::uint32_t>(index), static_cast<std::uint32_t>(index >> 32)},
+        {static_cast<std::uint32_t>(seed), static_cast<std::uint32_t>(seed >> 32)})[k % 4];
   }
 
   /// e.g. Philox(seed, iteration, position)

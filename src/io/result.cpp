@@ -58,6 +58,7 @@ void read_history(const h5::File& file, History& history) {
   read("cost", history.cost);
   read("seconds", history.seconds);
   read("r_held_out", history.r_held_out);
+  read("r_held_out_pixels", history.r_held_out_pixels);
 }
 
 void write_history(h5::File& file, const History& history) {
@@ -69,6 +70,7 @@ void write_history(h5::File& file, const History& history) {
   write("cost", history.cost);
   write("seconds", history.seconds);
   write("r_held_out", history.r_held_out);
+  write("r_held_out_pixels", history.r_held_out_pixels);
 }
 
 constexpr const char* ranks_group = "/ranks/";

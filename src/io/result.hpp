@@ -8,7 +8,7 @@
 //   /positions          float64 (N, 2)  (row, col) of the probe's centre from the centre of object
 //                       pixel [0, 0], Å (px where units = "px")
 //   /positions_start    the same before they were refined, where they were
-//   /history/{r_factor, cost, seconds, r_held_out}   float64, one an iteration
+//   /history/{r_factor, cost, seconds, r_held_out, r_held_out_pixels}   float64, one an iteration
 //   /ranks/NAME         float64 (rank), attribute units: what each rank did
 //   /atoms/{numbers, positions}   of a simulated truth: Z; (n, 3) row, col, z, Å, same origin
 //   attributes of the file: pixel_size, slice_thickness (Å), energy_kV, units ("A" or "px"),
@@ -37,6 +37,7 @@ struct History {
   std::vector<double> r_factor, cost;
   std::vector<double> seconds;     ///< since the start
   std::vector<double> r_held_out;  ///< R of the patterns held out of the fit; empty: none were
+  std::vector<double> r_held_out_pixels;  ///< of detector pixels, likewise
 };
 
 struct Atom {

@@ -198,6 +198,9 @@ Fit<T> OpenFit<T>::make_fit() {
     log(fmt::format("positions are refined, by up to {:.3g} {}",
                     options.parts.template of<PositionOptions>().largest_move,
                     experiment.calibration.in_pixels() ? "px" : "Å"));
+  if (options.hold_out_pixels > 0)
+    log(fmt::format("one in {} detector pixels is held out, at random in each pattern",
+                    one_pixel_in(options.hold_out_pixels)));
   log(fmt::format("{} mini-batch{} per iteration", options.batches,
                   options.batches == 1 ? "" : "es"));
   const double counts = counts_per_object_pixel(experiment, *division);

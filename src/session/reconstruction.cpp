@@ -166,6 +166,9 @@ class WorkOf final : public Reconstruction::Work {
     if (team_.leads()) {
       const auto modes = orthogonal_probe();
       log_shares(modes);
+      if (!history_.r_held_out_pixels.empty())
+        open_.log(fmt::format("R of the held-out detector pixels: {:.4g}",
+                              history_.r_held_out_pixels.back()));
       if (!facts.positions_start.empty()) {
         const ScanModel model = scan_model(facts.positions_start, facts.positions);
         open_.log(model.moved > 0 ? describe(model, facts.units == "A" ? "Å" : facts.units)
@@ -220,6 +223,8 @@ class WorkOf final : public Reconstruction::Work {
     p.cost = report.fitted.cost;
     p.r_factor = report.fitted.r_factor();
     if (report.whole && !fit().held_out().empty()) p.r_held_out = report.held_out.r_factor();
+    if (report.whole && fit().holds_out_pixels())
+      p.r_held_out_pixels = report.held_out_pixels.r_factor();
     p.seconds = seconds_before_ + seconds_since(*first_step_);
     p.seconds_before = history_.seconds.empty() ? 0 : history_.seconds.back();
     p.seconds_left = p.seconds / iteration * (p.iterations - iteration);
@@ -233,6 +238,7 @@ class WorkOf final : public Reconstruction::Work {
     history_.r_factor.push_back(p.r_factor);
     history_.seconds.push_back(p.seconds);
     if (!fit().held_out().empty()) history_.r_held_out.push_back(p.r_held_out);
+    if (fit().holds_out_pixels()) history_.r_held_out_pixels.push_back(p.r_held_out_pixels);
     if (callbacks_.progress && team_.leads()) callbacks_.progress(p);
     if (callbacks_.look) {
       const Array<float, 3> phase = field("phase");

@@ -33,7 +33,8 @@ namespace ptyle {
 struct Progress {
   int iteration = 0, iterations = 0;
   double cost = 0, r_factor = 0;
-  double r_held_out = -1;  ///< −1: nothing held out
+  double r_held_out = -1;         ///< of patterns; −1: none are held out
+  double r_held_out_pixels = -1;  ///< of detector pixels, likewise
   double seconds = 0, seconds_left = 0;
   double seconds_before = 0;  ///< when the iteration before had ended
   std::string stage;  ///< of the continuation: "k < 0.60 1/Å, slices binned by 10"; empty: none

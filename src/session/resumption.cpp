@@ -135,6 +135,7 @@ void CheckpointWriter<T>::add_global_state(CheckpointPart& part, const History& 
   part.global_state.push_back({"history.r_factor", history.r_factor});
   part.global_state.push_back({"history.seconds", history.seconds});
   part.global_state.push_back({"history.r_held_out", history.r_held_out});
+  part.global_state.push_back({"history.r_held_out_pixels", history.r_held_out_pixels});
 }
 
 template <class T>
@@ -227,7 +228,8 @@ void resume(Fit<T>& fit, const Checkpoint& checkpoint) {
 
 History resumed_history(const Checkpoint& checkpoint) {
   return {checkpoint.numbers("history.r_factor"), checkpoint.numbers("history.cost"),
-          checkpoint.numbers("history.seconds"), checkpoint.numbers("history.r_held_out")};
+          checkpoint.numbers("history.seconds"), checkpoint.numbers("history.r_held_out"),
+          checkpoint.numbers("history.r_held_out_pixels")};
 }
 
 template class CheckpointWriter<float>;

@@ -110,9 +110,10 @@ void draw_history(const History& history, const std::string& path) {
     }
     if (!values.empty()) chart.curves.push_back(std::move(curve));
   };
-  const bool both = !history.r_held_out.empty();
-  add(both ? "patterns of the fit" : "", history.r_factor);
-  add("patterns held out", history.r_held_out);
+  const bool alone = history.r_held_out.empty() && history.r_held_out_pixels.empty();
+  add(alone ? "" : "fitted", history.r_factor);
+  add("held-out patterns", history.r_held_out);
+  add("held-out detector pixels", history.r_held_out_pixels);
   write_picture(path, {chart});
 }
 

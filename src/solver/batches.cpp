@@ -95,6 +95,19 @@ std::vector<i64> held_out_positions(i64 count, double share, std::uint64_t seed)
   return held;
 }
 
+std::uint32_t one_pixel_in(double fraction) {
+  return static_cast<std::uint32_t>(std::lround(std::clamp(1 / fraction, 2.0, 1e9)));
+}
+
+std::vector<i64> sample_for_pixels(std::span<const Position> positions,
+                                   std::span<const i64> members, std::uint64_t seed) {
+  const auto count = static_cast<i64>(members.size());
+  const i64 most = std::clamp<i64>(count / 20, 16, 256);
+  // As a mini-batch of an iteration that no fit has: theirs count from 1.
+  const auto samples = make_batches(positions, members, (count + most - 1) / most, seed, 0);
+  return samples.empty() ? std::vector<i64>{} : samples.front();
+}
+
 std::vector<i64> members_of(const std::vector<i64>& batch, const std::vector<i64>& positions) {
   std::vector<i64> members;
   std::set_intersection(batch.begin(), batch.end(), positions.begin(), positions.end(),

@@ -42,6 +42,15 @@ constexpr i64 large_batch = 24;
 /// where the share is above 0, and never all.
 std::vector<i64> held_out_positions(i64 count, double share, std::uint64_t seed);
 
+/// One in so many detector pixels is kept out of the fit, for a fraction in (0, ½].
+std::uint32_t one_pixel_in(double fraction);
+
+/// The positions on which the pixels kept out of the fit are looked at, spread evenly over the
+/// scan, the same for a seed; sorted: one in 20, which takes about 2 % of an iteration's time as
+/// there is no way back through the slices, but at least 16 and at most 256.
+std::vector<i64> sample_for_pixels(std::span<const Position> positions,
+                                   std::span<const i64> members, std::uint64_t seed);
+
 /// Those of a mini-batch that a rank has; all ascend.
 std::vector<i64> members_of(const std::vector<i64>& batch, const std::vector<i64>& positions);
 

@@ -129,6 +129,7 @@ struct SolverConfig {
   int batches = 0;
   std::optional<Loss> loss;
   double hold_out = 0;
+  std::optional<double> hold_out_pixels{};  ///< not given: as needed
   std::uint64_t seed = 0;
   int threads = 0;    ///< 0: all that the operating system lets this process have
   double memory = 0;  ///< GB are 1e9 bytes
@@ -154,6 +155,11 @@ void keys(V& v, SolverConfig& c) {
   v("hold_out", c.hold_out, between(0, 0.5),
     "fraction of the patterns held out of the fit, to validate R on; their positions move by the "
     "affine model alone")
+      .same_at_resume();
+  v("hold_out_pixels", c.hold_out_pixels, between(0, 0.5),
+    "fraction of the detector pixels held out, one in so many, at random in each pattern; left "
+    "out: 0.02 where positions are refined, else 0")
+      .example("0.02")
       .same_at_resume();
   v("seed", c.seed, at_least(0), "of the mini-batches; the same seed, the same result")
       .same_at_resume();

@@ -175,26 +175,32 @@ void Fit<T>::finish_iteration(IterationReport& report) {
   }
   if (reach > 0 && with_->halos.sums()) with_->halos.fill(object_->stacks());
 
-  if (!with_->held_out.empty()) {
-    std::vector<double> sums(3, 0.0);
-    for (std::size_t t = 0; t < with_->tiles.size(); ++t) {
-      const Tile& tile = with_->tiles[t];
-      const auto members = members_of(with_->held_out, tile.own);
-      object_->publish(*with_, t);
-      const Misfit misfit =
-          with_->op->misfit(with_->places_on(tile, members), with_->measured_at(members));
-      sums[0] += misfit.cost;
-      sums[1] += misfit.r_numerator;
-      sums[2] += misfit.r_denominator;
-    }
-    with_->team.sum(sums);
-    report.held_out = {sums[0], sums[1], sums[2]};
-  }
+  if (!with_->held_out.empty()) report.held_out = misfit_of(with_->held_out, PixelSet::all);
+  if (holds_out_pixels())
+    report.held_out_pixels = misfit_of(with_->pixel_sample, PixelSet::held_out);
   report.warnings = std::exchange(with_->warnings, {});
   report.step = rule_->step_in_use(*with_);
   *new_stage_ = with_->options.continuation.advance(report.fitted.r_factor()) ? 1 : 0;
   if (*new_stage_ != 0) apply_detector_limit();
   adapt_steps(report);
+}
+
+/// Of these pixels, on positions of all ranks, which learn it.
+template <class T>
+Misfit Fit<T>::misfit_of(const std::vector<i64>& positions, PixelSet pixels) {
+  std::vector<double> sums(3, 0.0);
+  for (std::size_t t = 0; t < with_->tiles.size(); ++t) {
+    const Tile& tile = with_->tiles[t];
+    const auto members = members_of(positions, tile.own);
+    object_->publish(*with_, t);
+    const Misfit misfit =
+        with_->op->misfit(with_->places_on(tile, members), with_->measured_at(members, pixels));
+    sums[0] += misfit.cost;
+    sums[1] += misfit.r_numerator;
+    sums[2] += misfit.r_denominator;
+  }
+  with_->team.sum(sums);
+  return {sums[0], sums[1], sums[2]};
 }
 
 template <class T>

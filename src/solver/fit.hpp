@@ -1,13 +1,13 @@
 #pragma once
 
-// A fit in progress: variables (object, probe, positions), a rule by which the object moves, regularisers, and
-// one iteration over all patterns at a time.
+// A fit in progress: variables (object, probe, positions), a rule by which the object moves,
+// regularisers, and one iteration over all patterns at a time.
 //
 //   for each mini-batch of the iteration (solver/batches; the same for any number of ranks):
 //     the course (solver/course): gradients, their sums over the ranks, steps of all variables
 //   then the variables' own ends of an iteration (the powers of the probe's modes), the
-//   regularisers, R of the held-out patterns, and the multi-resolution schedule's next stage if the
-//   error stalled.
+//   regularisers, R of the held-out patterns and pixels, and the multi-resolution schedule's next
+//   stage if the error stalled.
 //
 // Arrays and numbers are declared by the parts that they belong to (solver/state); which parts
 // there are, the options say (solver/part_options).
@@ -28,6 +28,7 @@ namespace ptyle {
 struct IterationReport {
   Misfit fitted;           ///< summed while the iteration ran
   Misfit held_out;         ///< after it, on patterns that are not fitted
+  Misfit held_out_pixels;  ///< after it, on pixels that are not fitted, of a sample of the patterns
   double step = 0;         ///< the object step in use
   std::string stage;       ///< the multi-resolution schedule's, while it ran
   bool diverging = false;  ///< the cost rose; the steps have been halved
@@ -70,6 +71,7 @@ class Fit {
   /// On the host; valid until the next iteration.
   [[nodiscard]] View<const Complex<T>, 3> probe() const { return probe_->on_host(*with_); }
   [[nodiscard]] const std::vector<i64>& held_out() const { return with_->held_out; }
+  [[nodiscard]] bool holds_out_pixels() const { return !with_->pixel_sample.empty(); }
   [[nodiscard]] double seconds_computing() const { return seconds_computing_; }
 
   /// The numbers of the state, and where the multi-resolution schedule is.
@@ -84,6 +86,7 @@ class Fit {
   void declare();
   void restore(Field<T>& field, const FieldReader<T>& reader);
   void finish_iteration(IterationReport& report);
+  Misfit misfit_of(const std::vector<i64>& positions, PixelSet pixels);
   void apply_detector_limit();
   void verify(IterationReport& report);
   void adapt_steps(IterationReport& report);

@@ -37,8 +37,9 @@ enum class Update {
 };
 
 struct FitOptions {
-  i64 batches = 20;     ///< mini-batches an iteration
-  double hold_out = 0;  ///< fraction of the patterns kept out of the fit
+  i64 batches = 20;            ///< mini-batches an iteration
+  double hold_out = 0;         ///< fraction of the patterns kept out of the fit
+  double hold_out_pixels = 0;  ///< fraction of the detector pixels of every pattern, likewise
   std::uint64_t seed = 0;
   int threads = 1;
   int probe_from = 2;  ///< first iteration that refines the probe, at the earliest when the

@@ -68,6 +68,8 @@ Workspace<T>::Workspace(std::unique_ptr<Operator<T>> op_, FitData<T> data_, FitO
   fitted.reserve(data.positions.size());
   for (i64 i = 0; i < count; ++i)
     if (!std::binary_search(held_out.begin(), held_out.end(), i)) fitted.push_back(i);
+  if (options.hold_out_pixels > 0)
+    pixel_sample = sample_for_pixels(data.positions, fitted, options.seed);
 }
 
 template <class T>
@@ -83,10 +85,25 @@ std::vector<Placement> Workspace<T>::places_on(const Tile& tile,
 }
 
 template <class T>
-Measured<T> Workspace<T>::measured_at(std::span<const i64> members) const {
+PixelChoice Workspace<T>::choice_of(i64 pattern, PixelSet pixels) const {
+  if (options.hold_out_pixels == 0) return {};
+  return {pixels, one_pixel_in(options.hold_out_pixels), options.seed,
+          static_cast<std::uint64_t>(pattern)};
+}
+
+template <class T>
+Measured<T> Workspace<T>::measured_at(std::span<const i64> members, PixelSet pixels) const {
   const auto at = [members](i64 k) { return members[static_cast<std::size_t>(k)]; };
-  Measured<T> measured([this, at](i64 k, T* to) { data.load(at(k), to); });
-  if (data.raw) measured.raw = [this, at](i64 k) { return data.raw(at(k)); };
+  Measured<T> measured([this, at, pixels](i64 k, T* to) {
+    data.load(at(k), to);
+    choice_of(at(k), pixels).apply(to, op->setup().window * op->setup().window);
+  });
+  if (data.raw)
+    measured.raw = [this, at, pixels](i64 k) {
+      RawPattern raw = data.raw(at(k));
+      raw.choice = choice_of(at(k), pixels);
+      return raw;
+    };
   return measured;
 }
 

@@ -39,8 +39,9 @@ class Workspace {
   /// Placements of the members on a tile's arrays.
   [[nodiscard]] std::vector<Placement> places_on(const Tile& tile,
                                                  const std::vector<i64>& members) const;
-  /// Their patterns.
-  [[nodiscard]] Measured<T> measured_at(std::span<const i64> members) const;
+  /// Their patterns, of which these pixels count.
+  [[nodiscard]] Measured<T> measured_at(std::span<const i64> members,
+                                        PixelSet pixels = PixelSet::fitted) const;
   /// Does any rank wish to stop? All learn it.
   void agree_to_stop();
   /// W²: an unnormalised FFT there and back.
@@ -56,7 +57,9 @@ class Workspace {
   Halos<T> halos;
   std::vector<Placement> places;      ///< of all positions, on the whole object
   std::vector<i64> fitted, held_out;  ///< positions
-  std::vector<Tile> tiles;            ///< of this process's ranks
+  std::vector<i64>
+      pixel_sample;         ///< of `fitted`, to look at held-out pixels; empty: there are none
+  std::vector<Tile> tiles;  ///< of this process's ranks
   State<T> state;
   Costs<T> costs;
   std::function<bool()> stop;         ///< of the iteration; may be empty
@@ -65,6 +68,8 @@ class Workspace {
   double& caution;                    ///< of all steps; less once the cost rose
 
  private:
+  [[nodiscard]] PixelChoice choice_of(i64 pattern, PixelSet pixels) const;
+
   Ledger::Booking positions_booking_;  // of what is listed of all positions
 };
 

@@ -47,6 +47,9 @@ TEST(Terminal, ProgressLineSaysWhatMatters) {
   now.r_held_out = -1;
   now.stage.clear();
   EXPECT_EQ(progress_line(now), "iteration 20/20  cost 1.2346e+04  R 0.12291  1.5 s each");
+  now.r_held_out_pixels = 0.124;
+  EXPECT_EQ(progress_line(now),
+            "iteration 20/20  cost 1.2346e+04  R 0.12291  held-out pixels R 0.12400  1.5 s each");
 }
 
 TEST(Terminal, LogHoldsWhatWasSaidBeforeItWasOpened) {

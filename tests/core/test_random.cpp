@@ -28,6 +28,8 @@ TEST(Philox, ReadsTheBlocksOfItsCounterInOrder) {
     for (const std::uint32_t expected :
          Philox::rounds({block, 7, 0x76543210, 0xfedcba98}, {0x9abcdef0, 0x12345678}))
       EXPECT_EQ(random(), expected);
+  Philox again(seed, 7, index);
+  for (std::uint32_t k = 0; k < 12; ++k) EXPECT_EQ(again(), Philox::at(seed, 7, index, k));
 }
 
 TEST(Philox, DependsOnSeedStreamAndIndex) {

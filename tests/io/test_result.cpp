@@ -35,7 +35,7 @@ Result full_result() {
   r.probe(1, 2, 3) = {-1.5F, 2.25F};
   r.positions = {{1.5, 2.5}, {-3, 4}};
   r.positions_start = {{1.25, 2.5}, {-3, 4.125}};
-  r.history = {{0.3, 0.2}, {30, 20}, {1, 2}, {0.35, 0.25}};
+  r.history = {{0.3, 0.2}, {30, 20}, {1, 2}, {0.35, 0.25}, {0.36, 0.26}};
   r.ranks = {{"computing", "s", {2.5, 3}}, {"memory/patterns", "byte", {1e6, 2e6}}};
   r.atoms = {{82, 1, 2, 3}, {22, 4, 5, 6}};
   r.pixel_size = 0.1;
@@ -66,6 +66,7 @@ TEST_F(ResultFiles, IsReadBackAsItWasWritten) {
   EXPECT_EQ(back.history.cost, r.history.cost);
   EXPECT_EQ(back.history.seconds, r.history.seconds);
   EXPECT_EQ(back.history.r_held_out, r.history.r_held_out);
+  EXPECT_EQ(back.history.r_held_out_pixels, r.history.r_held_out_pixels);
   ASSERT_EQ(back.ranks.size(), 2U);
   EXPECT_EQ(back.ranks[1].name, "memory/patterns");
   EXPECT_EQ(back.ranks[1].unit, "byte");

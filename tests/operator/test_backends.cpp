@@ -124,6 +124,31 @@ TYPED_TEST(AgainstReference, RandomConfigurations) {
   }
 }
 
+// A count below 0 is that of a pixel that is not measured, another one in each pattern.
+TYPED_TEST(AgainstReference, PixelsThatAreNotMeasured) {
+  using T = typename TypeParam::T;
+  for (const LossFacts& each : losses) {
+    const auto exact = [&] {
+      auto scene = make_scene({.window = TypeParam::window(15),
+                               .slices = 2,
+                               .modes = 2,
+                               .loss = each.loss,
+                               .weights = true},
+                              44);
+      for (std::size_t p = 0; p < scene.measured.size(); ++p)
+        PixelChoice{PixelSet::fitted, 5, 45, p}.apply(scene.measured[p].data(),
+                                                      scene.measured[p].size());
+      return scene;
+    }();
+    const auto scene = in_precision<T>(exact);
+    const auto op = TypeParam::make(scene.setup);
+    const auto oracle = make_reference_operator(exact.setup);
+    scene.load(*op);
+    exact.load(*oracle);
+    expect_same_sums<T>(*op, *oracle, scene, exact);
+  }
+}
+
 // Setting an object, a probe or weights again replaces the former ones, in another shape too.
 TYPED_TEST(AgainstReference, ReloadedOperatorForgetsWhatWasThere) {
   using T = typename TypeParam::T;

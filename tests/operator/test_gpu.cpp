@@ -301,18 +301,23 @@ struct Store {
       for (Held& v : patterns.back()) v = static_cast<Held>(draw.uniform(0, 250));
     }
   }
-  [[nodiscard]] Measured<float> loaded() const {
-    return [this](i64 k, float* to) {
-      for (const Held v : patterns[static_cast<std::size_t>(k)])
-        *to++ = std::max(0.0f, static_cast<float>(v) - background);
+  [[nodiscard]] Measured<float> loaded(PixelSet pixels = PixelSet::all) const {
+    return [this, pixels](i64 k, float* to) {
+      const auto& pattern = patterns[static_cast<std::size_t>(k)];
+      std::transform(pattern.begin(), pattern.end(), to,
+                     [](Held v) { return std::max(0.0f, static_cast<float>(v) - background); });
+      choice(k, pixels).apply(to, static_cast<i64>(pattern.size()));
     };
   }
-  [[nodiscard]] Measured<float> held() const {
+  [[nodiscard]] Measured<float> held(PixelSet pixels = PixelSet::all) const {
     return {[](i64, float*) { FAIL() << "was converted on the host"; },
-            [this](i64 k) {
+            [this, pixels](i64 k) {
               return RawPattern{patterns[static_cast<std::size_t>(k)].data(), type, background,
-                                100 + k};
+                                100 + k, choice(k, pixels)};
             }};
+  }
+  static PixelChoice choice(i64 k, PixelSet pixels) {
+    return {pixels, 7, 3, static_cast<std::uint64_t>(k)};
   }
   static constexpr float background = 20;
   PatternType type;
@@ -335,6 +340,12 @@ void expect_native(PatternType type, const Make& make) {
   const auto op = make(scene.setup, {});
   const auto expected = sums(*op, store.loaded());
   EXPECT_TRUE(same_bits(sums(*op, store.held()), expected));
+  // Of a pattern that stays there other pixels count from call to call.
+  for (const PixelSet pixels : {PixelSet::fitted, PixelSet::held_out}) {
+    const auto of_some = sums(*op, store.loaded(pixels));
+    EXPECT_TRUE(same_bits(sums(*op, store.held(pixels)), of_some));
+    EXPECT_FALSE(same_bits(of_some, expected));
+  }
   // Without room for any to stay they are fetched each time.
   const gpu::BatchPlan plan(scene.setup, GpuPath::fused, GpuOptions{});
   const auto narrow = make(scene.setup, {.memory = plan.bytes<float>() + 64});

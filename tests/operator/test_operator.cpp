@@ -124,6 +124,61 @@ TYPED_TEST(AnyBackend, VacuumIsOneLongPropagation) {
   }
 }
 
+/// Gradients and misfits of a scene's patterns as they are.
+template <class T>
+struct Fitted {
+  Fitted(Operator<T>& op, const Scene<T>& scene)
+      : sums(scene),
+        summed(op.gradient(scene.places, scene.source(),
+                           everything.with(Part::shift).with(Part::coefficients), sums.view())),
+        alone(op.misfit(scene.places, scene.source())) {}
+  Sums<T> sums;
+  Misfit summed, alone;
+};
+
+template <class T>
+void expect_same(const Fitted<T>& a, const Fitted<T>& b) {
+  EXPECT_EQ(relative_difference(a.sums.phase, b.sums.phase), 0);
+  EXPECT_EQ(relative_difference(a.sums.absorption, b.sums.absorption), 0);
+  EXPECT_EQ(relative_difference(a.sums.illumination, b.sums.illumination), 0);
+  EXPECT_EQ(relative_difference(a.sums.probe, b.sums.probe), 0);
+  EXPECT_EQ(relative_difference(a.sums.shift, b.sums.shift), 0);
+  EXPECT_EQ(relative_difference(a.sums.coefficients, b.sums.coefficients), 0);
+  for (const auto& [x, y] : {std::pair(a.summed, b.summed), std::pair(a.alone, b.alone)}) {
+    EXPECT_EQ(x.cost, y.cost);
+    EXPECT_EQ(x.r_numerator, y.r_numerator);
+    EXPECT_EQ(x.r_denominator, y.r_denominator);
+  }
+}
+
+// A pixel with a count below 0 is not measured: whatever the count, the same bits, which are those
+// of a pixel that is masked.
+TYPED_TEST(AnyBackend, PixelsThatAreNotMeasuredAreMaskedOnes) {
+  using T = typename TypeParam::T;
+  for (const Case& c : fitting<TypeParam>(cases)) {
+    const auto measured = in_precision<T>(make_scene(c, 24));
+    const auto with = [&](T count) {
+      auto scene = in_precision<T>(make_scene(c, 24));
+      for (auto& pattern : scene.measured)
+        for (i64 i = 0; i < pattern.size(); i += 3) pattern.data()[i] = count;
+      return scene;
+    };
+    auto masked = in_precision<T>(make_scene(c, 24));
+    if (masked.valid.empty()) {
+      masked.valid = Array<T, 2>({c.window, c.window});
+      masked.valid.fill(1);
+    }
+    for (i64 i = 0; i < masked.valid.size(); i += 3) masked.valid.data()[i] = 0;
+    const auto op = TypeParam::make(measured.setup);
+    measured.load(*op);
+    const Fitted<T> a(*op, with(-1)), b(*op, with(-1000)), all(*op, measured);
+    expect_same(a, b);
+    EXPECT_GT(relative_difference(a.sums.phase, all.sums.phase), 1e-3);
+    masked.load(*op);
+    expect_same(a, Fitted<T>(*op, masked));
+  }
+}
+
 // A window over the object's edge reads vacuum: the same as an object with a margin of vacuum,
 // whose gradient inside is the same too.
 TYPED_TEST(AnyBackend, BeyondTheEdgeIsVacuum) {

@@ -38,6 +38,7 @@ void expect_same(const Result& a, const Result& b) {
   EXPECT_EQ(a.history.cost, b.history.cost);
   EXPECT_EQ(a.history.r_factor, b.history.r_factor);
   EXPECT_EQ(a.history.r_held_out, b.history.r_held_out);
+  EXPECT_EQ(a.history.r_held_out_pixels, b.history.r_held_out_pixels);
   ASSERT_EQ(a.positions.size(), b.positions.size());
   for (std::size_t i = 0; i < a.positions.size(); ++i) {
     EXPECT_EQ(a.positions[i].row, b.positions[i].row);
@@ -79,16 +80,18 @@ TEST_P(ReconstructionOnRanks, StepByStepFromMemoryIsReconstructFromAFile) {
               from_file(memory_scan().config(), memory_scan(), GetParam()));
 }
 
-TEST_P(ReconstructionOnRanks, InDoublePrecisionOfFloatsWithAbsorptionAndHeldOutPatterns) {
+TEST_P(ReconstructionOnRanks, InDoublePrecisionOfFloatsWithAbsorptionAndHeldOutData) {
   ReconstructConfig config = memory_scan().config();
   config.solver.precision = Precision::float64;
   config.object.type = ObjectType::complex;
   config.solver.hold_out = 0.2;
+  config.solver.hold_out_pixels = 0.1;
   config.probe.modes = 2;
   const MemoryScan floats(true);
   const Result result = stepped(config, floats, GetParam());
   EXPECT_FALSE(result.absorption.empty());
   EXPECT_EQ(result.history.r_held_out.size(), 3U);
+  EXPECT_EQ(result.history.r_held_out_pixels.size(), 3U);
   EXPECT_EQ(result.probe.shape()[0], 2);
   expect_same(result, from_file(config, floats, GetParam()));
 }

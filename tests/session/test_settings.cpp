@@ -46,5 +46,19 @@ TEST(Settings, PositivityIsForElectrons) {
   EXPECT_EQ(fit_options(c, e, division, 1).phase_min, 0);
 }
 
+TEST(Settings, PixelsAreHeldOutWherePositionsAreRefined) {
+  ReconstructConfig c;
+  const Experiment e = measured(10, true);
+  Division division;
+  EXPECT_EQ(fit_options(c, e, division, 1).hold_out_pixels, 0);
+  division.margin = 3;
+  EXPECT_EQ(fit_options(c, e, division, 1).hold_out_pixels, 0.02);
+  c.solver.hold_out_pixels = 0;
+  EXPECT_EQ(fit_options(c, e, division, 1).hold_out_pixels, 0);
+  division.margin = 0;
+  c.solver.hold_out_pixels = 0.1;
+  EXPECT_EQ(fit_options(c, e, division, 1).hold_out_pixels, 0.1);
+}
+
 }  // namespace
 }  // namespace ptyle

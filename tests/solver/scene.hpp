@@ -106,7 +106,8 @@ class FitScene {
     for (int c = 1; c < cut.cols(); ++c) cols.push_back(cut.core_cols(c).begin);
     return {object(), rows, cols, {halo.before + margin_, halo.after + margin_}};
   }
-  mutable std::function<void(i64)> when_loaded;  ///< called with every pattern's number
+  mutable std::function<void(i64)> when_loaded;     ///< called with every pattern's number
+  mutable std::function<void(i64, double*)> spoil;  ///< and may change what is loaded
   /// What fits are made with, if not with the host's.
   mutable std::function<std::unique_ptr<Operator<double>>(const OperatorSetup&)> make_operator;
   mutable std::function<std::unique_ptr<Arithmetic<double>>()> make_arithmetic;
@@ -154,6 +155,7 @@ class FitScene {
     data.load = [this](i64 i, double* to) {
       if (when_loaded) when_loaded(i);
       std::copy_n(patterns_.data() + i * window * window, window * window, to);
+      if (spoil) spoil(i, to);
     };
     data.dk = dk_;
     return data;

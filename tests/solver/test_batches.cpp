@@ -110,5 +110,24 @@ TEST(HeldOut, IsTheShareAskedForAndTheSameForASeed) {
   EXPECT_TRUE(held_out_positions(1, 0.5, 9).empty());  // one is left to fit
 }
 
+TEST(SampleForPixels, LiesAllOverTheScan) {
+  const auto at = raster(64, 16);
+  const auto all = all_of(at), sample = sample_for_pixels(at, all, 3);
+  EXPECT_EQ(sample.size(), 49u);  // at most 51: a mini-batch of 21
+  EXPECT_TRUE(std::is_sorted(sample.begin(), sample.end()));
+  std::set<i64> lines, columns;
+  for (const i64 i : sample) lines.insert(i / 16 / 8), columns.insert(i % 16);
+  EXPECT_EQ(lines.size(), 8u);
+  EXPECT_GE(columns.size(), 8u);
+  EXPECT_EQ(sample_for_pixels(at, std::vector<i64>(all.begin(), all.begin() + 9), 3).size(), 9u);
+  EXPECT_TRUE(sample_for_pixels(at, {}, 3).empty());
+}
+
+TEST(OnePixelIn, SoManyIsTheFraction) {
+  EXPECT_EQ(one_pixel_in(0.02), 50u);
+  EXPECT_EQ(one_pixel_in(0.5), 2u);
+  EXPECT_EQ(one_pixel_in(1e-300), 1000000000u);
+}
+
 }  // namespace
 }  // namespace ptyle

@@ -2,7 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <tuple>
+#include <vector>
 
+#include "solver/batches.hpp"
 #include "solver/scene.hpp"
 
 namespace ptyle {
@@ -103,6 +106,55 @@ TEST(Fit, HeldOutPatternsAreNotFitted) {
   // 20 of 25 patterns of nearly equal power were fitted (electrons scattered off the detector:
   // none).
   EXPECT_NEAR(report.fitted.r_denominator / report.held_out.r_denominator, 4, 1e-9);
+}
+
+/// While it is there, held-out pixels of the scene's patterns have other counts.
+class SpoiltPixels {
+ public:
+  explicit SpoiltPixels(const FitOptions& o) {
+    scene().spoil = [seed = o.seed, run = one_pixel_in(o.hold_out_pixels)](i64 i, double* counts) {
+      const PixelChoice choice{PixelSet::fitted, run, seed, std::uint64_t(i)};
+      for (std::uint32_t k = 0; k < FitScene::window * FitScene::window; ++k)
+        if (!choice.has(k)) counts[k] = 1e3 + k;
+    };
+  }
+  SpoiltPixels(const SpoiltPixels&) = delete;
+  ~SpoiltPixels() { scene().spoil = {}; }
+};
+
+TEST(Fit, HeldOutPixelsAreNotFitted) {
+  auto o = options();
+  o.hold_out_pixels = 0.05;
+  o.probe_from = 1;
+  const auto result = [&] {
+    auto fit = scene().fit(o);
+    IterationReport last;
+    for (int i = 0; i < 2; ++i) last = fit.iterate();
+    return std::tuple(converted<double>(phase_of(fit)),
+                      converted<Complex<double>, Complex<double>, 3>(fit.probe()), last);
+  };
+  const auto [phase, probe, report] = result();
+  const SpoiltPixels spoilt(o);
+  const auto [again, probe_again, spoilt_report] = result();
+  EXPECT_TRUE(std::equal(phase.begin(), phase.end(), again.begin()));
+  EXPECT_TRUE(std::equal(probe.begin(), probe.end(), probe_again.begin()));
+  EXPECT_EQ(report.fitted.cost, spoilt_report.fitted.cost);
+  EXPECT_LT(report.held_out_pixels.r_factor(), 1);
+  // Of counts that the model knows nothing about R is nearly 1.
+  EXPECT_GT(spoilt_report.held_out_pixels.r_factor(), 0.9);
+}
+
+// Of noise-free patterns, which the truth explains, held-out pixels say what fitted ones do.
+TEST(Fit, HeldOutPixelsAreJudgedAfterTheIteration) {
+  auto o = options();
+  o.hold_out_pixels = 0.1;
+  auto fit = scene().fit(o);
+  std::vector<double> held;
+  for (int i = 0; i < 10; ++i) held.push_back(fit.iterate().held_out_pixels.r_factor());
+  EXPECT_LT(held.back(), 0.2 * held.front());
+  auto known = scene().fit(o, true);
+  EXPECT_LT(known.iterate().held_out_pixels.r_factor(), 1e-26);
+  EXPECT_EQ(scene().fit(options()).iterate().held_out_pixels.r_denominator, 0);
 }
 
 TEST(Fit, NoticesDivergenceAndHalvesTheStep) {

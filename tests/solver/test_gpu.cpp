@@ -118,6 +118,7 @@ INSTANTIATE_TEST_SUITE_P(Voxels, OnGpuAsOnHost,
 TEST(OnGpu, TheOperatorTooGivesTheSame) {
   auto o = options(5);
   o.hold_out = 0.1;
+  o.hold_out_pixels = 0.1;
   for (const int ranks : {1, 4}) {
     const Sharing sharing{mesh_of(ranks), Scheme::owner};
     EXPECT_LT(apart(fitted_there(o, sharing, true), fitted(o, sharing)), rounding_of_operators);
@@ -177,6 +178,7 @@ TEST(OnGpu, TheHostTouchesNothingThere) {
     auto o = options(2);
     o.parts.of<BlurOptions>() = {.lateral = 0.5, .along_z = 0.5};
     o.hold_out = 0.1;
+    o.hold_out_pixels = 0.1;
     if (!sum_kind(scheme)) o.extra = 4;
     const Sharing sharing{mesh_of(4, Halo::of(16)), scheme};
     fitted(o, sharing);

@@ -85,6 +85,28 @@ TEST(Sharing, ChunksChangeNothing) {
   }
 }
 
+// The same pixels are held out on any ranks: what they hold differs from rank to rank's fits by the
+// order of sums alone, in the object as in R.
+TEST(Sharing, HoldsOutTheSamePixelsOnAnyRanks) {
+  auto o = options(5);
+  o.hold_out_pixels = 0.1;
+  const auto result = [&](int ranks) {
+    const auto team = make_local_team(ranks);
+    auto fit = scene().fit(o, *team, {mesh_of(ranks)});
+    IterationReport last;
+    for (int i = 0; i < iterations; ++i) last = fit.iterate();
+    return std::pair(stitched(fit, scene().object()), last.held_out_pixels);
+  };
+  const auto [object, held_out] = result(1);
+  EXPECT_GT(apart(object, fitted(options(5), {mesh_of(1)})), 1e-6);
+  for (const int ranks : {4, 6, 9}) {
+    const auto [there, misfit] = result(ranks);
+    EXPECT_LT(apart(there, object), 1e-12) << ranks;
+    EXPECT_NEAR(misfit.r_numerator / held_out.r_numerator, 1, 1e-9) << ranks;
+    EXPECT_NEAR(misfit.r_denominator / held_out.r_denominator, 1, 1e-12) << ranks;
+  }
+}
+
 TEST(Sharing, ASmallHaloIsOnlyNearlyTheSame) {
   // The window of 32 px loses what lies more than 10 px beyond its tile.
   const double off =
@@ -215,6 +237,7 @@ TEST(Sharing, VoxelsNeedCoresAsLargeAsTheHalo) {
 TEST(Sharing, StoppedBetweenBatchesAndResumedIsTheSame) {
   for (const bool coarse : {false, true}) {
     auto o = options(5);
+    o.hold_out_pixels = 0.1;
     if (coarse) o.continuation = coarse_to_fine();
     const auto four = make_local_team(4);
     auto whole = scene().fit(o, *four, {mesh_of(4)});

@@ -8,6 +8,7 @@
 
 #include "core/array.hpp"
 #include "operator/operator.hpp"
+#include "physics/loss/measured.hpp"
 
 namespace ptyle::cpu {
 
@@ -45,10 +46,12 @@ Misfit detector_row(const T* model, const T* measured, const T* weight, const T*
   constexpr i64 lanes = 16;
   T cost[lanes]{}, numerator[lanes]{}, denominator[lanes]{};
   const auto pixel = [&](i64 i, i64 lane) {
-    const T difference = std::sqrt(model[i]) - std::sqrt(measured[i]);
-    numerator[lane] += valid[i] * difference * difference;
-    denominator[lane] += valid[i] * measured[i];
-    cost[lane] += LossType::cost(model[i], measured[i], weight[i], eps);
+    const T y = where_measured(measured[i], measured[i]);
+    const T seen = where_measured(measured[i], valid[i]);
+    const T difference = std::sqrt(model[i]) - std::sqrt(y);
+    numerator[lane] += seen * difference * difference;
+    denominator[lane] += seen * y;
+    cost[lane] += LossType::cost(model[i], y, where_measured(measured[i], weight[i]), eps);
   };
   i64 i = 0;
   for (; i + lanes <= n; i += lanes)
@@ -66,8 +69,11 @@ Misfit detector_row(const T* model, const T* measured, const T* weight, const T*
 /// Intensities of a row of n pixels become w · factor, which makes Ψ the residual.
 template <class LossType, class T>
 void residual_row(T* intensity, const T* measured, const T* weight, i64 n, T eps) {
-  for (i64 i = 0; i < n; ++i)
-    intensity[i] = weight[i] * LossType::factor(intensity[i] + eps, measured[i], eps);
+  for (i64 i = 0; i < n; ++i) {
+    const T y = where_measured(measured[i], measured[i]);
+    intensity[i] =
+        where_measured(measured[i], weight[i]) * LossType::factor(intensity[i] + eps, y, eps);
+  }
 }
 
 /// sum += scale · row, where row y of the window at a position lies on the object. The product is

@@ -95,8 +95,8 @@ class Steps {
   virtual void exit(ThreadBuffers<T>& buffers, T* wave, View<C, 3> to) const = 0;
   /// χ = Fᴴ d
   virtual void enter_back(ThreadBuffers<T>& buffers, View<const C, 3> d, T* chi) const = 0;
-  /// Misfit of Ψ against buffers.measured, W·W values; with `residual` the wave becomes χ = Fᴴ( w Ψ
-  /// · the loss's factor ), otherwise it is used up.
+  /// Misfit of Ψ against buffers.measured, W·W values (below 0: not measured); with `residual` the
+  /// wave becomes χ = Fᴴ( w Ψ · the loss's factor ), otherwise it is used up.
   virtual Misfit detect(ThreadBuffers<T>& buffers, T* wave, bool residual) const = 0;
   /// Σ_k 2 f" (Re Σ_m conj(Ψ_m) dΨ_m)², f" the loss's by I; both waves are used up.
   virtual double bend(ThreadBuffers<T>& buffers, T* wave, T* d_wave) const = 0;

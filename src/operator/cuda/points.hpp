@@ -8,6 +8,7 @@
 #include "device/kernel.hpp"
 #include "operator/cuda/butterflies.hpp"
 #include "operator/operator.hpp"
+#include "physics/loss/measured.hpp"
 
 namespace ptyle::gpu {
 
@@ -252,6 +253,7 @@ struct PatternOnGpu {
   PatternType type;
   bool doubles;  ///< float64, which no store holds
   double background;
+  PixelChoice choice;
 };
 
 /// Bytes that a position of a batch is sent beside its pattern; so many complex coefficients.
@@ -261,8 +263,10 @@ constexpr std::size_t letter_of(i64 coefficients) {
          static_cast<std::size_t>(coefficients) * 2 * sizeof(T);
 }
 
+/// y of pixel i in natural order; below 0: not measured.
 template <class T>
 PTYLE_HOST_DEVICE T intensity(const PatternOnGpu& pattern, int i) {
+  if (!pattern.choice.has(static_cast<std::uint32_t>(i))) return T(-1);
   T value = 0;
   if (pattern.doubles)
     value = static_cast<T>(static_cast<const double*>(pattern.data)[i]);
@@ -282,16 +286,19 @@ PTYLE_HOST_DEVICE T intensity(const PatternOnGpu& pattern, int i) {
 /// Cost, and numerator and denominator of the R-factor, of a pixel (operator.hpp).
 template <class T>
 PTYLE_HOST_DEVICE Sums<3> misfit_of(Loss loss, T model, T measured, T weight, T valid, T eps) {
-  const T apart = std::sqrt(model) - std::sqrt(measured);
-  const T cost = with_loss(loss, [&](auto l) { return l.cost(model, measured, weight, eps); });
-  return {{static_cast<double>(cost), static_cast<double>(valid * apart * apart),
-           static_cast<double>(valid * measured)}};
+  const T y = where_measured(measured, measured), seen = where_measured(measured, valid);
+  const T apart = std::sqrt(model) - std::sqrt(y);
+  const T cost = with_loss(
+      loss, [&](auto l) { return l.cost(model, y, where_measured(measured, weight), eps); });
+  return {{static_cast<double>(cost), static_cast<double>(seen * apart * apart),
+           static_cast<double>(seen * y)}};
 }
 
 /// The factor that makes Ψ the residual, w · factor.
 template <class T>
 PTYLE_HOST_DEVICE T residual_of(Loss loss, T model, T measured, T weight, T eps) {
-  return with_loss(loss, [&](auto l) { return weight * l.factor(model + eps, measured, eps); });
+  const T y = where_measured(measured, measured), seen = where_measured(measured, weight);
+  return with_loss(loss, [&](auto l) { return seen * l.factor(model + eps, y, eps); });
 }
 
 }  // namespace ptyle::gpu

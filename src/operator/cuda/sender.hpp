@@ -100,7 +100,7 @@ class Sender {
       const RawPattern raw = measured.raw ? measured.raw(k) : RawPattern{};
       if (raw.data && raw.number >= 0)
         if (const void* at = kept(raw)) {
-          all.push_back({at, raw.type, false, raw.background});
+          all.push_back({at, raw.type, false, raw.background, raw.choice});
           continue;
         }
       if (!pinned_) pinned_ = static_cast<char*>(gpu_.allocate_pinned(2 * batch_ * frame_));
@@ -109,11 +109,11 @@ class Sender {
       if (raw.data) {
         const std::size_t bytes = static_cast<std::size_t>(n_) * bytes_of(raw.type);
         std::memcpy(to, raw.data, bytes);
-        all.push_back({there, raw.type, false, raw.background});
+        all.push_back({there, raw.type, false, raw.background, raw.choice});
         staged += (bytes + widest - 1) / widest * widest;
       } else {
         measured.load(k, reinterpret_cast<T*>(to));
-        all.push_back({there, PatternType::float32, sizeof(T) == sizeof(double), 0});
+        all.push_back({there, PatternType::float32, sizeof(T) == sizeof(double), 0, {}});
         staged += frame_;
       }
     }

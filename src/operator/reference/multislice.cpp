@@ -288,6 +288,7 @@ Misfit ReferenceOperator::compare(const std::vector<double>& model,
   Misfit sum;
   const double e = setup_.epsilon;
   for (i64 k = 0; k < n_; ++k) {
+    if (measured[k] < 0) continue;  // not measured in this pattern
     const double model_k = model[k], y = measured[k], w = weight_[k] * valid_[k];
     switch (setup_.loss) {
       case Loss::amplitude:
@@ -347,7 +348,7 @@ Misfit ReferenceOperator::gradient(std::span<const Placement> places,
     for (i64 m = 0; m < setup_.modes; ++m) {
       Wave residual = modes[m].detector;
       for (i64 k = 0; k < n_; ++k)
-        residual[k] *= weight_[k] * valid_[k] * residual_factor(model[k], y[k]);
+        residual[k] *= y[k] < 0 ? 0 : weight_[k] * valid_[k] * residual_factor(model[k], y[k]);
       // f is real: its change is 2 Re⟨∂f/∂Ψ*, dΨ⟩, so the object's real parameters see a factor 2.
       const Wave chi = pass_adjoint(at, m, modes[m], residual, 2.0, asked);
       if (wanted.has(Part::coefficients))

@@ -4,6 +4,7 @@
 
 #include "operator/cpu/sweeps/kernels.hpp"
 #include "operator/cpu/sweeps/vectors.hpp"
+#include "physics/loss/measured.hpp"
 #include "physics/loss/root.hpp"
 
 namespace ptyle::cpu {
@@ -30,8 +31,10 @@ template <class LossType, class T, int L>
 void compare_by(DetectorWork<T>& work) {
   Vec<T, L> cost{}, numerator{}, denominator{};
   for (i64 i = 0; i < work.pixels; i += L) {
-    const Vec<T, L> model = load<L>(work.intensity + i), y = load<L>(work.measured + i);
-    const Vec<T, L> weight = load<L>(work.weight + i), valid = load<L>(work.valid + i);
+    const Vec<T, L> model = load<L>(work.intensity + i), counts = load<L>(work.measured + i);
+    const Vec<T, L> y = where_measured(counts, counts);
+    const Vec<T, L> weight = where_measured(counts, load<L>(work.weight + i)),
+                    valid = where_measured(counts, load<L>(work.valid + i));
     const Vec<T, L> difference = root_of(model) - root_of(y);
     const typename LossType::template Together<Vec<T, L>> loss(model, y, work.epsilon);
     numerator += valid * difference * difference;

@@ -72,7 +72,7 @@ struct DetectorWork {
   Loss loss = Loss::amplitude;            ///< one that is computed in vectors
   std::int64_t pixels = 0;                ///< W·L
   T* intensity;                           ///< I; becomes the residual's factor if that is wanted
-  const T *measured, *weight, *valid;     ///< y, w, 0 or 1
+  const T *measured, *weight, *valid;     ///< y (below 0: not measured), w, 0 or 1
   T epsilon = 0;                          ///< ε
   bool residual = false;                  ///< wanted
   double cost = 0;                        ///< Σ cost(I, y, w, ε)
