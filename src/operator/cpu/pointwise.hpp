@@ -5,10 +5,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <type_traits>
 
 #include "core/array.hpp"
 #include "operator/operator.hpp"
-#include "physics/loss/measured.hpp"
 
 namespace ptyle::cpu {
 
@@ -39,24 +39,48 @@ void apply_propagator(const Complex<T>* p, Complex<T>* wave, i64 n) {
   for (i64 i = 0; i < n; ++i) wave[i] = conjugate ? conj_mul(p[i], wave[i]) : mul(p[i], wave[i]);
 }
 
+/// Is none of a row's counts below 0, and so every pixel measured?
+template <class T>
+bool all_measured(const T* measured, i64 n) {
+  int below = 0;
+  for (i64 i = 0; i < n; ++i) below |= measured[i] < T(0);
+  return below == 0;
+}
+
+/// 1, or 0 for a pixel that is not measured: a factor of its count, weight and validity, as a
+/// choice of each would not vectorise. `all`: every pixel of the row is measured.
+template <bool all, class T>
+constexpr T seen(T measured) {
+  if constexpr (all) return T(1);
+  return measured < T(0) ? T(0) : T(1);
+}
+
+/// f(std::true_type) where all pixels of a row are measured, else f(std::false_type): rows without
+/// others, which nearly all are, do not pay for them.
+template <class T, class F>
+auto of_measured(const T* measured, i64 n, F&& f) {
+  return all_measured(measured, n) ? f(std::true_type{}) : f(std::false_type{});
+}
+
 /// Cost and R-factor of a row of n detector pixels. Summed in 16 lanes, so that it vectorises.
 template <class LossType, class T>
 Misfit detector_row(const T* model, const T* measured, const T* weight, const T* valid, i64 n,
                     T eps) {
   constexpr i64 lanes = 16;
   T cost[lanes]{}, numerator[lanes]{}, denominator[lanes]{};
-  const auto pixel = [&](i64 i, i64 lane) {
-    const T y = where_measured(measured[i], measured[i]);
-    const T seen = where_measured(measured[i], valid[i]);
-    const T difference = std::sqrt(model[i]) - std::sqrt(y);
-    numerator[lane] += seen * difference * difference;
-    denominator[lane] += seen * y;
-    cost[lane] += LossType::cost(model[i], y, where_measured(measured[i], weight[i]), eps);
-  };
-  i64 i = 0;
-  for (; i + lanes <= n; i += lanes)
-    for (i64 lane = 0; lane < lanes; ++lane) pixel(i + lane, lane);
-  for (; i < n; ++i) pixel(i, i % lanes);
+  of_measured(measured, n, [&](auto all) {
+    const auto pixel = [&](i64 i, i64 lane) {
+      const T there = seen<all.value>(measured[i]), y = there * measured[i];
+      const T difference = std::sqrt(model[i]) - std::sqrt(y);
+      numerator[lane] += there * valid[i] * difference * difference;
+      denominator[lane] += there * valid[i] * y;
+      cost[lane] += LossType::cost(model[i], y, there * weight[i], eps);
+    };
+    i64 i = 0;
+    for (; i + lanes <= n; i += lanes)
+      for (i64 lane = 0; lane < lanes; ++lane) pixel(i + lane, lane);
+    for (; i < n; ++i) pixel(i, i % lanes);
+  });
   Misfit sum;
   for (i64 lane = 0; lane < lanes; ++lane) {
     sum.cost += cost[lane];
@@ -69,11 +93,13 @@ Misfit detector_row(const T* model, const T* measured, const T* weight, const T*
 /// Intensities of a row of n pixels become w · factor, which makes Ψ the residual.
 template <class LossType, class T>
 void residual_row(T* intensity, const T* measured, const T* weight, i64 n, T eps) {
-  for (i64 i = 0; i < n; ++i) {
-    const T y = where_measured(measured[i], measured[i]);
-    intensity[i] =
-        where_measured(measured[i], weight[i]) * LossType::factor(intensity[i] + eps, y, eps);
-  }
+  of_measured(measured, n, [&](auto all) {
+    for (i64 i = 0; i < n; ++i) {
+      const T there = seen<all.value>(measured[i]);
+      intensity[i] =
+          there * weight[i] * LossType::factor(intensity[i] + eps, there * measured[i], eps);
+    }
+  });
 }
 
 /// sum += scale · row, where row y of the window at a position lies on the object. The product is
