@@ -19,7 +19,6 @@
 #include <fmt/format.h>
 #include <stdlib.h>
 
-#include <array>
 #include <cmath>
 #include <cstdio>
 #include <sstream>
@@ -27,6 +26,7 @@
 #include "core/error.hpp"
 #include "exchange/local/team.hpp"
 #include "gradient.hpp"
+#include "peers.hpp"
 #include "workload.hpp"
 
 namespace {
@@ -38,37 +38,30 @@ struct Figures {
   double seconds = 0, r = 0;
 };
 
-/// What a command prints. Throws UserError where it fails, as it has said why.
-std::string output_of(const std::string& command) {
-  const auto close = [](FILE* pipe) { return pclose(pipe); };
-  std::unique_ptr<FILE, decltype(close)> pipe(popen(command.c_str(), "r"), close);
-  if (!pipe) throw std::runtime_error("no shell can be started");
-  std::string text;
-  std::array<char, 4096> some{};
-  while (const std::size_t n = fread(some.data(), 1, some.size(), pipe.get()))
-    text.append(some.data(), n);
-  if (pclose(pipe.release()) != 0) throw UserError("PtyRAD cannot be run here");
-  while (!text.empty() && text.back() == '\n') text.pop_back();
-  return text;
-}
-
-std::string json() {
+std::string told() {
   using W = Workload;
-  return fmt::format(
-      R"({{"side": {}, "window": {}, "slices": {}, "modes": {}, "mode_power": {}, "pixel": {}, )"
-      R"("step": {}, "slice_thickness": {}, "energy": {}, "semi_angle": {}, "defocus": {}}})",
-      W::side, W::window, W::slices, W::modes, W::mode_power, W::pixel, W::step, W::slice_thickness,
-      W::energy, W::semi_angle, W::defocus);
+  return json({{W::side, W::side},
+               W::window,
+               W::slices,
+               W::modes,
+               W::mode_power,
+               W::pixel,
+               W::step,
+               W::slice_thickness,
+               W::energy,
+               W::semi_angle,
+               W::defocus,
+               W::threads});
 }
 
 Figures by_ptyrad(const std::string& python, const std::string& file, int batch, int iterations) {
-  const std::string text =
-      output_of(fmt::format("'{}' -W ignore '{}/ptyrad_iterations.py' '{}' '{}' {} {} {}", python,
-                            PTYLE_PEERS_DIR, file, json(), batch, iterations, Workload::threads));
-  std::istringstream last(text.substr(text.rfind('\n') + 1));
+  const Output output =
+      output_of_peer(python, "ptyrad_iterations.py",
+                     fmt::format("'{}' '{}' {} {}", file, told(), batch, iterations));
+  std::istringstream last(output.last_line());
   Figures f;
   if (!(last >> f.seconds >> f.r))
-    throw std::runtime_error(fmt::format("PtyRAD's run printed no figures, but: {}", text));
+    throw std::runtime_error(fmt::format("PtyRAD's run printed no figures, but: {}", output.text));
   return f;
 }
 
@@ -99,8 +92,7 @@ double load() {
 
 int main(int argc, char** argv) try {
   const int iterations = argc > 1 ? std::stoi(argv[1]) : 5;
-  const std::string made = output_of(fmt::format("'{}/environment'", PTYLE_PEERS_DIR));
-  const std::string python = made.substr(made.rfind('\n') + 1);
+  const std::string python = python_with();
   const Folder folder;
   const std::string file = folder / "workload.h5";
   simulate_workload(file);

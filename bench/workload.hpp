@@ -4,34 +4,14 @@
 // one of tBL-WSe2, smaller. 32 × 32 positions, 128² pixels, 6 slices, 6 probe modes, counting
 // noise.
 
-#include <filesystem>
-#include <stdexcept>
 #include <string>
 
+#include "folder.hpp"
 #include "session/reconstruct.hpp"
 #include "simulate/simulate.hpp"
 #include "solver/variables/position_options.hpp"
 
 namespace ptyle::bench {
-
-/// A new folder for what a benchmark writes, removed with it.
-class Folder {
- public:
-  Folder() {
-    path_ = (std::filesystem::temp_directory_path() / "ptyle-bench-XXXXXX").string();
-    if (!mkdtemp(path_.data())) throw std::runtime_error("no temporary folder can be made");
-  }
-  ~Folder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  Folder(const Folder&) = delete;
-  Folder& operator=(const Folder&) = delete;
-  [[nodiscard]] std::string operator/(const std::string& name) const { return path_ + "/" + name; }
-
- private:
-  std::string path_;
-};
 
 struct Workload {
   static constexpr int side = 32, window = 128, slices = 6, modes = 6, threads = 2;

@@ -1,30 +1,24 @@
 """PtyRAD on the workload of bench/workload.hpp: seconds an iteration and the R-factor it ends with.
 
-    ptyrad_iterations.py DATA.h5 WORKLOAD BATCH ITERATIONS THREADS
+    ptyrad_iterations.py DATA.h5 TOLD BATCH ITERATIONS
 
-WORKLOAD is JSON, its keys those of the struct there. Object phase and probe are optimised, the
-object's amplitude is not; blurs, thresholds, position refinement and results on disk are off. One
-more iteration comes first, to warm up. Prints the median seconds of the others and R as ptyle has
-it, sum (sqrt(I) - sqrt(y))^2 / sum y over all patterns, after the last of them.
+TOLD is the JSON of bench/peers.hpp. Object phase and probe are optimised, the object's amplitude is
+not; blurs, thresholds, position refinement and results on disk are off. One more iteration comes
+first, to warm up. Prints the median seconds of the others and R as ptyle has it,
+sum (sqrt(I) - sqrt(y))^2 / sum y over all patterns, after the last of them.
 """
 
-import json
-import logging
-import os
 import sys
 
-file, load = sys.argv[1], json.loads(sys.argv[2])
-batch, iterations, threads = map(int, sys.argv[3:6])
-os.environ["OMP_NUM_THREADS"] = os.environ["MKL_NUM_THREADS"] = str(threads)
-os.environ.setdefault("MPLBACKEND", "Agg")
+from ptyrad_set import init_params, told_of
+
+file, told = sys.argv[1], told_of(sys.argv[2])
+batch, iterations = map(int, sys.argv[3:5])
 
 import numpy as np
 import torch
 from ptyrad.params.ptyrad_params import PtyRADParams
 from ptyrad.solver import PtyRADSolver
-
-torch.set_num_threads(threads)
-logging.disable(logging.WARNING)
 
 
 def off():
@@ -32,28 +26,9 @@ def off():
 
 
 def parameters():
-    side = load["side"]
     constraints = {name: {"start_iter": None} for name in ("obj_rblur", "obj_zblur", "pos_recenter")}
     return {
-        "init_params": {
-            "probe_kv": load["energy"],
-            "probe_conv_angle": load["semi_angle"],
-            "probe_aberrations": {"C10": -load["defocus"]},
-            "probe_pmode_max": load["modes"],
-            "probe_pmode_init_pows": [load["mode_power"]],
-            "meas_Npix": load["window"],
-            "meas_calibration": {"mode": "dx", "value": load["pixel"]},
-            "meas_source": "file",
-            "meas_params": {"path": file, "key": "patterns"},
-            "pos_N_scans": side * side,
-            "pos_N_scan_slow": side,
-            "pos_N_scan_fast": side,
-            "pos_scan_step_size": load["step"],
-            "pos_scan_rand_std": None,
-            "obj_Nlayer": load["slices"],
-            "obj_slice_thickness": load["slice_thickness"],
-            "random_seed": 1,
-        },
+        "init_params": {**init_params(file, told), "pos_scan_rand_std": None},
         "model_params": {
             "update_params": {
                 "obja": off(),
@@ -85,4 +60,4 @@ def r_factor(model, count):
 solver = PtyRADSolver(PtyRADParams(**parameters()).model_dump(), device="cpu")
 solver.run()
 model = solver.reconstruct_results
-print(np.median(model.iter_times[1:]), r_factor(model, load["side"] ** 2))
+print(np.median(model.iter_times[1:]), r_factor(model, np.prod(told["scan"])))
