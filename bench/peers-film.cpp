@@ -16,8 +16,7 @@
 //   bench-peers-film                               half an hour
 //   bench-peers-film phaser-without [ITERATIONS]   phaser, what it does taken away one by one, from
 //                                                  nominal positions; default 5
-//   bench-peers-film small ...                     either on 20 × 18 positions, in minutes: does it
-//                                                  run?
+//   bench-peers-film small ...                     either on 20 × 18 positions, to see that it runs
 //   exit status 1: less than 10 times, or a peer ends better; 2: a peer is missing, and cannot be
 //   installed
 //   last line: the better peer's seconds to its best SSIM over ptyle's to that SSIM or more (0: not
@@ -156,17 +155,21 @@ std::optional<double> seconds_to(const Curve& curve, double ssim) {
 
 void draw(const std::vector<Curve>& curves) {
   ChartPanel chart;
+  Range seconds{1e9, 0};
   for (const Curve& curve : curves) {
     chart.curves.push_back({.name = curve.name, .points = true});
     for (const Point& p : curve.points) {
       chart.curves.back().x.push_back(p.seconds);
       chart.curves.back().y.push_back(p.truth.ssim);
+      seconds = {std::min(seconds.low, p.seconds), std::max(seconds.high, p.seconds)};
     }
   }
   chart.title = "A film, two threads";
   chart.x_label = "seconds";
   chart.y_label = "SSIM of the summed phase";
   chart.log_x = true;
+  chart.x_range = Range{seconds.low / 1.5, 10 * seconds.high};  // the legend needs a decade
+  chart.y_range = Range{0, 1};
   write_picture("peers-film.png", {chart}, {.panel_px = 640});
 }
 
@@ -196,13 +199,19 @@ void phaser_without(const std::string& python, const Film& film, int iterations)
   fmt::print("phaser 0.3.1, {} iterations, nominal positions\n", iterations);
   fmt::print("{:<28} {:>8} {:>11} {:>8} {:>8}\n", "without", "SSIM", "correlation", "depth",
              "seconds");
+  const std::pair<const char*, const char*> parts[] = {{"nothing", "nothing"},
+                                                       {"penalties", "penalties in the cost"},
+                                                       {"clamp", "amplitude of at most 1"},
+                                                       {"poisson", "Poisson (but amplitudes)"},
+                                                       {"adam", "Adam of the object (but SGD)"},
+                                                       {"aperture", "limit of the probe"},
+                                                       {"absorption", "absorption (phase alone)"}};
   double with_all = 0;
-  for (const char* part :
-       {"nothing", "penalties", "clamp", "poisson", "adam", "aperture", "absorption"}) {
+  for (const auto& [part, label] : parts) {
     const Point p =
         best(by_peer("phaser", python, "phaser_film.py", film, {iterations, iterations}, part));
-    fmt::print("{:<28} {:8.4f} {:11.4f} {:8.3f} {:8.1f}\n", part, p.truth.ssim, p.truth.correlation,
-               p.truth.depth, p.seconds);
+    fmt::print("{:<28} {:8.4f} {:11.4f} {:8.3f} {:8.1f}\n", label, p.truth.ssim,
+               p.truth.correlation, p.truth.depth, p.seconds);
     std::fflush(stdout);
     if (with_all == 0) with_all = p.truth.ssim;
   }
