@@ -84,7 +84,7 @@ inline Array<float, 3> binned(View<const float, 3> phase, i64 slices) {
   return sum;
 }
 
-/// Pearson's, over pixels of both.
+/// Pearson's, over pixels of both; 0 where one is constant, as slices that are still binned are.
 inline double pearson(const std::vector<double>& a, const std::vector<double>& b) {
   const auto n = static_cast<double>(a.size());
   double ma = 0, mb = 0, aa = 0, bb = 0, ab = 0;
@@ -94,7 +94,7 @@ inline double pearson(const std::vector<double>& a, const std::vector<double>& b
     bb += (b[i] - mb) * (b[i] - mb);
     ab += (a[i] - ma) * (b[i] - mb);
   }
-  return ab / std::sqrt(aa * bb);
+  return aa > 0 && bb > 0 ? ab / std::sqrt(aa * bb) : 0;
 }
 
 /// To the nearest pixel of the registration that compares the sums.
