@@ -1,31 +1,45 @@
 #pragma once
 
-#include <omp.h>
+#include <sched.h>
 
+#include <algorithm>
+#include <atomic>
 #include <exception>
+#include <functional>
 #include <future>
+#include <mutex>
 #include <system_error>
 #include <utility>
 
 #include "core/array.hpp"
+#include "core/crew.hpp"
 
 namespace ptyle {
 
 /// Calls work(i, thread) for i = 0 … n−1 on `threads` threads, whichever is free taking the next i:
-/// when i is begun, all before it have been begun, so i may wait for them.
+/// when i is begun, all before it have been begun, so i may wait for them. Inside such work, and
+/// with one thread, the caller does all.
 /// The first exception is carried out to the caller.
 template <class Work>
 void parallel_for(i64 n, int threads, Work&& work) {
+  std::atomic<i64> next{0};
+  std::mutex failing;
   std::exception_ptr failure;
-#pragma omp parallel for num_threads(threads) schedule(monotonic : dynamic, 1)
-  for (i64 i = 0; i < n; ++i) {
-    try {
-      work(i, omp_get_thread_num());
-    } catch (...) {
-#pragma omp critical(ptyle_parallel_for)
-      if (!failure) failure = std::current_exception();
+  const auto take = [&](int thread) {
+    for (i64 i = next++; i < n; i = next++) {
+      try {
+        work(i, thread);
+      } catch (...) {
+        const std::lock_guard lock(failing);
+        if (!failure) failure = std::current_exception();
+      }
     }
-  }
+  };
+  const auto most = static_cast<int>(std::min<i64>(n, threads));
+  if (most > 1 && !Crew::at_work())
+    Crew::of_this_thread().run(most, std::ref(take));
+  else
+    take(0);
   if (failure) std::rethrow_exception(failure);
 }
 
@@ -44,6 +58,9 @@ auto on_a_thread(Work work) {
 
 /// Number of threads to use where the user gave 0: what the operating system lets this process
 /// have.
-inline int available_threads() { return omp_get_num_procs(); }
+inline int available_threads() {
+  cpu_set_t may;
+  return sched_getaffinity(0, sizeof may, &may) == 0 ? CPU_COUNT(&may) : 1;
+}
 
 }  // namespace ptyle

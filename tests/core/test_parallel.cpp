@@ -4,9 +4,12 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <chrono>
 #include <cstdlib>
+#include <ctime>
 #include <set>
 #include <stdexcept>
+#include <thread>
 #include <vector>
 
 #include "core/error.hpp"
@@ -54,6 +57,42 @@ TEST(ParallelFor, WorksAgainAfterAnException) {
   std::atomic<int> done = 0;
   parallel_for(10, 2, [&](i64, int) { ++done; });
   EXPECT_EQ(done, 10);
+}
+
+TEST(ParallelFor, InsideAnotherRunsOnTheThreadThatMeetsIt) {
+  std::vector<std::atomic<int>> done(6 * 7);
+  parallel_for(6, 3, [&](i64 i, int) {
+    const auto outer = std::this_thread::get_id();
+    parallel_for(7, 3, [&](i64 k, int thread) {
+      ++done[static_cast<std::size_t>(7 * i + k)];
+      if (thread != 0 || std::this_thread::get_id() != outer)
+        throw std::logic_error("another thread");
+    });
+  });
+  for (const auto& n : done) EXPECT_EQ(n, 1);
+}
+
+TEST(ParallelFor, RunsFromSeveralThreadsAtOnce) {
+  std::atomic<int> done = 0;
+  std::vector<std::thread> callers;
+  for (int c = 1; c <= 3; ++c)
+    callers.emplace_back([&, c] {
+      for (int loop = 0; loop < 50; ++loop)  // on fewer threads and on more
+        parallel_for(8, 1 + (loop + c) % 4, [&](i64, int) { ++done; });
+    });
+  for (auto& caller : callers) caller.join();
+  EXPECT_EQ(done, 3 * 50 * 8);
+}
+
+/// Who looks on instead takes the processor from the thread that it waits for, where others keep
+/// the processors busy. Of 0.15 s, two threads look for 0.1 ms each and loop.
+TEST(ParallelFor, SleepsWhileItWaits) {
+  const std::clock_t before = std::clock();  // of all threads
+  for (int loop = 0; loop < 30; ++loop)
+    parallel_for(2, 2, [](i64 i, int) {
+      if (i == 0) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    });
+  EXPECT_LT(double(std::clock() - before) / CLOCKS_PER_SEC, 0.05);
 }
 
 /// Ends the process with available_threads() as its status, once it may use one processor alone.

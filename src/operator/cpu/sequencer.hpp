@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/array.hpp"
+#include "core/rising_number.hpp"
 
 namespace ptyle::cpu {
 
@@ -17,41 +18,22 @@ class Sequencer {
 
   /// Waits until all positions before this one have added to the slot; false: one of them failed.
   [[nodiscard]] bool wait(i64 slot, i64 position) {
-    auto& done = slots_[static_cast<std::size_t>(slot)].done;
-    for (int i = 0; i < glances && done.load(std::memory_order_acquire) < position; ++i) pause();
-    for (i64 now = done.load(std::memory_order_acquire); now < position;
-         now = done.load(std::memory_order_acquire))
-      done.wait(now, std::memory_order_acquire);
+    slots_[static_cast<std::size_t>(slot)].done.wait_for(position);
     return !failed_.load(std::memory_order_relaxed);
   }
   void done(i64 slot, i64 position) {
-    auto& done = slots_[static_cast<std::size_t>(slot)].done;
-    i64 own = position;  // unless somebody failed meanwhile
-    done.compare_exchange_strong(own, position + 1, std::memory_order_release);
-    done.notify_all();
+    slots_[static_cast<std::size_t>(slot)].done.raise_to(position + 1);
   }
   /// A position failed: nobody waits any more.
   void abandon() {
     failed_ = true;
-    for (auto& slot : slots_) {
-      slot.done = never;
-      slot.done.notify_all();
-    }
+    for (auto& slot : slots_) slot.done.raise_to(never);
   }
 
  private:
-  /// A wait is mostly shorter than another thread's row sweeps through a slice, about 0.1 ms, while
-  /// to be woken takes as long: so many looks, of 20 to 50 ns each on x86, come before sleeping.
-  static constexpr int glances = 8192;
-  static void pause() {
-#if defined(__x86_64__)
-    __builtin_ia32_pause();
-#endif
-  }
-
   static constexpr i64 never = i64{1} << 62;
   struct alignas(64) Slot {  // a cache line each
-    std::atomic<i64> done{0};
+    RisingNumber done;
   };
   std::vector<Slot> slots_;
   std::atomic<bool> failed_{false};
