@@ -114,8 +114,8 @@ struct Opened {
   explicit Opened(const ReconstructConfig& c)
       : experiment(open_experiment(c.data, c.calibration, c.scan, c.optics)),
         division(divide(experiment.positions, experiment.patterns->window(),
-                        experiment.calibration.pixel, c.ranks, 1, exchanged_planes(c),
-                        sizeof(float))),
+                        experiment.calibration.pixel, c.ranks, 1,
+                        exchanged_planes(c.object.slices, c.object.absorbs()), sizeof(float))),
         valid(converted<float, float, 2>(experiment.valid.view())),
         setup(operator_setup(c, experiment)) {
     FitData<float> data;

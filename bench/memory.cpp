@@ -57,7 +57,8 @@ ReconstructConfig configuration(const Case& c) {
 
 Division division_of(const Case& c, const ReconstructConfig& config) {
   return divide(positions_of(Raster{c.set.scan, {1.45, 1.45}}), c.window, 0.1, config.ranks,
-                c.ranks, exchanged_planes(config), sizeof(float));
+                c.ranks, exchanged_planes(config.object.slices, config.object.absorbs()),
+                sizeof(float));
 }
 
 OperatorSetup setup_of(const Case& c) {

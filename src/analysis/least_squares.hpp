@@ -19,16 +19,16 @@ class LeastSquares {
     }
   }
 
-  /// Gaussian elimination with pivoting; false where the unknowns are not determined.
-  [[nodiscard]] bool solve(std::array<double, N>& x) const {
+  /// Gaussian elimination with pivoting; false where the unknowns are not determined: a pivot that
+  /// is less than this share of what stood there means two regressors are alike.
+  [[nodiscard]] bool solve(std::array<double, N>& x, double least = 1e-12) const {
     auto a = a_;
     x = b_;
     for (std::size_t k = 0; k < N; ++k) {
       std::size_t pivot = k;
       for (std::size_t i = k + 1; i < N; ++i)
         if (std::abs(a[i][k]) > std::abs(a[pivot][k])) pivot = i;
-      // a pivot that is rounding of what stood there means two regressors are alike
-      if (!(std::abs(a[pivot][k]) > 1e-12 * std::abs(a_[k][k]))) return false;
+      if (!(std::abs(a[pivot][k]) > least * std::abs(a_[k][k]))) return false;
       std::swap(a[k], a[pivot]);
       std::swap(x[k], x[pivot]);
       for (std::size_t i = k + 1; i < N; ++i) {

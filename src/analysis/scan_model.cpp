@@ -7,6 +7,7 @@
 #include <cmath>
 #include <stdexcept>
 
+#include "analysis/least_squares.hpp"
 #include "core/units.hpp"
 
 namespace ptyle {
@@ -22,22 +23,16 @@ Position mean_of(std::span<const Position> positions) {
 /// F of least squares, row by row.
 std::array<double, 4> affine(std::span<const Position> from, std::span<const Position> to) {
   const Position a = mean_of(from), b = mean_of(to);
-  double rr = 0, rc = 0, cc = 0;
-  std::array<double, 4> moment{};
+  LeastSquares<2> rows, cols;
   for (std::size_t i = 0; i < from.size(); ++i) {
-    const double x = from[i].row - a.row, y = from[i].col - a.col;
-    const double u = to[i].row - b.row, v = to[i].col - b.col;
-    rr += x * x, rc += x * y, cc += y * y;
-    moment[0] += u * x, moment[1] += u * y, moment[2] += v * x, moment[3] += v * y;
+    const std::array<double, 2> x{from[i].row - a.row, from[i].col - a.col};
+    rows.add(x, to[i].row - b.row);
+    cols.add(x, to[i].col - b.col);
   }
-  const double determinant = rr * cc - rc * rc;
-  if (!(determinant > 1e-6 * rr * cc)) return {1, 0, 0, 1};
-  std::array<double, 4> f{};
-  for (std::size_t i = 0; i < 4; i += 2) {
-    f[i] = (cc * moment[i] - rc * moment[i + 1]) / determinant;
-    f[i + 1] = (rr * moment[i + 1] - rc * moment[i]) / determinant;
-  }
-  return f;
+  constexpr double line = 1e-6;  // narrower than 1e-3 of its length
+  std::array<double, 2> of_row{}, of_col{};
+  if (!rows.solve(of_row, line) || !cols.solve(of_col, line)) return {1, 0, 0, 1};
+  return {of_row[0], of_row[1], of_col[0], of_col[1]};
 }
 
 }  // namespace

@@ -121,23 +121,6 @@ class Arithmetic {
   /// Along z; the end planes are repeated outside.
   virtual void blur_along_z(View<T, 3> volume, const std::vector<double>& weights) = 0;
 
-  // Operations by their former names, until the solver says run()
-
-  void add_to(View<const T, 3> from, View<T, 3> to) { run(AddTo<T>(from, to)); }
-  void tie(View<T, 3> volume, i64 block) { run(Tie<T>(volume, block)); }
-  void untie(View<T, 3> volume, i64 block) { run(Untie<T>(volume, block)); }
-  void move_along(View<const T, 3> from, View<const T, 3> d, double step, double low, double high,
-                  View<T, 3> to) {
-    run(MoveAlong<T>(from, d, step, {low, high}, to));
-  }
-  void draw_back(View<const T, 3> from, double share, View<T, 3> to) {
-    run(DrawBack<T>(from, share, to));
-  }
-  void largest(View<const T, 2> plane, const Box& box, double share, double* to) {
-    largest(Value<T>(plane, box), share, to);
-  }
-  double apart(View<const T, 2> a, View<const T, 2> b) { return largest(Apart<T>(a, b)); }
-
   // Exchanges: of planes `which`, in this order one after the other in a buffer. On a device they
   // go on by themselves, in order, beside all the rest.
 

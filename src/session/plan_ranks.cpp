@@ -129,8 +129,8 @@ RanksOutlook plan_ranks(const ReconstructConfig& config, const Experiment& exper
   plan.ranks = ranks;
   plan.threads = threads;
   const int bytes = config.solver.precision == Precision::float64 ? 8 : 4;
-  const i64 planes = exchanged_planes(config);
   const OperatorSetup setup = operator_setup(config, experiment);
+  const i64 planes = exchanged_planes(setup.slices, setup.absorption);
   FitOptions options;
   try {
     plan.division =

@@ -36,7 +36,8 @@ Bytes arrays_of_fit(const ReconstructConfig& config, const OperatorSetup& setup,
                     const Division& division, int rank) {
   Bytes bytes = memory_of_fit<T>(config, setup, division, rank).arrays;
   bytes["exchange buffers"] =
-      double(sizeof(T)) * halo_buffer_values(division.sharing, rank, exchanged_planes(config));
+      double(sizeof(T)) *
+      halo_buffer_values(division.sharing, rank, exchanged_planes(setup.slices, setup.absorption));
   return bytes;
 }
 

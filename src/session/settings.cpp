@@ -39,16 +39,13 @@ int default_threads(int processes_on_node) {
   return std::max(1, std::min(available_threads(), cores / processes_on_node));
 }
 
-i64 exchanged_planes(const ReconstructConfig& config) {
-  return config.object.slices * (config.object.absorbs() ? 2 : 1) + 1;
-}
-
 Division divide(const ReconstructConfig& config, const std::vector<Position>& positions, i64 window,
                 double pixel, int ranks) {
   const int bytes = config.solver.precision == Precision::float64 ? 8 : 4;
-  return divide(
-      positions, window, pixel, config.ranks, ranks, exchanged_planes(config), bytes,
-      margin_of_moves(config.parts.of<PositionOptions>(), config.ranks, positions, window, pixel));
+  const auto& refinement = config.parts.of<PositionOptions>();
+  return divide(positions, window, pixel, config.ranks, ranks,
+                exchanged_planes(config.object.slices, config.object.absorbs()), bytes,
+                margin_of_moves(refinement, config.ranks, positions, window, pixel));
 }
 
 PartOptions settled_parts(const ReconstructConfig& config, const Division& division) {

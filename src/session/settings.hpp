@@ -14,9 +14,6 @@ namespace ptyle {
 /// launcher has bound it to, where that is less.
 int default_threads(int processes_on_node);
 
-/// Planes that are exchanged together at most: gradients and the illumination.
-i64 exchanged_planes(const ReconstructConfig& config);
-
 /// The division that a configuration asks for (session/division); Å, or px where pixel = 1.
 Division divide(const ReconstructConfig& config, const std::vector<Position>& positions, i64 window,
                 double pixel, int ranks);

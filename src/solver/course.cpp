@@ -33,7 +33,7 @@ void Course<T>::sum_gradients() {
   const i64 block = with_.options.continuation.block();
   for (std::size_t t = 0; t < with_.tiles.size(); ++t)
     for (const View<T, 3>& volume : movers_.object.gradient.on(t))
-      with_.arithmetic->tie(volume, block);
+      with_.arithmetic->run(Tie<T>(volume, block));
   if (with_.halos.sums() && with_.team.size() > 1)
     with_.halos.start_sum(movers_.object.gradients(block, true)).finish();
 }

@@ -137,7 +137,8 @@ double Halos<T>::spread(std::span<const Stack<T>> tiles) {
       }
       plane_fill_->start(planes).finish();
       for (std::size_t t = 0; t < tiles.size(); ++t)
-        largest[0] = std::max(largest[0], arithmetic_->apart(tiles[t][a][p], copies[t].view()[0]));
+        largest[0] = std::max(largest[0],
+                              arithmetic_->largest(Apart<T>(tiles[t][a][p], copies[t].view()[0])));
     }
   team_.maximum(largest);
   return largest[0];

@@ -50,6 +50,11 @@ class Halos {
   i64 reach_ = -1;  // of near_fill_
 };
 
+/// Planes that are exchanged together at most: gradients and the illumination.
+constexpr i64 exchanged_planes(i64 slices, bool absorption) {
+  return slices * (absorption ? 2 : 1) + 1;
+}
+
 /// Values that the exchanges of one rank's Halos hold in buffers, but for the low-pass's.
 double halo_buffer_values(const Sharing& sharing, int rank, i64 planes);
 

@@ -39,11 +39,6 @@ std::vector<TileSize> sizes(const std::vector<Tile>& tiles) {
   return all;
 }
 
-/// Planes that are exchanged together at most: gradients and the illumination.
-i64 exchanged_planes(const OperatorSetup& setup) {
-  return setup.slices * (setup.absorption ? 2 : 1) + 1;
-}
-
 }  // namespace
 
 template <class T>
@@ -55,7 +50,8 @@ Workspace<T>::Workspace(std::unique_ptr<Operator<T>> op_, FitData<T> data_, FitO
       data(std::move(data_)),
       options(std::move(options_)),
       arithmetic(given ? std::move(given) : make_cpu_arithmetic<T>(options.threads, ledger)),
-      halos(team, sharing, exchanged_planes(op->setup()), *arithmetic, ledger),
+      halos(team, sharing, exchanged_planes(op->setup().slices, op->setup().absorption),
+            *arithmetic, ledger),
       places(placed(data.positions, op->setup().window)),
       tiles(make_tiles(team, sharing, centres(places, op->setup().window), options.extra)),
       state(sizes(tiles)),

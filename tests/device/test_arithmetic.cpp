@@ -129,7 +129,7 @@ TYPED_TEST(ArithmeticTest, ClearsCopiesAndAdds) {
   this->compare([](Bench<TypeParam>& b) {
     for (const auto& shape : {odd, one}) {
       auto x = b.random(shape), y = b.random(shape), z = b.random(shape);
-      b.a.add_to(x.view(), y);
+      b.a.run(AddTo<TypeParam>(x.view(), y));
       b.result(y);
       b.a.copy(x.view(), z);
       b.result(z);
@@ -144,9 +144,9 @@ TYPED_TEST(ArithmeticTest, BinsAndUnbins) {
   this->compare([](Bench<TypeParam>& b) {
     for (const i64 block : {1, 2, 5, 19, 40}) {
       auto x = b.random(odd);
-      b.a.tie(x, block);
+      b.a.run(Tie<TypeParam>(x, block));
       b.result(x);
-      b.a.untie(x, block);
+      b.a.run(Untie<TypeParam>(x, block));
       b.result(x);
     }
   });
@@ -195,7 +195,7 @@ TYPED_TEST(ArithmeticTest, DescendsAsPreconditionAndMove) {
     b.result(object);
     const std::size_t n = b.results.size();
     b.a.run(Precondition<TypeParam>(g, m, whole, 1));
-    b.a.move_along(other.view(), g.view(), 0.7, -0.6, 0.8, other);
+    b.a.run(MoveAlong<TypeParam>(other.view(), g.view(), 0.7, {-0.6, 0.8}, other));
     b.result(other);
     EXPECT_TRUE(std::equal(b.results.begin(), b.results.begin() + static_cast<i64>(n),
                            b.results.begin() + static_cast<i64>(n)));
@@ -206,9 +206,9 @@ TYPED_TEST(ArithmeticTest, DescendsAsPreconditionAndMove) {
 TYPED_TEST(ArithmeticTest, Moves) {
   this->compare([](Bench<TypeParam>& b) {
     auto from = b.random(odd), d = b.random(odd), to = b.random(odd);
-    b.a.move_along(from.view(), d.view(), 0.5, -0.4, 0.9, to);
+    b.a.run(MoveAlong<TypeParam>(from.view(), d.view(), 0.5, {-0.4, 0.9}, to));
     b.result(to);
-    b.a.draw_back(from.view(), 0.3, to);
+    b.a.run(DrawBack<TypeParam>(from.view(), 0.3, to));
     b.result(to);
     const auto light = b.light(odd[1], odd[2]);
     using M = Preconditioner<TypeParam>;
@@ -219,7 +219,7 @@ TYPED_TEST(ArithmeticTest, Moves) {
         MovePreconditioned<TypeParam>(from.view(), d.view(), M::uniform(2.0), 0.5, {-1, 1}, from));
     b.result(from);
     constexpr double none = std::numeric_limits<double>::infinity();
-    b.a.move_along(from.view(), d.view(), 0.5, -none, none, d);
+    b.a.run(MoveAlong<TypeParam>(from.view(), d.view(), 0.5, {-none, none}, d));
     b.result(d);
   });
 }
@@ -259,7 +259,7 @@ TYPED_TEST(ArithmeticTest, FindsTheLargestWithinABox) {
     for (const double share : {1.0, 0.5})
       for (const Box& box : {Box{{0, 300}, {0, 700}}, Box{{7, 8}, {3, 9}}, Box{{4, 4}, {0, 9}}}) {
         double* const to = b.there(7);
-        b.a.largest(x.view(), box, share, to);
+        b.a.largest(Value<TypeParam>(x.view(), box), share, to);
         b.a.read(to, &b.sums.emplace_back(), 1);
       }
     EXPECT_GT(b.sums[0], 0.999);
@@ -271,13 +271,14 @@ TYPED_TEST(ArithmeticTest, FindsTheLargestWithinABox) {
 TYPED_TEST(ArithmeticTest, FindsHowFarApart) {
   this->compare([](Bench<TypeParam>& b) {
     auto x = b.random(std::array<i64, 2>{41, 57}), y = b.random(std::array<i64, 2>{41, 57});
-    b.sums.push_back(b.a.apart(x.view(), y.view()));
-    b.sums.push_back(b.a.apart(x.view(), x.view()));
+    b.sums.push_back(b.a.largest(Apart<TypeParam>(x.view(), y.view())));
+    b.sums.push_back(b.a.largest(Apart<TypeParam>(x.view(), x.view())));
     EXPECT_GT(b.sums[0], 1.5);
     EXPECT_EQ(b.sums[1], 0);
     const TypeParam no_number = std::numeric_limits<TypeParam>::quiet_NaN();
     b.a.write(&no_number, x.data() + 40, 1);
-    EXPECT_EQ(b.a.apart(x.view(), y.view()), std::numeric_limits<double>::infinity());
+    EXPECT_EQ(b.a.largest(Apart<TypeParam>(x.view(), y.view())),
+              std::numeric_limits<double>::infinity());
   });
 }
 

@@ -102,7 +102,7 @@ TEST(GpuRankMemory, IsWhatAFitAllocates) {
       config.ranks.local_positions = between ? 1 : 0;
       setup.absorption = complex;
       const Division division = divide(positions_of(Raster{{6, 5}, {4, 4}}), 16, 1, config.ranks, 4,
-                                       exchanged_planes(config), sizeof(float));
+                                       exchanged_planes(setup.slices, complex), sizeof(float));
       const auto team = make_local_team(4);
       emulated::Gpu gpu;
       Ledger ledger;
@@ -141,8 +141,9 @@ TEST(GpuRankMemory, GrowsWithTheTileAndFallsWithRanks) {
   setup.window = 32;
   double before = INFINITY;
   for (const int ranks : {1, 4, 16}) {
-    const Division division = divide(positions_of(Raster{{40, 40}, {4, 4}}), 32, 1, config.ranks,
-                                     ranks, exchanged_planes(config), sizeof(float));
+    const Division division =
+        divide(positions_of(Raster{{40, 40}, {4, 4}}), 32, 1, config.ranks, ranks,
+               exchanged_planes(setup.slices, setup.absorption), sizeof(float));
     const double needed =
         gpu_rank_memory<float>(config, setup, division, 0, 2048, 20, assumed_gpu()).gpu_least;
     EXPECT_LT(needed, before);

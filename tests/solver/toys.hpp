@@ -101,9 +101,10 @@ class Momentum final : public UpdateRule<T> {
     trial.fill_copies();
     for (std::size_t t = 0; t < trial.with.tiles.size(); ++t) {
       const View<T, 3> v = velocity_->on(t), object = trial.object.values.phase->on(t);
-      arithmetic.move_along(v, v, forgets_, -1e30, 1e30, v);
-      arithmetic.add_to(trial.object.gradient.phase->on(t), v);
-      arithmetic.move_along(object, v, step_ / trial.with.window2(), -1e30, 1e30, object);
+      arithmetic.run(MoveAlong<T>(v, v, forgets_, {-1e30, 1e30}, v));
+      arithmetic.run(AddTo<T>(trial.object.gradient.phase->on(t), v));
+      const double step = step_ / trial.with.window2();
+      arithmetic.run(MoveAlong<T>(object, v, step, {-1e30, 1e30}, object));
     }
   }
   [[nodiscard]] double step_in_use(const Workspace<T>&) const override { return step_; }
@@ -121,7 +122,7 @@ class Shrink final : public Regulariser<T> {
   [[nodiscard]] std::string key() const override { return "toy.shrink"; }
   [[nodiscard]] i64 reach() const override { return 0; }
   void apply(View<T, 3> volume, Arithmetic<T>& arithmetic) const override {
-    arithmetic.move_along(volume, volume, share_, -1e30, 1e30, volume);
+    arithmetic.run(MoveAlong<T>(volume, volume, share_, {-1e30, 1e30}, volume));
   }
 
  private:

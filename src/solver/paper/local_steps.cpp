@@ -47,7 +47,7 @@ void LocalSteps<T>::step_locally(std::size_t tile) {
   Workspace<T>& with = this->with_;
   const ObjectVariable<T>& object = this->movers_.object;
   const auto own = fields_.own.stack(tile, 1, true), sums = object.gradient.stack(tile, 1, true);
-  for (std::size_t f = 0; f < own.size(); ++f) with.arithmetic->add_to(own[f], sums[f]);
+  for (std::size_t f = 0; f < own.size(); ++f) with.arithmetic->run(AddTo<T>(own[f], sums[f]));
   // Before the first exchange there is no illumination to divide by, and no step.
   if (known_ || !descent_.by_illumination())
     descent_.move_by_own(with, object, tile, fields_.illumination->plane(tile), object.values,

@@ -27,7 +27,6 @@ template <class T>
 void Descent<T>::declare(State<T>& state) {
   estimated_ = &state.number("estimated_step");  // 0: none yet
   averaging_ = &state.number("averaging", 1);    // less once the cost stands still
-  largest_probe_ = &state.number("largest_probe", 1);
 }
 
 template <class T>
@@ -66,7 +65,8 @@ Preconditioner<T> Descent<T>::preconditioner(const Workspace<T>& with,
                                              View<const T, 2> illumination) const {
   return by_illumination()
              ? Preconditioner<T>::by_illumination(illumination, with.window2(), floor_.data())
-             : Preconditioner<T>::uniform(with.window2() * *largest_probe_);
+             : Preconditioner<T>::uniform(with.window2() *
+                                          with.state.numbers().at("largest_probe"));
 }
 
 /// ε times the largest illumination of all ranks' cores. Other ranks hear of it through the host;
@@ -80,8 +80,9 @@ void Descent<T>::find_floor(const Trial<T>& trial) {
     floor_ = arithmetic.template array<double, 1>(
         {std::max<i64>(1, static_cast<i64>(with.tiles.size()))}, "sums");
   for (std::size_t t = 0; t < with.tiles.size(); ++t)
-    arithmetic.largest(illumination_of(trial, t), with.tiles[t].on_arrays(with.tiles[t].core),
-                       options_.damping, floor_.data() + t);
+    arithmetic.largest(
+        Value<T>(illumination_of(trial, t), with.tiles[t].on_arrays(with.tiles[t].core)),
+        options_.damping, floor_.data() + t);
   if (with.team.size() == 1) return;
   std::vector<double> largest(static_cast<std::size_t>(floor_.size()));
   arithmetic.read(floor_.data(), largest.data(), floor_.size());
@@ -126,7 +127,7 @@ double Descent<T>::make_directions(const Trial<T>& trial, bool with_slope) {
   if (on_cores)
     halos.fill(object.gradients(stage_block, illumination_on_copies && halos.on_cores_only()));
   for (std::size_t t = 0; t < with.tiles.size(); ++t)
-    for (const View<T, 3>& volume : object.gradient.on(t)) arithmetic.untie(volume, block);
+    for (const View<T, 3>& volume : object.gradient.on(t)) arithmetic.run(Untie<T>(volume, block));
   if (with_slope) with.team.sum(slope);
   return slope[0];
 }
@@ -153,8 +154,8 @@ void Descent<T>::move(const Trial<T>& trial, double step, bool into_direction) c
   for (std::size_t t = 0; t < with.tiles.size(); ++t)
     for (std::size_t f = 0; f < values.size(); ++f) {
       const auto [low, high] = limits_of(with.options, object.values, *values[f]);
-      with.arithmetic->move_along(values[f]->on(t), directions[f]->on(t), step, low, high,
-                                  (into_direction ? directions : values)[f]->on(t));
+      with.arithmetic->run(MoveAlong<T>(values[f]->on(t), directions[f]->on(t), step, {low, high},
+                                        (into_direction ? directions : values)[f]->on(t)));
     }
 }
 
@@ -195,7 +196,7 @@ void Descent<T>::try_step(const Trial<T>& trial, double slope, double step) {
     for (std::size_t t = 0; t < with.tiles.size(); ++t) {
       const auto values = object.values.on(t), tries_there = object.gradient.on(t);
       for (std::size_t f = 0; f < values.size(); ++f)
-        with.arithmetic->draw_back(values[f], share, tries_there[f]);
+        with.arithmetic->run(DrawBack<T>(values[f], share, tries_there[f]));
     }
   }
   swap_values<T>(static_cast<const Volumes<T>&>(object.values), object.gradient);

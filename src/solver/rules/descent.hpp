@@ -49,7 +49,7 @@ class Descent final : public UpdateRule<T> {
   void try_step(const Trial<T>& trial, double slope, double step);
 
   const DescentOptions options_;
-  double *estimated_ = nullptr, *averaging_ = nullptr, *largest_probe_ = nullptr;
+  double *estimated_ = nullptr, *averaging_ = nullptr;
   Array<double, 1> floor_;  // the first: least that gradients are divided by; room for each tile
 };
 

@@ -89,10 +89,10 @@ void ProbeVariable<T>::step(Workspace<T>& with, const Batch& batch) {
   if (!travelling_.empty())
     with.arithmetic->write(travelling_.data(), gradient_->waves.data(), travelling_.size());
   const View<T, 3> probe = parts_of(values_->waves.view());
-  with.arithmetic->move_along(
-      probe, parts_of(gradient_->waves.view()),
-      with.caution * with.options.probe_step / (with.window2() * double(batch.members.size())),
-      -no_limit, no_limit, probe);
+  const double step =
+      with.caution * with.options.probe_step / (with.window2() * double(batch.members.size()));
+  with.arithmetic->run(
+      MoveAlong<T>(probe, parts_of(gradient_->waves.view()), step, {-no_limit, no_limit}, probe));
   publish(with);
 }
 
@@ -122,8 +122,8 @@ void ProbeVariable<T>::end_iteration(Workspace<T>& with, const Batch& batch) {
   for (i64 m = 0; m < setup_.modes; ++m) {
     const View<T, 2> parts = parts_of(values_->waves.view())[m];
     const View<T, 3> mode = as_volume(parts);
-    with.arithmetic->move_along(mode, mode, 1 - std::sqrt(factors[static_cast<std::size_t>(m)]),
-                                -no_limit, no_limit, mode);
+    const double less = 1 - std::sqrt(factors[static_cast<std::size_t>(m)]);
+    with.arithmetic->run(MoveAlong<T>(mode, mode, less, {-no_limit, no_limit}, mode));
   }
   publish(with);
 }

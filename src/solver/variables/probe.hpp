@@ -28,13 +28,11 @@ class ProbeVariable final : public Variable<T> {
 
   /// On the host; valid until the next iteration.
   [[nodiscard]] View<const Complex<T>, 3> on_host(const Workspace<T>& with) const;
-  /// max Σ_m |ψ|² of the start.
-  [[nodiscard]] double largest_intensity() const { return *largest_; }
 
  private:
   OperatorSetup setup_;
   Field<T>*values_ = nullptr, *gradient_ = nullptr;
-  double* largest_ = nullptr;
+  double* largest_ = nullptr;        // max Σ_m |ψ|² of the start
   Array<Complex<T>, 3> travelling_;  // the gradient on the host, where other processes add to it
   Array<Complex<T>, 3> waves_;       // of a position on the host, where several modes are balanced
   std::optional<Running> sum_;
