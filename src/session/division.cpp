@@ -6,7 +6,7 @@
 #include <cmath>
 #include <optional>
 
-#include "core/bounds.hpp"
+#include "analysis/scan_extent.hpp"
 #include "core/error.hpp"
 #include "operator/operator.hpp"
 #include "tiles/cost.hpp"
@@ -40,23 +40,25 @@ i64 margin_of_moves(const PositionOptions& refinement, const RanksConfig& ranks,
   if (refinement.refine == Switch::off) return 0;
   const bool paper = ranks.update == UpdateChoice::literal || ranks.local_positions > 0 ||
                      ranks.exchange_behind || (ranks.exchange && !sum_kind(*ranks.exchange));
-  const Bounds scan = bounds_of(positions);
-  const double count = std::max(1.0, double(positions.size()));
-  const double step = std::max(std::sqrt(scan.rows() * scan.cols() / count),
-                               std::max(scan.rows(), scan.cols()) / count) /  // of a line
-                      pixel;
+  const ScanExtent scan = scan_extent(positions);
+  const double step = scan.step / pixel, of_step = std::min(2 * step, double(window) / 4);
+  const double most = refinement.largest_move > 0 ? refinement.largest_move / pixel : of_step;
+  if (most > double(window) / 2)
+    throw UserError(
+        fmt::format("positions.largest_move: {:.4g} is beyond half the patterns' window, {:.4g}, "
+                    "and errors that "
+                    "large are not found; left out, it is {:.3g}",
+                    refinement.largest_move, pixel * double(window) / 2, pixel * of_step));
   if (refinement.refine == Switch::automatic) {
     constexpr std::size_t many = 256;
     constexpr double close = 1.0 / 8;  // of a window: probes that fill half of it overlap by 3/4
-    const bool line = std::min(scan.rows(), scan.cols()) / pixel < 3 * step;
+    const bool line = scan.width() < 3 * scan.step;
     if (paper || positions.size() < many || line || step > close * double(window)) return 0;
   } else if (paper) {
     throw UserError(
         "positions.refine: on needs gradients that are summed over ranks after each mini-batch: "
         "leave out ranks.update, local_positions, exchange_behind and exchanges of voxels");
   }
-  const double most = refinement.largest_move > 0 ? refinement.largest_move / pixel
-                                                  : std::min(2 * step, double(window) / 4);
   return std::max<i64>(1, static_cast<i64>(std::ceil(most)));
 }
 

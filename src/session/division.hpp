@@ -28,7 +28,8 @@ Division divide(const std::vector<Position>& positions, i64 window, double pixel
 
 /// px that positions may move, by `refinement`; 0: they stay. Refined unasked are those of a scan
 /// of many positions, close to each other beside their window, whose gradients are summed over
-/// ranks. Throws UserError where they are asked for and cannot be.
+/// ranks. Throws UserError where they are asked for and cannot be, and for a move of more than half
+/// a window.
 i64 margin_of_moves(const PositionOptions& refinement, const RanksConfig& ranks,
                     const std::vector<Position>& positions, i64 window, double pixel);
 

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <limits>
 
-#include "core/bounds.hpp"
+#include "analysis/scan_extent.hpp"
 #include "core/error.hpp"
 #include "core/parallel.hpp"
 #include "core/units.hpp"
@@ -86,8 +86,8 @@ OperatorSetup operator_setup(const ReconstructConfig& config, const Experiment& 
 double counts_per_object_pixel(const Experiment& experiment, const Division& division) {
   if (!experiment.integer_counts) return std::numeric_limits<double>::infinity();
   const auto& at = division.frame.positions;
-  const Bounds scan = bounds_of(at);
-  const double pixels = std::max(1.0, scan.rows()) * std::max(1.0, scan.cols());
+  const ScanExtent scan = scan_extent(at);
+  const double pixels = std::max(1.0, scan.length) * std::max(1.0, scan.width());
   return experiment.mean_counts * double(at.size()) / pixels;
 }
 

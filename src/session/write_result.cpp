@@ -18,6 +18,7 @@
 #include <stdexcept>
 #include <utility>
 
+#include "analysis/scan_extent.hpp"
 #include "core/bounds.hpp"
 #include "core/error.hpp"
 #include "io/disk_space.hpp"
@@ -140,8 +141,7 @@ void draw_positions(const ResultFacts& result, const std::string& path) {
     panel.values.push_back(std::hypot(panel.moves[i].row, panel.moves[i].col));
     farthest = std::max(farthest, panel.values[i]);
   }
-  const Bounds scan = bounds_of(from);
-  const double step = std::sqrt(scan.rows() * scan.cols() / double(from.size()));
+  const double step = scan_extent(from).step;
   if (farthest > 0 && step > 0) panel.magnified = std::max(1.0, std::round(2 * step / farthest));
   panel.range = Range{0, farthest > 0 ? farthest : 1};
   panel.title = panel.magnified > 1

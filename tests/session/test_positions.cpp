@@ -63,6 +63,28 @@ TEST(MarginOfMoves, IsTwiceTheScansStepIfNoneIsSaid) {
   EXPECT_EQ(margin({.refine = Switch::on}, raster(1, 300, 0.1)), 1);  // of a line without area
 }
 
+/// Neither the direction of the scan nor a position that is far off decides.
+TEST(MarginOfMoves, IsThatOfTheScansOwnShape) {
+  std::vector<Position> diagonal;
+  for (int i = 0; i < 300; ++i) diagonal.push_back({0.1 * i, 0.1 * i});
+  EXPECT_EQ(margin({}, diagonal), 0);                      // a line
+  EXPECT_EQ(margin({.refine = Switch::on}, diagonal), 2);  // 0.28 Å, of steps of 0.14 Å
+  std::vector<Position> outlier = raster(16, 16, 0.4);
+  outlier.push_back({900, -700});
+  EXPECT_EQ(margin({}, outlier), margin({}, raster(16, 16, 0.4)));
+}
+
+TEST(MarginOfMoves, IsHalfAWindowAtMost) {
+  const auto asked = [](double largest_move, Switch refine = Switch::on) {
+    return margin({.refine = refine, .largest_move = largest_move}, raster(16, 16, 0.4));
+  };
+  EXPECT_EQ(asked(3.2), 16);
+  EXPECT_TRUE(says(message_of<UserError>([&] { (void)asked(3.3); }),
+                   {"positions.largest_move: 3.3 is beyond", "window, 3.2,", "it is 0.75"}));
+  EXPECT_THROW((void)asked(1e5, Switch::automatic), UserError);
+  EXPECT_EQ(asked(1e5, Switch::off), 0);
+}
+
 TEST(MarginOfMoves, NeedsGradientsThatAreSummed) {
   const auto close = raster(16, 16, 0.4);
   std::vector<RanksConfig> paper(3);

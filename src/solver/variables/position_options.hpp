@@ -39,9 +39,10 @@ void keys(V& v, PositionOptions& o) {
   v("start", o.start, at_least(0),
     "first iteration (later while the lateral limit holds); 0: the fifth with everything else "
     "free");
-  v("step", o.step, above(0).up_to(10), "of each position; 1: a Gauss-Newton step");
-  v("largest_move", o.largest_move, between(0, 1e6), "Å",
-    "of a position in all, by which the object grows; 0: twice the step of the scan")
+  v("step", o.step, above(0).up_to(2), "of each position; 1: a Gauss-Newton step");
+  v("largest_move", o.largest_move, between(0, 1e5), "Å",
+    "of a position in all, by which the object grows, half a window at most; 0: twice the step of "
+    "the scan")
       .same_at_resume();
 }
 
