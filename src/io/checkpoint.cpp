@@ -107,7 +107,7 @@ void write_rank(h5::File& file, const CheckpointPart& part) {
 void write_global(h5::File& file, const CheckpointPart& part) {
   file.set("/", "format", format);
   file.create_dataset<int>("/fingerprint", {0});
-  for (const auto& [key, value] : part.fingerprint) file.set("/fingerprint", key.c_str(), value);
+  for (const Agreed& one : part.fingerprint) file.set("/fingerprint", one.key.c_str(), one.value);
   for (const GlobalState& s : part.global_state) {
     const std::string path = "/global/" + s.name;
     std::visit(
@@ -351,17 +351,17 @@ Checkpoint::Checkpoint(const std::string& folder) {
 
 void Checkpoint::check(const Fingerprint& now) const {
   const auto before = read_file(path_, "global.h5", [&](const h5::File& file) {
-    Fingerprint all;
-    for (const auto& [key, value] : now)
-      all.emplace_back(key, file.text("/fingerprint", key.c_str()).value_or(value));
+    std::vector<std::string> all;
+    for (const Agreed& one : now)
+      all.push_back(file.text("/fingerprint", one.key.c_str()).value_or(one.value));
     return all;
   });
   for (std::size_t i = 0; i < now.size(); ++i)
-    if (before[i].second != now[i].second)
+    if (before[i] != now[i].value && (now[i].formerly.empty() || before[i] != now[i].formerly))
       throw UserError(fmt::format(
-          "cannot resume from checkpoint {}: it is of another run: {} was {}, now it is {}; {}, or "
-          "resume with what it was",
-          path_, now[i].first, before[i].second, now[i].second, remedy));
+          "cannot resume from checkpoint {}: it is of another run: {} was {}, now it is {}{}; {}, "
+          "or resume with what it was",
+          path_, now[i].key, before[i], now[i].value, now[i].if_differs, remedy));
 }
 
 template <class T>

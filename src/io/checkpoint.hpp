@@ -21,7 +21,6 @@
 
 #include <span>
 #include <string>
-#include <utility>
 #include <variant>
 #include <vector>
 
@@ -30,9 +29,14 @@
 
 namespace ptyle {
 
-/// Keys and values that a resumed run must have in common with the one that wrote, in words that
-/// the user knows ("data.file", "scan.h5").
-using Fingerprint = std::vector<std::pair<std::string, std::string>>;
+/// What a resumed run must have in common with the one that wrote, in words that the user knows.
+struct Agreed {
+  std::string key;              ///< "data.file"
+  std::string value;            ///< "scan.h5"
+  std::string formerly = {};    ///< what an earlier version wrote for this value; empty: the same
+  std::string if_differs = {};  ///< appended to the sentence that refuses another value
+};
+using Fingerprint = std::vector<Agreed>;
 
 /// State of every pixel of the object. A name has no "/".
 struct ObjectState {

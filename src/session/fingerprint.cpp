@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <filesystem>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "core/units.hpp"
 #include "io/dataset_name.hpp"
@@ -49,34 +51,80 @@ std::string agreed_text(const Key& key) {
                       : file_name(text);
 }
 
-}  // namespace
+/// With what is chosen in the place of auto and 0.
+ReconstructConfig settled(ReconstructConfig config, const Experiment& experiment,
+                          const Division& division) {
+  const FitOptions chosen = fit_options(config, experiment, division, 1);
+  config.object.type = config.object.absorbs() ? ObjectType::complex : ObjectType::potential;
+  config.solver.batches = static_cast<int>(chosen.batches);
+  config.solver.continuation = chosen.continuation.finished() ? Switch::off : Switch::on;
+  config.parts = chosen.parts;
+  return config;
+}
 
-Fingerprint fingerprint_of(const ReconstructConfig& config, const Experiment& experiment,
-                           const ObjectFrame& frame) {
-  Fingerprint all = with_keys(config, [](const Keys& keys, const Keys&) {
-    Fingerprint agreed;
+/// Path and text of the keys that have to agree; an earlier name counts as a key.
+std::vector<std::pair<std::string, std::string>> agreed_keys(const ReconstructConfig& config) {
+  return with_keys(config, [](const Keys& keys, const Keys&) {
+    std::vector<std::pair<std::string, std::string>> agreed;
     for (const Key& key : keys.all()) {
       if (key.at_resume == AtResume::free) continue;
       agreed.emplace_back(key.path, agreed_text(key));
-      // A checkpoint of before knows the key by its earlier name.
       if (!key.formerly.empty()) agreed.emplace_back(key.formerly, agreed_text(key));
     }
     return agreed;
   });
+}
+
+constexpr const char* object = "the object";
+
+/// The reason where two objects differ by what positions may move on every side; else nothing.
+std::string by_moves(const Box& was, const Division& now) {
+  const i64 wider = was.rows.size() - now.frame.rows;
+  const i64 margin = now.margin + wider / 2;
+  if (wider % 2 != 0 || wider != was.cols.size() - now.frame.cols || margin < 0) return {};
+  return fmt::format(
+      ", since positions.refine and positions.largest_move let positions move by {} px, where it "
+      "was {} px",
+      now.margin, margin);
+}
+
+}  // namespace
+
+Fingerprint fingerprint_of(const ReconstructConfig& config, const Experiment& experiment,
+                           const Division& division) {
+  const ObjectFrame& frame = division.frame;
+  Fingerprint all;
   const auto add = [&](const char* what, const std::string& value) {
-    all.emplace_back(what, value);
+    all.push_back({what, value});
   };
+  const auto given = agreed_keys(config),
+             chosen = agreed_keys(settled(config, experiment, division));
+  const auto add_keys = [&](bool left_to_us) {
+    for (std::size_t i = 0; i < given.size(); ++i)
+      if ((given[i].second != chosen[i].second) == left_to_us)
+        all.push_back({chosen[i].first, chosen[i].second, given[i].second});
+  };
+  add_keys(false);
   add("positions", std::to_string(frame.positions.size()));
   add("window", std::to_string(experiment.patterns->window()));
   add("calibration.pixel_size", fmt::format("{:.6g}", experiment.calibration.pixel));
   add("optics.energy", fmt::format("{:.6g}", experiment.optics.energy));
-  add("the object", fmt::format("{} x {} px", frame.rows, frame.cols));
   add("solver.loss", facts_of(loss_of(config, experiment)).name);
-  add("the path of the scan", path_of_scan(frame));
   add("the valid pixels",
       std::to_string(std::count(experiment.valid.begin(), experiment.valid.end(), 1.0f)));
   add("the mean pattern", figures_of(experiment.mean_pattern));
+  add_keys(true);  // which depend on all of these
+  add(object, fmt::format("{} x {} px", frame.rows, frame.cols));
+  add("the path of the scan", path_of_scan(frame));
   return all;
+}
+
+void check_same_run(const Checkpoint& checkpoint, const ReconstructConfig& config,
+                    const Experiment& experiment, const Division& division) {
+  Fingerprint now = fingerprint_of(config, experiment, division);
+  for (Agreed& one : now)
+    if (one.key == object) one.if_differs = by_moves(checkpoint.object(), division);
+  checkpoint.check(now);
 }
 
 }  // namespace ptyle

@@ -55,7 +55,7 @@ class FitCheckpoints final : public Checkpoints {
         history_(history),
         writer_(open.team, folder, *open.fit, *open.division, while_computing, &open.ledger) {}
   void save() override {
-    writer_.save(history_, fingerprint_of(open_.config, open_.experiment, open_.division->frame));
+    writer_.save(history_, fingerprint_of(open_.config, open_.experiment, *open_.division));
   }
   void commit() override { writer_.commit(); }
   void finish() override { writer_.finish(); }

@@ -149,6 +149,9 @@ TEST(Checkpoint, OfAnotherRunIsRefusedByTheKeyThatDiffers) {
   EXPECT_TRUE(says(refused({{"data.file", "scan.h5"}, {"solver.precision", "float"}}),
                    {"checkpoint", "solver.precision was double", "now it is float"}));
   EXPECT_EQ(refused({{"of a later program", "30"}}), "");
+  EXPECT_EQ(refused({{"solver.precision", "float64", "double"}}), "");
+  EXPECT_TRUE(says(refused({{"solver.precision", "float64", "real", ", as bits tell"}}),
+                   {"solver.precision was double, now it is float64, as bits tell; "}));
 }
 
 /// The steps of a commit, to be cut short after any of them.
