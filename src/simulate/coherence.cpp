@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
+#include <utility>
 #include <vector>
 
 #include "core/error.hpp"
@@ -29,52 +31,63 @@ void check_number(i64 modes) {
 struct Point {
   i64 index = 0;
   double ky = 0, kx = 0;
-  Complex<double> value;  ///< P(k)
+  std::vector<Complex<double>> values;  ///< P_m(k)
+  [[nodiscard]] double power() const { return dot(*this).real(); }
+  /// Σ_m P_m(k) P_m*(k')
+  [[nodiscard]] Complex<double> dot(const Point& other) const {
+    Complex<double> sum = 0;
+    for (std::size_t m = 0; m < values.size(); ++m) sum += values[m] * std::conj(other.values[m]);
+    return sum;
+  }
 };
 
-std::vector<Point> points_of(View<const Complex<double>, 2> mode, double pixel,
+std::vector<Point> points_of(View<const Complex<double>, 3> modes, double pixel,
                              const Fft2<double>& fft) {
-  const i64 w = mode.shape[0];
-  Array<Complex<double>, 2> wave = cornered<Complex<double>>(mode);
-  fft.forward(wave.data());
+  const i64 w = modes.shape[1];
+  std::vector<Array<Complex<double>, 2>> waves;
   double most = 0;
-  for (const auto& v : wave) most = std::max(most, std::norm(v));
+  for (i64 m = 0; m < modes.shape[0]; ++m) {
+    fft.forward(waves.emplace_back(cornered<Complex<double>>(modes[m])).data());
+    for (const auto& v : waves.back()) most = std::max(most, std::norm(v));
+  }
   const double dk = 1 / (static_cast<double>(w) * pixel);
   std::vector<Point> points;
   for (i64 y = 0; y < w; ++y)
-    for (i64 x = 0; x < w; ++x)
-      if (std::norm(wave(y, x)) > 1e-20 * most)
-        points.push_back({y * w + x, dk * double(frequency_index(y, w)),
-                          dk * double(frequency_index(x, w)), wave(y, x)});
+    for (i64 x = 0; x < w; ++x) {
+      Point point{
+          y * w + x, dk * double(frequency_index(y, w)), dk * double(frequency_index(x, w)), {}};
+      for (const auto& wave : waves) point.values.push_back(wave(y, x));
+      if (point.power() > 1e-20 * most) points.push_back(std::move(point));
+    }
   return points;
 }
 
-/// Step 1 for one mode: the columns P(k) b(k) of P K P* ≈ Σ (P b)(P b)*, b real.
-std::vector<std::vector<double>> decompose(const std::vector<Point>& points, double wavelength,
-                                           const Incoherence& beam) {
+using Column = std::vector<Complex<double>>;
+
+/// Step 1: the columns c of J ≈ Σ c c*, J(k, k') = K(k, k') Σ_m P_m(k) P_m*(k').
+std::vector<Column> decompose(const std::vector<Point>& points, double wavelength,
+                              const Incoherence& beam) {
   const std::size_t n = points.size();
-  std::vector<double> left(n, 1.0);  // diagonal of K − Σ b bᵀ
-  double total = 0;
-  for (const Point& p : points) total += std::norm(p.value);
-  std::vector<std::vector<double>> columns;
+  std::vector<double> left;  // diagonal of J − Σ c c*
+  for (const Point& p : points) left.push_back(p.power());
+  const double total = std::accumulate(left.begin(), left.end(), 0.0);
+  std::vector<Column> columns;
   for (;;) {
-    std::size_t pivot = 0;
-    double rest = 0, largest = 0;
-    for (std::size_t i = 0; i < n; ++i) {
-      const double power = std::norm(points[i].value) * std::max(left[i], 0.0);
-      rest += power;
-      if (power > largest) largest = power, pivot = i;
-    }
-    if (rest <= 0.1 * beam.left_out * total || largest == 0) return columns;
+    const auto largest = std::max_element(left.begin(), left.end());
+    const double rest = std::accumulate(left.begin(), left.end(), 0.0);
+    if (rest <= 0.1 * beam.left_out * total || *largest <= 0) return columns;
     check_number(std::ssize(columns) / 2);  // they are about twice the modes
-    const double root = std::sqrt(left[pivot]);
-    std::vector<double> column(n);
+    const auto pivot = static_cast<std::size_t>(largest - left.begin());
+    const Point& at = points[pivot];
+    const double root = std::sqrt(*largest);
+    Column column(n);
     for (std::size_t i = 0; i < n; ++i) {
-      double value = mutual_coherence(beam, wavelength, points[i].ky, points[i].kx,
-                                      points[pivot].ky, points[pivot].kx);
-      for (const auto& earlier : columns) value -= earlier[i] * earlier[pivot];
+      const Point& p = points[i];
+      Complex<double> value =
+          mutual_coherence(beam, wavelength, p.ky, p.kx, at.ky, at.kx) * p.dot(at);
+      for (const Column& earlier : columns) value -= earlier[i] * std::conj(earlier[pivot]);
       column[i] = value / root;
-      left[i] -= column[i] * column[i];
+      left[i] = std::max(left[i] - std::norm(column[i]), 0.0);
     }
     left[pivot] = 0;
     columns.push_back(std::move(column));
@@ -109,32 +122,16 @@ double mutual_coherence(const Incoherence& beam, double wavelength, double ky, d
 
 Array<Complex<double>, 3> incoherent_modes(View<const Complex<double>, 3> modes, double pixel,
                                            double wavelength, const Incoherence& beam) {
-  const i64 given = modes.shape[0], w = modes.shape[1];
+  const i64 w = modes.shape[1];
   const Fft2<double> fft(w, w, FftRigor::estimate);
-  std::vector<std::vector<Point>> points;
-  std::vector<std::vector<std::vector<double>>> columns;
-  std::vector<i64> place(static_cast<std::size_t>(w * w),
-                         -1);  // of a frequency among all that count
-  i64 count = 0, used = 0;
+  const std::vector<Point> points = points_of(modes, pixel, fft);
+  const std::vector<Column> columns = decompose(points, wavelength, beam);
+  const i64 used = std::ssize(points);
   double total = 0;
-  for (i64 m = 0; m < given; ++m) {
-    points.push_back(points_of(modes[m], pixel, fft));
-    columns.push_back(decompose(points.back(), wavelength, beam));
-    count += std::ssize(columns.back());
-    for (const Point& p : points.back()) {
-      i64& at = place[static_cast<std::size_t>(p.index)];
-      if (at < 0) at = used++;
-      total += std::norm(p.value);
-    }
-  }
-  Array<Complex<double>, 3> waves({count, 1, used});
-  for (std::size_t m = 0, next = 0; m < points.size(); ++m)
-    for (const auto& column : columns[m]) {
-      const View<Complex<double>, 2> wave = waves.view()[static_cast<i64>(next++)];
-      for (std::size_t i = 0; i < column.size(); ++i)
-        wave.data[place[static_cast<std::size_t>(points[m][i].index)]] =
-            points[m][i].value * column[i];
-    }
+  for (const Point& p : points) total += p.power();
+  Array<Complex<double>, 3> waves({std::ssize(columns), 1, used});
+  for (std::size_t c = 0; c < columns.size(); ++c)
+    std::copy(columns[c].begin(), columns[c].end(), waves.view()[static_cast<i64>(c)].begin());
   waves = orthogonal_modes(std::move(waves));
   const i64 number = kept(waves.view(), total, 0.9 * beam.left_out);
   check_number(number);
@@ -145,9 +142,8 @@ Array<Complex<double>, 3> incoherent_modes(View<const Complex<double>, 3> modes,
   Array<Complex<double>, 3> all({number, w, w});
   for (i64 m = 0; m < number; ++m) {
     Array<Complex<double>, 2> wave({w, w});
-    for (i64 k = 0; k < w * w; ++k)
-      if (const i64 at = place[static_cast<std::size_t>(k)]; at >= 0)
-        wave.data()[k] = scale * waves.data()[m * used + at];
+    for (i64 i = 0; i < used; ++i)
+      wave.data()[points[static_cast<std::size_t>(i)].index] = scale * waves.data()[m * used + i];
     fft.inverse(wave.data());
     const auto middle = centred<Complex<double>>(wave.view());
     std::copy(middle.begin(), middle.end(), all.view()[m].begin());

@@ -5,7 +5,7 @@
 // A source of finite size and a spread of the defocus, both Gaussian, average the patterns over
 // shifted and defocused probes. To the waves' mutual intensity they do
 //
-//   J(k, k') = P(k) K(k, k') P*(k'),   P the coherent probe,
+//   J(k, k') = Σ_m P_m(k) K(k, k') P_m*(k'),   P_m the modes of the coherent probe,
 //   K = exp(−2π² s² |k − k'|²) · exp(−½ (π λ σ)² (k² − k'²)²),
 //
 // s, σ standard deviations, Å (along each axis; of the defocus). So the average is exact, and of

@@ -127,26 +127,43 @@ void form_beam(const Recipe& recipe, Plan& plan) {
                  [scale](const Complex<double>& v) { return Complex<float>(v * scale); });
 }
 
+/// A disc that leaves the detector would come in again at its other side. `radius`: of the
+/// bright-field disc, px.
+void check_descan(const Plan& plan, double radius) {
+  const double room = std::max(0.0, static_cast<double>(plan.detector) / 2 - radius);
+  for (const auto& [key, axis] : {std::pair{"detector.descan_row", &Position::row},
+                                  std::pair{"detector.descan_col", &Position::col}}) {
+    double most = 0;
+    for (const Position& by : plan.descan) most = std::max(most, std::abs(by.*axis));
+    if (most > room)
+      throw UserError(fmt::format(
+          "{}: patterns shift by up to {:.4g} px, and the bright-field disc, {:.4g} px in radius, "
+          "leaves the detector of {} px; at most {:.2g} times as much is possible",
+          key, most, radius, plan.detector, room / most));
+  }
+}
+
 void describe_detector(const Recipe& recipe, Plan& plan) {
   const DetectorRecipe& c = recipe.detector;
   const DoseRecipe& d = recipe.dose;
   plan.blur = c.blur;
   plan.noise = d.electrons_per_A2 > 0 && d.noise;
   plan.readout = {c.gain, c.offset, c.readout_noise};
+  const double dk = c.bin / (static_cast<double>(plan.window) * plan.pixel);
+  const double rim = recipe.optics.semi_angle * mrad / plan.wavelength;
   if (c.descan_row != std::array<double, 2>{} || c.descan_col != std::array<double, 2>{})
     for (const Position& p : plan.positions) {
       const double row = p.row - plan.middle.row, col = p.col - plan.middle.col;
       plan.descan.push_back({c.descan_row[0] * row + c.descan_row[1] * col,
                              c.descan_col[0] * row + c.descan_col[1] * col});
     }
+  check_descan(plan, rim / dk);
   if (c.dead_pixels > 0) {
     plan.dead = Array<std::uint8_t, 2>({plan.detector, plan.detector});
     for (i64 k = 0; k < plan.dead.size(); ++k)
       plan.dead.data()[k] =
           Philox(recipe.seed, dead_stream, static_cast<std::uint64_t>(k)).uniform() < c.dead_pixels;
   }
-  const double dk = c.bin / (static_cast<double>(plan.window) * plan.pixel);
-  const double rim = recipe.optics.semi_angle * mrad / plan.wavelength;
   if (plan.noise && d.type)
     plan.type = *d.type;
   else if (plan.noise && !plan.readout.any())

@@ -177,7 +177,7 @@ void keys(V& v, DetectorRecipe& c) {
       .reported_if_set();
   v("readout_noise", c.readout_noise, between(0, 1e6), "counts", "standard deviation")
       .reported_if_set();
-  v("dead_pixels", c.dead_pixels, between(0, 1), "share of the pixels that always read 0")
+  v("dead_pixels", c.dead_pixels, between(0, 0.5), "share of the pixels that always read 0")
       .reported_if_set();
   v("descan_row", c.descan_row, between(-1e3, 1e3), "detector px/Å",
     "shift of the patterns along rows with the scan's (row, col) from its middle")

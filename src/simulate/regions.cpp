@@ -9,6 +9,7 @@
 #include <optional>
 #include <set>
 
+#include "core/error.hpp"
 #include "core/units.hpp"
 #include "physics/scattering.hpp"
 #include "simulate/streams.hpp"
@@ -181,7 +182,8 @@ std::string read_region(const std::string& text, Region& region) {
             {std::cos(inclination) * std::cos(azimuth), std::cos(inclination) * std::sin(azimuth),
              std::sin(inclination)},
             number("turn"),
-            found.contains("shift") ? point(found["shift"]) : Vector3{}};
+            found.contains("shift") ? point(found["shift"]) : Vector3{},
+            text};
   return {};
 }
 
@@ -209,6 +211,7 @@ std::string read_substitution(const std::string& text, Substitution& substitutio
   substitution.at = point(found["at"]);
   substitution.cylinder = found["at"].size() == 2;
   substitution.radius = found["radius"].front();
+  substitution.text = text;
   return {};
 }
 
@@ -224,6 +227,12 @@ std::vector<SpecimenAtom> fill(const Structure& structure, const SpecimenBox& bo
         region.push_back(static_cast<int>(k));
       }
   if (regions.empty()) return atoms;
+  for (std::size_t k = 1; k <= regions.size(); ++k)
+    if (std::find(region.begin(), region.end(), static_cast<int>(k)) == region.end())
+      throw UserError(fmt::format(
+          "specimen.regions: \"{}\" holds no atom; at=(row col z) counts, in Å, from the "
+          "scan's middle and from the entrance, and a later region takes what it holds",
+          regions[k - 1].text));
   const auto close = too_close(atoms, region, regions, origin);
   std::vector<SpecimenAtom> left;
   for (std::size_t i = 0; i < atoms.size(); ++i)
@@ -236,14 +245,21 @@ void substitute(std::vector<SpecimenAtom>& atoms, const std::vector<Substitution
   for (std::size_t k = 0; k < substitutions.size(); ++k) {
     const Substitution& s = substitutions[k];
     const Vector3 at = sum(s.at, origin);
+    bool any = false;
     for (std::size_t i = 0; i < atoms.size(); ++i) {
       SpecimenAtom& atom = atoms[i];
       const double depth = s.cylinder ? 0 : atom.z - at[2];
       if (atom.Z != s.from || std::hypot(atom.col - at[0], atom.row - at[1], depth) > s.radius)
         continue;
+      any = true;
       if (Philox(seed, substitution_stream + static_cast<std::uint32_t>(k), i).uniform() < s.share)
         atom.Z = s.to;
     }
+    if (!any)
+      throw UserError(fmt::format(
+          "specimen.substitutions: \"{}\" finds no {} inside its radius; at=(row col z) counts, in "
+          "Å, from the scan's middle and from the entrance",
+          s.text, element_symbol(s.from)));
   }
 }
 

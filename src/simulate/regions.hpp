@@ -17,10 +17,11 @@ namespace ptyle {
 
 /// The lattice at (r − at)·n > 0 is turned about the beam through `at`, then shifted.
 struct Region {
-  Vector3 at{};      ///< x y z, Å
-  Vector3 normal{};  ///< n
-  double turn = 0;   ///< rad, from columns towards rows
-  Vector3 shift{};   ///< x y z, Å
+  Vector3 at{};           ///< x y z, Å
+  Vector3 normal{};       ///< n
+  double turn = 0;        ///< rad, from columns towards rows
+  Vector3 shift{};        ///< x y z, Å
+  std::string text = {};  ///< as the recipe has it
 };
 
 struct Substitution {
@@ -29,6 +30,7 @@ struct Substitution {
   Vector3 at{};           ///< x y z, Å
   bool cylinder = false;  ///< along the beam, through all; else a sphere
   double radius = 0;      ///< Å
+  std::string text = {};  ///< as the recipe has it
 };
 
 /// The texts of specimen.regions and specimen.substitutions, read. Both return what is wrong
@@ -43,11 +45,12 @@ std::string read_substitution(const std::string& text, Substitution& substitutio
 inline constexpr double closest_atoms = 1;
 
 /// As fill(), with regions: a point belongs to the last one that it lies in. `origin`: where
-/// regions count from.
+/// regions count from. UserError for a region without an atom.
 std::vector<SpecimenAtom> fill(const Structure& structure, const SpecimenBox& box,
                                const std::vector<Region>& regions, const Vector3& origin);
 
-/// Replaces atoms, one substitution after the other, drawn by (seed, atom).
+/// Replaces atoms, one substitution after the other, drawn by (seed, atom). UserError for one whose
+/// shape holds none of its element.
 void substitute(std::vector<SpecimenAtom>& atoms, const std::vector<Substitution>& substitutions,
                 const Vector3& origin, std::uint64_t seed);
 

@@ -241,6 +241,18 @@ std::vector<Mistake> configurations() {
        {},
        {},
        "--set solver.iterations=0: solver.iterations: 0 is out of its limits; .*"},
+      {"PositionsByTooLongSteps",
+       setting("positions.step=3"),
+       {},
+       {},
+       "--set positions.step=3: positions.step: 3 is out of its limits; it must be a number, above "
+       "0 "
+       "and at most 2"},
+      {"PositionsByTooFar",
+       setting("positions.largest_move=1e6"),
+       {},
+       {},
+       "--set positions.largest_move=1e6: positions.largest_move: 1e6 Å is out of its limits; .*"},
       {"SeveralFaults",
        setting("probe.modes=0"),
        with(&Parts::optics, "  energy: high\n  semi_angel: 10\n  semi_angle: 10\n"),
@@ -524,6 +536,26 @@ std::vector<Mistake> other_commands() {
        {},
        recipe(small + "thermal: {motion: debye_waller, B: [Xx=1]}\n"),
        "thermal.B: .*Xx=1.*"},
+      {"DeadPixelsAll",
+       make,
+       {},
+       recipe("detector:\n  dead_pixels: 1\n"),
+       "recipe.yaml:2: detector.dead_pixels: 1 is out of its limits; it must be a number, from 0 "
+       "to "
+       "0.5"},
+      {"SubstitutionOfNothing",
+       make,
+       {},
+       recipe(small + "specimen: {substitutions: [\"Sr=Ba at=(0 0) radius=9\"]}\n"),
+       "specimen.substitutions: \"Sr=Ba at=\\(0 0\\) radius=9\" finds no Sr .* from the scan's "
+       "middle and from the entrance"},
+      {"DescanOffTheDetector",
+       make,
+       {},
+       recipe("detector: {window: 32, descan_row: [50, 0]}\nscan: {shape: [2, 2]}\n"),
+       "detector.descan_row: patterns shift by up to .* px, and .* leaves the detector of 32 px; "
+       "at "
+       "most .* times as much is possible"},
       {"PartOfScanBeyondIt",
        {"simulate", "recipe.yaml", "--positions", "2:9"},
        {},

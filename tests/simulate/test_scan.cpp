@@ -226,7 +226,18 @@ TEST(Recipe, MistakesAreNamed) {
       {"detector.blur", [](Recipe& r) { r.detector.blur = -1; }},
       {"detector.gain", [](Recipe& r) { r.detector.gain = 0; }},
       {"detector.readout_noise", [](Recipe& r) { r.detector.readout_noise = -1; }},
-      {"detector.dead_pixels", [](Recipe& r) { r.detector.dead_pixels = 1.1; }},
+      {"detector.dead_pixels: 1 is out of its limits",
+       [](Recipe& r) { r.detector.dead_pixels = 1; }},
+      {"detector.descan_col: patterns shift by up to",
+       [](Recipe& r) {
+         r.detector.descan_col = {0, 8};
+       }},
+      {"\"Ti=Sr at=(0 0 90) radius=2\" finds no Ti",
+       [](Recipe& r) {
+         r.specimen.substitutions = {"Ti=Sr at=(0 0) radius=20", "Ti=Sr at=(0 0 90) radius=2"};
+       }},
+      {"\"at=(300 0) turn=1\" holds no atom",
+       [](Recipe& r) { r.specimen.regions = {"at=(300 0) turn=1"}; }},
       {"specimen.tilt_row", [](Recipe& r) { r.specimen.tilt_row = 600; }},
       {"specimen.structure", [](Recipe& r) { r.specimen.structure = static_cast<BuiltIn>(7); }},
       {"specimen.zone_axis",
