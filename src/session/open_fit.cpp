@@ -17,6 +17,7 @@
 #include "session/start.hpp"
 #include "session/warnings.hpp"
 #include "session/write_result.hpp"
+#include "solver/batches.hpp"
 
 namespace ptyle {
 
