@@ -29,16 +29,13 @@ constexpr i64 curvature_sample = 64;
 /// less. The largest ones keep the noise of large scans in bounds. Found on films with known
 /// positions (bench/film).
 constexpr double gain_of_rotation = 1.5, gain_with_probe = 6;
-constexpr double most_of_rotation = 10, most_with_probe = 20;
+constexpr double most_of_rotation = 15, most_with_probe = 60;
 /// Iterations that it is given for this; then its steps shrink by this factor every iteration.
 constexpr int finding_for = 20;
 constexpr double slowing = 0.85;
 /// Each time that the cost of an iteration rises, by which the object is told that the steps are
 /// longer than it can follow, or the noise of N.
 constexpr double less_trust = 0.7, rise = 1.003;
-/// N of a component, over its standard error, from which its sign is believed; and the least part
-/// of its trust that it keeps when that changes: a step twice as long as right.
-constexpr double significance = 2, least_trust = 0.5;
 /// px that a position moves by at most: by itself in a mini-batch, as a fraction of the limit; with
 /// the affine model in an iteration.
 constexpr double most_alone = 0.25, most_stretch = 1;
@@ -119,14 +116,12 @@ void PositionsVariable<T>::declare(State<T>& state) {
                 &state.number("positions.curvature.cols")};
   for (std::size_t i = 0; i < 4; ++i) {
     newton_[i] = &state.number(fmt::format("positions.newton.{}", i));
-    squares_[i] = &state.number(fmt::format("positions.newton_squares.{}", i));
-    before_[i] = &state.number(fmt::format("positions.newton_before.{}", i));
-    trust_[i] = &state.number(fmt::format("positions.trust.{}", i), 1);
     stretched_[i] = &state.number(fmt::format("positions.stretched.{}", i), i % 3 == 0 ? 1 : 0);
   }
   batches_ = &state.number("positions.batches");
   stretches_ = &state.number("positions.stretches");
   probe_radius2_ = &state.number("positions.probe_radius2");
+  trust_ = &state.number("positions.trust", 1);
   last_cost_ = &state.number("positions.last_cost");
   free_iterations_ = &state.number("positions.free_iterations");
   given_up_ = &state.number("positions.given_up");
@@ -257,7 +252,7 @@ void PositionsVariable<T>::find_curvature(Workspace<T>& with, const Batch& batch
     *curvature_[axis] = sums[axis] / static_cast<double>(sample.size());
 }
 
-/// The components of the mini-batch's N are added.
+/// The mini-batch's part of N.
 template <class T>
 void PositionsVariable<T>::add_to_newton(const Workspace<T>& with, const Batch& batch) {
   double rr = 0, rc = 0, cc = 0;  // Σ x xᵀ
@@ -267,16 +262,10 @@ void PositionsVariable<T>::add_to_newton(const Workspace<T>& with, const Batch& 
   }
   const double determinant = rr * cc - rc * rc;
   if (!(determinant > 1e-6 * rr * cc)) return;  // a line of positions has no affine model
-  Matrix n{};
   for (std::size_t i = 0; i < 2; ++i) {
     const double scale = -1 / (2 * *curvature_[i] * determinant);
-    n[2 * i] = scale * (cc * moment_[2 * i] - rc * moment_[2 * i + 1]);
-    n[2 * i + 1] = scale * (rr * moment_[2 * i + 1] - rc * moment_[2 * i]);
-  }
-  const Matrix components = components_of(n);
-  for (std::size_t i = 0; i < 4; ++i) {
-    *newton_[i] += components[i];
-    *squares_[i] += components[i] * components[i];
+    *newton_[2 * i] += scale * (cc * moment_[2 * i] - rc * moment_[2 * i + 1]);
+    *newton_[2 * i + 1] += scale * (rr * moment_[2 * i + 1] - rc * moment_[2 * i]);
   }
   *batches_ += 1;
 }
@@ -325,44 +314,25 @@ void PositionsVariable<T>::end_iteration(Workspace<T>& with, const Batch& batch)
   for (std::size_t t = 0; t < with.tiles.size(); ++t) put(with, t);
 }
 
-/// N, mean of the mini-batches, each component times its trust: where it comes back with the other
-/// sign, and not by the noise of the mini-batches, the step before was too long.
-template <class T>
-auto PositionsVariable<T>::trusted_newton() -> Matrix {
-  Matrix n = values_of(newton_);
-  for (std::size_t i = 0; i < 4; ++i) {
-    n[i] /= *batches_;
-    const double variance = std::max(0.0, *squares_[i] / *batches_ - n[i] * n[i]);
-    const bool told = n[i] * n[i] > significance * significance * variance / *batches_;
-    if (told && n[i] * *before_[i] < 0)
-      *trust_[i] *= std::max(least_trust, 1 / (1 + std::abs(n[i] / *before_[i])));
-    *before_[i] = n[i];
-    n[i] *= *trust_[i];
-  }
-  set(newton_, {});
-  set(squares_, {});
-  *batches_ = 0;
-  return n;
-}
-
 /// The model's step, limited; N begins anew. A thin object does not tell scale, asymmetry and shear
 /// from the probe's defocus and astigmatism: there the model turns alone.
 template <class T>
 auto PositionsVariable<T>::next_stretch(const Workspace<T>& with, bool probe_follows) -> Matrix {
   const double late = std::max(0.0, *stretches_ - finding_for);
   const double cost = with.costs.so_far().cost;
-  if (*last_cost_ > 0 && cost > rise * *last_cost_)
-    for (double* trust : trust_) *trust *= less_trust;
+  if (*last_cost_ > 0 && cost > rise * *last_cost_) *trust_ *= less_trust;
   *last_cost_ = cost;
-  const double part = with.caution * std::pow(slowing, late);
+  const double part = with.caution * *trust_ * std::pow(slowing, late) / *batches_;
   const double ratio = *probe_radius2_ > 0 ? scan_radius2_ / *probe_radius2_ : 1;
   const double rotation = std::clamp(gain_of_rotation * ratio, 1.0, most_of_rotation);
   const double others =
       probe_follows ? std::clamp(gain_with_probe * ratio, 1.0, most_with_probe) : rotation;
-  Matrix components = trusted_newton();
+  Matrix components = components_of(values_of(newton_));
   const bool told = !probe_follows || with.op->setup().slices > 1;
   for (std::size_t i = 0; i < 3; ++i) components[i] *= told ? others * part : 0;
   components[3] *= rotation * part;
+  set(newton_, {});
+  *batches_ = 0;
   *stretches_ += 1;
   Matrix by = from_components(components);
   double farthest = 0;

@@ -56,7 +56,6 @@ class PositionsVariable final : public Variable<T> {
   void add_to_newton(const Workspace<T>& with, const Batch& batch);
   void move_members(Workspace<T>& with, std::size_t tile);
   void stretch(Workspace<T>& with, bool probe_follows);
-  Matrix trusted_newton();
   Matrix next_stretch(const Workspace<T>& with, bool probe_follows);
   void stretch_object(Workspace<T>& with, const Matrix& by) const;
   void stretch_tile(Workspace<T>& with, std::size_t tile, const Matrix& by) const;
@@ -70,13 +69,10 @@ class PositionsVariable final : public Variable<T> {
 
   PositionOptions options_;
   Field<T>* shifts_ = nullptr;
-  std::array<double*, 2> curvature_{};  // c, rows and columns; 0: not known
-  std::array<double*, 4> stretched_{};  // I + A in all, row by row
-  // Of each component of N: sum and sum of squares of the mini-batches, the last iteration's mean,
-  // and its share in the gain.
-  std::array<double*, 4> newton_{}, squares_{}, before_{}, trust_{};
+  std::array<double*, 2> curvature_{};                // c, rows and columns; 0: not known
+  std::array<double*, 4> newton_{}, stretched_{};     // N, summed, row by row; I + A in all
   double *batches_ = nullptr, *stretches_ = nullptr;  // that N has; iterations that moved
-  double* last_cost_ = nullptr;                       // of the iteration before
+  double *trust_ = nullptr, *last_cost_ = nullptr;    // of the gains; of the iteration before
   double* probe_radius2_ = nullptr;                   // mean square, px²
   double *free_iterations_ = nullptr, *given_up_ = nullptr;
 
