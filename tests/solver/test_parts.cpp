@@ -48,7 +48,8 @@ struct Outcome {
   double gain = 0;
 };
 Outcome outcome(const Fit<double>& fit) {
-  return {test::stitched(fit, scene().object()), 1 + fit.state().field("toy.gain").waves(0, 0, 0).real()};
+  const auto excess = test::reader_of(fit).waves("toy.gain");
+  return {test::stitched(fit, scene().object()), 1 + excess(0, 0, 0).real()};
 }
 Outcome fitted_by(int ranks) {
   const auto team = make_local_team(ranks);

@@ -66,8 +66,7 @@ void ProbeVariable<T>::begin(Workspace<T>& with, const Batch&) {
 }
 
 template <class T>
-void ProbeVariable<T>::ask(const Batch& batch, const Members&, Wanted& wanted,
-                           Gradient<T>& sums) {
+void ProbeVariable<T>::ask(const Batch& batch, const Members&, Wanted& wanted, Gradient<T>& sums) {
   wanted = wanted.with(Part::probe, batch.refine_probe);
   sums.probe = gradient_->waves.view();
 }

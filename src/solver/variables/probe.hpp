@@ -20,8 +20,7 @@ class ProbeVariable final : public Variable<T> {
 
   void publish(Workspace<T>& with) override;
   void begin(Workspace<T>& with, const Batch& batch) override;
-  void ask(const Batch& batch, const Members& members, Wanted& wanted,
-           Gradient<T>& sums) override;
+  void ask(const Batch& batch, const Members& members, Wanted& wanted, Gradient<T>& sums) override;
   void start_sum(Workspace<T>& with, const Batch& batch) override;
   void step(Workspace<T>& with, const Batch& batch) override;
   void end_iteration(Workspace<T>& with, const Batch& batch) override;
