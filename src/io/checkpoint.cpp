@@ -413,6 +413,11 @@ std::vector<double> Checkpoint::position_state(const std::string& name,
   return out;
 }
 
+bool Checkpoint::has(const std::string& name) const {
+  return read_file(path_, "global.h5",
+                   [&](const h5::File& file) { return file.has_dataset("/global/" + name); });
+}
+
 std::vector<double> Checkpoint::numbers(const std::string& name) const {
   return read_file(path_, "global.h5",
                    [&](const h5::File& file) { return file.read<double>("/global/" + name); });

@@ -116,6 +116,8 @@ class Checkpoint {
                                                    std::span<const i64> positions,
                                                    i64 columns) const;
 
+  /// Are there numbers of that name? Versions of ptyle differ in what they save.
+  [[nodiscard]] bool has(const std::string& name) const;
   [[nodiscard]] std::vector<double> numbers(const std::string& name) const;
   [[nodiscard]] std::vector<i64> integers(const std::string& name) const;
   [[nodiscard]] std::string text(const std::string& name) const;

@@ -207,10 +207,10 @@ Array<Complex<T>, 3> resumed_probe(const Checkpoint& checkpoint) {
 }
 
 std::map<std::string, double> resumed_numbers(const Checkpoint& checkpoint,
-                                              const std::map<std::string, double>& names) {
-  std::map<std::string, double> state;
-  for (const auto& [name, unused] : names) state[name] = checkpoint.numbers("fit." + name).at(0);
-  return state;
+                                              std::map<std::string, double> initial) {
+  for (auto& [name, value] : initial)
+    if (checkpoint.has("fit." + name)) value = checkpoint.numbers("fit." + name).at(0);
+  return initial;
 }
 
 template <class T>
@@ -227,9 +227,11 @@ void resume(Fit<T>& fit, const Checkpoint& checkpoint) {
 }
 
 History resumed_history(const Checkpoint& checkpoint) {
-  return {checkpoint.numbers("history.r_factor"), checkpoint.numbers("history.cost"),
-          checkpoint.numbers("history.seconds"), checkpoint.numbers("history.r_held_out"),
-          checkpoint.numbers("history.r_held_out_pixels")};
+  const auto numbers = [&](const std::string& name) {
+    return checkpoint.has(name) ? checkpoint.numbers(name) : std::vector<double>{};
+  };
+  return {numbers("history.r_factor"), numbers("history.cost"), numbers("history.seconds"),
+          numbers("history.r_held_out"), numbers("history.r_held_out_pixels")};
 }
 
 template class CheckpointWriter<float>;

@@ -83,9 +83,10 @@ TileStart<T> resumed_tile(const Checkpoint& checkpoint, i64 slices, bool absorpt
                           Ledger* ledger);
 template <class T>
 Array<Complex<T>, 3> resumed_probe(const Checkpoint& checkpoint);
-/// The numbers that Fit::restore takes, of the names that this fit has.
+/// The numbers that Fit::restore takes, of the names that this fit has; `initial` where an older
+/// version of ptyle saved none.
 std::map<std::string, double> resumed_numbers(const Checkpoint& checkpoint,
-                                              const std::map<std::string, double>& names);
+                                              std::map<std::string, double> initial);
 /// The fit, made of the object and the probe of then, resumes from the checkpoint.
 template <class T>
 void resume(Fit<T>& fit, const Checkpoint& checkpoint);
