@@ -46,8 +46,7 @@ i64 margin_of_moves(const PositionOptions& refinement, const RanksConfig& ranks,
   if (most > double(window) / 2)
     throw UserError(
         fmt::format("positions.largest_move: {:.4g} is beyond half the patterns' window, {:.4g}, "
-                    "and errors that "
-                    "large are not found; left out, it is {:.3g}",
+                    "and errors that large are not found; left out, it is {:.3g}",
                     refinement.largest_move, pixel * double(window) / 2, pixel * of_step));
   if (refinement.refine == Switch::automatic) {
     constexpr std::size_t many = 256;

@@ -99,10 +99,12 @@ Fingerprint fingerprint_of(const ReconstructConfig& config, const Experiment& ex
   };
   const auto given = agreed_keys(config),
              chosen = agreed_keys(settled(config, experiment, division));
-  const auto add_keys = [&](bool left_to_us) {
-    for (std::size_t i = 0; i < given.size(); ++i)
-      if ((given[i].second != chosen[i].second) == left_to_us)
-        all.push_back({chosen[i].first, chosen[i].second, given[i].second});
+  const auto add_keys = [&](bool by_data) {
+    for (std::size_t i = 0; i < given.size(); ++i) {
+      const auto& [path, value] = chosen[i];
+      const bool left_to_us = value != given[i].second || section_of(path) == "positions";
+      if (left_to_us == by_data) all.push_back({path, value, given[i].second});
+    }
   };
   add_keys(false);
   add("positions", std::to_string(frame.positions.size()));

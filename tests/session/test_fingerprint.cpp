@@ -12,6 +12,7 @@
 #include "io/checkpoint.hpp"
 #include "io/temporary_folder.hpp"
 #include "session/memory_scan.hpp"
+#include "solver/variables/position_options.hpp"
 
 namespace ptyle {
 namespace {
@@ -64,7 +65,7 @@ ReconstructConfig one_slice(ObjectType type) {
   return config;
 }
 
-PositionOptions& positions_of(ReconstructConfig& config) {
+PositionOptions& refinement_of(ReconstructConfig& config) {
   return config.parts.of<PositionOptions>();
 }
 
@@ -89,17 +90,17 @@ TEST(Fingerprint, OfAnEarlierVersionIsWhatTheUserGave) {
 
 TEST(Fingerprint, SaysWhetherPositionsAreRefinedAndHowFar) {
   ReconstructConfig config = memory_scan().config();
-  positions_of(config).refine = Switch::on;
+  refinement_of(config).refine = Switch::on;
   const Resumed run(config);
   EXPECT_EQ(run.refusal(), "");
   // 36 positions are few: auto is off.
   EXPECT_TRUE(says(
-      run.refusal([](ReconstructConfig& now) { positions_of(now).refine = Switch::automatic; }),
+      run.refusal([](ReconstructConfig& now) { refinement_of(now).refine = Switch::automatic; }),
       {"positions.refine was on, now it is off"}));
   // Twice the step, 1.54 Å or 7.7 px, is 8.
-  EXPECT_TRUE(says(run.refusal([](ReconstructConfig& now) { positions_of(now).largest_move = 1; }),
+  EXPECT_TRUE(says(run.refusal([](ReconstructConfig& now) { refinement_of(now).largest_move = 1; }),
                    {"positions.largest_move was 1.6, now it is 1"}));
-  EXPECT_EQ(run.refusal([](ReconstructConfig& now) { positions_of(now).largest_move = 1.6; }), "");
+  EXPECT_EQ(run.refusal([](ReconstructConfig& now) { refinement_of(now).largest_move = 1.6; }), "");
 }
 
 /// An earlier version's auto may have come to something else; the size of its object shows it.
@@ -107,14 +108,14 @@ TEST(Fingerprint, AnObjectsSizeIsExplainedByTheMoves) {
   const Resumed run(memory_scan().config());
   run.was("positions.refine", "on");
   const auto refusal = run.refusal([](ReconstructConfig& now) {
-    positions_of(now).refine = Switch::on;
-    positions_of(now).largest_move = 0.6;
+    refinement_of(now).refine = Switch::on;
+    refinement_of(now).largest_move = 0.6;
   });
   EXPECT_TRUE(says(refusal, {"positions.largest_move was 0"}));
   run.was("positions.largest_move", "0.6");
   EXPECT_TRUE(says(run.refusal([](ReconstructConfig& now) {
-    positions_of(now).refine = Switch::on;
-    positions_of(now).largest_move = 0.6;
+    refinement_of(now).refine = Switch::on;
+    refinement_of(now).largest_move = 0.6;
   }),
                    {"the object was", "positions.refine and positions.largest_move",
                     "by 3 px, where it was 0 px"}));

@@ -230,14 +230,14 @@ TEST(Recipe, MistakesAreNamed) {
        [](Recipe& r) { r.detector.dead_pixels = 1; }},
       {"detector.descan_col: patterns shift by up to",
        [](Recipe& r) {
-         r.detector.descan_col = {0, 8};
+         r.detector.descan_col = {0, 20};
        }},
       {"\"Ti=Sr at=(0 0 90) radius=2\" finds no Ti",
        [](Recipe& r) {
          r.specimen.substitutions = {"Ti=Sr at=(0 0) radius=20", "Ti=Sr at=(0 0 90) radius=2"};
        }},
-      {"\"at=(300 0) turn=1\" holds no atom",
-       [](Recipe& r) { r.specimen.regions = {"at=(300 0) turn=1"}; }},
+      {"\"at=(0 300) turn=1\" holds no atom",
+       [](Recipe& r) { r.specimen.regions = {"at=(0 300) turn=1"}; }},
       {"specimen.tilt_row", [](Recipe& r) { r.specimen.tilt_row = 600; }},
       {"specimen.structure", [](Recipe& r) { r.specimen.structure = static_cast<BuiltIn>(7); }},
       {"specimen.zone_axis",
