@@ -113,6 +113,7 @@ FitOptions fit_options(const ReconstructConfig& config, const Experiment& e,
   auto& refinement = o.parts.of<PositionOptions>();
   if (refinement.largest_move == 0)
     refinement.largest_move = double(division.margin) * e.calibration.pixel;
+  refinement.noise = 1 / (4 * counts_per_object_pixel(e, division));
   o.pixel = e.calibration.pixel;
   o.aperture_k = aperture_k(e);
   if (coarse_to_fine)

@@ -28,6 +28,7 @@ class FitScene {
     double step = 4;                          ///< px
     i64 margin = 0;                           ///< px of object beyond all windows
     std::vector<Position> displacement = {};  ///< of each position, px; empty: none
+    bool vacuum = false;                      ///< no blobs
   };
 
   /// Noise-free; or patterns of so many counted electrons, to be fitted by the Poisson loss.
@@ -53,7 +54,7 @@ class FitScene {
     n_ = window + i64(std::ceil(scan.step * double(scan.side - 1))) + 2 + 2 * scan.margin;
     truth_ = Array<double, 3>({slices, n_, n_});
     Philox random(5, 0, 0);
-    for (i64 s = 0; s < slices; ++s)
+    for (i64 s = 0; s < (scan.vacuum ? 0 : slices); ++s)
       for (i64 blob = 0; blob < n_ * n_ / 100; ++blob) {
         const double y0 = random.uniform() * double(n_), x0 = random.uniform() * double(n_);
         for (i64 y = 0; y < n_; ++y)

@@ -209,6 +209,24 @@ TEST(Positions, ThatAreRightMoveByTheNoiseAtMost) {
   EXPECT_GT(moved, 0.5 * noise);  // and they do move
 }
 
+/// Without a specimen, or with one that the counts hardly show (1000 a pattern here), an object of
+/// noise would make positions wander: by over a pixel in 30 iterations.
+TEST(Positions, StayWherePatternsDoNotTell) {
+  struct Case {
+    double electrons;
+    bool vacuum, stay;
+  };
+  for (const auto& [electrons, vacuum, stay] :
+       {Case{0, true, true}, Case{1e5, true, true}, Case{1e3, true, true}, Case{1e3, false, true},
+        Case{1e5, false, false}}) {
+    const FitScene scene(electrons, {side, scan_step, margin, {}, vacuum});
+    const double counts_per_pixel = electrons / (scan_step * scan_step);
+    const double noise = electrons > 0 ? 1 / (4 * counts_per_pixel) : 0;
+    const Found found = fitted(scene, options_of({.noise = noise}), 12);
+    EXPECT_EQ(farthest(found.shifts) == 0, stay) << electrons << ", vacuum " << vacuum;
+  }
+}
+
 TEST(Positions, KeepTheirMean) {
   for (const auto model : {PositionModel::both, PositionModel::affine, PositionModel::free}) {
     auto options = options_of({.model = model, .start = 1});

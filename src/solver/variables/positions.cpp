@@ -7,12 +7,11 @@
 #include <string>
 #include <utility>
 
-#include "core/grid.hpp"
 #include "core/units.hpp"
-#include "device/cpu/fft.hpp"
 #include "solver/batches.hpp"
 #include "solver/parts.hpp"
 #include "solver/rules/rule.hpp"
+#include "solver/variables/probe_moves.hpp"
 
 namespace ptyle {
 namespace {
@@ -41,41 +40,11 @@ constexpr double less_trust = 0.7, rise = 1.003;
 constexpr double most_alone = 0.25, most_stretch = 1;
 constexpr i64 cubic_reach = 2;  // px, of the stretched object beyond a position's move
 
-/// The probe's derivative along a shift: −2πi f / W of its spectrum.
-template <class T>
-Array<Complex<T>, 3> derivative_of(View<const Complex<T>, 3> probe, bool along_rows) {
-  const i64 modes = probe.shape[0], w = probe.shape[1];
-  Array<Complex<T>, 3> moved(probe.shape);
-  std::copy(probe.begin(), probe.end(), moved.begin());
-  const Fft2<T> fft(w, w, FftRigor::estimate);
-  for (i64 m = 0; m < modes; ++m) {
-    Complex<T>* const wave = moved.view()[m].data;
-    fft.forward(wave);
-    for (i64 i = 0; i < w * w; ++i) {
-      const auto f = static_cast<double>(frequency_index(along_rows ? i / w : i % w, w));
-      wave[i] *= Complex<T>(0, static_cast<T>(-2 * pi * f / double(w) / double(w * w)));
-    }
-    fft.inverse(wave);
-  }
-  return moved;
-}
-
-/// The intensity of all modes, about its middle: r.m.s. radius squared, px².
-template <class T>
-double mean_square_radius(View<const Complex<T>, 3> probe) {
-  const i64 w = probe.shape[1];
-  double sum = 0, row = 0, col = 0, square = 0;
-  for (i64 m = 0; m < probe.shape[0]; ++m)
-    for (i64 y = 0; y < w; ++y)
-      for (i64 x = 0; x < w; ++x) {
-        const auto intensity = static_cast<double>(std::norm(probe(m, y, x)));
-        sum += intensity;
-        row += intensity * static_cast<double>(y);
-        col += intensity * static_cast<double>(x);
-        square += intensity * static_cast<double>(y * y + x * x);
-      }
-  return sum > 0 ? (square - (row * row + col * col) / sum) / sum : 0;
-}
+/// The least part of W² Σ|∂ψ|² that c has to be for positions to move. A wave that nothing scatters
+/// changes with its position by phases alone, and c is 0, or what rounding and counting noise make
+/// it: an object fitted to patterns of vacuum has about 10 times the variance of its phase by
+/// noise, and what a specimen adds is to be as much at least.
+double least_share(double noise) { return 1e-5 + 20 * noise; }
 
 using Numbers = std::array<double*, 4>;
 using Matrix = std::array<double, 4>;  // row by row
@@ -217,7 +186,7 @@ void PositionsVariable<T>::step(Workspace<T>& with, const Batch& batch) {
   sum_moment(with);
   if (*curvature_[0] == 0 || (batch.number == 0 && batch.iteration % curvature_every == 0))
     find_curvature(with, batch);
-  if (!(*curvature_[0] > 0 && *curvature_[1] > 0)) return;
+  if (!patterns_tell()) return;
   if (options_.model != PositionModel::free) add_to_newton(with, batch);
   if (options_.model == PositionModel::affine) return;
   for (std::size_t t = 0; t < with.tiles.size(); ++t) {
@@ -248,8 +217,11 @@ void PositionsVariable<T>::find_curvature(Workspace<T>& with, const Batch& batch
       sums[axis] += with.op->curvature(places, {}, moved[axis]);
   }
   with.team.sum(sums);
-  for (std::size_t axis = 0; axis < 2; ++axis)
-    *curvature_[axis] = sums[axis] / static_cast<double>(sample.size());
+  for (std::size_t axis = 0; axis < 2; ++axis) {
+    const double c = sums[axis] / static_cast<double>(sample.size());
+    const double least = least_share(options_.noise) * with.window2() * power_of(moved[axis]);
+    *curvature_[axis] = c > least ? c : -least;
+  }
 }
 
 /// The mini-batch's part of N.
@@ -402,7 +374,8 @@ i64 PositionsVariable<T>::reach() const {
 /// Several slices take up what the model lacks by defocus and depth, which is slow to give way.
 template <class T>
 bool PositionsVariable<T>::still_finding() const {
-  return moves_ && *given_up_ == 0 && *stretches_ < finding_for && with_->op->setup().slices > 1;
+  return moves_ && patterns_tell() && *given_up_ == 0 && *stretches_ < finding_for &&
+         with_->op->setup().slices > 1;
 }
 
 /// Positions that are fitted are meant; those held out have not moved by themselves.

@@ -53,6 +53,7 @@ class PositionsVariable final : public Variable<T> {
   [[nodiscard]] std::array<double, 2> from_middle(const Workspace<T>& with, i64 position) const;
   void sum_moment(Workspace<T>& with);
   void find_curvature(Workspace<T>& with, const Batch& batch);
+  [[nodiscard]] bool patterns_tell() const { return *curvature_[0] > 0 && *curvature_[1] > 0; }
   void add_to_newton(const Workspace<T>& with, const Batch& batch);
   void move_members(Workspace<T>& with, std::size_t tile);
   void stretch(Workspace<T>& with, bool probe_follows);
@@ -69,7 +70,7 @@ class PositionsVariable final : public Variable<T> {
 
   PositionOptions options_;
   Field<T>* shifts_ = nullptr;
-  std::array<double*, 2> curvature_{};                // c, rows and columns; 0: not known
+  std::array<double*, 2> curvature_{};  // c, rows and columns; 0: not known; below 0: too little
   std::array<double*, 4> newton_{}, stretched_{};     // N, summed, row by row; I + A in all
   double *batches_ = nullptr, *stretches_ = nullptr;  // that N has; iterations that moved
   double *trust_ = nullptr, *last_cost_ = nullptr;    // of the gains; of the iteration before

@@ -1,0 +1,21 @@
+#pragma once
+
+// What the probe's modes, (M, W, W) centred on [W/2, W/2], say of a move of the probe.
+
+#include "core/array.hpp"
+
+namespace ptyle {
+
+/// The derivative along a shift by a px, down or to the right: −2πi f / W of its spectrum.
+template <class T>
+Array<Complex<T>, 3> derivative_of(View<const Complex<T>, 3> probe, bool along_rows);
+
+/// Σ|waves|².
+template <class T>
+double power_of(const Array<Complex<T>, 3>& waves);
+
+/// Of the intensity of all modes, about its middle: r.m.s. radius squared, px².
+template <class T>
+double mean_square_radius(View<const Complex<T>, 3> probe);
+
+}  // namespace ptyle
