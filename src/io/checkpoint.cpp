@@ -413,14 +413,16 @@ std::vector<double> Checkpoint::position_state(const std::string& name,
   return out;
 }
 
-bool Checkpoint::has(const std::string& name) const {
-  return read_file(path_, "global.h5",
-                   [&](const h5::File& file) { return file.has_dataset("/global/" + name); });
-}
-
 std::vector<double> Checkpoint::numbers(const std::string& name) const {
   return read_file(path_, "global.h5",
                    [&](const h5::File& file) { return file.read<double>("/global/" + name); });
+}
+
+std::optional<std::vector<double>> Checkpoint::find_numbers(const std::string& name) const {
+  return read_file(path_, "global.h5", [&](const h5::File& file) {
+    const std::string path = "/global/" + name;
+    return file.has_dataset(path) ? std::optional(file.read<double>(path)) : std::nullopt;
+  });
 }
 
 std::vector<i64> Checkpoint::integers(const std::string& name) const {

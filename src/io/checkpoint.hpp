@@ -19,6 +19,7 @@
 // At any moment "checkpoint", or where it is missing "checkpoint.old", is whole; reading takes the
 // one that is there.
 
+#include <optional>
 #include <span>
 #include <string>
 #include <variant>
@@ -116,9 +117,9 @@ class Checkpoint {
                                                    std::span<const i64> positions,
                                                    i64 columns) const;
 
-  /// Are there numbers of that name? Versions of ptyle differ in what they save.
-  [[nodiscard]] bool has(const std::string& name) const;
   [[nodiscard]] std::vector<double> numbers(const std::string& name) const;
+  /// Nothing where there are none: versions of ptyle differ in what they save.
+  [[nodiscard]] std::optional<std::vector<double>> find_numbers(const std::string& name) const;
   [[nodiscard]] std::vector<i64> integers(const std::string& name) const;
   [[nodiscard]] std::string text(const std::string& name) const;
   template <class T>

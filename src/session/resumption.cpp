@@ -209,7 +209,7 @@ Array<Complex<T>, 3> resumed_probe(const Checkpoint& checkpoint) {
 std::map<std::string, double> resumed_numbers(const Checkpoint& checkpoint,
                                               std::map<std::string, double> initial) {
   for (auto& [name, value] : initial)
-    if (checkpoint.has("fit." + name)) value = checkpoint.numbers("fit." + name).at(0);
+    if (const auto saved = checkpoint.find_numbers("fit." + name)) value = saved->at(0);
   return initial;
 }
 
@@ -228,7 +228,7 @@ void resume(Fit<T>& fit, const Checkpoint& checkpoint) {
 
 History resumed_history(const Checkpoint& checkpoint) {
   const auto numbers = [&](const std::string& name) {
-    return checkpoint.has(name) ? checkpoint.numbers(name) : std::vector<double>{};
+    return checkpoint.find_numbers(name).value_or(std::vector<double>{});
   };
   return {numbers("history.r_factor"), numbers("history.cost"), numbers("history.seconds"),
           numbers("history.r_held_out"), numbers("history.r_held_out_pixels")};
