@@ -53,7 +53,7 @@ inline ReconstructConfig film_run(const std::string& film, int iterations) {
   return config;
 }
 
-/// Of an object with the truth.
+/// The agreement of an object with the truth.
 struct FilmAgreement {
   double ssim = 0, correlation = 0;  ///< of the summed phase
   double depth = 0;                  ///< contrast

@@ -173,7 +173,7 @@ void draw(const std::vector<Curve>& curves) {
   write_picture("peers-film.png", {chart}, {.panel_px = 640});
 }
 
-/// Whether ptyle is as far ahead as wanted.
+/// True if ptyle is as far ahead as wanted.
 bool race(const std::string& python, const Film& film, bool small) {
   const int iterations = small ? 15 : 40;
   const Curve first = by_ptyle(film, iterations);

@@ -22,7 +22,7 @@ struct Output {
   [[nodiscard]] std::string last_line() const { return text.substr(text.rfind('\n') + 1); }
 };
 
-/// Of a command; what it prints on the standard error is seen at once.
+/// The output of a command; its standard error is seen at once.
 inline Output output_of(const std::string& command) {
   const auto close = [](FILE* pipe) { return pclose(pipe); };
   std::unique_ptr<FILE, decltype(close)> pipe(popen(command.c_str(), "r"), close);
@@ -44,7 +44,7 @@ inline std::string python_with(const std::string& peers = "") {
   return made.last_line();
 }
 
-/// What PROGRAM of bench/peers prints, given `arguments`. Throws UserError where it fails, as it
+/// The output of PROGRAM of bench/peers, given `arguments`. Throws UserError where it fails, as it
 /// has said why.
 inline Output output_of_peer(const std::string& python, const std::string& program,
                              const std::string& arguments) {
@@ -54,7 +54,7 @@ inline Output output_of_peer(const std::string& python, const std::string& progr
   return output;
 }
 
-/// What a peer is told of a set of patterns, beside its file.
+/// The facts that a peer is told of a set of patterns, beside its file.
 struct Told {
   std::array<int, 2> scan{};  ///< (slow, fast)
   i64 window = 0, slices = 0;

@@ -1,7 +1,7 @@
 #pragma once
 
-// What a scan of any shape covers, and how far its positions lie apart: a raster, however rotated,
-// a line, a spiral, or positions by chance.
+// The area that a scan covers, and how far its positions lie apart, for a scan of any shape: a
+// raster, however rotated, a line, a spiral, or positions by chance.
 //
 //   1. the median distance of a position to its fourth neighbour: no less than the step of a
 //      square raster, nor of one whose steps are up to 4 times as long one way as the other
@@ -21,7 +21,7 @@ struct ScanExtent {
   double area = 0;    ///< of the hull
   double length = 0;  ///< the largest distance of two of its corners
   double step = 0;
-  /// Of a strip; 0 of a line.
+  /// The width of a strip; 0 for a line.
   [[nodiscard]] double width() const { return length > 0 ? area / length : 0; }
 };
 

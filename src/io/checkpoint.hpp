@@ -30,7 +30,7 @@
 
 namespace ptyle {
 
-/// What a resumed run must have in common with the one that wrote, in words that the user knows.
+/// A fact that a resumed run must share with the one that wrote, in words that the user knows.
 struct Agreed {
   std::string key;              ///< "data.file"
   std::string value;            ///< "scan.h5"

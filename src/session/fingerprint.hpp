@@ -8,7 +8,7 @@
 namespace ptyle {
 
 /// Key by key, what a run must have in common with the one whose checkpoint it resumes.
-/// What is left to the program (auto, 0) is there as it has chosen.
+/// Choices that are left to the program (auto, 0) are there as it made them.
 Fingerprint fingerprint_of(const ReconstructConfig& config, const Experiment& experiment,
                            const Division& division);
 

@@ -185,7 +185,7 @@ void Fit<T>::finish_iteration(IterationReport& report) {
   adapt_steps(report);
 }
 
-/// Of these pixels, on positions of all ranks, which learn it.
+/// The misfit of these pixels, on positions of all ranks, which learn it.
 template <class T>
 Misfit Fit<T>::misfit_of(const std::vector<i64>& positions, PixelSet pixels) {
   std::vector<double> sums(3, 0.0);

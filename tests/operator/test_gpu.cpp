@@ -340,7 +340,7 @@ void expect_native(PatternType type, const Make& make) {
   const auto op = make(scene.setup, {});
   const auto expected = sums(*op, store.loaded());
   EXPECT_TRUE(same_bits(sums(*op, store.held()), expected));
-  // Of a pattern that stays there other pixels count from call to call.
+  // A pattern that stays there counts by other pixels from call to call.
   for (const PixelSet pixels : {PixelSet::fitted, PixelSet::held_out}) {
     const auto of_some = sums(*op, store.loaded(pixels));
     EXPECT_TRUE(same_bits(sums(*op, store.held(pixels)), of_some));

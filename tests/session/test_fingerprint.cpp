@@ -1,4 +1,4 @@
-// What a run must have in common with the one that it resumes: choices as they were made, be it by
+// A run must have in common with the one that it resumes the choices as they were made, be it by
 // the user or by the program.
 
 #include <gtest/gtest.h>

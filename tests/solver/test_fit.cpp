@@ -140,11 +140,11 @@ TEST(Fit, HeldOutPixelsAreNotFitted) {
   EXPECT_TRUE(std::equal(probe.begin(), probe.end(), probe_again.begin()));
   EXPECT_EQ(report.fitted.cost, spoilt_report.fitted.cost);
   EXPECT_LT(report.held_out_pixels.r_factor(), 1);
-  // Of counts that the model knows nothing about R is nearly 1.
+  // R of counts that the model knows nothing about is nearly 1.
   EXPECT_GT(spoilt_report.held_out_pixels.r_factor(), 0.9);
 }
 
-// Of noise-free patterns, which the truth explains, held-out pixels say what fitted ones do.
+// The truth explains noise-free patterns: held-out pixels of these say what fitted ones do.
 TEST(Fit, HeldOutPixelsAreJudgedAfterTheIteration) {
   auto o = options();
   o.hold_out_pixels = 0.1;

@@ -46,7 +46,7 @@ class Target {
     }
     if (wanted.has(Part::illumination)) to.illumination = place(sum.illumination, illumination_);
   }
-  /// What was summed beside an array of the host is added to it.
+  /// Sums beside an array of the host are added to it.
   void finish() const {
     add(phase_, sum_.phase);
     add(absorption_, sum_.absorption);

@@ -1,6 +1,6 @@
 #pragma once
 
-// What the probe's modes, (M, W, W) centred on [W/2, W/2], say of a move of the probe.
+// Properties of the probe's modes, (M, W, W) centred on [W/2, W/2], by which its moves are judged.
 
 #include "core/array.hpp"
 
@@ -14,7 +14,7 @@ Array<Complex<T>, 3> derivative_of(View<const Complex<T>, 3> probe, bool along_r
 template <class T>
 double power_of(const Array<Complex<T>, 3>& waves);
 
-/// Of the intensity of all modes, about its middle: r.m.s. radius squared, px².
+/// The squared r.m.s. radius of the intensity of all modes, about its middle, px².
 template <class T>
 double mean_square_radius(View<const Complex<T>, 3> probe);
 
