@@ -137,6 +137,9 @@ class LoneTeam final : public Team {
                                                          Arithmetic<double>*) override {
     throw std::logic_error("this bench is in float");
   }
+  std::unique_ptr<Delivery> make_delivery() override {
+    throw std::logic_error("no position moves in this bench");
+  }
   [[nodiscard]] TeamCosts costs() const override { return {}; }
 
  private:

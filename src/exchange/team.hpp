@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "device/arithmetic.hpp"
+#include "exchange/delivery.hpp"
 #include "exchange/exchange.hpp"
 
 namespace ptyle {
@@ -78,6 +79,9 @@ class Team {
     else
       return make_double_exchange(plan, arithmetic);
   }
+
+  /// For records that change hands.
+  virtual std::unique_ptr<Delivery> make_delivery() = 0;
 
   [[nodiscard]] virtual TeamCosts costs() const = 0;
 };

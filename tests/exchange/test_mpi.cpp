@@ -13,6 +13,7 @@
 #include "exchange/mpi/exchange.hpp"
 #include "exchange/mpi/team.hpp"
 #include "exchange/ranks.hpp"
+#include "exchange/records.hpp"
 #include "tiles/steps.hpp"
 
 namespace ptyle {
@@ -264,6 +265,41 @@ TEST(MpiExchange, GivenUpItWaitsForNobodyAndRunsNeverAgain) {
   const std::vector<Stack<float>> stacks{mine.stack()};
   { auto running = exchange->start(stacks); }
   EXPECT_THROW((void)exchange->start(stacks), std::logic_error);
+}
+
+TEST(MpiDelivery, EveryRankGetsWhatIsSentToItAndNothingElse) {
+  const auto team = make_mpi_team(*world);
+  const auto delivery = team->make_delivery();
+  const int n = team->size(), me = world->rank();
+  const i64 before = team->costs().bytes;
+  i64 went = 0;
+  for (std::uint64_t seed = 0; seed < 20; ++seed) {
+    const test::Records records(
+        random_mesh(n % 2 == 0 ? 2 : 1, n % 2 == 0 ? n / 2 : n, 4, 9, Halo::of(2), seed),
+        seed % 5 == 4 ? 0 : 20 * n, seed);
+    const auto come = test::delivered(*delivery, records, team->here(), 1);
+    const auto expected = test::expected(records, me, 1);
+    ASSERT_EQ(come.size(), expected.size());
+    for (std::size_t i = 0; i < come.size(); ++i) {
+      EXPECT_EQ(come[i].first, expected[i]);
+      EXPECT_EQ(test::wrong_in(come[i].first, come[i].second), 0);
+    }
+    for (const Parcel& parcel : records.leaving(me, 1)) went += std::ssize(parcel.records);
+  }
+  // Three numbers of 8 bytes and a pattern of 37 of each.
+  EXPECT_EQ(team->costs().bytes - before, (3 * 8 + 37) * went);
+  EXPECT_EQ(went > 0, n > 1);
+}
+
+TEST(MpiDelivery, GivenUpItWaitsForNobodyAndRunsNeverAgain) {
+  const auto team = make_mpi_team(*world);
+  const auto delivery = team->make_delivery();
+  const int n = team->size(), me = world->rank();
+  static std::vector<std::byte> place(8);  // MPI may still write there
+  delivery->expect({{(me + 1) % n, me, {std::span(place)}}});
+  EXPECT_THROW((void)delivery->announce({}), std::logic_error);
+  { auto running = delivery->send({}); }
+  EXPECT_THROW(delivery->expect({}), std::logic_error);
 }
 
 TEST(MpiTeam, AgreesAndGathers) {

@@ -2,6 +2,7 @@
 
 #include <numeric>
 
+#include "exchange/local/delivery.hpp"
 #include "exchange/local/exchange.hpp"
 
 namespace ptyle {
@@ -40,6 +41,7 @@ class LocalTeam final : public Team {
                                                          Arithmetic<double>* arithmetic) override {
     return make_local_exchange<double>(plan, arithmetic);
   }
+  std::unique_ptr<Delivery> make_delivery() override { return make_local_delivery(); }
   [[nodiscard]] TeamCosts costs() const override { return {}; }
 
  private:

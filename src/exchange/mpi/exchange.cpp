@@ -18,12 +18,12 @@
 
 #include <mpi.h>
 
-#include <chrono>
 #include <climits>
 #include <stdexcept>
 
 #include "core/error.hpp"
 #include "exchange/mpi/communicator.hpp"
+#include "exchange/mpi/meter.hpp"
 #include "exchange/mpi/wait.hpp"
 #include "exchange/side.hpp"
 
@@ -35,28 +35,7 @@ MPI_Datatype mpi_type() {
   return std::is_same_v<T, float> ? MPI_FLOAT : MPI_DOUBLE;
 }
 
-using Clock = std::chrono::steady_clock;
-
-/// Accounts the time of a scope as communicating, less what of it was waiting.
-class Meter {
- public:
-  explicit Meter(TeamCosts& costs) : costs_(costs) {}
-  Meter(const Meter&) = delete;
-  ~Meter() { costs_.communicating += seconds(start_) - waited_; }
-  void waited(Clock::time_point since) const {
-    const double waited = seconds(since);
-    waited_ += waited;
-    costs_.waiting += waited;
-  }
-
- private:
-  static double seconds(Clock::time_point since) {
-    return std::chrono::duration<double>(Clock::now() - since).count();
-  }
-  TeamCosts& costs_;
-  Clock::time_point start_ = Clock::now();
-  mutable double waited_ = 0;
-};
+using Clock = Meter::Clock;
 
 template <class T>
 class MpiExchange final : public Exchange<T> {

@@ -8,6 +8,7 @@
 #include <stdexcept>
 
 #include "exchange/mpi/communicator.hpp"
+#include "exchange/mpi/delivery.hpp"
 #include "exchange/mpi/exchange.hpp"
 
 namespace ptyle {
@@ -119,6 +120,7 @@ class MpiTeam final : public Team {
                                                          Arithmetic<double>* arithmetic) override {
     return make_mpi_exchange<double>(world_, plan, arithmetic);
   }
+  std::unique_ptr<Delivery> make_delivery() override { return make_mpi_delivery(world_); }
   [[nodiscard]] TeamCosts costs() const override { return world_.costs(); }
 
  private:
