@@ -31,6 +31,12 @@ class PatternStore {
   virtual void load(i64 i, double* to) const = 0;
   /// The same as it is held.
   [[nodiscard]] virtual RawPattern raw(i64 i) const = 0;
+  /// Patterns change hands: room for one that comes, of bytes_a_pattern() bytes as `raw` has them,
+  /// held from now on (std::logic_error if it is already; UserError if there is no memory); and one
+  /// that has gone is held no longer. Others stay where they are. Nothing else may be called
+  /// meanwhile.
+  virtual void* take(i64 i) = 0;
+  virtual void drop(i64 i) = 0;
   [[nodiscard]] virtual std::string type() const = 0;  ///< "uint8", …, of the numbers held
   /// Bytes of memory accounted for each pattern that is held.
   [[nodiscard]] virtual std::size_t bytes_a_pattern() const = 0;

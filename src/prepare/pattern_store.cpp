@@ -10,17 +10,24 @@
 namespace ptyle {
 namespace {
 
+/// Patterns of the start lie in one block. One that comes later takes the place of one that has
+/// gone, or a place in a further block.
 template <class Held>
 class Store final : public FillablePatternStore {
  public:
   Store(std::vector<i64> held, i64 count, i64 window, double background, Ledger* ledger)
       : held_(std::move(held)),
         count_(count),
-        patterns_({static_cast<i64>(held_.size()), window, window}, ledger, "patterns"),
-        background_(background) {}
+        window_(window),
+        background_(background),
+        ledger_(ledger) {
+    add_block(static_cast<i64>(held_.size()));
+    places_.assign(free_.rbegin(), free_.rend());
+    free_.clear();
+  }
   [[nodiscard]] i64 count() const override { return count_; }
   [[nodiscard]] std::span<const i64> held() const override { return held_; }
-  [[nodiscard]] i64 window() const override { return patterns_.shape()[1]; }
+  [[nodiscard]] i64 window() const override { return window_; }
   [[nodiscard]] std::size_t bytes_a_pattern() const override {
     return static_cast<std::size_t>(window() * window()) * sizeof(Held);
   }
@@ -30,10 +37,27 @@ class Store final : public FillablePatternStore {
   void load(i64 i, float* to) const override { load_as(i, to); }
   void load(i64 i, double* to) const override { load_as(i, to); }
   [[nodiscard]] RawPattern raw(i64 i) const override {
-    return {patterns_.view()[slot(i)].data, raw_type(), background_, i};
+    return {pattern(i).data, raw_type(), background_, i};
   }
   void put(i64 i, std::span<const std::int64_t> pattern) override { put_from(i, pattern); }
   void put(i64 i, std::span<const float> pattern) override { put_from(i, pattern); }
+
+  void* take(i64 i) override {
+    const auto at = std::lower_bound(held_.begin(), held_.end(), i);
+    if (at != held_.end() && *at == i)
+      throw std::logic_error(fmt::format("pattern {} is held here already", i));
+    if (free_.empty()) add_block(patterns_a_block);
+    const auto place = places_.insert(places_.begin() + (at - held_.begin()), free_.back());
+    held_.insert(at, i);
+    free_.pop_back();
+    return *place;
+  }
+  void drop(i64 i) override {
+    const i64 k = number_here(i);
+    free_.push_back(places_[static_cast<std::size_t>(k)]);
+    places_.erase(places_.begin() + k);
+    held_.erase(held_.begin() + k);
+  }
 
  private:
   static constexpr PatternType raw_type() {
@@ -42,16 +66,24 @@ class Store final : public FillablePatternStore {
     if constexpr (std::is_same_v<Held, std::uint32_t>) return PatternType::uint32;
     return PatternType::float32;
   }
-  /// The place of pattern i in memory.
-  [[nodiscard]] i64 slot(i64 i) const {
+  /// Among those that are held.
+  [[nodiscard]] i64 number_here(i64 i) const {
     const auto at = std::lower_bound(held_.begin(), held_.end(), i);
     if (at == held_.end() || *at != i)
       throw std::logic_error(fmt::format("pattern {} is not held here", i));
     return at - held_.begin();
   }
+  [[nodiscard]] View<Held, 2> pattern(i64 i) const {
+    return {places_[static_cast<std::size_t>(number_here(i))], {window_, window_}};
+  }
+  void add_block(i64 patterns) {
+    Array<Held, 3>& block =
+        blocks_.emplace_back(std::array<i64, 3>{patterns, window_, window_}, ledger_, "patterns");
+    for (i64 k = patterns; k-- > 0;) free_.push_back(block.view()[k].data);  // the first comes last
+  }
   template <class T>
   void load_as(i64 i, T* to) const {
-    const auto from = patterns_.view()[slot(i)];
+    const auto from = pattern(i);
     const T background = static_cast<T>(background_);
     if (background == 0)
       std::transform(from.begin(), from.end(), to, [](Held v) { return static_cast<T>(v); });
@@ -61,14 +93,17 @@ class Store final : public FillablePatternStore {
       });
   }
   template <class T>
-  void put_from(i64 i, std::span<const T> pattern) {
-    std::transform(pattern.begin(), pattern.end(), patterns_.view()[slot(i)].begin(),
+  void put_from(i64 i, std::span<const T> from) {
+    std::transform(from.begin(), from.end(), pattern(i).begin(),
                    [](T v) { return static_cast<Held>(v); });
   }
+  static constexpr i64 patterns_a_block = 16;
   std::vector<i64> held_;
-  i64 count_;
-  Array<Held, 3> patterns_;
+  i64 count_, window_;
   double background_;
+  Ledger* ledger_;
+  std::vector<Array<Held, 3>> blocks_;
+  std::vector<Held*> places_, free_;  // of those that are held, in their order; and the others
 };
 
 }  // namespace

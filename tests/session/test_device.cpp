@@ -161,6 +161,8 @@ class NoPatterns final : public PatternStore {
   RawPattern raw(i64) const override { return {}; }
   std::string type() const override { return "uint16"; }
   std::size_t bytes_a_pattern() const override { return 2048; }
+  void* take(i64) override { return nullptr; }
+  void drop(i64) override {}
 };
 
 TEST(GpuRankMemory, WhereItDoesNotFitItSaysHowManyRanksWould) {

@@ -161,6 +161,8 @@ class FlatPatterns final : public PatternStore {
   RawPattern raw(i64) const override { return {}; }
   std::string type() const override { return "uint8"; }
   std::size_t bytes_a_pattern() const override { return 24 * 24; }
+  void* take(i64) override { return nullptr; }
+  void drop(i64) override {}
 
  private:
   std::array<i64, 1> held_{0};
