@@ -31,7 +31,8 @@ template <class T>
 struct Measured {
   /// Writes the k-th position's intensity (W·W values, DC at [0,0]) to `to`.
   std::function<void(i64 k, T* to)> load;
-  /// The same as it is held, for a device to keep; it stays where it is. May be empty.
+  /// The same as it is held, for a device to keep; it stays where it is until Operator::forget. May
+  /// be empty.
   std::function<RawPattern(i64 k)> raw;
 
   Measured(std::function<void(i64, T*)> load_, std::function<RawPattern(i64)> raw_ = {})

@@ -167,6 +167,10 @@ class Operator {
   /// then stays as it was.
   virtual void set_propagator(std::span<const std::complex<double>> propagator) = 0;
 
+  /// These patterns (RawPattern::number) are not asked for again, and their memory goes: a device
+  /// gives up what it keeps of them.
+  virtual void forget(std::span<const i64> /*patterns*/) {}
+
   /// Ψ (M, W, W) at a position. Several threads may call it at once.
   virtual void forward(const Placement& at, View<Complex<T>, 3> wave) const = 0;
   /// J: the change of Ψ (M, W, W) to first order in a change of object and probe (either may be

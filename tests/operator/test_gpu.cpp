@@ -355,6 +355,20 @@ void expect_native(PatternType type, const Make& make) {
   for (auto& pattern : store.patterns) std::fill(pattern.begin(), pattern.end(), Held(1));
   EXPECT_TRUE(same_bits(sums(*op, store.held()), expected));
   EXPECT_FALSE(same_bits(sums(*narrow, store.held()), one_by_one));
+  // Nor are those that are forgotten there any more: their places get what has come instead.
+  std::vector<i64> some;
+  for (i64 k = 0; k < std::ssize(scene.places); k += 2) some.push_back(100 + k);
+  op->forget(some);
+  for (i64 k = 1; k < std::ssize(scene.places); k += 2) {
+    auto& pattern = store.patterns[static_cast<std::size_t>(k)];
+    std::fill(pattern.begin(), pattern.end(), Held(2));  // which is not looked at
+  }
+  const auto mixed = sums(*op, store.held());
+  EXPECT_FALSE(same_bits(mixed, expected));
+  EXPECT_FALSE(same_bits(mixed, sums(*op, store.loaded())));
+  for (i64 k = 1; k < std::ssize(scene.places); k += 2) some.push_back(100 + k);
+  op->forget(some);
+  EXPECT_TRUE(same_bits(sums(*op, store.held()), sums(*op, store.loaded())));
 }
 
 Make emulated_in(emulated::Order order) {

@@ -109,6 +109,14 @@ class GpuOperator : public Operator<T> {
     passes_.hold_propagator(mirrored<T>(propagator, w_));
   }
 
+  /// Copies from the host's memory are done then.
+  void forget(std::span<const i64> patterns) override {
+    const std::lock_guard lock(mutex_);
+    gpu_.use();
+    gpu_.wait();
+    for (const i64 number : patterns) sender_.forget(number);
+  }
+
   void forward(const Placement& at, View<C, 3> wave) const override {
     check_coefficients(setup_, {&at, 1});
     const std::lock_guard lock(mutex_);

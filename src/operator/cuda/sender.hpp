@@ -60,6 +60,14 @@ class Sender {
     return bytes;
   }
 
+  /// A pattern that is not sent again; its place is for another.
+  void forget(i64 number) {
+    const auto found = places_.find(number);
+    if (found == places_.end()) return;
+    free_.push_back(found->second);
+    places_.erase(found);
+  }
+
   /// Sends the places of a batch with their coefficients, and the patterns from number `first` on
   /// where some are measured. Kernels launched after `start` see them; the batch sent the time
   /// before last goes.
@@ -127,11 +135,22 @@ class Sender {
     if (found != places_.end()) return found->second;
     const std::size_t bytes = static_cast<std::size_t>(n_) * bytes_of(raw.type);
     const std::size_t aligned = (bytes + 15) / 16 * 16;
-    if (left_ < aligned && !new_slab(aligned)) return nullptr;
-    char* const at = slabs_.back().data() + slabs_.back().size() - static_cast<i64>(left_);
-    left_ -= aligned;
+    char* const at = place_of(aligned);
+    if (!at) return nullptr;
     gpu_.copy_later(at, raw.data, bytes);
     return places_[raw.number] = at;
+  }
+  /// That of a pattern that was forgotten, as all are of one type; or a new one; null: no space.
+  char* place_of(std::size_t bytes) {
+    if (!free_.empty()) {
+      char* const at = free_.back();
+      free_.pop_back();
+      return at;
+    }
+    if (left_ < bytes && !new_slab(bytes)) return nullptr;
+    char* const at = slabs_.back().data() + slabs_.back().size() - static_cast<i64>(left_);
+    left_ -= bytes;
+    return at;
   }
   bool new_slab(std::size_t least) {
     const std::size_t size = std::min(space_, std::max(pattern_slab, least));
@@ -160,7 +179,8 @@ class Sender {
   char *pinned_letters_ = nullptr, *pinned_ = nullptr;
   std::vector<Array<char, 1>> slabs_;
   std::size_t left_ = 0;  // of the last slab
-  std::unordered_map<i64, const void*> places_;
+  std::unordered_map<i64, char*> places_;
+  std::vector<char*> free_;  // places of patterns that were forgotten
 };
 
 }  // namespace ptyle::gpu
