@@ -210,6 +210,10 @@ Fit<T> OpenFit<T>::make_fit() {
   data.positions = division->frame.positions;
   data.load = [this](i64 i, T* to) { experiment.patterns->load(i, to); };
   data.raw = [this](i64 i) { return experiment.patterns->raw(i); };
+  data.hands = {experiment.patterns->bytes_a_pattern(),
+                [this](i64 i) { return experiment.patterns->raw(i).data; },
+                [this](i64 i) { return experiment.patterns->take(i); },
+                [this](i64 i) { experiment.patterns->drop(i); }};
   valid_ = converted<T, float, 2>(experiment.valid.view());
   data.valid = valid_;
   data.dk = experiment.calibration.dk;

@@ -46,7 +46,6 @@ CheckpointWriter<T>::CheckpointWriter(Team& team, const std::string& folder, con
     part.ranks = mesh.ranks();
     part.object = mesh.object();
     part.core = tile.core;
-    part.positions = tile.own;
     if (!while_computing) continue;
     auto& copies = work_->voxels.emplace_back();
     for (const Field<T>* field : voxels_)
@@ -84,6 +83,7 @@ void CheckpointWriter<T>::save(const History& history, const Fingerprint& finger
     const Tile& tile = fit_.tiles()[t];
     CheckpointPart& part = work_->parts[t];
     part.step = static_cast<i64>(fit_.state().numbers().at("iteration"));
+    part.positions = tile.own;  // of now: positions change hands
     part.object_state.clear();
     for (std::size_t f = 0; f < voxels_.size(); ++f) {
       const View<const T, 3> volume = voxels_[f]->on(t);

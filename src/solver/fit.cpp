@@ -81,6 +81,9 @@ Fit<T>::Fit(std::unique_ptr<Operator<T>> op, FitData<T> data, FitOptions options
   object_->begin_with(std::move(start), *with_->arithmetic);
   with_->state.allocate(*with_->arithmetic);
   for (const auto& variable : *variables_) variable->publish(*with_);
+  const bool move = std::any_of(variables_->begin(), variables_->end(),
+                                [](const auto& one) { return one->hand_over_margin() >= 0; });
+  if (move && team.size() > 1) hand_over_ = std::make_unique<HandOver<T>>(*with_, sharing.mesh);
   apply_detector_limit();
 }
 
@@ -153,7 +156,10 @@ IterationReport Fit<T>::iterate(const std::function<bool()>& stop) {
     Batch first = all_alike;
     if (!batches.empty()) first.members = batches.front();
     if (!batches.empty())
-      for (const auto& variable : *variables_) variable->end_iteration(*with_, first);
+      for (const auto& variable : *variables_) {
+        variable->end_iteration(*with_, first);
+        hand_over(*variable);
+      }
     finish_iteration(report);
   }
   const TeamCosts after = with_->team.costs();
@@ -161,6 +167,14 @@ IterationReport Fit<T>::iterate(const std::function<bool()>& stop) {
                         (after.waiting - before.waiting) -
                         (after.communicating - before.communicating);
   return report;
+}
+
+/// Before anybody looks at a window: it may lie outside its tile.
+template <class T>
+void Fit<T>::hand_over(const Variable<T>& mover) {
+  const i64 margin = mover.hand_over_margin();
+  if (!hand_over_ || margin < 0 || !hand_over_->run(margin)) return;
+  for (const auto& variable : *variables_) variable->publish(*with_);
 }
 
 template <class T>
@@ -266,6 +280,7 @@ void Fit<T>::restore(const std::map<std::string, double>& numbers, const FieldRe
     if (field.saved && !started) restore(field, reader);
   }
   for (const auto& variable : *variables_) variable->publish(*with_);
+  for (const auto& variable : *variables_) hand_over(*variable);
   apply_detector_limit();
 }
 

@@ -5,9 +5,10 @@
 //
 //   for each mini-batch of the iteration (solver/batches; the same for any number of ranks):
 //     the course (solver/course): gradients, their sums over the ranks, steps of all variables
-//   then the variables' own ends of an iteration (the powers of the probe's modes), the
-//   regularisers, R of the held-out patterns and pixels, and the multi-resolution schedule's next
-//   stage if the error stalled.
+//   then the variables' own ends of an iteration (the powers of the probe's modes), the hand-over
+//   of positions that have moved away from their rank (solver/hand_over), the regularisers, R of
+//   the held-out patterns and pixels, and the multi-resolution schedule's next stage if the error
+//   stalled.
 //
 // Arrays and numbers are declared by the parts that they belong to (solver/state); which parts
 // there are, the options say (solver/part_options).
@@ -19,6 +20,7 @@
 #include <vector>
 
 #include "solver/course.hpp"
+#include "solver/hand_over.hpp"
 #include "solver/options.hpp"
 #include "solver/parts.hpp"
 #include "solver/variables/probe.hpp"
@@ -72,6 +74,10 @@ class Fit {
   [[nodiscard]] View<const Complex<T>, 3> probe() const { return probe_->on_host(*with_); }
   [[nodiscard]] const std::vector<i64>& held_out() const { return with_->held_out; }
   [[nodiscard]] bool holds_out_pixels() const { return !with_->pixel_sample.empty(); }
+  /// Of this process's ranks, since the fit was made.
+  [[nodiscard]] HandedOver handed_over() const {
+    return hand_over_ ? hand_over_->so_far() : HandedOver{};
+  }
   [[nodiscard]] double seconds_computing() const { return seconds_computing_; }
 
   /// The numbers of the state, and where the multi-resolution schedule is.
@@ -85,6 +91,7 @@ class Fit {
  private:
   void declare();
   void restore(Field<T>& field, const FieldReader<T>& reader);
+  void hand_over(const Variable<T>& mover);
   void finish_iteration(IterationReport& report);
   Misfit misfit_of(const std::vector<i64>& positions, PixelSet pixels);
   void apply_detector_limit();
@@ -98,6 +105,7 @@ class Fit {
   std::unique_ptr<UpdateRule<T>> rule_;
   std::vector<std::unique_ptr<Regulariser<T>>> regularisers_;
   std::unique_ptr<Course<T>> course_;
+  std::unique_ptr<HandOver<T>> hand_over_;  // where there are other ranks and positions move
   double seconds_computing_ = 0;
   // Numbers of the state:
   double *iteration_, *batch_;  // the next mini-batch

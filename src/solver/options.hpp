@@ -15,6 +15,15 @@
 
 namespace ptyle {
 
+/// How patterns go from process to process, where each process holds those of its own positions.
+struct PatternHands {
+  std::size_t bytes = 0;  ///< of each; 0: none goes, as every process has all of them
+  std::function<const void*(i64)> held;  ///< those of a pattern; they stay until it is dropped
+  /// Room for one that comes, which is held from now on. Throws UserError if there is no memory.
+  std::function<void*(i64)> take;
+  std::function<void(i64)> drop;  ///< one that has gone
+};
+
 /// The measurement, and its positions.
 template <class T>
 struct FitData {
@@ -23,6 +32,7 @@ struct FitData {
                                       ///< only for those of this process's tiles
   /// The same as it is held, for an operator that keeps patterns on a device; may be empty.
   std::function<RawPattern(i64)> raw;
+  PatternHands hands = {};
   View<const T, 2> valid;  ///< W·W, 0 or 1, DC at [0,0]; empty: all valid
   double dk = 0;           ///< detector pixel, 1/Å
 };

@@ -37,6 +37,15 @@ void State<T>::allocate(const Arithmetic<T>& arithmetic) {
 }
 
 template <class T>
+void State<T>::resize_records(const Arithmetic<T>& arithmetic, std::size_t tile, i64 positions) {
+  tiles_[tile].positions = positions;
+  for (Field<T>& field : fields_)
+    if (field.kind == Kind::records)
+      field.here[tile] =
+          arithmetic.template array<T, 3>({1, positions, field.shape[2]}, field.account);
+}
+
+template <class T>
 const Field<T>& State<T>::field(const std::string& name) const {
   const auto at = std::find_if(fields_.begin(), fields_.end(),
                                [&](const Field<T>& field) { return field.name == name; });

@@ -73,6 +73,9 @@ class State {
   /// Zeros for every field that has no values yet, where the arithmetic says.
   void allocate(const Arithmetic<T>& arithmetic);
 
+  /// The tile has so many positions of its own from now on: its records get new arrays, of zeros.
+  void resize_records(const Arithmetic<T>& arithmetic, std::size_t tile, i64 positions);
+
   [[nodiscard]] const std::vector<TileSize>& tiles() const { return tiles_; }
   [[nodiscard]] const std::deque<Field<T>>& fields() const { return fields_; }
   [[nodiscard]] std::deque<Field<T>>& fields() { return fields_; }

@@ -55,7 +55,8 @@ class Workspace {
   FitOptions options;
   std::unique_ptr<Arithmetic<T>> arithmetic;
   Halos<T> halos;
-  std::vector<Placement> places;      ///< of all positions, on the whole object
+  std::vector<Placement> places;      ///< of all positions, on the whole object; where they move,
+                                      ///< only the owner's process knows
   std::vector<i64> fitted, held_out;  ///< positions
   std::vector<i64>
       pixel_sample;         ///< of `fitted`, to look at held-out pixels; empty: there are none

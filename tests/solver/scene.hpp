@@ -109,6 +109,7 @@ class FitScene {
   }
   mutable std::function<void(i64)> when_loaded;     ///< called with every pattern's number
   mutable std::function<void(i64, double*)> spoil;  ///< and may change what is loaded
+  mutable std::function<void(FitData<double>&)> change_data;  ///< what a fit is given
   /// What fits are made with, if not with the host's.
   mutable std::function<std::unique_ptr<Operator<double>>(const OperatorSetup&)> make_operator;
   mutable std::function<std::unique_ptr<Arithmetic<double>>()> make_arithmetic;
@@ -159,6 +160,7 @@ class FitScene {
       if (spoil) spoil(i, to);
     };
     data.dk = dk_;
+    if (change_data) change_data(data);
     return data;
   }
   const OperatorSetup& setup() const { return setup_; }

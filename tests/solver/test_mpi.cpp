@@ -8,6 +8,7 @@
 #include "operator/emulated/operator.hpp"
 #include "solver/shared_fit.hpp"
 #include "solver/variables/position_options.hpp"
+#include "solver/wander.hpp"
 
 namespace ptyle {
 namespace {
@@ -20,8 +21,23 @@ using test::scene;
 
 MpiWorld* world = nullptr;
 
-/// The largest difference on this rank's core from the object that one process finds, relative to
-/// that one's largest phase; and of the probe, relative to its largest amplitude.
+/// The largest difference on this rank's core from a whole object, relative to that one's largest
+/// phase.
+double apart_on_core(const Fit<double>& fit, const Array<double, 3>& whole, const Box& object) {
+  const Tile& tile = fit.tiles().front();
+  const auto phase = fit.arithmetic().on_host(fit.state().field("phase").on(0));
+  double most = 0;
+  for (i64 s = 0; s < whole.shape()[0]; ++s)
+    for (i64 y = tile.core.rows.begin; y < tile.core.rows.end; ++y)
+      for (i64 x = tile.core.cols.begin; x < tile.core.cols.end; ++x)
+        most = std::max(most,
+                        std::abs(phase.view(s, y - tile.box.rows.begin, x - tile.box.cols.begin) -
+                                 whole(s, y - object.rows.begin, x - object.cols.begin)));
+  return most / test::largest(whole);
+}
+
+/// That from the object that one process finds; and of the probe, relative to its largest
+/// amplitude.
 std::array<double, 2> apart_from_one_process(const FitOptions& o, const Sharing& sharing,
                                              bool operator_too) {
   const Array<double, 3> whole = fitted(o, sharing);
@@ -46,22 +62,13 @@ std::array<double, 2> apart_from_one_process(const FitOptions& o, const Sharing&
       here.iterate();
       there.iterate();
     }
-    const Tile& tile = there.tiles().front();
-    const auto phase = there.arithmetic().on_host(there.state().field("phase").on(0));
-    const Box object = scene().object();
-    for (i64 s = 0; s < whole.shape()[0]; ++s)
-      for (i64 y = tile.core.rows.begin; y < tile.core.rows.end; ++y)
-        for (i64 x = tile.core.cols.begin; x < tile.core.cols.end; ++x)
-          most[0] = std::max(
-              most[0], std::abs(phase.view(s, y - tile.box.rows.begin, x - tile.box.cols.begin) -
-                                whole(s, y - object.rows.begin, x - object.cols.begin)));
+    most[0] = apart_on_core(there, whole, scene().object());
     double largest = 0;
     const auto probe = there.probe(), expected = here.probe();
     for (i64 i = 0; i < probe.size(); ++i) {
       most[1] = std::max(most[1], std::abs(probe.data[i] - expected.data[i]));
       largest = std::max(largest, std::abs(expected.data[i]));
     }
-    most[0] /= test::largest(whole);
     most[1] /= largest;
   }
   return most;
@@ -101,6 +108,103 @@ TEST(MpiFitOnGpu, WithPositionsThatMove) {
   const auto most = apart_from_one_process(o, sharing, true);
   EXPECT_LT(most[0], rounding);
   EXPECT_LT(most[1], rounding);
+}
+
+/// Patterns of this rank alone, as floats, which go where their positions go.
+class OwnPatterns {
+ public:
+  static constexpr i64 n = test::FitScene::window * test::FitScene::window;
+
+  void take_over(FitData<double>& data, const std::vector<i64>& own) {
+    for (const i64 i : own) {
+      std::vector<double> all(n);
+      data.load(i, all.data());
+      held[i].assign(all.begin(), all.end());
+    }
+    data.load = [this](i64 i, double* to) { std::copy(held.at(i).begin(), held.at(i).end(), to); };
+    data.raw = [this](i64 i) { return RawPattern{held.at(i).data(), PatternType::float32, 0, i}; };
+    data.hands = {n * sizeof(float), [this](i64 i) { return held.at(i).data(); },
+                  [this](i64 i) { return held.try_emplace(i, n).first->second.data(); },
+                  [this](i64 i) { held.erase(i); }};
+  }
+  std::map<i64, std::vector<float>> held;
+};
+
+FitOptions wandering() {
+  auto o = options(4);
+  o.parts.add<test::WanderOptions>();
+  return o;
+}
+
+/// 8 × 8 positions, of whose patterns only the floats are known.
+const test::FitScene& wanderers() {
+  static const test::FitScene one(0, {8, 2.5, 4});
+  one.spoil = [](i64, double* pattern) {
+    std::transform(pattern, pattern + OwnPatterns::n, pattern,
+                   [](double v) { return static_cast<float>(v); });
+  };
+  return one;
+}
+Mesh mesh_of_wanderers() {
+  const Halo exact = Halo::exact(test::FitScene::window);
+  return wanderers().mesh(world->size()).with_halo({exact.before + 1, exact.after + 1});
+}
+
+Fit<double> wandering_fit(Team& team, OwnPatterns& patterns) {
+  const auto own = assign(mesh_of_wanderers(), wanderers().centres());
+  wanderers().change_data = [&](FitData<double>& data) {
+    patterns.take_over(data, own[static_cast<std::size_t>(world->rank())]);
+  };
+  auto fit = wanderers().fit(wandering(), team, {mesh_of_wanderers()});
+  wanderers().change_data = {};
+  return fit;
+}
+
+/// All of them are some rank's, and each rank has the patterns of its own and no other.
+void expect_patterns_of_own(Team& team, const Fit<double>& fit, const OwnPatterns& patterns) {
+  const auto& own = fit.tiles().front().own;
+  ASSERT_EQ(own.size(), patterns.held.size());
+  std::vector<double> owners(64, 0.0);
+  for (const i64 i : own) {
+    EXPECT_EQ(patterns.held.count(i), 1U);
+    owners[static_cast<std::size_t>(i)] = 1;
+  }
+  team.sum(owners);
+  EXPECT_EQ(owners, std::vector<double>(64, 1.0));
+}
+
+TEST(MpiHandOver, PatternsGoWithTheirPositions) {
+  const auto alone = make_local_team();
+  auto one = wanderers().fit(wandering(), *alone, {wanderers().mesh(1)});
+  for (int i = 0; i < 4; ++i) one.iterate();
+  const auto whole = test::stitched(one, wanderers().object());
+  for (const bool on_gpu : {false, true}) {
+    // Copies are as late as they may be: a pattern's memory must not go before.
+    emulated::Gpu gpu({.order = emulated::Order::as_needed});
+    if (on_gpu) {
+      wanderers().make_arithmetic = [&] { return make_emulated_arithmetic<double>(gpu); };
+      wanderers().make_operator = [&](const OperatorSetup& setup) {
+        return make_emulated_operator<double>(setup, gpu, nullptr, {});
+      };
+    }
+    const auto team = make_mpi_team(*world);
+    {
+      OwnPatterns patterns;
+      auto fit = wandering_fit(*team, patterns);
+      wanderers().make_arithmetic = {};
+      wanderers().make_operator = {};
+      for (int i = 0; i < 4; ++i) {
+        fit.iterate();
+        expect_patterns_of_own(*team, fit, patterns);
+      }
+      EXPECT_LT(apart_on_core(fit, whole, wanderers().object()), rounding);
+      const HandedOver here = fit.handed_over();
+      std::vector<double> all{double(here.came), double(here.went)};
+      team->sum(all);
+      EXPECT_EQ(all[0], all[1]);
+      EXPECT_EQ(all[0] > 0, world->size() > 1);
+    }
+  }
 }
 
 }  // namespace

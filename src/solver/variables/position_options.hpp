@@ -5,6 +5,7 @@
 #include "core/choice.hpp"
 #include "solver/part_options.hpp"
 #include "solver/switch.hpp"
+#include "tiles/hand_over.hpp"
 
 namespace ptyle {
 
@@ -28,6 +29,17 @@ struct PositionOptions {
   template <class T>
   void add_to(Parts<T>& parts) const;
 };
+
+/// A position moves by itself by this part of largest_move at most, once an iteration.
+constexpr double most_alone = 0.25;
+
+/// px that tiles' halos grow by for positions that move by so many px in all at most. After every
+/// iteration a position lies within the margin of the hand-over of its rank's core; until its
+/// window is looked at again it moves by itself alone.
+constexpr i64 room_for_moves(i64 largest_move) {
+  const auto alone = static_cast<i64>(most_alone * static_cast<double>(largest_move - 1)) + 1;
+  return largest_move < 1 ? 0 : std::min(largest_move, hand_over_margin(largest_move) + alone);
+}
 
 template <class V>
 void keys(V& v, PositionOptions& o) {

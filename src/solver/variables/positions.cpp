@@ -35,9 +35,8 @@ constexpr double slowing = 0.85;
 /// Each time that the cost of an iteration rises, by which the object is told that the steps are
 /// longer than it can follow, or the noise of N.
 constexpr double less_trust = 0.7, rise = 1.003;
-/// px that a position moves by at most: by itself in a mini-batch, as a fraction of the limit; with
-/// the affine model in an iteration.
-constexpr double most_alone = 0.25, most_stretch = 1;
+/// px that a position moves by at most with the affine model in an iteration.
+constexpr double most_stretch = 1;
 constexpr i64 cubic_reach = 2;  // px, of the stretched object beyond a position's move
 
 /// The least part of W² Σ|∂ψ|² that c has to be for positions to move. A wave that nothing scatters
@@ -364,6 +363,12 @@ void PositionsVariable<T>::stretch_tile(Workspace<T>& with, std::size_t t, const
         Warp<T>(std::as_const(values).on(t), displacement, spare.on(t), {low, high}));
     std::swap(values.here[t], spare.here[t]);
   }
+}
+
+/// By the limit in whole pixels, that of the room in halos or less.
+template <class T>
+i64 PositionsVariable<T>::hand_over_margin() const {
+  return ptyle::hand_over_margin(static_cast<i64>(limit_));
 }
 
 template <class T>

@@ -44,6 +44,7 @@ class PositionsVariable final : public Variable<T> {
   void start_sum(Workspace<T>&, const Batch&) override {}
   void step(Workspace<T>& with, const Batch& batch) override;
   void end_iteration(Workspace<T>& with, const Batch& batch) override;
+  [[nodiscard]] i64 hand_over_margin() const override;
   [[nodiscard]] i64 reach() const override;
   [[nodiscard]] bool still_finding() const override;
 

@@ -28,7 +28,8 @@ class Variable {
   virtual ~Variable() = default;
   /// Its fields and numbers.
   virtual void declare(State<T>& state) = 0;
-  /// Once the fields have their values, at the start and after a restore.
+  /// Once the fields have their values: at the start, after a restore, and after records have
+  /// changed hands.
   virtual void publish(Workspace<T>& /*with*/) {}
   virtual void begin(Workspace<T>& with, const Batch& batch) = 0;
   /// Adds what it wants of the operator's gradients at these members; rows of `sums` are theirs, in
@@ -39,6 +40,10 @@ class Variable {
   virtual void step(Workspace<T>& with, const Batch& batch) = 0;
   /// After the last mini-batch of an iteration, of which `batch` was one.
   virtual void end_iteration(Workspace<T>& /*with*/, const Batch& /*batch*/) {}
+  /// It moves positions (Workspace::places) at the end of an iteration or in publish(): those that
+  /// lie more than so many px outside their rank's core change hands then (solver/hand_over). −1:
+  /// it moves none.
+  [[nodiscard]] virtual i64 hand_over_margin() const { return -1; }
   /// How far from a voxel it looks, px.
   [[nodiscard]] virtual i64 reach() const { return 0; }
   /// Is it on its way, so that a cost that stands still means nothing? The object's steps are not
