@@ -10,6 +10,7 @@
 #include "core/error.hpp"
 #include "operator/operator.hpp"
 #include "tiles/cost.hpp"
+#include "tiles/hand_over.hpp"
 
 namespace ptyle {
 namespace {
@@ -80,7 +81,8 @@ Division divide(const std::vector<Position>& positions, i64 window, double pixel
                         ? 0
                         : rows_in_pixels(config.extra_rows, frame, window);
   Halo halo = halo_of(config.halo, window, pixel);
-  halo = {halo.before + extra + margin, halo.after + extra + margin};
+  const i64 more = extra + room_for_moves(margin);
+  halo = {halo.before + more, halo.after + more};
   const Mesh mesh = balanced_mesh(centres, window, shape, halo, margin);
   const Network network{config.bandwidth * 1e9, config.latency * 1e-6};
   Scheme scheme = named.value_or(Scheme::owner);
@@ -99,6 +101,7 @@ Division divide(const std::vector<Position>& positions, i64 window, double pixel
     division.sharing.in_flight = cost.in_flight;
   }
   division.shares = share_positions(mesh, centres, extra);
+  if (margin > 0 && ranks > 1) division.most_that_come = most_that_come(mesh, centres, margin);
   return division;
 }
 

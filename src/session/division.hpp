@@ -19,10 +19,14 @@ struct Division {
   std::vector<PositionShare> shares;  ///< by rank
   i64 extra = 0;                      ///< reach of the neighbours' positions, px
   i64 margin = 0;                     ///< positions may move so far, px; 0: they are not refined
+  /// By rank: positions that may be handed over to it at most, as they move; empty: none moves.
+  std::vector<i64> most_that_come = {};
 };
 
 /// For `ranks` ranks that exchange `planes` planes of `bytes` a value at most. Positions are in Å
-/// (px where pixel = 1). Throws UserError for a mesh, halo or exchange that cannot be.
+/// (px where pixel = 1). Where they may move by `margin` px, the object grows by that on every
+/// side, and halos by what moves need between two hand-overs (room_for_moves). Throws UserError for
+/// a mesh, halo or exchange that cannot be.
 Division divide(const std::vector<Position>& positions, i64 window, double pixel,
                 const RanksConfig& config, int ranks, i64 planes, int bytes, i64 margin = 0);
 

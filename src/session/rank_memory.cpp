@@ -43,9 +43,13 @@ Bytes arrays_of_fit(const ReconstructConfig& config, const OperatorSetup& setup,
 
 /// Patterns, positions and what a checkpoint holds, which are on the host wherever it computes.
 template <class T>
-void add_data(Bytes& bytes, const ReconstructConfig& config, const OperatorSetup& setup,
+void add_data(RankMemory& memory, const ReconstructConfig& config, const OperatorSetup& setup,
               const Division& division, int rank, std::size_t bytes_a_pattern) {
   const PositionShare& share = division.shares[static_cast<std::size_t>(rank)];
+  if (!division.most_that_come.empty())
+    memory.may_come =
+        double(bytes_a_pattern) * double(division.most_that_come[static_cast<std::size_t>(rank)]);
+  Bytes& bytes = memory.bytes;
   bytes["patterns"] = double(bytes_a_pattern) * double(share.own.size() + share.extra.size());
   if (setup.modes > 1)  // their powers are fitted there
     bytes["probe"] += 2 * double(sizeof(T)) * double(setup.modes * setup.window * setup.window);
@@ -83,7 +87,7 @@ RankMemory rank_memory(const ReconstructConfig& config, const OperatorSetup& set
                        double budget) {
   RankMemory memory;
   memory.bytes = arrays_of_fit<T>(config, setup, division, rank);
-  add_data<T>(memory.bytes, config, setup, division, rank, bytes_a_pattern);
+  add_data<T>(memory, config, setup, division, rank, bytes_a_pattern);
   const auto left = static_cast<std::size_t>(std::max(0.0, budget - memory.total()));
   const auto shape = tile_shape(setup, division, rank);
   memory.options = choose_cpu_options<T>(setup, threads, shape, left);
@@ -99,7 +103,7 @@ RankMemory gpu_rank_memory(const ReconstructConfig& config, const OperatorSetup&
                            const Division& division, int rank, std::size_t bytes_a_pattern,
                            i64 batches, const GpuFacts& gpu) {
   RankMemory memory;
-  add_data<T>(memory.bytes, config, setup, division, rank, bytes_a_pattern);
+  add_data<T>(memory, config, setup, division, rank, bytes_a_pattern);
   Bytes arrays = arrays_of_fit<T>(config, setup, division, rank);
   const auto shape = tile_shape(setup, division, rank);
   if (division.sharing.mesh.ranks() > 1) {  // what travels goes through the host

@@ -68,6 +68,8 @@ std::vector<RankFigure> gather_report(Team& team, const RankReport& mine, const 
   const TeamCosts costs = team.costs();
   std::vector<RankFigure> figures{
       {"positions", "1", {mine.positions}},
+      {"handed_over/came", "1", {static_cast<double>(mine.handed_over.came)}},
+      {"handed_over/went", "1", {static_cast<double>(mine.handed_over.went)}},
       {"computing", "s", {mine.computing}},
       {"waiting", "s", {costs.waiting}},
       {"communicating", "s", {costs.communicating}},
@@ -92,6 +94,11 @@ std::vector<RankFigure> gather_report(Team& team, const RankReport& mine, const 
       figures[i].values.push_back(all[at]);
   }
   return figures;
+}
+
+double handed_over(const std::vector<RankFigure>& figures) {
+  const auto& came = values_of(figures, "handed_over/came");
+  return std::accumulate(came.begin(), came.end(), 0.0);
 }
 
 std::vector<std::string> report_lines(const std::vector<RankFigure>& figures) {

@@ -8,6 +8,7 @@
 #include "core/ledger.hpp"
 #include "exchange/team.hpp"
 #include "io/result.hpp"
+#include "solver/hand_over.hpp"
 
 namespace ptyle {
 
@@ -16,6 +17,7 @@ struct RankReport {
   double positions = 0;
   double computing = 0, reading = 0;  ///< s; waiting and communicating: the team's costs
   double total = 0;                   ///< s, since the start
+  HandedOver handed_over;             ///< positions that moved to or from another rank
 };
 
 /// The figures of all ranks, on the process that leads; every process calls it. Units: "s", "B" or
@@ -23,6 +25,9 @@ struct RankReport {
 /// for a GPU's memory, where a rank computes on one.
 std::vector<RankFigure> gather_report(Team& team, const RankReport& mine, const Ledger& ledger,
                                       const Ledger& gpu);
+
+/// All positions that changed hands, once each.
+double handed_over(const std::vector<RankFigure>& figures);
 
 /// A table of a line a rank (of more than 16: the least, the mean and the most), and the memory by
 /// name.

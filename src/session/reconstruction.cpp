@@ -193,6 +193,9 @@ class WorkOf final : public Reconstruction::Work {
     }
     if (writer) writer->finish();
     for (const std::string& line : report_lines(facts.ranks)) open_.log(line);
+    if (team_.size() > 1 && !facts.positions_start.empty())
+      open_.log(fmt::format("positions that changed hands between ranks, as they moved: {:.0f}",
+                            handed_over(facts.ranks)));
   }
 
   [[nodiscard]] std::unique_ptr<Checkpoints> checkpoints(const std::string& folder,
@@ -263,6 +266,7 @@ class WorkOf final : public Reconstruction::Work {
   [[nodiscard]] ResultFacts facts() const {
     RankReport report;
     for (const Tile& tile : fit().tiles()) report.positions += static_cast<double>(tile.own.size());
+    report.handed_over = fit().handed_over();
     report.computing = fit().seconds_computing();
     report.reading = open_.experiment.seconds_reading;
     report.total = seconds_since(start_);

@@ -229,6 +229,62 @@ TEST_F(Ranks, ACheckpointWrittenWhileComputingIsThatOfARunWhichEndsThere) {
   expect_same("four", "six");
 }
 
+/// Sum over the ranks of one of their figures.
+double sum_of(const Result& result, const std::string& name) {
+  double sum = 0;
+  for (const RankFigure& figure : result.ranks)
+    if (figure.name == name)
+      for (const double value : figure.values) sum += value;
+  return sum;
+}
+
+/// The largest difference of two runs' positions, Å.
+double apart(const Result& a, const Result& b) {
+  double most = a.positions.size() == b.positions.size() ? 0 : INFINITY;
+  for (std::size_t i = 0; i < a.positions.size() && std::isfinite(most); ++i)
+    most = std::max({most, std::abs(a.positions[i].row - b.positions[i].row),
+                     std::abs(a.positions[i].col - b.positions[i].col)});
+  return most;
+}
+
+/// Positions that are some pixels off move from core to core, and their patterns with them.
+TEST_F(Ranks, PositionsThatChangeHandsAreTheSameOnAnyRanks) {
+  folder.write("recipe.yaml",
+               std::string(recipe).replace(std::string(recipe).find("step: 1.0"), 9,
+                                           "step: 1.0, jitter: 0.5, reported: nominal"));
+  const auto made =
+      run_ptyle({"simulate", "recipe.yaml", "--overwrite"}, {.folder = folder.path()});
+  ASSERT_EQ(made.status, 0) << made.err;
+  const auto run = [&](const std::string& name, int ranks, int iterations,
+                       const std::vector<std::string>& options = {}) {
+    const auto ran =
+        reconstruct(name, ranks,
+                    {"solver.precision=double", "solver.batches=5", "solver.continuation=off",
+                     "positions.refine=on", "positions.model=free", "positions.start=1",
+                     "positions.step=1", fmt::format("solver.iterations={}", iterations)},
+                    options);
+    EXPECT_EQ(ran.status, 0) << ran.err;
+    EXPECT_EQ(ran.out.find("changed hands") != std::string::npos, ranks > 1) << ran.out;
+    return read_result(path(name + "/result.h5"));
+  };
+  const Result one = run("one", 0, 6);
+  EXPECT_EQ(sum_of(one, "handed_over/came"), 0);
+  for (const int ranks : {2, 4, 6, 9}) {
+    SCOPED_TRACE(ranks);
+    const Result more = run("more", ranks, 6, {"--verify-halos", "--overwrite"});
+    EXPECT_GT(sum_of(more, "handed_over/came"), 0);
+    EXPECT_EQ(sum_of(more, "handed_over/came"), sum_of(more, "handed_over/went"));
+    EXPECT_EQ(sum_of(more, "positions"), 72);
+    EXPECT_LT(apart(more, one), 1e-10);
+    EXPECT_LE(distance(more.phase, one.phase), std::ldexp(1, -22));
+  }
+  run("stopped", 4, 4);  // whose checkpoint is of the third iteration
+  const Result resumed = run("stopped", 9, 6, {"--resume"});
+  EXPECT_GT(sum_of(resumed, "handed_over/came"), 0);
+  EXPECT_LT(apart(resumed, one), 1e-10);
+  EXPECT_LE(distance(resumed.phase, one.phase), std::ldexp(1, -22));
+}
+
 /// How an endless run is asked to stop.
 struct Stop {
   const char* name;

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <memory>
 
 #include "core/error.hpp"
@@ -121,15 +122,21 @@ TEST(Division, HasRoomForPositionsThatMove) {
     EXPECT_EQ(moving.frame.cols, fixed.frame.cols + 2 * room);
     EXPECT_NEAR(moving.frame.origin.row, fixed.frame.origin.row - room * pixel, 1e-12);
     EXPECT_EQ(moving.sharing.mesh.object(), moving.frame.box());
+    // Beyond this a position is handed over, or has not moved so far since it was.
+    constexpr i64 between = room_for_moves(room);
+    static_assert(between < room);
+    EXPECT_EQ(moving.sharing.mesh.halo().before, fixed.sharing.mesh.halo().before + between);
+    EXPECT_EQ(moving.most_that_come.size(), ranks > 1 ? std::size_t(ranks) : 0U);
     for (int rank = 0; rank < ranks; ++rank) {
       const std::size_t r(rank);
       EXPECT_EQ(moving.shares[r].own, fixed.shares[r].own);
+      EXPECT_TRUE(ranks == 1 || moving.most_that_come[r] > 0);
       const Box tile = moving.sharing.mesh.extended(rank);
       for (const i64 i : moving.shares[r].own)
         for (const double row : {-1, 1})
           for (const double col : {-1, 1}) {
             Position at = moving.frame.positions[std::size_t(i)];
-            at.row += row * room, at.col += col * room;
+            at.row += row * between, at.col += col * between;
             const Placement corner = place(at, window);
             const Box all{{corner.row, corner.row + window}, {corner.col, corner.col + window}};
             EXPECT_EQ(intersection(all, tile), all);
@@ -211,6 +218,109 @@ TEST(RefinedPositions, ComeFromACheckpointOnOtherRanks) {
   const Result resumed = run.result();
   EXPECT_LT(farthest(resumed.positions, whole.positions), 1e-11);
   EXPECT_EQ(farthest(resumed.positions_start, whole.positions_start), 0);
+}
+
+/// Ten positions beside the middle of the scan are told to lie 0.9 Å (4.5 px) away, on the other
+/// side of it.
+PatternsInMemory some_off(std::vector<Position>& positions) {
+  positions = memory_scan().positions();
+  for (std::size_t i = 0; i < positions.size(); ++i) {
+    const std::size_t row = i / 6, col = i % 6;
+    if ((row == 2 || row == 3) && col % 2 == 0) positions[i].row += row == 2 ? 0.9 : -0.9;
+    if ((col == 2 || col == 3) && row % 5 == 0) positions[i].col += col == 2 ? 0.9 : -0.9;
+  }
+  PatternsInMemory patterns = memory_scan().patterns();
+  patterns.positions = positions;
+  return patterns;
+}
+
+/// From an object that was found with the right positions.
+ReconstructConfig far_off() {
+  static const TemporaryFolder folder;
+  const std::string start = folder / "right/result.h5";
+  ReconstructConfig config = memory_scan().config();
+  config.solver.precision = Precision::float64;
+  config.solver.iterations = 8;
+  if (!std::filesystem::exists(start)) {
+    const auto team = make_local_team();
+    Reconstruction run(config, memory_scan().patterns(), *team);
+    while (!run.finished()) run.step();
+    run.write(folder / "right", {.pictures = false, .tiff = false});
+  }
+  config.object.start = start;
+  config.solver.iterations = 20;
+  config.parts.of<PositionOptions>() = {
+      .refine = Switch::on, .model = PositionModel::free, .start = 1, .step = 1};
+  return config;
+}
+
+double came(const Result& result) {
+  for (const RankFigure& figure : result.ranks)
+    if (figure.name == "handed_over/came") return figure.values.at(0);
+  ADD_FAILURE() << "is not in the result";
+  return 0;
+}
+
+TEST(RefinedPositions, ThatChangeHandsAreTheSameOnAnyRanksAndAreCounted) {
+  std::vector<Position> positions;
+  const PatternsInMemory patterns = some_off(positions);
+  const auto on_ranks = [&](int ranks, std::vector<std::string>& said) {
+    const TemporaryFolder folder;
+    const auto team = make_local_team(ranks);
+    ReconstructCallbacks callbacks;
+    callbacks.log = [&](const std::string& line) { said.push_back(line); };
+    Reconstruction run(far_off(), patterns, *team, callbacks);
+    while (!run.finished()) run.step();
+    run.write(folder / "out", {.pictures = false, .tiff = false});
+    return read_result(folder / "out/result.h5");
+  };
+  const auto told = [](const std::vector<std::string>& lines) {
+    return std::count_if(lines.begin(), lines.end(), [](const std::string& line) {
+      return line.find("changed hands") != std::string::npos;
+    });
+  };
+  std::vector<std::string> alone;
+  const Result one = on_ranks(1, alone);
+  EXPECT_EQ(came(one), 0);
+  EXPECT_EQ(told(alone), 0);
+  for (const int ranks : {2, 4, 6}) {
+    std::vector<std::string> lines;
+    const Result more = on_ranks(ranks, lines);
+    EXPECT_GT(came(more), 0) << ranks;
+    EXPECT_EQ(told(lines), 1);
+    EXPECT_LT(farthest(one.positions, more.positions), 1e-10) << ranks;
+  }
+}
+
+TEST(RefinedPositions, ThatHaveChangedHandsComeFromACheckpointOnOtherRanks) {
+  std::vector<Position> positions;
+  const PatternsInMemory patterns = some_off(positions);
+  ReconstructConfig config = far_off();
+  const auto four = make_local_team(4);
+  Reconstruction whole(config, patterns, *four);
+  const TemporaryFolder folder;
+  config.output.folder = folder / "saved";
+  {
+    const auto checkpoints = whole.checkpoints(config.output.folder, true);
+    for (int i = 0; i < 14; ++i) {
+      whole.step();
+      checkpoints->save();  // of the positions that each rank has by then
+    }
+    int asked = 0;
+    EXPECT_FALSE(whole.step([&] { return ++asked == 3; }).whole);
+    checkpoints->save();
+    checkpoints->finish();
+  }
+  while (!whole.finished()) whole.step();
+  EXPECT_GT(came(whole.result()), 0);
+  config.output.resume = true;
+  for (const int ranks : {1, 4, 6}) {
+    const auto team = make_local_team(ranks);
+    Reconstruction run(config, patterns, *team);
+    EXPECT_EQ(run.history().cost.size(), 14U);
+    while (!run.finished()) run.step();
+    EXPECT_LT(farthest(run.result().positions, whole.result().positions), 1e-10) << ranks;
+  }
 }
 
 TEST(RefinedPositions, ThatCannotMoveFarEnoughAreWarnedOf) {

@@ -54,13 +54,21 @@ void say_names(Terminal& terminal, const std::map<std::string, double>& bytes_by
   terminal.say("    of the largest, MiB: " + names);
 }
 
+void say_what_may_come(Terminal& terminal, const RankMemory& memory) {
+  if (memory.may_come > 0)
+    terminal.say(fmt::format(
+        "    patterns that may be handed over to it as positions move: at most {:.1f} MiB more",
+        memory.may_come / mib));
+}
+
 void say_memory(Terminal& terminal, const RanksOutlook& plan) {
   const RankMemory& memory = plan.memory;
   if (memory.gpu.empty()) {
     terminal.say(fmt::format("  memory of a rank: {:.1f} MiB, largest {:.1f} MiB; waves {}",
                              plan.mean_memory / mib, memory.total() / mib,
                              describe(memory.options)));
-    return say_names(terminal, memory.bytes);
+    say_names(terminal, memory.bytes);
+    return say_what_may_come(terminal, memory);
   }
   terminal.say(
       fmt::format("  memory of a rank's GPU: {:.1f} MiB, largest {:.1f} MiB, at least {:.1f} MiB; "
@@ -70,6 +78,7 @@ void say_memory(Terminal& terminal, const RanksOutlook& plan) {
   say_names(terminal, memory.gpu);
   terminal.say(fmt::format("  and on the host: {:.1f} MiB", memory.total() / mib));
   say_names(terminal, memory.bytes);
+  say_what_may_come(terminal, memory);
 }
 
 void say_exchanges(Terminal& terminal, const RanksOutlook& plan) {
