@@ -263,7 +263,7 @@ void PositionsVariable<T>::move(std::size_t t, i64 k, std::array<double, 2> by, 
                     static_cast<double>(here_[t](0, k, 1)) + part * by[1]});
 }
 
-/// Beyond it, the object and the tile have no room.
+/// Beyond it, the object has no room.
 template <class T>
 void PositionsVariable<T>::put_within_limit(std::size_t t, i64 k, std::array<double, 2> shift) {
   const double far = std::hypot(shift[0], shift[1]), allowed = far > limit_ ? limit_ / far : 1;
