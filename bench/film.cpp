@@ -22,7 +22,9 @@
 
 #include "core/error.hpp"
 #include "exchange/local/team.hpp"
+#include "session/rank_report.hpp"
 #include "session/reconstruction.hpp"
+#include "solver/penalties/quadratic.hpp"
 #include "solver/variables/position_options.hpp"
 
 using namespace ptyle;
@@ -31,7 +33,7 @@ using namespace ptyle::bench;
 namespace {
 
 struct Figures : FilmAgreement {
-  double seconds = 0, r = 0;
+  double seconds = 0, r = 0, handed_over = 0;
   Array<float, 3> phase;
 };
 
@@ -46,7 +48,7 @@ Figures run(const std::string& film, const Result& truth, int iterations, int ra
   const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - start;
   Result result = fit.result();
   return {agreement(result, truth), taken.count(), fit.history().r_factor.back(),
-          std::move(result.phase)};
+          handed_over(result.ranks), std::move(result.phase)};
 }
 
 void print(const std::string& name, const Figures& f) {
@@ -72,6 +74,7 @@ void variants(const std::string& film, const Result& truth, int iterations) {
     c.object.type = ObjectType::potential;
     c.parts.of<PositionOptions>().refine = Switch::off;
   });
+  row("no penalty", [](ReconstructConfig& c) { c.parts.of<PenaltyOptions>().lateral = 0; });
   row("one mode", [](ReconstructConfig& c) { c.probe.modes = 1; });
   row("optics exact", [](ReconstructConfig& c) {
     const SimulatedOptics o = film_recipe().optics;
@@ -105,7 +108,9 @@ int main(int argc, char** argv) try {
       double apart = 0;
       for (i64 i = 0; i < f.phase.size(); ++i)
         apart = std::max(apart, double(std::abs(f.phase.data()[i] - on_six.phase.data()[i])));
-      fmt::print("  largest difference of 1 and 6 ranks: {:.2g} rad\n", apart);
+      fmt::print(
+          "  largest difference of 1 and 6 ranks: {:.2g} rad; {:.0f} positions changed hands\n",
+          apart, on_six.handed_over);
       variants(film, truth, iterations);
     }
     if (least.ssim == 0 || f.ssim < least.ssim) least = std::move(f);

@@ -11,6 +11,7 @@
 #include "core/units.hpp"
 #include "physics/propagator.hpp"
 #include "solver/batches.hpp"
+#include "solver/penalties/quadratic.hpp"
 
 namespace ptyle {
 namespace {
@@ -30,6 +31,20 @@ bool continues(const ReconstructConfig& config, const Experiment& e) {
   if (choice == Switch::off || aperture_k(e) <= 0 || config.object.slices < 2) return false;
   return choice == Switch::on ||
          (config.object.start.empty() && Continuation::thick(depths_of_focus(config, e)));
+}
+
+/// The weight of differences between neighbouring pixels, 1/rad², where none is given. Phases of
+/// slices grow with their thickness t, so that of n slices in place of one each is expected to have
+/// 1/n² of the squares; 0.3 rad at 10 Å serve doses from 1e3 to 1e7 electrons per Å²
+/// (docs/math.md).
+double automatic_roughness_weight(const ReconstructConfig& config, const Experiment& e) {
+  constexpr double weight_by_thickness = 110;  // Å/rad²
+  const bool electrons = e.optics.xray_energy == 0;
+  const bool sums = config.ranks.update == UpdateChoice::consistent &&
+                    config.ranks.local_positions == 0 && !config.ranks.exchange_behind &&
+                    (!config.ranks.exchange || sum_kind(*config.ranks.exchange));
+  if (!electrons || !sums || !e.integer_counts || config.object.slices < 2) return 0;
+  return weight_by_thickness / config.object.slice_thickness;
 }
 
 }  // namespace
@@ -114,6 +129,9 @@ FitOptions fit_options(const ReconstructConfig& config, const Experiment& e,
   if (refinement.largest_move == 0)
     refinement.largest_move = double(division.margin) * e.calibration.pixel;
   refinement.noise = 1 / (4 * counts_per_object_pixel(e, division));
+  auto& penalty = o.parts.of<PenaltyOptions>();
+  penalty.lateral = penalty.lateral.value_or(automatic_roughness_weight(config, e));
+  penalty.of_likelihood = facts_of(loss_of(config, e)).of_likelihood;
   o.pixel = e.calibration.pixel;
   o.aperture_k = aperture_k(e);
   if (coarse_to_fine)

@@ -9,9 +9,16 @@ void Course<T>::take(const Batch& batch) {
   accumulate(batch);
   start_sums(batch);
   with_.agree_to_stop();
-  const double cost = batch.estimate ? with_.costs.report(batch.number + 1) : 0;
+  const double share = share_of(batch);
+  double cost = 0;
+  if (batch.estimate) {
+    std::vector<double> of_penalties{share *
+                                     cost_of<T>(movers_.penalties, with_, movers_.object.values)};
+    if (!movers_.penalties.empty()) with_.team.sum(of_penalties);
+    cost = with_.costs.report(batch.number + 1) + of_penalties[0];
+  }
   sum_gradients();
-  movers_.rule.step({with_, movers_.object, batch, cost});
+  movers_.rule.step({with_, movers_.object, batch, movers_.penalties, share, cost});
   after_step();
   step_others(batch);
 }
@@ -25,6 +32,7 @@ void Course<T>::accumulate(const Batch& batch) {
     const auto own = members_of(batch.members, with_.tiles[t].own);
     if (!own.empty()) gradient_of(batch, t, own, true, movers_.object.gradient);
     gradient_of_neighbours(batch, t);
+    add_gradients(movers_.penalties, with_, movers_.object, t, share_of(batch));
   }
 }
 

@@ -22,6 +22,7 @@ struct Movers {
   ObjectVariable<T>& object;
   std::vector<std::unique_ptr<Variable<T>>>& others;
   UpdateRule<T>& rule;
+  const Penalties<T>& penalties;
 };
 
 template <class T>
@@ -53,6 +54,11 @@ class Course {
   void gradient_of_neighbours(const Batch& batch, std::size_t tile);
   void start_sums(const Batch& batch);
   void step_others(const Batch& batch);
+
+  /// The mini-batch's share of the penalties.
+  [[nodiscard]] double share_of(const Batch& batch) const {
+    return double(batch.members.size()) / double(with_.fitted.size());
+  }
 
   Workspace<T>& with_;
   Movers<T> movers_;

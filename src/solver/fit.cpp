@@ -48,11 +48,17 @@ void check_options(const FitOptions& options, const Sharing& sharing) {
   if (parts.rule && steps_of_the_paper)
     throw UserError(
         "ranks: only preconditioned descent takes steps between exchanges or exchanges voxels");
+  if (!parts.penalties.empty() && steps_of_the_paper)
+    throw UserError(
+        "penalty: its gradient needs to be summed after each mini-batch, not with ranks.update: "
+        "literal, ranks.local_positions, ranks.exchange_behind or an exchange of voxels");
   if (options.parts.of<PositionOptions>().refine == Switch::on && steps_of_the_paper)
     throw UserError("positions.refine: on needs gradients that are summed after each mini-batch");
   if (sharing.mesh.ranks() == 1) return;
   for (const auto& one : parts.variables)
     if (one->reach() > 0) check_reach(sharing.mesh.halo(), one->reach(), "positions.refine");
+  for (const auto& one : parts.penalties)
+    check_reach(sharing.mesh.halo(), one->reach(), one->key());
   for (const auto& one : parts.regularisers)
     check_reach(sharing.mesh.halo(), one->reach(), one->key());
   check_reach(sharing.mesh.halo(), reach_of_blur(low_pass_sigma(options)),
@@ -71,6 +77,7 @@ Fit<T>::Fit(std::unique_ptr<Operator<T>> op, FitData<T> data, FitOptions options
   Parts<T> parts = asked_parts<T>(with_->options);
   rule_ = std::move(parts.rule);
   regularisers_ = std::move(parts.regularisers);
+  penalties_ = std::make_unique<Penalties<T>>(std::move(parts.penalties));
   const OperatorSetup& setup = with_->op->setup();
   auto own_probe = std::make_unique<ProbeVariable<T>>(setup);
   probe_ = own_probe.get();
@@ -98,12 +105,13 @@ void Fit<T>::declare() {
   for (const auto& variable : *variables_) variable->declare(state);
   if (rule_) {
     rule_->declare(state);
-    course_ = std::make_unique<Course<T>>(*with_, Movers<T>{*object_, *variables_, *rule_});
+    course_ =
+        std::make_unique<Course<T>>(*with_, Movers<T>{*object_, *variables_, *rule_, *penalties_});
     return;
   }
   auto descent = std::make_unique<Descent<T>>(with_->options.parts.template of<DescentOptions>());
   descent->declare(state);
-  const Movers<T> movers{*object_, *variables_, *descent};
+  const Movers<T> movers{*object_, *variables_, *descent, *penalties_};
   course_ = make_paper_course(*with_, movers, *descent);
   if (!course_) course_ = std::make_unique<Course<T>>(*with_, movers);
   rule_ = std::move(descent);

@@ -1,7 +1,7 @@
 #pragma once
 
 // A fit in progress: variables (object, probe, positions), a rule by which the object moves,
-// regularisers, and one iteration over all patterns at a time.
+// penalties of the object in the cost, regularisers, and one iteration over all patterns at a time.
 //
 //   for each mini-batch of the iteration (solver/batches; the same for any number of ranks):
 //     the course (solver/course): gradients, their sums over the ranks, steps of all variables
@@ -102,6 +102,7 @@ class Fit {
   std::unique_ptr<ObjectVariable<T>> object_;
   ProbeVariable<T>* probe_;                                               // one of variables_
   std::unique_ptr<std::vector<std::unique_ptr<Variable<T>>>> variables_;  // but the object
+  std::unique_ptr<Penalties<T>> penalties_;
   std::unique_ptr<UpdateRule<T>> rule_;
   std::vector<std::unique_ptr<Regulariser<T>>> regularisers_;
   std::unique_ptr<Course<T>> course_;

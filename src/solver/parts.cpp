@@ -5,6 +5,7 @@
 #include <type_traits>
 
 #include "core/error.hpp"
+#include "solver/penalties/quadratic.hpp"
 #include "solver/regularisers/blur.hpp"
 #include "solver/rules/descent_options.hpp"
 #include "solver/variables/position_options.hpp"
@@ -15,6 +16,7 @@ namespace ptyle {
 PartOptions known_parts() {
   PartOptions parts;
   parts.add<DescentOptions>();
+  parts.add<PenaltyOptions>();
   parts.add<BlurOptions>();
   parts.add<PositionOptions>();
   return parts;

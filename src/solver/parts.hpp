@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "solver/options.hpp"
+#include "solver/penalties/penalty.hpp"
 #include "solver/regularisers/regulariser.hpp"
 #include "solver/rules/rule.hpp"
 #include "solver/variables/variable.hpp"
@@ -15,6 +16,7 @@ namespace ptyle {
 template <class T>
 struct Parts {
   std::vector<std::unique_ptr<Variable<T>>> variables;        ///< beside object and probe
+  Penalties<T> penalties;                                     ///< of the cost, in their order
   std::vector<std::unique_ptr<Regulariser<T>>> regularisers;  ///< in the order of their use
   std::unique_ptr<UpdateRule<T>> rule;  ///< in place of preconditioned descent; not with steps
                                         ///< between exchanges or an exchange behind

@@ -237,6 +237,20 @@ TYPED_TEST(ArithmeticTest, Warps) {
   });
 }
 
+TYPED_TEST(ArithmeticTest, Penalises) {
+  this->compare([](Bench<TypeParam>& b) {
+    const PenaltyWeights weights{0.3, 0.7, 0.2};
+    for (const auto& shape : {odd, one})
+      for (const Box& core : {Box{{0, shape[1]}, {0, shape[2]}}, Box{{1, 4}, {0, 2}}}) {
+        const auto volume = b.random(shape);
+        auto g = b.random(shape);
+        b.a.run(PenaltyGradient<TypeParam>(volume.view(), weights, core, 0.25, g.view()));
+        b.result(g);
+        b.sums.push_back(b.a.sum(PenaltyCost<TypeParam>(volume.view(), weights, core), core));
+      }
+  });
+}
+
 TYPED_TEST(ArithmeticTest, Blurs) {
   this->compare([](Bench<TypeParam>& b) {
     for (const auto& shape : {odd, one})

@@ -199,6 +199,9 @@ TEST_F(RankFailures, ACheckpointOfOtherPixelsOrAnotherBeamIsRefused) {
 }
 
 TEST_F(RankFailures, ARankWithoutMemorySaysSo) {
+#ifdef __SANITIZE_ADDRESS__
+  GTEST_SKIP() << "the address sanitizer reserves more addresses than the limit leaves";
+#endif
   // 6000 slices of some 48 x 48 px: 55 MB of an array, of which a rank has several; MPI itself and
   // the libraries have 300 MB of addresses.
   const auto ran = run_ptyle({"reconstruct", "run.yaml", "--set", "object.slices=6000", "--set",
@@ -239,7 +242,7 @@ bool runs(pid_t process) {
 }
 
 TEST_F(RankFailures, OneThatIsKilledEndsAll) {
-  for (const auto& [rank, signal] : {std::pair{2, SIGKILL}, {0, SIGKILL}, {1, SIGSEGV}}) {
+  for (const auto& [rank, signal] : {std::pair{2, SIGKILL}, {0, SIGKILL}, {1, SIGABRT}}) {
     std::vector<pid_t> ranks;
     const auto ran = endless({}, [&](pid_t mpirun) {
       ranks = rank_processes(mpirun, 4);

@@ -12,6 +12,7 @@
 
 #include "exchange/local/team.hpp"
 #include "solver/course.hpp"
+#include "solver/parts.hpp"
 #include "solver/variables/probe.hpp"
 
 namespace ptyle::test {
@@ -52,7 +53,8 @@ class Inside {
     TileStart<double> start;
     Array<Complex<double>, 3> probe;
   };
-  explicit Inside(Given given, Variables more = {}) {
+  explicit Inside(Given given, Variables more = {}, Penalties<double> penalties = {})
+      : penalties_(std::move(penalties)) {
     const auto& shape = given.start.phase.shape();
     const OperatorSetup setup = given.op->setup();
     const Mesh whole({{0, shape[1]}, {0, shape[2]}}, {}, {}, Halo::exact(setup.window));
@@ -115,15 +117,16 @@ class Inside {
   double cost() {
     publish();
     return with_->op
-        ->misfit(with_->places_on(with_->tiles[0], batch_.members),
-                 with_->measured_at(batch_.members))
-        .cost;
+               ->misfit(with_->places_on(with_->tiles[0], batch_.members),
+                        with_->measured_at(batch_.members))
+               .cost +
+           cost_of<double>(penalties_, *with_, object_->values);
   }
   void accumulate() {
     publish();
     Descent<double> rule;
     with_->costs.begin(1, 0);
-    Gradients(*with_, {*object_, variables_, rule}).accumulate(batch_);
+    Gradients(*with_, {*object_, variables_, rule, penalties_}).accumulate(batch_);
     slopes_of_shifts_->take();
   }
   double error_along(Field<double>& field, Field<double>& gradient, std::mt19937& random) {
@@ -155,6 +158,7 @@ class Inside {
   std::unique_ptr<Workspace<double>> with_;
   std::unique_ptr<ObjectVariable<double>> object_;
   Variables variables_;
+  Penalties<double> penalties_;
   SlopesOfShifts* slopes_of_shifts_ = nullptr;  // one of variables_
   Batch batch_;
 };

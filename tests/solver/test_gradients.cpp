@@ -1,11 +1,13 @@
 // Every gradient that a fit steps by, on every backend, of every loss of the table and of one that
-// only tests know; and the reach of every regulariser.
+// only tests know, and of every penalty; the curvature of penalties; the reach of every
+// regulariser.
 
 #include <gtest/gtest.h>
 
 #include "device/emulated/arithmetic.hpp"
 #include "operator/backends.hpp"
 #include "solver/gradient_check.hpp"
+#include "solver/penalties/quadratic.hpp"
 #include "solver/regularisers/blur.hpp"
 #include "solver/toy_loss.hpp"
 #include "solver/toys.hpp"
@@ -27,7 +29,7 @@ const std::vector<Case> cases = over_losses({
 
 /// The scene's, of as many patterns; the patterns stay with the scene.
 Inside inside(const Scene<double>& scene, std::unique_ptr<Operator<double>> op,
-              Inside::Variables more = {}) {
+              Inside::Variables more = {}, Penalties<double> penalties = {}) {
   FitData<double> data;
   const double middle = double(scene.setup.window / 2);
   for (const Placement& at : scene.places)
@@ -42,7 +44,7 @@ Inside inside(const Scene<double>& scene, std::unique_ptr<Operator<double>> op,
        {},
        {converted<double>(scene.phase.view()), converted<double>(scene.absorption.view())},
        converted<Complex<double>>(scene.probe.view())},
-      std::move(more));
+      std::move(more), std::move(penalties));
 }
 
 template <class L>
@@ -64,6 +66,88 @@ TYPED_TEST(GradientCheck, EveryVariablePasses) {
     EXPECT_LT(found.largest, 1e-5);  // a cost of 1e5 rounded to 1e-16 of it, over h and a slope
     EXPECT_EQ(found.fields, c.absorption ? 4 : 3);  // phase, probe, shifts
   }
+}
+
+/// All that are known and the tests' own, each of them asked for.
+Penalties<double> every_penalty() {
+  FitOptions all;
+  all.parts = toys();
+  all.parts.of<PenaltyOptions>() = {.square = 400, .lateral = 900, .along_z = 600};
+  return asked_parts<double>(all).penalties;
+}
+
+TYPED_TEST(GradientCheck, EveryPenaltyPasses) {
+  ASSERT_EQ(every_penalty().size(), 2U);
+  for (const Case& c : fitting<TypeParam>(cases)) {
+    const auto scene = make_scene(c, 31);
+    const auto found = inside(scene, TypeParam::make(scene.setup), {}, every_penalty()).check();
+    EXPECT_LT(found.largest, 1e-5);
+    EXPECT_EQ(found.fields, c.absorption ? 3 : 2);
+  }
+}
+
+/// Its gradient is short of a thousandth.
+class WrongPenalty final : public Penalty<double> {
+ public:
+  [[nodiscard]] std::string key() const override { return right_->key(); }
+  [[nodiscard]] i64 reach() const override { return right_->reach(); }
+  [[nodiscard]] double steepness() const override { return right_->steepness(); }
+  void add_gradient(View<const double, 3> volume, const Box& core, double share,
+                    View<double, 3> gradient, Arithmetic<double>& arithmetic) const override {
+    right_->add_gradient(volume, core, 0.999 * share, gradient, arithmetic);
+  }
+  [[nodiscard]] double cost(View<const double, 3> volume, const Box& core,
+                            Arithmetic<double>& arithmetic) const override {
+    return right_->cost(volume, core, arithmetic);
+  }
+  [[nodiscard]] double curvature(View<const double, 3>, View<const double, 3>, const Box&,
+                                 Arithmetic<double>&) const override {
+    return 0;
+  }
+
+ private:
+  std::unique_ptr<Penalty<double>> right_ = std::move(every_penalty().front());
+};
+
+TYPED_TEST(GradientCheck, AWrongPenaltyFails) {
+  const auto scene = make_scene(fitting<TypeParam>(cases)[0], 31);
+  Penalties<double> wrong;
+  wrong.push_back(std::make_unique<WrongPenalty>());
+  const auto found = inside(scene, TypeParam::make(scene.setup), {}, std::move(wrong)).check();
+  EXPECT_GT(found.largest, 1e-5);
+}
+
+/// The largest relative difference from the second difference of the cost.
+double curvature_error(const Penalties<double>& penalties) {
+  const auto host = make_cpu_arithmetic<double>(2);
+  const std::array<i64, 3> shape{3, 9, 11};
+  const Box core{{1, 8}, {0, 10}};
+  Draw draw(5);
+  Array<double, 3> volume(shape), along(shape);
+  draw.fill(volume, -1, 1);
+  draw.fill(along, -1, 1);
+  double largest = 0;
+  for (const auto& one : penalties) {
+    constexpr double h =
+        1e-3;  // of the fourth derivative's h²/12, and rounding of the cost over h²
+    const auto cost_at = [&](double step) {
+      auto moved = converted<double>(std::as_const(volume).view());
+      for (i64 i = 0; i < moved.size(); ++i) moved.data()[i] += step * along.data()[i];
+      return one->cost(moved.view(), core, *host);
+    };
+    const double second = (cost_at(h) - 2 * cost_at(0) + cost_at(-h)) / (2 * h * h);
+    const double said = one->curvature(volume.view(), along.view(), core, *host);
+    largest = std::max(largest, std::abs(said / second - 1));
+  }
+  return largest;
+}
+
+TEST(PenaltyCheck, EveryCurvaturePasses) { EXPECT_LT(curvature_error(every_penalty()), 1e-5); }
+
+TEST(PenaltyCheck, AWrongCurvatureFails) {
+  Penalties<double> wrong;
+  wrong.push_back(std::make_unique<WrongPenalty>());
+  EXPECT_GT(curvature_error(wrong), 0.5);
 }
 
 TYPED_TEST(GradientCheck, ALossFromOutsidePasses) {

@@ -85,6 +85,9 @@ TEST(Toys, EachDoesSomething) {
   parts.of<test::ShrinkOptions>() = {};
   EXPECT_GT(apart(object_with(parts), all), 1e-3);
   parts = toys();
+  parts.of<test::QuarticOptions>() = {};
+  EXPECT_GT(apart(object_with(parts), all), 1e-3);
+  parts = toys();
   parts.of<test::MomentumOptions>() = {};
   EXPECT_GT(apart(object_with(parts), all), 1e-3);
 }

@@ -1,7 +1,7 @@
 #pragma once
 
-// Parts of a fit that only tests know: two variables, a rule and a regulariser, each with keys of
-// its own. Nothing in src/ names them.
+// Parts of a fit that only tests know: two variables, a rule, a penalty and a regulariser, each
+// with keys of its own. Nothing in src/ names them.
 
 #include <algorithm>
 #include <memory>
@@ -129,6 +129,59 @@ class Shrink final : public Regulariser<T> {
   double share_;
 };
 
+/// weight · Σ (V⁴ of a voxel and of its right neighbour): not quadratic, with a reach.
+template <class T>
+class Quartic final : public Penalty<T> {
+ public:
+  explicit Quartic(double weight) : weight_(weight) {}
+  [[nodiscard]] std::string key() const override { return "toy.quartic"; }
+  [[nodiscard]] i64 reach() const override { return 1; }
+  [[nodiscard]] double steepness() const override { return weight_; }
+  void add_gradient(View<const T, 3> volume, const Box& core, double share, View<T, 3> gradient,
+                    Arithmetic<T>& arithmetic) const override {
+    auto here = on_host<T>(volume, arithmetic), sum = on_host<T>(gradient, arithmetic);
+    each(here, core, [&](i64 z, i64 y, i64 x) {
+      sum(z, y, x) += T(4 * share * weight_ * std::pow(double(here(z, y, x)), 3));
+    });
+    arithmetic.write(sum.data(), gradient.data, sum.size());
+  }
+  [[nodiscard]] double cost(View<const T, 3> volume, const Box& core,
+                            Arithmetic<T>& arithmetic) const override {
+    const auto here = on_host<T>(volume, arithmetic);
+    double sum = 0;
+    each(here, core, [&](i64 z, i64 y, i64 x) { sum += std::pow(double(here(z, y, x)), 4); });
+    return weight_ * sum;
+  }
+  [[nodiscard]] double curvature(View<const T, 3> volume, View<const T, 3> direction,
+                                 const Box& core, Arithmetic<T>& arithmetic) const override {
+    const auto here = on_host<T>(volume, arithmetic), along = on_host<T>(direction, arithmetic);
+    double sum = 0;
+    each(here, core, [&](i64 z, i64 y, i64 x) {
+      sum += 6 * std::pow(double(here(z, y, x)) * double(along(z, y, x)), 2);
+    });
+    return weight_ * sum;
+  }
+
+ private:
+  template <class U>
+  static Array<U, 3> on_host(View<const U, 3> there, const Arithmetic<U>& arithmetic) {
+    Array<U, 3> here(there.shape);
+    arithmetic.read(there.data, here.data(), here.size());
+    return here;
+  }
+  /// Voxels of the core, and those to the right of them.
+  template <class Visit>
+  static void each(const Array<T, 3>& of, const Box& core, Visit&& visit) {
+    for (i64 z = 0; z < of.shape()[0]; ++z)
+      for (i64 y = core.rows.begin; y < core.rows.end; ++y)
+        for (i64 x = core.cols.begin; x < core.cols.end; ++x) {
+          visit(z, y, x);
+          if (x + 1 < of.shape()[2]) visit(z, y, x + 1);
+        }
+  }
+  double weight_;
+};
+
 // Options of each. The first that is declared describes the section.
 
 struct GainOptions {
@@ -173,6 +226,19 @@ void keys(V& v, MomentumOptions& o) {
   v("step", o.step, above(0).up_to(10), "of the velocity").example("0.3");
 }
 
+struct QuarticOptions {
+  double weight = 0;
+  template <class T>
+  void add_to(Parts<T>& parts) const {
+    if (weight > 0) parts.penalties.push_back(std::make_unique<Quartic<T>>(weight));
+  }
+};
+template <class V>
+void keys(V& v, QuarticOptions& o) {
+  v.section("toy");
+  v("quartic", o.weight, at_least(0), "of every phase's fourth power in the cost");
+}
+
 struct ShrinkOptions {
   double share = 0;
   template <class T>
@@ -192,6 +258,7 @@ inline PartOptions with_toys() {
   parts.add<GainOptions>();
   parts.add<SeenOptions>();
   parts.add<MomentumOptions>();
+  parts.add<QuarticOptions>();
   parts.add<ShrinkOptions>();
   return parts;
 }
@@ -202,6 +269,7 @@ inline PartOptions toys() {
   parts.of<GainOptions>().fitted = true;
   parts.of<SeenOptions>().counted = true;
   parts.of<MomentumOptions>().memory = 0.5;
+  parts.of<QuarticOptions>().weight = 1000;
   parts.of<ShrinkOptions>().share = 0.05;
   return parts;
 }

@@ -11,6 +11,7 @@
 #include "device/ops/measures.hpp"
 #include "device/ops/move_along.hpp"
 #include "device/ops/move_preconditioned.hpp"
+#include "device/ops/penalty.hpp"
 #include "device/ops/precondition.hpp"
 #include "device/ops/tie.hpp"
 #include "device/ops/untie.hpp"
@@ -27,15 +28,17 @@ using Operation = std::variant<  //
     DrawBack<T>,                 //
     MoveAlong<T>,                //
     MovePreconditioned<T>,       //
+    PenaltyGradient<T>,          //
     Precondition<T>,             //
     Tie<T>,                      //
     Untie<T>,                    //
     Warp<T>,                     //
     Weigh<T>>;
 
-/// Those of them that have a sum.
+/// Operations that have a sum.
 template <class T>
 using Summed = std::variant<  //
+    PenaltyCost<T>,           //
     Precondition<T>>;
 
 /// Quantities whose largest value is sought.

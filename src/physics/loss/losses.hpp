@@ -30,16 +30,18 @@ using Losses = LossTable<AmplitudeLoss, PoissonLoss>;
 /// A loss for those who choose one.
 struct LossFacts {
   Loss loss;
-  const char* name;   ///< as a configuration has it
-  const char* about;  ///< one line
-  double epsilon;     ///< ε as a fraction of a detector pixel's mean counts
+  const char* name;      ///< as a configuration has it
+  const char* about;     ///< one line
+  double epsilon;        ///< ε as a fraction of a detector pixel's mean counts
+  double of_likelihood;  ///< as a part of −log likelihood of counts
 };
 
 template <class... Types>
 struct LossTable {
   static constexpr std::array<LossFacts, sizeof...(Types)> facts() {
     int place = 0;
-    return {LossFacts{Loss{place++}, Types::name, Types::about, Types::epsilon}...};
+    return {LossFacts{Loss{place++}, Types::name, Types::about, Types::epsilon,
+                      Types::of_likelihood}...};
   }
   /// f(the loss of that place)
   template <class F>

@@ -75,7 +75,7 @@ void ExchangeBehind<T>::finish() {
   const ObjectVariable<T>& object = this->movers_.object;
   swap_values(object.values, fields_.synced);
   swap_values(object.gradient, fields_.own);
-  descent_.move_by_sums({this->with_, this->movers_.object, {}, 0});
+  descent_.move_by_sums({this->with_, this->movers_.object, {}, this->movers_.penalties});
   after_step();
   swap_values(object.gradient, fields_.own);
 }

@@ -62,11 +62,11 @@ void Descent<T>::move_by_sums(const Trial<T>& trial) {
 
 template <class T>
 Preconditioner<T> Descent<T>::preconditioner(const Workspace<T>& with,
-                                             View<const T, 2> illumination) const {
-  return by_illumination()
-             ? Preconditioner<T>::by_illumination(illumination, with.window2(), floor_.data())
-             : Preconditioner<T>::uniform(with.window2() *
-                                          with.state.numbers().at("largest_probe"));
+                                             View<const T, 2> illumination, double penalty) const {
+  return by_illumination() ? Preconditioner<T>::by_illumination(illumination, with.window2(),
+                                                                floor_.data(), penalty)
+                           : Preconditioner<T>::uniform(with.window2() *
+                                                        with.state.numbers().at("largest_probe"));
 }
 
 /// ε times the largest illumination of all ranks' cores. Other ranks hear of it through the host;
@@ -113,7 +113,7 @@ double Descent<T>::make_directions(const Trial<T>& trial, bool with_slope) {
   for (std::size_t t = 0; t < with.tiles.size(); ++t) {
     const Tile& tile = with.tiles[t];
     const Box core = tile.on_arrays(tile.core);
-    const Preconditioner<T> m = preconditioner(with, illumination_of(trial, t));
+    const Preconditioner<T> m = preconditioner(with, illumination_of(trial, t), trial.penalty());
     for (const View<T, 3>& volume : object.gradient.on(t)) {
       if (sigma > 0) arithmetic.blur_lateral(volume, gaussian_weights(sigma), block);
       const Precondition<T> precondition(volume, m, on_cores ? core : tile.on_arrays(tile.box),
@@ -167,7 +167,7 @@ void Descent<T>::descend(const Trial<T>& trial, double step) {
   find_floor(trial);
   const auto values = object.values.fields(), gradients = object.gradient.fields();
   for (std::size_t t = 0; t < with.tiles.size(); ++t) {
-    const Preconditioner<T> m = preconditioner(with, illumination_of(trial, t));
+    const Preconditioner<T> m = preconditioner(with, illumination_of(trial, t), trial.penalty());
     for (std::size_t f = 0; f < values.size(); ++f) {
       const auto [low, high] = limits_of(with.options, object.values, *values[f]);
       with.arithmetic->run(Descend<T>(values[f]->on(t), gradients[f]->on(t), m, step, {low, high}));

@@ -2,7 +2,8 @@
 
 // Preconditioned descent: V ← V − step·M(g), where M divides by the illumination
 //
-//   M(g) = g / (W² (Σ|u|² + ε max Σ|u|²))
+//   M(g) = g / (W² (Σ|u|² + ε max Σ|u|²) + p)     p: half the penalties' second derivative by a
+//   voxel
 //
 // or, without a preconditioner, by one number, W² max Σ|ψ|² of the probe that the fit starts with;
 // low-passed and with slices binned as the multi-resolution schedule asks. The step is given, or
@@ -40,7 +41,8 @@ class Descent final : public UpdateRule<T> {
 
  private:
   /// M of a tile's illumination, of which the floor is known.
-  Preconditioner<T> preconditioner(const Workspace<T>& with, View<const T, 2> illumination) const;
+  Preconditioner<T> preconditioner(const Workspace<T>& with, View<const T, 2> illumination,
+                                   double penalty = 0) const;
   void find_floor(const Trial<T>& trial);
   double make_directions(const Trial<T>& trial, bool with_slope);
   void estimate(const Trial<T>& trial, double slope);

@@ -11,6 +11,13 @@ void Trial<T>::fill_copies() const {
 }
 
 template <class T>
+double Trial<T>::penalty() const {
+  double sum = 0;
+  for (const auto& one : penalties) sum += share * one->steepness();
+  return sum;
+}
+
+template <class T>
 double Trial<T>::cost_of(const Volumes<T>& volumes) const {
   std::vector<double> cost{0};
   for (std::size_t t = 0; t < with.tiles.size(); ++t) {
@@ -21,6 +28,7 @@ double Trial<T>::cost_of(const Volumes<T>& volumes) const {
       cost[0] += with.op->misfit(with.places_on(tile, members), with.measured_at(members)).cost;
     }
   }
+  cost[0] += share * ptyle::cost_of(penalties, with, volumes);
   with.team.sum(cost);
   return cost[0];
 }
@@ -35,6 +43,8 @@ double Trial<T>::curvature(const std::vector<i64>& positions, const Volumes<T>& 
       sum[0] += with.op->curvature(with.places_on(tile, members_of(positions, *of)),
                                    direction.view(t), {});
   }
+  const double part = double(positions.size()) / double(batch.members.size());
+  sum[0] += part * share * curvature_of<T>(penalties, with, object.values, direction);
   with.team.sum(sum);
   return sum[0];
 }

@@ -5,6 +5,7 @@
 #include <array>
 #include <memory>
 
+#include "solver/penalties/penalty.hpp"
 #include "solver/variables/object.hpp"
 
 namespace ptyle {
@@ -16,13 +17,19 @@ struct Trial {
   Workspace<T>& with;
   ObjectVariable<T>& object;
   const Batch& batch;
-  double cost = 0;  ///< of the batch at the object as it is; known where `batch.estimate` says so
+  const Penalties<T>& penalties;
+  double share = 0;  ///< of the penalties, that the mini-batch has
+  double cost = 0;  ///< of the batch at the object as it is, with its share of the penalties; known
+                    ///< where `batch.estimate` says so
 
   /// Takes the gradient's sums to all copies of a voxel, where ranks have them on cores alone.
   void fill_copies() const;
+  /// Half the second derivative of the mini-batch's share of the penalties by one voxel.
+  [[nodiscard]] double penalty() const;
   /// Cost of the batch with another object in place of this one.
   [[nodiscard]] double cost_of(const Volumes<T>& volumes) const;
-  /// Half the second derivative of the cost of these positions along a direction (operator.hpp).
+  /// Half the second derivative of the cost of these positions of the mini-batch along a direction
+  /// (operator.hpp), with as large a part of the mini-batch's share of the penalties.
   [[nodiscard]] double curvature(const std::vector<i64>& positions,
                                  const Volumes<T>& direction) const;
 };
