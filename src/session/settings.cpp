@@ -35,10 +35,10 @@ bool continues(const ReconstructConfig& config, const Experiment& e) {
 
 /// The weight of differences between neighbouring pixels, 1/rad², where none is given. Phases of
 /// slices grow with their thickness t, so that of n slices in place of one each is expected to have
-/// 1/n² of the squares; 0.3 rad at 10 Å serve doses from 1e3 to 1e7 electrons per Å²
+/// 1/n² of the squares; 0.5 rad at 10 Å serve doses from 1e3 to 1e7 electrons per Å²
 /// (docs/math.md).
 double automatic_roughness_weight(const ReconstructConfig& config, const Experiment& e) {
-  constexpr double weight_by_thickness = 110;  // Å/rad²
+  constexpr double weight_by_thickness = 40;  // Å/rad²
   const bool electrons = e.optics.xray_energy == 0;
   const bool sums = config.ranks.update == UpdateChoice::consistent &&
                     config.ranks.local_positions == 0 && !config.ranks.exchange_behind &&

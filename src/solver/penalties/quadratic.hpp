@@ -34,7 +34,7 @@ void keys(V& v, PenaltyOptions& o) {
   v("square", o.square, between(0, 1e9), "1/rad²",
     "of phase (and absorption): 1/σ² of what a voxel is expected to have; 0: none");
   v("lateral", o.lateral, between(0, 1e9), "1/rad²",
-    "of its differences between neighbouring pixels of a slice; 0: none; left out: 110 Å by the "
+    "of its differences between neighbouring pixels of a slice; 0: none; left out: 40 Å by the "
     "slice's thickness with several slices and counted electrons, else none")
       .example("10");
   v("along_z", o.along_z, between(0, 1e9), "1/rad²",
