@@ -181,7 +181,8 @@ TEST_F(ReconstructKeys, OfAnAddedPartAreReadCheckedAndWritten) {
   EXPECT_EQ(input.config.parts.of<test::MomentumOptions>().memory, 0.25);
   EXPECT_EQ(input.config.parts.of<test::ShrinkOptions>().share, 0.125);
   const std::string section =
-      "toy:\n  gain: true\n  seen: false\n  momentum: 0.25\n  step: 0.5\n  shrink: 0.125\n";
+      "toy:\n  gain: true\n  seen: false\n  momentum: 0.25\n  step: 0.5\n  quartic: 0\n  shrink: "
+      "0.125\n";
   EXPECT_TRUE(input.resolved.ends_with(section)) << input.resolved;
   EXPECT_EQ(read(input.resolved).resolved, input.resolved);
   EXPECT_EQ(faults(good + "toy: {shrink: 2, step: 0}\nobject: {blur: 200}\n", {"toy.gian=true"}),
