@@ -9,69 +9,22 @@
 
 #include "core/error.hpp"
 #include "solver/batches.hpp"
-#include "solver/blur.hpp"
 #include "solver/paper/courses.hpp"
-#include "solver/variables/position_options.hpp"
 
 namespace ptyle {
 namespace {
 
 using Clock = std::chrono::steady_clock;
 
-/// As a fit uses them.
-FitOptions settled(FitOptions options, const Team& team) {
-  if (options.update == Update::literal) {
-    options.local_positions = std::max<i64>(1, options.local_positions);
-    options.parts.of<DescentOptions>().preconditioner = PreconditionerChoice::none;
-  }
-  if (team.size() == 1) options.exchange_behind = false;  // nothing travels
-  return options;
-}
-
-/// An operation that looks at lateral neighbours must find them in the halo.
-void check_reach(Halo halo, i64 reach, const std::string& what) {
-  const i64 has = std::min(halo.before, halo.after);
-  if (reach > has)
-    throw UserError(
-        fmt::format("ranks.halo is {} px, but {} reaches {} px from a voxel: a halo "
-                    "of at least that is needed",
-                    has, what, reach));
-}
-
 }  // namespace
-
-void check_options(const FitOptions& options, const Sharing& sharing) {
-  check_paper_options(options, sharing);
-  const auto parts = asked_parts<float>(options);  // the same in double precision
-  const bool steps_of_the_paper =
-      options.local_positions > 0 || options.exchange_behind || !sum_kind(sharing.scheme);
-  if (parts.rule && steps_of_the_paper)
-    throw UserError(
-        "ranks: only preconditioned descent takes steps between exchanges or exchanges voxels");
-  if (!parts.penalties.empty() && steps_of_the_paper)
-    throw UserError(
-        "penalty: its gradient needs to be summed after each mini-batch, not with ranks.update: "
-        "literal, ranks.local_positions, ranks.exchange_behind or an exchange of voxels");
-  if (options.parts.of<PositionOptions>().refine == Switch::on && steps_of_the_paper)
-    throw UserError("positions.refine: on needs gradients that are summed after each mini-batch");
-  if (sharing.mesh.ranks() == 1) return;
-  for (const auto& one : parts.variables)
-    if (one->reach() > 0) check_reach(sharing.mesh.halo(), one->reach(), "positions.refine");
-  for (const auto& one : parts.penalties)
-    check_reach(sharing.mesh.halo(), one->reach(), one->key());
-  for (const auto& one : parts.regularisers)
-    check_reach(sharing.mesh.halo(), one->reach(), one->key());
-  check_reach(sharing.mesh.halo(), reach_of_blur(low_pass_sigma(options)),
-              "the first stage of the multi-resolution schedule (solver.continuation)");
-}
 
 template <class T>
 Fit<T>::Fit(std::unique_ptr<Operator<T>> op, FitData<T> data, FitOptions options, Team& team,
             const Sharing& sharing, std::vector<TileStart<T>> start, Array<Complex<T>, 3> probe,
             Ledger* ledger, std::unique_ptr<Arithmetic<T>> arithmetic)
     : with_(std::make_unique<Workspace<T>>(std::move(op), std::move(data),
-                                           settled(std::move(options), team), team, sharing, ledger,
-                                           std::move(arithmetic))),
+                                           settled(std::move(options), team.size() == 1), team,
+                                           sharing, ledger, std::move(arithmetic))),
       variables_(std::make_unique<std::vector<std::unique_ptr<Variable<T>>>>()) {
   check_options(with_->options, sharing);
   Parts<T> parts = asked_parts<T>(with_->options);
@@ -272,66 +225,7 @@ void Fit<T>::adapt_steps(IterationReport& report) {
   *previous_cost_ = *new_stage_ != 0 ? -1 : cost;
 }
 
-template <class T>
-std::map<std::string, double> Fit<T>::numbers() const {
-  std::map<std::string, double> all = with_->options.continuation.state();
-  all.insert(with_->state.numbers().begin(), with_->state.numbers().end());
-  return all;
-}
-
-template <class T>
-void Fit<T>::restore(const std::map<std::string, double>& numbers, const FieldReader<T>& reader) {
-  with_->options.continuation.restore(numbers);
-  with_->state.restore(numbers);
-  for (Field<T>& field : with_->state.fields()) {
-    const bool started = &field == object_->values.phase || &field == object_->values.absorption;
-    if (field.saved && !started) restore(field, reader);
-  }
-  for (const auto& variable : *variables_) variable->publish(*with_);
-  for (const auto& variable : *variables_) hand_over(*variable);
-  apply_detector_limit();
-}
-
-template <class T>
-void Fit<T>::restore(Field<T>& field, const FieldReader<T>& reader) {
-  if (field.kind == Kind::common) {
-    if (!reader.waves) return;
-    const Array<Complex<T>, 3> waves = reader.waves(field.name);
-    return with_->arithmetic->write(waves.data(), field.waves.data(), waves.size());
-  }
-  if (field.kind == Kind::voxels ? !reader.voxels : !reader.records) return;
-  for (std::size_t t = 0; t < with_->tiles.size(); ++t) {
-    const Tile& tile = with_->tiles[t];
-    Array<T, 3> here(field.here[t].shape());
-    if (field.kind == Kind::voxels) {
-      reader.voxels(field.name, tile.box, here.view());
-    } else {
-      const auto values = reader.records(field.name, tile.own, field.shape[2]);
-      std::transform(values.begin(), values.end(), here.begin(),
-                     [](double value) { return static_cast<T>(value); });
-    }
-    with_->arithmetic->write(here.data(), field.here[t].data(), here.size());
-  }
-}
-
-template <class T>
-FitMemory fit_memory(const OperatorSetup& setup, const FitOptions& options, const Sharing& sharing,
-                     int rank, i64 positions) {
-  const Parts<T> parts = asked_parts<T>(options);
-  State<T> state({{sharing.mesh.extended(rank), positions}});
-  const ObjectVariable<T> object(state, setup);
-  ProbeVariable<T>(setup).declare(state);
-  for (const auto& variable : parts.variables) variable->declare(state);
-  if (parts.rule) parts.rule->declare(state);
-  declare_paper_fields(state, setup, options, sharing);
-  return {state.bytes(0), state.saved_bytes(0, sharing.mesh.core(rank), rank == 0)};
-}
-
 template class Fit<float>;
 template class Fit<double>;
-template FitMemory fit_memory<float>(const OperatorSetup&, const FitOptions&, const Sharing&, int,
-                                     i64);
-template FitMemory fit_memory<double>(const OperatorSetup&, const FitOptions&, const Sharing&, int,
-                                      i64);
 
 }  // namespace ptyle

@@ -114,9 +114,6 @@ class Fit {
   double* previous_cost_;       // −1: nothing to compare with
 };
 
-/// Throws UserError for options that do not go together, or not with what is shared so.
-void check_options(const FitOptions& options, const Sharing& sharing);
-
 /// Bytes of a rank with so many positions of its own.
 struct FitMemory {
   std::map<std::string, double> arrays;  ///< by the ledger's names, but for the exchanges' buffers

@@ -75,6 +75,9 @@ struct FitOptions {
   bool verify = false;  ///< copies of a voxel are compared after every exchange
 };
 
+/// The options as a fit uses them; `alone`: of one rank.
+FitOptions settled(FitOptions options, bool alone);
+
 /// Throws UserError for options that do not go together, or not with what is shared so.
 void check_options(const FitOptions& options, const Sharing& sharing);
 
