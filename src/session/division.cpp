@@ -36,11 +36,15 @@ i64 rows_in_pixels(int rows, const ObjectFrame& frame, i64 window) {
 
 }  // namespace
 
+bool sums_every_batch(const RanksConfig& ranks) {
+  return ranks.update == UpdateChoice::consistent && ranks.local_positions == 0 &&
+         !ranks.exchange_behind && (!ranks.exchange || sum_kind(*ranks.exchange));
+}
+
 i64 margin_of_moves(const PositionOptions& refinement, const RanksConfig& ranks,
                     const std::vector<Position>& positions, i64 window, double pixel) {
   if (refinement.refine == Switch::off) return 0;
-  const bool paper = ranks.update == UpdateChoice::literal || ranks.local_positions > 0 ||
-                     ranks.exchange_behind || (ranks.exchange && !sum_kind(*ranks.exchange));
+  const bool paper = !sums_every_batch(ranks);
   const ScanExtent scan = scan_extent(positions);
   const double step = scan.step / pixel, of_step = std::min(2 * step, double(window) / 4);
   const double most = refinement.largest_move > 0 ? refinement.largest_move / pixel : of_step;

@@ -30,6 +30,10 @@ struct Division {
 Division divide(const std::vector<Position>& positions, i64 window, double pixel,
                 const RanksConfig& config, int ranks, i64 planes, int bytes, i64 margin = 0);
 
+/// Are gradients summed over the ranks after every mini-batch, by the scheme that is asked for? The
+/// paper's own schemes do otherwise.
+bool sums_every_batch(const RanksConfig& ranks);
+
 /// px that positions may move, by `refinement`; 0: they stay. Refined unasked are those of a scan
 /// of many positions, close to each other beside their window, whose gradients are summed over
 /// ranks. Throws UserError where they are asked for and cannot be, and for a move of more than half

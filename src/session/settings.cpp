@@ -40,10 +40,8 @@ bool continues(const ReconstructConfig& config, const Experiment& e) {
 double automatic_roughness_weight(const ReconstructConfig& config, const Experiment& e) {
   constexpr double weight_by_thickness = 40;  // Å/rad²
   const bool electrons = e.optics.xray_energy == 0;
-  const bool sums = config.ranks.update == UpdateChoice::consistent &&
-                    config.ranks.local_positions == 0 && !config.ranks.exchange_behind &&
-                    (!config.ranks.exchange || sum_kind(*config.ranks.exchange));
-  if (!electrons || !sums || !e.integer_counts || config.object.slices < 2) return 0;
+  if (!electrons || !e.integer_counts || config.object.slices < 2) return 0;
+  if (!sums_every_batch(config.ranks)) return 0;
   return weight_by_thickness / config.object.slice_thickness;
 }
 

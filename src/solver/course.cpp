@@ -10,17 +10,21 @@ void Course<T>::take(const Batch& batch) {
   start_sums(batch);
   with_.agree_to_stop();
   const double share = share_of(batch);
-  double cost = 0;
-  if (batch.estimate) {
-    std::vector<double> of_penalties{share *
-                                     cost_of<T>(movers_.penalties, with_, movers_.object.values)};
-    if (!movers_.penalties.empty()) with_.team.sum(of_penalties);
-    cost = with_.costs.report(batch.number + 1) + of_penalties[0];
-  }
+  const double cost = batch.estimate ? report_cost(batch) : 0;
   sum_gradients();
   movers_.rule.step({with_, movers_.object, batch, movers_.penalties, share, cost});
   after_step();
   step_others(batch);
+}
+
+/// The batch's, of all ranks, with its share of the penalties.
+template <class T>
+double Course<T>::report_cost(const Batch& batch) {
+  const double of_data = with_.costs.report(batch.number + 1);
+  if (movers_.penalties.empty()) return of_data;
+  std::vector<double> sum{cost_of<T>(movers_.penalties, with_, movers_.object.values)};
+  with_.team.sum(sum);
+  return of_data + share_of(batch) * sum[0];
 }
 
 template <class T>

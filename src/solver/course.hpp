@@ -55,6 +55,7 @@ class Course {
   void start_sums(const Batch& batch);
   void step_others(const Batch& batch);
 
+  double report_cost(const Batch& batch);
   /// The mini-batch's share of the penalties.
   [[nodiscard]] double share_of(const Batch& batch) const {
     return double(batch.members.size()) / double(with_.fitted.size());

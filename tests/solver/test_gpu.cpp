@@ -2,9 +2,8 @@
 
 #include <gtest/gtest.h>
 
-#include "device/emulated/arithmetic.hpp"
 #include "device/gpu.hpp"
-#include "operator/emulated/operator.hpp"
+#include "solver/on_gpu.hpp"
 #include "solver/shared_fit.hpp"
 
 namespace ptyle {
@@ -14,31 +13,10 @@ using test::apart;
 using test::coarse_to_fine;
 using test::fitted;
 using test::mesh_of;
+using test::OnGpu;
 using test::options;
 using test::rounding_of_operators;
 using test::scene;
-
-/// While it is there, fits of the scene live on an emulated GPU.
-class OnGpu {
- public:
-  /// `operator_too`: the operator is the GPU's as well; else the host's, which computes on emulated
-  /// memory as on any.
-  explicit OnGpu(bool operator_too = false, const emulated::Gpu::Properties& properties = {})
-      : gpu(properties) {
-    scene().make_arithmetic = [this] { return make_emulated_arithmetic<double>(gpu, &ledger); };
-    if (operator_too)
-      scene().make_operator = [this](const OperatorSetup& setup) {
-        return make_emulated_operator<double>(setup, gpu, &ledger, {});
-      };
-  }
-  OnGpu(const OnGpu&) = delete;
-  ~OnGpu() {
-    scene().make_arithmetic = {};
-    scene().make_operator = {};
-  }
-  emulated::Gpu gpu;
-  Ledger ledger;
-};
 
 Array<double, 3> fitted_there(const FitOptions& o, const Sharing& sharing,
                               bool operator_too = false,

@@ -5,8 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "device/emulated/arithmetic.hpp"
-#include "operator/emulated/operator.hpp"
+#include "solver/on_gpu.hpp"
 #include "solver/shared_fit.hpp"
 #include "solver/variables/position_options.hpp"
 #include "solver/wander.hpp"
@@ -150,11 +149,7 @@ TEST(HandOver, ThatIsStoppedGoesOnOnOtherRanks) {
 
 TEST(HandOver, IsTheSameOnTheEmulatedGpu) {
   const Outcome host = wandered(4);
-  emulated::Gpu gpu({.guarded = true, .order = emulated::Order::others_first});
-  scene().make_arithmetic = [&] { return make_emulated_arithmetic<double>(gpu); };
-  scene().make_operator = [&](const OperatorSetup& setup) {
-    return make_emulated_operator<double>(setup, gpu, nullptr, {});
-  };
+  const test::OnGpu gpu(true, {.guarded = true, .order = emulated::Order::others_first}, scene());
   const auto team = make_local_team(4);
   {
     auto fit = wandering_fit(*team);
@@ -162,8 +157,6 @@ TEST(HandOver, IsTheSameOnTheEmulatedGpu) {
     EXPECT_EQ(fit.handed_over().came, host.handed_over);
     EXPECT_LT(apart(stitched(fit, scene().object()), host.object), test::rounding_of_operators);
   }
-  scene().make_arithmetic = {};
-  scene().make_operator = {};
 }
 
 TEST(HandOver, RecordsStayAccounted) {

@@ -3,9 +3,10 @@
 
 #include <gtest/gtest.h>
 
-#include "device/emulated/arithmetic.hpp"
+#include <optional>
+
 #include "exchange/mpi/team.hpp"
-#include "operator/emulated/operator.hpp"
+#include "solver/on_gpu.hpp"
 #include "solver/shared_fit.hpp"
 #include "solver/variables/position_options.hpp"
 #include "solver/wander.hpp"
@@ -44,20 +45,13 @@ std::array<double, 2> apart_from_one_process(const FitOptions& o, const Sharing&
   const auto local = make_local_team(world->size());
   auto here = scene().fit(o, *local, sharing);
   // Only an operator that is there too waits for what is there.
-  emulated::Gpu gpu(
-      {.guarded = operator_too,
-       .order = operator_too ? emulated::Order::others_first : emulated::Order::at_once});
-  scene().make_arithmetic = [&] { return make_emulated_arithmetic<double>(gpu); };
-  if (operator_too)
-    scene().make_operator = [&](const OperatorSetup& setup) {
-      return make_emulated_operator<double>(setup, gpu, nullptr, {});
-    };
+  const test::OnGpu gpu(operator_too, {.guarded = operator_too,
+                                       .order = operator_too ? emulated::Order::others_first
+                                                             : emulated::Order::at_once});
   const auto team = make_mpi_team(*world);
   std::array<double, 2> most{};
   {
     auto there = scene().fit(o, *team, sharing);
-    scene().make_arithmetic = {};
-    scene().make_operator = {};
     for (int i = 0; i < iterations; ++i) {
       here.iterate();
       there.iterate();
@@ -180,19 +174,14 @@ TEST(MpiHandOver, PatternsGoWithTheirPositions) {
   const auto whole = test::stitched(one, wanderers().object());
   for (const bool on_gpu : {false, true}) {
     // Copies are as late as they may be: a pattern's memory must not go before.
-    emulated::Gpu gpu({.order = emulated::Order::as_needed});
-    if (on_gpu) {
-      wanderers().make_arithmetic = [&] { return make_emulated_arithmetic<double>(gpu); };
-      wanderers().make_operator = [&](const OperatorSetup& setup) {
-        return make_emulated_operator<double>(setup, gpu, nullptr, {});
-      };
-    }
+    std::optional<test::OnGpu> gpu;
+    if (on_gpu)
+      gpu.emplace(true, emulated::Gpu::Properties{.order = emulated::Order::as_needed},
+                  wanderers());
     const auto team = make_mpi_team(*world);
     {
       OwnPatterns patterns;
       auto fit = wandering_fit(*team, patterns);
-      wanderers().make_arithmetic = {};
-      wanderers().make_operator = {};
       for (int i = 0; i < 4; ++i) {
         fit.iterate();
         expect_patterns_of_own(*team, fit, patterns);

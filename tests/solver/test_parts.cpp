@@ -11,6 +11,7 @@
 #include "device/emulated/arithmetic.hpp"
 #include "operator/emulated/operator.hpp"
 #include "solver/gradient_check.hpp"
+#include "solver/on_gpu.hpp"
 #include "solver/shared_fit.hpp"
 #include "solver/toys.hpp"
 
@@ -94,14 +95,8 @@ TEST(Toys, EachDoesSomething) {
 
 TEST(Toys, RunOnTheEmulatedGpu) {
   const Outcome host = fitted_by(4);
-  emulated::Gpu gpu({.guarded = true, .order = emulated::Order::others_first});
-  scene().make_arithmetic = [&] { return make_emulated_arithmetic<double>(gpu); };
-  scene().make_operator = [&](const OperatorSetup& setup) {
-    return make_emulated_operator<double>(setup, gpu, nullptr, {});
-  };
+  const test::OnGpu gpu(true, {.guarded = true, .order = emulated::Order::others_first});
   const Outcome there = fitted_by(4);
-  scene().make_arithmetic = {};
-  scene().make_operator = {};
   EXPECT_LT(apart(there.object, host.object), rounding_of_operators);
   EXPECT_NEAR(there.gain, host.gain, rounding_of_operators);
 }

@@ -4,8 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "core/error.hpp"
-#include "device/emulated/arithmetic.hpp"
-#include "operator/emulated/operator.hpp"
+#include "solver/on_gpu.hpp"
 #include "solver/penalties/quadratic.hpp"
 #include "solver/shared_fit.hpp"
 
@@ -45,14 +44,8 @@ TEST(Penalties, AreTheSameWhileSlicesAreBinned) {
 
 TEST(Penalties, AreTheSameOnTheEmulatedGpu) {
   const auto host = fitted(penalised(), {mesh_of(4)});
-  emulated::Gpu gpu({.guarded = true, .order = emulated::Order::others_first});
-  scene().make_arithmetic = [&] { return make_emulated_arithmetic<double>(gpu); };
-  scene().make_operator = [&](const OperatorSetup& setup) {
-    return make_emulated_operator<double>(setup, gpu, nullptr, {});
-  };
+  const test::OnGpu gpu(true, {.guarded = true, .order = emulated::Order::others_first});
   const auto there = fitted(penalised(), {mesh_of(4)});
-  scene().make_arithmetic = {};
-  scene().make_operator = {};
   EXPECT_LT(apart(there, host), rounding_of_operators);
 }
 

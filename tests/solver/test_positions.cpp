@@ -8,8 +8,7 @@
 #include <vector>
 
 #include "core/random.hpp"
-#include "device/emulated/arithmetic.hpp"
-#include "operator/emulated/operator.hpp"
+#include "solver/on_gpu.hpp"
 #include "solver/shared_fit.hpp"
 #include "solver/variables/position_options.hpp"
 
@@ -383,14 +382,8 @@ TEST(Positions, AreTheSameOnTheEmulatedGpu) {
   for (const int ranks : {1, 4}) {
     const auto options = as_shared(PositionModel::both);
     const Found host = fitted(wrong(), options, 3, ranks);
-    emulated::Gpu gpu({.guarded = true, .order = emulated::Order::others_first});
-    wrong().make_arithmetic = [&] { return make_emulated_arithmetic<double>(gpu); };
-    wrong().make_operator = [&](const OperatorSetup& setup) {
-      return make_emulated_operator<double>(setup, gpu, nullptr, {});
-    };
+    const test::OnGpu gpu(true, {.guarded = true, .order = emulated::Order::others_first}, wrong());
     const Found there = fitted(wrong(), options, 3, ranks);
-    wrong().make_arithmetic = {};
-    wrong().make_operator = {};
     EXPECT_GT(farthest(host.shifts), 0.1);
     EXPECT_LT(test::apart(there.object, host.object), test::rounding_of_operators);
     EXPECT_LT(apart(there.shifts, host.shifts), test::rounding_of_operators);

@@ -139,44 +139,41 @@ class Quartic final : public Penalty<T> {
   [[nodiscard]] double steepness() const override { return weight_; }
   void add_gradient(View<const T, 3> volume, const Box& core, double share, View<T, 3> gradient,
                     Arithmetic<T>& arithmetic) const override {
-    auto here = on_host<T>(volume, arithmetic), sum = on_host<T>(gradient, arithmetic);
-    each(here, core, [&](i64 z, i64 y, i64 x) {
-      sum(z, y, x) += T(4 * share * weight_ * std::pow(double(here(z, y, x)), 3));
+    const auto here = arithmetic.on_host(volume);
+    Array<T, 3> sum(gradient.shape);
+    arithmetic.read(gradient.data, sum.data(), sum.size());
+    each(here.view, core, [&](i64 z, i64 y, i64 x) {
+      sum(z, y, x) += T(4 * share * weight_ * std::pow(double(here.view(z, y, x)), 3));
     });
     arithmetic.write(sum.data(), gradient.data, sum.size());
   }
   [[nodiscard]] double cost(View<const T, 3> volume, const Box& core,
                             Arithmetic<T>& arithmetic) const override {
-    const auto here = on_host<T>(volume, arithmetic);
+    const auto here = arithmetic.on_host(volume);
     double sum = 0;
-    each(here, core, [&](i64 z, i64 y, i64 x) { sum += std::pow(double(here(z, y, x)), 4); });
+    each(here.view, core,
+         [&](i64 z, i64 y, i64 x) { sum += std::pow(double(here.view(z, y, x)), 4); });
     return weight_ * sum;
   }
   [[nodiscard]] double curvature(View<const T, 3> volume, View<const T, 3> direction,
                                  const Box& core, Arithmetic<T>& arithmetic) const override {
-    const auto here = on_host<T>(volume, arithmetic), along = on_host<T>(direction, arithmetic);
+    const auto here = arithmetic.on_host(volume), along = arithmetic.on_host(direction);
     double sum = 0;
-    each(here, core, [&](i64 z, i64 y, i64 x) {
-      sum += 6 * std::pow(double(here(z, y, x)) * double(along(z, y, x)), 2);
+    each(here.view, core, [&](i64 z, i64 y, i64 x) {
+      sum += 6 * std::pow(double(here.view(z, y, x)) * double(along.view(z, y, x)), 2);
     });
     return weight_ * sum;
   }
 
  private:
-  template <class U>
-  static Array<U, 3> on_host(View<const U, 3> there, const Arithmetic<U>& arithmetic) {
-    Array<U, 3> here(there.shape);
-    arithmetic.read(there.data, here.data(), here.size());
-    return here;
-  }
   /// Voxels of the core, and those to the right of them.
   template <class Visit>
-  static void each(const Array<T, 3>& of, const Box& core, Visit&& visit) {
-    for (i64 z = 0; z < of.shape()[0]; ++z)
+  static void each(View<const T, 3> of, const Box& core, Visit&& visit) {
+    for (i64 z = 0; z < of.shape[0]; ++z)
       for (i64 y = core.rows.begin; y < core.rows.end; ++y)
         for (i64 x = core.cols.begin; x < core.cols.end; ++x) {
           visit(z, y, x);
-          if (x + 1 < of.shape()[2]) visit(z, y, x + 1);
+          if (x + 1 < of.shape[2]) visit(z, y, x + 1);
         }
   }
   double weight_;

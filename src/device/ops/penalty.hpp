@@ -1,7 +1,5 @@
 #pragma once
 
-#include <algorithm>
-
 #include "device/ops/kinds.hpp"
 
 namespace ptyle {

@@ -2,8 +2,7 @@
 
 // Preconditioned descent: V ← V − step·M(g), where M divides by the illumination
 //
-//   M(g) = g / (W² (Σ|u|² + ε max Σ|u|²) + p)     p: half the penalties' second derivative by a
-//   voxel
+//   M(g) = g / (W² (Σ|u|² + ε max Σ|u|²) + p)     p: the penalties' steepness
 //
 // or, without a preconditioner, by one number, W² max Σ|ψ|² of the probe that the fit starts with;
 // low-passed and with slices binned as the multi-resolution schedule asks. The step is given, or
