@@ -50,10 +50,8 @@ std::string with_home(const std::string& path) {
 }
 
 /// Makes the file that a text names relative to the configuration an absolute one.
-void resolve_file(const Key& key, const std::string& folder) {
-  auto* const* field = std::get_if<std::string*>(&key.field);
-  if (key.file == FileKind::none || !field || (*field)->empty()) return;
-  std::string& text = **field;
+void resolve_text(const Key& key, const std::string& folder, std::string& text) {
+  if (text.empty()) return;
   const auto& words = key.limits.words;
   if (std::find(words.begin(), words.end(), text) != words.end()) return;
   const std::string file = (fs::absolute(folder) / with_home(text)).lexically_normal().string();
@@ -62,6 +60,14 @@ void resolve_file(const Key& key, const std::string& folder) {
     if (text.starts_with("/") || !is_file) return;
   }
   text = file;
+}
+
+void resolve_file(const Key& key, const std::string& folder) {
+  if (key.file == FileKind::none) return;
+  if (auto* const* field = std::get_if<std::string*>(&key.field))
+    resolve_text(key, folder, **field);
+  if (auto* const* fields = std::get_if<std::vector<std::string>*>(&key.field))
+    for (std::string& text : **fields) resolve_text(key, folder, text);
 }
 
 Faults::Place place_of(const std::string& name, const YAML::Mark& mark) {
@@ -264,7 +270,10 @@ Faults::Place Schema::where(const std::string& path) const {
   return at == given_.end() ? Faults::Place{file_, 0} : at->second.place;
 }
 
-std::string Schema::resolved() const {
+std::string Schema::resolved() const { return as_yaml(false); }
+std::string Schema::changes() const { return as_yaml(true); }
+
+std::string Schema::as_yaml(bool changes_only) const {
   const auto& all = keys_.all();
   std::string text;
   for (const auto& section : keys_.sections()) {
@@ -272,6 +281,7 @@ std::string Schema::resolved() const {
     for (std::size_t i = 0; i < all.size(); ++i) {
       if (section_of(all[i].path) != section.path) continue;
       const auto value = write_value(all[i]);
+      if (changes_only && value == defaults_[i]) continue;
       // A default such as "0: none" that the limits would refuse is left out.
       const bool takes = !value.empty() && read_value(all[i], YAML::Load(value)).empty();
       if (takes)

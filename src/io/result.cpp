@@ -115,6 +115,9 @@ ResultFacts read_ptyle(const h5::File& file) {
     result.positions_start = read_positions(file, "/positions_start");
   for (const char* path : {"/truth/positions", "/positions"})
     if (file.has(path) && result.positions.empty()) result.positions = read_positions(file, path);
+  if (file.has("/left_out/patterns")) result.left_out = file.read<i64>("/left_out/patterns");
+  if (file.has("/left_out/pixels"))
+    result.bad_pixels = read_array<std::uint8_t, 2>(file, "/left_out/pixels", "row, col");
   read_history(file, result.history);
   result.ranks = read_ranks(file);
   if (file.has("/atoms/numbers")) result.atoms = read_atoms(file);
@@ -177,6 +180,10 @@ void write_facts(h5::File& file, const ResultFacts& facts) {
   if (!facts.positions_start.empty())
     file.write("/positions_start", {static_cast<i64>(facts.positions_start.size()), 2},
                flat(facts.positions_start).data());
+  if (!facts.left_out.empty())
+    file.write("/left_out/patterns", {static_cast<i64>(facts.left_out.size())},
+               facts.left_out.data());
+  if (!facts.bad_pixels.empty()) file.write("/left_out/pixels", facts.bad_pixels.view());
   write_history(file, facts.history);
   write_ranks(file, facts.ranks);
   if (!facts.atoms.empty()) write_atoms(file, facts.atoms);

@@ -8,6 +8,9 @@
 //   /positions          float64 (N, 2)  (row, col) of the probe's centre from the centre of object
 //                       pixel [0, 0], Å (px where units = "px")
 //   /positions_start    the same before they were refined, where they were
+//   /left_out/patterns  int64 (n)  rows of /positions whose patterns were not fitted, where any
+//   /left_out/pixels    uint8 (rows, cols) of the detector's frames as they lie in the data file, 1
+//                       where a pixel was found to be bad, where any
 //   /history/{r_factor, cost, seconds, r_held_out, r_held_out_pixels}   float64, one an iteration
 //   /ranks/NAME         float64 (rank), attribute units: what each rank did
 //   /atoms/{numbers, positions}   of a simulated truth: Z; (n, 3) row, col, z, Å, same origin
@@ -57,6 +60,8 @@ struct ResultFacts {
   Array<Complex<float>, 3> probe;         ///< (mode, W, W), centred
   std::vector<Position> positions;        ///< Å (px where units = "px")
   std::vector<Position> positions_start;  ///< before they were refined; empty: they were not
+  std::vector<i64> left_out;              ///< rows of `positions` that were not fitted
+  Array<std::uint8_t, 2> bad_pixels;      ///< of the raw frames, 1 where bad; empty: none is
   History history;                        ///< empty in a truth
   std::vector<RankFigure> ranks;          ///< in alphabetical order when read; empty: not recorded
   std::vector<Atom> atoms;                ///< of a simulated truth; empty in a reconstruction

@@ -188,6 +188,16 @@ class Operator {
   /// Cost and R-factor alone.
   [[nodiscard]] virtual Misfit misfit(std::span<const Placement> places,
                                       const Measured<T>& measured) const = 0;
+  /// The same of each position.
+  virtual void misfits(std::span<const Placement> places, const Measured<T>& measured,
+                       std::span<Misfit> each) const {
+    for (std::size_t k = 0; k < places.size(); ++k) {
+      const auto number = static_cast<i64>(k);
+      Measured<T> one([&](i64, T* to) { measured.load(number, to); });
+      if (measured.raw) one.raw = [&](i64) { return measured.raw(number); };
+      each[k] = misfit(places.subspan(k, 1), one);
+    }
+  }
   /// Half the second derivative of the cost along a direction d at a perfect fit (Gauss-Newton),
   /// over the batch: I changes by 2a, a = Re Σ_m conj(Ψ_m) (J d)_m, so that it is Σ_k 2 f" a², f"
   /// the loss's by I. `each`, where it is not empty, gets that of every position.

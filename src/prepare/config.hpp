@@ -20,6 +20,15 @@ constexpr auto choices(DcPlace) {
   return std::to_array<Named<DcPlace>>({{DcPlace::centre, "centre"}, {DcPlace::corner, "corner"}});
 }
 
+/// Patterns that stand apart from all others by their totals: left out, kept, or left out and
+/// judged again by their misfit once the fit runs.
+enum class Outliers { leave_out, keep, fit };
+constexpr auto choices(Outliers) {
+  return std::to_array<Named<Outliers>>({{Outliers::leave_out, "leave_out"},
+                                         {Outliers::keep, "keep"},
+                                         {Outliers::fit, "fit"}});
+}
+
 /// Keys data.*: where the patterns are and how they lie.
 struct DataConfig {
   std::string file;
@@ -33,9 +42,14 @@ struct DataConfig {
   int crop = 0;                ///< before padding
   int window = 0;              ///< W; 0: larger frame side
   std::string mask;            ///< empty: none
+  bool find_bad_pixels = true;
   double saturation = 0;       ///< 0: none
   double background = 0;       ///< negative results are 0
   std::vector<int> positions;  ///< empty: all
+  std::vector<std::string> skip;  ///< numbers and ranges, or a dataset
+  int frame_offset = 0;
+  int flyback = 0;  ///< frames after each line of the scan
+  Outliers outliers = Outliers::leave_out;
 };
 
 template <class V>
@@ -78,12 +92,25 @@ void keys(V& v, DataConfig& c) {
       .example("/mask")
       .also_called("bad_pixels")
       .file(FileKind::dataset);
+  v("find_bad_pixels", c.find_bad_pixels,
+    "leave out pixels that are dead, hot, stuck or full by their own statistics, beside the mask");
   v("saturation", c.saturation, at_least(0), "counts", "pixels at or above are left out; 0: none");
   v("background", c.background, at_least(0), "counts", "subtracted from every pixel")
       .same_at_resume();
   v("positions", c.positions, at_least(0),
     "[first, last, stride]: use only these, last not included")
       .example("[0, 1000, 1]");
+  v("skip", c.skip, filled().alone(),
+    "patterns to leave out: numbers and ranges, or a dataset of numbers or with 1 for each of them")
+      .example("[7, 100-119]")
+      .also_called("exclude bad_frames")
+      .file(FileKind::dataset);
+  v("frame_offset", c.frame_offset, between(-1000000, 1000000),
+    "frames before the one of the first position; below 0: the first positions have none");
+  v("flyback", c.flyback, at_least(0), "frames of the beam's way back after each line of the scan");
+  v("outliers", c.outliers,
+    "patterns without counts, or with far more than any other; fit: also those that the fit "
+    "cannot explain");
 }
 
 /// Keys calibration.*: at most one is given; 0: not given.

@@ -27,6 +27,8 @@ struct Distribution {
   std::function<Kept(std::span<const Position>, i64 window, double pixel)> mine;
   /// Sums each value over all ranks, in place: the same bits on all of them.
   std::function<void(std::span<double>)> sum;
+  /// The largest of each value over all ranks, in place.
+  std::function<void(std::span<double>)> maximum;
 };
 
 }  // namespace ptyle

@@ -14,6 +14,7 @@
 #include "core/ledger.hpp"
 #include "core/pattern.hpp"
 #include "prepare/config.hpp"
+#include "prepare/screening.hpp"
 
 namespace ptyle {
 
@@ -61,9 +62,11 @@ struct Experiment {
   std::unique_ptr<PatternStore> patterns;
   OpticsConfig optics;  ///< as given, completed by what the file says
   Calibration calibration;
+  std::vector<i64> numbers;          ///< of the patterns within the scan
   std::vector<Position> positions;   ///< Å (px in pixel units), as the file or the scan gives them
   Array<float, 2> valid;             ///< W·W, 0 or 1, DC at [0,0]
-  Array<double, 2> mean_pattern;     ///< W·W, DC at [W/2, W/2]
+  Array<double, 2> mean_pattern;     ///< W·W, DC at [W/2, W/2]; 0 where not valid
+  Screening screening;               ///< pixels that are not valid, patterns that are not fitted
   double mean_counts = 0;            ///< Σ of the mean pattern over valid pixels
   double spread_of_counts = 0;       ///< r.m.s. of the patterns' totals about their mean, over it
   bool integer_counts = false;       ///< all values are integers, as counts are

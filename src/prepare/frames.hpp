@@ -45,6 +45,14 @@ struct RawMask {
   std::string name;
 };
 
+/// A dataset of patterns to leave out: their numbers, or one value for each of the scan, nonzero =
+/// left out.
+struct RawSkip {
+  std::vector<double> values;
+  std::vector<i64> shape;
+  std::string name;
+};
+
 /// Facts that the file itself states of the measurement; taken where the user gave nothing.
 struct FileFacts {
   std::optional<double> pixel_size{};     ///< Å, of the whole frame

@@ -94,8 +94,6 @@ std::vector<Position> positions_from(const RawPositions& raw, const ScanConfig& 
   std::vector<Position> positions(static_cast<std::size_t>(n));
   for (i64 i = 0; i < n; ++i) {
     const double a = raw.values[i * columns] * scale, b = raw.values[i * columns + 1] * scale;
-    if (!std::isfinite(a) || !std::isfinite(b))
-      throw UserError(fmt::format("{} has no finite numbers for position {}", raw.name, i));
     positions[i] = scan.order == PairOrder::x_y ? Position{b, a} : Position{a, b};
   }
   return positions;

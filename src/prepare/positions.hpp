@@ -11,8 +11,8 @@
 namespace ptyle {
 
 /// Positions in a dataset, n of them expected, in Å (`pixel` Å a pixel; 1 in pixel units).
-/// Throws UserError for another shape or number, values that are not finite, or a unit that cannot
-/// be taken to Å: one that is not known, unless scan.unit is given.
+/// Throws UserError for another shape or number, or a unit that cannot be taken to Å: one that is
+/// not known, unless scan.unit is given. Values that are not finite stay (selection finds them).
 std::vector<Position> positions_from(const RawPositions& raw, const ScanConfig& scan, i64 n,
                                      const std::string& frames, double pixel, bool pixel_units,
                                      std::vector<std::string>& warnings);

@@ -1,4 +1,4 @@
-// 1. Which patterns: data.positions of all.
+// 1. Which patterns: data.positions and skip, of those that have a position and a frame (selection).
 // 2. The bright-field disc's centre, if it is to be found: from some frames' mean.
 // 3. Layout: flips, transpose, centre, crop, bin, pad as one table.
 // 4. Of several ranks each decides on the positions which patterns it keeps. Where the calibration
@@ -23,24 +23,77 @@
 #include "prepare/layout.hpp"
 #include "prepare/positions.hpp"
 #include "prepare/reading.hpp"
+#include "prepare/selection.hpp"
 
 namespace ptyle {
 namespace {
 
-/// Numbers of the patterns to use, data.positions = [first, last) or [first, last, stride].
-std::vector<i64> chosen(const DataConfig& data, const FrameSource& frames) {
-  std::vector<i64> numbers;
-  const auto& p = data.positions;
-  const i64 first = p.empty() ? 0 : p[0], last = p.size() > 1 ? p[1] : frames.count,
-            stride = p.size() > 2 ? p[2] : 1;
-  if (p.size() == 1 || p.size() > 3 || first < 0 || stride < 1 || last > frames.count ||
-      (first >= last && frames.count > 0))
-    throw UserError(fmt::format(
-        "data.positions [{}] is no part of the {} patterns of {}: [first, last, stride] is needed, "
-        "last not included",
-        fmt::join(p, ", "), frames.count, frames.name));
-  for (i64 i = first; i < last; i += stride) numbers.push_back(i);
-  return numbers;
+/// Patterns that stand apart, by number of the scan's position.
+std::string describe_odd(const OddPatterns& odd, const std::vector<i64>& positions) {
+  std::vector<std::string> parts;
+  const auto add = [&](const std::vector<i64>& patterns, const std::string& what) {
+    if (patterns.empty()) return;
+    std::vector<i64> numbers;
+    for (const i64 i : patterns) numbers.push_back(positions[static_cast<std::size_t>(i)]);
+    parts.push_back(fmt::format("{} {} (number{} {})", patterns.size(), what,
+                                patterns.size() == 1 ? "" : "s", listed(numbers)));
+  };
+  add(odd.missing, "without numbers (NaN)");
+  add(odd.empty, "without counts");
+  add(odd.repeated, "that are the one before once more");
+  add(odd.bright, fmt::format("with up to {:.3g} times the counts of the others", odd.times));
+  return fmt::format("{}", fmt::join(parts, ", "));
+}
+
+/// Patterns and pixels that are left out, or would be.
+void note_screening(const Measurement& m, const Selection& selection, const PatternSums& sums,
+                    Experiment& e) {
+  const Screening& found = sums.screening;
+  const auto odd = sums.odd.all();
+  const auto n = static_cast<double>(selection.positions.size());
+  const std::string which = fmt::format("{} of {} patterns of {}: {}", odd.size(),
+                                        selection.positions.size(), m.frames->name,
+                                        describe_odd(sums.odd, selection.positions));
+  if (static_cast<double>(found.left_out.size()) > most_left_out * n)
+    throw UserError(fmt::format("{}: too many to leave out; is it the right dataset?", which));
+  if (!odd.empty())
+    e.warnings.push_back(
+        which + (m.data.outliers == Outliers::keep
+                     ? ", kept as data.outliers=keep asks"
+                     : ". They are no measurement and left out; data.outliers=keep keeps them"));
+  if (found.frames_late != 0)
+    e.warnings.push_back(fmt::format(
+        "patterns change at the end of a line {} position{} {}, as if frames came {}: "
+        "data.frame_offset={} would set that right",
+        std::abs(found.frames_late), std::abs(found.frames_late) == 1 ? "" : "s",
+        found.frames_late > 0 ? "late" : "early", found.frames_late > 0 ? "late" : "early",
+        m.data.frame_offset + found.frames_late));
+  const std::string pixels = describe_pixels(found);
+  if (!pixels.empty())
+    e.warnings.push_back(
+        fmt::format("detector pixels that are left out: {}; data.find_bad_pixels=false keeps them",
+                    pixels));
+}
+
+/// Values below 0 of pixels that are not left out.
+void note_negative(const Measurement& m, const PatternSums& sums, Experiment& e) {
+  double negative = 0, noise = 0;
+  for (std::size_t p = 0; p < sums.pixels.negative.size(); ++p) {
+    if (sums.screening.bad(static_cast<i64>(p))) continue;
+    negative += sums.pixels.negative[p];
+    noise += sums.pixels.noise[p];
+  }
+  if (negative == 0) return;
+  const double rms = std::sqrt(noise / negative);
+  const double fraction = negative / (sums.patterns * static_cast<double>(e.valid.size()));
+  std::string text =
+      fmt::format("{:.0f} negative values set to 0 ({:.2g} % of all)", negative, 100 * fraction);
+  if (m.data.background == 0)
+    text += fmt::format(
+        ". If they are read-out noise ({:.2g} r.m.s.), clipping leaves a positive bias; "
+        "data.background={:.2g} removes most of it",
+        rms, 2 * rms);
+  e.warnings.push_back(text);
 }
 
 void note_patterns(const Measurement& m, const Layout& l, const PatternSums& sums, Experiment& e) {
@@ -61,20 +114,9 @@ void note_patterns(const Measurement& m, const Layout& l, const PatternSums& sum
         fmt::format("only {} of {} window pixels are left for the fit: is data.mask the right way "
                     "round (not 0: bad)?",
                     e.valid.size() - invalid, e.valid.size()));
-  if (sums.negative > 0) {
-    const double rms = std::sqrt(sums.noise / sums.negative);
-    const double fraction = sums.negative / (sums.patterns * static_cast<double>(e.valid.size()));
-    std::string text = fmt::format("{:.0f} negative values set to 0 ({:.2g} % of all)",
-                                   sums.negative, 100 * fraction);
-    if (m.data.background == 0)
-      text += fmt::format(
-          ". If they are read-out noise ({:.2g} r.m.s.), clipping leaves a positive bias; "
-          "data.background={:.2g} removes most of it",
-          rms, 2 * rms);
-    e.warnings.push_back(text);
-  }
-  const i64 saturated = std::count_if(sums.saturated.begin(), sums.saturated.end(),
-                                      [](double patterns) { return patterns > 0; });
+  note_negative(m, sums, e);
+  const auto& at = sums.pixels.at_saturation;
+  const i64 saturated = std::count_if(at.begin(), at.end(), [](double n) { return n > 0; });
   if (saturated > f.rows * f.cols / 100)
     e.warnings.push_back(fmt::format(
         "{} of {} detector pixels reach data.saturation in some pattern and are left out",
@@ -106,30 +148,9 @@ OpticsConfig completed(OpticsConfig optics, const FileFacts& file,
   return optics;
 }
 
-/// (slow, fast); the last line may be shorter, where the scan ended early.
-std::array<i64, 2> scan_shape(const Measurement& m) {
-  const i64 n = m.frames->count;
-  const std::array<i64, 2> said{m.data.scan_shape[0], m.data.scan_shape[1]};
-  for (const auto& shape : {said, m.frames->scan_shape, m.file.scan_shape}) {
-    if (shape[0] == 0 && shape[1] == 0) continue;
-    const auto [slow, fast] = shape;
-    if (!fills(n, shape))
-      throw UserError(fmt::format(
-          "a scan of {} x {} is {} positions but {} has {} patterns{}", slow, fast, slow * fast,
-          m.frames->name, n,
-          n < slow * fast
-              ? fmt::format("; if it ended early, give data.scan_shape=[{},{}], the lines that "
-                            "were begun",
-                            (n + fast - 1) / fast, fast)
-              : ""));
-    return shape;
-  }
-  throw UserError(
-      fmt::format("{} has {} patterns in one row: scan.step needs data.scan_shape (slow, fast) too",
-                  m.frames->name, n));
-}
-
-std::vector<Position> all_positions(const Measurement& m, const Calibration& c, Experiment& e) {
+/// Of all positions of the scan.
+std::vector<Position> all_positions(const Measurement& m, const Selection& selection,
+                                    const Calibration& c, Experiment& e) {
   ScanConfig scan = m.scan;
   const bool step_given = scan.step[0] > 0 || scan.step[1] > 0;
   if (m.positions && !step_given) {
@@ -138,7 +159,7 @@ std::vector<Position> all_positions(const Measurement& m, const Calibration& c, 
       e.notes.push_back(fmt::format("positions taken from {}, unit {}", m.positions->name,
                                     word_of(scan.unit.value_or(LengthUnit::angstrom))));
     }
-    return positions_from(*m.positions, scan, m.frames->count, m.frames->name, c.pixel,
+    return positions_from(*m.positions, scan, selection.scan, m.frames->name, c.pixel,
                           c.in_pixels(), e.warnings);
   }
   if (!step_given && m.file.scan_step[0] > 0) {
@@ -153,22 +174,18 @@ std::vector<Position> all_positions(const Measurement& m, const Calibration& c, 
   if (!(scan.step[0] > 0 && scan.step[1] > 0))
     throw UserError(
         "no positions are given: scan.positions (a dataset) or scan.step (slow, fast) is needed");
-  const auto shape = scan_shape(m);
+  const auto& lines = selection.lines;
+  if (lines[0] == 0)
+    throw UserError(fmt::format(
+        "{} has {} patterns in one row: scan.step needs data.scan_shape (slow, fast) too",
+        m.frames->name, m.frames->count));
   const double rotation = scan.rotation.value_or(0);
   if (step_given)  // a file's own step is in Å
     for (double& s : scan.step)
       s *= angstroms_in(scan.unit.value_or(LengthUnit::angstrom), c.pixel);
-  e.notes.push_back(fmt::format("raster of {} x {}, rotation {:.5g}°{}", shape[0], shape[1],
+  e.notes.push_back(fmt::format("raster of {} x {}, rotation {:.5g}°{}", lines[0], lines[1],
                                 rotation, scan.snake ? ", every second line backwards" : ""));
-  auto positions = positions_of(Raster{shape, scan.step, rotation, scan.snake});
-  const auto n = static_cast<std::size_t>(m.frames->count);
-  if (n < positions.size())
-    e.warnings.push_back(
-        fmt::format("{} of the scan's {} positions have no pattern: it is taken "
-                    "to have ended early",
-                    positions.size() - n, positions.size()));
-  positions.resize(n);
-  return positions;
+  return positions_of(Raster{lines, scan.step, rotation, scan.snake});
 }
 
 /// A wrong unit or calibration shows: all probes on one pixel, or each alone in its window.
@@ -186,6 +203,11 @@ void warn_of_spread(const std::vector<Position>& at, double pixel, i64 window,
   const double sides = rows + cols;
   const double pitch = (sides + std::sqrt(sides * sides + 4 * others * rows * cols)) / (2 * others);
   const double apart = std::min(*middle, pitch);
+  if (std::max(rows, cols) >= 1 && apart < 1)
+    warnings.push_back(
+        fmt::format("positions lie {:.2g} object pixels from each other, less than one: is "
+                    "scan.unit right?",
+                    apart));
   if (std::max(rows, cols) < 1)
     warnings.push_back(fmt::format(
         "all positions lie within {:.2g} x {:.2g} object pixels: is scan.unit right?", rows, cols));
@@ -257,9 +279,13 @@ void warn_of_offset(const Measurement& m, const Layout& l, Experiment& e) {
 }
 
 /// Takes from the sums: valid pixels, mean and disc.
-void take_sums(const Measurement& m, const Layout& l, const PatternReader& reader,
-               const PatternSums& sums, Experiment& e) {
-  e.valid = reader.valid(l, sums);
+void take_sums(const Measurement& m, const Layout& l, const PatternSums& sums, Experiment& e) {
+  e.valid = Array<float, 2>({l.window, l.window});
+  std::copy(sums.valid.begin(), sums.valid.end(), e.valid.begin());
+  e.screening = sums.screening;
+  if (sums.patterns == 0)
+    throw UserError(fmt::format("all patterns of {} hold values that are no numbers (NaN)",
+                                m.frames->name));
   if (std::count(e.valid.begin(), e.valid.end(), 1.0F) == 0)
     throw UserError(
         fmt::format("no pixel of the patterns of {} is left: padding, mask and saturation take all",
@@ -276,18 +302,21 @@ void take_sums(const Measurement& m, const Layout& l, const PatternReader& reade
   Array<double, 2> mean({l.window, l.window});
   for (i64 i = 0; i < mean.size(); ++i) {
     mean.data()[i] = sums.counts[i] / sums.patterns;
-    e.mean_counts += e.valid.data()[i] * mean.data()[i];
+    e.mean_counts += mean.data()[i];
   }
   e.integer_counts = sums.fractions == 0;
-  const double total = std::accumulate(mean.begin(), mean.end(), 0.0);
-  const double variance = sums.squares / sums.patterns - total * total;
-  e.spread_of_counts = std::sqrt(std::max(0.0, variance)) / total;
+  const double variance = sums.squares / sums.patterns - e.mean_counts * e.mean_counts;
+  e.spread_of_counts = std::sqrt(std::max(0.0, variance)) / e.mean_counts;
   e.mean_pattern = centred<double>(mean.view());
   e.disc = fit_disc(e.mean_pattern, centred<float>(e.valid.view()).view());
+  if (e.disc)
+    e.screening.clipped_of_disc =
+        static_cast<double>(e.screening.clipped) /
+        (pi * std::pow(e.disc->radius * static_cast<double>(l.bin), 2));
 }
 
 /// Calibration and positions, with the disc where it is known.
-void locate(const Measurement& m, const Layout& l, const std::vector<i64>& numbers, Experiment& e) {
+void locate(const Measurement& m, const Layout& l, const Selection& selection, Experiment& e) {
   const FrameSource& frames = *m.frames;
   const i64 side = frames.rows == frames.cols ? frames.rows : 0;
   const auto attempt = [&](auto&& work) {
@@ -305,8 +334,9 @@ void locate(const Measurement& m, const Layout& l, const std::vector<i64>& numbe
         e.notes, e.warnings);
   });
   attempt([&] {
-    const auto all = all_positions(m, e.calibration, e);
-    for (i64 i : numbers) e.positions.push_back(all[i]);
+    if (!selection.located) return;
+    const auto all = all_positions(m, selection, e.calibration, e);
+    for (const i64 i : selection.positions) e.positions.push_back(all[i]);
     warn_of_spread(e.positions, e.calibration.pixel, l.window, e.warnings);
   });
 }
@@ -314,17 +344,17 @@ void locate(const Measurement& m, const Layout& l, const std::vector<i64>& numbe
 /// The patterns that a rank keeps, decided on positions found without the patterns, or with the
 /// disc alone.
 Kept kept_by(const Distribution& distribution, const Measurement& m, const Layout& l,
-             const std::vector<i64>& numbers, const Experiment& so_far) {
+             const Selection& selection, const Experiment& so_far) {
   Experiment draft;
   draft.optics = so_far.optics;
   draft.disc = so_far.disc;
-  locate(m, l, numbers, draft);
+  locate(m, l, selection, draft);
   return distribution.mine(draft.positions, l.window, draft.calibration.pixel);
 }
 
-Kept everything(const std::vector<i64>& numbers) {
+Kept everything(const Selection& selection) {
   Kept kept;
-  kept.own.resize(numbers.size());
+  kept.own.resize(selection.frames.size());
   std::iota(kept.own.begin(), kept.own.end(), i64{0});
   return kept;
 }
@@ -337,9 +367,10 @@ Experiment prepared(const Measurement& m, Ledger* ledger, const Distribution* di
   Experiment e;
   e.optics = completed(m.optics, m.file, e.notes);
   e.band_limit = m.file.band_limit;
-  const auto numbers = chosen(m.data, frames);
+  const Selection selection = select(m, e.notes, e.warnings);
   if (m.data.find_centre && !m.data.centre) (void)lay_out(frames, m.data, {});  // its faults first
-  PatternReader reader(m, numbers, distribution);
+  e.numbers = selection.positions;
+  PatternReader reader(m, selection, distribution);
 
   auto centre = m.data.centre;
   if (m.data.find_centre && !centre) centre = reader.find_centre();
@@ -353,21 +384,22 @@ Experiment prepared(const Measurement& m, Ledger* ledger, const Distribution* di
   std::optional<PatternSums> sums;
   if (m.calibration.fit_disc && (distribution || planning)) {
     sums = reader.sums(l);
-    take_sums(m, l, reader, *sums, e);
+    take_sums(m, l, *sums, e);
   }
   if (planning) {
     e.patterns = reader.none(l);
   } else {
-    const Kept kept = distribution ? kept_by(*distribution, m, l, numbers, e) : everything(numbers);
+    const Kept kept = distribution ? kept_by(*distribution, m, l, selection, e) : everything(selection);
     PatternSums counted;
     e.patterns = reader.fill(l, kept, ledger, sums ? nullptr : &counted);
-    if (!sums) take_sums(m, l, reader, *(sums = std::move(counted)), e);
+    if (!sums) take_sums(m, l, *(sums = std::move(counted)), e);
     note_patterns(m, l, *sums, e);
+    note_screening(m, selection, *sums, e);
     const bool centre_known = centre.has_value() || m.data.dc == DcPlace::corner;
     e.residual_shift = centre_of(l, centre_known, e);
     note_disc(l, centre_known, e);
   }
-  locate(m, l, numbers, e);
+  locate(m, l, selection, e);
   if (!planning) {
     warn_of_no_disc(l, e);
     warn_of_offset(m, l, e);

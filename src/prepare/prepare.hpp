@@ -18,6 +18,7 @@ struct Measurement {
   OpticsConfig optics;
   FrameSource* frames = nullptr;
   std::optional<RawMask> mask;
+  std::optional<RawSkip> skipped{};  ///< of data.skip, where that names a dataset
   std::optional<RawPositions>
       positions;  ///< of scan.positions, or found where the user said nothing
   FileFacts file;

@@ -1,11 +1,14 @@
 // 1. Frames are read in runs, as whole chunks of the file where it has chunks, each while the one
 //    before goes through the steps below.
-// 2. A frame is cleaned: masked, negative and saturated values become 0; NaN is refused.
+// 2. A frame is cleaned: values that are masked, negative, saturated or no numbers become 0; figures
+//    of every raw pixel are taken meanwhile, over ranks too.
 // 3. It goes through the layout and into the store, in which the background is taken off.
-// 4. Counts are summed on the way; with several ranks each counts its own, and the sums are summed.
+// 4. Bad pixels are found by those figures; patterns that are no measurement by their totals over
+//    the pixels that are left.
+// 5. Counts of the other patterns are summed.
 //
-// A pixel that is saturated in one pattern is bad in all. That is known only at the end, so what it
-// held in the others stays in the store, where nothing looks at it.
+// A pixel that is bad in one pattern is bad in all. That is known only at the end, so what it held
+// in the others stays in the store, where nothing looks at it.
 
 #include "prepare/reading.hpp"
 
@@ -16,6 +19,7 @@
 #include <cmath>
 #include <future>
 #include <iterator>
+#include <limits>
 #include <numeric>
 #include <stdexcept>
 #include <type_traits>
@@ -24,6 +28,7 @@
 #include "core/grid.hpp"
 #include "core/parallel.hpp"
 #include "prepare/disc.hpp"
+#include "prepare/sequence.hpp"
 
 namespace ptyle {
 namespace {
@@ -93,13 +98,19 @@ std::vector<Run> runs_of(const std::vector<i64>& numbers, i64 fit, i64 chunk) {
   return runs;
 }
 
+/// Enough frames, spread over the scan, to tell a pixel's mean and variance.
+i64 sample_stride(i64 patterns) {
+  constexpr i64 enough = 512;
+  return (patterns + enough - 1) / enough;
+}
+
 }  // namespace
 
-PatternReader::PatternReader(const Measurement& m, const std::vector<i64>& numbers,
+PatternReader::PatternReader(const Measurement& m, const Selection& selection,
                              const Distribution* distribution)
     : m_(m),
       frames_(*m.frames),
-      numbers_(numbers),
+      selection_(selection),
       distribution_(distribution),
       masked_(masked_pixels(m)) {}
 
@@ -109,7 +120,7 @@ template <class Raw, class Use>
 void PatternReader::for_each_frame(const std::vector<i64>& places, Use&& use) {
   const i64 size = frames_.rows * frames_.cols;
   std::vector<i64> numbers;
-  for (const i64 place : places) numbers.push_back(numbers_[place]);
+  for (const i64 place : places) numbers.push_back(selection_.frames[place]);
   const auto runs = runs_of(numbers, (i64{16} << 20) / (size * static_cast<i64>(sizeof(Raw))),
                             frames_.preferred_run());
   std::vector<Raw> buffers[2];
@@ -132,132 +143,233 @@ void PatternReader::for_each_frame(const std::vector<i64>& places, Use&& use) {
   }
 }
 
-/// Makes a raw frame fit to be summed.
+/// Makes a raw frame fit to be summed, and takes the figures of its pixels.
 template <class Raw>
-PatternReader::Negative PatternReader::clean(i64 number, Raw* frame, PatternSums& sums) const {
-  const i64 size = frames_.rows * frames_.cols;
-  const double saturation = m_.data.saturation;
-  Negative negative;
-  const auto refuse = [&](const char* what, i64 p) {
-    throw UserError(
-        fmt::format("pattern {} of {} is {} at pixel ({}, {}): mask that pixel with data.mask, or "
-                    "leave that pattern out with data.positions",
-                    number, frames_.name, what, p / frames_.cols, p % frames_.cols));
-  };
-  for (i64 p = 0; p < size; ++p) {
-    Raw& v = frame[p];
-    if (masked_[p]) {
-      v = 0;
-    } else if (!(v >= 0)) {
-      if constexpr (std::is_floating_point_v<Raw>)
-        if (std::isnan(v)) refuse("not a number (NaN)", p);
-      ++negative.values;
-      negative.squares += static_cast<double>(v) * static_cast<double>(v);
-      v = 0;
-    } else if (saturation > 0 && static_cast<double>(v) >= saturation) {
-      sums.saturated[p] = 1;
-      v = 0;
-    } else if (std::is_floating_point_v<Raw> && static_cast<double>(v) > 3e38) {
-      refuse("infinite", p);
+void PatternReader::clean(i64 place, Raw* frame, PixelSums* figures) {
+  const bool counted = figures != nullptr;
+  const bool sampled =
+      counted && place % sample_stride(static_cast<i64>(selection_.frames.size())) == 0;
+  const double saturation =
+      m_.data.saturation > 0 ? m_.data.saturation : std::numeric_limits<double>::infinity();
+  // The largest 64-bit numbers are read as the largest signed one.
+  const double full = frames_.largest > 0 ? std::min(frames_.largest, std::ldexp(1.0, 63))
+                                          : std::numeric_limits<double>::infinity();
+  if (counted) figures->frames += 1;
+  if (sampled) figures->sampled += 1;
+  const double least_noted = std::min(full, saturation);
+  const auto size = static_cast<std::size_t>(frames_.rows * frames_.cols);
+  for (std::size_t p = 0; p < size; ++p) {
+    const auto v = static_cast<double>(frame[p]);
+    if (looked_at_[p] == 0) {
+      frame[p] = 0;
+      continue;
     }
+    if constexpr (std::is_floating_point_v<Raw>)
+      if (!(std::abs(v) <= 3e38)) {
+        frame[p] = 0;
+        if (!counted) continue;
+        ++figures->missing[p];
+        ++missing_[static_cast<std::size_t>(place)];
+        continue;
+      }
+    if (sampled) {
+      figures->sum[p] += v;
+      figures->squares[p] += v * v;
+    }
+    if (counted) figures->peak[p] = std::max(figures->peak[p], v);
+    if (v < 0 || v >= saturation || (v >= full && frames_.bytes_a_value == 8))
+      frame[p] = 0;  // 64-bit gaps would overflow the sum of a bin
+    if (!counted || (v >= 0 && v < least_noted)) continue;
+    if (v < 0) {
+      ++figures->negative[p];
+      figures->noise[p] += v * v;
+    }
+    if (v >= full) ++figures->full[p];
+    if (v >= saturation) ++figures->at_saturation[p];
   }
-  return negative;
 }
 
-/// Steps 1 to 4. Without `store`, each pattern is made and dropped.
+/// Steps 1 to 3.
 template <class Raw>
-void PatternReader::read(const Layout& l, const std::vector<i64>& places,
-                         const std::vector<bool>& counted, FillablePatternStore* store,
-                         PatternSums* sums) {
-  std::vector<Raw> pattern(static_cast<std::size_t>(l.window * l.window));
-  std::vector<double> loaded(pattern.size());
-  PatternSums unused = sums ? PatternSums{} : no_sums(l);
-  PatternSums& s = sums ? *sums : unused;
-  const auto one = store ? nullptr : store_for(l, {0}, 1, nullptr);
-  FillablePatternStore& to = store ? *store : *one;
-  for_each_frame<Raw>(places, [&](i64 k, Raw* frame) {
-    const Negative negative = clean(numbers_[places[k]], frame, s);
-    const i64 at = store ? places[k] : 0;
-    gather(l, frame, pattern);
-    to.put(at, std::span<const Raw>(pattern));
-    if (!counted[k]) return;
-    to.load(at, loaded.data());
-    double counts = 0;
-    for (std::size_t i = 0; i < loaded.size(); ++i) {
-      s.counts[i] += loaded[i];
-      counts += loaded[i];
-    }
-    if (!(counts > 0)) ++s.empty;
-    s.squares += counts * counts;
+void PatternReader::read(const Reading& r, PatternSums& sums) {
+  std::vector<Raw> pattern(static_cast<std::size_t>(r.layout.window * r.layout.window));
+  for_each_frame<Raw>(r.places, [&](i64 k, Raw* frame) {
+    const i64 place = r.places[k];
+    const bool counted = !r.own || std::binary_search(r.own->begin(), r.own->end(), place);
+    clean(place, frame, counted ? &sums.pixels : nullptr);
+    gather(r.layout, frame, pattern);
     if constexpr (std::is_floating_point_v<Raw>)
-      s.fractions += static_cast<double>(
-          std::count_if(pattern.begin(), pattern.end(), [](Raw v) { return v != std::floor(v); }));
-    s.negative += negative.values;
-    s.noise += negative.squares;
-    ++s.patterns;
+      if (counted)
+        sums.fractions += static_cast<double>(std::count_if(
+            pattern.begin(), pattern.end(), [](Raw v) { return v != std::floor(v); }));
+    r.store.put(r.keep ? place : 0, std::span<const Raw>(pattern));
+    if (r.use) r.use(place);
   });
 }
 
-void PatternReader::read_all(const Layout& l, const std::vector<i64>& places,
-                             const std::vector<bool>& counted, FillablePatternStore* store,
-                             PatternSums* sums) {
+void PatternReader::read_all(const Reading& reading, PatternSums& sums) {
   if (frames_.is_integer)
-    read<std::int64_t>(l, places, counted, store, sums);
+    read<std::int64_t>(reading, sums);
   else
-    read<float>(l, places, counted, store, sums);
+    read<float>(reading, sums);
 }
 
-PatternSums PatternReader::no_sums(const Layout& l) const {
-  PatternSums s;
-  s.counts.assign(static_cast<std::size_t>(l.window * l.window), 0);
-  if (m_.data.saturation > 0) s.saturated.assign(masked_.size(), 0);
-  return s;
+PatternSums PatternReader::begin(const Layout& l) {
+  const auto size = static_cast<std::size_t>(frames_.rows * frames_.cols);
+  looked_at_.assign(size, 0);
+  for (const std::int64_t from : l.source)
+    if (from >= 0 && !masked_[static_cast<std::size_t>(from)])
+      looked_at_[static_cast<std::size_t>(from)] = 1;
+  missing_.assign(frames_.is_integer ? 0 : selection_.frames.size(), 0);
+  PatternSums sums;
+  sums.pixels = PixelSums(static_cast<i64>(size));
+  return sums;
 }
 
 /// Sums over all ranks.
-void PatternReader::total(PatternSums& s) const {
-  if (!distribution_) return;
-  std::vector<double> all{s.negative, s.empty, s.patterns, s.fractions, s.noise, s.squares};
-  all.insert(all.end(), s.counts.begin(), s.counts.end());
-  all.insert(all.end(), s.saturated.begin(), s.saturated.end());
-  distribution_->sum(all);
-  s.negative = all[0], s.empty = all[1], s.patterns = all[2], s.fractions = all[3];
-  s.noise = all[4], s.squares = all[5];
-  const auto counts = all.begin() + 6,
-             saturated = counts + static_cast<std::ptrdiff_t>(s.counts.size());
-  std::copy(counts, saturated, s.counts.begin());
-  std::copy(saturated, all.end(), s.saturated.begin());
+void PatternReader::total(std::vector<double>& values) const {
+  if (distribution_) distribution_->sum(values);
+}
+
+RawFrame PatternReader::raw_frame(const Layout& l) const {
+  RawFrame frame{frames_.rows, frames_.cols, looked_at_, {frames_.rows / 2, frames_.cols / 2}};
+  if (const std::int64_t beam = l.source.front(); beam >= 0)
+    frame.centre = {beam / frames_.cols, beam % frames_.cols};
+  return frame;
+}
+
+/// Steps 4 and 5, of the patterns that this rank counts.
+void PatternReader::judge(const Layout& l, const Patterns& own, PatternSums& s) const {
+  for (auto* figures : s.pixels.summed()) total(*figures);
+  if (distribution_) distribution_->maximum(s.pixels.peak);
+  std::vector<double> numbers{s.pixels.frames, s.pixels.sampled, s.fractions};
+  total(numbers);
+  s.pixels.frames = numbers[0], s.pixels.sampled = numbers[1], s.fractions = numbers[2];
+  std::vector<double> missing = missing_;
+  total(missing);
+  const RawFrame frame = raw_frame(l);
+  const auto used = static_cast<double>(std::count(looked_at_.begin(), looked_at_.end(), 1));
+  Screening& found = s.screening;
+  found.rows = frames_.rows, found.cols = frames_.cols;
+  const auto without_numbers = patterns_without_numbers(missing, used).size();
+  // What is no number cannot be kept.
+  found.pixels = judge_pixels(frame, s.pixels, static_cast<double>(without_numbers));
+  if (!m_.data.find_bad_pixels)
+    for (PixelFault& fault : found.pixels)
+      if (fault != PixelFault::missing) fault = PixelFault::none;
+  find_clipping(frame, s.pixels, frames_.largest, found);
+  s.valid = valid(l, s);
+  Totals totals = totals_of(own, s);
+  s.odd = judge_patterns(totals.counts, missing, used);
+  if (frames_.is_integer)
+    s.odd.repeated = repeated_patterns(selection_.positions, totals.counts, totals.signatures);
+  found.left_out = m_.data.outliers == Outliers::keep ? s.odd.missing : s.odd.all();
+  found.frames_late = frames_late(totals.blocks, lines_to_compare());
+  if (!found.left_out.empty()) totals = totals_of(own, s);
+  count(totals.counts, s);
+}
+
+/// The first lines of the scan, where it is a raster that runs one way and is there as a whole.
+std::array<i64, 2> PatternReader::lines_to_compare() const {
+  constexpr i64 most = 16384;  // patterns
+  const auto& [slow, fast] = selection_.lines;
+  const bool whole = static_cast<i64>(selection_.positions.size()) == slow * fast;
+  if (!whole || fast == 0 || fast > most || m_.scan.snake) return {};
+  return {std::min(slow, most / fast), fast};
+}
+
+/// Each pattern's total over valid pixels and what else tells it from others, on all ranks; the
+/// sums of the patterns not left out too.
+PatternReader::Totals PatternReader::totals_of(const Patterns& own, PatternSums& s) const {
+  const i64 w = s.valid.shape()[0];
+  const auto [slow, fast] = lines_to_compare();
+  constexpr i64 each = CoarsePattern::groups * CoarsePattern::groups;
+  Totals t;
+  t.counts.assign(selection_.frames.size(), 0);
+  t.signatures.assign(selection_.frames.size(), 0);
+  t.blocks.assign(static_cast<std::size_t>(slow * fast * each), 0);
+  s.counts.assign(static_cast<std::size_t>(w * w), 0);
+  const auto& out = s.screening.left_out;
+  CoarsePattern coarse(w);
+  std::vector<double> row(static_cast<std::size_t>(w));
+  own([&](i64 place, const float* pattern) {
+    if (std::binary_search(out.begin(), out.end(), place)) return;
+    coarse.begin();
+    for (i64 y = 0; y < w; ++y) {
+      const float *const from = pattern + y * w, *const valid = s.valid.data() + y * w;
+      double* const sum = s.counts.data() + y * w;
+      for (i64 x = 0; x < w; ++x) {
+        row[static_cast<std::size_t>(x)] = valid[x] != 0 ? static_cast<double>(from[x]) : 0;
+        sum[x] += row[static_cast<std::size_t>(x)];
+      }
+      coarse.add_row(y, row.data());
+    }
+    coarse.finish();
+    t.counts[static_cast<std::size_t>(place)] = coarse.total();
+    t.signatures[static_cast<std::size_t>(place)] = coarse.signature();
+    if (place < slow * fast)
+      std::copy(coarse.blocks().begin(), coarse.blocks().end(), t.blocks.begin() + place * each);
+  });
+  for (auto* figures : {&s.counts, &t.counts, &t.signatures, &t.blocks}) total(*figures);
+  return t;
+}
+
+/// Figures of the totals.
+void PatternReader::count(const std::vector<double>& totals, PatternSums& s) {
+  const auto& out = s.screening.left_out;
+  for (std::size_t i = 0; i < totals.size(); ++i) {
+    if (std::binary_search(out.begin(), out.end(), static_cast<i64>(i))) continue;
+    ++s.patterns;
+    s.squares += totals[i] * totals[i];
+    if (!(totals[i] > 0)) ++s.empty;
+  }
 }
 
 PatternSums PatternReader::sums(const Layout& layout) {
-  const i64 n = static_cast<i64>(numbers_.size());
+  const i64 n = static_cast<i64>(selection_.frames.size());
   const i64 rank = distribution_ ? distribution_->rank : 0,
             ranks = distribution_ ? distribution_->ranks : 1;
   std::vector<i64> places(static_cast<std::size_t>((rank + 1) * n / ranks - rank * n / ranks));
   std::iota(places.begin(), places.end(), rank * n / ranks);
-  PatternSums s = no_sums(layout);
-  read_all(layout, places, std::vector<bool>(places.size(), true), nullptr, &s);
-  total(s);
+  PatternSums s = begin(layout);
+  const auto one = store_for(layout, {0}, 1, nullptr);
+  read_all({layout, places, *one, false}, s);
+  std::vector<float> pattern(static_cast<std::size_t>(layout.window * layout.window));
+  const Patterns own = [&](const auto& use) {
+    PatternSums again;
+    again.pixels = PixelSums(frames_.rows * frames_.cols);
+    read_all({layout, places, *one, false, nullptr,
+              [&](i64 place) {
+                one->load(0, pattern.data());
+                use(place, pattern.data());
+              }},
+             again);
+  };
+  judge(layout, own, s);
   return s;
 }
 
 std::unique_ptr<PatternStore> PatternReader::fill(const Layout& layout, const Kept& kept,
                                                   Ledger* ledger, PatternSums* sums) {
-  const i64 n = static_cast<i64>(numbers_.size());
+  const i64 n = static_cast<i64>(selection_.frames.size());
   const std::vector<i64> places = merged(kept, n);
-  std::vector<bool> counted(places.size());
-  std::transform(places.begin(), places.end(), counted.begin(),
-                 [&](i64 i) { return std::binary_search(kept.own.begin(), kept.own.end(), i); });
   auto store = store_for(layout, places, n, ledger);
-  if (sums) *sums = no_sums(layout);
-  read_all(layout, places, counted, store.get(), sums);
-  if (sums) {
-    total(*sums);
-    if (sums->patterns != static_cast<double>(n))
-      throw std::logic_error(
-          fmt::format("Distribution::mine: {:.0f} patterns are the ranks' own, there are {}",
-                      sums->patterns, n));
-  }
+  PatternSums figures = begin(layout);
+  read_all({layout, places, *store, true, &kept.own}, figures);
+  if (!sums) return store;
+  std::vector<float> pattern(static_cast<std::size_t>(layout.window * layout.window));
+  const Patterns own = [&](const auto& use) {
+    for (const i64 place : kept.own) {
+      store->load(place, pattern.data());
+      use(place, pattern.data());
+    }
+  };
+  judge(layout, own, figures);
+  if (figures.pixels.frames != static_cast<double>(n))
+    throw std::logic_error(
+        fmt::format("Distribution::mine: {:.0f} patterns are the ranks' own, there are {}",
+                    figures.pixels.frames, n));
+  *sums = std::move(figures);
   return store;
 }
 
@@ -271,14 +383,14 @@ std::unique_ptr<FillablePatternStore> PatternReader::store_for(const Layout& l,
 }
 
 std::unique_ptr<PatternStore> PatternReader::none(const Layout& layout) const {
-  return store_for(layout, {}, static_cast<i64>(numbers_.size()), nullptr);
+  return store_for(layout, {}, static_cast<i64>(selection_.frames.size()), nullptr);
 }
 
 Array<float, 2> PatternReader::valid(const Layout& l, const PatternSums& s) const {
   Array<float, 2> valid({l.window, l.window});
   const i64 b2 = l.bin * l.bin;
   const auto bad = [&](i64 p) {
-    return masked_[p] || (!s.saturated.empty() && s.saturated[p] > 0);
+    return masked_[p] || s.screening.bad(p) || s.pixels.at_saturation[p] > 0;
   };
   for (i64 i = 0; i < valid.size(); ++i) {
     bool good = !l.padded[i];
@@ -295,16 +407,16 @@ std::array<double, 2> PatternReader::find_centre() {
   whole.data.window = static_cast<int>(std::max(frames_.rows, frames_.cols));
   whole.data.background = 0;
   const Layout l = lay_out(frames_, whole.data, {});
-  const i64 n = static_cast<i64>(numbers_.size()), stride = (n + 199) / 200;
-  std::vector<i64> some;
-  for (i64 i = 0; i < n; i += stride) some.push_back(numbers_[i]);
+  const i64 n = static_cast<i64>(selection_.frames.size()), stride = (n + 199) / 200;
+  Selection some;
+  for (i64 i = 0; i < n; i += stride) some.frames.push_back(selection_.frames[i]);
   PatternReader reader(whole, some, distribution_);
   const PatternSums s = reader.sums(l);
   seconds_ += reader.seconds_;
   bytes_ += reader.bytes_;
   const View<const double, 2> mean{s.counts.data(), {l.window, l.window}};
   const auto disc =
-      fit_disc(centred<double>(mean).view(), centred<float>(reader.valid(l, s).view()).view());
+      fit_disc(centred<double>(mean).view(), centred<float>(s.valid.view()).view());
   if (!disc)
     throw UserError(fmt::format(
         "data.find_centre finds no bright-field disc in the mean of {}, give data.centre",

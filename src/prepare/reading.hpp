@@ -1,6 +1,8 @@
 #pragma once
 
 #include <array>
+#include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -12,35 +14,37 @@
 #include "prepare/layout.hpp"
 #include "prepare/pattern_store.hpp"
 #include "prepare/prepare.hpp"
+#include "prepare/screening.hpp"
+#include "prepare/selection.hpp"
 
 namespace ptyle {
 
 /// Sums over all patterns, the same on every rank. No figure depends on the order of patterns.
 struct PatternSums {
-  std::vector<double> counts;     ///< W·W, DC at [0,0]
-  std::vector<double> saturated;  ///< raw pixels, > 0: reaches data.saturation; empty: no limit
-  double negative = 0;            ///< values below 0
-  double noise = 0;               ///< Σ of their squares
-  double squares = 0;             ///< Σ of the patterns' totals squared
-  double empty = 0;               ///< patterns without any count
-  double patterns = 0;            ///< that were counted
-  double fractions = 0;           ///< values that are no whole numbers, as the file has them
+  std::vector<double> counts;  ///< W·W, DC at [0,0], of the patterns that are not left out
+  double squares = 0;          ///< Σ of their totals squared
+  double empty = 0;            ///< of them those without any count
+  double patterns = 0;         ///< of them all
+  double fractions = 0;        ///< values that are no whole numbers, as the file has them
+  PixelSums pixels;            ///< of the raw frames
+  Screening screening;
+  OddPatterns odd;         ///< patterns that stand apart, left out or not
+  Array<float, 2> valid;   ///< W·W, DC at [0,0]: neither padding nor any bad raw pixel in it
 };
 
-/// Reads frames and makes patterns of them. With a distribution, every call but valid() is made by
-/// all ranks.
+/// Reads frames and makes patterns of them. With a distribution, every call is made by all ranks.
 class PatternReader {
  public:
-  /// Reads the patterns `numbers` (ascending) of the file; a pattern's place in it is its number
-  /// from then on. Throws UserError for a mask of another shape or without a good pixel.
-  PatternReader(const Measurement& m, const std::vector<i64>& numbers,
+  /// Reads the patterns of `selection`; a pattern's place in it is its number from then on. Throws
+  /// UserError for a mask of another shape or without a good pixel.
+  PatternReader(const Measurement& m, const Selection& selection,
                 const Distribution* distribution);
 
   /// The bright-field disc's centre on the flipped frame, from the mean of up to 200 frames over
   /// the scan. UserError where it shows none.
   std::array<double, 2> find_centre();
 
-  /// The sums alone: each rank reads an even part of the patterns and keeps none.
+  /// The sums alone: each rank reads an even part of the patterns, twice, and keeps none.
   PatternSums sums(const Layout& layout);
 
   /// Reads what is kept (nothing given: all) into a store. Counts over own patterns into `sums`, if
@@ -51,36 +55,53 @@ class PatternReader {
   /// A store of the right type that holds none.
   [[nodiscard]] std::unique_ptr<PatternStore> none(const Layout& layout) const;
 
-  /// The window's valid pixels, DC at [0,0]: neither padding nor any bad raw pixel in them.
-  [[nodiscard]] Array<float, 2> valid(const Layout& layout, const PatternSums& sums) const;
-
   [[nodiscard]] double seconds() const { return seconds_; }  ///< spent reading, so far
   [[nodiscard]] i64 bytes() const { return bytes_; }         ///< of the file's numbers, so far
 
  private:
   template <class Raw, class Use>
   void for_each_frame(const std::vector<i64>& places, Use&& use);
-  struct Negative {
-    double values = 0, squares = 0;
+  template <class Raw>
+  void clean(i64 place, Raw* frame, PixelSums* figures);
+  /// Patterns on their way from the file: `own` are counted (null: all), `store` keeps them all or
+  /// one after the other in its first place, `use` is called for each.
+  struct Reading {
+    const Layout& layout;
+    const std::vector<i64>& places;
+    FillablePatternStore& store;
+    bool keep = true;
+    const std::vector<i64>* own = nullptr;
+    std::function<void(i64)> use = {};
   };
   template <class Raw>
-  Negative clean(i64 number, Raw* frame, PatternSums& sums) const;
-  template <class Raw>
-  void read(const Layout& layout, const std::vector<i64>& places, const std::vector<bool>& counted,
-            FillablePatternStore* store, PatternSums* sums);
-  void read_all(const Layout& layout, const std::vector<i64>& places,
-                const std::vector<bool>& counted, FillablePatternStore* store, PatternSums* sums);
+  void read(const Reading& reading, PatternSums& sums);
+  void read_all(const Reading& reading, PatternSums& sums);
+  /// Calls use(place, pattern) for each pattern that this rank counts.
+  using Patterns = std::function<void(const std::function<void(i64, const float*)>& use)>;
+  [[nodiscard]] PatternSums begin(const Layout& layout);
+  void judge(const Layout& layout, const Patterns& own, PatternSums& sums) const;
+  /// Of each pattern; of those left out 0.
+  struct Totals {
+    std::vector<double> counts, signatures;
+    std::vector<double> blocks;  ///< (pattern, block) of lines_to_compare()
+  };
+  [[nodiscard]] std::array<i64, 2> lines_to_compare() const;
+  [[nodiscard]] Totals totals_of(const Patterns& own, PatternSums& sums) const;
+  static void count(const std::vector<double>& totals, PatternSums& sums);
+  [[nodiscard]] RawFrame raw_frame(const Layout& layout) const;
+  [[nodiscard]] Array<float, 2> valid(const Layout& layout, const PatternSums& sums) const;
   [[nodiscard]] std::unique_ptr<FillablePatternStore> store_for(const Layout& layout,
                                                                 std::vector<i64> held, i64 count,
                                                                 Ledger* ledger) const;
-  [[nodiscard]] PatternSums no_sums(const Layout& layout) const;
-  void total(PatternSums& sums) const;
+  void total(std::vector<double>& values) const;
 
   const Measurement& m_;
   FrameSource& frames_;
-  const std::vector<i64>& numbers_;
+  const Selection& selection_;
   const Distribution* distribution_;
-  std::vector<bool> masked_;  // raw pixels
+  std::vector<bool> masked_;             // raw pixels
+  std::vector<std::uint8_t> looked_at_;  // raw pixels: not masked, and some window pixel's
+  std::vector<double> missing_;          // pixels of each pattern that are no numbers
   double seconds_ = 0;
   i64 bytes_ = 0;
 };

@@ -1,6 +1,6 @@
 // 1. What is in the file: datasets and attributes.
 // 2. The patterns made ready as for a reconstruction; what fails there is a warning here.
-// 3. Counts, dead, hot and saturated pixels; bright-field disc; calibration.
+// 3. Counts, dead, hot and cut-off pixels; bright-field disc; calibration.
 // 4. Scan: step, overlap, dose, whether the window holds the probe and the pixels its interference.
 // 5. Orientation: curl of the centre of mass. Descan: where the disc lies in halves of the scan.
 // 6. Pictures.
@@ -27,6 +27,7 @@
 #include "prepare/positions.hpp"
 #include "session/open_experiment.hpp"
 #include "session/pattern_figures.hpp"
+#include "session/warnings.hpp"
 
 namespace ptyle {
 namespace {
@@ -77,23 +78,17 @@ void report_counts(const Experiment& e, const Frames& frames, const DataConfig& 
       std::accumulate(f.sums.begin(), f.sums.end(), 0.0) / static_cast<double>(f.sums.size());
   const double valid = static_cast<double>(std::count(e.valid.begin(), e.valid.end(), 1.0F));
   found.mean = found.pattern_mean / valid;
-  const OddPixels odd = odd_pixels(e);
-  found.dead = odd.dead;
-  found.hot = odd.hot;
-  found.saturated = f.saturated;
+  const Screening& screened = e.screening;
+  found.dead = screened.count(PixelFault::dead);
+  found.hot = screened.count(PixelFault::hot);
+  found.saturated = screened.clipped;
   print(fmt::format("counts per pixel: {:.5g} to {:.5g}, mean {:.4g}", f.smallest, f.largest,
                     found.mean));
   print(fmt::format("counts per pattern: {:.5g} to {:.5g}, mean {:.5g}", *low, *high,
                     found.pattern_mean));
-  print(fmt::format("dead pixels: {}, hot pixels: {}, saturated pixels: {}", odd.dead, odd.hot,
-                    f.saturated));
-  if (f.saturated > 0)
-    print(fmt::format(
-        "warning: {} values stand at {:.6g} and only {} just below: data.saturation: {:.6g} "
-        "would leave those {} pixels out",
-        f.at_largest, f.largest, f.just_below, f.largest, f.saturated));
-  if (odd.dead + odd.hot > 0)
-    print("warning: dead or hot pixels bias the fit: give a data.mask for them");
+  print(fmt::format("dead pixels: {}, hot pixels: {}, cut-off pixels: {}", found.dead, found.hot,
+                    found.saturated));
+  if (const auto clipping = warning_of_clipping(e)) print("warning: " + *clipping);
   if (frames.rows() != frames.cols() && data.window == 0 && data.crop == 0)
     print(fmt::format(
         "warning: frames of {} x {} px are padded to a square, the padding is left out of the fit",
@@ -360,9 +355,11 @@ Inspection inspect(const InspectConfig& config, const Print& print) {
   for (const auto& note : e.notes) print(note);
   for (const auto& warning : e.warnings) print("warning: " + warning);
 
-  const double bins = static_cast<double>(data.bin * data.bin);
-  const PatternFigures figures = figures_of(e, frames.largest() * bins);
+  const PatternFigures figures = figures_of(e);
   report_counts(e, frames, data, figures, found, print);
+  found.bad_pixels = mask_of(e.screening);
+  for (const i64 i : e.screening.left_out)
+    found.left_out.push_back(e.numbers[static_cast<std::size_t>(i)]);
   report_scan(e, data, found, print);
   const auto positions = positions_to_draw(e, frames, data);
   if (positions.empty())

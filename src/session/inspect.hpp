@@ -3,10 +3,13 @@
 // `ptyle inspect data.h5`: what is in a file of patterns, whether it hangs together, and how the
 // detector lies to the scan.
 
+#include <cstdint>
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "analysis/orientation.hpp"
+#include "core/array.hpp"
 #include "prepare/config.hpp"
 #include "session/pattern_figures.hpp"
 
@@ -35,6 +38,8 @@ struct Inspection {
   double least_contrast = 0;  ///< of interference across the probe's diameter, left by the pixels
   Orientation orientation;    ///< curves empty: could not be found
   Descan descan;              ///< of the bright-field disc
+  Array<std::uint8_t, 2> bad_pixels;  ///< of the raw frames, 1 where bad; empty: none is
+  std::vector<i64> left_out;          ///< patterns that are no measurement, by number in the scan
 };
 
 /// Prints line by line, writes mean_pattern.png, scan.png, dark_field.png and orientation.png.

@@ -52,6 +52,20 @@ RawMask read_mask(const std::string& data_file, const std::string& text) {
   return mask;
 }
 
+/// The patterns that a dataset names, where data.skip is one.
+std::optional<RawSkip> read_skip(const std::string& data_file,
+                                 const std::vector<std::string>& skip) {
+  const auto names_one = [](const std::string& text) {
+    return text.starts_with("/") || split_dataset(text);
+  };
+  if (std::none_of(skip.begin(), skip.end(), names_one)) return {};
+  if (skip.size() > 1)
+    throw UserError("data.skip: a dataset stands alone, or numbers and ranges, as in [3, 10-14]");
+  const auto [path, dataset] = split_dataset(skip[0]).value_or(DatasetName{data_file, skip[0]});
+  const h5::Dataset set = h5::File::open(path).dataset(dataset);
+  return RawSkip{set.read<double>(), set.shape(), fmt::format("'{}' in '{}'", dataset, path)};
+}
+
 /// All above 0 and at most 1e9; others say nothing.
 bool sensible(const std::vector<double>& values) {
   return std::all_of(values.begin(), values.end(), [](double v) { return v > 0 && v <= 1e9; });
@@ -116,8 +130,9 @@ Experiment opened(const DataConfig& data, const CalibrationConfig& calibration,
     throw UserError("data.file is not given, the HDF5 file of the patterns is needed");
   const h5::File file = h5::File::open(data.file);
   FileFrames frames(file, data.patterns, ledger);
-  Measurement m{data, calibration, scan, optics, &frames, {}, {}, read_file_facts(file)};
+  Measurement m{data, calibration, scan, optics, &frames, {}, {}, {}, read_file_facts(file)};
   if (!data.mask.empty()) m.mask = read_mask(data.file, data.mask);
+  m.skipped = read_skip(data.file, data.skip);
   const bool step_given = scan.step[0] > 0 || scan.step[1] > 0;
   if (step_given && !scan.positions.empty())
     throw UserError("scan.positions and scan.step are both given, one is needed");
@@ -148,8 +163,9 @@ Experiment open_experiment(const DataConfig& data, const CalibrationConfig& cali
   if (patterns) {
     raise(faults_of(*patterns, data, scan));
     const auto frames = frames_of(*patterns);
-    Measurement m{data, calibration, scan, optics, frames.get(), {}, {}, {}};
+    Measurement m{data, calibration, scan, optics, frames.get(), {}, {}, {}, {}};
     m.mask = mask_of(*patterns, data.mask);
+    m.skipped = read_skip({}, data.skip);
     m.positions = positions_of(*patterns, scan);
     return prepare(m, ledger, distribution);
   }

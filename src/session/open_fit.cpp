@@ -132,7 +132,8 @@ void OpenFit<T>::open_data(const PatternsInMemory* patterns) {
   const Distribution distribution{all_here ? 0 : team.here().front(), all_here ? 1 : team.size(),
                                   [this](std::span<const Position> positions, i64 window,
                                          double pixel) { return kept(positions, window, pixel); },
-                                  [this](std::span<double> values) { team.sum(values); }};
+                                  [this](std::span<double> values) { team.sum(values); },
+                                  [this](std::span<double> values) { team.maximum(values); }};
   if (config.output.resume && finds_checkpoint(config.output.folder, team))
     checkpoint_.emplace(config.output.folder);
   experiment = open_experiment(config.data, config.calibration, config.scan, config.optics, &ledger,

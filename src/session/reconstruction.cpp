@@ -11,6 +11,7 @@
 
 #include "analysis/scan_model.hpp"
 #include "operator/probe.hpp"
+#include "prepare/selection.hpp"
 #include "session/check.hpp"
 #include "session/fingerprint.hpp"
 #include "session/open_fit.hpp"
@@ -41,6 +42,9 @@ class Reconstruction::Work {
 namespace {
 
 using Clock = std::chrono::steady_clock;
+
+/// Iterations until the object is good enough to tell which patterns do not belong to it.
+constexpr int patterns_are_judged_after = 5;
 
 double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
@@ -100,6 +104,7 @@ class WorkOf final : public Reconstruction::Work {
     Progress p = progress(report, iteration);
     if (!report.whole) return p;
     record(p);
+    if (iteration == std::min(patterns_are_judged_after, config_.solver.iterations)) judge_patterns();
     for (const std::string& warning : report.warnings) open_.warn(warning);
     if (report.diverging)
       open_.warn(
@@ -253,6 +258,22 @@ class WorkOf final : public Reconstruction::Work {
   [[nodiscard]] Array<Complex<double>, 3> orthogonal_probe() const {
     return orthogonal_modes(converted<Complex<double>, Complex<T>, 3>(fit().probe()));
   }
+  /// Tells of patterns that the fit cannot explain, and leaves them out if it is asked to.
+  void judge_patterns() {
+    const auto odd = unexplained_patterns(fit().r_factors());
+    if (odd.patterns.empty()) return;
+    const bool leave_out = config_.data.outliers == Outliers::fit;
+    std::vector<i64> numbers;
+    for (const i64 i : odd.patterns)
+      numbers.push_back(open_.experiment.numbers[static_cast<std::size_t>(i)]);
+    open_.warn(fmt::format(
+        "{} pattern{} fitted far worse than the others, R up to {:.2g} where {:.2g} is usual "
+        "(number{} {}){}",
+        numbers.size(), numbers.size() == 1 ? " is" : "s are", odd.worst, odd.usual,
+        numbers.size() == 1 ? "" : "s", listed(numbers),
+        leave_out ? ", and left out from now on" : "; data.outliers=fit leaves such out"));
+    if (leave_out) fit().leave_out(odd.patterns);
+  }
   /// The fraction of the power in each mode.
   void log_shares(View<const Complex<double>, 3> modes) const {
     if (modes.shape[0] < 2) return;
@@ -274,6 +295,8 @@ class WorkOf final : public Reconstruction::Work {
     facts.ranks = gather_report(team_, report, open_.ledger, open_.gpu_ledger);
     facts.positions = positions();
     if (fit().state().has("shift")) facts.positions_start = open_.positions_at_start();
+    facts.left_out = fit().left_out();
+    facts.bad_pixels = mask_of(open_.experiment.screening);
     facts.origin = open_.division->frame.origin;
     facts.history = history_;
     facts.pixel_size = open_.experiment.calibration.pixel;

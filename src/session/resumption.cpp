@@ -131,6 +131,10 @@ void CheckpointWriter<T>::add_global_state(CheckpointPart& part, const History& 
       part.global_state.push_back({waves_[f]->name, own_waves.back().view});
     }
   }
+  const auto& left_out = fit_.left_out();
+  if (!left_out.empty())
+    part.global_state.push_back(
+        {"left_out", std::vector<double>(left_out.begin(), left_out.end())});
   part.global_state.push_back({"history.cost", history.cost});
   part.global_state.push_back({"history.r_factor", history.r_factor});
   part.global_state.push_back({"history.seconds", history.seconds});
@@ -224,6 +228,8 @@ void resume(Fit<T>& fit, const Checkpoint& checkpoint) {
   };
   reader.waves = [&](const std::string& field) { return checkpoint.waves<T>(field); };
   fit.restore(resumed_numbers(checkpoint, fit.numbers()), reader);
+  if (const auto left_out = checkpoint.find_numbers("left_out"))
+    fit.leave_out({left_out->begin(), left_out->end()});
 }
 
 History resumed_history(const Checkpoint& checkpoint) {

@@ -116,6 +116,7 @@ FitOptions fit_options(const ReconstructConfig& config, const Experiment& e,
                             : default_batches(i64(division.frame.positions.size()),
                                               counts_per_object_pixel(e, division), thickness);
   o.hold_out = s.hold_out;
+  o.left_out = e.screening.left_out;
   // Held-out patterns cannot judge positions that are refined one by one.
   o.hold_out_pixels = s.hold_out_pixels.value_or(division.margin > 0 ? 0.02 : 0);
   o.seed = s.seed;

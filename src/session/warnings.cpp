@@ -11,26 +11,6 @@
 namespace ptyle {
 namespace {
 
-void add_odd_pixels(const Experiment& experiment, std::vector<std::string>& warnings) {
-  const OddPixels odd = odd_pixels(experiment);
-  if (odd.hot + odd.dead > 0)
-    warnings.push_back(
-        fmt::format("{} hot and {} dead pixels bias the fit: ptyle inspect shows them, data.mask "
-                    "leaves them out",
-                    odd.hot, odd.dead));
-  const std::string type = experiment.patterns->type();
-  if (type == "float32") return;
-  const double limit = type == "uint8" ? 255 : type == "uint16" ? 65535 : 4294967295;
-  const auto& mean = experiment.mean_pattern;
-  const i64 full = std::count_if(mean.begin(), mean.end(),
-                                 [&](double v) { return std::abs(v - limit) < 1e-9 * limit; });
-  if (full > 0)
-    warnings.push_back(
-        fmt::format("{} pixels are {:.0f} in every pattern, the largest {} that there is: "
-                    "data.saturation={:.0f} leaves them out",
-                    full, limit, type, limit));
-}
-
 /// The defocused cone's disc: in a window that it does not fit, the probe is folded onto itself.
 void add_wide_probe(const Experiment& experiment, std::vector<std::string>& warnings) {
   const double defocus = experiment.optics.defocus.value_or(0);
@@ -71,10 +51,25 @@ void add_absorption(const ReconstructConfig& config, const Experiment& experimen
 std::vector<std::string> warnings_of(const ReconstructConfig& config,
                                      const Experiment& experiment) {
   std::vector<std::string> warnings;
-  add_odd_pixels(experiment, warnings);
+  if (const auto clipping = warning_of_clipping(experiment)) warnings.push_back(*clipping);
   if (config.probe.starts_from() == ProbeStart::optics) add_wide_probe(experiment, warnings);
   add_absorption(config, experiment, warnings);
   return warnings;
+}
+
+std::optional<std::string> warning_of_clipping(const Experiment& e) {
+  constexpr double few = 0.05;  // of the disc
+  const Screening& found = e.screening;
+  if (found.clipped == 0) return {};
+  const std::string what =
+      fmt::format("{} detector pixel{} cut off at {:.0f} counts in some patterns", found.clipped,
+                  found.clipped == 1 ? " is" : "s are", found.clipped_at);
+  if (found.clipped_of_disc < few)
+    return fmt::format("{}: data.saturation={:.0f} leaves them out", what, found.clipped_at);
+  return fmt::format(
+      "{}, {:.0f} % of the bright-field disc: contrast is lost there, which a shorter exposure "
+      "keeps; to leave them out would lose more",
+      what, 100 * std::min(1.0, found.clipped_of_disc));
 }
 
 std::optional<std::string> warning_of_few_counts(double counts, i64 batches) {

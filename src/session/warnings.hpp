@@ -12,8 +12,12 @@
 
 namespace ptyle {
 
-/// Warnings of hot, dead and full pixels, and of a probe that its window cannot hold.
+/// Warnings of values that are cut off, and of a probe that its window cannot hold.
 std::vector<std::string> warnings_of(const ReconstructConfig& config, const Experiment& experiment);
+
+/// Detector pixels whose values are cut off in some patterns; advises to leave them out where they
+/// are few beside the disc. Nothing where none is.
+std::optional<std::string> warning_of_clipping(const Experiment& experiment);
 
 /// `counts`: of the whole scan, an object pixel (settings.hpp).
 std::optional<std::string> warning_of_few_counts(double counts, i64 batches);

@@ -179,6 +179,30 @@ Misfit Fit<T>::misfit_of(const std::vector<i64>& positions, PixelSet pixels) {
 }
 
 template <class T>
+std::vector<double> Fit<T>::r_factors() {
+  std::vector<double> all(with_->data.positions.size(), 0);
+  for (std::size_t t = 0; t < with_->tiles.size(); ++t) {
+    const Tile& tile = with_->tiles[t];
+    const auto members = members_of(with_->fitted, tile.own);
+    std::vector<Misfit> each(members.size());
+    object_->publish(*with_, t);
+    with_->op->misfits(with_->places_on(tile, members), with_->measured_at(members), each);
+    for (std::size_t k = 0; k < members.size(); ++k)
+      all[static_cast<std::size_t>(members[k])] = each[k].r_factor();
+  }
+  with_->team.sum(all);
+  std::vector<double> factors(all.size(), -1);
+  for (const i64 i : with_->fitted)
+    factors[static_cast<std::size_t>(i)] = all[static_cast<std::size_t>(i)];
+  return factors;
+}
+
+template <class T>
+void Fit<T>::leave_out(const std::vector<i64>& patterns) {
+  with_->leave_out(patterns);
+}
+
+template <class T>
 void Fit<T>::verify(IterationReport& report) {
   report.spread = std::max(report.spread, with_->halos.spread(object_->stacks()));
   const bool promised = with_->halos.sums() && with_->options.update == Update::consistent;

@@ -73,6 +73,11 @@ class Fit {
   /// On the host; valid until the next iteration.
   [[nodiscard]] View<const Complex<T>, 3> probe() const { return probe_->on_host(*with_); }
   [[nodiscard]] const std::vector<i64>& held_out() const { return with_->held_out; }
+  /// The R-factor of each position's pattern, on all ranks; −1 where it is not fitted.
+  [[nodiscard]] std::vector<double> r_factors();
+  /// Patterns that are not fitted from the next iteration on, ascending, the same on all ranks.
+  void leave_out(const std::vector<i64>& patterns);
+  [[nodiscard]] const std::vector<i64>& left_out() const { return with_->options.left_out; }
   [[nodiscard]] bool holds_out_pixels() const { return !with_->pixel_sample.empty(); }
   /// Of this process's ranks, since the fit was made.
   [[nodiscard]] HandedOver handed_over() const {

@@ -1,6 +1,7 @@
 #include "solver/workspace.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "solver/batches.hpp"
@@ -60,10 +61,14 @@ Workspace<T>::Workspace(std::unique_ptr<Operator<T>> op_, FitData<T> data_, FitO
   const auto count = static_cast<i64>(data.positions.size());
   if (ledger)
     positions_booking_ = ledger->book("positions", data.positions.size() * bytes_a_position);
+  const auto among = [](const std::vector<i64>& all, i64 i) {
+    return std::binary_search(all.begin(), all.end(), i);
+  };
   held_out = held_out_positions(count, options.hold_out, options.seed);
+  std::erase_if(held_out, [&](i64 i) { return among(options.left_out, i); });
   fitted.reserve(data.positions.size());
   for (i64 i = 0; i < count; ++i)
-    if (!std::binary_search(held_out.begin(), held_out.end(), i)) fitted.push_back(i);
+    if (!among(held_out, i) && !among(options.left_out, i)) fitted.push_back(i);
   if (options.hold_out_pixels > 0)
     pixel_sample = sample_for_pixels(data.positions, fitted, options.seed);
 }
@@ -101,6 +106,18 @@ Measured<T> Workspace<T>::measured_at(std::span<const i64> members, PixelSet pix
       return raw;
     };
   return measured;
+}
+
+template <class T>
+void Workspace<T>::leave_out(const std::vector<i64>& patterns) {
+  std::vector<i64> all;
+  std::set_union(options.left_out.begin(), options.left_out.end(), patterns.begin(),
+                 patterns.end(), std::back_inserter(all));
+  options.left_out = std::move(all);
+  for (auto* list : {&fitted, &held_out, &pixel_sample})
+    std::erase_if(*list, [&](i64 i) {
+      return std::binary_search(patterns.begin(), patterns.end(), i);
+    });
 }
 
 template <class T>

@@ -42,6 +42,8 @@ class Workspace {
   /// Their patterns, of which these pixels count.
   [[nodiscard]] Measured<T> measured_at(std::span<const i64> members,
                                         PixelSet pixels = PixelSet::fitted) const;
+  /// Takes patterns from those that are fitted.
+  void leave_out(const std::vector<i64>& patterns);
   /// Does any rank wish to stop? All learn it.
   void agree_to_stop();
   /// W²: an unnormalised FFT there and back.

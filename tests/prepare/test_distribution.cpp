@@ -48,17 +48,18 @@ Kept with_neighbours(int rank, int ranks, i64 patterns) {
   return kept;
 }
 
-/// Adds what all threads bring, in the order of ranks.
+/// Adds what all threads bring, in the order of ranks, or takes the largest.
 class Sum {
  public:
   explicit Sum(int ranks) : brought_(static_cast<std::size_t>(ranks)), all_here_(ranks) {}
-  void operator()(int rank, std::span<double> values) {
+  void operator()(int rank, std::span<double> values, bool largest = false) {
     brought_[rank].assign(values.begin(), values.end());
     all_here_.arrive_and_wait();
-    std::fill(values.begin(), values.end(), 0.0);
+    std::fill(values.begin(), values.end(), largest ? -1e300 : 0.0);
     for (const auto& part : brought_) {
       ASSERT_EQ(part.size(), values.size());
-      for (std::size_t i = 0; i < values.size(); ++i) values[i] += part[i];
+      for (std::size_t i = 0; i < values.size(); ++i)
+        values[i] = largest ? std::max(values[i], part[i]) : values[i] + part[i];
     }
     all_here_.arrive_and_wait();
   }
@@ -84,11 +85,12 @@ std::vector<Experiment> together(int ranks, const MakeScene& make, const Choice&
     threads.emplace_back([&, rank] {
       try {
         const auto scene = make();
-        Distribution distribution{rank, ranks, {}, {}};
+        Distribution distribution{rank, ranks, {}, {}, {}};
         distribution.mine = [&](std::span<const Position> at, i64, double) {
           return choice(rank, ranks, static_cast<i64>(at.size()));
         };
         distribution.sum = [&](std::span<double> values) { sum(rank, values); };
+        distribution.maximum = [&](std::span<double> values) { sum(rank, values, true); };
         out[rank] = prepare(scene->m, nullptr, &distribution);
       } catch (...) {
         failures[rank] = std::current_exception();

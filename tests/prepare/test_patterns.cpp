@@ -136,20 +136,32 @@ TEST(Patterns, TheirTotalsSpreadIsKnown) {
   EXPECT_DOUBLE_EQ(prepare(measurement(frames)).spread_of_counts, 0.5);
 }
 
-TEST(Patterns, NotANumberIsRefusedWithItsPlaceUnlessMasked) {
-  FramesInMemory frames(4, 5, 6, false);
+TEST(Patterns, APixelThatIsNoNumberIsLeftOut) {
+  for (const double value : {std::nan(""), std::numeric_limits<double>::infinity()}) {
+    FramesInMemory frames(4, 5, 6, false);
+    for (double& v : frames.values) v = 1;
+    frames.at(2, 3, 4) = value;
+    Measurement m = measurement(frames);
+    m.data.find_bad_pixels = false;  // there is no keeping it
+    const Experiment e = prepare(m);
+    EXPECT_EQ(e.mean_counts, 29);
+    EXPECT_TRUE(e.screening.left_out.empty());
+    ASSERT_FALSE(e.warnings.empty());
+    EXPECT_TRUE(says(e.warnings[0], {"1 no numbers (NaN): (3, 4)"}));
+  }
+}
+
+TEST(Patterns, NumbersThatNothingLooksAtDoNotMatter) {
+  FramesInMemory frames(3, 6, 4, false);
   for (double& v : frames.values) v = 1;
-  frames.at(2, 3, 4) = std::nan("");
+  for (i64 i = 0; i < 3; ++i)
+    for (i64 x = 0; x < 4; ++x) frames.at(i, 5, x) = x == 0 ? std::nan("") : -1e20;
   Measurement m = measurement(frames);
-  EXPECT_TRUE(says(message_of<UserError>([&] { prepare(m); }),
-                   {"pattern 2", "NaN", "pixel (3, 4)", "data.mask"}));
-  frames.at(2, 3, 4) = std::numeric_limits<double>::infinity();
-  EXPECT_TRUE(
-      says(message_of<UserError>([&] { prepare(m); }), {"pattern 2", "infinite", "(3, 4)"}));
-  m.mask = RawMask{std::vector<std::uint8_t>(30, 0), {5, 6}, "the test's mask"};
-  m.mask->bad[3 * 6 + 4] = 1;
+  m.data.crop = 4;
+  m.data.centre = std::array{2.0, 2.0};
   const Experiment e = prepare(m);
-  EXPECT_EQ(e.mean_counts, 29);
+  EXPECT_EQ(e.mean_counts, 16);
+  EXPECT_TRUE(e.warnings.empty()) << e.warnings[0];
 }
 
 TEST(Patterns, WhatCannotBeUsedIsRefusedInWords) {

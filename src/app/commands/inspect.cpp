@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include <filesystem>
+#include <fstream>
 #include <memory>
 
 #include "app/commands/commands.hpp"
@@ -13,6 +14,8 @@
 #include "app/reconstruct_keys.hpp"
 #include "app/terminal.hpp"
 #include "core/error.hpp"
+#include "io/hdf5.hpp"
+#include "prepare/selection.hpp"
 
 namespace fs = std::filesystem;
 
@@ -23,7 +26,8 @@ struct Options {
   std::string file, folder;
   std::vector<std::string> settings;
   double memory = 2;
-  bool no_pictures = false;
+  bool no_pictures = false, overwrite = false;
+  std::string mask, config;  ///< to be written; empty: not
 };
 
 constexpr const char* help =
@@ -32,6 +36,8 @@ constexpr const char* help =
     "  ptyle inspect data.h5 --set data.patterns=/entry/data --set optics.energy=300 \\\n"
     "                        --set optics.semi_angle=20 --set calibration.pixel_size=0.2\n"
     "  ptyle inspect run.yaml                     the data as this configuration reads it\n"
+    "  ptyle inspect run.yaml --write-mask bad.h5 --write-config new.yaml\n"
+    "                                             what was found, to be looked at and changed\n"
     "\n"
     "Reports shapes, type, counts, calibration, overlap of neighbouring probes, dose, dead and\n"
     "saturated pixels, and how the detector lies to the scan; draws the mean pattern, the scan,\n"
@@ -39,8 +45,8 @@ constexpr const char* help =
     "\n"
     "Exit status: 0 done, 1 a fault of ptyle, 2 a mistake in what was given.";
 
-InspectConfig config_of(const Options& options) {
-  ReconstructConfig all;
+/// The configuration of a reconstruction, as far as it is given; its keys refer to `all`.
+Schema schema_of(const Options& options, ReconstructConfig& all) {
   Schema schema = reconstruct_schema(all);
   Faults faults;
   const auto extension = fs::path(options.file).extension();
@@ -53,11 +59,48 @@ InspectConfig config_of(const Options& options) {
   faults.raise(options.file);
   if (all.data.file.empty())
     throw UserError(fmt::format("{} has no data.file to inspect", options.file));
+  return schema;
+}
+
+InspectConfig config_of(const Options& options, const ReconstructConfig& all) {
   InspectConfig config{all.data, all.calibration, all.scan, all.optics, {}, options.memory};
   if (!options.no_pictures)
     config.folder = options.folder.empty() ? fs::path(options.file).stem().string() + "-inspect"
                                            : options.folder;
   return config;
+}
+
+void refuse_to_replace(const std::string& file, bool overwrite) {
+  if (!file.empty() && fs::exists(file) && !overwrite)
+    throw UserError(fmt::format("{} exists already; --overwrite replaces it", file));
+}
+
+void write_mask(const Inspection& found, const std::string& path, bool overwrite,
+                Terminal& terminal) {
+  if (found.bad_pixels.empty()) {
+    terminal.say(fmt::format("no bad pixels, so no {}", path));
+    return;
+  }
+  h5::File file = h5::File::create(path, overwrite);
+  file.write("/mask", found.bad_pixels.view());
+  file.commit();
+  terminal.say(fmt::format("wrote {}: /mask, 1 where a pixel is bad", path));
+}
+
+/// The configuration as given, with what was found put in by name.
+void write_config(const Inspection& found, const Options& options, Terminal& terminal) {
+  ReconstructConfig all;
+  const Schema schema = schema_of(options, all);
+  if (!options.mask.empty() && !found.bad_pixels.empty())
+    all.data.mask = fs::absolute(options.mask).lexically_normal().string() + ":/mask";
+  if (!found.left_out.empty()) {
+    const std::vector<std::string> found_ones = ranges_of(found.left_out);
+    all.data.skip.insert(all.data.skip.end(), found_ones.begin(), found_ones.end());
+  }
+  std::ofstream file(options.config);
+  file << schema.changes() << std::flush;
+  if (!file) throw UserError(fmt::format("{} cannot be written", options.config));
+  terminal.say(fmt::format("wrote {}", options.config));
 }
 
 }  // namespace
@@ -74,6 +117,11 @@ void add_inspect(CLI::App& app, Command& chosen) {
   command->add_option("--folder", options->folder,
                       "for the pictures; by default NAME-inspect in the current folder");
   command->add_flag("--no-pictures", options->no_pictures, "draw nothing");
+  command->add_option("--write-mask", options->mask,
+                      "HDF5 file for the bad pixels that were found, as data.mask takes it");
+  command->add_option("--write-config", options->config,
+                      "YAML file for the configuration with what was found");
+  command->add_flag("--overwrite", options->overwrite, "replace files of --write-…");
   command
       ->add_option("--memory", options->memory,
                    "[GB] larger sets are looked at in part, a run in their middle")
@@ -84,9 +132,16 @@ void add_inspect(CLI::App& app, Command& chosen) {
     chosen = [options](Team& team) {
       alone(team, "ptyle inspect");
       Terminal terminal;
-      const auto config = config_of(*options);
+      refuse_to_replace(options->mask, options->overwrite);
+      refuse_to_replace(options->config, options->overwrite);
+      ReconstructConfig all;
+      schema_of(*options, all);
+      const auto config = config_of(*options, all);
       NewFolder folder(config.folder.empty() ? "." : config.folder);
-      inspect(config, [&](const std::string& line) { terminal.say(line); });
+      const Inspection found =
+          inspect(config, [&](const std::string& line) { terminal.say(line); });
+      if (!options->mask.empty()) write_mask(found, options->mask, options->overwrite, terminal);
+      if (!options->config.empty()) write_config(found, *options, terminal);
       folder.keep();
       return exit_status::done;
     };

@@ -120,8 +120,14 @@ class CpuOperator final : public Operator<T> {
   }
 
   Misfit misfit(std::span<const Placement> places, const Measured<T>& measured) const override {
-    check_coefficients(setup_, places);
     std::vector<Misfit> each(places.size());
+    misfits(places, measured, each);
+    return total_of(each);
+  }
+
+  void misfits(std::span<const Placement> places, const Measured<T>& measured,
+               std::span<Misfit> each) const override {
+    check_coefficients(setup_, places);
     parallel_for(static_cast<i64>(places.size()), threads_, [&](i64 k, int thread) {
       auto& ws = prepared(thread, places[k]);
       measured.load(k, ws.buffers.measured.data());
@@ -129,7 +135,6 @@ class CpuOperator final : public Operator<T> {
       run(ws, places[k], 0, setup_.slices, nullptr);
       each[k] = steps_->detect(ws.buffers, ws.wave.data(), false);
     });
-    return total_of(each);
   }
 
   double curvature(std::span<const Placement> places, const ObjectView<T>& d_object,

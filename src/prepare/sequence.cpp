@@ -1,0 +1,108 @@
+#include "prepare/sequence.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+#include "core/grid.hpp"
+#include "prepare/selection.hpp"
+
+namespace ptyle {
+
+CoarsePattern::CoarsePattern(i64 window)
+    : window_(window), rows_(static_cast<std::size_t>(groups * window)) {
+  for (i64 y = 0; y < window; ++y) {
+    const i64 k = frequency_index(y, window), away = k < 0 ? -1 - k : k;
+    const i64 octave = 32 * away < window ? 0 : 16 * away < window ? 1 : 8 * away < window ? 2 : 3;
+    group_.push_back(k < 0 ? 7 - octave : octave);
+  }
+}
+
+void CoarsePattern::begin() { std::fill(rows_.begin(), rows_.end(), 0.0); }
+
+void CoarsePattern::add_row(i64 y, const double* row) {
+  double* const to = rows_.data() + group_[static_cast<std::size_t>(y)] * window_;
+  for (i64 x = 0; x < window_; ++x) to[x] += row[x];
+}
+
+void CoarsePattern::finish() {
+  blocks_.fill(0);
+  for (i64 g = 0; g < groups; ++g)
+    for (i64 x = 0; x < window_; ++x)
+      blocks_[static_cast<std::size_t>(g * groups + group_[static_cast<std::size_t>(x)])] +=
+          rows_[static_cast<std::size_t>(g * window_ + x)];
+}
+
+double CoarsePattern::total() const {
+  return std::accumulate(blocks_.begin(), blocks_.end(), 0.0);
+}
+
+double CoarsePattern::signature() const {
+  double sum = 0, weight = 1;
+  for (const double counts : blocks_) {
+    weight = std::fmod(weight * 75 + 74, 65537);  // a full-period sequence
+    sum += weight * counts;
+  }
+  return sum;
+}
+
+std::vector<i64> repeated_patterns(const std::vector<i64>& positions,
+                                   const std::vector<double>& totals,
+                                   const std::vector<double>& signatures) {
+  constexpr double enough = 100;  // counts, of which chance makes no two patterns the same
+  std::vector<i64> repeated;
+  for (std::size_t i = 1; i < positions.size(); ++i)
+    if (positions[i] == positions[i - 1] + 1 && totals[i] > enough && totals[i] == totals[i - 1] &&
+        signatures[i] == signatures[i - 1])
+      repeated.push_back(static_cast<i64>(i));
+  const bool few = static_cast<double>(repeated.size()) <=
+                   most_left_out * static_cast<double>(positions.size());
+  return few ? repeated : std::vector<i64>{};
+}
+
+namespace {
+
+/// Squared difference of the blocks' amplitudes, whose noise is the same for all counts.
+double change(const double* a, const double* b) {
+  double sum = 0;
+  for (i64 k = 0; k < CoarsePattern::groups * CoarsePattern::groups; ++k)
+    sum += std::pow(std::sqrt(std::max(0.0, a[k])) - std::sqrt(std::max(0.0, b[k])), 2);
+  return sum;
+}
+
+double median(std::vector<double> values) {
+  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
+  std::nth_element(values.begin(), middle, values.end());
+  return *middle;
+}
+
+}  // namespace
+
+i64 frames_late(const std::vector<double>& blocks, const std::array<i64, 2>& lines) {
+  constexpr i64 each = CoarsePattern::groups * CoarsePattern::groups;
+  const i64 fast = lines[1], count = static_cast<i64>(blocks.size()) / each;
+  const i64 slow = fast > 0 ? std::min(lines[0], count / fast) : 0;
+  if (slow < 6 || fast < 6) return 0;
+  // Of each place within the lines, the median over the lines of how much the next one differs.
+  std::vector<double> step(static_cast<std::size_t>(fast));
+  for (i64 j = 0; j < fast; ++j) {
+    std::vector<double> changes;
+    for (i64 i = 0; i + 1 < slow; ++i) {
+      const double* const at = blocks.data() + (i * fast + j) * each;
+      changes.push_back(change(at, at + each));
+    }
+    step[static_cast<std::size_t>(j)] = median(std::move(changes));
+  }
+  const double usual = median(step);
+  const auto jump = std::max_element(step.begin(), step.end());
+  const i64 at = jump - step.begin();
+  std::vector<double> others = step;
+  others.erase(others.begin() + at);
+  const double next = *std::max_element(others.begin(), others.end());
+  // A jump that stands apart from every other step, and none where the lines should end.
+  if (at == fast - 1 || *jump < 2 * usual || *jump < 1.5 * next || step.back() > 1.2 * usual)
+    return 0;
+  return at + 1 <= fast / 2 ? at + 1 : at + 1 - fast;
+}
+
+}  // namespace ptyle

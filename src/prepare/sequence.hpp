@@ -1,0 +1,47 @@
+#pragma once
+
+// The order of frames against the positions of the scan: frames that repeat the one before, and
+// frames that come late.
+
+#include <array>
+#include <vector>
+
+#include "core/array.hpp"
+
+namespace ptyle {
+
+/// Coarse counts of a pattern, in 8 × 8 blocks that are finer towards the undiffracted beam, and
+/// two numbers that sum them up.
+class CoarsePattern {
+ public:
+  static constexpr i64 groups = 8;
+  /// Of windows W × W, DC at [0,0].
+  explicit CoarsePattern(i64 window);
+  /// Takes a row of the pattern in; rows in ascending order.
+  void begin();
+  void add_row(i64 y, const double* row);
+  void finish();
+  [[nodiscard]] const std::array<double, groups * groups>& blocks() const { return blocks_; }
+  [[nodiscard]] double total() const;
+  /// Whole numbers whose blocks differ anywhere hardly ever have the same.
+  [[nodiscard]] double signature() const;
+
+ private:
+  i64 window_;
+  std::vector<i64> group_;  // of a row or column
+  std::vector<double> rows_;  // (group, column)
+  std::array<double, groups * groups> blocks_{};
+};
+
+/// Patterns that are the one before once more, to the count; none where more than a few are, as in
+/// vacuum without noise. Positions by number within the scan, one total and signature each.
+std::vector<i64> repeated_patterns(const std::vector<i64>& positions,
+                                   const std::vector<double>& totals,
+                                   const std::vector<double>& signatures);
+
+/// The number of frames by which all come late (below 0: early) against a raster's positions: where
+/// a line ends, patterns change at once, and that is seen at another place within the lines. 0 where
+/// it is seen at the end, or nowhere. `blocks`: (pattern, block) of whole lines, the first ones.
+i64 frames_late(const std::vector<double>& blocks, const std::array<i64, 2>& lines);
+
+}  // namespace ptyle
