@@ -39,17 +39,17 @@ std::vector<Position> unscaled(const RawPositions& raw, PairOrder order) {
 /// (slow, fast) of the scan, without flyback; 0 where nobody says it.
 std::array<i64, 2> lines_of(const Measurement& m) {
   const std::array<i64, 2> said{m.data.scan_shape[0], m.data.scan_shape[1]};
-  if (said[0] > 0 && said[1] > 0) return said;
   std::array<i64, 2> lines = m.frames->scan_shape;
-  if (lines[0] > 0) {
-    if (lines[1] <= m.data.flyback)
-      throw UserError(
-          fmt::format("data.flyback of {} leaves nothing of the lines of {} frames of {}",
-                      m.data.flyback, lines[1], m.frames->name));
-    lines[1] -= m.data.flyback;
-    return lines;
-  }
-  return m.file.scan_shape;
+  if (lines[0] == 0) return said[0] > 0 ? said : m.file.scan_shape;
+  if (lines[1] <= m.data.flyback)
+    throw UserError(fmt::format("data.flyback of {} leaves nothing of the lines of {} frames of {}",
+                                m.data.flyback, lines[1], m.frames->name));
+  lines[1] -= m.data.flyback;
+  if (said[0] > 0 && said != lines)
+    throw UserError(fmt::format(
+        "data.scan_shape says {} x {} positions, but {} has {} x {} of its own; leave the key out",
+        said[0], said[1], m.frames->name, lines[0], lines[1]));
+  return lines;
 }
 
 /// The ways out where there are more frames than positions, as far as the numbers suggest one.

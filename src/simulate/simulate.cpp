@@ -238,6 +238,9 @@ class Run {
 SimulateReport simulate(const Recipe& recipe, std::optional<std::pair<i64, i64>> positions,
                         const SimulateCallbacks& callbacks) {
   if (recipe.output.empty()) throw UserError("output: name the data set's file, e.g. set.h5");
+  const bool incoherent = recipe.optics.source_size > 0 || recipe.optics.focal_spread > 0;
+  if (incoherent && callbacks.log)
+    callbacks.log("finding the modes of the incoherent beam, the more the larger the source");
   const Plan plan = make_plan(recipe);
   const auto count = static_cast<i64>(plan.positions.size());
   const auto range = positions.value_or(std::pair<i64, i64>{0, count});

@@ -11,6 +11,7 @@
 #include <csignal>
 
 #include "e2e/program.hpp"
+#include "io/hdf5.hpp"
 #include "io/checkpoint.hpp"
 #include "io/result.hpp"
 
@@ -316,6 +317,56 @@ TEST_F(Ranks, EndTogetherBySignalAndGoOnLater) {
     EXPECT_LT(more.cost.back(), 2 * more.cost[done - 1]);
   }
 }
+/// Spoils the simulated set: patterns 5 (nothing) and 40 (a hundred times too bright), a hot pixel,
+/// two dead ones.
+void spoil(const std::string& file) {
+  const h5::File read = h5::File::open(file);
+  const h5::Dataset set = read.dataset("/patterns");
+  const i64 n = set.shape()[0], w = set.shape()[2];
+  auto values = set.read<double>();
+  const auto at = [&](i64 i, i64 y, i64 x) -> double& {
+    return values[static_cast<std::size_t>((i * w + y) * w + x)];
+  };
+  for (i64 i = 0; i < n; ++i) {
+    for (i64 k = 0; k < w * w; ++k)
+      if (i == 5 || i == 40) at(i, k / w, k % w) *= i == 5 ? 0 : 100;
+    at(i, 4, 60) = 30000;
+    at(i, 30, 33) = at(i, 31, 33) = 0;
+  }
+  h5::File spoilt = h5::File::create(file + ".spoilt");
+  spoilt.create_dataset<double>("/patterns", set.shape(), {1, w, w}).write(values.data());
+  const auto positions = read.read<double>("/positions");
+  spoilt.write("/positions", {n, 2}, positions.data());
+  for (const char* fact : {"pixel_size", "energy_kV", "semi_angle_mrad", "defocus_A"})
+    spoilt.set("/", fact, read.number("/", fact).value());
+  spoilt.commit();
+}
+
+TEST_F(Ranks, WhatIsNoMeasurementIsLeftOutOnAnyRanks) {
+  spoil(path("set.h5"));
+  const auto run = [&](int ranks) {
+    const auto ran =
+        reconstruct("run", ranks, {"data.file=set.h5.spoilt", "solver.precision=double"},
+                    {"--overwrite"});
+    EXPECT_EQ(ran.status, 0) << ran.err;
+    for (const char* told : {"2 of 72 patterns", "1 without counts (number 5)", "(number 40)",
+                             "1 hot: (4, 60)", "2 dead: (30, 33), (31, 33)"})
+      EXPECT_NE(ran.err.find(told), std::string::npos) << told << "\n" << ran.err;
+    return read_result(path("run/result.h5"));
+  };
+  const Result one = run(0);
+  EXPECT_EQ(one.left_out, (std::vector<i64>{5, 40}));
+  ASSERT_FALSE(one.bad_pixels.empty());
+  EXPECT_EQ(std::count(one.bad_pixels.begin(), one.bad_pixels.end(), 1), 3);
+  for (const int ranks : {2, 6}) {
+    const Result other = run(ranks);
+    EXPECT_EQ(other.left_out, one.left_out);
+    EXPECT_TRUE(std::equal(other.bad_pixels.begin(), other.bad_pixels.end(),
+                           one.bad_pixels.begin(), one.bad_pixels.end()));
+    EXPECT_LE(distance(other.phase, one.phase), std::ldexp(1, -23));  // the result is float
+  }
+}
+
 TEST_F(Ranks, HelpIsPrintedOnce) {
   for (const auto& arguments : {std::vector<std::string>{"--help"},
                                 {"--version"},

@@ -88,6 +88,15 @@ TEST(Selection, LeavesTheWayBackOut) {
   EXPECT_TRUE(says(fault(m), {"data.flyback", "nothing"}));
 }
 
+TEST(Selection, AShapeAgainstTheDatasetsOwnIsRefused) {
+  FramesInMemory frames(24, 2, 2);
+  Measurement m = raster(frames);
+  frames.scan_shape = {4, 6};
+  EXPECT_EQ(selected(m).frames.size(), 24U);
+  frames.scan_shape = {6, 4};
+  EXPECT_TRUE(says(fault(m), {"data.scan_shape", "4 x 6", "6 x 4"}));
+}
+
 TEST(Selection, SkipsWhatIsNamed) {
   FramesInMemory frames(24, 2, 2);
   Measurement m = raster(frames);
