@@ -100,7 +100,7 @@ void keys(V& v, DataConfig& c) {
   v("positions", c.positions, at_least(0),
     "[first, last, stride]: use only these, last not included")
       .example("[0, 1000, 1]");
-  v("skip", c.skip, filled().alone(),
+  v("skip", c.skip, filled().alone().or_number(),
     "patterns to leave out: numbers and ranges, or a dataset of numbers or with 1 for each of them")
       .example("[7, 100-119]")
       .also_called("exclude bad_frames")

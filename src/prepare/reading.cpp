@@ -176,7 +176,7 @@ void PatternReader::clean(i64 place, Raw* frame, PixelSums* figures) {
       figures->sum[p] += v;
       figures->squares[p] += v * v;
     }
-    if (counted) figures->peak[p] = std::max(figures->peak[p], v);
+    if (counted && v < saturation) figures->peak[p] = std::max(figures->peak[p], v);
     if (v < 0 || v >= saturation || (v >= full && frames_.bytes_a_value == 8))
       frame[p] = 0;  // 64-bit gaps would overflow the sum of a bin
     if (!counted || (v >= 0 && v < least_noted)) continue;

@@ -107,8 +107,9 @@ bool is_dead(const Pixels& p, i64 y, i64 x) {
   });
 }
 
-bool is_stuck(const Pixels& p, i64 y, i64 x) {
-  if (!p.constant(y, x) || p.empty(y, x)) return false;
+/// `top`: the largest value of any pixel, at which a disc may be cut off.
+bool is_stuck(const Pixels& p, i64 y, i64 x, double top) {
+  if (!p.constant(y, x) || p.empty(y, x) || p.peak(y, x) == top) return false;
   i64 others = 0, vary = 0;
   for (i64 v = y - 1; v <= y + 1; ++v)
     for (i64 u = x - 1; u <= x + 1; ++u)
@@ -309,10 +310,13 @@ std::vector<PixelFault> judge_pixels(const RawFrame& frame, const PixelSums& sum
     whole(dead_lines(lines), PixelFault::dead);
     whole(hot_lines(lines, frame), PixelFault::hot);
   }
-  each(PixelFault::hot, [&](i64 y, i64 x) { return is_hot(p, y, x); });
   each(PixelFault::flashed, [&](i64 y, i64 x) { return is_flashed(p, y, x); });
+  each(PixelFault::hot, [&](i64 y, i64 x) { return is_hot(p, y, x); });
+  double top = 0;
+  for (std::size_t k = 0; k < faults.size(); ++k)
+    if (rest.looked_at[k] != 0) top = std::max(top, sums.peak[k]);
   if (sums.sampled >= least_frames)
-    each(PixelFault::stuck, [&](i64 y, i64 x) { return is_stuck(p, y, x); });
+    each(PixelFault::stuck, [&](i64 y, i64 x) { return is_stuck(p, y, x, top); });
   each(PixelFault::dead, [&](i64 y, i64 x) { return is_dead(p, y, x); });
   return faults;
 }
@@ -361,11 +365,14 @@ std::string places_of(const Screening& found, PixelFault fault) {
   i64 more = 0;
   for (std::size_t k = 0; k < left.size(); ++k) {
     if (left[k] == 0) continue;
+    const i64 row = static_cast<i64>(k) / found.cols, first = static_cast<i64>(k) % found.cols;
+    i64 last = first;
+    while (last + 1 < found.cols && left[k + 1] != 0) ++last, ++k;
     if (parts.size() < most)
-      parts.push_back(fmt::format("({}, {})", static_cast<i64>(k) / found.cols,
-                                  static_cast<i64>(k) % found.cols));
+      parts.push_back(last == first ? fmt::format("({}, {})", row, first)
+                                    : fmt::format("({}, {}-{})", row, first, last));
     else
-      ++more;
+      more += last - first + 1;
   }
   const std::string text = fmt::format("{}", fmt::join(parts, ", "));
   return more == 0 ? text : fmt::format("{} and {} more", text, more);

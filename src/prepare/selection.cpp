@@ -191,6 +191,7 @@ std::size_t places_among(const std::vector<Position>& positions, const std::vect
 void leave_out_far_ones(const Measurement& m, Selection& s, std::vector<std::string>& warnings) {
   if (!uses_positions(m)) return;
   const auto all = unscaled(*m.positions, m.scan.order);
+  if (static_cast<i64>(all.size()) < s.scan) return;  // of another shape
   std::vector<Position> used;
   for (const i64 p : s.positions) used.push_back(all[static_cast<std::size_t>(p)]);
   std::vector<i64> far = far_positions(used), numbers, not_finite;
@@ -231,9 +232,12 @@ void leave_out_far_ones(const Measurement& m, Selection& s, std::vector<std::str
 
 /// Positions of the whole scan, for so many frames.
 i64 scan_of(const Measurement& m, const std::array<i64, 2>& lines) {
-  if (uses_positions(m))
-    return static_cast<i64>(m.positions->values.size()) /
-           columns_of(*m.positions, m.scan.order);
+  if (uses_positions(m)) {
+    const i64 columns = columns_of(*m.positions, m.scan.order);
+    const bool in_rows = !m.positions->shape.empty() && m.positions->shape.back() == columns;
+    // Another shape is told of where the positions are read.
+    return in_rows ? static_cast<i64>(m.positions->values.size()) / columns : m.frames->count;
+  }
   if (lines[0] > 0) return lines[0] * lines[1];
   return m.frames->count;
 }

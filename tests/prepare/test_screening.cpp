@@ -28,7 +28,7 @@ FramesInMemory discs(double level = 40, double dark = 0.5, double limit = 65535)
   FramesInMemory f(lines * per_line, side, side, true, limit);
   std::mt19937 random(1);
   for (i64 i = 0; i < f.count; ++i) {
-    const double a = 0.8 * double(i % per_line), b = 0.5 * double(i / per_line);
+    const double a = 0.5 * double(i % per_line), b = 0.5 * double(i / per_line);
     for (i64 y = 0; y < side; ++y)
       for (i64 x = 0; x < side; ++x) {
         const double v = double(y) - 24, u = double(x) - 24, r = std::hypot(v, u);

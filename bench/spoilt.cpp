@@ -1,0 +1,522 @@
+// A measurement spoilt as people met it: does the picture survive, and is every warning a promise?
+//
+// A simulated set of MoS2 (16 × 12 positions, 96², 80 kV) is spoilt in one way after the other,
+// written to a file, and reconstructed by defaults in 12 iterations. The correlation of the summed
+// phase with the truth tells whether what is no measurement was left out.
+//
+//   bench-spoilt            all ways, each wanted to reach its correlation
+//   bench-spoilt warnings   each warning that names a key, followed: on a set that shows what it
+//                           warns of, the picture must be no worse; and ten sets without a fault,
+//                           on which no warning may come
+//   last line: cases that fall short
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <functional>
+#include <limits>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "analysis/comparison.hpp"
+#include "core/error.hpp"
+#include "core/parallel.hpp"
+#include "exchange/local/team.hpp"
+#include "folder.hpp"
+#include "io/hdf5.hpp"
+#include "session/reconstruction.hpp"
+#include "simulate/in_memory.hpp"
+
+using namespace ptyle;
+using namespace ptyle::bench;
+
+namespace {
+
+constexpr i64 slow = 16, fast = 12;
+
+Recipe base_recipe() {
+  Recipe r;
+  r.specimen.structure = BuiltIn::MoS2;
+  r.specimen.rotation = 11;
+  r.optics = {.energy = 80, .semi_angle = 25, .defocus = 120};
+  r.detector = {.window = 96, .pixel_size = 0.2};
+  r.scan = {.shape = {slow, fast}, .step = {1, 1}};
+  r.dose.electrons_per_A2 = 2e5;
+  return r;
+}
+
+enum class Type { uint8, uint16, uint32, uint64, int32, float32 };
+
+/// A measurement to be spoilt.
+struct Set {
+  Recipe recipe = base_recipe();
+  std::vector<double> frames;  ///< (n, side, side)
+  i64 side = 96, count = slow * fast;
+  Type type = Type::uint16;
+  std::vector<Position> positions;        ///< as the file has them
+  std::vector<Position> truth_positions;  ///< of the whole scan
+  Array<float, 3> truth;
+  bool raster = false;  ///< the run is told step and shape, not positions
+
+  double& at(i64 i, i64 y, i64 x) { return frames[static_cast<std::size_t>((i * side + y) * side + x)]; }
+  void each(const std::function<void(double&, i64 i, i64 y, i64 x)>& change) {
+    for (i64 i = 0; i < count; ++i)
+      for (i64 y = 0; y < side; ++y)
+        for (i64 x = 0; x < side; ++x) change(at(i, y, x), i, y, x);
+  }
+  /// Frames in another order, by number of the old ones.
+  void reorder(const std::vector<i64>& numbers) {
+    std::vector<double> moved;
+    for (const i64 n : numbers)
+      moved.insert(moved.end(), frames.begin() + n * side * side,
+                   frames.begin() + (n + 1) * side * side);
+    frames = std::move(moved);
+    count = static_cast<i64>(numbers.size());
+  }
+};
+
+Set simulated(const Recipe& recipe) {
+  MemorySet made = simulate_in_memory(recipe);
+  Set set;
+  set.recipe = recipe;
+  set.side = made.patterns.shape()[1];
+  set.count = made.patterns.shape()[0];
+  set.frames.assign(made.patterns.begin(), made.patterns.end());
+  set.positions = set.truth_positions = made.plan.positions;
+  set.truth = std::move(made.phase);
+  return set;
+}
+
+const Set& base() {
+  static const Set set = simulated(base_recipe());
+  return set;
+}
+
+template <class T>
+void write_frames(h5::File& file, const Set& set) {
+  std::vector<T> values(set.frames.size());
+  std::transform(set.frames.begin(), set.frames.end(), values.begin(), [](double v) {
+    // the largest 64-bit number is no double
+    if constexpr (sizeof(T) == 8)
+      if (v >= std::ldexp(1.0, 63)) return std::numeric_limits<T>::max();
+    return static_cast<T>(v);
+  });
+  file.create_dataset<T>("/dp", {set.count, set.side, set.side}, {1, set.side, set.side})
+      .write(values.data());
+}
+
+void write(const Set& set, const std::string& path) {
+  h5::File file = h5::File::create(path, true);
+  switch (set.type) {
+    case Type::uint8: write_frames<std::uint8_t>(file, set); break;
+    case Type::uint16: write_frames<std::uint16_t>(file, set); break;
+    case Type::uint32: write_frames<std::uint32_t>(file, set); break;
+    case Type::uint64: write_frames<std::uint64_t>(file, set); break;
+    case Type::int32: write_frames<std::int32_t>(file, set); break;
+    case Type::float32: write_frames<float>(file, set); break;
+  }
+  std::vector<double> at;
+  for (const Position& p : set.positions) at.insert(at.end(), {p.row, p.col});
+  file.write("/xy", {static_cast<i64>(set.positions.size()), 2}, at.data());
+  file.commit();
+}
+
+using Change = std::function<void(ReconstructConfig&)>;
+
+struct Outcome {
+  double correlation = 0;
+  std::vector<std::string> warnings;
+  std::string refused;
+};
+
+ReconstructConfig config_of(const Set& set, const std::string& path) {
+  ReconstructConfig c;
+  c.data.file = path;
+  c.data.patterns = "/dp";
+  c.calibration.pixel_size = set.recipe.detector.pixel_size;
+  c.optics.energy = set.recipe.optics.energy;
+  c.optics.semi_angle = set.recipe.optics.semi_angle;
+  c.optics.defocus = set.recipe.optics.defocus;
+  if (set.raster) {
+    c.data.scan_shape = {static_cast<int>(set.recipe.scan.shape[0]),
+                         static_cast<int>(set.recipe.scan.shape[1])};
+    c.scan.step = {set.recipe.scan.step[0], set.recipe.scan.step[1]};
+  } else {
+    c.scan.positions = "/xy";
+  }
+  c.solver.iterations = 12;
+  return c;
+}
+
+Outcome run(const Set& set, const Change& change = {}) {
+  const Folder folder;
+  const std::string path = folder / "set.h5";
+  write(set, path);
+  ReconstructConfig config = config_of(set, path);
+  if (change) change(config);
+  Outcome outcome;
+  ReconstructCallbacks callbacks;
+  callbacks.warn = [&](const std::string& line) { outcome.warnings.push_back(line); };
+  try {
+    const auto team = make_local_team();
+    Reconstruction fit(config, *team, callbacks);
+    while (!fit.finished()) fit.step();
+    const Result result = fit.result();
+    // A raster counts from its own first position, positions of the file from the object's.
+    Position origin;
+    if (set.raster) origin = set.truth_positions[0];
+    const Position here{result.origin->row + origin.row, result.origin->col + origin.col};
+    const Comparison c = compare_objects(
+        {result.phase.view(), result.positions, result.pixel_size, result.slice_thickness, here},
+        {set.truth.view(), set.truth_positions, set.recipe.detector.pixel_size,
+         set.recipe.specimen.slice_thickness, Position{0, 0}},
+        available_threads());
+    outcome.correlation = c.summed.correlation;
+  } catch (const UserError& e) {
+    outcome.refused = e.what();
+  }
+  return outcome;
+}
+
+struct Case {
+  std::string name;
+  double wanted = 0.95;  ///< correlation; 0: a refusal
+  std::function<void(Set&)> spoil;
+  Change change = {};
+};
+
+/// One in so many frames, or three of ten.
+std::vector<i64> some(i64 count, int percent) {
+  std::vector<i64> numbers;
+  for (i64 i = 0; i < count; ++i)
+    if (percent == 30 ? i % 10 < 3 : i % (100 / percent) == (100 / percent) / 2)
+      numbers.push_back(i);
+  return numbers;
+}
+
+void add_frames(std::vector<Case>& cases) {
+  struct Kind {
+    const char* name;
+    std::function<double(double, i64 k)> value;
+  };
+  const std::vector<Kind> kinds{
+      {"blanked", [](double, i64) { return 0.0; }},
+      {"dark noise", [](double, i64 k) { return k % 701 == 0 ? 1.0 : 0.0; }},
+      {"14 times too bright", [](double v, i64) { return 14 * v; }},
+      {"NaN", [](double, i64) { return std::nan(""); }}};
+  for (const Kind& kind : kinds)
+    for (const int percent : {1, 10, 30})
+      cases.push_back({fmt::format("{} % of the frames: {}", percent, kind.name),
+                       percent == 30 ? 0.9 : 0.95, [kind, percent](Set& s) {
+                         if (std::isnan(kind.value(0, 0))) s.type = Type::float32;
+                         for (const i64 i : some(s.count, percent))
+                           for (i64 k = 0; k < s.side * s.side; ++k) {
+                             double& v = s.at(i, k / s.side, k % s.side);
+                             v = kind.value(v, k);
+                           }
+                       }});
+}
+
+/// A box of pixels that gets a value.
+std::function<void(Set&)> box(i64 row, i64 rows, i64 col, i64 cols,
+                              std::function<double(double)> value, Type type = Type::uint16) {
+  return [=](Set& s) {
+    s.type = type;
+    s.each([&](double& v, i64, i64 y, i64 x) {
+      if (y >= row && y < row + rows && x >= col && x < col + cols) v = value(v);
+    });
+  };
+}
+
+void add_pixels(std::vector<Case>& cases) {
+  const auto nothing = [](double) { return 0.0; };
+  cases.push_back({"a dead pixel", 0.95, box(44, 1, 50, 1, nothing)});
+  cases.push_back({"two dead pixels", 0.95, box(44, 1, 50, 2, nothing)});
+  cases.push_back({"a dead row", 0.95, box(44, 1, 0, 96, nothing)});
+  cases.push_back({"two dead columns", 0.95, box(0, 96, 52, 2, nothing)});
+  const auto random = std::make_shared<std::mt19937>(5);
+  const auto hot = [random](double) {
+    return double(std::poisson_distribution<int>(5000)(*random));
+  };
+  cases.push_back({"a hot pixel", 0.95, box(20, 1, 20, 1, hot)});
+  cases.push_back({"two hot pixels", 0.95, box(20, 1, 20, 2, hot)});
+  cases.push_back({"four hot pixels", 0.95, box(20, 2, 20, 2, hot)});
+  cases.push_back({"a hot row", 0.95, box(20, 1, 0, 96, hot)});
+  cases.push_back({"a gap of -1", 0.95, box(38, 4, 0, 96, [](double) { return -1; }, Type::int32)});
+  for (const auto& [name, type, bits] :
+       {std::tuple{"uint8", Type::uint8, 8}, std::tuple{"uint16", Type::uint16, 16},
+        std::tuple{"uint32", Type::uint32, 32}, std::tuple{"uint64", Type::uint64, 64}})
+    for (const int bin : {1, 2, 4}) {
+      const double full = std::ldexp(1.0, bits) - 1;
+      cases.push_back({fmt::format("a gap at the largest {}, bin {}", name, bin),
+                       bin == 4 ? 0.9 : 0.95,
+                       [type, full](Set& s) {
+                         // bits that a byte can hold
+                         if (type == Type::uint8)
+                           for (double& v : s.frames) v = std::min(std::floor(v / 4), 254.0);
+                         box(38, 4, 0, 96, [full](double) { return full; }, type)(s);
+                       },
+                       [bin](ReconstructConfig& c) { c.data.bin = bin; }});
+    }
+  for (const double level : {0.8, 0.5})
+    cases.push_back({fmt::format("a disc cut off at {} of its brightest", level), 0.9,
+                     [level](Set& s) {
+                       const double top = *std::max_element(s.frames.begin(), s.frames.end());
+                       for (double& v : s.frames) v = std::min(v, std::floor(level * top));
+                     }});
+  cases.push_back({"a flash in one frame", 0.95, [](Set& s) { s.at(77, 30, 70) = 60000; }});
+}
+
+void add_positions(std::vector<Case>& cases) {
+  const auto far = [](int percent) {
+    return [percent](Set& s) {
+      std::mt19937 random(7);
+      std::uniform_real_distribution<double> anywhere(-3e5, 3e5);
+      for (const i64 i : some(s.count, percent))
+        s.positions[static_cast<std::size_t>(i)] = {anywhere(random), anywhere(random)};
+    };
+  };
+  cases.push_back({"1 % of the positions far off", 0.95, far(1)});
+  cases.push_back({"30 % of the positions far off", 0.9, far(30)});
+  cases.push_back({"a position that is NaN", 0.95, [](Set& s) { s.positions[100].row = std::nan(""); }});
+  cases.push_back({"a position that was never filled in", 0.95, [](Set& s) {
+                     for (Position& p : s.positions) p = {p.row + 5000, p.col + 5000};
+                     s.positions[60] = {0, 0};
+                     for (Position& p : s.truth_positions) p = {p.row, p.col};
+                   }});
+}
+
+std::vector<i64> range(i64 first, i64 last) {
+  std::vector<i64> all;
+  for (i64 i = first; i < last; ++i) all.push_back(i);
+  return all;
+}
+
+void add_sequences(std::vector<Case>& cases) {
+  const auto first = [](Set& s) {
+    s.raster = true;
+    auto numbers = range(0, s.count);
+    numbers.insert(numbers.begin(), 100);
+    s.reorder(numbers);
+  };
+  const auto flyback = [](Set& s) {
+    s.raster = true;
+    std::vector<i64> numbers;
+    for (i64 i = 0; i < slow; ++i) {
+      for (i64 j = 0; j < fast; ++j) numbers.push_back(i * fast + j);
+      numbers.push_back(i * fast);
+    }
+    s.reorder(numbers);
+  };
+  const auto late = [](Set& s) {
+    s.raster = true;
+    std::vector<i64> numbers;
+    for (i64 i = 0; i < s.count; ++i) numbers.push_back((i - 3 + s.count) % s.count);
+    s.reorder(numbers);
+  };
+  const auto offset = [](int by) { return [by](ReconstructConfig& c) { c.data.frame_offset = by; }; };
+  cases.push_back({"a frame too many", 0, first});
+  cases.push_back({"a frame too many, data.frame_offset=1", 0.95, first, offset(1)});
+  cases.push_back({"a way back of one frame a line", 0, flyback});
+  cases.push_back({"a way back of one frame a line, data.flyback=1", 0.95, flyback,
+                   [](ReconstructConfig& c) { c.data.flyback = 1; }});
+  cases.push_back({"frames three places late, data.frame_offset=3", 0.95, late, offset(3)});
+  cases.push_back({"frames that repeat the one before, 5 %", 0.95, [](Set& s) {
+                     auto numbers = range(0, s.count);
+                     for (std::size_t i = 7; i < numbers.size(); i += 20) numbers[i] -= 1;
+                     s.reorder(numbers);
+                   }});
+}
+
+std::string shortened(const Outcome& o) {
+  std::string text = o.refused;
+  for (const auto& w : o.warnings) text += (text.empty() ? "" : " | ") + w;
+  return text;
+}
+
+int all_ways() {
+  std::vector<Case> cases{{"nothing", 0.95, [](Set&) {}}};
+  add_frames(cases);
+  add_pixels(cases);
+  add_positions(cases);
+  add_sequences(cases);
+  int short_of = 0;
+  fmt::print("{:<52} {:>11}  {}\n", "", "correlation", "what is said");
+  for (const Case& one : cases) {
+    Set set = base();
+    one.spoil(set);
+    const Outcome o = run(set, one.change);
+    const bool good = one.wanted == 0 ? !o.refused.empty()
+                                      : o.refused.empty() && o.correlation >= one.wanted;
+    if (!good) ++short_of;
+    fmt::print("{:<52} {:>11}{} {}\n", one.name,
+               o.refused.empty() ? fmt::format("{:.4f}", o.correlation) : "refused",
+               good ? " " : "!", shortened(o));
+    std::fflush(stdout);
+  }
+  return short_of;
+}
+
+/// A warning, found by a part of its text, and what it advises.
+struct Promise {
+  std::string warning;  ///< a part of it
+  std::function<Set()> set;
+  Change as_told, followed;
+};
+
+Set changed(const std::function<void(Set&)>& spoil, const Recipe& recipe = base_recipe()) {
+  Set set = simulated(recipe);
+  spoil(set);
+  return set;
+}
+
+std::vector<Promise> promises() {
+  std::vector<Promise> all;
+  const auto late = [] {
+    return changed([](Set& s) {
+      s.raster = true;
+      std::vector<i64> numbers;
+      for (i64 i = 0; i < s.count; ++i) numbers.push_back((i - 3 + s.count) % s.count);
+      s.reorder(numbers);
+    });
+  };
+  all.push_back({"data.frame_offset=3", late, {},
+                 [](ReconstructConfig& c) { c.data.frame_offset = 3; }});
+  const auto clipped = [] {
+    return changed([](Set& s) {
+      std::vector<double> sorted = s.frames;
+      std::sort(sorted.begin(), sorted.end());
+      const double level = std::floor(sorted[sorted.size() - sorted.size() / 2000]);
+      for (double& v : s.frames) v = std::min(v, level);
+    });
+  };
+  const auto level_of = [](const Set& s) {
+    return *std::max_element(s.frames.begin(), s.frames.end());
+  };
+  const double level = level_of(clipped());
+  all.push_back({"data.saturation=", clipped, {},
+                 [level](ReconstructConfig& c) { c.data.saturation = level; }});
+  const auto swapped = [] {
+    return changed([](Set& s) {
+      auto numbers = range(0, s.count);
+      for (std::size_t i = 5; i + 90 < numbers.size(); i += 16) std::swap(numbers[i], numbers[i + 90]);
+      s.reorder(numbers);
+    });
+  };
+  all.push_back({"data.outliers=fit", swapped, {},
+                 [](ReconstructConfig& c) { c.data.outliers = Outliers::fit; }});
+  const auto offset = [] {
+    return changed([](Set& s) {
+      std::mt19937 random(3);
+      std::poisson_distribution<int> dark(4);
+      for (double& v : s.frames) v += dark(random);
+    });
+  };
+  all.push_back({"data.background=", offset, {},
+                 [](ReconstructConfig& c) { c.data.background = 4; }});
+  const auto noise = [] {
+    return changed([](Set& s) {
+      s.type = Type::float32;
+      std::mt19937 random(3);
+      std::normal_distribution<double> readout(0, 2);
+      for (double& v : s.frames) v += readout(random);
+    });
+  };
+  all.push_back({"data.background=", noise, {},
+                 [](ReconstructConfig& c) { c.data.background = 2.4; }});
+  const auto off_centre = [] {
+    return changed([](Set& s) {
+      const std::vector<double> from = s.frames;
+      s.each([&](double& v, i64 i, i64 y, i64 x) {
+        const i64 r = y - 3, q = x + 2;
+        v = r >= 0 && q < s.side ? from[static_cast<std::size_t>((i * s.side + r) * s.side + q)] : 0;
+      });
+    });
+  };
+  all.push_back({"data.find_centre", off_centre, {},
+                 [](ReconstructConfig& c) { c.data.find_centre = true; }});
+  const auto absorbing = [] {
+    return changed([](Set& s) {  // a half of the scan transmits a quarter
+      s.each([&](double& v, i64 i, i64, i64) {
+        const double edge = 1 / (1 + std::exp(-(double(i % fast) - 5.5) * 2));
+        v = std::floor(v * (1 - 0.75 * edge) + 0.5);
+      });
+    });
+  };
+  all.push_back({"object.type=complex", absorbing, {},
+                 [](ReconstructConfig& c) { c.object.type = ObjectType::complex; }});
+  return all;
+}
+
+/// Sets without a fault; on none of them a warning may come.
+std::vector<std::pair<std::string, Recipe>> clean_sets() {
+  std::vector<std::pair<std::string, Recipe>> all;
+  const auto add = [&](const char* name, auto&& change) {
+    Recipe r = base_recipe();
+    change(r);
+    all.emplace_back(name, r);
+  };
+  add("MoS2, 2e5 electrons/Å²", [](Recipe&) {});
+  add("1e6", [](Recipe& r) { r.dose.electrons_per_A2 = 1e6; });
+  add("2e4", [](Recipe& r) { r.dose.electrons_per_A2 = 2e4; });
+  add("without noise", [](Recipe& r) { r.dose.electrons_per_A2 = 0; });
+  add("another orientation", [](Recipe& r) { r.specimen.rotation = 40; });
+  add("a turned scan", [](Recipe& r) { r.scan.rotation = 30; });
+  add("more defocus", [](Recipe& r) { r.optics.defocus = 180; });
+  add("in focus", [](Recipe& r) { r.optics.defocus = 0, r.scan.step = {0.3, 0.3}; });
+  add("SrTiO3, 20 Å", [](Recipe& r) {
+    r.specimen.structure = BuiltIn::SrTiO3;
+    r.specimen.thickness = 20;
+    r.specimen.slice_thickness = 3.905;
+    r.optics.energy = 200;
+  });
+  add("PbTiO3, 40 Å", [](Recipe& r) {
+    r.specimen.structure = BuiltIn::PbTiO3;
+    r.specimen.thickness = 40;
+    r.specimen.slice_thickness = 4;
+    r.optics.energy = 200;
+  });
+  return all;
+}
+
+int warnings() {
+  int broken = 0;
+  fmt::print("{:<24} {:>9} {:>9}  {}\n", "warning that names", "as it is", "followed", "the warning");
+  for (const Promise& p : promises()) {
+    const Set set = p.set();
+    const Outcome before = run(set, p.as_told), after = run(set, p.followed);
+    const auto told = std::find_if(
+        before.warnings.begin(), before.warnings.end(),
+        [&](const std::string& w) { return w.find(p.warning) != std::string::npos; });
+    // Registration to sub-pixels repeats to 1e-3.
+    const bool good = told != before.warnings.end() && after.refused.empty() &&
+                      after.correlation >= before.correlation - 1e-3;
+    if (!good) ++broken;
+    fmt::print("{:<24} {:>9.4f} {:>9.4f}{} {}\n", p.warning, before.correlation, after.correlation,
+               good ? " " : "!", told == before.warnings.end() ? "(does not come)" : *told);
+    std::fflush(stdout);
+  }
+  fmt::print("\n{:<24} {:>11}  warnings\n", "set without a fault", "correlation");
+  for (const auto& [name, recipe] : clean_sets()) {
+    const Outcome o = run(simulated(recipe));
+    if (!o.warnings.empty() || !o.refused.empty()) ++broken;
+    fmt::print("{:<24} {:>11.4f}  {}\n", name, o.correlation,
+               o.warnings.empty() && o.refused.empty() ? "none" : shortened(o));
+    std::fflush(stdout);
+  }
+  return broken;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) try {
+  const bool promised = argc > 1 && std::string(argv[1]) == "warnings";
+  const int short_of = promised ? warnings() : all_ways();
+  fmt::print("\nspoilt = {} cases\n", short_of);
+  return short_of == 0 ? 0 : 1;
+} catch (const std::exception& e) {
+  fmt::print(stderr, "spoilt: {}\n", e.what());
+  return dynamic_cast<const UserError*>(&e) ? 2 : 1;
+}
