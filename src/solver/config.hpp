@@ -131,7 +131,7 @@ struct SolverConfig {
   double hold_out = 0;
   std::optional<double> hold_out_pixels{};  ///< not given: as needed
   std::uint64_t seed = 0;
-  int threads = 0;    ///< 0: all that the operating system lets this process have
+  int threads = 0;    ///< 0: default_threads() (session/settings)
   double memory = 0;  ///< GB are 1e9 bytes
   Precision precision = Precision::float32;
   /// The kernels have not run on a GPU yet: once they have, `automatic` is to be the default.
@@ -163,7 +163,8 @@ void keys(V& v, SolverConfig& c) {
       .same_at_resume();
   v("seed", c.seed, at_least(0), "of the mini-batches; the same seed, the same result")
       .same_at_resume();
-  v("threads", c.threads, between(0, 4096), "0: all there are");
+  v("threads", c.threads, between(0, 4096),
+    "0: all there are, at most OMP_NUM_THREADS where that is set");
   v("memory", c.memory, at_least(0), "GB",
     "of each rank, to choose how waves are kept by; 0: the machine's");
   v("precision", c.precision, "of the arithmetic").same_at_resume();
