@@ -104,7 +104,8 @@ void keys(V& v, ProbeConfig& c) {
       .also_called("nmodes pmode")
       .same_at_resume();
   v("mode_power", c.mode_power, between(0, 1),
-    "fraction of the power of each further mode at the start; 0: a quarter together");
+    "fraction of the power of each further mode at the start; 0: a quarter together")
+      .same_at_resume();
   v("refine_from", c.refine_from, at_least(0),
     "first iteration that refines the probe (later while solver.continuation delays it); 0: never");
   v("step", c.step, above(0).up_to(10), "1: a Gauss-Newton step");

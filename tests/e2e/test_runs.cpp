@@ -237,6 +237,8 @@ TEST_F(Runs, ACheckpointOfOtherDataIsRefused) {
   EXPECT_NE(resumed("object.tilt_row=3").find("object.tilt_row was 0, now it is 3"),
             std::string::npos);
   EXPECT_NE(resumed("probe.start=mean").find("probe.start was optics"), std::string::npos);
+  EXPECT_NE(resumed("optics.defocus=80").find("optics.defocus was 60, now it is 80; start over"),
+            std::string::npos);  // 60 Å by the file
   // The same file's name, other counts.
   ASSERT_EQ(ptyle({"simulate", "recipe.yaml", "--overwrite", "--set", "dose.electrons_per_A2=1e5"})
                 .status,
