@@ -16,6 +16,7 @@
 #include "app/ranks.hpp"
 #include "app/version.hpp"
 #include "core/error.hpp"
+#include "core/printable.hpp"
 
 namespace {
 
@@ -65,7 +66,8 @@ int run(int argc, char** argv, Team& team) {
 
 /// Reports what is wrong and ends the process, without the libraries' exit handlers: after a failed
 /// write, HDF5's would write again and crash.
-[[noreturn]] void fail(const Ranks* ranks, int status, const std::string& sentence) {
+[[noreturn]] void fail(const Ranks* ranks, int status, const std::string& text) {
+  const std::string sentence = printable_lines(text);
   if (ranks) ranks->fail(status, sentence);
   fmt::print(stderr, "ptyle: {}\n", sentence);
   std::fflush(nullptr);

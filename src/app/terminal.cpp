@@ -9,6 +9,7 @@
 #include <filesystem>
 
 #include "core/error.hpp"
+#include "core/printable.hpp"
 
 namespace ptyle {
 
@@ -67,19 +68,22 @@ void Terminal::end_progress() {
   in_progress_ = false;
 }
 
-void Terminal::say(const std::string& line) {
+void Terminal::say(const std::string& text) {
+  const std::string line = printable_lines(text);
   end_progress();
   put(stdout, line + "\n");
   log(line);
 }
 
-void Terminal::warn(const std::string& line) {
+void Terminal::warn(const std::string& text) {
+  const std::string line = "warning: " + printable_lines(text);
   end_progress();
-  put(stderr, "warning: " + line + "\n");
-  log("warning: " + line);
+  put(stderr, line + "\n");
+  log(line);
 }
 
-void Terminal::progress(const std::string& line) {
+void Terminal::progress(const std::string& text) {
+  const std::string line = printable(text);
   if (is_terminal_) {
     put(stdout, "\r" + line + "\x1b[K");  // to the line's start, the text, erase the rest
     in_progress_ = true;

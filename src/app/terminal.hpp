@@ -28,10 +28,11 @@ class Terminal {
   Terminal(const Terminal&) = delete;
   Terminal& operator=(const Terminal&) = delete;
 
-  void say(const std::string& line);   ///< to stdout
-  void warn(const std::string& line);  ///< to stderr, as "warning: …"
+  // What a terminal would obey (names and texts of a file may hold it) is made printable.
+  void say(const std::string& text);   ///< to stdout
+  void warn(const std::string& text);  ///< to stderr, as "warning: …"
   /// A line that the next one replaces where stdout is a terminal, a plain line elsewhere.
-  void progress(const std::string& line);
+  void progress(const std::string& text);
   [[nodiscard]] bool is_terminal() const { return is_terminal_; }
 
   /// From here on everything (what was said before, too) also goes to this file.

@@ -4,7 +4,10 @@
 #include <fmt/ranges.h>
 #include <yaml-cpp/yaml.h>
 
+#include <charconv>
 #include <cmath>
+#include <string_view>
+#include <system_error>
 
 #include "core/field_types.hpp"
 
@@ -28,6 +31,15 @@ bool is_whole(const std::string& text) {
          text.find_first_not_of("0123456789", sign ? 1 : 0) == std::string::npos;
 }
 
+/// False where T cannot hold the whole number.
+template <class T>
+bool decode_decimal(std::string_view text, T& value) {
+  if (text.starts_with('+')) text.remove_prefix(1);
+  const char* end = text.data() + text.size();
+  const auto [at, error] = std::from_chars(text.data(), end, value);
+  return error == std::errc() && at == end;
+}
+
 template <class T>
 std::string read_scalar(const Key& key, const YAML::Node& node, T& field) {
   const std::string not_it = fmt::format("{} is not {}", shown(node), noun<T>());
@@ -40,10 +52,14 @@ std::string read_scalar(const Key& key, const YAML::Node& node, T& field) {
     if constexpr (std::is_same_v<T, std::uint64_t>)
       if (node.Scalar().starts_with('-')) return out_of_limits(shown(node), key.unit);
     T value{};
-    if (!YAML::convert<T>::decode(node, value)) {
-      const bool too_large =
-          std::is_integral_v<T> && !std::is_same_v<T, bool> && is_whole(node.Scalar());
-      return too_large ? out_of_limits(shown(node), key.unit) : not_it;
+    if constexpr (std::is_integral_v<T> && !std::is_same_v<T, bool>) {
+      // 020 is 20, as in YAML 1.2; yaml-cpp takes it for octal.
+      const bool whole = is_whole(node.Scalar());
+      if (whole && !decode_decimal(node.Scalar(), value))
+        return out_of_limits(shown(node), key.unit);
+      if (!whole && !YAML::convert<T>::decode(node, value)) return not_it;
+    } else if (!YAML::convert<T>::decode(node, value)) {
+      return not_it;
     }
     if constexpr (!std::is_same_v<T, bool>) {
       if (!std::isfinite(double(value))) return fmt::format("{} is not finite", shown(node));

@@ -1,7 +1,5 @@
 #pragma once
 
-#include <sched.h>
-
 #include <algorithm>
 #include <atomic>
 #include <exception>
@@ -57,10 +55,7 @@ auto on_a_thread(Work work) {
 }
 
 /// Number of threads to use where the user gave 0: what the operating system lets this process
-/// have.
-inline int available_threads() {
-  cpu_set_t may;
-  return sched_getaffinity(0, sizeof may, &may) == 0 ? CPU_COUNT(&may) : 1;
-}
+/// have, or what OMP_NUM_THREADS says, where that is less.
+int available_threads();
 
 }  // namespace ptyle

@@ -283,7 +283,7 @@ void remove_checkpoint(const std::string& folder) {
 
 namespace {
 
-constexpr const char* remedy = "start over without --resume";
+constexpr const char* remedy = "start over by --overwrite in place of --resume";
 
 /// Reads from one of the checkpoint's files; what is wrong with it is said as the user's trouble.
 template <class Read>
@@ -349,19 +349,25 @@ Checkpoint::Checkpoint(const std::string& folder) {
   read_file(path_, "global.h5", [](const h5::File&) {});
 }
 
-void Checkpoint::check(const Fingerprint& now) const {
+std::vector<std::string> Checkpoint::check(const Fingerprint& now) const {
   const auto before = read_file(path_, "global.h5", [&](const h5::File& file) {
     std::vector<std::string> all;
     for (const Agreed& one : now)
       all.push_back(file.text("/fingerprint", one.key.c_str()).value_or(one.value));
     return all;
   });
-  for (std::size_t i = 0; i < now.size(); ++i)
-    if (before[i] != now[i].value && (now[i].formerly.empty() || before[i] != now[i].formerly))
-      throw UserError(fmt::format(
-          "cannot resume from checkpoint {}: it is of another run: {} was {}, now it is {}{}; {}, "
-          "or resume with what it was",
-          path_, now[i].key, before[i], now[i].value, now[i].if_differs, remedy));
+  std::vector<std::string> changes;
+  for (std::size_t i = 0; i < now.size(); ++i) {
+    const Agreed& one = now[i];
+    if (before[i] == one.value || (!one.formerly.empty() && before[i] == one.formerly)) continue;
+    changes.push_back(fmt::format("{} was {}, now it is {}", one.key, before[i], one.value));
+    if (!one.may_change)
+      throw UserError(
+          fmt::format("cannot resume from checkpoint {}: it is of another run: {}{}; {}, or "
+                      "resume with what it was",
+                      path_, changes.back(), one.if_differs, remedy));
+  }
+  return changes;
 }
 
 template <class T>

@@ -36,6 +36,7 @@ struct Agreed {
   std::string value;            ///< "scan.h5"
   std::string formerly = {};    ///< what an earlier version wrote for this value; empty: the same
   std::string if_differs = {};  ///< appended to the sentence that refuses another value
+  bool may_change = false;      ///< another value is not refused, but reported
 };
 using Fingerprint = std::vector<Agreed>;
 
@@ -104,8 +105,9 @@ class Checkpoint {
   [[nodiscard]] int ranks() const { return static_cast<int>(cores_.size()); }  ///< that wrote it
   [[nodiscard]] const Box& object() const { return object_; }
   /// UserError that names the first key that differs, with both values. One that the checkpoint
-  /// does not record, of an older program, is passed.
-  void check(const Fingerprint& now) const;
+  /// does not record, of an older program, is passed. Returned are those that differ and may, as
+  /// "KEY was A, now it is B".
+  [[nodiscard]] std::vector<std::string> check(const Fingerprint& now) const;
 
   /// The part of an array that lies in `box` (inside the object), (planes, rows, columns) of it;
   /// opens only files whose cores meet the box. Exact where T is the type that was written.

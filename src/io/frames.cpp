@@ -55,6 +55,7 @@ Frames::Frames(const h5::File& file, const std::string& dataset, i64 most)
         fmt::format("dataset '{}' in '{}' is {} of {}, patterns are real numbers of shape (N, ky, "
                     "kx) or (slow, fast, ky, kx)",
                     info().path, file.path(), h5::to_string(s), h5::to_string(info().type)));
+  set_.check_filters();
   if (s.size() == 4) scan_shape_ = {s[0], s[1]};
   count_ = s.size() == 4 ? s[0] * s[1] : s[0];
   const h5::KeptChunks line = chunks_of_a_line(info());

@@ -14,9 +14,9 @@ class Frames {
  public:
   /// `dataset` empty: the one of the known layouts ("/patterns", "/data", "/dp",
   /// "/datacube_root/datacube/data", "/entry_1/data_1/data") that is there, else the largest real
-  /// 3-D or 4-D dataset. UserError where there is none or it has another shape or type. If chunks
-  /// hold several scan lines, those of a line are kept unpacked for the next ones, as far as `most`
-  /// bytes hold them.
+  /// 3-D or 4-D dataset. UserError where there is none, it has another shape or type, or a
+  /// compression that is not known here. If chunks hold several scan lines, those of a line are
+  /// kept unpacked for the next ones, as far as `most` bytes hold them.
   Frames(const h5::File& file, const std::string& dataset, i64 most = 0);
   /// Bytes of chunks that are kept.
   [[nodiscard]] i64 kept() const { return kept_; }

@@ -4,6 +4,8 @@
 #include <hdf5.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <cstring>
 #include <filesystem>
 #include <functional>
 #include <numeric>
@@ -22,21 +24,6 @@ namespace {
 void quiet() {
   H5dont_atexit();  // counts only before any other call
   H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr);
-}
-
-/// The first of a dataset's filters (compression) that this HDF5 has not; empty: it has all.
-std::string missing_filter(hid_t dataset) {
-  const Handle plist(H5Dget_create_plist(dataset), H5Pclose);
-  const int count = H5Pget_nfilters(plist.get());
-  for (int i = 0; i < count; ++i) {
-    unsigned flags = 0, configuration = 0;
-    std::size_t values = 0;
-    char name[64] = "";
-    const auto id = H5Pget_filter2(plist.get(), static_cast<unsigned>(i), &flags, &values, nullptr,
-                                   sizeof name, name, &configuration);
-    if (id >= 0 && H5Zfilter_avail(id) <= 0) return fmt::format("{} (number {})", name, int(id));
-  }
-  return "";
 }
 
 DatasetInfo describe(hid_t dataset, const std::string& path) {
@@ -145,26 +132,58 @@ void Dataset::transfer(void* memory, Type type, const Shape& start, const Shape&
           ? H5Dwrite(handle_.get(), memory_type.get(), box.get(), space.get(), H5P_DEFAULT, memory)
           : H5Dread(handle_.get(), memory_type.get(), box.get(), space.get(), H5P_DEFAULT, memory);
   if (status >= 0) return;
-  const std::string message = library_message();
-  if (const std::string filter = write ? "" : missing_filter(handle_.get()); !filter.empty())
-    throw UserError(fmt::format(
-        "dataset '{}' in '{}' is compressed by the filter {}, which is not installed here; "
-        "h5repack -f GZIP=4 where it is makes a file that can be read",
-        info_.path, file_, filter));
+  const std::string message = library_message(), filter = message_with("required filter");
+  auto missing = missing_filter(handle_.get());
+  if (!missing) missing = missing_filter(filter);  // of a virtual dataset's sources
+  if (missing && !write)
+    throw UserError(
+        fmt::format("dataset '{}' in '{}' is {}", info_.path, file_, describe(*missing)));
   throw UserError(fmt::format("dataset '{}' in '{}' cannot be {}, {}: {}", info_.path, file_,
                               write ? "written" : "read",
                               write ? "is the disk full?" : "the file may be damaged", message));
 }
 
+void Dataset::check_filters() const {
+  const Handle plist(H5Dget_create_plist(handle_.get()), H5Pclose);
+  const bool is_virtual = H5Pget_layout(plist.get()) == H5D_VIRTUAL;
+  if (info_.size() == 0 || (!is_virtual && !missing_filter(handle_.get()))) return;
+  double value = 0;  // filters may be optional: the first chunk shows whether it has passed them
+  transfer(&value, type_of<double>(), Shape(shape().size(), 0), Shape(shape().size(), 1), false);
+}
+
 // File: opening and closing --------------------------------------------------------------------
 
 namespace {
+
+/// The sentence where the system refuses the lock by which HDF5 keeps other programs out; else
+/// empty.
+std::string refused_lock(const std::string& path) {
+  if (message_with("unable to lock").empty()) return "";
+  const std::string reason = library_message();
+  return fmt::format(
+      "file '{}' cannot be locked ({}): {} HDF5_USE_FILE_LOCKING=FALSE in the "
+      "environment opens it without a lock",
+      path, reason,
+      reason == std::strerror(EAGAIN)
+          ? "another program has it open; close it there, or, if it does not write,"
+          : "file systems of networks, or such that are read-only, may have none;");
+}
+
 Handle opened(const std::string& path, unsigned flags) {
   quiet();
   check_readable(path);
-  return made(H5Fopen(path.c_str(), flags, H5P_DEFAULT), H5Fclose,
-              "file '{}' is a truncated or damaged HDF5 file, or another program writes it", path);
+  const hid_t file = H5Fopen(path.c_str(), flags, H5P_DEFAULT);
+  if (file >= 0) return {file, H5Fclose};
+  if (const std::string refused = refused_lock(path); !refused.empty()) throw UserError(refused);
+  if (!message_with("already open for write").empty())
+    throw UserError(fmt::format(
+        "file '{}' is marked as being written: another program has it open, or has ended without "
+        "closing it; if none writes it any more, h5clear -s '{}' takes the mark away",
+        path, path));
+  throw UserError(
+      fmt::format("file '{}' is a truncated or damaged HDF5 file: {}", path, library_message()));
 }
+
 }  // namespace
 
 File File::open(const std::string& path) { return {opened(path, H5F_ACC_RDONLY), path}; }
@@ -182,9 +201,17 @@ File File::create(const std::string& path, bool overwrite) {
   // Else small datasets are written only when they are closed, whose failure nobody names.
   H5Pset_sieve_buf_size(access.get(), 0);
   const i64 failures = Handle::failures;
-  File file(made(H5Fcreate(part.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, access.get()), H5Fclose,
-                 "file '{}' cannot be written", path),
-            path);
+  const bool there = fs::exists(part, error);
+  const hid_t id = H5Fcreate(part.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, access.get());
+  if (id < 0) {
+    const std::string refused = refused_lock(part);
+    const UserError fault(
+        refused.empty() ? fmt::format("file '{}' cannot be written: {}", path, library_message())
+                        : refused);
+    if (!there) fs::remove(part, error);
+    throw fault;
+  }
+  File file(Handle(id, H5Fclose), path);
   file.part_ = part;
   file.failures_before_ = failures;
   return file;

@@ -83,6 +83,14 @@ struct DatasetInfo {
   [[nodiscard]] i64 size() const;
 };
 
+/// An attribute as it is: numbers or texts, one for a single value; neither where it is empty or of
+/// another kind.
+struct Attribute {
+  Type type;
+  std::vector<double> numbers;
+  std::vector<std::string> texts;
+};
+
 /// Unpacked chunks that an open dataset keeps; 0: HDF5's default of 1 MB.
 struct KeptChunks {
   i64 chunks = 0, bytes = 0;
@@ -99,6 +107,9 @@ class Dataset {
   void read(T* to) const {
     transfer(to, type_of<T>(), Shape(shape().size(), 0), shape(), false);
   }
+  /// UserError, as read() says it, where its first number is compressed in a way that is not known
+  /// here. Real numbers only.
+  void check_filters() const;
   /// The box [start, start + count) in C order.
   template <class T>
   void read(const Shape& start, const Shape& count, T* to) const {
@@ -185,6 +196,9 @@ class File {
   [[nodiscard]] std::optional<std::vector<double>> numbers(const std::string& object,
                                                            const char* name) const;
   [[nodiscard]] std::optional<std::string> text(const std::string& object, const char* name) const;
+  /// Of any kind; UserError where it cannot be read.
+  [[nodiscard]] std::optional<Attribute> attribute(const std::string& object,
+                                                   const char* name) const;
   [[nodiscard]] std::vector<std::string> attributes(const std::string& object) const;
 
   /// Set, or replaced where there is one of the name.

@@ -1,7 +1,6 @@
 // Attributes of an HDF5 file's objects.
 
 #include <algorithm>
-#include <functional>
 
 #include "core/error.hpp"
 #include "io/hdf5.hpp"
@@ -10,26 +9,63 @@
 namespace ptyle::h5 {
 namespace {
 
-/// Reads one text of fixed or variable length through `read(memory type, to)`.
-std::string read_one_text(hid_t type, const std::function<herr_t(hid_t, void*)>& read) {
-  if (H5Tis_variable_str(type) > 0) {
-    char* text = nullptr;
-    const Handle memory = text_type();
-    if (H5Tset_cset(memory.get(), H5Tget_cset(type)) < 0 || read(memory.get(), &text) < 0)
-      throw UserError("a text cannot be read: " + library_message());
-    std::string out = text ? text : "";
-    H5free_memory(text);
-    return out;
+/// An open attribute with its type and the number of its values.
+struct OpenAttribute {
+  Handle handle, type;
+  i64 size = 0;
+  std::string name;  ///< "attribute 'energy_kV' in 'a.h5'"
+
+  void read(hid_t memory, void* to) const {
+    if (size > 0 && H5Aread(handle.get(), memory, to) < 0)
+      throw UserError(fmt::format("{} cannot be read: {}", name, library_message()));
   }
-  std::string out(H5Tget_size(type), '\0');
-  if (read(type, out.data()) < 0) throw UserError("a text cannot be read: " + library_message());
-  out.resize(std::min(out.find('\0'), out.size()));
-  return out;
+};
+
+std::vector<double> read_numbers(const OpenAttribute& attribute) {
+  std::vector<double> values(static_cast<std::size_t>(attribute.size));
+  attribute.read(H5T_NATIVE_DOUBLE, values.data());
+  return values;
 }
 
-Handle open_attribute(const Handle& owner, const char* name, const std::string& file) {
-  return made(H5Aopen(owner.get(), name, H5P_DEFAULT), H5Aclose,
-              "attribute '{}' in '{}' cannot be opened", name, file);
+/// Texts of fixed or variable length.
+std::vector<std::string> read_texts(const OpenAttribute& attribute) {
+  std::vector<std::string> texts;
+  const hid_t type = attribute.type.get();
+  if (H5Tis_variable_str(type) > 0) {
+    std::vector<char*> all(static_cast<std::size_t>(attribute.size), nullptr);
+    const Handle memory = text_type();
+    if (H5Tset_cset(memory.get(), H5Tget_cset(type)) < 0)
+      throw UserError("a text cannot be read: " + library_message());
+    attribute.read(memory.get(), all.data());
+    for (char* text : all) {
+      texts.emplace_back(text ? text : "");
+      H5free_memory(text);
+    }
+    return texts;
+  }
+  const std::size_t length = H5Tget_size(type);
+  std::string all(static_cast<std::size_t>(attribute.size) * length, '\0');
+  attribute.read(type, all.data());
+  for (std::size_t from = 0; from < all.size(); from += length) {
+    const std::string text = all.substr(from, length);
+    texts.push_back(text.substr(0, text.find('\0')));
+  }
+  return texts;
+}
+
+/// Nothing where there is none of the name.
+std::optional<OpenAttribute> open_attribute(const Handle& owner, const char* name,
+                                            const std::string& file) {
+  if (H5Aexists(owner.get(), name) <= 0) return {};
+  OpenAttribute open;
+  open.name = fmt::format("attribute '{}' in '{}'", name, file);
+  open.handle =
+      made(H5Aopen(owner.get(), name, H5P_DEFAULT), H5Aclose, "{} cannot be opened", open.name);
+  open.type = made(H5Aget_type(open.handle.get()), H5Tclose, "{} cannot be read", open.name);
+  const Handle space =
+      made(H5Aget_space(open.handle.get()), H5Sclose, "{} cannot be read", open.name);
+  open.size = std::max<i64>(0, H5Sget_simple_extent_npoints(space.get()));
+  return open;
 }
 
 void set_attribute(const Handle& owner, const std::string& file, const char* name,
@@ -56,18 +92,9 @@ Handle File::open_object(const std::string& object) const {
 
 std::optional<std::vector<double>> File::numbers(const std::string& object,
                                                  const char* name) const {
-  const Handle owner = open_object(object);
-  if (H5Aexists(owner.get(), name) <= 0) return {};
-  const Handle attribute = open_attribute(owner, name, path_);
-  const Handle type(H5Aget_type(attribute.get()), H5Tclose),
-      space(H5Aget_space(attribute.get()), H5Sclose);
-  if (!type_in_file(type.get()).is_real()) return {};
-  const i64 size = H5Sget_simple_extent_npoints(space.get());
-  std::vector<double> values(static_cast<std::size_t>(std::max<i64>(size, 0)));
-  if (size > 0 && H5Aread(attribute.get(), H5T_NATIVE_DOUBLE, values.data()) < 0)
-    throw UserError(
-        fmt::format("attribute '{}' in '{}' cannot be read: {}", name, path_, library_message()));
-  return values;
+  const auto open = open_attribute(open_object(object), name, path_);
+  if (!open || !type_in_file(open->type.get()).is_real()) return {};
+  return read_numbers(*open);
 }
 
 std::optional<double> File::number(const std::string& object, const char* name) const {
@@ -76,15 +103,19 @@ std::optional<double> File::number(const std::string& object, const char* name) 
 }
 
 std::optional<std::string> File::text(const std::string& object, const char* name) const {
-  const Handle owner = open_object(object);
-  if (H5Aexists(owner.get(), name) <= 0) return {};
-  const Handle attribute = open_attribute(owner, name, path_);
-  const Handle type(H5Aget_type(attribute.get()), H5Tclose),
-      space(H5Aget_space(attribute.get()), H5Sclose);
-  if (H5Tget_class(type.get()) != H5T_STRING || H5Sget_simple_extent_npoints(space.get()) != 1)
-    return {};
-  return read_one_text(
-      type.get(), [&](hid_t memory, void* to) { return H5Aread(attribute.get(), memory, to); });
+  const auto open = open_attribute(open_object(object), name, path_);
+  if (!open || type_in_file(open->type.get()).kind != Kind::text || open->size != 1) return {};
+  return read_texts(*open).front();
+}
+
+std::optional<Attribute> File::attribute(const std::string& object, const char* name) const {
+  const auto open = open_attribute(open_object(object), name, path_);
+  if (!open) return {};
+  Attribute attribute;
+  attribute.type = type_in_file(open->type.get());
+  if (attribute.type.is_real()) attribute.numbers = read_numbers(*open);
+  if (attribute.type.kind == Kind::text) attribute.texts = read_texts(*open);
+  return attribute;
 }
 
 std::vector<std::string> File::attributes(const std::string& object) const {

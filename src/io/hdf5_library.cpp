@@ -23,6 +23,20 @@ std::string library_message() {
   return message.empty() ? "no further message" : message.substr(0, message.find('\n'));
 }
 
+std::string message_with(std::string_view text) {
+  std::pair<std::string_view, std::string> search{text, ""};
+  H5Ewalk2(
+      H5E_DEFAULT, H5E_WALK_UPWARD,
+      [](unsigned, const H5E_error2_t* error, void* to) -> herr_t {
+        auto& [wanted, found] = *static_cast<std::pair<std::string_view, std::string>*>(to);
+        const std::string_view message = error->desc ? error->desc : "";
+        if (found.empty() && message.find(wanted) != std::string_view::npos) found = message;
+        return 0;
+      },
+      &search);
+  return search.second;
+}
+
 Handle native(Type type) {
   auto copy = [](hid_t t) { return made(H5Tcopy(t), H5Tclose, "cannot make an HDF5 type"); };
   const int b = type.bytes;

@@ -5,8 +5,10 @@
 #include <fmt/format.h>
 #include <hdf5.h>
 
+#include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -20,6 +22,20 @@ static_assert(std::is_same_v<hid_t, Handle::Id> && std::is_same_v<herr_t, int>);
 
 /// The innermost message of HDF5's error stack, which says most.
 std::string library_message();
+
+/// The message of HDF5's error stack that holds this text; empty: there is none.
+std::string message_with(std::string_view text);
+
+/// The first of a dataset's filters (compression) that this HDF5 has not.
+struct MissingFilter {
+  int number = 0;  ///< as registered with the HDF Group; 0: not known
+  std::string name;
+};
+std::optional<MissingFilter> missing_filter(hid_t dataset);
+/// The same by a message of HDF5, "required filter 'lzf' is not registered".
+std::optional<MissingFilter> missing_filter(const std::string& message);
+/// "compressed by lz4 (filter 32004), which is not installed here: pip install …"
+std::string describe(const MissingFilter& filter);
 
 /// A new handle, or an error that says what was being done.
 template <class... Parts>

@@ -146,22 +146,27 @@ void keys(V& v, CalibrationConfig& c) {
 }
 
 /// A pixel is one of the object.
-enum class LengthUnit { angstrom, metre, pixel, micrometre, nanometre, picometre };
+enum class LengthUnit { angstrom, metre, pixel, millimetre, micrometre, nanometre, picometre };
 constexpr auto choices(LengthUnit) {
   return std::to_array<Named<LengthUnit>>({{LengthUnit::angstrom, "A"},
                                            {LengthUnit::metre, "m"},
                                            {LengthUnit::pixel, "px"},
+                                           {LengthUnit::millimetre, "mm"},
                                            {LengthUnit::micrometre, "um"},
                                            {LengthUnit::nanometre, "nm"},
                                            {LengthUnit::picometre, "pm"}});
 }
 
-/// The units that a user may say; a dataset may say the others too.
+/// The same, or what the dataset says.
 constexpr auto choices(std::optional<LengthUnit>) {
   return std::to_array<Named<std::optional<LengthUnit>>>({{std::nullopt, "auto"},
                                                           {LengthUnit::angstrom, "A"},
                                                           {LengthUnit::metre, "m"},
-                                                          {LengthUnit::pixel, "px"}});
+                                                          {LengthUnit::pixel, "px"},
+                                                          {LengthUnit::millimetre, "mm"},
+                                                          {LengthUnit::micrometre, "um"},
+                                                          {LengthUnit::nanometre, "nm"},
+                                                          {LengthUnit::picometre, "pm"}});
 }
 
 /// The two numbers of a position.
@@ -191,7 +196,7 @@ void keys(V& v, ScanConfig& c) {
   v("file", c.file, filled(), "the file with the positions, where it is another")
       .example("positions.h5")
       .file();
-  v("unit", c.unit, "of the positions: Å, m or object px; auto: what their dataset says")
+  v("unit", c.unit, "of the positions, px: object pixels; auto: what their dataset says")
       .also_called("units");
   v("order", c.order, "of the two numbers of a position");
   v("step", c.step, above(0).alone(), "Å",

@@ -22,6 +22,7 @@ std::optional<LengthUnit> unit_named(const std::string& attribute) {
   if (u.starts_with("micron") || u == "µm" || u == "μm")  // the sign, and the letter
     return LengthUnit::micrometre;
   const std::pair<LengthUnit, const char*> metric[] = {{LengthUnit::metre, ""},
+                                                       {LengthUnit::millimetre, "milli"},
                                                        {LengthUnit::micrometre, "micro"},
                                                        {LengthUnit::nanometre, "nano"},
                                                        {LengthUnit::picometre, "pico"}};
@@ -37,6 +38,8 @@ double angstroms_in(LengthUnit unit, double pixel) {
       return pixel;
     case LengthUnit::metre:
       return metre;
+    case LengthUnit::millimetre:
+      return 1e7;
     case LengthUnit::micrometre:
       return 1e4;
     case LengthUnit::nanometre:
@@ -56,9 +59,8 @@ LengthUnit unit_of(const RawPositions& raw, const ScanConfig& scan,
                    std::vector<std::string>& warnings) {
   const auto said = unit_named(raw.unit);
   if (!said && !raw.unit.empty() && !scan.unit)
-    throw UserError(
-        fmt::format("{} states the unit '{}', which is not known; give scan.unit (A, m or px)",
-                    raw.name, raw.unit));
+    throw UserError(fmt::format("{} states the unit '{}', which is not known; give scan.unit ({})",
+                                raw.name, raw.unit, fmt::join(words_of<LengthUnit>(), ", ")));
   const LengthUnit unit = scan.unit.value_or(LengthUnit::angstrom);
   if (!said || *said == unit) return unit;
   warnings.push_back(scan.unit

@@ -12,6 +12,7 @@
 #include "io/dataset_name.hpp"
 #include "io/frames.hpp"
 #include "io/hdf5.hpp"
+#include "session/file_facts.hpp"
 #include "session/keys.hpp"
 #include "session/open_experiment.hpp"
 
@@ -23,10 +24,11 @@ namespace {
 /// Facts that the data file itself states, so that the user need not.
 struct FileStates {
   bool energy = false, semi_angle = false, pixel_size = false, scan = false;
+  std::vector<KeyFault> reservations = {};  ///< about what it states otherwise
 };
 
 /// A file that cannot be asked may well state everything: nothing is said to be missing.
-constexpr FileStates unknown_states{true, true, true, true};
+const FileStates unknown_states{true, true, true, true};
 
 /// The configuration under check, with the few questions that the checks ask.
 struct Check {
@@ -47,6 +49,12 @@ struct Check {
     return has("scan.positions") || (patterns && !patterns->positions.empty());
   }
   [[nodiscard]] bool has_semi_angle() const { return has("optics.semi_angle") || file.semi_angle; }
+  /// The fault of a key that is missing where the file states it, but not so that it is taken.
+  void missing(const std::string& key, std::string text, const std::string& stated) const {
+    for (const auto& [its, reservation] : file.reservations)
+      if (its == stated) text += "; " + reservation;
+    fault(key, text);
+  }
   void not_both(const std::string& key, const std::string& other) const {
     if (has(key) && has(other)) fault(other, fmt::format("excludes {}; give one of the two", key));
   }
@@ -86,7 +94,8 @@ FileStates check_data(const ReconstructConfig& c, const Check& check) {
   FileStates states = unknown_states;
   look(check, "data.file", [&] {
     const h5::File file = h5::File::open(c.data.file);
-    const FileFacts facts = read_file_facts(file);
+    const auto [facts, reservations] = read_file_facts(file);
+    states.reservations = reservations;
     states.energy = facts.energy.has_value();
     states.semi_angle = facts.semi_angle.has_value();
     states.pixel_size = facts.pixel_size.has_value();
@@ -135,24 +144,29 @@ void check_calibration(const Check& check) {
     check.fault(given.back(), fmt::format("only one calibration may be given, there are {}: {}",
                                           given.size(), fmt::join(given, ", ")));
   if (given.empty() && check.has_energy() && !check.file.pixel_size)
-    check.fault("calibration", fmt::format("one of these must be given: {}", fmt::join(all, ", ")));
+    check.missing("calibration",
+                  fmt::format("one of these must be given: {}", fmt::join(all, ", ")),
+                  "calibration.pixel_size");
   for (const auto& key : given) {
     const bool in_angles = key != "calibration.pixel_size" && key != "calibration.dk";
     const bool of_disc = key == "calibration.disc_radius" || key == "calibration.fit_disc";
     if (in_angles && !check.has_energy())
-      check.fault(key, "needs optics.energy (or optics.xray_energy)");
+      check.missing(key, "needs optics.energy (or optics.xray_energy)", "optics.energy");
     if (of_disc && !check.has_semi_angle())
-      check.fault(key, "needs optics.semi_angle, the bright-field disc's radius in mrad");
+      check.missing(key, "needs optics.semi_angle, the bright-field disc's radius in mrad",
+                    "optics.semi_angle");
   }
 }
 
 void check_scan(const ReconstructConfig& c, const Check& check) {
   check.not_both("scan.positions", "scan.step");
   if (!check.has_positions() && !check.has("scan.step") && !check.file.scan)
-    check.fault("scan", check.patterns
-                            ? "the patterns in memory have no positions: either these or scan.step "
-                              "must be given"
-                            : "either scan.positions (a dataset) or scan.step must be given");
+    check.missing("scan",
+                  check.patterns
+                      ? "the patterns in memory have no positions: either these or scan.step "
+                        "must be given"
+                      : "either scan.positions (a dataset) or scan.step must be given",
+                  "scan.step");
   const auto not_of_positions = [&](const char* key, bool asked) {
     if (asked && check.has_positions())
       check.fault(key, fmt::format("belongs to scan.step; positions {} are final",
@@ -181,14 +195,15 @@ void check_fit(const ReconstructConfig& c, const Check& check) {
                        : !check.has_semi_angle() ? "optics.semi_angle"
                                                  : nullptr;
     if (need)
-      check.fault("probe.start",
-                  fmt::format("optics needs {}; otherwise the start is mean or a file", need));
+      check.missing("probe.start",
+                    fmt::format("optics needs {}; otherwise the start is mean or a file", need),
+                    need);
   }
   if (c.object.slices > 1) {
     if (!check.has("object.slice_thickness"))
       check.fault("object.slices", "needs object.slice_thickness with more than one slice");
     if (!check.has_energy())
-      check.fault("object.slices", "more than one slice needs optics.energy");
+      check.missing("object.slices", "more than one slice needs optics.energy", "optics.energy");
   }
   if (c.object.phase_min > c.object.phase_max)
     check.fault("object.phase_min", fmt::format("{} rad is above object.phase_max, {} rad",

@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -36,6 +38,9 @@ std::string figures_of(const Array<double, 2>& mean) {
   return fmt::format("{:.5g} counts about ({:.3f}, {:.3f}) px", counts, row / counts, col / counts);
 }
 
+/// Without a sign of 0.
+double hundredths(double value) { return std::round(100 * value) / 100 + 0.0; }
+
 std::string file_name(const std::string& file) {
   return std::filesystem::path(file).filename().string();
 }
@@ -43,6 +48,8 @@ std::string file_name(const std::string& file) {
 /// So many digits that it is the same run, and files without their folders.
 std::string agreed_text(const Key& key) {
   if (const auto* number = std::get_if<double*>(&key.field)) return fmt::format("{:.6g}", **number);
+  if (const auto* given = std::get_if<std::optional<double>*>(&key.field); given && **given)
+    return fmt::format("{:.6g}", ***given);
   const std::string text = text_of(key);
   if (key.file == FileKind::none) return text;
   const auto dataset = split_dataset(text);
@@ -72,6 +79,31 @@ std::vector<std::pair<std::string, std::string>> agreed_keys(const ReconstructCo
       if (!key.formerly.empty()) agreed.emplace_back(key.formerly, agreed_text(key));
     }
     return agreed;
+  });
+}
+
+/// The beam as it was taken, be it from the configuration or the file: it makes the starting probe,
+/// which a resumed run has already left behind.
+void add_optics(OpticsConfig optics, Fingerprint& all) {
+  optics.defocus = optics.defocus.value_or(0);
+  Keys its_keys;
+  keys(its_keys, optics);
+  for (const Key& key : its_keys.all()) all.push_back({key.path, agreed_text(key)});
+}
+
+/// The other keys, which act from iteration to iteration or show in the facts above, but for those
+/// of the files that are written.
+void add_what_may_change(const ReconstructConfig& config, Fingerprint& all) {
+  with_keys(config, [&all](const Keys& keys, const Keys&) {
+    for (const Key& key : keys.all()) {
+      const bool there = std::any_of(all.begin(), all.end(),
+                                     [&](const Agreed& one) { return one.key == key.path; });
+      if (there || section_of(key.path) == "output") continue;
+      Agreed& one = all.emplace_back();
+      one.key = key.path;
+      one.value = text_of(key).empty() ? "left out" : agreed_text(key);
+      one.may_change = true;
+    }
   });
 }
 
@@ -110,23 +142,28 @@ Fingerprint fingerprint_of(const ReconstructConfig& config, const Experiment& ex
   add("positions", std::to_string(frame.positions.size()));
   add("window", std::to_string(experiment.patterns->window()));
   add("calibration.pixel_size", fmt::format("{:.6g}", experiment.calibration.pixel));
-  add("optics.energy", fmt::format("{:.6g}", experiment.optics.energy));
+  add_optics(experiment.optics, all);
   add("solver.loss", facts_of(loss_of(config, experiment)).name);
   add("the valid pixels",
       std::to_string(std::count(experiment.valid.begin(), experiment.valid.end(), 1.0f)));
   add("the mean pattern", figures_of(experiment.mean_pattern));
+  add("the patterns' centre",
+      fmt::format("({:.2f}, {:.2f}) px off [W/2, W/2]", hundredths(experiment.residual_shift[0]),
+                  hundredths(experiment.residual_shift[1])));
   add_keys(true);  // which depend on all of these
   add(object, fmt::format("{} x {} px", frame.rows, frame.cols));
   add("the path of the scan", path_of_scan(frame));
+  add_what_may_change(config, all);
   return all;
 }
 
-void check_same_run(const Checkpoint& checkpoint, const ReconstructConfig& config,
-                    const Experiment& experiment, const Division& division) {
+std::vector<std::string> check_same_run(const Checkpoint& checkpoint,
+                                        const ReconstructConfig& config,
+                                        const Experiment& experiment, const Division& division) {
   Fingerprint now = fingerprint_of(config, experiment, division);
   for (Agreed& one : now)
     if (one.key == object) one.if_differs = by_moves(checkpoint.object(), division);
-  checkpoint.check(now);
+  return checkpoint.check(now);
 }
 
 }  // namespace ptyle

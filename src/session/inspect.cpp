@@ -19,6 +19,7 @@
 #include "core/bounds.hpp"
 #include "core/error.hpp"
 #include "core/ledger.hpp"
+#include "core/printable.hpp"
 #include "core/raster.hpp"
 #include "core/units.hpp"
 #include "io/frames.hpp"
@@ -34,15 +35,28 @@ namespace {
 
 using Print = std::function<void(const std::string&)>;
 
+/// An attribute's value, on one line but for a single text of several: those are indented.
+std::string value_of(const h5::File& file, const std::string& object, const std::string& name,
+                     const std::string& indent) {
+  const auto attribute = file.attribute(object, name.c_str());
+  if (!attribute) return "";
+  const auto& [type, numbers, texts] = *attribute;
+  if (!numbers.empty()) return fmt::format("{:.8g}", fmt::join(numbers, ", "));
+  if (texts.size() != 1)
+    return type.kind == h5::Kind::other || type.kind == h5::Kind::complex
+               ? h5::to_string(type)
+               : printable(fmt::format("[{}]", fmt::join(texts, ", ")));
+  std::string lines;
+  for (const char c : printable_lines(texts.front()))
+    lines += c == '\n' ? "\n  " + indent : std::string(1, c);
+  return lines;
+}
+
 void list_contents(const h5::File& file, const Print& print) {
   print(fmt::format("{}", file.path()));
   const auto attributes_of = [&](const std::string& object, const char* indent) {
-    for (const auto& name : file.attributes(object)) {
-      if (const auto text = file.text(object, name.c_str()))
-        print(fmt::format("{}{} = {}", indent, name, *text));
-      else if (const auto values = file.numbers(object, name.c_str()))
-        print(fmt::format("{}{} = {:.8g}", indent, name, fmt::join(*values, ", ")));
-    }
+    for (const auto& name : file.attributes(object))
+      print(fmt::format("{}{} = {}", indent, name, value_of(file, object, name, indent)));
   };
   attributes_of("/", "  ");
   for (const auto& set : file.datasets()) {

@@ -3,12 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
-#include <initializer_list>
 
 #include "core/error.hpp"
 #include "io/dataset_name.hpp"
 #include "prepare/prepare.hpp"
+#include "session/file_facts.hpp"
 
 namespace ptyle {
 namespace {
@@ -66,40 +65,11 @@ std::optional<RawSkip> read_skip(const std::string& data_file,
   return RawSkip{set.read<double>(), set.shape(), fmt::format("'{}' in '{}'", dataset, path)};
 }
 
-/// All above 0 and at most 1e9; others say nothing.
-bool sensible(const std::vector<double>& values) {
-  return std::all_of(values.begin(), values.end(), [](double v) { return v > 0 && v <= 1e9; });
-}
-
-std::optional<double> first_of(const h5::File& file, std::initializer_list<const char*> names) {
-  for (const char* name : names)
-    if (const auto value = file.number("/", name); value && std::isfinite(*value)) return value;
-  return {};
-}
-
 }  // namespace
 
 i64 most_kept(const Ledger* ledger) {
   const std::size_t limit = ledger ? ledger->most() : 0;
   return static_cast<i64>((limit > 0 ? limit : available_memory_bytes()) / 8);
-}
-
-FileFacts read_file_facts(const h5::File& file) {
-  FileFacts f;
-  f.pixel_size = first_of(file, {"pixel_size", "object_pixel_size_angstrom"});
-  f.energy = first_of(file, {"energy_kV"});
-  f.semi_angle = first_of(file, {"semi_angle_mrad", "convergence_semiangle_mrad"});
-  f.defocus = first_of(file, {"defocus_A", "defocus_angstrom"});
-  f.scan_rotation = first_of(file, {"scan_rotation_deg"});
-  f.band_limit = first_of(file, {"band_limit"});
-  for (const char* name : {"scan_step_A", "scan_step_angstrom"})
-    if (const auto step = file.numbers("/", name);
-        step && !step->empty() && sensible(*step) && f.scan_step[0] == 0)
-      f.scan_step = {step->front(), step->back()};
-  if (const auto shape = file.numbers("/", "scan_shape");
-      shape && shape->size() == 2 && sensible(*shape))
-    f.scan_shape = {static_cast<i64>((*shape)[0]), static_cast<i64>((*shape)[1])};
-  return f;
 }
 
 std::optional<RawPositions> read_positions(const h5::File& data_file, const ScanConfig& scan) {
@@ -130,14 +100,20 @@ Experiment opened(const DataConfig& data, const CalibrationConfig& calibration,
     throw UserError("data.file is not given, the HDF5 file of the patterns is needed");
   const h5::File file = h5::File::open(data.file);
   FileFrames frames(file, data.patterns, ledger);
-  Measurement m{data, calibration, scan, optics, &frames, {}, {}, {}, read_file_facts(file)};
+  const StatedFacts stated = read_file_facts(file);
+  Measurement m{data, calibration, scan, optics, &frames, {}, {}, {}, stated.facts};
   if (!data.mask.empty()) m.mask = read_mask(data.file, data.mask);
   m.skipped = read_skip(data.file, data.skip);
   const bool step_given = scan.step[0] > 0 || scan.step[1] > 0;
   if (step_given && !scan.positions.empty())
     throw UserError("scan.positions and scan.step are both given, one is needed");
   if (!step_given) m.positions = read_positions(file, scan);
-  return make(m);
+  const bool shape_known = data.scan_shape[0] > 0 || frames.scan_shape[0] > 0;
+  const auto warnings =
+      warnings_of(stated, calibration, scan, optics, m.positions.has_value(), shape_known);
+  Experiment experiment = make(m);
+  experiment.warnings.insert(experiment.warnings.begin(), warnings.begin(), warnings.end());
+  return experiment;
 }
 
 }  // namespace

@@ -36,10 +36,6 @@ Experiment look_at_experiment(const DataConfig& data, const CalibrationConfig& c
                               const ScanConfig& scan, const OpticsConfig& optics,
                               Ledger* ledger = nullptr);
 
-/// Facts in a file's attributes and scalars: ptyle's own names and, for simple ones, those that
-/// other programs use.
-FileFacts read_file_facts(const h5::File& file);
-
 /// The positions' dataset, or nothing where `scan` names none and the file has none at /positions.
 std::optional<RawPositions> read_positions(const h5::File& data_file, const ScanConfig& scan);
 

@@ -138,7 +138,10 @@ void OpenFit<T>::open_data(const PatternsInMemory* patterns) {
     checkpoint_.emplace(config.output.folder);
   experiment = open_experiment(config.data, config.calibration, config.scan, config.optics, &ledger,
                                &distribution, patterns);
-  if (checkpoint_) check_same_run(*checkpoint_, config, experiment, *division);
+  if (checkpoint_) {
+    const auto changes = check_same_run(*checkpoint_, config, experiment, *division);
+    if (!changes.empty()) log(fmt::format("resuming with a change: {}", fmt::join(changes, "; ")));
+  }
   for (const auto& note : experiment.notes) log(note);
   for (const auto& warning : experiment.warnings) warn(warning);
   for (const auto& warning : warnings_of(config, experiment)) warn(warning);

@@ -10,8 +10,8 @@
 
 namespace ptyle {
 
-/// Threads of a process where the user gave none: its part of the machine's cores, or what the
-/// launcher has bound it to, where that is less.
+/// Threads of a process where the user gave none: its part of the machine's cores; what the
+/// launcher has bound it to, or OMP_NUM_THREADS, where that is less.
 int default_threads(int processes_on_node);
 
 /// The division that a configuration asks for (session/division); Å, or px where pixel = 1.

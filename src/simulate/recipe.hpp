@@ -284,7 +284,7 @@ struct Recipe {
   std::string output;  ///< "output.part" until it is complete
   bool overwrite = false;
   std::uint64_t seed = 0;
-  int threads = 0;  ///< 0: all that the operating system lets this process have
+  int threads = 0;  ///< 0: available_threads()
   Precision precision = Precision::float32;
 };
 
@@ -304,7 +304,9 @@ void keys(V& v, Recipe& c) {
   v("overwrite", c.overwrite, "replace a data set that was made of another recipe")
       .free_at_resume();
   v("seed", c.seed, at_least(0), "of all that is drawn by chance: jitter, phonons, counts");
-  v("threads", c.threads, between(0, 4096), "0: all there are").free_at_resume();
+  v("threads", c.threads, between(0, 4096),
+    "0: all there are, at most OMP_NUM_THREADS where that is set")
+      .free_at_resume();
   v("precision", c.precision, "of the arithmetic");
 }
 

@@ -104,7 +104,8 @@ void keys(V& v, ProbeConfig& c) {
       .also_called("nmodes pmode")
       .same_at_resume();
   v("mode_power", c.mode_power, between(0, 1),
-    "fraction of the power of each further mode at the start; 0: a quarter together");
+    "fraction of the power of each further mode at the start; 0: a quarter together")
+      .same_at_resume();
   v("refine_from", c.refine_from, at_least(0),
     "first iteration that refines the probe (later while solver.continuation delays it); 0: never");
   v("step", c.step, above(0).up_to(10), "1: a Gauss-Newton step");
@@ -131,7 +132,7 @@ struct SolverConfig {
   double hold_out = 0;
   std::optional<double> hold_out_pixels{};  ///< not given: as needed
   std::uint64_t seed = 0;
-  int threads = 0;    ///< 0: all that the operating system lets this process have
+  int threads = 0;    ///< 0: default_threads() (session/settings)
   double memory = 0;  ///< GB are 1e9 bytes
   Precision precision = Precision::float32;
   /// The kernels have not run on a GPU yet: once they have, `automatic` is to be the default.
@@ -163,7 +164,8 @@ void keys(V& v, SolverConfig& c) {
       .same_at_resume();
   v("seed", c.seed, at_least(0), "of the mini-batches; the same seed, the same result")
       .same_at_resume();
-  v("threads", c.threads, between(0, 4096), "0: all there are");
+  v("threads", c.threads, between(0, 4096),
+    "0: all there are, at most OMP_NUM_THREADS where that is set");
   v("memory", c.memory, at_least(0), "GB",
     "of each rank, to choose how waves are kept by; 0: the machine's");
   v("precision", c.precision, "of the arithmetic").same_at_resume();

@@ -130,6 +130,26 @@ TEST(Schema, ReadsEveryType) {
   EXPECT_EQ(again.list, f.list);
 }
 
+TEST(Schema, WholeNumbersAreDecimal) {
+  Fields f;
+  Schema schema = schema_of(f);
+  Faults faults;
+  schema.read_text("fit: {shape: [020, 014], count: 08}\nseed: 00000000000000000000000017\n",
+                   "run.yaml", "/data", faults);
+  schema.read_setting("beam.repeat=[010, +07, 3]", faults);
+  schema.read_setting("fit.inner.chosen=[00, 0100]", faults);
+  schema.read_setting("beam.energy=0300", faults);
+  faults.raise("run.yaml");
+  EXPECT_EQ(f.shape, (std::array<int, 2>{20, 14}));
+  EXPECT_EQ(f.count, 8);
+  EXPECT_EQ(f.seed, 17U);
+  EXPECT_EQ(f.repeat, (std::array<int, 3>{10, 7, 3}));
+  EXPECT_EQ(f.chosen, (std::vector<int>{0, 100}));
+  EXPECT_EQ(f.energy, 300);
+  EXPECT_NE(faults_of("fit: {count: 0o20}\n").find("0o20 is not a whole number"),
+            std::string::npos);
+}
+
 TEST(Schema, DefaultsThatTheLimitsRefuseAreNotWritten) {
   Fields f;
   const auto resolved = schema_of(f).resolved();

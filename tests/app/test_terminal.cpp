@@ -81,5 +81,25 @@ TEST(Terminal, LogHoldsWhatWasSaidBeforeItWasOpened) {
   EXPECT_FALSE(std::filesystem::exists(file));
 }
 
+TEST(Terminal, WhatATerminalWouldObeyIsWrittenOut) {
+  const auto file = std::filesystem::path(testing::TempDir()) / "ptyle_escapes.log";
+  testing::internal::CaptureStdout();
+  testing::internal::CaptureStderr();
+  {
+    Terminal terminal;
+    terminal.log_to(file.string(), true);
+    terminal.say("note = a\n  \x1b[31mred");
+    terminal.warn("unit '\x1b]0;title\x07'");
+    terminal.progress("1/2\x9b");
+  }
+  const std::string out = testing::internal::GetCapturedStdout(),
+                    err = testing::internal::GetCapturedStderr();
+  EXPECT_EQ(out, "note = a\n  \\x1b[31mred\n1/2\\x9b\n");
+  EXPECT_EQ(err, "warning: unit '\\x1b]0;title\\x07'\n");
+  std::stringstream log;
+  log << std::ifstream(file).rdbuf();
+  EXPECT_EQ(log.str(), "note = a\n  \\x1b[31mred\n" + err + "1/2\\x9b\n");
+}
+
 }  // namespace
 }  // namespace ptyle

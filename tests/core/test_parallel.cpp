@@ -9,6 +9,7 @@
 #include <ctime>
 #include <set>
 #include <stdexcept>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -115,6 +116,24 @@ TEST(ParallelFor, ThereAreAsManyThreadsAsProcessorsThatMayBeUsed) {
   ASSERT_EQ(waitpid(child, &status, 0), child);
   ASSERT_TRUE(WIFEXITED(status));
   EXPECT_EQ(WEXITSTATUS(status), 1);
+}
+
+TEST(ParallelFor, TheEnvironmentLowersTheNumberOfThreads) {
+  const char* before = std::getenv("OMP_NUM_THREADS");
+  const std::string kept = before ? before : "";
+  unsetenv("OMP_NUM_THREADS");
+  const int all = available_threads();
+  const auto with = [](const char* value) {
+    setenv("OMP_NUM_THREADS", value, 1);
+    return available_threads();
+  };
+  EXPECT_EQ(with("1"), 1);
+  EXPECT_EQ(with(" 1,4"), 1);
+  EXPECT_EQ(with("100000"), all);
+  for (const char* nonsense : {"", "0", "-1", "many", "1x", "99999999999999999999999"})
+    EXPECT_EQ(with(nonsense), all) << nonsense;
+  unsetenv("OMP_NUM_THREADS");
+  if (before) setenv("OMP_NUM_THREADS", kept.c_str(), 1);
 }
 
 }  // namespace

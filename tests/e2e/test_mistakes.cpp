@@ -10,6 +10,7 @@
 
 #include "e2e/program.hpp"
 #include "e2e/small_data.hpp"
+#include "io/missing_filter.hpp"
 
 namespace ptyle {
 namespace {
@@ -291,6 +292,13 @@ std::vector<Mistake> files() {
     fs::create_directory(folder.path() / "run");
     fs::create_symlink("../data.h5", folder.path() / "run/result.h5");
   };
+  const auto compressed = [](const TestFolder& folder) {
+    const TestFilter nobodys(511, "squeeze");  // a number for tests
+    nobodys.write(folder.path() / "squeezed.h5", "/data", {25, 32, 32});
+  };
+  const std::string unknown_filter =
+      "run.yaml:3: data.patterns: dataset '/data' in '.*/squeezed.h5' is compressed by the filter "
+      "'squeeze' \\(filter 511\\), which is not installed here: h5repack -f GZIP=1 .*";
   const std::string replaced =
       ".*/run/result.h5 is what is read, and would be replaced; choose another output.folder";
   return {
@@ -395,6 +403,22 @@ std::vector<Mistake> files() {
        with(&Parts::data, "  file: data.h5\n  patterns: /waves\n"),
        {},
        ".*/waves.*complex.*"},
+      {"FilterMissingForPlan",
+       {"plan", "run.yaml", "--set", "data.file=squeezed.h5", "--set", "scan.file=data.h5"},
+       {},
+       compressed,
+       unknown_filter},
+      {"FilterMissingForCheck",
+       {"reconstruct", "--check", "run.yaml", "--set", "data.file=squeezed.h5", "--set",
+        "scan.file=data.h5"},
+       {},
+       compressed,
+       unknown_filter},
+      {"FilterMissing",
+       {"reconstruct", "run.yaml", "--set", "data.file=squeezed.h5", "--set", "scan.file=data.h5"},
+       {},
+       compressed,
+       unknown_filter},
       {"PatternsNotANumber", run, {}, data_with({.spoil = SmallData::nan}),
        ".*/data.*no numbers \\(NaN\\).*"},
       {"PatternsZero", run, {}, data_with({.spoil = SmallData::zeros}), ".*zero.*"},

@@ -1,11 +1,15 @@
 // The commands one after the other, as a user gives them: simulate, inspect, reconstruct, compare.
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <gtest/gtest.h>
+#include <sys/file.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cmath>
 #include <csignal>
+#include <cstdlib>
 #include <fstream>
 #include <sstream>
 
@@ -233,6 +237,8 @@ TEST_F(Runs, ACheckpointOfOtherDataIsRefused) {
   EXPECT_NE(resumed("object.tilt_row=3").find("object.tilt_row was 0, now it is 3"),
             std::string::npos);
   EXPECT_NE(resumed("probe.start=mean").find("probe.start was optics"), std::string::npos);
+  EXPECT_NE(resumed("optics.defocus=80").find("optics.defocus was 60, now it is 80; start over"),
+            std::string::npos);  // 60 Å by the file
   // The same file's name, other counts.
   ASSERT_EQ(ptyle({"simulate", "recipe.yaml", "--overwrite", "--set", "dose.electrons_per_A2=1e5"})
                 .status,
@@ -362,6 +368,40 @@ TEST_F(Runs, InspectDraws) {
   for (const char* picture : {"mean_pattern.png", "scan.png", "dark_field.png", "orientation.png"})
     EXPECT_TRUE(has(folder.files(), std::string("set-inspect/") + picture)) << picture;
   EXPECT_EQ(ptyle({"inspect", "run.yaml", "--no-pictures"}).status, 0);
+}
+
+TEST_F(Runs, LockedDataAreReadByTheRemedyThatIsTold) {
+  simulate();
+  const int other = open((folder.path() / "set.h5").c_str(), O_RDWR | O_CLOEXEC);
+  ASSERT_EQ(flock(other, LOCK_EX), 0);
+  const auto looks = [&](const char* locking) {
+    setenv("HDF5_USE_FILE_LOCKING", locking, 1);
+    const Ran ran = ptyle({"inspect", "set.h5", "--no-pictures"});
+    unsetenv("HDF5_USE_FILE_LOCKING");
+    return ran;
+  };
+  const Ran refused = looks("TRUE");
+  EXPECT_EQ(refused.status, 2) << refused.out;
+  EXPECT_NE(refused.err.find("HDF5_USE_FILE_LOCKING=FALSE"), std::string::npos) << refused.err;
+  EXPECT_EQ(looks("FALSE").status, 0);
+  close(other);
+}
+
+TEST_F(Runs, TheEnvironmentsThreadsAreKeptUnlessTheKeySaysMore) {
+  simulate();
+  folder.write("plain.yaml", "data: {file: set.h5}\n");
+  const auto threads = [&](const std::vector<std::string>& more) {
+    setenv("OMP_NUM_THREADS", "1", 1);
+    std::vector<std::string> all{"reconstruct", "plain.yaml", "--overwrite", "--set",
+                                 "solver.iterations=1"};
+    all.insert(all.end(), more.begin(), more.end());
+    const Ran ran = ptyle(all);
+    unsetenv("OMP_NUM_THREADS");
+    return ran.out;
+  };
+  EXPECT_NE(threads({}).find("64 positions, 1 thread\n"), std::string::npos);
+  EXPECT_NE(threads({"--set", "solver.threads=2"}).find("64 positions, 2 threads\n"),
+            std::string::npos);
 }
 
 TEST_F(Runs, RunsAgainFromTheConfigurationItWrote) {

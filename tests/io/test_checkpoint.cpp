@@ -122,7 +122,7 @@ TEST(Checkpoint, WrittenOnAnyMeshIsReadOnAnyOtherBitForBit) {
     const auto probe = c.waves<double>("probe");
     EXPECT_EQ(probe.shape(), (std::array<i64, 3>{2, 3, 3}));
     EXPECT_EQ(probe(1, 2, 2), (Complex<double>{17.0 / 7, 0}));
-    c.check(run);
+    EXPECT_TRUE(c.check(run).empty());
   }
   // nothing is left of the larger mesh, nor anything that was to become another
   EXPECT_EQ(std::distance(fs::directory_iterator(folder / "out"), {}), 1);
@@ -144,7 +144,7 @@ TEST(Checkpoint, OfAnotherRunIsRefusedByTheKeyThatDiffers) {
   write(folder / "", mesh(2, 2, 3));
   const Checkpoint c(folder / "");
   const auto refused = [&](const Fingerprint& now) {
-    return message_of<UserError>([&] { c.check(now); });
+    return message_of<UserError>([&] { (void)c.check(now); });
   };
   EXPECT_TRUE(says(refused({{"data.file", "scan.h5"}, {"solver.precision", "float"}}),
                    {"checkpoint", "solver.precision was double", "now it is float"}));
@@ -152,6 +152,22 @@ TEST(Checkpoint, OfAnotherRunIsRefusedByTheKeyThatDiffers) {
   EXPECT_EQ(refused({{"solver.precision", "float64", "double"}}), "");
   EXPECT_TRUE(says(refused({{"solver.precision", "float64", "real", ", as bits tell"}}),
                    {"solver.precision was double, now it is float64, as bits tell; "}));
+}
+
+TEST(Checkpoint, WhatMayChangeIsReported) {
+  const TemporaryFolder folder;
+  write(folder / "", mesh(2, 2, 3));
+  const Checkpoint c(folder / "");
+  const auto may_change = [](const char* key, const char* value) {
+    Agreed one;
+    one.key = key;
+    one.value = value;
+    one.may_change = true;
+    return one;
+  };
+  EXPECT_EQ(c.check({{"data.file", "scan.h5"}, may_change("solver.precision", "float")}),
+            (std::vector<std::string>{"solver.precision was double, now it is float"}));
+  EXPECT_TRUE(c.check({may_change("solver.precision", "double"), may_change("new", "1")}).empty());
 }
 
 /// The steps of a commit, to be cut short after any of them.

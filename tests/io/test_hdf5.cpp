@@ -1,10 +1,16 @@
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <hdf5.h>
+#include <sys/file.h>
+#include <unistd.h>
 
+#include <cstdlib>
 #include <filesystem>
 #include <numeric>
 
 #include "core/error.hpp"
 #include "io/hdf5.hpp"
+#include "io/missing_filter.hpp"
 #include "io/temporary_folder.hpp"
 
 namespace ptyle {
@@ -96,6 +102,154 @@ TEST(Hdf5, AttributesOfEveryKind) {
   EXPECT_EQ(file.text("/", "energy_kV"), std::nullopt);
   EXPECT_EQ(file.number("/", "nothing"), std::nullopt);
   EXPECT_EQ(file.attributes("/"), (std::vector<std::string>{"energy_kV", "note"}));
+}
+
+TEST(Hdf5, AnAttributeIsReadAsItIs) {
+  const TemporaryFolder folder;
+  h5::File file = h5::File::create(folder / "a.h5");
+  file.set("/", "text", "0.2");
+  file.set("/", "pair", std::vector<double>{0.2, 0.3});
+  EXPECT_EQ(file.attribute("/", "text")->texts, (std::vector<std::string>{"0.2"}));
+  EXPECT_TRUE(file.attribute("/", "text")->numbers.empty());
+  EXPECT_EQ(file.attribute("/", "pair")->numbers, (std::vector{0.2, 0.3}));
+  EXPECT_FALSE(file.attribute("/", "nothing"));
+  file.commit();
+
+  // Lists of texts, of fixed and of variable length, and a compound.
+  const hid_t raw = H5Fopen((folder / "a.h5").c_str(), H5F_ACC_RDWR, H5P_DEFAULT);
+  const hsize_t two = 2;
+  const hid_t space = H5Screate_simple(1, &two, nullptr), fixed = H5Tcopy(H5T_C_S1),
+              variable = H5Tcopy(H5T_C_S1), pair = H5Tcreate(H5T_COMPOUND, 8);
+  H5Tset_size(fixed, 3);
+  H5Tset_size(variable, H5T_VARIABLE);
+  H5Tinsert(pair, "first", 0, H5T_NATIVE_FLOAT);
+  const auto add = [&](const char* name, hid_t type, const void* from) {
+    const hid_t attribute = H5Acreate2(raw, name, type, space, H5P_DEFAULT, H5P_DEFAULT);
+    H5Awrite(attribute, type, from);
+    H5Aclose(attribute);
+  };
+  const char* const words[] = {"one", "three"};
+  const float numbers[4] = {};
+  add("fixed", fixed, "abcde");  // the second is shorter
+  add("variable", variable, words);
+  add("compound", pair, numbers);
+  const hid_t nothing = H5Screate(H5S_NULL);
+  H5Aclose(H5Acreate2(raw, "empty", H5T_NATIVE_DOUBLE, nothing, H5P_DEFAULT, H5P_DEFAULT));
+  H5Sclose(nothing);
+  for (const hid_t type : {fixed, variable, pair}) H5Tclose(type);
+  H5Sclose(space);
+  H5Fclose(raw);
+  const h5::File read = h5::File::open(folder / "a.h5");
+  EXPECT_EQ(read.attribute("/", "fixed")->texts, (std::vector<std::string>{"abc", "de"}));
+  EXPECT_EQ(read.attribute("/", "variable")->texts, (std::vector<std::string>{"one", "three"}));
+  EXPECT_EQ(read.text("/", "variable"), std::nullopt);
+  EXPECT_TRUE(read.attribute("/", "empty")->type.is_real());
+  EXPECT_TRUE(read.attribute("/", "empty")->numbers.empty());
+  const auto compound = read.attribute("/", "compound");
+  ASSERT_TRUE(compound);
+  EXPECT_EQ(compound->type.kind, h5::Kind::other);
+  EXPECT_TRUE(compound->numbers.empty() && compound->texts.empty());
+}
+
+/// A file with one dataset.
+std::string small_file(const std::string& path) {
+  h5::File file = h5::File::create(path);
+  file.write("/data", {10}, counting<double>(10).data());
+  file.commit();
+  return path;
+}
+
+TEST(Hdf5, ALockIsToldWithItsRemedy) {
+  if (const char* how = std::getenv("HDF5_USE_FILE_LOCKING"); how && std::string(how) != "TRUE")
+    GTEST_SKIP() << "HDF5_USE_FILE_LOCKING=" << how;
+  const TemporaryFolder folder;
+  const std::string path = small_file(folder / "a.h5");
+  const int other = ::open(path.c_str(), O_RDWR);  // whose lock is none of HDF5's own
+  ASSERT_EQ(::flock(other, LOCK_EX), 0);
+  for (const auto& open : {h5::File::open, h5::File::update})
+    EXPECT_TRUE(says(message_of<UserError>([&] { (void)open(path); }),
+                     {"a.h5' cannot be locked", "temporarily unavailable", "another program",
+                      "HDF5_USE_FILE_LOCKING=FALSE"}));
+  ASSERT_EQ(::flock(other, LOCK_UN), 0);
+  EXPECT_EQ(h5::File::open(path).read<double>("/data"), counting<double>(10));
+  // A file that is to be made anew, while somebody holds what is left of an earlier one.
+  folder.write_text("b.h5.part", "theirs");
+  const int part = ::open((folder / "b.h5.part").c_str(), O_RDWR);
+  ASSERT_EQ(::flock(part, LOCK_EX), 0);
+  EXPECT_TRUE(says(message_of<UserError>([&] { (void)h5::File::create(folder / "b.h5"); }),
+                   {"b.h5.part' cannot be locked", "HDF5_USE_FILE_LOCKING=FALSE"}));
+  EXPECT_TRUE(std::filesystem::exists(folder / "b.h5.part"));
+  ::close(part);
+  ::close(other);
+}
+
+/// A copy of a file as it was while it was being written.
+std::string unclosed(const TemporaryFolder& folder, unsigned how) {
+  const std::string path = folder / "open.h5", copy = folder / "copy.h5";
+  const hid_t access = H5Pcreate(H5P_FILE_ACCESS);
+  H5Pset_libver_bounds(access, H5F_LIBVER_LATEST, H5F_LIBVER_LATEST);
+  const hid_t file = H5Fcreate(path.c_str(), H5F_ACC_TRUNC | how, H5P_DEFAULT, access);
+  H5Fflush(file, H5F_SCOPE_GLOBAL);
+  std::filesystem::copy_file(path, copy, std::filesystem::copy_options::overwrite_existing);
+  H5Fclose(file);
+  H5Pclose(access);
+  return copy;
+}
+
+TEST(Hdf5, AFileThatWasNotClosedIsToldWithItsRemedy) {
+  const TemporaryFolder folder;
+  for (const unsigned how : {0U, H5F_ACC_SWMR_WRITE}) {
+    const std::string path = unclosed(folder, how);
+    for (const auto& open : {h5::File::open, h5::File::update})
+      EXPECT_TRUE(says(message_of<UserError>([&] { (void)open(path); }),
+                       {"copy.h5' is marked as being written", "h5clear -s"}));
+  }
+}
+
+TEST(Hdf5, AFilterThatIsMissingIsToldWithItsRemedy) {
+  const TestFilter lz4(32004, "HDF5 lz4 filter"), lzf(32000, "lzf"), unknown(510, "\x1b[31mours");
+  if (!lz4.is_missing() || !lzf.is_missing()) GTEST_SKIP() << "these filters are here";
+  const TemporaryFolder folder;
+  const auto fault = [&](const char* file) {
+    const h5::File open = h5::File::open(folder / file);
+    const h5::Dataset set = open.dataset("/dp");
+    const std::string checked = message_of<UserError>([&] { set.check_filters(); });
+    EXPECT_EQ(checked, message_of<UserError>([&] { (void)set.read<float>(); }));
+    return checked;
+  };
+  lz4.write(folder / "lz4.h5", "/dp", {3, 4, 5});
+  lzf.write(folder / "lzf.h5", "/dp", {3, 4, 5});
+  unknown.write(folder / "unknown.h5", "/dp", {3, 4, 5});
+  lz4.write(folder / "skipped.h5", "/dp", {3, 4, 5}, true);
+  EXPECT_TRUE(says(fault("lz4.h5"), {"dataset '/dp' in", "compressed by lz4 (filter 32004)",
+                                     "not installed here", "pip install hdf5plugin",
+                                     "HDF5_PLUGIN_PATH=$(python3 -c \"import hdf5plugin;"}));
+  EXPECT_TRUE(says(fault("lzf.h5"), {"compressed by lzf (filter 32000)", "h5py"}));
+  EXPECT_TRUE(says(fault("unknown.h5"),
+                   {"compressed by the filter '\\x1b[31mours' (filter 510)", "h5repack"}));
+  EXPECT_EQ(fault("skipped.h5"), "") << "an optional filter that no chunk has passed";
+  EXPECT_EQ(h5::File::open(folder / "skipped.h5").read<float>("/dp"), std::vector<float>(60));
+}
+
+TEST(Hdf5, AFilterOfAVirtualDatasetsSourceIsToldToo) {
+  const TestFilter bitshuffle(32008, "bitshuffle; see https://github.com");
+  if (!bitshuffle.is_missing()) GTEST_SKIP() << "this filter is here";
+  const TemporaryFolder folder;
+  const std::string source = folder / "source.h5", master = folder / "master.h5";
+  bitshuffle.write(source, "/dp", {3, 4, 5});
+  const hsize_t shape[] = {3, 4, 5};
+  const hid_t file = H5Fcreate(master.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT),
+              space = H5Screate_simple(3, shape, nullptr), layout = H5Pcreate(H5P_DATASET_CREATE);
+  H5Pset_virtual(layout, space, source.c_str(), "/dp", space);
+  const hid_t set =
+      H5Dcreate2(file, "/all", H5T_NATIVE_FLOAT, space, H5P_DEFAULT, layout, H5P_DEFAULT);
+  H5Dclose(set);
+  H5Pclose(layout);
+  H5Sclose(space);
+  H5Fclose(file);
+  const h5::File open = h5::File::open(master);
+  EXPECT_TRUE(says(message_of<UserError>([&] { open.dataset("/all").check_filters(); }),
+                   {"dataset '/all' in", "compressed by bitshuffle (filter 32008)", "hdf5plugin"}));
 }
 
 TEST(Hdf5, AFileGetsItsNameOnlyWhenItIsWhole) {

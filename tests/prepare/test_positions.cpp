@@ -40,7 +40,10 @@ TEST(Positions, InEveryUnitAndOrder) {
   EXPECT_EQ(read(three(), "A")[1].row, 3);
   EXPECT_EQ(read(three(), "A")[1].col, 4);
   EXPECT_EQ(read(three(), "px")[1].row, 1.5);
-  EXPECT_DOUBLE_EQ(read(three(), "m")[1].col, 4e10);
+  const std::pair<const char*, double> units[] = {
+      {"m", 1e10}, {"mm", 1e7}, {"um", 1e4}, {"nm", 10}, {"pm", 0.01}};
+  for (const auto& [unit, angstroms] : units)
+    EXPECT_DOUBLE_EQ(read(three(), unit)[1].col, 4 * angstroms) << unit;
   EXPECT_EQ(read(three(), "A", "x_y")[2].row, 6);
   EXPECT_EQ(read(three(), "A", "x_y")[2].col, 5);
   const auto cxi = raw({1, 2, 9, 3, 4, 9, 5, 6, 9}, {3, 3});
@@ -72,9 +75,9 @@ TEST(Positions, WhoseUnitContradictsTheUsersIsWarnedOf) {
 
 TEST(Positions, AreInTheUnitOfTheirDatasetWhereTheUserSaysNone) {
   const std::pair<const char*, double> units[] = {
-      {"Å", 1},           {"angstrom", 1},     {"pm", 0.01},   {"nm", 10},
-      {"Nanometers", 10}, {"um", 1e4},         {"µm", 1e4},    {"micron", 1e4},
-      {"m", 1e10},        {"micrometre", 1e4}, {"pixels", 0.5}};
+      {"Å", 1},        {"angstrom", 1}, {"pm", 0.01},       {"nm", 10},  {"Nanometers", 10},
+      {"um", 1e4},     {"µm", 1e4},     {"micron", 1e4},    {"m", 1e10}, {"micrometre", 1e4},
+      {"pixels", 0.5}, {"mm", 1e7},     {"Millimeter", 1e7}};
   for (const auto& [unit, scale] : units) {
     RawPositions from = three();
     from.unit = unit;
@@ -86,7 +89,7 @@ TEST(Positions, OfAnUnknownUnitAreRefusedUnlessTheUserSaysOne) {
   RawPositions from = three();
   from.unit = "furlong";
   EXPECT_TRUE(says(message_of<UserError>([&] { read(from, "auto"); }),
-                   {"the dataset", "'furlong'", "scan.unit"}));
+                   {"the dataset", "'furlong'", "scan.unit", "A, m, px, mm, um, nm, pm"}));
   EXPECT_EQ(read(from, "px")[1].row, 1.5);
   ScanConfig scan;
   scan.unit = LengthUnit::angstrom;

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <functional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -38,13 +39,15 @@ class Resumed {
     file.set("/fingerprint", key, value);
   }
   template <class Change>
-  [[nodiscard]] std::string refusal(Change&& change) const {
+  [[nodiscard]] std::string refusal(Change&& change, std::string* log = nullptr) const {
+    ReconstructCallbacks callbacks;
+    if (log) callbacks.log = [log](const std::string& line) { *log += line + "\n"; };
     ReconstructConfig config = config_;
     config.output.resume = true;
     change(config);
     const auto team = make_local_team();
     return message_of<UserError>([&] {
-      Reconstruction run(config, memory_scan().patterns(), *team);
+      Reconstruction run(config, memory_scan().patterns(), *team, callbacks);
       EXPECT_EQ(run.history().cost.size(), 1U);
     });
   }
@@ -119,6 +122,69 @@ TEST(Fingerprint, AnObjectsSizeIsExplainedByTheMoves) {
   }),
                    {"the object was", "positions.refine and positions.largest_move",
                     "by 3 px, where it was 0 px"}));
+}
+
+/// What makes the starting probe has been used: another value would be written and never be.
+TEST(Fingerprint, HasWhatTheStartIsMadeOf) {
+  ReconstructConfig config = memory_scan().config();
+  config.probe.modes = 2;
+  const Resumed run(config);
+  const std::pair<std::function<void(ReconstructConfig&)>, const char*> changes[] = {
+      {[](auto& c) { c.optics.defocus = 80; }, "optics.defocus was 60, now it is 80; start over"},
+      {[](auto& c) { c.optics.C30 = 1e4; }, "optics.C30 was 0, now it is 10000"},
+      {[](auto& c) { c.optics.semi_angle += 1; }, "optics.semi_angle was"},
+      {[](auto& c) { c.probe.mode_power = 0.1; }, "probe.mode_power was 0, now it is 0.1"},
+      {[](auto& c) {
+         c.data.centre = {{16.25, 16}};
+       },
+       "the patterns' centre was (0.00, 0.00) px off [W/2, W/2], now it is (0.25, 0.00)"}};
+  for (const auto& [change, words] : changes) EXPECT_TRUE(says(run.refusal(change), {words}));
+}
+
+TEST(Fingerprint, HasTheOpticsThatTheFileStates) {
+  const TemporaryFolder folder;
+  ReconstructConfig config = memory_scan().config();
+  config.data.file = memory_scan().write(folder / "data.h5");
+  const OpticsConfig optics = std::exchange(config.optics, {});
+  const auto state = [&](double defocus) {
+    h5::File file = h5::File::update(config.data.file);
+    file.set("/", "energy_kV", optics.energy);
+    file.set("/", "semi_angle_mrad", optics.semi_angle);
+    file.set("/", "defocus_A", defocus);
+  };
+  state(60);
+  const auto team = make_local_team();
+  {
+    Reconstruction run(config, *team);
+    run.step();
+    run.save(folder / "saved");
+  }
+  config.output.folder = folder / "saved";
+  config.output.resume = true;
+  const auto refusal = [&] {
+    return message_of<UserError>([&] { const Reconstruction run(config, *team); });
+  };
+  EXPECT_EQ(refusal(), "");
+  state(80);
+  EXPECT_TRUE(says(refusal(), {"optics.defocus was 60, now it is 80"}));
+  config.optics = optics;  // the same 60 Å, by the user
+  EXPECT_EQ(refusal(), "");
+}
+
+TEST(Fingerprint, WhatActsFromIterationToIterationMayChangeAndIsToldOf) {
+  const Resumed run(memory_scan().config());
+  const auto told = [&](auto&& change) {
+    std::string log;
+    EXPECT_EQ(run.refusal(change, &log), "");
+    const auto at = log.find("resuming with a change: ");
+    return at == std::string::npos ? "" : log.substr(at, log.find('\n', at) - at);
+  };
+  EXPECT_EQ(told([](auto&) {}), "");
+  EXPECT_EQ(told([](auto& c) { c.output.pictures = false; }), "");
+  EXPECT_EQ(
+      told([](auto& c) { c.solver.iterations = 7, c.probe.step = 0.25, c.object.phase_max = 2; }),
+      "resuming with a change: object.phase_max was 0, now it is 2; probe.step was 0.5, now "
+      "it is 0.25; solver.iterations was 3, now it is 7");
 }
 
 /// Batches that the counts decide are named only where the counts are the same.

@@ -118,6 +118,23 @@ TEST(Inspect, FindsWhatASimulatedSetIsMadeOf) {
     EXPECT_TRUE(std::filesystem::exists(folder / ("pictures/" + std::string(name)))) << name;
 }
 
+TEST(Inspect, WritesTextsOutThatATerminalWouldObey) {
+  const TemporaryFolder folder;
+  const std::string path = simulated(folder / "a.h5", false);
+  {
+    h5::File file = h5::File::update(path);
+    file.set("/", "note", "a\nwarning: \x1b[31mred");
+    file.set("/patterns", "unit", "\x9b");
+    file.set("/", "defocus_A", "\x1b[2J");
+  }
+  const std::string text = look(path).text;
+  EXPECT_TRUE(
+      says(text, {"  note = a\n    warning: \\x1b[31mred\n", "unit = \\x9b\n",
+                  "warning: the attribute 'defocus_A'", "is \"\\x1b[2J\" and is not taken"}));
+  EXPECT_EQ(text.find('\x1b'), std::string::npos);
+  EXPECT_EQ(text.find('\x9b'), std::string::npos);
+}
+
 TEST(Inspect, CallsTheOrientationRightWhereItIs) {
   const TemporaryFolder folder;
   const auto [found, text] = look(simulated(folder / "a.h5", false));

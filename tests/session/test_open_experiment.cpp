@@ -177,7 +177,7 @@ TEST(OpenExperiment, StepGoesBeforeThePositionsInTheFile) {
   EXPECT_NEAR(e.positions[1].col, 0, 1e-12);
 }
 
-TEST(OpenExperiment, TheUsersRotationGoesBeforeTheFilesAndNonsenseSaysNothing) {
+TEST(OpenExperiment, TheUsersRotationGoesBeforeTheFilesAndNonsenseIsToldOf) {
   const TemporaryFolder folder;
   const auto with = [&](const char* name, double rotation, double step) {
     Contents c;
@@ -197,7 +197,12 @@ TEST(OpenExperiment, TheUsersRotationGoesBeforeTheFilesAndNonsenseSaysNothing) {
   EXPECT_NEAR(open(turned, raster({})).positions[1].row, -10, 1e-12);
   EXPECT_NEAR(open(turned, raster(0)).positions[1].row, 0, 1e-12);
   constexpr double nan = std::numeric_limits<double>::quiet_NaN();
-  EXPECT_NEAR(open(with("nan.h5", nan, 10), raster({})).positions[1].col, 10, 1e-12);
+  const std::string nonsense = with("nan.h5", nan, 10);
+  const Experiment unturned = open(nonsense, raster({}));
+  EXPECT_NEAR(unturned.positions[1].col, 10, 1e-12);
+  ASSERT_FALSE(unturned.warnings.empty());
+  EXPECT_TRUE(says(unturned.warnings.front(), {"'scan_rotation_deg'", "nan", "scan.rotation"}));
+  EXPECT_EQ(open(nonsense, raster(0)).warnings.size() + 1, unturned.warnings.size());
   EXPECT_TRUE(says(message_of<UserError>([&] {
                      open(with("inf.h5", 0, std::numeric_limits<double>::infinity()), raster({}));
                    }),
@@ -258,14 +263,6 @@ TEST(OpenExperiment, SaysWhatIsWrongInOneSentence) {
        nothing,
        [](DataConfig&, ScanConfig& s) { s.positions = "/position"; },
        {"no dataset '/position'", "/positions"}},
-      {"NaN position",
-       [](Contents& c) { c.positions[7] = std::nan(""); },
-       plain,
-       {"/positions", "position 3"}},
-      {"NaN pattern",
-       [](Contents& c) { c.patterns[2 * 64 + 9] = std::nanf(""); },
-       plain,
-       {"pattern 2", "(1, 1)", "data.mask"}},
       {"all zero",
        [](Contents& c) { std::fill(c.patterns.begin(), c.patterns.end(), 0.0F); },
        plain,

@@ -120,7 +120,8 @@ void add_simulate(CLI::App& app, Command& chosen) {
       ->allow_extra_args(false);
   command->add_option("--positions", options->positions,
                       "first:last, only this part of the scan (last not included)");
-  command->add_option("--threads", options->threads, "0: all there are");
+  command->add_option("--threads", options->threads,
+                      "0: all there are, at most OMP_NUM_THREADS where that is set");
   command->add_flag("--overwrite", options->overwrite,
                     "replace a data set that was made of another recipe");
   command->add_flag("--print-template", options->print_template,

@@ -1,0 +1,32 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "core/keys.hpp"
+#include "io/hdf5.hpp"
+#include "prepare/config.hpp"
+#include "prepare/frames.hpp"
+
+namespace ptyle {
+
+/// Facts in a file's attributes, within the limits that hold for their keys.
+struct StatedFacts {
+  FileFacts facts;
+  /// What is not taken as it stands, with the key that would be given in its place.
+  std::vector<KeyFault> reservations;
+};
+
+/// ptyle's own names of attributes and, for simple ones, those that other programs use. Texts that
+/// spell a number and several equal ones stand for it; an energy that can only be in eV is taken as
+/// such. Throws nothing for an attribute that makes no sense.
+StatedFacts read_file_facts(const h5::File& file);
+
+/// The reservations about facts that a measurement needs, as its keys do not say them, and a
+/// sentence where its energy is not the file's, so that the file's optics are not taken.
+/// `positions`: they are known without a raster; `shape`: the raster's shape is.
+std::vector<std::string> warnings_of(const StatedFacts& stated,
+                                     const CalibrationConfig& calibration, const ScanConfig& scan,
+                                     const OpticsConfig& optics, bool positions, bool shape);
+
+}  // namespace ptyle
