@@ -74,17 +74,21 @@ LengthUnit unit_of(const RawPositions& raw, const ScanConfig& scan,
 std::vector<Position> positions_from(const RawPositions& raw, const ScanConfig& scan, i64 n,
                                      const std::string& frames, double pixel, bool pixel_units,
                                      std::vector<std::string>& warnings) {
-  const i64 columns = raw.shape.empty() ? 0 : raw.shape.back();
-  const bool three =
-      columns == 3 && scan.order == PairOrder::x_y;  // (x, y, z), as CXI's translation
-  if (raw.shape.size() < 2 || raw.shape.size() > 3 || (columns != 2 && !three))
+  const auto is_pair = [&](i64 numbers) {  // or (x, y, z), as CXI's translation
+    return numbers == 2 || (numbers == 3 && scan.order == PairOrder::x_y);
+  };
+  // Two rows of N numbers, as MATLAB's arrays of N rows lie in its files.
+  const bool in_rows = raw.shape.size() == 2 && is_pair(raw.shape[0]) && raw.shape[1] == n &&
+                       !(is_pair(raw.shape[1]) && raw.shape[0] == n);
+  const i64 columns = raw.shape.empty() ? 0 : in_rows ? raw.shape[0] : raw.shape.back();
+  if (raw.shape.size() < 2 || raw.shape.size() > 3 || !is_pair(columns))
     throw UserError(fmt::format("{} has the shape {}, (N, 2) or (slow, fast, 2) is needed",
                                 raw.name, fmt::join(raw.shape, " x ")));
   const i64 count = static_cast<i64>(raw.values.size()) / columns;
   if (count != n)
     throw UserError(fmt::format(
-        "{} has {} positions but {} has {} patterns: one position per pattern is needed", raw.name,
-        count, frames, n));
+        "{} has {} positions but {} has {} patterns: one position per pattern is needed{}",
+        raw.name, count, frames, n, raw.others.empty() ? "" : "; scan.positions=" + raw.others));
   const LengthUnit unit = unit_of(raw, scan, warnings);
   if (pixel_units && unit != LengthUnit::pixel)
     throw UserError(fmt::format(
@@ -93,7 +97,8 @@ std::vector<Position> positions_from(const RawPositions& raw, const ScanConfig& 
   const double scale = angstroms_in(unit, pixel);
   std::vector<Position> positions(static_cast<std::size_t>(n));
   for (i64 i = 0; i < n; ++i) {
-    const double a = raw.values[i * columns] * scale, b = raw.values[i * columns + 1] * scale;
+    const i64 at = in_rows ? i : i * columns, next = in_rows ? n : 1;
+    const double a = raw.values[at] * scale, b = raw.values[at + next] * scale;
     if (!std::isfinite(a) || !std::isfinite(b))
       throw UserError(fmt::format("{} has no finite numbers for position {}", raw.name, i));
     positions[i] = scan.order == PairOrder::x_y ? Position{b, a} : Position{a, b};

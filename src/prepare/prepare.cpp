@@ -110,6 +110,12 @@ OpticsConfig completed(OpticsConfig optics, const FileFacts& file,
 std::array<i64, 2> scan_shape(const Measurement& m) {
   const i64 n = m.frames->count;
   const std::array<i64, 2> said{m.data.scan_shape[0], m.data.scan_shape[1]};
+  const auto& own = m.frames->scan_shape;
+  if (said[0] > 0 && own[0] > 1 && own[1] > 1 && said != own)
+    throw UserError(fmt::format(
+        "data.scan_shape=[{},{}] is not the scan of {}, whose own axes are {} x {}: leave "
+        "the key out, or say by data.axes which axis is which",
+        said[0], said[1], m.frames->name, own[0], own[1]));
   for (const auto& shape : {said, m.frames->scan_shape, m.file.scan_shape}) {
     if (shape[0] == 0 && shape[1] == 0) continue;
     const auto [slow, fast] = shape;
