@@ -82,14 +82,22 @@ void FrameSet::refuse_missing(i64 first, i64 n) const {
       i64 from = frame, to = frame;
       while (from > 0 && in(part, from - 1)) --from;
       while (to + 1 < count_ && in(part, to + 1)) ++to;
+      const auto& rows = part.at[axes_.scan.empty() ? 0 : axes_.scan[0]];
+      const bool scattered = axes_.scan.size() == 1 && rows.count > 1 && rows.stride > rows.block;
       throw UserError(fmt::format(
-          "frames {} to {} of the virtual dataset '{}' in '{}' have no numbers{}: {}; copy the "
-          "missing file beside it, or leave those frames out with data.skip=[{}-{}]",
-          from, to, info().path, file_,
+          "frame{} of the virtual dataset '{}' in '{}' {} no numbers{}: {}; copy the missing file "
+          "beside it, or leave {} out with data.skip=[{}]",
+          scattered    ? fmt::format("s {}, {}, ...", from, from + rows.stride)
+          : from == to ? fmt::format(" {}", from)
+                       : fmt::format("s {} to {}", from, to),
+          info().path, file_, from == to && !scattered ? "has" : "have",
           missing_.size() > 1
               ? fmt::format(", nor have those of {} more parts", missing_.size() - 1)
               : "",
-          part.why, from, to));
+          part.why, from == to && !scattered ? "that frame" : "those frames",
+          from == to ? (scattered ? fmt::format("{}, {}, ...", from, from + rows.stride)
+                                  : fmt::format("{}", from))
+                     : fmt::format("{}-{}", from, to)));
     }
 }
 

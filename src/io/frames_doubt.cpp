@@ -1,14 +1,16 @@
-// Are the detector's axes first, where the scan's are taken to be?
+// Are the detector's axes where the scan's are taken to be?
 //
 // 1. Some frames, spread over the scan, are read as the axes are taken.
 // 2. Their totals hardly differ, and their mean has structure: a disc, or speckles about a centre.
-//    A frame that is in truth a scan's image, of one detector pixel each, has the total of that
-//    pixel, inside the disc or outside; and the mean of such images is even.
-// 3. The standard deviations of both over their means are compared.
+//    Along an axis of the detector that is taken for one of the scan, the totals are a profile
+//    through the disc; along one of the scan that is taken for the detector's, the mean is even.
+// 3. The standard deviations over the mean are compared, along each axis and along both together.
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
+#include <numeric>
 #include <span>
 
 #include "io/frames.hpp"
@@ -27,61 +29,86 @@ double variation(std::span<const double> values) {
   return mean > 0 ? std::sqrt(std::max(0.0, squares / n - mean * mean)) / mean : 0;
 }
 
-/// Numbers of frames spread over a scan.
-std::vector<i64> spread(i64 count, const std::array<i64, 2>& shape) {
-  std::vector<i64> numbers;
-  const auto place = [](i64 k, i64 n, i64 size) { return (2 * k + 1) * size / (2 * n); };
-  if (shape[0] == 0)
-    for (i64 k = 0; k < cells * cells; ++k) numbers.push_back(place(k, cells * cells, count));
-  else
-    for (i64 k = 0; k < cells * cells; ++k)
-      numbers.push_back(place(k / cells, cells, shape[0]) * shape[1] +
-                        place(k % cells, cells, shape[1]));
-  return numbers;
+/// Sums of 8 × 8 frames (slow, fast), and of 8 × 8 cells of their pixels (ky, kx).
+struct Sums {
+  std::vector<double> frames = std::vector<double>(cells * cells);
+  std::vector<double> pixels = std::vector<double>(cells * cells);
+
+  /// Along one of the two axes.
+  static std::vector<double> along(const std::vector<double>& both, bool first) {
+    std::vector<double> sums(cells);
+    for (i64 i = 0; i < cells * cells; ++i) sums[first ? i / cells : i % cells] += both[i];
+    return sums;
+  }
+};
+
+/// The number of sample k of a scan.
+i64 place(i64 k, i64 count, const std::array<i64, 2>& shape) {
+  const auto of = [](i64 i, i64 n, i64 size) { return (2 * i + 1) * size / (2 * n); };
+  return shape[0] == 0 ? of(k, cells * cells, count)
+                       : of(k / cells, cells, shape[0]) * shape[1] + of(k % cells, cells, shape[1]);
+}
+
+Sums sample(const Frames& frames) {
+  Sums sums;
+  const i64 rows = frames.rows(), cols = frames.cols();
+  std::vector<float> frame(static_cast<std::size_t>(rows * cols));
+  const auto width = [](i64 cell, i64 size) {  // pixels in a cell
+    return static_cast<double>(((cell + 1) * size + cells - 1) / cells -
+                               (cell * size + cells - 1) / cells);
+  };
+  for (i64 k = 0; k < cells * cells; ++k) {
+    frames.read(place(k, frames.count(), frames.scan_shape()), 1, frame.data());
+    for (i64 p = 0; p < rows * cols; ++p) {
+      if (!(frame[p] > 0) || !std::isfinite(frame[p])) continue;
+      const i64 row = p / cols * cells / rows, col = p % cols * cells / cols;
+      sums.pixels[row * cells + col] += double(frame[p]);
+      sums.frames[k] += double(frame[p]);
+    }
+  }
+  for (i64 c = 0; c < cells * cells; ++c)
+    sums.pixels[c] /= width(c / cells, rows) * width(c % cells, cols);
+  return sums;
 }
 
 }  // namespace
 
 std::optional<Frames::Doubt> Frames::doubt() const {
-  const std::size_t scan_axes = axes_.scan.size();
   const auto& shape = info().shape;
-  if (axes_said_ || scan_axes == 0 || !set_->quick_to_sample()) return {};
-  for (const i64 size : shape)
-    if (size < cells) return {};
-  std::vector<double> totals;
-  // Cells of the mean frame; of three axes only the last may be the frames'.
-  std::vector<double> mean(static_cast<std::size_t>(scan_axes == 2 ? cells * cells : cells));
-  std::vector<float> frame(static_cast<std::size_t>(rows_ * cols_));
-  for (const i64 i : spread(count_, scan_shape_)) {
-    read(i, 1, frame.data());
-    double total = 0;
-    for (i64 p = 0; p < rows_ * cols_; ++p) {
-      const double v = frame[p] > 0 && std::isfinite(frame[p]) ? double(frame[p]) : 0;
-      const i64 row = p / cols_ * cells / rows_, col = p % cols_ * cells / cols_;
-      mean[scan_axes == 2 ? row * cells + col : col] += v;
-      total += v;
-    }
-    totals.push_back(total);
-  }
-  for (std::size_t c = 0; c < mean.size(); ++c) {  // per pixel, as cells differ in size
-    const auto n = static_cast<i64>(c);
-    const auto size = [](i64 k, i64 all) {
-      return static_cast<double>(((k + 1) * all + cells - 1) / cells -
-                                 (k * all + cells - 1) / cells);
-    };
-    mean[c] /= size(n % cells, cols_) * (scan_axes == 2 ? size(n / cells, rows_) : 1);
-  }
-  const double between = variation(totals), within = variation(mean);
-  if (between < 0.5 || between < 3 * within) return {};
-  const bool sure = between > 0.7 && between > 6 * within;
-  const char* other = scan_axes == 2 ? "[ky, kx, y, x]" : "[ky, kx, n]";
+  if (axes_said_ || axes_.scan.empty() || !set_->quick_to_sample()) return {};
+  if (*std::min_element(shape.begin(), shape.end()) < cells) return {};
+  const Sums sums = sample(*this);
+  std::vector<double> along;  // the dataset's axes
+  if (axes_.scan.size() == 1)
+    along = {variation(sums.frames)};
+  else
+    along = {variation(Sums::along(sums.frames, true)), variation(Sums::along(sums.frames, false))};
+  const auto scan_axes = static_cast<std::ptrdiff_t>(along.size());
+  for (const bool first : {true, false})
+    along.push_back(variation(Sums::along(sums.pixels, first)));
+
+  const double together = variation(sums.frames), within = variation(sums.pixels),
+               most = *std::max_element(along.begin(), along.begin() + scan_axes),
+               least = *std::min_element(along.begin() + scan_axes, along.end());
+  const auto differ = [&](double at_least, double times) {
+    return (together > at_least && together > times * within) ||
+           (most > at_least && most > times * least);
+  };
+  if (!differ(0.5, 3)) return {};
+  // The detector's are the two that vary most.
+  std::vector<int> order(along.size());
+  std::iota(order.begin(), order.end(), 0);
+  std::stable_sort(order.begin(), order.end(), [&](int a, int b) { return along[a] < along[b]; });
+  std::sort(order.begin(), order.end() - 2);
+  std::sort(order.end() - 2, order.end());
+  const FrameAxes other{{order.begin(), order.end() - 2}, *(order.end() - 2), order.back()};
+  if (other == axes_) return {};
   return Doubt{
-      fmt::format("the detector's axes seem to come first in {} of {}: totals vary by {:.0f} "
-                  "% from frame to frame, and the mean frame by {:.0f} % across; data.axes="
-                  "{} reads it so, data.axes={} as it is",
-                  name_, h5::to_string(shape), 100 * between, 100 * within, other,
-                  to_string(axes_)),
-      sure};
+      fmt::format(
+          "the axes of {}, {}, seem to be others: counts vary by {:.0f} % along the scan and "
+          "by {:.0f} % across the mean frame; data.axes={} reads it so, data.axes={} as it is",
+          name_, h5::to_string(shape), 100 * most, 100 * least, to_string(other), to_string(axes_)),
+      differ(0.7, 6)};
 }
 
 }  // namespace ptyle

@@ -7,7 +7,7 @@
 #include <cmath>
 #include <filesystem>
 #include <fstream>
-#include <regex>
+#include <optional>
 
 namespace fs = std::filesystem;
 
@@ -21,21 +21,30 @@ std::string command(const fs::path& path, const std::string& modules, const std:
                      to.string(), value);
 }
 
+/// The whole number after the last such letter that has one: 12 of "scan_x12_y16".
+std::optional<std::uintmax_t> number_after(const std::string& name, char letter) {
+  for (auto at = name.rfind(letter); at != std::string::npos && at > 0;
+       at = name.rfind(letter, at - 1)) {
+    const auto end = std::min(name.find_first_not_of("0123456789", at + 1), name.size());
+    if (end > at + 1 && end - at <= 7) return std::stoull(name.substr(at + 1, end - at - 1));
+  }
+  return {};
+}
+
 /// "(16, 12, 96, 96)" of raw numbers of 4 bytes, by a name as "scan_x12_y16.raw" and the size.
 std::string shape_of_raw(const fs::path& path) {
   std::error_code error;
   const auto bytes = fs::file_size(path, error);
-  const std::string name = path.filename().string();
-  std::smatch found;
-  if (!std::regex_search(name, found, std::regex("x([0-9]{1,6})_?y([0-9]{1,6})")))
-    return "(slow, fast, ky, kx)";
-  const auto x = std::stoull(found[1]), y = std::stoull(found[2]);
-  const auto frame = x > 0 && y > 0 && bytes % (4 * x * y) == 0 ? bytes / (4 * x * y) : 0;
+  const std::string name = path.stem().string();
+  const auto x = number_after(name, 'x'), y = number_after(name, 'y');
+  if (!x || !y) return "(slow, fast, ky, kx)";
+  const auto of_all = 4 * *x * *y;
+  const auto frame = of_all > 0 && bytes % of_all == 0 ? bytes / of_all : 0;
   const auto side = static_cast<std::uintmax_t>(std::lround(std::sqrt(static_cast<double>(frame))));
   if (frame == 130 * 128)  // EMPAD: two rows of each frame are its head
-    return fmt::format("({}, {}, 130, 128)[:, :, :128]", y, x);
-  return frame > 0 && side * side == frame ? fmt::format("({}, {}, {}, {})", y, x, side, side)
-                                           : fmt::format("({}, {}, ky, kx)", y, x);
+    return fmt::format("({}, {}, 130, 128)[:, :, :128]", *y, *x);
+  return frame > 0 && side * side == frame ? fmt::format("({}, {}, {}, {})", *y, *x, side, side)
+                                           : fmt::format("({}, {}, ky, kx)", *y, *x);
 }
 
 }  // namespace

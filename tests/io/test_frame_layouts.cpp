@@ -217,6 +217,7 @@ TEST(Frames, WhoseAxesAreTheOtherWayRoundAreDoubted) {
   h5::File file = h5::File::create(folder / "a.h5");
   file.write("/right", {16, 12, 24, 24}, discs({0, 1, 2, 3}, false).data());
   file.write("/wrong", {24, 24, 16, 12}, discs({2, 3, 0, 1}, false).data());
+  file.write("/mixed", {16, 24, 24, 12}, discs({0, 2, 3, 1}, false).data());
   file.write("/row", {192, 24, 24}, discs({0, 1, 2}, true).data());
   EXPECT_FALSE(Frames(file, "/right").doubt());
   EXPECT_FALSE(Frames(file, "/row").doubt());
@@ -230,6 +231,9 @@ TEST(Frames, WhoseAxesAreTheOtherWayRoundAreDoubted) {
   };
   EXPECT_FALSE(asked("/wrong", {"ky", "kx", "y", "x"}));
   EXPECT_FALSE(asked("/wrong", {"y", "x", "ky", "kx"}));  // as the user will have it
+  const auto mixed = Frames(file, "/mixed").doubt();
+  ASSERT_TRUE(mixed);
+  EXPECT_TRUE(says(mixed->text, {"data.axes=[y, ky, kx, x]"}));
 }
 
 TEST(Frames, OfTheOtherWayRoundInThreeAxesAreDoubted) {

@@ -258,6 +258,47 @@ TEST(VirtualFrames, WithoutNumbersAreRefusedWhereTheyAreRead) {
   check(parts, 0, n - 1, {"2 more parts"});
 }
 
+// Every other frame from another file, as detectors of several modules write them.
+TEST(VirtualFrames, ThatTakeTurnsAreRefusedEachByItself) {
+  const TemporaryFolder folder;
+  h5::File even = h5::File::create(folder / "even.h5");
+  std::vector<std::uint16_t> values(12 * size);
+  for (i64 i = 0; i < 12; ++i)
+    std::copy_n(all_values().data() + 2 * i * size, size, values.data() + i * size);
+  even.write("/d", {12, rows, cols}, values.data());
+  even.commit();
+  const std::string path = folder / "a.h5";
+  const hid_t id = H5Fcreate(path.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
+  const hsize_t dims[3] = {n, rows, cols}, stride[3] = {2, 1, 1};
+  const hid_t space = H5Screate_simple(3, dims, nullptr), layout = H5Pcreate(H5P_DATASET_CREATE);
+  for (const auto& [name, first, frames] :
+       {std::tuple("even.h5", 0, 12), std::tuple("odd.h5", 1, 11)}) {
+    const hsize_t start[3] = {static_cast<hsize_t>(first), 0, 0},
+                  count[3] = {static_cast<hsize_t>(frames), rows, cols};
+    H5Sselect_hyperslab(space, H5S_SELECT_SET, start, stride, count, nullptr);
+    const hid_t from = H5Screate_simple(3, count, nullptr);
+    EXPECT_GE(H5Pset_virtual(layout, space, name, "/d", from), 0);
+    H5Sclose(from);
+  }
+  H5Dclose(H5Dcreate2(id, "/dp", H5T_NATIVE_UINT16, space, H5P_DEFAULT, layout, H5P_DEFAULT));
+  H5Pclose(layout);
+  H5Sclose(space);
+  H5Fclose(id);
+  const Frames frames(h5::File::open(path), "");
+  std::vector<std::int64_t> frame(size);
+  for (i64 i = 0; i < n; ++i) {
+    const std::string fault = message_of<UserError>([&] { frames.read(i, 1, frame.data()); });
+    if (i % 2 == 0) {
+      EXPECT_EQ(fault, "") << i;
+      EXPECT_EQ(frame[1], all_values()[i * size + 1]) << i;
+    } else {
+      EXPECT_TRUE(says(fault, {"'odd.h5'", "data.skip=["})) << i;
+    }
+  }
+  EXPECT_TRUE(says(message_of<UserError>([&] { frames.read(1, 1, frame.data()); }),
+                   {"frames 1, 3, ...", "data.skip=[1, 3, ...]"}));
+}
+
 TEST(VirtualFrames, OfASourceThatIsTooSmallAreRefused) {
   const TemporaryFolder folder;
   h5::File file = h5::File::create(folder / "0.h5");
