@@ -7,12 +7,14 @@
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
+#include <fstream>
 #include <functional>
 #include <numeric>
 #include <utility>
 
 #include "core/error.hpp"
 #include "io/hdf5_library.hpp"
+#include "io/other_format.hpp"
 
 namespace ptyle::h5 {
 namespace fs = std::filesystem;
@@ -41,6 +43,7 @@ DatasetInfo describe(hid_t dataset, const std::string& path) {
       throw UserError(fmt::format("dataset '{}' cannot be read: {}", path, library_message()));
     info.chunk.assign(chunk.begin(), chunk.end());
   }
+  info.is_virtual = H5Pget_layout(plist.get()) == H5D_VIRTUAL;
   return info;
 }
 
@@ -93,7 +96,8 @@ void check_readable(const std::string& path) {
   const htri_t is_hdf5 = H5Fis_hdf5(path.c_str());
   if (is_hdf5 < 0)
     throw UserError(fmt::format("file '{}' cannot be opened: {}", path, library_message()));
-  if (is_hdf5 == 0) throw UserError(fmt::format("file '{}' is not an HDF5 file", path));
+  if (is_hdf5 == 0)
+    throw UserError(fmt::format("file '{}' is not an HDF5 file{}", path, other_format(path)));
 }
 
 }  // namespace
@@ -119,7 +123,8 @@ void Dataset::transfer(void* memory, Type type, const Shape& start, const Shape&
                                   info_.path, file_, to_string(info_.shape), to_string(count),
                                   to_string(start)));
   if (std::find(count.begin(), count.end(), 0) != count.end()) return;
-  const Handle memory_type = native(type), box = space_of(count),
+  const Handle file_type(H5Dget_type(handle_.get()), H5Tclose);
+  const Handle memory_type = native(type, file_type.get()), box = space_of(count),
                space = made(H5Dget_space(handle_.get()), H5Sclose, "dataset '{}' in '{}'",
                             info_.path, file_);
   const auto from = extents(start), size = extents(count);
@@ -187,6 +192,11 @@ Handle opened(const std::string& path, unsigned flags) {
 }  // namespace
 
 File File::open(const std::string& path) { return {opened(path, H5F_ACC_RDONLY), path}; }
+
+File File::again() const {
+  return {made(H5Freopen(handle_.get()), H5Fclose, "file '{}' cannot be opened again", path_),
+          path_};
+}
 
 File File::update(const std::string& path) { return {opened(path, H5F_ACC_RDWR), path}; }
 
@@ -282,8 +292,10 @@ Dataset File::dataset(const std::string& name, const KeptChunks& kept) const {
   if (!has_dataset(name)) {
     if (const std::string target = has(name) ? target_of_link(handle_.get(), name) : "";
         !target.empty())
-      throw UserError(fmt::format("'{}' in '{}' is a link to {}, where no dataset can be opened",
-                                  name, path_, target));
+      throw UserError(fmt::format(
+          "'{}' in '{}' is a link to {}, where no dataset can be opened{}", name, path_, target,
+          target.find("' in '") == std::string::npos ? ""
+                                                     : ": that file has to lie beside this one"));
     no_such_dataset(name);
   }
   const Handle access =
@@ -300,6 +312,47 @@ Dataset File::dataset(const std::string& name, const KeptChunks& kept) const {
   set.info_ = describe(set.handle_.get(), name);
   set.file_ = path_;
   return set;
+}
+
+std::vector<std::string> File::names(const std::string& group) const {
+  std::vector<std::string> names;
+  const char* path = group.empty() ? "/" : group.c_str();
+  H5O_info_t object;
+  if (H5Oget_info_by_name2(handle_.get(), path, &object, H5O_INFO_BASIC, H5P_DEFAULT) < 0 ||
+      object.type != H5O_TYPE_GROUP)
+    return names;
+  const auto visit = [](hid_t, const char* name, const H5L_info_t*, void* to) -> herr_t {
+    static_cast<std::vector<std::string>*>(to)->push_back(name);
+    return 0;
+  };
+  if (H5Literate_by_name(handle_.get(), path, H5_INDEX_NAME, H5_ITER_INC, nullptr, visit, &names,
+                         H5P_DEFAULT) < 0)
+    throw UserError(
+        fmt::format("group '{}' in '{}' cannot be read: {}", path, path_, library_message()));
+  return names;
+}
+
+bool File::leads_somewhere(const std::string& object) const {
+  return has(object) && H5Oexists_by_name(handle_.get(), object.c_str(), H5P_DEFAULT) > 0;
+}
+
+std::vector<std::string> File::dead_links() const {
+  std::vector<std::string> names;
+  const auto visit = [](hid_t root, const char* name, const H5L_info_t* link, void* to) -> herr_t {
+    if (link->type != H5L_TYPE_HARD && H5Oexists_by_name(root, name, H5P_DEFAULT) <= 0)
+      static_cast<std::vector<std::string>*>(to)->push_back(std::string("/") + name);
+    return 0;
+  };
+  if (H5Lvisit(handle_.get(), H5_INDEX_NAME, H5_ITER_INC, visit, &names) < 0)
+    throw UserError(
+        fmt::format("file '{}' is a truncated or damaged HDF5 file: {}", path_, library_message()));
+  return names;
+}
+
+bool File::by_matlab() const {
+  char start[10] = "";  // of the block before HDF5's own
+  std::ifstream(path_, std::ios::binary).read(start, sizeof start);
+  return std::string_view(start, sizeof start) == "MATLAB 7.3";
 }
 
 DatasetInfo File::info(const std::string& name) const { return dataset(name).info(); }

@@ -79,7 +79,8 @@ struct DatasetInfo {
   std::string path;  ///< absolute, e.g. "/entry_1/data_1/data"
   Shape shape;
   Type type;
-  Shape chunk;  ///< empty: contiguous
+  Shape chunk;  ///< empty: contiguous or virtual
+  bool is_virtual = false;
   [[nodiscard]] i64 size() const;
 };
 
@@ -89,6 +90,21 @@ struct Attribute {
   Type type;
   std::vector<double> numbers;
   std::vector<std::string> texts;
+};
+
+/// Numbers start, start + 1, … of `block`, every `stride`, `count` times.
+struct Strided {
+  i64 start = 0, stride = 1, count = 0, block = 1;
+  [[nodiscard]] bool contains(i64 i) const {
+    return i >= start && (i - start) / stride < count && (i - start) % stride < block;
+  }
+  [[nodiscard]] i64 last() const { return start + (count - 1) * stride + block - 1; }
+};
+
+/// A part of a virtual dataset whose numbers are nowhere: HDF5 reads its fill value for them.
+struct MissingPart {
+  std::string why;  ///< "they come from dataset '/d' in 'part_2.h5', a file that is not there"
+  std::vector<Strided> at;  ///< in each dimension
 };
 
 /// Unpacked chunks that an open dataset keeps; 0: HDF5's default of 1 MB.
@@ -121,6 +137,8 @@ class Dataset {
     read(all.data());
     return all;
   }
+  /// Those of a virtual dataset; none of another.
+  [[nodiscard]] std::vector<MissingPart> missing_parts() const;
   template <class T>
   void write(const T* from) {
     transfer(const_cast<T*>(from), type_of<T>(), Shape(shape().size(), 0), shape(), true);
@@ -163,6 +181,17 @@ class File {
   /// dataset that nobody has open.
   [[nodiscard]] Dataset dataset(const std::string& dataset, const KeptChunks& kept = {}) const;
   [[nodiscard]] DatasetInfo info(const std::string& dataset) const;
+  /// The same open file once more.
+  [[nodiscard]] File again() const;
+  /// Names of what lies in a group, in alphabetical order, links that lead nowhere among them; none
+  /// where it is no group.
+  [[nodiscard]] std::vector<std::string> names(const std::string& group) const;
+  /// Does an object, or a link that leads somewhere, have this name?
+  [[nodiscard]] bool leads_somewhere(const std::string& object) const;
+  /// The paths of links that lead nowhere.
+  [[nodiscard]] std::vector<std::string> dead_links() const;
+  /// Was it written by MATLAB, whose arrays have their axes in reverse order?
+  [[nodiscard]] bool by_matlab() const;
   /// All datasets, in alphabetical order of their paths, those that links lead to among them; but
   /// groups behind links are not gone through.
   [[nodiscard]] std::vector<DatasetInfo> datasets() const;

@@ -1,6 +1,8 @@
 #include "io/hdf5_library.hpp"
 
 #include <algorithm>
+#include <array>
+#include <optional>
 #include <stdexcept>
 
 namespace ptyle::h5 {
@@ -37,7 +39,24 @@ std::string message_with(std::string_view text) {
   return search.second;
 }
 
-Handle native(Type type) {
+namespace {
+/// The names of a complex number's parts: h5py's, MATLAB's, others'.
+constexpr std::array<std::array<const char*, 2>, 3> complex_parts{
+    {{"r", "i"}, {"real", "imag"}, {"re", "im"}}};
+
+/// Those of a compound type; none: it is no complex number.
+std::optional<std::array<const char*, 2>> parts_of(hid_t type) {
+  if (type < 0 || H5Tget_class(type) != H5T_COMPOUND || H5Tget_nmembers(type) != 2) return {};
+  if (H5Tget_member_class(type, 0) != H5T_FLOAT || H5Tget_member_class(type, 1) != H5T_FLOAT)
+    return {};
+  for (const auto& names : complex_parts)
+    if (H5Tget_member_index(type, names[0]) == 0 && H5Tget_member_index(type, names[1]) == 1)
+      return names;
+  return {};
+}
+}  // namespace
+
+Handle native(Type type, hid_t like) {
   auto copy = [](hid_t t) { return made(H5Tcopy(t), H5Tclose, "cannot make an HDF5 type"); };
   const int b = type.bytes;
   switch (type.kind) {
@@ -53,10 +72,12 @@ Handle native(Type type) {
                            : H5T_NATIVE_UINT64);
     case Kind::real:
       return copy(b == 4 ? H5T_NATIVE_FLOAT : H5T_NATIVE_DOUBLE);
-    case Kind::complex: {  // as h5py writes it: {r, i}
+    case Kind::complex: {
+      const auto parts = parts_of(like).value_or(complex_parts[0]);
       const hid_t part = b == 8 ? H5T_NATIVE_FLOAT : H5T_NATIVE_DOUBLE;
       Handle pair = made(H5Tcreate(H5T_COMPOUND, b), H5Tclose, "cannot make an HDF5 type");
-      if (H5Tinsert(pair.get(), "r", 0, part) < 0 || H5Tinsert(pair.get(), "i", b / 2, part) < 0)
+      if (H5Tinsert(pair.get(), parts[0], 0, part) < 0 ||
+          H5Tinsert(pair.get(), parts[1], b / 2, part) < 0)
         throw UserError("cannot make an HDF5 type: " + library_message());
       return pair;
     }
@@ -77,10 +98,7 @@ Type type_in_file(hid_t type) {
     case H5T_STRING:
       return {Kind::text, bytes};
     case H5T_COMPOUND:
-      if (H5Tget_nmembers(type) == 2 && H5Tget_member_index(type, "r") == 0 &&
-          H5Tget_member_index(type, "i") == 1 && H5Tget_member_class(type, 0) == H5T_FLOAT)
-        return {Kind::complex, bytes};
-      return {Kind::other, bytes};
+      return {parts_of(type) ? Kind::complex : Kind::other, bytes};
     default:
       return {Kind::other, bytes};
   }

@@ -46,8 +46,9 @@ Handle made(hid_t id, Handle::Close close, fmt::format_string<Parts...> what, Pa
   return {id, close};
 }
 
-/// The type of numbers in memory, or in a new dataset or attribute.
-Handle native(Type type);
+/// The type of numbers in memory, or in a new dataset or attribute; complex ones with the names of
+/// their parts as in the type `like`, if that is complex.
+Handle native(Type type, hid_t like = -1);
 /// The type of an HDF5 type; `other` where the file's numbers have none of ours.
 Type type_in_file(hid_t type);
 /// UTF-8 of variable length.

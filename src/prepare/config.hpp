@@ -33,6 +33,7 @@ constexpr auto choices(Outliers) {
 struct DataConfig {
   std::string file;
   std::string patterns;             ///< empty: found by its shape
+  std::vector<std::string> axes;    ///< of the dataset; empty: as the file says
   std::array<int, 2> scan_shape{};  ///< 0: as the file says
   bool flip_rows = false, flip_cols = false, transpose = false;
   DcPlace dc = DcPlace::centre;
@@ -55,15 +56,22 @@ struct DataConfig {
 template <class V>
 void keys(V& v, DataConfig& c) {
   v.section("data", "the patterns and how they lie in the file");
-  v("file", c.file, filled(), "HDF5 file of the patterns; relative to this configuration")
+  v("file", c.file, filled(),
+    "HDF5 file of the patterns, or several as scan_*.h5; relative to this configuration")
       .starting("patterns.h5")
       .also_called("path filename")
       .file()
       .same_at_resume();
   v("patterns", c.patterns, filled(),
-    "dataset in it, (N, ky, kx) or (slow, fast, ky, kx); left out: found by its shape")
+    "dataset in it, (N, ky, kx) or (slow, fast, ky, kx), or several as /entry/data_*; left out: "
+    "found by its shape")
       .example("/data")
       .also_called("dataset key");
+  v("axes", c.axes,
+    "of that dataset, in the order in which they lie: [n, ky, kx] or [y, x, ky, kx] unless the "
+    "file "
+    "says another")
+      .example("[ky, kx, y, x]");
   v("scan_shape", c.scan_shape, at_least(1),
     "(slow, fast) where the dataset is (N, ky, kx) of a raster")
       .example("[64, 64]");

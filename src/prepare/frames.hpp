@@ -36,6 +36,7 @@ struct RawPositions {
   std::vector<i64> shape;  ///< (N, 2) or (slow, fast, 2); 3 at the end for (x, y, z)
   std::string unit;        ///< as its attribute says; empty: nothing
   std::string name;        ///< "dataset '/positions' in 'file.h5'"
+  std::string others{};    ///< "/chunks/*/positions reads 3 more datasets with it"; empty: none
 };
 
 /// A dataset of bad pixels, nonzero = bad, of the frames' shape as they lie in the file.

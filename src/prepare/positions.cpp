@@ -73,20 +73,31 @@ LengthUnit unit_of(const RawPositions& raw, const ScanConfig& scan,
 
 }  // namespace
 
+Pairs pairs_in(const RawPositions& raw, PairOrder order, i64 patterns) {
+  const auto is_pair = [&](i64 numbers) {  // or (x, y, z), as CXI's translation
+    return numbers == 2 || (numbers == 3 && order == PairOrder::x_y);
+  };
+  const auto& shape = raw.shape;
+  if (shape.size() < 2 || shape.size() > 3) return {};
+  const i64 numbers = static_cast<i64>(raw.values.size());
+  const bool in_rows = shape.size() == 2 && is_pair(shape[0]) && shape[1] == patterns &&
+                       !(is_pair(shape[1]) && shape[0] == patterns);
+  if (in_rows) return {shape[1], 1, shape[1]};
+  return is_pair(shape.back()) ? Pairs{numbers / shape.back(), shape.back(), 1} : Pairs{};
+}
+
 std::vector<Position> positions_from(const RawPositions& raw, const ScanConfig& scan, i64 n,
                                      const std::string& frames, double pixel, bool pixel_units,
                                      std::vector<std::string>& warnings) {
-  const i64 columns = raw.shape.empty() ? 0 : raw.shape.back();
-  const bool three =
-      columns == 3 && scan.order == PairOrder::x_y;  // (x, y, z), as CXI's translation
-  if (raw.shape.size() < 2 || raw.shape.size() > 3 || (columns != 2 && !three))
+  const Pairs pairs = pairs_in(raw, scan.order, n);
+  if (pairs.count == 0)
     throw UserError(fmt::format("{} has the shape {}, (N, 2) or (slow, fast, 2) is needed",
                                 raw.name, fmt::join(raw.shape, " x ")));
-  const i64 count = static_cast<i64>(raw.values.size()) / columns;
-  if (count != n)
+  if (pairs.count != n)
     throw UserError(fmt::format(
-        "{} has {} positions but {} has {} patterns: one position per pattern is needed", raw.name,
-        count, frames, n));
+        "{} has {} positions but {} has {} patterns: one position per pattern is needed{}",
+        raw.name, pairs.count, frames, n,
+        raw.others.empty() ? "" : "; scan.positions=" + raw.others));
   const LengthUnit unit = unit_of(raw, scan, warnings);
   if (pixel_units && unit != LengthUnit::pixel)
     throw UserError(fmt::format(
@@ -95,7 +106,8 @@ std::vector<Position> positions_from(const RawPositions& raw, const ScanConfig& 
   const double scale = angstroms_in(unit, pixel);
   std::vector<Position> positions(static_cast<std::size_t>(n));
   for (i64 i = 0; i < n; ++i) {
-    const double a = raw.values[i * columns] * scale, b = raw.values[i * columns + 1] * scale;
+    const i64 at = i * pairs.next;
+    const double a = raw.values[at] * scale, b = raw.values[at + pairs.second] * scale;
     positions[i] = scan.order == PairOrder::x_y ? Position{b, a} : Position{a, b};
   }
   return positions;

@@ -14,6 +14,7 @@
 
 #include "core/error.hpp"
 #include "core/raster.hpp"
+#include "prepare/positions.hpp"
 
 namespace ptyle {
 namespace {
@@ -22,17 +23,14 @@ bool uses_positions(const Measurement& m) {
   return m.positions && !(m.scan.step[0] > 0 || m.scan.step[1] > 0);
 }
 
-/// Numbers in a row of a dataset of positions.
-i64 columns_of(const RawPositions& raw, PairOrder order) {
-  return !raw.shape.empty() && raw.shape.back() == 3 && order == PairOrder::x_y ? 3 : 2;
-}
-
 /// As the file has them, whatever their unit and order.
-std::vector<Position> unscaled(const RawPositions& raw, PairOrder order) {
-  const auto columns = static_cast<std::size_t>(columns_of(raw, order));
-  std::vector<Position> all(raw.values.size() / columns);
-  for (std::size_t i = 0; i < all.size(); ++i)
-    all[i] = {raw.values[i * columns], raw.values[i * columns + 1]};
+std::vector<Position> unscaled(const Measurement& m) {
+  const RawPositions& raw = *m.positions;
+  const Pairs pairs = pairs_in(raw, m.scan.order, m.frames->count);
+  std::vector<Position> all;
+  for (i64 i = 0; i < pairs.count; ++i)
+    all.push_back({raw.values[static_cast<std::size_t>(i * pairs.next)],
+                   raw.values[static_cast<std::size_t>(i * pairs.next + pairs.second)]});
   return all;
 }
 
@@ -40,14 +38,17 @@ std::vector<Position> unscaled(const RawPositions& raw, PairOrder order) {
 std::array<i64, 2> lines_of(const Measurement& m) {
   const std::array<i64, 2> said{m.data.scan_shape[0], m.data.scan_shape[1]};
   std::array<i64, 2> lines = m.frames->scan_shape;
-  if (lines[0] == 0) return said[0] > 0 ? said : m.file.scan_shape;
+  // A dataset of four axes of which one is 1 has no scan of its own.
+  if (lines[0] == 0 || (said[0] > 0 && (lines[0] == 1 || lines[1] == 1)))
+    return said[0] > 0 ? said : m.file.scan_shape;
   if (lines[1] <= m.data.flyback)
     throw UserError(fmt::format("data.flyback of {} leaves nothing of the lines of {} frames of {}",
                                 m.data.flyback, lines[1], m.frames->name));
   lines[1] -= m.data.flyback;
   if (said[0] > 0 && said != lines)
     throw UserError(fmt::format(
-        "data.scan_shape says {} x {} positions, but {} has {} x {} of its own; leave the key out",
+        "data.scan_shape says {} x {} positions, but {} has {} x {} of its own; leave the key out, "
+        "or say by data.axes which axis is which",
         said[0], said[1], m.frames->name, lines[0], lines[1]));
   return lines;
 }
@@ -79,9 +80,12 @@ std::string remedy_for_fewer(i64 frames, i64 positions, const std::array<i64, 2>
       uses_positions(m)
           ? fmt::format("{} has {} positions", m.positions->name, positions)
           : fmt::format("a scan of {} x {} is {} positions", lines[0], lines[1], positions);
-  throw UserError(fmt::format("{} but {} has {} patterns{}", scan, m.frames->name, frames,
-                              frames > positions ? remedy_for_more(frames, positions, lines)
-                                                 : remedy_for_fewer(frames, positions, lines)));
+  const std::string remedy =
+      uses_positions(m) && !m.positions->others.empty() ? "; scan.positions=" + m.positions->others
+      : frames > positions ? remedy_for_more(frames, positions, lines)
+                           : remedy_for_fewer(frames, positions, lines);
+  throw UserError(
+      fmt::format("{} but {} has {} patterns{}", scan, m.frames->name, frames, remedy));
 }
 
 /// Numbers that data.skip names, among so many.
@@ -190,7 +194,7 @@ std::size_t places_among(const std::vector<Position>& positions, const std::vect
 /// Takes positions that are no place of this scan from the selection.
 void leave_out_far_ones(const Measurement& m, Selection& s, std::vector<std::string>& warnings) {
   if (!uses_positions(m)) return;
-  const auto all = unscaled(*m.positions, m.scan.order);
+  const auto all = unscaled(m);
   if (static_cast<i64>(all.size()) < s.scan) return;  // of another shape
   std::vector<Position> used;
   for (const i64 p : s.positions) used.push_back(all[static_cast<std::size_t>(p)]);
@@ -233,10 +237,8 @@ void leave_out_far_ones(const Measurement& m, Selection& s, std::vector<std::str
 /// Positions of the whole scan, for so many frames.
 i64 scan_of(const Measurement& m, const std::array<i64, 2>& lines) {
   if (uses_positions(m)) {
-    const i64 columns = columns_of(*m.positions, m.scan.order);
-    const bool in_rows = !m.positions->shape.empty() && m.positions->shape.back() == columns;
-    // Another shape is told of where the positions are read.
-    return in_rows ? static_cast<i64>(m.positions->values.size()) / columns : m.frames->count;
+    const i64 count = pairs_in(*m.positions, m.scan.order, m.frames->count).count;
+    return count > 0 ? count : m.frames->count;  // another shape is told of where they are read
   }
   if (lines[0] > 0) return lines[0] * lines[1];
   return m.frames->count;

@@ -13,6 +13,7 @@
 #include "io/frames.hpp"
 #include "io/hdf5.hpp"
 #include "session/file_facts.hpp"
+#include "io/name_pattern.hpp"
 #include "session/keys.hpp"
 #include "session/open_experiment.hpp"
 
@@ -90,23 +91,30 @@ void look(const Check& check, const std::string& key, Look&& into) {
 }
 
 /// Opens the data: are patterns and positions there, and what does the file state?
-FileStates check_data(const ReconstructConfig& c, const Check& check) {
+FileStates check_data(const ReconstructConfig& c, const std::vector<std::string>& files,
+                      const Check& check) {
   FileStates states = unknown_states;
   look(check, "data.file", [&] {
-    const h5::File file = h5::File::open(c.data.file);
+    const h5::File file = h5::File::open(files.front());
     const auto [facts, reservations] = read_file_facts(file);
     states.reservations = reservations;
     states.energy = facts.energy.has_value();
     states.semi_angle = facts.semi_angle.has_value();
     states.pixel_size = facts.pixel_size.has_value();
     states.scan = facts.scan_step[0] > 0;
-    const bool named = check.has("data.patterns");
-    look(check, named ? "data.patterns" : "data.file", [&] { Frames(file, c.data.patterns); });
+    FramesAsked asked{c.data.patterns, {}, files};
+    bool found = false;
+    look(check, check.has("data.patterns") ? "data.patterns" : "data.file", [&] {
+      Frames(file, asked);
+      found = true;
+    });
+    asked.axes = c.data.axes;
+    if (found && !asked.axes.empty()) look(check, "data.axes", [&] { Frames(file, asked); });
     if (check.has("scan.step")) return;
     const bool elsewhere = check.has("scan.file") && !fs::exists(c.scan.file);
     if (!elsewhere)
       look(check, "scan.positions",
-           [&] { states.scan = read_positions(file, c.scan).has_value() || states.scan; });
+           [&] { states.scan = read_positions(file, c.scan, files).has_value() || states.scan; });
   });
   return states;
 }
@@ -122,6 +130,8 @@ FileStates check_files(const ReconstructConfig& c, const Check& check) {
     check.fault("data.mask", fmt::format("{} is a file; the dataset in it is needed too, as in "
                                          "file.h5:/mask",
                                          c.data.mask));
+  std::vector<std::string> files;
+  look(check, "data.file", [&] { files = data_files(c.data.file); });
   if (c.probe.starts_from() == ProbeStart::file && file_part(c.probe.start) != c.data.file)
     check_file(check, "probe.start", file_part(c.probe.start));
   if (check.patterns) {
@@ -129,7 +139,8 @@ FileStates check_files(const ReconstructConfig& c, const Check& check) {
       check.fault(key, text);
     return {};
   }
-  if (check_file(check, "data.file", c.data.file)) return check_data(c, check);
+  if (!files.empty() && check_file(check, "data.file", files.front()))
+    return check_data(c, files, check);
   return check.has("data.file") ? unknown_states : FileStates{};
 }
 
@@ -257,7 +268,7 @@ std::string earlier_result(const OutputConfig& output) {
 void complete_probe_start(ReconstructConfig& config) {
   auto& start = config.probe.start;
   if (!config.data.file.empty() && start.starts_with("/") && is_dataset(start))
-    start = config.data.file + ":" + start;
+    start = first_data_file(config.data.file) + ":" + start;
 }
 
 std::vector<KeyFault> faults_between_keys(const ReconstructConfig& config,

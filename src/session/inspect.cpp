@@ -25,6 +25,7 @@
 #include "io/frames.hpp"
 #include "io/hdf5.hpp"
 #include "io/pictures.hpp"
+#include "io/series.hpp"
 #include "prepare/positions.hpp"
 #include "session/open_experiment.hpp"
 #include "session/pattern_figures.hpp"
@@ -59,9 +60,11 @@ void list_contents(const h5::File& file, const Print& print) {
       print(fmt::format("{}{} = {}", indent, name, value_of(file, object, name, indent)));
   };
   attributes_of("/", "  ");
-  for (const auto& set : file.datasets()) {
-    print(fmt::format("  {}: {}, {}{}", set.path, h5::to_string(set.shape), h5::to_string(set.type),
-                      set.chunk.empty() ? "" : ", chunks of " + h5::to_string(set.chunk)));
+  for (const auto& [set, pattern, others] : listed(file.datasets())) {
+    print(fmt::format("  {}: {}, {}{}{}", set.path, h5::to_string(set.shape),
+                      h5::to_string(set.type),
+                      set.chunk.empty() ? "" : ", chunks of " + h5::to_string(set.chunk),
+                      others == 0 ? "" : fmt::format("; and {} more, {}", others, pattern)));
     attributes_of(set.path, "      ");
   }
 }
@@ -357,15 +360,17 @@ void draw(const std::string& folder, const Experiment& e, const std::vector<Posi
 Inspection inspect(const InspectConfig& config, const Print& print) {
   Inspection found;
   Ledger ledger(available_memory_bytes());
+  const i64 most = std::min(most_kept(&ledger), static_cast<i64>(config.most_memory_GB * 1e9 / 4));
   // It stays open, so that what it keeps is what reading has.
   Frames frames = [&] {
-    const h5::File file = h5::File::open(config.data.file);
+    const FramesAsked asked = frames_asked(config.data);
+    const h5::File file = h5::File::open(asked.files.front());
     list_contents(file, print);
-    return Frames(file, config.data.patterns, most_kept(&ledger));
+    return Frames(file, asked, most);
   }();
   const DataConfig data = bounded(config.data, frames, config.most_memory_GB, print);
   const Experiment e =
-      look_at_experiment(data, config.calibration, config.scan, config.optics, &ledger);
+      look_at_experiment(data, config.calibration, config.scan, config.optics, &ledger, most);
   for (const auto& note : e.notes) print(note);
   for (const auto& warning : e.warnings) print("warning: " + warning);
 

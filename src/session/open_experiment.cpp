@@ -6,6 +6,8 @@
 
 #include "core/error.hpp"
 #include "io/dataset_name.hpp"
+#include "io/name_pattern.hpp"
+#include "io/series.hpp"
 #include "prepare/prepare.hpp"
 #include "session/file_facts.hpp"
 
@@ -15,8 +17,8 @@ namespace {
 /// Frames of an HDF5 file, as prepare() reads them.
 class FileFrames final : public FrameSource {
  public:
-  FileFrames(const h5::File& file, const std::string& dataset, Ledger* ledger)
-      : frames_(file, dataset, most_kept(ledger)) {
+  FileFrames(const h5::File& file, const FramesAsked& asked, Ledger* ledger, i64 most)
+      : frames_(file, asked, most) {
     if (ledger && frames_.kept() > 0)
       kept_ = ledger->book("reading", static_cast<std::size_t>(frames_.kept()));
     count = frames_.count();
@@ -26,8 +28,9 @@ class FileFrames final : public FrameSource {
     is_integer = frames_.is_integer();
     largest = frames_.largest();
     bytes_a_value = frames_.info().type.bytes;
-    name = fmt::format("dataset '{}' in '{}'", frames_.info().path, file.path());
+    name = frames_.name();
   }
+  [[nodiscard]] const Frames& frames() const { return frames_; }
   void read(i64 first, i64 n, std::int64_t* to) override { frames_.read(first, n, to); }
   void read(i64 first, i64 n, float* to) override { frames_.read(first, n, to); }
   [[nodiscard]] i64 preferred_run() const override { return frames_.frames_a_chunk(); }
@@ -36,6 +39,17 @@ class FileFrames final : public FrameSource {
   Frames frames_;
   Ledger::Booking kept_;
 };
+
+/// What is to be known of frames before they are read: their notes first, then the experiment's.
+void add_notes(const h5::File& file, const DataConfig& data, const Frames& frames, Experiment& e) {
+  auto notes = frames.notes();
+  if (file.by_matlab() && !data.transpose && data.axes.empty())
+    notes.push_back(fmt::format(
+        "'{}' is a file of MATLAB, where axes lie in reverse order: if its array is (ky, kx, {}) "
+        "there, data.transpose: true reads the frames as it shows them",
+        file.path(), frames.info().shape.size() == 4 ? "fast, slow" : "n"));
+  e.notes.insert(e.notes.begin(), notes.begin(), notes.end());
+}
 
 /// The mask in "file.h5:/dataset", or in "/dataset" of the data file.
 RawMask read_mask(const std::string& data_file, const std::string& text) {
@@ -72,22 +86,71 @@ i64 most_kept(const Ledger* ledger) {
   return static_cast<i64>((limit > 0 ? limit : available_memory_bytes()) / 8);
 }
 
-std::optional<RawPositions> read_positions(const h5::File& data_file, const ScanConfig& scan) {
+FramesAsked frames_asked(const DataConfig& data) {
+  return {data.patterns, data.axes, data_files(data.file)};
+}
+
+namespace {
+
+/// One dataset of positions.
+RawPositions positions_in(const h5::File& file, const std::string& dataset) {
+  const h5::Dataset set = file.dataset(dataset);
+  RawPositions one{set.read<double>(), set.shape(), file.text(dataset, "units").value_or(""),
+                   fmt::format("dataset '{}' in '{}'", set.info().path, file.path()), ""};
+  // A result's positions count from its own object; its origin brings them back to where the
+  // measured ones count from, so that positions and object may start from the same result.
+  if (const auto origin = file.numbers("/", "origin");
+      origin && origin->size() == 2 && set.info().path == "/positions")
+    for (std::size_t i = 0; i < one.values.size(); ++i) one.values[i] += origin->at(i % 2);
+  if (const auto others = others_like(file, set.info()); others.count > 0)
+    one.others = fmt::format("{} reads {} more dataset{} with it", others.pattern, others.count,
+                             others.count == 1 ? "" : "s");
+  return one;
+}
+
+/// Rows of positions that follow those read before.
+void append(std::optional<RawPositions>& to, RawPositions more) {
+  if (!to) {
+    to = std::move(more);
+    return;
+  }
+  if (more.shape.empty() || more.shape.size() != to->shape.size() || more.unit != to->unit ||
+      !std::equal(to->shape.begin() + 1, to->shape.end(), more.shape.begin() + 1))
+    throw UserError(fmt::format(
+        "{} ({}, unit '{}') and {} ({}, unit '{}') are not of one kind, to be read as one",
+        to->name, h5::to_string(to->shape), to->unit, more.name, h5::to_string(more.shape),
+        more.unit));
+  to->shape[0] += more.shape[0];
+  to->values.insert(to->values.end(), more.values.begin(), more.values.end());
+}
+
+/// Those of a dataset, or of all that a pattern names.
+void append_all(std::optional<RawPositions>& to, const h5::File& file, const std::string& dataset) {
+  if (!has_star(dataset) || file.has_dataset(dataset))
+    return append(to, positions_in(file, dataset));
+  for (const auto& one : series_of(file, dataset).members) append(to, positions_in(file, one.path));
+  to->name = fmt::format("datasets '{}' in '{}'", dataset, file.path());
+  to->others.clear();
+}
+
+}  // namespace
+
+std::optional<RawPositions> read_positions(const h5::File& data_file, const ScanConfig& scan,
+                                           const std::vector<std::string>& data_files) {
   const std::string dataset = scan.positions.empty() ? "/positions" : scan.positions;
   if (scan.positions.empty() && (!scan.file.empty() || !data_file.has(dataset))) return {};
-  const auto read_from = [&](const h5::File& file) {
-    const h5::Dataset set = file.dataset(dataset);
-    const std::string unit = file.text(dataset, "units").value_or("");
-    auto values = set.read<double>();
-    // A result's positions count from its own object; its origin brings them back to where the
-    // measured ones count from, so that positions and object may start from the same result.
-    if (const auto origin = file.numbers("/", "origin");
-        origin && origin->size() == 2 && set.info().path == "/positions")
-      for (std::size_t i = 0; i < values.size(); ++i) values[i] += origin->at(i % 2);
-    return RawPositions{std::move(values), set.shape(), unit,
-                        fmt::format("dataset '{}' in '{}'", set.info().path, file.path())};
-  };
-  return scan.file.empty() ? read_from(data_file) : read_from(h5::File::open(scan.file));
+  std::optional<RawPositions> all;
+  append_all(all, scan.file.empty() ? data_file.again() : h5::File::open(scan.file), dataset);
+  if (!scan.file.empty() || data_files.size() < 2) return all;
+  std::size_t joined = 1;  // each file of a series may hold its own, or the first those of all
+  for (std::size_t i = 1; i < data_files.size(); ++i)
+    if (const h5::File more = h5::File::open(data_files[i]);
+        has_star(dataset) || more.has(dataset)) {
+      append_all(all, more, dataset);
+      ++joined;
+    }
+  if (joined > 1) all->name = fmt::format("dataset '{}' in {} files", dataset, joined);
+  return all;
 }
 
 namespace {
@@ -95,25 +158,32 @@ namespace {
 /// Calls make(measurement) while the files are open.
 template <class Make>
 Experiment opened(const DataConfig& data, const CalibrationConfig& calibration,
-                  const ScanConfig& scan, const OpticsConfig& optics, Ledger* ledger, Make&& make) {
+                  const ScanConfig& scan, const OpticsConfig& optics, Ledger* ledger, i64 most,
+                  bool looking, Make&& make) {
   if (data.file.empty())
     throw UserError("data.file is not given, the HDF5 file of the patterns is needed");
-  const h5::File file = h5::File::open(data.file);
-  FileFrames frames(file, data.patterns, ledger);
+  const FramesAsked asked = frames_asked(data);
+  const h5::File file = h5::File::open(asked.files.front());
+  FileFrames frames(file, asked, ledger, most);
+  const auto doubt = frames.frames().doubt();
+  if (doubt && doubt->sure && !looking) throw UserError(doubt->text);
   const StatedFacts stated = read_file_facts(file);
   Measurement m{data, calibration, scan, optics, &frames, {}, {}, {}, stated.facts};
-  if (!data.mask.empty()) m.mask = read_mask(data.file, data.mask);
-  m.skipped = read_skip(data.file, data.skip);
+  m.looking = looking;
+  if (!data.mask.empty()) m.mask = read_mask(file.path(), data.mask);
+  m.skipped = read_skip(file.path(), data.skip);
   const bool step_given = scan.step[0] > 0 || scan.step[1] > 0;
   if (step_given && !scan.positions.empty())
     throw UserError("scan.positions and scan.step are both given, one is needed");
-  if (!step_given) m.positions = read_positions(file, scan);
+  if (!step_given) m.positions = read_positions(file, scan, asked.files);
   const bool shape_known = data.scan_shape[0] > 0 || frames.scan_shape[0] > 0;
   const auto warnings =
       warnings_of(stated, calibration, scan, optics, m.positions.has_value(), shape_known);
-  Experiment experiment = make(m);
-  experiment.warnings.insert(experiment.warnings.begin(), warnings.begin(), warnings.end());
-  return experiment;
+  Experiment e = make(m);
+  add_notes(file, data, frames.frames(), e);
+  e.warnings.insert(e.warnings.begin(), warnings.begin(), warnings.end());
+  if (doubt) e.warnings.insert(e.warnings.begin(), doubt->text);
+  return e;
 }
 
 }  // namespace
@@ -145,22 +215,21 @@ Experiment open_experiment(const DataConfig& data, const CalibrationConfig& cali
     m.positions = positions_of(*patterns, scan);
     return prepare(m, ledger, distribution);
   }
-  return opened(data, calibration, scan, optics, ledger,
+  return opened(data, calibration, scan, optics, ledger, most_kept(ledger), false,
                 [&](const Measurement& m) { return prepare(m, ledger, distribution); });
 }
 
 Experiment plan_experiment(const DataConfig& data, const CalibrationConfig& calibration,
                            const ScanConfig& scan, const OpticsConfig& optics) {
-  return opened(data, calibration, scan, optics, nullptr,
+  return opened(data, calibration, scan, optics, nullptr, most_kept(nullptr), false,
                 [](const Measurement& m) { return prepare_to_plan(m); });
 }
 
 Experiment look_at_experiment(const DataConfig& data, const CalibrationConfig& calibration,
-                              const ScanConfig& scan, const OpticsConfig& optics, Ledger* ledger) {
-  return opened(data, calibration, scan, optics, ledger, [&](Measurement& m) {
-    m.looking = true;
-    return prepare(m, ledger);
-  });
+                              const ScanConfig& scan, const OpticsConfig& optics, Ledger* ledger,
+                              i64 most) {
+  return opened(data, calibration, scan, optics, ledger, std::min(most, most_kept(ledger)), true,
+                [&](const Measurement& m) { return prepare(m, ledger); });
 }
 
 }  // namespace ptyle

@@ -1,6 +1,9 @@
 #pragma once
 
+#include <limits>
 #include <optional>
+#include <string>
+#include <vector>
 
 #include "core/ledger.hpp"
 #include "io/frames.hpp"
@@ -31,12 +34,18 @@ Experiment plan_experiment(const DataConfig& data, const CalibrationConfig& cali
                            const ScanConfig& scan, const OpticsConfig& optics);
 
 /// The same to look at only: where calibration or positions are missing or wrong, a warning says so
-/// and pixel units or no positions stand in.
+/// and pixel units or no positions stand in. Reading keeps `most` bytes of unpacked chunks.
 Experiment look_at_experiment(const DataConfig& data, const CalibrationConfig& calibration,
                               const ScanConfig& scan, const OpticsConfig& optics,
-                              Ledger* ledger = nullptr);
+                              Ledger* ledger = nullptr, i64 most = std::numeric_limits<i64>::max());
 
-/// The positions' dataset, or nothing where `scan` names none and the file has none at /positions.
-std::optional<RawPositions> read_positions(const h5::File& data_file, const ScanConfig& scan);
+/// The positions' dataset or datasets, or nothing where `scan` names none and the file has none at
+/// /positions. If the data are in several files, each may hold its own part of them.
+std::optional<RawPositions> read_positions(const h5::File& data_file, const ScanConfig& scan,
+                                           const std::vector<std::string>& data_files);
+
+/// The frames that data.file, data.patterns and data.axes ask for. UserError where a file of a
+/// pattern is missing.
+FramesAsked frames_asked(const DataConfig& data);
 
 }  // namespace ptyle

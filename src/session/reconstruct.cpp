@@ -16,6 +16,7 @@
 
 #include "core/error.hpp"
 #include "io/dataset_name.hpp"
+#include "io/name_pattern.hpp"
 #include "session/check.hpp"
 #include "session/open_fit.hpp"
 
@@ -26,7 +27,9 @@ using Clock = std::chrono::steady_clock;
 
 /// The measurement's files, and those of the start.
 std::vector<std::string> files_read(const ReconstructConfig& c) {
-  std::vector<std::string> files{c.data.file, c.scan.file, file_part(c.data.mask), c.object.start};
+  std::vector<std::string> files = data_files(c.data.file);
+  for (const auto& file : {c.scan.file, file_part(c.data.mask), c.object.start})
+    files.push_back(file);
   if (c.probe.starts_from() == ProbeStart::file) files.push_back(file_part(c.probe.start));
   std::erase(files, "");
   return files;

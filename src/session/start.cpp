@@ -64,8 +64,10 @@ Array<Complex<double>, 3> probe_of_file(const std::string& start, i64 window) {
     probe = converted<Complex<double>, Complex<float>, 3>(earlier.probe.view());
     if (probe.empty()) throw UserError(fmt::format("probe.start: '{}' holds no probe", start));
   } else {
-    const auto dataset = h5::File::open(name->file).dataset(name->dataset);
-    const auto& shape = dataset.shape();
+    const h5::File file = h5::File::open(name->file);
+    const auto dataset = file.dataset(name->dataset);
+    auto shape = dataset.shape();
+    while (shape.size() > 3 && shape[0] == 1) shape.erase(shape.begin());
     if (shape.size() != 2 && shape.size() != 3)
       throw UserError(
           fmt::format("probe.start: '{}' has {} dimensions; a probe has (y, x) or (mode, y, x)",
@@ -73,6 +75,11 @@ Array<Complex<double>, 3> probe_of_file(const std::string& start, i64 window) {
     probe = Array<Complex<double>, 3>(
         {shape.size() == 3 ? shape[0] : 1, shape[shape.size() - 2], shape[shape.size() - 1]});
     dataset.read(probe.data());
+    // MATLAB's axes are in reverse order: its (y, x, mode) lies as (mode, x, y).
+    if (file.by_matlab() && probe.shape()[1] == probe.shape()[2])
+      for (i64 m = 0; m < probe.shape()[0]; ++m)
+        for (i64 y = 0; y < probe.shape()[1]; ++y)
+          for (i64 x = 0; x < y; ++x) std::swap(probe(m, y, x), probe(m, x, y));
   }
   if (probe.shape()[1] != window || probe.shape()[2] != window)
     throw UserError(fmt::format(

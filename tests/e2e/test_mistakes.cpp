@@ -454,6 +454,28 @@ std::vector<Mistake> files() {
        {},
        {},
        ".*data.positions.*25.*"},
+      {"DataOfNumPy",
+       setting("data.file=x.npy"),
+       {},
+       [](const TestFolder& folder) { folder.write("x.npy", "\x93NUMPY"); },
+       "--set data.file=x.npy: data.file: file '.*/x.npy' is not an HDF5 file, it is an array of "
+       "NumPy; this converts it: python3 -c \"import h5py, numpy; h5py.File\\('.*/x.h5', 'w'\\)"
+       "\\['data'\\] = numpy.load\\('.*/x.npy'\\)\""},
+      {"DataFilesNone",
+       setting("data.file=scan_*.h5"),
+       {},
+       {},
+       "--set data.file=scan_\\*.h5: data.file: no file is called as '.*/scan_\\*.h5' says, where "
+       "\\* stands for any letters"},
+      {"AxesOfFour",
+       setting("data.axes=[ky, kx, y, x]"),
+       {},
+       {},
+       "--set data.axes=\\[ky, kx, y, x\\]: data.axes: the axes \\[ky, kx, y, x\\] are not those "
+       "of "
+       "dataset '/data' in '.*/data.h5', 25 x 32 x 32: data.axes needs n, ky and kx in the order "
+       "in "
+       "which they lie, each once"},
       {"ScanShapeOfOtherCount",
        setting("data.scan_shape=[5, 4]"),
        with(&Parts::scan, "  step: 2\n"),

@@ -4,6 +4,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include <complex>
 #include <cstdlib>
 #include <filesystem>
 #include <numeric>
@@ -67,6 +68,56 @@ TEST(Hdf5, ComplexNumbersKeepTheirPartsInBothPrecisions) {
                    {"/wave", "real numbers are needed"}));
   EXPECT_TRUE(says(message_of<UserError>([&] { (void)file.read<std::complex<double>>("/real"); }),
                    {"/real", "complex numbers are needed"}));
+}
+
+TEST(Hdf5, ComplexNumbersHaveTheNamesOfOtherPrograms) {
+  const TemporaryFolder folder;
+  const std::string path = folder / "a.h5";
+  const hid_t file = H5Fcreate(path.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
+  const std::complex<float> values[] = {{1, 2}, {-3, 0.5}};
+  const hsize_t size = 2;
+  const hid_t space = H5Screate_simple(1, &size, nullptr);
+  const auto write = [&](const char* name, const char* first, const char* second) {
+    const hid_t type = H5Tcreate(H5T_COMPOUND, 8);
+    H5Tinsert(type, first, 0, H5T_NATIVE_FLOAT);
+    H5Tinsert(type, second, 4, H5T_NATIVE_FLOAT);
+    const hid_t set = H5Dcreate2(file, name, type, space, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
+    EXPECT_GE(H5Dwrite(set, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, values), 0);
+    H5Dclose(set);
+    H5Tclose(type);
+  };
+  write("/matlab", "real", "imag");
+  write("/other", "re", "im");
+  write("/none", "x", "y");
+  H5Sclose(space);
+  H5Fclose(file);
+  const h5::File read = h5::File::open(path);
+  for (const char* name : {"/matlab", "/other"}) {
+    EXPECT_EQ(read.read<std::complex<float>>(name),
+              (std::vector<std::complex<float>>{values[0], values[1]}));
+    EXPECT_EQ(read.read<std::complex<double>>(name)[1], (std::complex<double>{-3, 0.5}));
+  }
+  EXPECT_EQ(read.info("/none").type.kind, h5::Kind::other);
+}
+
+TEST(Hdf5, OtherFormatsAreToldWithTheLineThatConvertsThem) {
+  const TemporaryFolder folder;
+  const auto fault = [&](const char* name, const std::string& start) {
+    return message_of<UserError>([&] { (void)h5::File::open(folder.write_text(name, start)); });
+  };
+  EXPECT_TRUE(says(fault("x.npy", "\x93NUMPY\x01"),
+                   {"array of NumPy", "x.h5', 'w')['data'] = numpy.load('", "x.npy')\""}));
+  EXPECT_TRUE(says(fault("x.mat", "MATLAB 5.0 MAT-file, Platform"),
+                   {"MATLAB file of version 5", "scipy.io.loadmat('", "x.mat')['dp']\""}));
+  EXPECT_TRUE(says(fault("x.tif", std::string("II*\0", 4)), {"TIFF", "tifffile.imread"}));
+  EXPECT_TRUE(says(fault("x.dm4", "....."), {"hs.load('"}));
+  EXPECT_TRUE(says(fault("x.raw", "....."), {"raw numbers", "reshape(slow, fast, ky, kx)"}));
+  EXPECT_TRUE(says(fault("scan_x3_y2.raw", std::string(3 * 2 * 4 * 25, '.')),
+                   {"numpy.fromfile('", "'float32').reshape(2, 3, 5, 5)"}));
+  EXPECT_TRUE(says(fault("scan_x2_y1.raw", std::string(2 * 4 * 130 * 128, '.')),
+                   {".reshape(1, 2, 130, 128)[:, :, :128]"}));
+  const std::string text = fault("x.txt", "1 2 3");
+  EXPECT_TRUE(text.ends_with("is not an HDF5 file")) << text;
 }
 
 TEST(Hdf5, HyperslabsOfACompressedChunkedSetAreWrittenOneByOne) {

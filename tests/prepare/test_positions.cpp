@@ -52,12 +52,35 @@ TEST(Positions, InEveryUnitAndOrder) {
   EXPECT_EQ(read(grid, "A")[2].row, 5);
 }
 
+TEST(Positions, InTwoRowsAreTheRowsAndTheColumns) {
+  const auto rows = raw({1, 3, 5, 2, 4, 6}, {2, 3});  // three(), as MATLAB's files have it
+  for (const char* order : {"row_col", "x_y"})
+    for (int i = 0; i < 3; ++i) {
+      EXPECT_EQ(read(rows, "A", order)[i].row, read(three(), "A", order)[i].row);
+      EXPECT_EQ(read(rows, "A", order)[i].col, read(three(), "A", order)[i].col);
+    }
+  ScanConfig scan;
+  std::vector<std::string> warnings;  // two positions: as they always were
+  const auto two = positions_from(raw({1, 2, 3, 4}, {2, 2}), scan, 2, "/data", 1, false, warnings);
+  EXPECT_EQ(two[0].col, 2);
+}
+
+TEST(Positions, OfOnePartAreAnsweredWithTheOthers) {
+  RawPositions part = three();
+  part.others = "/chunks/*/positions reads 2 more datasets with it";
+  ScanConfig scan;
+  std::vector<std::string> warnings;
+  EXPECT_TRUE(says(
+      message_of<UserError>([&] { positions_from(part, scan, 9, "/data", 1, false, warnings); }),
+      {"3 positions", "9 patterns", "scan.positions=/chunks/*/positions reads 2 more"}));
+}
+
 TEST(Positions, ThatDoNotFitAreRefused) {
   const auto fault = [](std::vector<double> values, std::vector<i64> shape) {
     return message_of<UserError>([&] { read(raw(values, shape), "A"); });
   };
   EXPECT_TRUE(says(fault({1, 2, 3, 4}, {2, 2}), {"the dataset has 2 positions", "3 patterns"}));
-  EXPECT_TRUE(says(fault({1, 2, 3, 4, 5, 6}, {2, 3}), {"the dataset", "2 x 3", "(N, 2)"}));
+  EXPECT_TRUE(says(fault({1, 2, 3, 4, 5, 6, 7, 8}, {2, 4}), {"the dataset", "2 x 4", "(N, 2)"}));
   EXPECT_TRUE(says(fault({1, 2, 3, 4, 5, 6}, {6}), {"the dataset", "(N, 2)"}));
 }
 
@@ -132,6 +155,10 @@ TEST(Positions, ARasterNeedsAShapeOfAsManyPatterns) {
   m.data.scan_shape = {2, 3};
   EXPECT_EQ(prepare(m).positions[5].col, 4);
   frames.scan_shape = {3, 2};  // of a 4-D dataset
+  EXPECT_TRUE(says(message_of<UserError>([&] { prepare(m); }), {"data.scan_shape", "3 x 2"}));
+  frames.scan_shape = {1, 6};  // no scan of its own
+  EXPECT_EQ(prepare(m).positions[5].col, 4);
+  frames.scan_shape = {3, 2};
   m.data.scan_shape = {0, 0};
   EXPECT_EQ(prepare(m).positions[5].row, 4);
 }

@@ -209,6 +209,101 @@ TEST(OpenExperiment, TheUsersRotationGoesBeforeTheFilesAndNonsenseIsToldOf) {
                    {"no positions are given"}));
 }
 
+// As ptypy writes them: chunks of frames, each with their positions.
+TEST(OpenExperiment, ReadsChunksOfPatternsAndPositions) {
+  const TemporaryFolder folder;
+  const Contents c;
+  const Experiment whole = open(c.write(folder / "a.h5"));
+  {
+    h5::File file = h5::File::create(folder / "chunks.h5");
+    for (i64 k = 0; k < 3; ++k) {
+      const std::string chunk = "/chunks/" + std::to_string(k);
+      file.write(chunk + "/data", {4, side, side}, c.patterns.data() + k * 4 * side * side);
+      file.write(chunk + "/positions", {4, 2}, c.positions.data() + k * 8);
+    }
+    file.set("/", "pixel_size", 0.5);
+    file.set("/", "energy_kV", 200.0);
+    file.commit();
+  }
+  const auto positions = [](const char* name) {
+    return [name](DataConfig&, ScanConfig& s) { s.positions = name; };
+  };
+  const Experiment e = open(folder / "chunks.h5", positions("/chunks/*/positions"));
+  ASSERT_EQ(e.patterns->count(), slow * fast);
+  EXPECT_TRUE(says(e.notes[0], {"3 datasets '/chunks/*/data'", "12 frames: 4 each"}));
+  std::vector<float> a(side * side), b(a);
+  for (i64 i = 0; i < slow * fast; ++i) {
+    whole.patterns->load(i, a.data());
+    e.patterns->load(i, b.data());
+    EXPECT_EQ(a, b) << i;
+    EXPECT_EQ(e.positions[i].row, whole.positions[i].row);
+    EXPECT_EQ(e.positions[i].col, whole.positions[i].col);
+  }
+  EXPECT_TRUE(says(
+      message_of<UserError>([&] { open(folder / "chunks.h5", positions("/chunks/0/positions")); }),
+      {"4 positions", "12 patterns", "scan.positions=/chunks/*/positions reads 2"}));
+}
+
+TEST(OpenExperiment, ReadsSeveralFilesAsOne) {
+  const TemporaryFolder folder;
+  const Contents c;
+  const Experiment whole = open(c.write(folder / "a.h5"));
+  for (i64 k = 0; k < 3; ++k) {
+    h5::File file = h5::File::create(folder / ("scan_" + std::to_string(9 + k) + ".h5"));
+    file.write("/data", {4, side, side}, c.patterns.data() + k * 4 * side * side);
+    file.write("/positions", {4, 2}, c.positions.data() + k * 8);
+    file.set("/", "pixel_size", 0.5);
+    file.set("/", "energy_kV", 200.0);
+    file.commit();
+  }
+  const Experiment e = open(folder / "scan_*.h5");
+  std::vector<float> a(side * side), b(a);
+  for (i64 i = 0; i < slow * fast; ++i) {
+    whole.patterns->load(i, a.data());
+    e.patterns->load(i, b.data());
+    EXPECT_EQ(a, b) << i;
+    EXPECT_EQ(e.positions[i].col, whole.positions[i].col);
+  }
+  std::filesystem::remove(folder / "scan_10.h5");
+  EXPECT_TRUE(says(message_of<UserError>([&] { open(folder / "scan_*.h5"); }), {"scan_10.h5"}));
+}
+
+// The detector's axes come first: asked, not taken; read where the user says so.
+TEST(OpenExperiment, AsksWhichAxesAreTheDetectors) {
+  const TemporaryFolder folder;
+  constexpr i64 w = 24, n = 10;
+  std::vector<float> values(w * w * n * n);
+  for (i64 y = 0; y < w; ++y)
+    for (i64 x = 0; x < w; ++x)
+      for (i64 i = 0; i < n * n; ++i)
+        values[(y * w + x) * n * n + i] =
+            float((y - 12) * (y - 12) + (x - 12) * (x - 12) < 30 ? 20 + (i * 7 + x) % 5 : 0);
+  {
+    h5::File file = h5::File::create(folder / "a.h5");
+    file.write("/data", {w, w, n, n}, values.data());
+    file.commit();
+  }
+  const auto with = [&](std::vector<std::string> axes) {
+    return open(folder / "a.h5", [axes](DataConfig& d, ScanConfig& s) {
+      d.axes = axes;
+      s.step = {2, 2};
+      s.unit = LengthUnit::pixel;
+    });
+  };
+  EXPECT_TRUE(
+      says(message_of<UserError>([&] { with({}); }), {"/data", "data.axes=[ky, kx, y, x]"}));
+  const Experiment e = with({"ky", "kx", "y", "x"});
+  EXPECT_EQ(e.patterns->count(), n * n);
+  std::vector<float> pattern(w * w);
+  e.patterns->load(n + 3, pattern.data());
+  EXPECT_EQ(pattern[0], values[(12 * w + 12) * n * n + n + 3]);
+  EXPECT_EQ(with({"y", "x", "ky", "kx"}).patterns->count(), w * w);
+  DataConfig data;
+  data.file = folder / "a.h5";
+  const Experiment looked = look_at_experiment(data, {}, {}, {});  // goes on, with a warning
+  EXPECT_TRUE(says(looked.warnings.at(0), {"data.axes=[ky, kx, y, x]"}));
+}
+
 /// One malformed file or contradiction, and the words that its message must have.
 struct Mistake {
   const char* name;

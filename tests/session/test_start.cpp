@@ -1,9 +1,12 @@
 #include <gtest/gtest.h>
 
+#include <fstream>
+#include <iterator>
 #include <numeric>
 
 #include "core/error.hpp"
 #include "device/cpu/fft.hpp"
+#include "io/hdf5.hpp"
 #include "io/result.hpp"
 #include "io/temporary_folder.hpp"
 #include "operator/operator.hpp"
@@ -265,6 +268,30 @@ TEST(StartProbe, StandsWhereTheZeroFrequencyLies) {
   const auto mean = spectrum_of("mean", {}), other = spectrum_of("mean", {1, -2});
   for (i64 y = 10; y < 16; ++y)
     for (i64 x = 9; x < 14; ++x) EXPECT_NEAR(std::abs(other(y, x) - mean(y - 1, x + 2)), 0, 1e-9);
+}
+
+// MATLAB's array (y, x, mode) lies as (mode, x, y) in its file, behind 512 bytes that name MATLAB.
+TEST(StartProbe, OfMatlabIsRightWayUp) {
+  const TemporaryFolder folder;
+  std::vector<std::complex<double>> values(2 * 24 * 24);
+  for (std::size_t i = 0; i < values.size(); ++i) values[i] = {double(i), double(i % 7)};
+  {
+    h5::File file = h5::File::create(folder / "plain.h5");
+    file.write("/probe", {1, 2, 24, 24}, values.data());
+    file.commit();
+  }
+  std::ifstream plain(folder / "plain.h5", std::ios::binary);
+  std::string bytes((std::istreambuf_iterator<char>(plain)), {});
+  std::string block = "MATLAB 7.3 MAT-file";
+  block.resize(512, ' ');
+  folder.write_text("probe.mat", block + bytes);
+  const auto probe = [&](const char* file) {
+    return start_probe({.start = folder / file + ":/probe", .modes = 2}, experiment());
+  };
+  const auto a = probe("plain.h5"), b = probe("probe.mat");
+  for (i64 m = 0; m < 2; ++m)
+    for (i64 y = 0; y < 24; ++y)
+      for (i64 x = 0; x < 24; ++x) EXPECT_EQ(a(m, y, x), b(m, x, y));
 }
 
 TEST(StartProbe, OfAnEarlierResultOfAnotherWindowIsRefused) {

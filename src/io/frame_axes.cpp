@@ -1,0 +1,150 @@
+#include "io/frame_axes.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <cctype>
+
+#include "core/error.hpp"
+
+namespace ptyle {
+namespace {
+
+enum class Of { unknown, scan, detector };
+
+std::string lower(std::string text) {
+  std::transform(text.begin(), text.end(), text.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return text;
+}
+
+/// By an axis' name and unit: reciprocal lengths and angles are the detector's.
+Of kind_of(const std::string& name, const std::string& unit) {
+  const std::string n = lower(name), u = lower(unit);
+  for (const char* reciprocal : {"1/", "^-1", "_-1", "-1]", "⁻¹", "rad"})
+    if (u.find(reciprocal) != std::string::npos) return Of::detector;
+  for (const char* known : {"kx", "ky", "qx", "qy", "q_x", "q_y", "k_x", "k_y", "dx", "dy"})
+    if (n == known) return Of::detector;
+  for (const char* known : {"rx", "ry", "r_x", "r_y", "scan", "slow", "fast", "scan_x", "scan_y"})
+    if (n == known) return Of::scan;
+  if (n.starts_with("detector")) return Of::detector;
+  for (const char* length : {"nm", "[n_m]", "å", "a", "angstrom", "µm", "um", "pm", "m"})
+    if (u == length) return Of::scan;
+  return Of::unknown;
+}
+
+std::string text_of(const h5::File& file, const std::string& object, const char* name) {
+  return file.text(object, name).value_or("");
+}
+
+/// The kinds of a dataset's axes; shorter than its rank where the file has none.
+std::vector<Of> kinds_in_file(const h5::File& file, const h5::DatasetInfo& info) {
+  const std::string group = info.path.substr(0, info.path.rfind('/'));
+  const auto collect = [&](const char* pattern, int first) {
+    std::vector<Of> kinds;
+    for (std::size_t i = 0; i < info.shape.size(); ++i) {
+      const std::string object =
+          fmt::format("{}/{}{}", group, pattern, first + static_cast<int>(i));
+      if (!file.leads_somewhere(object)) break;
+      const auto navigate = file.number(object, "navigate");
+      kinds.push_back(navigate
+                          ? (*navigate != 0 ? Of::scan : Of::detector)
+                          : kind_of(text_of(file, object, "name"), text_of(file, object, "units")));
+    }
+    return kinds;
+  };
+  for (const auto& [pattern, first] :
+       {std::pair("axis-", 0), std::pair("dim", 0), std::pair("dim", 1)})
+    if (auto kinds = collect(pattern, first); kinds.size() == info.shape.size()) return kinds;
+  return {};
+}
+
+/// What is said of n of the axes only is so of the others too, where that leaves one way.
+void complete(std::vector<Of>& kinds) {
+  const auto of = [&](Of kind) {
+    return static_cast<std::size_t>(std::count(kinds.begin(), kinds.end(), kind));
+  };
+  const std::size_t scan = kinds.size() - 2;
+  if (of(Of::detector) == 2)
+    std::replace(kinds.begin(), kinds.end(), Of::unknown, Of::scan);
+  else if (of(Of::scan) == scan)
+    std::replace(kinds.begin(), kinds.end(), Of::unknown, Of::detector);
+}
+
+}  // namespace
+
+FrameAxes FrameAxes::in_order(std::size_t rank) {
+  FrameAxes axes;
+  for (int d = 0; d + 2 < static_cast<int>(rank); ++d) axes.scan.push_back(d);
+  axes.ky = static_cast<int>(rank) - 2;
+  axes.kx = static_cast<int>(rank) - 1;
+  return axes;
+}
+
+bool FrameAxes::are_in_order() const { return *this == in_order(scan.size() + 2); }
+
+std::string to_string(const FrameAxes& axes) {
+  std::vector<std::string> names(axes.scan.size() + 2);
+  for (std::size_t i = 0; i < axes.scan.size(); ++i)
+    names[axes.scan[i]] = axes.scan.size() == 1 ? "n" : i == 0 ? "y" : "x";
+  names[axes.ky] = "ky";
+  names[axes.kx] = "kx";
+  return fmt::format("[{}]", fmt::join(names, ", "));
+}
+
+FrameAxes axes_named(const std::vector<std::string>& names, const h5::DatasetInfo& info,
+                     const std::string& file) {
+  const std::size_t rank = info.shape.size();
+  const std::vector<std::vector<std::string>> roles =
+      rank == 2   ? std::vector<std::vector<std::string>>{{"ky", "qy"}, {"kx", "qx"}}
+      : rank == 3 ? std::vector<std::vector<std::string>>{{"n", "N"}, {"ky", "qy"}, {"kx", "qx"}}
+                  : std::vector<std::vector<std::string>>{
+                        {"y", "slow"}, {"x", "fast"}, {"ky", "qy"}, {"kx", "qx"}};
+  std::vector<int> at;  // of the roles, in the order above
+  for (std::size_t r = 0; r < roles.size(); ++r) {
+    const auto named = std::find_if(names.begin(), names.end(), [&](const std::string& name) {
+      return std::find(roles[r].begin(), roles[r].end(), name) != roles[r].end();
+    });
+    if (named != names.end()) at.push_back(static_cast<int>(named - names.begin()));
+  }
+  if (at.empty() && names.size() == rank)  // numbers
+    for (const auto& name : names)
+      if (name.size() == 1 && name[0] >= '0' && name[0] < static_cast<char>('0' + rank) &&
+          std::find(at.begin(), at.end(), name[0] - '0') == at.end())
+        at.push_back(name[0] - '0');
+  if (names.size() != rank || at.size() != rank)
+    throw UserError(
+        fmt::format("the axes [{}] are not those of dataset '{}' in '{}', {}: data.axes needs {} "
+                    "in the order in "
+                    "which they lie, each once",
+                    fmt::join(names, ", "), info.path, file, h5::to_string(info.shape),
+                    rank == 4   ? "y and x (slow and fast), ky and kx"
+                    : rank == 3 ? "n, ky and kx"
+                                : "ky and kx"));
+  FrameAxes axes;
+  axes.scan.assign(at.begin(), at.end() - 2);
+  axes.ky = *(at.end() - 2);
+  axes.kx = at.back();
+  return axes;
+}
+
+std::optional<FrameAxes> axes_in_file(const h5::File& file, const h5::DatasetInfo& info) {
+  const std::size_t rank = info.shape.size();
+  if (rank != 3 && rank != 4) return {};
+  auto kinds = kinds_in_file(file, info);
+  if (kinds.size() != rank) return {};
+  complete(kinds);
+  FrameAxes axes;
+  std::vector<int> detector;
+  for (std::size_t d = 0; d < rank; ++d) {
+    if (kinds[d] == Of::unknown) return {};
+    (kinds[d] == Of::scan ? axes.scan : detector).push_back(static_cast<int>(d));
+  }
+  if (detector.size() != 2) return {};
+  axes.ky = detector[0];
+  axes.kx = detector[1];
+  return axes;
+}
+
+}  // namespace ptyle

@@ -1,0 +1,87 @@
+#include "io/other_format.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cctype>
+#include <cmath>
+#include <filesystem>
+#include <fstream>
+#include <optional>
+
+namespace fs = std::filesystem;
+
+namespace ptyle {
+namespace {
+
+/// A command that makes NAME.h5 beside the file, with the dataset /data.
+std::string command(const fs::path& path, const std::string& modules, const std::string& value) {
+  const fs::path to = path.parent_path() / path.stem().concat(".h5");
+  return fmt::format("python3 -c \"import h5py, {}; h5py.File('{}', 'w')['data'] = {}\"", modules,
+                     to.string(), value);
+}
+
+/// The whole number after the last such letter that has one: 12 of "scan_x12_y16".
+std::optional<std::uintmax_t> number_after(const std::string& name, char letter) {
+  for (auto at = name.rfind(letter); at != std::string::npos && at > 0;
+       at = name.rfind(letter, at - 1)) {
+    const auto end = std::min(name.find_first_not_of("0123456789", at + 1), name.size());
+    if (end > at + 1 && end - at <= 7) return std::stoull(name.substr(at + 1, end - at - 1));
+  }
+  return {};
+}
+
+/// "(16, 12, 96, 96)" of raw numbers of 4 bytes, by a name as "scan_x12_y16.raw" and the size.
+std::string shape_of_raw(const fs::path& path) {
+  std::error_code error;
+  const auto bytes = fs::file_size(path, error);
+  const std::string name = path.stem().string();
+  const auto x = number_after(name, 'x'), y = number_after(name, 'y');
+  if (!x || !y) return "(slow, fast, ky, kx)";
+  const auto of_all = 4 * *x * *y;
+  const auto frame = of_all > 0 && bytes % of_all == 0 ? bytes / of_all : 0;
+  const auto side = static_cast<std::uintmax_t>(std::lround(std::sqrt(static_cast<double>(frame))));
+  if (frame == 130 * 128)  // EMPAD: two rows of each frame are its head
+    return fmt::format("({}, {}, 130, 128)[:, :, :128]", *y, *x);
+  return frame > 0 && side * side == frame ? fmt::format("({}, {}, {}, {})", *y, *x, side, side)
+                                           : fmt::format("({}, {}, ky, kx)", *y, *x);
+}
+
+}  // namespace
+
+std::string other_format(const std::string& name) {
+  const fs::path path(name);
+  std::string start(16, '\0');
+  std::ifstream(path, std::ios::binary).read(start.data(), std::streamsize(start.size()));
+  std::string extension = path.extension().string();
+  std::transform(extension.begin(), extension.end(), extension.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  if (start.starts_with("\x93NUMPY"))
+    return ", it is an array of NumPy; this converts it: " +
+           command(path, "numpy", fmt::format("numpy.load('{}')", name));
+  if (start.starts_with("MATLAB 5.0"))
+    return ", it is a MATLAB file of version 5; this converts it, where dp is the name of its "
+           "array: " +
+           command(path, "scipy.io", fmt::format("scipy.io.loadmat('{}')['dp']", name));
+  if (start.starts_with("PK\x03\x04") && extension == ".npz")
+    return ", it is an archive of NumPy; this converts it, where data is the name of its array: " +
+           command(path, "numpy", fmt::format("numpy.load('{}')['data']", name));
+  if (start.starts_with(std::string("II*\0", 4)) || start.starts_with(std::string("MM\0*", 4)))
+    return ", it is a TIFF; this converts it: " +
+           command(path, "tifffile", fmt::format("tifffile.imread('{}')", name));
+  for (const char* known : {".dm3", ".dm4", ".mib", ".mrc", ".blo", ".ser", ".emi", ".tvips"})
+    if (extension == known)
+      return fmt::format(
+                 ", {} files are read by other programs; this converts it, with RosettaSciIO: ",
+                 known) +
+             command(path, "hyperspy.api as hs", fmt::format("hs.load('{}').data", name));
+  if (extension == ".raw" || extension == ".bin" || extension == ".dat")
+    return ", it is taken to be raw numbers, whose type and shape no file states; this converts "
+           "it, if they are right: " +
+           command(
+               path, "numpy",
+               fmt::format("numpy.fromfile('{}', 'float32').reshape{}", name, shape_of_raw(path)));
+  return "";
+}
+
+}  // namespace ptyle

@@ -1,0 +1,11 @@
+#pragma once
+
+#include <string>
+
+namespace ptyle {
+
+/// The end of a sentence on a file that is no HDF5 file: what it is, by its first bytes or its
+/// name, and the line of Python that converts it. Empty where that cannot be told.
+std::string other_format(const std::string& path);
+
+}  // namespace ptyle
