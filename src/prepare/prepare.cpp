@@ -63,11 +63,10 @@ void note_screening(const Measurement& m, const Selection& selection, const Patt
                      : ". They are no measurement and left out; data.outliers=keep keeps them"));
   if (found.frames_late != 0)
     e.warnings.push_back(fmt::format(
-        "patterns change at the end of a line {} position{} {}, as if frames came {}: "
-        "data.frame_offset={} would set that right",
+        "frames seem to come {} position{} {}, as patterns show where lines end: "
+        "data.frame_offset={} sets that right",
         std::abs(found.frames_late), std::abs(found.frames_late) == 1 ? "" : "s",
-        found.frames_late > 0 ? "late" : "early", found.frames_late > 0 ? "late" : "early",
-        m.data.frame_offset + found.frames_late));
+        found.frames_late > 0 ? "late" : "early", m.data.frame_offset + found.frames_late));
   const std::string pixels = describe_pixels(found);
   if (!pixels.empty())
     e.warnings.push_back(
@@ -76,7 +75,7 @@ void note_screening(const Measurement& m, const Selection& selection, const Patt
 }
 
 /// Values below 0 of pixels that are not left out.
-void note_negative(const Measurement& m, const PatternSums& sums, Experiment& e) {
+void note_negative(const PatternSums& sums, Experiment& e) {
   double negative = 0, noise = 0;
   for (std::size_t p = 0; p < sums.pixels.negative.size(); ++p) {
     if (sums.screening.bad(static_cast<i64>(p))) continue;
@@ -84,16 +83,10 @@ void note_negative(const Measurement& m, const PatternSums& sums, Experiment& e)
     noise += sums.pixels.noise[p];
   }
   if (negative == 0) return;
-  const double rms = std::sqrt(noise / negative);
   const double fraction = negative / (sums.patterns * static_cast<double>(e.valid.size()));
-  std::string text =
-      fmt::format("{:.0f} negative values set to 0 ({:.2g} % of all)", negative, 100 * fraction);
-  if (m.data.background == 0)
-    text += fmt::format(
-        ". If they are read-out noise ({:.2g} r.m.s.), clipping leaves a positive bias; "
-        "data.background={:.2g} removes most of it",
-        rms, 2 * rms);
-  e.warnings.push_back(text);
+  e.warnings.push_back(
+      fmt::format("{:.0f} negative values set to 0 ({:.2g} % of all), {:.2g} r.m.s.", negative,
+                  100 * fraction, std::sqrt(noise / negative)));
 }
 
 void note_patterns(const Measurement& m, const Layout& l, const PatternSums& sums, Experiment& e) {
@@ -114,7 +107,7 @@ void note_patterns(const Measurement& m, const Layout& l, const PatternSums& sum
         fmt::format("only {} of {} window pixels are left for the fit: is data.mask the right way "
                     "round (not 0: bad)?",
                     e.valid.size() - invalid, e.valid.size()));
-  note_negative(m, sums, e);
+  note_negative(sums, e);
   const auto& at = sums.pixels.at_saturation;
   const i64 saturated = std::count_if(at.begin(), at.end(), [](double n) { return n > 0; });
   if (saturated > f.rows * f.cols / 100)
@@ -261,7 +254,8 @@ void warn_of_no_disc(const Layout& l, Experiment& e) {
         radius));
 }
 
-/// Far from the disc there is next to nothing, unless a detector adds it.
+/// Far from the disc there is next to nothing, and ever less, unless a detector adds the same
+/// everywhere.
 void warn_of_offset(const Measurement& m, const Layout& l, Experiment& e) {
   if (!e.disc) return;
   const auto valid = centred<float>(e.valid.view());
@@ -269,13 +263,17 @@ void warn_of_offset(const Measurement& m, const Layout& l, Experiment& e) {
   for (i64 i = 0; i < valid.size(); ++i)
     if (valid.data()[i] != 0) seen.push_back(e.mean_pattern.data()[i]);
   const double mean = e.mean_counts / static_cast<double>(seen.size());
-  const auto dark = seen.begin() + static_cast<std::ptrdiff_t>(seen.size() / 20);
-  std::nth_element(seen.begin(), dark, seen.end());
-  if (*dark > mean / 3)
+  const auto darkest = [&](std::size_t one_in) {
+    const auto at = seen.begin() + static_cast<std::ptrdiff_t>(seen.size() / one_in);
+    std::nth_element(seen.begin(), at, seen.end());
+    return *at;
+  };
+  const double dark = darkest(20), less_dark = darkest(4);
+  if (dark > mean / 3 || (dark > mean / 10 && less_dark < 1.3 * dark))
     e.warnings.push_back(fmt::format(
         "the darkest pixels have {:.3g} counts, the mean of all is {:.3g}: if that is a detector "
         "offset, data.background={:.3g} removes it",
-        *dark, mean, m.data.background + *dark / static_cast<double>(l.bin * l.bin)));
+        dark, mean, m.data.background + dark / static_cast<double>(l.bin * l.bin)));
 }
 
 /// Takes from the sums: valid pixels, mean and disc.

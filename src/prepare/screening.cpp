@@ -469,8 +469,10 @@ OddPatterns judge_patterns(const std::vector<double>& totals, const std::vector<
     if (totals[i] < dark || totals[i] == 0) odd.empty.push_back(static_cast<i64>(i));
     if (totals[i] >= bright) odd.bright.push_back(static_cast<i64>(i));
   }
-  if (in_a_row(odd.bright)) odd.bright.clear();
   odd.times = sorted.back() / odd.median;
+  // A hole in an absorbing specimen is not much brighter than its surroundings.
+  constexpr double most_of_a_hole = 6;
+  if (in_a_row(odd.bright) && odd.times < most_of_a_hole) odd.bright.clear();
   return odd;
 }
 

@@ -56,6 +56,8 @@ std::array<i64, 2> lines_of(const Measurement& m) {
 /// The ways out where there are more frames than positions, as far as the numbers suggest one.
 std::string remedy_for_more(i64 frames, i64 positions, const std::array<i64, 2>& lines) {
   const i64 more = frames - positions;
+  if (lines[1] > 0 && more >= lines[1] && frames % lines[1] == 0 && more % lines[0] != 0)
+    return fmt::format("; data.scan_shape=[{},{}] is of as many", frames / lines[1], lines[1]);
   if (lines[0] > 1 && positions == lines[0] * lines[1] && more % lines[0] == 0)
     return fmt::format(
         "; if every line ends with {} frame{} of the beam's way back, data.flyback={} leaves them "

@@ -94,14 +94,16 @@ i64 frames_late(const std::vector<double>& blocks, const std::array<i64, 2>& lin
     step[static_cast<std::size_t>(j)] = median(std::move(changes));
   }
   const double usual = median(step);
-  const auto jump = std::max_element(step.begin(), step.end());
-  const i64 at = jump - step.begin();
-  std::vector<double> others = step;
+  std::vector<double> apart;
+  for (const double change : step) apart.push_back(std::abs(change - usual));
+  const auto largest = std::max_element(apart.begin(), apart.end());
+  const i64 at = largest - apart.begin();
+  std::vector<double> others = apart;
   others.erase(others.begin() + at);
   const double next = *std::max_element(others.begin(), others.end());
-  // A jump that stands apart from every other step, and none where the lines should end.
-  if (at == fast - 1 || *jump < 2 * usual || *jump < 1.5 * next || step.back() > 1.2 * usual)
-    return 0;
+  // One step stands apart from all others, and the one where lines should end does not.
+  const bool one = *largest > 0.3 * usual && *largest > 2 * next && *largest > 8 * median(others);
+  if (at == fast - 1 || !one || apart.back() > 0.25 * *largest) return 0;
   return at + 1 <= fast / 2 ? at + 1 : at + 1 - fast;
 }
 

@@ -40,8 +40,8 @@ std::vector<i64> repeated_patterns(const std::vector<i64>& positions,
                                    const std::vector<double>& signatures);
 
 /// The number of frames by which all come late (below 0: early) against a raster's positions: where
-/// a line ends, patterns change at once, and that is seen at another place within the lines. 0 where
-/// it is seen at the end, or nowhere. `blocks`: (pattern, block) of whole lines, the first ones.
+/// a line ends, patterns change more than from step to step (or less, as it happens in a crystal),
+/// and that is seen at another place within the lines. 0 where it is seen at the end, or nowhere. `blocks`: (pattern, block) of whole lines, the first ones.
 i64 frames_late(const std::vector<double>& blocks, const std::array<i64, 2>& lines);
 
 }  // namespace ptyle

@@ -42,7 +42,8 @@ void add_absorption(const ReconstructConfig& config, const Experiment& experimen
   if (!config.object.absorbs() && spread > much && disc_is_whole(experiment))
     warnings.push_back(
         fmt::format("the patterns' totals vary by {:.0f} % (r.m.s.), which a phase alone cannot "
-                    "explain: object.type=complex fits absorption too",
+                    "explain: the specimen absorbs, the beam's current varied, or the detector "
+                    "misses a part",
                     100 * spread));
 }
 
@@ -58,18 +59,16 @@ std::vector<std::string> warnings_of(const ReconstructConfig& config,
 }
 
 std::optional<std::string> warning_of_clipping(const Experiment& e) {
-  constexpr double few = 0.05;  // of the disc
   const Screening& found = e.screening;
   if (found.clipped == 0) return {};
-  const std::string what =
-      fmt::format("{} detector pixel{} cut off at {:.0f} counts in some patterns", found.clipped,
-                  found.clipped == 1 ? " is" : "s are", found.clipped_at);
-  if (found.clipped_of_disc < few)
-    return fmt::format("{}: data.saturation={:.0f} leaves them out", what, found.clipped_at);
   return fmt::format(
-      "{}, {:.0f} % of the bright-field disc: contrast is lost there, which a shorter exposure "
-      "keeps; to leave them out would lose more",
-      what, 100 * std::min(1.0, found.clipped_of_disc));
+      "{} detector pixel{} cut off at {:.0f} counts in some patterns{}: contrast is lost there, "
+      "which a shorter exposure keeps; to leave them out would lose more",
+      found.clipped, found.clipped == 1 ? " is" : "s are", found.clipped_at,
+      found.clipped_of_disc > 0
+          ? fmt::format(", {:.2g} % of the bright-field disc",
+                        100 * std::min(1.0, found.clipped_of_disc))
+          : "");
 }
 
 std::optional<std::string> warning_of_few_counts(double counts, i64 batches) {

@@ -15,8 +15,7 @@ namespace ptyle {
 /// Warnings of values that are cut off, and of a probe that its window cannot hold.
 std::vector<std::string> warnings_of(const ReconstructConfig& config, const Experiment& experiment);
 
-/// Detector pixels whose values are cut off in some patterns; advises to leave them out where they
-/// are few beside the disc. Nothing where none is.
+/// Detector pixels whose values are cut off in some patterns. Nothing where none is.
 std::optional<std::string> warning_of_clipping(const Experiment& experiment);
 
 /// `counts`: of the whole scan, an object pixel (settings.hpp).

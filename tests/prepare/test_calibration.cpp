@@ -142,7 +142,7 @@ TEST(Disc, ADetectorOffsetBesideItIsWarnedOf) {
   };
   // The disc covers 0.15 of the window: 15 counts per pixel in the mean, and 1 beside it.
   EXPECT_TRUE(warnings(0).empty());
-  EXPECT_TRUE(warnings(5).empty());
+  EXPECT_TRUE(says(warnings(5)[0], {"data.background=6"}));
   ASSERT_EQ(warnings(10).size(), 1u);
   EXPECT_TRUE(says(warnings(10)[0], {"11 counts", "data.background=11"}));
   EXPECT_TRUE(says(warnings(10, 2)[0], {"44 counts", "data.background=11"}));
