@@ -29,6 +29,8 @@ class FrameSet {
   [[nodiscard]] i64 kept() const { return block_ ? block_->bytes() : kept_; }
   /// Frames that lie in one chunk of the file one after the other, at least 1; 1 of a block.
   [[nodiscard]] i64 frames_a_chunk() const;
+  /// No part of a virtual dataset is missing.
+  [[nodiscard]] bool whole() const { return missing_.empty(); }
   /// Few frames here and there cost little beside all.
   [[nodiscard]] bool quick_to_sample() const;
 

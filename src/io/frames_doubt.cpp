@@ -75,7 +75,7 @@ Sums sample(const Frames& frames) {
 
 std::optional<Frames::Doubt> Frames::doubt() const {
   const auto& shape = info().shape;
-  if (axes_said_ || axes_.scan.empty() || !set_->quick_to_sample()) return {};
+  if (axes_said_ || axes_.scan.empty() || !set_->whole() || !set_->quick_to_sample()) return {};
   if (*std::min_element(shape.begin(), shape.end()) < cells) return {};
   const Sums sums = sample(*this);
   std::vector<double> along;  // the dataset's axes

@@ -259,6 +259,22 @@ TEST(VirtualFrames, WithoutNumbersAreRefusedWhereTheyAreRead) {
 }
 
 // Every other frame from another file, as detectors of several modules write them.
+TEST(VirtualFrames, OfWhichAPartIsMissingAreNotDoubted) {
+  const TemporaryFolder folder;
+  constexpr hsize_t frames = 32, side = 16;  // enough to be sampled
+  const std::string path = folder / "a.h5";
+  const hid_t id = H5Fcreate(path.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
+  const hsize_t dims[3] = {frames, side, side};
+  const hid_t space = H5Screate_simple(3, dims, nullptr), layout = H5Pcreate(H5P_DATASET_CREATE);
+  EXPECT_GE(H5Pset_virtual(layout, space, "not_copied.h5", "/d", space), 0);
+  H5Dclose(H5Dcreate2(id, "/dp", H5T_NATIVE_UINT16, space, H5P_DEFAULT, layout, H5P_DEFAULT));
+  H5Pclose(layout);
+  H5Sclose(space);
+  H5Fclose(id);
+  // Frames that data.skip leaves out are not looked at, so that the rest may be read.
+  EXPECT_FALSE(Frames(h5::File::open(path), "").doubt());
+}
+
 TEST(VirtualFrames, ThatTakeTurnsAreRefusedEachByItself) {
   const TemporaryFolder folder;
   h5::File even = h5::File::create(folder / "even.h5");
