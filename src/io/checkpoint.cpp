@@ -357,7 +357,7 @@ void Checkpoint::check(const Fingerprint& now) const {
     return all;
   });
   for (std::size_t i = 0; i < now.size(); ++i)
-    if (before[i] != now[i].value && (now[i].formerly.empty() || before[i] != now[i].formerly))
+    if (before[i] != now[i].value && before[i] != now[i].formerly.value_or(now[i].value))
       throw UserError(fmt::format(
           "cannot resume from checkpoint {}: it is of another run: {} was {}, now it is {}{}; {}, "
           "or resume with what it was",
