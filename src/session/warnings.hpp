@@ -15,7 +15,8 @@ namespace ptyle {
 /// Warnings of hot, dead and full pixels, and of a probe that its window cannot hold.
 std::vector<std::string> warnings_of(const ReconstructConfig& config, const Experiment& experiment);
 
-/// `counts`: of the whole scan, an object pixel (settings.hpp).
-std::optional<std::string> warning_of_few_counts(double counts, i64 batches);
+/// `counts`: of the whole scan, an object pixel (settings.hpp); `held_pixels`: detector pixels are
+/// held out, and show when to stop.
+std::optional<std::string> warning_of_few_counts(double counts, i64 batches, bool held_pixels);
 
 }  // namespace ptyle
