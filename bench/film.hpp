@@ -34,12 +34,13 @@ inline std::string film_example(const std::string& name) {
 
 inline Recipe film_recipe() { return read_simulate(film_example("film.yaml"), {}).recipe; }
 
-/// The file of a film, NAME-SEED.h5 in a temporary folder that stays: a film that is there is taken
-/// as it is.
+/// The file of a film, NAME-SEED.h5 in a temporary folder that stays: a film of this recipe that is
+/// there is taken as it is, one of another is replaced.
 inline std::string film_of(Recipe recipe, const std::string& name) {
   const auto folder = std::filesystem::temp_directory_path() / "ptyle-bench-film";
   std::filesystem::create_directories(folder);
   recipe.output = (folder / fmt::format("{}-{}.h5", name, recipe.seed)).string();
+  recipe.overwrite = true;
   simulate(recipe, std::nullopt, {});
   return recipe.output;
 }

@@ -359,7 +359,7 @@ std::vector<std::string> Checkpoint::check(const Fingerprint& now) const {
   std::vector<std::string> changes;
   for (std::size_t i = 0; i < now.size(); ++i) {
     const Agreed& one = now[i];
-    if (before[i] == one.value || (!one.formerly.empty() && before[i] == one.formerly)) continue;
+    if (before[i] == one.value || before[i] == one.formerly.value_or(one.value)) continue;
     changes.push_back(fmt::format("{} was {}, now it is {}", one.key, before[i], one.value));
     if (!one.may_change)
       throw UserError(

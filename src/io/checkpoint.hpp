@@ -32,9 +32,9 @@ namespace ptyle {
 
 /// A fact that a resumed run must share with the one that wrote, in words that the user knows.
 struct Agreed {
-  std::string key;              ///< "data.file"
-  std::string value;            ///< "scan.h5"
-  std::string formerly = {};    ///< what an earlier version wrote for this value; empty: the same
+  std::string key;                           ///< "data.file"
+  std::string value;                         ///< "scan.h5"
+  std::optional<std::string> formerly = {};  ///< what an earlier version wrote for this value
   std::string if_differs = {};  ///< appended to the sentence that refuses another value
   bool may_change = false;      ///< another value is not refused, but reported
 };

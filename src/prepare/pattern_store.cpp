@@ -97,7 +97,6 @@ class Store final : public FillablePatternStore {
     std::transform(from.begin(), from.end(), pattern(i).begin(),
                    [](T v) { return static_cast<Held>(v); });
   }
-  static constexpr i64 patterns_a_block = 16;
   std::vector<i64> held_;
   i64 count_, window_;
   double background_;

@@ -18,11 +18,14 @@ class FillablePatternStore : public PatternStore {
   virtual void put(i64 i, std::span<const float> pattern) = 0;
 };
 
+/// Room for patterns that come later is added so many at a time.
+constexpr i64 patterns_a_block = 16;
+
 /// Room for the patterns `held` (ascending) of `count`, window² integers up to `largest` each, in
 /// the narrowest of uint8, uint16 and uint32 that holds them; in float32 where none does or
 /// `largest` is 0. Accounted as "patterns". `background` (counts per pixel of the window) is
 /// subtracted when a pattern is loaded; what falls below 0 is 0. Room for patterns that come later
-/// is added 16 at a time, once no place of one that has gone is left, and is kept.
+/// is added once no place of one that has gone is left, and is kept.
 std::unique_ptr<FillablePatternStore> make_pattern_store(std::vector<i64> held, i64 count,
                                                          i64 window, double largest,
                                                          double background, Ledger* ledger);

@@ -9,7 +9,6 @@
 #include "analysis/scan_extent.hpp"
 #include "core/error.hpp"
 #include "operator/operator.hpp"
-#include "tiles/cost.hpp"
 #include "tiles/hand_over.hpp"
 
 namespace ptyle {
@@ -36,15 +35,36 @@ i64 rows_in_pixels(int rows, const ObjectFrame& frame, i64 window) {
 
 }  // namespace
 
-bool sums_every_batch(const RanksConfig& ranks) {
-  return ranks.update == UpdateChoice::consistent && ranks.local_positions == 0 &&
-         !ranks.exchange_behind && (!ranks.exchange || sum_kind(*ranks.exchange));
+Network network_of(const RanksConfig& config) {
+  return {config.bandwidth * 1e9, config.latency * 1e-6};
 }
 
-i64 margin_of_moves(const PositionOptions& refinement, const RanksConfig& ranks,
+ExchangeCost cost_of(const Sharing& sharing, i64 planes, int bytes, const Network& network) {
+  const auto& [mesh, scheme, chunk, in_flight] = sharing;
+  if (scheme == Scheme::none) return {};
+  if (const auto kind = sum_kind(scheme))
+    return cost_of_sum(mesh, *kind, planes, bytes, network, chunk, in_flight);
+  if (scheme == Scheme::voxel)
+    return cost_of_fill(mesh, planes - 1, bytes, network, chunk, in_flight);
+  return cost_of_sum(mesh, SumKind::separable, planes - 1, bytes, network, chunk, in_flight);
+}
+
+void set_exchange(FitOptions& options, const RanksConfig& config) {
+  options.update = config.update == UpdateChoice::literal ? Update::literal : Update::consistent;
+  options.local_positions = config.local_positions;
+  options.exchange_behind = config.exchange_behind;
+}
+
+bool sums_every_batch(const RanksConfig& config, int ranks) {
+  FitOptions options;
+  set_exchange(options, config);
+  return sums_every_batch(options, config.exchange.value_or(Scheme::owner), ranks);
+}
+
+i64 margin_of_moves(const PositionOptions& refinement, const RanksConfig& config, int ranks,
                     const std::vector<Position>& positions, i64 window, double pixel) {
   if (refinement.refine == Switch::off) return 0;
-  const bool paper = !sums_every_batch(ranks);
+  const bool paper = !sums_every_batch(config, ranks);
   const ScanExtent scan = scan_extent(positions);
   const double step = scan.step / pixel, of_step = std::min(2 * step, double(window) / 4);
   const double most = refinement.largest_move > 0 ? refinement.largest_move / pixel : of_step;
@@ -59,9 +79,7 @@ i64 margin_of_moves(const PositionOptions& refinement, const RanksConfig& ranks,
     const bool line = scan.width() < 3 * scan.step;
     if (paper || positions.size() < many || line || step > close * double(window)) return 0;
   } else if (paper) {
-    throw UserError(
-        "positions.refine: on needs gradients that are summed over ranks after each mini-batch: "
-        "leave out ranks.update, local_positions, exchange_behind and exchanges of voxels");
+    throw needs_sums("positions.refine: on");
   }
   return std::max<i64>(1, static_cast<i64>(std::ceil(most)));
 }
@@ -88,19 +106,14 @@ Division divide(const std::vector<Position>& positions, i64 window, double pixel
   const i64 more = extra + room_for_moves(margin);
   halo = {halo.before + more, halo.after + more};
   const Mesh mesh = balanced_mesh(centres, window, shape, halo, margin);
-  const Network network{config.bandwidth * 1e9, config.latency * 1e-6};
+  const Network network = network_of(config);
   Scheme scheme = named.value_or(Scheme::owner);
   if (!named && ranks > 1) scheme = scheme_of(cheapest(mesh, planes, bytes, network));
   Division division{
       std::move(frame), {mesh, scheme, config.chunk, config.in_flight}, {}, extra, margin};
   check_sharing(division.sharing);
   if (ranks > 1 && (config.chunk == 0 || config.in_flight == 0)) {
-    const auto kind = sum_kind(scheme);
-    const ExchangeCost cost =
-        scheme == Scheme::voxel
-            ? cost_of_fill(mesh, planes, bytes, network, config.chunk, config.in_flight)
-            : cost_of_sum(mesh, kind.value_or(SumKind::separable), planes, bytes, network,
-                          config.chunk, config.in_flight);
+    const ExchangeCost cost = cost_of(division.sharing, planes, bytes, network);
     division.sharing.chunk = cost.chunk;
     division.sharing.in_flight = cost.in_flight;
   }

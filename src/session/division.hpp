@@ -8,8 +8,10 @@
 #include "core/grid.hpp"
 #include "session/start.hpp"
 #include "solver/config.hpp"
+#include "solver/options.hpp"
 #include "solver/sharing.hpp"
 #include "solver/variables/position_options.hpp"
+#include "tiles/cost.hpp"
 
 namespace ptyle {
 
@@ -30,15 +32,21 @@ struct Division {
 Division divide(const std::vector<Position>& positions, i64 window, double pixel,
                 const RanksConfig& config, int ranks, i64 planes, int bytes, i64 margin = 0);
 
-/// Are gradients summed over the ranks after every mini-batch, by the scheme that is asked for? The
-/// paper's own schemes do otherwise.
-bool sums_every_batch(const RanksConfig& ranks);
+/// The network that exchanges are chosen by.
+Network network_of(const RanksConfig& config);
+/// What one exchange costs; of voxels, the illumination's plane does not travel.
+ExchangeCost cost_of(const Sharing& sharing, i64 planes, int bytes, const Network& network);
+
+/// A fit's options of how and when ranks exchange.
+void set_exchange(FitOptions& options, const RanksConfig& config);
+/// True where gradients are summed over so many ranks after every mini-batch (solver/options).
+bool sums_every_batch(const RanksConfig& config, int ranks);
 
 /// px that positions may move, by `refinement`; 0: they stay. Refined unasked are those of a scan
 /// of many positions, close to each other beside their window, whose gradients are summed over
 /// ranks. Throws UserError where they are asked for and cannot be, and for a move of more than half
 /// a window.
-i64 margin_of_moves(const PositionOptions& refinement, const RanksConfig& ranks,
+i64 margin_of_moves(const PositionOptions& refinement, const RanksConfig& config, int ranks,
                     const std::vector<Position>& positions, i64 window, double pixel);
 
 }  // namespace ptyle

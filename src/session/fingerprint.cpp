@@ -64,6 +64,7 @@ ReconstructConfig settled(ReconstructConfig config, const Experiment& experiment
   const FitOptions chosen = fit_options(config, experiment, division, 1);
   config.object.type = config.object.absorbs() ? ObjectType::complex : ObjectType::potential;
   config.solver.batches = static_cast<int>(chosen.batches);
+  config.solver.hold_out_pixels = chosen.hold_out_pixels;
   config.solver.continuation = chosen.continuation.finished() ? Switch::off : Switch::on;
   config.parts = chosen.parts;
   return config;
@@ -131,14 +132,16 @@ Fingerprint fingerprint_of(const ReconstructConfig& config, const Experiment& ex
   };
   const auto given = agreed_keys(config),
              chosen = agreed_keys(settled(config, experiment, division));
-  const auto add_keys = [&](bool by_data) {
+  const auto add_keys = [&](bool by_data, bool of_positions) {
     for (std::size_t i = 0; i < given.size(); ++i) {
       const auto& [path, value] = chosen[i];
-      const bool left_to_us = value != given[i].second || section_of(path) == "positions";
-      if (left_to_us == by_data) all.push_back({path, value, given[i].second});
+      const bool positions = section_of(path) == "positions";
+      const bool left_to_us = value != given[i].second || positions;
+      if (left_to_us == by_data && positions == of_positions)
+        all.push_back({path, value, given[i].second});
     }
   };
-  add_keys(false);
+  add_keys(false, false);
   add("positions", std::to_string(frame.positions.size()));
   add("window", std::to_string(experiment.patterns->window()));
   add("calibration.pixel_size", fmt::format("{:.6g}", experiment.calibration.pixel));
@@ -150,7 +153,8 @@ Fingerprint fingerprint_of(const ReconstructConfig& config, const Experiment& ex
   add("the patterns' centre",
       fmt::format("({:.2f}, {:.2f}) px off [W/2, W/2]", hundredths(experiment.residual_shift[0]),
                   hundredths(experiment.residual_shift[1])));
-  add_keys(true);  // which depend on all of these
+  add_keys(true, true);   // which depend on all of these; and, where positions are refined,
+  add_keys(true, false);  // what is held out does
   add(object, fmt::format("{} x {} px", frame.rows, frame.cols));
   add("the path of the scan", path_of_scan(frame));
   add_what_may_change(config, all);

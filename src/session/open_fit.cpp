@@ -209,7 +209,8 @@ Fit<T> OpenFit<T>::make_fit() {
   log(fmt::format("{} mini-batch{} per iteration", options.batches,
                   options.batches == 1 ? "" : "es"));
   const double counts = counts_per_object_pixel(experiment, *division);
-  if (const auto few = warning_of_few_counts(counts, options.batches)) warn(*few);
+  if (const auto few = warning_of_few_counts(counts, options.batches, options.hold_out_pixels > 0))
+    warn(*few);
   FitData<T> data;
   data.positions = division->frame.positions;
   data.load = [this](i64 i, T* to) { experiment.patterns->load(i, to); };

@@ -4,11 +4,11 @@
 
 #include <algorithm>
 #include <chrono>
+#include <utility>
 
 #include "core/error.hpp"
 #include "core/units.hpp"
 #include "solver/batches.hpp"
-#include "tiles/cost.hpp"
 
 namespace ptyle {
 namespace {
@@ -23,30 +23,36 @@ double gradients_an_iteration(const FitOptions& options, i64 positions) {
   return 1 + (positions / batches < large_batch ? 1.5 : 1) * estimated;
 }
 
-Network network_of(const RanksConfig& config) {
-  return {config.bandwidth * 1e9, config.latency * 1e-6};
+/// A run and how it is divided, where that can be.
+struct Planned {
+  Division division;
+  FitOptions options;
+};
+Planned planned(const ReconstructConfig& config, const Experiment& experiment, i64 window,
+                int ranks, int threads) {
+  Planned run;
+  run.division = divide(config, experiment.positions, window, experiment.calibration.pixel, ranks);
+  run.options = fit_options(config, experiment, run.division, threads);
+  check_options(run.options, run.division.sharing);
+  return run;
 }
 
-ExchangeOutlook outlook(const FitOptions& options, const Sharing& sharing, Scheme scheme,
-                        i64 planes, int bytes, const Network& network) {
+/// Of a run with this scheme: halos, positions and penalties may differ from those of another.
+ExchangeOutlook outlook(ReconstructConfig config, const Experiment& experiment,
+                        const OperatorSetup& setup, int ranks, Scheme scheme) {
   ExchangeOutlook o;
   o.scheme = scheme;
+  config.ranks.exchange = scheme;
+  Sharing sharing;
   try {
-    check_sharing({sharing.mesh, scheme});
-    check_options(options, {sharing.mesh, scheme});
+    sharing = planned(config, experiment, setup.window, ranks, 1).division.sharing;
   } catch (const UserError& e) {
     o.refused = e.what();
     return o;
   }
-  if (scheme == Scheme::none) return o;
-  const auto kind = sum_kind(scheme);
-  const ExchangeCost cost =
-      kind ? cost_of_sum(sharing.mesh, *kind, planes, bytes, network, sharing.chunk,
-                         sharing.in_flight)
-      : scheme == Scheme::voxel
-          ? cost_of_fill(sharing.mesh, planes - 1, bytes, network, sharing.chunk, sharing.in_flight)
-          : cost_of_sum(sharing.mesh, SumKind::separable, planes - 1, bytes, network, sharing.chunk,
-                        sharing.in_flight);
+  const int bytes = config.solver.precision == Precision::float64 ? 8 : 4;
+  const ExchangeCost cost = cost_of(sharing, exchanged_planes(setup.slices, setup.absorption),
+                                    bytes, network_of(config.ranks));
   o.bytes = cost.bytes;
   o.messages = cost.messages;
   o.hops = cost.hops;
@@ -128,15 +134,12 @@ RanksOutlook plan_ranks(const ReconstructConfig& config, const Experiment& exper
   RanksOutlook plan;
   plan.ranks = ranks;
   plan.threads = threads;
-  const int bytes = config.solver.precision == Precision::float64 ? 8 : 4;
   const OperatorSetup setup = operator_setup(config, experiment);
-  const i64 planes = exchanged_planes(setup.slices, setup.absorption);
   FitOptions options;
   try {
-    plan.division =
-        divide(config, experiment.positions, setup.window, experiment.calibration.pixel, ranks);
-    options = fit_options(config, experiment, plan.division, threads);
-    check_options(options, plan.division.sharing);
+    Planned run = planned(config, experiment, setup.window, ranks, threads);
+    plan.division = std::move(run.division);
+    options = std::move(run.options);
   } catch (const UserError& e) {
     plan.refused = e.what();
     return plan;
@@ -152,14 +155,13 @@ RanksOutlook plan_ranks(const ReconstructConfig& config, const Experiment& exper
     if (box.area() > plan.largest_tile[0] * plan.largest_tile[1])
       plan.largest_tile = {box.rows.size(), box.cols.size()};
   }
-  if (bytes == 8)
+  if (config.solver.precision == Precision::float64)
     plan_memory<double>(config, setup, experiment, options.batches, gpu, plan);
   else
     plan_memory<float>(config, setup, experiment, options.batches, gpu, plan);
-  const Network network = network_of(config.ranks);
   if (ranks > 1)
     for (const Scheme scheme : all_schemes) {
-      plan.exchanges.push_back(outlook(options, sharing, scheme, planes, bytes, network));
+      plan.exchanges.push_back(outlook(config, experiment, setup, ranks, scheme));
       if (scheme == sharing.scheme) plan.exchanging = plan.exchanges.back().seconds;
     }
   const auto positions = static_cast<i64>(experiment.positions.size());

@@ -1,9 +1,11 @@
 #include "session/rank_memory.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <numeric>
 
 #include "device/arithmetic.hpp"
+#include "prepare/pattern_store.hpp"
 #include "solver/fit.hpp"
 
 namespace ptyle {
@@ -21,10 +23,7 @@ template <class T>
 FitMemory memory_of_fit(const ReconstructConfig& config, const OperatorSetup& setup,
                         const Division& division, int rank) {
   FitOptions options;  // these decide which arrays a fit has
-  options.update =
-      config.ranks.update == UpdateChoice::literal ? Update::literal : Update::consistent;
-  options.local_positions = config.ranks.local_positions;
-  options.exchange_behind = config.ranks.exchange_behind;
+  set_exchange(options, config.ranks);
   options.parts = settled_parts(config, division);
   const auto& own = division.shares[static_cast<std::size_t>(rank)].own;
   return fit_memory<T>(setup, options, division.sharing, rank, static_cast<i64>(own.size()));
@@ -41,18 +40,25 @@ Bytes arrays_of_fit(const ReconstructConfig& config, const OperatorSetup& setup,
   return bytes;
 }
 
+template <class T>
+double bytes_of_probe(const OperatorSetup& setup) {
+  return double(sizeof(Complex<T>)) * double(setup.modes * setup.window * setup.window);
+}
+
 /// Patterns, positions and what a checkpoint holds, which are on the host wherever it computes.
 template <class T>
 void add_data(RankMemory& memory, const ReconstructConfig& config, const OperatorSetup& setup,
               const Division& division, int rank, std::size_t bytes_a_pattern) {
   const PositionShare& share = division.shares[static_cast<std::size_t>(rank)];
-  if (!division.most_that_come.empty())
-    memory.may_come =
-        double(bytes_a_pattern) * double(division.most_that_come[static_cast<std::size_t>(rank)]);
+  const auto pattern = double(bytes_a_pattern);
+  const i64 most =
+      division.most_that_come.empty() ? 0 : division.most_that_come[static_cast<std::size_t>(rank)];
+  const i64 first = most > 0 ? patterns_a_block : 0;  // they come before others leave
+  memory.may_come = pattern * double(std::max<i64>(0, most - first));
   Bytes& bytes = memory.bytes;
-  bytes["patterns"] = double(bytes_a_pattern) * double(share.own.size() + share.extra.size());
-  if (setup.modes > 1)  // their powers are fitted there
-    bytes["probe"] += 2 * double(sizeof(T)) * double(setup.modes * setup.window * setup.window);
+  bytes["patterns"] = pattern * double(std::ssize(share.own) + std::ssize(share.extra) + first);
+  if (setup.modes > 1) bytes["probe"] += bytes_of_probe<T>(setup);  // their powers are fitted there
+  if (division.margin > 0) bytes["probe"] += bytes_of_probe<T>(setup);  // derivative along a shift
   bytes["positions"] += double(bytes_a_position) * double(division.frame.positions.size());
   if (!writes_while_computing(config)) return;
   bytes["checkpoint"] = memory_of_fit<T>(config, setup, division, rank).saved;
@@ -93,6 +99,7 @@ RankMemory rank_memory(const ReconstructConfig& config, const OperatorSetup& set
   memory.options = choose_cpu_options<T>(setup, threads, shape, left);
   for (const auto& entry : cpu_operator_memory<T>(setup, threads, shape, memory.options))
     memory.bytes[entry.name] += double(entry.now);
+  if (division.margin > 0) memory.bytes["probe"] += bytes_of_probe<T>(setup);  // its spectrum
   return memory;
 }
 

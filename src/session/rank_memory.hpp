@@ -15,8 +15,8 @@ namespace ptyle {
 struct RankMemory {
   std::map<std::string, double> bytes;  ///< of the host, by the ledger's names, at the peak
   CpuOptions options;                   ///< how waves and transmission are kept there
-  /// Of patterns that may be handed over to it as positions move, at most; in no other figure, as
-  /// about as many leave it.
+  /// Patterns that may be handed over to it as positions move, at most, beside the block of them
+  /// that is counted; in no other figure, as about as many leave it.
   double may_come = 0;
   [[nodiscard]] double total() const;
   // For a rank that computes on a GPU:

@@ -37,11 +37,11 @@ bool continues(const ReconstructConfig& config, const Experiment& e) {
 /// slices grow with their thickness t, so that of n slices in place of one each is expected to have
 /// 1/n² of the squares; 0.5 rad at 10 Å serve doses from 1e3 to 1e7 electrons per Å²
 /// (docs/math.md).
-double automatic_roughness_weight(const ReconstructConfig& config, const Experiment& e) {
+double automatic_roughness_weight(const ReconstructConfig& config, const Experiment& e, int ranks) {
   constexpr double weight_by_thickness = 40;  // Å/rad²
   const bool electrons = e.optics.xray_energy == 0;
   if (!electrons || !e.integer_counts || config.object.slices < 2) return 0;
-  if (!sums_every_batch(config.ranks)) return 0;
+  if (!sums_every_batch(config.ranks, ranks)) return 0;
   return weight_by_thickness / config.object.slice_thickness;
 }
 
@@ -58,7 +58,7 @@ Division divide(const ReconstructConfig& config, const std::vector<Position>& po
   const auto& refinement = config.parts.of<PositionOptions>();
   return divide(positions, window, pixel, config.ranks, ranks,
                 exchanged_planes(config.object.slices, config.object.absorbs()), bytes,
-                margin_of_moves(refinement, config.ranks, positions, window, pixel));
+                margin_of_moves(refinement, config.ranks, ranks, positions, window, pixel));
 }
 
 PartOptions settled_parts(const ReconstructConfig& config, const Division& division) {
@@ -129,7 +129,8 @@ FitOptions fit_options(const ReconstructConfig& config, const Experiment& e,
     refinement.largest_move = double(division.margin) * e.calibration.pixel;
   refinement.noise = 1 / (4 * counts_per_object_pixel(e, division));
   auto& penalty = o.parts.of<PenaltyOptions>();
-  penalty.lateral = penalty.lateral.value_or(automatic_roughness_weight(config, e));
+  penalty.lateral = penalty.lateral.value_or(
+      automatic_roughness_weight(config, e, division.sharing.mesh.ranks()));
   penalty.of_likelihood = facts_of(loss_of(config, e)).of_likelihood;
   o.pixel = e.calibration.pixel;
   o.aperture_k = aperture_k(e);
@@ -147,12 +148,9 @@ FitOptions fit_options(const ReconstructConfig& config, const Experiment& e,
   if (object.positivity == Switch::on ||
       (object.positivity == Switch::automatic && electrons && coarse_to_fine && o.phase_max > 0))
     o.phase_min = std::max(o.phase_min, 0.0);
-  const auto& r = config.ranks;
-  o.update = r.update == UpdateChoice::literal ? Update::literal : Update::consistent;
-  o.local_positions = r.local_positions;
-  o.exchange_behind = r.exchange_behind;
+  set_exchange(o, config.ranks);
   o.extra = division.extra;
-  o.verify = r.verify_halos;
+  o.verify = config.ranks.verify_halos;
   return o;
 }
 

@@ -71,17 +71,20 @@ std::optional<std::string> warning_of_clipping(const Experiment& e) {
           : "");
 }
 
-std::optional<std::string> warning_of_few_counts(double counts, i64 batches) {
+std::optional<std::string> warning_of_few_counts(double counts, i64 batches, bool held_pixels) {
   // N counts determine an object pixel's phase to 1/√(2N) rad, and each mini-batch's step follows
   // its own.
   constexpr double too_few = 2;  // half a radian
   const double in_each = counts / double(batches);
   if (in_each >= too_few) return {};
+  // Held-out patterns, too, would judge positions that are refined: too harshly (docs/math.md).
   return fmt::format(
       "low dose: {:.2g} counts per object pixel{} limit the precision of the phase to ±{:.1g} rad; "
-      "noise will be fitted. Try {}solver.hold_out=0.1, which shows when to stop",
+      "noise will be fitted. Try {}{}",
       in_each, batches > 1 ? fmt::format(" in each of {} mini-batches", batches) : "",
-      1 / std::sqrt(2 * in_each), batches > 1 ? "solver.batches=1, which is steadier, and " : "");
+      1 / std::sqrt(2 * in_each), batches > 1 ? "solver.batches=1, which is steadier, and " : "",
+      held_pixels ? "fewer solver.iterations once R of the held-out pixels rises"
+                  : "solver.hold_out=0.1, which shows when to stop");
 }
 
 }  // namespace ptyle

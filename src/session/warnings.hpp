@@ -18,7 +18,8 @@ std::vector<std::string> warnings_of(const ReconstructConfig& config, const Expe
 /// Detector pixels whose values are cut off in some patterns. Nothing where none is.
 std::optional<std::string> warning_of_clipping(const Experiment& experiment);
 
-/// `counts`: of the whole scan, an object pixel (settings.hpp).
-std::optional<std::string> warning_of_few_counts(double counts, i64 batches);
+/// `counts`: of the whole scan, an object pixel (settings.hpp); `held_pixels`: detector pixels are
+/// held out, and show when to stop.
+std::optional<std::string> warning_of_few_counts(double counts, i64 batches, bool held_pixels);
 
 }  // namespace ptyle

@@ -62,7 +62,15 @@ std::vector<T> all_of(const std::vector<std::string>& texts,
   return all;
 }
 
-void place_specimen(const Recipe& recipe, Plan& plan) {
+std::set<int> elements_of(const std::vector<SpecimenAtom>& atoms) {
+  std::set<int> elements;
+  for (const SpecimenAtom& atom : atoms) elements.insert(atom.Z);
+  return elements;
+}
+
+/// Returns the elements that it may have, whatever is drawn: those of the structure, and those that
+/// take their places.
+std::set<int> place_specimen(const Recipe& recipe, Plan& plan) {
   const SpecimenRecipe& r = recipe.specimen;
   const Structure at_rest =
       r.file.empty() ? built_in_structure(r.structure) : read_structure(r.file);
@@ -85,8 +93,10 @@ void place_specimen(const Recipe& recipe, Plan& plan) {
     plan.atoms = block(structure, structure.periodic ? r.repeat : std::array<int, 3>{1, 1, 1}, box);
   }
   if (plan.atoms.empty()) throw UserError("specimen: no atom lies under the scan");
-  substitute(plan.atoms, all_of<Substitution>(r.substitutions, read_substitution), middle,
-             recipe.seed);
+  std::set<int> possible = elements_of(plan.atoms);
+  const auto substitutions = all_of<Substitution>(r.substitutions, read_substitution);
+  for (const Substitution& one : substitutions) possible.insert(one.to);
+  substitute(plan.atoms, substitutions, middle, recipe.seed);
   double thickness = box.thickness;
   for (const SpecimenAtom& atom : plan.atoms)
     if (r.thickness <= 0) thickness = std::max(thickness, atom.z + 1e-3);
@@ -96,6 +106,7 @@ void place_specimen(const Recipe& recipe, Plan& plan) {
         fmt::format("specimen.slice_thickness: {} Å makes {} slices of {} Å; at most "
                     "10000 are possible",
                     r.slice_thickness, plan.slices, thickness));
+  return possible;
 }
 
 void form_beam(const Recipe& recipe, Plan& plan) {
@@ -251,10 +262,8 @@ Plan make_plan(const Recipe& recipe) {
                quick_fft_size(plan.nx + 2 * plan.margin),
                {plan.pixel, plan.pixel},
                plan.band_limit};
-  place_specimen(recipe, plan);
-  std::set<int> elements;
-  for (const SpecimenAtom& atom : plan.atoms) elements.insert(atom.Z);
-  plan.B = thermal_factors(recipe.thermal, elements);
+  const std::set<int> possible = place_specimen(recipe, plan);
+  plan.B = thermal_factors(recipe.thermal, elements_of(plan.atoms), possible);
   plan.frozen_phonons = recipe.thermal.motion == Motion::frozen_phonons;
   plan.configurations = plan.frozen_phonons ? recipe.thermal.configurations : 1;
   form_beam(recipe, plan);

@@ -82,11 +82,12 @@ void check_recipe(const Recipe& recipe) {
   raise(mismatches(recipe));
 }
 
-std::map<int, double> thermal_factors(const ThermalRecipe& thermal, const std::set<int>& elements) {
+std::map<int, double> thermal_factors(const ThermalRecipe& thermal, const std::set<int>& elements,
+                                      const std::set<int>& possible) {
   std::map<int, double> B;
   if (thermal.motion == Motion::none) return B;
   const auto add = [&](const char* key, int Z, double value) {
-    if (!elements.contains(Z))
+    if (!possible.contains(Z))
       throw UserError(fmt::format("{}: the specimen has no {}", key, element_symbol(Z)));
     if (!B.emplace(Z, value).second)
       throw UserError(fmt::format("{}: {} is given twice", key, element_symbol(Z)));

@@ -16,7 +16,9 @@ std::vector<KeyFault> mismatches(const Recipe& recipe);
 /// UserError, with their keys, for values out of their limits, or for mismatches.
 void check_recipe(const Recipe& recipe);
 
-/// B, Å², of every element, from thermal.B and thermal.rms; empty where motion is none.
-std::map<int, double> thermal_factors(const ThermalRecipe& thermal, const std::set<int>& elements);
+/// B, Å², of every element, from thermal.B and thermal.rms; empty where motion is none. UserError
+/// where one of `elements` has none, or one that is not even `possible` has one.
+std::map<int, double> thermal_factors(const ThermalRecipe& thermal, const std::set<int>& elements,
+                                      const std::set<int>& possible);
 
 }  // namespace ptyle

@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "core/matrix2.hpp"
 #include "core/raster.hpp"
 #include "core/units.hpp"
 #include "simulate/streams.hpp"
@@ -9,20 +10,9 @@
 namespace ptyle {
 namespace {
 
-using Matrix = std::array<double, 4>;  // [[a, b], [c, d]] as a, b, c, d
-
-Matrix operator*(const Matrix& a, const Matrix& b) {
-  return {a[0] * b[0] + a[1] * b[2], a[0] * b[1] + a[1] * b[3], a[2] * b[0] + a[3] * b[2],
-          a[2] * b[1] + a[3] * b[3]};
-}
-
-Matrix rotation(double degrees) {
-  const double c = std::cos(degrees * degree), s = std::sin(degrees * degree);
-  return {c, -s, s, c};
-}
-
-Position operator*(const Matrix& m, const Position& p) {
-  return {m[0] * p.row + m[1] * p.col, m[2] * p.row + m[3] * p.col};
+Position mapped(const Matrix2& by, const Position& p) {
+  const auto [row, col] = times(by, Vector2{p.row, p.col});
+  return {row, col};
 }
 
 bool is_distorted(const ScanRecipe& s) {
@@ -43,24 +33,26 @@ std::vector<Position> nominal_positions(const ScanRecipe& scan) {
 }
 
 Position scan_middle(const ScanRecipe& scan) {
-  return rotation(scan.rotation) *
-         Position{(scan.shape[0] - 1) * scan.step[0] / 2, (scan.shape[1] - 1) * scan.step[1] / 2};
+  return mapped(rotation(scan.rotation * degree),
+                {(scan.shape[0] - 1) * scan.step[0] / 2, (scan.shape[1] - 1) * scan.step[1] / 2});
 }
 
 std::array<double, 4> scan_affine(const ScanRecipe& scan) {
-  const Matrix stretch{scan.scale * (1 + scan.asymmetry / 2), 0, 0,
-                       scan.scale * (1 - scan.asymmetry / 2)};
-  const Matrix lean{1, 0, std::tan(scan.shear * degree), 1};
-  return rotation(scan.rotation + scan.turn) * lean * stretch * rotation(-scan.rotation);
+  const Matrix2 stretch{scan.scale * (1 + scan.asymmetry / 2), 0, 0,
+                        scan.scale * (1 - scan.asymmetry / 2)};
+  const Matrix2 lean{1, 0, std::tan(scan.shear * degree), 1};
+  const Matrix2 turned = rotation((scan.rotation + scan.turn) * degree),
+                back = rotation(-scan.rotation * degree);
+  return times(times(times(turned, lean), stretch), back);
 }
 
 std::vector<Position> scan_positions(const ScanRecipe& scan, std::uint64_t seed) {
   auto positions = nominal_positions(scan);
   if (is_distorted(scan)) {
-    const Matrix affine = scan_affine(scan);
+    const Matrix2 affine = scan_affine(scan);
     const Position middle = scan_middle(scan);
     for (Position& p : positions) {
-      const Position moved = affine * Position{p.row - middle.row, p.col - middle.col};
+      const Position moved = mapped(affine, {p.row - middle.row, p.col - middle.col});
       p = {middle.row + moved.row, middle.col + moved.col};
     }
   }

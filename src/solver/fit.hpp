@@ -79,7 +79,7 @@ class Fit {
   void leave_out(const std::vector<i64>& patterns);
   [[nodiscard]] const std::vector<i64>& left_out() const { return with_->options.left_out; }
   [[nodiscard]] bool holds_out_pixels() const { return !with_->pixel_sample.empty(); }
-  /// Of this process's ranks, since the fit was made.
+  /// Records that came to this process's ranks and left them since the fit was made.
   [[nodiscard]] HandedOver handed_over() const {
     return hand_over_ ? hand_over_->so_far() : HandedOver{};
   }
@@ -89,7 +89,9 @@ class Fit {
   [[nodiscard]] std::map<std::string, double> numbers() const;
   /// Goes on from there: a fit that is made of the same data and options, and of the objects and
   /// the probe of then, goes on as if nothing had been; nearly so with steps between exchanges,
-  /// whose illumination is not kept, and where copies differ, as they start from the cores.
+  /// whose illumination is not kept, and where copies differ, as they start from the cores; and to
+  /// rounding where positions have changed hands, as some lie between two ranks' cores and may
+  /// begin with the other one.
   /// `reader` is asked for the saved fields that the start does not bring.
   void restore(const std::map<std::string, double>& numbers, const FieldReader<T>& reader = {});
 

@@ -1,4 +1,4 @@
-// What a fit needs to go on from where another ended: its numbers, and its fields by their names.
+// Resuming: a fit goes on from the numbers of another, and from its fields by their names.
 
 #include <algorithm>
 

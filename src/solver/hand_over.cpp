@@ -13,11 +13,6 @@ i64 records_in(const std::vector<Parcel>& parcels) {
   });
 }
 
-/// The place of a record in a list that ascends and has it.
-i64 place_in(const std::vector<i64>& list, i64 record) {
-  return std::lower_bound(list.begin(), list.end(), record) - list.begin();
-}
-
 }  // namespace
 
 template <class T>

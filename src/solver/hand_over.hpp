@@ -46,7 +46,7 @@ class HandOver {
   [[nodiscard]] i64 numbers_a_record() const;
   [[nodiscard]] std::size_t tile_of_rank(int rank) const;
   [[nodiscard]] bool is_here(int rank) const;
-  /// Of this parcel, whose other rank is `other`: do patterns travel?
+  /// Patterns travel with a parcel whose other rank is `other`.
   [[nodiscard]] bool with_patterns(int other) const;
   [[nodiscard]] Rows rows_of(std::size_t tile) const;
   void put_rows(std::size_t tile, const Rows& rows);

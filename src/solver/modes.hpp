@@ -20,8 +20,8 @@ namespace ptyle {
 class ModePowers {
  public:
   ModePowers(i64 modes, Loss loss, double epsilon);
-  /// A pattern: its waves at the detector (M, W, W), what was measured (W·W), which pixels are
-  /// valid (empty: all).
+  /// A pattern: its waves at the detector (M, W, W), what was measured (W·W; below 0: not there,
+  /// core/pattern.hpp), which pixels are valid (empty: all).
   template <class T>
   void add(View<const Complex<T>, 3> waves, const T* measured, View<const T, 2> valid);
   /// s and C of the patterns so far, to be summed over ranks.

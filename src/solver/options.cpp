@@ -35,23 +35,33 @@ FitOptions settled(FitOptions options, bool alone) {
   return options;
 }
 
+bool sums_every_batch(const FitOptions& options, Scheme scheme, int ranks) {
+  return options.update == Update::consistent && options.local_positions == 0 &&
+         !(options.exchange_behind && ranks > 1) && sum_kind(scheme).has_value();
+}
+
+UserError needs_sums(const std::string& key) {
+  return UserError(
+      key +
+      " needs gradients that are summed over the ranks after each mini-batch: leave it out, or "
+      "else "
+      "ranks.update, ranks.local_positions, ranks.exchange_behind and exchanges of voxels");
+}
+
 void check_options(const FitOptions& options, const Sharing& sharing) {
   check_paper_options(options, sharing);
   const auto parts = asked_parts<float>(options);  // the same in double precision
-  const bool steps_of_the_paper =
-      options.local_positions > 0 || options.exchange_behind || !sum_kind(sharing.scheme);
-  if (parts.rule && steps_of_the_paper)
-    throw UserError(
-        "ranks: only preconditioned descent takes steps between exchanges or exchanges voxels");
-  if (!parts.penalties.empty() && steps_of_the_paper)
-    throw UserError(
-        "penalty: its gradient needs to be summed after each mini-batch, not with ranks.update: "
-        "literal, ranks.local_positions, ranks.exchange_behind or an exchange of voxels");
-  if (options.parts.of<PositionOptions>().refine == Switch::on && steps_of_the_paper)
-    throw UserError("positions.refine: on needs gradients that are summed after each mini-batch");
+  if (!sums_every_batch(options, sharing.scheme, sharing.mesh.ranks())) {
+    if (parts.rule)
+      throw UserError(
+          "ranks: only preconditioned descent takes steps between exchanges or exchanges voxels");
+    if (!parts.penalties.empty()) throw needs_sums(parts.penalties.front()->key());
+    if (options.parts.of<PositionOptions>().refine == Switch::on)
+      throw needs_sums("positions.refine: on");
+  }
   if (sharing.mesh.ranks() == 1) return;
   for (const auto& one : parts.variables)
-    if (one->reach() > 0) check_reach(sharing.mesh.halo(), one->reach(), "positions.refine");
+    check_reach(sharing.mesh.halo(), one->reach(), one->key());
   for (const auto& one : parts.penalties)
     check_reach(sharing.mesh.halo(), one->reach(), one->key());
   for (const auto& one : parts.regularisers)

@@ -4,9 +4,11 @@
 
 #include <cstdint>
 #include <functional>
+#include <string>
 #include <vector>
 
 #include "core/array.hpp"
+#include "core/error.hpp"
 #include "core/grid.hpp"
 #include "core/pattern.hpp"
 #include "solver/continuation.hpp"
@@ -78,6 +80,12 @@ struct FitOptions {
 
 /// The options as a fit uses them; `alone`: of one rank.
 FitOptions settled(FitOptions options, bool alone);
+
+/// True where gradients are summed over so many ranks after every mini-batch. The paper's own
+/// schemes do otherwise, for which neither penalties nor refined positions are made.
+bool sums_every_batch(const FitOptions& options, Scheme scheme, int ranks);
+/// The refusal of what needs it, by its key.
+UserError needs_sums(const std::string& key);
 
 /// Throws UserError for options that do not go together, or not with what is shared so.
 void check_options(const FitOptions& options, const Sharing& sharing);

@@ -2,6 +2,7 @@
 
 // One rank's share of a fit: its part of the object, and its positions.
 
+#include <algorithm>
 #include <vector>
 
 #include "core/box.hpp"
@@ -20,5 +21,10 @@ struct Tile {
             {part.cols.begin - col, part.cols.end - col}};
   }
 };
+
+/// The place of a position in a list that ascends and has it.
+inline i64 place_in(const std::vector<i64>& list, i64 position) {
+  return std::lower_bound(list.begin(), list.end(), position) - list.begin();
+}
 
 }  // namespace ptyle

@@ -44,9 +44,10 @@ std::vector<TileSize> sizes(const std::vector<Tile>& tiles) {
 
 template <class T>
 Workspace<T>::Workspace(std::unique_ptr<Operator<T>> op_, FitData<T> data_, FitOptions options_,
-                        Team& team_, const Sharing& sharing, Ledger* ledger,
+                        Team& team_, const Sharing& sharing, Ledger* ledger_,
                         std::unique_ptr<Arithmetic<T>> given)
     : team(team_),
+      ledger(ledger_),
       op(std::move(op_)),
       data(std::move(data_)),
       options(std::move(options_)),

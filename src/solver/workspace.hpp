@@ -52,6 +52,7 @@ class Workspace {
   }
 
   Team& team;
+  Ledger* ledger;  ///< accounts for what is on the host; none: nullptr
   std::unique_ptr<Operator<T>> op;
   FitData<T> data;
   FitOptions options;

@@ -106,10 +106,28 @@ TEST(Fingerprint, SaysWhetherPositionsAreRefinedAndHowFar) {
   EXPECT_EQ(run.refusal([](ReconstructConfig& now) { refinement_of(now).largest_move = 1.6; }), "");
 }
 
+/// As resolved.yaml gives it.
+TEST(Fingerprint, HeldOutPixelsAreThoseThatAreChosen) {
+  ReconstructConfig config = memory_scan().config();
+  refinement_of(config).refine = Switch::on;
+  const auto now = [](double fraction) {
+    return [fraction](ReconstructConfig& given) { given.solver.hold_out_pixels = fraction; };
+  };
+  const Resumed chosen(config);
+  EXPECT_EQ(chosen.refusal(now(0.02)), "");
+  EXPECT_TRUE(says(chosen.refusal(now(0.1)), {"solver.hold_out_pixels was 0.02, now it is 0.1"}));
+  config.solver.hold_out_pixels = 0.02;
+  const Resumed given(config);
+  EXPECT_EQ(
+      given.refusal([](ReconstructConfig& left_out) { left_out.solver.hold_out_pixels.reset(); }),
+      "");
+}
+
 /// An earlier version's auto may have come to something else; the size of its object shows it.
 TEST(Fingerprint, AnObjectsSizeIsExplainedByTheMoves) {
   const Resumed run(memory_scan().config());
   run.was("positions.refine", "on");
+  run.was("solver.hold_out_pixels", "");
   const auto refusal = run.refusal([](ReconstructConfig& now) {
     refinement_of(now).refine = Switch::on;
     refinement_of(now).largest_move = 0.6;

@@ -33,8 +33,8 @@ std::vector<Position> raster(int rows, int cols, double step) {
 }
 
 i64 margin(const PositionOptions& options, const std::vector<Position>& positions,
-           const RanksConfig& ranks = {}) {
-  return margin_of_moves(options, ranks, positions, window, pixel);
+           const RanksConfig& config = {}, int ranks = 4) {
+  return margin_of_moves(options, config, ranks, positions, window, pixel);
 }
 
 TEST(MarginOfMoves, IsUnaskedForManyThatAreClose) {
@@ -47,7 +47,7 @@ TEST(MarginOfMoves, IsUnaskedForManyThatAreClose) {
 TEST(MarginOfMoves, IsTheLargestMoveInWholePixels) {
   const auto few = raster(2, 2, 3);
   const auto asked = [&](double largest_move, double pixels = pixel) {
-    return margin_of_moves({.refine = Switch::on, .largest_move = largest_move}, {}, few, window,
+    return margin_of_moves({.refine = Switch::on, .largest_move = largest_move}, {}, 4, few, window,
                            pixels);
   };
   EXPECT_EQ(asked(1), 5);
@@ -108,6 +108,20 @@ TEST(MarginOfMoves, NeedsGradientsThatAreSummed) {
         says(message_of<UserError>([&] { (void)margin({.refine = Switch::on}, close, ranks); }),
              {"positions.refine", "ranks.update"}));
   }
+}
+
+/// One rank has no exchange to be behind.
+TEST(MarginOfMoves, OfOneRankHasNothingBehind) {
+  const auto close = raster(16, 16, 0.4);
+  RanksConfig config;
+  config.exchange_behind = true;
+  for (const Switch refine : {Switch::automatic, Switch::on})
+    EXPECT_EQ(margin({.refine = refine}, close, config, 1), 4);
+  ReconstructConfig run = memory_scan().config();
+  run.parts.of<PositionOptions>().refine = Switch::on;
+  run.ranks.exchange_behind = true;
+  const auto team = make_local_team();
+  EXPECT_NO_THROW(Reconstruction(run, memory_scan().patterns(), *team));
 }
 
 TEST(Division, HasRoomForPositionsThatMove) {

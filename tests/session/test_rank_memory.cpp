@@ -1,6 +1,13 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "core/ledger.hpp"
+#include "exchange/local/team.hpp"
+#include "prepare/pattern_store.hpp"
+#include "session/memory_scan.hpp"
+#include "session/open_experiment.hpp"
+#include "session/open_fit.hpp"
 #include "session/rank_memory.hpp"
 
 namespace ptyle {
@@ -14,6 +21,62 @@ TEST(RankMemory, ARunMayNotNeedMoreThanIsFree) {
   config.solver.memory = 3;
   EXPECT_EQ(memory_budget(config, 1, 2000000000), 2e9);
   EXPECT_EQ(memory_budget(config, 1, 4000000000), 3e9);
+}
+
+std::size_t peak_of(const Ledger& ledger, const char* name) {
+  for (const auto& entry : ledger.entries())
+    if (entry.name == name) return entry.at_peak;
+  return 0;
+}
+
+RankMemory memory_of(const ReconstructConfig& config, int ranks, int rank) {
+  const auto patterns = testing::memory_scan().patterns();
+  const auto experiment = open_experiment(config.data, config.calibration, config.scan,
+                                          config.optics, nullptr, nullptr, &patterns);
+  const Division division =
+      divide(config, experiment.positions, 32, experiment.calibration.pixel, ranks);
+  EXPECT_EQ(division.margin > 0, config.parts.of<PositionOptions>().refine == Switch::on);
+  return rank_memory<float>(config, operator_setup(config, experiment), division, rank, 1,
+                            experiment.patterns->bytes_a_pattern(), 1e9);
+}
+
+ReconstructConfig refined() {
+  ReconstructConfig config = testing::memory_scan().config();
+  config.parts.of<PositionOptions>() = {.refine = Switch::on, .start = 1};
+  return config;
+}
+
+/// The first pattern that comes needs room before any other has left.
+TEST(RankMemory, HasRoomForPatternsThatCome) {
+  ReconstructConfig fixed = refined();
+  fixed.parts.of<PositionOptions>().refine = Switch::off;
+  for (const int ranks : {1, 4}) {
+    Ledger ledger;
+    const RankMemory moving = memory_of(refined(), ranks, 0);
+    const double at_start = memory_of(fixed, ranks, 0).bytes.at("patterns");
+    std::vector<i64> own(static_cast<std::size_t>(at_start / 2048));  // 32² of uint16
+    for (std::size_t i = 0; i < own.size(); ++i) own[i] = static_cast<i64>(i);
+    const auto store = make_pattern_store(own, 36, 32, 65535, 0, &ledger);
+    if (ranks > 1) {
+      store->take(35);
+      store->drop(0);
+    }
+    EXPECT_EQ(moving.bytes.at("patterns"), double(peak_of(ledger, "patterns"))) << ranks;
+  }
+}
+
+/// The probe's derivatives, by which the curvature along a shift is found, one after the other.
+TEST(RankMemory, OfRefinedPositionsIsWhatARunAllocates) {
+  for (const int modes : {1, 3}) {
+    ReconstructConfig config = refined();
+    config.probe.modes = modes;
+    const auto team = make_local_team();
+    const auto patterns = testing::memory_scan().patterns();
+    const OpenFit<float> run(config, {}, *team, &patterns);
+    run.fit->iterate();
+    EXPECT_EQ(double(peak_of(run.ledger, "probe")), memory_of(config, 1, 0).bytes.at("probe"))
+        << modes;
+  }
 }
 
 }  // namespace

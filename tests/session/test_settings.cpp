@@ -5,6 +5,7 @@
 #include "core/units.hpp"
 #include "prepare/pattern_store.hpp"
 #include "session/settings.hpp"
+#include "session/warnings.hpp"
 
 namespace ptyle {
 namespace {
@@ -58,6 +59,17 @@ TEST(Settings, PixelsAreHeldOutWherePositionsAreRefined) {
   division.margin = 0;
   c.solver.hold_out_pixels = 0.1;
   EXPECT_EQ(fit_options(c, e, division, 1).hold_out_pixels, 0.1);
+}
+
+/// Held-out patterns would judge refined positions too harshly.
+TEST(Settings, AtALowDoseTheyShowWhenToStop) {
+  EXPECT_FALSE(warning_of_few_counts(100, 20, false));
+  const auto few = [](bool held_pixels) {
+    return warning_of_few_counts(1, 1, held_pixels).value();
+  };
+  EXPECT_NE(few(false).find("Try solver.hold_out=0.1"), std::string::npos) << few(false);
+  EXPECT_EQ(few(true).find("hold_out"), std::string::npos) << few(true);
+  EXPECT_NE(few(true).find("R of the held-out pixels"), std::string::npos) << few(true);
 }
 
 }  // namespace

@@ -283,6 +283,16 @@ TEST(Recipe, MistakesAreNamed) {
   }
 }
 
+/// Whether anything is replaced is drawn by the seed, but no seed makes a recipe wrong.
+TEST(Recipe, MayGiveFactorsOfWhatIsNotDrawn) {
+  Recipe r = small_recipe();
+  r.thermal = {Motion::debye_waller, {"Pb=1", "Ti=1", "O=1", "Sr=1"}, {}, 1};
+  for (const std::string share : {"0", "1"}) {
+    r.specimen.substitutions = {"Pb=Sr share=" + share + " at=(0 0) radius=100"};
+    EXPECT_EQ(make_plan(r).B.size(), 4U) << share;
+  }
+}
+
 TEST(Recipe, ItsTextNamesLaterKeysOnlyWhereTheyAreUsed) {
   // Sets that were begun with an earlier ptyle are resumed: their texts must be what they were.
   Recipe r = small_recipe();

@@ -29,6 +29,8 @@ class FitScene {
     i64 margin = 0;                           ///< px of object beyond all windows
     std::vector<Position> displacement = {};  ///< of each position, px; empty: none
     bool vacuum = false;                      ///< no blobs
+    i64 lines = 0;                            ///< of `side` positions each; 0: as many
+    double jitter = 0;                        ///< px, that the scan knows of
   };
 
   /// Noise-free; or patterns of so many counted electrons, to be fitted by the Poisson loss.
@@ -48,9 +50,13 @@ class FitScene {
       setup_.epsilon = 1e-2 * electrons / (window * window);
     }
     const auto first = double(window / 2 + scan.margin);
-    for (i64 r = 0; r < scan.side; ++r)
-      for (i64 c = 0; c < scan.side; ++c)
-        positions_.push_back({first + scan.step * double(r), first + scan.step * double(c) + 0.3});
+    Philox known(9, 0, 0);
+    for (i64 r = 0; r < (scan.lines > 0 ? scan.lines : scan.side); ++r)
+      for (i64 c = 0; c < scan.side; ++c) {
+        const double row = scan.jitter * (2 * known.uniform() - 1);
+        positions_.push_back(
+            {first + scan.step * double(r) + row, first + scan.step * double(c) + 0.3});
+      }
     n_ = window + i64(std::ceil(scan.step * double(scan.side - 1))) + 2 + 2 * scan.margin;
     truth_ = Array<double, 3>({slices, n_, n_});
     Philox random(5, 0, 0);

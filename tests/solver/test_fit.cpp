@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "solver/batches.hpp"
-#include "solver/scene.hpp"
+#include "solver/shared_fit.hpp"
 
 namespace ptyle {
 namespace {
@@ -122,7 +122,7 @@ class SpoiltPixels {
   ~SpoiltPixels() { scene().spoil = {}; }
 };
 
-TEST(Fit, HeldOutPixelsAreNotFitted) {
+void expect_held_out_pixels_are_not_fitted() {
   auto o = options();
   o.hold_out_pixels = 0.05;
   o.probe_from = 1;
@@ -142,6 +142,12 @@ TEST(Fit, HeldOutPixelsAreNotFitted) {
   EXPECT_LT(report.held_out_pixels.r_factor(), 1);
   // R of counts that the model knows nothing about is nearly 1.
   EXPECT_GT(spoilt_report.held_out_pixels.r_factor(), 0.9);
+}
+
+TEST(Fit, HeldOutPixelsAreNotFitted) {
+  expect_held_out_pixels_are_not_fitted();
+  const test::SeveralModes several;  // whose powers are fitted, too
+  expect_held_out_pixels_are_not_fitted();
 }
 
 // The truth explains noise-free patterns: held-out pixels of these say what fitted ones do.

@@ -111,6 +111,8 @@ TEST(ModePowers, KnowNothingOfInvalidPixels) {
   for (i64 i = 0; i < valid.size(); i += 3)
     pattern.data()[i] = std::numeric_limits<double>::quiet_NaN();
   EXPECT_EQ(factors(waves, pattern, Loss::amplitude, valid), clean);
+  for (i64 i = 0; i < valid.size(); i += 3) pattern.data()[i] = -1;  // is not measured
+  EXPECT_EQ(factors(waves, pattern, Loss::amplitude), clean);
 }
 
 TEST(ModePowers, OfADarkModeStay) {

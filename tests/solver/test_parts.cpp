@@ -167,6 +167,39 @@ TEST(Toys, AreRefusedWhereTheyCannotBe) {
   EXPECT_NO_THROW(check_options(options, {mesh_of(4)}));
 }
 
+/// A variable that looks beyond every halo.
+struct FarOptions {
+  template <class T>
+  class Far final : public Variable<T> {
+   public:
+    void declare(State<T>&) override {}
+    void begin(Workspace<T>&, const Batch&) override {}
+    void ask(const Batch&, const Members&, Wanted&, Gradient<T>&) override {}
+    void start_sum(Workspace<T>&, const Batch&) override {}
+    void step(Workspace<T>&, const Batch&) override {}
+    [[nodiscard]] i64 reach() const override { return 1000; }
+    [[nodiscard]] std::string key() const override { return "toy.far"; }
+  };
+  template <class T>
+  void add_to(Parts<T>& parts) const {
+    parts.variables.push_back(std::make_unique<Far<T>>());
+  }
+};
+template <class V>
+void keys(V&, FarOptions&) {}
+
+TEST(Toys, ThatReachTooFarAreNamed) {
+  FitOptions options = test::options(4);
+  options.parts.add<FarOptions>();
+  EXPECT_NO_THROW(check_options(options, {mesh_of(1)}));
+  try {
+    check_options(options, {mesh_of(4)});
+    ADD_FAILURE() << "was not refused";
+  } catch (const UserError& e) {
+    EXPECT_NE(std::string(e.what()).find("toy.far reaches 1000 px"), std::string::npos) << e.what();
+  }
+}
+
 // Their gradients, where all arrays are on one device (test_gradients has every backend).
 
 TEST(GradientCheck, EveryVariableOfAFitPassesOnADevice) {

@@ -5,8 +5,10 @@
 #include <algorithm>
 #include <cmath>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "core/matrix2.hpp"
 #include "core/random.hpp"
 #include "solver/on_gpu.hpp"
 #include "solver/shared_fit.hpp"
@@ -177,6 +179,85 @@ TEST(Positions, OfAnAffineModelStayOne) {
   EXPECT_LT(pure.affine, 0.2 * left(truth, displacement({}, 0)).affine);
 }
 
+/// Mean squares of shifts, r.m.s. px.
+double rms(const std::vector<Position>& shifts) {
+  double sum = 0;
+  for (const Position& at : shifts) sum += at.row * at.row + at.col * at.col;
+  return std::sqrt(sum / double(shifts.size()));
+}
+
+/// Of any number of positions, on one rank.
+std::vector<Position> shifts_on_one_rank(const Fit<double>& fit) {
+  const auto here = fit.state().field("shift").on(0);
+  std::vector<Position> all;
+  for (i64 k = 0; k < here.shape[1]; ++k) all.push_back({here(0, k, 0), here(0, k, 1)});
+  return all;
+}
+
+double noise_of(const Fit<double>& fit) {
+  const double rows = fit.numbers().at("positions.curvature.rows"),
+               cols = fit.numbers().at("positions.curvature.cols");
+  return std::sqrt(1 / (2 * rows) + 1 / (2 * cols));
+}
+
+// Scans that are longer than wide
+
+constexpr i64 lines = 4, long_side = 60;
+
+/// A turn and a scale of a strip of 4 × 60, by 0.7 px at its ends, are found as those of a square.
+TEST(Positions, OfALongScanAreFound) {
+  std::vector<Position> by;
+  for (i64 i = 0; i < lines * long_side; ++i) {
+    const double row = scan_step * (double(i / long_side) - 0.5 * double(lines - 1)),
+                 col = scan_step * (double(i % long_side) - 0.5 * double(long_side - 1));
+    by.push_back({0.01 * col, -0.01 * row + 0.008 * col});
+  }
+  const FitScene scene(
+      0,
+      {.side = long_side, .step = scan_step, .margin = margin, .displacement = by, .lines = lines});
+  auto fit = scene.fit(options_of({}));
+  for (int i = 0; i < 30; ++i) fit.iterate();
+  auto off = shifts_on_one_rank(fit);
+  for (std::size_t i = 0; i < off.size(); ++i) off[i].row -= by[i].row, off[i].col -= by[i].col;
+  std::printf("FOUND %g of %g\n", rms(off), rms(by));
+  EXPECT_LT(rms(off), 0.3 * rms(by));
+}
+
+/// What its short axis tells is noise, which is to turn neither the long one nor the object beside
+/// the scan. Of n positions the noise of one part of N displaces them by 1/√n of their own noise,
+/// and with its gain of 60 at most by 4 times it, here along one axis of two.
+TEST(Positions, OfALongScanThatIsRightMoveByTheNoiseAtMost) {
+  const FitScene scene(1e5,
+                       {.side = long_side, .step = scan_step, .margin = margin, .lines = lines});
+  auto options = options_of({.start = 1});
+  options.probe_from = 1;
+  auto fit = scene.fit(options, true);
+  for (int i = 0; i < 20; ++i) {
+    fit.iterate();
+    EXPECT_LT(rms(shifts_on_one_rank(fit)), 6 * noise_of(fit)) << i;
+    // Half a window from the middle by less than half a px.
+    EXPECT_NEAR(fit.numbers().at("positions.stretched.0"), 1, 0.03) << i;
+  }
+}
+
+/// A line has no affine model, nor has one that jitters across by a fraction of a px.
+TEST(Positions, OfALineMoveByThemselvesAlone) {
+  for (const double jitter : {0.0, 0.02, 0.5}) {
+    const FitScene scene(
+        1e5,
+        {.side = long_side, .step = scan_step, .margin = margin, .lines = 1, .jitter = jitter});
+    const auto moved = [&](PositionModel model) {
+      auto fit = scene.fit(options_of({.model = model, .start = 1}), true);
+      for (int i = 0; i < 5; ++i) fit.iterate();
+      EXPECT_EQ(fit.numbers().at("positions.stretches"), 5);  // and so finding ends
+      return shifts_on_one_rank(fit);
+    };
+    EXPECT_EQ(rms(moved(PositionModel::affine)), 0) << jitter;
+    EXPECT_GT(rms(moved(PositionModel::both)), 0) << jitter;
+    EXPECT_EQ(apart(moved(PositionModel::both), moved(PositionModel::free)), 0) << jitter;
+  }
+}
+
 // What stays
 
 TEST(Positions, ThatAreRightStayWithTheRightObject) {
@@ -199,9 +280,7 @@ TEST(Positions, ThatAreRightMoveByTheNoiseAtMost) {
   const FitScene scene = scene_of(truth, 1e5);
   auto fit = scene.fit(options_of({.start = 1}), *team, {scene.mesh(1)}, true);
   fit.iterate();
-  const double rows = fit.numbers().at("positions.curvature.rows"),
-               cols = fit.numbers().at("positions.curvature.cols");
-  const double noise = std::sqrt(1 / (2 * rows) + 1 / (2 * cols));
+  const double noise = noise_of(fit);
   for (int i = 0; i < 20; ++i) fit.iterate();
   const double moved = all(left(truth, shifts_of(fit)));
   EXPECT_LT(moved, 3 * noise);
@@ -306,6 +385,35 @@ TEST(Positions, MoveByTheirLimitAtMost) {
   }
 }
 
+/// Where the affine model has taken what lies here, from where the iteration before left it.
+Matrix2 stretched_by(const Fit<double>& fit, Matrix2& before) {
+  Matrix2 now;
+  for (std::size_t i = 0; i < 4; ++i)
+    now[i] = fit.numbers().at("positions.stretched." + std::to_string(i));
+  const Matrix2 by = times(now, inverse(std::exchange(before, now)));
+  return {by[0] - 1, by[1], by[2], by[3] - 1};
+}
+
+TEST(Positions, DisplaceTheObjectByOnePixelAtMostWhereverWindowsLook) {
+  const FitScene scene = scene_of(displacement({0.15, 0, 0, 0.15}, 0));
+  const auto options = options_of({.model = PositionModel::affine, .start = 1});
+  const auto team = make_local_team();
+  auto fit = scene.fit(options, *team, {scene.mesh(1)});
+  Matrix2 before{1, 0, 0, 1};
+  const double end = 0.5 * scan_step * double(side - 1) + FitScene::window / 2 + scan_step;
+  double most = 0;
+  for (int i = 0; i < 10; ++i) {
+    fit.iterate();
+    const Matrix2 by = stretched_by(fit, before);
+    for (const double col : {-end, end}) {
+      const auto [down, right] = times(by, Vector2{end, col});
+      most = std::max(most, std::hypot(down, right));
+    }
+  }
+  EXPECT_GT(most, 0.9);
+  EXPECT_LT(most, 1 + 1e-12);
+}
+
 TEST(Positions, LeaveTheObjectWithinItsLimits) {
   auto options = options_of({.start = 1});
   options.phase_min = 0;
@@ -330,6 +438,38 @@ TEST(Positions, GoBackWhereManyReachTheLimit) {
     EXPECT_NE(all.warnings[0].find("positions.largest_move"), std::string::npos);
     EXPECT_EQ(farthest(all.shifts), 0);
   }
+}
+
+/// Halos that hold no more than a stretch of the object looks at, and an object that moves by
+/// stretches alone: by several px there and back, as windows look at more than the scan.
+TEST(Positions, GoBackWithTheObjectOnTilesWithShortHalos) {
+  const FitScene scene = scene_of(displacement({0, 0.3, -0.3, 0}, 0));
+  auto options =
+      options_of({.model = PositionModel::affine, .start = 1, .largest_move = FitScene::pixel * 2});
+  options.parts.of<DescentOptions>().step = 1e-12;
+  const auto largest_change = [&](int ranks) {
+    const auto team = make_local_team(ranks);
+    auto fit = scene.fit(options, *team, {scene.mesh(ranks).with_halo(Halo::of(3))}, true);
+    bool back = false;
+    for (int i = 0; i < 30 && !back; ++i) back = !fit.iterate().warnings.empty();
+    EXPECT_TRUE(back);
+    double all = 0;
+    for (std::size_t i = 0; i < 4; ++i)
+      all = std::max(all, std::abs(fit.numbers().at("positions.stretched." + std::to_string(i)) -
+                                   (i % 3 == 0 ? 1 : 0)));
+    std::printf("BACK ranks %d all %g\n", ranks, all);
+    EXPECT_GT(all, 0.1);  // times 27 px
+    const auto object = test::stitched(fit, scene.object());
+    double most = 0;  // away from the rim, beyond which the object ends
+    constexpr i64 rim = 8;
+    for (i64 z = 0; z < object.shape()[0]; ++z)
+      for (i64 y = rim; y < object.shape()[1] - rim; ++y)
+        for (i64 x = rim; x < object.shape()[2] - rim; ++x)
+          most = std::max(most, std::abs(object(z, y, x) - scene.truth()(z, y, x)));
+    std::printf("BACK ranks %d most %g\n", ranks, most);
+    return most;
+  };
+  EXPECT_LT(largest_change(4), 1.5 * largest_change(1));
 }
 
 /// A run says so, once the iteration has ended.

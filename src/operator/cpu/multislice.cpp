@@ -189,7 +189,7 @@ class CpuOperator final : public Operator<T> {
 
   /// FFT(d_probe) / W²; nothing if there is none.
   Array<T, 1> probe_spectrum(View<const C, 3> d_probe) const {
-    Array<T, 1> spectrum({d_probe.empty() ? 0 : plan_.probe});
+    Array<T, 1> spectrum({d_probe.empty() ? 0 : plan_.probe}, ledger_, "probe");
     if (!d_probe.empty()) steps_->spectrum(d_probe, spectrum.data());
     return spectrum;
   }

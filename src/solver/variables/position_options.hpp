@@ -20,7 +20,7 @@ struct PositionOptions {
   /// automatic: the session says on or off before a fit is made.
   Switch refine = Switch::automatic;
   PositionModel model = PositionModel::both;
-  int start = 0;            ///< an iteration (1, 2, …); 0: a few after everything else is free
+  int start = 0;            ///< an iteration (1, 2, …); 0: the fifth with everything else free
   double step = 0.5;        ///< of each position by itself; 1: a Gauss-Newton step
   double largest_move = 0;  ///< Å (px where the fit has no unit); 0: the session says
   /// No key: the variance that counting leaves to the object's phase in a pixel, rad²; 0: none.

@@ -7,6 +7,7 @@
 #include <string>
 #include <utility>
 
+#include "core/bounds.hpp"
 #include "core/units.hpp"
 #include "solver/batches.hpp"
 #include "solver/parts.hpp"
@@ -23,7 +24,7 @@ constexpr int patience = 4;
 constexpr int curvature_every = 4;
 constexpr i64 curvature_sample = 64;
 /// How much longer than Gauss-Newton steps with the object at rest those of the affine model are,
-/// times (scan / probe)², squares of their r.m.s. radii: a probe sees of a stretch what changes
+/// times (scan / probe)², their mean squares along an axis: a probe sees of a stretch what changes
 /// across it. Where the probe's defocus and astigmatism can follow, all but a rotation changes even
 /// less. The largest ones keep the noise of large scans in bounds. Found on films with known
 /// positions (bench/film).
@@ -32,12 +33,15 @@ constexpr double most_of_rotation = 15, most_with_probe = 60;
 /// Iterations that it is given for this; then its steps shrink by this factor every iteration.
 constexpr int finding_for = 20;
 constexpr double slowing = 0.85;
-/// Each time that the cost of an iteration rises, by which the object is told that the steps are
-/// longer than it can follow, or the noise of N.
+/// Factor of the gains each time that the cost of an iteration rises by that much: steps are longer
+/// than the object can follow, or N is noise.
 constexpr double less_trust = 0.7, rise = 1.003;
-/// px that a position moves by at most with the affine model in an iteration.
+/// px that whatever a window may look at is displaced by at most in one stretch of the object.
 constexpr double most_stretch = 1;
-constexpr i64 cubic_reach = 2;  // px, of the stretched object beyond a position's move
+constexpr i64 cubic_reach = 2;  // px, of the stretched object beyond that
+/// A line: narrower than a thousandth of its length (as analysis/scan_model's), or than one px
+/// r.m.s. What lies across it is noise, and would displace the object about it.
+constexpr double line = 1e-6, narrowest = 1;
 
 /// The least part of W² Σ|∂ψ|² that c has to be for positions to move. A wave that nothing scatters
 /// changes with its position by phases alone, and c is 0, or what rounding and counting noise make
@@ -46,25 +50,11 @@ constexpr i64 cubic_reach = 2;  // px, of the stretched object beyond a position
 double least_share(double noise) { return 1e-5 + 20 * noise; }
 
 using Numbers = std::array<double*, 4>;
-using Matrix = std::array<double, 4>;  // row by row
-
-Matrix values_of(const Numbers& numbers) {
+Matrix2 values_of(const Numbers& numbers) {
   return {*numbers[0], *numbers[1], *numbers[2], *numbers[3]};
 }
-void set(const Numbers& numbers, const Matrix& values) {
+void set(const Numbers& numbers, const Matrix2& values) {
   for (std::size_t i = 0; i < 4; ++i) *numbers[i] = values[i];
-}
-
-/// Scale, asymmetry, shear, rotation of I + A; and A of them.
-Matrix components_of(const Matrix& a) {
-  return {(a[0] + a[3]) / 2, (a[0] - a[3]) / 2, (a[1] + a[2]) / 2, (a[1] - a[2]) / 2};
-}
-Matrix from_components(const Matrix& c) {
-  return {c[0] + c[1], c[2] + c[3], c[2] - c[3], c[0] - c[1]};
-}
-
-std::array<double, 2> times(const Matrix& a, const std::array<double, 2>& x) {
-  return {a[0] * x[0] + a[1] * x[1], a[2] * x[0] + a[3] * x[1]};
 }
 
 }  // namespace
@@ -83,10 +73,9 @@ void PositionsVariable<T>::declare(State<T>& state) {
   curvature_ = {&state.number("positions.curvature.rows"),
                 &state.number("positions.curvature.cols")};
   for (std::size_t i = 0; i < 4; ++i) {
-    newton_[i] = &state.number(fmt::format("positions.newton.{}", i));
+    moment_[i] = &state.number(fmt::format("positions.newton.{}", i));
     stretched_[i] = &state.number(fmt::format("positions.stretched.{}", i), i % 3 == 0 ? 1 : 0);
   }
-  batches_ = &state.number("positions.batches");
   stretches_ = &state.number("positions.stretches");
   probe_radius2_ = &state.number("positions.probe_radius2");
   trust_ = &state.number("positions.trust", 1);
@@ -99,23 +88,37 @@ template <class T>
 void PositionsVariable<T>::publish(Workspace<T>& with) {
   with_ = &with;
   limit_ = options_.largest_move / with.options.pixel;
-  middle_ = {};
-  const auto count = static_cast<double>(with.data.positions.size());
-  for (const Position& p : with.data.positions) {
-    middle_[0] += p.row / count;
-    middle_[1] += p.col / count;
-  }
-  scan_radius2_ = 0;
-  for (std::size_t i = 0; i < with.data.positions.size(); ++i) {
-    const auto [row, col] = from_middle(with, static_cast<i64>(i));
-    scan_radius2_ += (row * row + col * col) / count;
-  }
+  measure_scan(with);
   here_.clear();
   for (std::size_t t = 0; t < with.tiles.size(); ++t) {
     here_.emplace_back(shifts_->here[t].shape());
     with.arithmetic->read(shifts_->here[t].data(), here_[t].data(), here_[t].size());
     put(with, t);
   }
+}
+
+/// Where the scan lies and how far it extends; how far it spreads, by its principal axes.
+template <class T>
+void PositionsVariable<T>::measure_scan(const Workspace<T>& with) {
+  middle_ = {};
+  const auto count = static_cast<double>(with.data.positions.size());
+  for (const Position& p : with.data.positions) {
+    middle_[0] += p.row / count;
+    middle_[1] += p.col / count;
+  }
+  const Bounds scan = bounds_of(with.data.positions);
+  const double beyond = static_cast<double>(with.op->setup().window) / 2 + limit_;
+  ends_ = {{{scan.low.row - beyond - middle_[0], scan.high.row + beyond - middle_[0]},
+            {scan.low.col - beyond - middle_[1], scan.high.col + beyond - middle_[1]}}};
+  double rr = 0, rc = 0, cc = 0;  // means
+  const auto fitted = static_cast<double>(with.fitted.size());
+  for (const i64 i : with.fitted) {
+    const auto [row, col] = from_middle(with, i);
+    rr += row * row / fitted, rc += row * col / fitted, cc += col * col / fitted;
+  }
+  axes_ = rotation(std::atan2(2 * rc, rr - cc) / 2);
+  const double mean = (rr + cc) / 2, half = std::hypot((rr - cc) / 2, rc);
+  spread_ = {mean + half, std::max(0.0, mean - half)};
 }
 
 template <class T>
@@ -166,27 +169,37 @@ void PositionsVariable<T>::ask(const Batch&, const Members& members, Wanted& wan
   sums.shift = slopes.view();
 }
 
-/// Only now: one sum is under way at a time, and until the probe's step that is the probe's.
 template <class T>
-void PositionsVariable<T>::sum_moment(Workspace<T>& with) {
-  moment_.assign(4, 0);
+void PositionsVariable<T>::add_to_moment(const Workspace<T>& with) {
+  to_sum_.resize(4, 0);
   for (std::size_t t = 0; t < with.tiles.size(); ++t)
     for (std::size_t k = 0; k < members_[t].size(); ++k) {
       const auto x = from_middle(with, members_[t][k]);
       for (std::size_t i = 0; i < 4; ++i)
-        moment_[i] += slopes_[t](static_cast<i64>(k), static_cast<i64>(i / 2)) * x[i % 2];
+        to_sum_[i] -= slopes_[t](static_cast<i64>(k), static_cast<i64>(i / 2)) * x[i % 2] /
+                      (2 * *curvature_[i / 2]);
     }
-  with.team.sum(moment_);
+}
+
+/// At the end of an iteration, or of what is done of one: no sum is under way then.
+template <class T>
+void PositionsVariable<T>::sum_moment(Workspace<T>& with) {
+  to_sum_.resize(4, 0);
+  with.team.sum(to_sum_);
+  for (std::size_t i = 0; i < 4; ++i) *moment_[i] += to_sum_[i];
+  to_sum_.assign(4, 0);
 }
 
 template <class T>
 void PositionsVariable<T>::step(Workspace<T>& with, const Batch& batch) {
   if (!moves_) return;
-  sum_moment(with);
   if (*curvature_[0] == 0 || (batch.number == 0 && batch.iteration % curvature_every == 0))
     find_curvature(with, batch);
   if (!patterns_tell()) return;
-  if (options_.model != PositionModel::free) add_to_newton(with, batch);
+  if (options_.model != PositionModel::free) {
+    add_to_moment(with);
+    if (with.stopping) sum_moment(with);
+  }
   if (options_.model == PositionModel::affine) return;
   for (std::size_t t = 0; t < with.tiles.size(); ++t) {
     move_members(with, t);
@@ -199,53 +212,37 @@ template <class T>
 void PositionsVariable<T>::find_curvature(Workspace<T>& with, const Batch& batch) {
   const std::vector<i64> sample = sample_of(batch.members, curvature_sample);
   const bool absorption = with.state.has("absorption");
-  const auto probe =
-      with.arithmetic->on_host(std::as_const(with.state.field("probe").waves).view());
-  std::vector<double> sums(2, 0.0);
-  *probe_radius2_ = mean_square_radius<T>(probe.view);
-  const std::array<Array<Complex<T>, 3>, 2> moved{derivative_of<T>(probe.view, true),
-                                                  derivative_of<T>(probe.view, false)};
-  for (std::size_t t = 0; t < with.tiles.size(); ++t) {
-    const auto members = members_of(sample, with.tiles[t].own);
-    if (members.empty()) continue;
-    with.op->set_object(
-        {std::as_const(with.state.field("phase")).on(t),
-         absorption ? std::as_const(with.state.field("absorption")).on(t) : View<const T, 3>{}});
-    const auto places = with.places_on(with.tiles[t], members);
-    for (std::size_t axis = 0; axis < 2; ++axis)
-      sums[axis] += with.op->curvature(places, {}, moved[axis]);
+  const auto& probe = std::as_const(with.state.field("probe").waves);
+  std::vector<double> sums(2, 0.0), powers(2, 0.0);
+  for (std::size_t axis = 0; axis < 2; ++axis) {
+    Array<Complex<T>, 3> moved(probe.shape(), with.ledger, "probe");
+    with.arithmetic->read(probe.data(), moved.data(), moved.size());
+    if (axis == 0) *probe_radius2_ = mean_square_radius<T>(std::as_const(moved).view());
+    differentiate<T>(moved, axis == 0);
+    powers[axis] = power_of(moved);
+    for (std::size_t t = 0; t < with.tiles.size(); ++t) {
+      const auto members = members_of(sample, with.tiles[t].own);
+      if (members.empty()) continue;
+      with.op->set_object(
+          {std::as_const(with.state.field("phase")).on(t),
+           absorption ? std::as_const(with.state.field("absorption")).on(t) : View<const T, 3>{}});
+      sums[axis] += with.op->curvature(with.places_on(with.tiles[t], members), {},
+                                       std::as_const(moved).view());
+    }
   }
   with.team.sum(sums);
   for (std::size_t axis = 0; axis < 2; ++axis) {
     const double c = sums[axis] / static_cast<double>(sample.size());
-    const double least = least_share(options_.noise) * with.window2() * power_of(moved[axis]);
+    const double least = least_share(options_.noise) * with.window2() * powers[axis];
     *curvature_[axis] = c > least ? c : -least;
   }
-}
-
-/// The mini-batch's part of N.
-template <class T>
-void PositionsVariable<T>::add_to_newton(const Workspace<T>& with, const Batch& batch) {
-  double rr = 0, rc = 0, cc = 0;  // Σ x xᵀ
-  for (const i64 i : batch.members) {
-    const auto [row, col] = from_middle(with, i);
-    rr += row * row, rc += row * col, cc += col * col;
-  }
-  const double determinant = rr * cc - rc * rc;
-  if (!(determinant > 1e-6 * rr * cc)) return;  // a line of positions has no affine model
-  for (std::size_t i = 0; i < 2; ++i) {
-    const double scale = -1 / (2 * *curvature_[i] * determinant);
-    *newton_[2 * i] += scale * (cc * moment_[2 * i] - rc * moment_[2 * i + 1]);
-    *newton_[2 * i + 1] += scale * (rr * moment_[2 * i + 1] - rc * moment_[2 * i]);
-  }
-  *batches_ += 1;
 }
 
 template <class T>
 void PositionsVariable<T>::move_members(Workspace<T>& with, std::size_t t) {
   const auto& own = with.tiles[t].own;
   for (std::size_t k = 0; k < members_[t].size(); ++k) {
-    const auto at = std::lower_bound(own.begin(), own.end(), members_[t][k]) - own.begin();
+    const i64 at = place_in(own, members_[t][k]);
     const auto slope = [&](i64 axis) { return slopes_[t](static_cast<i64>(k), axis); };
     const double step = with.caution * options_.step;
     move(t, at, {-step * slope(0) / (2 * *curvature_[0]), -step * slope(1) / (2 * *curvature_[1])},
@@ -276,70 +273,96 @@ template <class T>
 void PositionsVariable<T>::end_iteration(Workspace<T>& with, const Batch& batch) {
   if (batch.everything_free) *free_iterations_ += 1;
   if (!moves_) return;
-  if (options_.model == PositionModel::free)
-    *stretches_ += 1;
-  else
+  if (options_.model != PositionModel::free) {
+    sum_moment(with);
     stretch(with, batch.refine_probe);
+  }
+  if (patterns_tell()) *stretches_ += 1;
   keep_mean(with);
   give_up_at_limit(with);
   for (std::size_t t = 0; t < with.tiles.size(); ++t) put(with, t);
 }
 
-/// The model's step, limited; N begins anew. A thin object does not tell scale, asymmetry and shear
-/// from the probe's defocus and astigmatism: there the model turns alone.
 template <class T>
-auto PositionsVariable<T>::next_stretch(const Workspace<T>& with, bool probe_follows) -> Matrix {
+double PositionsVariable<T>::farthest(const Matrix2& a) const {
+  double most = 0;
+  for (const double row : ends_[0])
+    for (const double col : ends_[1]) {
+      const auto d = times(a, Vector2{row, col});
+      most = std::max(most, std::hypot(d[0], d[1]));
+    }
+  return most;
+}
+
+/// N in the scan's own axes, times the gains, back in rows and columns. With s_j the scan's spread
+/// along axis j, N has four parts that sums over the scan keep apart, whatever its shape: N_00 and
+/// N_11; the rotation that fits best; and a shear, the rest of N_01 and N_10,
+///
+///     rotation = (s_1 N_01 − s_0 N_10) / (s_0 + s_1)
+///     rest_01 = (N_01 + N_10) s_0 / (s_0 + s_1)      rest_10 = (N_01 + N_10) s_1 / (s_0 + s_1)
+///
+/// A gain's (scan / probe)² is of the mean squares by which its part displaces positions and probe.
+/// So the noise of what the shorter axis tells does not reach the ends of the longer one.
+template <class T>
+Matrix2 PositionsVariable<T>::with_gains(const Matrix2& moment, bool probe_follows,
+                                         bool thin) const {
+  const auto [s0, s1] = spread_;
+  const double all = s0 + s1, probe = *probe_radius2_ / 2;
+  const auto gain = [&](double spread, double factor, double most) {
+    return std::clamp(probe > 0 ? factor * spread / probe : 1, 1.0, most);
+  };
+  // A thin object does not tell scale, asymmetry and shear from the probe's defocus and
+  // astigmatism: there the model rotates alone.
+  const auto gain_of_others = [&](double spread) {
+    if (!probe_follows) return gain(spread, gain_of_rotation, most_of_rotation);
+    return thin ? 0.0 : gain(spread, gain_with_probe, most_with_probe);
+  };
+  Matrix2 n = times(transposed(axes_), times(moment, axes_));
+  n = {n[0] / s0, n[1] / s1, n[2] / s0, n[3] / s1};
+  const double turned =
+      gain(all / 2, gain_of_rotation, most_of_rotation) * (s1 * n[1] - s0 * n[2]) / all;
+  const double sheared = gain_of_others(s0 * s1 * all / (s0 * s0 + s1 * s1)) * (n[1] + n[2]) / all;
+  const Matrix2 by{gain_of_others(s0) * n[0], s0 * sheared + turned, s1 * sheared - turned,
+                   gain_of_others(s1) * n[3]};
+  return times(axes_, times(by, transposed(axes_)));
+}
+
+/// The model's step, limited.
+template <class T>
+Matrix2 PositionsVariable<T>::next_stretch(const Workspace<T>& with, bool probe_follows) {
   const double late = std::max(0.0, *stretches_ - finding_for);
   const double cost = with.costs.so_far().cost;
   if (*last_cost_ > 0 && cost > rise * *last_cost_) *trust_ *= less_trust;
   *last_cost_ = cost;
-  const double part = with.caution * *trust_ * std::pow(slowing, late) / *batches_;
-  const double ratio = *probe_radius2_ > 0 ? scan_radius2_ / *probe_radius2_ : 1;
-  const double rotation = std::clamp(gain_of_rotation * ratio, 1.0, most_of_rotation);
-  const double others =
-      probe_follows ? std::clamp(gain_with_probe * ratio, 1.0, most_with_probe) : rotation;
-  Matrix components = components_of(values_of(newton_));
-  const bool told = !probe_follows || with.op->setup().slices > 1;
-  for (std::size_t i = 0; i < 3; ++i) components[i] *= told ? others * part : 0;
-  components[3] *= rotation * part;
-  set(newton_, {});
-  *batches_ = 0;
-  *stretches_ += 1;
-  Matrix by = from_components(components);
-  double farthest = 0;
-  for (std::size_t i = 0; i < with.data.positions.size(); ++i) {
-    const auto d = times(by, from_middle(with, static_cast<i64>(i)));
-    farthest = std::max(farthest, std::hypot(d[0], d[1]));
-  }
-  if (farthest > most_stretch)
-    for (double& number : by) number *= most_stretch / farthest;
-  return by;
+  const double part = with.caution * *trust_ * std::pow(slowing, late);
+  const Matrix2 n = times(part / static_cast<double>(with.fitted.size()), values_of(moment_));
+  const Matrix2 by = with_gains(n, probe_follows, with.op->setup().slices == 1);
+  return times(std::min(1.0, most_stretch / std::max(most_stretch, farthest(by))), by);
 }
 
+/// By the moment of the iteration, which begins anew.
 template <class T>
 void PositionsVariable<T>::stretch(Workspace<T>& with, bool probe_follows) {
-  const Matrix n = values_of(newton_);
-  if (*batches_ == 0 ||
-      !std::all_of(n.begin(), n.end(), [](double number) { return std::isfinite(number); }))
-    return;  // no model; or the cost is not finite either
-  const Matrix by = next_stretch(with, probe_follows);
+  const bool is_line = !(spread_[1] > std::max(narrowest, line * spread_[0]));
+  const bool finite = std::all_of(moment_.begin(), moment_.end(),
+                                  [](const double* number) { return std::isfinite(*number); });
+  if (is_line || !patterns_tell() || !finite) return set(moment_, {});
+  const Matrix2 by = next_stretch(with, probe_follows);
+  set(moment_, {});
   for (std::size_t t = 0; t < with.tiles.size(); ++t) {
     const auto& own = with.tiles[t].own;
     for (std::size_t k = 0; k < own.size(); ++k)
       move(t, static_cast<i64>(k), times(by, from_middle(with, own[k])), most_stretch);
   }
   stretch_object(with, by);
-  const Matrix all = values_of(stretched_);
-  for (std::size_t i = 0; i < 2; ++i)
-    for (std::size_t j = 0; j < 2; ++j)
-      *stretched_[2 * i + j] += by[2 * i] * all[j] + by[2 * i + 1] * all[2 + j];
+  set(stretched_, times({1 + by[0], by[1], by[2], 1 + by[3]}, values_of(stretched_)));
 }
 
 /// The object on all tiles, by A about the scan's middle: in the place of the gradient, which
 /// nobody needs at the end of an iteration; and back within the object's limits, which cubic
 /// convolution overshoots.
 template <class T>
-void PositionsVariable<T>::stretch_object(Workspace<T>& with, const Matrix& by) const {
+void PositionsVariable<T>::stretch_object(Workspace<T>& with, const Matrix2& by) const {
   for (std::size_t t = 0; t < with.tiles.size(); ++t) stretch_tile(with, t, by);
   if (with.team.size() == 1) return;
   std::vector<Stack<T>> stacks(with.tiles.size());
@@ -350,7 +373,8 @@ void PositionsVariable<T>::stretch_object(Workspace<T>& with, const Matrix& by) 
 }
 
 template <class T>
-void PositionsVariable<T>::stretch_tile(Workspace<T>& with, std::size_t t, const Matrix& by) const {
+void PositionsVariable<T>::stretch_tile(Workspace<T>& with, std::size_t t,
+                                        const Matrix2& by) const {
   const Box& box = with.tiles[t].box;
   const Displacement displacement{by,
                                   {middle_[0] - static_cast<double>(box.rows.begin),
@@ -362,6 +386,20 @@ void PositionsVariable<T>::stretch_tile(Workspace<T>& with, std::size_t t, const
     with.arithmetic->run(
         Warp<T>(std::as_const(values).on(t), displacement, spare.on(t), {low, high}));
     std::swap(values.here[t], spare.here[t]);
+  }
+}
+
+/// The object from where I + A has taken it, in stretches of most_stretch at most: of what is left,
+/// I + B, each takes p B, and leaves the C of (I + p B)(I + C) = I + B.
+template <class T>
+void PositionsVariable<T>::stretch_back(Workspace<T>& with) const {
+  Matrix2 left = values_of(stretched_);
+  left[0] -= 1, left[3] -= 1;
+  for (double part = 0; part < 1;) {
+    part = std::min(1.0, most_stretch / std::max(most_stretch, farthest(left)));
+    const Matrix2 by = times(part, left);
+    stretch_object(with, times(-1, by));
+    left = times(inverse({1 + by[0], by[1], by[2], 1 + by[3]}), times(1 - part, left));
   }
 }
 
@@ -392,7 +430,7 @@ void PositionsVariable<T>::keep_mean(Workspace<T>& with) {
   for (std::size_t t = 0; t < here_.size(); ++t) {
     const auto& own = with.tiles[t].own;
     for (const i64 position : members_of(with.fitted, own))
-      fitted[t].push_back(std::lower_bound(own.begin(), own.end(), position) - own.begin());
+      fitted[t].push_back(place_in(own, position));
     for (const i64 k : fitted[t])
       for (std::size_t axis = 0; axis < 2; ++axis)
         mean[axis] += static_cast<double>(here_[t](0, k, static_cast<i64>(axis))) / count;
@@ -417,8 +455,7 @@ void PositionsVariable<T>::give_up_at_limit(Workspace<T>& with) {
   if (part <= many) return;
   *given_up_ = 1;
   for (auto& shifts : here_) shifts.fill(0);
-  const Matrix all = values_of(stretched_);  // r − d(r) = (I + A) r, where r came from
-  stretch_object(with, {1 - all[0], -all[1], -all[2], 1 - all[3]});
+  stretch_back(with);
   with.warnings.push_back(fmt::format(
       "{:.0f} % of the positions moved by positions.largest_move, {:.3g}: they go back to where "
       "the scan has them and stay there. Where the scan is that far off, raise it; else something "

@@ -12,22 +12,25 @@
 //
 //   all by an affine model I + A of the scan (scale, asymmetry, shear, rotation), once an iteration
 //
-//       N = −(1/2c) Σ g_p x_pᵀ (Σ x_p x_pᵀ)⁻¹, mean over mini-batches;   δ_p = (gain · N) x_p
+//       N = −(1/2c) Σ g_p x_pᵀ (Σ x_p x_pᵀ)⁻¹, of all mini-batches;   δ_p = (gains · N) x_p
 //
 //     x_p the position from the scan's middle, px. The object is stretched with the scan, so that
 //     what it holds still fits: a stretched scan with a stretched object, and a probe whose defocus
 //     and astigmatism have followed, explains patterns nearly as well. Along A the cost is then
 //     flatter than with the object at rest, by which N is too short: about the square of the scan's
-//     radius over the probe's, and more where the probe follows. The gains are made of these, as N
-//     is too noisy to find them by, and shrink after some iterations.
+//     radius over the probe's, along the axis in question, and more where the probe follows. The
+//     gains are made of these, as N is too noisy to find them by, and shrink after some iterations.
+//     A line of positions has no such model.
 //
-// A move is limited, at a time and in all. The mean of all shifts is the object's to take up and is
+// A move is limited, at a time and in all, and the object's with it wherever a window may look. The
+// mean of all shifts is the object's to take up and is
 // kept at 0, as far as the limit of a few lets it be. Where many positions reach the limit
 // something else is wrong: all go back to where the scan had them, and stay.
 
 #include <array>
 #include <vector>
 
+#include "core/matrix2.hpp"
 #include "solver/variables/position_options.hpp"
 #include "solver/variables/variable.hpp"
 
@@ -46,21 +49,26 @@ class PositionsVariable final : public Variable<T> {
   void end_iteration(Workspace<T>& with, const Batch& batch) override;
   [[nodiscard]] i64 hand_over_margin() const override;
   [[nodiscard]] i64 reach() const override;
+  [[nodiscard]] std::string key() const override { return "positions.refine"; }
   [[nodiscard]] bool still_finding() const override;
 
  private:
-  using Matrix = std::array<double, 4>;  // row by row
-
+  void measure_scan(const Workspace<T>& with);
   [[nodiscard]] std::array<double, 2> from_middle(const Workspace<T>& with, i64 position) const;
-  void sum_moment(Workspace<T>& with);
   void find_curvature(Workspace<T>& with, const Batch& batch);
   [[nodiscard]] bool patterns_tell() const { return *curvature_[0] > 0 && *curvature_[1] > 0; }
-  void add_to_newton(const Workspace<T>& with, const Batch& batch);
+  /// The mini-batch's part of the moment, of this process's positions; and all processes'.
+  void add_to_moment(const Workspace<T>& with);
+  void sum_moment(Workspace<T>& with);
   void move_members(Workspace<T>& with, std::size_t tile);
   void stretch(Workspace<T>& with, bool probe_follows);
-  Matrix next_stretch(const Workspace<T>& with, bool probe_follows);
-  void stretch_object(Workspace<T>& with, const Matrix& by) const;
-  void stretch_tile(Workspace<T>& with, std::size_t tile, const Matrix& by) const;
+  Matrix2 next_stretch(const Workspace<T>& with, bool probe_follows);
+  [[nodiscard]] Matrix2 with_gains(const Matrix2& moment, bool probe_follows, bool thin) const;
+  /// The longest displacement by A of what a window may ever look at, px.
+  [[nodiscard]] double farthest(const Matrix2& a) const;
+  void stretch_object(Workspace<T>& with, const Matrix2& by) const;
+  void stretch_tile(Workspace<T>& with, std::size_t tile, const Matrix2& by) const;
+  void stretch_back(Workspace<T>& with) const;
   void move(std::size_t tile, i64 k, std::array<double, 2> by, double most);
   void put_within_limit(std::size_t tile, i64 k, std::array<double, 2> shift);
   void keep_mean(Workspace<T>& with);
@@ -72,21 +80,23 @@ class PositionsVariable final : public Variable<T> {
   PositionOptions options_;
   Field<T>* shifts_ = nullptr;
   std::array<double*, 2> curvature_{};  // c, rows and columns; 0: not known; below 0: too little
-  std::array<double*, 4> newton_{}, stretched_{};     // N, summed, row by row; I + A in all
-  double *batches_ = nullptr, *stretches_ = nullptr;  // that N has; iterations that moved
-  double *trust_ = nullptr, *last_cost_ = nullptr;    // of the gains; of the iteration before
-  double* probe_radius2_ = nullptr;                   // mean square, px²
+  std::array<double*, 4> moment_{}, stretched_{};   // −Σ g xᵀ / 2c, px²; I + A in all
+  double* stretches_ = nullptr;                     // iterations that moved
+  double *trust_ = nullptr, *last_cost_ = nullptr;  // of the gains; of the iteration before
+  double* probe_radius2_ = nullptr;                 // mean square, px²
   double *free_iterations_ = nullptr, *given_up_ = nullptr;
 
-  double limit_ = 0;                // px in all
-  std::array<double, 2> middle_{};  // of the scan, px
-  double scan_radius2_ = 0;         // mean square about it, px²
+  double limit_ = 0;                             // px in all
+  std::array<double, 2> middle_{};               // of the scan, px
+  std::array<std::array<double, 2>, 2> ends_{};  // of what windows look at, from there
+  Matrix2 axes_{};                               // columns: the scan's longer and shorter axis
+  std::array<double, 2> spread_{};  // mean squares of fitted positions along them, px²
   bool moves_ = false;              // in this mini-batch
   const Workspace<T>* with_ = nullptr;
   std::vector<std::vector<i64>> members_;  // of the mini-batch, of each tile's own
   std::vector<Array<double, 2>> slopes_;   // ∂f/∂shift of those
   std::vector<Array<T, 3>> here_;          // the shifts on the host, tile by tile
-  std::vector<double> moment_;             // Σ g xᵀ
+  std::vector<double> to_sum_;             // of the moment, since processes last summed
 };
 
 }  // namespace ptyle

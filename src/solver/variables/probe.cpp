@@ -48,7 +48,8 @@ template <class T>
 void ProbeVariable<T>::begin_with(Workspace<T>& with, Array<Complex<T>, 3> start, Ledger* ledger) {
   const auto shape = start.shape();
   *largest_ = largest_intensity_of<T>(start);
-  values_->waves = with.arithmetic->brought(std::move(start), "probe");
+  values_->waves = with.arithmetic->template array<Complex<T>, 3>(shape, "probe");
+  with.arithmetic->write(start.data(), values_->waves.data(), start.size());
   const bool others = with.team.size() > static_cast<int>(with.team.here().size());
   if (others && with.arithmetic->memory())
     travelling_ = Array<Complex<T>, 3>(shape, ledger, "gradient", with.arithmetic->pinned());
@@ -110,9 +111,10 @@ void ProbeVariable<T>::end_iteration(Workspace<T>& with, const Batch& batch) {
     if (members.empty()) continue;
     with.op->set_object({phase.on(t), absorption ? absorption->on(t) : View<const T, 3>{}});
     const auto places = with.places_on(with.tiles[t], members);
+    const Measured<T> measured = with.measured_at(members);
     for (std::size_t i = 0; i < members.size(); ++i) {
       with.op->forward(places[i], waves_);
-      with.data.load(members[i], pattern.data());
+      measured.load(static_cast<i64>(i), pattern.data());
       powers.add<T>(waves_.view(), pattern.data(), with.data.valid);
     }
   }

@@ -1,6 +1,5 @@
 #include "solver/variables/probe_moves.hpp"
 
-#include <algorithm>
 #include <numeric>
 
 #include "core/grid.hpp"
@@ -10,13 +9,11 @@
 namespace ptyle {
 
 template <class T>
-Array<Complex<T>, 3> derivative_of(View<const Complex<T>, 3> probe, bool along_rows) {
-  const i64 modes = probe.shape[0], w = probe.shape[1];
-  Array<Complex<T>, 3> moved(probe.shape);
-  std::copy(probe.begin(), probe.end(), moved.begin());
+void differentiate(View<Complex<T>, 3> probe, bool along_rows) {
+  const i64 w = probe.shape[1];
   const Fft2<T> fft(w, w, FftRigor::estimate);
-  for (i64 m = 0; m < modes; ++m) {
-    Complex<T>* const wave = moved.view()[m].data;
+  for (i64 m = 0; m < probe.shape[0]; ++m) {
+    Complex<T>* const wave = probe[m].data;
     fft.forward(wave);
     for (i64 i = 0; i < w * w; ++i) {
       const auto f = static_cast<double>(frequency_index(along_rows ? i / w : i % w, w));
@@ -24,7 +21,6 @@ Array<Complex<T>, 3> derivative_of(View<const Complex<T>, 3> probe, bool along_r
     }
     fft.inverse(wave);
   }
-  return moved;
 }
 
 template <class T>
@@ -50,8 +46,8 @@ double mean_square_radius(View<const Complex<T>, 3> probe) {
   return sum > 0 ? (square - (row * row + col * col) / sum) / sum : 0;
 }
 
-template Array<Complex<float>, 3> derivative_of(View<const Complex<float>, 3>, bool);
-template Array<Complex<double>, 3> derivative_of(View<const Complex<double>, 3>, bool);
+template void differentiate(View<Complex<float>, 3>, bool);
+template void differentiate(View<Complex<double>, 3>, bool);
 template double power_of(const Array<Complex<float>, 3>&);
 template double power_of(const Array<Complex<double>, 3>&);
 template double mean_square_radius(View<const Complex<float>, 3>);

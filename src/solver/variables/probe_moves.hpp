@@ -6,9 +6,10 @@
 
 namespace ptyle {
 
-/// The derivative along a shift by a px, down or to the right: −2πi f / W of its spectrum.
+/// The derivative along a shift by a px, down or to the right, takes the probe's place: −2πi f / W
+/// of its spectrum.
 template <class T>
-Array<Complex<T>, 3> derivative_of(View<const Complex<T>, 3> probe, bool along_rows);
+void differentiate(View<Complex<T>, 3> probe, bool along_rows);
 
 /// Σ|waves|².
 template <class T>

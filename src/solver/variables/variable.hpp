@@ -10,6 +10,7 @@
 //   4. step         waits for the sum, or sums by itself, and moves
 
 #include <span>
+#include <string>
 
 #include "operator/operator.hpp"
 #include "solver/workspace.hpp"
@@ -46,6 +47,8 @@ class Variable {
   [[nodiscard]] virtual i64 hand_over_margin() const { return -1; }
   /// How far from a voxel it looks, px.
   [[nodiscard]] virtual i64 reach() const { return 0; }
+  /// The key that asks for it, as its user knows it; one that reaches has one.
+  [[nodiscard]] virtual std::string key() const { return {}; }
   /// Is it on its way, so that a cost that stands still means nothing? The object's steps are not
   /// made smaller meanwhile.
   [[nodiscard]] virtual bool still_finding() const { return false; }
