@@ -25,6 +25,7 @@
 #include "app/terminal.hpp"
 #include "core/error.hpp"
 #include "core/ledger.hpp"
+#include "io/checkpoint.hpp"
 #include "io/part_file.hpp"
 #include "session/check.hpp"
 #include "session/device.hpp"
@@ -89,8 +90,13 @@ class RunFolder {
     opened_ = true;
     terminal_.log_to((folder_ / "ptyle.log").string(), begin_log_anew_);
   }
+  /// The result is there: what fails now is missing, no more.
   void finish() {
-    open();
+    try {
+      open();
+    } catch (const UserError& e) {
+      terminal_.warn(e.what());
+    }
     const auto file = folder_ / "config.yaml";
     std::error_code ignored;
     if (!fs::equivalent(file, configuration_, ignored)) {
@@ -99,12 +105,14 @@ class RunFolder {
       out << resolved_;
       out.close();
       if (!out || part.commit())
-        throw UserError(fmt::format("{} cannot be written", file.string()));
+        terminal_.warn(fmt::format("{} cannot be written; result.h5 holds the configuration, too",
+                                   file.string()));
     }
     new_folder_.keep();
   }
+  /// A checkpoint of what was computed is worth the log of how.
   void take_away() {
-    if (opened_) terminal_.remove_log();
+    if (opened_ && !has_checkpoint(folder_.string())) terminal_.remove_log();
   }
 
  private:
