@@ -347,7 +347,7 @@ void draw(const std::string& folder, const Experiment& e, const std::vector<Posi
 
 Inspection inspect(const InspectConfig& config, const Print& print) {
   Inspection found;
-  Ledger ledger(available_memory_bytes());
+  Ledger ledger = ledger_of_process();
   // It stays open, so that what it keeps is what reading has.
   Frames frames = [&] {
     const h5::File file = h5::File::open(config.data.file);

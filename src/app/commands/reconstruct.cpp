@@ -195,7 +195,7 @@ int run(const ReconstructInput& input, const std::string& configuration, double 
 /// The measurement is read and prepared as for a run, and what was found is said.
 int check(const ReconstructConfig& config, const std::string& file) {
   Terminal terminal;
-  Ledger ledger(available_memory_bytes());
+  Ledger ledger = ledger_of_process();
   const auto experiment =
       open_experiment(config.data, config.calibration, config.scan, config.optics, &ledger);
   for (const auto& note : experiment.notes) terminal.say(note);
