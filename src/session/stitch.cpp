@@ -1,6 +1,9 @@
 #include "session/stitch.hpp"
 
 #include <algorithm>
+#include <vector>
+
+#include "session/agreement.hpp"
 
 namespace ptyle {
 namespace {
@@ -21,6 +24,22 @@ void append(const Arithmetic<T>& arithmetic, View<const T, 2> plane, const Box& 
       to.push_back(static_cast<float>(here.view(y, x - box.cols.begin)));
 }
 
+/// Of the cores of this process's tiles, one after the other.
+template <class T>
+std::vector<float> own_rows(const Fit<T>& fit, const std::string& name, i64 z, Interval wanted) {
+  const Field<T>& field = fit.state().field(name);
+  std::vector<float> mine;
+  i64 pixels = 0;
+  for (const Tile& tile : fit.tiles())
+    if (const Box part = part_of(tile.core, wanted); !part.empty()) pixels += part.area();
+  mine.reserve(static_cast<std::size_t>(pixels));
+  for (std::size_t t = 0; t < fit.tiles().size(); ++t) {
+    const Tile& tile = fit.tiles()[t];
+    append(fit.arithmetic(), field.on(t)[z], tile.box, part_of(tile.core, wanted), mine);
+  }
+  return mine;
+}
+
 }  // namespace
 
 template <class T>
@@ -28,20 +47,18 @@ Array<float, 2> stitched_rows(Team& team, const Mesh& mesh, const Fit<T>& fit,
                               const std::string& name, i64 z, Interval rows) {
   const Box& object = mesh.object();
   const Interval wanted{object.rows.begin + rows.begin, object.rows.begin + rows.end};
-  const Field<T>& field = fit.state().field(name);
   std::vector<float> mine;
-  std::size_t pixels = 0;
-  for (const Tile& tile : fit.tiles())
-    if (const Box part = part_of(tile.core, wanted); !part.empty())
-      pixels += static_cast<std::size_t>(part.area());
-  mine.reserve(pixels);
-  for (std::size_t t = 0; t < fit.tiles().size(); ++t) {
-    const Tile& tile = fit.tiles()[t];
-    append(fit.arithmetic(), field.on(t)[z], tile.box, part_of(tile.core, wanted), mine);
-  }
+  Array<float, 2> stitched;
+  agree(team, failure_of([&] {
+          mine = own_rows(fit, name, z, wanted);
+          if (!team.leads()) return;
+          stitched = Array<float, 2>({rows.size(), object.cols.size()});
+          // There is room for those of all, too: nobody is to give up while they are gathered.
+          const Array<float, 2> room(stitched.shape());
+          stitched(0, 0) = room(0, 0);
+        }));
   const std::vector<float> all = team.gather(std::span<const float>(mine));
   if (!team.leads()) return {};
-  Array<float, 2> stitched({rows.size(), object.cols.size()});
   auto from = all.begin();
   for (int rank = 0; rank < mesh.ranks(); ++rank) {
     const Box part = part_of(mesh.core(rank), wanted);

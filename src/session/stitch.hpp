@@ -14,7 +14,8 @@
 namespace ptyle {
 
 /// Rows (counted from the object's first) of plane z of a field on the object, "phase" say, on the
-/// process that leads, (y, x); elsewhere empty. Every process of the team calls it.
+/// process that leads, (y, x); elsewhere empty. Every process of the team calls it. Throws
+/// NotWritten (session/agreement), on all, where one has no memory for it.
 template <class T>
 Array<float, 2> stitched_rows(Team& team, const Mesh& mesh, const Fit<T>& fit,
                               const std::string& name, i64 z, Interval rows);
