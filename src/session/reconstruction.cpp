@@ -2,6 +2,10 @@
 
 #include <fmt/format.h>
 
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
+
 #include <algorithm>
 #include <chrono>
 #include <cmath>
@@ -45,6 +49,13 @@ using Clock = std::chrono::steady_clock;
 
 double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+/// Freed memory goes back to the system, which the allocator would keep for as much again.
+void give_memory_back() {
+#ifdef __GLIBC__
+  malloc_trim(0);
+#endif
 }
 
 template <class T>
@@ -172,6 +183,7 @@ class WorkOf final : public Reconstruction::Work {
                        static_cast<i64>(facts.positions.size()), choice);
     write_result(std::move(facts), shape, folder, choice.overwrite, memory.result);
     if (end) open_.fit.reset();
+    give_memory_back();
     if (team_.leads())
       for (const std::string& missing : write_copies(folder, choice, &open_.ledger))
         open_.warn(missing);
@@ -225,6 +237,7 @@ class WorkOf final : public Reconstruction::Work {
     last_fingerprint_ = fingerprint();
     fit().keep_only_saved();
     open_.experiment.patterns.reset();
+    give_memory_back();
   }
 
   /// result.h5. Throws NotWritten, on all ranks.

@@ -314,7 +314,8 @@ WritingMemory writing_memory(const std::array<i64, 3>& shape, bool absorption, i
   const double shown = double(sum_px) * sum_px * (2 * sizeof(double) + sizeof(Colour) + 8),
                panels = double(std::min(modes, modes_drawn)) * pixels(mode, probe_px(modes)) *
                         sizeof(Complex<double>);
-  bytes.drawing = std::max(shown, panels);
+  constexpr double fonts = 8e6;  // and what else cairo keeps
+  bytes.drawing = std::max(shown, panels) + fonts;
   bytes.copies += images + bytes.drawing;
   return bytes;
 }
