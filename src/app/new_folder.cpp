@@ -15,7 +15,8 @@ NewFolder::~NewFolder() {
   std::error_code failed;
   // From the folder up to the first that is new, and only as long as they are empty.
   for (fs::path p = folder_;; p = p.parent_path()) {
-    if (fs::exists(p, failed) && !fs::remove(p, failed)) return;
+    const bool ours = fs::is_directory(p, failed);  // not what somebody has put in its place
+    if (fs::exists(p, failed) && !(ours && fs::remove(p, failed))) return;
     if (p == first_) return;
   }
 }

@@ -13,6 +13,23 @@
 
 namespace ptyle {
 
+namespace {
+
+constexpr std::size_t parts = 24;  // of the memory, one of which is for what no ledger books
+
+}  // namespace
+
+Ledger::Ledger(std::size_t most, std::size_t program)
+    : now_(program), peak_(program), most_(most), program_(program) {
+  if (program > 0) entries_.emplace("program", Entry{"program", program, program});
+}
+
+std::size_t program_bytes() { return resident_bytes() + (std::size_t{16} << 20); }
+
+Ledger ledger_of_process(int processes) {
+  return Ledger(available_memory_bytes(processes), program_bytes());
+}
+
 Ledger::Booking Ledger::book(std::string_view name, std::size_t bytes) {
   const std::lock_guard lock(mutex_);
   if (most_ > 0 && (bytes > most_ || now_ > most_ - bytes)) {
@@ -58,6 +75,12 @@ std::vector<Ledger::Entry> Ledger::entries() const {
   return all;
 }
 
+std::size_t resident_bytes() {
+  std::size_t all = 0, resident = 0;  // pages
+  std::ifstream("/proc/self/statm") >> all >> resident;
+  return resident * std::size_t(sysconf(_SC_PAGESIZE));
+}
+
 std::size_t peak_resident_bytes() {
   rusage usage{};
   getrusage(RUSAGE_SELF, &usage);
@@ -87,13 +110,18 @@ std::size_t machine_memory_bytes() {
   return bytes;
 }
 
-std::size_t available_memory_bytes() {
-  std::size_t free = machine_memory_bytes();
+std::size_t available_memory_bytes(int processes) {
+  const auto n = static_cast<std::size_t>(processes);
+  std::size_t mine = machine_memory_bytes() / n;
   std::ifstream said("/proc/meminfo");  // lines as "MemAvailable:   22404268 kB"
   std::string name, unit;
-  for (std::size_t n = 0; said >> name >> n; std::getline(said, unit))
-    if (name == "MemAvailable:") free = std::min(free, 1024 * n);
-  return free / 10 * 9;
+  for (std::size_t free = 0; said >> name >> free; std::getline(said, unit))
+    if (name == "MemAvailable:") mine = std::min(mine, 1024 * free / n + resident_bytes());
+  return mine / parts * (parts - 1);
+}
+
+double free_memory_for(double bytes, int processes) {
+  return bytes * processes * double(parts) / double(parts - 1);
 }
 
 }  // namespace ptyle

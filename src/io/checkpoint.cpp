@@ -62,7 +62,13 @@ Box read_box(const h5::File& file, const std::string& dataset) {
 
 // Writing ---------------------------------------------------------------------------------------
 
-/// The core of (planes, rows, columns) on a larger box, a plane at a time.
+/// Rows of so many values that are copied at a time: some MB.
+i64 rows_at_a_time(i64 rows, i64 cols) {
+  constexpr i64 values = i64{1} << 19;
+  return std::clamp<i64>(values / std::max<i64>(1, cols), 1, std::max<i64>(1, rows));
+}
+
+/// The core of (planes, rows, columns) on a larger box, some rows of a plane at a time.
 template <class T>
 void write_core(h5::File& file, const std::string& path, View<const T, 3> values, const Box& box,
                 const Box& core) {
@@ -72,15 +78,18 @@ void write_core(h5::File& file, const std::string& path, View<const T, 3> values
     throw std::logic_error("checkpoint: " + path + " does not cover the core");
   if (box == core) return file.write(path, values);
   auto set = file.create_dataset<T>(path, {planes, rows, cols});
-  Array<T, 2> plane({rows, cols});
-  for (i64 z = 0; z < planes; ++z) {
-    for (i64 y = 0; y < rows; ++y) {
-      const T* from =
-          &values(z, y + core.rows.begin - box.rows.begin, core.cols.begin - box.cols.begin);
-      std::copy(from, from + cols, &plane(y, 0));
+  const i64 most = rows_at_a_time(rows, cols);
+  Array<T, 2> some({most, cols});
+  for (i64 z = 0; z < planes; ++z)
+    for (i64 first = 0; first < rows; first += most) {
+      const i64 count = std::min(most, rows - first);
+      for (i64 y = 0; y < count; ++y) {
+        const T* from = &values(z, first + y + core.rows.begin - box.rows.begin,
+                                core.cols.begin - box.cols.begin);
+        std::copy(from, from + cols, &some(y, 0));
+      }
+      set.write({z, first, 0}, {1, count, cols}, some.data());
     }
-    set.write({z, 0, 0}, {1, rows, cols}, plane.data());
-  }
 }
 
 void write_rank(h5::File& file, const CheckpointPart& part) {
@@ -245,7 +254,8 @@ void discard_checkpoint_part(const std::string& folder) noexcept {
 
 bool has_checkpoint(const std::string& folder) {
   const Names names(folder);
-  return fs::is_directory(names.current) || fs::is_directory(names.old);
+  std::error_code ignored;
+  return fs::is_directory(names.current, ignored) || fs::is_directory(names.old, ignored);
 }
 
 void check_checkpoint_place(const std::string& folder) {
@@ -314,14 +324,17 @@ void read_overlap(const h5::Dataset& set, const Box& core, const Box& box, View<
     throw UserError(fmt::format("{} has the shape {}, {} x {} x {} is needed", set.info().path,
                                 h5::to_string(set.shape()), to.shape[0], core.rows.size(),
                                 core.cols.size()));
-  Array<T, 2> plane({rows, cols});
-  for (i64 z = 0; z < to.shape[0]; ++z) {
-    set.read({z, part.rows.begin - core.rows.begin, part.cols.begin - core.cols.begin},
-             {1, rows, cols}, plane.data());
-    for (i64 y = 0; y < rows; ++y)
-      std::copy(&plane(y, 0), &plane(y, 0) + cols,
-                &to(z, y + part.rows.begin - box.rows.begin, part.cols.begin - box.cols.begin));
-  }
+  const i64 most = rows_at_a_time(rows, cols);
+  Array<T, 2> some({most, cols});
+  for (i64 z = 0; z < to.shape[0]; ++z)
+    for (i64 first = 0; first < rows; first += most) {
+      const i64 count = std::min(most, rows - first), row = part.rows.begin + first;
+      set.read({z, row - core.rows.begin, part.cols.begin - core.cols.begin}, {1, count, cols},
+               some.data());
+      for (i64 y = 0; y < count; ++y)
+        std::copy(&some(y, 0), &some(y, 0) + cols,
+                  &to(z, row + y - box.rows.begin, part.cols.begin - box.cols.begin));
+    }
 }
 
 }  // namespace

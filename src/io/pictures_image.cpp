@@ -8,68 +8,23 @@
 
 #include "core/units.hpp"
 #include "io/pictures_canvas.hpp"
+#include "io/reduced_image.hpp"
 
 namespace ptyle::draw {
 namespace {
 
 constexpr double title_height = 26, bar_gap = 12;
 
-/// Size on the picture: a whole multiple of a small image, a reduction of a large one.
-std::array<int, 2> shown_shape(const std::array<i64, 2>& shape, int panel_px) {
-  const auto longer = static_cast<double>(std::max<i64>(1, std::max(shape[0], shape[1])));
-  const double factor = panel_px >= longer ? std::floor(panel_px / longer) : panel_px / longer;
-  const auto shown = [&](i64 n) {
-    return std::max(1, static_cast<int>(std::lround(static_cast<double>(n) * factor)));
-  };
-  return {shown(shape[0]), shown(shape[1])};
-}
-
-/// The part [low, high) of the input that output pixel o covers, in input pixels.
-std::array<double, 2> covered(int o, int out, i64 in) {
-  const double step = static_cast<double>(in) / out;
-  return {o * step, std::min((o + 1) * step, static_cast<double>(in))};
-}
-
-/// Area mean along the columns of (rows, in) → (rows, out).
-template <class T>
-std::vector<T> mean_along_rows(const std::vector<T>& from, i64 rows, i64 in, int out) {
-  std::vector<T> to(static_cast<std::size_t>(rows * out));
-  for (int o = 0; o < out; ++o) {
-    const auto [low, high] = covered(o, out, in);
-    const auto first = static_cast<i64>(low);
-    const i64 last = std::min(in - 1, static_cast<i64>(std::ceil(high - 1e-9)) - 1);
-    for (i64 row = 0; row < rows; ++row) {
-      T sum{};
-      for (i64 i = first; i <= last; ++i) {
-        const double share = std::min<double>(high, static_cast<double>(i + 1)) -
-                             std::max<double>(low, static_cast<double>(i));
-        sum += share * from[static_cast<std::size_t>(row * in + i)];
-      }
-      to[static_cast<std::size_t>(row * out + o)] = sum / (high - low);
-    }
-  }
-  return to;
-}
-
-template <class T>
-std::vector<T> transposed(const std::vector<T>& from, i64 rows, i64 cols) {
-  std::vector<T> to(from.size());
-  for (i64 r = 0; r < rows; ++r)
-    for (i64 c = 0; c < cols; ++c)
-      to[static_cast<std::size_t>(c * rows + r)] = from[static_cast<std::size_t>(r * cols + c)];
-  return to;
-}
-
 template <class T>
 std::vector<T> resized(const std::vector<T>& from, const std::array<i64, 2>& shape,
                        const std::array<int, 2>& shown) {
   if (shown[0] < shape[0] || shown[1] < shape[1]) {
-    const auto narrow = mean_along_rows(from, shape[0], shape[1], shown[1]);
-    const auto turned = transposed(narrow, shape[0], shown[1]);
-    const auto small = mean_along_rows(turned, shown[1], shape[0], shown[0]);
-    return transposed(small, shown[1], shown[0]);
+    ReducedImage<T> small(shape, {shown[0], shown[1]});
+    small.add(0, View<const T, 2>{from.data(), shape});
+    return {small.values().begin(), small.values().end()};
   }
   std::vector<T> to;
+  to.reserve(static_cast<std::size_t>(shown[0]) * static_cast<std::size_t>(shown[1]));
   for (int r = 0; r < shown[0]; ++r)
     for (int c = 0; c < shown[1]; ++c)
       to.push_back(from[static_cast<std::size_t>(r * shape[0] / shown[0] * shape[1] +
@@ -92,6 +47,7 @@ std::vector<double> log10_of(std::vector<double> values) {
 std::vector<Colour> colours_of(const ImagePanel& panel, const std::array<int, 2>& shown,
                                Range range) {
   std::vector<Colour> colours;
+  colours.reserve(static_cast<std::size_t>(shown[0]) * static_cast<std::size_t>(shown[1]));
   const auto scaled = [&](double v) { return (v - range.low) / (range.high - range.low); };
   if (panel.phase.empty()) {
     auto values = resized(panel.values, panel.shape, shown);
@@ -103,6 +59,7 @@ std::vector<Colour> colours_of(const ImagePanel& panel, const std::array<int, 2>
     return colours;
   }
   std::vector<std::complex<double>> waves;
+  waves.reserve(panel.values.size());
   for (std::size_t i = 0; i < panel.values.size(); ++i)
     waves.push_back(std::polar(panel.values[i], panel.phase[i]));
   for (const auto& v : resized(waves, panel.shape, shown))

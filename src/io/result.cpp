@@ -221,18 +221,22 @@ class ResultFile::Writer {
     write_facts(file_, facts);
   }
 
-  void slice(View<const float, 2> phase, View<const float, 2> absorption) {
-    const std::array<i64, 2> page{shape_[1], shape_[2]};
-    if (done_ == shape_[0] || phase.shape != page ||
-        absorption_.has_value() != !absorption.empty() || (absorption_ && absorption.shape != page))
-      throw std::logic_error("ResultFile: another slice than announced");
-    phase_.write({done_, 0, 0}, {1, page[0], page[1]}, phase.data);
-    if (absorption_) absorption_->write({done_, 0, 0}, {1, page[0], page[1]}, absorption.data);
-    ++done_;
+  void rows(View<const float, 2> phase, View<const float, 2> absorption) {
+    const auto [count, cols] = phase.shape;
+    if (slice_ == shape_[0] || row_ + count > shape_[1] || cols != shape_[2] ||
+        absorption_.has_value() != !absorption.empty() ||
+        (absorption_ && absorption.shape != phase.shape))
+      throw std::logic_error("ResultFile: other rows than announced");
+    phase_.write({slice_, row_, 0}, {1, count, cols}, phase.data);
+    if (absorption_) absorption_->write({slice_, row_, 0}, {1, count, cols}, absorption.data);
+    row_ += count;
+    if (row_ < shape_[1]) return;
+    row_ = 0;
+    ++slice_;
   }
 
   void commit() {
-    if (done_ != shape_[0]) throw std::logic_error("ResultFile: slices are missing");
+    if (slice_ != shape_[0]) throw std::logic_error("ResultFile: slices are missing");
     phase_ = {};
     absorption_.reset();
     file_.commit();
@@ -243,15 +247,15 @@ class ResultFile::Writer {
   h5::File file_;
   h5::Dataset phase_;
   std::optional<h5::Dataset> absorption_;
-  i64 done_ = 0;
+  i64 slice_ = 0, row_ = 0;  // the next
 };
 
 ResultFile::ResultFile(const std::string& path, const ResultFacts& facts,
                        const std::array<i64, 3>& shape, bool absorption, bool overwrite)
     : writer_(std::make_unique<Writer>(path, facts, shape, absorption, overwrite)) {}
 ResultFile::~ResultFile() = default;
-void ResultFile::slice(View<const float, 2> phase, View<const float, 2> absorption) {
-  writer_->slice(phase, absorption);
+void ResultFile::rows(View<const float, 2> phase, View<const float, 2> absorption) {
+  writer_->rows(phase, absorption);
 }
 void ResultFile::commit() { writer_->commit(); }
 
@@ -259,8 +263,8 @@ void write_result(const std::string& path, const Result& result, bool overwrite)
   const bool absorption = !result.absorption.empty();
   ResultFile file(path, result, result.phase.shape(), absorption, overwrite);
   for (i64 z = 0; z < result.phase.shape()[0]; ++z)
-    file.slice(result.phase.view()[z],
-               absorption ? result.absorption.view()[z] : View<const float, 2>{});
+    file.rows(result.phase.view()[z],
+              absorption ? result.absorption.view()[z] : View<const float, 2>{});
   file.commit();
 }
 

@@ -79,9 +79,9 @@ struct Result : ResultFacts {
   Array<float, 3> absorption;  ///< the same shape, or empty
 };
 
-/// A result file that is made slice by slice, so that nobody needs to hold the whole object. Its
-/// name is path.part until commit(); dropped before, it is taken away. All throw UserError where
-/// the file is there and `overwrite` is false, or cannot be written.
+/// A result file that is made a few rows of a slice at a time, so that nobody needs to hold the
+/// whole object. Its name is path.part until commit(); dropped before, it is taken away. All throw
+/// UserError where the file is there and `overwrite` is false, or cannot be written.
 class ResultFile {
  public:
   /// `shape`: (slices, rows, columns) of the object.
@@ -90,8 +90,8 @@ class ResultFile {
   ResultFile(const ResultFile&) = delete;
   ResultFile& operator=(const ResultFile&) = delete;
   ~ResultFile();
-  /// Slices come in order; absorption where it was announced.
-  void slice(View<const float, 2> phase, View<const float, 2> absorption = {});
+  /// The next rows, of one slice; absorption where it was announced.
+  void rows(View<const float, 2> phase, View<const float, 2> absorption = {});
   void commit();  ///< after the last
 
  private:

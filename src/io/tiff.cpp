@@ -37,8 +37,13 @@ std::string imagej_description(i64 pages, const VoxelSize& voxel, float low, flo
 
 class TiffStack::Writer {
  public:
-  Writer(const std::string& path, const std::array<i64, 3>& shape, const VoxelSize& voxel)
-      : path_(path), file_(path), shape_(shape), voxel_(voxel) {
+  Writer(const std::string& path, const std::array<i64, 3>& shape, const VoxelSize& voxel,
+         i64 strip)
+      : path_(path),
+        file_(path),
+        shape_(shape),
+        voxel_(voxel),
+        strip_(strip > 0 ? std::min(strip, shape[1]) : shape[1]) {
     // offsets of the classic format have 32 bits; the rest of the 4.29e9 is for the headers
     const bool big = View<const float, 3>{nullptr, shape}.size() * sizeof(float) > 4'000'000'000;
     const std::unique_ptr<TIFFOpenOptions, void (*)(TIFFOpenOptions*)> options(
@@ -49,29 +54,24 @@ class TiffStack::Writer {
     check(tiff_ != nullptr);
   }
 
-  void page(View<const float, 2> image) {
-    const auto [rows, cols] = image.shape;
-    if (pages_ == shape_[0] || rows != shape_[1] || cols != shape_[2])
-      throw std::logic_error("TiffStack: another page than announced");
-    set(TIFFTAG_XRESOLUTION, 1 / voxel_.pixel);
-    set(TIFFTAG_YRESOLUTION, 1 / voxel_.pixel);
-    set(TIFFTAG_RESOLUTIONUNIT, RESUNIT_NONE);
-    set(TIFFTAG_IMAGELENGTH, static_cast<std::uint32_t>(rows));
-    set(TIFFTAG_IMAGEWIDTH, static_cast<std::uint32_t>(cols));
-    set(TIFFTAG_ROWSPERSTRIP, static_cast<std::uint32_t>(rows));
-    set(TIFFTAG_BITSPERSAMPLE, 32);
-    set(TIFFTAG_SAMPLEFORMAT, SAMPLEFORMAT_IEEEFP);
-    set(TIFFTAG_SAMPLESPERPIXEL, 1);
-    set(TIFFTAG_COMPRESSION, COMPRESSION_NONE);
-    set(TIFFTAG_PHOTOMETRIC, PHOTOMETRIC_MINISBLACK);
+  void rows(View<const float, 2> strip) {
+    if (pages_ == shape_[0] || strip.shape[0] != std::min(strip_, shape_[1] - row_) ||
+        strip.shape[1] != shape_[2])
+      throw std::logic_error("TiffStack: other rows than announced");
+    if (row_ == 0) begin_page();
     // libtiff takes void* although it only reads
-    auto* data = const_cast<float*>(image.data);
-    const auto bytes = static_cast<tmsize_t>(image.size()) * tmsize_t{sizeof(float)};
-    check(TIFFWriteEncodedStrip(tiff_.get(), 0, data, bytes) == bytes);
+    auto* data = const_cast<float*>(strip.data);
+    const auto bytes = static_cast<tmsize_t>(strip.size()) * tmsize_t{sizeof(float)};
+    const auto number = static_cast<std::uint32_t>(row_ / strip_);
+    check(TIFFWriteEncodedStrip(tiff_.get(), number, data, bytes) == bytes);
+    const auto [low, high] = std::minmax_element(strip.begin(), strip.end());
+    const bool first = pages_ == 0 && row_ == 0;
+    low_ = first ? *low : std::min(low_, *low);
+    high_ = first ? *high : std::max(high_, *high);
+    row_ += strip.shape[0];
+    if (row_ < shape_[1]) return;
     check(TIFFWriteDirectory(tiff_.get()) == 1);
-    const auto [low, high] = std::minmax_element(image.begin(), image.end());
-    low_ = pages_ == 0 ? *low : std::min(low_, *low);
-    high_ = pages_ == 0 ? *high : std::max(high_, *high);
+    row_ = 0;
     ++pages_;
   }
 
@@ -91,6 +91,19 @@ class TiffStack::Writer {
   }
 
  private:
+  void begin_page() {
+    set(TIFFTAG_XRESOLUTION, 1 / voxel_.pixel);
+    set(TIFFTAG_YRESOLUTION, 1 / voxel_.pixel);
+    set(TIFFTAG_RESOLUTIONUNIT, RESUNIT_NONE);
+    set(TIFFTAG_IMAGELENGTH, static_cast<std::uint32_t>(shape_[1]));
+    set(TIFFTAG_IMAGEWIDTH, static_cast<std::uint32_t>(shape_[2]));
+    set(TIFFTAG_ROWSPERSTRIP, static_cast<std::uint32_t>(strip_));
+    set(TIFFTAG_BITSPERSAMPLE, 32);
+    set(TIFFTAG_SAMPLEFORMAT, SAMPLEFORMAT_IEEEFP);
+    set(TIFFTAG_SAMPLESPERPIXEL, 1);
+    set(TIFFTAG_COMPRESSION, COMPRESSION_NONE);
+    set(TIFFTAG_PHOTOMETRIC, PHOTOMETRIC_MINISBLACK);
+  }
   template <class... Value>
   void set(ttag_t tag, Value... value) {
     check(TIFFSetField(tiff_.get(), tag, value...) == 1);
@@ -106,22 +119,23 @@ class TiffStack::Writer {
   PartFile file_;
   std::array<i64, 3> shape_;
   VoxelSize voxel_;
-  i64 pages_ = 0;
+  i64 strip_;                // rows
+  i64 pages_ = 0, row_ = 0;  // that are there; the next of the page
   float low_ = 0, high_ = 0;
   std::unique_ptr<TIFF, void (*)(TIFF*)> tiff_{nullptr, TIFFClose};
 };
 
 TiffStack::TiffStack(const std::string& path, const std::array<i64, 3>& shape,
-                     const VoxelSize& voxel)
-    : writer_(std::make_unique<Writer>(path, shape, voxel)) {}
+                     const VoxelSize& voxel, i64 strip)
+    : writer_(std::make_unique<Writer>(path, shape, voxel, strip)) {}
 TiffStack::~TiffStack() = default;
-void TiffStack::page(View<const float, 2> image) { writer_->page(image); }
+void TiffStack::rows(View<const float, 2> strip) { writer_->rows(strip); }
 void TiffStack::finish() { writer_->finish(); }
 
 void write_tiff(const std::string& path, View<const float, 3> stack, const VoxelSize& voxel) {
   if (stack.empty()) throw std::invalid_argument("write_tiff: an empty stack");
   TiffStack tiff(path, stack.shape, voxel);
-  for (i64 z = 0; z < stack.shape[0]; ++z) tiff.page(stack[z]);
+  for (i64 z = 0; z < stack.shape[0]; ++z) tiff.rows(stack[z]);
   tiff.finish();
 }
 

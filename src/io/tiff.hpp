@@ -15,16 +15,18 @@ struct VoxelSize {
   std::string unit = "A";  ///< A | px
 };
 
-/// A stack (page, row, col) as float32 TIFF that ImageJ opens calibrated, made page by page;
-/// BigTIFF where it is larger than 4 GB. Its name is path.part until finish(); dropped before, it
-/// is taken away. All throw UserError where the file cannot be written.
+/// A stack (page, row, col) as float32 TIFF that ImageJ opens calibrated, made a strip of a page at
+/// a time; BigTIFF where it is larger than 4 GB. Its name is path.part until finish(); dropped
+/// before, it is taken away. All throw UserError where the file cannot be written.
 class TiffStack {
  public:
-  TiffStack(const std::string& path, const std::array<i64, 3>& shape, const VoxelSize& voxel);
+  /// `strip`: rows of each strip, but for a page's last; 0: a page is one.
+  TiffStack(const std::string& path, const std::array<i64, 3>& shape, const VoxelSize& voxel,
+            i64 strip = 0);
   TiffStack(const TiffStack&) = delete;
   TiffStack& operator=(const TiffStack&) = delete;
   ~TiffStack();
-  void page(View<const float, 2> image);  ///< the next one
+  void rows(View<const float, 2> strip);  ///< the next one
   void finish();                          ///< after the last; replaces a file of that name
 
  private:

@@ -359,7 +359,7 @@ void draw(const std::string& folder, const Experiment& e, const std::vector<Posi
 
 Inspection inspect(const InspectConfig& config, const Print& print) {
   Inspection found;
-  Ledger ledger(available_memory_bytes());
+  Ledger ledger = ledger_of_process();
   const i64 most = std::min(most_kept(&ledger), static_cast<i64>(config.most_memory_GB * 1e9 / 4));
   // It stays open, so that what it keeps is what reading has.
   Frames frames = [&] {

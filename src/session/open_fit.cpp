@@ -40,7 +40,7 @@ OpenFit<T>::OpenFit(const ReconstructConfig& its_config, const ReconstructCallba
     : config(its_config),
       callbacks(its_callbacks),
       team(its_team),
-      ledger(available_memory_bytes() / static_cast<std::size_t>(team.processes_on_node())),
+      ledger(ledger_of_process(team.processes_on_node())),
       threads_(config.solver.threads > 0 ? config.solver.threads
                                          : default_threads(team.processes_on_node())) {
   take_device();
@@ -247,7 +247,8 @@ Fit<T> OpenFit<T>::make_fit() {
 
 template <class T>
 std::unique_ptr<Operator<T>> OpenFit<T>::operator_on_cpu(const OperatorSetup& setup) {
-  const double budget = memory_budget(config, team.processes_on_node(), ledger.most());
+  const std::size_t free = ledger.most() - std::min(ledger.most(), ledger.program());
+  const double budget = memory_budget(config, team.processes_on_node(), free);
   const RankMemory memory = rank_memory<T>(config, setup, *division, team.here().front(), threads_,
                                            experiment.patterns->bytes_a_pattern(), budget);
   check_memory(memory.total());
@@ -261,11 +262,12 @@ std::unique_ptr<Operator<T>> OpenFit<T>::operator_on_cpu(const OperatorSetup& se
 
 /// Before the large arrays are made: the system may end the process where it finds none.
 template <class T>
-void OpenFit<T>::check_memory(double needed) const {
+void OpenFit<T>::check_memory(double arrays) const {
   const auto there = static_cast<double>(ledger.most());
+  const double needed = arrays + static_cast<double>(ledger.program());
   if (needed > there)
     throw UserError(fmt::format(
-        "a rank needs {:.3g} GB, but {:.3g} GB are free for it; more ranks on more machines, "
+        "a rank needs {:.4g} GB, but {:.4g} GB are free for it; more ranks on more machines, "
         "fewer slices, modes or threads, or a smaller window need less (see ptyle "
         "plan)",
         1e-9 * needed, 1e-9 * there));
@@ -277,6 +279,7 @@ std::unique_ptr<Operator<T>> OpenFit<T>::operator_on_gpu(const OperatorSetup& se
       gpu_rank_memory<T>(config, setup, *division, team.here().front(),
                          experiment.patterns->bytes_a_pattern(), batches, gpu_facts_);
   check_gpu_memory(memory, gpu_facts_, config, experiment, team.size());
+  check_memory(memory.total());
   GpuOptions options = memory.gpu_options;
   if (options.waves != WaveStorage::store) log("to save memory: waves are recomputed");
   // Others on this GPU need their part of what is free.

@@ -65,7 +65,7 @@ class OpenFit {
   TileStart<T> start_of(const Box& box);
   Fit<T> make_fit();
   std::unique_ptr<Operator<T>> operator_on_cpu(const OperatorSetup& setup);
-  void check_memory(double needed) const;
+  void check_memory(double arrays) const;
   std::unique_ptr<Operator<T>> operator_on_gpu(const OperatorSetup& setup, i64 batches);
 
   int threads_;

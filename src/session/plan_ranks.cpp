@@ -62,15 +62,17 @@ ExchangeOutlook outlook(ReconstructConfig config, const Experiment& experiment,
 
 template <class T>
 void plan_memory(const ReconstructConfig& config, const OperatorSetup& setup,
-                 const Experiment& experiment, i64 batches, const GpuFacts* gpu,
+                 const Experiment& experiment, i64 batches, const GpuFacts* gpu, double program,
                  RanksOutlook& plan) {
   const double budget = memory_budget(config, 1);
   const std::size_t pattern = experiment.patterns->bytes_a_pattern();
   const auto needed = [](const RankMemory& m) { return m.gpu.empty() ? m.total() : m.gpu_least; };
   for (int rank = 0; rank < plan.ranks; ++rank) {
-    const RankMemory memory =
+    RankMemory memory =
         gpu ? gpu_rank_memory<T>(config, setup, plan.division, rank, pattern, batches, *gpu)
             : rank_memory<T>(config, setup, plan.division, rank, plan.threads, pattern, budget);
+    memory.program = program + (program > 0 && plan.ranks > 1 ? mpi_bytes : 0);
+    if (rank == 0) plan.writing = memory.program + sum_of(memory.writing);
     plan.mean_memory += (gpu ? memory.gpu_total() : memory.total()) / plan.ranks;
     if (needed(memory) > needed(plan.memory)) plan.memory = memory;
   }
@@ -130,7 +132,7 @@ double measure_position_seconds(const ReconstructConfig& config, const Experimen
 }
 
 RanksOutlook plan_ranks(const ReconstructConfig& config, const Experiment& experiment, int ranks,
-                        int threads, double position_seconds, const GpuFacts* gpu) {
+                        int threads, double position_seconds, const GpuFacts* gpu, double program) {
   RanksOutlook plan;
   plan.ranks = ranks;
   plan.threads = threads;
@@ -156,9 +158,9 @@ RanksOutlook plan_ranks(const ReconstructConfig& config, const Experiment& exper
       plan.largest_tile = {box.rows.size(), box.cols.size()};
   }
   if (config.solver.precision == Precision::float64)
-    plan_memory<double>(config, setup, experiment, options.batches, gpu, plan);
+    plan_memory<double>(config, setup, experiment, options.batches, gpu, program, plan);
   else
-    plan_memory<float>(config, setup, experiment, options.batches, gpu, plan);
+    plan_memory<float>(config, setup, experiment, options.batches, gpu, program, plan);
   if (ranks > 1)
     for (const Scheme scheme : all_schemes) {
       plan.exchanges.push_back(outlook(config, experiment, setup, ranks, scheme));

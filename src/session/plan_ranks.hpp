@@ -29,6 +29,7 @@ struct RanksOutlook {
   std::array<i64, 2> largest_tile{};  ///< px, extended
   RankMemory memory;                  ///< of the rank that needs most where it computes
   double mean_memory = 0;             ///< bytes, where it computes
+  double writing = 0;                 ///< of the host, of the first rank while it writes the result
   std::vector<ExchangeOutlook> exchanges;
   double computing = 0, exchanging = 0;  ///< s an iteration
 };
@@ -38,10 +39,12 @@ struct RanksOutlook {
 double measure_position_seconds(const ReconstructConfig& config, const Experiment& experiment,
                                 int threads, Memory* gpu = nullptr);
 
-/// Ranks that compute on the CPU, or on such a GPU each. Throws nothing for a number of ranks that
-/// cannot be: `refused` says why.
+/// Ranks that compute on the CPU, or on such a GPU each, in a program that has so many bytes alone
+/// and before it allocates anything. Throws nothing for a number of ranks that cannot be: `refused`
+/// says why.
 RanksOutlook plan_ranks(const ReconstructConfig& config, const Experiment& experiment, int ranks,
-                        int threads, double position_seconds, const GpuFacts* gpu = nullptr);
+                        int threads, double position_seconds, const GpuFacts* gpu = nullptr,
+                        double program = 0);
 
 /// Throws UserError where a rank's GPU has not the memory that it cannot do without, saying how
 /// many ranks would have it.

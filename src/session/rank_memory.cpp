@@ -6,16 +6,12 @@
 
 #include "device/arithmetic.hpp"
 #include "prepare/pattern_store.hpp"
+#include "session/write_result.hpp"
 #include "solver/fit.hpp"
 
 namespace ptyle {
 
 namespace {
-
-double sum_of(const std::map<std::string, double>& bytes) {
-  return std::accumulate(bytes.begin(), bytes.end(), 0.0,
-                         [](double sum, const auto& entry) { return sum + entry.second; });
-}
 
 using Bytes = std::map<std::string, double>;
 
@@ -64,6 +60,29 @@ void add_data(RankMemory& memory, const ReconstructConfig& config, const Operato
   bytes["checkpoint"] = memory_of_fit<T>(config, setup, division, rank).saved;
 }
 
+/// While result.h5 is written, and the files that are made of it, when the fit is gone. What is not
+/// saved has gone before.
+template <class T>
+void add_writing(RankMemory& memory, const ReconstructConfig& config, const OperatorSetup& setup,
+                 const Division& division, int rank, bool on_gpu) {
+  if (config.output.folder.empty()) return;
+  const ObjectFrame& frame = division.frame;
+  const std::array<i64, 3> object{setup.slices, frame.rows, frame.cols};
+  const WritingMemory files = writing_memory(
+      object, setup.absorption, setup.modes, setup.window, static_cast<i64>(frame.positions.size()),
+      {.pictures = config.output.pictures, .tiff = config.output.tiff});
+  const FitMemory fit = memory_of_fit<T>(config, setup, division, rank);
+  const double rows = double(sizeof(float)) * double(rows_at_a_time(object) * object[2]);
+  Bytes& bytes = memory.writing;
+  if (on_gpu)
+    bytes["checkpoint"] = fit.saved;  // copies, should the result not be written
+  else
+    bytes = fit.kept;
+  bytes["positions"] += double(bytes_a_position) * double(frame.positions.size());
+  bytes["result"] = rank == 0 ? files.result : rows;
+  if (rank == 0 && files.copies > sum_of(bytes)) bytes = {{"result", files.copies}};
+}
+
 std::array<i64, 3> tile_shape(const OperatorSetup& setup, const Division& division, int rank) {
   const Box box = division.sharing.mesh.extended(rank);
   return {setup.slices, box.rows.size(), box.cols.size()};
@@ -71,7 +90,15 @@ std::array<i64, 3> tile_shape(const OperatorSetup& setup, const Division& divisi
 
 }  // namespace
 
-double RankMemory::total() const { return sum_of(bytes); }
+double sum_of(const std::map<std::string, double>& bytes) {
+  return std::accumulate(bytes.begin(), bytes.end(), 0.0,
+                         [](double sum, const auto& entry) { return sum + entry.second; });
+}
+
+const std::map<std::string, double>& RankMemory::at_the_peak() const {
+  return sum_of(writing) > sum_of(bytes) ? writing : bytes;
+}
+double RankMemory::total() const { return program + sum_of(at_the_peak()); }
 double RankMemory::gpu_total() const { return sum_of(gpu); }
 
 bool writes_while_computing(const ReconstructConfig& config) {
@@ -94,12 +121,13 @@ RankMemory rank_memory(const ReconstructConfig& config, const OperatorSetup& set
   RankMemory memory;
   memory.bytes = arrays_of_fit<T>(config, setup, division, rank);
   add_data<T>(memory, config, setup, division, rank, bytes_a_pattern);
-  const auto left = static_cast<std::size_t>(std::max(0.0, budget - memory.total()));
+  const auto left = static_cast<std::size_t>(std::max(0.0, budget - sum_of(memory.bytes)));
   const auto shape = tile_shape(setup, division, rank);
   memory.options = choose_cpu_options<T>(setup, threads, shape, left);
   for (const auto& entry : cpu_operator_memory<T>(setup, threads, shape, memory.options))
     memory.bytes[entry.name] += double(entry.now);
   if (division.margin > 0) memory.bytes["probe"] += bytes_of_probe<T>(setup);  // its spectrum
+  add_writing<T>(memory, config, setup, division, rank, false);
   return memory;
 }
 
@@ -111,6 +139,7 @@ RankMemory gpu_rank_memory(const ReconstructConfig& config, const OperatorSetup&
                            i64 batches, const GpuFacts& gpu) {
   RankMemory memory;
   add_data<T>(memory, config, setup, division, rank, bytes_a_pattern);
+  add_writing<T>(memory, config, setup, division, rank, true);
   Bytes arrays = arrays_of_fit<T>(config, setup, division, rank);
   const auto shape = tile_shape(setup, division, rank);
   if (division.sharing.mesh.ranks() > 1) {  // what travels goes through the host

@@ -13,18 +13,24 @@
 namespace ptyle {
 
 struct RankMemory {
-  std::map<std::string, double> bytes;  ///< of the host, by the ledger's names, at the peak
-  CpuOptions options;                   ///< how waves and transmission are kept there
+  /// Of the host, by the ledger's names, at the peaks: of the fit, and of writing its result, when
+  /// most of the fit's memory is free again.
+  std::map<std::string, double> bytes, writing;
+  CpuOptions options;  ///< how waves and transmission are kept there
   /// Patterns that may be handed over to it as positions move, at most, beside the block of them
   /// that is counted; in no other figure, as about as many leave it.
   double may_come = 0;
-  [[nodiscard]] double total() const;
+  double program = 0;                  ///< of the process itself, where that is known; in total()
+  [[nodiscard]] double total() const;  ///< at the larger peak
+  [[nodiscard]] const std::map<std::string, double>& at_the_peak() const;  ///< its names
   // For a rank that computes on a GPU:
   std::map<std::string, double> gpu;  ///< the same of its memory; empty: it computes on the host
   double gpu_least = 0;               ///< what it cannot do without: a position at a time
   GpuOptions gpu_options;             ///< how waves are kept there
   [[nodiscard]] double gpu_total() const;
 };
+
+double sum_of(const std::map<std::string, double>& bytes);
 
 /// The memory of one rank (of those in one process: they share operator and probe). `budget`: bytes
 /// that it may use; waves are kept in what the rest leaves of it.
@@ -39,6 +45,10 @@ template <class T>
 RankMemory gpu_rank_memory(const ReconstructConfig& config, const OperatorSetup& setup,
                            const Division& division, int rank, std::size_t bytes_a_pattern,
                            i64 batches, const GpuFacts& gpu);
+
+/// What a process has before it allocates anything, where it is one of several ranks, beyond what
+/// it has alone: MPI's own.
+inline constexpr double mpi_bytes = 8e6;
 
 /// Bytes of a GPU's free memory that a run may take: cuFFT and the driver need some, too.
 double usable(const GpuFacts& gpu);

@@ -10,10 +10,13 @@ namespace ptyle {
 namespace {
 
 // Most of what a process allocates; the rest goes under "other".
-constexpr std::array ledger_names{"checkpoint",       "exchange buffers", "gradient",
-                                  "gradient patches", "object",           "object, synchronised",
-                                  "patterns",         "positions",        "probe",
-                                  "propagator",       "transmission",     "waves"};
+constexpr std::array ledger_names{"checkpoint",   "exchange buffers",
+                                  "gradient",     "gradient patches",
+                                  "object",       "object, synchronised",
+                                  "patterns",     "positions",
+                                  "probe",        "program",
+                                  "propagator",   "result",
+                                  "transmission", "waves"};
 
 const std::vector<double>& values_of(const std::vector<RankFigure>& figures,
                                      const std::string& name) {

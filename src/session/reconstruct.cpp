@@ -2,7 +2,8 @@
 //   1. check the configuration and the output folder, and lock that
 //   2. open the data and make the fit, or take it up again from a checkpoint (session/open_fit)
 //   3. an iteration at a time, until done or stopped; checkpoints are written meanwhile
-//   4. the result, put together from the ranks' cores, the TIFF stack and the pictures
+//   4. the result, put together from the ranks' cores; then the TIFF stack and the pictures
+//   5. where 3 or 4 fail for want of disk or memory, a last checkpoint (session/rescue)
 // One rank leads: it prints and writes.
 
 #include "session/reconstruct.hpp"
@@ -17,8 +18,10 @@
 #include "core/error.hpp"
 #include "io/dataset_name.hpp"
 #include "io/name_pattern.hpp"
+#include "session/agreement.hpp"
 #include "session/check.hpp"
 #include "session/open_fit.hpp"
+#include "session/rescue.hpp"
 
 namespace ptyle {
 namespace {
@@ -35,13 +38,14 @@ std::vector<std::string> files_read(const ReconstructConfig& c) {
   return files;
 }
 
-/// Until done (true) or stopped.
-bool iterate(Reconstruction& run, const ReconstructConfig& config,
+/// Until done or stopped. True: the last checkpoint is of the state at the end, as it may be of
+/// that at the beginning (`saved`).
+bool iterate(Reconstruction& run, bool saved, const ReconstructConfig& config,
              const ReconstructCallbacks& callbacks, Team& team) {
   const auto& o = config.output;
-  auto saved = Clock::now();
+  auto last = Clock::now();
   const auto due = [&] {  // by the clock
-    const std::chrono::duration<double> since = Clock::now() - saved;
+    const std::chrono::duration<double> since = Clock::now() - last;
     return o.checkpoint_minutes > 0 && since.count() > 60 * o.checkpoint_minutes;
   };
   const auto asked = [&] { return callbacks.stop && callbacks.stop(); };
@@ -59,20 +63,22 @@ bool iterate(Reconstruction& run, const ReconstructConfig& config,
       checkpoints->finish();
       throw;
     }
-    std::vector<double> wishes{asked() ? 1.0 : 0.0, due() ? 1.0 : 0.0,
-                               checkpoints->writing() ? 1.0 : 0.0};
+    const bool writing = checkpoints->writing();
+    std::vector<double> wishes{asked() ? 1.0 : 0.0, due() ? 1.0 : 0.0, writing ? 1.0 : 0.0,
+                               checkpoints->failed() ? 1.0 : 0.0};
     team.sum(wishes);
     go_on = wishes[0] == 0;
+    if (wishes[3] > 0) checkpoints->finish();  // which throws on all
     if (wishes[2] == 0) checkpoints->commit();
     const bool by_count =
         now.whole && o.checkpoint_every > 0 && now.iteration % o.checkpoint_every == 0;
-    if (!go_on || wishes[1] > 0 || by_count) {
-      checkpoints->save();
-      saved = Clock::now();
-    }
+    saved = !go_on || wishes[1] > 0 || by_count;
+    if (!saved) continue;
+    checkpoints->save();
+    last = Clock::now();
   }
   checkpoints->finish();
-  return run.finished();
+  return saved;
 }
 
 }  // namespace
@@ -103,10 +109,18 @@ bool reconstruct(const CheckedConfig& config, const std::string& resolved_yaml,
   Reconstruction run(CheckedConfig{c}, team, callbacks, resolved_yaml);
   // Begun anew: --resume is not to mix what an earlier run left with this one.
   if (team.leads() && !o.resume) remove_checkpoint(o.folder);
-  const bool finished = iterate(run, c, callbacks, team);
-  std::move(run).write(o.folder, {o.overwrite, o.pictures, o.tiff});
-  if (finished && team.leads() && o.checkpoint_every == 0 && o.checkpoint_minutes == 0)
-    remove_checkpoint(o.folder);
+  bool saved = false;
+  try {
+    saved = iterate(run, o.resume, c, callbacks, team);
+    std::move(run).write(o.folder, {o.overwrite, o.pictures, o.tiff});
+  } catch (const NotWritten& why) {  // on all ranks
+    rescue(run, o.folder, saved, why, team);
+  }
+  const bool finished = run.finished();
+  if (finished && team.leads() && o.checkpoint_every == 0 && o.checkpoint_minutes == 0) {
+    const std::string left = failure_of([&] { remove_checkpoint(o.folder); });
+    if (!left.empty() && callbacks.warn) callbacks.warn(left);
+  }
   return finished;
 }
 

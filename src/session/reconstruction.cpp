@@ -2,6 +2,10 @@
 
 #include <fmt/format.h>
 
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
+
 #include <algorithm>
 #include <chrono>
 #include <cmath>
@@ -12,6 +16,7 @@
 #include "analysis/scan_model.hpp"
 #include "operator/probe.hpp"
 #include "prepare/selection.hpp"
+#include "session/agreement.hpp"
 #include "session/check.hpp"
 #include "session/fingerprint.hpp"
 #include "session/open_fit.hpp"
@@ -33,7 +38,7 @@ class Reconstruction::Work {
   [[nodiscard]] virtual Array<float, 3> field(const std::string& name) const = 0;
   [[nodiscard]] virtual Result result() const = 0;
   virtual void check_folder(const std::string& folder, bool overwrite) const = 0;
-  /// At the `end` fit and patterns are given up before the pictures are drawn.
+  /// At the `end` the memory of all that is not needed any more is given up on the way.
   virtual void write(const std::string& folder, const OutputChoice& choice, bool end) = 0;
   [[nodiscard]] virtual std::unique_ptr<Checkpoints> checkpoints(const std::string& folder,
                                                                  bool while_computing) = 0;
@@ -50,25 +55,31 @@ double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
+/// Freed memory goes back to the system, which the allocator would keep for as much again.
+void give_memory_back() {
+#ifdef __GLIBC__
+  malloc_trim(0);
+#endif
+}
+
 template <class T>
 class FitCheckpoints final : public Checkpoints {
  public:
-  FitCheckpoints(OpenFit<T>& open, const History& history, const std::string& folder,
-                 bool while_computing)
-      : open_(open),
-        history_(history),
+  FitCheckpoints(OpenFit<T>& open, const History& history, Fingerprint fingerprint,
+                 const std::string& folder, bool while_computing)
+      : history_(history),
+        fingerprint_(std::move(fingerprint)),
         writer_(open.team, folder, *open.fit, *open.division, while_computing, &open.ledger) {}
-  void save() override {
-    writer_.save(history_, fingerprint_of(open_.config, open_.experiment, *open_.division));
-  }
+  void save() override { writer_.save(history_, fingerprint_); }
   void commit() override { writer_.commit(); }
   void finish() override { writer_.finish(); }
   bool writing() override { return writer_.writing(); }
   [[nodiscard]] bool written() const override { return writer_.written(); }
+  [[nodiscard]] bool failed() const override { return writer_.failed(); }
 
  private:
-  const OpenFit<T>& open_;
   const History& history_;
+  const Fingerprint fingerprint_;
   CheckpointWriter<T> writer_;
 };
 
@@ -144,16 +155,16 @@ class WorkOf final : public Reconstruction::Work {
       throw std::out_of_range("the field '" + name + "' is not on the object");
     Array<float, 3> whole;
     if (team_.leads()) whole = Array<float, 3>(shape_of(field));
-    for (i64 z = 0; z < field.shape[0]; ++z) {
-      const auto slice = stitched_slice(team_, mesh(), fit(), name, z);
-      if (team_.leads()) std::copy(slice.begin(), slice.end(), whole.view()[z].begin());
-    }
+    for_all_rows(shape_of(field), [&](i64 z, Interval rows) {
+      const auto part = stitched_rows(team_, mesh(), fit(), name, z, rows);
+      if (team_.leads()) std::copy(part.begin(), part.end(), &whole(z, rows.begin, 0));
+    });
     return whole;
   }
 
   [[nodiscard]] Result result() const override {
     Result result;
-    static_cast<ResultFacts&>(result) = facts();
+    static_cast<ResultFacts&>(result) = facts(report());
     if (team_.leads())
       result.probe = converted<Complex<float>, Complex<double>, 3>(orthogonal_probe().view());
     auto [phase, absorption] = object();
@@ -167,46 +178,33 @@ class WorkOf final : public Reconstruction::Work {
   }
 
   void write(const std::string& folder, const OutputChoice& choice, bool end) override {
-    ResultFacts facts = this->facts();
-    if (team_.leads()) {
-      const auto modes = orthogonal_probe();
-      log_shares(modes);
-      if (!history_.r_held_out_pixels.empty())
-        open_.log(fmt::format("R of the held-out detector pixels: {:.4g}",
-                              history_.r_held_out_pixels.back()));
-      if (!facts.positions_start.empty()) {
-        const ScanModel model = scan_model(facts.positions_start, facts.positions);
-        open_.log(model.moved > 0 ? describe(model, facts.units == "A" ? "Å" : facts.units)
-                                  : "positions: none was moved");
-      }
-      facts.probe = converted<Complex<float>, Complex<double>, 3>(modes.view());
-    }
-    const i64 slices = config_.object.slices;
-    std::optional<ResultWriter> writer;
+    const std::array<i64, 3> shape = shape_of(fit().state().field("phase"));
+    const RankReport report = this->report();
+    ResultFacts facts = this->facts(report);
+    const bool refined = !facts.positions_start.empty();
+    if (end) keep_only_saved();
+    const WritingMemory memory =
+        writing_memory(shape, has_absorption(), fit().probe().shape[0], fit().probe().shape[1],
+                       static_cast<i64>(facts.positions.size()), choice);
+    write_result(std::move(facts), shape, folder, choice.overwrite, memory.result);
+    if (end) open_.fit.reset();
+    give_memory_back();
     if (team_.leads())
-      writer.emplace(facts, shape_of(fit().state().field("phase")), has_absorption(), folder,
-                     choice, &open_.ledger);
-    for (i64 z = 0; z < slices; ++z) {
-      const auto phase = stitched_slice(team_, mesh(), fit(), "phase", z);
-      const auto mu = has_absorption() ? stitched_slice(team_, mesh(), fit(), "absorption", z)
-                                       : Array<float, 2>();
-      if (writer) writer->slice(z, phase.view(), mu.view());
-    }
-    if (end) {
-      open_.fit.reset();
-      open_.experiment.patterns.reset();
-    }
-    if (writer) writer->finish();
-    for (const std::string& line : report_lines(facts.ranks)) open_.log(line);
-    if (team_.size() > 1 && !facts.positions_start.empty())
+      for (const std::string& missing : write_copies(folder, choice, &open_.ledger))
+        open_.warn(missing);
+    // The memory's peak may have been there.
+    const auto ranks = gather_report(team_, report, open_.ledger, open_.gpu_ledger);
+    for (const std::string& line : report_lines(ranks)) open_.log(line);
+    if (team_.size() > 1 && refined)
       open_.log(fmt::format("positions that changed hands between ranks, as they moved: {:.0f}",
-                            handed_over(facts.ranks)));
+                            handed_over(ranks)));
   }
 
   [[nodiscard]] std::unique_ptr<Checkpoints> checkpoints(const std::string& folder,
                                                          bool while_computing) override {
     static_cast<void>(fit());
-    return std::make_unique<FitCheckpoints<T>>(open_, history_, folder, while_computing);
+    return std::make_unique<FitCheckpoints<T>>(open_, history_, fingerprint(), folder,
+                                               while_computing);
   }
 
  private:
@@ -222,6 +220,64 @@ class WorkOf final : public Reconstruction::Work {
   }
   [[nodiscard]] std::array<i64, 3> shape_of(const Field<T>& field) const {
     return {field.shape[0], open_.division->frame.rows, open_.division->frame.cols};
+  }
+
+  /// Rows of all slices, as many at a time as may be held.
+  template <class Work>
+  static void for_all_rows(const std::array<i64, 3>& shape, Work&& work) {
+    const i64 most = rows_at_a_time(shape);
+    for (i64 z = 0; z < shape[0]; ++z)
+      for (i64 first = 0; first < shape[1]; first += most)
+        work(z, Interval{first, std::min(first + most, shape[1])});
+  }
+
+  [[nodiscard]] Fingerprint fingerprint() const {
+    return last_fingerprint_ ? *last_fingerprint_
+                             : fingerprint_of(config_, open_.experiment, *open_.division);
+  }
+
+  /// No iteration is to come: all that the result and a checkpoint do not need gives its memory to
+  /// them.
+  void keep_only_saved() {
+    last_fingerprint_ = fingerprint();
+    fit().keep_only_saved();
+    open_.experiment.patterns.reset();
+    give_memory_back();
+  }
+
+  /// result.h5. Throws NotWritten, on all ranks.
+  void write_result(ResultFacts facts, const std::array<i64, 3>& shape, const std::string& folder,
+                    bool overwrite, double memory) {
+    std::optional<ResultWriter> writer;
+    Ledger::Booking booking;
+    const auto lead = [&](auto&& work) {
+      agree(team_, team_.leads() ? failure_of(work) : std::string());
+    };
+    lead([&] {
+      booking = open_.ledger.book("result", static_cast<std::size_t>(memory));
+      const auto modes = orthogonal_probe();
+      log_end(facts, modes);
+      facts.probe = converted<Complex<float>, Complex<double>, 3>(modes.view());
+      writer.emplace(facts, shape, has_absorption(), folder, overwrite);
+    });
+    for_all_rows(shape, [&](i64 z, Interval rows) {
+      const auto phase = stitched_rows(team_, mesh(), fit(), "phase", z, rows);
+      const auto mu = has_absorption() ? stitched_rows(team_, mesh(), fit(), "absorption", z, rows)
+                                       : Array<float, 2>();
+      lead([&] { writer->rows(phase.view(), mu.view()); });
+    });
+    lead([&] { writer->finish(); });
+  }
+
+  void log_end(const ResultFacts& facts, View<const Complex<double>, 3> modes) const {
+    log_shares(modes);
+    if (!history_.r_held_out_pixels.empty())
+      open_.log(fmt::format("R of the held-out detector pixels: {:.4g}",
+                            history_.r_held_out_pixels.back()));
+    if (facts.positions_start.empty()) return;
+    const ScanModel model = scan_model(facts.positions_start, facts.positions);
+    open_.log(model.moved > 0 ? describe(model, facts.units == "A" ? "Å" : facts.units)
+                              : "positions: none was moved");
   }
 
   Progress progress(const IterationReport& report, int iteration) const {
@@ -283,14 +339,18 @@ class WorkOf final : public Reconstruction::Work {
     open_.log("probe modes, % of the power:" + percent);
   }
 
-  /// All of a result but object and probe.
-  [[nodiscard]] ResultFacts facts() const {
+  [[nodiscard]] RankReport report() const {
     RankReport report;
     for (const Tile& tile : fit().tiles()) report.positions += static_cast<double>(tile.own.size());
     report.handed_over = fit().handed_over();
     report.computing = fit().seconds_computing();
     report.reading = open_.experiment.seconds_reading;
     report.total = seconds_since(start_);
+    return report;
+  }
+
+  /// All of a result but object and probe.
+  [[nodiscard]] ResultFacts facts(const RankReport& report) const {
     ResultFacts facts;
     facts.ranks = gather_report(team_, report, open_.ledger, open_.gpu_ledger);
     facts.positions = positions();
@@ -316,7 +376,8 @@ class WorkOf final : public Reconstruction::Work {
   OpenFit<T> open_;
   History history_;
   std::optional<Clock::time_point> first_step_;
-  double seconds_before_ = 0;  // of the history's, at the first step
+  double seconds_before_ = 0;                    // of the history's, at the first step
+  std::optional<Fingerprint> last_fingerprint_;  // once the patterns are gone
 };
 
 std::unique_ptr<Reconstruction::Work> work_of(const CheckedConfig& checked,

@@ -70,7 +70,8 @@ struct ObjectValues {
   Array<float, 3> phase, absorption;
 };
 
-/// Checkpoints of a reconstruction, written while it goes on (session/resumption).
+/// Checkpoints of a reconstruction, written while it goes on (session/resumption). save(), commit()
+/// and finish() throw NotWritten (session/agreement) on all processes together.
 class Checkpoints {
  public:
   virtual ~Checkpoints() = default;
@@ -81,6 +82,7 @@ class Checkpoints {
   virtual void finish() = 0;
   [[nodiscard]] virtual bool writing() = 0;        ///< this process still is
   [[nodiscard]] virtual bool written() const = 0;  ///< it no longer is, and commit() is to come
+  [[nodiscard]] virtual bool failed() const = 0;   ///< this process could not write its part
 };
 
 class Reconstruction {
@@ -122,10 +124,13 @@ class Reconstruction {
   /// All that a result file has, its probe as orthogonal modes; nothing is written. The object and
   /// the probe are only on the process that leads.
   [[nodiscard]] Result result() const;
-  /// Writes the files of session/write_result, slice by slice: no process holds the whole object.
+  /// Writes the files of session/write_result, some rows at a time: no process holds the whole
+  /// object. Throws NotWritten (session/agreement), on all processes, where result.h5 cannot be
+  /// written; callbacks.warn is told what else is missing.
   void write(const std::string& folder, const OutputChoice& choice = {}) const&;
   /// The same at the end, into a folder of which check_output was asked before: the fit's memory is
-  /// free for the pictures, and nothing else is to be asked then (std::logic_error).
+  /// free for it, and nothing else is to be asked then (std::logic_error). Where it throws, save()
+  /// still is.
   void write(const std::string& folder, const OutputChoice& choice = {}) &&;
 
   /// Writes a checkpoint into the folder, which is made, and waits; output.resume goes on from it.

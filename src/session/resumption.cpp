@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "core/parallel.hpp"
+#include "session/agreement.hpp"
 
 namespace ptyle {
 namespace {
@@ -149,13 +150,7 @@ bool CheckpointWriter<T>::at_work() const {
 
 template <class T>
 void CheckpointWriter<T>::wait() {
-  if (thread_.valid()) thread_.get();
-}
-
-template <class T>
-void CheckpointWriter<T>::wait_for_all() {
-  std::vector<double> all_are_here{1};
-  team_.sum(all_are_here);
+  if (thread_.valid()) failure_ = failure_of([this] { thread_.get(); });
 }
 
 template <class T>
@@ -184,11 +179,11 @@ void CheckpointWriter<T>::finish() {
   if (stage_ == Stage::idle) return;
   if (stage_ == Stage::parts) {
     wait();
-    wait_for_all();
+    agree(team_, failure_);
     commit();
   }
   wait();
-  wait_for_all();  // the next one goes into the folder that was renamed
+  agree(team_, failure_);  // the next one goes into the folder that was renamed
   stage_ = Stage::idle;
 }
 

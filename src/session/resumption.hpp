@@ -24,8 +24,8 @@ namespace ptyle {
 ///   3. finish():  waits until that is done
 ///
 /// The threads talk to no other process. From save() to the end of finish() nothing else may use
-/// HDF5. What went wrong on a thread (UserError: the disk is full) is thrown by the next call of
-/// writing(), save() or finish(); the checkpoint before stays.
+/// HDF5. A thread that fails (the disk is full) makes the next save() or finish() throw NotWritten
+/// (session/agreement), on all processes together; the checkpoint before stays.
 template <class T>
 class CheckpointWriter {
  public:
@@ -52,6 +52,8 @@ class CheckpointWriter {
   [[nodiscard]] bool writing();
   /// It no longer is, and commit() is still to come: the processes should agree on it.
   [[nodiscard]] bool written() const;
+  /// It could not be: finish() is to be called.
+  [[nodiscard]] bool failed() const { return !failure_.empty(); }
 
  private:
   enum class Stage { idle, parts, name };
@@ -64,7 +66,6 @@ class CheckpointWriter {
   };
   [[nodiscard]] bool at_work() const;
   void wait();
-  void wait_for_all();
   void add_global_state(CheckpointPart& part, const History& history,
                         std::vector<OnHost<Complex<T>, 3>>& own_waves);
 
@@ -75,6 +76,7 @@ class CheckpointWriter {
   std::vector<const Field<T>*> voxels_, records_, waves_;  // that are saved
   Stage stage_ = Stage::idle;                              // the same on all processes
   std::future<void> thread_;
+  std::string failure_;  // of the thread, until the processes agree on it
 };
 
 /// Phase and absorption of the part `box` of the object.

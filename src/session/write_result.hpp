@@ -2,12 +2,14 @@
 
 // The files of a reconstruction in its folder: result.h5, phase.tif, phase-sum.png, slices.png
 // (first, middle, last, where there are several), absorption-sum.png (where fitted), probe.png,
-// r-factor.png, ranks.png (where more than one rank reports what it spent its time on).
+// r-factor.png, ranks.png (where more than one rank reports what it spent its time on),
+// positions.png (where they were refined). result.h5 comes first: the others are made of it.
 
 #include <array>
 #include <memory>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "core/array.hpp"
 #include "core/ledger.hpp"
@@ -44,31 +46,50 @@ struct OutputChoice {
 /// is small beside them. For check_disk_space (io/disk_space) before a run.
 double output_bytes(const std::array<i64, 3>& shape, bool absorption, bool tiff);
 
-/// Makes the files above of an object that comes slice by slice and is never held whole, only its
-/// sum and three slices. Every file has its name only when it is whole.
+/// Rows of a slice that are held at a time while an object of this shape is written: some MB.
+i64 rows_at_a_time(const std::array<i64, 3>& shape);
+
+/// Bytes of the process that leads while the files are written; the object itself is in none of
+/// them.
+struct WritingMemory {
+  double result = 0;   ///< while result.h5 is
+  double copies = 0;   ///< while the files made of it are
+  double facts = 0;    ///< of both: probe and positions
+  double drawing = 0;  ///< of copies: what the largest picture takes
+};
+WritingMemory writing_memory(const std::array<i64, 3>& shape, bool absorption, i64 modes,
+                             i64 window, i64 positions, const OutputChoice& choice);
+
+/// Makes result.h5 of an object that comes some rows at a time and is never held whole.
 class ResultWriter {
  public:
-  /// check_output first. The facts must outlive the writer. `shape`: (slices, rows, columns) of the
-  /// object. The history may be empty or short (nothing iterated, or stopped early): then there is
-  /// no curve. Throws UserError where files cannot be made.
+  /// check_output first; a folder that has vanished since is made again. The facts must outlive the
+  /// writer. `shape`: (slices, rows, columns) of the object. Throws UserError where the file cannot
+  /// be made.
   ResultWriter(const ResultFacts& facts, const std::array<i64, 3>& shape, bool absorption,
-               const std::string& folder, const OutputChoice& choice, Ledger* ledger = nullptr);
+               const std::string& folder, bool overwrite);
   ResultWriter(const ResultWriter&) = delete;
   ResultWriter& operator=(const ResultWriter&) = delete;
   ~ResultWriter();
-  /// Slices in order, z = 0, 1, …; absorption where it was announced. Throws UserError where
-  /// result.h5 cannot be written; a TIFF that cannot is given up, and finish() says so.
-  void slice(i64 z, View<const float, 2> phase, View<const float, 2> absorption = {});
-  /// After the last: names the files, draws the pictures. UserError where one of them failed; the
-  /// others are there.
+  /// The next rows, of one slice; absorption where it was announced. Throws UserError where they
+  /// cannot be written.
+  void rows(View<const float, 2> phase, View<const float, 2> absorption = {});
+  /// After the last: the file gets its name. The other files of an earlier result go.
   void finish();
 
  private:
-  class Files;
-  std::unique_ptr<Files> files_;
+  class Writer;
+  std::unique_ptr<Writer> writer_;
 };
 
-/// The same at once.
-void write_outputs(const Result& result, const std::string& folder, const OutputChoice& choice);
+/// Makes the other files of the folder's result.h5, some rows at a time, each with its name only
+/// when it is whole. A sentence for each that could not be made; the others are there.
+[[nodiscard]] std::vector<std::string> write_copies(const std::string& folder,
+                                                    const OutputChoice& choice,
+                                                    Ledger* ledger = nullptr);
+
+/// All at once; the sentences of write_copies.
+std::vector<std::string> write_outputs(const Result& result, const std::string& folder,
+                                       const OutputChoice& choice);
 
 }  // namespace ptyle

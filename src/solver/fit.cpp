@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <stdexcept>
 #include <utility>
 
 #include "core/error.hpp"
@@ -72,6 +73,7 @@ void Fit<T>::declare() {
 
 template <class T>
 IterationReport Fit<T>::iterate(const std::function<bool()>& stop) {
+  if (!course_) throw std::logic_error("Fit: only what is saved was kept, nothing can be iterated");
   const auto start = Clock::now();
   const TeamCosts before = with_->team.costs();
   const FitOptions& options = with_->options;

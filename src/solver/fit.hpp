@@ -65,6 +65,10 @@ class Fit {
   /// there; where it says so on any rank, all end after that mini-batch.
   IterationReport iterate(const std::function<bool()>& stop = {});
 
+  /// The end of iterating: gives up the memory of all that is not in a checkpoint. What is asked
+  /// below stays as it was. All ranks of the team together.
+  void keep_only_saved();
+
   [[nodiscard]] const std::vector<Tile>& tiles() const { return with_->tiles; }
   /// Arrays and numbers by name, the same on all ranks but for the tiles: what a checkpoint holds.
   [[nodiscard]] const State<T>& state() const { return with_->state; }
@@ -124,6 +128,7 @@ class Fit {
 /// Bytes of a rank with so many positions of its own.
 struct FitMemory {
   std::map<std::string, double> arrays;  ///< by the ledger's names, but for the exchanges' buffers
+  std::map<std::string, double> kept;    ///< of them, those that keep_only_saved leaves
   double saved = 0;                      ///< what it has in a checkpoint
 };
 template <class T>

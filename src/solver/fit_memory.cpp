@@ -15,7 +15,8 @@ FitMemory fit_memory(const OperatorSetup& setup, const FitOptions& options, cons
   for (const auto& variable : parts.variables) variable->declare(state);
   if (parts.rule) parts.rule->declare(state);
   declare_paper_fields(state, setup, options, sharing);
-  return {state.bytes(0), state.saved_bytes(0, sharing.mesh.core(rank), rank == 0)};
+  return {state.bytes(0), state.bytes(0, true),
+          state.saved_bytes(0, sharing.mesh.core(rank), rank == 0)};
 }
 
 template FitMemory fit_memory<float>(const OperatorSetup&, const FitOptions&, const Sharing&, int,

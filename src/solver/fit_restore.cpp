@@ -1,4 +1,5 @@
-// Resuming: a fit goes on from the numbers of another, and from its fields by their names.
+// Resuming: a fit goes on from the numbers of another, and from its fields by their names. And the
+// end: it keeps nothing else.
 
 #include <algorithm>
 
@@ -11,6 +12,19 @@ std::map<std::string, double> Fit<T>::numbers() const {
   std::map<std::string, double> all = with_->options.continuation.state();
   all.insert(with_->state.numbers().begin(), with_->state.numbers().end());
   return all;
+}
+
+template <class T>
+void Fit<T>::keep_only_saved() {
+  course_.reset();
+  regularisers_.clear();
+  with_->op.reset();
+  with_->halos.give_up();
+  for (Field<T>& field : with_->state.fields()) {
+    if (field.saved) continue;
+    field.here.clear();
+    field.waves = {};
+  }
 }
 
 template <class T>
@@ -48,6 +62,8 @@ void Fit<T>::restore(Field<T>& field, const FieldReader<T>& reader) {
   }
 }
 
+template void Fit<float>::keep_only_saved();
+template void Fit<double>::keep_only_saved();
 template std::map<std::string, double> Fit<float>::numbers() const;
 template std::map<std::string, double> Fit<double>::numbers() const;
 template void Fit<float>::restore(const std::map<std::string, double>&, const FieldReader<float>&);

@@ -34,6 +34,8 @@ class Halos {
   void fill(std::span<const Stack<T>> tiles, i64 reach = -1);
   /// Makes copies of voxels agree, as the scheme says.
   void exchange_voxels(std::span<const Stack<T>> tiles);
+  /// No exchange is to come: their buffers go.
+  void give_up();
   /// The largest difference of a copy from the value of the core it is a copy of, over all ranks.
   double spread(std::span<const Stack<T>> tiles);
 

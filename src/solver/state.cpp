@@ -72,10 +72,11 @@ double State<T>::bytes_of(const Field<T>& field, const Box& box, i64 positions) 
 }
 
 template <class T>
-std::map<std::string, double> State<T>::bytes(std::size_t tile) const {
+std::map<std::string, double> State<T>::bytes(std::size_t tile, bool saved_alone) const {
   std::map<std::string, double> all;
   for (const Field<T>& field : fields_)
-    all[field.account] += bytes_of(field, tiles_[tile].box, tiles_[tile].positions);
+    if (field.saved || !saved_alone)
+      all[field.account] += bytes_of(field, tiles_[tile].box, tiles_[tile].positions);
   return all;
 }
 

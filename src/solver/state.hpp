@@ -92,8 +92,10 @@ class State {
   /// Takes the numbers of these names; throws std::out_of_range where one is missing.
   void restore(const std::map<std::string, double>& numbers);
 
-  /// Bytes of all fields by the ledger's names, on a tile, whether they are allocated or not.
-  [[nodiscard]] std::map<std::string, double> bytes(std::size_t tile) const;
+  /// Bytes of all fields (or of those that are saved) by the ledger's names, on a tile, whether
+  /// they are allocated or not.
+  [[nodiscard]] std::map<std::string, double> bytes(std::size_t tile,
+                                                    bool saved_alone = false) const;
   /// Bytes of what is saved of a tile: of voxels on its `core`, of records, and of what is the same
   /// on all ranks.
   [[nodiscard]] double saved_bytes(std::size_t tile, const Box& core, bool with_common) const;

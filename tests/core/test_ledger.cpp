@@ -110,6 +110,21 @@ TEST(Ledger, RefusesMoreThanThereIs) {
   EXPECT_EQ(ledger.now(), 100u);
 }
 
+TEST(Ledger, AProcessHasItsProgramAndItsPartOfTheMachine) {
+  Ledger ledger(100, 60);
+  EXPECT_EQ(ledger.program(), 60U);
+  EXPECT_EQ(now(ledger, "program"), 60U);
+  EXPECT_THROW((void)ledger.book("object", 41), UserError);
+  EXPECT_EQ(ledger.peak(), 60U);
+
+  const Ledger one = ledger_of_process(), half = ledger_of_process(2);
+  EXPECT_GE(one.program(), std::size_t{1} << 20);
+  EXPECT_LE(one.most(), machine_memory_bytes());
+  // Two share what is free, but not what each has.
+  EXPECT_LE(double(half.most()), 0.75 * double(one.most()));
+  EXPECT_NEAR(free_memory_for(23e6, 4), 4 * 24e6, 1);
+}
+
 TEST(Ledger, AMachineHasMemory) { EXPECT_GE(machine_memory_bytes(), peak_resident_bytes()); }
 
 TEST(Ledger, ResidentMemoryGrowsWithWhatIsTouched) {

@@ -268,7 +268,7 @@ TEST_F(RankFailures, AFullDiskAtACheckpointLeavesTheOneBefore) {
     ASSERT_EQ(said.size(), 1U) << ran.err;
     EXPECT_TRUE(
         std::regex_match(said[0], std::regex("rank " + std::to_string(rank) +
-                                             ": .*checkpoint.part/.* cannot be written.*large")))
+                                             ": .*checkpoint.part/.* cannot be written.*large.*")))
         << ran.err;
     const Checkpoint before(folder.path() / "run");
     EXPECT_EQ(before.ranks(), 4);
@@ -297,6 +297,52 @@ TEST_F(RankFailures, OneThatIsKilledAtACheckpointLeavesTheOneBefore) {
     EXPECT_EQ(resumed.status, 0) << resumed.err;
     fs::remove_all(folder.path() / "run");
   }
+}
+
+TEST_F(RankFailures, AResultThatCannotBeWrittenIsWrittenLaterOnAnyRanksWithoutComputing) {
+  const auto reconstruct = [&](const std::string& to, int ranks, bool resume) {
+    std::vector<std::string> arguments{"reconstruct", "run.yaml", "--set", "output.folder=" + to};
+    if (resume) arguments.emplace_back("--resume");
+    return run_ptyle(arguments, {.folder = folder.path(), .ranks = ranks});
+  };
+  ASSERT_EQ(reconstruct("wanted", 4, false).status, 0);
+  const Result wanted = read_result(folder.path() / "wanted/result.h5");
+  for (const int ranks : {0, 2, 4}) {
+    SCOPED_TRACE(ranks);
+    const fs::path in_the_way = folder.path() / "run/result.h5.part";
+    fs::create_directories(in_the_way);
+    const auto failed = reconstruct("run", 4, false);
+    EXPECT_EQ(failed.status, 2) << failed.err;
+    const auto said = sentences(failed.err);
+    ASSERT_EQ(said.size(), 1U) << failed.err;
+    EXPECT_TRUE(std::regex_match(
+        said[0], std::regex("rank 0: .*result.h5.*2 iterations.*run/checkpoint.*--resume.*")))
+        << failed.err;
+    EXPECT_TRUE(has("ptyle.log"));
+    fs::remove(in_the_way);
+    const auto resumed = reconstruct("run", ranks, true);
+    EXPECT_EQ(resumed.status, 0) << resumed.err;
+    EXPECT_EQ(resumed.out.find("iteration 2/2"), std::string::npos) << resumed.out;
+    const Result result = read_result(folder.path() / "run/result.h5");
+    EXPECT_TRUE(std::equal(result.phase.begin(), result.phase.end(), wanted.phase.begin()));
+    EXPECT_EQ(result.history.cost, wanted.history.cost);
+    fs::remove_all(folder.path() / "run");
+  }
+}
+
+TEST_F(RankFailures, WhereNoCheckpointCanBeWrittenIntoTheFolderItIsSavedElsewhere) {
+  const auto ran = endless({"output.checkpoint_every=1", "output.overwrite=true"}, [&](pid_t) {
+    fs::remove_all(folder.path() / "run");
+    folder.write("run", "a file in its place");
+  });
+  EXPECT_EQ(ran.status, 2) << ran.err;
+  EXPECT_LT(seconds_since_act(), 10);
+  const auto said = sentences(ran.err);
+  ASSERT_EQ(said.size(), 1U) << ran.err;
+  EXPECT_NE(said[0].find("run-rescued/checkpoint"), std::string::npos) << ran.err;
+  const Checkpoint saved((folder.path() / "run-rescued").string());
+  EXPECT_EQ(saved.ranks(), 4);
+  EXPECT_GE(saved.step(), 2);
 }
 
 TEST_F(RankFailures, AFullDiskAtTheResultLeavesTheCheckpoint) {

@@ -284,6 +284,120 @@ TEST_F(Runs, AFullDiskAtACheckpointIsToldAndLeavesNothing) {
   }
 }
 
+/// In the way of a file that is to be written, as a full disk is.
+void occupy(const fs::path& file) { fs::create_directories(file.string() + ".part"); }
+void make_way(const fs::path& file) { fs::remove(file.string() + ".part"); }
+
+TEST_F(Runs, AResultThatCannotBeWrittenIsSavedAndWrittenLaterWithoutComputing) {
+  simulate();
+  const std::vector<std::string> settings{"solver.iterations=3", "probe.modes=2"};
+  const auto wanted = ptyle(into("wanted", settings));
+  ASSERT_EQ(wanted.status, 0) << wanted.err;
+  for (const bool periodic : {false, true}) {
+    SCOPED_TRACE(periodic);
+    const fs::path run = folder.path() / "run";
+    fs::remove_all(run);
+    occupy(run / "result.h5");
+    auto all = settings;
+    if (periodic) all.emplace_back("output.checkpoint_every=1");
+    const auto failed = ptyle(into("run", all));
+    EXPECT_EQ(failed.status, 2) << failed.err;
+    EXPECT_EQ(std::count(failed.err.begin(), failed.err.end(), '\n'), 1) << failed.err;
+    for (const char* part : {"ptyle: ", "result.h5", "3 iterations", "run/checkpoint", "--resume",
+                             "computing nothing again"})
+      EXPECT_NE(failed.err.find(part), std::string::npos) << part << ": " << failed.err;
+    EXPECT_EQ(failed.err.find("--set"), std::string::npos) << failed.err;
+    EXPECT_TRUE(has(folder.files(), "run/ptyle.log"));
+    for (const auto& file : folder.files())
+      EXPECT_FALSE(file.starts_with("run/") && (file.ends_with(".png") || file.ends_with(".tif")))
+          << file;
+
+    make_way(run / "result.h5");
+    all = into("run", settings);
+    all.emplace_back("--resume");
+    const auto resumed = ptyle(all);
+    ASSERT_EQ(resumed.status, 0) << resumed.err;
+    EXPECT_EQ(resumed.out.find("iteration 3/3"), std::string::npos) << resumed.out;
+    const auto result = read_result((run / "result.h5").string()),
+               expected = read_result((folder.path() / "wanted/result.h5").string());
+    EXPECT_TRUE(std::equal(result.phase.begin(), result.phase.end(), expected.phase.begin()));
+    EXPECT_TRUE(std::equal(result.probe.begin(), result.probe.end(), expected.probe.begin()));
+    EXPECT_EQ(result.history.cost, expected.history.cost);
+    EXPECT_FALSE(has_checkpoint(run.string()));
+  }
+}
+
+TEST_F(Runs, WhereTheFolderIsGoneForGoodWhatWasComputedIsSavedElsewhere) {
+  simulate();
+  // The second finds the name of the first taken.
+  for (const std::string place : {"deep/run-rescued", "deep/run-rescued-2"}) {
+    SCOPED_TRACE(place);
+    const auto act = [&](pid_t process) {
+      fs::remove_all(folder.path() / "deep/run");
+      folder.write("deep/run", "a file in its place");
+      kill(process, SIGINT);
+    };
+    const auto failed =
+        run_ptyle(into("deep/run", {"solver.iterations=100000"}),
+                  {.folder = folder.path(), .when = "iteration      2/", .act = act});
+    EXPECT_EQ(failed.status, 2) << failed.err;
+    EXPECT_NE(failed.err.find("--resume --set output.folder=" + (folder.path() / place).string() +
+                              " goes on from there"),
+              std::string::npos)
+        << failed.err;
+    EXPECT_EQ(text_of("deep/run"), "a file in its place");
+    const auto done = Checkpoint((folder.path() / place).string()).step();
+    auto resume = into(place, {"solver.iterations=" + std::to_string(done + 1)});
+    resume.emplace_back("--resume");
+    const auto resumed = ptyle(resume);
+    EXPECT_EQ(resumed.status, 0) << resumed.err;
+    EXPECT_TRUE(has(folder.files(), place + "/result.h5"));
+    fs::remove(folder.path() / "deep/run");
+  }
+}
+
+TEST_F(Runs, AFolderThatVanishedIsMadeAgainForTheResult) {
+  simulate();
+  const auto ran =
+      run_ptyle(into("run", {"solver.iterations=100000"}),
+                {.folder = folder.path(), .when = "iteration      2/", .act = [&](pid_t process) {
+                   fs::remove_all(folder.path() / "run");
+                   kill(process, SIGINT);
+                 }});
+  EXPECT_EQ(ran.status, 130) << ran.err;
+  EXPECT_TRUE(has(folder.files(), "run/result.h5"));
+  EXPECT_TRUE(has_checkpoint((folder.path() / "run").string()));
+}
+
+TEST_F(Runs, WithoutTiffPicturesOrConfigurationTheResultStands) {
+  simulate();
+  for (const char* name : {"phase.tif", "slices.png", "config.yaml"}) {
+    fs::remove_all(folder.path() / "run");
+    occupy(folder.path() / "run" / name);
+    const auto ran = ptyle(into("run", {"solver.iterations=1"}));
+    EXPECT_EQ(ran.status, 0) << ran.err;
+    EXPECT_NE(ran.err.find("warning: "), std::string::npos) << ran.err;
+    EXPECT_NE(ran.err.find(name), std::string::npos) << ran.err;
+    EXPECT_TRUE(has(folder.files(), "run/result.h5"));
+    EXPECT_TRUE(has(folder.files(), "run/r-factor.png"));
+    EXPECT_FALSE(has(folder.files(), std::string("run/") + name));
+  }
+}
+
+TEST_F(Runs, ThePlanCountsTheProgramAndTheWritingOfTheResult) {
+  simulate();
+  const auto planned = [&](const std::string& setting) {
+    const auto ran = ptyle({"plan", "run.yaml", "--ranks", "1,4", "--set",
+                            "ranks.seconds_per_position=1e-3", "--set", setting});
+    EXPECT_EQ(ran.status, 0) << ran.err;
+    EXPECT_NE(ran.out.find("program "), std::string::npos) << ran.out;
+    const auto at = ran.out.find("while the result is written, MiB: ");
+    EXPECT_NE(at, std::string::npos) << ran.out;
+    return std::stod(ran.out.substr(at + 34));
+  };
+  EXPECT_GT(planned("output.pictures=true"), planned("output.pictures=false") + 10);
+}
+
 TEST_F(Runs, ASimulationThatASignalStopsSaysSoAndGoesOn) {
   for (const auto& [signal, status] : {std::pair{SIGTERM, 3}, {SIGINT, 130}}) {
     const auto stopped =

@@ -124,13 +124,33 @@ TEST_F(ResultFiles, IsMadeSliceBySlice) {
   const Result r = full_result();
   {
     ResultFile file(path_, r, {2, 5, 7}, true, false);
-    file.slice(r.phase.view()[0], r.absorption.view()[0]);
-    EXPECT_THROW(file.commit(), std::logic_error);                  // one is missing
-    EXPECT_THROW(file.slice(r.phase.view()[1]), std::logic_error);  // absorption is
+    file.rows(r.phase.view()[0], r.absorption.view()[0]);
+    EXPECT_THROW(file.commit(), std::logic_error);                 // one is missing
+    EXPECT_THROW(file.rows(r.phase.view()[1]), std::logic_error);  // absorption is
     EXPECT_TRUE(fs::exists(path_ + ".part"));
   }
   EXPECT_FALSE(fs::exists(path_ + ".part"));  // dropped
   EXPECT_FALSE(fs::exists(path_));
+}
+
+TEST_F(ResultFiles, IsTheSameMadeOfSomeRowsAtATime) {
+  const Result r = full_result();
+  {
+    ResultFile file(path_, r, {2, 5, 7}, true, false);
+    for (i64 z = 0; z < 2; ++z)
+      for (i64 first = 0; first < 5; first += 2) {
+        const std::array<i64, 2> shape{std::min<i64>(2, 5 - first), 7};
+        if (first == 4) {  // beyond the slice
+          EXPECT_THROW(file.rows({&r.phase(z, 3, 0), {2, 7}}, {&r.absorption(z, 3, 0), {2, 7}}),
+                       std::logic_error);
+        }
+        file.rows({&r.phase(z, first, 0), shape}, {&r.absorption(z, first, 0), shape});
+      }
+    file.commit();
+  }
+  const Result back = read_result(path_);
+  EXPECT_TRUE(std::equal(back.phase.begin(), back.phase.end(), r.phase.begin()));
+  EXPECT_TRUE(std::equal(back.absorption.begin(), back.absorption.end(), r.absorption.begin()));
 }
 
 TEST_F(ResultFiles, IsNotOverwrittenUnasked) {

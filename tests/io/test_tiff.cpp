@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <memory>
+#include <utility>
 
 #include "core/error.hpp"
 #include "io/temporary_folder.hpp"
@@ -60,16 +61,44 @@ TEST(Tiff, StackIsReadBackByLibtiffWithItsCalibration) {
   fs::remove(path);
 }
 
+TEST(Tiff, StripsAreThePageThatTheyWereCutFrom) {
+  const TemporaryFolder folder;
+  Array<float, 3> stack({2, 7, 3});
+  for (i64 i = 0; i < stack.size(); ++i) stack.data()[i] = static_cast<float>((i * 31) % 17);
+  TiffStack file(folder / "a.tif", stack.shape(), {}, 3);
+  for (i64 z = 0; z < 2; ++z)
+    for (const auto& [first, rows] : {std::pair<i64, i64>{0, 3}, {3, 3}, {6, 1}}) {
+      EXPECT_THROW(file.rows(Array<float, 2>({2, 3})), std::logic_error);
+      file.rows({&stack(z, first, 0), {rows, 3}});
+    }
+  file.finish();
+  const std::unique_ptr<TIFF, void (*)(TIFF*)> tiff(TIFFOpen((folder / "a.tif").c_str(), "r"),
+                                                    TIFFClose);
+  ASSERT_TRUE(tiff);
+  char* description = nullptr;
+  ASSERT_EQ(TIFFGetField(tiff.get(), TIFFTAG_IMAGEDESCRIPTION, &description), 1);
+  EXPECT_NE(std::string(description).find("\nmin=0\nmax=16\n"), std::string::npos) << description;
+  for (std::uint16_t z = 0; z < 2; ++z) {
+    ASSERT_EQ(TIFFSetDirectory(tiff.get(), z), 1);
+    EXPECT_EQ(TIFFNumberOfStrips(tiff.get()), 3U);
+    for (std::uint32_t y = 0; y < 7; ++y) {
+      std::array<float, 3> row{};
+      ASSERT_EQ(TIFFReadScanline(tiff.get(), row.data(), y), 1);
+      for (i64 x = 0; x < 3; ++x) EXPECT_EQ(row[static_cast<std::size_t>(x)], stack(z, y, x));
+    }
+  }
+}
+
 TEST(Tiff, PagesThatAreMissingOrOtherThanAnnouncedAreFaultsAndLeaveNothing) {
   const TemporaryFolder folder;
   const Array<float, 2> page({3, 4});
   {
     TiffStack stack(folder / "a.tif", {2, 3, 4}, {});
-    stack.page(page);
+    stack.rows(page);
     EXPECT_THROW(stack.finish(), std::logic_error);
-    EXPECT_THROW(stack.page(Array<float, 2>({4, 3})), std::logic_error);
-    stack.page(page);
-    EXPECT_THROW(stack.page(page), std::logic_error);
+    EXPECT_THROW(stack.rows(Array<float, 2>({4, 3})), std::logic_error);
+    stack.rows(page);
+    EXPECT_THROW(stack.rows(page), std::logic_error);
     EXPECT_TRUE(fs::exists(folder / "a.tif.part"));
   }
   EXPECT_TRUE(fs::is_empty(folder / ""));

@@ -7,6 +7,7 @@
 #include "core/error.hpp"
 #include "device/emulated/arithmetic.hpp"
 #include "io/temporary_folder.hpp"
+#include "session/agreement.hpp"
 #include "session/rank_memory.hpp"
 #include "session/resumption.hpp"
 #include "solver/shared_fit.hpp"
@@ -118,13 +119,15 @@ TEST_P(Resumption, GoesOnWithTheSameBits) {
   EXPECT_TRUE(std::equal(second.probe().begin(), second.probe().end(), fit.probe().begin()));
 }
 
-TEST_P(Resumption, AWriteThatFailsIsToldByTheNextCall) {
+TEST_P(Resumption, AWriteThatFailsIsToldByTheNextSaveOrFinish) {
   using Writer = CheckpointWriter<double>;
   auto fit = make_fit();
   for (const auto& next :
        {std::function([](Writer& w) { w.finish(); }),
         std::function([](Writer& w) { w.save({}, run); }), std::function([](Writer& w) {
           while (w.writing()) continue;
+          EXPECT_TRUE(w.failed());
+          w.finish();
         })}) {
     i64 before = 0;
     {
@@ -137,7 +140,7 @@ TEST_P(Resumption, AWriteThatFailsIsToldByTheNextCall) {
       fit.iterate();
       writer.save({}, run);  // goes well: nothing is known yet
       fit.iterate();
-      EXPECT_TRUE(says(message_of<UserError>([&] { next(writer); }),
+      EXPECT_TRUE(says(message_of<NotWritten>([&] { next(writer); }),
                        {"checkpoint.part", "rank-0000.h5", "written"}));
     }
     EXPECT_EQ(Saved(folder / "").step, before);

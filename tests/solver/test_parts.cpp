@@ -4,7 +4,9 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <map>
 #include <memory>
+#include <string>
 #include <utility>
 
 #include "core/error.hpp"
@@ -116,6 +118,31 @@ TEST(Toys, AreBookedAsPlanned) {
     EXPECT_GT(planned, 0) << account;
     EXPECT_EQ(allocated, planned) << account;
   }
+}
+
+TEST(Toys, AtTheEndOnlyWhatIsSavedIsKept) {
+  Ledger ledger;
+  const auto team = make_local_team(4);
+  auto fit = toy_fit(*team, 4, &ledger);
+  fit.iterate();
+  const auto object = test::stitched(fit, scene().object());
+  const auto numbers = fit.numbers();
+  std::map<std::string, double> kept;
+  for (int rank = 0; rank < 4; ++rank)
+    for (const auto& [account, bytes] :
+         fit_memory<double>(scene().setup(), toy_options(), {mesh_of(4)}, rank,
+                            i64(fit.tiles()[std::size_t(rank)].own.size()))
+             .kept)
+      kept[account] += bytes;
+  fit.keep_only_saved();
+  for (const auto& entry : ledger.entries())
+    for (const char* account : {"toy momentum", "gradient", "exchange buffers", "waves"})
+      if (entry.name == account) {
+        EXPECT_EQ(double(entry.now), kept[account]) << account;
+      }
+  EXPECT_EQ(test::apart(test::stitched(fit, scene().object()), object), 0);
+  EXPECT_EQ(fit.numbers(), numbers);
+  EXPECT_THROW(fit.iterate(), std::logic_error);
 }
 
 TEST(Toys, AreSavedAndResumedOnOtherRanks) {

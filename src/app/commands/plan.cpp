@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include <cmath>
 #include <map>
 #include <memory>
 #include <optional>
@@ -15,6 +16,7 @@
 #include "app/reconstruct_keys.hpp"
 #include "app/terminal.hpp"
 #include "core/error.hpp"
+#include "core/ledger.hpp"
 #include "session/device.hpp"
 #include "session/open_experiment.hpp"
 #include "session/plan_ranks.hpp"
@@ -37,16 +39,18 @@ constexpr const char* help =
     "  ptyle plan run.yaml --set ranks.seconds_per_position=0.002   a known rate: not measured\n"
     "\n"
     "For each number of ranks (mpirun -n): the mesh of tiles, the memory that the largest rank\n"
-    "will allocate, what each exchange sends and how long it takes on a network of\n"
-    "ranks.bandwidth and ranks.latency, and the seconds of an iteration. With --device cuda also\n"
-    "the memory of each rank's GPU: this machine's, or an H100. Nothing is reconstructed or\n"
-    "written.\n"
+    "needs, the program itself and the writing of the result included, what each exchange sends\n"
+    "and how long it takes on a network of ranks.bandwidth and ranks.latency, and the seconds of\n"
+    "an iteration. With --device cuda also the memory of each rank's GPU: this machine's, or an\n"
+    "H100. Nothing is reconstructed or written.\n"
     "\n"
     "Exit status: 0 done, 1 a fault of ptyle, 2 a mistake in what was given.";
 
 constexpr double mib = 1 << 20;
 
-void say_names(Terminal& terminal, const std::map<std::string, double>& bytes_by_name) {
+void say_names(Terminal& terminal, std::map<std::string, double> bytes_by_name,
+               double program = 0) {
+  bytes_by_name["program"] = program;
   std::string names;
   for (const auto& [name, bytes] : bytes_by_name)
     if (bytes > 0.05 * mib)
@@ -61,13 +65,23 @@ void say_what_may_come(Terminal& terminal, const RankMemory& memory) {
         memory.may_come / mib));
 }
 
+/// Memory of the host: while the result is written, and of all ranks.
+void say_what_is_needed(Terminal& terminal, const RanksOutlook& plan) {
+  terminal.say(
+      fmt::format("    while the result is written, MiB: {:.1f} of rank 0", plan.writing / mib));
+  terminal.say(fmt::format("    free memory for {} on one machine: {:.0f} MiB",
+                           plan.ranks == 1 ? "it" : "all ranks",
+                           std::ceil(free_memory_for(plan.memory.total(), plan.ranks) / mib)));
+}
+
 void say_memory(Terminal& terminal, const RanksOutlook& plan) {
   const RankMemory& memory = plan.memory;
   if (memory.gpu.empty()) {
     terminal.say(fmt::format("  memory of a rank: {:.1f} MiB, largest {:.1f} MiB; waves {}",
                              plan.mean_memory / mib, memory.total() / mib,
                              describe(memory.options)));
-    say_names(terminal, memory.bytes);
+    say_names(terminal, memory.at_the_peak(), memory.program);
+    say_what_is_needed(terminal, plan);
     return say_what_may_come(terminal, memory);
   }
   terminal.say(
@@ -77,7 +91,8 @@ void say_memory(Terminal& terminal, const RanksOutlook& plan) {
                   memory.gpu_options.waves == WaveStorage::store ? "store" : "recompute"));
   say_names(terminal, memory.gpu);
   terminal.say(fmt::format("  and on the host: {:.1f} MiB", memory.total() / mib));
-  say_names(terminal, memory.bytes);
+  say_names(terminal, memory.at_the_peak(), memory.program);
+  say_what_is_needed(terminal, plan);
   say_what_may_come(terminal, memory);
 }
 
@@ -138,6 +153,7 @@ PlannedGpu gpu_of(ComputeOn device, Terminal& terminal) {
 }
 
 int run(const Options& options) {
+  const auto program = static_cast<double>(program_bytes());
   auto settings = options.settings;
   set_device(options.device, settings);
   const auto input = read_reconstruct(options.file, settings, true);
@@ -165,8 +181,8 @@ int run(const Options& options) {
   }
   for (const int ranks : options.ranks) {
     terminal.say("");
-    say(terminal,
-        plan_ranks(config, experiment, ranks, threads, seconds, gpu.facts ? &*gpu.facts : nullptr));
+    say(terminal, plan_ranks(config, experiment, ranks, threads, seconds,
+                             gpu.facts ? &*gpu.facts : nullptr, program));
   }
   return exit_status::done;
 }

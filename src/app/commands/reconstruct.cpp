@@ -25,6 +25,7 @@
 #include "app/terminal.hpp"
 #include "core/error.hpp"
 #include "core/ledger.hpp"
+#include "io/checkpoint.hpp"
 #include "io/part_file.hpp"
 #include "session/check.hpp"
 #include "session/device.hpp"
@@ -89,8 +90,13 @@ class RunFolder {
     opened_ = true;
     terminal_.log_to((folder_ / "ptyle.log").string(), begin_log_anew_);
   }
+  /// The result is there: what fails now is missing, no more.
   void finish() {
-    open();
+    try {
+      open();
+    } catch (const UserError& e) {
+      terminal_.warn(e.what());
+    }
     const auto file = folder_ / "config.yaml";
     std::error_code ignored;
     if (!fs::equivalent(file, configuration_, ignored)) {
@@ -99,12 +105,14 @@ class RunFolder {
       out << resolved_;
       out.close();
       if (!out || part.commit())
-        throw UserError(fmt::format("{} cannot be written", file.string()));
+        terminal_.warn(fmt::format("{} cannot be written; result.h5 holds the configuration, too",
+                                   file.string()));
     }
     new_folder_.keep();
   }
+  /// A checkpoint of what was computed is worth the log of how.
   void take_away() {
-    if (opened_) terminal_.remove_log();
+    if (opened_ && !has_checkpoint(folder_.string())) terminal_.remove_log();
   }
 
  private:
@@ -187,7 +195,7 @@ int run(const ReconstructInput& input, const std::string& configuration, double 
 /// The measurement is read and prepared as for a run, and what was found is said.
 int check(const ReconstructConfig& config, const std::string& file) {
   Terminal terminal;
-  Ledger ledger(available_memory_bytes());
+  Ledger ledger = ledger_of_process();
   const auto experiment =
       open_experiment(config.data, config.calibration, config.scan, config.optics, &ledger);
   for (const auto& note : experiment.notes) terminal.say(note);
