@@ -3,15 +3,12 @@
 #include <algorithm>
 
 #include "core/ledger.hpp"
-<<<<<<< HEAD
+#include "core/raster.hpp"
 #include "exchange/local/team.hpp"
 #include "prepare/pattern_store.hpp"
 #include "session/memory_scan.hpp"
 #include "session/open_experiment.hpp"
 #include "session/open_fit.hpp"
-=======
-#include "core/raster.hpp"
->>>>>>> f17c5d01f635622fc87ff2829ceaac294baa5d1b
 #include "session/rank_memory.hpp"
 #include "session/write_result.hpp"
 
@@ -28,7 +25,6 @@ TEST(RankMemory, ARunMayNotNeedMoreThanIsFree) {
   EXPECT_EQ(memory_budget(config, 1, 4000000000), 3e9);
 }
 
-<<<<<<< HEAD
 std::size_t peak_of(const Ledger& ledger, const char* name) {
   for (const auto& entry : ledger.entries())
     if (entry.name == name) return entry.at_peak;
@@ -83,7 +79,8 @@ TEST(RankMemory, OfRefinedPositionsIsWhatARunAllocates) {
     EXPECT_EQ(double(peak_of(run.ledger, "probe")), memory_of(config, 1, 0).bytes.at("probe"))
         << modes;
   }
-=======
+}
+
 /// Few patterns on a wide object: the fit takes little, and writing its result as much as ever.
 TEST(RankMemory, CountsWhatWritingTheResultTakes) {
   ReconstructConfig config;
@@ -123,7 +120,6 @@ TEST(RankMemory, CountsWhatWritingTheResultTakes) {
   config.output.folder.clear();  // nothing is written
   const Division division = divide(positions, 32, 1, config.ranks, 1, 3, sizeof(float));
   EXPECT_TRUE(rank_memory<float>(config, setup, division, 0, 1, 1024, 1e9).writing.empty());
->>>>>>> f17c5d01f635622fc87ff2829ceaac294baa5d1b
 }
 
 }  // namespace
