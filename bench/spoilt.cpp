@@ -15,184 +15,26 @@
 #include <algorithm>
 #include <cmath>
 #include <functional>
-#include <limits>
 #include <memory>
 #include <random>
 #include <string>
 #include <vector>
 
-#include "analysis/comparison.hpp"
 #include "core/error.hpp"
-#include "core/parallel.hpp"
-#include "exchange/local/team.hpp"
-#include "folder.hpp"
-#include "io/hdf5.hpp"
-#include "session/reconstruction.hpp"
-#include "simulate/in_memory.hpp"
+#include "spoilt_set.hpp"
 
 using namespace ptyle;
 using namespace ptyle::bench;
 
 namespace {
 
-constexpr i64 slow = 16, fast = 12;
-
-Recipe base_recipe() {
-  Recipe r;
-  r.specimen.structure = BuiltIn::MoS2;
-  r.specimen.rotation = 11;
-  r.optics = {.energy = 80, .semi_angle = 25, .defocus = 120};
-  r.detector = {.window = 96, .pixel_size = 0.2};
-  r.scan = {.shape = {slow, fast}, .step = {1, 1}};
-  r.dose.electrons_per_A2 = 2e5;
-  return r;
-}
-
-enum class Type { uint8, uint16, uint32, uint64, int32, float32 };
-
-/// A measurement to be spoilt.
-struct Set {
-  Recipe recipe = base_recipe();
-  std::vector<double> frames;  ///< (n, side, side)
-  i64 side = 96, count = slow * fast;
-  Type type = Type::uint16;
-  std::vector<Position> positions;        ///< as the file has them
-  std::vector<Position> truth_positions;  ///< of the whole scan
-  std::shared_ptr<const Array<float, 3>> truth;
-  bool raster = false;  ///< the run is told step and shape, not positions
-  Position moved;       ///< of the file's positions against the truth's, Å
-
-  double& at(i64 i, i64 y, i64 x) { return frames[static_cast<std::size_t>((i * side + y) * side + x)]; }
-  void each(const std::function<void(double&, i64 i, i64 y, i64 x)>& change) {
-    for (i64 i = 0; i < count; ++i)
-      for (i64 y = 0; y < side; ++y)
-        for (i64 x = 0; x < side; ++x) change(at(i, y, x), i, y, x);
-  }
-  /// Frames in another order, by number of the old ones.
-  void reorder(const std::vector<i64>& numbers) {
-    std::vector<double> moved;
-    for (const i64 n : numbers)
-      moved.insert(moved.end(), frames.begin() + n * side * side,
-                   frames.begin() + (n + 1) * side * side);
-    frames = std::move(moved);
-    count = static_cast<i64>(numbers.size());
-  }
-};
-
-Set simulated(const Recipe& recipe) {
-  MemorySet made = simulate_in_memory(recipe);
-  Set set;
-  set.recipe = recipe;
-  set.side = made.patterns.shape()[1];
-  set.count = made.patterns.shape()[0];
-  set.frames.assign(made.patterns.begin(), made.patterns.end());
-  set.positions = set.truth_positions = made.plan.positions;
-  set.truth = std::make_shared<const Array<float, 3>>(std::move(made.phase));
-  return set;
-}
-
-const Set& base() {
-  static const Set set = simulated(base_recipe());
-  return set;
-}
-
-template <class T>
-void write_frames(h5::File& file, const Set& set) {
-  std::vector<T> values(set.frames.size());
-  std::transform(set.frames.begin(), set.frames.end(), values.begin(), [](double v) {
-    // the largest 64-bit number is no double
-    if constexpr (sizeof(T) == 8)
-      if (v >= std::ldexp(1.0, 63)) return std::numeric_limits<T>::max();
-    return static_cast<T>(v);
-  });
-  file.create_dataset<T>("/dp", {set.count, set.side, set.side}, {1, set.side, set.side})
-      .write(values.data());
-}
-
-void write(const Set& set, const std::string& path) {
-  h5::File file = h5::File::create(path, true);
-  switch (set.type) {
-    case Type::uint8: write_frames<std::uint8_t>(file, set); break;
-    case Type::uint16: write_frames<std::uint16_t>(file, set); break;
-    case Type::uint32: write_frames<std::uint32_t>(file, set); break;
-    case Type::uint64: write_frames<std::uint64_t>(file, set); break;
-    case Type::int32: write_frames<std::int32_t>(file, set); break;
-    case Type::float32: write_frames<float>(file, set); break;
-  }
-  std::vector<double> at;
-  for (const Position& p : set.positions) at.insert(at.end(), {p.row, p.col});
-  file.write("/xy", {static_cast<i64>(set.positions.size()), 2}, at.data());
-  file.commit();
-}
-
-using Change = std::function<void(ReconstructConfig&)>;
-
-struct Outcome {
-  double correlation = 0;
-  std::vector<std::string> warnings;
-  std::string refused;
-};
-
-ReconstructConfig config_of(const Set& set, const std::string& path) {
-  ReconstructConfig c;
-  c.data.file = path;
-  c.data.patterns = "/dp";
-  c.calibration.pixel_size = set.recipe.detector.pixel_size;
-  c.optics.energy = set.recipe.optics.energy;
-  c.optics.semi_angle = set.recipe.optics.semi_angle;
-  c.optics.defocus = set.recipe.optics.defocus;
-  if (set.raster) {
-    c.data.scan_shape = {static_cast<int>(set.recipe.scan.shape[0]),
-                         static_cast<int>(set.recipe.scan.shape[1])};
-    c.scan.step = {set.recipe.scan.step[0], set.recipe.scan.step[1]};
-  } else {
-    c.scan.positions = "/xy";
-  }
-  c.solver.iterations = 12;
-  if (set.recipe.specimen.thickness > 10) {
-    c.object.slices = 4;
-    c.object.slice_thickness = set.recipe.specimen.thickness / 4;
-    c.solver.iterations = 25;
-  }
-  return c;
-}
-
-Outcome run(const Set& set, const Change& change = {}) {
-  const Folder folder;
-  const std::string path = folder / "set.h5";
-  write(set, path);
-  ReconstructConfig config = config_of(set, path);
-  if (change) change(config);
-  Outcome outcome;
-  ReconstructCallbacks callbacks;
-  callbacks.warn = [&](const std::string& line) { outcome.warnings.push_back(line); };
-  try {
-    const auto team = make_local_team();
-    Reconstruction fit(config, *team, callbacks);
-    while (!fit.finished()) fit.step();
-    const Result result = fit.result();
-    // A raster counts from its own first position, positions of the file from the object's.
-    Position origin{-set.moved.row, -set.moved.col};
-    if (set.raster) origin = set.truth_positions[0];
-    const Position here{result.origin->row + origin.row, result.origin->col + origin.col};
-    const Comparison c = compare_objects(
-        {result.phase.view(), result.positions, result.pixel_size, result.slice_thickness, here},
-        {set.truth->view(), set.truth_positions, set.recipe.detector.pixel_size,
-         set.recipe.specimen.slice_thickness, Position{0, 0}},
-        available_threads());
-    outcome.correlation = c.summed.correlation;
-  } catch (const UserError& e) {
-    outcome.refused = e.what();
-  }
-  return outcome;
-}
-
 struct Case {
   std::string name;
   double wanted = 0.95;  ///< correlation; 0: a refusal
   std::function<void(Set&)> spoil;
   Change change = {};
-  /// Where even the set without the fault is worse: it, and 0.02 less than its correlation is wanted.
+  /// Where even the set without the fault is worse: it, and 0.02 less than its correlation is
+  /// wanted.
   std::function<void(Set&)> whole = {};
 };
 
@@ -253,7 +95,9 @@ void add_pixels(std::vector<Case>& cases) {
   cases.push_back({"two hot pixels", 0.95, box(20, 1, 20, 2, hot)});
   cases.push_back({"four hot pixels", 0.95, box(20, 2, 20, 2, hot)});
   cases.push_back({"a hot row", 0.95, box(20, 1, 0, 96, hot)});
-  cases.push_back({"a gap of -1", 0.95, box(38, 4, 0, 96, [](double) { return -1; }, Type::int32)});
+  cases.push_back({"a gap of -1", 0.95,
+                   box(
+                       38, 4, 0, 96, [](double) { return -1; }, Type::int32)});
   for (const auto& [name, type, bits] :
        {std::tuple{"uint8", Type::uint8, 8}, std::tuple{"uint16", Type::uint16, 16},
         std::tuple{"uint32", Type::uint32, 32}, std::tuple{"uint64", Type::uint64, 64}})
@@ -268,16 +112,18 @@ void add_pixels(std::vector<Case>& cases) {
                        [type, full, held, bin](Set& s) {
                          held(s);
                          // a bin of 4 has no pixels to spare in a disc of 6
-                         box(bin == 4 ? 12 : 38, 4, 0, 96, [full](double) { return full; }, type)(s);
+                         box(
+                             bin == 4 ? 12 : 38, 4, 0, 96, [full](double) { return full; },
+                             type)(s);
                        },
                        [bin](ReconstructConfig& c) { c.data.bin = bin; }, held});
     }
   for (const double level : {0.8, 0.5})
-    cases.push_back({fmt::format("a disc cut off at {} of its brightest", level), 0.9,
-                     [level](Set& s) {
-                       const double top = *std::max_element(s.frames.begin(), s.frames.end());
-                       for (double& v : s.frames) v = std::min(v, std::floor(level * top));
-                     }});
+    cases.push_back(
+        {fmt::format("a disc cut off at {} of its brightest", level), 0.9, [level](Set& s) {
+           const double top = *std::max_element(s.frames.begin(), s.frames.end());
+           for (double& v : s.frames) v = std::min(v, std::floor(level * top));
+         }});
   cases.push_back({"a flash in one frame", 0.95, [](Set& s) { s.at(77, 30, 70) = 60000; }});
 }
 
@@ -292,7 +138,8 @@ void add_positions(std::vector<Case>& cases) {
   };
   cases.push_back({"1 % of the positions far off", 0.95, far(1)});
   cases.push_back({"30 % of the positions far off", 0.9, far(30)});
-  cases.push_back({"a position that is NaN", 0.95, [](Set& s) { s.positions[100].row = std::nan(""); }});
+  cases.push_back(
+      {"a position that is NaN", 0.95, [](Set& s) { s.positions[100].row = std::nan(""); }});
   cases.push_back({"a position that was never filled in", 0.95, [](Set& s) {
                      s.moved = {5000, 5000};
                      for (Position& p : s.positions) p = {p.row + 5000, p.col + 5000};
@@ -328,7 +175,9 @@ void add_sequences(std::vector<Case>& cases) {
     for (i64 i = 0; i < s.count; ++i) numbers.push_back((i - 3 + s.count) % s.count);
     s.reorder(numbers);
   };
-  const auto offset = [](int by) { return [by](ReconstructConfig& c) { c.data.frame_offset = by; }; };
+  const auto offset = [](int by) {
+    return [by](ReconstructConfig& c) { c.data.frame_offset = by; };
+  };
   cases.push_back({"a frame too many", 0, first});
   cases.push_back({"a frame too many, data.frame_offset=1", 0.95, first, offset(1)});
   cases.push_back({"a way back of one frame a line", 0, flyback});
@@ -400,17 +249,19 @@ std::vector<Promise> promises() {
       s.reorder(numbers);
     });
   };
-  all.push_back({"data.frame_offset=3", late, {},
-                 [](ReconstructConfig& c) { c.data.frame_offset = 3; }});
+  all.push_back(
+      {"data.frame_offset=3", late, {}, [](ReconstructConfig& c) { c.data.frame_offset = 3; }});
   const auto swapped = [] {
     return changed([](Set& s) {
       auto numbers = range(0, s.count);
-      for (std::size_t i = 5; i + 90 < numbers.size(); i += 16) std::swap(numbers[i], numbers[i + 90]);
+      for (std::size_t i = 5; i + 90 < numbers.size(); i += 16)
+        std::swap(numbers[i], numbers[i + 90]);
       s.reorder(numbers);
     });
   };
-  all.push_back({"data.outliers=fit", swapped, {},
-                 [](ReconstructConfig& c) { c.data.outliers = Outliers::fit; }});
+  all.push_back({"data.outliers=fit", swapped, {}, [](ReconstructConfig& c) {
+                   c.data.outliers = Outliers::fit;
+                 }});
   const auto offset = [] {
     return changed([](Set& s) {
       std::mt19937 random(3);
@@ -418,19 +269,21 @@ std::vector<Promise> promises() {
       for (double& v : s.frames) v += dark(random);
     });
   };
-  all.push_back({"data.background=", offset, {},
-                 [](ReconstructConfig& c) { c.data.background = 4; }});
+  all.push_back(
+      {"data.background=", offset, {}, [](ReconstructConfig& c) { c.data.background = 4; }});
   const auto off_centre = [] {
     return changed([](Set& s) {
       const std::vector<double> from = s.frames;
       s.each([&](double& v, i64 i, i64 y, i64 x) {
         const i64 r = y - 3, q = x + 2;
-        v = r >= 0 && q < s.side ? from[static_cast<std::size_t>((i * s.side + r) * s.side + q)] : 0;
+        v = r >= 0 && q < s.side ? from[static_cast<std::size_t>((i * s.side + r) * s.side + q)]
+                                 : 0;
       });
     });
   };
-  all.push_back({"data.find_centre", off_centre, {},
-                 [](ReconstructConfig& c) { c.data.find_centre = true; }});
+  all.push_back({"data.find_centre", off_centre, {}, [](ReconstructConfig& c) {
+                   c.data.find_centre = true;
+                 }});
   return all;
 }
 
@@ -467,13 +320,14 @@ std::vector<std::pair<std::string, Recipe>> clean_sets() {
 
 int warnings() {
   int broken = 0;
-  fmt::print("{:<24} {:>9} {:>9}  {}\n", "warning that names", "as it is", "followed", "the warning");
+  fmt::print("{:<24} {:>9} {:>9}  {}\n", "warning that names", "as it is", "followed",
+             "the warning");
   for (const Promise& p : promises()) {
     const Set set = p.set();
     const Outcome before = run(set, p.as_told), after = run(set, p.followed);
-    const auto told = std::find_if(
-        before.warnings.begin(), before.warnings.end(),
-        [&](const std::string& w) { return w.find(p.warning) != std::string::npos; });
+    const auto told =
+        std::find_if(before.warnings.begin(), before.warnings.end(),
+                     [&](const std::string& w) { return w.find(p.warning) != std::string::npos; });
     // Registration to sub-pixels repeats to 1e-3.
     const bool good = told != before.warnings.end() && after.refused.empty() &&
                       after.correlation >= before.correlation - 1e-3;

@@ -24,9 +24,8 @@ constexpr auto choices(DcPlace) {
 /// judged again by their misfit once the fit runs.
 enum class Outliers { leave_out, keep, fit };
 constexpr auto choices(Outliers) {
-  return std::to_array<Named<Outliers>>({{Outliers::leave_out, "leave_out"},
-                                         {Outliers::keep, "keep"},
-                                         {Outliers::fit, "fit"}});
+  return std::to_array<Named<Outliers>>(
+      {{Outliers::leave_out, "leave_out"}, {Outliers::keep, "keep"}, {Outliers::fit, "fit"}});
 }
 
 /// Keys data.*: where the patterns are and how they lie.
@@ -40,13 +39,13 @@ struct DataConfig {
   std::optional<std::array<double, 2>> centre;  ///< px of the flipped frame; else [N/2, N/2]
   bool find_centre = false;
   int bin = 1;
-  int crop = 0;                ///< before padding
-  int window = 0;              ///< W; 0: larger frame side
-  std::string mask;            ///< empty: none
+  int crop = 0;      ///< before padding
+  int window = 0;    ///< W; 0: larger frame side
+  std::string mask;  ///< empty: none
   bool find_bad_pixels = true;
-  double saturation = 0;       ///< 0: none
-  double background = 0;       ///< negative results are 0
-  std::vector<int> positions;  ///< empty: all
+  double saturation = 0;          ///< 0: none
+  double background = 0;          ///< negative results are 0
+  std::vector<int> positions;     ///< empty: all
   std::vector<std::string> skip;  ///< numbers and ranges, or a dataset
   int frame_offset = 0;
   int flyback = 0;  ///< frames after each line of the scan

@@ -17,9 +17,9 @@ std::vector<Position> positions_from(const RawPositions& raw, const ScanConfig& 
                                      const std::string& frames, double pixel, bool pixel_units,
                                      std::vector<std::string>& warnings);
 
-/// How the pairs of numbers lie in a dataset of positions for so many patterns: (N, 2), (slow, fast,
-/// 2), or (2, N) as MATLAB's arrays of N rows lie in its files; three numbers where they are (x, y,
-/// z). No count: it has another shape.
+/// How the pairs of numbers lie in a dataset of positions for so many patterns: (N, 2), (slow,
+/// fast, 2), or (2, N) as MATLAB's arrays of N rows lie in its files; three numbers where they are
+/// (x, y, z). No count: it has another shape.
 struct Pairs {
   i64 count = 0;
   i64 next = 2;    ///< from a pair to the next

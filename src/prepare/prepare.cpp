@@ -1,4 +1,5 @@
-// 1. Which patterns: data.positions and skip, of those that have a position and a frame (selection).
+// 1. Which patterns: data.positions and skip, of those that have a position and a frame
+// (selection).
 // 2. The bright-field disc's centre, if it is to be found: from some frames' mean.
 // 3. Layout: flips, transpose, centre, crop, bin, pad as one table.
 // 4. Of several ranks each decides on the positions which patterns it keeps. Where the calibration
@@ -51,9 +52,9 @@ void note_screening(const Measurement& m, const Selection& selection, const Patt
   const Screening& found = sums.screening;
   const auto odd = sums.odd.all();
   const auto n = static_cast<double>(selection.positions.size());
-  const std::string which = fmt::format("{} of {} patterns of {}: {}", odd.size(),
-                                        selection.positions.size(), m.frames->name,
-                                        describe_odd(sums.odd, selection.positions));
+  const std::string which =
+      fmt::format("{} of {} patterns of {}: {}", odd.size(), selection.positions.size(),
+                  m.frames->name, describe_odd(sums.odd, selection.positions));
   if (static_cast<double>(found.left_out.size()) > most_left_out * n)
     throw UserError(fmt::format("{}: too many to leave out; is it the right dataset?", which));
   if (!odd.empty())
@@ -69,9 +70,8 @@ void note_screening(const Measurement& m, const Selection& selection, const Patt
         found.frames_late > 0 ? "late" : "early", m.data.frame_offset + found.frames_late));
   const std::string pixels = describe_pixels(found);
   if (!pixels.empty())
-    e.warnings.push_back(
-        fmt::format("detector pixels that are left out: {}; data.find_bad_pixels=false keeps them",
-                    pixels));
+    e.warnings.push_back(fmt::format(
+        "detector pixels that are left out: {}; data.find_bad_pixels=false keeps them", pixels));
 }
 
 /// Values below 0 of pixels that are not left out.
@@ -282,8 +282,8 @@ void take_sums(const Measurement& m, const Layout& l, const PatternSums& sums, E
   std::copy(sums.valid.begin(), sums.valid.end(), e.valid.begin());
   e.screening = sums.screening;
   if (sums.patterns == 0)
-    throw UserError(fmt::format("all patterns of {} hold values that are no numbers (NaN)",
-                                m.frames->name));
+    throw UserError(
+        fmt::format("all patterns of {} hold values that are no numbers (NaN)", m.frames->name));
   if (std::count(e.valid.begin(), e.valid.end(), 1.0F) == 0)
     throw UserError(
         fmt::format("no pixel of the patterns of {} is left: padding, mask and saturation take all",
@@ -308,9 +308,8 @@ void take_sums(const Measurement& m, const Layout& l, const PatternSums& sums, E
   e.mean_pattern = centred<double>(mean.view());
   e.disc = fit_disc(e.mean_pattern, centred<float>(e.valid.view()).view());
   if (e.disc)
-    e.screening.clipped_of_disc =
-        static_cast<double>(e.screening.clipped) /
-        (pi * std::pow(e.disc->radius * static_cast<double>(l.bin), 2));
+    e.screening.clipped_of_disc = static_cast<double>(e.screening.clipped) /
+                                  (pi * std::pow(e.disc->radius * static_cast<double>(l.bin), 2));
 }
 
 /// Calibration and positions, with the disc where it is known.
@@ -387,7 +386,8 @@ Experiment prepared(const Measurement& m, Ledger* ledger, const Distribution* di
   if (planning) {
     e.patterns = reader.none(l);
   } else {
-    const Kept kept = distribution ? kept_by(*distribution, m, l, selection, e) : everything(selection);
+    const Kept kept =
+        distribution ? kept_by(*distribution, m, l, selection, e) : everything(selection);
     PatternSums counted;
     e.patterns = reader.fill(l, kept, ledger, sums ? nullptr : &counted);
     if (!sums) take_sums(m, l, *(sums = std::move(counted)), e);

@@ -1,6 +1,7 @@
 // 1. Frames are read in runs, as whole chunks of the file where it has chunks, each while the one
 //    before goes through the steps below.
-// 2. A frame is cleaned: values that are masked, negative, saturated or no numbers become 0; figures
+// 2. A frame is cleaned: values that are masked, negative, saturated or no numbers become 0;
+// figures
 //    of every raw pixel are taken meanwhile, over ranks too.
 // 3. It goes through the layout and into the store, in which the background is taken off.
 // 4. Bad pixels are found by those figures; patterns that are no measurement by their totals over
@@ -415,8 +416,7 @@ std::array<double, 2> PatternReader::find_centre() {
   seconds_ += reader.seconds_;
   bytes_ += reader.bytes_;
   const View<const double, 2> mean{s.counts.data(), {l.window, l.window}};
-  const auto disc =
-      fit_disc(centred<double>(mean).view(), centred<float>(s.valid.view()).view());
+  const auto disc = fit_disc(centred<double>(mean).view(), centred<float>(s.valid.view()).view());
   if (!disc)
     throw UserError(fmt::format(
         "data.find_centre finds no bright-field disc in the mean of {}, give data.centre",

@@ -28,8 +28,8 @@ struct PatternSums {
   double fractions = 0;        ///< values that are no whole numbers, as the file has them
   PixelSums pixels;            ///< of the raw frames
   Screening screening;
-  OddPatterns odd;         ///< patterns that stand apart, left out or not
-  Array<float, 2> valid;   ///< W·W, DC at [0,0]: neither padding nor any bad raw pixel in it
+  OddPatterns odd;        ///< patterns that stand apart, left out or not
+  Array<float, 2> valid;  ///< W·W, DC at [0,0]: neither padding nor any bad raw pixel in it
 };
 
 /// Reads frames and makes patterns of them. With a distribution, every call is made by all ranks.
@@ -37,8 +37,7 @@ class PatternReader {
  public:
   /// Reads the patterns of `selection`; a pattern's place in it is its number from then on. Throws
   /// UserError for a mask of another shape or without a good pixel.
-  PatternReader(const Measurement& m, const Selection& selection,
-                const Distribution* distribution);
+  PatternReader(const Measurement& m, const Selection& selection, const Distribution* distribution);
 
   /// The bright-field disc's centre on the flipped frame, from the mean of up to 200 frames over
   /// the scan. UserError where it shows none.

@@ -80,8 +80,8 @@ class Pixels {
 };
 
 double quantile(std::vector<double>& values, double share) {
-  const auto at = values.begin() + static_cast<std::ptrdiff_t>(
-                                       share * static_cast<double>(values.size() - 1));
+  const auto at =
+      values.begin() + static_cast<std::ptrdiff_t>(share * static_cast<double>(values.size() - 1));
   std::nth_element(values.begin(), at, values.end());
   return *at;
 }
@@ -164,7 +164,8 @@ std::vector<std::optional<double>> line_totals(const Lines& lines) {
   for (i64 i = 0; i < lines.count(); ++i)
     for (i64 k = 0; k < lines.length(); ++k)
       if (const auto [y, x] = lines.at(i, k); lines.p.looked_at(y, x))
-        totals[i] = totals[i].value_or(0) + (lines.p.empty(y, x) ? 0 : std::max(1.0, lines.p.total(y, x)));
+        totals[i] =
+            totals[i].value_or(0) + (lines.p.empty(y, x) ? 0 : std::max(1.0, lines.p.total(y, x)));
   return totals;
 }
 
@@ -240,7 +241,8 @@ bool is_disc(const std::vector<std::array<i64, 2>>& region, const RawFrame& fram
   const auto n = static_cast<double>(region.size());
   if (n < 20) return false;
   double row = 0, col = 0;
-  for (const auto& [y, x] : region) row += static_cast<double>(y) / n, col += static_cast<double>(x) / n;
+  for (const auto& [y, x] : region)
+    row += static_cast<double>(y) / n, col += static_cast<double>(x) / n;
   const double radius = std::sqrt(n / pi);
   const auto inside = std::count_if(region.begin(), region.end(), [&](const auto& at) {
     return std::hypot(static_cast<double>(at[0]) - row, static_cast<double>(at[1]) - col) <= radius;
@@ -358,8 +360,8 @@ std::string places_of(const Screening& found, PixelFault fault) {
       for (i64 k = 0; k < length; ++k) left[at(i, k)] = 0;
     }
     if (!whole.empty())
-      parts.push_back(fmt::format("{}{} {}", columns ? "column" : "row", whole.size() == 1 ? "" : "s",
-                                  listed(whole)));
+      parts.push_back(fmt::format("{}{} {}", columns ? "column" : "row",
+                                  whole.size() == 1 ? "" : "s", listed(whole)));
   }
   constexpr std::size_t most = 6;
   i64 more = 0;
@@ -423,7 +425,8 @@ double brightest_allowed(const std::vector<double>& sorted, double median) {
   constexpr double far = 2.5, gap = 1.5;
   for (std::size_t i = 1; i < sorted.size(); ++i)
     if (sorted[i] > far * median && sorted[i] > gap * sorted[i - 1] &&
-        static_cast<double>(sorted.size() - i) <= most_left_out * static_cast<double>(sorted.size()))
+        static_cast<double>(sorted.size() - i) <=
+            most_left_out * static_cast<double>(sorted.size()))
       return sorted[i];
   return std::numeric_limits<double>::infinity();
 }

@@ -27,13 +27,13 @@ struct PixelSums {
   PixelSums() = default;
   explicit PixelSums(i64 pixels);
   double frames = 0, sampled = 0;
-  std::vector<double> sum, squares;  ///< of the values in sampled frames
-  std::vector<double> full;          ///< frames in which it has the integer type's largest value
-  std::vector<double> missing;       ///< … no finite number
-  std::vector<double> negative;      ///< … a value below 0
-  std::vector<double> noise;         ///< squares of those
+  std::vector<double> sum, squares;   ///< of the values in sampled frames
+  std::vector<double> full;           ///< frames in which it has the integer type's largest value
+  std::vector<double> missing;        ///< … no finite number
+  std::vector<double> negative;       ///< … a value below 0
+  std::vector<double> noise;          ///< squares of those
   std::vector<double> at_saturation;  ///< frames in which it reaches data.saturation
-  std::vector<double> peak;          ///< largest value in any frame
+  std::vector<double> peak;           ///< largest value in any frame
   /// All but `peak`, for a sum over ranks.
   [[nodiscard]] std::vector<std::vector<double>*> summed();
 };
@@ -47,13 +47,13 @@ struct RawFrame {
 
 /// What was found; the same on all ranks.
 struct Screening {
-  i64 rows = 0, cols = 0;         ///< of the raw frames
+  i64 rows = 0, cols = 0;          ///< of the raw frames
   std::vector<PixelFault> pixels;  ///< of each; empty: nothing was looked for
-  std::vector<i64> left_out;      ///< patterns, by number within the experiment, ascending
-  i64 clipped = 0;                ///< pixels that reach `clipped_at` in some frame and are kept
-  double clipped_at = 0;          ///< counts of a raw pixel; 0: no such limit is seen
-  double clipped_of_disc = 0;     ///< those pixels over the bright-field disc's
-  i64 frames_late = 0;            ///< against the positions, as the patterns themselves show it
+  std::vector<i64> left_out;       ///< patterns, by number within the experiment, ascending
+  i64 clipped = 0;                 ///< pixels that reach `clipped_at` in some frame and are kept
+  double clipped_at = 0;           ///< counts of a raw pixel; 0: no such limit is seen
+  double clipped_of_disc = 0;      ///< those pixels over the bright-field disc's
+  i64 frames_late = 0;             ///< against the positions, as the patterns themselves show it
   [[nodiscard]] i64 count(PixelFault fault) const;
   [[nodiscard]] bool bad(i64 pixel) const {
     return !pixels.empty() && pixels[static_cast<std::size_t>(pixel)] != PixelFault::none;
@@ -64,8 +64,7 @@ struct Screening {
 Array<std::uint8_t, 2> mask_of(const Screening& found);
 
 /// Faults of pixels. `left_out`: frames that have next to no numbers.
-std::vector<PixelFault> judge_pixels(const RawFrame& frame, const PixelSums& sums,
-                                     double left_out);
+std::vector<PixelFault> judge_pixels(const RawFrame& frame, const PixelSums& sums, double left_out);
 
 /// A level at which values are cut off, among pixels without a fault.
 void find_clipping(const RawFrame& frame, const PixelSums& sums, double type_limit,
@@ -79,10 +78,10 @@ std::string describe_pixels(const Screening& found);
 
 /// Patterns that stand apart, ascending, by kind.
 struct OddPatterns {
-  std::vector<i64> missing;  ///< many of their pixels are no numbers
-  std::vector<i64> empty;    ///< no counts, or hardly any
-  std::vector<i64> bright;   ///< far more counts than any other
-  std::vector<i64> repeated; ///< the one before once more, to the count
+  std::vector<i64> missing;      ///< many of their pixels are no numbers
+  std::vector<i64> empty;        ///< no counts, or hardly any
+  std::vector<i64> bright;       ///< far more counts than any other
+  std::vector<i64> repeated;     ///< the one before once more, to the count
   double median = 0, times = 0;  ///< counts of a pattern; of the brightest over it
   [[nodiscard]] std::vector<i64> all() const;
 };

@@ -71,9 +71,8 @@ std::string remedy_for_more(i64 frames, i64 positions, const std::array<i64, 2>&
 
 std::string remedy_for_fewer(i64 frames, i64 positions, const std::array<i64, 2>& lines) {
   if (lines[1] < 1 || positions != lines[0] * lines[1]) return "";
-  return fmt::format(
-      "; if it ended early, give data.scan_shape=[{},{}], the lines that were begun",
-      (frames + lines[1] - 1) / lines[1], lines[1]);
+  return fmt::format("; if it ended early, give data.scan_shape=[{},{}], the lines that were begun",
+                     (frames + lines[1] - 1) / lines[1], lines[1]);
 }
 
 [[noreturn]] void refuse_numbers(const Measurement& m, i64 frames, i64 positions,
@@ -82,12 +81,11 @@ std::string remedy_for_fewer(i64 frames, i64 positions, const std::array<i64, 2>
       uses_positions(m)
           ? fmt::format("{} has {} positions", m.positions->name, positions)
           : fmt::format("a scan of {} x {} is {} positions", lines[0], lines[1], positions);
-  const std::string remedy =
-      uses_positions(m) && !m.positions->others.empty() ? "; scan.positions=" + m.positions->others
-      : frames > positions ? remedy_for_more(frames, positions, lines)
-                           : remedy_for_fewer(frames, positions, lines);
-  throw UserError(
-      fmt::format("{} but {} has {} patterns{}", scan, m.frames->name, frames, remedy));
+  const std::string remedy = uses_positions(m) && !m.positions->others.empty()
+                                 ? "; scan.positions=" + m.positions->others
+                             : frames > positions ? remedy_for_more(frames, positions, lines)
+                                                  : remedy_for_fewer(frames, positions, lines);
+  throw UserError(fmt::format("{} but {} has {} patterns{}", scan, m.frames->name, frames, remedy));
 }
 
 /// Numbers that data.skip names, among so many.
@@ -104,9 +102,9 @@ std::vector<bool> skipped(const Measurement& m, i64 count) {
   if (!m.skipped) return skip;
   const RawSkip& given = *m.skipped;
   const auto& values = given.values;
-  const bool of_all = static_cast<i64>(values.size()) == count &&
-                      std::all_of(values.begin(), values.end(),
-                                  [](double v) { return v == 0 || v == 1; });
+  const bool of_all =
+      static_cast<i64>(values.size()) == count &&
+      std::all_of(values.begin(), values.end(), [](double v) { return v == 0 || v == 1; });
   if (given.shape.size() > 1 && !of_all)
     throw UserError(
         fmt::format("data.skip: {} has the shape {}; a mask has one value, 0 or 1, for each of the "
@@ -209,9 +207,9 @@ void leave_out_far_ones(const Measurement& m, Selection& s, std::vector<std::str
     });
   if (far.empty()) return;
   for (const i64 i : far) numbers.push_back(s.positions[static_cast<std::size_t>(i)]);
-  const std::string which = fmt::format("{} of the {} positions of {} (number{} {})", far.size(),
-                                        used.size(), m.positions->name, far.size() == 1 ? "" : "s",
-                                        listed(numbers));
+  const std::string which =
+      fmt::format("{} of the {} positions of {} (number{} {})", far.size(), used.size(),
+                  m.positions->name, far.size() == 1 ? "" : "s", listed(numbers));
   if (keep)
     throw UserError(fmt::format("{} are no finite numbers: data.skip=[{}] leaves {} out", which,
                                 listed(numbers), far.size() == 1 ? "it" : "them"));
@@ -252,8 +250,7 @@ void check_numbers(const Measurement& m, const Selection& s, const std::vector<b
   if (m.data.frame_offset != 0 || m.data.flyback != 0) return;
   if (frames == s.scan || (!uses_positions(m) && fills(frames, s.lines))) return;
   const bool rest_skipped =
-      frames > s.scan &&
-      std::find(skip.begin() + s.scan, skip.end(), false) == skip.end();
+      frames > s.scan && std::find(skip.begin() + s.scan, skip.end(), false) == skip.end();
   if (!rest_skipped) refuse_numbers(m, frames, s.scan, s.lines);
 }
 

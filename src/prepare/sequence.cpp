@@ -33,9 +33,7 @@ void CoarsePattern::finish() {
           rows_[static_cast<std::size_t>(g * window_ + x)];
 }
 
-double CoarsePattern::total() const {
-  return std::accumulate(blocks_.begin(), blocks_.end(), 0.0);
-}
+double CoarsePattern::total() const { return std::accumulate(blocks_.begin(), blocks_.end(), 0.0); }
 
 double CoarsePattern::signature() const {
   double sum = 0, weight = 1;
@@ -55,8 +53,8 @@ std::vector<i64> repeated_patterns(const std::vector<i64>& positions,
     if (positions[i] == positions[i - 1] + 1 && totals[i] > enough && totals[i] == totals[i - 1] &&
         signatures[i] == signatures[i - 1])
       repeated.push_back(static_cast<i64>(i));
-  const bool few = static_cast<double>(repeated.size()) <=
-                   most_left_out * static_cast<double>(positions.size());
+  const bool few =
+      static_cast<double>(repeated.size()) <= most_left_out * static_cast<double>(positions.size());
   return few ? repeated : std::vector<i64>{};
 }
 

@@ -28,7 +28,7 @@ class CoarsePattern {
 
  private:
   i64 window_;
-  std::vector<i64> group_;  // of a row or column
+  std::vector<i64> group_;    // of a row or column
   std::vector<double> rows_;  // (group, column)
   std::array<double, groups * groups> blocks_{};
 };
@@ -41,7 +41,8 @@ std::vector<i64> repeated_patterns(const std::vector<i64>& positions,
 
 /// The number of frames by which all come late (below 0: early) against a raster's positions: where
 /// a line ends, patterns change more than from step to step (or less, as it happens in a crystal),
-/// and that is seen at another place within the lines. 0 where it is seen at the end, or nowhere. `blocks`: (pattern, block) of whole lines, the first ones.
+/// and that is seen at another place within the lines. 0 where it is seen at the end, or nowhere.
+/// `blocks`: (pattern, block) of whole lines, the first ones.
 i64 frames_late(const std::vector<double>& blocks, const std::array<i64, 2>& lines);
 
 }  // namespace ptyle

@@ -12,8 +12,8 @@
 #include "io/dataset_name.hpp"
 #include "io/frames.hpp"
 #include "io/hdf5.hpp"
-#include "session/file_facts.hpp"
 #include "io/name_pattern.hpp"
+#include "session/file_facts.hpp"
 #include "session/keys.hpp"
 #include "session/open_experiment.hpp"
 

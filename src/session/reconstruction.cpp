@@ -115,7 +115,8 @@ class WorkOf final : public Reconstruction::Work {
     Progress p = progress(report, iteration);
     if (!report.whole) return p;
     record(p);
-    if (iteration == std::min(patterns_are_judged_after, config_.solver.iterations)) judge_patterns();
+    if (iteration == std::min(patterns_are_judged_after, config_.solver.iterations))
+      judge_patterns();
     for (const std::string& warning : report.warnings) open_.warn(warning);
     if (report.diverging)
       open_.warn(

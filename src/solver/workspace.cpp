@@ -112,13 +112,12 @@ Measured<T> Workspace<T>::measured_at(std::span<const i64> members, PixelSet pix
 template <class T>
 void Workspace<T>::leave_out(const std::vector<i64>& patterns) {
   std::vector<i64> all;
-  std::set_union(options.left_out.begin(), options.left_out.end(), patterns.begin(),
-                 patterns.end(), std::back_inserter(all));
+  std::set_union(options.left_out.begin(), options.left_out.end(), patterns.begin(), patterns.end(),
+                 std::back_inserter(all));
   options.left_out = std::move(all);
   for (auto* list : {&fitted, &held_out, &pixel_sample})
-    std::erase_if(*list, [&](i64 i) {
-      return std::binary_search(patterns.begin(), patterns.end(), i);
-    });
+    std::erase_if(*list,
+                  [&](i64 i) { return std::binary_search(patterns.begin(), patterns.end(), i); });
 }
 
 template <class T>

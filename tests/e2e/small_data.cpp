@@ -22,7 +22,8 @@ void write_small_data(const std::filesystem::path& file, const SmallData& data) 
         patterns[(i * w + y) * w + x] = float((r < radius ? 100 : 0) + grain);
       }
   if (data.spoil == SmallData::zeros) patterns.assign(patterns.size(), 0);
-  if (data.spoil == SmallData::nan) patterns.assign(patterns.size(), std::numeric_limits<float>::quiet_NaN());
+  if (data.spoil == SmallData::nan)
+    patterns.assign(patterns.size(), std::numeric_limits<float>::quiet_NaN());
   std::vector<double> positions;
   for (int i = 0; i < data.positions; ++i) {
     positions.push_back(2.0 * (i / 5));

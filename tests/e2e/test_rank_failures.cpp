@@ -1,6 +1,7 @@
 // A rank that fails ends all within seconds, with one message that names rank and cause, and leaves
 // nothing half done under a final name.
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -332,8 +333,11 @@ TEST_F(RankFailures, AResultThatCannotBeWrittenIsWrittenLaterOnAnyRanksWithoutCo
 
 TEST_F(RankFailures, WhereNoCheckpointCanBeWrittenIntoTheFolderItIsSavedElsewhere) {
   const auto ran = endless({"output.checkpoint_every=1", "output.overwrite=true"}, [&](pid_t) {
-    fs::remove_all(folder.path() / "run");
-    folder.write("run", "a file in its place");
+    // At once: the ranks write into the folder, and make it again where it is gone.
+    folder.write("in-its-place", "a file");
+    ASSERT_EQ(renameat2(AT_FDCWD, (folder.path() / "in-its-place").c_str(), AT_FDCWD,
+                        (folder.path() / "run").c_str(), RENAME_EXCHANGE),
+              0);
   });
   EXPECT_EQ(ran.status, 2) << ran.err;
   EXPECT_LT(seconds_since_act(), 10);

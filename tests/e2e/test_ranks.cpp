@@ -11,8 +11,8 @@
 #include <csignal>
 
 #include "e2e/program.hpp"
-#include "io/hdf5.hpp"
 #include "io/checkpoint.hpp"
+#include "io/hdf5.hpp"
 #include "io/result.hpp"
 
 namespace ptyle {
@@ -345,9 +345,8 @@ void spoil(const std::string& file) {
 TEST_F(Ranks, WhatIsNoMeasurementIsLeftOutOnAnyRanks) {
   spoil(path("set.h5"));
   const auto run = [&](int ranks) {
-    const auto ran =
-        reconstruct("run", ranks, {"data.file=set.h5.spoilt", "solver.precision=double"},
-                    {"--overwrite"});
+    const auto ran = reconstruct(
+        "run", ranks, {"data.file=set.h5.spoilt", "solver.precision=double"}, {"--overwrite"});
     EXPECT_EQ(ran.status, 0) << ran.err;
     for (const char* told : {"2 of 72 patterns", "1 without counts (number 5)", "(number 40)",
                              "1 hot: (4, 60)", "2 dead: (30, 33), (31, 33)"})
@@ -361,8 +360,8 @@ TEST_F(Ranks, WhatIsNoMeasurementIsLeftOutOnAnyRanks) {
   for (const int ranks : {2, 6}) {
     const Result other = run(ranks);
     EXPECT_EQ(other.left_out, one.left_out);
-    EXPECT_TRUE(std::equal(other.bad_pixels.begin(), other.bad_pixels.end(),
-                           one.bad_pixels.begin(), one.bad_pixels.end()));
+    EXPECT_TRUE(std::equal(other.bad_pixels.begin(), other.bad_pixels.end(), one.bad_pixels.begin(),
+                           one.bad_pixels.end()));
     EXPECT_LE(distance(other.phase, one.phase), std::ldexp(1, -23));  // the result is float
   }
 }

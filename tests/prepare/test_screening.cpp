@@ -33,8 +33,8 @@ FramesInMemory discs(double level = 40, double dark = 0.5, double limit = 65535)
       for (i64 x = 0; x < side; ++x) {
         const double v = double(y) - 24, u = double(x) - 24, r = std::hypot(v, u);
         const double inside = 1 / (1 + std::exp((r - 12) / 0.4));
-        const double mean =
-            dark * std::exp(-r / 12) + level * inside * (1 + 0.3 * std::sin(a + u / 4) * std::cos(b + v / 5));
+        const double mean = dark * std::exp(-r / 12) +
+                            level * inside * (1 + 0.3 * std::sin(a + u / 4) * std::cos(b + v / 5));
         f.at(i, y, x) = std::poisson_distribution<int>(mean)(random);
       }
   }
@@ -73,7 +73,8 @@ void expect_box(const Experiment& e, PixelFault fault, i64 row, i64 rows, i64 co
 }
 
 TEST(Screening, FindsNothingInWhatIsWhole) {
-  for (const auto& [level, dark] : {std::pair{40.0, 0.5}, {3.0, 0.02}, {0.1, 0.001}, {2000.0, 50.0}}) {
+  for (const auto& [level, dark] :
+       {std::pair{40.0, 0.5}, {3.0, 0.02}, {0.1, 0.001}, {2000.0, 50.0}}) {
     FramesInMemory f = discs(level, dark);
     const Experiment e = prepared(f);
     EXPECT_TRUE(mask_of(e.screening).empty()) << level << ": " << warned(e);
@@ -161,8 +162,7 @@ TEST(Screening, LeavesOutPatternsThatAreNoMeasurement) {
       }
       const Experiment e = prepared(f);
       EXPECT_EQ(e.screening.left_out, odd) << every << ", " << kind << ": " << warned(e);
-      const Experiment kept =
-          prepared(f, [](Measurement& m) { m.data.outliers = Outliers::keep; });
+      const Experiment kept = prepared(f, [](Measurement& m) { m.data.outliers = Outliers::keep; });
       EXPECT_TRUE(kept.screening.left_out.empty());
       EXPECT_NE(kept.mean_counts, e.mean_counts);
       // what is left is as if they had never been
@@ -207,7 +207,8 @@ TEST(Screening, RefusesWhereMostPatternsWouldGo) {
   for (i64 i = 0; i < f.count; ++i)
     if (i % 20 < 9)
       for (i64 k = 0; k < side * side; ++k) f.at(i, k / side, k % side) = 0;
-  EXPECT_TRUE(says(message_of<UserError>([&] { prepared(f); }), {"54 of 120 patterns", "too many"}));
+  EXPECT_TRUE(
+      says(message_of<UserError>([&] { prepared(f); }), {"54 of 120 patterns", "too many"}));
 }
 
 /// The same frames as a raster, the i-th of them that of position i − late.

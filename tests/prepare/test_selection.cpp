@@ -48,8 +48,8 @@ TEST(Selection, IsEverythingWhereNothingIsSaid) {
 TEST(Selection, FollowsTheOffsetOfFrames) {
   FramesInMemory frames(25, 2, 2);
   Measurement m = raster(frames);
-  EXPECT_TRUE(says(fault(m), {"24 positions", "25 patterns", "data.frame_offset=1",
-                              "data.skip=[24]"}));
+  EXPECT_TRUE(
+      says(fault(m), {"24 positions", "25 patterns", "data.frame_offset=1", "data.skip=[24]"}));
   m.data.frame_offset = 1;
   Selection s = selected(m);
   ASSERT_EQ(s.frames.size(), 24U);
