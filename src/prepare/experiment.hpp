@@ -63,6 +63,7 @@ struct Experiment {
   OpticsConfig optics;  ///< as given, completed by what the file says
   Calibration calibration;
   std::vector<i64> numbers;          ///< of the patterns within the scan
+  std::vector<i64> skipped;          ///< by data.skip, or as their positions are no places
   std::vector<Position> positions;   ///< Å (px in pixel units), as the file or the scan gives them
   Array<float, 2> valid;             ///< W·W, 0 or 1, DC at [0,0]
   Array<double, 2> mean_pattern;     ///< W·W, DC at [W/2, W/2]; 0 where not valid

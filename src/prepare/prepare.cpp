@@ -40,7 +40,7 @@ std::string describe_odd(const OddPatterns& odd, const std::vector<i64>& positio
                                 patterns.size() == 1 ? "" : "s", listed(numbers)));
   };
   add(odd.missing, "without numbers (NaN)");
-  add(odd.empty, "without counts");
+  add(odd.empty, "with hardly any counts");
   add(odd.repeated, "that are the one before once more");
   add(odd.bright, fmt::format("with up to {:.3g} times the counts of the others", odd.times));
   return fmt::format("{}", fmt::join(parts, ", "));
@@ -367,6 +367,7 @@ Experiment prepared(const Measurement& m, Ledger* ledger, const Distribution* di
   const Selection selection = select(m, e.notes, e.warnings);
   if (m.data.find_centre && !m.data.centre) (void)lay_out(frames, m.data, {});  // its faults first
   e.numbers = selection.positions;
+  e.skipped = selection.skipped;
   PatternReader reader(m, selection, distribution);
 
   auto centre = m.data.centre;

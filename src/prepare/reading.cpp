@@ -248,6 +248,12 @@ void PatternReader::judge(const Layout& l, const Patterns& own, PatternSums& s) 
   s.pixels.frames = numbers[0], s.pixels.sampled = numbers[1], s.fractions = numbers[2];
   std::vector<double> missing = missing_;
   total(missing);
+  // Pixels that are missing in nearly every frame are no fault of the frames.
+  const auto always = static_cast<double>(
+      std::count_if(s.pixels.missing.begin(), s.pixels.missing.end(),
+                    [&](double n) { return n > 0 && n >= 0.9 * s.pixels.frames; }));
+  if (always < 0.5 * static_cast<double>(frames_.rows * frames_.cols))
+    for (double& pixels : missing) pixels = std::max(0.0, pixels - always);
   const RawFrame frame = raw_frame(l);
   const auto used = static_cast<double>(std::count(looked_at_.begin(), looked_at_.end(), 1));
   Screening& found = s.screening;
@@ -258,6 +264,8 @@ void PatternReader::judge(const Layout& l, const Patterns& own, PatternSums& s) 
   if (!m_.data.find_bad_pixels)
     for (PixelFault& fault : found.pixels)
       if (fault != PixelFault::missing) fault = PixelFault::none;
+  for (std::size_t p = 0; p < found.pixels.size(); ++p)
+    if (masked_[p]) found.pixels[p] = PixelFault::masked;
   find_clipping(frame, s.pixels, frames_.largest, found);
   s.valid = valid(l, s);
   Totals totals = totals_of(own, s);
@@ -265,7 +273,8 @@ void PatternReader::judge(const Layout& l, const Patterns& own, PatternSums& s) 
   if (frames_.is_integer)
     s.odd.repeated = repeated_patterns(selection_.positions, totals.counts, totals.signatures);
   found.left_out = m_.data.outliers == Outliers::keep ? s.odd.missing : s.odd.all();
-  found.frames_late = frames_late(totals.blocks, lines_to_compare());
+  // Frames that repeat others say nothing of where lines end.
+  if (s.odd.repeated.empty()) found.frames_late = frames_late(totals.blocks, lines_to_compare());
   if (!found.left_out.empty()) totals = totals_of(own, s);
   count(totals.counts, s);
 }

@@ -31,7 +31,14 @@ constexpr double least_frames = 16;
 /// The pixels under judgement, with the questions that it asks.
 class Pixels {
  public:
-  Pixels(const RawFrame& frame, const PixelSums& sums) : f_(frame), s_(sums) {}
+  Pixels(const RawFrame& frame, const PixelSums& sums) : f_(frame), s_(sums) { find_scale(); }
+
+  /// Numbers a count, at least 1: what varies least varies as counts do, by their mean times this.
+  [[nodiscard]] double gain() const { return gain_; }
+  /// Total beyond what a pixel without any count has.
+  [[nodiscard]] double counts(i64 y, i64 x) const {
+    return (total(y, x) - least_ * s_.sampled) / gain_;
+  }
 
   [[nodiscard]] i64 rows() const { return f_.rows; }
   [[nodiscard]] i64 cols() const { return f_.cols; }
@@ -58,8 +65,10 @@ class Pixels {
     const double squares = s_.squares[at(y, x)] * s_.sampled, square = std::pow(total(y, x), 2);
     return std::abs(squares - square) <= 1e-12 * squares;
   }
+  /// Nothing in any frame, be that a 0 or what the detector adds to it or takes from it.
   [[nodiscard]] bool empty(i64 y, i64 x) const {
-    return s_.squares[at(y, x)] == 0 && s_.full[at(y, x)] == 0;
+    const double mean = total(y, x) / s_.sampled;
+    return s_.full[at(y, x)] == 0 && constant(y, x) && (mean <= 0 || mean <= least_);
   }
   [[nodiscard]] bool near_centre(i64 y, i64 x) const {
     constexpr i64 beam = 3;  // px that an undiffracted beam may take
@@ -75,8 +84,10 @@ class Pixels {
   }
 
  private:
+  void find_scale();
   const RawFrame& f_;
   const PixelSums& s_;
+  double gain_ = 1, least_ = 0;  // least_: the smallest mean of a pixel that never varies
 };
 
 double quantile(std::vector<double>& values, double share) {
@@ -86,25 +97,41 @@ double quantile(std::vector<double>& values, double share) {
   return *at;
 }
 
+void Pixels::find_scale() {
+  std::vector<double> fanos;
+  double least = std::numeric_limits<double>::infinity();
+  for (i64 y = 0; y < f_.rows; ++y)
+    for (i64 x = 0; x < f_.cols; ++x) {
+      if (!looked_at(y, x)) continue;
+      if (constant(y, x))
+        least = std::min(least, total(y, x) / s_.sampled);
+      else if (total(y, x) > 0)
+        fanos.push_back(fano(y, x));
+    }
+  if (std::isfinite(least)) least_ = std::max(0.0, least);
+  if (!fanos.empty() && s_.sampled >= least_frames) gain_ = std::max(1.0, quantile(fanos, 0.1));
+}
+
 /// The nearest pixel with counts in a direction, within `reach`: its total; 0: none.
 double next_with_counts(const Pixels& p, i64 y, i64 x, i64 dy, i64 dx, i64 reach) {
   for (i64 d = 1; d <= reach; ++d) {
     const i64 v = y + d * dy, u = x + d * dx;
     if (!p.inside(v, u)) return 0;
-    if (p.looked_at(v, u) && !p.empty(v, u)) return p.total(v, u);
+    if (p.looked_at(v, u) && !p.empty(v, u)) return p.counts(v, u);
   }
   return 0;
 }
 
-/// Nothing, and counts on both sides, in any of four directions.
+/// Nothing, and counts on both sides, in three of four directions: across a line of such pixels,
+/// but not in the dark between two discs.
 bool is_dead(const Pixels& p, i64 y, i64 x) {
   constexpr i64 reach = 4;
   if (!p.empty(y, x)) return false;
   constexpr std::array<std::array<i64, 2>, 4> directions{{{0, 1}, {1, 0}, {1, 1}, {1, -1}}};
-  return std::any_of(directions.begin(), directions.end(), [&](const std::array<i64, 2>& d) {
-    return std::min(next_with_counts(p, y, x, d[0], d[1], reach),
-                    next_with_counts(p, y, x, -d[0], -d[1], reach)) > surely;
-  });
+  return std::count_if(directions.begin(), directions.end(), [&](const std::array<i64, 2>& d) {
+           return std::min(next_with_counts(p, y, x, d[0], d[1], reach),
+                           next_with_counts(p, y, x, -d[0], -d[1], reach)) > surely;
+         }) >= 3;
 }
 
 /// `top`: the largest value of any pixel, at which a disc may be cut off.
@@ -117,29 +144,29 @@ bool is_stuck(const Pixels& p, i64 y, i64 x, double top) {
         ++others;
         if (!p.constant(v, u)) ++vary;
       }
-  // Below 0 there are no counts: a value that stays there is a mark.
-  return p.total(y, x) < 0 || (others > 0 && 2 * vary > others);
+  return others > 0 && 2 * vary > others;
 }
 
-/// One or two pixels far above all that surrounds them; or a few whose counts the specimen does not
-/// change, as it would change those of a Bragg disc.
+/// Up to six pixels far above all that surrounds them, whose counts the specimen does not change,
+/// as it would change those of a Bragg disc.
 bool is_hot(const Pixels& p, i64 y, i64 x) {
   const double total = p.total(y, x);
-  if (total < 20 || p.near_centre(y, x)) return false;
+  if (p.counts(y, x) < 20 || p.near_centre(y, x) || p.fano(y, x) > 3 * p.gain()) return false;
   auto next = p.around(y, x, 1);
   if (next.size() < 3 || total <= hot_times * quantile(next, 0.5)) return false;
   auto all = p.around(y, x, 3);
   if (all.size() < 12 || total <= hot_times * quantile(all, 0.75)) return false;
   const auto like_it = std::count_if(all.begin(), all.end(),
                                      [&](double other) { return other >= total / hot_times; });
-  return like_it < 2 || (like_it < 6 && p.fano(y, x) < 3);
+  return like_it < 6;
 }
 
 /// A single value that neither the pixel's others nor those around it ever come near.
 bool is_flashed(const Pixels& p, i64 y, i64 x) {
   constexpr double least = 50, times = 20;
   const double peak = p.peak(y, x);
-  if (peak < least || peak < times * std::max(1.0, p.total(y, x) / p.sampled())) return false;
+  if (peak < least * p.gain() || peak < times * std::max(1.0, p.total(y, x) / p.sampled()))
+    return false;
   std::vector<double> around;
   for (i64 v = y - 2; v <= y + 2; ++v)
     for (i64 u = x - 2; u <= x + 2; ++u)
@@ -165,7 +192,7 @@ std::vector<std::optional<double>> line_totals(const Lines& lines) {
     for (i64 k = 0; k < lines.length(); ++k)
       if (const auto [y, x] = lines.at(i, k); lines.p.looked_at(y, x))
         totals[i] =
-            totals[i].value_or(0) + (lines.p.empty(y, x) ? 0 : std::max(1.0, lines.p.total(y, x)));
+            totals[i].value_or(0) + (lines.p.empty(y, x) ? 0 : std::max(1.0, lines.p.counts(y, x)));
   return totals;
 }
 
@@ -203,7 +230,7 @@ std::vector<i64> hot_lines(const Lines& lines, const RawFrame& frame) {
             others = std::max(others, p.total(v, u));
       if (others < 0) continue;
       ++looked_at;
-      if (p.total(y, x) > 20 && p.total(y, x) > hot_times * others) ++above;
+      if (p.counts(y, x) > 20 && p.total(y, x) > hot_times * others) ++above;
     }
     if (looked_at >= 8 && static_cast<double>(above) >= nearly_all * static_cast<double>(looked_at))
       hot.push_back(i);
@@ -312,7 +339,13 @@ std::vector<PixelFault> judge_pixels(const RawFrame& frame, const PixelSums& sum
     whole(dead_lines(lines), PixelFault::dead);
     whole(hot_lines(lines, frame), PixelFault::hot);
   }
-  each(PixelFault::flashed, [&](i64 y, i64 x) { return is_flashed(p, y, x); });
+  // More at a time are no flashes, but a frame that is none.
+  const auto few = std::max<i64>(8, p.rows() * p.cols() / 500);
+  i64 flashes = 0;
+  for (i64 y = 0; y < p.rows(); ++y)
+    for (i64 x = 0; x < p.cols(); ++x)
+      if (p.looked_at(y, x) && is_flashed(p, y, x)) ++flashes;
+  if (flashes <= few) each(PixelFault::flashed, [&](i64 y, i64 x) { return is_flashed(p, y, x); });
   each(PixelFault::hot, [&](i64 y, i64 x) { return is_hot(p, y, x); });
   double top = 0;
   for (std::size_t k = 0; k < faults.size(); ++k)
@@ -431,10 +464,10 @@ double brightest_allowed(const std::vector<double>& sorted, double median) {
   return std::numeric_limits<double>::infinity();
 }
 
-/// The total below which patterns are as good as empty: a gap lies above, at a tenth of the median
-/// or less.
+/// The total below which patterns are as good as empty: a gap lies above, at a fiftieth of the
+/// median or less.
 double darkest_allowed(const std::vector<double>& sorted, double median) {
-  constexpr double far = 0.1, gap = 2;
+  constexpr double far = 0.02, gap = 2;
   for (std::size_t i = sorted.size(); i-- > 1;)
     if (sorted[i - 1] < far * median && sorted[i] > gap * sorted[i - 1] &&
         static_cast<double>(i) <= most_left_out * static_cast<double>(sorted.size()))
@@ -480,8 +513,9 @@ OddPatterns judge_patterns(const std::vector<double>& totals, const std::vector<
 }
 
 Unexplained unexplained_patterns(const std::vector<double>& r_factors) {
-  // Several times the usual one, and far beyond what it varies by from place to place.
-  constexpr double times = 4, deviations = 12;
+  // Several times the usual one, far beyond what it varies by from place to place, and behind a
+  // gap: where the specimen makes the difference, there is none.
+  constexpr double times = 4, deviations = 12, gap = 1.6;
   Unexplained found;
   std::vector<double> fitted;
   std::copy_if(r_factors.begin(), r_factors.end(), std::back_inserter(fitted),
@@ -491,7 +525,14 @@ Unexplained unexplained_patterns(const std::vector<double>& r_factors) {
   std::vector<double> apart;
   for (const double r : fitted) apart.push_back(std::abs(r - found.usual));
   const double deviation = 1.48 * quantile(apart, 0.5);  // of a normal distribution
-  const double most = std::max(times * found.usual, found.usual + deviations * deviation);
+  double most = std::max(times * found.usual, found.usual + deviations * deviation);
+  std::sort(fitted.begin(), fitted.end());
+  const auto beyond = std::upper_bound(fitted.begin(), fitted.end(), most);
+  if (beyond == fitted.end() || beyond == fitted.begin()) return found;
+  auto first = beyond;
+  while (first != fitted.end() && *first < gap * *(first - 1)) ++first;
+  if (first == fitted.end()) return found;
+  most = *(first - 1);
   for (std::size_t i = 0; i < r_factors.size(); ++i) {
     if (r_factors[i] <= most) continue;
     found.patterns.push_back(static_cast<i64>(i));

@@ -19,7 +19,8 @@ enum class PixelFault : std::uint8_t {
   stuck,    ///< the same number in every frame, where its neighbours vary
   dead,     ///< nothing, between pixels with counts
   hot,      ///< far above its surroundings
-  flashed   ///< the same in a single frame
+  flashed,  ///< the same in a single frame
+  masked    ///< by data.mask
 };
 
 /// Figures of every pixel of the raw frames, over all of them or a sample; sums over ranks.
@@ -60,7 +61,7 @@ struct Screening {
   }
 };
 
-/// 1 where a pixel of the raw frames is bad; empty: none is.
+/// 1 where a pixel of the raw frames is bad, masked or found; empty: none is.
 Array<std::uint8_t, 2> mask_of(const Screening& found);
 
 /// Faults of pixels. `left_out`: frames that have next to no numbers.

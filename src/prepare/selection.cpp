@@ -102,14 +102,15 @@ std::vector<bool> skipped(const Measurement& m, i64 count) {
   if (!m.skipped) return skip;
   const RawSkip& given = *m.skipped;
   const auto& values = given.values;
-  const bool of_all =
-      static_cast<i64>(values.size()) == count &&
-      std::all_of(values.begin(), values.end(), [](double v) { return v == 0 || v == 1; });
-  if (given.shape.size() > 1 && !of_all)
+  const bool of_all = static_cast<i64>(values.size()) == count;
+  const bool of_lines = given.shape.size() < 2 || m.frames->scan_shape[0] == 0 ||
+                        given.shape[0] == m.frames->scan_shape[0];
+  if ((given.shape.size() > 1 && !of_all) || !of_lines)
     throw UserError(
-        fmt::format("data.skip: {} has the shape {}; a mask has one value, 0 or 1, for each of the "
-                    "{} patterns",
+        fmt::format("data.skip: {} has the shape {}; a mask has one value for each of the {} "
+                    "patterns, not 0: left out",
                     given.name, fmt::join(given.shape, " x "), count));
+  std::set<double> seen;
   for (std::size_t i = 0; i < values.size(); ++i) {
     if (of_all) {
       skip[i] = values[i] != 0;
@@ -118,6 +119,10 @@ std::vector<bool> skipped(const Measurement& m, i64 count) {
     if (!(values[i] >= 0 && values[i] < static_cast<double>(count)))
       throw UserError(fmt::format("data.skip: {} names pattern {:g}, there are {}, 0 to {}",
                                   given.name, values[i], count, count - 1));
+    if (!seen.insert(values[i]).second)
+      throw UserError(fmt::format(
+          "data.skip: {} names pattern {:g} twice; is it a mask? That would have {} values",
+          given.name, values[i], count));
     skip[static_cast<std::size_t>(values[i])] = true;
   }
   return skip;
@@ -225,12 +230,16 @@ void leave_out_far_ones(const Measurement& m, Selection& s, std::vector<std::str
                   far.size() == 1 ? "" : "s"));
   std::vector<bool> out(s.positions.size(), false);
   for (const i64 i : far) out[static_cast<std::size_t>(i)] = true;
-  Selection left{{}, {}, s.scan, s.located, s.lines};
+  Selection left{{}, {}, s.skipped, s.scan, s.located, s.lines};
   for (std::size_t i = 0; i < out.size(); ++i) {
-    if (out[i]) continue;
+    if (out[i]) {
+      left.skipped.push_back(s.positions[i]);
+      continue;
+    }
     left.positions.push_back(s.positions[i]);
     left.frames.push_back(s.frames[i]);
   }
+  std::sort(left.skipped.begin(), left.skipped.end());
   s = std::move(left);
 }
 
@@ -369,7 +378,9 @@ Selection select(const Measurement& m, std::vector<std::string>& notes,
     warnings.push_back(
         fmt::format("{} of the scan's {} positions have no pattern and are left out{}", without,
                     s.scan, offset == 0 ? ": it is taken to have ended early" : ""));
-  const i64 named = std::count(skip.begin(), skip.end(), true);
+  for (std::size_t p = 0; p < skip.size(); ++p)
+    if (skip[p]) s.skipped.push_back(static_cast<i64>(p));
+  const auto named = s.skipped.size();
   if (named > 0) notes.push_back(fmt::format("data.skip leaves {} patterns out", named));
   if (offset != 0 || flyback != 0)
     notes.push_back(fmt::format("position 0 has frame {}{}", offset,
@@ -377,6 +388,11 @@ Selection select(const Measurement& m, std::vector<std::string>& notes,
                                     ? fmt::format(", {} frame{} after each line of {} are left out",
                                                   flyback, flyback == 1 ? "" : "s", s.lines[1])
                                     : ""));
+  if (!straight && !s.frames.empty() && offset >= 0 && s.frames.back() + 1 + flyback < frames)
+    warnings.push_back(fmt::format(
+        "the last {} frames of {} belong to no position: are data.frame_offset, data.flyback and "
+        "data.scan_shape right?",
+        frames - s.frames.back() - 1, m.frames->name));
   attempt([&] {
     if (s.located) leave_out_far_ones(m, s, warnings);
   });

@@ -14,6 +14,7 @@ namespace ptyle {
 struct Selection {
   std::vector<i64> positions;  ///< numbers within the scan, ascending
   std::vector<i64> frames;     ///< of each, its number in the file, ascending
+  std::vector<i64> skipped{};  ///< positions left out by name or as they are no places, ascending
   i64 scan = 0;                ///< positions of the whole scan
   bool located = true;         ///< false: they do not fit the frames, which is only looked at
   std::array<i64, 2> lines{};  ///< (slow, fast) of the scan, where it is a raster; else 0

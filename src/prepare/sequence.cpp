@@ -63,9 +63,14 @@ namespace {
 /// Squared difference of the blocks' amplitudes, whose noise is the same for all counts.
 double change(const double* a, const double* b) {
   double sum = 0;
-  for (i64 k = 0; k < CoarsePattern::groups * CoarsePattern::groups; ++k)
-    sum += std::pow(std::sqrt(std::max(0.0, a[k])) - std::sqrt(std::max(0.0, b[k])), 2);
-  return sum;
+  constexpr i64 blocks = CoarsePattern::groups * CoarsePattern::groups;
+  const double total_a = std::accumulate(a, a + blocks, 0.0),
+               total_b = std::accumulate(b, b + blocks, 0.0);
+  if (!(total_a > 0 && total_b > 0)) return 0;
+  const double dose = std::sqrt(total_a / total_b);  // a beam that varies changes nothing else
+  for (i64 k = 0; k < blocks; ++k)
+    sum += std::pow(std::sqrt(std::max(0.0, a[k])) - dose * std::sqrt(std::max(0.0, b[k])), 2);
+  return sum / total_a;
 }
 
 double median(std::vector<double> values) {
@@ -100,7 +105,7 @@ i64 frames_late(const std::vector<double>& blocks, const std::array<i64, 2>& lin
   others.erase(others.begin() + at);
   const double next = *std::max_element(others.begin(), others.end());
   // One step stands apart from all others, and the one where lines should end does not.
-  const bool one = *largest > 0.3 * usual && *largest > 2 * next && *largest > 8 * median(others);
+  const bool one = *largest > 0.3 * usual && *largest > 4 * next && *largest > 8 * median(others);
   if (at == fast - 1 || !one || apart.back() > 0.25 * *largest) return 0;
   return at + 1 <= fast / 2 ? at + 1 : at + 1 - fast;
 }

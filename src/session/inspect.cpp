@@ -377,8 +377,10 @@ Inspection inspect(const InspectConfig& config, const Print& print) {
   const PatternFigures figures = figures_of(e);
   report_counts(e, frames, data, figures, found, print);
   found.bad_pixels = mask_of(e.screening);
+  found.skip = e.skipped;
   for (const i64 i : e.screening.left_out)
-    found.left_out.push_back(e.numbers[static_cast<std::size_t>(i)]);
+    found.skip.push_back(e.numbers[static_cast<std::size_t>(i)]);
+  std::sort(found.skip.begin(), found.skip.end());
   report_scan(e, data, found, print);
   const auto positions = positions_to_draw(e, frames, data);
   if (positions.empty())

@@ -38,8 +38,8 @@ struct Inspection {
   double least_contrast = 0;  ///< of interference across the probe's diameter, left by the pixels
   Orientation orientation;    ///< curves empty: could not be found
   Descan descan;              ///< of the bright-field disc
-  Array<std::uint8_t, 2> bad_pixels;  ///< of the raw frames, 1 where bad; empty: none is
-  std::vector<i64> left_out;          ///< patterns that are no measurement, by number in the scan
+  Array<std::uint8_t, 2> bad_pixels;  ///< of the raw frames, masked or found, 1; empty: none is
+  std::vector<i64> skip;  ///< patterns that are skipped or no measurement, by number in the scan
 };
 
 /// Prints line by line, writes mean_pattern.png, scan.png, dark_field.png and orientation.png.

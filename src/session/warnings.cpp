@@ -65,7 +65,7 @@ std::optional<std::string> warning_of_clipping(const Experiment& e) {
       "{} detector pixel{} cut off at {:.0f} counts in some patterns{}: contrast is lost there, "
       "which a shorter exposure keeps; to leave them out would lose more",
       found.clipped, found.clipped == 1 ? " is" : "s are", found.clipped_at,
-      found.clipped_of_disc > 0 ? fmt::format(", {:.2g} % of the bright-field disc",
+      found.clipped_of_disc > 0 ? fmt::format(", {:.3g} % of the bright-field disc",
                                               100 * std::min(1.0, found.clipped_of_disc))
                                 : "");
 }

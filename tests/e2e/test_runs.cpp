@@ -518,6 +518,20 @@ TEST_F(Runs, TheEnvironmentsThreadsAreKeptUnlessTheKeySaysMore) {
             std::string::npos);
 }
 
+TEST_F(Runs, WhatInspectWritesIsNeverWhatItReads) {
+  simulate();
+  const auto before = std::filesystem::file_size(folder.path() / "set.h5");
+  for (const auto& names : {std::vector<std::string>{"--write-mask", "set.h5"},
+                            {"--write-config", "set.h5"},
+                            {"--write-mask", "new", "--write-config", "new"}}) {
+    std::vector<std::string> arguments{"inspect", "set.h5", "--no-pictures", "--overwrite"};
+    arguments.insert(arguments.end(), names.begin(), names.end());
+    const auto ran = ptyle(arguments);
+    EXPECT_EQ(ran.status, 2) << ran.err;
+    EXPECT_EQ(std::filesystem::file_size(folder.path() / "set.h5"), before);
+  }
+}
+
 TEST_F(Runs, RunsAgainFromTheConfigurationItWrote) {
   simulate();
   ASSERT_EQ(ptyle(into("run", {"solver.iterations=1"})).status, 0);

@@ -215,7 +215,7 @@ TEST(Distribution, WhatIsWrongWithSomePatternsIsKnownToAllRanks) {
   ASSERT_EQ(one.warnings.size(), 4u);
   EXPECT_TRUE(says(one.warnings[0], {"3 negative", "4.1 r.m.s."}));
   EXPECT_TRUE(says(one.warnings[1], {"20 of 1600", "data.saturation"}));
-  EXPECT_TRUE(says(one.warnings[2], {"1 of 48", "1 without counts (number 16)"}));
+  EXPECT_TRUE(says(one.warnings[2], {"1 of 48", "1 with hardly any counts (number 16)"}));
   EXPECT_TRUE(says(one.warnings[3], {"darkest", "data.background"}));
   for (const Choice& choice : {Choice(columns), Choice(with_neighbours)})
     for (const Experiment& e : together(3, make, choice)) {

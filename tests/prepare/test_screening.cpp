@@ -83,6 +83,40 @@ TEST(Screening, FindsNothingInWhatIsWhole) {
   }
 }
 
+TEST(Screening, KnowsCountsByTheirVarianceWhateverTheGainAndOffset) {
+  for (const double gain : {1.0, 30.0, 200.0})
+    for (const double offset : {-1.0, 0.0, 10.0}) {
+      FramesInMemory f = discs(3, 0.02);
+      for (double& v : f.values) v = gain * v + offset;
+      const Experiment e = prepared(f);
+      EXPECT_TRUE(mask_of(e.screening).empty()) << gain << ", " << offset << ": " << warned(e);
+      EXPECT_TRUE(e.screening.left_out.empty()) << gain << ", " << offset << ": " << warned(e);
+    }
+}
+
+TEST(Screening, TakesPixelsThatAreNeverNumbersForTheFault) {
+  FramesInMemory f = discs();
+  f.is_integer = false;
+  f.largest = 0;
+  fill(f, 20, 3, 0, 48, [](double) { return std::nan(""); });  // 6 % of every frame
+  const Experiment e = prepared(f);
+  expect_box(e, PixelFault::missing, 20, 3, 0, 48);
+  EXPECT_TRUE(e.screening.left_out.empty());
+}
+
+TEST(Screening, KeepsWhatAbsorbsAndWhatOneFrameSpoils) {
+  FramesInMemory f = discs();
+  for (i64 i = 30; i < 60; ++i)
+    for (i64 k = 0; k < side * side; ++k)
+      f.at(i, k / side, k % side) = std::floor(0.06 * f.at(i, k / side, k % side) + 0.5);
+  EXPECT_TRUE(prepared(f).screening.left_out.empty());
+  f = discs(400);
+  std::mt19937 random(4);
+  std::shuffle(f.values.begin() + 90 * side * side, f.values.begin() + 91 * side * side, random);
+  const Experiment e = prepared(f);
+  EXPECT_TRUE(mask_of(e.screening).empty()) << warned(e);
+}
+
 TEST(Screening, FindsPixelsThatAreDead) {
   const std::array<std::array<i64, 4>, 5> boxes{
       {{22, 1, 25, 1}, {22, 1, 25, 2}, {20, 3, 20, 3}, {22, 1, 0, 48}, {0, 48, 26, 2}}};
@@ -127,7 +161,7 @@ TEST(Screening, FindsGapsMarkedByMinusOne) {
   FramesInMemory f = discs();
   fill(f, 20, 4, 0, 48, [](double) { return -1; });
   const Experiment e = prepared(f);
-  expect_box(e, PixelFault::stuck, 20, 4, 0, 48);
+  expect_box(e, PixelFault::dead, 20, 4, 0, 48);
   EXPECT_EQ(warned(e).find("negative"), std::string::npos) << warned(e);
 }
 

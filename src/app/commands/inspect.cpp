@@ -14,6 +14,7 @@
 #include "app/reconstruct_keys.hpp"
 #include "app/terminal.hpp"
 #include "core/error.hpp"
+#include "io/dataset_name.hpp"
 #include "io/hdf5.hpp"
 #include "prepare/selection.hpp"
 
@@ -70,6 +71,22 @@ InspectConfig config_of(const Options& options, const ReconstructConfig& all) {
   return config;
 }
 
+/// What is read is never replaced, nor one of the two files by the other.
+void refuse_to_lose(const Options& options, const InspectConfig& config) {
+  for (const std::string& to : {options.mask, options.config}) {
+    if (to.empty()) continue;
+    for (const std::string& read :
+         {options.file, config.data.file, config.scan.file, file_part(config.data.mask)}) {
+      std::error_code ignored;
+      if (!read.empty() && fs::equivalent(to, read, ignored))
+        throw UserError(fmt::format("{} is what is read, and would be replaced; name another", to));
+    }
+  }
+  if (!options.mask.empty() && fs::absolute(options.mask).lexically_normal() ==
+                                   fs::absolute(options.config).lexically_normal())
+    throw UserError("--write-mask and --write-config name the same file");
+}
+
 void refuse_to_replace(const std::string& file, bool overwrite) {
   if (!file.empty() && fs::exists(file) && !overwrite)
     throw UserError(fmt::format("{} exists already; --overwrite replaces it", file));
@@ -91,12 +108,10 @@ void write_mask(const Inspection& found, const std::string& path, bool overwrite
 void write_config(const Inspection& found, const Options& options, Terminal& terminal) {
   ReconstructConfig all;
   const Schema schema = schema_of(options, all);
+  all.data.file = fs::absolute(all.data.file).lexically_normal().string();
   if (!options.mask.empty() && !found.bad_pixels.empty())
     all.data.mask = fs::absolute(options.mask).lexically_normal().string() + ":/mask";
-  if (!found.left_out.empty()) {
-    const std::vector<std::string> found_ones = ranges_of(found.left_out);
-    all.data.skip.insert(all.data.skip.end(), found_ones.begin(), found_ones.end());
-  }
+  all.data.skip = ranges_of(found.skip);
   std::ofstream file(options.config);
   file << schema.changes() << std::flush;
   if (!file) throw UserError(fmt::format("{} cannot be written", options.config));
@@ -137,6 +152,7 @@ void add_inspect(CLI::App& app, Command& chosen) {
       ReconstructConfig all;
       schema_of(*options, all);
       const auto config = config_of(*options, all);
+      refuse_to_lose(*options, config);
       NewFolder folder(config.folder.empty() ? "." : config.folder);
       const Inspection found =
           inspect(config, [&](const std::string& line) { terminal.say(line); });
