@@ -3,8 +3,10 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <chrono>
 #include <filesystem>
 #include <set>
+#include <thread>
 #include <vector>
 
 #include "io/checkpoint.hpp"
@@ -75,6 +77,11 @@ void rescue(const Reconstruction& run, const std::string& folder, bool saved, co
   else
     sentence += fmt::format("; nor could what was computed be saved in {}", fmt::join(all, ", "));
   if (place.empty() && has_checkpoint(folder)) sentence += "; the checkpoint before is as it was";
+  sentence = told_by_leader(team, sentence);
+  // The process that leads says it, and ends the others: one that spoke first would say it as of
+  // its own rank.
+  constexpr std::chrono::seconds patience{3};
+  if (!team.leads()) std::this_thread::sleep_for(patience);
   if (team.leads() && why.rank() > 0) throw RankFailed(why.rank(), 2, sentence);
   throw UserError(sentence);
 }
