@@ -57,9 +57,12 @@ void note_screening(const Measurement& m, const Selection& selection, const Patt
                   m.frames->name, describe_odd(sums.odd, selection.positions));
   if (static_cast<double>(found.left_out.size()) > most_left_out * n)
     throw UserError(fmt::format("{}: too many to leave out; is it the right dataset?", which));
+  // What is no number cannot be kept.
+  const bool could_be_kept = odd.size() > sums.odd.missing.size();
   if (!odd.empty())
     e.warnings.push_back(
-        which + (m.data.outliers == Outliers::keep
+        which + (!could_be_kept ? ". They are left out"
+                 : m.data.outliers == Outliers::keep
                      ? ", kept as data.outliers=keep asks"
                      : ". They are no measurement and left out; data.outliers=keep keeps them"));
   if (found.frames_late != 0)
@@ -69,9 +72,14 @@ void note_screening(const Measurement& m, const Selection& selection, const Patt
         std::abs(found.frames_late), std::abs(found.frames_late) == 1 ? "" : "s",
         found.frames_late > 0 ? "late" : "early", m.data.frame_offset + found.frames_late));
   const std::string pixels = describe_pixels(found);
+  const i64 found_here = std::count_if(found.pixels.begin(), found.pixels.end(), [](PixelFault f) {
+    return f != PixelFault::none && f != PixelFault::masked;
+  });
   if (!pixels.empty())
-    e.warnings.push_back(fmt::format(
-        "detector pixels that are left out: {}; data.find_bad_pixels=false keeps them", pixels));
+    e.warnings.push_back(fmt::format("detector pixels that are left out: {}{}", pixels,
+                                     found.count(PixelFault::missing) == found_here
+                                         ? ""
+                                         : "; data.find_bad_pixels=false keeps them"));
 }
 
 /// Values below 0 of pixels that are not left out.
