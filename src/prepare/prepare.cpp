@@ -57,7 +57,7 @@ void note_screening(const Measurement& m, const Selection& selection, const Patt
                   m.frames->name, describe_odd(sums.odd, selection.positions));
   if (static_cast<double>(found.left_out.size()) > most_left_out * n)
     throw UserError(fmt::format("{}: too many to leave out; is it the right dataset?", which));
-  // What is no number cannot be kept.
+  // Patterns without numbers cannot be kept.
   const bool could_be_kept = odd.size() > sums.odd.missing.size();
   if (!odd.empty())
     e.warnings.push_back(
@@ -149,7 +149,7 @@ OpticsConfig completed(OpticsConfig optics, const FileFacts& file,
   return optics;
 }
 
-/// Of all positions of the scan.
+/// The positions of the whole scan.
 std::vector<Position> all_positions(const Measurement& m, const Selection& selection,
                                     const Calibration& c, Experiment& e) {
   ScanConfig scan = m.scan;

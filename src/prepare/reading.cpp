@@ -259,7 +259,7 @@ void PatternReader::judge(const Layout& l, const Patterns& own, PatternSums& s) 
   Screening& found = s.screening;
   found.rows = frames_.rows, found.cols = frames_.cols;
   const auto without_numbers = patterns_without_numbers(missing, used).size();
-  // What is no number cannot be kept.
+  // Pixels without numbers cannot be kept.
   found.pixels = judge_pixels(frame, s.pixels, static_cast<double>(without_numbers));
   if (!m_.data.find_bad_pixels)
     for (PixelFault& fault : found.pixels)

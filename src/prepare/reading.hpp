@@ -79,7 +79,7 @@ class PatternReader {
   using Patterns = std::function<void(const std::function<void(i64, const float*)>& use)>;
   [[nodiscard]] PatternSums begin(const Layout& layout);
   void judge(const Layout& layout, const Patterns& own, PatternSums& sums) const;
-  /// Of each pattern; of those left out 0.
+  /// Figures of each pattern; 0 of those left out.
   struct Totals {
     std::vector<double> counts, signatures;
     std::vector<double> blocks;  ///< (pattern, block) of lines_to_compare()

@@ -305,7 +305,7 @@ Array<std::uint8_t, 2> mask_of(const Screening& found) {
 std::vector<PixelFault> judge_pixels(const RawFrame& frame, const PixelSums& sums,
                                      double left_out) {
   std::vector<PixelFault> faults(frame.looked_at.size(), PixelFault::none);
-  // What has a fault is not asked any more, as if it were masked.
+  // Pixels with a fault are not asked any more, as if they were masked.
   RawFrame rest = frame;
   const auto mark = [&](std::size_t k, PixelFault fault) {
     faults[k] = fault;

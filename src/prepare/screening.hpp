@@ -46,7 +46,7 @@ struct RawFrame {
   std::array<i64, 2> centre{};          ///< of the undiffracted beam
 };
 
-/// What was found; the same on all ranks.
+/// Findings, the same on all ranks.
 struct Screening {
   i64 rows = 0, cols = 0;          ///< of the raw frames
   std::vector<PixelFault> pixels;  ///< of each; empty: nothing was looked for

@@ -136,7 +136,7 @@ struct Chosen {
   }
 };
 
-/// Of `count` patterns, of a scan of so many positions.
+/// The positions that are chosen of `count` patterns, of a scan of so many positions.
 Chosen chosen(const Measurement& m, i64 count, i64 scan) {
   const auto& p = m.data.positions;
   const Chosen c{p.empty() ? 0 : p[0], p.size() > 1 ? p[1] : scan, p.size() > 2 ? p[2] : 1};
@@ -263,6 +263,25 @@ void check_numbers(const Measurement& m, const Selection& s, const std::vector<b
   if (!rest_skipped) refuse_numbers(m, frames, s.scan, s.lines);
 }
 
+/// Notes of what the keys leave out, and a warning of frames behind the last position.
+void tell_of_frames(const Measurement& m, const Selection& s, std::vector<std::string>& notes,
+                    std::vector<std::string>& warnings) {
+  const i64 offset = m.data.frame_offset, flyback = m.data.flyback;
+  if (!s.skipped.empty())
+    notes.push_back(fmt::format("data.skip leaves {} patterns out", s.skipped.size()));
+  if (offset == 0 && flyback == 0) return;
+  notes.push_back(fmt::format("position 0 has frame {}{}", offset,
+                              flyback > 0
+                                  ? fmt::format(", {} frame{} after each line of {} are left out",
+                                                flyback, flyback == 1 ? "" : "s", s.lines[1])
+                                  : ""));
+  if (!s.frames.empty() && offset >= 0 && s.frames.back() + 1 + flyback < m.frames->count)
+    warnings.push_back(fmt::format(
+        "the last {} frames of {} belong to no position: are data.frame_offset, data.flyback and "
+        "data.scan_shape right?",
+        m.frames->count - s.frames.back() - 1, m.frames->name));
+}
+
 }  // namespace
 
 std::array<i64, 2> range_of(const std::string& text) {
@@ -380,19 +399,7 @@ Selection select(const Measurement& m, std::vector<std::string>& notes,
                     s.scan, offset == 0 ? ": it is taken to have ended early" : ""));
   for (std::size_t p = 0; p < skip.size(); ++p)
     if (skip[p]) s.skipped.push_back(static_cast<i64>(p));
-  const auto named = s.skipped.size();
-  if (named > 0) notes.push_back(fmt::format("data.skip leaves {} patterns out", named));
-  if (offset != 0 || flyback != 0)
-    notes.push_back(fmt::format("position 0 has frame {}{}", offset,
-                                flyback > 0
-                                    ? fmt::format(", {} frame{} after each line of {} are left out",
-                                                  flyback, flyback == 1 ? "" : "s", s.lines[1])
-                                    : ""));
-  if (!straight && !s.frames.empty() && offset >= 0 && s.frames.back() + 1 + flyback < frames)
-    warnings.push_back(fmt::format(
-        "the last {} frames of {} belong to no position: are data.frame_offset, data.flyback and "
-        "data.scan_shape right?",
-        frames - s.frames.back() - 1, m.frames->name));
+  tell_of_frames(m, s, notes, warnings);
   attempt([&] {
     if (s.located) leave_out_far_ones(m, s, warnings);
   });

@@ -86,7 +86,7 @@ i64 frames_late(const std::vector<double>& blocks, const std::array<i64, 2>& lin
   const i64 fast = lines[1], count = static_cast<i64>(blocks.size()) / each;
   const i64 slow = fast > 0 ? std::min(lines[0], count / fast) : 0;
   if (slow < 6 || fast < 6) return 0;
-  // Of each place within the lines, the median over the lines of how much the next one differs.
+  // Steps of each place within the lines: by how much the next one differs, the median over lines.
   std::vector<double> step(static_cast<std::size_t>(fast));
   for (i64 j = 0; j < fast; ++j) {
     std::vector<double> changes;

@@ -15,7 +15,7 @@ namespace ptyle {
 class CoarsePattern {
  public:
   static constexpr i64 groups = 8;
-  /// Of windows W × W, DC at [0,0].
+  /// Windows are W × W, DC at [0,0].
   explicit CoarsePattern(i64 window);
   /// Takes a row of the pattern in; rows in ascending order.
   void begin();

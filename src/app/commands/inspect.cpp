@@ -71,7 +71,7 @@ InspectConfig config_of(const Options& options, const ReconstructConfig& all) {
   return config;
 }
 
-/// What is read is never replaced, nor one of the two files by the other.
+/// Files that are read are never replaced, nor one of the two written by the other.
 void refuse_to_lose(const Options& options, const InspectConfig& config) {
   for (const std::string& to : {options.mask, options.config}) {
     if (to.empty()) continue;
