@@ -5,6 +5,10 @@
 //   2. the viruses in ice (cryo_virus.h5): 2116 positions, 256², one slice, one mode; left out by
 //      name where the file is not there
 //
+//
+// The first one also with its positions refined from the first iteration, by turns with the plain
+// one: the ratio of the two is printed.
+//
 // An iteration is all that Fit::iterate does: gradients, estimates and trials of the step on one
 // mini-batch in eight, preconditioner, updates of object and probe. Bare FFTs: positions · modes ·
 // (4 (S − 1) + 2) transforms by FFTW's PATIENT plans, the fastest of four kinds, as many on each
@@ -24,7 +28,6 @@
 #include "core/parallel.hpp"
 #include "exchange/local/team.hpp"
 #include "gradient.hpp"
-#include "session/division.hpp"
 #include "session/open_experiment.hpp"
 #include "session/settings.hpp"
 #include "session/start.hpp"
@@ -113,9 +116,8 @@ class Timed final : public Operator<float> {
 struct Opened {
   explicit Opened(const ReconstructConfig& c)
       : experiment(open_experiment(c.data, c.calibration, c.scan, c.optics)),
-        division(divide(experiment.positions, experiment.patterns->window(),
-                        experiment.calibration.pixel, c.ranks, 1,
-                        exchanged_planes(c.object.slices, c.object.absorbs()), sizeof(float))),
+        division(divide(c, experiment.positions, experiment.patterns->window(),
+                        experiment.calibration.pixel, 1)),
         valid(converted<float, float, 2>(experiment.valid.view())),
         setup(operator_setup(c, experiment)) {
     FitData<float> data;
@@ -179,43 +181,83 @@ class Transforms {
   std::vector<BareFfts> all_;
 };
 
-double measure(const std::string& what, const ReconstructConfig& config, int rounds) {
-  Opened opened(config);
-  const OperatorSetup& s = opened.setup;
-  const i64 positions = opened.experiment.patterns->count();
+void print_row(const std::string& name, const Band& b) {
+  fmt::print("    {:<44} {:7.3f} [{:.3f}, {:.3f}]\n", name, b.median, b.low, b.high);
+}
+
+/// Iterations of one fit, by the clock.
+class Timing {
+ public:
+  explicit Timing(const ReconstructConfig& config) : opened_(config) {
+    iterate();  // plans are made, memory is touched
+    iterate();
+    opened_.stages = {};
+    seconds_.clear();
+  }
+  double iterate() {
+    seconds_.push_back(wall([&] { report_ = opened_.fit->iterate(); }));
+    return seconds_.back();
+  }
+  [[nodiscard]] const Opened& opened() const { return opened_; }
+  [[nodiscard]] Band seconds() const { return band(seconds_); }
+  void print_stages() const {
+    const Stages& t = opened_.stages;
+    const double all = std::accumulate(seconds_.begin(), seconds_.end(), 0.0);
+    const auto percent = [&](double seconds) { return 100 * seconds / all; };
+    fmt::print(
+        "    of an iteration: gradients {:.1f} %, curvatures {:.1f} %, costs of steps {:.1f} %, "
+        "transmission {:.1f} %, probe's spectrum {:.1f} %, the rest {:.1f} %\n",
+        percent(t.gradient), percent(t.curvature), percent(t.misfit), percent(t.object),
+        percent(t.probe), percent(all - t.sum()));
+    fmt::print("    R = {:.4f} after {} iterations; load {:.1f}\n", report_.fitted.r_factor(),
+               seconds_.size() + 2, load());
+  }
+
+ private:
+  Opened opened_;
+  IterationReport report_;
+  std::vector<double> seconds_;
+};
+
+/// `also`: a second fit whose iterations take turns with the first one's.
+double measure(const std::string& what, const ReconstructConfig& config, int rounds,
+               const std::optional<ReconstructConfig>& also = std::nullopt) {
+  Timing plain(config);
+  std::optional<Timing> refined;
+  if (also) refined.emplace(*also);
+  const OperatorSetup& s = plain.opened().setup;
+  const i64 positions = plain.opened().experiment.patterns->count();
   const i64 count = positions * s.modes * transforms(s.slices);
   const Transforms bare(s.window, count);
-  Fit<float>& fit = *opened.fit;
-  IterationReport report = fit.iterate();  // plans are made, memory is touched
-  fit.iterate();
   (void)bare.seconds();
-  opened.stages = {};
-  std::vector<double> of_fit, of_bare, ratios;
+  std::vector<double> of_bare, ratios, more;
   for (int round = 0; round < rounds; ++round) {
     of_bare.push_back(bare.seconds());
-    of_fit.push_back(wall([&] { report = fit.iterate(); }));
-    ratios.push_back(of_fit.back() / of_bare.back());
+    const double alone = plain.iterate();
+    ratios.push_back(alone / of_bare.back());
+    if (refined) more.push_back(refined->iterate() / alone);
   }
-  const auto shape = fit.state().field("phase").on(0).shape;
+  const auto shape = plain.opened().fit->state().field("phase").on(0).shape;
   fmt::print("{}: {} positions, {}², {} slices of {} x {}, {} modes; by {}\n", what, positions,
              s.window, s.slices, shape[1], shape[2], s.modes, describe_path(s.window));
-  const auto row = [](const std::string& name, const Band& b) {
-    fmt::print("    {:<44} {:7.3f} [{:.3f}, {:.3f}]\n", name, b.median, b.low, b.high);
-  };
-  row(fmt::format("{} bare FFTs ({}), s", count, bare.name()), band(of_bare));
-  row("iteration, s", band(of_fit));
-  row("ratio", band(ratios));
-  const Stages& t = opened.stages;
-  const double all = std::accumulate(of_fit.begin(), of_fit.end(), 0.0);
-  const auto percent = [&](double seconds) { return 100 * seconds / all; };
-  fmt::print(
-      "    of an iteration: gradients {:.1f} %, curvatures {:.1f} %, costs of steps {:.1f} %, "
-      "transmission {:.1f} %, probe's spectrum {:.1f} %, the rest {:.1f} %\n",
-      percent(t.gradient), percent(t.curvature), percent(t.misfit), percent(t.object),
-      percent(t.probe), percent(all - t.sum()));
-  fmt::print("    R = {:.4f} after {} iterations; load {:.1f}\n", report.fitted.r_factor(),
-             rounds + 2, load());
+  print_row(fmt::format("{} bare FFTs ({}), s", count, bare.name()), band(of_bare));
+  print_row("iteration, s", plain.seconds());
+  print_row("ratio", band(ratios));
+  plain.print_stages();
+  if (refined) {
+    print_row("iteration with positions refined, s", refined->seconds());
+    print_row("ratio to the iteration without", band(more));
+    refined->print_stages();
+  }
   return band(ratios).median;
+}
+
+/// The same, its positions refined from the first iteration.
+ReconstructConfig with_positions(ReconstructConfig config) {
+  auto& positions = config.parts.of<PositionOptions>();
+  positions.refine = Switch::on;
+  positions.start = 1;
+  return config;
 }
 
 /// As examples/cryo-virus.yaml, but for its blur and what it holds out.
@@ -245,7 +287,8 @@ int main(int argc, char** argv) try {
              threads, rounds, load());
   const Folder folder;
   simulate_workload(folder / "workload.h5");
-  const double ratio = measure("workload", reconstruct_workload(folder / "workload.h5"), rounds);
+  const ReconstructConfig workload = reconstruct_workload(folder / "workload.h5");
+  const double ratio = measure("workload", workload, rounds, with_positions(workload));
   if (const auto config = viruses())
     measure("viruses in ice", *config, rounds);
   else
