@@ -9,7 +9,6 @@
 #include "physics/electron.hpp"
 
 namespace ptyle {
-namespace {
 
 double wavelength_of(const OpticsConfig& o) {
   if (o.energy > 0 && o.xray_energy > 0)
@@ -18,6 +17,8 @@ double wavelength_of(const OpticsConfig& o) {
   if (o.xray_energy > 0) return photon_wavelength(o.xray_energy);
   return 0;
 }
+
+namespace {
 
 std::vector<std::string> keys_given(const CalibrationConfig& c) {
   std::vector<std::string> keys;

@@ -22,6 +22,9 @@ struct CalibrationInput {
   std::optional<double> file_pixel_size;  ///< Å, of the whole frame, as the file says
 };
 
+/// Å, by the beam's energy; 0 where none is given. Throws UserError for two energies.
+double wavelength_of(const OpticsConfig& optics);
+
 /// Wavelength, detector pixel dk = 1/(W·dx) and object pixel dx = λ/(W·dα) from whichever one
 /// calibration is given. Without an energy and a calibration: pixel units (wavelength 0, pixel 1).
 /// Adds the others to `notes`, and a warning where the measured disc disagrees with

@@ -9,6 +9,7 @@
 #include "analysis/scan_extent.hpp"
 #include "core/error.hpp"
 #include "operator/operator.hpp"
+#include "tiles/bisection.hpp"
 #include "tiles/hand_over.hpp"
 
 namespace ptyle {
@@ -32,6 +33,67 @@ i64 rows_in_pixels(int rows, const ObjectFrame& frame, i64 window) {
   const double step = std::sqrt(scan_rows * scan_cols / double(frame.positions.size()));
   return std::lround(rows * step);
 }
+
+/// The ways to cut the object into tiles.
+struct Tiles {
+  std::span<const Pixel> centres;
+  Bisection asked;
+  i64 planes;
+  int bytes;
+  Network network;
+
+  [[nodiscard]] Mesh mesh(const RanksConfig& config) const {
+    const bool shaped = config.mesh[0] > 0;
+    if (config.tiling == Tiling::bisection && shaped)
+      throw UserError(
+          "ranks.tiling: bisection makes no rows and columns of tiles: leave out ranks.mesh, or "
+          "take ranks.tiling: mesh");
+    if (asked.ranks == 1 || shaped || config.tiling == Tiling::mesh) return by_lines(config);
+    if (config.tiling == Tiling::bisection) return bisected_mesh(centres, asked);
+    if (needs_lines(config)) return by_lines(config);
+    const auto lines = unless_refused([&] { return by_lines(config); }),
+               parts = unless_refused([&] { return bisected_mesh(centres, asked); });
+    if (!lines && !parts) return by_lines(config);  // throws
+    if (!lines || !parts) return lines ? *lines : *parts;
+    constexpr double clearly = 0.9;
+    return cost(*parts) < clearly * cost(*lines) ? *parts : *lines;
+  }
+
+ private:
+  /// Exchanges along rows and columns of tiles, and those of voxels.
+  static bool needs_lines(const RanksConfig& config) {
+    const Scheme scheme = config.exchange.value_or(Scheme::owner);
+    return scheme != Scheme::owner && scheme != Scheme::none;
+  }
+  [[nodiscard]] Mesh by_lines(const RanksConfig& config) const {
+    const auto shape = config.mesh[0] > 0 ? config.mesh : automatic_shape(centres, asked.ranks);
+    return balanced_mesh(centres, asked.window, shape, asked.halo, asked.margin);
+  }
+  template <class Make>
+  static std::optional<Mesh> unless_refused(const Make& make) {
+    try {
+      return make();
+    } catch (const UserError&) {
+      return {};
+    }
+  }
+  /// Seconds of an iteration on a rank of 100 GFLOP/s, times the pixels of the largest tile: time
+  /// and memory count alike.
+  [[nodiscard]] double cost(const Mesh& mesh) const {
+    std::vector<i64> positions(static_cast<std::size_t>(asked.ranks), 0);
+    for (const Pixel& p : centres) ++positions[static_cast<std::size_t>(mesh.tile_of(p))];
+    i64 largest = 0;
+    for (int rank = 0; rank < asked.ranks; ++rank)
+      largest = std::max(largest, mesh.extended(rank).area());
+    // A position's gradient is four transforms of 5 W² log2 W² operations a plane.
+    const auto pixels = static_cast<double>(asked.window * asked.window);
+    const double gradient = 20 * pixels * std::log2(pixels) * double(planes) / 1e11;
+    const double exchange =
+        cost_of_sum(mesh, cheapest(mesh, planes, bytes, network), planes, bytes, network).seconds;
+    const auto most = *std::max_element(positions.begin(), positions.end());
+    return (double(most) * gradient + exchange) * double(largest);
+  }
+};
 
 }  // namespace
 
@@ -85,16 +147,16 @@ i64 margin_of_moves(const PositionOptions& refinement, const RanksConfig& config
 }
 
 Division divide(const std::vector<Position>& positions, i64 window, double pixel,
-                const RanksConfig& config, int ranks, i64 planes, int bytes, i64 margin) {
+                const RanksConfig& config, int ranks, i64 planes, int bytes, i64 margin,
+                i64 looked_at) {
   ObjectFrame frame = frame_object(positions, window, pixel, margin);
   std::vector<Pixel> centres;
   for (const Position& at : frame.positions) {
     const Placement corner = place(at, window);
     centres.push_back({corner.row + window / 2, corner.col + window / 2});
   }
-  std::array<int, 2> shape = config.mesh;
-  if (shape[0] == 0) shape = automatic_shape(centres, ranks);
-  if (i64{shape[0]} * shape[1] != ranks)
+  const std::array<int, 2>& shape = config.mesh;
+  if (shape[0] > 0 && i64{shape[0]} * shape[1] != ranks)
     throw UserError(fmt::format(
         "ranks.mesh: {} x {} tiles are {} ranks, but {} {} started (mpirun -n)", shape[0], shape[1],
         i64{shape[0]} * shape[1], ranks, ranks == 1 ? "was" : "were"));
@@ -105,8 +167,14 @@ Division divide(const std::vector<Position>& positions, i64 window, double pixel
   Halo halo = halo_of(config.halo, window, pixel);
   const i64 more = extra + room_for_moves(margin);
   halo = {halo.before + more, halo.after + more};
-  const Mesh mesh = balanced_mesh(centres, window, shape, halo, margin);
   const Network network = network_of(config);
+  const Tiles tiles{centres,
+                    {window, ranks, halo, margin, room_for_moves(margin),
+                     looked_at < 0 ? std::min(halo.before, halo.after) : looked_at},
+                    planes,
+                    bytes,
+                    network};
+  const Mesh mesh = tiles.mesh(config);
   Scheme scheme = named.value_or(Scheme::owner);
   if (!named && ranks > 1) scheme = scheme_of(cheapest(mesh, planes, bytes, network));
   Division division{
@@ -117,6 +185,7 @@ Division divide(const std::vector<Position>& positions, i64 window, double pixel
     division.sharing.chunk = cost.chunk;
     division.sharing.in_flight = cost.in_flight;
   }
+  division.support = std::make_shared<Support>(centres, window, margin);
   division.shares = share_positions(mesh, centres, extra);
   if (margin > 0 && ranks > 1) division.most_that_come = most_that_come(mesh, centres, margin);
   return division;

@@ -3,6 +3,7 @@
 // How a measurement is divided among ranks: the object's frame, the mesh of tiles, and whose
 // position is whose. The same on every rank, and the same in a plan as in a run.
 
+#include <memory>
 #include <vector>
 
 #include "core/grid.hpp"
@@ -12,6 +13,7 @@
 #include "solver/sharing.hpp"
 #include "solver/variables/position_options.hpp"
 #include "tiles/cost.hpp"
+#include "tiles/support.hpp"
 
 namespace ptyle {
 
@@ -23,14 +25,17 @@ struct Division {
   i64 margin = 0;                     ///< positions may move so far, px; 0: they are not refined
   /// By rank: positions that may be handed over to it at most, as they move; empty: none moves.
   std::vector<i64> most_that_come = {};
+  std::shared_ptr<const Support> support = {};  ///< of the object
 };
 
 /// For `ranks` ranks that exchange `planes` planes of `bytes` a value at most. Positions are in Å
 /// (px where pixel = 1). Where they may move by `margin` px, the object grows by that on every
-/// side, and halos by what moves need between two hand-overs (room_for_moves). Throws UserError for
-/// a mesh, halo or exchange that cannot be.
+/// side, and halos by what moves need between two hand-overs (room_for_moves). `looked_at`: px
+/// about a voxel that the fit looks at beside the windows; −1: as far as the halo. Throws UserError
+/// for a mesh, halo or exchange that cannot be.
 Division divide(const std::vector<Position>& positions, i64 window, double pixel,
-                const RanksConfig& config, int ranks, i64 planes, int bytes, i64 margin = 0);
+                const RanksConfig& config, int ranks, i64 planes, int bytes, i64 margin = 0,
+                i64 looked_at = -1);
 
 /// The network that exchanges are chosen by.
 Network network_of(const RanksConfig& config);

@@ -172,10 +172,9 @@ void OpenFit<T>::log_division() const {
     least = std::min(least, share.own.size());
     most = std::max(most, share.own.size());
   }
-  log(fmt::format("{} ranks: {} x {} tiles, halo {} px, {} to {} positions each, exchange {}",
-                  team.size(), division->sharing.mesh.rows(), division->sharing.mesh.cols(),
-                  division->sharing.mesh.halo().before, least, most,
-                  name_of(division->sharing.scheme)));
+  const auto& [mesh, scheme, chunk, in_flight] = division->sharing;
+  log(fmt::format("{} ranks: {}, halo {} px, {} to {} positions each, exchange {}", team.size(),
+                  mesh.describe(), mesh.halo().before, least, most, name_of(scheme)));
 }
 
 /// The start of a tile: as the checkpoint has it, or by the configuration.

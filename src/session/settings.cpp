@@ -10,7 +10,10 @@
 #include "core/parallel.hpp"
 #include "core/units.hpp"
 #include "physics/propagator.hpp"
+#include "prepare/calibration.hpp"
 #include "solver/batches.hpp"
+#include "solver/blur.hpp"
+#include "solver/parts.hpp"
 #include "solver/penalties/quadratic.hpp"
 
 namespace ptyle {
@@ -52,13 +55,39 @@ int default_threads(int processes_on_node) {
   return std::max(1, std::min(available_threads(), cores / processes_on_node));
 }
 
+namespace {
+
+/// px about a voxel that the fit looks at beside the windows (check_options); −1: unknown, since
+/// the file may say the aperture.
+i64 looked_at(const ReconstructConfig& config, double pixel, i64 margin) {
+  PartOptions options = config.parts;
+  options.of<PositionOptions>().refine = margin > 0 ? Switch::on : Switch::off;
+  FitOptions fit;
+  fit.parts = options;
+  const auto parts = asked_parts<float>(fit);
+  i64 reach = 1;  // of differences between neighbours, which are perhaps penalised unasked
+  for (const auto& one : parts.variables) reach = std::max(reach, one->reach());
+  for (const auto& one : parts.penalties) reach = std::max(reach, one->reach());
+  for (const auto& one : parts.regularisers) reach = std::max(reach, one->reach());
+  if (config.solver.continuation == Switch::off || config.object.slices < 2) return reach;
+  const double wavelength = wavelength_of(config.optics);
+  if (wavelength <= 0 || config.optics.semi_angle <= 0) return -1;
+  fit.pixel = pixel;
+  fit.continuation = Continuation(
+      {config.optics.semi_angle * mrad / wavelength, 0.5 / pixel, config.object.slices, 1});
+  return std::max(reach, reach_of_blur(low_pass_sigma(fit)));
+}
+
+}  // namespace
+
 Division divide(const ReconstructConfig& config, const std::vector<Position>& positions, i64 window,
                 double pixel, int ranks) {
   const int bytes = config.solver.precision == Precision::float64 ? 8 : 4;
-  const auto& refinement = config.parts.of<PositionOptions>();
+  const i64 margin = margin_of_moves(config.parts.of<PositionOptions>(), config.ranks, ranks,
+                                     positions, window, pixel);
   return divide(positions, window, pixel, config.ranks, ranks,
-                exchanged_planes(config.object.slices, config.object.absorbs()), bytes,
-                margin_of_moves(refinement, config.ranks, ranks, positions, window, pixel));
+                exchanged_planes(config.object.slices, config.object.absorbs()), bytes, margin,
+                looked_at(config, pixel, margin));
 }
 
 PartOptions settled_parts(const ReconstructConfig& config, const Division& division) {

@@ -184,6 +184,13 @@ inline auto choices(std::optional<Scheme>) {
   return table;
 }
 
+/// The tiles that the object is cut into (tiles/mesh, tiles/bisection).
+enum class Tiling { automatic, mesh, bisection };
+constexpr auto choices(Tiling) {
+  return std::to_array<Named<Tiling>>(
+      {{Tiling::automatic, "auto"}, {Tiling::mesh, "mesh"}, {Tiling::bisection, "bisection"}});
+}
+
 enum class UpdateChoice { consistent, literal };
 constexpr auto choices(UpdateChoice) {
   return std::to_array<Named<UpdateChoice>>(
@@ -192,7 +199,8 @@ constexpr auto choices(UpdateChoice) {
 
 /// Keys ranks.*: how MPI ranks share the object and the patterns.
 struct RanksConfig {
-  std::array<int, 2> mesh{};   ///< 0: chosen
+  std::array<int, 2> mesh{};  ///< 0: chosen
+  Tiling tiling = Tiling::automatic;
   std::string halo = "exact";  ///< "exact" (half a window), or a number: Å (px in pixel units)
   std::optional<Scheme> exchange;
   int chunk = 0;
@@ -212,6 +220,9 @@ void keys(V& v, RanksConfig& c) {
   v.section("ranks",
             "how MPI ranks (mpirun -n N) share the work; the result is the same for any N");
   v("mesh", c.mesh, at_least(1), "rows and columns of tiles; left out: chosen").example("[2, 3]");
+  v("tiling", c.tiling,
+    "mesh: by lines across the whole object; bisection: part by part, for scans that are turned or "
+    "round; auto: by positions, memory and traffic of the fullest rank");
   v("halo", c.halo, filled().or_number(), "Å",
     "of a tile about its core: exact (half a window), or a length, which loses some gradient");
   v("exchange", c.exchange,

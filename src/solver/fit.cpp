@@ -40,6 +40,8 @@ Fit<T>::Fit(std::unique_ptr<Operator<T>> op, FitData<T> data, FitOptions options
   declare();
   probe_->begin_with(*with_, std::move(probe), ledger);
   object_->begin_with(std::move(start), *with_->arithmetic);
+  for (std::size_t t = 0; t < with_->tiles.size(); ++t)
+    for (const View<T, 3>& volume : object_->values.on(t)) with_->blank(t, volume);
   with_->state.allocate(*with_->arithmetic);
   for (const auto& variable : *variables_) variable->publish(*with_);
   const bool move = std::any_of(variables_->begin(), variables_->end(),
@@ -148,7 +150,10 @@ void Fit<T>::finish_iteration(IterationReport& report) {
   for (const auto& one : regularisers_) {
     reach = std::max(reach, one->reach());
     for (std::size_t t = 0; t < with_->tiles.size(); ++t)
-      for (const View<T, 3>& volume : object_->values.on(t)) one->apply(volume, *with_->arithmetic);
+      for (const View<T, 3>& volume : object_->values.on(t)) {
+        one->apply(volume, *with_->arithmetic);
+        with_->blank(t, volume);
+      }
   }
   if (reach > 0 && with_->halos.sums()) with_->halos.fill(object_->stacks());
 

@@ -20,6 +20,7 @@ void Fit<T>::keep_only_saved() {
   regularisers_.clear();
   with_->op.reset();
   with_->halos.give_up();
+  with_->supports.clear();
   for (Field<T>& field : with_->state.fields()) {
     if (field.saved) continue;
     field.here.clear();

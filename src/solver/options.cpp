@@ -15,8 +15,8 @@ namespace ptyle {
 namespace {
 
 /// An operation that looks at lateral neighbours must find them in the halo.
-void check_reach(Halo halo, i64 reach, const std::string& what) {
-  const i64 has = std::min(halo.before, halo.after);
+void check_reach(const Mesh& mesh, i64 reach, const std::string& what) {
+  const i64 has = mesh.reach();
   if (reach > has)
     throw UserError(
         fmt::format("ranks.halo is {} px, but {} reaches {} px from a voxel: a halo "
@@ -60,13 +60,10 @@ void check_options(const FitOptions& options, const Sharing& sharing) {
       throw needs_sums("positions.refine: on");
   }
   if (sharing.mesh.ranks() == 1) return;
-  for (const auto& one : parts.variables)
-    check_reach(sharing.mesh.halo(), one->reach(), one->key());
-  for (const auto& one : parts.penalties)
-    check_reach(sharing.mesh.halo(), one->reach(), one->key());
-  for (const auto& one : parts.regularisers)
-    check_reach(sharing.mesh.halo(), one->reach(), one->key());
-  check_reach(sharing.mesh.halo(), reach_of_blur(low_pass_sigma(options)),
+  for (const auto& one : parts.variables) check_reach(sharing.mesh, one->reach(), one->key());
+  for (const auto& one : parts.penalties) check_reach(sharing.mesh, one->reach(), one->key());
+  for (const auto& one : parts.regularisers) check_reach(sharing.mesh, one->reach(), one->key());
+  check_reach(sharing.mesh, reach_of_blur(low_pass_sigma(options)),
               "the first stage of the multi-resolution schedule (solver.continuation)");
 }
 

@@ -76,6 +76,11 @@ void check_sharing(const Sharing& sharing) {
     static_cast<void>(sum_schedule(mesh, SumKind::neighbor, {.only = 0}));
     return;
   }
+  if (!mesh.is_tensor() && sharing.scheme != Scheme::owner && sharing.scheme != Scheme::none)
+    throw UserError(fmt::format(
+        "the exchange '{}' needs rows and columns of tiles, which {} have not: use 'owner', or "
+        "ranks.tiling: mesh",
+        name_of(sharing.scheme), mesh.describe()));
   if (sum_kind(sharing.scheme) || sharing.scheme == Scheme::none) return;
   const i64 halo = std::max(mesh.halo().before, mesh.halo().after);
   const auto check = [&](int n, auto core, const char* lines) {

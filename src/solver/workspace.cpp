@@ -1,10 +1,13 @@
 #include "solver/workspace.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <iterator>
 #include <utility>
 
 #include "solver/batches.hpp"
+#include "solver/variables/position_options.hpp"
+#include "tiles/support.hpp"
 
 namespace ptyle {
 namespace {
@@ -40,6 +43,23 @@ std::vector<TileSize> sizes(const std::vector<Tile>& tiles) {
   return all;
 }
 
+/// px that positions may move in all.
+i64 most_moves(const FitOptions& options) {
+  const auto& positions = options.parts.of<PositionOptions>();
+  if (positions.refine != Switch::on) return 0;
+  return static_cast<i64>(std::ceil(positions.largest_move / options.pixel - 1e-9));
+}
+
+template <class T>
+std::vector<Array<std::uint8_t, 2>> make_supports(const std::vector<Tile>& tiles,
+                                                  const Support& support,
+                                                  const Arithmetic<T>& arithmetic, Ledger* ledger) {
+  std::vector<Array<std::uint8_t, 2>> all;
+  for (const Tile& tile : tiles)
+    all.push_back(arithmetic.brought(support.mask(tile.box, ledger), "object"));
+  return all;
+}
+
 }  // namespace
 
 template <class T>
@@ -56,6 +76,10 @@ Workspace<T>::Workspace(std::unique_ptr<Operator<T>> op_, FitData<T> data_, FitO
             *arithmetic, ledger),
       places(placed(data.positions, op->setup().window)),
       tiles(make_tiles(team, sharing, centres(places, op->setup().window), options.extra)),
+      supports(make_supports(
+          tiles,
+          Support(centres(places, op->setup().window), op->setup().window, most_moves(options)),
+          *arithmetic, ledger)),
       state(sizes(tiles)),
       costs(team, *arithmetic, state),
       caution(state.number("caution", 1)) {
@@ -118,6 +142,11 @@ void Workspace<T>::leave_out(const std::vector<i64>& patterns) {
   for (auto* list : {&fitted, &held_out, &pixel_sample})
     std::erase_if(*list,
                   [&](i64 i) { return std::binary_search(patterns.begin(), patterns.end(), i); });
+}
+
+template <class T>
+void Workspace<T>::blank(std::size_t tile, View<T, 3> volume) const {
+  if (!supports[tile].empty()) arithmetic->run(Blank<T>(volume, supports[tile].view()));
 }
 
 template <class T>

@@ -2,6 +2,7 @@
 
 // The workspace of all parts of a fit: the operator and its data, the ranks, the tiles, the arrays.
 
+#include <cstdint>
 #include <memory>
 #include <span>
 #include <string>
@@ -44,6 +45,8 @@ class Workspace {
                                         PixelSet pixels = PixelSet::fitted) const;
   /// Takes patterns from those that are fitted.
   void leave_out(const std::vector<i64>& patterns);
+  /// Sets a volume of a tile to zero outside the object's support.
+  void blank(std::size_t tile, View<T, 3> volume) const;
   /// Does any rank wish to stop? All learn it.
   void agree_to_stop();
   /// W²: an unnormalised FFT there and back.
@@ -64,6 +67,9 @@ class Workspace {
   std::vector<i64>
       pixel_sample;         ///< of `fitted`, to look at held-out pixels; empty: there are none
   std::vector<Tile> tiles;  ///< of this process's ranks
+  /// Of each tile's arrays: 0 where no window reaches, which is vacuum; empty: there is no such
+  /// pixel.
+  std::vector<Array<std::uint8_t, 2>> supports;
   State<T> state;
   Costs<T> costs;
   std::function<bool()> stop;         ///< of the iteration; may be empty

@@ -130,6 +130,7 @@ ExchangeCost cost_of_fill(const Mesh& mesh, i64 planes, int bytes, const Network
 
 SumKind cheapest(const Mesh& mesh, i64 planes, int bytes, const Network& network) {
   SumKind best = SumKind::owner;
+  if (!mesh.is_tensor()) return best;
   double least = std::numeric_limits<double>::infinity();
   // `allreduce` is `owner` of the whole object, and `neighbor` sends what `separable` does, the
   // corners twice.

@@ -47,11 +47,9 @@ std::vector<i64> owned_after(std::span<const i64> own, int rank, std::span<const
 std::vector<i64> most_that_come(const Mesh& mesh, std::span<const Pixel> centres, i64 reach) {
   std::vector<i64> counts(static_cast<std::size_t>(mesh.ranks()), 0);
   for (const Pixel& p : centres) {
-    const int owner = mesh.tile_of(p), first = mesh.tile_of({p.row - reach, p.col - reach}),
-              last = mesh.tile_of({p.row + reach, p.col + reach});
-    for (int r = first / mesh.cols(); r <= last / mesh.cols(); ++r)
-      for (int c = first % mesh.cols(); c <= last % mesh.cols(); ++c)
-        if (mesh.rank(r, c) != owner) ++counts[static_cast<std::size_t>(mesh.rank(r, c))];
+    const int owner = mesh.tile_of(p);
+    for (const int rank : mesh.tiles_of(grown({{p.row, p.row + 1}, {p.col, p.col + 1}}, reach)))
+      if (rank != owner) ++counts[static_cast<std::size_t>(rank)];
   }
   return counts;
 }

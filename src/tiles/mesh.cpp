@@ -87,13 +87,6 @@ i64 largest_share(std::span<const Pixel> centres, const std::vector<i64>& row_cu
 
 }  // namespace
 
-Box reach(std::span<const Pixel> centres, i64 window) {
-  if (centres.empty()) throw std::invalid_argument("an object needs at least one position");
-  Box all;
-  for (const Pixel& p : centres) all = hull(all, window_about(p, window));
-  return all;
-}
-
 Mesh::Mesh(Box object, std::span<const i64> row_cuts, std::span<const i64> col_cuts, Halo halo)
     : object_(object),
       row_lines_(lines_of(object.rows, row_cuts)),
@@ -101,6 +94,27 @@ Mesh::Mesh(Box object, std::span<const i64> row_cuts, std::span<const i64> col_c
       halo_(halo) {
   if (halo.before < 0 || halo.after < 0) throw std::invalid_argument("a halo is not negative");
 }
+
+Mesh::Mesh(Box object, std::vector<Cut> cuts, std::vector<TileBoxes> tiles, Halo halo, i64 reach)
+    : object_(object),
+      cuts_(std::move(cuts)),
+      tiles_(std::move(tiles)),
+      halo_(halo),
+      reach_(reach) {
+  if (cuts_.size() + 1 != tiles_.size()) throw std::invalid_argument("n cuts make n + 1 tiles");
+}
+
+int Mesh::lines_along(const std::vector<i64>& lines) {
+  if (lines.empty()) throw std::logic_error("a bisection has no rows and columns of tiles");
+  return static_cast<int>(lines.size()) - 1;
+}
+
+std::string Mesh::describe() const {
+  return is_tensor() ? fmt::format("{} x {} tiles", rows(), cols())
+                     : fmt::format("{} tiles by bisection", ranks());
+}
+
+i64 Mesh::reach() const { return is_tensor() ? std::min(halo_.before, halo_.after) : reach_; }
 
 Interval Mesh::core_rows(int r) const { return between(row_lines_, r); }
 Interval Mesh::core_cols(int c) const { return between(col_lines_, c); }
@@ -111,19 +125,61 @@ Interval Mesh::extended_cols(int c) const {
   return ptyle::extended(core_cols(c), halo_, object_.cols);
 }
 
-Box Mesh::core(int rank) const { return {core_rows(rank / cols()), core_cols(rank % cols())}; }
+Box Mesh::core(int rank) const {
+  if (!is_tensor()) return tiles_.at(static_cast<std::size_t>(rank)).core;
+  return {core_rows(rank / cols()), core_cols(rank % cols())};
+}
 Box Mesh::extended(int rank) const {
+  if (!is_tensor()) return tiles_.at(static_cast<std::size_t>(rank)).extended;
   return {extended_rows(rank / cols()), extended_cols(rank % cols())};
 }
 
 int Mesh::tile_of(Pixel centre) const {
-  return rank(index_of(row_lines_, centre.row), index_of(col_lines_, centre.col));
+  if (is_tensor()) return rank(index_of(row_lines_, centre.row), index_of(col_lines_, centre.col));
+  int part = cuts_.empty() ? -1 : 0;
+  while (part >= 0) {
+    const Cut& cut = cuts_[static_cast<std::size_t>(part)];
+    part = (cut.across_rows ? centre.row : centre.col) < cut.line ? cut.before : cut.after;
+  }
+  return -1 - part;
+}
+
+std::vector<int> Mesh::tiles_of(const Box& part) const {
+  std::vector<int> ranks;
+  if (part.empty()) return ranks;
+  if (is_tensor()) {
+    const int first = tile_of({part.rows.begin, part.cols.begin}),
+              last = tile_of({part.rows.end - 1, part.cols.end - 1});
+    for (int r = first / cols(); r <= last / cols(); ++r)
+      for (int c = first % cols(); c <= last % cols(); ++c) ranks.push_back(rank(r, c));
+    return ranks;
+  }
+  std::vector<int> parts{cuts_.empty() ? -1 : 0};
+  while (!parts.empty()) {
+    const int at = parts.back();
+    parts.pop_back();
+    if (at < 0) {
+      ranks.push_back(-1 - at);
+      continue;
+    }
+    const Cut& cut = cuts_[static_cast<std::size_t>(at)];
+    const Interval along = cut.across_rows ? part.rows : part.cols;
+    if (along.end > cut.line) parts.push_back(cut.after);
+    if (along.begin < cut.line) parts.push_back(cut.before);
+  }
+  std::sort(ranks.begin(), ranks.end());
+  return ranks;
 }
 
 Mesh Mesh::with_halo(Halo halo) const {
   if (halo.before < 0 || halo.after < 0) throw std::invalid_argument("a halo is not negative");
+  if (!is_tensor() && (halo.before > halo_.before || halo.after > halo_.after))
+    throw std::logic_error("a bisection's tiles hold no more than their halo");
   Mesh other = *this;
   other.halo_ = halo;
+  other.reach_ = std::min({reach_, halo.before, halo.after});
+  for (TileBoxes& tile : other.tiles_)
+    tile.extended = intersection(tile.extended, grown(tile.core, halo.before, halo.after));
   return other;
 }
 

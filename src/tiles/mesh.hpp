@@ -3,19 +3,22 @@
 // How the object is divided among ranks (Wang et al., SC22, Sec. III):
 //
 //   1. the object is what the windows of all positions reach
-//   2. straight lines cut it into R × C cores, so that positions are balanced
+//   2. straight lines cut it into R × C cores, so that positions are balanced; or, where a scan is
+//      turned or round, each cut halves one part alone (tiles/bisection)
 //   3. a position belongs to the tile whose core holds its window's centre
 //   4. an extended tile is the core and a halo about it, clipped to the object
 //
 // A window's centre is pixel [W/2, W/2] of the window: its corner (operator's Placement) + W/2.
-// Ranks count along rows of the mesh: rank = r·C + c. All of it is a value computed from the
-// positions alone, the same on every rank.
+// Ranks count along rows of the mesh: rank = r·C + c; of a bisection from part to part. All of it
+// is a value computed from the positions alone, the same on every rank.
 
 #include <array>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "core/box.hpp"
+#include "tiles/support.hpp"
 
 namespace ptyle {
 
@@ -27,14 +30,18 @@ struct Halo {
   static constexpr Halo exact(i64 window) { return {window / 2, window - window / 2 - 1}; }
 };
 
-/// The window W×W about its centre.
-constexpr Box window_about(Pixel centre, i64 window) {
-  const i64 row = centre.row - window / 2, col = centre.col - window / 2;
-  return {{row, row + window}, {col, col + window}};
-}
+/// A cut of one part of the object in two.
+struct Cut {
+  bool across_rows = true;  ///< the parts lie above each other; else side by side
+  i64 line = 0;             ///< before this pixel
+  /// The part before the line and the one after it: the number of a cut, or −1 − rank.
+  int before = 0, after = 0;
+};
 
-/// The smallest box that holds every window. Throws std::invalid_argument without positions.
-Box reach(std::span<const Pixel> centres, i64 window);
+/// The boxes of a tile.
+struct TileBoxes {
+  Box core, extended;
+};
 
 class Mesh {
  public:
@@ -43,13 +50,27 @@ class Mesh {
   /// them; a line at i lies before pixel i). Throws std::invalid_argument for others, an empty
   /// object or a negative halo.
   Mesh(Box object, std::span<const i64> row_cuts, std::span<const i64> col_cuts, Halo halo);
+  /// Any tiling by cuts of parts, the first of the whole. Cores need not cover the object: what no
+  /// window reaches may belong to none. No tile reaches farther than the halo from its core; it
+  /// holds the object's support (tiles/support) at least as far as `reach` px from it.
+  Mesh(Box object, std::vector<Cut> cuts, std::vector<TileBoxes> tiles, Halo halo, i64 reach);
 
-  [[nodiscard]] int rows() const { return static_cast<int>(row_lines_.size()) - 1; }
-  [[nodiscard]] int cols() const { return static_cast<int>(col_lines_.size()) - 1; }
-  [[nodiscard]] int ranks() const { return rows() * cols(); }
+  /// True if lines across the whole object made it, so that it has rows and columns of tiles.
+  [[nodiscard]] bool is_tensor() const { return tiles_.empty(); }
+  /// "6 x 9 tiles", "54 tiles by bisection".
+  [[nodiscard]] std::string describe() const;
+  [[nodiscard]] int ranks() const {
+    return is_tensor() ? rows() * cols() : static_cast<int>(tiles_.size());
+  }
+
+  // Of a tensor mesh alone; of others they throw std::logic_error.
+  [[nodiscard]] int rows() const { return lines_along(row_lines_); }
+  [[nodiscard]] int cols() const { return lines_along(col_lines_); }
   [[nodiscard]] int rank(int r, int c) const { return r * cols() + c; }
   [[nodiscard]] const Box& object() const { return object_; }
   [[nodiscard]] Halo halo() const { return halo_; }
+  /// How far from its core every tile holds what there is of the object, px.
+  [[nodiscard]] i64 reach() const;
 
   /// Cores of row r and column c of the mesh; a tile is their product.
   [[nodiscard]] Interval core_rows(int r) const;
@@ -62,14 +83,21 @@ class Mesh {
 
   /// The rank whose core holds a window's centre; beyond the object, the nearest tile's.
   [[nodiscard]] int tile_of(Pixel centre) const;
+  /// The ranks that tile_of gives for the pixels of `part`, ascending.
+  [[nodiscard]] std::vector<int> tiles_of(const Box& part) const;
 
-  /// The same cores with another halo.
+  /// The same cores with another halo; of a bisection with a smaller one.
   [[nodiscard]] Mesh with_halo(Halo halo) const;
 
  private:
+  static int lines_along(const std::vector<i64>& lines);
+
   Box object_;
-  std::vector<i64> row_lines_, col_lines_;  // the object's borders included
+  std::vector<i64> row_lines_, col_lines_;  // the object's borders included; of a tensor mesh
+  std::vector<Cut> cuts_;                   // of others
+  std::vector<TileBoxes> tiles_;
   Halo halo_;
+  i64 reach_ = 0;
 };
 
 /// A mesh of `shape` = {R, C} tiles over what the windows reach and `margin` px more, its lines

@@ -158,6 +158,24 @@ void add_neighbours(const Mesh& mesh, int only, Schedule& schedule) {
   if (!round.messages.empty()) schedule.rounds.push_back(std::move(round));
 }
 
+/// Each tile's part of every core, sent at once. Messages from core to copies go the other way.
+void add_direct(const Mesh& mesh, int only, bool to_cores, Schedule& schedule) {
+  Round round{to_cores ? Action::add : Action::replace, {}};
+  const auto add = [&](int tile, int core) {
+    const Box part = intersection(mesh.extended(tile), mesh.core(core));
+    if (tile == core || part.empty()) return;
+    round.messages.push_back(to_cores ? Message{tile, core, part} : Message{core, tile, part});
+  };
+  const Halo halo = mesh.halo();
+  const int first = std::max(0, only), last = only < 0 ? mesh.ranks() : only + 1;
+  for (int rank = first; rank < last; ++rank)
+    for (const int core : mesh.tiles_of(mesh.extended(rank))) add(rank, core);
+  if (only >= 0)  // and the tiles that reach its core
+    for (const int tile : mesh.tiles_of(grown(mesh.core(only), halo.after, halo.before)))
+      add(tile, only);
+  if (!round.messages.empty()) schedule.rounds.push_back(std::move(round));
+}
+
 Schedule empty_schedule(const Mesh& mesh, ScheduleOptions options) {
   if (options.chunk < 0 || options.in_flight < 0 || options.only >= mesh.ranks())
     throw std::invalid_argument("a schedule's chunks are not negative, its rank is of the mesh");
@@ -182,6 +200,12 @@ std::string_view name_of(SumKind kind) {
 }
 
 Schedule sum_schedule(const Mesh& mesh, SumKind kind, ScheduleOptions options) {
+  if (!mesh.is_tensor() && kind != SumKind::owner)
+    throw UserError(
+        fmt::format("the exchange '{}' goes along rows and columns of tiles, which {} have not: "
+                    "use 'owner', or "
+                    "ranks.tiling: mesh",
+                    name_of(kind), mesh.describe()));
   if (kind == SumKind::allreduce) {
     const Mesh whole = whole_object(mesh);
     Schedule schedule = sum_schedule(whole, SumKind::owner, options);
@@ -190,6 +214,10 @@ Schedule sum_schedule(const Mesh& mesh, SumKind kind, ScheduleOptions options) {
     return schedule;
   }
   Schedule schedule = empty_schedule(mesh, options);
+  if (!mesh.is_tensor()) {
+    add_direct(mesh, options.only, true, schedule);
+    return schedule;
+  }
   Lines lines(mesh, options.only, schedule);
   switch (kind) {
     case SumKind::neighbor:
@@ -219,6 +247,10 @@ Schedule sum_schedule(const Mesh& mesh, SumKind kind, ScheduleOptions options) {
 
 Schedule fill_schedule(const Mesh& mesh, ScheduleOptions options) {
   Schedule schedule = empty_schedule(mesh, options);
+  if (!mesh.is_tensor()) {
+    add_direct(mesh, options.only, false, schedule);
+    return schedule;
+  }
   Lines lines(mesh, options.only, schedule);
   add_fill(lines);
   return schedule;

@@ -15,7 +15,8 @@
 // Every `sum` but `neighbor` works along columns of tiles first, then along rows: the tiles that
 // hold a pixel are a contiguous run of mesh rows times a contiguous run of mesh columns, since
 // tiles are products of intervals whose ends ascend. All of them therefore add in the same order,
-// Σ over columns of (Σ over rows), and give the same bits (but for the sign of a zero).
+// Σ over columns of (Σ over rows), and give the same bits (but for the sign of a zero). On a
+// bisection, which has no columns and rows, `owner` alone works: one round straight to the owners.
 
 #include <array>
 #include <string_view>
@@ -67,7 +68,8 @@ struct ScheduleOptions {
   int only = -1;      ///< just the messages that this rank sends or receives; −1: all
 };
 
-/// Throws UserError for `neighbor` where a tile overlaps with one beyond its direct neighbours.
+/// Throws UserError for `neighbor` where a tile overlaps with one beyond its direct neighbours, and
+/// for all but `owner` on a mesh that is no tensor mesh.
 Schedule sum_schedule(const Mesh& mesh, SumKind kind, ScheduleOptions options = {});
 
 /// Takes the values of cores to every copy of them: the transpose of `owner`.

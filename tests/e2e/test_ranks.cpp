@@ -184,6 +184,15 @@ TEST_P(OnRanks, TheAnswerIsThatOfOneProcess) {
         run(ways[i], exchanges[j]);
   run({2}, "neighbor");  // with an exact halo and a small scan, tiles reach further on more ranks
   run({4, "[2, 2]"}, "neighbor");
+  for (const int ranks : {3, 7}) {
+    SCOPED_TRACE(fmt::format("{} ranks by bisection", ranks));
+    auto settings = fit.settings;
+    settings.emplace_back("ranks.tiling=bisection");
+    const auto ran = reconstruct("run", ranks, settings, {"--verify-halos", "--overwrite"});
+    ASSERT_EQ(ran.status, 0) << ran.err;
+    EXPECT_NE(ran.out.find("tiles by bisection"), std::string::npos) << ran.out;
+    expect_reference("run");
+  }
 }
 
 TEST_P(OnRanks, StoppedAndResumedOnOtherRanksItIsTheSameAgain) {
@@ -193,7 +202,9 @@ TEST_P(OnRanks, StoppedAndResumedOnOtherRanksItIsTheSameAgain) {
   std::vector<std::string> options{"--wall-time", "0:0:0.001"};
   for (const int ranks : {4, 6}) {
     SCOPED_TRACE(ranks);
-    const auto ran = reconstruct("run", ranks, fit.settings, options);
+    auto settings = fit.settings;
+    if (ranks == 6) settings.emplace_back("ranks.tiling=bisection");
+    const auto ran = reconstruct("run", ranks, settings, options);
     EXPECT_EQ(ran.status, 3) << ran.err;
     EXPECT_NE(ran.out.find("ended early, written to"), std::string::npos) << ran.out;
     options.emplace_back("--resume");
@@ -257,13 +268,13 @@ TEST_F(Ranks, PositionsThatChangeHandsAreTheSameOnAnyRanks) {
       run_ptyle({"simulate", "recipe.yaml", "--overwrite"}, {.folder = folder.path()});
   ASSERT_EQ(made.status, 0) << made.err;
   const auto run = [&](const std::string& name, int ranks, int iterations,
-                       const std::vector<std::string>& options = {}) {
-    const auto ran =
-        reconstruct(name, ranks,
-                    {"solver.precision=double", "solver.batches=5", "solver.continuation=off",
-                     "positions.refine=on", "positions.model=free", "positions.start=1",
-                     "positions.step=1", fmt::format("solver.iterations={}", iterations)},
-                    options);
+                       const std::vector<std::string>& options = {}, const char* tiling = "mesh") {
+    const auto ran = reconstruct(
+        name, ranks,
+        {"solver.precision=double", "solver.batches=5", "solver.continuation=off",
+         "positions.refine=on", "positions.model=free", "positions.start=1", "positions.step=1",
+         fmt::format("solver.iterations={}", iterations), std::string("ranks.tiling=") + tiling},
+        options);
     EXPECT_EQ(ran.status, 0) << ran.err;
     EXPECT_EQ(ran.out.find("changed hands") != std::string::npos, ranks > 1) << ran.out;
     return read_result(path(name + "/result.h5"));
@@ -272,7 +283,8 @@ TEST_F(Ranks, PositionsThatChangeHandsAreTheSameOnAnyRanks) {
   EXPECT_EQ(sum_of(one, "handed_over/came"), 0);
   for (const int ranks : {2, 4, 6, 9}) {
     SCOPED_TRACE(ranks);
-    const Result more = run("more", ranks, 6, {"--verify-halos", "--overwrite"});
+    const char* const tiling = ranks == 4 ? "bisection" : "mesh";
+    const Result more = run("more", ranks, 6, {"--verify-halos", "--overwrite"}, tiling);
     EXPECT_GT(sum_of(more, "handed_over/came"), 0);
     EXPECT_EQ(sum_of(more, "handed_over/came"), sum_of(more, "handed_over/went"));
     EXPECT_EQ(sum_of(more, "positions"), 72);
@@ -280,7 +292,7 @@ TEST_F(Ranks, PositionsThatChangeHandsAreTheSameOnAnyRanks) {
     EXPECT_LE(distance(more.phase, one.phase), std::ldexp(1, -22));
   }
   run("stopped", 4, 4);  // whose checkpoint is of the third iteration
-  const Result resumed = run("stopped", 9, 6, {"--resume"});
+  const Result resumed = run("stopped", 9, 6, {"--resume"}, "bisection");
   EXPECT_GT(sum_of(resumed, "handed_over/came"), 0);
   EXPECT_LT(apart(resumed, one), 1e-10);
   EXPECT_LE(distance(resumed.phase, one.phase), std::ldexp(1, -22));

@@ -129,9 +129,8 @@ bool same_bits(T a, T b) {
 }
 
 inline std::string text(const Mesh& mesh, std::string_view what) {
-  return std::string(what) + " on " + std::to_string(mesh.rows()) + " x " +
-         std::to_string(mesh.cols()) + " tiles, halo " + std::to_string(mesh.halo().before) + ", " +
-         std::to_string(mesh.halo().after);
+  return std::string(what) + " on " + mesh.describe() + ", halo " +
+         std::to_string(mesh.halo().before) + ", " + std::to_string(mesh.halo().after);
 }
 
 /// Does an overlap reach past direct neighbours?

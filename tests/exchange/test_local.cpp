@@ -7,6 +7,7 @@
 #include "device/emulated/arithmetic.hpp"
 #include "exchange/local/exchange.hpp"
 #include "exchange/ranks.hpp"
+#include "tiles/bisection.hpp"
 
 namespace ptyle {
 namespace {
@@ -199,6 +200,39 @@ TEST(LocalFill, TakesCoresToEveryCopy) {
   };
   for (const Mesh& mesh : meshes()) check(mesh);
   check(random_mesh(64, 65, 2, 4, {6, 5}, 2));
+}
+
+/// Bisections of scattered positions, whose cores leave some of the object out.
+std::vector<Mesh> bisections() {
+  std::vector<Mesh> all;
+  for (std::uint64_t seed = 0; seed < 300; ++seed) {
+    Philox random(seed, 7, 0);
+    const auto below = [&](i64 n) { return static_cast<i64>(random.uniform() * double(n)); };
+    std::vector<Pixel> centres;
+    for (i64 i = 20 + below(60); i > 0; --i) centres.push_back({below(70), below(90) - 30});
+    const i64 window = 4 + below(20);
+    const Halo halo = below(3) == 0 ? Halo{below(8), below(8)} : Halo::exact(window);
+    all.push_back(
+        bisected_mesh(centres, {window, 1 + static_cast<int>(below(12)), halo, 0, 0, below(4)}));
+  }
+  return all;
+}
+
+TEST(LocalSum, OfBisectionsGoesToTheOwnersAndBackToEveryCopy) {
+  for (const Mesh& mesh : bisections()) {
+    for (const i64 chunk : {0, 2}) expect_total(mesh, SumKind::owner, {.chunk = chunk}, 3);
+    const auto value = payload(mesh);
+    auto ranks = all_ranks<double>(mesh, 2, value);
+    run(mesh, fill_schedule(mesh), ranks);
+    i64 wrong = 0;
+    for (int r = 0; r < mesh.ranks(); ++r)
+      ranks[static_cast<std::size_t>(r)].for_pixels([&](i64 plane, Pixel p, double have) {
+        const int owner = mesh.tile_of(p);
+        const bool owned = mesh.core(owner).contains(p);
+        wrong += have != value(owned ? owner : r, plane, p);
+      });
+    EXPECT_EQ(wrong, 0);
+  }
 }
 
 /// ⟨a, b⟩ over tiles or over cores, and Σ|a b| for its rounding.

@@ -12,6 +12,7 @@
 #include "physics/propagator.hpp"
 #include "solver/fit.hpp"
 #include "solver/regularisers/blur.hpp"
+#include "tiles/bisection.hpp"
 
 namespace ptyle::test {
 
@@ -31,6 +32,7 @@ class FitScene {
     bool vacuum = false;                      ///< no blobs
     i64 lines = 0;                            ///< of `side` positions each; 0: as many
     double jitter = 0;                        ///< px, that the scan knows of
+    double angle = 0;                         ///< rad, of its lines to the object's rows
   };
 
   /// Noise-free; or patterns of so many counted electrons, to be fitted by the Poisson loss.
@@ -57,7 +59,9 @@ class FitScene {
         positions_.push_back(
             {first + scan.step * double(r) + row, first + scan.step * double(c) + 0.3});
       }
-    n_ = window + i64(std::ceil(scan.step * double(scan.side - 1))) + 2 + 2 * scan.margin;
+    const double length = scan.step * double(scan.side - 1);
+    if (scan.angle != 0) turn(scan.angle, first + length / 2);
+    n_ = window + i64(std::ceil(length)) + 2 + 2 * scan.margin;
     truth_ = Array<double, 3>({slices, n_, n_});
     Philox random(5, 0, 0);
     for (i64 s = 0; s < (scan.vacuum ? 0 : slices); ++s)
@@ -112,6 +116,13 @@ class FitScene {
     for (int r = 1; r < cut.rows(); ++r) rows.push_back(cut.core_rows(r).begin);
     for (int c = 1; c < cut.cols(); ++c) cols.push_back(cut.core_cols(c).begin);
     return {object(), rows, cols, {halo.before + margin_, halo.after + margin_}};
+  }
+  /// The same by bisection, of what the windows reach.
+  Mesh bisected(int ranks, i64 reach = 8) const {
+    const Halo exact = Halo::exact(window);
+    return bisected_mesh(
+        centres(),
+        {window, ranks, {exact.before + margin_, exact.after + margin_}, margin_, margin_, reach});
   }
   mutable std::function<void(i64)> when_loaded;     ///< called with every pattern's number
   mutable std::function<void(i64, double*)> spoil;  ///< and may change what is loaded
@@ -175,6 +186,16 @@ class FitScene {
   Array<double, 3> vacuum() const { return Array<double, 3>({slices, n_, n_}); }
 
  private:
+  /// The positions, about the middle, and nearer to it, so that the object still holds them.
+  void turn(double angle, double middle) {
+    const double by = 1 / (std::abs(std::cos(angle)) + std::abs(std::sin(angle)));
+    for (Position& at : positions_) {
+      const double y = by * (at.row - middle), x = by * (at.col - middle);
+      at = {middle + y * std::cos(angle) - x * std::sin(angle),
+            middle + y * std::sin(angle) + x * std::cos(angle)};
+    }
+  }
+
   static double counted(double mean, std::size_t position, i64 pixel_number) {
     Philox random(8, static_cast<std::uint32_t>(position), std::uint64_t(pixel_number));
     return std::poisson_distribution<int>(mean)(random);

@@ -92,15 +92,15 @@ class WrongPenalty final : public Penalty<double> {
   [[nodiscard]] std::string key() const override { return right_->key(); }
   [[nodiscard]] i64 reach() const override { return right_->reach(); }
   [[nodiscard]] double steepness() const override { return right_->steepness(); }
-  void add_gradient(View<const double, 3> volume, const Box& core, double share,
+  void add_gradient(View<const double, 3> volume, const PenaltyPart& part, double share,
                     View<double, 3> gradient, Arithmetic<double>& arithmetic) const override {
-    right_->add_gradient(volume, core, 0.999 * share, gradient, arithmetic);
+    right_->add_gradient(volume, part, 0.999 * share, gradient, arithmetic);
   }
-  [[nodiscard]] double cost(View<const double, 3> volume, const Box& core,
+  [[nodiscard]] double cost(View<const double, 3> volume, const PenaltyPart& part,
                             Arithmetic<double>& arithmetic) const override {
-    return right_->cost(volume, core, arithmetic);
+    return right_->cost(volume, part, arithmetic);
   }
-  [[nodiscard]] double curvature(View<const double, 3>, View<const double, 3>, const Box&,
+  [[nodiscard]] double curvature(View<const double, 3>, View<const double, 3>, const PenaltyPart&,
                                  Arithmetic<double>&) const override {
     return 0;
   }

@@ -121,15 +121,18 @@ struct Found {
 Found found(const Fit<double>& fit, const FitScene& scene) {
   return {shifts_of(fit), test::stitched(fit, scene.object()), {}};
 }
-Found fitted(const FitScene& scene, const FitOptions& options, int iterations, int ranks = 1) {
-  const auto team = make_local_team(ranks);
-  auto fit = scene.fit(options, *team, {scene.mesh(ranks)});
+Found fitted(const FitScene& scene, const FitOptions& options, int iterations, const Mesh& mesh) {
+  const auto team = make_local_team(mesh.ranks());
+  auto fit = scene.fit(options, *team, {mesh});
   std::vector<std::string> warnings;
   for (int i = 0; i < iterations; ++i)
     for (const auto& line : fit.iterate().warnings) warnings.push_back(line);
   Found all = found(fit, scene);
   all.warnings = warnings;
   return all;
+}
+Found fitted(const FitScene& scene, const FitOptions& options, int iterations, int ranks = 1) {
+  return fitted(scene, options, iterations, scene.mesh(ranks));
 }
 
 double apart(const std::vector<Position>& a, const std::vector<Position>& b) {
@@ -457,7 +460,6 @@ TEST(Positions, GoBackWithTheObjectOnTilesWithShortHalos) {
     for (std::size_t i = 0; i < 4; ++i)
       all = std::max(all, std::abs(fit.numbers().at("positions.stretched." + std::to_string(i)) -
                                    (i % 3 == 0 ? 1 : 0)));
-    std::printf("BACK ranks %d all %g\n", ranks, all);
     EXPECT_GT(all, 0.1);  // times 27 px
     const auto object = test::stitched(fit, scene.object());
     double most = 0;  // away from the rim, beyond which the object ends
@@ -466,7 +468,6 @@ TEST(Positions, GoBackWithTheObjectOnTilesWithShortHalos) {
       for (i64 y = rim; y < object.shape()[1] - rim; ++y)
         for (i64 x = rim; x < object.shape()[2] - rim; ++x)
           most = std::max(most, std::abs(object(z, y, x) - scene.truth()(z, y, x)));
-    std::printf("BACK ranks %d most %g\n", ranks, most);
     return most;
   };
   EXPECT_LT(largest_change(4), 1.5 * largest_change(1));
@@ -505,6 +506,11 @@ TEST(Positions, AreTheSameOnAnyNumberOfRanks) {
       // As those of any fit (test_sharing).
       EXPECT_LT(test::apart(more.object, one.object), 1e-12);
       EXPECT_LT(apart(more.shifts, one.shifts), 1e-12);
+    }
+    for (const int ranks : {3, 7}) {
+      const Found parts = fitted(wrong(), as_shared(model), 5, wrong().bisected(ranks));
+      EXPECT_LT(test::apart(parts.object, one.object), 1e-12);
+      EXPECT_LT(apart(parts.shifts, one.shifts), 1e-12);
     }
   }
 }

@@ -5,6 +5,7 @@
 #include <atomic>
 
 #include "core/error.hpp"
+#include "solver/penalties/quadratic.hpp"
 #include "solver/shared_fit.hpp"
 
 namespace ptyle {
@@ -75,6 +76,66 @@ std::vector<Case> cases() {
   return all;
 }
 INSTANTIATE_TEST_SUITE_P(Schemes, SameAnswer, testing::ValuesIn(cases()));
+
+/// A scan whose object has corners that no window reaches.
+const test::FitScene& turned() {
+  test::FitScene::Scan scan;
+  scan.side = 9;
+  scan.step = 9;
+  scan.angle = 0.5;
+  static const test::FitScene one(0, scan);
+  return one;
+}
+
+Array<double, 3> fitted_turned(const FitOptions& o, const Mesh& mesh) {
+  const auto team = make_local_team(mesh.ranks());
+  auto fit = turned().fit(o, *team, {mesh}, true);
+  for (int i = 0; i < iterations; ++i) fit.iterate();
+  return stitched(fit, turned().object());
+}
+
+class BisectedFit : public testing::TestWithParam<int> {
+ protected:
+  /// From the truth, which is not vacuum in the corners either.
+  static void compare(const FitOptions& o) {
+    const Mesh parts = turned().bisected(GetParam());
+    i64 covered = 0;
+    for (int r = 0; r < parts.ranks(); ++r) covered += parts.core(r).area();
+    // Few tiles have a corner of the object that is empty all along a side.
+    EXPECT_TRUE(parts.ranks() < 5 || covered < parts.object().area());
+    const auto one = fitted_turned(o, turned().mesh(1));
+    EXPECT_EQ(one(0, 0, 0), 0);  // vacuum
+    // As on other meshes (above).
+    EXPECT_LT(apart(fitted_turned(o, parts), one), 1e-12);
+  }
+};
+
+TEST_P(BisectedFit, FullBatch) { compare(options(1)); }
+
+TEST_P(BisectedFit, Batches) { compare(options(5)); }
+
+TEST_P(BisectedFit, CoarseToFineBlurAndPenalty) {
+  auto o = options(5);
+  o.continuation = coarse_to_fine();
+  o.parts.of<BlurOptions>() = {.lateral = 0.5, .along_z = 0.5};
+  o.parts.of<PenaltyOptions>().lateral = 0.01;
+  o.hold_out = 0.1;
+  o.hold_out_pixels = 0.1;
+  compare(o);
+}
+
+INSTANTIATE_TEST_SUITE_P(Ranks, BisectedFit, testing::Values(2, 3, 4, 5, 6, 7, 9, 12));
+
+TEST(Sharing, ABisectionTakesNoExchangeAlongLines) {
+  const Mesh parts = turned().bisected(6);
+  for (const Scheme scheme : all_schemes) {
+    const bool can = scheme == Scheme::owner || scheme == Scheme::none;
+    if (can)
+      EXPECT_NO_THROW(check_sharing({parts, scheme})) << name_of(scheme);
+    else
+      EXPECT_THROW(check_sharing({parts, scheme}), UserError) << name_of(scheme);
+  }
+}
 
 TEST(Sharing, ChunksChangeNothing) {
   const Mesh mesh = mesh_of(6);

@@ -137,29 +137,30 @@ class Quartic final : public Penalty<T> {
   [[nodiscard]] std::string key() const override { return "toy.quartic"; }
   [[nodiscard]] i64 reach() const override { return 1; }
   [[nodiscard]] double steepness() const override { return weight_; }
-  void add_gradient(View<const T, 3> volume, const Box& core, double share, View<T, 3> gradient,
-                    Arithmetic<T>& arithmetic) const override {
+  void add_gradient(View<const T, 3> volume, const PenaltyPart& part, double share,
+                    View<T, 3> gradient, Arithmetic<T>& arithmetic) const override {
     const auto here = arithmetic.on_host(volume);
     Array<T, 3> sum(gradient.shape);
     arithmetic.read(gradient.data, sum.data(), sum.size());
-    each(here.view, core, [&](i64 z, i64 y, i64 x) {
+    each(here.view, part.core, [&](i64 z, i64 y, i64 x) {
       sum(z, y, x) += T(4 * share * weight_ * std::pow(double(here.view(z, y, x)), 3));
     });
     arithmetic.write(sum.data(), gradient.data, sum.size());
   }
-  [[nodiscard]] double cost(View<const T, 3> volume, const Box& core,
+  [[nodiscard]] double cost(View<const T, 3> volume, const PenaltyPart& part,
                             Arithmetic<T>& arithmetic) const override {
     const auto here = arithmetic.on_host(volume);
     double sum = 0;
-    each(here.view, core,
+    each(here.view, part.core,
          [&](i64 z, i64 y, i64 x) { sum += std::pow(double(here.view(z, y, x)), 4); });
     return weight_ * sum;
   }
   [[nodiscard]] double curvature(View<const T, 3> volume, View<const T, 3> direction,
-                                 const Box& core, Arithmetic<T>& arithmetic) const override {
+                                 const PenaltyPart& part,
+                                 Arithmetic<T>& arithmetic) const override {
     const auto here = arithmetic.on_host(volume), along = arithmetic.on_host(direction);
     double sum = 0;
-    each(here.view, core, [&](i64 z, i64 y, i64 x) {
+    each(here.view, part.core, [&](i64 z, i64 y, i64 x) {
       sum += 6 * std::pow(double(here.view(z, y, x)) * double(along.view(z, y, x)), 2);
     });
     return weight_ * sum;

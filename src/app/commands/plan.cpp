@@ -116,10 +116,10 @@ void say(Terminal& terminal, const RanksOutlook& plan) {
     return;
   }
   const Mesh& mesh = plan.division.sharing.mesh;
-  terminal.say(fmt::format(
-      "{} rank{}: {} x {} tiles of up to {} x {} px, halo {} px, {} to {} positions each",
-      plan.ranks, plan.ranks == 1 ? "" : "s", mesh.rows(), mesh.cols(), plan.largest_tile[0],
-      plan.largest_tile[1], mesh.ranks() > 1 ? mesh.halo().before : 0, plan.least, plan.most));
+  terminal.say(fmt::format("{} rank{}: {} of up to {} x {} px, halo {} px, {} to {} positions each",
+                           plan.ranks, plan.ranks == 1 ? "" : "s", mesh.describe(),
+                           plan.largest_tile[0], plan.largest_tile[1],
+                           mesh.ranks() > 1 ? mesh.halo().before : 0, plan.least, plan.most));
   say_memory(terminal, plan);
   if (plan.ranks > 1) say_exchanges(terminal, plan);
   if (plan.computing > 0)

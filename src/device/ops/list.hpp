@@ -6,6 +6,7 @@
 #include <variant>
 
 #include "device/ops/add_to.hpp"
+#include "device/ops/blank.hpp"
 #include "device/ops/descend.hpp"
 #include "device/ops/draw_back.hpp"
 #include "device/ops/measures.hpp"
@@ -24,6 +25,7 @@ namespace ptyle {
 template <class T>
 using Operation = std::variant<  //
     AddTo<T>,                    //
+    Blank<T>,                    //
     Descend<T>,                  //
     DrawBack<T>,                 //
     MoveAlong<T>,                //

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstdint>
+
 #include "device/ops/kinds.hpp"
 
 namespace ptyle {
@@ -8,22 +10,33 @@ namespace ptyle {
 ///
 ///   P(V) = Σ a V² + b ((V(y+1) − V)² + (V(x+1) − V)²) + c (V(z+1) − V)²
 ///
-/// A term belongs to the voxel at which it begins; there is none beyond the volume's rim.
+/// A term belongs to the voxel at which it begins; there is none beyond the volume's rim, nor with
+/// a pixel outside the object's support.
 struct PenaltyWeights {
   double square = 0;   ///< a
   double lateral = 0;  ///< b
   double along_z = 0;  ///< c
 };
 
-/// The volume of a penalty, and the terms that begin in `core`.
+/// The part of a volume whose terms are meant: those that begin in `core`; `support`: 0 outside it;
+/// empty: all is inside.
+struct PenaltyPart {
+  PenaltyPart(const Box& begins_in, View<const std::uint8_t, 2> of_object = {})
+      : core(begins_in), support(of_object) {}
+  Box core;
+  View<const std::uint8_t, 2> support;
+};
+
+/// The volume of a penalty, and the terms of a part.
 template <class T>
 struct PenaltyTerms {
-  PenaltyTerms(View<const T, 3> of, const PenaltyWeights& weights, const Box& begins_in)
+  PenaltyTerms(View<const T, 3> of, const PenaltyWeights& weights, const PenaltyPart& part)
       : v(of.data),
+        inside(part.support.data),
         a(static_cast<T>(weights.square)),
         b(static_cast<T>(weights.lateral)),
         c(static_cast<T>(weights.along_z)),
-        core(begins_in),
+        core(part.core),
         whole(pixels_of(of)) {}
   /// Weights of a pixel's terms: its own square; those that begin there and end to the right and
   /// below; those that begin to the left and above and end there.
@@ -31,30 +44,36 @@ struct PenaltyTerms {
     T own, right, below, left, above, along_z;
   };
   [[nodiscard]] PTYLE_HOST_DEVICE AtPixel of_pixel(i64 row, i64 col) const {
+    if (!is_inside(row, col)) return {0, 0, 0, 0, 0, 0};
     const bool here = core.rows.contains(row) && core.cols.contains(col);
+    const auto with = [&](bool one, i64 r, i64 c) { return one && is_inside(r, c) ? b : T(0); };
     return {here ? a : T(0),
-            here && col + 1 < whole.cols ? b : T(0),
-            here && row + 1 < whole.rows ? b : T(0),
-            core.rows.contains(row) && core.cols.contains(col - 1) ? b : T(0),
-            core.rows.contains(row - 1) && core.cols.contains(col) ? b : T(0),
+            with(here && col + 1 < whole.cols, row, col + 1),
+            with(here && row + 1 < whole.rows, row + 1, col),
+            with(core.rows.contains(row) && core.cols.contains(col - 1), row, col - 1),
+            with(core.rows.contains(row - 1) && core.cols.contains(col), row - 1, col),
             here ? c : T(0)};
+  }
+  [[nodiscard]] PTYLE_HOST_DEVICE bool is_inside(i64 row, i64 col) const {
+    return inside == nullptr || inside[row * whole.cols + col] != 0;
   }
   /// V(voxel i) − V(its neighbour), or 0 where that one has no weight and may not be there.
   [[nodiscard]] PTYLE_HOST_DEVICE T difference(i64 i, i64 neighbour, bool there) const {
     return there ? v[i] - v[i + neighbour] : T(0);
   }
   const T* v;
+  const std::uint8_t* inside;
   T a, b, c;
   Box core;
   Pixels whole;
 };
 
-/// The penalty itself, as the sum over `core`.  Bytes: reads 1 volume.
+/// The penalty itself, as the sum over the part's core.  Bytes: reads 1 volume.
 template <class T>
 struct PenaltyCost {
-  PenaltyCost(View<const T, 3> of, const PenaltyWeights& weights, const Box& core)
-      : terms(of, weights, core), where(terms.whole) {
-    where.region = core;
+  PenaltyCost(View<const T, 3> of, const PenaltyWeights& weights, const PenaltyPart& part)
+      : terms(of, weights, part), where(terms.whole) {
+    where.region = part.core;
   }
   using AtPixel = typename PenaltyTerms<T>::AtPixel;
   [[nodiscard]] PTYLE_HOST_DEVICE AtPixel at(i64 row, i64 col) const {
@@ -77,12 +96,13 @@ struct PenaltyCost {
 /// g += share · ∂P/∂V.  Bytes: reads 2 volumes, writes 1.
 template <class T>
 struct PenaltyGradient {
-  PenaltyGradient(View<const T, 3> of, const PenaltyWeights& weights, const Box& core, double share,
-                  View<T, 3> gradient)
-      : terms(of, weights, core),
+  PenaltyGradient(View<const T, 3> of, const PenaltyWeights& weights, const PenaltyPart& part,
+                  double share, View<T, 3> gradient)
+      : terms(of, weights, part),
         g(gradient.data),
         twice_share(static_cast<T>(2 * share)),
         where(terms.whole) {
+    const Box& core = part.core;
     where.region = intersection(
         {{core.rows.begin, core.rows.end + 1}, {core.cols.begin, core.cols.end + 1}}, where.region);
   }

@@ -235,9 +235,8 @@ template <class T>
 std::unique_ptr<Exchange<T>> make_mpi_exchange(const MpiWorld& world, const ExchangePlan& plan,
                                                Arithmetic<T>* arithmetic) {
   if (plan.mesh.ranks() != world.size())
-    throw UserError(fmt::format("a mesh of {} x {} tiles needs {} MPI ranks, but {} were started",
-                                plan.mesh.rows(), plan.mesh.cols(), plan.mesh.ranks(),
-                                world.size()));
+    throw UserError(fmt::format("{} need {} MPI ranks, but {} were started", plan.mesh.describe(),
+                                plan.mesh.ranks(), world.size()));
   return std::make_unique<MpiExchange<T>>(world, plan, arithmetic);
 }
 template std::unique_ptr<Exchange<float>> make_mpi_exchange(const MpiWorld&, const ExchangePlan&,

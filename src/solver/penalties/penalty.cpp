@@ -2,14 +2,24 @@
 
 namespace ptyle {
 
+namespace {
+
+/// The terms of a tile's core.
+template <class T>
+PenaltyPart part_of(const Workspace<T>& with, std::size_t tile) {
+  const Tile& on = with.tiles[tile];
+  return {on.on_arrays(on.core), with.supports[tile].view()};
+}
+
+}  // namespace
+
 template <class T>
 void add_gradients(const Penalties<T>& penalties, Workspace<T>& with,
                    const ObjectVariable<T>& object, std::size_t tile, double share) {
-  const Tile& on = with.tiles[tile];
   const auto values = object.values.fields(), gradients = object.gradient.fields();
   for (const auto& one : penalties)
     for (std::size_t f = 0; f < values.size(); ++f)
-      one->add_gradient(std::as_const(*values[f]).on(tile), on.on_arrays(on.core), share,
+      one->add_gradient(std::as_const(*values[f]).on(tile), part_of(with, tile), share,
                         gradients[f]->on(tile), *with.arithmetic);
 }
 
@@ -19,8 +29,7 @@ double cost_of(const Penalties<T>& penalties, Workspace<T>& with, const Volumes<
   for (const auto& one : penalties)
     for (std::size_t t = 0; t < with.tiles.size(); ++t)
       for (const Field<T>* field : volumes.fields())
-        sum +=
-            one->cost(field->on(t), with.tiles[t].on_arrays(with.tiles[t].core), *with.arithmetic);
+        sum += one->cost(field->on(t), part_of(with, t), *with.arithmetic);
   return sum;
 }
 
@@ -33,7 +42,7 @@ double curvature_of(const Penalties<T>& penalties, Workspace<T>& with, const Vol
     for (std::size_t t = 0; t < with.tiles.size(); ++t)
       for (std::size_t f = 0; f < values.size(); ++f)
         sum += one->curvature(std::as_const(*values[f]).on(t), std::as_const(*along[f]).on(t),
-                              with.tiles[t].on_arrays(with.tiles[t].core), *with.arithmetic);
+                              part_of(with, t), *with.arithmetic);
   return sum;
 }
 

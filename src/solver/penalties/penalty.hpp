@@ -21,17 +21,18 @@ class Penalty {
   [[nodiscard]] virtual std::string key() const = 0;
   /// How far from a voxel its terms reach laterally, px: halos must be as wide.
   [[nodiscard]] virtual i64 reach() const = 0;
-  /// gradient += share · ∂P/∂V, of the terms of `core`. Phase and absorption alike.
-  virtual void add_gradient(View<const T, 3> volume, const Box& core, double share,
+  /// gradient += share · ∂P/∂V, of the terms of the part. Phase and absorption alike.
+  virtual void add_gradient(View<const T, 3> volume, const PenaltyPart& part, double share,
                             View<T, 3> gradient, Arithmetic<T>& arithmetic) const = 0;
   /// Half the second derivative by one voxel, about: steps are made shorter by it.
   [[nodiscard]] virtual double steepness() const = 0;
-  /// P, of the terms of `core`.
-  [[nodiscard]] virtual double cost(View<const T, 3> volume, const Box& core,
+  /// P, of the terms of the part.
+  [[nodiscard]] virtual double cost(View<const T, 3> volume, const PenaltyPart& part,
                                     Arithmetic<T>& arithmetic) const = 0;
-  /// ½ d²P/dα² of V + α·direction at α = 0, of the terms of `core`.
+  /// ½ d²P/dα² of V + α·direction at α = 0, of the terms of the part.
   [[nodiscard]] virtual double curvature(View<const T, 3> volume, View<const T, 3> direction,
-                                         const Box& core, Arithmetic<T>& arithmetic) const = 0;
+                                         const PenaltyPart& part,
+                                         Arithmetic<T>& arithmetic) const = 0;
 };
 
 template <class T>

@@ -16,18 +16,19 @@ class Quadratic final : public Penalty<T> {
   [[nodiscard]] double steepness() const override {
     return weights_.square + 4 * weights_.lateral + 2 * weights_.along_z;
   }
-  void add_gradient(View<const T, 3> volume, const Box& core, double share, View<T, 3> gradient,
-                    Arithmetic<T>& arithmetic) const override {
-    arithmetic.run(PenaltyGradient<T>(volume, weights_, core, share, gradient));
+  void add_gradient(View<const T, 3> volume, const PenaltyPart& part, double share,
+                    View<T, 3> gradient, Arithmetic<T>& arithmetic) const override {
+    arithmetic.run(PenaltyGradient<T>(volume, weights_, part, share, gradient));
   }
-  [[nodiscard]] double cost(View<const T, 3> volume, const Box& core,
+  [[nodiscard]] double cost(View<const T, 3> volume, const PenaltyPart& part,
                             Arithmetic<T>& arithmetic) const override {
-    return arithmetic.sum(PenaltyCost<T>(volume, weights_, core), core);
+    return arithmetic.sum(PenaltyCost<T>(volume, weights_, part), part.core);
   }
   /// P is its own second-order term.
-  [[nodiscard]] double curvature(View<const T, 3>, View<const T, 3> direction, const Box& core,
+  [[nodiscard]] double curvature(View<const T, 3>, View<const T, 3> direction,
+                                 const PenaltyPart& part,
                                  Arithmetic<T>& arithmetic) const override {
-    return cost(direction, core, arithmetic);
+    return cost(direction, part, arithmetic);
   }
 
  private:

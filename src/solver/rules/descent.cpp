@@ -115,7 +115,10 @@ double Descent<T>::make_directions(const Trial<T>& trial, bool with_slope) {
     const Box core = tile.on_arrays(tile.core);
     const Preconditioner<T> m = preconditioner(with, illumination_of(trial, t), trial.penalty());
     for (const View<T, 3>& volume : object.gradient.on(t)) {
-      if (sigma > 0) arithmetic.blur_lateral(volume, gaussian_weights(sigma), block);
+      if (sigma > 0) {
+        arithmetic.blur_lateral(volume, gaussian_weights(sigma), block);
+        with.blank(t, volume);
+      }
       const Precondition<T> precondition(volume, m, on_cores ? core : tile.on_arrays(tile.box),
                                          block);
       if (with_slope)

@@ -385,6 +385,7 @@ void PositionsVariable<T>::stretch_tile(Workspace<T>& with, std::size_t t,
     const auto [low, high] = limits_of(with.options, {&with.state.field("phase"), nullptr}, values);
     with.arithmetic->run(
         Warp<T>(std::as_const(values).on(t), displacement, spare.on(t), {low, high}));
+    with.blank(t, spare.on(t));
     std::swap(values.here[t], spare.here[t]);
   }
 }
