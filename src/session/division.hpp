@@ -25,7 +25,7 @@ struct Division {
   i64 margin = 0;                     ///< positions may move so far, px; 0: they are not refined
   /// By rank: positions that may be handed over to it at most, as they move; empty: none moves.
   std::vector<i64> most_that_come = {};
-  std::shared_ptr<const Support> support = {};  ///< of the object
+  std::shared_ptr<const Support> support = {};  ///< of the object; none: all of it
 };
 
 /// For `ranks` ranks that exchange `planes` planes of `bytes` a value at most. Positions are in Å

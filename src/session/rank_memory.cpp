@@ -31,7 +31,7 @@ Bytes arrays_of_fit(const ReconstructConfig& config, const OperatorSetup& setup,
                     const Division& division, int rank) {
   Bytes bytes = memory_of_fit<T>(config, setup, division, rank).arrays;
   const Box tile = division.sharing.mesh.extended(rank);
-  if (!division.support->covers(tile)) bytes["object"] += double(tile.area());
+  if (division.support && !division.support->covers(tile)) bytes["object"] += double(tile.area());
   bytes["exchange buffers"] =
       double(sizeof(T)) *
       halo_buffer_values(division.sharing, rank, exchanged_planes(setup.slices, setup.absorption));

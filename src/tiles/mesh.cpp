@@ -104,9 +104,9 @@ Mesh::Mesh(Box object, std::vector<Cut> cuts, std::vector<TileBoxes> tiles, Halo
   if (cuts_.size() + 1 != tiles_.size()) throw std::invalid_argument("n cuts make n + 1 tiles");
 }
 
-int Mesh::lines_along(const std::vector<i64>& lines) {
-  if (lines.empty()) throw std::logic_error("a bisection has no rows and columns of tiles");
-  return static_cast<int>(lines.size()) - 1;
+int Mesh::parts_of(const std::vector<i64>& lines) const {
+  if (!is_tensor()) throw std::logic_error("a bisection has no rows and columns of tiles");
+  return std::max(0, static_cast<int>(lines.size()) - 1);
 }
 
 std::string Mesh::describe() const {

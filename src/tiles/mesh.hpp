@@ -64,8 +64,8 @@ class Mesh {
   }
 
   // Of a tensor mesh alone; of others they throw std::logic_error.
-  [[nodiscard]] int rows() const { return lines_along(row_lines_); }
-  [[nodiscard]] int cols() const { return lines_along(col_lines_); }
+  [[nodiscard]] int rows() const { return parts_of(row_lines_); }
+  [[nodiscard]] int cols() const { return parts_of(col_lines_); }
   [[nodiscard]] int rank(int r, int c) const { return r * cols() + c; }
   [[nodiscard]] const Box& object() const { return object_; }
   [[nodiscard]] Halo halo() const { return halo_; }
@@ -90,7 +90,7 @@ class Mesh {
   [[nodiscard]] Mesh with_halo(Halo halo) const;
 
  private:
-  static int lines_along(const std::vector<i64>& lines);
+  [[nodiscard]] int parts_of(const std::vector<i64>& lines) const;
 
   Box object_;
   std::vector<i64> row_lines_, col_lines_;  // the object's borders included; of a tensor mesh
