@@ -50,6 +50,7 @@ enum class Update {
 
 struct FitOptions {
   i64 batches = 20;            ///< mini-batches an iteration
+  std::vector<int> group_of;   ///< by position: the groups they are dealt by; empty: one
   double hold_out = 0;         ///< fraction of the patterns kept out of the fit
   std::vector<i64> left_out;   ///< positions whose patterns are no measurement, ascending
   double hold_out_pixels = 0;  ///< fraction of the detector pixels of every pattern, likewise
