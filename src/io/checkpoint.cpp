@@ -362,6 +362,11 @@ Checkpoint::Checkpoint(const std::string& folder) {
   read_file(path_, "global.h5", [](const h5::File&) {});
 }
 
+std::optional<std::string> Checkpoint::fact(const std::string& key) const {
+  return read_file(path_, "global.h5",
+                   [&](const h5::File& file) { return file.text("/fingerprint", key.c_str()); });
+}
+
 std::vector<std::string> Checkpoint::check(const Fingerprint& now) const {
   const auto before = read_file(path_, "global.h5", [&](const h5::File& file) {
     std::vector<std::string> all;

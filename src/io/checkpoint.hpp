@@ -109,6 +109,9 @@ class Checkpoint {
   /// "KEY was A, now it is B".
   [[nodiscard]] std::vector<std::string> check(const Fingerprint& now) const;
 
+  /// One of its facts; nothing where it does not record the key, as of an older program.
+  [[nodiscard]] std::optional<std::string> fact(const std::string& key) const;
+
   /// The part of an array that lies in `box` (inside the object), (planes, rows, columns) of it;
   /// opens only files whose cores meet the box. Exact where T is the type that was written.
   template <class T>

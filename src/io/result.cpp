@@ -132,6 +132,7 @@ ResultFacts read_ptyle(const h5::File& file) {
   result.units = file.text("/", "units").value_or("A");
   result.version = file.text("/", "version").value_or("");
   result.config = file.text("/", "config").value_or("");
+  result.dealt_for = static_cast<int>(file.number("/", "ranks_of").value_or(0));
   if (const auto origin = file.numbers("/", "origin"); origin && origin->size() == 2)
     result.origin = Position{origin->at(0), origin->at(1)};
   if (result.origin && !(std::isfinite(result.origin->row) && std::isfinite(result.origin->col)))
@@ -193,6 +194,7 @@ void write_facts(h5::File& file, const ResultFacts& facts) {
   file.set("/", "units", facts.units);
   file.set("/", "version", facts.version);
   file.set("/", "config", facts.config);
+  if (facts.dealt_for > 0) file.set("/", "ranks_of", facts.dealt_for);
   if (facts.origin) file.set("/", "origin", std::array{facts.origin->row, facts.origin->col});
 }
 

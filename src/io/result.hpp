@@ -15,9 +15,9 @@
 //   /ranks/NAME         float64 (rank), attribute units: what each rank did
 //   /atoms/{numbers, positions}   of a simulated truth: Z; (n, 3) row, col, z, Å, same origin
 //   attributes of the file: pixel_size, slice_thickness (Å), energy_kV, units ("A" or "px"),
-//   version, config (the whole resolved YAML), origin ((row, col) of object pixel [0, 0] in the
-//   coordinates of the measured set's positions, Å: /positions + origin are the measured positions,
-//   or the refined ones)
+//   version, config (the whole resolved YAML), ranks_of (as the run chose ranks.of), origin ((row,
+//   col) of object pixel [0, 0] in the coordinates of the measured set's positions, Å: /positions +
+//   origin are the measured positions, or the refined ones)
 
 #include <array>
 #include <memory>
@@ -71,6 +71,7 @@ struct ResultFacts {
   std::string units = "A";                ///< A | px
   std::string version;                    ///< of ptyle that wrote it
   std::string config;                     ///< the whole resolved YAML
+  int dealt_for = 0;  ///< ranks that mini-batches were dealt for (ranks.of); 0: not recorded
   std::optional<Position> origin;  ///< of object pixel [0, 0] in the measured set's coordinates
 };
 

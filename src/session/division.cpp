@@ -51,15 +51,21 @@ struct Tiles {
     if (asked.ranks == 1 || shaped || config.tiling == Tiling::mesh) return by_lines(config);
     if (config.tiling == Tiling::bisection) return bisected_mesh(centres, asked);
     if (needs_lines(config)) return by_lines(config);
-    const auto lines = unless_refused([&] { return by_lines(config); }),
-               parts = unless_refused([&] { return bisected_mesh(centres, asked); });
-    if (!lines && !parts) return by_lines(config);  // throws
-    if (!lines || !parts) return lines ? *lines : *parts;
-    constexpr double clearly = 0.9;
-    return cost(*parts) < clearly * cost(*lines) ? *parts : *lines;
+    return by_cost(config);
   }
 
  private:
+  /// Whatever regularisers look at, so that it depends on the scan, the windows and the network.
+  [[nodiscard]] Mesh by_cost(const RanksConfig& config) const {
+    Bisection bare = asked;
+    bare.reach = 0;
+    const auto lines = unless_refused([&] { return by_lines(config); }),
+               parts = unless_refused([&] { return bisected_mesh(centres, bare); });
+    if (!lines && !parts) return by_lines(config);  // throws
+    constexpr double clearly = 0.9;
+    if (!parts || (lines && cost(*parts) >= clearly * cost(*lines))) return *lines;
+    return asked.reach == 0 ? *parts : bisected_mesh(centres, asked);
+  }
   /// Exchanges along rows and columns of tiles, and those of voxels.
   static bool needs_lines(const RanksConfig& config) {
     const Scheme scheme = config.exchange.value_or(Scheme::owner);
@@ -95,7 +101,33 @@ struct Tiles {
   }
 };
 
+/// The rank of each position where so many share them by defaults: keys of halos, tilings,
+/// exchanges and the network change how a run does it, not what it computes.
+std::vector<int> groups_for(Tiles tiles, int ranks) {
+  if (ranks == 1) return {};
+  const Halo exact = Halo::exact(tiles.asked.window);
+  const i64 room = tiles.asked.room;
+  tiles.asked.ranks = ranks;
+  tiles.asked.halo = {exact.before + room, exact.after + room};
+  tiles.asked.reach = 0;
+  tiles.bytes = sizeof(float);
+  tiles.network = {};
+  try {
+    const Mesh mesh = tiles.mesh(RanksConfig{});
+    std::vector<int> group_of;
+    for (const Pixel& centre : tiles.centres) group_of.push_back(mesh.tile_of(centre));
+    return group_of;
+  } catch (const UserError& e) {
+    throw UserError(fmt::format("ranks.of: {}", e.what()));
+  }
+}
+
 }  // namespace
+
+int dealt_for(const RanksConfig& config, int ranks) {
+  constexpr int few = 16;  // whose loads are nearly equal however positions are dealt
+  return config.of > 0 ? config.of : ranks > few ? ranks : 1;
+}
 
 Network network_of(const RanksConfig& config) {
   return {config.bandwidth * 1e9, config.latency * 1e-6};
@@ -187,6 +219,8 @@ Division divide(const std::vector<Position>& positions, i64 window, double pixel
   }
   division.support = std::make_shared<Support>(centres, window, margin);
   division.shares = share_positions(mesh, centres, extra);
+  division.of = dealt_for(config, ranks);
+  division.group_of = groups_for(tiles, division.of);
   if (margin > 0 && ranks > 1) division.most_that_come = most_that_come(mesh, centres, margin);
   return division;
 }

@@ -26,13 +26,20 @@ struct Division {
   /// By rank: positions that may be handed over to it at most, as they move; empty: none moves.
   std::vector<i64> most_that_come = {};
   std::shared_ptr<const Support> support = {};  ///< of the object; none: all of it
+  int of = 1;                                   ///< ranks that mini-batches are dealt for
+  /// By position: the rank that would have it of so many, by which mini-batches are dealt; empty:
+  /// dealt for one.
+  std::vector<int> group_of = {};
 };
+
+/// The ranks that mini-batches are dealt for where `ranks` run (ranks.of).
+int dealt_for(const RanksConfig& config, int ranks);
 
 /// For `ranks` ranks that exchange `planes` planes of `bytes` a value at most. Positions are in Å
 /// (px where pixel = 1). Where they may move by `margin` px, the object grows by that on every
 /// side, and halos by what moves need between two hand-overs (room_for_moves). `looked_at`: px
 /// about a voxel that the fit looks at beside the windows; −1: as far as the halo. Throws UserError
-/// for a mesh, halo or exchange that cannot be.
+/// for a mesh, halo or exchange that cannot be, and for ranks.of that cannot share the scan.
 Division divide(const std::vector<Position>& positions, i64 window, double pixel,
                 const RanksConfig& config, int ranks, i64 planes, int bytes, i64 margin = 0,
                 i64 looked_at = -1);

@@ -64,6 +64,7 @@ ReconstructConfig settled(ReconstructConfig config, const Experiment& experiment
   const FitOptions chosen = fit_options(config, experiment, division, 1);
   config.object.type = config.object.absorbs() ? ObjectType::complex : ObjectType::potential;
   config.solver.batches = static_cast<int>(chosen.batches);
+  config.ranks.of = division.of;
   config.solver.hold_out_pixels = chosen.hold_out_pixels;
   config.solver.continuation = chosen.continuation.finished() ? Switch::off : Switch::on;
   config.parts = chosen.parts;

@@ -91,7 +91,9 @@ std::vector<Position> OpenFit<T>::positions() const {
 
 template <class T>
 Kept OpenFit<T>::kept(std::span<const Position> positions, i64 window, double pixel) {
-  division = divide(config, {positions.begin(), positions.end()}, window, pixel, team.size());
+  ReconstructConfig as_before = config;
+  if (checkpoint_ && config.ranks.of == 0) as_before.ranks.of = resumed_dealt_for(*checkpoint_);
+  division = divide(as_before, {positions.begin(), positions.end()}, window, pixel, team.size());
   Kept kept;
   for (const int rank : team.here()) {
     const PositionShare& share = division->shares[static_cast<std::size_t>(rank)];
@@ -205,8 +207,9 @@ Fit<T> OpenFit<T>::make_fit() {
   if (options.hold_out_pixels > 0)
     log(fmt::format("one in {} detector pixels is held out, at random in each pattern",
                     one_pixel_in(options.hold_out_pixels)));
-  log(fmt::format("{} mini-batch{} per iteration", options.batches,
-                  options.batches == 1 ? "" : "es"));
+  log(fmt::format("{} mini-batch{} per iteration{}", options.batches,
+                  options.batches == 1 ? "" : "es",
+                  division->of > 1 ? fmt::format(", dealt for {} ranks", division->of) : ""));
   const double counts = counts_per_object_pixel(experiment, *division);
   if (const auto few = warning_of_few_counts(counts, options.batches, options.hold_out_pixels > 0))
     warn(*few);

@@ -43,6 +43,12 @@ double bytes_of_probe(const OperatorSetup& setup) {
   return double(sizeof(Complex<T>)) * double(setup.modes * setup.window * setup.window);
 }
 
+/// Of what is listed of all positions.
+double bytes_of_positions(const Division& division) {
+  return double(bytes_a_position) * double(division.frame.positions.size()) +
+         double(sizeof(int)) * double(division.group_of.size());
+}
+
 /// Patterns, positions and what a checkpoint holds, which are on the host wherever it computes.
 template <class T>
 void add_data(RankMemory& memory, const ReconstructConfig& config, const OperatorSetup& setup,
@@ -57,7 +63,7 @@ void add_data(RankMemory& memory, const ReconstructConfig& config, const Operato
   bytes["patterns"] = pattern * double(std::ssize(share.own) + std::ssize(share.extra) + first);
   if (setup.modes > 1) bytes["probe"] += bytes_of_probe<T>(setup);  // their powers are fitted there
   if (division.margin > 0) bytes["probe"] += bytes_of_probe<T>(setup);  // derivative along a shift
-  bytes["positions"] += double(bytes_a_position) * double(division.frame.positions.size());
+  bytes["positions"] += bytes_of_positions(division);
   if (!writes_while_computing(config)) return;
   bytes["checkpoint"] = memory_of_fit<T>(config, setup, division, rank).saved;
 }
@@ -80,7 +86,7 @@ void add_writing(RankMemory& memory, const ReconstructConfig& config, const Oper
     bytes["checkpoint"] = fit.saved;  // copies, should the result not be written
   else
     bytes = fit.kept;
-  bytes["positions"] += double(bytes_a_position) * double(frame.positions.size());
+  bytes["positions"] += bytes_of_positions(division);
   bytes["result"] = rank == 0 ? files.result : rows;
   if (rank == 0 && files.copies > sum_of(bytes)) bytes = {{"result", files.copies}};
 }

@@ -365,6 +365,7 @@ class WorkOf final : public Reconstruction::Work {
     facts.energy_kV = open_.experiment.optics.energy;
     facts.units = open_.experiment.calibration.in_pixels() ? "px" : "A";
     facts.version = PTYLE_VERSION;
+    facts.dealt_for = open_.division->of;
     facts.config = text_;
     return facts;
   }

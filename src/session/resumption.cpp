@@ -1,6 +1,7 @@
 #include "session/resumption.hpp"
 
 #include <algorithm>
+#include <charconv>
 #include <chrono>
 #include <exception>
 #include <utility>
@@ -225,6 +226,13 @@ void resume(Fit<T>& fit, const Checkpoint& checkpoint) {
   fit.restore(resumed_numbers(checkpoint, fit.numbers()), reader);
   if (const auto left_out = checkpoint.find_numbers("left_out"))
     fit.leave_out({left_out->begin(), left_out->end()});
+}
+
+int resumed_dealt_for(const Checkpoint& checkpoint) {
+  const std::string text = checkpoint.fact("ranks.of").value_or("1");
+  int ranks = 0;
+  std::from_chars(text.data(), text.data() + text.size(), ranks);
+  return std::max(ranks, 1);
 }
 
 History resumed_history(const Checkpoint& checkpoint) {

@@ -92,6 +92,9 @@ std::map<std::string, double> resumed_numbers(const Checkpoint& checkpoint,
 /// The fit, made of the object and the probe of then, resumes from the checkpoint.
 template <class T>
 void resume(Fit<T>& fit, const Checkpoint& checkpoint);
+/// The ranks that its run's mini-batches were dealt for (ranks.of).
+int resumed_dealt_for(const Checkpoint& checkpoint);
+
 History resumed_history(const Checkpoint& checkpoint);
 
 }  // namespace ptyle

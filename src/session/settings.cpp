@@ -141,9 +141,14 @@ FitOptions fit_options(const ReconstructConfig& config, const Experiment& e,
   const auto thickness = !coarse_to_fine                   ? Thickness::thin
                          : depths_of_focus(config, e) <= 2 ? Thickness::thick
                                                            : Thickness::very_thick;
-  o.batches = s.batches > 0 ? s.batches
-                            : default_batches(i64(division.frame.positions.size()),
-                                              counts_per_object_pixel(e, division), thickness);
+  const auto positions = i64(division.frame.positions.size());
+  o.group_of = division.group_of;
+  o.batches =
+      s.batches > 0
+          ? s.batches
+          : batches_of_groups(
+                group_sizes(o.group_of, positions),
+                default_batches(positions, counts_per_object_pixel(e, division), thickness));
   o.hold_out = s.hold_out;
   o.left_out = e.screening.left_out;
   // Held-out patterns cannot judge positions that are refined one by one.

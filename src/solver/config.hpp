@@ -147,7 +147,7 @@ void keys(V& v, SolverConfig& c) {
       .starting("20")
       .also_called("niter epochs");
   v("batches", c.batches, at_least(0),
-    "mini-batches per iteration; 0: 20, fewer of few positions or counts")
+    "mini-batches per iteration; 0: 20, fewer of few positions or counts, or by ranks.of")
       .formerly("groups")
       .not_to_be_taken_for("batch_size", "their number, not their size")
       .same_at_resume();
@@ -199,6 +199,7 @@ constexpr auto choices(UpdateChoice) {
 
 /// Keys ranks.*: how MPI ranks share the object and the patterns.
 struct RanksConfig {
+  int of = 0;                 ///< 0: chosen (session/division)
   std::array<int, 2> mesh{};  ///< 0: chosen
   Tiling tiling = Tiling::automatic;
   std::string halo = "exact";  ///< "exact" (half a window), or a number: Å (px in pixel units)
@@ -218,7 +219,12 @@ struct RanksConfig {
 template <class V>
 void keys(V& v, RanksConfig& c) {
   v.section("ranks",
-            "how MPI ranks (mpirun -n N) share the work; the result is the same for any N");
+            "how MPI ranks (mpirun -n N) share the work; the result is the same for any N, with "
+            "one ranks.of");
+  v("of", c.of, between(0, 1000000),
+    "ranks that mini-batches are dealt for, so that all are at work in each; the result depends on "
+    "it, and not on how many run; 0: those that run where they are more than 16, else 1")
+      .same_at_resume();
   v("mesh", c.mesh, at_least(1), "rows and columns of tiles; left out: chosen").example("[2, 3]");
   v("tiling", c.tiling,
     "mesh: by lines across the whole object; bisection: part by part, for scans that are turned or "

@@ -134,13 +134,15 @@ class Bisector {
     TileBoxes tile;
     tile.core = support_.within(part.cell);
     const Box looked_at = support_.within(grown(tile.core, asked_.reach));
-    const Box all = hull(grown(centres_of(part), windows.before, windows.after), looked_at);
+    const Box of_windows = grown(centres_of(part), windows.before, windows.after);
+    const Box all = hull(of_windows, looked_at);
     const Box most = grown(tile.core, asked_.halo.before, asked_.halo.after);
     tile.extended = intersection(intersection(all, most), object_);
     Tiling one;
     one.tiles = {tile};
     one.fullest = static_cast<i64>(part.centres.size());
-    one.largest = tile.extended.area();
+    // As far as the windows reach, whatever the halo: ranks.of has the same parts for any.
+    one.largest = intersection(hull(of_windows, tile.core), object_).area();
     return one;
   }
 

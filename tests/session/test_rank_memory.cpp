@@ -67,6 +67,19 @@ TEST(RankMemory, HasRoomForPatternsThatCome) {
   }
 }
 
+TEST(RankMemory, OfPositionsIsWhatARunAllocates) {
+  for (const int of : {1, 6}) {
+    ReconstructConfig config = testing::memory_scan().config();
+    config.ranks.of = of;
+    const auto team = make_local_team();
+    const auto patterns = testing::memory_scan().patterns();
+    const OpenFit<float> run(config, {}, *team, &patterns);
+    EXPECT_EQ(double(peak_of(run.ledger, "positions")),
+              memory_of(config, 1, 0).bytes.at("positions"))
+        << of;
+  }
+}
+
 /// The probe's derivatives, by which the curvature along a shift is found, one after the other.
 TEST(RankMemory, OfRefinedPositionsIsWhatARunAllocates) {
   for (const int modes : {1, 3}) {

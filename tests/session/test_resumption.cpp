@@ -98,6 +98,18 @@ TEST_P(Resumption, ACheckpointWrittenWhileComputingIsTheOneThatTheFitWaitsFor) {
   }
 }
 
+/// By an earlier version, they were dealt for one.
+TEST_P(Resumption, MiniBatchesAreDealtForAsManyRanksAsBefore) {
+  auto fit = make_fit();
+  for (const auto& [fingerprint, ranks] : {std::pair{run, 1},
+                                           {Fingerprint{{"ranks.of", "6"}}, 6},
+                                           {Fingerprint{{"ranks.of", "?"}}, 1}}) {
+    CheckpointWriter<double> writer(*team, folder / "", fit, division, false, &ledger);
+    writer.save({}, fingerprint);
+    EXPECT_EQ(resumed_dealt_for(Checkpoint(folder / "")), ranks);
+  }
+}
+
 TEST_P(Resumption, GoesOnWithTheSameBits) {
   auto fit = make_fit();
   CheckpointWriter<double> writer(*team, folder / "", fit, division, true, &ledger);
