@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <numeric>
 #include <utility>
 
 #include "core/error.hpp"
@@ -21,6 +22,15 @@ double gradients_an_iteration(const FitOptions& options, i64 positions) {
   const double estimated =
       double((batches + estimate_every - 1) / estimate_every) / double(batches);
   return 1 + (positions / batches < large_batch ? 1.5 : 1) * estimated;
+}
+
+/// Of the first iteration; of all positions, as a plan does not know which are left out.
+Load load_of_ranks(const Division& division, const FitOptions& options) {
+  const auto& positions = division.frame.positions;
+  std::vector<i64> all(positions.size());
+  std::iota(all.begin(), all.end(), 0);
+  return load_of(make_batches(positions, all, options.batches, options.seed, 1, options.group_of),
+                 division.shares);
 }
 
 /// A run and how it is divided, where that can be.
@@ -167,9 +177,11 @@ RanksOutlook plan_ranks(const ReconstructConfig& config, const Experiment& exper
       if (scheme == sharing.scheme) plan.exchanging = plan.exchanges.back().seconds;
     }
   const auto positions = static_cast<i64>(experiment.positions.size());
-  plan.exchanging *= double(std::min(options.batches, positions));
+  plan.batches = std::min(options.batches, positions);
+  plan.load = load_of_ranks(plan.division, options);
+  plan.exchanging *= double(plan.batches);
   plan.computing =
-      double(plan.most) * position_seconds * gradients_an_iteration(options, positions);
+      double(plan.load.busiest) * position_seconds * gradients_an_iteration(options, positions);
   return plan;
 }
 

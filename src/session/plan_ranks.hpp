@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "session/rank_memory.hpp"
+#include "solver/batches.hpp"
 
 namespace ptyle {
 
@@ -26,6 +27,8 @@ struct RanksOutlook {
   Division division;
   int threads = 1;
   i64 least = 0, most = 0;            ///< positions of a rank
+  i64 batches = 1;                    ///< mini-batches an iteration
+  Load load;                          ///< of the ranks in the first iteration's
   std::array<i64, 2> largest_tile{};  ///< px, extended
   RankMemory memory;                  ///< of the rank that needs most where it computes
   double mean_memory = 0;             ///< bytes, where it computes

@@ -17,6 +17,7 @@ namespace ptyle {
 namespace {
 
 using testing::memory_scan;
+using testing::MemoryScan;
 
 /// Two slices and counts, so that a penalty smooths by itself; 36 positions, too few to be refined
 /// unasked.
@@ -61,6 +62,63 @@ TEST(PlanRanks, ExchangesRunWhereRunsDo) {
   EXPECT_GT(outlook(by_itself, Scheme::voxel_average).bytes, 0);
   EXPECT_NE(outlook(refined, Scheme::none).refused.find("ranks.update"), std::string::npos);
   EXPECT_NE(outlook(smoothed, Scheme::none).refused.find("penalty.lateral"), std::string::npos);
+}
+
+Experiment the_experiment(const ReconstructConfig& config) {
+  const auto patterns = memory_scan().patterns();
+  return open_experiment(config.data, config.calibration, config.scan, config.optics, nullptr,
+                         nullptr, &patterns);
+}
+
+/// A mini-batch waits for its busiest rank; dealt for 18 ranks, of 2 positions each, those of 2
+/// mini-batches have one of each rank.
+TEST(PlanRanks, ComputingIsThatOfTheBusiestRanks) {
+  ReconstructConfig config = memory_scan().config();
+  config.parts.of<DescentOptions>().step = 1;  // nothing is estimated
+  config.solver.batches = 2;
+  const Experiment experiment = the_experiment(config);
+  const RanksOutlook dealt = plan_ranks(config, experiment, 18, 1, 1e-3);
+  ASSERT_EQ(dealt.refused, "");
+  EXPECT_EQ(dealt.division.of, 18);
+  EXPECT_EQ(dealt.most, 2);
+  EXPECT_EQ(dealt.load.busiest, 2);
+  EXPECT_DOUBLE_EQ(dealt.load.share(), 1);
+  EXPECT_DOUBLE_EQ(dealt.computing, 2e-3);
+  config.ranks.of = 1;
+  const RanksOutlook not_dealt = plan_ranks(config, experiment, 18, 1, 1e-3);
+  EXPECT_GT(not_dealt.load.busiest, 2);
+  EXPECT_DOUBLE_EQ(not_dealt.computing, 1e-3 * double(not_dealt.load.busiest));
+  config.solver.batches = 0;
+  config.ranks.of = 0;
+  EXPECT_EQ(plan_ranks(config, experiment, 18, 1, 1e-3).batches, 2);
+  EXPECT_EQ(plan_ranks(config, experiment, 4, 1, 1e-3).batches, 3);  // of 10 positions and more
+}
+
+/// What mini-batches are dealt by is a matter of ranks.of and the scan alone.
+TEST(PlanRanks, GroupsDependOnTheRanksThatTheyAreDealtForAlone) {
+  ReconstructConfig config = memory_scan().config();
+  const Experiment experiment = the_experiment(config);
+  const auto division = [&](int ranks) {
+    return divide(config, experiment.positions, MemoryScan::window, experiment.calibration.pixel,
+                  ranks);
+  };
+  for (const int ranks : {1, 2, 16}) {
+    EXPECT_EQ(division(ranks).of, 1);
+    EXPECT_TRUE(division(ranks).group_of.empty());
+  }
+  const Division eighteen = division(18);
+  EXPECT_EQ(eighteen.of, 18);
+  for (std::size_t rank = 0; rank < 18; ++rank)
+    for (const i64 i : eighteen.shares[rank].own)
+      EXPECT_EQ(eighteen.group_of[static_cast<std::size_t>(i)], int(rank));
+  config.ranks.of = 18;
+  config.ranks.halo = "1.2";
+  config.parts.of<PositionOptions>().refine = Switch::on;
+  EXPECT_EQ(division(1).group_of, eighteen.group_of);
+  config.ranks.mesh = {3, 2};
+  EXPECT_EQ(division(6).group_of, eighteen.group_of);
+  config.ranks.of = 37;
+  EXPECT_THROW(division(6), UserError);
 }
 
 }  // namespace

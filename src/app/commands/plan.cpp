@@ -110,6 +110,16 @@ void say_exchanges(Terminal& terminal, const RanksOutlook& plan) {
   }
 }
 
+void say_load(Terminal& terminal, const RanksOutlook& plan) {
+  const int of = plan.division.of;
+  terminal.say(
+      fmt::format("  {} mini-batch{} an iteration{}; each waits for its busiest rank: the ranks "
+                  "compute {:.0f} % "
+                  "of the time",
+                  plan.batches, plan.batches == 1 ? "" : "es",
+                  of > 1 ? fmt::format(", dealt for {} ranks", of) : "", 100 * plan.load.share()));
+}
+
 void say(Terminal& terminal, const RanksOutlook& plan) {
   if (!plan.refused.empty()) {
     terminal.say(fmt::format("{} ranks: cannot run. {}", plan.ranks, plan.refused));
@@ -122,6 +132,7 @@ void say(Terminal& terminal, const RanksOutlook& plan) {
                            mesh.ranks() > 1 ? mesh.halo().before : 0, plan.least, plan.most));
   say_memory(terminal, plan);
   if (plan.ranks > 1) say_exchanges(terminal, plan);
+  if (plan.ranks > 1) say_load(terminal, plan);
   if (plan.computing > 0)
     terminal.say(fmt::format("  an iteration: {} ({} computing, {} exchanging)",
                              duration_text(plan.computing + plan.exchanging),
