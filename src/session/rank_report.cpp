@@ -73,13 +73,18 @@ std::vector<RankFigure> gather_report(Team& team, const RankReport& mine, const 
       {"positions", "1", {mine.positions}},
       {"handed_over/came", "1", {static_cast<double>(mine.handed_over.came)}},
       {"handed_over/went", "1", {static_cast<double>(mine.handed_over.went)}},
-      {"computing", "s", {mine.computing}},
+      {"computing", "s", {mine.iterations.computing}},
       {"waiting", "s", {costs.waiting}},
       {"communicating", "s", {costs.communicating}},
       {"reading", "s", {mine.reading}},
       {"other",
        "s",
-       {mine.total - mine.computing - costs.waiting - costs.communicating - mine.reading}},
+       {mine.total - mine.iterations.computing - costs.waiting - costs.communicating -
+        mine.reading}},
+      {"iterations/all", "s", {mine.iterations.all()}},
+      {"iterations/gradients", "s", {mine.iterations.gradients}},
+      {"iterations/waiting", "s", {mine.iterations.waiting}},
+      {"iterations/communicating", "s", {mine.iterations.communicating}},
       {"sent/bytes", "B", {static_cast<double>(costs.bytes)}},
       {"sent/messages", "1", {static_cast<double>(costs.messages)}},
       {"memory/booked", "B", {static_cast<double>(ledger.peak())}},
@@ -97,6 +102,26 @@ std::vector<RankFigure> gather_report(Team& team, const RankReport& mine, const 
       figures[i].values.push_back(all[at]);
   }
   return figures;
+}
+
+std::string line_of_shares(const std::vector<RankFigure>& figures) {
+  const auto sum = [&](const char* name) {
+    const auto& values = values_of(figures, name);
+    return std::accumulate(values.begin(), values.end(), 0.0);
+  };
+  const double all = sum("iterations/all");
+  if (values_of(figures, "positions").size() < 2 || !(all > 0)) return {};
+  const double waiting = 100 * sum("iterations/waiting") / all,
+               communicating = 100 * sum("iterations/communicating") / all;
+  // A GPU's gradients are only queued by the calls that this process can time.
+  const std::string gradients = sum("gpu/booked") > 0
+                                    ? ""
+                                    : fmt::format(" ({:.0f} % gradients of patterns)",
+                                                  100 * sum("iterations/gradients") / all);
+  return fmt::format(
+      "of the ranks' time in the iterations: {:.0f} % computing{}, {:.0f} % waiting, {:.0f} % "
+      "communicating",
+      100 - waiting - communicating, gradients, waiting, communicating);
 }
 
 double handed_over(const std::vector<RankFigure>& figures) {
@@ -126,6 +151,8 @@ std::vector<std::string> report_lines(const std::vector<RankFigure>& figures) {
     if (ranks > 16) lines.push_back(table_line("least", least));
     lines.push_back(table_line("mean", mean));
     if (ranks > 16) lines.push_back(table_line("most", most));
+    lines.push_back(line_of_shares(figures));
+    if (lines.back().empty()) lines.pop_back();
   }
   const auto largest = [&](const std::string& name) {
     const auto& v = values_of(figures, name);

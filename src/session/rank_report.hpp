@@ -8,6 +8,7 @@
 #include "core/ledger.hpp"
 #include "exchange/team.hpp"
 #include "io/result.hpp"
+#include "solver/fit.hpp"
 #include "solver/hand_over.hpp"
 
 namespace ptyle {
@@ -15,9 +16,10 @@ namespace ptyle {
 /// The figures of one process.
 struct RankReport {
   double positions = 0;
-  double computing = 0, reading = 0;  ///< s; waiting and communicating: the team's costs
-  double total = 0;                   ///< s, since the start
-  HandedOver handed_over;             ///< positions that moved to or from another rank
+  IterationTime iterations;
+  double reading = 0;      ///< s; waiting and communicating in all: the team's costs
+  double total = 0;        ///< s, since the start
+  HandedOver handed_over;  ///< positions that moved to or from another rank
 };
 
 /// The figures of all ranks, on the process that leads; every process calls it. Units: "s", "B" or
@@ -29,8 +31,12 @@ std::vector<RankFigure> gather_report(Team& team, const RankReport& mine, const 
 /// All positions that changed hands, once each.
 double handed_over(const std::vector<RankFigure>& figures);
 
-/// A table of a line a rank (of more than 16: the least, the mean and the most), and the memory by
-/// name.
+/// "of the ranks' time in the iterations: 97 % computing (95 % …), 2 % waiting, 1 % communicating";
+/// empty where a process alone reports or none iterated.
+std::string line_of_shares(const std::vector<RankFigure>& figures);
+
+/// A table of a line a rank (of more than 16: the least, the mean and the most), the line of
+/// shares, and the memory by name.
 std::vector<std::string> report_lines(const std::vector<RankFigure>& figures);
 
 }  // namespace ptyle

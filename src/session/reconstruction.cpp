@@ -344,7 +344,7 @@ class WorkOf final : public Reconstruction::Work {
     RankReport report;
     for (const Tile& tile : fit().tiles()) report.positions += static_cast<double>(tile.own.size());
     report.handed_over = fit().handed_over();
-    report.computing = fit().seconds_computing();
+    report.iterations = fit().time();
     report.reading = open_.experiment.seconds_reading;
     report.total = seconds_since(start_);
     return report;

@@ -1,5 +1,7 @@
 #include "solver/course.hpp"
 
+#include <chrono>
+
 #include "solver/batches.hpp"
 
 namespace ptyle {
@@ -65,8 +67,11 @@ void Course<T>::gradient_of(const Batch& batch, std::size_t tile, std::span<cons
   to.misfit = with_.costs.of(batch.number, own);
   if (own)
     for (const auto& variable : movers_.others) variable->ask(batch, {tile, members}, wanted, to);
+  using Clock = std::chrono::steady_clock;
+  const auto start = Clock::now();
   with_.op->gradient(with_.places_on(with_.tiles[tile], list), with_.measured_at(members), wanted,
                      to);
+  seconds_of_gradients_ += std::chrono::duration<double>(Clock::now() - start).count();
 }
 
 template <class T>

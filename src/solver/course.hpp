@@ -38,6 +38,8 @@ class Course {
   [[nodiscard]] virtual bool under_way() const { return false; }
   /// Ends what is on its way.
   virtual void finish() {}
+  /// Spent on the gradients of positions so far.
+  [[nodiscard]] double seconds_of_gradients() const { return seconds_of_gradients_; }
 
  protected:
   /// 1. For all tiles.
@@ -63,6 +65,9 @@ class Course {
 
   Workspace<T>& with_;
   Movers<T> movers_;
+
+ private:
+  double seconds_of_gradients_ = 0;
 };
 
 }  // namespace ptyle

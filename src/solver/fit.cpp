@@ -128,9 +128,13 @@ IterationReport Fit<T>::iterate(const std::function<bool()>& stop) {
     finish_iteration(report);
   }
   const TeamCosts after = with_->team.costs();
-  seconds_computing_ += std::chrono::duration<double>(Clock::now() - start).count() -
-                        (after.waiting - before.waiting) -
-                        (after.communicating - before.communicating);
+  const double waiting = after.waiting - before.waiting,
+               communicating = after.communicating - before.communicating;
+  time_.gradients = course_->seconds_of_gradients();
+  time_.waiting += waiting;
+  time_.communicating += communicating;
+  time_.computing +=
+      std::chrono::duration<double>(Clock::now() - start).count() - waiting - communicating;
   return report;
 }
 

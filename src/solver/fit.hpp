@@ -50,6 +50,14 @@ struct FieldReader {
   std::function<Array<Complex<T>, 3>(const std::string&)> waves;
 };
 
+/// Seconds of this process within its iterations.
+struct IterationTime {
+  double gradients = 0;                   ///< of its positions; on a GPU, until they are queued
+  double computing = 0;                   ///< gradients and all else but:
+  double waiting = 0, communicating = 0;  ///< as TeamCosts
+  [[nodiscard]] double all() const { return computing + waiting + communicating; }
+};
+
 template <class T>
 class Fit {
  public:
@@ -87,7 +95,7 @@ class Fit {
   [[nodiscard]] HandedOver handed_over() const {
     return hand_over_ ? hand_over_->so_far() : HandedOver{};
   }
-  [[nodiscard]] double seconds_computing() const { return seconds_computing_; }
+  [[nodiscard]] const IterationTime& time() const { return time_; }
 
   /// The numbers of the state, and where the multi-resolution schedule is.
   [[nodiscard]] std::map<std::string, double> numbers() const;
@@ -118,7 +126,7 @@ class Fit {
   std::vector<std::unique_ptr<Regulariser<T>>> regularisers_;
   std::unique_ptr<Course<T>> course_;
   std::unique_ptr<HandOver<T>> hand_over_;  // where there are other ranks and positions move
-  double seconds_computing_ = 0;
+  IterationTime time_;
   // Numbers of the state:
   double *iteration_, *batch_;  // the next mini-batch
   double* new_stage_;           // the coming iteration is the first of a stage

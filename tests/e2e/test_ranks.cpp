@@ -241,6 +241,52 @@ TEST_F(Ranks, ACheckpointWrittenWhileComputingIsThatOfARunWhichEndsThere) {
   expect_same("four", "six");
 }
 
+/// Mini-batches that are dealt for 6 ranks are the same ones on other numbers of ranks, and when a
+/// run is resumed there.
+TEST_F(Ranks, WhatIsDealtForSomeRanksIsTheSameOnOthers) {
+  const std::vector<std::string> settings{"solver.precision=double", "solver.batches=5",
+                                          "solver.continuation=off"};
+  auto dealt = settings;
+  dealt.emplace_back("ranks.of=6");
+  const auto run = [&](const std::string& name, int ranks, const std::vector<std::string>& these,
+                       const std::vector<std::string>& options = {}, int status = 0) {
+    const auto ran = reconstruct(name, ranks, these, options);
+    EXPECT_EQ(ran.status, status) << ran.err;
+    if (status == 0) {
+      EXPECT_EQ(ran.out.find("of the ranks' time in the iterations") != std::string::npos,
+                ranks > 1)
+          << ran.out;
+      EXPECT_NE(ran.out.find("5 mini-batches per iteration"), std::string::npos) << ran.out;
+    }
+    return ran;
+  };
+  run("one", 0, dealt);
+  const State one = state_of(path("one"), false);
+  for (const int ranks : {1, 2, 4, 6}) {
+    SCOPED_TRACE(ranks);
+    const auto ran = run("more", ranks, dealt, {"--overwrite"});
+    EXPECT_NE(ran.out.find("dealt for 6 ranks"), std::string::npos) << ran.out;
+    EXPECT_LE(distance(state_of(path("more"), false).phase, one.phase), 1e-12);
+    EXPECT_EQ(read_result(path("more/result.h5")).dealt_for, 6);
+  }
+  run("other", 0, settings);  // dealt for one, they are others
+  EXPECT_GT(distance(state_of(path("other"), false).phase, one.phase), 1e-3);
+  EXPECT_EQ(read_result(path("other/result.h5")).dealt_for, 1);
+
+  run("stopped", 4, dealt, {"--wall-time", "0:0:0.001"}, 3);
+  const auto refused =
+      run("stopped", 4, {"ranks.of=4", settings[0], settings[1], settings[2]}, {"--resume"}, 2);
+  EXPECT_NE(refused.err.find("ranks.of was 6, now it is 4"), std::string::npos) << refused.err;
+  const auto resumed = run("stopped", 2, settings, {"--resume"});
+  EXPECT_NE(resumed.out.find("dealt for 6 ranks"), std::string::npos) << resumed.out;
+  EXPECT_LE(distance(state_of(path("stopped"), false).phase, one.phase), 1e-12);
+  EXPECT_EQ(read_result(path("stopped/result.h5")).dealt_for, 6);
+
+  const auto too_many = run("none", 2, {"ranks.of=73"}, {}, 2);
+  EXPECT_NE(too_many.err.find("ranks.of: 73 ranks cannot share the scan"), std::string::npos)
+      << too_many.err;
+}
+
 /// Sum over the ranks of one of their figures.
 double sum_of(const Result& result, const std::string& name) {
   double sum = 0;
