@@ -2,9 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <array>
 #include <cmath>
 #include <cstdint>
 #include <cstring>
+#include <utility>
 
 #include "core/error.hpp"
 #include "io/hdf5.hpp"
@@ -106,6 +108,16 @@ std::vector<Atom> read_atoms(const h5::File& file) {
   return atoms;
 }
 
+/// Lists of rows and numbers, each under its path.
+template <class Facts>
+auto numbers_of(Facts& facts) {
+  return std::array{std::pair{"/position_numbers", &facts.position_numbers},
+                    std::pair{"/frame_numbers", &facts.frame_numbers},
+                    std::pair{"/left_out/patterns", &facts.left_out},
+                    std::pair{"/left_out/positions", &facts.left_out_positions},
+                    std::pair{"/held_out/patterns", &facts.held_out}};
+}
+
 ResultFacts read_ptyle(const h5::File& file) {
   ResultFacts result;
   if (file.has("/probe"))
@@ -115,7 +127,8 @@ ResultFacts read_ptyle(const h5::File& file) {
     result.positions_start = read_positions(file, "/positions_start");
   for (const char* path : {"/truth/positions", "/positions"})
     if (file.has(path) && result.positions.empty()) result.positions = read_positions(file, path);
-  if (file.has("/left_out/patterns")) result.left_out = file.read<i64>("/left_out/patterns");
+  for (const auto& [path, numbers] : numbers_of(result))
+    if (file.has(path)) *numbers = file.read<i64>(path);
   if (file.has("/left_out/pixels"))
     result.bad_pixels = read_array<std::uint8_t, 2>(file, "/left_out/pixels", "row, col");
   read_history(file, result.history);
@@ -181,9 +194,8 @@ void write_facts(h5::File& file, const ResultFacts& facts) {
   if (!facts.positions_start.empty())
     file.write("/positions_start", {static_cast<i64>(facts.positions_start.size()), 2},
                flat(facts.positions_start).data());
-  if (!facts.left_out.empty())
-    file.write("/left_out/patterns", {static_cast<i64>(facts.left_out.size())},
-               facts.left_out.data());
+  for (const auto& [path, numbers] : numbers_of(facts))
+    if (!numbers->empty()) file.write(path, {static_cast<i64>(numbers->size())}, numbers->data());
   if (!facts.bad_pixels.empty()) file.write("/left_out/pixels", facts.bad_pixels.view());
   write_history(file, facts.history);
   write_ranks(file, facts.ranks);

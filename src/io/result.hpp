@@ -8,7 +8,13 @@
 //   /positions          float64 (N, 2)  (row, col) of the probe's centre from the centre of object
 //                       pixel [0, 0], Å (px where units = "px")
 //   /positions_start    the same before they were refined, where they were
-//   /left_out/patterns  int64 (n)  rows of /positions whose patterns were not fitted, where any
+//   /position_numbers   int64 (N)  number of each row of /positions within the scan
+//   /frame_numbers      int64 (N)  number of its pattern among the frames of the data
+//   /left_out/patterns  int64 (n)  rows of /positions whose patterns were left out, where any
+//   /left_out/positions int64 (n)  numbers within the scan that were left out and have no row,
+//   where
+//                       any
+//   /held_out/patterns  int64 (n)  rows of /positions that were held out of the fit, where any
 //   /left_out/pixels    uint8 (rows, cols) of the detector's frames as they lie in the data file, 1
 //                       where a pixel was found to be bad, where any
 //   /history/{r_factor, cost, seconds, r_held_out, r_held_out_pixels}   float64, one an iteration
@@ -60,7 +66,11 @@ struct ResultFacts {
   Array<Complex<float>, 3> probe;         ///< (mode, W, W), centred
   std::vector<Position> positions;        ///< Å (px where units = "px")
   std::vector<Position> positions_start;  ///< before they were refined; empty: they were not
-  std::vector<i64> left_out;              ///< rows of `positions` that were not fitted
+  std::vector<i64> position_numbers;      ///< of each row of `positions`, within the scan
+  std::vector<i64> frame_numbers;         ///< of its pattern, among the frames of the data
+  std::vector<i64> left_out;              ///< rows of `positions` that are no measurement
+  std::vector<i64> left_out_positions;    ///< numbers within the scan that have no row
+  std::vector<i64> held_out;              ///< rows of `positions` that only judged the fit
   Array<std::uint8_t, 2> bad_pixels;      ///< of the raw frames, 1 where bad; empty: none is
   History history;                        ///< empty in a truth
   std::vector<RankFigure> ranks;          ///< in alphabetical order when read; empty: not recorded

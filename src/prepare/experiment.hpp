@@ -63,7 +63,10 @@ struct Experiment {
   OpticsConfig optics;  ///< as given, completed by what the file says
   Calibration calibration;
   std::vector<i64> numbers;          ///< of the patterns within the scan
+  std::vector<i64> frames;           ///< the same among the frames of the data
   std::vector<i64> skipped;          ///< by data.skip, or as their positions are no places
+  std::vector<i64> left_out;         ///< numbers within the scan without a pattern here, but for
+                                     ///< those that data.positions does not choose
   std::vector<Position> positions;   ///< Å (px in pixel units), as the file or the scan gives them
   Array<float, 2> valid;             ///< W·W, 0 or 1, DC at [0,0]
   Array<double, 2> mean_pattern;     ///< W·W, DC at [W/2, W/2]; 0 where not valid

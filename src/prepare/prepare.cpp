@@ -375,7 +375,9 @@ Experiment prepared(const Measurement& m, Ledger* ledger, const Distribution* di
   const Selection selection = select(m, e.notes, e.warnings);
   if (m.data.find_centre && !m.data.centre) (void)lay_out(frames, m.data, {});  // its faults first
   e.numbers = selection.positions;
+  e.frames = selection.frames;
   e.skipped = selection.skipped;
+  e.left_out = selection.left_out;
   PatternReader reader(m, selection, distribution);
 
   auto centre = m.data.centre;

@@ -230,16 +230,18 @@ void leave_out_far_ones(const Measurement& m, Selection& s, std::vector<std::str
                   far.size() == 1 ? "" : "s"));
   std::vector<bool> out(s.positions.size(), false);
   for (const i64 i : far) out[static_cast<std::size_t>(i)] = true;
-  Selection left{{}, {}, s.skipped, s.scan, s.located, s.lines};
+  Selection left = s;
+  left.positions.clear(), left.frames.clear();
   for (std::size_t i = 0; i < out.size(); ++i) {
     if (out[i]) {
       left.skipped.push_back(s.positions[i]);
+      left.left_out.push_back(s.positions[i]);
       continue;
     }
     left.positions.push_back(s.positions[i]);
     left.frames.push_back(s.frames[i]);
   }
-  std::sort(left.skipped.begin(), left.skipped.end());
+  for (auto* numbers : {&left.skipped, &left.left_out}) std::sort(numbers->begin(), numbers->end());
   s = std::move(left);
 }
 
@@ -379,10 +381,12 @@ Selection select(const Measurement& m, std::vector<std::string>& notes,
   const Chosen wanted = chosen(m, straight ? std::min(s.scan, frames) : s.scan, s.scan);
   i64 without = 0;
   for (i64 p = 0; p < s.scan; ++p) {
-    if (!wanted(p) || skip[static_cast<std::size_t>(p)]) continue;
+    if (!wanted(p)) continue;
     const i64 frame = offset + p + (flyback > 0 ? p / s.lines[1] * flyback : 0);
-    if (frame < 0 || frame >= frames) {
-      ++without;
+    const bool skips = skip[static_cast<std::size_t>(p)], there = frame >= 0 && frame < frames;
+    if (!skips && !there) ++without;
+    if (skips || !there) {
+      s.left_out.push_back(p);
       continue;
     }
     s.positions.push_back(p);

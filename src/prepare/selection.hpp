@@ -12,12 +12,13 @@ namespace ptyle {
 ///
 /// Frame of position p, of a scan with lines of n: frame_offset + p + flyback · ⌊p / n⌋.
 struct Selection {
-  std::vector<i64> positions;  ///< numbers within the scan, ascending
-  std::vector<i64> frames;     ///< of each, its number in the file, ascending
-  std::vector<i64> skipped{};  ///< positions left out by name or as they are no places, ascending
-  i64 scan = 0;                ///< positions of the whole scan
-  bool located = true;         ///< false: they do not fit the frames, which is only looked at
-  std::array<i64, 2> lines{};  ///< (slow, fast) of the scan, where it is a raster; else 0
+  std::vector<i64> positions;   ///< numbers within the scan, ascending
+  std::vector<i64> frames;      ///< of each, its number in the file, ascending
+  std::vector<i64> skipped{};   ///< positions left out by name or as they are no places, ascending
+  std::vector<i64> left_out{};  ///< those of them that were chosen, and those without a frame
+  i64 scan = 0;                 ///< positions of the whole scan
+  bool located = true;          ///< false: they do not fit the frames, which is only looked at
+  std::array<i64, 2> lines{};   ///< (slow, fast) of the scan, where it is a raster; else 0
 };
 
 /// By data.frame_offset, flyback, positions and skip; without positions that are no finite numbers

@@ -356,7 +356,11 @@ class WorkOf final : public Reconstruction::Work {
     facts.ranks = gather_report(team_, report, open_.ledger, open_.gpu_ledger);
     facts.positions = positions();
     if (fit().state().has("shift")) facts.positions_start = open_.positions_at_start();
+    facts.position_numbers = open_.experiment.numbers;
+    facts.frame_numbers = open_.experiment.frames;
     facts.left_out = fit().left_out();
+    facts.left_out_positions = open_.experiment.left_out;
+    facts.held_out = fit().held_out();
     facts.bad_pixels = mask_of(open_.experiment.screening);
     facts.origin = open_.division->frame.origin;
     facts.history = history_;

@@ -294,7 +294,7 @@ WritingMemory writing_memory(const std::array<i64, 3>& shape, bool absorption, i
   const double slab = double(rows_at_a_time(shape) * shape[2]) * sizeof(float),
                probe = double(modes * window * window) * sizeof(Complex<float>);
   WritingMemory bytes;
-  bytes.facts = probe + double(positions) * 2 * sizeof(Position);
+  bytes.facts = probe + double(positions) * (2 * sizeof(Position) + 2 * sizeof(i64));
   // The rows of a rank, of all ranks, and in their places; the phase's beside the absorption's. The
   // probe is made orthogonal in double.
   bytes.result = slab * (absorption ? 4 : 3) + bytes.facts + 2 * probe;

@@ -35,6 +35,11 @@ Result full_result() {
   r.probe(1, 2, 3) = {-1.5F, 2.25F};
   r.positions = {{1.5, 2.5}, {-3, 4}};
   r.positions_start = {{1.25, 2.5}, {-3, 4.125}};
+  r.position_numbers = {3, 5};
+  r.frame_numbers = {4, 6};
+  r.left_out = {1};
+  r.left_out_positions = {0, 1, 2, 4};
+  r.held_out = {0};
   r.history = {{0.3, 0.2}, {30, 20}, {1, 2}, {0.35, 0.25}, {0.36, 0.26}};
   r.ranks = {{"computing", "s", {2.5, 3}}, {"memory/patterns", "byte", {1e6, 2e6}}};
   r.atoms = {{82, 1, 2, 3}, {22, 4, 5, 6}};
@@ -62,6 +67,11 @@ TEST_F(ResultFiles, IsReadBackAsItWasWritten) {
   ASSERT_EQ(back.positions_start.size(), 2U);
   EXPECT_EQ(back.positions_start[0].row, 1.25);
   EXPECT_EQ(back.positions_start[1].col, 4.125);
+  EXPECT_EQ(back.position_numbers, r.position_numbers);
+  EXPECT_EQ(back.frame_numbers, r.frame_numbers);
+  EXPECT_EQ(back.left_out, r.left_out);
+  EXPECT_EQ(back.left_out_positions, r.left_out_positions);
+  EXPECT_EQ(back.held_out, r.held_out);
   EXPECT_EQ(back.history.r_factor, r.history.r_factor);
   EXPECT_EQ(back.history.cost, r.history.cost);
   EXPECT_EQ(back.history.seconds, r.history.seconds);

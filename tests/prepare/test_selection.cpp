@@ -60,6 +60,7 @@ TEST(Selection, FollowsTheOffsetOfFrames) {
   ASSERT_EQ(s.frames.size(), 22U);
   EXPECT_EQ(s.positions[0], 2);
   EXPECT_EQ(s.frames[0], 0);
+  EXPECT_EQ(s.left_out, (std::vector<i64>{0, 1}));
   m.data.frame_offset = 0;
   m.data.skip = {"24"};  // the last
   s = selected(m);
@@ -191,6 +192,7 @@ TEST(Selection, LeavesFarPositionsOutUnlessTheyAreKept) {
   std::vector<std::string> notes, warnings;
   const Selection s = select(m, notes, warnings);
   EXPECT_EQ(s.positions.size(), 190U);
+  EXPECT_EQ(s.left_out, (std::vector<i64>{5, 100}));
   ASSERT_EQ(warnings.size(), 1U);
   EXPECT_TRUE(says(warnings[0], {"2 of the 192 positions", "5, 100", "data.outliers"}));
   m.data.outliers = Outliers::keep;
