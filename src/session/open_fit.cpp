@@ -237,7 +237,7 @@ Fit<T> OpenFit<T>::make_fit() {
              std::move(probe), &ledger,
              gpu_ ? make_gpu_arithmetic<T>(*gpu_, &gpu_ledger) : nullptr);
   if (checkpoint_) {
-    resume(fit, *checkpoint_);
+    resume(fit, *checkpoint_, config.data.outliers == Outliers::fit);
     history = resumed_history(*checkpoint_);
     log(fmt::format("resuming from the checkpoint in {}, after {} iteration{}",
                     config.output.folder, history.cost.size(),

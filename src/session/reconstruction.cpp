@@ -51,6 +51,29 @@ using Clock = std::chrono::steady_clock;
 /// Iterations until the object is good enough to tell which patterns do not belong to it.
 constexpr int patterns_are_judged_after = 5;
 
+/// R-factors by position, with those of held-out patterns lowered by what sets them apart as a
+/// whole: they are not fitted.
+std::vector<double> comparable(std::vector<double> r_factors, const std::vector<i64>& held_out) {
+  constexpr std::size_t fewest = 5;  // of which two that are odd leave the median alone
+  if (held_out.size() < fewest) return r_factors;
+  std::vector<double> held, fitted;
+  for (std::size_t i = 0; i < r_factors.size(); ++i)
+    if (std::binary_search(held_out.begin(), held_out.end(), static_cast<i64>(i)))
+      held.push_back(r_factors[i]);
+    else if (r_factors[i] >= 0)
+      fitted.push_back(r_factors[i]);
+  const auto median = [](std::vector<double>& values) {
+    const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
+    std::nth_element(values.begin(), middle, values.end());
+    return *middle;
+  };
+  if (fitted.empty()) return r_factors;
+  const double higher = median(held) / median(fitted);
+  if (higher > 1)
+    for (const i64 i : held_out) r_factors[static_cast<std::size_t>(i)] /= higher;
+  return r_factors;
+}
+
 double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
@@ -115,8 +138,7 @@ class WorkOf final : public Reconstruction::Work {
     Progress p = progress(report, iteration);
     if (!report.whole) return p;
     record(p);
-    if (iteration == std::min(patterns_are_judged_after, config_.solver.iterations))
-      judge_patterns();
+    if (to_be_judged(iteration)) judge_patterns(iteration);
     for (const std::string& warning : report.warnings) open_.warn(warning);
     if (report.diverging)
       open_.warn(
@@ -315,11 +337,23 @@ class WorkOf final : public Reconstruction::Work {
   [[nodiscard]] Array<Complex<double>, 3> orthogonal_probe() const {
     return orthogonal_modes(converted<Complex<double>, Complex<T>, 3>(fit().probe()));
   }
-  /// Tells of patterns that the fit cannot explain, and leaves them out if it is asked to.
-  void judge_patterns() {
-    const auto odd = unexplained_patterns(fit().r_factors());
-    if (odd.patterns.empty()) return;
+  /// Patterns are judged after so many iterations, or, where they are to be left out only since the
+  /// run was resumed, after the next one; and at the end of a run that is shorter.
+  [[nodiscard]] bool to_be_judged(int iteration) const {
     const bool leave_out = config_.data.outliers == Outliers::fit;
+    const bool late = leave_out && fit().state().numbers().at(Fit<T>::misfits_are_out) == 0;
+    return iteration == patterns_are_judged_after ||
+           (iteration > patterns_are_judged_after ? late : iteration == config_.solver.iterations);
+  }
+
+  /// Tells of patterns that the fit cannot explain, and leaves them out if it is asked to; but not
+  /// at the end of a short run, which may go on as part of a longer one.
+  void judge_patterns(int iteration) {
+    const auto odd = unexplained_patterns(comparable(fit().r_factors(), fit().held_out()));
+    const bool leave_out = config_.data.outliers == Outliers::fit,
+               now = leave_out && iteration >= patterns_are_judged_after;
+    if (now) fit().set_misfits_are_out();
+    if (odd.patterns.empty()) return;
     std::vector<i64> numbers;
     for (const i64 i : odd.patterns)
       numbers.push_back(open_.experiment.numbers[static_cast<std::size_t>(i)]);
@@ -328,8 +362,11 @@ class WorkOf final : public Reconstruction::Work {
         "(number{} {}){}",
         numbers.size(), numbers.size() == 1 ? " is" : "s are", odd.worst, odd.usual,
         numbers.size() == 1 ? "" : "s", listed(numbers),
-        leave_out ? ", and left out from now on" : "; data.outliers=fit leaves such out"));
-    if (leave_out) fit().leave_out(odd.patterns);
+        now ? ", and left out from now on"
+        : leave_out
+            ? fmt::format("; they would be left out after {} iterations", patterns_are_judged_after)
+            : "; data.outliers=fit leaves such out"));
+    if (now) fit().leave_out(odd.patterns);
   }
   /// The fraction of the power in each mode.
   void log_shares(View<const Complex<double>, 3> modes) const {

@@ -214,7 +214,7 @@ std::map<std::string, double> resumed_numbers(const Checkpoint& checkpoint,
 }
 
 template <class T>
-void resume(Fit<T>& fit, const Checkpoint& checkpoint) {
+void resume(Fit<T>& fit, const Checkpoint& checkpoint, bool keep_misfits_out) {
   FieldReader<T> reader;
   reader.voxels = [&](const std::string& field, const Box& box, View<T, 3> to) {
     checkpoint.read<T>(field, box, to);
@@ -223,7 +223,10 @@ void resume(Fit<T>& fit, const Checkpoint& checkpoint) {
     return checkpoint.position_state(field, positions, numbers);
   };
   reader.waves = [&](const std::string& field) { return checkpoint.waves<T>(field); };
-  fit.restore(resumed_numbers(checkpoint, fit.numbers()), reader);
+  auto numbers = resumed_numbers(checkpoint, fit.numbers());
+  if (!keep_misfits_out) numbers[Fit<T>::misfits_are_out] = 0;
+  fit.restore(numbers, reader);
+  if (!keep_misfits_out) return;
   if (const auto left_out = checkpoint.find_numbers("left_out"))
     fit.leave_out({left_out->begin(), left_out->end()});
 }
@@ -247,8 +250,8 @@ template class CheckpointWriter<float>;
 template class CheckpointWriter<double>;
 template TileStart<float> resumed_tile(const Checkpoint&, i64, bool, const Box&, Ledger*);
 template TileStart<double> resumed_tile(const Checkpoint&, i64, bool, const Box&, Ledger*);
-template void resume(Fit<float>&, const Checkpoint&);
-template void resume(Fit<double>&, const Checkpoint&);
+template void resume(Fit<float>&, const Checkpoint&, bool);
+template void resume(Fit<double>&, const Checkpoint&, bool);
 template Array<Complex<float>, 3> resumed_probe(const Checkpoint&);
 template Array<Complex<double>, 3> resumed_probe(const Checkpoint&);
 

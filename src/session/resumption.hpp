@@ -89,9 +89,10 @@ Array<Complex<T>, 3> resumed_probe(const Checkpoint& checkpoint);
 /// version of ptyle saved none.
 std::map<std::string, double> resumed_numbers(const Checkpoint& checkpoint,
                                               std::map<std::string, double> initial);
-/// The fit, made of the object and the probe of then, resumes from the checkpoint.
+/// The fit, made of the object and the probe of then, resumes from the checkpoint. Patterns that
+/// were left out for their misfit then stay so, or (`keep_misfits_out` false) are fitted again.
 template <class T>
-void resume(Fit<T>& fit, const Checkpoint& checkpoint);
+void resume(Fit<T>& fit, const Checkpoint& checkpoint, bool keep_misfits_out);
 /// The ranks that its run's mini-batches were dealt for (ranks.of).
 int resumed_dealt_for(const Checkpoint& checkpoint);
 

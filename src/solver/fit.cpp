@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <iterator>
 #include <stdexcept>
 #include <utility>
 
@@ -55,6 +56,7 @@ void Fit<T>::declare() {
   State<T>& state = with_->state;
   iteration_ = &state.number("iteration");
   batch_ = &state.number("group");
+  misfits_are_out_ = &state.number(misfits_are_out);
   new_stage_ = &state.number("new_stage", 1);
   previous_cost_ = &state.number("previous_cost", -1);
   object_ = std::make_unique<ObjectVariable<T>>(state, with_->op->setup());
@@ -192,9 +194,12 @@ Misfit Fit<T>::misfit_of(const std::vector<i64>& positions, PixelSet pixels) {
 template <class T>
 std::vector<double> Fit<T>::r_factors() {
   std::vector<double> all(with_->data.positions.size(), 0);
+  std::vector<i64> judged;
+  std::merge(with_->fitted.begin(), with_->fitted.end(), with_->held_out.begin(),
+             with_->held_out.end(), std::back_inserter(judged));
   for (std::size_t t = 0; t < with_->tiles.size(); ++t) {
     const Tile& tile = with_->tiles[t];
-    const auto members = members_of(with_->fitted, tile.own);
+    const auto members = members_of(judged, tile.own);
     std::vector<Misfit> each(members.size());
     object_->publish(*with_, t);
     with_->op->misfits(with_->places_on(tile, members), with_->measured_at(members), each);
@@ -203,7 +208,7 @@ std::vector<double> Fit<T>::r_factors() {
   }
   with_->team.sum(all);
   std::vector<double> factors(all.size(), -1);
-  for (const i64 i : with_->fitted)
+  for (const i64 i : judged)
     factors[static_cast<std::size_t>(i)] = all[static_cast<std::size_t>(i)];
   return factors;
 }

@@ -85,10 +85,14 @@ class Fit {
   /// On the host; valid until the next iteration.
   [[nodiscard]] View<const Complex<T>, 3> probe() const { return probe_->on_host(*with_); }
   [[nodiscard]] const std::vector<i64>& held_out() const { return with_->held_out; }
-  /// The R-factor of each position's pattern, on all ranks; −1 where it is not fitted.
+  /// The R-factor of each position's pattern, on all ranks; −1 where it is left out.
   [[nodiscard]] std::vector<double> r_factors();
-  /// Patterns that are not fitted from the next iteration on, ascending, the same on all ranks.
+  /// Patterns that are neither fitted nor held out from the next iteration on, ascending, the same
+  /// on all ranks.
   void leave_out(const std::vector<i64>& patterns);
+  /// A number of the state: 1 once patterns were left out for their misfit. The session sets it.
+  static constexpr const char* misfits_are_out = "misfits_are_out";
+  void set_misfits_are_out() { *misfits_are_out_ = 1; }
   [[nodiscard]] const std::vector<i64>& left_out() const { return with_->options.left_out; }
   [[nodiscard]] bool holds_out_pixels() const { return !with_->pixel_sample.empty(); }
   /// Records that came to this process's ranks and left them since the fit was made.
@@ -129,8 +133,9 @@ class Fit {
   IterationTime time_;
   // Numbers of the state:
   double *iteration_, *batch_;  // the next mini-batch
-  double* new_stage_;           // the coming iteration is the first of a stage
-  double* previous_cost_;       // −1: nothing to compare with
+  double* misfits_are_out_;
+  double* new_stage_;      // the coming iteration is the first of a stage
+  double* previous_cost_;  // −1: nothing to compare with
 };
 
 /// Bytes of a rank with so many positions of its own.
