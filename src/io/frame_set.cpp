@@ -86,7 +86,7 @@ void FrameSet::refuse_missing(i64 first, i64 n) const {
       const bool scattered = axes_.scan.size() == 1 && rows.count > 1 && rows.stride > rows.block;
       throw UserError(fmt::format(
           "frame{} of the virtual dataset '{}' in '{}' {} no numbers{}: {}; copy the missing file "
-          "beside it, or leave {} out with data.skip=[{}]",
+          "beside it{}",
           scattered    ? fmt::format("s {}, {}, ...", from, from + rows.stride)
           : from == to ? fmt::format(" {}", from)
                        : fmt::format("s {} to {}", from, to),
@@ -94,10 +94,14 @@ void FrameSet::refuse_missing(i64 first, i64 n) const {
           missing_.size() > 1
               ? fmt::format(", nor have those of {} more parts", missing_.size() - 1)
               : "",
-          part.why, from == to && !scattered ? "that frame" : "those frames",
-          from == to ? (scattered ? fmt::format("{}, {}, ...", from, from + rows.stride)
-                                  : fmt::format("{}", from))
-                     : fmt::format("{}-{}", from, to)));
+          part.why,
+          from == 0 && to == count_ - 1
+              ? ""
+              : fmt::format(", or leave {} out with data.skip=[{}]",
+                            from == to && !scattered ? "that frame" : "those frames",
+                            from != to  ? fmt::format("{}-{}", from, to)
+                            : scattered ? fmt::format("{}, {}, ...", from, from + rows.stride)
+                                        : fmt::format("{}", from))));
     }
 }
 

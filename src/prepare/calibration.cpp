@@ -7,6 +7,7 @@
 #include "core/error.hpp"
 #include "core/units.hpp"
 #include "physics/electron.hpp"
+#include "prepare/disc.hpp"
 
 namespace ptyle {
 
@@ -74,7 +75,7 @@ void report(const CalibrationInput& in, const Calibration& c, const std::string&
                     radius, in.window));
   if (!in.disc || in.given.fit_disc) return;
   const double angle = in.disc->radius * per_pixel, off = angle / in.optics.semi_angle - 1;
-  if (std::abs(off) > 0.05)
+  if (std::abs(off) > disc_tolerance)
     warnings.push_back(
         fmt::format("the disc measured on the mean pattern ({:.2f} px radius) is a convergence "
                     "angle of {:.4g} mrad, "

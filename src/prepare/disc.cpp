@@ -1,5 +1,6 @@
 // 1. Guess: pixels above half of a bright level; their mean is the centre, their number the area.
-// 2. Level: the median inside 0.7 radii; outside: the median between 1.3 and 1.8 radii.
+// 2. Level: the median inside 0.7 radii, or near the rim where that is clearly brighter, as of an
+//    annular aperture or behind a beam stop; outside: the median between 1.3 and 1.8 radii.
 // 3. Rim: along 180 rays, the distance at which the counts last fall through half-way.
 // 4. Circle through the rim by least squares, points further off than 3 medians left out.
 // 5. Steps 2 to 4 again from the circle, until it moves no more.
@@ -60,7 +61,12 @@ double ring_median(const Image& image, const Disc& d, double from, double to) {
   return median(v);
 }
 
-Disc guess(const Image& image) {
+/// Step 1: of a filled disc, and of a ring.
+struct Guesses {
+  Disc disc, ring;
+};
+
+Guesses guess(const Image& image) {
   std::vector<double> v;
   const auto [ny, nx] = image.values.shape;
   for (i64 y = 0; y < ny; ++y)
@@ -74,19 +80,23 @@ Disc guess(const Image& image) {
   double sum = 0, level = 0;
   for (auto i = v.rbegin(); i != v.rend() && sum < all / 2; ++i) sum += level = *i;
   Disc d;
-  double n = 0;
+  double n = 0, squares = 0;
   for (i64 y = 0; y < ny; ++y)
     for (i64 x = 0; x < nx; ++x)
       if (image.has(y, x) && image.values(y, x) > level / 2) {
         n += 1;
         d.row += static_cast<double>(y);
         d.col += static_cast<double>(x);
+        squares += static_cast<double>(y * y + x * x);
       }
   if (n == 0) return {};
   d.row /= n;
   d.col /= n;
   d.radius = std::sqrt(n / pi);
-  return d;
+  // From h R to R the pixels are pi R² (1 − h²), and the mean of r² is R² (1 + h²) / 2.
+  Disc ring = d;
+  ring.radius = std::sqrt(squares / n - d.row * d.row - d.col * d.col + n / (2 * pi));
+  return {d, ring};
 }
 
 /// Solves the 3×3 normal equations of the circle (x² + y² = 2 a x + 2 b y + c) by Cramer's rule.
@@ -114,6 +124,13 @@ bool circle(const std::vector<std::array<double, 2>>& points, Disc& d) {
   return true;
 }
 
+/// The level of a ring, where its middle is darker than that.
+std::optional<double> level_of_ring(const Image& image, const Disc& d, double inside) {
+  const double ring = ring_median(image, d, 0.8 * d.radius, 0.95 * d.radius);
+  if (std::isnan(inside) || ring > 1.5 * inside) return ring;
+  return {};
+}
+
 constexpr int rays = 180;
 
 /// Points of the rim, (row, col) from the disc's centre.
@@ -137,6 +154,7 @@ std::vector<std::array<double, 2>> rim(const Image& image, const Disc& d, double
 /// Steps 2 to 4; false where there is no clear disc.
 bool refine(const Image& image, Disc& d) {
   d.level = ring_median(image, d, 0, std::max(1.0, 0.7 * d.radius));
+  if (const auto ring = level_of_ring(image, d, d.level)) d.level = *ring;
   double outside = ring_median(image, d, 1.3 * d.radius + 1, 1.8 * d.radius + 2);
   if (std::isnan(outside)) outside = 0;
   if (!(d.level > 1.5 * outside) || d.radius < 1) return false;
@@ -165,17 +183,72 @@ bool refine(const Image& image, Disc& d) {
   return d.spread < std::max(1.0, 0.05 * d.radius);
 }
 
-}  // namespace
-
-std::optional<Disc> fit_disc(View<const double, 2> pattern, View<const float, 2> valid) {
-  const Image image{pattern, valid};
-  Disc d = guess(image);
+/// Step 5.
+std::optional<Disc> settled(const Image& image, Disc d) {
   for (int pass = 0; pass < 5; ++pass) {
     const Disc before = d;
     if (!refine(image, d)) return {};
     if (std::hypot(d.row - before.row, d.col - before.col, d.radius - before.radius) < 1e-3) break;
   }
   return d;
+}
+
+/// The mean of the pixels on a circle, bilinear; NaN where none is valid.
+double mean_on_circle(const Image& image, double row, double col, double radius) {
+  double sum = 0;
+  int n = 0;
+  for (int i = 0; i < rays; ++i) {
+    const double angle = 2 * pi * i / rays;
+    const double value = image.at(row + radius * std::sin(angle), col + radius * std::cos(angle));
+    if (std::isnan(value)) continue;
+    sum += value;
+    ++n;
+  }
+  return n > 0 ? sum / n : std::nan("");
+}
+
+/// Do the counts fall most steeply, of all radii from a half to one and a half, at this one?
+bool falls_at(const Image& image, double row, double col, double radius) {
+  constexpr double least_fall = 0.25;                // of the counts before it
+  const double half = std::max(1.0, 0.05 * radius);  // px over which a rim falls
+  double steepest = 0, at = 0;
+  for (double r = std::max(half, 0.5 * radius); r <= 1.5 * radius; r += 0.25) {
+    const double before = mean_on_circle(image, row, col, r - half),
+                 fall = before - mean_on_circle(image, row, col, r + half);
+    if (fall > steepest && fall > least_fall * before) steepest = fall, at = r;
+  }
+  return steepest > 0 && std::abs(at - radius) <= std::max(0.5, 0.05 * radius);
+}
+
+}  // namespace
+
+bool has_rim_at(View<const double, 2> pattern, View<const float, 2> valid, double radius) {
+  const Image image{pattern, valid};
+  const Disc seen = guess(image).disc;
+  const auto middle_row = static_cast<double>(pattern.shape[0] / 2),
+             middle_col = static_cast<double>(pattern.shape[1] / 2);
+  return falls_at(image, seen.row, seen.col, radius) ||
+         falls_at(image, middle_row, middle_col, radius);
+}
+
+std::optional<Disc> fit_disc(View<const double, 2> pattern, View<const float, 2> valid) {
+  const Image image{pattern, valid};
+  const auto [disc, ring] = guess(image);
+  if (const auto found = settled(image, disc)) return found;
+  const double inside = ring_median(image, ring, 0, 0.5 * ring.radius);
+  return level_of_ring(image, ring, inside) ? settled(image, ring) : std::nullopt;
+}
+
+i64 empty_inside(View<const double, 2> pattern, View<const float, 2> valid, const Disc& disc) {
+  const Image image{pattern, valid};
+  const double within = 0.9 * disc.radius - 1;
+  i64 empty = 0;
+  for (i64 y = 0; y < pattern.shape[0]; ++y)
+    for (i64 x = 0; x < pattern.shape[1]; ++x)
+      if (std::hypot(double(y) - disc.row, double(x) - disc.col) < within && image.has(y, x) &&
+          pattern(y, x) == 0)
+        ++empty;
+  return empty;
 }
 
 }  // namespace ptyle

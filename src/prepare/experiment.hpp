@@ -80,6 +80,8 @@ struct Experiment {
   std::array<double, 2> residual_shift{};
   std::vector<std::string> notes;  ///< what was assumed or found, a line each, for the log
   std::vector<std::string> warnings;
+  /// Where it is only looked at: warnings for which a reconstruction is refused.
+  std::vector<std::string> refusals;
   double seconds_reading = 0;  ///< of this rank, in the file's reading calls
   i64 bytes_read = 0;          ///< by this rank, of patterns as the file's type holds them
 };

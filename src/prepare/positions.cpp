@@ -100,7 +100,7 @@ std::vector<Position> positions_from(const RawPositions& raw, const ScanConfig& 
         raw.others.empty() ? "" : "; scan.positions=" + raw.others));
   const LengthUnit unit = unit_of(raw, scan, warnings);
   if (pixel_units && unit != LengthUnit::pixel)
-    throw UserError(fmt::format(
+    throw NotGiven(fmt::format(
         "scan.unit is {} but there is no energy and no calibration: give them, or scan.unit: px",
         word_of(unit)));
   const double scale = angstroms_in(unit, pixel);

@@ -4,11 +4,17 @@
 #include <string>
 #include <vector>
 
+#include "core/error.hpp"
 #include "core/grid.hpp"
 #include "prepare/config.hpp"
 #include "prepare/frames.hpp"
 
 namespace ptyle {
+
+/// Something is needed that nobody has given: who only looks at data goes on without it.
+struct NotGiven : UserError {
+  using UserError::UserError;
+};
 
 /// Positions in a dataset, n of them expected, in Å (`pixel` Å a pixel; 1 in pixel units).
 /// Throws UserError for another shape or number, or a unit that cannot be taken to Å: one that is

@@ -15,7 +15,6 @@
 #include <cmath>
 #include <numeric>
 
-#include "core/bounds.hpp"
 #include "core/error.hpp"
 #include "core/raster.hpp"
 #include "core/units.hpp"
@@ -25,6 +24,7 @@
 #include "prepare/positions.hpp"
 #include "prepare/reading.hpp"
 #include "prepare/selection.hpp"
+#include "prepare/spread.hpp"
 
 namespace ptyle {
 namespace {
@@ -83,7 +83,7 @@ void note_screening(const Measurement& m, const Selection& selection, const Patt
 }
 
 /// Values below 0 of pixels that are not left out.
-void note_negative(const PatternSums& sums, Experiment& e) {
+void note_negative(const FrameSource& frames, const PatternSums& sums, Experiment& e) {
   double negative = 0, noise = 0;
   for (std::size_t p = 0; p < sums.pixels.negative.size(); ++p) {
     if (sums.screening.bad(static_cast<i64>(p))) continue;
@@ -92,9 +92,16 @@ void note_negative(const PatternSums& sums, Experiment& e) {
   }
   if (negative == 0) return;
   const double fraction = negative / (sums.patterns * static_cast<double>(e.valid.size()));
-  e.warnings.push_back(
-      fmt::format("{:.0f} negative values set to 0 ({:.2g} % of all), {:.2g} r.m.s.", negative,
-                  100 * fraction, std::sqrt(noise / negative)));
+  const double size = std::sqrt(noise / negative);
+  e.warnings.push_back(fmt::format(
+      "{:.0f} negative values set to 0 ({:.2g} % of all), {:.2g} r.m.s.{}", negative,
+      100 * fraction, size,
+      frames.largest > 0 && size > frames.largest / 4  // no noise, nor a mark of gaps
+          ? fmt::format(
+                ": counts above {:.0f} seem to have overflown the type of {}; write it again "
+                "as unsigned integers",
+                frames.largest, frames.name)
+          : ""));
 }
 
 void note_patterns(const Measurement& m, const Layout& l, const PatternSums& sums, Experiment& e) {
@@ -115,7 +122,7 @@ void note_patterns(const Measurement& m, const Layout& l, const PatternSums& sum
         fmt::format("only {} of {} window pixels are left for the fit: is data.mask the right way "
                     "round (not 0: bad)?",
                     e.valid.size() - invalid, e.valid.size()));
-  note_negative(sums, e);
+  note_negative(f, sums, e);
   const auto& at = sums.pixels.at_saturation;
   const i64 saturated = std::count_if(at.begin(), at.end(), [](double n) { return n > 0; });
   if (saturated > f.rows * f.cols / 100)
@@ -173,11 +180,11 @@ std::vector<Position> all_positions(const Measurement& m, const Selection& selec
     if (!scan.rotation) scan.rotation = said;
   }
   if (!(scan.step[0] > 0 && scan.step[1] > 0))
-    throw UserError(
+    throw NotGiven(
         "no positions are given: scan.positions (a dataset) or scan.step (slow, fast) is needed");
   const auto& lines = selection.lines;
   if (lines[0] == 0)
-    throw UserError(fmt::format(
+    throw NotGiven(fmt::format(
         "{} has {} patterns in one row: scan.step needs data.scan_shape (slow, fast) too",
         m.frames->name, m.frames->count));
   const double rotation = scan.rotation.value_or(0);
@@ -189,36 +196,6 @@ std::vector<Position> all_positions(const Measurement& m, const Selection& selec
   return positions_of(Raster{lines, scan.step, rotation, scan.snake});
 }
 
-/// A wrong unit or calibration shows: all probes on one pixel, or each alone in its window.
-void warn_of_spread(const std::vector<Position>& at, double pixel, i64 window,
-                    std::vector<std::string>& warnings) {
-  if (at.size() < 2) return;
-  const Bounds scan = bounds_of(at);
-  const double rows = scan.rows() / pixel, cols = scan.cols() / pixel;
-  std::vector<double> steps;
-  for (std::size_t i = 1; i < at.size(); ++i) steps.push_back(distance(at[i], at[i - 1]) / pixel);
-  const auto middle = steps.begin() + static_cast<std::ptrdiff_t>(steps.size() / 2);
-  std::nth_element(steps.begin(), middle, steps.end());
-  // The next in the list may be far, as on a spiral. On a raster of n, (rows + s)(cols + s) = n s².
-  const auto others = static_cast<double>(at.size() - 1);
-  const double sides = rows + cols;
-  const double pitch = (sides + std::sqrt(sides * sides + 4 * others * rows * cols)) / (2 * others);
-  const double apart = std::min(*middle, pitch);
-  if (std::max(rows, cols) >= 1 && apart < 1)
-    warnings.push_back(
-        fmt::format("positions lie {:.2g} object pixels from each other, less than one: is "
-                    "scan.unit right?",
-                    apart));
-  if (std::max(rows, cols) < 1)
-    warnings.push_back(fmt::format(
-        "all positions lie within {:.2g} x {:.2g} object pixels: is scan.unit right?", rows, cols));
-  else if (apart > static_cast<double>(window))
-    warnings.push_back(fmt::format(
-        "positions lie {:.4g} object pixels from each other, beyond their windows of {}: are "
-        "scan.unit and the calibration right?",
-        apart, window));
-}
-
 /// The place of the zero frequency: as the layout leaves it; or, if nobody gave the centre, the
 /// disc's centre, if that is farther off than the rim is ragged.
 std::array<double, 2> centre_of(const Layout& l, bool known, const Experiment& e) {
@@ -227,6 +204,20 @@ std::array<double, 2> centre_of(const Layout& l, bool known, const Experiment& e
   const std::array<double, 2> seen{e.disc->row - middle, e.disc->col - middle};
   const double off = std::hypot(seen[0] - l.residual[0], seen[1] - l.residual[1]);
   return off > std::max(0.1, 2 * e.disc->spread) ? seen : l.residual;
+}
+
+/// Counts that chance does not leave out: a beam stop, or a module of the detector, is in their
+/// way.
+void warn_of_shadows(double patterns, Experiment& e) {
+  constexpr double surely = 100;  // counts that a pixel of the disc should have in all
+  if (!e.disc || e.disc->level * patterns < surely) return;
+  const i64 empty = empty_inside(e.mean_pattern, centred<float>(e.valid.view()).view(), *e.disc);
+  if (empty > 3)
+    e.warnings.push_back(fmt::format(
+        "{} pixels inside the bright-field disc have no count in any pattern: where a beam stop or "
+        "a dead part of the detector hides them, data.mask has to name them, or the fit takes "
+        "nothing for their measurement",
+        empty));
 }
 
 void note_disc(const Layout& l, bool centre_known, Experiment& e) {
@@ -255,7 +246,8 @@ void note_disc(const Layout& l, bool centre_known, Experiment& e) {
 void warn_of_no_disc(const Layout& l, Experiment& e) {
   if (e.disc || e.optics.semi_angle <= 0 || e.calibration.wavelength <= 0) return;
   const double radius = e.optics.semi_angle * mrad / e.calibration.wavelength / e.calibration.dk;
-  if (radius > 4 && radius < 0.45 * static_cast<double>(l.window))
+  const bool could_be_seen = radius > 4 && radius < 0.45 * static_cast<double>(l.window);
+  if (could_be_seen && !has_rim_at(e.mean_pattern, centred<float>(e.valid.view()).view(), radius))
     e.warnings.push_back(fmt::format(
         "no bright-field disc of {:.1f} px radius, as optics.semi_angle makes one, is seen in the "
         "middle of the mean pattern: are data.dc, the centre, the calibration and the mask right?",
@@ -282,6 +274,31 @@ void warn_of_offset(const Measurement& m, const Layout& l, Experiment& e) {
         "the darkest pixels have {:.3g} counts, the mean of all is {:.3g}: if that is a detector "
         "offset, data.background={:.3g} removes it",
         dark, mean, m.data.background + dark / static_cast<double>(l.bin * l.bin)));
+}
+
+/// The radius, px, that optics.semi_angle and a calibration without the disc make; 0: not known.
+double expected_radius(const Measurement& m, const Layout& l, const Experiment& e) {
+  if (m.calibration.fit_disc || e.optics.semi_angle <= 0) return 0;
+  std::vector<std::string> unused;
+  const i64 side = m.frames->rows == m.frames->cols ? m.frames->rows : 0;
+  try {
+    const Calibration c =
+        calibrate({m.calibration, e.optics, l.window, l.extent, l.bin, side, {}, m.file.pixel_size},
+                  unused, unused);
+    return c.wavelength > 0 ? e.optics.semi_angle * mrad / c.wavelength / c.dk : 0;
+  } catch (const UserError&) {  // which locate() says
+    return 0;
+  }
+}
+
+/// The disc on the mean pattern; none where another circle shows, as many Bragg discs make one, but
+/// the counts fall where the disc should end.
+std::optional<Disc> disc_of(const Measurement& m, const Layout& l, const Experiment& e) {
+  const auto valid = centred<float>(e.valid.view());
+  const auto disc = fit_disc(e.mean_pattern, valid.view());
+  const double radius = expected_radius(m, l, e);
+  if (!disc || radius == 0 || std::abs(disc->radius / radius - 1) <= disc_tolerance) return disc;
+  return has_rim_at(e.mean_pattern, valid.view(), radius) ? std::nullopt : disc;
 }
 
 /// Takes from the sums: valid pixels, mean and disc.
@@ -314,7 +331,7 @@ void take_sums(const Measurement& m, const Layout& l, const PatternSums& sums, E
   const double variance = sums.squares / sums.patterns - e.mean_counts * e.mean_counts;
   e.spread_of_counts = std::sqrt(std::max(0.0, variance)) / e.mean_counts;
   e.mean_pattern = centred<double>(mean.view());
-  e.disc = fit_disc(e.mean_pattern, centred<float>(e.valid.view()).view());
+  e.disc = disc_of(m, l, e);
   if (e.disc)
     e.screening.clipped_of_disc = static_cast<double>(e.screening.clipped) /
                                   (pi * std::pow(e.disc->radius * static_cast<double>(l.bin), 2));
@@ -324,25 +341,31 @@ void take_sums(const Measurement& m, const Layout& l, const PatternSums& sums, E
 void locate(const Measurement& m, const Layout& l, const Selection& selection, Experiment& e) {
   const FrameSource& frames = *m.frames;
   const i64 side = frames.rows == frames.cols ? frames.rows : 0;
-  const auto attempt = [&](auto&& work) {
+  const auto attempt = [&](std::vector<std::string>& to, auto&& work) {
     try {
       work();
-    } catch (const UserError& error) {
+    } catch (const NotGiven& error) {
       if (!m.looking) throw;
       e.warnings.emplace_back(error.what());
+    } catch (const UserError& error) {
+      if (!m.looking) throw;
+      to.emplace_back(error.what());
     }
   };
   e.calibration.dk = 1 / static_cast<double>(l.window);
-  attempt([&] {
+  attempt(e.warnings, [&] {
     e.calibration = calibrate(
         {m.calibration, e.optics, l.window, l.extent, l.bin, side, e.disc, m.file.pixel_size},
         e.notes, e.warnings);
   });
-  attempt([&] {
+  attempt(e.refusals, [&] {
     if (!selection.located) return;
     const auto all = all_positions(m, selection, e.calibration, e);
     for (const i64 i : selection.positions) e.positions.push_back(all[i]);
     warn_of_spread(e.positions, e.calibration.pixel, l.window, e.warnings);
+    if (m.positions)
+      warn_of_far_parts(e.positions, selection.positions, m.positions->name, e.calibration.pixel,
+                        l.window, e.warnings);
   });
 }
 
@@ -378,6 +401,7 @@ Experiment prepared(const Measurement& m, Ledger* ledger, const Distribution* di
   e.frames = selection.frames;
   e.skipped = selection.skipped;
   e.left_out = selection.left_out;
+  e.refusals = selection.refusals;
   PatternReader reader(m, selection, distribution);
 
   auto centre = m.data.centre;
@@ -407,6 +431,7 @@ Experiment prepared(const Measurement& m, Ledger* ledger, const Distribution* di
     const bool centre_known = centre.has_value() || m.data.dc == DcPlace::corner;
     e.residual_shift = centre_of(l, centre_known, e);
     note_disc(l, centre_known, e);
+    warn_of_shadows(sums->patterns, e);
   }
   locate(m, l, selection, e);
   if (!planning) {

@@ -88,17 +88,31 @@ std::string remedy_for_fewer(i64 frames, i64 positions, const std::array<i64, 2>
   throw UserError(fmt::format("{} but {} has {} patterns{}", scan, m.frames->name, frames, remedy));
 }
 
+/// Refuses all of the numbers and ranges that are none of so many patterns.
+void refuse_beyond(const std::vector<std::string>& numbers, i64 count, const std::string& frames) {
+  constexpr std::size_t most = 8;
+  if (numbers.empty()) return;
+  const std::size_t told = std::min(most, numbers.size());
+  throw UserError(fmt::format(
+      "data.skip: {}{} {} not among the {} patterns of {}; numbers are 0 to {}",
+      fmt::join(numbers.begin(), numbers.begin() + static_cast<std::ptrdiff_t>(told), ", "),
+      numbers.size() > told ? fmt::format(" and {} more", numbers.size() - told) : "",
+      numbers.size() == 1 ? "is" : "are", count, frames, count - 1));
+}
+
 /// Numbers that data.skip names, among so many.
 std::vector<bool> skipped(const Measurement& m, i64 count) {
   std::vector<bool> skip(static_cast<std::size_t>(count), false);
+  std::vector<std::string> beyond;
   for (const std::string& text : m.data.skip) {
     if (m.skipped) break;
     const auto [first, last] = range_of(text);
     if (last >= count)
-      throw UserError(fmt::format("data.skip: {} is not among the {} patterns of {}, 0 to {}", text,
-                                  count, m.frames->name, count - 1));
-    std::fill(skip.begin() + first, skip.begin() + last + 1, true);
+      beyond.push_back(text);
+    else
+      std::fill(skip.begin() + first, skip.begin() + last + 1, true);
   }
+  refuse_beyond(beyond, count, m.frames->name);
   if (!m.skipped) return skip;
   const RawSkip& given = *m.skipped;
   const auto& values = given.values;
@@ -116,15 +130,21 @@ std::vector<bool> skipped(const Measurement& m, i64 count) {
       skip[i] = values[i] != 0;
       continue;
     }
-    if (!(values[i] >= 0 && values[i] < static_cast<double>(count)))
-      throw UserError(fmt::format("data.skip: {} names pattern {:g}, there are {}, 0 to {}",
-                                  given.name, values[i], count, count - 1));
+    if (values[i] != std::floor(values[i]))
+      throw UserError(
+          fmt::format("data.skip: {} of {} is no whole number; patterns are numbered from 0",
+                      values[i], given.name));
+    if (!(values[i] >= 0 && values[i] < static_cast<double>(count))) {
+      beyond.push_back(fmt::format("{:.0f}", values[i]));
+      continue;
+    }
     if (!seen.insert(values[i]).second)
       throw UserError(fmt::format(
           "data.skip: {} names pattern {:g} twice; is it a mask? That would have {} values",
           given.name, values[i], count));
     skip[static_cast<std::size_t>(values[i])] = true;
   }
+  refuse_beyond(beyond, count, fmt::format("{}, which {} names", m.frames->name, given.name));
   return skip;
 }
 
@@ -144,9 +164,12 @@ Chosen chosen(const Measurement& m, i64 count, i64 scan) {
   if (p.size() == 1 || p.size() > 3 || c.first < 0 || c.stride < 1 || c.last > count ||
       (c.first >= c.last && count > 0))
     throw UserError(fmt::format(
-        "data.positions [{}] is no part of the {} patterns of {}: [first, last, stride] is needed, "
-        "last not included",
-        fmt::join(p, ", "), count, m.frames->name));
+        "data.positions [{}] is no part of the {} {}: [first, last, stride] is needed, last not "
+        "included",
+        fmt::join(p, ", "), count,
+        count == m.frames->count ? "patterns of " + m.frames->name
+                                 : std::string("positions of the scan, which are numbered from 0 "
+                                               "whatever data.frame_offset and data.flyback say")));
   return c;
 }
 
@@ -167,6 +190,8 @@ double pitch_of(const std::vector<Position>& positions, const std::vector<i64>& 
   // A quarter of a raster's positions lie in the middle half of both; a half of a line's.
   return std::max(std::sqrt(height * width / (n / 4)), std::max(height, width) / (n / 2));
 }
+
+bool is_finite(const Position& at) { return std::isfinite(at.row) && std::isfinite(at.col); }
 
 using Cell = std::pair<i64, i64>;
 
@@ -205,11 +230,7 @@ void leave_out_far_ones(const Measurement& m, Selection& s, std::vector<std::str
   for (const i64 p : s.positions) used.push_back(all[static_cast<std::size_t>(p)]);
   std::vector<i64> far = far_positions(used), numbers, not_finite;
   const bool keep = m.data.outliers == Outliers::keep;
-  if (keep)
-    std::erase_if(far, [&](i64 i) {
-      const Position at = used[static_cast<std::size_t>(i)];
-      return std::isfinite(at.row) && std::isfinite(at.col);
-    });
+  if (keep) std::erase_if(far, [&](i64 i) { return is_finite(used[static_cast<std::size_t>(i)]); });
   if (far.empty()) return;
   for (const i64 i : far) numbers.push_back(s.positions[static_cast<std::size_t>(i)]);
   const std::string which =
@@ -298,9 +319,14 @@ std::array<i64, 2> range_of(const std::string& text) {
   bool good = number(range[0]);
   range[1] = range[0];
   if (good && at != end) good = *at++ == '-' && number(range[1]);
-  if (!good || at != end || range[1] < range[0])
+  good = good && at == end;
+  if (good && range[1] < range[0])
+    throw UserError(fmt::format("data.skip: {} ends before it begins; a range ascends, as {}-{}",
+                                text, range[1], range[0]));
+  if (!good)
     throw UserError(fmt::format(
-        "data.skip: \"{}\" is no pattern; numbers and ranges are, as in [3, 10-14]", text));
+        "data.skip: \"{}\" is no pattern; whole numbers from 0 and ranges are, as in [3, 10-14]",
+        text));
   return range;
 }
 
@@ -325,17 +351,15 @@ std::string listed(const std::vector<i64>& numbers) {
   return fmt::format("{} and {} more", fmt::join(ranges, ", "), more);
 }
 
-std::vector<i64> far_positions(const std::vector<Position>& positions) {
+std::vector<std::vector<i64>> parts_of_scan(const std::vector<Position>& positions) {
   // A link is far longer than a step of any scan, and far shorter than a wrong unit or a zero.
   constexpr double steps_a_link = 20;
-  constexpr std::size_t places_of_a_region = 10;
-  std::vector<i64> finite, far;
+  std::vector<i64> finite;
   for (std::size_t i = 0; i < positions.size(); ++i)
-    (std::isfinite(positions[i].row) && std::isfinite(positions[i].col) ? finite : far)
-        .push_back(static_cast<i64>(i));
-  if (finite.size() < 8) return far;
+    if (is_finite(positions[i])) finite.push_back(static_cast<i64>(i));
+  if (finite.size() < 8) return {};
   const double link = steps_a_link * pitch_of(positions, finite);
-  if (!(link > 0)) return far;
+  if (!(link > 0)) return {};
   std::map<Cell, std::vector<i64>> cells;
   constexpr double most = 1e15;  // cells away, all of which are far
   for (const i64 i : finite) {
@@ -347,11 +371,19 @@ std::vector<i64> far_positions(const std::vector<Position>& positions) {
   }
   std::vector<std::vector<i64>> parts;
   while (!cells.empty()) parts.push_back(connected(cells, Cell(cells.begin()->first)));
-  const auto largest = std::max_element(
-      parts.begin(), parts.end(), [](const auto& a, const auto& b) { return a.size() < b.size(); });
-  for (auto part = parts.begin(); part != parts.end(); ++part)
-    if (part != largest && places_among(positions, *part) < places_of_a_region)
-      far.insert(far.end(), part->begin(), part->end());
+  std::stable_sort(parts.begin(), parts.end(),
+                   [](const auto& a, const auto& b) { return a.size() > b.size(); });
+  return parts;
+}
+
+std::vector<i64> far_positions(const std::vector<Position>& positions) {
+  std::vector<i64> far;
+  for (std::size_t i = 0; i < positions.size(); ++i)
+    if (!is_finite(positions[i])) far.push_back(static_cast<i64>(i));
+  const auto parts = parts_of_scan(positions);
+  for (std::size_t k = 1; k < parts.size(); ++k)
+    if (places_among(positions, parts[k]) < places_of_a_region)
+      far.insert(far.end(), parts[k].begin(), parts[k].end());
   std::sort(far.begin(), far.end());
   return far;
 }
@@ -371,7 +403,7 @@ Selection select(const Measurement& m, std::vector<std::string>& notes,
       check();
     } catch (const UserError& e) {
       if (!m.looking) throw;
-      warnings.emplace_back(e.what());
+      s.refusals.emplace_back(e.what());
       s.located = false;
     }
   };
@@ -379,10 +411,11 @@ Selection select(const Measurement& m, std::vector<std::string>& notes,
   if (!s.located) s.scan = frames;
   const bool straight = offset == 0 && flyback == 0;
   const Chosen wanted = chosen(m, straight ? std::min(s.scan, frames) : s.scan, s.scan);
-  i64 without = 0;
+  i64 without = 0, asked = 0;
   for (i64 p = 0; p < s.scan; ++p) {
     if (!wanted(p)) continue;
     const i64 frame = offset + p + (flyback > 0 ? p / s.lines[1] * flyback : 0);
+    ++asked;
     const bool skips = skip[static_cast<std::size_t>(p)], there = frame >= 0 && frame < frames;
     if (!skips && !there) ++without;
     if (skips || !there) {
@@ -392,15 +425,19 @@ Selection select(const Measurement& m, std::vector<std::string>& notes,
     s.positions.push_back(p);
     s.frames.push_back(frame);
   }
-  if (without > 0 && static_cast<double>(without) > most_left_out * static_cast<double>(s.scan))
+  const std::string which =
+      fmt::format("{} of the {} positions {} have no pattern", without, asked,
+                  m.data.positions.empty() ? "of the scan" : "that data.positions chooses");
+  if (static_cast<double>(without) > most_left_out * static_cast<double>(asked))
     throw UserError(fmt::format(
-        "{} of the scan's {} positions have no pattern among the {} of {}: are data.frame_offset, "
-        "data.flyback and data.scan_shape right?",
-        without, s.scan, frames, m.frames->name));
+        "{} among the {} of {}: position 0 has frame {}{}; are {}right?", which, frames,
+        m.frames->name, offset,
+        flyback > 0 ? fmt::format(", and {} of the way back follow each line", flyback) : "",
+        m.data.positions.empty() ? "data.frame_offset, data.flyback and data.scan_shape "
+                                 : "data.positions, data.frame_offset and data.flyback "));
   if (without > 0)
-    warnings.push_back(
-        fmt::format("{} of the scan's {} positions have no pattern and are left out{}", without,
-                    s.scan, offset == 0 ? ": it is taken to have ended early" : ""));
+    warnings.push_back(fmt::format("{} and are left out{}", which,
+                                   offset == 0 ? ": it is taken to have ended early" : ""));
   for (std::size_t p = 0; p < skip.size(); ++p)
     if (skip[p]) s.skipped.push_back(static_cast<i64>(p));
   tell_of_frames(m, s, notes, warnings);

@@ -16,9 +16,10 @@ struct Selection {
   std::vector<i64> frames;      ///< of each, its number in the file, ascending
   std::vector<i64> skipped{};   ///< positions left out by name or as they are no places, ascending
   std::vector<i64> left_out{};  ///< those of them that were chosen, and those without a frame
-  i64 scan = 0;                 ///< positions of the whole scan
-  bool located = true;          ///< false: they do not fit the frames, which is only looked at
-  std::array<i64, 2> lines{};   ///< (slow, fast) of the scan, where it is a raster; else 0
+  std::vector<std::string> refusals{};  ///< of what is only looked at
+  i64 scan = 0;                         ///< positions of the whole scan
+  bool located = true;         ///< false: they do not fit the frames, which is only looked at
+  std::array<i64, 2> lines{};  ///< (slow, fast) of the scan, where it is a raster; else 0
 };
 
 /// By data.frame_offset, flyback, positions and skip; without positions that are no finite numbers
@@ -39,6 +40,13 @@ std::vector<std::string> ranges_of(const std::vector<i64>& numbers);
 
 /// "3, 7-9, 40 and 12 more", of numbers that ascend.
 std::string listed(const std::vector<i64>& numbers);
+
+/// Parts of the scan's plane that no step leads between, the largest first: its positions that are
+/// finite numbers. None of fewer than eight.
+std::vector<std::vector<i64>> parts_of_scan(const std::vector<Position>& positions);
+
+/// Fewer places than these are no region of their own.
+constexpr std::size_t places_of_a_region = 10;
 
 /// Numbers of the positions that lie apart from the others, ascending: not finite, or in a part of
 /// the scan's plane that no step leads to and that holds but a few places.

@@ -79,6 +79,72 @@ TEST(Disc, IsFoundUnderPoissonNoiseABeamStopAndAHotPixel) {
   EXPECT_NEAR(disc->radius, 22.6, 0.08);
 }
 
+/// A disc of radius 14 px about the middle of 96² px, without its middle up to `hole` of the
+/// radius.
+Array<double, 2> ring(double hole) {
+  Array<double, 2> pattern({96, 96});
+  for (i64 y = 0; y < 96; ++y)
+    for (i64 x = 0; x < 96; ++x)
+      pattern(y, x) = 0.5 + 100 * (coverage(double(y), double(x), 48, 48, 14) -
+                                   coverage(double(y), double(x), 48, 48, 14 * hole));
+  return pattern;
+}
+
+TEST(Disc, MayBeARing) {
+  for (const double hole : {0.3, 0.5, 0.6, 0.7, 0.8}) {
+    const auto disc = fit_disc(ring(hole));
+    ASSERT_TRUE(disc) << hole;
+    EXPECT_NEAR(disc->row, 48, 0.05) << hole;
+    // As of a disc; a level that is taken from pixels at the rim puts that off by 0.2 px.
+    EXPECT_NEAR(disc->radius, 14, 0.3) << hole;
+    EXPECT_TRUE(has_rim_at(ring(hole), {}, 14)) << hole;
+    EXPECT_FALSE(has_rim_at(ring(hole), {}, 18)) << hole;
+  }
+}
+
+TEST(Disc, BehindABeamStopOrADeadModuleIsToldOf) {
+  const auto warnings = [](i64 hidden) {
+    FramesInMemory frames = disc_frames(96, 48, 48, 14, 50);
+    for (i64 i = 0; i < 4; ++i)
+      for (i64 y = 43; y < 43 + hidden; ++y)
+        for (i64 x = 44; x < 44 + hidden; ++x) frames.at(i, y, x) = 0;
+    Measurement m = measurement(frames);
+    std::string all;
+    for (const std::string& warning : prepare(m).warnings) all += warning + "\n";
+    return all;
+  };
+  EXPECT_TRUE(says(warnings(10), {"100 pixels inside the bright-field disc", "data.mask"}));
+  EXPECT_EQ(warnings(0).find("inside the bright-field disc"), std::string::npos);
+}
+
+TEST(Disc, AmongBraggDiscsIsNotTakenForAnother) {
+  // Discs of 3 px that overlap with their neighbours, all about as bright: together they are one of
+  // 8 px, more or less.
+  FramesInMemory frames(16, 96, 96, true, 65535);
+  for (i64 i = 0; i < 16; ++i)
+    for (i64 y = 0; y < 96; ++y)
+      for (i64 x = 0; x < 96; ++x)
+        for (const double row : {-1.0, 0.0, 1.0})
+          for (const double col : {-1.0, 0.0, 1.0})
+            frames.at(i, y, x) +=
+                std::round(1000 * std::exp(-std::hypot(row, col) / 2) *
+                           coverage(double(y), double(x), 48 + 3.6 * row, 48 + 3.6 * col, 3));
+  Measurement m = measurement(frames);
+  m.optics.energy = 300;
+  m.optics.semi_angle = 9;
+  m.calibration.mrad_per_pixel = 3;
+  Experiment e = prepare(m);
+  EXPECT_EQ(std::count_if(e.warnings.begin(), e.warnings.end(),
+                          [](const std::string& w) { return says(w, {"semi_angle"}); }),
+            0)
+      << e.warnings.front();
+  m.calibration.mrad_per_pixel = 1;  // a disc of 9 px: there is none
+  e = prepare(m);
+  EXPECT_EQ(std::count_if(e.warnings.begin(), e.warnings.end(),
+                          [](const std::string& w) { return says(w, {"semi_angle"}); }),
+            1);
+}
+
 TEST(Disc, IsNotFoundWhereThereIsNone) {
   Array<double, 2> flat({32, 32}), slope({32, 32});
   flat.fill(7);

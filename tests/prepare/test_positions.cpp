@@ -150,7 +150,7 @@ TEST(Positions, ARasterNeedsAShapeOfAsManyPatterns) {
   ASSERT_EQ(early.positions.size(), 6u);
   EXPECT_EQ(early.positions[5].row, 2);
   EXPECT_TRUE(std::any_of(early.warnings.begin(), early.warnings.end(), [](const std::string& w) {
-    return says(w, {"2 of the scan's 8 positions"});
+    return says(w, {"2 of the 8 positions of the scan"});
   }));
   m.data.scan_shape = {2, 3};
   EXPECT_EQ(prepare(m).positions[5].col, 4);

@@ -70,6 +70,25 @@ TEST(Selection, FollowsTheOffsetOfFrames) {
   EXPECT_TRUE(says(fault(m), {"have no pattern", "data.frame_offset"}));
 }
 
+TEST(Selection, SaysWhatPositionsThatAreChosenHaveNoFrame) {
+  FramesInMemory frames(24, 2, 2);
+  Measurement m = raster(frames);
+  m.data.frame_offset = -8;
+  m.data.positions = {0, 6};
+  EXPECT_TRUE(says(fault(m), {"6 of the 6 positions that data.positions chooses have no pattern",
+                              "position 0 has frame -8", "data.frame_offset"}));
+  m.data.positions = {6, 24};
+  std::vector<std::string> notes, warnings;
+  EXPECT_EQ(select(m, notes, warnings).left_out, (std::vector<i64>{6, 7}));
+  ASSERT_EQ(warnings.size(), 1U);
+  EXPECT_TRUE(says(warnings[0], {"2 of the 18 positions that data.positions chooses"}));
+  frames.count = 30;
+  m.data.frame_offset = 3;
+  m.data.positions = {0, 30};  // frames, not positions
+  EXPECT_TRUE(says(fault(m), {"data.positions [0, 30]", "24 positions of the scan",
+                              "whatever data.frame_offset"}));
+}
+
 TEST(Selection, LeavesTheWayBackOut) {
   FramesInMemory frames(28, 2, 2);  // 4 lines of 6 + 1
   Measurement m = raster(frames);
@@ -113,7 +132,18 @@ TEST(Selection, SkipsWhatIsNamed) {
     EXPECT_TRUE(says(fault(m), {"data.skip", wrong})) << wrong;
   }
   m.data.positions.clear();
+  m.data.skip = {"5-3"};
+  EXPECT_TRUE(says(fault(m), {"data.skip: 5-3 ends before it begins", "as 3-5"}));
+  m.data.skip = {"1.5"};
+  EXPECT_TRUE(says(fault(m), {"\"1.5\"", "whole numbers"}));
+  m.data.skip = {"24", "3", "20-30", "99"};
+  EXPECT_TRUE(
+      says(fault(m), {"data.skip: 24, 20-30, 99 are not among the 24 patterns", "0 to 23"}));
   m.data.skip = {"/skip"};
+  m.skipped = RawSkip{{3, 24, 30}, {3}, "'/skip'"};
+  EXPECT_TRUE(says(fault(m), {"data.skip: 24, 30 are not among the 24 patterns", "'/skip'"}));
+  m.skipped = RawSkip{{3, 1.5}, {2}, "'/skip'"};
+  EXPECT_TRUE(says(fault(m), {"data.skip: 1.5", "'/skip'", "no whole number"}));
   m.skipped = RawSkip{{3, 5}, {2}, "'/skip'"};
   EXPECT_EQ(selected(m).positions.size(), 22U);
   m.skipped = RawSkip{std::vector<double>(24, 0), {4, 6}, "'/skip'"};
