@@ -231,6 +231,18 @@ Orientation compare_flips(const std::vector<Slope>& all) {
 
 }  // namespace
 
+bool better_than_given(const Orientation& o) {
+  return o.curl < (1 - o.margin) * o.curves[0].curl[0];
+}
+
+double angle_from_given(const Orientation& o) {
+  Position axis{std::cos(o.rotation * degree), std::sin(o.rotation * degree)};
+  if (o.flips.transpose) std::swap(axis.row, axis.col);  // the flips undone
+  if (o.flips.flip_rows) axis.row = -axis.row;
+  if (o.flips.flip_cols) axis.col = -axis.col;
+  return std::abs(std::atan2(axis.col, axis.row)) / degree;
+}
+
 void rotate_180(Orientation& o) {
   if (std::abs(o.rotation) <= next_to_none) {
     o.flips.flip_rows = !o.flips.flip_rows;
@@ -262,7 +274,8 @@ Orientation find_orientation(const std::vector<Position>& centres,
   const double independent = n / (2 * pi * reach_of_best * reach_of_best);
   // Noise alone sets the two kinds apart by 1/sqrt(independent) of the curl once in a hundred scans
   // (simulated, 4² to 30² positions).
-  best.clear = best.curl < (1 - std::max(0.2, 1 / std::sqrt(independent))) * best.curl_mirrored;
+  best.margin = std::min(1.0, std::max(0.2, 1 / std::sqrt(independent)));
+  best.clear = best.curl < (1 - best.margin) * best.curl_mirrored;
   choose(best, best.curves[0].least_curl > best.curl + 1e-9);
   best.skewness = skewness(slopes_of_best, best.flips, best.rotation);
   // The skewness of n independent normal values scatters by sqrt(6/n).

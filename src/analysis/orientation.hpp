@@ -48,8 +48,9 @@ struct Orientation {
   double rotation = 0;  ///< degrees in [−180, 180), to be added to the scan's
   double curl = 0,
          curl_mirrored = 0;   ///< least curl, and of the four flips of the other handedness
-  bool clear = false;         ///< the handedness is clear: curl is less than curl_mirrored by a
-                              ///< fifth, and by more than noise alone makes of so few positions
+  double margin = 0.2;        ///< the share by which one curl must lie below another to mean
+                              ///< something: a fifth, and more than noise makes of few positions
+  bool clear = false;         ///< the handedness is clear: curl is so much less than curl_mirrored
   bool sign_settled = false;  ///< else the rotation may be 180° more
   double skewness = 0;        ///< of the divergence; negative where the phase has peaks
 };
@@ -59,6 +60,13 @@ struct Orientation {
 /// Throws UserError where there are too few positions, or all in a line.
 Orientation find_orientation(const std::vector<Position>& centres,
                              const std::vector<Position>& positions, bool peaks_are_positive);
+
+/// Is the best guess better than the orientation as given, by more than the margin?
+bool better_than_given(const Orientation& o);
+
+/// The angle between the best guess and the orientation as given, 0 to 180 degrees, where they have
+/// the same handedness.
+double angle_from_given(const Orientation& o);
 
 /// 180° more: by both flips where there is next to no rotation, else by the rotation.
 void rotate_180(Orientation& o);

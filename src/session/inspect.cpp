@@ -244,23 +244,29 @@ void report_orientation(const Experiment& e, const std::vector<Position>& positi
       "orientation (flips of the patterns, rotation on top of the scan's), curl of the centre "
       "of mass: fraction {:.2f}, mirrored {:.2f}",
       o.curl, o.curl_mirrored));
-  print(fmt::format("  best guess: {}{}", described(o.flips, o.rotation),
-                    o.clear ? "" : " - not clear, the two kinds hardly differ"));
+  // Steps wider than the specimen's features leave curl in any orientation, and its least lies
+  // degrees off: only what is clearly better than the orientation given is worth a warning.
+  const bool better = better_than_given(o);
+  const bool as_given = o.flips.name() == "none" && std::abs(o.rotation) < 5;
+  const double curl_as_given = o.curves[0].curl[0];
+  print(
+      fmt::format("  best guess: {}{}", described(o.flips, o.rotation),
+                  !o.clear ? " - not clear, the two kinds hardly differ"
+                  : better || as_given
+                      ? ""
+                      : fmt::format(" - not clearly better than as given, {:.2f}", curl_as_given)));
   for (const auto& curve : o.curves)
     if (curve.flips.mirrors() == o.flips.mirrors() && curve.flips.name() != o.flips.name())
       print(fmt::format("  equivalent but for 180°: {}", described(curve.flips, curve.rotation)));
   print(sign.text);
-  const bool as_given = o.flips.name() == "none" && std::abs(o.rotation) < 5;
-  // Steps wider than the specimen's features leave curl in any orientation, and its least lies
-  // degrees off: only what is clearly better than the orientation given is worth a warning.
-  const double curl_as_given = o.curves[0].curl[0];
   if (!o.clear || as_given) return;
   const std::string added = described(o.flips, o.rotation);
-  if (o.curl < 0.8 * curl_as_given)
+  if (better)
     print(fmt::format(
         "warning: orientation looks wrong: adding {} lowers the curl from {:.2f} to {:.2f}", added,
         curl_as_given, o.curl));
-  else if (sign.sure)
+  else if (sign.sure &&
+           angle_from_given(o) > 135)  // the sign tells angles 180° apart from each other
     print(fmt::format(
         "warning: orientation looks wrong: with {} added, the shadow image moves as the defocus "
         "demands (curl {:.2f}, as given {:.2f})",
@@ -373,6 +379,9 @@ Inspection inspect(const InspectConfig& config, const Print& print) {
       look_at_experiment(data, config.calibration, config.scan, config.optics, &ledger, most);
   for (const auto& note : e.notes) print(note);
   for (const auto& warning : e.warnings) print("warning: " + warning);
+  found.refusals = e.refusals;
+  for (const auto& refusal : e.refusals)
+    print("warning: a reconstruction is refused, as " + refusal);
 
   const PatternFigures figures = figures_of(e);
   report_counts(e, frames, data, figures, found, print);

@@ -39,6 +39,7 @@ struct Inspection {
   Orientation orientation;    ///< curves empty: could not be found
   Descan descan;              ///< of the bright-field disc
   Array<std::uint8_t, 2> bad_pixels;  ///< of the raw frames, masked or found, 1; empty: none is
+  std::vector<std::string> refusals;  ///< sentences for which a reconstruction is refused
   std::vector<i64> skip;  ///< patterns that are skipped or no measurement, by number in the scan
 };
 

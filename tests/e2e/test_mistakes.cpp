@@ -10,6 +10,7 @@
 
 #include "e2e/program.hpp"
 #include "e2e/small_data.hpp"
+#include "io/hdf5.hpp"
 #include "io/missing_filter.hpp"
 
 namespace ptyle {
@@ -627,6 +628,14 @@ std::vector<Mistake> other_commands() {
        {},
        {},
        "file '.*/run.yaml' is not an HDF5 file"},
+      {"InspectPositionsOfAnotherNumber",
+       {"inspect", "data.h5", "--no-pictures", "--set", "scan.positions=/two"},
+       {},
+       [](const TestFolder& folder) {
+         const std::vector<double> two(4);
+         h5::File::update((folder.path() / "data.h5").string()).write("/two", {2, 2}, two.data());
+       },
+       ".*'/two'.* has 2 positions but .* has 25 patterns; .*"},
       {"InspectUnknownKey",
        {"inspect", "data.h5", "--set", "optics.enrgy=3"},
        {},

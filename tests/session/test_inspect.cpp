@@ -6,6 +6,7 @@
 #include <cmath>
 #include <complex>
 #include <filesystem>
+#include <utility>
 
 #include "core/error.hpp"
 #include "core/units.hpp"
@@ -239,6 +240,53 @@ TEST(Inspect, GoesOnWithoutCalibrationAndPositionsAndWarns) {
                           "10 x 12 px are padded", "orientation:"}));
   const Inspected calibrated = look(path, "", [](InspectConfig& c) { c.optics.energy = 300; });
   EXPECT_TRUE(says(calibrated.text, {"warning: no calibration is given"}));
+}
+
+TEST(Inspect, SaysWhatAReconstructionIsRefusedFor) {
+  const TemporaryFolder folder;
+  const auto with = [&](std::vector<double> values, std::vector<i64> shape, const char* unit = "") {
+    const std::string path = folder / "a.h5";
+    std::filesystem::remove(path);
+    simulated(path, false);
+    h5::File file = h5::File::update(path);
+    file.write("/others", std::move(shape), values.data());
+    file.set("/others", "units", unit);
+    return look(path, "", [](InspectConfig& c) { c.scan.positions = "/others"; });
+  };
+  const i64 n = lines * lines;
+  const std::vector<double> none(static_cast<std::size_t>(2 * n), std::nan(""));
+  for (const auto& [looked, said] :
+       {std::pair{with(none, {n, 2}), "no finite numbers"},
+        std::pair{with(std::vector<double>(20), {10, 2}), "has 10 positions"},
+        std::pair{with(std::vector<double>(static_cast<std::size_t>(n)), {n}), "(N, 2)"},
+        std::pair{with(none, {n, 2}, "furlong"), "no finite numbers"}}) {
+    ASSERT_EQ(looked.found.refusals.size(), 1U) << said;
+    EXPECT_TRUE(says(looked.found.refusals[0], {said}));
+    EXPECT_TRUE(says(looked.text, {"warning: a reconstruction is refused, as", said}));
+    EXPECT_GT(looked.found.pattern_mean, 0);  // the rest is said all the same
+  }
+  EXPECT_TRUE(look(simulated(folder / "b.h5", false)).found.refusals.empty());
+}
+
+TEST(Inspect, SaysWhatAFarPartOfTheScanCosts) {
+  const TemporaryFolder folder;
+  const std::string path = simulated(folder / "a.h5", false);
+  const auto with_line_at = [&](double far) {
+    h5::File file = h5::File::update(path);
+    auto positions = file.read<double>("/positions");
+    for (std::size_t i = 14; i < 28; ++i) positions[2 * i] += far;  // the second line
+    const std::string name = "/far" + std::to_string(int(far));
+    file.write(name, {lines * lines, 2}, positions.data());
+    return name;
+  };
+  const std::string far = with_line_at(40000), near = with_line_at(100);
+  const auto text_of = [&](const std::string& name) {
+    return look(path, "", [&](InspectConfig& c) { c.scan.positions = name; }).text;
+  };
+  // 40000 Å and some windows of 64, by 64 + 52 px of 4 bytes.
+  EXPECT_TRUE(says(text_of(far), {"14 of the 196 positions", "numbers 14-27", "19 MB a slice",
+                                  "116 px", "data.skip=[14-27]"}));
+  EXPECT_EQ(text_of(near).find("lie far"), std::string::npos);
 }
 
 TEST(Inspect, LooksAtAPartOfWhatIsTooLarge) {

@@ -4,6 +4,7 @@
 #include "session/inspect.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <filesystem>
 #include <fstream>
@@ -44,7 +45,9 @@ constexpr const char* help =
     "saturated pixels, and how the detector lies to the scan; draws the mean pattern, the scan,\n"
     "a virtual dark field and the orientation check into the folder (earlier ones are replaced).\n"
     "\n"
-    "Exit status: 0 done, 1 a fault of ptyle, 2 a mistake in what was given.";
+    "Exit status: 0 done, 1 a fault of ptyle, 2 a mistake in what was given, also where positions "
+    "are\n"
+    "such that a reconstruction is refused.";
 
 /// The configuration of a reconstruction, as far as it is given; its keys refer to `all`.
 Schema schema_of(const Options& options, ReconstructConfig& all) {
@@ -104,10 +107,9 @@ void write_mask(const Inspection& found, const std::string& path, bool overwrite
   terminal.say(fmt::format("wrote {}: /mask, 1 where a pixel is bad", path));
 }
 
-/// The configuration as given, with what was found put in by name.
-void write_config(const Inspection& found, const Options& options, Terminal& terminal) {
-  ReconstructConfig all;
-  const Schema schema = schema_of(options, all);
+/// The configuration as given, with what was found put in by name. The schema refers to `all`.
+void write_config(const Inspection& found, const Options& options, const Schema& schema,
+                  ReconstructConfig& all, Terminal& terminal) {
   all.data.file = fs::absolute(all.data.file).lexically_normal().string();
   if (!options.mask.empty() && !found.bad_pixels.empty())
     all.data.mask = fs::absolute(options.mask).lexically_normal().string() + ":/mask";
@@ -150,15 +152,17 @@ void add_inspect(CLI::App& app, Command& chosen) {
       refuse_to_replace(options->mask, options->overwrite);
       refuse_to_replace(options->config, options->overwrite);
       ReconstructConfig all;
-      schema_of(*options, all);
+      const Schema schema = schema_of(*options, all);
       const auto config = config_of(*options, all);
       refuse_to_lose(*options, config);
       NewFolder folder(config.folder.empty() ? "." : config.folder);
       const Inspection found =
           inspect(config, [&](const std::string& line) { terminal.say(line); });
       if (!options->mask.empty()) write_mask(found, options->mask, options->overwrite, terminal);
-      if (!options->config.empty()) write_config(found, *options, terminal);
+      if (!options->config.empty()) write_config(found, *options, schema, all, terminal);
       folder.keep();
+      if (!found.refusals.empty())
+        throw UserError(fmt::format("{}", fmt::join(found.refusals, "; ")));
       return exit_status::done;
     };
   });
