@@ -202,6 +202,7 @@ class WorkOf final : public Reconstruction::Work {
 
   void write(const std::string& folder, const OutputChoice& choice, bool end) override {
     const std::array<i64, 3> shape = shape_of(fit().state().field("phase"));
+    agree_on_room();
     const RankReport report = this->report();
     ResultFacts facts = this->facts(report);
     const bool refined = !facts.positions_start.empty();
@@ -257,6 +258,17 @@ class WorkOf final : public Reconstruction::Work {
   [[nodiscard]] Fingerprint fingerprint() const {
     return last_fingerprint_ ? *last_fingerprint_
                              : fingerprint_of(config_, open_.experiment, *open_.division);
+  }
+
+  /// There is memory for the facts of a result, on all ranks: none is to give up while they are
+  /// gathered. Throws NotWritten, on all.
+  void agree_on_room() const {
+    constexpr i64 numbers_a_position = 16, others = 4096;  // and figures of the ranks
+    const auto positions = static_cast<i64>(open_.division->frame.positions.size());
+    agree(team_, failure_of([&] {
+            const Array<double, 1> room(
+                {numbers_a_position * positions + others + static_cast<i64>(text_.size())});
+          }));
   }
 
   /// No iteration is to come: all that the result and a checkpoint do not need gives its memory to

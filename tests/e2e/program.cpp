@@ -76,11 +76,20 @@ bool set_environment(const HowToRun& how) {
     const rlimit limit{rlim_t(how.file_limit), rlim_t(how.file_limit)};
     if (setrlimit(RLIMIT_FSIZE, &limit) != 0) _exit(126);
   }
+  for (const auto& [name, value] : how.environment)
+    if (setenv(name.c_str(), value.c_str(), 1) != 0) _exit(126);
   execv(argv[0], argv.data());
   _exit(127);
 }
 
 }  // namespace
+
+std::vector<std::pair<std::string, std::string>> no_memory_while(const std::string& file,
+                                                                 int least) {
+  return {{"LD_PRELOAD", NO_MEMORY_LIBRARY},
+          {"NO_MEMORY_WHILE", file},
+          {"NO_MEMORY_FOR", std::to_string(least)}};
+}
 
 Ran run_ptyle(const std::vector<std::string>& arguments, const HowToRun& how) {
   static int number = 0;

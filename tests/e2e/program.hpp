@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <functional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace ptyle {
@@ -26,11 +27,17 @@ struct HowToRun {
   /// Calls `act` with the process's number (mpirun's) once stdout holds this text; empty: never.
   std::string when = {};
   std::function<void(pid_t)> act = {};
+  std::vector<std::pair<std::string, std::string>> environment = {};  ///< besides what there is
   double time_limit = 120;  ///< seconds, then it is killed
 };
 
 /// Runs ptyle with these arguments. HOME and XDG_CACHE_HOME lie in `folder`.
 Ran run_ptyle(const std::vector<std::string>& arguments, const HowToRun& how);
+
+/// The environment in which allocations of `least` bytes and more fail as long as there is a file
+/// of this name in the current folder (e2e/no_memory.cpp).
+std::vector<std::pair<std::string, std::string>> no_memory_while(const std::string& file,
+                                                                 int least);
 
 /// Processes of the ranks that this mpirun has started, by rank.
 std::vector<pid_t> rank_processes(pid_t mpirun, int ranks);

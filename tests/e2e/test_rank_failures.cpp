@@ -52,7 +52,7 @@ class RankFailures : public testing::Test {
     folder.write("run.yaml", run_yaml);
   }
 
-  /// Of iterations without end, which end by what is done after so many.
+  /// A run of iterations without end, which ends by what is done after so many.
   Ran endless(const std::vector<std::string>& settings, const std::function<void(pid_t)>& act,
               int after = 2) {
     std::vector<std::string> arguments{"reconstruct", "run.yaml", "--set",
@@ -329,6 +329,48 @@ TEST_F(RankFailures, AResultThatCannotBeWrittenIsWrittenLaterOnAnyRanksWithoutCo
     EXPECT_EQ(result.history.cost, wanted.history.cost);
     fs::remove_all(folder.path() / "run");
   }
+}
+
+TEST_F(RankFailures, MemoryThatIsShortAtTheEndOfARankLosesNothing) {
+#ifdef __SANITIZE_ADDRESS__
+  GTEST_SKIP() << "the address sanitizer has its own allocations";
+#endif
+  const std::vector<std::string> arguments{"reconstruct", "run.yaml", "--set",
+                                           "output.checkpoint_every=2"};
+  ASSERT_EQ(run_ptyle({"reconstruct", "run.yaml", "--set", "output.folder=wanted"},
+                      {.folder = folder.path(), .ranks = 4})
+                .status,
+            0);
+  const Result wanted = read_result(folder.path() / "wanted/result.h5");
+  // While the result is written, and before, once the last checkpoint is there.
+  for (const char* file : {"run/result.h5.part", "run/checkpoint"})
+    for (const int rank : {0, 2}) {
+      SCOPED_TRACE(file + std::string(" on rank ") + std::to_string(rank));
+      std::string start;
+      for (const auto& [name, value] : no_memory_while(file, 2000))
+        start += name + "='" + value + "' ";
+      const auto ran = run_ptyle(arguments, {.folder = folder.path(),
+                                             .ranks = 4,
+                                             .other_rank = rank,
+                                             .other_start = start + R"(exec "$0" "$@")"});
+      EXPECT_EQ(ran.status, 2) << ran.err;
+      const auto said = sentences(ran.err);
+      ASSERT_EQ(said.size(), 1U) << ran.err;
+      EXPECT_TRUE(std::regex_match(
+          said[0], std::regex("rank " + std::to_string(rank) +
+                              ": the memory is not enough; .*2 iterations, is in .*run/checkpoint: "
+                              ".*--resume writes the result, computing nothing again")))
+          << said[0];
+      EXPECT_FALSE(has("result.h5"));
+      EXPECT_FALSE(has("result.h5.part"));
+      const auto resumed =
+          run_ptyle({"reconstruct", "run.yaml", "--resume"}, {.folder = folder.path(), .ranks = 3});
+      EXPECT_EQ(resumed.status, 0) << resumed.err;
+      EXPECT_EQ(resumed.out.find("iteration 2/2"), std::string::npos) << resumed.out;
+      const Result result = read_result(folder.path() / "run/result.h5");
+      EXPECT_TRUE(std::equal(result.phase.begin(), result.phase.end(), wanted.phase.begin()));
+      fs::remove_all(folder.path() / "run");
+    }
 }
 
 TEST_F(RankFailures, WhereNoCheckpointCanBeWrittenIntoTheFolderItIsSavedElsewhere) {

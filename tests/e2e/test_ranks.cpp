@@ -33,7 +33,7 @@ constexpr const char* run_yaml =
     "solver: {iterations: 3, threads: 1}\n"
     "output: {pictures: false, tiff: false, checkpoint_every: 3}\n";
 
-/// What differs between runs that share one answer.
+/// The settings by which runs that share one answer differ.
 struct Way {
   int ranks = 1;
   const char* mesh = "~";  ///< ~: chosen

@@ -327,6 +327,36 @@ TEST_F(Runs, AResultThatCannotBeWrittenIsSavedAndWrittenLaterWithoutComputing) {
   }
 }
 
+TEST_F(Runs, MemoryThatIsShortAtTheEndLosesNothing) {
+#ifdef __SANITIZE_ADDRESS__
+  GTEST_SKIP() << "the address sanitizer has its own allocations";
+#endif
+  simulate();
+  const std::vector<std::string> settings{"solver.iterations=2", "output.checkpoint_every=2"};
+  ASSERT_EQ(ptyle(into("wanted", settings)).status, 0);
+  const auto wanted = read_result((folder.path() / "wanted/result.h5").string());
+  // While the result is written, and before, once the last checkpoint is there.
+  for (const char* file : {"run/result.h5.part", "run/checkpoint"}) {
+    SCOPED_TRACE(file);
+    const auto failed =
+        run_ptyle(into("run", settings),
+                  {.folder = folder.path(), .environment = no_memory_while(file, 2000)});
+    EXPECT_EQ(failed.status, 2) << failed.err;
+    for (const char* part : {"ptyle: the memory is not enough", "2 iterations", "run/checkpoint",
+                             "--resume", "computing nothing again"})
+      EXPECT_NE(failed.err.find(part), std::string::npos) << part << ": " << failed.err;
+    EXPECT_FALSE(has(folder.files(), "run/result.h5"));
+    auto again = into("run", settings);
+    again.emplace_back("--resume");
+    const auto resumed = ptyle(again);
+    ASSERT_EQ(resumed.status, 0) << resumed.err;
+    EXPECT_EQ(resumed.out.find("iteration 2/2"), std::string::npos) << resumed.out;
+    const auto result = read_result((folder.path() / "run/result.h5").string());
+    EXPECT_TRUE(std::equal(result.phase.begin(), result.phase.end(), wanted.phase.begin()));
+    fs::remove_all(folder.path() / "run");
+  }
+}
+
 TEST_F(Runs, WhereTheFolderIsGoneForGoodWhatWasComputedIsSavedElsewhere) {
   simulate();
   // The second finds the name of the first taken.
