@@ -28,7 +28,8 @@ class Terminal {
   Terminal(const Terminal&) = delete;
   Terminal& operator=(const Terminal&) = delete;
 
-  // What a terminal would obey (names and texts of a file may hold it) is made printable.
+  // Characters that a terminal would obey (names and texts of a file may hold them) are made
+  // printable.
   void say(const std::string& text);   ///< to stdout
   void warn(const std::string& text);  ///< to stderr, as "warning: …"
   /// A line that the next one replaces where stdout is a terminal, a plain line elsewhere.

@@ -21,7 +21,7 @@ inline Matrix2 times(double factor, const Matrix2& a) {
   return {factor * a[0], factor * a[1], factor * a[2], factor * a[3]};
 }
 inline Matrix2 transposed(const Matrix2& a) { return {a[0], a[2], a[1], a[3]}; }
-/// Of a matrix that has one.
+/// The inverse of a matrix that has one.
 inline Matrix2 inverse(const Matrix2& a) {
   return times(1 / (a[0] * a[3] - a[1] * a[2]), {a[3], -a[1], -a[2], a[0]});
 }

@@ -60,7 +60,7 @@ std::vector<Of> kinds_in_file(const h5::File& file, const h5::DatasetInfo& info)
   return {};
 }
 
-/// What is said of n of the axes only is so of the others too, where that leaves one way.
+/// Axes that nothing is said of follow from the others, where that leaves one way.
 void complete(std::vector<Of>& kinds) {
   const auto of = [&](Of kind) {
     return static_cast<std::size_t>(std::count(kinds.begin(), kinds.end(), kind));

@@ -31,7 +31,7 @@ class Frames {
       : Frames(file, FramesAsked{dataset, {}, {}}, most) {}
   /// Bytes that reading keeps.
   [[nodiscard]] i64 kept() const { return kept_; }
-  /// Of the first dataset.
+  /// The first dataset's.
   [[nodiscard]] const h5::DatasetInfo& info() const { return members_.front().info; }
   [[nodiscard]] i64 count() const { return count_; }
   [[nodiscard]] i64 rows() const { return rows_; }
@@ -45,7 +45,7 @@ class Frames {
   [[nodiscard]] i64 frames_a_chunk() const { return run_; }
   /// "dataset '/data' in 'a.h5'", "the series of 3 datasets '/entry/data/data_*' in 'a.h5'"
   [[nodiscard]] const std::string& name() const { return name_; }
-  /// What was found or assumed, a line each.
+  /// Findings and assumptions, a line each.
   [[nodiscard]] const std::vector<std::string>& notes() const { return notes_; }
 
   /// Do the frames look like a scan's images, one a detector pixel, and the other way round? A look

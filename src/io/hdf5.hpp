@@ -225,7 +225,7 @@ class File {
   [[nodiscard]] std::optional<std::vector<double>> numbers(const std::string& object,
                                                            const char* name) const;
   [[nodiscard]] std::optional<std::string> text(const std::string& object, const char* name) const;
-  /// Of any kind; UserError where it cannot be read.
+  /// An attribute of any kind; UserError where it cannot be read.
   [[nodiscard]] std::optional<Attribute> attribute(const std::string& object,
                                                    const char* name) const;
   [[nodiscard]] std::vector<std::string> attributes(const std::string& object) const;

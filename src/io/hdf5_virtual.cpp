@@ -77,7 +77,7 @@ class Sources {
  public:
   Sources(hid_t here, const std::string& path) : here_(here), path_(path) {}
 
-  /// What is wrong with a source; empty: nothing.
+  /// The fault of a source; empty: none.
   std::string fault(const std::string& file, const std::string& dataset,
                     const std::vector<i64>& needed) {
     if (file != "." && !files_.contains(file)) files_.emplace(file, opened(file));

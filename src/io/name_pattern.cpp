@@ -28,7 +28,7 @@ std::string_view significant(std::string_view digits) {
   return digits;
 }
 
-/// What stands for the pattern's only '*'; empty: nothing, or there are several.
+/// The text in the place of the pattern's only '*'; empty: none, or there are several.
 std::string at_star(const std::string& pattern, const std::string& name) {
   const auto star = pattern.find('*');
   if (star == std::string::npos || pattern.find('*', star + 1) != std::string::npos) return "";

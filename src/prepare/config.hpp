@@ -52,9 +52,9 @@ struct DataConfig {
   Outliers outliers = Outliers::leave_out;
 };
 
+/// Keys of where the frames are, and of how a frame becomes a pattern.
 template <class V>
-void keys(V& v, DataConfig& c) {
-  v.section("data", "the patterns and how they lie in the file");
+void frame_keys(V& v, DataConfig& c) {
   v("file", c.file, filled(),
     "HDF5 file of the patterns, or several as scan_*.h5; relative to this configuration")
       .starting("patterns.h5")
@@ -95,6 +95,11 @@ void keys(V& v, DataConfig& c) {
   v("window", c.window, between(0, 16384), "px",
     "pad or crop to W x W after binning; 0: the larger side")
       .also_called("pad size");
+}
+
+/// Keys of the pixels, positions and patterns that are used.
+template <class V>
+void choice_keys(V& v, DataConfig& c) {
   v("mask", c.mask, filled(), "dataset of bad pixels (not 0 = bad): /dataset or file.h5:/dataset")
       .example("/mask")
       .also_called("bad_pixels")
@@ -118,6 +123,13 @@ void keys(V& v, DataConfig& c) {
   v("outliers", c.outliers,
     "patterns without counts, or with far more than any other; fit: also those that the fit "
     "cannot explain");
+}
+
+template <class V>
+void keys(V& v, DataConfig& c) {
+  v.section("data", "the patterns and how they lie in the file");
+  frame_keys(v, c);
+  choice_keys(v, c);
 }
 
 /// Keys calibration.*: at most one is given; 0: not given.

@@ -13,7 +13,7 @@ namespace ptyle {
 /// Facts in a file's attributes, within the limits that hold for their keys.
 struct StatedFacts {
   FileFacts facts;
-  /// What is not taken as it stands, with the key that would be given in its place.
+  /// Attributes that are not taken as they stand, with the key that would be given in their place.
   std::vector<KeyFault> reservations;
 };
 

@@ -40,7 +40,7 @@ class FileFrames final : public FrameSource {
   Ledger::Booking kept_;
 };
 
-/// What is to be known of frames before they are read: their notes first, then the experiment's.
+/// Notes on the frames come before the experiment's.
 void add_notes(const h5::File& file, const DataConfig& data, const Frames& frames, Experiment& e) {
   auto notes = frames.notes();
   if (file.by_matlab() && !data.transpose && data.axes.empty())

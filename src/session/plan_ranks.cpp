@@ -47,7 +47,8 @@ Planned planned(const ReconstructConfig& config, const Experiment& experiment, i
   return run;
 }
 
-/// Of a run with this scheme: halos, positions and penalties may differ from those of another.
+/// The outlook for a run with this scheme: halos, positions and penalties may differ from
+/// another's.
 ExchangeOutlook outlook(ReconstructConfig config, const Experiment& experiment,
                         const OperatorSetup& setup, int ranks, Scheme scheme) {
   ExchangeOutlook o;

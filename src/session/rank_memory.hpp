@@ -13,8 +13,8 @@
 namespace ptyle {
 
 struct RankMemory {
-  /// Of the host, by the ledger's names, at the peaks: of the fit, and of writing its result, when
-  /// most of the fit's memory is free again.
+  /// Bytes on the host, by the ledger's names, at the peaks: of the fit, and of writing its result,
+  /// when most of the fit's memory is free again.
   std::map<std::string, double> bytes, writing;
   CpuOptions options;  ///< how waves and transmission are kept there
   /// Patterns that may be handed over to it as positions move, at most, beside the block of them
@@ -46,8 +46,8 @@ RankMemory gpu_rank_memory(const ReconstructConfig& config, const OperatorSetup&
                            const Division& division, int rank, std::size_t bytes_a_pattern,
                            i64 batches, const GpuFacts& gpu);
 
-/// What a process has before it allocates anything, where it is one of several ranks, beyond what
-/// it has alone: MPI's own.
+/// Bytes that a process of several ranks has before it allocates anything, beyond those of one
+/// alone: MPI's own.
 inline constexpr double mpi_bytes = 8e6;
 
 /// Bytes of a GPU's free memory that a run may take: cuFFT and the driver need some, too.

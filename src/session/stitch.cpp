@@ -24,7 +24,7 @@ void append(const Arithmetic<T>& arithmetic, View<const T, 2> plane, const Box& 
       to.push_back(static_cast<float>(here.view(y, x - box.cols.begin)));
 }
 
-/// Of the cores of this process's tiles, one after the other.
+/// Rows in the cores of this process's tiles, one after the other.
 template <class T>
 std::vector<float> own_rows(const Fit<T>& fit, const std::string& name, i64 z, Interval wanted) {
   const Field<T>& field = fit.state().field(name);

@@ -1,4 +1,4 @@
-// What GPUs there are, found without one, and cuFFT.
+// GPUs that there are, found without one, and cuFFT.
 
 #include <gtest/gtest.h>
 

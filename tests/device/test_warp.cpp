@@ -74,7 +74,7 @@ TYPED_TEST(WarpTest, WithoutADisplacementChangesNoBit) {
 
 TYPED_TEST(WarpTest, ByWholePixelsTakesPixelsAndZeroOutside) {
   const auto from = this->random(odd);
-  // Of a distance of 2⁶⁰ px from the centre, beside which no pixel of the array counts.
+  // A distance of 2⁶⁰ px from the centre, beside which no pixel of the array counts.
   const double far = std::ldexp(1.0, 60);
   for (const i64 rows : {0, 2, -3, 20})
     for (const i64 cols : {0, 5, -1, -17}) {

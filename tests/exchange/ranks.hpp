@@ -32,7 +32,7 @@ inline Mesh random_mesh(int rows, int cols, i64 smallest, i64 largest, Halo halo
           halo};
 }
 
-/// What a rank holds at a pixel of the object on a plane.
+/// The value that a rank holds at a pixel of the object on a plane.
 template <class T>
 using Value = std::function<T(int rank, i64 plane, Pixel)>;
 

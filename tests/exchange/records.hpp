@@ -93,7 +93,7 @@ inline std::vector<std::pair<Parcel, Luggage>> delivered(Delivery& delivery, con
   return come;
 }
 
-/// What a rank should get, by sender.
+/// Parcels that a rank should get, by sender.
 inline std::vector<Parcel> expected(const Records& records, int rank, i64 margin) {
   std::vector<Parcel> all;
   for (int from = 0; from < records.mesh.ranks(); ++from)

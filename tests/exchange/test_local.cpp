@@ -156,7 +156,7 @@ TEST(LocalSum, CopiesAreEqualToTheBitInFloat) { expect_equal_copies<float>(); }
 TEST(LocalSum, CopiesAreEqualToTheBitInDouble) { expect_equal_copies<double>(); }
 
 TEST(LocalSum, RoughNumbersShowAnotherOrder) {
-  // What the tests above rest on: own part first is not the order of ranks.
+  // The tests above rest on this: own part first is not the order of ranks.
   const Value<float> value = rough_numbers<float>(5);
   i64 differ = 0;
   for (i64 i = 0; i < 1000; ++i) {

@@ -116,7 +116,8 @@ TEST(MpiExchange, HasTheSameBitsOnAGpu) {
   world->take_device_memory(before);
 }
 
-/// What is not sent from a GPU's memory goes through the host's, which is accounted there.
+/// Messages that MPI cannot take from a GPU's memory go through the host's, which is accounted
+/// there.
 TEST(MpiExchange, StagesOnTheHostWhatMpiCannotTakeFromAGpu) {
   const Mesh mesh = random_mesh(1, world->size(), 6, 6, Halo::of(3), 6);
   const auto schedule = sum_schedule(mesh, SumKind::separable);
@@ -209,7 +210,7 @@ TEST(MpiExchange, FewerChunksInFlightNeedLessMemory) {
     const auto exchange = make_mpi_exchange<float>(*world, {mesh, schedule, 20, 1, &ledger});
     return ledger.now();
   };
-  // What a message of a plane holds.
+  // The bytes of a message of a plane.
   const std::size_t all = bytes(0), two = bytes(2), one = bytes(1);
   EXPECT_EQ(all, 20 * one);
   EXPECT_EQ(two, 2 * one);

@@ -25,7 +25,7 @@ using testing::TemporaryFolder;
 constexpr Box object{{-3, 41}, {2, 55}};  // need not begin at 0
 constexpr i64 slices = 5, positions = 30;
 
-/// Of mesh rows and columns with uneven cuts.
+/// A mesh with uneven cuts.
 Mesh mesh(int rows, int cols, i64 halo) {
   std::vector<i64> row_cuts, col_cuts;
   for (int r = 1; r < rows; ++r) row_cuts.push_back(-3 + 44 * r / rows + r % 2);
@@ -33,7 +33,7 @@ Mesh mesh(int rows, int cols, i64 halo) {
   return Mesh(object, row_cuts, col_cuts, Halo::of(halo));
 }
 
-/// What a voxel holds: of no other voxel, and no float.
+/// The value of a voxel: of no other one, and no float.
 double value(double which, i64 z, i64 y, i64 x) {
   return which + static_cast<double>((z * 1000 + y) * 1000 + x) / 3;
 }

@@ -50,8 +50,8 @@ TEST(Frames, OfFourDimensionsAreTheSameAsOfThree) {
     }
 }
 
-// What the chunks of a line hold of the next one is not read from the file again: the file may be
-// spoilt meanwhile. Without keeping them it is, as they are more than HDF5 keeps by itself.
+// Parts of the next line in a line's chunks are not read from the file again: the file may be
+// spoilt meanwhile. Without keeping them they are, as they are more than HDF5 keeps by itself.
 TEST(Frames, OfTheNextLineComeFromTheChunksOfThisOne) {
   const TemporaryFolder folder;
   const std::string path = folder / "a.h5";

@@ -138,7 +138,7 @@ TEST_F(Pictures, EveryKindOfPanelDrawsSomething) {
 }
 
 TEST_F(Pictures, BarsStandOnEachOtherAsHighAsTheirValues) {
-  // Of 4 bars, 500 px wide and 0.62 · 500 high in all, whose axis ends at 1.04 of the highest.
+  // Four bars, 500 px wide and 0.62 · 500 high in all, whose axis ends at 1.04 of the highest.
   BarPanel panel{.parts = {{"computing", {6, 3, 0, 6}}, {"waiting", {4, 2, 5, NAN}}}};
   write_picture(path("bars.png"), {panel}, {.panel_px = 500});
   const Png png(path("bars.png"));

@@ -56,7 +56,7 @@ TEST(ReducedImage, HoldsNoMoreThanAPictureShows) {
   EXPECT_EQ(reduced_shape({30, 40}, 800), (std::array<i64, 2>{30, 40}));
   EXPECT_EQ(shown_shape({30, 40}, 800), (std::array<int, 2>{600, 800}));
   EXPECT_EQ(shown_shape({1, 5000}, 800), (std::array<int, 2>{1, 800}));
-  // What was reduced to a picture's size is shown as it is.
+  // An image that was reduced to a picture's size is shown as it is.
   for (const i64 rows : {801, 1999, 2346}) {
     const auto reduced = reduced_shape({rows, 1746}, 800), shown = reduced_shape(reduced, 800);
     EXPECT_EQ(reduced, shown);

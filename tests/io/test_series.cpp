@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <functional>
 #include <numeric>
 
 #include "core/error.hpp"
@@ -32,6 +33,13 @@ std::vector<std::uint16_t> all_values() {
 void put(h5::File& file, const std::string& path, i64 first, i64 count) {
   file.create_dataset<std::uint16_t>(path, {count, rows, cols}, {1, rows, cols}, 1)
       .write(all_values().data() + first * size);
+}
+
+/// A file of its own for them.
+void put_into(const std::string& file_name, const std::string& path, i64 first, i64 count) {
+  h5::File file = h5::File::create(file_name);
+  put(file, path, first, count);
+  file.commit();
 }
 
 /// Are they all frames, read in runs of any length?
@@ -115,9 +123,7 @@ TEST(Series, OfExternalLinksNeedsAllFiles) {
        {std::tuple("1", i64{0}, i64{9}), std::tuple("2", i64{9}, i64{9}),
         std::tuple("3", i64{18}, i64{5})}) {
     const std::string data = std::string("scan_data_00000") + name + ".h5";
-    h5::File file = h5::File::create(folder / data);
-    put(file, "/entry/data/data", first, count);
-    file.commit();
+    put_into(folder / data, "/entry/data/data", first, count);
     links.push_back({std::string("/entry/data/data_00000") + name, data, "/entry/data/data"});
   }
   EXPECT_TRUE(are_all(Frames(with_links(folder / "master.h5", links), "")));
@@ -181,27 +187,13 @@ TEST(Series, ManyDatasetsAreListedShortly) {
   EXPECT_LT(message.size(), 600u);
 }
 
-/// A virtual dataset of 23 frames; parts of (first frame, file, dataset, frames that it has).
-struct Part {
-  i64 first, count;
-  std::string file, dataset;
-};
-
-h5::File virtual_file(const std::string& path, const std::vector<Part>& parts, bool four = false) {
+/// The virtual dataset /dp of a new file, which `map` lays out.
+h5::File virtual_set(const std::string& path, const std::vector<hsize_t>& dims,
+                     const std::function<void(hid_t space, hid_t layout)>& map) {
   const hid_t id = H5Fcreate(path.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
-  const hsize_t dims[3] = {n, rows, cols}, lines[4] = {n, 1, rows, cols};
-  const hid_t space =
-      four ? H5Screate_simple(4, lines, nullptr) : H5Screate_simple(3, dims, nullptr);
-  const hid_t layout = H5Pcreate(H5P_DATASET_CREATE);
-  for (const auto& part : parts) {
-    const hsize_t start[4] = {static_cast<hsize_t>(part.first), 0, 0, 0};
-    const hsize_t count3[3] = {static_cast<hsize_t>(part.count), rows, cols};
-    const hsize_t count4[4] = {static_cast<hsize_t>(part.count), 1, rows, cols};
-    H5Sselect_hyperslab(space, H5S_SELECT_SET, start, nullptr, four ? count4 : count3, nullptr);
-    const hid_t from = H5Screate_simple(3, count3, nullptr);
-    EXPECT_GE(H5Pset_virtual(layout, space, part.file.c_str(), part.dataset.c_str(), from), 0);
-    H5Sclose(from);
-  }
+  const hid_t space = H5Screate_simple(static_cast<int>(dims.size()), dims.data(), nullptr),
+              layout = H5Pcreate(H5P_DATASET_CREATE);
+  map(space, layout);
   H5Sselect_all(space);
   const hid_t set =
       H5Dcreate2(id, "/dp", H5T_NATIVE_UINT16, space, H5P_DEFAULT, layout, H5P_DEFAULT);
@@ -213,15 +205,34 @@ h5::File virtual_file(const std::string& path, const std::vector<Part>& parts, b
   return h5::File::open(path);
 }
 
+/// A virtual dataset of 23 frames; parts of (first frame, file, dataset, frames that it has).
+struct Part {
+  i64 first, count;
+  std::string file, dataset;
+};
+
+h5::File virtual_file(const std::string& path, const std::vector<Part>& parts, bool four = false) {
+  std::vector<hsize_t> dims{n, rows, cols};
+  if (four) dims.insert(dims.begin() + 1, 1);
+  return virtual_set(path, dims, [&](hid_t space, hid_t layout) {
+    for (const auto& part : parts) {
+      const hsize_t start[4] = {static_cast<hsize_t>(part.first), 0, 0, 0};
+      const hsize_t count3[3] = {static_cast<hsize_t>(part.count), rows, cols};
+      const hsize_t count4[4] = {static_cast<hsize_t>(part.count), 1, rows, cols};
+      H5Sselect_hyperslab(space, H5S_SELECT_SET, start, nullptr, four ? count4 : count3, nullptr);
+      const hid_t from = H5Screate_simple(3, count3, nullptr);
+      EXPECT_GE(H5Pset_virtual(layout, space, part.file.c_str(), part.dataset.c_str(), from), 0);
+      H5Sclose(from);
+    }
+  });
+}
+
 TEST(VirtualFrames, WithoutNumbersAreRefusedWhereTheyAreRead) {
   const TemporaryFolder folder;
   for (const auto& [name, first, count] :
        {std::tuple("0.h5", i64{0}, i64{10}), std::tuple("1.h5", i64{10}, i64{10}),
-        std::tuple("2.h5", i64{20}, i64{3})}) {
-    h5::File file = h5::File::create(folder / name);
-    put(file, "/d", first, count);
-    file.commit();
-  }
+        std::tuple("2.h5", i64{20}, i64{3})})
+    put_into(folder / name, "/d", first, count);
   const std::vector<Part> whole{
       {0, 10, "0.h5", "/d"}, {10, 10, "1.h5", "/d"}, {20, 3, "2.h5", "d"}};
   EXPECT_TRUE(are_all(Frames(virtual_file(folder / "whole.h5", whole), "")));
@@ -262,17 +273,12 @@ TEST(VirtualFrames, WithoutNumbersAreRefusedWhereTheyAreRead) {
 TEST(VirtualFrames, OfWhichAPartIsMissingAreNotDoubted) {
   const TemporaryFolder folder;
   constexpr hsize_t frames = 32, side = 16;  // enough to be sampled
-  const std::string path = folder / "a.h5";
-  const hid_t id = H5Fcreate(path.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
-  const hsize_t dims[3] = {frames, side, side};
-  const hid_t space = H5Screate_simple(3, dims, nullptr), layout = H5Pcreate(H5P_DATASET_CREATE);
-  EXPECT_GE(H5Pset_virtual(layout, space, "not_copied.h5", "/d", space), 0);
-  H5Dclose(H5Dcreate2(id, "/dp", H5T_NATIVE_UINT16, space, H5P_DEFAULT, layout, H5P_DEFAULT));
-  H5Pclose(layout);
-  H5Sclose(space);
-  H5Fclose(id);
+  const h5::File file =
+      virtual_set(folder / "a.h5", {frames, side, side}, [](hid_t space, hid_t layout) {
+        EXPECT_GE(H5Pset_virtual(layout, space, "not_copied.h5", "/d", space), 0);
+      });
   // Frames that data.skip leaves out are not looked at, so that the rest may be read.
-  EXPECT_FALSE(Frames(h5::File::open(path), "").doubt());
+  EXPECT_FALSE(Frames(file, "").doubt());
 }
 
 TEST(VirtualFrames, ThatTakeTurnsAreRefusedEachByItself) {
@@ -283,24 +289,19 @@ TEST(VirtualFrames, ThatTakeTurnsAreRefusedEachByItself) {
     std::copy_n(all_values().data() + 2 * i * size, size, values.data() + i * size);
   even.write("/d", {12, rows, cols}, values.data());
   even.commit();
-  const std::string path = folder / "a.h5";
-  const hid_t id = H5Fcreate(path.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
-  const hsize_t dims[3] = {n, rows, cols}, stride[3] = {2, 1, 1};
-  const hid_t space = H5Screate_simple(3, dims, nullptr), layout = H5Pcreate(H5P_DATASET_CREATE);
-  for (const auto& [name, first, frames] :
-       {std::tuple("even.h5", 0, 12), std::tuple("odd.h5", 1, 11)}) {
-    const hsize_t start[3] = {static_cast<hsize_t>(first), 0, 0},
-                  count[3] = {static_cast<hsize_t>(frames), rows, cols};
-    H5Sselect_hyperslab(space, H5S_SELECT_SET, start, stride, count, nullptr);
-    const hid_t from = H5Screate_simple(3, count, nullptr);
-    EXPECT_GE(H5Pset_virtual(layout, space, name, "/d", from), 0);
-    H5Sclose(from);
-  }
-  H5Dclose(H5Dcreate2(id, "/dp", H5T_NATIVE_UINT16, space, H5P_DEFAULT, layout, H5P_DEFAULT));
-  H5Pclose(layout);
-  H5Sclose(space);
-  H5Fclose(id);
-  const Frames frames(h5::File::open(path), "");
+  const auto take_turns = [](hid_t space, hid_t layout) {
+    const hsize_t stride[3] = {2, 1, 1};
+    for (const auto& [name, first, frames] :
+         {std::tuple("even.h5", 0, 12), std::tuple("odd.h5", 1, 11)}) {
+      const hsize_t start[3] = {static_cast<hsize_t>(first), 0, 0},
+                    count[3] = {static_cast<hsize_t>(frames), rows, cols};
+      H5Sselect_hyperslab(space, H5S_SELECT_SET, start, stride, count, nullptr);
+      const hid_t from = H5Screate_simple(3, count, nullptr);
+      EXPECT_GE(H5Pset_virtual(layout, space, name, "/d", from), 0);
+      H5Sclose(from);
+    }
+  };
+  const Frames frames(virtual_set(folder / "a.h5", {n, rows, cols}, take_turns), "");
   std::vector<std::int64_t> frame(size);
   for (i64 i = 0; i < n; ++i) {
     const std::string fault = message_of<UserError>([&] { frames.read(i, 1, frame.data()); });
@@ -317,21 +318,14 @@ TEST(VirtualFrames, ThatTakeTurnsAreRefusedEachByItself) {
 
 TEST(VirtualFrames, OfASourceThatIsTooSmallAreRefused) {
   const TemporaryFolder folder;
-  h5::File file = h5::File::create(folder / "0.h5");
-  put(file, "/d", 0, 10);
-  file.commit();
+  put_into(folder / "0.h5", "/d", 0, 10);
   // The whole extent is asked of it by a selection, as h5py does.
-  const std::string path = folder / "a.h5";
-  const hid_t id = H5Fcreate(path.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
-  const hsize_t dims[3] = {n, rows, cols}, start[3] = {0, 0, 0};
-  const hid_t space = H5Screate_simple(3, dims, nullptr), layout = H5Pcreate(H5P_DATASET_CREATE);
-  H5Sselect_hyperslab(space, H5S_SELECT_SET, start, nullptr, dims, nullptr);
-  H5Pset_virtual(layout, space, "0.h5", "/d", space);
-  H5Dclose(H5Dcreate2(id, "/dp", H5T_NATIVE_UINT16, space, H5P_DEFAULT, layout, H5P_DEFAULT));
-  H5Pclose(layout);
-  H5Sclose(space);
-  H5Fclose(id);
-  const Frames frames(h5::File::open(path), "");
+  const auto whole = [](hid_t space, hid_t layout) {
+    const hsize_t start[3] = {0, 0, 0}, dims[3] = {n, rows, cols};
+    H5Sselect_hyperslab(space, H5S_SELECT_SET, start, nullptr, dims, nullptr);
+    H5Pset_virtual(layout, space, "0.h5", "/d", space);
+  };
+  const Frames frames(virtual_set(folder / "a.h5", {n, rows, cols}, whole), "");
   std::vector<std::int64_t> frame(size);
   EXPECT_TRUE(says(message_of<UserError>([&] { frames.read(12, 1, frame.data()); }),
                    {"'0.h5'", "too small", "10 x 4 x 5"}));

@@ -1,4 +1,4 @@
-// What only the operator on a GPU has: batches, patterns that stay, arrays on the device, and the
+// Only the operator on a GPU has these: batches, patterns that stay, arrays on the device, and the
 // maps of threads to values. All on an emulated GPU.
 
 #include <gtest/gtest.h>
@@ -180,7 +180,7 @@ TEST(GpuOperator, SumsAtOnceAreTheSameToRounding) {
                         .sums = GpuSums::atomic});
       const auto expected = gradient_of(*ordered, scene);
       expect_close(gradient_of(*at_once, scene), expected, tolerance<double>(scene.setup));
-      // What is not wanted is not touched, and not needed.
+      // Gradients that nobody wants are not touched, and not needed.
       Sums<double> some_sums(scene);
       at_once->gradient(scene.places, scene.source(), {Part::probe, Part::illumination},
                         some_sums.view());

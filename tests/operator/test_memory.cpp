@@ -108,7 +108,7 @@ std::map<std::string, std::size_t> by_name(const std::vector<Ledger::Entry>& ent
   return bytes;
 }
 
-// What a position mixes is the same however its waves are kept.
+// Modes mix to the same at a position however its waves are kept.
 TYPED_TEST(Policies, MixedModesAreTheSame) {
   using T = typename TypeParam::T;
   const auto scene = in_precision<T>(

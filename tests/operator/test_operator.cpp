@@ -1,4 +1,4 @@
-// What every backend of the operator must do, whatever its precision.
+// Every backend of the operator must do this, whatever its precision.
 
 #include <gtest/gtest.h>
 
@@ -269,7 +269,7 @@ TYPED_TEST(AnyBackend, GradientAndMisfitAgree) {
   }
 }
 
-// What is not asked for is not touched, and may be empty.
+// Outputs that nobody asks for are not touched, and may be empty.
 TYPED_TEST(AnyBackend, OnlyWhatIsWantedIsComputed) {
   using T = typename TypeParam::T;
   const auto scene = in_precision<T>(make_scene(fitting<TypeParam>(cases[1]), 12));

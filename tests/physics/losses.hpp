@@ -1,7 +1,7 @@
 #pragma once
 
-// What every loss must fulfil (physics/loss), as a check that reports what is wrong: so that a
-// wrong loss can be shown to it.
+// Every loss (physics/loss) must pass this check, which reports what is wrong, so that a wrong loss
+// can be shown to it.
 
 #include <cmath>
 #include <complex>

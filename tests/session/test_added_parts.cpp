@@ -54,7 +54,7 @@ double apart(const Array<float, 3>& a, const Array<float, 3>& b) {
   return most / largest;
 }
 
-/// What two doubles that agree but for the order of sums may differ by, once they are floats.
+/// The difference of two doubles that agree but for the order of sums, once they are floats.
 constexpr double rounding = 1e-6;
 
 TEST(AddedParts, RunOnAnyNumberOfRanks) {

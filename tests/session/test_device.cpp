@@ -177,7 +177,7 @@ TEST(GpuRankMemory, WhereItDoesNotFitItSaysHowManyRanksWould) {
   };
   GpuFacts gpu = assumed_gpu();
   EXPECT_NO_THROW(check_gpu_memory(needed(1, gpu), gpu, config, experiment, 1));
-  // What is just enough for four ranks; a twentieth is left to the driver.
+  // Just enough for four ranks; a twentieth is left to the driver.
   gpu.free_bytes = static_cast<std::size_t>(needed(4, gpu).gpu_least / 0.95) + 1;
   EXPECT_NO_THROW(check_gpu_memory(needed(4, gpu), gpu, config, experiment, 4));
   EXPECT_NO_THROW(check_gpu_memory(needed(8, gpu), gpu, config, experiment, 8));
@@ -190,7 +190,7 @@ TEST(GpuRankMemory, WhereItDoesNotFitItSaysHowManyRanksWould) {
     }
 }
 
-// Of waves of 100 slices, where those of one position no longer fit beside the rest.
+// Waves of 100 slices, where those of one position no longer fit beside the rest.
 TEST(GpuRankMemory, RecomputesWavesWhereNotOnePositionsFit) {
   ReconstructConfig config;
   config.solver.continuation = Switch::off;

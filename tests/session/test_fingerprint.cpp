@@ -142,7 +142,7 @@ TEST(Fingerprint, AnObjectsSizeIsExplainedByTheMoves) {
                     "by 3 px, where it was 0 px"}));
 }
 
-/// What makes the starting probe has been used: another value would be written and never be.
+/// The starting probe is made already: another value would be written and never be used.
 TEST(Fingerprint, HasWhatTheStartIsMadeOf) {
   ReconstructConfig config = memory_scan().config();
   config.probe.modes = 2;

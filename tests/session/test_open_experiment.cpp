@@ -22,7 +22,7 @@ using testing::TemporaryFolder;
 
 constexpr i64 slow = 3, fast = 4, side = 8;
 
-/// What a test file holds, each part of which a test may spoil.
+/// The contents of a test file, each part of which a test may spoil.
 struct Contents {
   std::vector<float> patterns;
   h5::Shape pattern_shape{slow, fast, side, side};

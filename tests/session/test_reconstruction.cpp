@@ -248,7 +248,7 @@ TEST(Reconstruction, SaysAllMistakesOfAConfigurationAtOnce) {
       "  calibration.dk: only one calibration may be given, there are 2: "
       "calibration.pixel_size, calibration.dk\n"
       "  object.slices: needs object.slice_thickness with more than one slice");
-  // Of a run the folder is asked for, too, whoever starts it.
+  // A run needs the folder too, whoever starts it.
   EXPECT_TRUE(says(message_of<UserError>([&] { reconstruct(config, "", {}, *team); }),
                    {"6 faults", "output.folder: must be given"}));
 }

@@ -27,7 +27,7 @@ using testing::TemporaryFolder;
 
 const Fingerprint run{{"data.file", "scan.h5"}};
 
-/// What a checkpoint in this folder holds.
+/// The contents of the checkpoint in this folder.
 struct Saved {
   explicit Saved(const std::string& folder) {
     const Checkpoint checkpoint(folder);

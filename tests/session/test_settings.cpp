@@ -1,4 +1,4 @@
-// What a configuration and a measurement say about the fit.
+// Settings of the fit, by a configuration and a measurement.
 
 #include <gtest/gtest.h>
 

@@ -20,7 +20,7 @@ using testing::message_of;
 using testing::says;
 using testing::TemporaryFolder;
 
-/// Of five slices, with all that a result may have but ranks.
+/// A result of five slices, with all that it may have but ranks.
 Result some_result() {
   Result r;
   r.phase = Array<float, 3>({5, 61, 70});

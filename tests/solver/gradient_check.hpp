@@ -31,7 +31,7 @@ class SlopesOfShifts final : public Variable<double> {
   }
   void start_sum(Workspace<double>&, const Batch&) override {}
   void step(Workspace<double>&, const Batch&) override {}
-  /// What is there by now; all positions are of the mini-batch.
+  /// The gradient as it stands now; all positions are of the mini-batch.
   void take() {
     if (field_) std::copy(given_.begin(), given_.end(), field_->on(0).begin());
   }

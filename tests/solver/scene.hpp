@@ -107,7 +107,7 @@ class FitScene {
     return all;
   }
   Box object() const { return {{0, n_}, {0, n_}}; }
-  /// Of so many ranks.
+  /// The mesh of so many ranks.
   Mesh mesh(int ranks, Halo halo = Halo::exact(window)) const {
     const auto all = centres();
     const auto shape = automatic_shape(all, ranks);
@@ -127,10 +127,10 @@ class FitScene {
   mutable std::function<void(i64)> when_loaded;     ///< called with every pattern's number
   mutable std::function<void(i64, double*)> spoil;  ///< and may change what is loaded
   mutable std::function<void(FitData<double>&)> change_data;  ///< what a fit is given
-  /// What fits are made with, if not with the host's.
+  /// Operator and arithmetic that fits are made with, if not with the host's.
   mutable std::function<std::unique_ptr<Operator<double>>(const OperatorSetup&)> make_operator;
   mutable std::function<std::unique_ptr<Arithmetic<double>>()> make_arithmetic;
-  /// Of the power, of the modes that fits start with; the truth has one mode.
+  /// Shares of the power of the modes that fits start with; the truth has one mode.
   mutable std::vector<double> shares{1};
 
   Fit<double> fit(const FitOptions& options, Team& team, const Sharing& sharing,

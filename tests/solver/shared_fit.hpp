@@ -41,7 +41,7 @@ inline Array<double, 3> fitted(const FitOptions& o, const Sharing& sharing) {
   return stitched(fit, scene().object());
 }
 
-/// What a fit of other ranks reads a field's part from.
+/// The source from which a fit of other ranks reads a part of a field.
 inline void read_from(const Fit<double>& fit, const std::string& name, const Box& box,
                       View<double, 3> to) {
   const Field<double>& field = fit.state().field(name);
@@ -70,7 +70,7 @@ inline std::vector<double> records_from(const Fit<double>& fit, const std::strin
   return all;
 }
 
-/// What a fit of other ranks reads all of its saved fields from.
+/// The source from which a fit of other ranks reads all of its saved fields.
 inline FieldReader<double> reader_of(const Fit<double>& fit) {
   return {[&fit](const std::string& name, const Box& box, View<double, 3> to) {
             read_from(fit, name, box, to);

@@ -72,7 +72,7 @@ std::vector<Position> shifts_of(const Fit<double>& fit) {
   return all;
 }
 
-/// What is left of an error, r.m.s. px: of its best affine model, and beside it.
+/// The rest of an error, r.m.s. px: of its best affine model, and beside it.
 struct Left {
   double affine = 0, rest = 0;
 };
@@ -171,7 +171,7 @@ TEST(Positions, AreFoundFreelyToo) {
 
 TEST(Positions, OfAnAffineModelStayOne) {
   const auto options = options_of({.model = PositionModel::affine});
-  // What is not affine stays as it is, to the rounding of thirty sums.
+  // The part that is not affine stays as it is, to the rounding of thirty sums.
   const Left mixed_before = left(wrong_by(), displacement({}, 0)),
              mixed = left(wrong_by(), fitted(wrong(), options, 30).shifts);
   EXPECT_NEAR(mixed.rest, mixed_before.rest, 1e-14);
@@ -189,7 +189,7 @@ double rms(const std::vector<Position>& shifts) {
   return std::sqrt(sum / double(shifts.size()));
 }
 
-/// Of any number of positions, on one rank.
+/// Shifts of any number of positions, on one rank.
 std::vector<Position> shifts_on_one_rank(const Fit<double>& fit) {
   const auto here = fit.state().field("shift").on(0);
   std::vector<Position> all;
@@ -226,9 +226,9 @@ TEST(Positions, OfALongScanAreFound) {
   EXPECT_LT(rms(off), 0.3 * rms(by));
 }
 
-/// What its short axis tells is noise, which is to turn neither the long one nor the object beside
-/// the scan. Of n positions the noise of one part of N displaces them by 1/√n of their own noise,
-/// and with its gain of 60 at most by 4 times it, here along one axis of two.
+/// The short axis tells noise, which is to turn neither the long one nor the object beside the
+/// scan. The noise of one part of N displaces n positions by 1/√n of their own noise, and with its
+/// gain of 60 at most by 4 times it, here along one axis of two.
 TEST(Positions, OfALongScanThatIsRightMoveByTheNoiseAtMost) {
   const FitScene scene(1e5,
                        {.side = long_side, .step = scan_step, .margin = margin, .lines = lines});
@@ -260,8 +260,6 @@ TEST(Positions, OfALineMoveByThemselvesAlone) {
     EXPECT_EQ(apart(moved(PositionModel::both), moved(PositionModel::free)), 0) << jitter;
   }
 }
-
-// What stays
 
 TEST(Positions, ThatAreRightStayWithTheRightObject) {
   const auto team = make_local_team();

@@ -22,7 +22,7 @@ std::unique_ptr<Operator<double>> by(std::unique_ptr<Operator<double>> waves) {
   return std::make_unique<OperatorOfLoss<L, double>>(std::move(waves));
 }
 
-/// What the scene's fits are made with while this lives.
+/// The scene's fits are made with this operator while it lives.
 class MadeWith {
  public:
   using Maker = std::function<std::unique_ptr<Operator<double>>(const OperatorSetup&)>;

@@ -16,7 +16,7 @@
 
 namespace ptyle::test {
 
-/// Of roots that are far apart it counts the distance a = √(I+ε) − √(y+ε), of others its square:
+/// Roots that are far apart count by their distance a = √(I+ε) − √(y+ε), others by its square:
 ///
 ///   f  = 2w (√(1+a²) − 1)
 ///   f' = w a / √(1+a²) √(I+ε)              by I

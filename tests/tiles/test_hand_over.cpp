@@ -90,7 +90,8 @@ TEST(HandOver, OnlyWhatLiesBeyondTheMarginGoesAndToItsTile) {
     }
 }
 
-/// What has come stays until it has gone back by the margin and beyond the line by as much again.
+/// A position that has come stays until it is back by the margin and beyond the line by as much
+/// again.
 TEST(HandOver, NothingGoesToAndFro) {
   const Mesh mesh = squares(1, 2, 3);  // the line lies before column 10
   constexpr i64 margin = 2;

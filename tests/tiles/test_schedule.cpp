@@ -83,7 +83,7 @@ TEST(Schedule, TrafficOfTwoTilesByHand) {
 }
 
 TEST(Schedule, AllreduceSendsWhatAnAllreduceMust) {
-  // Of an object of N pixels on n ranks, 2 (n − 1)/n · N a rank is the least that is known.
+  // The least that is known for an object of N pixels on n ranks is 2 (n − 1)/n · N a rank.
   const Mesh mesh = squares(3, 4, 2);
   const auto schedule = sum_schedule(mesh, SumKind::allreduce);
   for (const Traffic& t : traffic(schedule))
