@@ -76,6 +76,11 @@ Guesses guess(const Image& image) {
   std::sort(v.begin(), v.end());
   // A disc that is small on a large detector is few pixels: the level is where half of all counts
   // come from pixels at least as bright.
+  // What a detector adds to every pixel is no count.
+  const double dark = v[v.size() / 20],
+               mean = std::accumulate(v.begin(), v.end(), 0.0) / static_cast<double>(v.size());
+  const double offset = dark > mean / 3 ? dark : 0;
+  for (double& value : v) value -= offset;
   const double all = std::accumulate(v.begin(), v.end(), 0.0);
   double sum = 0, level = 0;
   for (auto i = v.rbegin(); i != v.rend() && sum < all / 2; ++i) sum += level = *i;
@@ -83,7 +88,7 @@ Guesses guess(const Image& image) {
   double n = 0, squares = 0;
   for (i64 y = 0; y < ny; ++y)
     for (i64 x = 0; x < nx; ++x)
-      if (image.has(y, x) && image.values(y, x) > level / 2) {
+      if (image.has(y, x) && image.values(y, x) - offset > level / 2) {
         n += 1;
         d.row += static_cast<double>(y);
         d.col += static_cast<double>(x);
@@ -239,16 +244,23 @@ std::optional<Disc> fit_disc(View<const double, 2> pattern, View<const float, 2>
   return level_of_ring(image, ring, inside) ? settled(image, ring) : std::nullopt;
 }
 
-i64 empty_inside(View<const double, 2> pattern, View<const float, 2> valid, const Disc& disc) {
+Shadow shadow_in(View<const double, 2> pattern, View<const float, 2> valid, const Disc& disc) {
   const Image image{pattern, valid};
-  const double within = 0.9 * disc.radius - 1;
-  i64 empty = 0;
+  const auto empty = [&](i64 y, i64 x) { return image.has(y, x) && pattern(y, x) == 0; };
+  Shadow shadow;
+  i64 well_inside = 0, alike = 0;
   for (i64 y = 0; y < pattern.shape[0]; ++y)
-    for (i64 x = 0; x < pattern.shape[1]; ++x)
-      if (std::hypot(double(y) - disc.row, double(x) - disc.col) < within && image.has(y, x) &&
-          pattern(y, x) == 0)
-        ++empty;
-  return empty;
+    for (i64 x = 0; x < pattern.shape[1]; ++x) {
+      const double row = double(y) - disc.row, col = double(x) - disc.col, r = std::hypot(row, col);
+      if (r > disc.radius + 0.5 || !empty(y, x)) continue;
+      shadow.pixels.push_back({y, x});
+      if (r >= 0.9 * disc.radius - 1) continue;
+      ++well_inside;
+      if (empty(std::lround(disc.row - row), std::lround(disc.col - col))) ++alike;
+    }
+  if (well_inside <= 3) return {};
+  shadow.both_sides = 10 * alike > 8 * well_inside;
+  return shadow;
 }
 
 }  // namespace ptyle

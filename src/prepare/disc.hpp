@@ -1,6 +1,8 @@
 #pragma once
 
+#include <array>
 #include <optional>
+#include <vector>
 
 #include "core/array.hpp"
 #include "prepare/experiment.hpp"
@@ -18,8 +20,14 @@ std::optional<Disc> fit_disc(View<const double, 2> pattern, View<const float, 2>
 /// Bragg discs that touch or lie side by side hide a disc's rim from fit_disc, but not from this.
 bool has_rim_at(View<const double, 2> pattern, View<const float, 2> valid, double radius);
 
-/// Pixels well inside a disc that are valid and hold nothing.
-i64 empty_inside(View<const double, 2> pattern, View<const float, 2> valid, const Disc& disc);
+/// Pixels of a disc that are valid and hold nothing, where more than three lie well inside it; else
+/// none. `both_sides`: they lie alike on both sides of its centre, as the hole of an annular
+/// aperture does.
+struct Shadow {
+  std::vector<std::array<i64, 2>> pixels;
+  bool both_sides = false;
+};
+Shadow shadow_in(View<const double, 2> pattern, View<const float, 2> valid, const Disc& disc);
 
 /// The share by which the radius of a disc may differ from the one expected.
 constexpr double disc_tolerance = 0.05;

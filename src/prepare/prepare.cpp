@@ -49,7 +49,7 @@ std::string describe_odd(const OddPatterns& odd, const std::vector<i64>& positio
 /// Patterns and pixels that are left out, or would be.
 void note_screening(const Measurement& m, const Selection& selection, const PatternSums& sums,
                     Experiment& e) {
-  const Screening& found = sums.screening;
+  const Screening& found = e.screening;
   const auto odd = sums.odd.all();
   const auto n = static_cast<double>(selection.positions.size());
   const std::string which =
@@ -206,20 +206,6 @@ std::array<double, 2> centre_of(const Layout& l, bool known, const Experiment& e
   return off > std::max(0.1, 2 * e.disc->spread) ? seen : l.residual;
 }
 
-/// Counts that chance does not leave out: a beam stop, or a module of the detector, is in their
-/// way.
-void warn_of_shadows(double patterns, Experiment& e) {
-  constexpr double surely = 100;  // counts that a pixel of the disc should have in all
-  if (!e.disc || e.disc->level * patterns < surely) return;
-  const i64 empty = empty_inside(e.mean_pattern, centred<float>(e.valid.view()).view(), *e.disc);
-  if (empty > 3)
-    e.warnings.push_back(fmt::format(
-        "{} pixels inside the bright-field disc have no count in any pattern: where a beam stop or "
-        "a dead part of the detector hides them, data.mask has to name them, or the fit takes "
-        "nothing for their measurement",
-        empty));
-}
-
 void note_disc(const Layout& l, bool centre_known, Experiment& e) {
   if (!e.disc) return;
   const auto middle = static_cast<double>(l.window / 2);
@@ -301,6 +287,33 @@ std::optional<Disc> disc_of(const Measurement& m, const Layout& l, const Experim
   return has_rim_at(e.mean_pattern, valid.view(), radius) ? std::nullopt : disc;
 }
 
+/// Leaves pixels of the disc out that no count ever reaches: a dead part of the detector, or the
+/// shadow of something. The hole of an annular aperture looks the same on both sides of its centre.
+void leave_shadow_out(const Measurement& m, const Layout& l, double patterns, Experiment& e) {
+  constexpr double surely = 100;  // counts that a pixel of the disc should have in all
+  if (!e.disc || e.disc->level * patterns < surely) return;
+  const Shadow shadow = shadow_in(e.mean_pattern, centred<float>(e.valid.view()).view(), *e.disc);
+  if (shadow.pixels.empty()) return;
+  if (shadow.both_sides || !m.data.find_bad_pixels) {
+    e.warnings.push_back(fmt::format(
+        "{} pixels of the bright-field disc have no count in any pattern: where a beam stop or a "
+        "dead part of the detector hides them, data.mask has to name them, or the fit takes "
+        "nothing "
+        "for their measurement",
+        shadow.pixels.size()));
+    return;
+  }
+  const i64 w = l.window, b2 = l.bin * l.bin;
+  for (const auto& [row, col] : shadow.pixels) {
+    const i64 at = to_corner(row, w) * w + to_corner(col, w);
+    e.valid.data()[at] = 0;
+    for (i64 j = 0; j < b2; ++j)
+      if (const auto from = l.source[static_cast<std::size_t>(at * b2 + j)];
+          from >= 0 && !e.screening.bad(from))
+        e.screening.pixels[static_cast<std::size_t>(from)] = PixelFault::dead;
+  }
+}
+
 /// Takes from the sums: valid pixels, mean and disc.
 void take_sums(const Measurement& m, const Layout& l, const PatternSums& sums, Experiment& e) {
   e.valid = Array<float, 2>({l.window, l.window});
@@ -332,6 +345,7 @@ void take_sums(const Measurement& m, const Layout& l, const PatternSums& sums, E
   e.spread_of_counts = std::sqrt(std::max(0.0, variance)) / e.mean_counts;
   e.mean_pattern = centred<double>(mean.view());
   e.disc = disc_of(m, l, e);
+  leave_shadow_out(m, l, sums.patterns, e);
   if (e.disc)
     e.screening.clipped_of_disc = static_cast<double>(e.screening.clipped) /
                                   (pi * std::pow(e.disc->radius * static_cast<double>(l.bin), 2));
@@ -431,7 +445,6 @@ Experiment prepared(const Measurement& m, Ledger* ledger, const Distribution* di
     const bool centre_known = centre.has_value() || m.data.dc == DcPlace::corner;
     e.residual_shift = centre_of(l, centre_known, e);
     note_disc(l, centre_known, e);
-    warn_of_shadows(sums->patterns, e);
   }
   locate(m, l, selection, e);
   if (!planning) {

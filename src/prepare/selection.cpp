@@ -244,11 +244,10 @@ void leave_out_far_ones(const Measurement& m, Selection& s, std::vector<std::str
         fmt::format("{} are no finite numbers or lie far from all others: is it the right dataset, "
                     "in the right unit and order?",
                     which));
-  warnings.push_back(
-      fmt::format("{} {} no finite numbers or far from all others, and left out with {} pattern{}; "
-                  "data.outliers=keep keeps what is finite",
-                  which, far.size() == 1 ? "is" : "are", far.size() == 1 ? "its" : "their",
-                  far.size() == 1 ? "" : "s"));
+  warnings.push_back(fmt::format(
+      "{} {} left out; data.outliers=keep keeps what is finite", which,
+      far.size() == 1 ? "is not finite or lies far from all others: it and its pattern are"
+                      : "are not finite or lie far from all others: they and their patterns are"));
   std::vector<bool> out(s.positions.size(), false);
   for (const i64 i : far) out[static_cast<std::size_t>(i)] = true;
   Selection left = s;

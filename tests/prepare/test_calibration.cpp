@@ -102,19 +102,44 @@ TEST(Disc, MayBeARing) {
   }
 }
 
-TEST(Disc, BehindABeamStopOrADeadModuleIsToldOf) {
-  const auto warnings = [](i64 hidden) {
+TEST(Disc, BehindABeamStopOrADeadModuleIsLeftOutOrToldOf) {
+  const auto prepared = [](i64 first, i64 last, bool keep = false) {
     FramesInMemory frames = disc_frames(96, 48, 48, 14, 50);
     for (i64 i = 0; i < 4; ++i)
-      for (i64 y = 43; y < 43 + hidden; ++y)
-        for (i64 x = 44; x < 44 + hidden; ++x) frames.at(i, y, x) = 0;
+      for (i64 y = first; y < last; ++y)
+        for (i64 x = 43; x < 54; ++x) frames.at(i, y, x) = 0;
     Measurement m = measurement(frames);
+    m.data.find_bad_pixels = !keep;
+    return prepare(m);
+  };
+  const auto warnings = [](const Experiment& e) {
     std::string all;
-    for (const std::string& warning : prepare(m).warnings) all += warning + "\n";
+    for (const std::string& warning : e.warnings) all += warning + "\n";
     return all;
   };
-  EXPECT_TRUE(says(warnings(10), {"100 pixels inside the bright-field disc", "data.mask"}));
-  EXPECT_EQ(warnings(0).find("inside the bright-field disc"), std::string::npos);
+  const Experiment module = prepared(38, 49), alike = prepared(43, 54),
+                   kept = prepared(38, 49, true), whole = prepared(48, 48);
+  EXPECT_TRUE(says(warnings(module), {"121 dead", "(38, 43-53)"}));
+  EXPECT_EQ(module.screening.count(PixelFault::dead), 121);
+  EXPECT_EQ(std::count(module.valid.begin(), module.valid.end(), 0.0F), 121);
+  // On both sides of the centre it may be the hole of an annular aperture.
+  for (const Experiment* e : {&alike, &kept}) {
+    EXPECT_TRUE(
+        says(warnings(*e), {"121 pixels of the bright-field disc have no count", "data.mask"}));
+    EXPECT_EQ(std::count(e->valid.begin(), e->valid.end(), 0.0F), 0);
+  }
+  EXPECT_EQ(warnings(whole).find("disc have no count"), std::string::npos);
+}
+
+TEST(Disc, IsSeenAboveADetectorsOffset) {
+  FramesInMemory frames = disc_frames(96, 48, 48, 11, 600);
+  for (double& value : frames.values) value += 200;
+  const Experiment e = prepare(measurement(frames));
+  ASSERT_TRUE(e.disc);
+  EXPECT_NEAR(e.disc->radius, 11, 0.05);  // as above
+  EXPECT_TRUE(std::any_of(e.warnings.begin(), e.warnings.end(), [](const std::string& w) {
+    return says(w, {"detector offset", "data.background=206"});
+  }));
 }
 
 TEST(Disc, AmongBraggDiscsIsNotTakenForAnother) {
