@@ -148,6 +148,13 @@ std::vector<bool> skipped(const Measurement& m, i64 count) {
   return skip;
 }
 
+std::vector<i64> numbers_of(const std::vector<bool>& chosen) {
+  std::vector<i64> numbers;
+  for (std::size_t p = 0; p < chosen.size(); ++p)
+    if (chosen[p]) numbers.push_back(static_cast<i64>(p));
+  return numbers;
+}
+
 /// Is position p among data.positions = [first, last) or [first, last, stride]?
 struct Chosen {
   i64 first = 0, last = 0, stride = 1;
@@ -437,8 +444,7 @@ Selection select(const Measurement& m, std::vector<std::string>& notes,
   if (without > 0)
     warnings.push_back(fmt::format("{} and are left out{}", which,
                                    offset == 0 ? ": it is taken to have ended early" : ""));
-  for (std::size_t p = 0; p < skip.size(); ++p)
-    if (skip[p]) s.skipped.push_back(static_cast<i64>(p));
+  s.skipped = numbers_of(skip);
   tell_of_frames(m, s, notes, warnings);
   attempt([&] {
     if (s.located) leave_out_far_ones(m, s, warnings);

@@ -182,7 +182,10 @@ Experiment opened(const DataConfig& data, const CalibrationConfig& calibration,
   Experiment e = make(m);
   add_notes(file, data, frames.frames(), e);
   e.warnings.insert(e.warnings.begin(), warnings.begin(), warnings.end());
-  if (doubt) e.warnings.insert(e.warnings.begin(), doubt->text);
+  if (doubt) {
+    auto& said = doubt->sure ? e.refusals : e.warnings;
+    said.insert(said.begin(), doubt->text);
+  }
   return e;
 }
 

@@ -274,7 +274,7 @@ class WorkOf final : public Reconstruction::Work {
   /// No iteration is to come: all that the result and a checkpoint do not need gives its memory to
   /// them.
   void keep_only_saved() {
-    last_fingerprint_ = fingerprint();
+    agree(team_, failure_of([&] { last_fingerprint_ = fingerprint(); }));
     fit().keep_only_saved();
     open_.experiment.patterns.reset();
     give_memory_back();

@@ -81,6 +81,18 @@ void CheckpointWriter<T>::save(const History& history, const Fingerprint& finger
   // The arrays of a fit that waits:
   std::vector<OnHost<T, 3>> own_arrays;
   std::vector<OnHost<Complex<T>, 3>> own_waves;
+  agree(team_, failure_of([&] { collect(history, fingerprint, own_arrays, own_waves); }));
+  stage_ = Stage::parts;
+  thread_ = on_a_thread([work = work_] {
+    for (const CheckpointPart& part : work->parts) write_checkpoint_part(work->folder, part);
+  });
+  if (!while_computing_) finish();
+}
+
+template <class T>
+void CheckpointWriter<T>::collect(const History& history, const Fingerprint& fingerprint,
+                                  std::vector<OnHost<T, 3>>& own_arrays,
+                                  std::vector<OnHost<Complex<T>, 3>>& own_waves) {
   for (std::size_t t = 0; t < work_->parts.size(); ++t) {
     const Tile& tile = fit_.tiles()[t];
     CheckpointPart& part = work_->parts[t];
@@ -109,11 +121,6 @@ void CheckpointWriter<T>::save(const History& history, const Fingerprint& finger
       add_global_state(part, history, own_waves);
     }
   }
-  stage_ = Stage::parts;
-  thread_ = on_a_thread([work = work_] {
-    for (const CheckpointPart& part : work->parts) write_checkpoint_part(work->folder, part);
-  });
-  if (!while_computing_) finish();
 }
 
 template <class T>

@@ -66,6 +66,10 @@ class CheckpointWriter {
   };
   [[nodiscard]] bool at_work() const;
   void wait();
+  /// Into the parts: from the copies, or from the fit's own arrays, which are held meanwhile.
+  void collect(const History& history, const Fingerprint& fingerprint,
+               std::vector<OnHost<T, 3>>& own_arrays,
+               std::vector<OnHost<Complex<T>, 3>>& own_waves);
   void add_global_state(CheckpointPart& part, const History& history,
                         std::vector<OnHost<Complex<T>, 3>>& own_waves);
 

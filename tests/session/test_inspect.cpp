@@ -268,6 +268,27 @@ TEST(Inspect, SaysWhatAReconstructionIsRefusedFor) {
   EXPECT_TRUE(look(simulated(folder / "b.h5", false)).found.refusals.empty());
 }
 
+TEST(Inspect, SaysThatAxesInAnotherOrderAreRefused) {
+  const TemporaryFolder folder;
+  const std::string path = simulated(folder / "a.h5", false);
+  const auto values = h5::File::open(path).read<std::uint16_t>("/patterns");
+  constexpr i64 n = lines * lines, pixels = window * window;
+  std::vector<std::uint16_t> turned(values.size());
+  for (i64 i = 0; i < n; ++i)
+    for (i64 k = 0; k < pixels; ++k) turned[k * n + i] = values[i * pixels + k];
+  {
+    h5::File file = h5::File::update(path);
+    file.write("/turned", {window, window, lines, lines}, turned.data());
+  }
+  const auto looked = look(path, "", [](InspectConfig& c) {
+    c.data.patterns = "/turned";
+    c.scan.step = {step, step};
+  });
+  ASSERT_FALSE(looked.found.refusals.empty());
+  EXPECT_TRUE(says(looked.found.refusals[0], {"data.axes=[ky, kx, y, x]"}));
+  EXPECT_TRUE(says(looked.text, {"warning: a reconstruction is refused, as the axes"}));
+}
+
 TEST(Inspect, SaysWhatAFarPartOfTheScanCosts) {
   const TemporaryFolder folder;
   const std::string path = simulated(folder / "a.h5", false);

@@ -301,7 +301,7 @@ TEST(OpenExperiment, AsksWhichAxesAreTheDetectors) {
   DataConfig data;
   data.file = folder / "a.h5";
   const Experiment looked = look_at_experiment(data, {}, {}, {});  // goes on, with a warning
-  EXPECT_TRUE(says(looked.warnings.at(0), {"data.axes=[ky, kx, y, x]"}));
+  EXPECT_TRUE(says(looked.refusals.at(0), {"data.axes=[ky, kx, y, x]"}));
 }
 
 /// One malformed file or contradiction, and the words that its message must have.

@@ -45,9 +45,8 @@ constexpr const char* help =
     "saturated pixels, and how the detector lies to the scan; draws the mean pattern, the scan,\n"
     "a virtual dark field and the orientation check into the folder (earlier ones are replaced).\n"
     "\n"
-    "Exit status: 0 done, 1 a fault of ptyle, 2 a mistake in what was given, also where positions "
-    "are\n"
-    "such that a reconstruction is refused.";
+    "Exit status: 0 done, 1 a fault of ptyle, 2 a mistake in what was given, also where axes or\n"
+    "positions are such that a reconstruction is refused.";
 
 /// The configuration of a reconstruction, as far as it is given; its keys refer to `all`.
 Schema schema_of(const Options& options, ReconstructConfig& all) {
