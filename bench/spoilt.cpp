@@ -56,6 +56,8 @@ void add_frames(std::vector<Case>& cases) {
       {"blanked", [](double, i64) { return 0.0; }},
       {"dark noise", [](double, i64 k) { return k % 701 == 0 ? 1.0 : 0.0; }},
       {"14 times too bright", [](double v, i64) { return 14 * v; }},
+      {"full", [](double, i64) { return 65535.0; }},
+      {"blanked in the upper half", [](double v, i64 k) { return k < 48 * 96 ? 0 : v; }},
       {"NaN", [](double, i64) { return std::nan(""); }}};
   for (const Kind& kind : kinds)
     for (const int percent : {1, 10, 30})
@@ -124,6 +126,20 @@ void add_pixels(std::vector<Case>& cases) {
            const double top = *std::max_element(s.frames.begin(), s.frames.end());
            for (double& v : s.frames) v = std::min(v, std::floor(level * top));
          }});
+  cases.push_back(
+      {"a module dead along the edge, 40 of 96 rows", 0.95, box(0, 40, 0, 96, nothing)});
+  cases.push_back({"a quarter of the rows dead", 0.95, box(10, 24, 0, 96, nothing)});
+  cases.push_back({"a dead quadrant", 0.9, box(0, 48, 0, 48, nothing)});
+  cases.push_back({"a dead block of 6 x 6 pixels", 0.95, box(44, 6, 46, 6, nothing)});
+  cases.push_back({"a hot corner of 3 x 3 pixels", 0.95, box(0, 3, 93, 3, hot)});
+  cases.push_back(
+      {"a pixel stuck beside the beam", 0.95, box(49, 1, 46, 1, [](double) { return 9000.0; })});
+  const auto coin = std::make_shared<std::mt19937>(8);
+  cases.push_back({"three pixels that flicker", 0.95, [coin](Set& s) {
+                     std::bernoulli_distribution on(0.3);
+                     for (const auto& [y, x] : {std::pair{40, 50}, {52, 44}, {30, 60}})
+                       for (i64 i = 0; i < s.count; ++i) s.at(i, y, x) += on(*coin) ? 3000 : 0;
+                   }});
   cases.push_back({"a flash in one frame", 0.95, [](Set& s) { s.at(77, 30, 70) = 60000; }});
 }
 
@@ -184,6 +200,11 @@ void add_sequences(std::vector<Case>& cases) {
   cases.push_back({"a way back of one frame a line, data.flyback=1", 0.95, flyback,
                    [](ReconstructConfig& c) { c.data.flyback = 1; }});
   cases.push_back({"frames three places late, data.frame_offset=3", 0.95, late, offset(3)});
+  cases.push_back({"every second frame repeats the one before", 0, [](Set& s) {
+                     auto numbers = range(0, s.count);
+                     for (std::size_t i = 1; i < numbers.size(); i += 2) numbers[i] -= 1;
+                     s.reorder(numbers);
+                   }});
   cases.push_back({"frames that repeat the one before, 5 %", 0.95, [](Set& s) {
                      auto numbers = range(0, s.count);
                      for (std::size_t i = 7; i < numbers.size(); i += 20) numbers[i] -= 1;

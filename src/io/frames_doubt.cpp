@@ -1,6 +1,8 @@
 // Are the detector's axes where the scan's are taken to be?
 //
-// 1. Some frames, spread over the scan, are read as the axes are taken.
+// 1. Some frames, spread over the scan, are read as the axes are taken. Those that are at the
+// type's
+//    limit in most pixels are none, and count as the others do.
 // 2. Their totals hardly differ, and their mean has structure: a disc, or speckles about a centre.
 //    Along an axis of the detector that is taken for one of the scan, the totals are a profile
 //    through the disc; along one of the scan that is taken for the detector's, the mean is even.
@@ -49,8 +51,19 @@ i64 place(i64 k, i64 count, const std::array<i64, 2>& shape) {
                        : of(k / cells, cells, shape[0]) * shape[1] + of(k % cells, cells, shape[1]);
 }
 
+/// Gives frames that are none, with a total below 0, the mean of the others.
+void replace_spoilt(std::vector<double>& totals) {
+  double sum = 0;
+  i64 good = 0;
+  for (const double total : totals)
+    if (total >= 0) sum += total, ++good;
+  for (double& total : totals)
+    if (total < 0) total = good > 0 ? sum / static_cast<double>(good) : 0;
+}
+
 Sums sample(const Frames& frames) {
   Sums sums;
+  const double largest = frames.largest();
   const i64 rows = frames.rows(), cols = frames.cols();
   std::vector<float> frame(static_cast<std::size_t>(rows * cols));
   const auto width = [](i64 cell, i64 size) {  // pixels in a cell
@@ -59,6 +72,13 @@ Sums sample(const Frames& frames) {
   };
   for (i64 k = 0; k < cells * cells; ++k) {
     frames.read(place(k, frames.count(), frames.scan_shape()), 1, frame.data());
+    const auto full = largest == 0 ? 0 : std::count_if(frame.begin(), frame.end(), [&](float v) {
+      return static_cast<double>(v) >= largest;
+    });
+    if (2 * full > rows * cols) {
+      sums.frames[k] = -1;
+      continue;
+    }
     for (i64 p = 0; p < rows * cols; ++p) {
       if (!(frame[p] > 0) || !std::isfinite(frame[p])) continue;
       const i64 row = p / cols * cells / rows, col = p % cols * cells / cols;
@@ -66,6 +86,7 @@ Sums sample(const Frames& frames) {
       sums.frames[k] += double(frame[p]);
     }
   }
+  replace_spoilt(sums.frames);
   for (i64 c = 0; c < cells * cells; ++c)
     sums.pixels[c] /= width(c / cells, rows) * width(c % cells, cols);
   return sums;

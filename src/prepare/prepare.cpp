@@ -29,23 +29,6 @@
 namespace ptyle {
 namespace {
 
-/// Patterns that stand apart, by number of the scan's position.
-std::string describe_odd(const OddPatterns& odd, const std::vector<i64>& positions) {
-  std::vector<std::string> parts;
-  const auto add = [&](const std::vector<i64>& patterns, const std::string& what) {
-    if (patterns.empty()) return;
-    std::vector<i64> numbers;
-    for (const i64 i : patterns) numbers.push_back(positions[static_cast<std::size_t>(i)]);
-    parts.push_back(fmt::format("{} {} (number{} {})", patterns.size(), what,
-                                patterns.size() == 1 ? "" : "s", listed(numbers)));
-  };
-  add(odd.missing, "without numbers (NaN)");
-  add(odd.empty, "with hardly any counts");
-  add(odd.repeated, "that are the one before once more");
-  add(odd.bright, fmt::format("with up to {:.3g} times the counts of the others", odd.times));
-  return fmt::format("{}", fmt::join(parts, ", "));
-}
-
 /// Patterns and pixels that are left out, or would be.
 void note_screening(const Measurement& m, const Selection& selection, const PatternSums& sums,
                     Experiment& e) {
@@ -54,7 +37,7 @@ void note_screening(const Measurement& m, const Selection& selection, const Patt
   const auto n = static_cast<double>(selection.positions.size());
   const std::string which =
       fmt::format("{} of {} patterns of {}: {}", odd.size(), selection.positions.size(),
-                  m.frames->name, describe_odd(sums.odd, selection.positions));
+                  m.frames->name, describe_patterns(sums.odd, selection.positions));
   if (static_cast<double>(found.left_out.size()) > most_left_out * n)
     throw UserError(fmt::format("{}: too many to leave out; is it the right dataset?", which));
   // Patterns without numbers cannot be kept.
@@ -65,6 +48,12 @@ void note_screening(const Measurement& m, const Selection& selection, const Patt
                  : m.data.outliers == Outliers::keep
                      ? ", kept as data.outliers=keep asks"
                      : ". They are no measurement and left out; data.outliers=keep keeps them"));
+  if (sums.odd.same > 0)
+    e.warnings.push_back(fmt::format(
+        "{} of {} patterns of {} are the one before once more, all of them the same few, and kept: "
+        "so does vacuum without noise look; where there is noise, the detector got stuck, and "
+        "data.skip leaves them out",
+        sums.odd.same, selection.positions.size(), m.frames->name));
   if (found.frames_late != 0)
     e.warnings.push_back(fmt::format(
         "frames seem to come {} position{} {}, as patterns show where lines end: "
@@ -319,6 +308,11 @@ void take_sums(const Measurement& m, const Layout& l, const PatternSums& sums, E
   e.valid = Array<float, 2>({l.window, l.window});
   std::copy(sums.valid.begin(), sums.valid.end(), e.valid.begin());
   e.screening = sums.screening;
+  if (sums.patterns == 0 && !sums.odd.full.empty())
+    throw UserError(fmt::format(
+        "no pixel, or few, of the patterns of {} are below {}", m.frames->name,
+        m.data.saturation > 0 ? fmt::format("data.saturation of {:g}", m.data.saturation)
+                              : "the largest value of their type"));
   if (sums.patterns == 0)
     throw UserError(
         fmt::format("all patterns of {} hold values that are no numbers (NaN)", m.frames->name));

@@ -5,7 +5,8 @@
 //    of every raw pixel are taken meanwhile, over ranks too.
 // 3. It goes through the layout and into the store, in which the background is taken off.
 // 4. Bad pixels are found by those figures; patterns that are no measurement by their totals over
-//    the pixels that are left.
+//    the pixels that are left. If some are left out, figures of pixels are taken once more without
+//    them, of a sample of the frames.
 // 5. Counts of the other patterns are summed.
 //
 // A pixel that is bad in one pattern is bad in all. That is known only at the end, so what it held
@@ -99,12 +100,6 @@ std::vector<Run> runs_of(const std::vector<i64>& numbers, i64 fit, i64 chunk) {
   return runs;
 }
 
-/// Enough frames, spread over the scan, to tell a pixel's mean and variance.
-i64 sample_stride(i64 patterns) {
-  constexpr i64 enough = 512;
-  return (patterns + enough - 1) / enough;
-}
-
 }  // namespace
 
 PatternReader::PatternReader(const Measurement& m, const Selection& selection,
@@ -144,18 +139,44 @@ void PatternReader::for_each_frame(const std::vector<i64>& places, Use&& use) {
   }
 }
 
+/// The integer type's largest value as it is read: of 64 bits, the largest signed one.
+double PatternReader::full() const {
+  return frames_.largest > 0 ? std::min(frames_.largest, std::ldexp(1.0, 63))
+                             : std::numeric_limits<double>::infinity();
+}
+
+double PatternReader::saturation() const {
+  return m_.data.saturation > 0 ? m_.data.saturation : std::numeric_limits<double>::infinity();
+}
+
+/// Are more than half of the pixels at the limit? A few are asked first.
+template <class Raw>
+bool PatternReader::overexposed(const Raw* frame) const {
+  const double most = std::min(full(), saturation());
+  if (!std::isfinite(most) || m_.data.outliers == Outliers::keep) return false;
+  const std::size_t size = looked_at_.size();
+  const auto above = [&](std::size_t stride, std::size_t share) {
+    std::size_t all = 0, high = 0;
+    for (std::size_t p = 0; p < size; p += stride) {
+      if (looked_at_[p] == 0) continue;
+      ++all;
+      if (static_cast<double>(frame[p]) >= most) ++high;
+    }
+    return share * high > all || all == 0;
+  };
+  return above(size / 61 + 1, 4) && above(1, 2);
+}
+
 /// Makes a raw frame fit to be summed, and takes the figures of its pixels.
 template <class Raw>
-void PatternReader::clean(i64 place, Raw* frame, PixelSums* figures) {
-  const bool counted = figures != nullptr;
-  const bool sampled =
-      counted && place % sample_stride(static_cast<i64>(selection_.frames.size())) == 0;
-  const double saturation =
-      m_.data.saturation > 0 ? m_.data.saturation : std::numeric_limits<double>::infinity();
-  // The largest 64-bit numbers are read as the largest signed one.
-  const double full = frames_.largest > 0 ? std::min(frames_.largest, std::ldexp(1.0, 63))
-                                          : std::numeric_limits<double>::infinity();
-  if (counted) figures->frames += 1;
+void PatternReader::clean(i64 place, Raw* frame, const Wanted& wanted) {
+  PixelSums* const figures = wanted.figures;
+  const double saturation = this->saturation(), full = this->full();
+  // Such a frame says nothing of its pixels, but for those that are always at the limit.
+  const bool spoilt = figures != nullptr && overexposed(frame);
+  if (spoilt) overexposed_[static_cast<std::size_t>(place)] = 1;
+  const bool sampled = wanted.sampled && !spoilt;
+  if (figures) figures->frames += 1;
   if (sampled) figures->sampled += 1;
   const double least_noted = std::min(full, saturation);
   const auto size = static_cast<std::size_t>(frames_.rows * frames_.cols);
@@ -168,25 +189,25 @@ void PatternReader::clean(i64 place, Raw* frame, PixelSums* figures) {
     if constexpr (std::is_floating_point_v<Raw>)
       if (!(std::abs(v) <= 3e38)) {
         frame[p] = 0;
-        if (!counted) continue;
+        if (!figures) continue;
         ++figures->missing[p];
-        ++missing_[static_cast<std::size_t>(place)];
+        if (!wanted.again) ++missing_[static_cast<std::size_t>(place)];
         continue;
       }
     if (sampled) {
       figures->sum[p] += v;
       figures->squares[p] += v * v;
     }
-    if (counted && v < saturation) figures->peak[p] = std::max(figures->peak[p], v);
+    if (figures && !spoilt && v < saturation) figures->peak[p] = std::max(figures->peak[p], v);
     if (v < 0 || v >= saturation || (v >= full && frames_.bytes_a_value == 8))
       frame[p] = 0;  // 64-bit gaps would overflow the sum of a bin
-    if (!counted || (v >= 0 && v < least_noted)) continue;
+    if (!figures || (v >= 0 && v < least_noted)) continue;
     if (v < 0) {
       ++figures->negative[p];
       figures->noise[p] += v * v;
     }
     if (v >= full) ++figures->full[p];
-    if (v >= saturation) ++figures->at_saturation[p];
+    if (v >= saturation && !spoilt) ++figures->at_saturation[p];
   }
 }
 
@@ -194,10 +215,11 @@ void PatternReader::clean(i64 place, Raw* frame, PixelSums* figures) {
 template <class Raw>
 void PatternReader::read(const Reading& r, PatternSums& sums) {
   std::vector<Raw> pattern(static_cast<std::size_t>(r.layout.window * r.layout.window));
+  const i64 stride = sample_stride(static_cast<i64>(selection_.frames.size()));
   for_each_frame<Raw>(r.places, [&](i64 k, Raw* frame) {
     const i64 place = r.places[k];
     const bool counted = !r.own || std::binary_search(r.own->begin(), r.own->end(), place);
-    clean(place, frame, counted ? &sums.pixels : nullptr);
+    clean(place, frame, {counted ? &sums.pixels : nullptr, counted && place % stride == 0});
     gather(r.layout, frame, pattern);
     if constexpr (std::is_floating_point_v<Raw>)
       if (counted)
@@ -215,6 +237,21 @@ void PatternReader::read_all(const Reading& reading, PatternSums& sums) {
     read<float>(reading, sums);
 }
 
+/// Figures of pixels in these frames alone, of which nothing else is taken.
+PixelSums PatternReader::figures_of(const std::vector<i64>& places) {
+  PixelSums figures(frames_.rows * frames_.cols);
+  const auto look = [&]<class Raw>(Raw /*type*/) {
+    for_each_frame<Raw>(places, [&](i64 k, Raw* frame) {
+      clean(places[static_cast<std::size_t>(k)], frame, {&figures, true, true});
+    });
+  };
+  if (frames_.is_integer)
+    look(std::int64_t{});
+  else
+    look(float{});
+  return figures;
+}
+
 PatternSums PatternReader::begin(const Layout& l) {
   const auto size = static_cast<std::size_t>(frames_.rows * frames_.cols);
   looked_at_.assign(size, 0);
@@ -222,117 +259,10 @@ PatternSums PatternReader::begin(const Layout& l) {
     if (from >= 0 && !masked_[static_cast<std::size_t>(from)])
       looked_at_[static_cast<std::size_t>(from)] = 1;
   missing_.assign(frames_.is_integer ? 0 : selection_.frames.size(), 0);
+  overexposed_.assign(selection_.frames.size(), 0);
   PatternSums sums;
   sums.pixels = PixelSums(static_cast<i64>(size));
   return sums;
-}
-
-/// Sums over all ranks.
-void PatternReader::total(std::vector<double>& values) const {
-  if (distribution_) distribution_->sum(values);
-}
-
-RawFrame PatternReader::raw_frame(const Layout& l) const {
-  RawFrame frame{frames_.rows, frames_.cols, looked_at_, {frames_.rows / 2, frames_.cols / 2}};
-  if (const std::int64_t beam = l.source.front(); beam >= 0)
-    frame.centre = {beam / frames_.cols, beam % frames_.cols};
-  return frame;
-}
-
-/// Steps 4 and 5, of the patterns that this rank counts.
-void PatternReader::judge(const Layout& l, const Patterns& own, PatternSums& s) const {
-  for (auto* figures : s.pixels.summed()) total(*figures);
-  if (distribution_) distribution_->maximum(s.pixels.peak);
-  std::vector<double> numbers{s.pixels.frames, s.pixels.sampled, s.fractions};
-  total(numbers);
-  s.pixels.frames = numbers[0], s.pixels.sampled = numbers[1], s.fractions = numbers[2];
-  std::vector<double> missing = missing_;
-  total(missing);
-  // Pixels that are missing in nearly every frame are no fault of the frames.
-  const auto always = static_cast<double>(
-      std::count_if(s.pixels.missing.begin(), s.pixels.missing.end(),
-                    [&](double n) { return n > 0 && n >= 0.9 * s.pixels.frames; }));
-  if (always < 0.5 * static_cast<double>(frames_.rows * frames_.cols))
-    for (double& pixels : missing) pixels = std::max(0.0, pixels - always);
-  const RawFrame frame = raw_frame(l);
-  const auto used = static_cast<double>(std::count(looked_at_.begin(), looked_at_.end(), 1));
-  Screening& found = s.screening;
-  found.rows = frames_.rows, found.cols = frames_.cols;
-  const auto without_numbers = patterns_without_numbers(missing, used).size();
-  // Pixels without numbers cannot be kept.
-  found.pixels = judge_pixels(frame, s.pixels, static_cast<double>(without_numbers));
-  if (!m_.data.find_bad_pixels)
-    for (PixelFault& fault : found.pixels)
-      if (fault != PixelFault::missing) fault = PixelFault::none;
-  for (std::size_t p = 0; p < found.pixels.size(); ++p)
-    if (masked_[p]) found.pixels[p] = PixelFault::masked;
-  find_clipping(frame, s.pixels, frames_.largest, found);
-  s.valid = valid(l, s);
-  Totals totals = totals_of(own, s);
-  s.odd = judge_patterns(totals.counts, missing, used);
-  if (frames_.is_integer)
-    s.odd.repeated = repeated_patterns(selection_.positions, totals.counts, totals.signatures);
-  found.left_out = m_.data.outliers == Outliers::keep ? s.odd.missing : s.odd.all();
-  // Frames that repeat others say nothing of where lines end.
-  if (s.odd.repeated.empty()) found.frames_late = frames_late(totals.blocks, lines_to_compare());
-  if (!found.left_out.empty()) totals = totals_of(own, s);
-  count(totals.counts, s);
-}
-
-/// The first lines of the scan, where it is a raster that runs one way and is there as a whole.
-std::array<i64, 2> PatternReader::lines_to_compare() const {
-  constexpr i64 most = 16384;  // patterns
-  const auto& [slow, fast] = selection_.lines;
-  const bool whole = static_cast<i64>(selection_.positions.size()) == slow * fast;
-  if (!whole || fast == 0 || fast > most || m_.scan.snake) return {};
-  return {std::min(slow, most / fast), fast};
-}
-
-/// Each pattern's total over valid pixels and what else tells it from others, on all ranks; the
-/// sums of the patterns not left out too.
-PatternReader::Totals PatternReader::totals_of(const Patterns& own, PatternSums& s) const {
-  const i64 w = s.valid.shape()[0];
-  const auto [slow, fast] = lines_to_compare();
-  constexpr i64 each = CoarsePattern::groups * CoarsePattern::groups;
-  Totals t;
-  t.counts.assign(selection_.frames.size(), 0);
-  t.signatures.assign(selection_.frames.size(), 0);
-  t.blocks.assign(static_cast<std::size_t>(slow * fast * each), 0);
-  s.counts.assign(static_cast<std::size_t>(w * w), 0);
-  const auto& out = s.screening.left_out;
-  CoarsePattern coarse(w);
-  std::vector<double> row(static_cast<std::size_t>(w));
-  own([&](i64 place, const float* pattern) {
-    if (std::binary_search(out.begin(), out.end(), place)) return;
-    coarse.begin();
-    for (i64 y = 0; y < w; ++y) {
-      const float *const from = pattern + y * w, *const valid = s.valid.data() + y * w;
-      double* const sum = s.counts.data() + y * w;
-      for (i64 x = 0; x < w; ++x) {
-        row[static_cast<std::size_t>(x)] = valid[x] != 0 ? static_cast<double>(from[x]) : 0;
-        sum[x] += row[static_cast<std::size_t>(x)];
-      }
-      coarse.add_row(y, row.data());
-    }
-    coarse.finish();
-    t.counts[static_cast<std::size_t>(place)] = coarse.total();
-    t.signatures[static_cast<std::size_t>(place)] = coarse.signature();
-    if (place < slow * fast)
-      std::copy(coarse.blocks().begin(), coarse.blocks().end(), t.blocks.begin() + place * each);
-  });
-  for (auto* figures : {&s.counts, &t.counts, &t.signatures, &t.blocks}) total(*figures);
-  return t;
-}
-
-/// Figures of the totals.
-void PatternReader::count(const std::vector<double>& totals, PatternSums& s) {
-  const auto& out = s.screening.left_out;
-  for (std::size_t i = 0; i < totals.size(); ++i) {
-    if (std::binary_search(out.begin(), out.end(), static_cast<i64>(i))) continue;
-    ++s.patterns;
-    s.squares += totals[i] * totals[i];
-    if (!(totals[i] > 0)) ++s.empty;
-  }
 }
 
 PatternSums PatternReader::sums(const Layout& layout) {
@@ -346,16 +276,16 @@ PatternSums PatternReader::sums(const Layout& layout) {
   read_all({layout, places, *one, false}, s);
   std::vector<float> pattern(static_cast<std::size_t>(layout.window * layout.window));
   const Patterns own = [&](const auto& use) {
-    PatternSums again;
-    again.pixels = PixelSums(frames_.rows * frames_.cols);
-    read_all({layout, places, *one, false, nullptr,
+    PatternSums again;  // of none: figures are known
+    const std::vector<i64> none;
+    read_all({layout, places, *one, false, &none,
               [&](i64 place) {
                 one->load(0, pattern.data());
                 use(place, pattern.data());
               }},
              again);
   };
-  judge(layout, own, s);
+  judge(layout, places, own, s);
   return s;
 }
 
@@ -374,7 +304,7 @@ std::unique_ptr<PatternStore> PatternReader::fill(const Layout& layout, const Ke
       use(place, pattern.data());
     }
   };
-  judge(layout, own, figures);
+  judge(layout, kept.own, own, figures);
   if (figures.pixels.frames != static_cast<double>(n))
     throw std::logic_error(
         fmt::format("Distribution::mine: {:.0f} patterns are the ranks' own, there are {}",
@@ -394,20 +324,6 @@ std::unique_ptr<FillablePatternStore> PatternReader::store_for(const Layout& l,
 
 std::unique_ptr<PatternStore> PatternReader::none(const Layout& layout) const {
   return store_for(layout, {}, static_cast<i64>(selection_.frames.size()), nullptr);
-}
-
-Array<float, 2> PatternReader::valid(const Layout& l, const PatternSums& s) const {
-  Array<float, 2> valid({l.window, l.window});
-  const i64 b2 = l.bin * l.bin;
-  const auto bad = [&](i64 p) {
-    return masked_[p] || s.screening.bad(p) || s.pixels.at_saturation[p] > 0;
-  };
-  for (i64 i = 0; i < valid.size(); ++i) {
-    bool good = !l.padded[i];
-    for (i64 j = 0; j < b2 && good; ++j) good = !bad(l.source[i * b2 + j]);
-    valid.data()[i] = good ? 1.0F : 0.0F;
-  }
-  return valid;
 }
 
 std::array<double, 2> PatternReader::find_centre() {

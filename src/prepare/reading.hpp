@@ -10,8 +10,10 @@
 
 #include "core/array.hpp"
 #include "core/ledger.hpp"
+#include "prepare/bad_pixels.hpp"
 #include "prepare/distribution.hpp"
 #include "prepare/layout.hpp"
+#include "prepare/odd_patterns.hpp"
 #include "prepare/pattern_store.hpp"
 #include "prepare/prepare.hpp"
 #include "prepare/screening.hpp"
@@ -31,6 +33,12 @@ struct PatternSums {
   OddPatterns odd;        ///< patterns that stand apart, left out or not
   Array<float, 2> valid;  ///< W·W, DC at [0,0]: neither padding nor any bad raw pixel in it
 };
+
+/// Enough frames, spread over the scan, to tell a pixel's mean and variance.
+inline i64 sample_stride(i64 patterns) {
+  constexpr i64 enough = 512;
+  return (patterns + enough - 1) / enough;
+}
 
 /// Reads frames and makes patterns of them. With a distribution, every call is made by all ranks.
 class PatternReader {
@@ -60,8 +68,18 @@ class PatternReader {
  private:
   template <class Raw, class Use>
   void for_each_frame(const std::vector<i64>& places, Use&& use);
+  /// What is to be taken of a frame besides its pattern.
+  struct Wanted {
+    PixelSums* figures = nullptr;  ///< null: nothing
+    bool sampled = false;
+    bool again = false;  ///< the figures of frames are known
+  };
   template <class Raw>
-  void clean(i64 place, Raw* frame, PixelSums* figures);
+  void clean(i64 place, Raw* frame, const Wanted& wanted);
+  template <class Raw>
+  [[nodiscard]] bool overexposed(const Raw* frame) const;
+  [[nodiscard]] double full() const;
+  [[nodiscard]] double saturation() const;
   /// Patterns on their way from the file: `own` are counted (null: all), `store` keeps them all or
   /// one after the other in its first place, `use` is called for each.
   struct Reading {
@@ -78,12 +96,17 @@ class PatternReader {
   /// Calls use(place, pattern) for each pattern that this rank counts.
   using Patterns = std::function<void(const std::function<void(i64, const float*)>& use)>;
   [[nodiscard]] PatternSums begin(const Layout& layout);
-  void judge(const Layout& layout, const Patterns& own, PatternSums& sums) const;
+  [[nodiscard]] PixelSums figures_of(const std::vector<i64>& places);
+  void judge(const Layout& layout, const std::vector<i64>& places, const Patterns& own,
+             PatternSums& sums);
+  void judge_pixels_of(const Layout& layout, const PixelSums& figures, PatternSums& sums) const;
+  void look_again(const Layout& layout, const std::vector<i64>& places, PatternSums& sums);
+  void sum_up(PixelSums& figures) const;
   /// Figures of each pattern; 0 of those left out.
-  struct Totals {
-    std::vector<double> counts, signatures;
+  struct Totals : PatternTotals {
     std::vector<double> blocks;  ///< (pattern, block) of lines_to_compare()
   };
+  void judge_patterns(const Layout& layout, const Totals& totals, PatternSums& sums) const;
   [[nodiscard]] std::array<i64, 2> lines_to_compare() const;
   [[nodiscard]] Totals totals_of(const Patterns& own, PatternSums& sums) const;
   static void count(const std::vector<double>& totals, PatternSums& sums);
@@ -101,6 +124,7 @@ class PatternReader {
   std::vector<bool> masked_;             // raw pixels
   std::vector<std::uint8_t> looked_at_;  // raw pixels: not masked, and some window pixel's
   std::vector<double> missing_;          // pixels of each pattern that are no numbers
+  std::vector<double> overexposed_;      // 1 for a pattern at the limit in most pixels
   double seconds_ = 0;
   i64 bytes_ = 0;
 };

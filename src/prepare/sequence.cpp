@@ -2,10 +2,11 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
 #include <numeric>
 
 #include "core/grid.hpp"
-#include "prepare/selection.hpp"
+#include "core/quantile.hpp"
 
 namespace ptyle {
 
@@ -35,6 +36,14 @@ void CoarsePattern::finish() {
 
 double CoarsePattern::total() const { return std::accumulate(blocks_.begin(), blocks_.end(), 0.0); }
 
+std::array<double, 2> CoarsePattern::dark() const {
+  std::array<std::uint64_t, 2> bits{};
+  constexpr std::size_t half = groups * groups / 2;
+  for (std::size_t b = 0; b < blocks_.size(); ++b)
+    if (!(blocks_[b] > 0)) bits[b / half] |= std::uint64_t{1} << b % half;
+  return {static_cast<double>(bits[0]), static_cast<double>(bits[1])};
+}
+
 double CoarsePattern::signature() const {
   double sum = 0, weight = 1;
   for (const double counts : blocks_) {
@@ -42,20 +51,6 @@ double CoarsePattern::signature() const {
     sum += weight * counts;
   }
   return sum;
-}
-
-std::vector<i64> repeated_patterns(const std::vector<i64>& positions,
-                                   const std::vector<double>& totals,
-                                   const std::vector<double>& signatures) {
-  constexpr double enough = 100;  // counts, of which chance makes no two patterns the same
-  std::vector<i64> repeated;
-  for (std::size_t i = 1; i < positions.size(); ++i)
-    if (positions[i] == positions[i - 1] + 1 && totals[i] > enough && totals[i] == totals[i - 1] &&
-        signatures[i] == signatures[i - 1])
-      repeated.push_back(static_cast<i64>(i));
-  const bool few =
-      static_cast<double>(repeated.size()) <= most_left_out * static_cast<double>(positions.size());
-  return few ? repeated : std::vector<i64>{};
 }
 
 namespace {
@@ -73,12 +68,6 @@ double change(const double* a, const double* b) {
   return sum / total_a;
 }
 
-double median(std::vector<double> values) {
-  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
-  std::nth_element(values.begin(), middle, values.end());
-  return *middle;
-}
-
 }  // namespace
 
 i64 frames_late(const std::vector<double>& blocks, const std::array<i64, 2>& lines) {
@@ -94,9 +83,10 @@ i64 frames_late(const std::vector<double>& blocks, const std::array<i64, 2>& lin
       const double* const at = blocks.data() + (i * fast + j) * each;
       changes.push_back(change(at, at + each));
     }
-    step[static_cast<std::size_t>(j)] = median(std::move(changes));
+    step[static_cast<std::size_t>(j)] = quantile(changes, 0.5);
   }
-  const double usual = median(step);
+  std::vector<double> steps = step;
+  const double usual = quantile(steps, 0.5);
   std::vector<double> apart;
   for (const double change : step) apart.push_back(std::abs(change - usual));
   const auto largest = std::max_element(apart.begin(), apart.end());
@@ -105,7 +95,8 @@ i64 frames_late(const std::vector<double>& blocks, const std::array<i64, 2>& lin
   others.erase(others.begin() + at);
   const double next = *std::max_element(others.begin(), others.end());
   // One step stands apart from all others, and the one where lines should end does not.
-  const bool one = *largest > 0.3 * usual && *largest > 4 * next && *largest > 8 * median(others);
+  const bool one =
+      *largest > 0.3 * usual && *largest > 4 * next && *largest > 8 * quantile(others, 0.5);
   if (at == fast - 1 || !one || apart.back() > 0.25 * *largest) return 0;
   return at + 1 <= fast / 2 ? at + 1 : at + 1 - fast;
 }

@@ -1,7 +1,6 @@
 #pragma once
 
-// The order of frames against the positions of the scan: frames that repeat the one before, and
-// frames that come late.
+// Patterns in coarse blocks, which tell whether frames come late against the scan's positions.
 
 #include <array>
 #include <vector>
@@ -23,6 +22,8 @@ class CoarsePattern {
   void finish();
   [[nodiscard]] const std::array<double, groups * groups>& blocks() const { return blocks_; }
   [[nodiscard]] double total() const;
+  /// Blocks without counts as bits, of either half of the blocks.
+  [[nodiscard]] std::array<double, 2> dark() const;
   /// Whole numbers whose blocks differ anywhere hardly ever have the same.
   [[nodiscard]] double signature() const;
 
@@ -32,12 +33,6 @@ class CoarsePattern {
   std::vector<double> rows_;  // (group, column)
   std::array<double, groups * groups> blocks_{};
 };
-
-/// Patterns that are the one before once more, to the count; none where more than a few are, as in
-/// vacuum without noise. Positions by number within the scan, one total and signature each.
-std::vector<i64> repeated_patterns(const std::vector<i64>& positions,
-                                   const std::vector<double>& totals,
-                                   const std::vector<double>& signatures);
 
 /// The number of frames by which all come late (below 0: early) against a raster's positions: where
 /// a line ends, patterns change more than from step to step (or less, as it happens in a crystal),

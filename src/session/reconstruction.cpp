@@ -19,6 +19,7 @@
 #include "session/agreement.hpp"
 #include "session/check.hpp"
 #include "session/fingerprint.hpp"
+#include "session/misfits.hpp"
 #include "session/open_fit.hpp"
 #include "session/rank_report.hpp"
 #include "session/stitch.hpp"
@@ -47,32 +48,6 @@ class Reconstruction::Work {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-
-/// Iterations until the object is good enough to tell which patterns do not belong to it.
-constexpr int patterns_are_judged_after = 5;
-
-/// R-factors by position, with those of held-out patterns lowered by what sets them apart as a
-/// whole: they are not fitted.
-std::vector<double> comparable(std::vector<double> r_factors, const std::vector<i64>& held_out) {
-  constexpr std::size_t fewest = 5;  // of which two that are odd leave the median alone
-  if (held_out.size() < fewest) return r_factors;
-  std::vector<double> held, fitted;
-  for (std::size_t i = 0; i < r_factors.size(); ++i)
-    if (std::binary_search(held_out.begin(), held_out.end(), static_cast<i64>(i)))
-      held.push_back(r_factors[i]);
-    else if (r_factors[i] >= 0)
-      fitted.push_back(r_factors[i]);
-  const auto median = [](std::vector<double>& values) {
-    const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
-    std::nth_element(values.begin(), middle, values.end());
-    return *middle;
-  };
-  if (fitted.empty()) return r_factors;
-  const double higher = median(held) / median(fitted);
-  if (higher > 1)
-    for (const i64 i : held_out) r_factors[static_cast<std::size_t>(i)] /= higher;
-  return r_factors;
-}
 
 double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
@@ -349,21 +324,26 @@ class WorkOf final : public Reconstruction::Work {
   [[nodiscard]] Array<Complex<double>, 3> orthogonal_probe() const {
     return orthogonal_modes(converted<Complex<double>, Complex<T>, 3>(fit().probe()));
   }
-  /// Patterns are judged after so many iterations, or, where they are to be left out only since the
-  /// run was resumed, after the next one; and at the end of a run that is shorter.
+  /// Patterns are judged at two looks, or, where they are to be left out only since the run was
+  /// resumed, after the next iteration; and at the end of a run that is shorter.
   [[nodiscard]] bool to_be_judged(int iteration) const {
-    const bool leave_out = config_.data.outliers == Outliers::fit;
-    const bool late = leave_out && fit().state().numbers().at(Fit<T>::misfits_are_out) == 0;
-    return iteration == patterns_are_judged_after ||
-           (iteration > patterns_are_judged_after ? late : iteration == config_.solver.iterations);
+    const bool late = config_.data.outliers == Outliers::fit &&
+                      fit().state().numbers().at(Fit<T>::misfits_are_out) == 0;
+    if (iteration >= second_look_at_misfits) return iteration == second_look_at_misfits || late;
+    return iteration == first_look_at_misfits || iteration == config_.solver.iterations;
   }
 
   /// Tells of patterns that the fit cannot explain, and leaves them out if it is asked to; but not
   /// at the end of a short run, which may go on as part of a longer one.
   void judge_patterns(int iteration) {
-    const auto odd = unexplained_patterns(comparable(fit().r_factors(), fit().held_out()));
-    const bool leave_out = config_.data.outliers == Outliers::fit,
-               now = leave_out && iteration >= patterns_are_judged_after;
+    const bool again = iteration > first_look_at_misfits && iteration <= second_look_at_misfits;
+    const Unexplained odd =
+        misfits_of(open_.experiment, comparable(fit().r_factors(), fit().held_out()),
+                   again ? &fit().doubtful() : nullptr, team_);
+    if (iteration == first_look_at_misfits) fit().doubt(odd.patterns);
+    const bool certain = iteration >= second_look_at_misfits;
+    if (!certain && iteration < config_.solver.iterations) return;
+    const bool leave_out = config_.data.outliers == Outliers::fit, now = leave_out && certain;
     if (now) fit().set_misfits_are_out();
     if (odd.patterns.empty()) return;
     std::vector<i64> numbers;
@@ -376,7 +356,7 @@ class WorkOf final : public Reconstruction::Work {
         numbers.size() == 1 ? "" : "s", listed(numbers),
         now ? ", and left out from now on"
         : leave_out
-            ? fmt::format("; they would be left out after {} iterations", patterns_are_judged_after)
+            ? fmt::format("; they would be left out after {} iterations", second_look_at_misfits)
             : "; data.outliers=fit leaves such out"));
     if (now) fit().leave_out(odd.patterns);
   }

@@ -9,56 +9,13 @@
 
 #include "core/error.hpp"
 #include "io/temporary_folder.hpp"
-#include "prepare/frames_in_memory.hpp"
+#include "prepare/discs.hpp"
 #include "prepare/screening.hpp"
-#include "prepare/sequence.hpp"
 
 namespace ptyle {
 namespace {
 
-using testing::FramesInMemory;
-using testing::measurement;
-using testing::message_of;
-using testing::says;
-
-constexpr i64 side = 48, lines = 12, per_line = 10;
-
-/// A disc of 12 px radius whose counts shift with the position, on a dim background; Poisson noise.
-FramesInMemory discs(double level = 40, double dark = 0.5, double limit = 65535) {
-  FramesInMemory f(lines * per_line, side, side, true, limit);
-  std::mt19937 random(1);
-  for (i64 i = 0; i < f.count; ++i) {
-    const double a = 0.5 * double(i % per_line), b = 0.5 * double(i / per_line);
-    for (i64 y = 0; y < side; ++y)
-      for (i64 x = 0; x < side; ++x) {
-        const double v = double(y) - 24, u = double(x) - 24, r = std::hypot(v, u);
-        const double inside = 1 / (1 + std::exp((r - 12) / 0.4));
-        const double mean = dark * std::exp(-r / 12) +
-                            level * inside * (1 + 0.3 * std::sin(a + u / 4) * std::cos(b + v / 5));
-        f.at(i, y, x) = std::poisson_distribution<int>(mean)(random);
-      }
-  }
-  return f;
-}
-
-Experiment prepared(FramesInMemory& frames, const std::function<void(Measurement&)>& change = {}) {
-  Measurement m = measurement(frames);
-  if (change) change(m);
-  return prepare(m);
-}
-
-std::string warned(const Experiment& e) {
-  std::string all;
-  for (const auto& w : e.warnings) all += w + "\n";
-  return all;
-}
-
-void fill(FramesInMemory& f, i64 row, i64 rows, i64 col, i64 cols,
-          const std::function<double(double)>& value) {
-  for (i64 i = 0; i < f.count; ++i)
-    for (i64 y = row; y < row + rows; ++y)
-      for (i64 x = col; x < col + cols; ++x) f.at(i, y, x) = value(f.at(i, y, x));
-}
+using namespace testing;
 
 /// The pixels that are left out are exactly this box.
 void expect_box(const Experiment& e, PixelFault fault, i64 row, i64 rows, i64 col, i64 cols) {
@@ -182,104 +139,107 @@ TEST(Screening, IsOffWhereAsked) {
   EXPECT_EQ(std::count(e.valid.begin(), e.valid.end(), 0.0F), 0);
 }
 
-TEST(Screening, LeavesOutPatternsThatAreNoMeasurement) {
-  for (const i64 every : {100, 10, 3}) {
-    for (const int kind : {0, 1, 2}) {
-      FramesInMemory f = discs();
-      std::vector<i64> odd;
-      for (i64 i = every / 2; i < f.count; i += every) {
-        odd.push_back(i);
-        for (i64 k = 0; k < side * side; ++k) {
-          double& v = f.at(i, k / side, k % side);
-          v = kind == 0 ? 0 : kind == 1 ? (k % 997 == 0 ? 1 : 0) : 14 * v;
-        }
+TEST(Screening, FindsDeadModulesAndBlocks) {
+  const std::array<std::array<i64, 4>, 6> boxes{{{0, 6, 0, 48},     // along an edge
+                                                 {0, 48, 47, 1},    // the last column
+                                                 {38, 10, 0, 10},   // a corner
+                                                 {0, 24, 24, 24},   // a quadrant
+                                                 {20, 9, 18, 11},   // within the disc
+                                                 {7, 12, 0, 48}}};  // a quarter of all rows
+  for (const auto& [row, rows, col, cols] : boxes) {
+    FramesInMemory f = discs(40, 5);
+    fill(f, row, rows, col, cols, [](double) { return 0; });
+    expect_box(prepared(f), PixelFault::dead, row, rows, col, cols);
+  }
+}
+
+// Where the detector has no counts in any case, modules are found as far as the opposite side has.
+TEST(Screening, FindsDeadModulesOfWhichAPartIsDark) {
+  const std::array<std::array<i64, 4>, 3> boxes{
+      {{0, 24, 0, 24}, {0, 48, 28, 20}, {28, 20, 10, 38}}};
+  for (const auto& [row, rows, col, cols] : boxes) {
+    FramesInMemory f = discs();
+    for (i64 i = 0; i < f.count; ++i)
+      change(f, i, [&](double v, i64 y, i64 x) {
+        const bool dead = y >= row && y < row + rows && x >= col && x < col + cols;
+        return dead || std::hypot(double(y) - 24, double(x) - 24) > 20 ? 0 : v;
+      });
+    const Experiment e = prepared(f);
+    i64 missed = 0, too_many = 0;
+    for (i64 y = 0; y < side; ++y)
+      for (i64 x = 0; x < side; ++x) {
+        const bool dead = y >= row && y < row + rows && x >= col && x < col + cols,
+                   bad = e.screening.bad(y * side + x),
+                   lit = std::hypot(double(y) - 24, double(x) - 24) < 19;
+        if (dead && lit && !bad) ++missed;
+        if (!dead && bad) ++too_many;
       }
-      const Experiment e = prepared(f);
-      EXPECT_EQ(e.screening.left_out, odd) << every << ", " << kind << ": " << warned(e);
-      const Experiment kept = prepared(f, [](Measurement& m) { m.data.outliers = Outliers::keep; });
-      EXPECT_TRUE(kept.screening.left_out.empty());
-      EXPECT_NE(kept.mean_counts, e.mean_counts);
-      // what is left is as if they had never been
-      EXPECT_LT(e.spread_of_counts, 0.1);
+    // The beam's place is its own opposite, and the corner of a module has few pixels about it.
+    EXPECT_LE(missed, 25) << row << ": " << warned(e);
+    EXPECT_EQ(too_many, 0) << row << ": " << warned(e);
+  }
+}
+
+// In focus a hard aperture's disc ends between two pixels, and there is nothing beyond it.
+TEST(Screening, KeepsTheDarkAroundAHardDisc) {
+  for (const auto& [radius, off] :
+       {std::pair{6.0, 0}, {12.0, 0}, {20.0, 0}, {23.5, 0}, {12.0, 7}}) {
+    FramesInMemory f(lines * per_line, side, side, true, 65535);
+    std::mt19937 random(3);
+    for (i64 i = 0; i < f.count; ++i)
+      change(f, i, [&](double, i64 y, i64 x) {
+        const bool in = std::hypot(double(y) - 24, double(x) - 24 - off) < radius;
+        return in ? double(std::poisson_distribution<int>(40)(random)) : 0.0;
+      });
+    const Experiment e = prepared(f);
+    EXPECT_TRUE(mask_of(e.screening).empty()) << radius << ": " << warned(e);
+  }
+}
+
+TEST(Screening, FindsAHotCorner) {
+  std::mt19937 random(2);
+  FramesInMemory f = discs();
+  fill(f, 45, 3, 0, 3, [&](double) { return std::poisson_distribution<int>(5000)(random); });
+  expect_box(prepared(f), PixelFault::hot, 45, 3, 0, 3);
+}
+
+TEST(Screening, FindsPixelsThatAreStuckWhateverTheirValue) {
+  for (const double value : {20.0, 45.0, 400.0, 30000.0})  // the last two above all others
+    for (const i64 size : {1, 3}) {
+      FramesInMemory f = discs();
+      fill(f, 25, size, 23, size, [&](double) { return value; });
+      expect_box(prepared(f), PixelFault::stuck, 25, size, 23, size);
     }
+}
+
+TEST(Screening, FindsPixelsThatFlicker) {
+  FramesInMemory f = discs();
+  std::mt19937 random(6);
+  for (const auto& [y, x] : {std::pair<i64, i64>{18, 30}, {5, 40}}) {
+    std::bernoulli_distribution on(0.3);
+    for (i64 i = 0; i < f.count; ++i) f.at(i, y, x) += on(random) ? 300 : 0;
   }
-}
-
-TEST(Screening, LeavesOutPatternsWithoutNumbers) {
-  FramesInMemory f = discs();
-  f.is_integer = false;
-  f.largest = 0;
-  for (i64 i : {5, 6, 77})
-    for (i64 k = 0; k < side * side; ++k) f.at(i, k / side, k % side) = std::nan("");
-  f.at(9, 3, 3) = std::nan("");
   const Experiment e = prepared(f);
-  EXPECT_EQ(e.screening.left_out, (std::vector<i64>{5, 6, 77}));
-  EXPECT_TRUE(std::isfinite(e.mean_counts));
-  for (double& v : f.values) v = std::nan("");
-  EXPECT_TRUE(says(message_of<UserError>([&] { prepared(f); }), {"no numbers"}));
+  EXPECT_EQ(e.screening.count(PixelFault::flickering), 2) << warned(e);
+  EXPECT_TRUE(e.screening.bad(18 * side + 30) && e.screening.bad(5 * side + 40)) << warned(e);
+  EXPECT_TRUE(says(warned(e), {"2 that flicker: (5, 40), (18, 30)"}));
 }
 
-TEST(Screening, LeavesOutPatternsThatRepeatTheOneBefore) {
-  FramesInMemory f = discs();
-  for (i64 i = 11; i < f.count; i += 10)
-    for (i64 k = 0; k < side * side; ++k)
-      f.at(i, k / side, k % side) = f.at(i - 1, k / side, k % side);
-  const Experiment e = prepared(f);
-  ASSERT_EQ(e.screening.left_out.size(), 11U) << warned(e);
-  EXPECT_EQ(e.screening.left_out[0], 11);
-}
-
-TEST(Screening, KeepsABrightRegionOfTheSpecimen) {
-  FramesInMemory f = discs(10);
-  for (i64 i = 0; i < 4 * per_line; ++i)  // the first lines see a hole
-    for (i64 k = 0; k < side * side; ++k) f.at(i, k / side, k % side) *= 4;
-  EXPECT_TRUE(prepared(f).screening.left_out.empty());
-}
-
-TEST(Screening, RefusesWhereMostPatternsWouldGo) {
-  FramesInMemory f = discs();
-  for (i64 i = 0; i < f.count; ++i)
-    if (i % 20 < 9)
-      for (i64 k = 0; k < side * side; ++k) f.at(i, k / side, k % side) = 0;
-  EXPECT_TRUE(
-      says(message_of<UserError>([&] { prepared(f); }), {"54 of 120 patterns", "too many"}));
-}
-
-/// The same frames as a raster, the i-th of them that of position i − late.
-Experiment raster(FramesInMemory& frames, i64 late) {
-  FramesInMemory moved = frames;
-  const i64 n = frames.count;
-  for (i64 i = 0; i < n; ++i)
-    for (i64 k = 0; k < side * side; ++k)
-      moved.at(i, k / side, k % side) = frames.at((i - late + n) % n, k / side, k % side);
-  Measurement m = measurement(moved);
-  m.positions.reset();
-  m.scan.positions.clear();
-  m.scan.step = {1, 1};
-  m.data.scan_shape = {lines, per_line};
-  return prepare(m);
-}
-
-TEST(Screening, SeesFramesThatComeLate) {
-  FramesInMemory f = discs();
-  EXPECT_EQ(raster(f, 0).screening.frames_late, 0);
-  for (const i64 late : {1, 3, -2}) {
-    const Experiment e = raster(f, late);
-    EXPECT_EQ(e.screening.frames_late, late);
-    EXPECT_TRUE(says(warned(e), {"data.frame_offset=" + std::to_string(late)}));
+// Without the frames that are left out a hot pixel varies as counts do, and nothing is cut off.
+TEST(Screening, TakesPixelsByTheFramesThatAreLeft) {
+  for (const int kind : {0, 1, 2}) {
+    FramesInMemory f = discs(400, 0.5, 4095);
+    std::mt19937 random(2);
+    fill(f, 8, 1, 9, 2, [&](double) { return std::poisson_distribution<int>(3000)(random); });
+    for (i64 i = 2; i < f.count; i += 4)
+      change(f, i, [&](double v, i64, i64) {
+        return kind == 0 ? 0 : kind == 1 ? std::min(4095.0, 14 * v) : 4095;
+      });
+    const Experiment e = prepared(f);
+    EXPECT_EQ(e.screening.left_out.size(), 30U) << kind << ": " << warned(e);
+    expect_box(e, PixelFault::hot, 8, 1, 9, 2);
+    EXPECT_EQ(e.screening.clipped, 0) << kind << ": " << warned(e);
   }
-}
-
-TEST(Screening, TellsPatternsThatAFitCannotExplain) {
-  std::vector<double> r(100, 0.05);
-  for (std::size_t i = 0; i < r.size(); ++i) r[i] += 0.001 * double(i % 7);
-  r[3] = -1;
-  EXPECT_TRUE(unexplained_patterns(r).patterns.empty());
-  r[40] = 0.4;
-  const Unexplained found = unexplained_patterns(r);
-  EXPECT_EQ(found.patterns, std::vector<i64>{40});
-  EXPECT_EQ(found.worst, 0.4);
-  EXPECT_TRUE(unexplained_patterns({0.1, 5}).patterns.empty());
 }
 
 }  // namespace
