@@ -2,7 +2,11 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
+#include "core/grid.hpp"
+#include "prepare/disc.hpp"
+#include "prepare/disc_jumps.hpp"
 #include "prepare/reading.hpp"
 #include "prepare/sequence.hpp"
 
@@ -117,7 +121,46 @@ void PatternReader::judge(const Layout& l, const std::vector<i64>& places, const
   const bool some = !s.odd.all().empty() && s.odd.all().size() < selection_.frames.size();
   if (some) look_again(l, places, s);
   if (some || !found.left_out.empty()) totals = totals_of(own, s);
+  find_jumps(l, totals, own, s);
   count(totals.counts, s);
+}
+
+/// Patterns whose disc lies elsewhere than that of the others.
+void PatternReader::find_jumps(const Layout& l, const Totals& totals, const Patterns& own,
+                               PatternSums& s) const {
+  constexpr double enough = 200;  // counts, for a centre of mass
+  constexpr double least = 0.75;  // px
+  std::vector<i64> places;
+  std::vector<Position> centres;
+  for (std::size_t i = 0; i < totals.counts.size(); ++i) {
+    if (totals.counts[i] < enough) continue;  // left out, among others
+    places.push_back(static_cast<i64>(i));
+    centres.push_back({totals.centres[2 * i], totals.centres[2 * i + 1]});
+  }
+  std::vector<i64> group;
+  for (const i64 k : smaller_group(centres)) group.push_back(places[static_cast<std::size_t>(k)]);
+  if (group.empty()) return;
+  const std::size_t size = static_cast<std::size_t>(l.window * l.window);
+  std::vector<double> sum(size, 0), rest = s.counts;
+  own([&](i64 place, const float* pattern) {
+    if (!std::binary_search(group.begin(), group.end(), place)) return;
+    for (std::size_t k = 0; k < size; ++k)
+      if (s.valid.data()[k] != 0) sum[k] += static_cast<double>(pattern[k]);
+  });
+  total(sum);
+  for (std::size_t k = 0; k < size; ++k) rest[k] -= sum[k];
+  const auto valid = centred<float>(s.valid.view());
+  const auto disc_of = [&](const std::vector<double>& of) {
+    return fit_disc(centred<double>(View<const double, 2>{of.data(), {l.window, l.window}}),
+                    valid.view());
+  };
+  const auto here = disc_of(sum), others = disc_of(rest);
+  if (!here || !others) return;
+  const Position by{here->row - others->row, here->col - others->col};
+  if (std::hypot(by.row, by.col) < std::max(least, 2 * std::max(here->spread, others->spread)))
+    return;
+  s.screening.jumped = std::move(group);
+  s.screening.jump = by;
 }
 
 /// The first lines of the scan, where it is a raster that runs one way and is there as a whole.
@@ -139,6 +182,7 @@ PatternReader::Totals PatternReader::totals_of(const Patterns& own, PatternSums&
   t.counts.assign(selection_.frames.size(), 0);
   t.signatures.assign(selection_.frames.size(), 0);
   t.dark_blocks.assign(2 * selection_.frames.size(), 0);
+  t.centres.assign(2 * selection_.frames.size(), 0);
   t.blocks.assign(static_cast<std::size_t>(slow * fast * each), 0);
   s.counts.assign(static_cast<std::size_t>(w * w), 0);
   const auto& out = s.screening.left_out;
@@ -149,22 +193,26 @@ PatternReader::Totals PatternReader::totals_of(const Patterns& own, PatternSums&
     coarse.begin();
     for (i64 y = 0; y < w; ++y) {
       const float *const from = pattern + y * w, *const valid = s.valid.data() + y * w;
-      double* const sum = s.counts.data() + y * w;
+      double *const sum = s.counts.data() + y * w, *const good = row.data();
       for (i64 x = 0; x < w; ++x) {
-        row[static_cast<std::size_t>(x)] = valid[x] != 0 ? static_cast<double>(from[x]) : 0;
-        sum[x] += row[static_cast<std::size_t>(x)];
+        const double v = valid[x] != 0 ? static_cast<double>(from[x]) : 0;
+        good[x] = v;
+        sum[x] += v;
       }
-      coarse.add_row(y, row.data());
+      coarse.add_row(y, good);
     }
     coarse.finish();
     t.counts[static_cast<std::size_t>(place)] = coarse.total();
     t.signatures[static_cast<std::size_t>(place)] = coarse.signature();
     const auto dark = coarse.dark();
     std::copy(dark.begin(), dark.end(), t.dark_blocks.begin() + 2 * place);
+    const Position centre = coarse.centre();
+    t.centres[static_cast<std::size_t>(2 * place)] = centre.row;
+    t.centres[static_cast<std::size_t>(2 * place + 1)] = centre.col;
     if (place < slow * fast)
       std::copy(coarse.blocks().begin(), coarse.blocks().end(), t.blocks.begin() + place * each);
   });
-  for (auto* figures : {&s.counts, &t.counts, &t.signatures, &t.dark_blocks, &t.blocks})
+  for (auto* figures : {&s.counts, &t.counts, &t.signatures, &t.dark_blocks, &t.blocks, &t.centres})
     total(*figures);
   return t;
 }

@@ -54,6 +54,16 @@ void note_screening(const Measurement& m, const Selection& selection, const Patt
         "so does vacuum without noise look; where there is noise, the detector got stuck, and "
         "data.skip leaves them out",
         sums.odd.same, selection.positions.size(), m.frames->name));
+  if (!found.jumped.empty()) {
+    std::vector<i64> numbers;
+    for (const i64 i : found.jumped)
+      numbers.push_back(selection.positions[static_cast<std::size_t>(i)]);
+    e.warnings.push_back(fmt::format(
+        "the bright-field disc of {} of {} patterns (number{} {}) lies ({:+.1f}, {:+.1f}) px off "
+        "that of the others, which are fitted as if it did not; data.skip leaves patterns out",
+        numbers.size(), selection.positions.size(), numbers.size() == 1 ? "" : "s", listed(numbers),
+        found.jump.row, found.jump.col));
+  }
   if (found.frames_late != 0)
     e.warnings.push_back(fmt::format(
         "frames seem to come {} position{} {}, as patterns show where lines end: "

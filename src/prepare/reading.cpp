@@ -64,6 +64,9 @@ std::vector<bool> masked_pixels(const Measurement& m) {
   return masked;
 }
 
+/// Beyond it a float is taken for none.
+constexpr double largest_number = 3e38;
+
 /// All that is kept, ascending.
 std::vector<i64> merged(const Kept& kept, i64 count) {
   std::vector<i64> all;
@@ -170,45 +173,60 @@ bool PatternReader::overexposed(const Raw* frame) const {
 /// Makes a raw frame fit to be summed, and takes the figures of its pixels.
 template <class Raw>
 void PatternReader::clean(i64 place, Raw* frame, const Wanted& wanted) {
+  const std::size_t size = looked_at_.size();
+  if (std::find(looked_at_.begin(), looked_at_.end(), 0) != looked_at_.end())
+    for (std::size_t p = 0; p < size; ++p)
+      if (looked_at_[p] == 0) frame[p] = 0;
   PixelSums* const figures = wanted.figures;
-  const double saturation = this->saturation(), full = this->full();
   // Such a frame says nothing of its pixels, but for those that are always at the limit.
   const bool spoilt = figures != nullptr && overexposed(frame);
   if (spoilt) overexposed_[static_cast<std::size_t>(place)] = 1;
-  const bool sampled = wanted.sampled && !spoilt;
   if (figures) figures->frames += 1;
-  if (sampled) figures->sampled += 1;
-  const double least_noted = std::min(full, saturation);
-  const auto size = static_cast<std::size_t>(frames_.rows * frames_.cols);
-  for (std::size_t p = 0; p < size; ++p) {
-    const auto v = static_cast<double>(frame[p]);
-    if (looked_at_[p] == 0) {
-      frame[p] = 0;
-      continue;
-    }
-    if constexpr (std::is_floating_point_v<Raw>)
-      if (!(std::abs(v) <= 3e38)) {
-        frame[p] = 0;
-        if (!figures) continue;
-        ++figures->missing[p];
-        if (!wanted.again) ++missing_[static_cast<std::size_t>(place)];
-        continue;
-      }
-    if (sampled) {
+  if (wanted.sampled && !spoilt) {
+    figures->sampled += 1;
+    for (std::size_t p = 0; p < size; ++p) {
+      const auto v = static_cast<double>(frame[p]);
+      if (!(std::abs(v) <= largest_number)) continue;
       figures->sum[p] += v;
       figures->squares[p] += v * v;
     }
-    if (figures && !spoilt && v < saturation) figures->peak[p] = std::max(figures->peak[p], v);
-    if (v < 0 || v >= saturation || (v >= full && frames_.bytes_a_value == 8))
-      frame[p] = 0;  // 64-bit gaps would overflow the sum of a bin
-    if (!figures || (v >= 0 && v < least_noted)) continue;
-    if (v < 0) {
-      ++figures->negative[p];
-      figures->noise[p] += v * v;
-    }
-    if (v >= full) ++figures->full[p];
-    if (v >= saturation && !spoilt) ++figures->at_saturation[p];
   }
+  // Nearly all are counted as they are, and hardly ever is one a pixel's largest so far.
+  const double least_noted = std::min({full(), saturation(), largest_number});
+  double* const peak = figures && !spoilt ? figures->peak.data() : nullptr;
+  for (std::size_t p = 0; p < size; ++p) {
+    const auto v = static_cast<double>(frame[p]);
+    if (!(v >= 0 && v < least_noted)) {
+      note(place, p, frame[p], wanted, spoilt);
+      continue;
+    }
+    if (peak && v > peak[p]) peak[p] = v;
+  }
+}
+
+/// A value that is not counted as it is: no number, negative, or at a limit.
+template <class Raw>
+void PatternReader::note(i64 place, std::size_t p, Raw& value, const Wanted& wanted, bool spoilt) {
+  PixelSums* const figures = wanted.figures;
+  const auto v = static_cast<double>(value);
+  if (!(std::abs(v) <= largest_number)) {
+    value = 0;
+    if (!figures) return;
+    ++figures->missing[p];
+    if (!wanted.again) ++missing_[static_cast<std::size_t>(place)];
+    return;
+  }
+  const bool saturated = v >= saturation();
+  if (v < 0 || saturated || (v >= full() && frames_.bytes_a_value == 8))
+    value = 0;  // 64-bit gaps would overflow the sum of a bin
+  if (!figures) return;
+  if (v < 0) {
+    ++figures->negative[p];
+    figures->noise[p] += v * v;
+  }
+  if (v >= full()) ++figures->full[p];
+  if (saturated && !spoilt) ++figures->at_saturation[p];
+  if (!saturated && !spoilt) figures->peak[p] = std::max(figures->peak[p], v);
 }
 
 /// Steps 1 to 3.

@@ -77,6 +77,8 @@ class PatternReader {
   template <class Raw>
   void clean(i64 place, Raw* frame, const Wanted& wanted);
   template <class Raw>
+  void note(i64 place, std::size_t pixel, Raw& value, const Wanted& wanted, bool spoilt);
+  template <class Raw>
   [[nodiscard]] bool overexposed(const Raw* frame) const;
   [[nodiscard]] double full() const;
   [[nodiscard]] double saturation() const;
@@ -104,9 +106,12 @@ class PatternReader {
   void sum_up(PixelSums& figures) const;
   /// Figures of each pattern; 0 of those left out.
   struct Totals : PatternTotals {
-    std::vector<double> blocks;  ///< (pattern, block) of lines_to_compare()
+    std::vector<double> blocks;   ///< (pattern, block) of lines_to_compare()
+    std::vector<double> centres;  ///< of mass (row, col), window px from DC
   };
   void judge_patterns(const Layout& layout, const Totals& totals, PatternSums& sums) const;
+  void find_jumps(const Layout& layout, const Totals& totals, const Patterns& own,
+                  PatternSums& sums) const;
   [[nodiscard]] std::array<i64, 2> lines_to_compare() const;
   [[nodiscard]] Totals totals_of(const Patterns& own, PatternSums& sums) const;
   static void count(const std::vector<double>& totals, PatternSums& sums);

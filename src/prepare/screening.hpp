@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/array.hpp"
+#include "core/grid.hpp"
 
 namespace ptyle {
 
@@ -30,6 +31,8 @@ struct Screening {
   i64 clipped = 0;                 ///< pixels that reach `clipped_at` in some frame and are kept
   double clipped_at = 0;           ///< counts of a raw pixel; 0: no such limit is seen
   double clipped_of_disc = 0;      ///< those pixels over the bright-field disc's
+  std::vector<i64> jumped;         ///< patterns whose disc lies elsewhere, by `jump`; they are kept
+  Position jump;                   ///< window px
   i64 frames_late = 0;             ///< against the positions, as the patterns themselves show it
   [[nodiscard]] i64 count(PixelFault fault) const;
   [[nodiscard]] bool bad(i64 pixel) const {

@@ -36,6 +36,18 @@ void CoarsePattern::finish() {
 
 double CoarsePattern::total() const { return std::accumulate(blocks_.begin(), blocks_.end(), 0.0); }
 
+Position CoarsePattern::centre() const {
+  constexpr std::array<double, groups> middle{1, 3, 6, 20, -20, -6, -3, -1};  // W/64 px
+  const double sum = total(), unit = static_cast<double>(window_) / 64;
+  Position at{};
+  if (!(sum > 0)) return at;
+  for (std::size_t b = 0; b < blocks_.size(); ++b) {
+    at.row += blocks_[b] * middle[b / groups] * unit / sum;
+    at.col += blocks_[b] * middle[b % groups] * unit / sum;
+  }
+  return at;
+}
+
 std::array<double, 2> CoarsePattern::dark() const {
   std::array<std::uint64_t, 2> bits{};
   constexpr std::size_t half = groups * groups / 2;

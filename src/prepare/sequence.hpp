@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "core/array.hpp"
+#include "core/grid.hpp"
 
 namespace ptyle {
 
@@ -22,6 +23,8 @@ class CoarsePattern {
   void finish();
   [[nodiscard]] const std::array<double, groups * groups>& blocks() const { return blocks_; }
   [[nodiscard]] double total() const;
+  /// The centre of mass of the blocks, px of the window from DC.
+  [[nodiscard]] Position centre() const;
   /// Blocks without counts as bits, of either half of the blocks.
   [[nodiscard]] std::array<double, 2> dark() const;
   /// Whole numbers whose blocks differ anywhere hardly ever have the same.

@@ -269,5 +269,17 @@ TEST(Frames, OfFewCountsOrChangingBeamAreNotDoubted) {
     EXPECT_FALSE(Frames(file, name).doubt()) << name;
 }
 
+// They are no frames; which are, is found when they are read.
+TEST(Frames, OfWhichSomeAreAtTheTypesLimitAreNotDoubted) {
+  const TemporaryFolder folder;
+  h5::File file = h5::File::create(folder / "a.h5");
+  const auto counts = discs({0, 1, 2}, true);
+  std::vector<std::uint16_t> values(counts.begin(), counts.end());
+  for (std::size_t i = 0; i < values.size(); ++i)
+    if (i / (24 * 24) % 5 == 2) values[i] = 65535;
+  file.write("/full", {192, 24, 24}, values.data());
+  EXPECT_FALSE(Frames(file, "/full").doubt());
+}
+
 }  // namespace
 }  // namespace ptyle

@@ -120,6 +120,34 @@ TEST(OddPatterns, ThatMostlyRepeatAreRefused) {
                    {"60 that are the one before once more", "too many"}));
 }
 
+TEST(OddPatterns, WhoseDiscJumpsAreToldOf) {
+  FramesInMemory f = discs();
+  EXPECT_TRUE(prepared(f).screening.jumped.empty());
+  const FramesInMemory before = f;
+  std::vector<i64> moved;
+  for (i64 i = 1; i < f.count; i += 3) {
+    moved.push_back(i);
+    change(f, i, [&](double, i64 y, i64 x) {
+      const i64 from = (y + side - 2) % side * side + (x + 1) % side;
+      return before.values[static_cast<std::size_t>(i * side * side + from)];
+    });
+  }
+  const Experiment e = prepared(f);
+  EXPECT_EQ(e.screening.jumped, moved);
+  EXPECT_NEAR(e.screening.jump.row, 2, 0.2);  // the rim is found to a tenth of a pixel
+  EXPECT_NEAR(e.screening.jump.col, -1, 0.2);
+  EXPECT_TRUE(e.screening.left_out.empty());
+  EXPECT_TRUE(says(warned(e), {"40 of 120 patterns", "(+2.0, -1.0) px", "data.skip"}));
+}
+
+// Two kinds of places in a crystal move the centre of mass, but not the disc.
+TEST(OddPatterns, WhoseCentreOfMassJumpsAreNone) {
+  FramesInMemory f = discs(400);
+  for (i64 i = 1; i < f.count; i += 3)
+    change(f, i, [](double v, i64, i64 x) { return std::floor(v * (x < 24 ? 0.7 : 1.3)); });
+  EXPECT_TRUE(prepared(f).screening.jumped.empty());
+}
+
 TEST(OddPatterns, ThatAreAllTheSameAreToldOf) {
   FramesInMemory f = discs();
   for (i64 i = 51; i < f.count; ++i) copy_frame(f, 50, i);
