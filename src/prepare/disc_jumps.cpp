@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
+#include <optional>
 
 namespace ptyle {
 namespace {
@@ -54,6 +55,42 @@ std::vector<i64> smaller_group(const std::vector<Position>& centres) {
       2 * best < n ? std::vector<i64>(order.begin(), split) : std::vector<i64>(split, order.end());
   std::sort(group.begin(), group.end());
   return group;
+}
+
+bool is_moved(View<const double, 2> a, View<const double, 2> b, const Position& by,
+              View<const float, 2> valid) {
+  const i64 rows = a.shape[0], cols = a.shape[1];
+  const auto top = static_cast<i64>(std::floor(by.row)),
+             left = static_cast<i64>(std::floor(by.col));
+  const double down = by.row - static_cast<double>(top), right = by.col - static_cast<double>(left);
+  // b(y - row, x - col), between its four pixels; nothing where one of them is missing
+  const auto moved = [&](i64 y, i64 x) -> std::optional<double> {
+    double sum = 0;
+    for (const i64 dy : {0, 1})
+      for (const i64 dx : {0, 1}) {
+        const i64 v = y - top - dy, u = x - left - dx;
+        if (v < 0 || v >= rows || u < 0 || u >= cols || valid(v, u) == 0) return {};
+        sum += b(v, u) * (dy == 1 ? down : 1 - down) * (dx == 1 ? right : 1 - right);
+      }
+    return sum;
+  };
+  double in_a = 0, in_b = 0;
+  for (i64 y = 0; y < rows; ++y)
+    for (i64 x = 0; x < cols; ++x)
+      if (valid(y, x) != 0) in_a += a(y, x), in_b += b(y, x);
+  if (!(in_a > 0 && in_b > 0)) return false;
+  double before = 0, after = 0;
+  const auto amplitude = [](double counts, double of) {
+    return std::sqrt(std::max(0.0, counts) / of);
+  };
+  for (i64 y = 0; y < rows; ++y)
+    for (i64 x = 0; x < cols; ++x) {
+      const auto there = moved(y, x);
+      if (valid(y, x) == 0 || !there) continue;
+      before += std::pow(amplitude(a(y, x), in_a) - amplitude(b(y, x), in_b), 2);
+      after += std::pow(amplitude(a(y, x), in_a) - amplitude(*there, in_b), 2);
+    }
+  return after < 0.4 * before;
 }
 
 }  // namespace ptyle

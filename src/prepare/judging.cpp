@@ -150,14 +150,16 @@ void PatternReader::find_jumps(const Layout& l, const Totals& totals, const Patt
   total(sum);
   for (std::size_t k = 0; k < size; ++k) rest[k] -= sum[k];
   const auto valid = centred<float>(s.valid.view());
-  const auto disc_of = [&](const std::vector<double>& of) {
-    return fit_disc(centred<double>(View<const double, 2>{of.data(), {l.window, l.window}}),
-                    valid.view());
+  const auto middle = [&](const std::vector<double>& of) {
+    return centred<double>(View<const double, 2>{of.data(), {l.window, l.window}});
   };
-  const auto here = disc_of(sum), others = disc_of(rest);
+  const auto mean = middle(sum), mean_of_rest = middle(rest);
+  const auto here = fit_disc(mean.view(), valid.view()),
+             others = fit_disc(mean_of_rest.view(), valid.view());
   if (!here || !others) return;
   const Position by{here->row - others->row, here->col - others->col};
-  if (std::hypot(by.row, by.col) < std::max(least, 2 * std::max(here->spread, others->spread)))
+  if (std::hypot(by.row, by.col) < std::max(least, 2 * std::max(here->spread, others->spread)) ||
+      !is_moved(mean.view(), mean_of_rest.view(), by, valid.view()))
     return;
   s.screening.jumped = std::move(group);
   s.screening.jump = by;

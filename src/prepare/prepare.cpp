@@ -62,7 +62,7 @@ void note_screening(const Measurement& m, const Selection& selection, const Patt
         "the bright-field disc of {} of {} patterns (number{} {}) lies ({:+.1f}, {:+.1f}) px off "
         "that of the others, which are fitted as if it did not; data.skip leaves patterns out",
         numbers.size(), selection.positions.size(), numbers.size() == 1 ? "" : "s", listed(numbers),
-        found.jump.row, found.jump.col));
+        std::round(10 * found.jump.row) / 10 + 0.0, std::round(10 * found.jump.col) / 10 + 0.0));
   }
   if (found.frames_late != 0)
     e.warnings.push_back(fmt::format(
