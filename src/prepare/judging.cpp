@@ -24,12 +24,12 @@ RawFrame PatternReader::raw_frame(const Layout& l) const {
   return frame;
 }
 
-void PatternReader::sum_up(PixelSums& figures) const {
+void PatternReader::sum_up(PixelSums& figures, double& fractions) const {
   for (auto* each : figures.summed()) total(*each);
   if (distribution_) distribution_->maximum(figures.peak);
-  std::vector<double> numbers{figures.frames, figures.sampled};
+  std::vector<double> numbers{figures.frames, figures.sampled, fractions};
   total(numbers);
-  figures.frames = numbers[0], figures.sampled = numbers[1];
+  figures.frames = numbers[0], figures.sampled = numbers[1], fractions = numbers[2];
 }
 
 /// Faults of pixels by these figures; those that are valid.
@@ -60,7 +60,8 @@ void PatternReader::look_again(const Layout& l, const std::vector<i64>& places, 
   for (std::size_t k = 0; k < kept.size(); k += stride)
     if (std::binary_search(places.begin(), places.end(), kept[k])) mine.push_back(kept[k]);
   PixelSums again = figures_of(mine);
-  sum_up(again);
+  double none = 0;
+  sum_up(again, none);
   again.missing = s.pixels.missing;
   const std::vector<PixelFault> before = s.screening.pixels;
   judge_pixels_of(l, again, s);
@@ -94,10 +95,9 @@ void PatternReader::judge_patterns(const Layout& l, const Totals& totals, Patter
 /// Steps 4 and 5, of the patterns `places` that this rank counts.
 void PatternReader::judge(const Layout& l, const std::vector<i64>& places, const Patterns& own,
                           PatternSums& s) {
-  sum_up(s.pixels);
-  std::vector<double> fractions{s.fractions}, missing = missing_, full = overexposed_;
-  for (auto* figures : {&fractions, &missing, &full}) total(*figures);
-  s.fractions = fractions[0];
+  sum_up(s.pixels, s.fractions);
+  std::vector<double> missing = missing_, full = overexposed_;
+  for (auto* figures : {&missing, &full}) total(*figures);
   // Pixels that are missing in nearly every frame are no fault of the frames.
   const auto always = static_cast<double>(
       std::count_if(s.pixels.missing.begin(), s.pixels.missing.end(),

@@ -103,7 +103,7 @@ class PatternReader {
              PatternSums& sums);
   void judge_pixels_of(const Layout& layout, const PixelSums& figures, PatternSums& sums) const;
   void look_again(const Layout& layout, const std::vector<i64>& places, PatternSums& sums);
-  void sum_up(PixelSums& figures) const;
+  void sum_up(PixelSums& figures, double& fractions) const;
   /// Figures of each pattern; 0 of those left out.
   struct Totals : PatternTotals {
     std::vector<double> blocks;   ///< (pattern, block) of lines_to_compare()
