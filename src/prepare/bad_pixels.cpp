@@ -42,10 +42,14 @@ bool is_dead(const DetectorPixels& p, i64 y, i64 x) {
          }) >= 3;
 }
 
-/// Blocks and lines of the same number, about which most pixels vary. `top`: the largest value of
+/// Blocks and lines of the same number, about which most pixels vary; not at the largest value of
 /// those that vary, at which a disc may be cut off.
-void find_stuck(const DetectorPixels& p, double top, const Mark& mark) {
+void find_stuck(const DetectorPixels& p, const Mark& mark) {
   constexpr i64 block = 64;  // px
+  double top = 0;
+  for (i64 y = 0; y < p.rows(); ++y)
+    for (i64 x = 0; x < p.cols(); ++x)
+      if (p.looked_at(y, x) && !p.constant(y, x)) top = std::max(top, p.peak(y, x));
   std::vector<bool> same(static_cast<std::size_t>(p.rows() * p.cols()), false);
   for (i64 y = 0; y < p.rows(); ++y)
     for (i64 x = 0; x < p.cols(); ++x)
@@ -358,12 +362,13 @@ std::vector<PixelFault> judge_pixels(const RawFrame& frame, const PixelSums& sum
   const Mark mark_all = [&](const PixelGroup& group, PixelFault fault) {
     for (const auto& [y, x] : group) mark(p.at(y, x), fault);
   };
-  const auto each = [&](PixelFault fault, const std::function<bool(i64, i64)>& has) {
+  const i64 all = p.rows() * p.cols();
+  const auto each = [&](PixelFault fault, const std::function<bool(i64, i64)>& has, i64 most) {
     PixelGroup found;
     for (i64 y = 0; y < p.rows(); ++y)
       for (i64 x = 0; x < p.cols(); ++x)
         if (p.looked_at(y, x) && has(y, x)) found.push_back({y, x});
-    mark_all(found, fault);
+    if (static_cast<i64>(found.size()) <= most) mark_all(found, fault);
   };
   for (const bool columns : {false, true}) {
     const Lines lines{p, columns};
@@ -379,25 +384,21 @@ std::vector<PixelFault> judge_pixels(const RawFrame& frame, const PixelSums& sum
   find_dead_blocks(p, mark_all);
   find_dead_modules(p, mark_all);
   // More at a time are no flashes, but a frame that is none.
-  const auto few = std::max<i64>(8, p.rows() * p.cols() / 500);
-  i64 flashes = 0;
-  for (i64 y = 0; y < p.rows(); ++y)
-    for (i64 x = 0; x < p.cols(); ++x)
-      if (p.looked_at(y, x) && is_flashed(p, y, x)) ++flashes;
-  if (flashes <= few) each(PixelFault::flashed, [&](i64 y, i64 x) { return is_flashed(p, y, x); });
-  each(PixelFault::hot, [&](i64 y, i64 x) { return is_hot(p, y, x); });
+  each(
+      PixelFault::flashed, [&](i64 y, i64 x) { return is_flashed(p, y, x); },
+      std::max<i64>(8, all / 500));
+  each(
+      PixelFault::hot, [&](i64 y, i64 x) { return is_hot(p, y, x); }, all);
   const bool small_spots = p.small_spots();
   if (!small_spots) find_hot_corners(p, mark_all);
-  double top = 0;
-  for (i64 y = 0; y < p.rows(); ++y)
-    for (i64 x = 0; x < p.cols(); ++x)
-      if (p.looked_at(y, x) && !p.constant(y, x)) top = std::max(top, p.peak(y, x));
   if (sums.sampled >= least_frames) {
-    find_stuck(p, top, mark_all);
+    find_stuck(p, mark_all);
     if (!small_spots)
-      each(PixelFault::flickering, [&](i64 y, i64 x) { return is_flickering(p, y, x); });
+      each(
+          PixelFault::flickering, [&](i64 y, i64 x) { return is_flickering(p, y, x); }, all);
   }
-  each(PixelFault::dead, [&](i64 y, i64 x) { return is_dead(p, y, x); });
+  each(
+      PixelFault::dead, [&](i64 y, i64 x) { return is_dead(p, y, x); }, all);
   return faults;
 }
 
