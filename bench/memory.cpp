@@ -82,7 +82,7 @@ Planned plan(const Case& c) {
     const ReconstructConfig config = configuration(c);
     const Division division = division_of(c, config);
     const OperatorSetup setup = setup_of(c);
-    planned.mesh = fmt::format("{}x{}", division.sharing.mesh.rows(), division.sharing.mesh.cols());
+    planned.mesh = division.sharing.mesh.describe();
     for (int rank = 0; rank < c.ranks; ++rank) {
       const double bytes = rank_memory<float>(config, setup, division, rank, 1,
                                               static_cast<std::size_t>(2 * c.window * c.window),

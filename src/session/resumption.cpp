@@ -140,10 +140,12 @@ void CheckpointWriter<T>::add_global_state(CheckpointPart& part, const History& 
       part.global_state.push_back({waves_[f]->name, own_waves.back().view});
     }
   }
-  const auto& left_out = fit_.left_out();
-  if (!left_out.empty())
-    part.global_state.push_back(
-        {"left_out", std::vector<double>(left_out.begin(), left_out.end())});
+  const auto add_list = [&](const char* name, const std::vector<i64>& numbers) {
+    if (!numbers.empty())
+      part.global_state.push_back({name, std::vector<double>(numbers.begin(), numbers.end())});
+  };
+  add_list("left_out", fit_.left_out());
+  add_list("doubtful", fit_.doubtful());
   part.global_state.push_back({"history.cost", history.cost});
   part.global_state.push_back({"history.r_factor", history.r_factor});
   part.global_state.push_back({"history.seconds", history.seconds});
@@ -233,6 +235,8 @@ void resume(Fit<T>& fit, const Checkpoint& checkpoint, bool keep_misfits_out) {
   auto numbers = resumed_numbers(checkpoint, fit.numbers());
   if (!keep_misfits_out) numbers[Fit<T>::misfits_are_out] = 0;
   fit.restore(numbers, reader);
+  if (const auto doubtful = checkpoint.find_numbers("doubtful"))
+    fit.doubt({doubtful->begin(), doubtful->end()});
   if (!keep_misfits_out) return;
   if (const auto left_out = checkpoint.find_numbers("left_out"))
     fit.leave_out({left_out->begin(), left_out->end()});

@@ -93,6 +93,9 @@ class Fit {
   /// A number of the state: 1 once patterns were left out for their misfit. The session sets it.
   static constexpr const char* misfits_are_out = "misfits_are_out";
   void set_misfits_are_out() { *misfits_are_out_ = 1; }
+  /// Patterns that may be none, ascending: kept for a second look, also in checkpoints.
+  [[nodiscard]] const std::vector<i64>& doubtful() const { return doubtful_; }
+  void doubt(std::vector<i64> patterns) { doubtful_ = std::move(patterns); }
   [[nodiscard]] const std::vector<i64>& left_out() const { return with_->options.left_out; }
   [[nodiscard]] bool holds_out_pixels() const { return !with_->pixel_sample.empty(); }
   /// Records that came to this process's ranks and left them since the fit was made.
@@ -129,6 +132,7 @@ class Fit {
   std::unique_ptr<UpdateRule<T>> rule_;
   std::vector<std::unique_ptr<Regulariser<T>>> regularisers_;
   std::unique_ptr<Course<T>> course_;
+  std::vector<i64> doubtful_;
   std::unique_ptr<HandOver<T>> hand_over_;  // where there are other ranks and positions move
   IterationTime time_;
   // Numbers of the state:
