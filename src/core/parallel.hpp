@@ -11,6 +11,7 @@
 
 #include "core/array.hpp"
 #include "core/crew.hpp"
+#include "core/pulse.hpp"
 
 namespace ptyle {
 
@@ -38,6 +39,7 @@ void parallel_for(i64 n, int threads, Work&& work) {
     Crew::of_this_thread().run(most, std::ref(take));
   else
     take(0);
+  beat();
   if (failure) std::rethrow_exception(failure);
 }
 

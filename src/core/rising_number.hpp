@@ -1,10 +1,12 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <mutex>
 
 #include "core/array.hpp"
+#include "core/pulse.hpp"
 
 namespace ptyle {
 
@@ -30,7 +32,9 @@ class RisingNumber {
     for (int i = 0; i < looks && now() < least; ++i) pause();
     if (now() >= least) return;
     std::unique_lock lock(mutex_);
-    raised_.wait(lock, [&] { return now() >= least; });
+    const auto high = [&] { return now() >= least; };
+    if (!has_pulse_listener()) return raised_.wait(lock, high);
+    while (!raised_.wait_for(lock, std::chrono::milliseconds(500), high)) waiting_pulse();
   }
 
  private:

@@ -84,6 +84,12 @@ class Team {
   virtual std::unique_ptr<Delivery> make_delivery() = 0;
 
   [[nodiscard]] virtual TeamCosts costs() const = 0;
+
+  /// A process that shows no sign of life (core/pulse) for so many seconds ends all; 0: none does.
+  /// Without other processes nothing happens.
+  virtual void watch_over(double /*seconds*/) {}
+  /// What the message is to advise then: "--resume continues from …".
+  virtual void advise(const std::string& /*remedy*/) {}
 };
 
 }  // namespace ptyle

@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "core/error.hpp"
+#include "core/pulse.hpp"
 #include "io/hdf5_library.hpp"
 #include "io/other_format.hpp"
 
@@ -136,7 +137,7 @@ void Dataset::transfer(void* memory, Type type, const Shape& start, const Shape&
       write
           ? H5Dwrite(handle_.get(), memory_type.get(), box.get(), space.get(), H5P_DEFAULT, memory)
           : H5Dread(handle_.get(), memory_type.get(), box.get(), space.get(), H5P_DEFAULT, memory);
-  if (status >= 0) return;
+  if (status >= 0) return beat();
   const std::string message = library_message(), filter = message_with("required filter");
   auto missing = missing_filter(handle_.get());
   if (!missing) missing = missing_filter(filter);  // of a virtual dataset's sources

@@ -12,6 +12,7 @@
 #include <stdexcept>
 
 #include "core/error.hpp"
+#include "core/pulse.hpp"
 #include "io/part_file.hpp"
 
 namespace ptyle {
@@ -69,6 +70,7 @@ class TiffStack::Writer {
     low_ = first ? *low : std::min(low_, *low);
     high_ = first ? *high : std::max(high_, *high);
     row_ += strip.shape[0];
+    beat();
     if (row_ < shape_[1]) return;
     check(TIFFWriteDirectory(tiff_.get()) == 1);
     row_ = 0;

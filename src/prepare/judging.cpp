@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "core/grid.hpp"
+#include "core/pulse.hpp"
 #include "prepare/disc.hpp"
 #include "prepare/disc_jumps.hpp"
 #include "prepare/reading.hpp"
@@ -204,6 +205,7 @@ PatternReader::Totals PatternReader::totals_of(const Patterns& own, PatternSums&
       coarse.add_row(y, good);
     }
     coarse.finish();
+    beat();
     t.counts[static_cast<std::size_t>(place)] = coarse.total();
     t.signatures[static_cast<std::size_t>(place)] = coarse.signature();
     const auto dark = coarse.dark();

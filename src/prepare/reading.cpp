@@ -29,6 +29,7 @@
 #include "core/error.hpp"
 #include "core/grid.hpp"
 #include "core/parallel.hpp"
+#include "core/pulse.hpp"
 #include "prepare/disc.hpp"
 #include "prepare/sequence.hpp"
 
@@ -133,12 +134,15 @@ void PatternReader::for_each_frame(const std::vector<i64>& places, Use&& use) {
   std::future<double> coming;  // which waits for its thread if something is thrown here
   if (!runs.empty()) coming = on_a_thread([&] { return read(0); });
   for (std::size_t r = 0; r < runs.size(); ++r) {
+    wait_with_pulse(coming);
     seconds_ += coming.get();
     bytes_ += runs[r].length * size * frames_.bytes_a_value;
     if (r + 1 < runs.size()) coming = on_a_thread([&, next = r + 1] { return read(next); });
     Raw* const buffer = buffers[r % 2].data();
-    for (i64 k = runs[r].begin; k < runs[r].end; ++k)
+    for (i64 k = runs[r].begin; k < runs[r].end; ++k) {
       use(k, buffer + (numbers[k] - runs[r].first) * size);
+      beat();
+    }
   }
 }
 

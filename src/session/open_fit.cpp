@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "core/error.hpp"
+#include "core/pulse.hpp"
 #include "io/disk_space.hpp"
 #include "operator/operator.hpp"
 #include "operator/probe.hpp"
@@ -45,6 +46,7 @@ OpenFit<T>::OpenFit(const ReconstructConfig& its_config, const ReconstructCallba
                                          : default_threads(team.processes_on_node())) {
   take_device();
   open_data(patterns);
+  set_stage("making the fit");
   fit = std::make_unique<Fit<T>>(make_fit());
 }
 

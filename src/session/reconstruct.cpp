@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "core/error.hpp"
+#include "core/pulse.hpp"
 #include "io/dataset_name.hpp"
 #include "io/name_pattern.hpp"
 #include "session/agreement.hpp"
@@ -38,6 +39,14 @@ std::vector<std::string> files_read(const ReconstructConfig& c) {
   return files;
 }
 
+/// The advice if the run is ended because a rank stands still.
+std::string resume_from(const std::string& folder) {
+  return fmt::format("with that mended, --resume continues from the last checkpoint in {}", folder);
+}
+constexpr const char* no_checkpoint =
+    "there is no checkpoint to resume from yet; output.checkpoint_minutes=30 writes one every half "
+    "hour";
+
 /// Until done or stopped. True: the last checkpoint is of the state at the end, as it may be of
 /// that at the beginning (`saved`).
 bool iterate(Reconstruction& run, bool saved, const ReconstructConfig& config,
@@ -54,9 +63,11 @@ bool iterate(Reconstruction& run, bool saved, const ReconstructConfig& config,
   // end of a long iteration. Where stops between mini-batches change the sums, those are not to
   // depend on the disk.
   const auto written = [&] { return !config.ranks.exchange_behind && checkpoints->written(); };
-  bool go_on = true;
+  bool go_on = true, on_its_way = false;  // a checkpoint
   while (go_on && !run.finished()) {
     Progress now;
+    set_stage(fmt::format("computing iteration {} of {}", run.history().cost.size() + 1,
+                          config.solver.iterations));
     try {
       now = run.step([&] { return due() || written(); });
     } catch (const CostNotFinite&) {  // on all ranks
@@ -69,12 +80,16 @@ bool iterate(Reconstruction& run, bool saved, const ReconstructConfig& config,
     team.sum(wishes);
     go_on = wishes[0] == 0;
     if (wishes[3] > 0) checkpoints->finish();  // which throws on all
-    if (wishes[2] == 0) checkpoints->commit();
+    if (wishes[2] == 0) {
+      checkpoints->commit();
+      if (std::exchange(on_its_way, false)) team.advise(resume_from(o.folder));
+    }
     const bool by_count =
         now.whole && o.checkpoint_every > 0 && now.iteration % o.checkpoint_every == 0;
     saved = !go_on || wishes[1] > 0 || by_count;
     if (!saved) continue;
     checkpoints->save();
+    on_its_way = true;
     last = Clock::now();
   }
   checkpoints->finish();
@@ -106,12 +121,16 @@ bool reconstruct(const CheckedConfig& config, const std::string& resolved_yaml,
                       "--overwrite to start over",
                       o.folder));
   }
+  team.watch_over(c.ranks.watchdog);
+  team.advise(o.resume ? resume_from(o.folder) : no_checkpoint);
+  set_stage("reading the measurement");
   Reconstruction run(CheckedConfig{c}, team, callbacks, resolved_yaml);
   // Begun anew: --resume is not to mix what an earlier run left with this one.
   if (team.leads() && !o.resume) remove_checkpoint(o.folder);
   bool saved = false;
   try {
     saved = iterate(run, o.resume, c, callbacks, team);
+    set_stage("writing the result");
     std::move(run).write(o.folder, {o.overwrite, o.pictures, o.tiff});
   } catch (const NotWritten& why) {  // on all ranks
     rescue(run, o.folder, saved, why, team);

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "core/parallel.hpp"
+#include "core/pulse.hpp"
 #include "session/agreement.hpp"
 
 namespace ptyle {
@@ -69,7 +70,7 @@ CheckpointWriter<T>::~CheckpointWriter() {
       thread_.wait_for(std::chrono::seconds(2)) != std::future_status::ready)
     new std::future<void>(std::move(thread_));
   else if (thread_.valid())
-    thread_.wait();
+    wait_with_pulse(thread_);
   // The disk is full, say: what was written is of no use. What others are still writing stays,
   // until the next checkpoint replaces it.
   if (stage_ != Stage::idle && team_.leads()) discard_checkpoint_part(work_->folder);
@@ -160,7 +161,9 @@ bool CheckpointWriter<T>::at_work() const {
 
 template <class T>
 void CheckpointWriter<T>::wait() {
-  if (thread_.valid()) failure_ = failure_of([this] { thread_.get(); });
+  if (!thread_.valid()) return;
+  wait_with_pulse(thread_);
+  failure_ = failure_of([this] { thread_.get(); });
 }
 
 template <class T>

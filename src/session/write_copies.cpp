@@ -12,6 +12,7 @@
 
 #include "analysis/scan_extent.hpp"
 #include "core/bounds.hpp"
+#include "core/pulse.hpp"
 #include "io/disk_space.hpp"
 #include "io/pictures.hpp"
 #include "io/reduced_image.hpp"
@@ -185,6 +186,7 @@ class Copies {
 
   template <class Work>
   bool attempt(const char* what, Work&& work) {
+    beat();
     std::string reason;
     try {
       work();

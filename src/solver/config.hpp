@@ -214,6 +214,7 @@ struct RanksConfig {
   double bandwidth = 12.5;
   double latency = 1.5;
   double seconds_per_position = 0;
+  double watchdog = 300;
 };
 
 template <class V>
@@ -250,6 +251,8 @@ void keys(V& v, RanksConfig& c) {
   v("latency", c.latency, above(0), "µs", "of a message, likewise");
   v("seconds_per_position", c.seconds_per_position, at_least(0), "s",
     "that a position's gradient takes on a rank, for ptyle plan; 0: measured here");
+  v("watchdog", c.watchdog, at_least(0), "s",
+    "without a sign of life from a rank, which end the run; 0: no end");
 }
 
 /// Keys output.*

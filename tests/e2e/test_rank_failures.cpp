@@ -409,5 +409,88 @@ TEST_F(RankFailures, AFullDiskAtTheResultLeavesTheCheckpoint) {
   EXPECT_FALSE(has("result.h5.part"));
 }
 
+// Ranks that stand still ------------------------------------------------------------------------
+
+TEST_F(RankFailures, OneThatStandsStillEndsAll) {
+  for (const int rank : {2, 0}) {
+    std::vector<pid_t> ranks;
+    const auto ran = endless({"ranks.watchdog=5", "output.overwrite=true"}, [&](pid_t mpirun) {
+      ranks = rank_processes(mpirun, 4);
+      kill(ranks.at(std::size_t(rank)), SIGSTOP);
+    });
+    EXPECT_EQ(ran.status, 1) << ran.err;
+    EXPECT_LT(seconds_since_act(), 20);  // 5 s, and then what a busy machine needs
+    const auto said = sentences(ran.err);
+    ASSERT_EQ(said.size(), 1U) << ran.err;
+    EXPECT_TRUE(std::regex_match(
+        said[0],
+        std::regex("rank " + std::to_string(rank) +
+                   ": no sign of life on host .* for [0-9]+ s, since ..:..:.., when it was (making "
+                   "the fit|computing iteration [0-9]+ of 100000): .*output.checkpoint_minutes.*")))
+        << ran.err;
+    while (std::any_of(ranks.begin(), ranks.end(), runs) && seconds_since_act() < 30)
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    EXPECT_LT(seconds_since_act(), 30);
+    fs::remove_all(folder.path() / "run");
+  }
+}
+
+TEST_F(RankFailures, WhereThereIsACheckpointItIsNamed) {
+  const auto ran = endless(
+      {"ranks.watchdog=3", "output.checkpoint_every=1"},
+      [&](pid_t mpirun) { kill(rank_processes(mpirun, 4).at(1), SIGSTOP); }, 4);
+  EXPECT_EQ(ran.status, 1) << ran.err;
+  const auto said = sentences(ran.err);
+  ASSERT_EQ(said.size(), 1U) << ran.err;
+  EXPECT_NE(said[0].find("--resume continues from the last checkpoint in " +
+                         (folder.path() / "run").string()),
+            std::string::npos)
+      << ran.err;
+}
+
+/// Processor time that a process has had, in hundredths of a second.
+long processor_time(pid_t process) {
+  std::ifstream file("/proc/" + std::to_string(process) + "/stat");
+  std::string word;
+  for (int i = 0; i < 13; ++i) file >> word;
+  long user = 0, system = 0;
+  file >> user >> system;
+  return user + system;
+}
+
+TEST_F(RankFailures, OneThatIsSlowIsWaitedFor) {
+  // A mini-batch takes a rank about a quarter of a second. With 0.02 s of that in every 0.7 s it
+  // takes longer than the others would wait for one that does nothing.
+  const auto ran = endless({"ranks.watchdog=4", "solver.batches=1", "object.slices=800",
+                            "object.slice_thickness=0.1", "solver.continuation=off"},
+                           [&](pid_t mpirun) {
+                             const auto ranks = rank_processes(mpirun, 4);
+                             for (int i = 0; i < 16; ++i) {
+                               kill(ranks[2], SIGSTOP);
+                               std::this_thread::sleep_for(std::chrono::milliseconds(700));
+                               const long until = processor_time(ranks[2]) + 2;
+                               kill(ranks[2], SIGCONT);
+                               for (int k = 0; k < 1000 && processor_time(ranks[2]) < until; ++k)
+                                 std::this_thread::sleep_for(std::chrono::milliseconds(2));
+                             }
+                             kill(ranks[1], SIGTERM);
+                           });
+  EXPECT_EQ(ran.status, 3) << ran.err;
+  EXPECT_TRUE(has("result.h5"));
+}
+
+TEST_F(RankFailures, TimeThatAllWereStoppedDoesNotCount) {
+  const auto ran = endless({"ranks.watchdog=3"}, [&](pid_t mpirun) {
+    const auto ranks = rank_processes(mpirun, 4);
+    for (const pid_t rank : ranks) kill(rank, SIGSTOP);
+    std::this_thread::sleep_for(std::chrono::seconds(8));
+    for (const pid_t rank : ranks) kill(rank, SIGCONT);
+    std::this_thread::sleep_for(std::chrono::seconds(1));
+    kill(ranks[1], SIGTERM);
+  });
+  EXPECT_EQ(ran.status, 3) << ran.err;
+  EXPECT_TRUE(has("result.h5"));
+}
+
 }  // namespace
 }  // namespace ptyle

@@ -3,7 +3,10 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <chrono>
+#include <functional>
+#include <mutex>
 #include <stdexcept>
 #include <thread>
 
@@ -12,6 +15,7 @@
 #include "exchange/local/exchange.hpp"
 #include "exchange/mpi/exchange.hpp"
 #include "exchange/mpi/team.hpp"
+#include "exchange/mpi/watchdog.hpp"
 #include "exchange/ranks.hpp"
 #include "exchange/records.hpp"
 #include "tiles/steps.hpp"
@@ -328,6 +332,118 @@ TEST(MpiTeam, AgreesAndGathers) {
   std::size_t at = 0;
   for (int rank = 0; me == 0 && rank < n; ++rank)
     for (int i = 0; i < rank; ++i) EXPECT_EQ(all[at++], float(rank));
+}
+
+// The watchdog ------------------------------------------------------------------------------------
+
+/// A watchdog that only notes what it would end all for, first of all.
+struct Noted {
+  std::mutex mutex;
+  int rank = -1;
+  std::string sentence;
+  [[nodiscard]] Watchdog::EndAll note() {
+    return [this](int its_rank, const std::string& its_sentence) {
+      const std::lock_guard lock(mutex);
+      if (!sentence.empty()) return;
+      rank = its_rank;
+      sentence = its_sentence;
+    };
+  }
+  [[nodiscard]] bool ended() {
+    const std::lock_guard lock(mutex);
+    return !sentence.empty();
+  }
+};
+
+/// Does something every 10 ms, for so long or until it says true.
+void keep_doing(double seconds, const std::function<bool()>& something) {
+  const auto end = std::chrono::steady_clock::now() + std::chrono::duration<double>(seconds);
+  while (!something() && std::chrono::steady_clock::now() < end)
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+}
+
+/// Waiting takes these tests their time: they run on 3 ranks alone.
+class MpiWatchdog : public testing::Test {
+ protected:
+  void SetUp() override {
+    if (world->size() != 3) GTEST_SKIP() << "looked at on 3 ranks";
+  }
+};
+
+/// All ranks are here.
+void meet() {
+  std::vector<double> one{1};
+  make_mpi_team(*world)->sum(one);
+}
+
+TEST_F(MpiWatchdog, WaitsForOneThatWorks) {
+  Noted noted;
+  Watchdog dog(world->rank(), world->size(), noted.note());
+  dog.set_limit(2);
+  const bool works = world->rank() == world->size() - 1;
+  keep_doing(5, [&] {
+    works ? beat() : dog.look();
+    return false;
+  });
+  EXPECT_FALSE(noted.ended()) << noted.sentence;
+  dog.set_limit(0);
+  meet();
+  dog.end();
+}
+
+TEST_F(MpiWatchdog, NamesTheOneThatDoesNothing) {
+  for (const int still : {world->size() - 1, 0}) {
+    Noted noted;
+    Watchdog dog(world->rank(), world->size(), noted.note());
+    dog.set_limit(1);
+    dog.advise("advice");
+    const int looks = still == 0 ? world->size() - 1 : 0;
+    // The one that does nothing is back before its own thread would speak; the one that looks may
+    // be kept waiting by a busy machine.
+    const double most = world->rank() == still ? 2.5 : world->rank() == looks ? 20 : 4;
+    keep_doing(most, [&] {
+      if (world->rank() != still) dog.look();
+      return world->rank() == looks && noted.ended();
+    });
+    if (world->rank() == looks) {
+      EXPECT_EQ(noted.rank, still) << noted.sentence;
+      EXPECT_TRUE(noted.sentence.starts_with("no sign of life")) << noted.sentence;
+      EXPECT_TRUE(noted.sentence.ends_with("; advice")) << noted.sentence;
+    }
+    dog.set_limit(0);
+    meet();
+    dog.end();
+  }
+}
+
+TEST_F(MpiWatchdog, FindsThatAllWaitForEachOther) {
+  Noted noted;
+  Watchdog dog(world->rank(), world->size(), noted.note());
+  dog.set_limit(1);
+  keep_doing(world->rank() == 0 ? 20 : 4, [&] {
+    dog.look();
+    return noted.ended();
+  });
+  if (world->rank() == 0) {
+    EXPECT_TRUE(noted.sentence.starts_with("all ranks have waited for each other"))
+        << noted.sentence;
+  }
+  dog.set_limit(0);
+  meet();
+  dog.end();
+}
+
+TEST_F(MpiWatchdog, AProcessThatNobodyLooksAtSpeaksItself) {
+  Noted noted;
+  Watchdog dog(world->rank(), world->size(), noted.note());
+  dog.set_limit(1);
+  if (world->rank() == 0) keep_doing(20, [&] { return noted.ended(); });
+  if (world->rank() == 0) {
+    EXPECT_TRUE(noted.sentence.starts_with("no sign of life on host")) << noted.sentence;
+  }
+  dog.set_limit(0);
+  meet();
+  dog.end();
 }
 
 }  // namespace

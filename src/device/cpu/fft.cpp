@@ -11,6 +11,8 @@
 #include <tuple>
 #include <type_traits>
 
+#include "core/pulse.hpp"
+
 namespace fs = std::filesystem;
 
 namespace ptyle {
@@ -79,6 +81,7 @@ struct Fft2<T>::Plans {
         if (!made)
           throw std::runtime_error(fmt::format("FFTW could not plan a {} x {} transform", ny, nx));
         plans[inverse][in_place].reset(made);
+        beat();  // a plan of a large window is measured for seconds
       }
   }
   Plans(const Plans&) = delete;

@@ -5,13 +5,19 @@
 #include <exception>
 
 #include "exchange/mpi/check.hpp"
+#include "exchange/mpi/wait.hpp"
 
 namespace ptyle {
 
 /// A communicator of our own, so that messages of two exchanges are never confused.
 class Communicator {
  public:
-  Communicator() { check_mpi(MPI_Comm_dup(MPI_COMM_WORLD, &comm_), "MPI_Comm_dup"); }
+  /// Made by all ranks together, which look for news of a failure meanwhile.
+  explicit Communicator(const MpiWorld& world) {
+    MPI_Request request = MPI_REQUEST_NULL;
+    check_mpi(MPI_Comm_idup(MPI_COMM_WORLD, &comm_, &request), "MPI_Comm_idup");
+    wait_for(world, request);
+  }
   Communicator(const Communicator&) = delete;
   Communicator& operator=(const Communicator&) = delete;
   /// Freeing is done by all together: not on the way out of an error, which the others may not

@@ -32,7 +32,7 @@ int checked_count(std::size_t n) {
 
 class MpiDelivery final : public Delivery {
  public:
-  explicit MpiDelivery(const MpiWorld& world) : world_(world) {}
+  explicit MpiDelivery(const MpiWorld& world) : world_(world), comm_(world) {}
   ~MpiDelivery() override {
     if (!requests_.empty()) MpiDelivery::abandon();
   }

@@ -41,7 +41,7 @@ template <class T>
 class MpiExchange final : public Exchange<T> {
  public:
   MpiExchange(const MpiWorld& world, const ExchangePlan& plan, Arithmetic<T>* arithmetic)
-      : world_(world), side_(plan, world.rank(), arithmetic) {
+      : world_(world), comm_(world), side_(plan, world.rank(), arithmetic) {
     const i64 slots = plan.schedule.in_flight > 0
                           ? std::min(plan.schedule.in_flight, side_.chunks())
                           : side_.chunks();

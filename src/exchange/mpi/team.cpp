@@ -10,6 +10,8 @@
 #include "exchange/mpi/communicator.hpp"
 #include "exchange/mpi/delivery.hpp"
 #include "exchange/mpi/exchange.hpp"
+#include "exchange/mpi/wait.hpp"
+#include "exchange/mpi/watchdog.hpp"
 
 namespace ptyle {
 namespace {
@@ -26,12 +28,7 @@ double now() {
 /// Waits for a request, looking for news of a failure meanwhile.
 void wait(const MpiWorld& world, MPI_Request& request) {
   const double start = now();
-  int done = 0;
-  while (true) {
-    check_mpi(MPI_Test(&request, &done, MPI_STATUS_IGNORE), "MPI_Test");
-    if (done) break;
-    world.watch();
-  }
+  wait_for(world, request);
   world.costs().waiting += now() - start;
 }
 
@@ -43,7 +40,7 @@ int checked_count(std::size_t n) {
 /// A sum to rank 0 and from there to all, so that all have the same bits.
 class Reduction final : public ExchangeEngine {
  public:
-  explicit Reduction(const MpiWorld& world) : world_(world) {}
+  explicit Reduction(const MpiWorld& world) : world_(world), comm_(world) {}
 
   template <class T>
   Running start(std::span<T> values, MPI_Op op) {
@@ -94,7 +91,8 @@ class Reduction final : public ExchangeEngine {
 
 class MpiTeam final : public Team {
  public:
-  explicit MpiTeam(const MpiWorld& world) : world_(world), agreement_(world), running_sum_(world) {}
+  explicit MpiTeam(const MpiWorld& world)
+      : world_(world), comm_(world), agreement_(world), running_sum_(world) {}
 
   [[nodiscard]] int size() const override { return world_.size(); }
   [[nodiscard]] std::vector<int> here() const override { return {world_.rank()}; }
@@ -122,6 +120,8 @@ class MpiTeam final : public Team {
   }
   std::unique_ptr<Delivery> make_delivery() override { return make_mpi_delivery(world_); }
   [[nodiscard]] TeamCosts costs() const override { return world_.costs(); }
+  void watch_over(double seconds) override { world_.watchdog().set_limit(seconds); }
+  void advise(const std::string& remedy) override { world_.watchdog().advise(remedy); }
 
  private:
   template <class T>

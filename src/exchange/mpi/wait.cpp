@@ -2,6 +2,7 @@
 
 #include <stdexcept>
 
+#include "core/pulse.hpp"
 #include "exchange/mpi/check.hpp"
 
 namespace ptyle {
@@ -18,7 +19,18 @@ int finished_of(std::span<MPI_Request> requests, std::span<int> numbers) {
 int wait_for_some(const MpiWorld& world, std::span<MPI_Request> requests, std::span<int> numbers) {
   for (;;) {
     const int count = finished_of(requests, numbers);
-    if (count > 0) return count;
+    if (count > 0) {
+      beat();
+      return count;
+    }
+    world.watch();
+  }
+}
+
+void wait_for(const MpiWorld& world, MPI_Request& request) {
+  for (int done = 0;;) {
+    check_mpi(MPI_Test(&request, &done, MPI_STATUS_IGNORE), "MPI_Test");
+    if (done) return beat();
     world.watch();
   }
 }

@@ -13,6 +13,8 @@
 #include <thread>
 
 #include "exchange/mpi/check.hpp"
+#include "exchange/mpi/wait.hpp"
+#include "exchange/mpi/watchdog.hpp"
 
 namespace ptyle {
 namespace {
@@ -55,9 +57,22 @@ MpiWorld::MpiWorld(int& argc, char**& argv) {
   check_mpi(MPI_Comm_size(MPI_COMM_WORLD, &size_), "MPI_Comm_size");
   count_on_node(on_node_, rank_on_node_);
   takes_device_memory_ = is_cuda_aware();
+  watchdog_ = std::make_unique<Watchdog>(
+      rank_, size_, [this](int rank, const std::string& sentence) { end(rank, 1, sentence); });
 }
 
 MpiWorld::~MpiWorld() {
+  try {
+    // Within MPI_Finalize nobody could look for news.
+    MPI_Request request = MPI_REQUEST_NULL;
+    check_mpi(MPI_Ibarrier(MPI_COMM_WORLD, &request), "MPI_Ibarrier");
+    wait_for(*this, request);
+    watchdog_->end();
+  } catch (const RankFailed& other) {
+    fail(other);
+  } catch (const std::exception&) {
+    std::abort();  // nobody is left to hear of it
+  }
   if (MPI_Finalize() != MPI_SUCCESS) std::abort();  // nobody is left to hear of it
 }
 
@@ -96,6 +111,7 @@ void MpiWorld::tell_rank_0(int status, const std::string& sentence) const {
 
 void MpiWorld::watch() const {
   std::this_thread::yield();
+  watchdog_->look();
   if (rank_ > 0) return;
   int there = 0;
   MPI_Status status;

@@ -1,10 +1,13 @@
 #pragma once
 
+#include <memory>
 #include <string>
 
 #include "exchange/team.hpp"
 
 namespace ptyle {
+
+class Watchdog;
 
 /// MPI from its start to its end, for a program's main: one thread (the one that made this) talks
 /// to it.
@@ -37,8 +40,10 @@ class MpiWorld {
   /// On rank 0, the same for one that has failed.
   [[noreturn]] void fail(const RankFailed& other) const;
   /// To be called now and then while waiting: on rank 0 throws RankFailed once another rank has
-  /// failed. Lets others use the processor.
+  /// failed; ends all where one stands still. Lets others use the processor.
   void watch() const;
+
+  [[nodiscard]] Watchdog& watchdog() const { return *watchdog_; }
 
   /// The cost of this process's exchanges and sums so far; they add to it.
   [[nodiscard]] TeamCosts& costs() const { return costs_; }
@@ -49,6 +54,7 @@ class MpiWorld {
   int rank_ = 0, size_ = 1, on_node_ = 1, rank_on_node_ = 0;
   bool takes_device_memory_ = false;
   mutable TeamCosts costs_;
+  std::unique_ptr<Watchdog> watchdog_;
 };
 
 }  // namespace ptyle

@@ -12,6 +12,7 @@
 #include <numeric>
 
 #include "core/parallel.hpp"
+#include "core/pulse.hpp"
 #include "core/units.hpp"
 #include "operator/cpu/memory.hpp"
 #include "operator/cpu/sequencer.hpp"
@@ -206,6 +207,12 @@ class CpuOperator final : public Operator<T> {
     return buffers.mixed.data();
   }
 
+  /// Slices of a large window take seconds each, those of a small one less than threads that count
+  /// together would bear.
+  static void beat_at(i64 slice) {
+    if (slice % 8 == 0) beat();
+  }
+
   /// ψ_0 of a position, for which `buffers` are prepared.
   void begin(const Placement& at, const Array<T, 1>& spectra, ThreadBuffers<T>& buffers,
              T* wave) const {
@@ -219,6 +226,7 @@ class CpuOperator final : public Operator<T> {
       steps_->transmit(slice(s, at), ws.buffers, ws.wave.data(),
                        kept ? kept + (s - from) * plan_.wave : nullptr);
       if (s + 1 < setup_.slices) steps_->propagate(ws.buffers, ws.wave.data());
+      beat_at(s);
     }
   }
 
@@ -333,6 +341,7 @@ class CpuOperator final : public Operator<T> {
       }
     }
     sequencer.done(s, k);
+    beat_at(s);
     return true;
   }
 
@@ -360,6 +369,7 @@ class CpuOperator final : public Operator<T> {
       begin(at, d_spectrum, ws.buffers, ws.other.data());
     for (i64 s = 0; s < setup_.slices; ++s) {
       steps_->transmit_tangent(slice(s, at), ws.buffers, ws.wave.data(), ws.other.data(), d_object);
+      beat_at(s);
       if (s + 1 == setup_.slices) break;
       steps_->propagate(ws.buffers, ws.wave.data());
       steps_->propagate(ws.buffers, ws.other.data());

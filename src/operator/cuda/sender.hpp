@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "core/ledger.hpp"
+#include "core/pulse.hpp"
 #include "operator/cuda/plan.hpp"
 #include "operator/cuda/points.hpp"
 
@@ -105,6 +106,7 @@ class Sender {
     std::vector<PatternOnGpu> all;
     std::size_t staged = 0;  // bytes
     for (i64 k = first; k < first + count; ++k) {
+      beat();
       const RawPattern raw = measured.raw ? measured.raw(k) : RawPattern{};
       if (raw.data && raw.number >= 0)
         if (const void* at = kept(raw)) {

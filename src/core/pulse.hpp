@@ -1,0 +1,44 @@
+#pragma once
+
+// Signs of life of this process. Whoever has done a piece of work that may be long (a slice of a
+// position, a block of a file) says so by beat(), on any thread. Who waits for the process tells by
+// their number whether it goes on; nobody else looks at them.
+
+#include <chrono>
+#include <future>
+#include <string>
+
+#include "core/array.hpp"
+
+namespace ptyle {
+
+/// Another piece of work is done. Costs some 10 ns.
+void beat() noexcept;
+/// So many were, by all threads.
+[[nodiscard]] i64 beats() noexcept;
+
+/// What the process is about, for messages: "computing iteration 3 of 20".
+void set_stage(const std::string& stage);
+[[nodiscard]] std::string current_stage();
+
+/// Is called on its thread at every beat there, and twice a second while that thread waits for
+/// others; it must be quick.
+class PulseListener {
+ public:
+  virtual ~PulseListener() = default;
+  virtual void on_pulse() noexcept = 0;
+};
+/// The listener of the calling thread from now on; nullptr: none.
+void set_pulse_listener(PulseListener* listener) noexcept;
+[[nodiscard]] bool has_pulse_listener() noexcept;
+/// The calling thread waits for other threads of the process: its listener is called, no work done.
+void waiting_pulse() noexcept;
+
+/// Waits for what another thread does.
+template <class T>
+void wait_with_pulse(const std::future<T>& work) {
+  while (work.wait_for(std::chrono::milliseconds(500)) == std::future_status::timeout)
+    waiting_pulse();
+}
+
+}  // namespace ptyle
