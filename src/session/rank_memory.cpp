@@ -110,7 +110,7 @@ double RankMemory::total() const { return program + sum_of(at_the_peak()); }
 double RankMemory::gpu_total() const { return sum_of(gpu); }
 
 bool writes_while_computing(const ReconstructConfig& config) {
-  return config.output.checkpoint_every > 0 || config.output.checkpoint_minutes > 0;
+  return config.output.checkpoint_every > 0 || config.output.minutes_between_checkpoints() > 0;
 }
 
 double memory_budget(const ReconstructConfig& config, int processes_on_node) {

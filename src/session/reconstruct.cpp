@@ -53,9 +53,10 @@ bool iterate(Reconstruction& run, bool saved, const ReconstructConfig& config,
              const ReconstructCallbacks& callbacks, Team& team) {
   const auto& o = config.output;
   auto last = Clock::now();
+  const double minutes = o.minutes_between_checkpoints();
   const auto due = [&] {  // by the clock
     const std::chrono::duration<double> since = Clock::now() - last;
-    return o.checkpoint_minutes > 0 && since.count() > 60 * o.checkpoint_minutes;
+    return minutes > 0 && since.count() > 60 * minutes;
   };
   const auto asked = [&] { return callbacks.stop && callbacks.stop(); };
   const auto checkpoints = run.checkpoints(o.folder, writes_while_computing(config));
@@ -136,7 +137,8 @@ bool reconstruct(const CheckedConfig& config, const std::string& resolved_yaml,
     rescue(run, o.folder, saved, why, team);
   }
   const bool finished = run.finished();
-  if (finished && team.leads() && o.checkpoint_every == 0 && o.checkpoint_minutes == 0) {
+  if (finished && team.leads() && o.checkpoint_every == 0 &&
+      o.checkpoint_minutes.value_or(0) == 0) {
     const std::string left = failure_of([&] { remove_checkpoint(o.folder); });
     if (!left.empty() && callbacks.warn) callbacks.warn(left);
   }

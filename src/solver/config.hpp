@@ -262,7 +262,11 @@ struct OutputConfig {
   bool pictures = true;
   bool tiff = true;
   int checkpoint_every = 0;
-  double checkpoint_minutes = 0;
+  std::optional<double> checkpoint_minutes{};  ///< not given: minutes_by_default
+  double minutes_by_default = 0;               ///< no key: of a run that is to end by a time
+  [[nodiscard]] double minutes_between_checkpoints() const {
+    return checkpoint_minutes.value_or(checkpoint_every > 0 ? 0 : minutes_by_default);
+  }
   bool resume = false;  ///< no key: resume from the folder's checkpoint, where there is one
 };
 
@@ -279,7 +283,9 @@ void keys(V& v, OutputConfig& c) {
     "a checkpoint, from which --resume continues, written from a copy in memory while the fit "
     "continues; 0: none");
   v("checkpoint_minutes", c.checkpoint_minutes, at_least(0), "min",
-    "the same by the clock; 0: none");
+    "the same by the clock; 0: none; left out: 30 where the run is to end by a time "
+    "(--wall-time, a Slurm job), but for checkpoint_every")
+      .example("30");
 }
 
 }  // namespace ptyle

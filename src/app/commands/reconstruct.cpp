@@ -7,13 +7,12 @@
 
 #include <fmt/format.h>
 
-#include <array>
 #include <chrono>
+#include <ctime>
 #include <filesystem>
 #include <fstream>
 #include <memory>
 #include <optional>
-#include <sstream>
 
 #include "app/commands/commands.hpp"
 #include "app/device_option.hpp"
@@ -23,6 +22,7 @@
 #include "app/ranks.hpp"
 #include "app/reconstruct_keys.hpp"
 #include "app/terminal.hpp"
+#include "app/wall_time.hpp"
 #include "core/error.hpp"
 #include "core/ledger.hpp"
 #include "io/checkpoint.hpp"
@@ -125,30 +125,7 @@ class RunFolder {
   bool opened_ = false;
 };
 
-/// Seconds of "90" (minutes) or "1:30:00".
-double wall_seconds(const std::string& text) {
-  std::array<double, 3> parts{};
-  std::size_t count = 0;
-  bool good = true;
-  std::istringstream words(text);
-  for (std::string word; std::getline(words, word, ':'); ++count) {
-    std::size_t used = 0;
-    try {
-      if (count < 3) parts[count] = std::stod(word, &used);
-    } catch (const std::exception&) {
-      good = false;
-    }
-    good = good && count < 3 && used == word.size() && parts[count] >= 0;
-  }
-  const double seconds = count == 1 ? 60 * parts[0] : 3600 * parts[0] + 60 * parts[1] + parts[2];
-  if (!good || count == 2 || !(seconds > 0))
-    throw UserError(fmt::format(
-        "--wall-time '{}' should be minutes, e.g. 90, or hours:minutes:seconds, e.g. 1:30:00",
-        text));
-  return seconds;
-}
-
-int run(const ReconstructInput& input, const std::string& configuration, double wall_time,
+int run(const ReconstructInput& input, const std::string& configuration, const WallTime& wall_time,
         Team& team) {
   const auto start = std::chrono::steady_clock::now();
   std::optional<Terminal> terminal;  // of the process that leads, which alone prints and writes
@@ -168,8 +145,9 @@ int run(const ReconstructInput& input, const std::string& configuration, double 
   };
   callbacks.stop = [&] {
     const std::chrono::duration<double> passed = std::chrono::steady_clock::now() - start;
-    return InterruptGuard::asked() || (wall_time > 0 && passed.count() > wall_time);
+    return InterruptGuard::asked() || (wall_time.seconds > 0 && passed.count() > wall_time.seconds);
   };
+  if (terminal && !wall_time.of_job.empty()) terminal->say(wall_time.of_job);
   try {
     const bool whole = reconstruct(CheckedConfig{input.config}, input.resolved, callbacks, team);
     if (folder) {
@@ -225,7 +203,8 @@ void add_reconstruct(CLI::App& app, Command& chosen) {
       "none. On any number of ranks");
   command->add_option("--wall-time", options->wall_time,
                       "minutes, or hours:minutes:seconds from the program's start: then finish the "
-                      "mini-batch, write checkpoint and result, and exit with status 3");
+                      "mini-batch, write checkpoint and result, and exit with status 3; by "
+                      "default shortly before a Slurm job ends");
   add_device(*command, options->device);
   command->add_flag("--verify-halos", options->verify,
                     "compare all copies of a voxel after every exchange (ranks.verify_halos)");
@@ -253,12 +232,13 @@ void add_reconstruct(CLI::App& app, Command& chosen) {
       auto settings = options->settings;
       set_device(options->device, settings);
       if (options->verify) settings.emplace_back("ranks.verify_halos=true");
-      const auto input = read_reconstruct(options->file, settings, options->overwrite,
-                                          options->resume, !options->check);
-      const double wall_time = options->wall_time ? wall_seconds(*options->wall_time) : 0;
+      auto input = read_reconstruct(options->file, settings, options->overwrite, options->resume,
+                                    !options->check);
+      const WallTime time = wall_time(options->wall_time, std::time(nullptr));
+      if (time.seconds > 0) input.config.output.minutes_by_default = 30;
       if (options->check) alone(team, "ptyle reconstruct --check");
       if (options->check) return check(input.config, options->file);
-      return run(input, options->file, wall_time, team);
+      return run(input, options->file, time, team);
     };
   });
 }
