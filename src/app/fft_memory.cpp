@@ -1,6 +1,7 @@
 #include "app/fft_memory.hpp"
 
 #include <cstdlib>
+#include <exception>
 #include <filesystem>
 #include <string>
 
@@ -11,8 +12,8 @@ namespace fs = std::filesystem;
 namespace ptyle {
 namespace {
 
-/// Empty where there is none or it cannot be made.
-std::string cache_folder() {
+/// Empty where nobody says which.
+fs::path cache_folder() {
   const char* cache = std::getenv("XDG_CACHE_HOME");
   const char* home = std::getenv("HOME");
   fs::path folder;
@@ -22,21 +23,23 @@ std::string cache_folder() {
     folder = fs::path(home) / ".cache";
   else
     return {};
-  folder /= "ptyle";
-  std::error_code failed;
-  fs::create_directories(folder, failed);
-  return failed ? std::string() : folder.string();
+  return folder / "ptyle";
 }
 
 }  // namespace
 
-FftMemory::FftMemory() {
+FftMemory::FftMemory(bool writes) : writes_(writes) {
   if (const auto folder = cache_folder(); !folder.empty()) load_fft_wisdom(folder);
 }
 
 FftMemory::~FftMemory() {
+  if (!writes_ || std::uncaught_exceptions() > 0) return;
   try {
-    if (const auto folder = cache_folder(); !folder.empty()) save_fft_wisdom(folder);
+    const fs::path folder = cache_folder();
+    std::error_code failed;
+    if (folder.empty()) return;
+    fs::create_directories(folder, failed);
+    if (!failed) save_fft_wisdom(folder);
   } catch (...) {  // what is not learnt today is learnt tomorrow
   }
 }

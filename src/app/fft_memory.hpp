@@ -3,13 +3,17 @@
 namespace ptyle {
 
 /// While it lives, FFTW knows what it learnt about this machine in earlier runs; kept in
-/// $XDG_CACHE_HOME/ptyle or ~/.cache/ptyle. Where there is no such folder, nothing is kept.
+/// $XDG_CACHE_HOME/ptyle or ~/.cache/ptyle. Where there is no such folder, nothing is kept. What
+/// was learnt since is written by one process of several, and not where a run was refused.
 class FftMemory {
  public:
-  FftMemory();
+  explicit FftMemory(bool writes);
   FftMemory(const FftMemory&) = delete;
   FftMemory& operator=(const FftMemory&) = delete;
   ~FftMemory();
+
+ private:
+  bool writes_;
 };
 
 }  // namespace ptyle

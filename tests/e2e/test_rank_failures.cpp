@@ -172,6 +172,7 @@ TEST_P(RankMistakes, AreToldOnce) {
   ASSERT_EQ(said.size(), 1U) << ran.err;
   EXPECT_TRUE(std::regex_match(said[0], std::regex(mistake.says))) << ran.err;
   EXPECT_EQ(folder.files(), before);
+  EXPECT_FALSE(fs::exists(folder.path() / ".cache"));  // what FFTW learnt
 }
 INSTANTIATE_TEST_SUITE_P(All, RankMistakes, testing::ValuesIn(mistakes),
                          [](const auto& info) { return info.param.name; });

@@ -10,6 +10,7 @@
 #include <cmath>
 #include <csignal>
 #include <cstdlib>
+#include <ctime>
 #include <fstream>
 #include <sstream>
 
@@ -287,6 +288,19 @@ TEST_F(Runs, AFullDiskAtACheckpointIsToldAndLeavesNothing) {
 /// In the way of a file that is to be written, as a full disk is.
 void occupy(const fs::path& file) { fs::create_directories(file.string() + ".part"); }
 void make_way(const fs::path& file) { fs::remove(file.string() + ".part"); }
+
+TEST_F(Runs, EndsInTimeWhereASlurmJobDoes) {
+  simulate();
+  // Half of what is left of so short a job.
+  setenv("SLURM_JOB_END_TIME", std::to_string(std::time(nullptr) + 6).c_str(), 1);
+  const auto ran = ptyle(into("run", {"solver.iterations=100000"}));
+  unsetenv("SLURM_JOB_END_TIME");
+  EXPECT_EQ(ran.status, 3) << ran.err;
+  for (const char* part : {"the Slurm job ends at", "--resume continues from its checkpoint"})
+    EXPECT_NE(ran.out.find(part), std::string::npos) << part << ": " << ran.out;
+  EXPECT_TRUE(has_checkpoint((folder.path() / "run").string()));
+  EXPECT_TRUE(has(folder.files(), "run/result.h5"));
+}
 
 TEST_F(Runs, AResultThatCannotBeWrittenIsSavedAndWrittenLaterWithoutComputing) {
   simulate();

@@ -170,7 +170,7 @@ int run(const Options& options) {
   const auto input = read_reconstruct(options.file, settings, true);
   const ReconstructConfig& config = input.config;
   Terminal terminal;
-  const FftMemory fft_memory;
+  const FftMemory fft_memory(true);
   const Experiment experiment =
       plan_experiment(config.data, config.calibration, config.scan, config.optics);
   for (const auto& note : experiment.notes) terminal.say(note);

@@ -134,7 +134,7 @@ int run(const ReconstructInput& input, const std::string& configuration, const W
     terminal.emplace(started_by_launcher());
     folder.emplace(input, configuration, *terminal);
   }
-  const FftMemory fft_memory;
+  const FftMemory fft_memory(team.leads());
   const InterruptGuard interrupt(team.leads());
   ReconstructCallbacks callbacks;
   callbacks.log = [&](const std::string& line) { terminal->say(line); };

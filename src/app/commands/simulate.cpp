@@ -93,7 +93,7 @@ int run(const Options& options) {
   if (!options.positions.empty()) positions = range_of(options.positions);
 
   Terminal terminal;
-  const FftMemory fft_memory;
+  const FftMemory fft_memory(true);
   const InterruptGuard interrupt;
   SimulationLines lines(terminal);
   const auto report = simulate(recipe, positions,
