@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
@@ -14,7 +15,9 @@
 #include <system_error>
 #include <type_traits>
 
+#include "core/crew.hpp"
 #include "core/error.hpp"
+#include "core/pulse.hpp"
 #include "io/hdf5.hpp"
 
 namespace ptyle {
@@ -48,6 +51,40 @@ void to_disk(const fs::path& path, const fs::path& whole) {
   const bool unknown = failure == EINVAL || failure == EBADF || failure == ENOTSUP;
   if (failure != 0 && !(unknown && fs::is_directory(path)))
     cannot("written", whole, std::error_code(failure, std::generic_category()));
+}
+
+/// Takes a folder away with what is in it; nothing where there is none. Removing a file waits for
+/// the disk or the network, some ms, and thousands of ranks have written one each: threads wait
+/// side by side.
+void remove_folder(const fs::path& folder, std::error_code& error) noexcept {
+  error.clear();
+  std::error_code none;
+  if (!fs::exists(fs::symlink_status(folder, none))) return;
+  try {
+    std::vector<fs::path> files;
+    if (fs::is_directory(folder))
+      for (const auto& entry : fs::directory_iterator(folder)) files.push_back(entry.path());
+    std::vector<std::error_code> failures(files.size());
+    constexpr int threads = 16;
+    std::atomic<std::size_t> next{0};
+    const auto work = [&](int) {
+      for (std::size_t i = next++; i < files.size(); i = next++) {
+        fs::remove_all(files[i], failures[i]);
+        beat();
+      }
+    };
+    if (files.size() > 2 * threads)
+      Crew().run(threads, work);
+    else
+      work(0);
+    for (const auto& failure : failures)
+      if (failure) error = failure;
+    if (!error) fs::remove_all(folder, error);
+  } catch (const fs::filesystem_error& failure) {
+    error = failure.code();
+  } catch (const std::exception&) {
+    error = std::make_error_code(std::errc::not_enough_memory);
+  }
 }
 
 std::vector<i64> flat(const Box& box) {
@@ -237,19 +274,19 @@ void commit_checkpoint(const std::string& folder, int ranks) {
   to_disk(names.part, names.part);
   std::error_code error;
   if (fs::exists(names.current)) {
-    fs::remove_all(names.old, error);
+    remove_folder(names.old, error);
     if (!error) fs::rename(names.current, names.old, error);
     if (error) cannot("replaced", names.current, error);
   }
   fs::rename(names.part, names.current, error);
   if (error) cannot("renamed", names.part, error);
   to_disk(names.current.parent_path(), names.current);
-  fs::remove_all(names.old, error);  // what is left goes the next time
+  remove_folder(names.old, error);  // what is left goes the next time
 }
 
 void discard_checkpoint_part(const std::string& folder) noexcept {
   std::error_code ignored;
-  fs::remove_all(Names(folder).part, ignored);
+  remove_folder(Names(folder).part, ignored);
 }
 
 bool has_checkpoint(const std::string& folder) {
@@ -284,7 +321,7 @@ void remove_checkpoint(const std::string& folder) {
   const Names names(folder);
   std::error_code error;
   for (const auto& path : {names.part, names.old, names.current}) {
-    fs::remove_all(path, error);
+    remove_folder(path, error);
     if (error) cannot("removed", path, error);
   }
 }

@@ -130,6 +130,25 @@ TEST(Checkpoint, WrittenOnAnyMeshIsReadOnAnyOtherBitForBit) {
   EXPECT_EQ(std::distance(fs::directory_iterator(folder / "out/checkpoint"), {}), 4);
 }
 
+TEST(Checkpoint, OfManyRanksLeavesNothingBehind) {
+  const TemporaryFolder folder;
+  fs::create_directory(folder / "out");
+  for (const Mesh& m :
+       {mesh(11, 13, 0), mesh(11, 12, 0)}) {  // removed by threads, the first as old
+    write(folder / "out", m);
+    EXPECT_EQ(Checkpoint(folder / "out").ranks(), m.ranks());
+    const auto count = [](const fs::path& path) {
+      return std::distance(fs::directory_iterator(path), fs::directory_iterator());
+    };
+    EXPECT_EQ(count(folder / "out"), 1);
+    EXPECT_EQ(count(fs::path(folder / "out") / "checkpoint"), m.ranks() + 2);
+  }
+  write_parts(folder / "out", mesh(11, 13, 0));
+  remove_checkpoint(folder / "out");
+  EXPECT_TRUE(fs::is_empty(folder / "out"));
+  remove_checkpoint(folder / "out");  // nothing there
+}
+
 TEST(Checkpoint, HoldsNoMoreThanTheCores) {
   const TemporaryFolder folder;
   write(folder / "", mesh(3, 4, 40));  // tiles are nearly the object each
