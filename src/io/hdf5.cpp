@@ -149,6 +149,12 @@ void Dataset::transfer(void* memory, Type type, const Shape& start, const Shape&
                               write ? "is the disk full?" : "the file may be damaged", message));
 }
 
+std::optional<i64> Dataset::offset() const {
+  const haddr_t at = H5Dget_offset(handle_.get());
+  if (at == HADDR_UNDEF) return {};
+  return static_cast<i64>(at);
+}
+
 void Dataset::check_filters() const {
   const Handle plist(H5Dget_create_plist(handle_.get()), H5Pclose);
   const bool is_virtual = H5Pget_layout(plist.get()) == H5D_VIRTUAL;
@@ -378,14 +384,27 @@ std::vector<DatasetInfo> File::datasets() const {
 
 Dataset File::create_dataset(const std::string& path, Type type, const Shape& shape,
                              const Shape& chunk, int deflate) {
-  const Handle links(H5Pcreate(H5P_LINK_CREATE), H5Pclose),
-      layout(H5Pcreate(H5P_DATASET_CREATE), H5Pclose), space = space_of(shape), kind = native(type);
-  bool ok = H5Pset_create_intermediate_group(links.get(), 1) >= 0;
+  Handle layout(H5Pcreate(H5P_DATASET_CREATE), H5Pclose);
+  bool ok = true;
   if (!chunk.empty()) {
     const auto size = extents(chunk);
-    ok = ok && H5Pset_chunk(layout.get(), static_cast<int>(size.size()), size.data()) >= 0;
+    ok = H5Pset_chunk(layout.get(), static_cast<int>(size.size()), size.data()) >= 0;
     if (deflate > 0) ok = ok && H5Pset_deflate(layout.get(), static_cast<unsigned>(deflate)) >= 0;
   }
+  return make_dataset(path, type, shape, ok ? std::move(layout) : Handle());
+}
+
+Dataset File::reserve_dataset(const std::string& path, Type type, const Shape& shape) {
+  Handle layout(H5Pcreate(H5P_DATASET_CREATE), H5Pclose);
+  const bool ok = H5Pset_alloc_time(layout.get(), H5D_ALLOC_TIME_EARLY) >= 0 &&
+                  H5Pset_fill_time(layout.get(), H5D_FILL_TIME_NEVER) >= 0;
+  return make_dataset(path, type, shape, ok ? std::move(layout) : Handle());
+}
+
+Dataset File::make_dataset(const std::string& path, Type type, const Shape& shape, Handle layout) {
+  const Handle links(H5Pcreate(H5P_LINK_CREATE), H5Pclose), space = space_of(shape),
+                                                            kind = native(type);
+  const bool ok = layout.get() >= 0 && H5Pset_create_intermediate_group(links.get(), 1) >= 0;
   const hid_t id = ok ? H5Dcreate2(handle_.get(), path.c_str(), kind.get(), space.get(),
                                    links.get(), layout.get(), H5P_DEFAULT)
                       : -1;

@@ -137,6 +137,9 @@ class Dataset {
     read(all.data());
     return all;
   }
+  /// The byte of the file at which its first number lies, the others behind it in C order; nothing
+  /// where they don't lie so.
+  [[nodiscard]] std::optional<i64> offset() const;
   /// Those of a virtual dataset; none of another.
   [[nodiscard]] std::vector<MissingPart> missing_parts() const;
   template <class T>
@@ -209,6 +212,9 @@ class File {
                          int deflate = 0) {
     return create_dataset(path, type_of<T>(), shape, chunk, deflate);
   }
+  /// A new contiguous one that has its place in the file at once, and is not filled: what is not
+  /// written of it is 0 as the file system has it.
+  Dataset reserve_dataset(const std::string& path, Type type, const Shape& shape);
   /// A new dataset, written whole.
   template <class T>
   void write(const std::string& path, const Shape& shape, const T* from) {
@@ -248,6 +254,7 @@ class File {
   [[nodiscard]] Handle open_object(const std::string& object) const;
   void set(const std::string& object, const char* name, Type type, std::span<const i64> shape,
            const void* from);
+  Dataset make_dataset(const std::string& path, Type type, const Shape& shape, Handle layout);
   [[noreturn]] void no_such_dataset(const std::string& dataset) const;
   Handle handle_;
   std::string path_;         ///< the final name

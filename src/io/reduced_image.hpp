@@ -24,6 +24,8 @@ class ReducedImage {
   template <class From>
   void add(i64 first, View<const From, 2> rows);
   [[nodiscard]] View<const T, 2> values() const { return values_.view(); }
+  /// The same, for parts that are summed elsewhere.
+  [[nodiscard]] View<T, 2> values() { return values_.view(); }
   /// The images' pixels to one of these, along rows' and columns' numbers.
   [[nodiscard]] std::array<double, 2> scale() const;
 

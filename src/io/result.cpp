@@ -230,8 +230,9 @@ class ResultFile::Writer {
          bool absorption, bool overwrite)
       : shape_(shape), file_(h5::File::create(path, overwrite)) {
     const h5::Shape all(shape.begin(), shape.end());
-    phase_ = file_.create_dataset<float>("/object/phase", all);
-    if (absorption) absorption_ = file_.create_dataset<float>("/object/absorption", all);
+    const h5::Type type = h5::type_of<float>();
+    phase_ = file_.reserve_dataset("/object/phase", type, all);
+    if (absorption) absorption_ = file_.reserve_dataset("/object/absorption", type, all);
     write_facts(file_, facts);
   }
 
@@ -247,6 +248,17 @@ class ResultFile::Writer {
     if (row_ < shape_[1]) return;
     row_ = 0;
     ++slice_;
+  }
+
+  Place hand_out() {
+    const auto offset = [](const h5::Dataset& set) {
+      const auto at = set.offset();
+      if (!at) throw std::logic_error("ResultFile: the object has no place in the file");
+      return *at;
+    };
+    file_.flush();
+    slice_ = shape_[0];
+    return {file_.path() + ".part", offset(phase_), absorption_ ? offset(*absorption_) : 0};
   }
 
   void commit() {
@@ -271,6 +283,7 @@ ResultFile::~ResultFile() = default;
 void ResultFile::rows(View<const float, 2> phase, View<const float, 2> absorption) {
   writer_->rows(phase, absorption);
 }
+ResultFile::Place ResultFile::hand_out() { return writer_->hand_out(); }
 void ResultFile::commit() { writer_->commit(); }
 
 void write_result(const std::string& path, const Result& result, bool overwrite) {

@@ -95,6 +95,12 @@ struct Result : ResultFacts {
 /// UserError where the file is there and `overwrite` is false, or cannot be written.
 class ResultFile {
  public:
+  /// Where the object lies, float32 (z, y, x) without gaps, for processes that write it themselves.
+  struct Place {
+    std::string part;    ///< the file's name until commit()
+    i64 phase = 0;       ///< byte of the first number
+    i64 absorption = 0;  ///< likewise; 0: there is none
+  };
   /// `shape`: (slices, rows, columns) of the object.
   ResultFile(const std::string& path, const ResultFacts& facts, const std::array<i64, 3>& shape,
              bool absorption, bool overwrite);
@@ -103,6 +109,8 @@ class ResultFile {
   ~ResultFile();
   /// The next rows, of one slice; absorption where it was announced.
   void rows(View<const float, 2> phase, View<const float, 2> absorption = {});
+  /// In place of rows(): all rows are written into the file by others, until commit().
+  [[nodiscard]] Place hand_out();
   void commit();  ///< after the last
 
  private:

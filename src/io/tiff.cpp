@@ -1,15 +1,20 @@
 #include "io/tiff.hpp"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <tiffio.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <cstdarg>
 #include <cstdint>
 #include <cstdio>
+#include <cstring>
 #include <memory>
 #include <stdexcept>
+#include <utility>
 
 #include "core/error.hpp"
 #include "core/pulse.hpp"
@@ -34,6 +39,69 @@ std::string imagej_description(i64 pages, const VoxelSize& voxel, float low, flo
   return text + fmt::format("loop=false\nmin={:.9g}\nmax={:.9g}\n", low, high);
 }
 
+/// A file for libtiff, which may leave places free for others to write to.
+class TiffFile {
+ public:
+  explicit TiffFile(const std::string& path)
+      : file_(::open(path.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0666)) {}
+  TiffFile(const TiffFile&) = delete;
+  TiffFile& operator=(const TiffFile&) = delete;
+  ~TiffFile() {
+    if (file_ >= 0) ::close(file_);
+  }
+  [[nodiscard]] bool is_open() const { return file_ >= 0; }
+  /// Until the next call nothing is written; its place stays free.
+  void leave_free(bool free) { free_ = free; }
+  [[nodiscard]] i64 end() const { return end_; }
+  /// Why the last call failed; empty: none did.
+  [[nodiscard]] const std::string& failure() const { return failure_; }
+  [[nodiscard]] bool close() { return ::close(std::exchange(file_, -1)) == 0; }
+
+  [[nodiscard]] TIFF* stream(const std::string& name, const char* mode, TIFFOpenOptions* options) {
+    return TIFFClientOpenExt(name.c_str(), mode, this, read, write, seek, closed, size, map, unmap,
+                             options);
+  }
+
+ private:
+  static TiffFile& of(thandle_t file) { return *static_cast<TiffFile*>(file); }
+  static tmsize_t read(thandle_t file, void* to, tmsize_t bytes) {
+    TiffFile& f = of(file);
+    const auto n = ::pread(f.file_, to, static_cast<std::size_t>(bytes), f.at_);
+    if (n > 0) f.at_ += n;
+    return n;
+  }
+  static tmsize_t write(thandle_t file, void* from, tmsize_t bytes) {
+    TiffFile& f = of(file);
+    tmsize_t done = f.free_ ? bytes : 0;
+    while (done < bytes) {
+      const auto n = ::pwrite(f.file_, static_cast<char*>(from) + done,
+                              static_cast<std::size_t>(bytes - done), f.at_ + done);
+      if (n < 0 && errno == EINTR) continue;
+      if (n <= 0) f.failure_ = std::strerror(n == 0 ? ENOSPC : errno);
+      if (n <= 0) return -1;
+      done += n;
+    }
+    f.at_ += bytes;
+    f.end_ = std::max<i64>(f.end_, f.at_);
+    return bytes;
+  }
+  static toff_t seek(thandle_t file, toff_t by, int from) {
+    TiffFile& f = of(file);
+    f.at_ = static_cast<off_t>(by) + (from == SEEK_CUR ? f.at_ : from == SEEK_END ? f.end_ : 0);
+    return static_cast<toff_t>(f.at_);
+  }
+  static int closed(thandle_t) { return 0; }  // the file is closed by its owner
+  static toff_t size(thandle_t file) { return static_cast<toff_t>(of(file).end_); }
+  static int map(thandle_t, void**, toff_t*) { return 0; }  // it cannot be
+  static void unmap(thandle_t, void*, toff_t) {}
+
+  int file_;
+  off_t at_ = 0;
+  i64 end_ = 0;
+  bool free_ = false;
+  std::string failure_;
+};
+
 }  // namespace
 
 class TiffStack::Writer {
@@ -42,6 +110,7 @@ class TiffStack::Writer {
          i64 strip)
       : path_(path),
         file_(path),
+        out_(file_.name()),
         shape_(shape),
         voxel_(voxel),
         strip_(strip > 0 ? std::min(strip, shape[1]) : shape[1]) {
@@ -51,8 +120,33 @@ class TiffStack::Writer {
         TIFFOpenOptionsAlloc(), TIFFOpenOptionsFree);
     TIFFOpenOptionsSetErrorHandlerExtR(options.get(), keep_message, &message_);
     TIFFOpenOptionsSetWarningHandlerExtR(options.get(), keep_message, &message_);
-    tiff_.reset(TIFFOpenExt(file_.name().c_str(), big ? "w8" : "w", options.get()));
+    if (!out_.is_open()) message_ = std::strerror(errno);
+    check(out_.is_open());
+    tiff_.reset(out_.stream(file_.name(), big ? "w8" : "w", options.get()));
     check(tiff_ != nullptr);
+  }
+
+  std::vector<i64> hand_out() {
+    std::vector<i64> places;
+    while (pages_ < shape_[0]) {
+      if (row_ == 0) begin_page();
+      const i64 count = std::min(strip_, shape_[1] - row_);
+      const auto bytes = static_cast<tmsize_t>(count * shape_[2]) * tmsize_t{sizeof(float)};
+      out_.leave_free(true);
+      char nothing = 0;  // what is left free is not looked at
+      const bool good = TIFFWriteRawStrip(tiff_.get(), static_cast<std::uint32_t>(row_ / strip_),
+                                          &nothing, bytes) == bytes;
+      out_.leave_free(false);
+      check(good);
+      places.push_back(out_.end() - bytes);
+      end_strip(count);
+    }
+    return places;
+  }
+
+  void set_range(float low, float high) {
+    low_ = low;
+    high_ = high;
   }
 
   void rows(View<const float, 2> strip) {
@@ -69,12 +163,7 @@ class TiffStack::Writer {
     const bool first = pages_ == 0 && row_ == 0;
     low_ = first ? *low : std::min(low_, *low);
     high_ = first ? *high : std::max(high_, *high);
-    row_ += strip.shape[0];
-    beat();
-    if (row_ < shape_[1]) return;
-    check(TIFFWriteDirectory(tiff_.get()) == 1);
-    row_ = 0;
-    ++pages_;
+    end_strip(strip.shape[0]);
   }
 
   void finish() {
@@ -86,6 +175,7 @@ class TiffStack::Writer {
     check(TIFFRewriteDirectory(tiff_.get()) == 1);
     check(TIFFFlush(tiff_.get()) == 1);
     tiff_.reset();
+    check(out_.close());
     if (const auto error = file_.commit())
       throw UserError(
           fmt::format("cannot write the TIFF file {}: {}; choose a name that can be written", path_,
@@ -93,6 +183,14 @@ class TiffStack::Writer {
   }
 
  private:
+  void end_strip(i64 rows) {
+    beat();
+    row_ += rows;
+    if (row_ < shape_[1]) return;
+    check(TIFFWriteDirectory(tiff_.get()) == 1);
+    row_ = 0;
+    ++pages_;
+  }
   void begin_page() {
     set(TIFFTAG_XRESOLUTION, 1 / voxel_.pixel);
     set(TIFFTAG_YRESOLUTION, 1 / voxel_.pixel);
@@ -115,10 +213,14 @@ class TiffStack::Writer {
       throw UserError(
           fmt::format("cannot write the TIFF file {} ({}); choose a folder with space "
                       "that can be written",
-                      path_, message_.empty() ? "no reason given" : message_));
+                      path_,
+                      !out_.failure().empty() ? out_.failure()
+                      : message_.empty()      ? "no reason given"
+                                              : message_));
   }
   std::string path_, message_;
   PartFile file_;
+  TiffFile out_;
   std::array<i64, 3> shape_;
   VoxelSize voxel_;
   i64 strip_;                // rows
@@ -132,6 +234,8 @@ TiffStack::TiffStack(const std::string& path, const std::array<i64, 3>& shape,
     : writer_(std::make_unique<Writer>(path, shape, voxel, strip)) {}
 TiffStack::~TiffStack() = default;
 void TiffStack::rows(View<const float, 2> strip) { writer_->rows(strip); }
+std::vector<i64> TiffStack::hand_out() { return writer_->hand_out(); }
+void TiffStack::set_range(float low, float high) { writer_->set_range(low, high); }
 void TiffStack::finish() { writer_->finish(); }
 
 void write_tiff(const std::string& path, View<const float, 3> stack, const VoxelSize& voxel) {

@@ -3,6 +3,7 @@
 #include <array>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "core/array.hpp"
 
@@ -27,7 +28,12 @@ class TiffStack {
   TiffStack& operator=(const TiffStack&) = delete;
   ~TiffStack();
   void rows(View<const float, 2> strip);  ///< the next one
-  void finish();                          ///< after the last; replaces a file of that name
+  /// In place of rows(): all strips, as float32, are written by others into path.part, until
+  /// finish(). Returns the byte of each, page after page.
+  [[nodiscard]] std::vector<i64> hand_out();
+  /// The smallest and the largest of the numbers that others have written.
+  void set_range(float low, float high);
+  void finish();  ///< after the last; replaces a file of that name
 
  private:
   class Writer;

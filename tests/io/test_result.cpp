@@ -4,6 +4,7 @@
 
 #include "core/error.hpp"
 #include "io/hdf5.hpp"
+#include "io/raw_file.hpp"
 #include "io/result.hpp"
 
 namespace ptyle {
@@ -161,6 +162,32 @@ TEST_F(ResultFiles, IsTheSameMadeOfSomeRowsAtATime) {
   const Result back = read_result(path_);
   EXPECT_TRUE(std::equal(back.phase.begin(), back.phase.end(), r.phase.begin()));
   EXPECT_TRUE(std::equal(back.absorption.begin(), back.absorption.end(), r.absorption.begin()));
+}
+
+/// As by several processes, in any order.
+TEST_F(ResultFiles, IsTheSameWhereOthersWriteTheObject) {
+  const Result r = full_result();
+  {
+    ResultFile file(path_, r, {2, 5, 7}, true, false);
+    const ResultFile::Place place = file.hand_out();
+    EXPECT_EQ(place.part, path_ + ".part");
+    EXPECT_THROW(file.rows(r.phase.view()[0], r.absorption.view()[0]), std::logic_error);
+    RawFile one(place.part, path_), other(place.part, path_);
+    constexpr i64 slice = 5 * 7;
+    for (const i64 z : {1, 0}) {
+      RawFile& writes = z == 0 ? one : other;
+      const auto at = [&](i64 first) { return first + z * slice * i64{sizeof(float)}; };
+      writes.write(at(place.phase), {&r.phase(z, 0, 0), slice});
+      writes.write(at(place.absorption), {&r.absorption(z, 0, 0), slice});
+    }
+    one.close();
+    other.close();
+    file.commit();
+  }
+  const Result back = read_result(path_);
+  EXPECT_TRUE(std::equal(back.phase.begin(), back.phase.end(), r.phase.begin()));
+  EXPECT_TRUE(std::equal(back.absorption.begin(), back.absorption.end(), r.absorption.begin()));
+  EXPECT_EQ(back.positions.size(), r.positions.size());
 }
 
 TEST_F(ResultFiles, IsNotOverwrittenUnasked) {

@@ -2,10 +2,15 @@
 #include <tiffio.h>
 
 #include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <memory>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "core/error.hpp"
+#include "io/raw_file.hpp"
 #include "io/temporary_folder.hpp"
 #include "io/tiff.hpp"
 
@@ -59,6 +64,44 @@ TEST(Tiff, StackIsReadBackByLibtiffWithItsCalibration) {
     }
   }
   fs::remove(path);
+}
+
+TEST(Tiff, StripsThatOthersWriteAreTheSameBytes) {
+  const TemporaryFolder folder;
+  Array<float, 3> stack({3, 7, 5});
+  for (i64 i = 0; i < stack.size(); ++i) stack.data()[i] = static_cast<float>((i * 31) % 17) - 8;
+  TiffStack whole(folder / "whole.tif", stack.shape(), {0.2, 1, "A"}, 3);
+  TiffStack parts(folder / "parts.tif", stack.shape(), {0.2, 1, "A"}, 3);
+  const auto places = parts.hand_out();
+  ASSERT_EQ(places.size(), 9U);
+  RawFile file(folder / "parts.tif.part", "parts.tif");
+  for (std::size_t i = places.size(); i-- > 0;) {  // the last first
+    const auto z = static_cast<i64>(i / 3), first = static_cast<i64>(i % 3) * 3;
+    file.write(places[i], {&stack(z, first, 0), std::size_t(first < 6 ? 15 : 5)});
+  }
+  file.close();
+  parts.set_range(-8, 8);
+  parts.finish();
+  for (i64 z = 0; z < 3; ++z)
+    for (const i64 first : {0, 3, 6}) whole.rows({&stack(z, first, 0), {first < 6 ? 3 : 1, 5}});
+  whole.finish();
+  const auto bytes = [&](const char* name) {
+    std::ifstream in(folder / name, std::ios::binary);
+    return std::string(std::istreambuf_iterator<char>(in), {});
+  };
+  EXPECT_EQ(bytes("parts.tif"), bytes("whole.tif"));
+  EXPECT_GT(bytes("whole.tif").size(), 3 * 7 * 5 * sizeof(float));
+}
+
+TEST(Tiff, ADiskThatIsFullIsSaidOfARawFileToo) {
+  const TemporaryFolder folder;
+  const std::string path = folder.write_text("a.part", "0123");
+  RawFile file(path, "a");
+  const std::vector<float> values(4096);
+  const FileSizeLimit full(4096);
+  EXPECT_TRUE(says(message_of<UserError>([&] { file.write(0, values); }), {"'a'", "too large"}));
+  EXPECT_TRUE(says(message_of<UserError>([&] { RawFile(folder / "none", "none"); }),
+                   {"'none'", "No such file"}));
 }
 
 TEST(Tiff, StripsAreThePageThatTheyWereCutFrom) {
