@@ -155,17 +155,18 @@ std::optional<RawPositions> read_positions(const h5::File& data_file, const Scan
 
 namespace {
 
-/// Calls make(measurement) while the files are open.
+/// Calls make(measurement) while the files are open. `judging`: frames from all over the file are
+/// read to see whether they are patterns.
 template <class Make>
 Experiment opened(const DataConfig& data, const CalibrationConfig& calibration,
                   const ScanConfig& scan, const OpticsConfig& optics, Ledger* ledger, i64 most,
-                  bool looking, Make&& make) {
+                  bool looking, bool judging, Make&& make) {
   if (data.file.empty())
     throw UserError("data.file is not given, the HDF5 file of the patterns is needed");
   const FramesAsked asked = frames_asked(data);
   const h5::File file = h5::File::open(asked.files.front());
   FileFrames frames(file, asked, ledger, most);
-  const auto doubt = frames.frames().doubt();
+  const auto doubt = judging ? frames.frames().doubt() : std::nullopt;
   if (doubt && doubt->sure && !looking) throw UserError(doubt->text);
   const StatedFacts stated = read_file_facts(file);
   Measurement m{data, calibration, scan, optics, &frames, {}, {}, {}, stated.facts};
@@ -218,13 +219,15 @@ Experiment open_experiment(const DataConfig& data, const CalibrationConfig& cali
     m.positions = positions_of(*patterns, scan);
     return prepare(m, ledger, distribution);
   }
-  return opened(data, calibration, scan, optics, ledger, most_kept(ledger), false,
+  // One rank looks on behalf of all.
+  const bool judging = !distribution || distribution->rank == 0;
+  return opened(data, calibration, scan, optics, ledger, most_kept(ledger), false, judging,
                 [&](const Measurement& m) { return prepare(m, ledger, distribution); });
 }
 
 Experiment plan_experiment(const DataConfig& data, const CalibrationConfig& calibration,
                            const ScanConfig& scan, const OpticsConfig& optics) {
-  return opened(data, calibration, scan, optics, nullptr, most_kept(nullptr), false,
+  return opened(data, calibration, scan, optics, nullptr, most_kept(nullptr), false, true,
                 [](const Measurement& m) { return prepare_to_plan(m); });
 }
 
@@ -232,7 +235,7 @@ Experiment look_at_experiment(const DataConfig& data, const CalibrationConfig& c
                               const ScanConfig& scan, const OpticsConfig& optics, Ledger* ledger,
                               i64 most) {
   return opened(data, calibration, scan, optics, ledger, std::min(most, most_kept(ledger)), true,
-                [&](const Measurement& m) { return prepare(m, ledger); });
+                true, [&](const Measurement& m) { return prepare(m, ledger); });
 }
 
 }  // namespace ptyle

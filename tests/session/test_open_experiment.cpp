@@ -410,5 +410,39 @@ TEST(OpenExperiment, FilesThatAreNoneAreRefused) {
   }
 }
 
+/// Frames from all over the file, by which axes are doubted, are read by one rank for all: others
+/// read what they keep.
+TEST(OpenExperiment, OneRankLooksWhetherFramesArePatterns) {
+  const TemporaryFolder folder;
+  Contents c;  // a disc of the detector's along the first two axes, which should be the last
+  c.pattern_shape = {24, 24, 16, 12};
+  c.patterns.clear();
+  for (i64 y = 0; y < 24; ++y)
+    for (i64 x = 0; x < 24; ++x)
+      for (i64 i = 0; i < 16 * 12; ++i) {
+        const bool inside = (y - 12) * (y - 12) + (x - 12) * (x - 12) < 25;
+        c.patterns.push_back(float(inside ? 10 + (i * 7 + y * 3 + x * 5) % 6 : (i + y * x) % 2));
+      }
+  DataConfig data;
+  data.file = c.write(folder / "a.h5");
+  ScanConfig scan;
+  scan.step = {2, 3};
+  CalibrationConfig calibration;
+  calibration.pixel_size = 0.5;
+  const auto open_on = [&](int rank) {
+    const Distribution distribution{rank, 2,
+                                    [](std::span<const Position> all, i64, double) {
+                                      Kept kept;
+                                      kept.own.resize(all.size());
+                                      std::iota(kept.own.begin(), kept.own.end(), i64{0});
+                                      return kept;
+                                    },
+                                    [](std::span<double>) {}, [](std::span<double>) {}};
+    return open_experiment(data, calibration, scan, {}, nullptr, &distribution);
+  };
+  EXPECT_TRUE(says(message_of<UserError>([&] { open_on(0); }), {"axes", "data.axes="}));
+  EXPECT_EQ(open_on(1).positions.size(), 24U * 24U);
+}
+
 }  // namespace
 }  // namespace ptyle
