@@ -6,6 +6,7 @@
 
 #include "device/arithmetic.hpp"
 #include "prepare/pattern_store.hpp"
+#include "session/write_object.hpp"
 #include "session/write_result.hpp"
 #include "solver/fit.hpp"
 
@@ -80,15 +81,18 @@ void add_writing(RankMemory& memory, const ReconstructConfig& config, const Oper
       object, setup.absorption, setup.modes, setup.window, static_cast<i64>(frame.positions.size()),
       {.pictures = config.output.pictures, .tiff = config.output.tiff});
   const FitMemory fit = memory_of_fit<T>(config, setup, division, rank);
-  const double rows = double(sizeof(float)) * double(rows_at_a_time(object) * object[2]);
+  const auto writers = writing_ranks(division.sharing.mesh.ranks());
+  const bool writes = std::find(writers.begin(), writers.end(), rank) != writers.end();
   Bytes& bytes = memory.writing;
   if (on_gpu)
     bytes["checkpoint"] = fit.saved;  // copies, should the result not be written
   else
     bytes = fit.kept;
   bytes["positions"] += bytes_of_positions(division);
-  bytes["result"] = rank == 0 ? files.result : rows;
-  if (rank == 0 && files.copies > sum_of(bytes)) bytes = {{"result", files.copies}};
+  bytes["result"] =
+      (rank == 0 ? files.result : 0) + object_writing_bytes(division.sharing.mesh, rank, object);
+  const double copies = rank == 0 ? files.copies : writes ? files.share : 0;
+  if (copies > sum_of(bytes)) bytes = {{"result", copies}};
 }
 
 std::array<i64, 3> tile_shape(const OperatorSetup& setup, const Division& division, int rank) {

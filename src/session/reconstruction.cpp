@@ -23,6 +23,7 @@
 #include "session/open_fit.hpp"
 #include "session/rank_report.hpp"
 #include "session/stitch.hpp"
+#include "session/write_object.hpp"
 
 namespace ptyle {
 
@@ -57,6 +58,8 @@ double seconds_since(Clock::time_point start) {
 void give_memory_back() {
 #ifdef __GLIBC__
   malloc_trim(0);
+  // What is freed from now on, some MB at a time, goes back at once.
+  mallopt(M_MMAP_THRESHOLD, 256 << 10);
 #endif
 }
 
@@ -153,10 +156,14 @@ class WorkOf final : public Reconstruction::Work {
       throw std::out_of_range("the field '" + name + "' is not on the object");
     Array<float, 3> whole;
     if (team_.leads()) whole = Array<float, 3>(shape_of(field));
-    for_all_rows(shape_of(field), [&](i64 z, Interval rows) {
-      const auto part = stitched_rows(team_, mesh(), fit(), name, z, rows);
-      if (team_.leads()) std::copy(part.begin(), part.end(), &whole(z, rows.begin, 0));
-    });
+    const Slabs slabs(shape_of(field));
+    Stitcher<T> stitcher(team_, mesh(), fit(), slabs, {0});
+    for (i64 i = 0; i < slabs.count(); ++i) {
+      const Slab slab = slabs[i];
+      const auto part = stitcher.gather(name, {&slab, 1});
+      agree(team_, {});
+      if (team_.leads()) std::copy(part.begin(), part.end(), &whole(slab.z, slab.rows.begin, 0));
+    }
     return whole;
   }
 
@@ -188,9 +195,8 @@ class WorkOf final : public Reconstruction::Work {
     write_result(std::move(facts), shape, folder, choice.overwrite, memory.result);
     if (end) open_.fit.reset();
     give_memory_back();
-    if (team_.leads())
-      for (const std::string& missing : write_copies(folder, choice, &open_.ledger))
-        open_.warn(missing);
+    for (const std::string& missing : write_copies(folder, choice, team_, &open_.ledger))
+      open_.warn(missing);
     // The memory's peak may have been there.
     const auto ranks = gather_report(team_, report, open_.ledger, open_.gpu_ledger);
     for (const std::string& line : report_lines(ranks)) open_.log(line);
@@ -219,15 +225,6 @@ class WorkOf final : public Reconstruction::Work {
   }
   [[nodiscard]] std::array<i64, 3> shape_of(const Field<T>& field) const {
     return {field.shape[0], open_.division->frame.rows, open_.division->frame.cols};
-  }
-
-  /// Rows of all slices, as many at a time as may be held.
-  template <class Work>
-  static void for_all_rows(const std::array<i64, 3>& shape, Work&& work) {
-    const i64 most = rows_at_a_time(shape);
-    for (i64 z = 0; z < shape[0]; ++z)
-      for (i64 first = 0; first < shape[1]; first += most)
-        work(z, Interval{first, std::min(first + most, shape[1])});
   }
 
   [[nodiscard]] Fingerprint fingerprint() const {
@@ -270,12 +267,8 @@ class WorkOf final : public Reconstruction::Work {
       facts.probe = converted<Complex<float>, Complex<double>, 3>(modes.view());
       writer.emplace(facts, shape, has_absorption(), folder, overwrite);
     });
-    for_all_rows(shape, [&](i64 z, Interval rows) {
-      const auto phase = stitched_rows(team_, mesh(), fit(), "phase", z, rows);
-      const auto mu = has_absorption() ? stitched_rows(team_, mesh(), fit(), "absorption", z, rows)
-                                       : Array<float, 2>();
-      lead([&] { writer->rows(phase.view(), mu.view()); });
-    });
+    write_object(team_, mesh(), fit(), {shape, has_absorption()}, writer ? &*writer : nullptr,
+                 &open_.ledger);
     lead([&] { writer->finish(); });
   }
 

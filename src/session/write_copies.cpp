@@ -12,13 +12,16 @@
 
 #include "analysis/scan_extent.hpp"
 #include "core/bounds.hpp"
+#include "core/error.hpp"
 #include "core/pulse.hpp"
+#include "exchange/local/team.hpp"
 #include "io/disk_space.hpp"
 #include "io/pictures.hpp"
 #include "io/reduced_image.hpp"
 #include "io/tiff.hpp"
 #include "operator/probe.hpp"
 #include "session/agreement.hpp"
+#include "session/copy_object.hpp"
 #include "session/write_result.hpp"
 
 namespace ptyle {
@@ -30,12 +33,12 @@ double bytes_of(const std::array<i64, 3>& shape) {
   return static_cast<double>(View<const float, 3>{nullptr, shape}.size()) * sizeof(float);
 }
 
-constexpr int sum_px = 800, slice_px = 500;  // the longer side of a picture of the object
+constexpr int sum_px = ObjectImages::sum_px, slice_px = ObjectImages::slice_px;
 
 int probe_px(i64 modes) { return modes == 1 ? 560 : modes == 2 ? 600 : 440; }
 constexpr i64 modes_drawn = 12;
 
-using Image = ReducedImage<double>;
+using Image = ObjectImages::Image;
 
 /// The contrast is taken from the scanned area: outside it the object is hardly lit.
 Range range_in_scan(const Image& image, const ResultFacts& result) {
@@ -64,9 +67,8 @@ ImagePanel object_panel(const Image& image, const ResultFacts& result, const std
   return panel;
 }
 
-using Slices = std::map<i64, Image>;
-
-void draw_slices(const Slices& slices, i64 n, const ResultFacts& result, const std::string& path) {
+void draw_slices(const std::map<i64, Image>& slices, i64 n, const ResultFacts& result,
+                 const std::string& path) {
   std::vector<Panel> panels;
   for (const auto& [z, slice] : slices) {
     std::string title = fmt::format("slice {} of {}", z + 1, n);
@@ -149,39 +151,55 @@ void draw_positions(const ResultFacts& result, const std::string& path) {
   write_picture(path, {panel});
 }
 
-/// phase.tif and pictures, made of result.h5, some rows at a time:
-///   1. every slice goes into the TIFF stack, and into the reduced images of the pictures
-///   2. the stack gets its name
-///   3. the pictures are drawn, one after the other
+/// phase.tif and pictures, made of result.h5, on the process that leads:
+///   1. begin(): the file of the TIFF stack is laid out
+///   2. meanwhile ranks go through the object together (session/copy_object)
+///   3. finish(): the stack gets its name
+///   4. the pictures are drawn, one after the other
 /// One that fails is missed and does not keep the others from being made.
 class Copies {
  public:
   Copies(const fs::path& folder, const OutputChoice& choice, Ledger* ledger,
          std::vector<std::string>& missing)
-      : folder_(folder),
-        choice_(choice),
-        ledger_(ledger),
-        missing_(missing),
-        result_(name("result.h5")),
-        shape_(result_.shape()),
-        memory_(writing_memory(shape_, result_.has_absorption(), facts().probe.shape()[0],
-                               facts().probe.shape()[1], static_cast<i64>(facts().positions.size()),
-                               choice)) {
-    if (ledger) facts_ = ledger->book("result", static_cast<std::size_t>(memory_.facts));
+      : folder_(folder), choice_(choice), ledger_(ledger), missing_(missing) {
+    ResultReader result(name("result.h5"));
+    shape_ = result.shape();
+    absorption_ = result.has_absorption();
+    facts_ = result.take_facts();
+    memory_ = writing_memory(shape_, absorption_, facts_.probe.shape()[0], facts_.probe.shape()[1],
+                             static_cast<i64>(facts_.positions.size()), choice);
+    if (ledger) booking_ = ledger->book("result", static_cast<std::size_t>(memory_.facts));
   }
 
-  void make() {
-    if (choice_.tiff) attempt("phase.tif", [&] { begin_tiff(); });
-    if (choice_.pictures) attempt("the pictures of the object", [&] { begin_images(); });
-    if (tiff_ || phase_sum_) read();
-    if (tiff_) attempt("phase.tif", [&] { tiff_->finish(); });
+  CopyTask begin() {
+    CopyTask task;
+    if (choice_.tiff && !attempt("phase.tif", [&] { task.strips = begin_tiff(); })) tiff_.reset();
+    if (tiff_) task.tiff = name("phase.tif");
+    task.images = choice_.pictures;
+    if (tiff_ || task.images) task.result = name("result.h5");
+    return task;
+  }
+
+  void finish(Copied copied) {
+    const auto refuse = [](const std::string& why) {
+      if (!why.empty()) throw UserError(why);
+    };
+    if (tiff_)
+      attempt("phase.tif", [&] {
+        refuse(copied.tiff_failure);
+        tiff_->set_range(copied.low, copied.high);
+        tiff_->finish();
+      });
     tiff_.reset();
-    if (choice_.pictures) attempt("pictures", [&] { draw(); });
+    if (!choice_.pictures) return;
+    if (attempt("the pictures of the object", [&] { refuse(copied.images_failure); }))
+      images_ = std::move(copied.images);
+    attempt("pictures", [&] { draw(); });
   }
 
  private:
   [[nodiscard]] std::string name(const char* file) const { return (folder_ / file).string(); }
-  [[nodiscard]] const ResultFacts& facts() const { return result_.facts(); }
+  [[nodiscard]] const ResultFacts& facts() const { return facts_; }
   [[nodiscard]] i64 slices() const { return shape_[0]; }
 
   template <class Work>
@@ -200,42 +218,12 @@ class Copies {
     return false;
   }
 
-  void begin_tiff() {
+  std::vector<i64> begin_tiff() {
     check_disk_space(folder_.string(), bytes_of(shape_), "phase.tif");
     tiff_.emplace(name("phase.tif"), shape_,
                   VoxelSize{facts().pixel_size, facts().slice_thickness, facts().units},
                   rows_at_a_time(shape_));
-  }
-
-  void begin_images() {
-    const i64 n = slices();
-    const std::array<i64, 2> slice{shape_[1], shape_[2]};
-    const auto image = [&](int px) {
-      return Image(slice, reduced_shape(slice, px), ledger_, "result");
-    };
-    if (result_.has_absorption()) absorption_sum_ = image(sum_px);
-    if (n > 1)
-      for (const i64 z : {i64{0}, n / 2, n - 1})
-        if (!slices_.contains(z)) slices_.emplace(z, image(slice_px));
-    phase_sum_ = image(sum_px);
-  }
-
-  void read() {
-    const i64 most = rows_at_a_time(shape_);
-    for (i64 z = 0; z < slices(); ++z)
-      for (i64 first = 0; first < shape_[1]; first += most) {
-        const Box box{{first, std::min(first + most, shape_[1])}, {0, shape_[2]}};
-        Array<float, 2> rows({box.rows.size(), box.cols.size()}, ledger_, "result");
-        result_.phase(z, box, rows);
-        if (tiff_ && !attempt("phase.tif", [&] { tiff_->rows(rows); })) tiff_.reset();
-        if (!phase_sum_) continue;
-        phase_sum_->add<float>(first, rows);
-        if (const auto kept = slices_.find(z); kept != slices_.end())
-          kept->second.add<float>(first, rows);
-        if (!absorption_sum_) continue;
-        result_.absorption(z, box, rows);
-        absorption_sum_->add<float>(first, rows);
-      }
+    return tiff_->hand_out();
   }
 
   void draw() {
@@ -254,10 +242,10 @@ class Copies {
     const auto one = [&](const char* file, bool asked, const auto& make) {
       if (asked) attempt(file, [&] { make(name(file)); });
     };
-    sum("phase-sum.png", phase_sum_, "phase", "phase (rad)");
-    one("slices.png", !slices_.empty(),
-        [&](const auto& path) { draw_slices(slices_, n, facts(), path); });
-    sum("absorption-sum.png", absorption_sum_, "absorption", "absorption");
+    sum("phase-sum.png", images_.phase_sum, "phase", "phase (rad)");
+    one("slices.png", !images_.slices.empty(),
+        [&](const auto& path) { draw_slices(images_.slices, n, facts(), path); });
+    sum("absorption-sum.png", images_.absorption_sum, "absorption", "absorption");
     one("probe.png", !facts().probe.empty(), [&](const auto& path) { draw_probe(facts(), path); });
     one("r-factor.png", !facts().history.r_factor.empty(),
         [&](const auto& path) { draw_history(facts().history, path); });
@@ -270,13 +258,13 @@ class Copies {
   OutputChoice choice_;
   Ledger* ledger_;
   std::vector<std::string>& missing_;
-  ResultReader result_;
-  std::array<i64, 3> shape_;
+  std::array<i64, 3> shape_{};
+  bool absorption_ = false;
+  ResultFacts facts_;
   WritingMemory memory_;
-  Ledger::Booking facts_;
+  Ledger::Booking booking_;
   std::optional<TiffStack> tiff_;
-  std::optional<Image> phase_sum_, absorption_sum_;
-  Slices slices_;
+  ObjectImages images_;
 };
 
 }  // namespace
@@ -297,20 +285,16 @@ WritingMemory writing_memory(const std::array<i64, 3>& shape, bool absorption, i
                probe = double(modes * window * window) * sizeof(Complex<float>);
   WritingMemory bytes;
   bytes.facts = probe + double(positions) * (2 * sizeof(Position) + 2 * sizeof(i64));
-  // The rows of a rank, of all ranks, and in their places; the phase's beside the absorption's. The
-  // probe is made orthogonal in double.
-  bytes.result = slab * (absorption ? 4 : 3) + bytes.facts + 2 * probe;
+  bytes.result = bytes.facts + 2 * probe;  // which is made orthogonal in double
   if (!choice.tiff && !choice.pictures) return bytes;
-  bytes.copies = slab + bytes.facts;
+  const double images = choice.pictures ? ObjectImages::bytes(shape, absorption) : 0;
+  bytes.copies = bytes.share = slab + images + bytes.facts;
   if (!choice.pictures) return bytes;
+  const std::array<i64, 2> mode{window, window};
   const auto pixels = [](const std::array<i64, 2>& image, int px) {
     const auto [rows, cols] = reduced_shape(image, px);
     return double(rows * cols);
   };
-  const std::array<i64, 2> slice{shape[1], shape[2]}, mode{window, window};
-  const i64 sums = absorption ? 2 : 1, single = shape[0] > 1 ? std::min<i64>(shape[0], 3) : 0;
-  const double images = sizeof(double) * (double(sums) * pixels(slice, sum_px) +
-                                          double(single) * pixels(slice, slice_px));
   // One picture after the other. Its pixels are the panel's numbers, those that are shown, colours,
   // and twice 4 bytes of the canvas; a probe's numbers are those of all modes.
   const double shown = double(sum_px) * sum_px * (2 * sizeof(double) + sizeof(Colour) + 8),
@@ -318,18 +302,37 @@ WritingMemory writing_memory(const std::array<i64, 3>& shape, bool absorption, i
                         sizeof(Complex<double>);
   constexpr double fonts = 8e6;  // and what else cairo keeps
   bytes.drawing = std::max(shown, panels) + fonts;
-  bytes.copies += images + bytes.drawing;
+  bytes.copies += bytes.drawing;
   return bytes;
 }
 
 std::vector<std::string> write_copies(const std::string& folder, const OutputChoice& choice,
-                                      Ledger* ledger) {
+                                      Team& team, Ledger* ledger) {
   std::vector<std::string> missing;
   if (!choice.tiff && !choice.pictures) return missing;
-  const std::string failure =
-      failure_of([&] { Copies(folder.empty() ? "." : folder, choice, ledger, missing).make(); });
-  if (!failure.empty()) missing.push_back("phase.tif or pictures are missing: " + failure);
+  std::optional<Copies> copies;
+  CopyTask task;
+  const auto lead = [&](auto&& work) {
+    if (!team.leads()) return;
+    const std::string failure = failure_of(work);
+    if (failure.empty()) return;
+    missing.push_back("phase.tif or pictures are missing: " + failure);
+    copies.reset();
+  };
+  lead([&] {
+    copies.emplace(folder.empty() ? "." : folder, choice, ledger, missing);
+    task = copies->begin();
+  });
+  Copied copied = copy_object(team, task, ledger);
+  lead([&] {
+    if (copies) copies->finish(std::move(copied));
+  });
   return missing;
+}
+
+std::vector<std::string> write_copies(const std::string& folder, const OutputChoice& choice,
+                                      Ledger* ledger) {
+  return write_copies(folder, choice, *make_local_team(1), ledger);
 }
 
 }  // namespace ptyle

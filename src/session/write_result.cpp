@@ -84,6 +84,7 @@ class ResultWriter::Writer {
   void rows(View<const float, 2> phase, View<const float, 2> absorption) {
     file_.rows(phase, absorption);
   }
+  ResultFile::Place hand_out() { return file_.hand_out(); }
   void finish() {
     file_.commit();
     // Those of an earlier result would be taken for this one's.
@@ -109,6 +110,7 @@ ResultWriter::~ResultWriter() = default;
 void ResultWriter::rows(View<const float, 2> phase, View<const float, 2> absorption) {
   writer_->rows(phase, absorption);
 }
+ResultFile::Place ResultWriter::hand_out() { return writer_->hand_out(); }
 void ResultWriter::finish() { writer_->finish(); }
 
 std::vector<std::string> write_outputs(const Result& result, const std::string& folder,

@@ -13,7 +13,9 @@
 
 #include "core/array.hpp"
 #include "core/ledger.hpp"
+#include "exchange/team.hpp"
 #include "io/result.hpp"
+#include "session/slabs.hpp"
 
 namespace ptyle {
 
@@ -46,14 +48,12 @@ struct OutputChoice {
 /// is small beside them. For check_disk_space (io/disk_space) before a run.
 double output_bytes(const std::array<i64, 3>& shape, bool absorption, bool tiff);
 
-/// Rows of a slice that are held at a time while an object of this shape is written: some MB.
-i64 rows_at_a_time(const std::array<i64, 3>& shape);
-
 /// Bytes of the process that leads while the files are written; the object itself is in none of
 /// them.
 struct WritingMemory {
-  double result = 0;   ///< while result.h5 is
+  double result = 0;   ///< while result.h5 is, beside the object's rows (object_writing_bytes)
   double copies = 0;   ///< while the files made of it are
+  double share = 0;    ///< of another process that goes through the object for them
   double facts = 0;    ///< of both: probe and positions
   double drawing = 0;  ///< of copies: what the largest picture takes
 };
@@ -74,6 +74,8 @@ class ResultWriter {
   /// The next rows, of one slice; absorption where it was announced. Throws UserError where they
   /// cannot be written.
   void rows(View<const float, 2> phase, View<const float, 2> absorption = {});
+  /// In place of rows(): others write them (session/write_object).
+  [[nodiscard]] ResultFile::Place hand_out();
   /// After the last: the file gets its name. The other files of an earlier result go.
   void finish();
 
@@ -83,7 +85,13 @@ class ResultWriter {
 };
 
 /// Makes the other files of the folder's result.h5, some rows at a time, each with its name only
-/// when it is whole. A sentence for each that could not be made; the others are there.
+/// when it is whole. Every process of the team calls it: the object is read by several of them
+/// (session/copy_object), all else is done by the one that leads. There, a sentence for each that
+/// could not be made; the others are there.
+[[nodiscard]] std::vector<std::string> write_copies(const std::string& folder,
+                                                    const OutputChoice& choice, Team& team,
+                                                    Ledger* ledger);
+/// The same by this process alone.
 [[nodiscard]] std::vector<std::string> write_copies(const std::string& folder,
                                                     const OutputChoice& choice,
                                                     Ledger* ledger = nullptr);

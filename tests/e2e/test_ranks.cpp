@@ -9,6 +9,9 @@
 #include <array>
 #include <cmath>
 #include <csignal>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
 
 #include "e2e/program.hpp"
 #include "io/checkpoint.hpp"
@@ -17,6 +20,8 @@
 
 namespace ptyle {
 namespace {
+
+namespace fs = std::filesystem;
 
 /// Three slices of SrTiO3, 72 positions of 64² px with counting noise.
 constexpr const char* recipe =
@@ -306,6 +311,39 @@ double apart(const Result& a, const Result& b) {
 }
 
 /// Positions that are some pixels off move from core to core, and their patterns with them.
+/// Of the same state, with more slices than ranks that write.
+TEST_F(Ranks, FilesHaveTheSameBytesHoweverManyWriteThem) {
+  const std::vector<std::string> settings{"object.slices=19",    "object.slice_thickness=0.6",
+                                          "object.type=complex", "solver.iterations=1",
+                                          "output.tiff=true",    "output.pictures=true"};
+  auto first = settings;
+  first.emplace_back("output.checkpoint_every=1");
+  ASSERT_EQ(reconstruct("one", 0, first).status, 0);
+  const Result wanted = read_result(path("one/result.h5"));
+  const auto bytes = [&](const std::string& name) {
+    std::ifstream file(path(name), std::ios::binary);
+    return std::string(std::istreambuf_iterator<char>(file), {});
+  };
+  EXPECT_GT(bytes("one/phase.tif").size(), std::size_t(4 * wanted.phase.size()));
+  for (const int ranks : {4, 6}) {
+    SCOPED_TRACE(ranks);
+    const std::string name = "on" + std::to_string(ranks);
+    fs::create_directories(path(name));
+    fs::copy(path("one/checkpoint"), path(name + "/checkpoint"));
+    const auto ran = reconstruct(name, ranks, settings, {"--resume"});
+    ASSERT_EQ(ran.status, 0) << ran.err;
+    const Result result = read_result(path(name + "/result.h5"));
+    EXPECT_TRUE(std::equal(result.phase.begin(), result.phase.end(), wanted.phase.begin()));
+    EXPECT_TRUE(
+        std::equal(result.absorption.begin(), result.absorption.end(), wanted.absorption.begin()));
+    EXPECT_EQ(bytes(name + "/phase.tif"), bytes("one/phase.tif"));
+    for (const char* picture : {"phase-sum.png", "slices.png", "absorption-sum.png"})
+      EXPECT_EQ(bytes(name + "/" + picture), bytes(std::string("one/") + picture)) << picture;
+    for (const auto& entry : fs::directory_iterator(path(name)))
+      EXPECT_NE(entry.path().extension(), ".part") << entry.path();
+  }
+}
+
 TEST_F(Ranks, PositionsThatChangeHandsAreTheSameOnAnyRanks) {
   folder.write("recipe.yaml",
                std::string(recipe).replace(std::string(recipe).find("step: 1.0"), 9,

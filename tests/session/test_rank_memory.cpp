@@ -10,6 +10,7 @@
 #include "session/open_experiment.hpp"
 #include "session/open_fit.hpp"
 #include "session/rank_memory.hpp"
+#include "session/write_object.hpp"
 #include "session/write_result.hpp"
 
 namespace ptyle {
@@ -119,10 +120,22 @@ TEST(RankMemory, CountsWhatWritingTheResultTakes) {
     const RankMemory bare = of(0);
     // It keeps the object and the probe.
     EXPECT_EQ(bare.writing.at("object"), 8 * double(division.sharing.mesh.extended(0).area()));
-    EXPECT_EQ(bare.writing.at("result"), files().result);
+    const double slab = 4 * double(rows_at_a_time({2, rows, cols}) * cols);
+    const auto rows_of = [&](int rank) {
+      return object_writing_bytes(division.sharing.mesh, rank, {2, rows, cols});
+    };
+    EXPECT_EQ(bare.writing.at("result"), files().result + rows_of(0));
+    // One alone has its rows in place; of several each gets a slab, what comes for it, and sends
+    // the rest of its core.
+    if (ranks == 1) {
+      EXPECT_EQ(rows_of(0), slab);
+    } else {
+      EXPECT_GT(rows_of(0), 2 * slab);
+      EXPECT_LE(rows_of(0), 4 * slab);
+    }
     EXPECT_EQ(bare.total(), std::max(sum_of(bare.writing), sum_of(bare.bytes)));
-    if (ranks > 1) {  // others hold some rows at most
-      EXPECT_EQ(of(1).writing.at("result"), 4 * double(rows_at_a_time({2, rows, cols}) * cols));
+    if (ranks > 1) {  // others write, too
+      EXPECT_EQ(of(1).writing.at("result"), rows_of(1));
     }
     config.output.pictures = config.output.tiff = true;
     // Drawing takes more than all that, of an object of a megapixel.
