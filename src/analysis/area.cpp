@@ -16,10 +16,9 @@ double cross(const Position& o, const Position& a, const Position& b) {
 
 }  // namespace
 
-std::vector<Position> convex_hull(std::span<const Position> points) {
-  std::vector<Position> sorted;
-  std::copy_if(points.begin(), points.end(), std::back_inserter(sorted),
-               [](const Position& p) { return std::isfinite(p.row) && std::isfinite(p.col); });
+std::vector<Position> convex_hull(std::vector<Position> sorted) {
+  std::erase_if(sorted,
+                [](const Position& p) { return !std::isfinite(p.row) || !std::isfinite(p.col); });
   std::sort(sorted.begin(), sorted.end(), [](const Position& a, const Position& b) {
     return a.row < b.row || (a.row == b.row && a.col < b.col);
   });
@@ -71,7 +70,7 @@ Array<double, 2> ScanArea::taper(double width) const {
 
 ScanArea scan_area(std::span<const Position> positions, const std::array<i64, 2>& shape) {
   ScanArea area;
-  const std::vector<Position> hull = convex_hull(positions);
+  const std::vector<Position> hull = convex_hull({positions.begin(), positions.end()});
   if (hull.size() < 3) return area;
   const auto [low, high] = bounds_of(hull);
   // a hair outside the hull still counts as on its edge

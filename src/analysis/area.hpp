@@ -12,7 +12,7 @@ namespace ptyle {
 
 /// Corners of the convex hull in order around it (Andrew's monotone chain, 1979); fewer than three
 /// where all points lie on a line.
-std::vector<Position> convex_hull(std::span<const Position> points);
+std::vector<Position> convex_hull(std::vector<Position> points);
 
 /// A box of pixels with, for each, its depth inside the hull.
 struct ScanArea {

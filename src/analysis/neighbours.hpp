@@ -1,8 +1,8 @@
 #pragma once
 
-#include <algorithm>
 #include <cmath>
 #include <map>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -10,22 +10,30 @@
 
 namespace ptyle {
 
+/// Positions in the order of the axis along which they extend farther: those near one of them are
+/// found beside it. Only finite ones.
+class Ordered {
+ public:
+  explicit Ordered(std::vector<Position> positions);
+
+  /// The distance from a place to the k-th nearest position (0: the nearest, itself where it is
+  /// one). Throws std::out_of_range where there are not so many.
+  [[nodiscard]] double to_nearest(Position at, i64 k) const;
+  /// Leaves out those without another one within so far.
+  void drop_lonely(double radius);
+  [[nodiscard]] const std::vector<Position>& positions() const& { return positions_; }
+  [[nodiscard]] std::vector<Position> positions() && { return std::move(positions_); }
+
+ private:
+  [[nodiscard]] bool lonely(std::size_t i, double radius) const;
+  std::vector<Position> positions_;
+  double Position::*along_;
+};
+
 /// The median, over up to 300 positions spread over the scan, of the distance to the k-th nearest
 /// other one (k = 1: the nearest). 0 where there are not k others.
-inline double neighbour_distance(const std::vector<Position>& positions, i64 k) {
-  const i64 n = static_cast<i64>(positions.size()), stride = (n + 299) / 300;
-  if (n <= k) return 0;
-  std::vector<double> found, all(positions.size());
-  for (i64 i = 0; i < n; i += stride) {
-    std::transform(positions.begin(), positions.end(), all.begin(),
-                   [&](Position p) { return distance(p, positions[i]); });
-    std::nth_element(all.begin(), all.begin() + k, all.end());  // [0] is the position itself
-    found.push_back(all[k]);
-  }
-  const auto middle = found.begin() + static_cast<std::ptrdiff_t>(found.size() / 2);
-  std::nth_element(found.begin(), middle, found.end());
-  return *middle;
-}
+double neighbour_distance(std::span<const Position> positions, const Ordered& ordered, i64 k);
+double neighbour_distance(std::span<const Position> positions, i64 k);
 
 /// Positions sorted into square cells, to look up those around a place. They may grow in number and
 /// move, if it is said.

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
-#include <iterator>
+#include <utility>
 
 #include "analysis/area.hpp"
 #include "analysis/neighbours.hpp"
@@ -10,19 +10,6 @@
 
 namespace ptyle {
 namespace {
-
-/// Step 2.
-std::vector<Position> without_outliers(const std::vector<Position>& positions, double near) {
-  if (!(near > 0)) return positions;
-  const Cells cells(positions, near);
-  std::vector<Position> left;
-  std::copy_if(positions.begin(), positions.end(), std::back_inserter(left), [&](Position p) {
-    int with_itself = 0;
-    cells.around(p, [&](i64) { ++with_itself; });
-    return with_itself > 1;
-  });
-  return left;
-}
 
 double area_of(const std::vector<Position>& hull) {
   double twice = 0;
@@ -37,13 +24,14 @@ double area_of(const std::vector<Position>& hull) {
 
 }  // namespace
 
-ScanExtent scan_extent(const std::vector<Position>& positions) {
+ScanExtent scan_extent(std::span<const Position> positions) {
   ScanExtent scan;
   if (positions.size() < 2) return scan;
-  const double apart = neighbour_distance(positions, 4);
-  const std::vector<Position> close = without_outliers(positions, 5 * apart);
-  const std::vector<Position> hull = convex_hull(close);
-  const auto count = static_cast<double>(close.size());
+  Ordered ordered({positions.begin(), positions.end()});
+  const double apart = neighbour_distance(positions, ordered, 4);
+  if (apart > 0) ordered.drop_lonely(5 * apart);
+  const auto count = static_cast<double>(ordered.positions().size());
+  const std::vector<Position> hull = convex_hull(std::move(ordered).positions());
   scan.area = area_of(hull);
   for (const Position& a : hull)
     for (const Position& b : hull) scan.length = std::max(scan.length, distance(a, b));

@@ -10,7 +10,7 @@
 //   4. step = √(area per position), of a line its length per position; where the hull holds much
 //      that no position is near, as between two scans, the distance of 1
 
-#include <vector>
+#include <span>
 
 #include "core/grid.hpp"
 
@@ -26,6 +26,6 @@ struct ScanExtent {
 };
 
 /// All 0 for fewer than two positions.
-ScanExtent scan_extent(const std::vector<Position>& positions);
+ScanExtent scan_extent(std::span<const Position> positions);
 
 }  // namespace ptyle

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <limits>
-#include <vector>
+#include <span>
 
 #include "core/grid.hpp"
 
@@ -20,7 +20,7 @@ struct Bounds {
   [[nodiscard]] double cols() const { return high.col - low.col; }
 };
 
-inline Bounds bounds_of(const std::vector<Position>& positions) {
+inline Bounds bounds_of(std::span<const Position> positions) {
   Bounds bounds;
   for (const Position& p : positions) bounds.include(p);
   return bounds;

@@ -2,9 +2,12 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <vector>
 
+#include "analysis/neighbours.hpp"
 #include "analysis/scan_extent.hpp"
 #include "core/random.hpp"
 #include "core/raster.hpp"
@@ -81,10 +84,48 @@ TEST(ScanExtent, OfPositionsByChanceIsTheRootOfTheirArea) {
   EXPECT_NEAR(scan_extent(all).step, 1, 0.1);
 }
 
+/// The distance to the k-th of all others, of each of so few.
+double brute_distance(const Positions& all, std::size_t k) {
+  std::vector<double> found;
+  for (const Position& at : all) {
+    std::vector<double> from_it;
+    for (const Position& p : all) from_it.push_back(distance(p, at));
+    std::sort(from_it.begin(), from_it.end());
+    found.push_back(from_it[k]);
+  }
+  std::sort(found.begin(), found.end());
+  return found[found.size() / 2];
+}
+
+/// Scans of all kinds, with repeated positions, on either axis and with some far away.
+TEST(ScanExtent, FindsTheNeighboursThatAComparisonWithAllFinds) {
+  Philox random(5, 0, 0);
+  for (int time = 0; time < 60; ++time) {
+    Positions all, close;
+    const double rows = random.uniform() < 0.3 ? 0 : 30 * random.uniform(), cols = 10;
+    while (all.size() < 60) all.push_back({rows * random.uniform(), cols * random.uniform()});
+    for (int i = 0; i < time % 4; ++i) all.push_back(all[static_cast<std::size_t>(7 * i)]);
+    for (int i = 0; i < time % 3; ++i) all.push_back({1e3 * random.uniform(), 50.0 * i});
+    for (const i64 k : {1, 4, 6})
+      ASSERT_EQ(neighbour_distance(all, k), brute_distance(all, static_cast<std::size_t>(k)));
+    const double radius = 5 * brute_distance(all, 4);
+    std::copy_if(all.begin(), all.end(), std::back_inserter(close), [&](Position p) {
+      return std::count_if(all.begin(), all.end(),
+                           [&](Position q) { return distance(p, q) <= radius; }) > 1;
+    });
+    Ordered ordered(all);
+    ordered.drop_lonely(radius);
+    EXPECT_EQ(ordered.positions().size(), close.size());
+    for (const Position& p : ordered.positions())
+      EXPECT_TRUE(std::any_of(close.begin(), close.end(),
+                              [&](Position q) { return q.row == p.row && q.col == p.col; }));
+  }
+}
+
 TEST(ScanExtent, OfFewOrEqualPositionsIsFinite) {
   EXPECT_EQ(scan_extent({}).step, 0);
-  EXPECT_EQ(scan_extent({{3, 4}}).step, 0);
-  EXPECT_EQ(scan_extent({{0, 0}, {0, 2}}).step, 1);
+  EXPECT_EQ(scan_extent(Positions{{3, 4}}).step, 0);
+  EXPECT_EQ(scan_extent(Positions{{0, 0}, {0, 2}}).step, 1);
   EXPECT_EQ(scan_extent(Positions(9, {3, 4})).step, 0);
   Positions repeated;
   for (int i = 0; i < 6; ++i) repeated = with(repeated, positions_of(Raster{{4, 4}, {1, 1}}));
