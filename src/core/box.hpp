@@ -46,6 +46,13 @@ constexpr Box intersection(const Box& a, const Box& b) {
   return {intersection(a.rows, b.rows), intersection(a.cols, b.cols)};
 }
 
+/// A box and so many pixels more on each side.
+constexpr Box grown(const Box& box, i64 before, i64 after) {
+  return {{box.rows.begin - before, box.rows.end + after},
+          {box.cols.begin - before, box.cols.end + after}};
+}
+constexpr Box grown(const Box& box, i64 by) { return grown(box, by, by); }
+
 /// The smallest box that holds both; an empty one adds nothing.
 constexpr Box hull(const Box& a, const Box& b) {
   if (a.empty()) return b;

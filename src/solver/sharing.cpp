@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "core/error.hpp"
+#include "tiles/near.hpp"
 
 namespace ptyle {
 
@@ -57,17 +58,28 @@ std::vector<PositionShare> share_positions(const Mesh& mesh, std::span<const Pix
   std::vector<PositionShare> shares;
   for (auto& own : assign(mesh, centres)) shares.push_back({std::move(own), {}});
   if (extra <= 0 || mesh.ranks() == 1) return shares;
-  for (std::size_t i = 0; i < centres.size(); ++i) {
-    const int owner = mesh.tile_of(centres[i]);
-    for (int rank = 0; rank < mesh.ranks(); ++rank) {
-      const Box core = mesh.core(rank);
-      const Box near{{core.rows.begin - extra, core.rows.end + extra},
-                     {core.cols.begin - extra, core.cols.end + extra}};
-      if (rank != owner && near.contains(centres[i]))
-        shares[static_cast<std::size_t>(rank)].extra.push_back(static_cast<i64>(i));
-    }
+  const Buckets buckets(centres);
+  for (int rank = 0; rank < mesh.ranks(); ++rank) {
+    auto& of_others = shares[static_cast<std::size_t>(rank)].extra;
+    buckets.in(grown(mesh.core(rank), extra), [&](i64 i) {
+      if (mesh.tile_of(centres[static_cast<std::size_t>(i)]) != rank) of_others.push_back(i);
+    });
+    std::sort(of_others.begin(), of_others.end());
   }
   return shares;
+}
+
+PositionShare share_of(const Mesh& mesh, int rank, i64 count,
+                       const std::function<Pixel(i64)>& centre, i64 extra) {
+  PositionShare share;
+  const bool alone = mesh.ranks() == 1;
+  const Box near = grown(mesh.core(rank), std::max<i64>(0, extra));
+  for (i64 i = 0; i < count; ++i)
+    if (const Pixel at = centre(i); mesh.tile_of(at) == rank)
+      share.own.push_back(i);
+    else if (!alone && extra > 0 && near.contains(at))
+      share.extra.push_back(i);
+  return share;
 }
 
 void check_sharing(const Sharing& sharing) {

@@ -3,6 +3,7 @@
 // How ranks share a fit: the mesh of tiles, and what they exchange after each mini-batch.
 
 #include <array>
+#include <functional>
 #include <optional>
 #include <span>
 #include <string_view>
@@ -57,6 +58,9 @@ struct PositionShare {
 /// The positions of every rank. `centres`: pixel [W/2, W/2] of each position's window.
 std::vector<PositionShare> share_positions(const Mesh& mesh, std::span<const Pixel> centres,
                                            i64 extra);
+/// The same of one rank alone, in a time that doesn't grow with the ranks, of `count` positions.
+PositionShare share_of(const Mesh& mesh, int rank, i64 count,
+                       const std::function<Pixel(i64)>& centre, i64 extra);
 
 /// Throws UserError where the scheme cannot run on the mesh, saying why: `neighbor` where overlaps
 /// reach past direct neighbours, `voxel` where a core is smaller than the halo that it must fill.

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "core/error.hpp"
+#include "tiles/support.hpp"
 
 namespace ptyle {
 namespace {
@@ -24,7 +25,7 @@ Box box_of(std::span<const Pixel> centres) { return reach(centres, 1); }
 
 /// Two parts of one.
 struct Halves {
-  Cut cut;
+  PartCut cut;
   Part before, after;
 };
 
@@ -61,21 +62,21 @@ std::optional<Halves> halves_of(const Part& part, bool across_rows) {
 
 /// The tiles of a part, with what is the worst of them.
 struct Tiling {
-  std::vector<Cut> cuts;  ///< counted from 0; ranks, too
+  std::vector<PartCut> cuts;  ///< counted from 0; ranks, too
   std::vector<TileBoxes> tiles;
   i64 fullest = 0, largest = 0;  ///< positions of a tile; px
 
   [[nodiscard]] double cost() const { return double(fullest) * double(largest); }
 };
 
-Tiling joined(Cut cut, const Tiling& before, const Tiling& after) {
+Tiling joined(PartCut cut, const Tiling& before, const Tiling& after) {
   Tiling all;
   const auto take = [&](const Tiling& one) {
     const int cuts = static_cast<int>(all.cuts.size()) + (all.cuts.empty() ? 1 : 0);
     const int ranks = static_cast<int>(all.tiles.size());
     if (all.cuts.empty()) all.cuts.push_back(cut);
     const auto shifted = [&](int to) { return to < 0 ? to - ranks : to + cuts; };
-    for (Cut c : one.cuts) {
+    for (PartCut c : one.cuts) {
       c.before = shifted(c.before), c.after = shifted(c.after);
       all.cuts.push_back(c);
     }

@@ -6,6 +6,8 @@
 #include <map>
 #include <stdexcept>
 
+#include "tiles/near.hpp"
+
 namespace ptyle {
 
 std::vector<Parcel> parcels_of(const Mesh& mesh, int rank, std::span<const i64> own,
@@ -44,13 +46,22 @@ std::vector<i64> owned_after(std::span<const i64> own, int rank, std::span<const
   return all;
 }
 
-std::vector<i64> most_that_come(const Mesh& mesh, std::span<const Pixel> centres, i64 reach) {
+std::vector<i64> most_that_come(const Mesh& mesh, std::span<const Pixel> centres, i64 reach,
+                                int only) {
   std::vector<i64> counts(static_cast<std::size_t>(mesh.ranks()), 0);
-  for (const Pixel& p : centres) {
-    const int owner = mesh.tile_of(p);
-    for (const int rank : mesh.tiles_of(grown({{p.row, p.row + 1}, {p.col, p.col + 1}}, reach)))
-      if (rank != owner) ++counts[static_cast<std::size_t>(rank)];
+  const auto may_come = [&](int rank, const Pixel& p) { return mesh.tile_of(p) != rank ? 1 : 0; };
+  if (only >= 0) {
+    const Box near = grown(mesh.core(only), reach);
+    for (const Pixel& p : centres)
+      if (near.contains(p)) counts[static_cast<std::size_t>(only)] += may_come(only, p);
+    return counts;
   }
+  const Buckets buckets(centres);
+  for (int rank = 0; rank < mesh.ranks(); ++rank)
+    buckets.in(grown(mesh.core(rank), reach), [&](i64 i) {
+      counts[static_cast<std::size_t>(rank)] +=
+          may_come(rank, centres[static_cast<std::size_t>(i)]);
+    });
   return counts;
 }
 

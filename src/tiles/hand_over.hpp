@@ -47,7 +47,9 @@ std::vector<i64> owned_after(std::span<const i64> own, int rank, std::span<const
                              std::span<const Parcel> coming);
 
 /// How many records may come to each rank at most, where every position moves by up to `reach` px
-/// along either axis: those of positions that lie so near to its core and not in it.
-std::vector<i64> most_that_come(const Mesh& mesh, std::span<const Pixel> centres, i64 reach);
+/// along either axis: those of positions that lie so near to its core and not in it. `only`: of
+/// this rank alone, 0 of all others.
+std::vector<i64> most_that_come(const Mesh& mesh, std::span<const Pixel> centres, i64 reach,
+                                int only = -1);
 
 }  // namespace ptyle

@@ -7,6 +7,7 @@
 #include <map>
 #include <optional>
 #include <stdexcept>
+#include <utility>
 
 #include "core/error.hpp"
 
@@ -41,11 +42,54 @@ int index_of(const std::vector<i64>& lines, i64 x) {
 /// How many positions lie on each different row (or column), ascending.
 using Counts = std::vector<std::pair<i64, i64>>;
 
+/// So many pixels of an axis are listed one by one; positions farther apart are sorted.
+constexpr i64 most_listed = i64{1} << 22;
+
 Counts counts_along(std::span<const Pixel> centres, i64 Pixel::*axis) {
-  std::map<i64, i64> count;
-  for (const Pixel& p : centres) ++count[p.*axis];
-  return {count.begin(), count.end()};
+  Counts counts;
+  const auto [first, last] =
+      std::minmax_element(centres.begin(), centres.end(),
+                          [axis](const Pixel& a, const Pixel& b) { return a.*axis < b.*axis; });
+  if (first == centres.end()) return counts;
+  const i64 low = (*first).*axis, high = (*last).*axis;
+  if (high - low >= most_listed) {
+    std::map<i64, i64> sorted;
+    for (const Pixel& p : centres) ++sorted[p.*axis];
+    return {sorted.begin(), sorted.end()};
+  }
+  std::vector<i64> listed(static_cast<std::size_t>(high - low + 1), 0);
+  for (const Pixel& p : centres) ++listed[static_cast<std::size_t>(p.*axis - low)];
+  for (i64 x = low; x <= high; ++x)
+    if (const i64 count = listed[static_cast<std::size_t>(x - low)]; count > 0)
+      counts.emplace_back(x, count);
+  return counts;
 }
+
+/// The part between cuts that holds a place.
+class PartOf {
+ public:
+  PartOf(const Counts& counts, std::vector<i64> cuts)
+      : first_(counts.front().first), cuts_(std::move(cuts)) {
+    const i64 last = counts.back().first;
+    if (last - first_ >= most_listed) return;
+    for (i64 x = first_; x <= last; ++x) listed_.push_back(static_cast<int>(found(x)));
+  }
+  [[nodiscard]] std::size_t parts() const { return cuts_.size() + 1; }
+  [[nodiscard]] std::size_t operator()(i64 x) const {
+    return listed_.empty()
+               ? found(x)
+               : static_cast<std::size_t>(listed_[static_cast<std::size_t>(x - first_)]);
+  }
+
+ private:
+  [[nodiscard]] std::size_t found(i64 x) const {
+    return static_cast<std::size_t>(std::upper_bound(cuts_.begin(), cuts_.end(), x) -
+                                    cuts_.begin());
+  }
+  i64 first_;
+  std::vector<i64> cuts_;
+  std::vector<int> listed_;
+};
 
 /// `parts` − 1 lines, each midway between two neighbouring rows of positions: line k is the one
 /// nearest to k/parts of all positions that leaves at least one row for every part.
@@ -74,14 +118,9 @@ std::vector<i64> balanced_cuts(const Counts& counts, int parts) {
 }
 
 /// Positions of the fullest tile.
-i64 largest_share(std::span<const Pixel> centres, const std::vector<i64>& row_cuts,
-                  const std::vector<i64>& col_cuts) {
-  const auto index = [](const std::vector<i64>& cuts, i64 x) {
-    return static_cast<std::size_t>(std::upper_bound(cuts.begin(), cuts.end(), x) - cuts.begin());
-  };
-  std::vector<i64> share((row_cuts.size() + 1) * (col_cuts.size() + 1), 0);
-  for (const Pixel& p : centres)
-    ++share[index(row_cuts, p.row) * (col_cuts.size() + 1) + index(col_cuts, p.col)];
+i64 largest_share(std::span<const Pixel> centres, const PartOf& row, const PartOf& col) {
+  std::vector<i64> share(row.parts() * col.parts(), 0);
+  for (const Pixel& p : centres) ++share[row(p.row) * col.parts() + col(p.col)];
   return *std::max_element(share.begin(), share.end());
 }
 
@@ -95,7 +134,8 @@ Mesh::Mesh(Box object, std::span<const i64> row_cuts, std::span<const i64> col_c
   if (halo.before < 0 || halo.after < 0) throw std::invalid_argument("a halo is not negative");
 }
 
-Mesh::Mesh(Box object, std::vector<Cut> cuts, std::vector<TileBoxes> tiles, Halo halo, i64 reach)
+Mesh::Mesh(Box object, std::vector<PartCut> cuts, std::vector<TileBoxes> tiles, Halo halo,
+           i64 reach)
     : object_(object),
       cuts_(std::move(cuts)),
       tiles_(std::move(tiles)),
@@ -138,7 +178,7 @@ int Mesh::tile_of(Pixel centre) const {
   if (is_tensor()) return rank(index_of(row_lines_, centre.row), index_of(col_lines_, centre.col));
   int part = cuts_.empty() ? -1 : 0;
   while (part >= 0) {
-    const Cut& cut = cuts_[static_cast<std::size_t>(part)];
+    const PartCut& cut = cuts_[static_cast<std::size_t>(part)];
     part = (cut.across_rows ? centre.row : centre.col) < cut.line ? cut.before : cut.after;
   }
   return -1 - part;
@@ -162,7 +202,7 @@ std::vector<int> Mesh::tiles_of(const Box& part) const {
       ranks.push_back(-1 - at);
       continue;
     }
-    const Cut& cut = cuts_[static_cast<std::size_t>(at)];
+    const PartCut& cut = cuts_[static_cast<std::size_t>(at)];
     const Interval along = cut.across_rows ? part.rows : part.cols;
     if (along.end > cut.line) parts.push_back(cut.after);
     if (along.begin < cut.line) parts.push_back(cut.before);
@@ -218,7 +258,8 @@ std::array<int, 2> automatic_shape(std::span<const Pixel> centres, int ranks) {
     if (ranks % r != 0 || static_cast<std::size_t>(r) > rows.size() ||
         static_cast<std::size_t>(c) > cols.size())
       continue;
-    const i64 share = largest_share(centres, balanced_cuts(rows, r), balanced_cuts(cols, c));
+    const i64 share = largest_share(centres, PartOf(rows, balanced_cuts(rows, r)),
+                                    PartOf(cols, balanced_cuts(cols, c)));
     candidates.push_back({{r, c}, share, std::abs(std::log(height / r * c / width))});
     least = std::min(least, share);
   }

@@ -18,7 +18,7 @@
 #include <vector>
 
 #include "core/box.hpp"
-#include "tiles/support.hpp"
+#include "tiles/near.hpp"
 
 namespace ptyle {
 
@@ -31,7 +31,7 @@ struct Halo {
 };
 
 /// A cut of one part of the object in two.
-struct Cut {
+struct PartCut {
   bool across_rows = true;  ///< the parts lie above each other; else side by side
   i64 line = 0;             ///< before this pixel
   /// The part before the line and the one after it: the number of a cut, or −1 − rank.
@@ -53,7 +53,7 @@ class Mesh {
   /// Any tiling by cuts of parts, the first of the whole. Cores need not cover the object: what no
   /// window reaches may belong to none. No tile reaches farther than the halo from its core; it
   /// holds the object's support (tiles/support) at least as far as `reach` px from it.
-  Mesh(Box object, std::vector<Cut> cuts, std::vector<TileBoxes> tiles, Halo halo, i64 reach);
+  Mesh(Box object, std::vector<PartCut> cuts, std::vector<TileBoxes> tiles, Halo halo, i64 reach);
 
   /// True if lines across the whole object made it, so that it has rows and columns of tiles.
   [[nodiscard]] bool is_tensor() const { return tiles_.empty(); }
@@ -94,7 +94,7 @@ class Mesh {
 
   Box object_;
   std::vector<i64> row_lines_, col_lines_;  // the object's borders included; of a tensor mesh
-  std::vector<Cut> cuts_;                   // of others
+  std::vector<PartCut> cuts_;               // of others
   std::vector<TileBoxes> tiles_;
   Halo halo_;
   i64 reach_ = 0;

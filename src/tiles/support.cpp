@@ -5,56 +5,12 @@
 
 namespace ptyle {
 
-Box reach(std::span<const Pixel> centres, i64 window) {
-  if (centres.empty()) throw std::invalid_argument("an object needs at least one position");
-  Box all;
-  for (const Pixel& p : centres) all = hull(all, window_about(p, window));
-  return all;
-}
-
-Support::Support(std::span<const Pixel> centres, i64 window, i64 margin)
-    : window_(window), margin_(margin), side_(window + 2 * margin) {
-  const Box all = reach(centres, 1);
-  corner_ = {all.rows.begin, all.cols.begin};
-  rows_ = (all.rows.size() - 1) / side_ + 1;
-  cols_ = (all.cols.size() - 1) / side_ + 1;
-  const auto bin = [&](Pixel p) {
-    return static_cast<std::size_t>((p.row - corner_.row) / side_ * cols_ +
-                                    (p.col - corner_.col) / side_);
-  };
-  first_.assign(static_cast<std::size_t>(rows_ * cols_) + 1, 0);
-  for (const Pixel& p : centres) ++first_[bin(p) + 1];
-  for (std::size_t b = 1; b < first_.size(); ++b) first_[b] += first_[b - 1];
-  centres_.resize(centres.size());
-  std::vector<std::size_t> next(first_.begin(), first_.end() - 1);
-  for (const Pixel& p : centres) centres_[next[bin(p)]++] = p;
-}
-
-/// Calls use(centre) for each centre in the bins about `part`, until it returns false.
-template <class Use>
-void Support::for_each_near(const Box& part, Use&& use) const {
-  if (part.empty()) return;
-  const Box near = grown(part, side_);  // of centres
-  const auto bins = [&](Interval of, i64 from, i64 count) {
-    const auto index = [&](i64 i) {
-      return std::clamp<i64>(i < from ? 0 : (i - from) / side_, 0, count - 1);
-    };
-    return Interval{index(of.begin), index(of.end - 1) + 1};
-  };
-  const Interval rows = bins(near.rows, corner_.row, rows_),
-                 cols = bins(near.cols, corner_.col, cols_);
-  for (i64 r = rows.begin; r < rows.end; ++r)
-    for (i64 c = cols.begin; c < cols.end; ++c) {
-      const auto b = static_cast<std::size_t>(r * cols_ + c);
-      for (std::size_t k = first_[b]; k < first_[b + 1]; ++k)
-        if (!use(centres_[k])) return;
-    }
-}
-
 /// Calls use(what it shares with `part`) for each window that meets it, until it returns false.
 template <class Use>
 void Support::for_each_window(const Box& part, Use&& use) const {
-  for_each_near(part, [&](Pixel centre) {
+  if (part.empty()) return;
+  near_.in(grown(part, window_ + margin_), [&](i64 i) {
+    const Pixel centre = centres_[static_cast<std::size_t>(i)];
     const Box met = intersection(grown(window_about(centre, window_), margin_), part);
     return met.empty() || use(met);
   });
@@ -62,9 +18,9 @@ void Support::for_each_window(const Box& part, Use&& use) const {
 
 Box Support::centres_within(const Box& part) const {
   Box all;
-  for_each_near(part, [&](Pixel p) {
-    if (part.contains(p)) all = hull(all, {{p.row, p.row + 1}, {p.col, p.col + 1}});
-    return true;
+  near_.in(part, [&](i64 i) {
+    const Pixel p = centres_[static_cast<std::size_t>(i)];
+    all = hull(all, {{p.row, p.row + 1}, {p.col, p.col + 1}});
   });
   return all;
 }

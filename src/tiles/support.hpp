@@ -9,29 +9,20 @@
 
 #include "core/box.hpp"
 #include "core/ledger.hpp"
+#include "tiles/near.hpp"
 
 namespace ptyle {
-
-/// The window W×W about its centre.
-constexpr Box window_about(Pixel centre, i64 window) {
-  const i64 row = centre.row - window / 2, col = centre.col - window / 2;
-  return {{row, row + window}, {col, col + window}};
-}
-
-/// A box and so many pixels more on each side.
-constexpr Box grown(const Box& box, i64 before, i64 after) {
-  return {{box.rows.begin - before, box.rows.end + after},
-          {box.cols.begin - before, box.cols.end + after}};
-}
-constexpr Box grown(const Box& box, i64 by) { return grown(box, by, by); }
-
-/// The smallest box that holds every window. Throws std::invalid_argument without positions.
-Box reach(std::span<const Pixel> centres, i64 window);
 
 class Support {
  public:
   /// Of windows that may move by `margin` px each way.
-  Support(std::span<const Pixel> centres, i64 window, i64 margin);
+  Support(std::span<const Pixel> centres, i64 window, i64 margin)
+      : window_(window),
+        margin_(margin),
+        centres_(centres.begin(), centres.end()),
+        near_(centres_) {}
+  Support(const Support&) = delete;
+  Support& operator=(const Support&) = delete;
 
   /// The smallest box that holds the support's pixels in `part`; empty where there are none.
   [[nodiscard]] Box within(const Box& part) const;
@@ -44,17 +35,13 @@ class Support {
   [[nodiscard]] Array<std::uint8_t, 2> mask(const Box& part, Ledger* ledger = nullptr) const;
 
  private:
-  template <class Use>
-  void for_each_near(const Box& part, Use&& use) const;
   [[nodiscard]] Array<std::int32_t, 2> counts(const Box& part, i64 cell) const;
   template <class Use>
   void for_each_window(const Box& part, Use&& use) const;
 
-  i64 window_, margin_, side_;  // side_: of a square bin, px
-  Pixel corner_;                // the first bin's
-  i64 rows_ = 0, cols_ = 0;     // of bins
-  std::vector<std::size_t> first_;
-  std::vector<Pixel> centres_;  // bin by bin
+  i64 window_, margin_;
+  std::vector<Pixel> centres_;
+  Buckets near_;
 };
 
 }  // namespace ptyle

@@ -5,6 +5,7 @@
 #include <atomic>
 
 #include "core/error.hpp"
+#include "core/random.hpp"
 #include "solver/penalties/quadratic.hpp"
 #include "solver/shared_fit.hpp"
 
@@ -284,6 +285,44 @@ TEST(Sharing, OptionsAreCheckedBeforeAnythingIsMade) {
   EXPECT_THROW(check_options(o, {mesh_of(9, Halo::of(6))}), UserError);
   EXPECT_NO_THROW(check_options(o, {mesh_of(9, Halo::of(7))}));
   EXPECT_NO_THROW(check_options(o, {mesh_of(1, Halo::of(0))}));
+}
+
+/// Every position of which a rank's core, grown by `extra`, holds the centre.
+TEST(Sharing, PositionsAreThoseThatAComparisonOfAllFinds) {
+  Philox random(11, 0, 0);
+  for (int time = 0; time < 40; ++time) {
+    const auto whole = [&](i64 from, i64 to) {
+      return from + static_cast<i64>(random() % static_cast<std::uint32_t>(to - from + 1));
+    };
+    std::vector<Pixel> centres;
+    const i64 rows = time % 5 == 0 ? 0 : whole(4, 300), cols = whole(4, 300);
+    for (int i = 0; i < 150; ++i) centres.push_back({whole(-rows, rows), whole(-cols, cols)});
+    const std::array<int, 2> shape{time % 5 == 0 ? 1 : 2, 3};
+    const Mesh mesh = balanced_mesh(centres, 9, shape, Halo::of(4));
+    const i64 extra = time % 3 == 0 ? 0 : whole(1, 120);
+    const auto shares = share_positions(mesh, centres, extra);
+    ASSERT_EQ(shares.size(), static_cast<std::size_t>(mesh.ranks()));
+    for (int rank = 0; rank < mesh.ranks(); ++rank) {
+      const Box core = mesh.core(rank);
+      std::vector<i64> own, others;
+      for (std::size_t i = 0; i < centres.size(); ++i) {
+        const Pixel p = centres[i];
+        const bool near = p.row >= core.rows.begin - extra && p.row < core.rows.end + extra &&
+                          p.col >= core.cols.begin - extra && p.col < core.cols.end + extra;
+        if (core.contains(p))
+          own.push_back(static_cast<i64>(i));
+        else if (near && extra > 0)
+          others.push_back(static_cast<i64>(i));
+      }
+      const PositionShare alone = share_of(
+          mesh, rank, std::ssize(centres),
+          [&](i64 i) { return centres[static_cast<std::size_t>(i)]; }, extra);
+      for (const PositionShare& share : {shares[static_cast<std::size_t>(rank)], alone}) {
+        EXPECT_EQ(share.own, own);
+        EXPECT_EQ(share.extra, others);
+      }
+    }
+  }
 }
 
 TEST(Sharing, VoxelsNeedCoresAsLargeAsTheHalo) {

@@ -152,6 +152,7 @@ TEST(HandOver, NoMoreComeThanMayCome) {
       for (const Pixel& p : centres)
         near += mesh.tile_of(p) != rank && distance_outside(core, p) <= reach;
       EXPECT_EQ(most[std::size_t(rank)], near);
+      EXPECT_EQ(most_that_come(mesh, centres, reach, rank)[std::size_t(rank)], near);
     }
   }
 }
