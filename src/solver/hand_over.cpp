@@ -59,7 +59,7 @@ std::vector<Parcel> HandOver<T>::leaving(i64 margin) const {
     const auto& own = with_.tiles[t].own;
     std::vector<Pixel> centres;
     for (const i64 i : own) {
-      const Placement& at = with_.places[static_cast<std::size_t>(i)];
+      const Placement at = with_.place_of(i);
       centres.push_back({at.row + half, at.col + half});
     }
     for (Parcel& parcel : parcels_of(mesh_, here_[t], own, centres, margin))
@@ -185,6 +185,9 @@ void HandOver<T>::take_over(std::size_t t, const std::vector<Parcel>& left,
 
 template <class T>
 void HandOver<T>::drop_patterns(const std::vector<Parcel>& left) {
+  for (const Parcel& parcel : left)
+    if (!is_here(parcel.to))
+      for (const i64 record : parcel.records) with_.forget(record);
   std::vector<i64> gone;
   for (const Parcel& parcel : left)
     if (with_patterns(parcel.to))

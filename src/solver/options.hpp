@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -29,9 +30,9 @@ struct PatternHands {
 /// The measurement, and its positions.
 template <class T>
 struct FitData {
-  std::vector<Position> positions;    ///< on the object, px; of all ranks
-  std::function<void(i64, T*)> load;  ///< the i-th pattern, W·W, DC at [0,0]; thread-safe; asked
-                                      ///< only for those of this process's tiles
+  std::span<const Position> positions;  ///< on the object, px; of all ranks; they stay there
+  std::function<void(i64, T*)> load;    ///< the i-th pattern, W·W, DC at [0,0]; thread-safe; asked
+                                        ///< only for those of this process's tiles
   /// The same as it is held, for an operator that keeps patterns on a device; may be empty.
   std::function<RawPattern(i64)> raw;
   PatternHands hands = {};

@@ -12,27 +12,33 @@
 namespace ptyle {
 namespace {
 
-/// Pixels [W/2, W/2] of the windows.
-std::vector<Pixel> centres(const std::vector<Placement>& places, i64 window) {
-  std::vector<Pixel> all;
-  for (const Placement& p : places) all.push_back({p.row + window / 2, p.col + window / 2});
-  return all;
-}
-
-std::vector<Placement> placed(const std::vector<Position>& positions, i64 window) {
-  std::vector<Placement> all;
-  all.reserve(positions.size());
-  for (const Position& at : positions) all.push_back(place(at, window));
-  return all;
+/// A rank alone looks at no other's positions; several in a process are all of them.
+std::vector<PositionShare> shares_here(const Team& team, const Sharing& sharing,
+                                       std::span<const Position> positions, i64 window, i64 extra) {
+  const auto count = static_cast<i64>(positions.size());
+  const auto centre = [&](i64 i) {
+    const Placement at = place(positions[static_cast<std::size_t>(i)], window);
+    return Pixel{at.row + window / 2, at.col + window / 2};
+  };
+  if (team.here().size() == 1)
+    return {share_of(sharing.mesh, team.here().front(), count, centre, extra)};
+  std::vector<Pixel> centres;
+  centres.reserve(positions.size());
+  for (i64 i = 0; i < count; ++i) centres.push_back(centre(i));
+  auto all = share_positions(sharing.mesh, centres, extra);
+  std::vector<PositionShare> here;
+  for (const int rank : team.here())
+    here.push_back(std::move(all.at(static_cast<std::size_t>(rank))));
+  return here;
 }
 
 std::vector<Tile> make_tiles(const Team& team, const Sharing& sharing,
-                             const std::vector<Pixel>& centres, i64 extra) {
-  const auto shares = share_positions(sharing.mesh, centres, extra);
+                             std::vector<PositionShare> shares) {
   std::vector<Tile> all;
-  for (const int rank : team.here()) {
-    const PositionShare& share = shares.at(static_cast<std::size_t>(rank));
-    all.push_back({sharing.mesh.core(rank), sharing.mesh.extended(rank), share.own, share.extra});
+  for (std::size_t t = 0; t < shares.size(); ++t) {
+    const int rank = team.here()[t];
+    all.push_back({sharing.mesh.core(rank), sharing.mesh.extended(rank), std::move(shares[t].own),
+                   std::move(shares[t].extra)});
   }
   return all;
 }
@@ -50,10 +56,22 @@ i64 most_moves(const FitOptions& options) {
   return static_cast<i64>(std::ceil(positions.largest_move / options.pixel - 1e-9));
 }
 
+/// Of windows that may move by `margin` px, by the positions near these tiles.
 template <class T>
 std::vector<Array<std::uint8_t, 2>> make_supports(const std::vector<Tile>& tiles,
-                                                  const Support& support,
-                                                  const Arithmetic<T>& arithmetic, Ledger* ledger) {
+                                                  std::span<const Position> positions, i64 window,
+                                                  i64 margin, const Arithmetic<T>& arithmetic,
+                                                  Ledger* ledger) {
+  Box here;
+  for (const Tile& tile : tiles) here = hull(here, tile.box);
+  here = grown(here, window + margin);
+  std::vector<Pixel> centres;
+  for (const Position& at : positions) {
+    const Placement corner = place(at, window);
+    const Pixel centre{corner.row + window / 2, corner.col + window / 2};
+    if (here.contains(centre)) centres.push_back(centre);
+  }
+  const Support support(centres, window, margin);
   std::vector<Array<std::uint8_t, 2>> all;
   for (const Tile& tile : tiles)
     all.push_back(arithmetic.brought(support.mask(tile.box, ledger), "object"));
@@ -74,12 +92,11 @@ Workspace<T>::Workspace(std::unique_ptr<Operator<T>> op_, FitData<T> data_, FitO
       arithmetic(given ? std::move(given) : make_cpu_arithmetic<T>(options.threads, ledger)),
       halos(team, sharing, exchanged_planes(op->setup().slices, op->setup().absorption),
             *arithmetic, ledger),
-      places(placed(data.positions, op->setup().window)),
-      tiles(make_tiles(team, sharing, centres(places, op->setup().window), options.extra)),
-      supports(make_supports(
-          tiles,
-          Support(centres(places, op->setup().window), op->setup().window, most_moves(options)),
-          *arithmetic, ledger)),
+      tiles(make_tiles(
+          team, sharing,
+          shares_here(team, sharing, data.positions, op->setup().window, options.extra))),
+      supports(make_supports(tiles, data.positions, op->setup().window, most_moves(options),
+                             *arithmetic, ledger)),
       state(sizes(tiles)),
       costs(team, *arithmetic, state),
       caution(state.number("caution", 1)) {
@@ -100,11 +117,18 @@ Workspace<T>::Workspace(std::unique_ptr<Operator<T>> op_, FitData<T> data_, FitO
 }
 
 template <class T>
+Placement Workspace<T>::place_of(i64 position) const {
+  const auto moved = moved_.find(position);
+  if (moved != moved_.end()) return moved->second;
+  return place(data.positions[static_cast<std::size_t>(position)], op->setup().window);
+}
+
+template <class T>
 std::vector<Placement> Workspace<T>::places_on(const Tile& tile,
                                                const std::vector<i64>& members) const {
   std::vector<Placement> on_tile;
   for (const i64 i : members) {
-    on_tile.push_back(places[static_cast<std::size_t>(i)]);
+    on_tile.push_back(place_of(i));
     on_tile.back().row -= tile.box.rows.begin;
     on_tile.back().col -= tile.box.cols.begin;
   }

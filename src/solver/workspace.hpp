@@ -6,6 +6,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "device/arithmetic.hpp"
@@ -37,6 +38,12 @@ class Workspace {
   Workspace(std::unique_ptr<Operator<T>> op, FitData<T> data, FitOptions options, Team& team,
             const Sharing& sharing, Ledger* ledger, std::unique_ptr<Arithmetic<T>> given);
 
+  /// Where a position's window lies on the whole object. Where positions move, only the owner's
+  /// process knows; it says so by `put`.
+  [[nodiscard]] Placement place_of(i64 position) const;
+  void put(i64 position, const Placement& at) { moved_[position] = at; }
+  /// One that has gone to another process.
+  void forget(i64 position) { moved_.erase(position); }
   /// Placements of the members on a tile's arrays.
   [[nodiscard]] std::vector<Placement> places_on(const Tile& tile,
                                                  const std::vector<i64>& members) const;
@@ -61,8 +68,6 @@ class Workspace {
   FitOptions options;
   std::unique_ptr<Arithmetic<T>> arithmetic;
   Halos<T> halos;
-  std::vector<Placement> places;      ///< of all positions, on the whole object; where they move,
-                                      ///< only the owner's process knows
   std::vector<i64> fitted, held_out;  ///< positions
   std::vector<i64>
       pixel_sample;         ///< of `fitted`, to look at held-out pixels; empty: there are none
@@ -80,10 +85,12 @@ class Workspace {
  private:
   [[nodiscard]] PixelChoice choice_of(i64 pattern, PixelSet pixels) const;
 
-  Ledger::Booking positions_booking_;  // of what is listed of all positions
+  std::unordered_map<i64, Placement> moved_;  // of this process's positions those that moved
+  Ledger::Booking positions_booking_;         // of what is listed of all positions
 };
 
-/// Bytes accounted as "positions" for each position of all ranks.
-inline constexpr std::size_t bytes_a_position = sizeof(Position) + sizeof(Placement) + sizeof(i64);
+/// Bytes accounted as "positions" for each position of all ranks: where it is, its number among
+/// those that are fitted and among the patterns. All else that a rank has is of its own positions.
+inline constexpr std::size_t bytes_a_position = sizeof(Position) + 2 * sizeof(i64);
 
 }  // namespace ptyle

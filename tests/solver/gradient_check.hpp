@@ -52,9 +52,11 @@ class Inside {
     FitOptions options;
     TileStart<double> start;
     Array<Complex<double>, 3> probe;
+    std::vector<Position> positions = {};  ///< the data's, where they are nobody else's
   };
   explicit Inside(Given given, Variables more = {}, Penalties<double> penalties = {})
-      : penalties_(std::move(penalties)) {
+      : positions_(std::move(given.positions)), penalties_(std::move(penalties)) {
+    if (!positions_.empty()) given.data.positions = positions_;
     const auto& shape = given.start.phase.shape();
     const OperatorSetup setup = given.op->setup();
     const Mesh whole({{0, shape[1]}, {0, shape[2]}}, {}, {}, Halo::exact(setup.window));
@@ -78,7 +80,7 @@ class Inside {
     with_->state.allocate(*with_->arithmetic);
     batch_.refine_probe = true;
     batch_.iteration = 1;
-    for (i64 i = 0; i < i64(with_->places.size()); ++i) batch_.members.push_back(i);
+    for (i64 i = 0; i < i64(with_->data.positions.size()); ++i) batch_.members.push_back(i);
   }
 
   struct Slopes {
@@ -158,6 +160,7 @@ class Inside {
   std::unique_ptr<Workspace<double>> with_;
   std::unique_ptr<ObjectVariable<double>> object_;
   Variables variables_;
+  std::vector<Position> positions_;
   Penalties<double> penalties_;
   SlopesOfShifts* slopes_of_shifts_ = nullptr;  // one of variables_
   Batch batch_;

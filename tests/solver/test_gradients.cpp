@@ -31,9 +31,10 @@ const std::vector<Case> cases = over_losses({
 Inside inside(const Scene<double>& scene, std::unique_ptr<Operator<double>> op,
               Inside::Variables more = {}, Penalties<double> penalties = {}) {
   FitData<double> data;
+  std::vector<Position> positions;
   const double middle = double(scene.setup.window / 2);
   for (const Placement& at : scene.places)
-    data.positions.push_back(
+    positions.push_back(
         {double(at.row) + middle + at.shift_row, double(at.col) + middle + at.shift_col});
   data.load = scene.source().load;
   op->set_weights(scene.weight, scene.valid);
@@ -43,7 +44,8 @@ Inside inside(const Scene<double>& scene, std::unique_ptr<Operator<double>> op,
        std::move(data),
        {},
        {converted<double>(scene.phase.view()), converted<double>(scene.absorption.view())},
-       converted<Complex<double>>(scene.probe.view())},
+       converted<Complex<double>>(scene.probe.view()),
+       std::move(positions)},
       std::move(more), std::move(penalties));
 }
 

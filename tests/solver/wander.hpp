@@ -62,7 +62,7 @@ class Wander final : public Variable<T> {
       Position at = with.data.positions[i];
       at.row += static_cast<double>(shifts(0, static_cast<i64>(k), 0));
       at.col += static_cast<double>(shifts(0, static_cast<i64>(k), 1));
-      with.places[i] = place(at, with.op->setup().window);
+      with.put(own[k], place(at, with.op->setup().window));
     }
   }
   i64 margin_;

@@ -125,12 +125,9 @@ template <class T>
 void PositionsVariable<T>::put_place(Workspace<T>& with, std::size_t t, i64 k) {
   const auto i = static_cast<std::size_t>(with.tiles[t].own[static_cast<std::size_t>(k)]);
   const Position& from = with.data.positions[i];
-  const Placement at = place({from.row + static_cast<double>(here_[t](0, k, 0)),
-                              from.col + static_cast<double>(here_[t](0, k, 1))},
-                             with.op->setup().window);
-  Placement& to = with.places[i];
-  to.row = at.row, to.col = at.col;
-  to.shift_row = at.shift_row, to.shift_col = at.shift_col;
+  with.put(static_cast<i64>(i), place({from.row + static_cast<double>(here_[t](0, k, 0)),
+                                       from.col + static_cast<double>(here_[t](0, k, 1))},
+                                      with.op->setup().window));
 }
 
 template <class T>
