@@ -9,10 +9,13 @@
 //
 //   ./run-bench memory             the table, W = 256 and 192
 //   ./run-bench memory --planned   without the measurements
+//   ./run-bench memory --whole     what of a million positions a rank of 4158 holds and waits for
 
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <string>
@@ -33,8 +36,10 @@ constexpr double gb = 1e9;
 struct Workload {
   const char* name;
   std::array<i64, 2> scan;
+  double step = 1.45;  // Å
 };
 constexpr Workload small_set{"small", {63, 66}}, large_set{"large", {126, 132}};
+constexpr Workload million{"million", {1000, 1000}, 0.2};
 
 struct Case {
   Workload set;
@@ -55,10 +60,11 @@ ReconstructConfig configuration(const Case& c) {
   return config;
 }
 
-Division division_of(const Case& c, const ReconstructConfig& config) {
-  return divide(positions_of(Raster{c.set.scan, {1.45, 1.45}}), c.window, 0.1, config.ranks,
-                c.ranks, exchanged_planes(config.object.slices, config.object.absorbs()),
-                sizeof(float));
+Division division_of(const Case& c, const ReconstructConfig& config, int only = -1) {
+  return divide(positions_of(Raster{c.set.scan, {c.set.step, c.set.step}}), c.window, 0.1,
+                config.ranks, c.ranks,
+                exchanged_planes(config.object.slices, config.object.absorbs()), sizeof(float), 0,
+                only);
 }
 
 OperatorSetup setup_of(const Case& c) {
@@ -152,11 +158,12 @@ class LoneTeam final : public Team {
 };
 
 /// The rank's first mini-batch of positions, its step estimated and tried; prints the ledger's peak
-/// and the process's, bytes.
+/// and the process's, bytes, and the seconds until the fit is made.
 void run_alone(const Case& c, int rank) {
+  const auto begin = std::chrono::steady_clock::now();
   Ledger ledger;
   const ReconstructConfig config = configuration(c);
-  Division division = division_of(c, config);
+  const Division division = division_of(c, config, rank);
   OperatorSetup setup = setup_of(c);
   const PositionShare& share = division.shares[static_cast<std::size_t>(rank)];
   std::vector<i64> held = share.own;
@@ -172,7 +179,7 @@ void run_alone(const Case& c, int rank) {
   options.probe_from = 1;
   options.extra = division.extra;
   FitData<float> data;
-  data.positions = std::move(division.frame.positions);
+  data.positions = division.frame.positions;
   data.load = [&](i64 i, float* to) { store->load(i, to); };
   data.dk = 1 / (0.1 * double(c.window));
   const Box box = division.sharing.mesh.extended(rank);
@@ -188,16 +195,22 @@ void run_alone(const Case& c, int rank) {
   Fit<float> fit(make_cpu_operator<float>(std::move(setup), 1, &ledger, memory.options),
                  std::move(data), options, team, division.sharing, std::move(start),
                  std::move(probe), &ledger);
+  const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - begin;
+  const std::size_t started = peak_resident_bytes(), stays = resident_bytes();
   int batches = 0;
   fit.iterate([&] { return ++batches > 0; });
-  fmt::print("{} {}\n", ledger.peak(), peak_resident_bytes());
+  fmt::print("{} {} {} {} {}\n", ledger.peak(), peak_resident_bytes(), started, stays,
+             seconds.count());
 }
 
-/// Runs this program again; its two numbers.
-std::array<double, 2> measured(const std::string& program, const std::string& arguments) {
-  std::array<double, 2> numbers{};
+/// Runs this program again; its numbers.
+std::array<double, 5> measured(const std::string& program, const std::string& arguments) {
+  std::array<double, 5> numbers{};
+  auto& [booked, peak, started, stays, seconds] = numbers;
   std::FILE* const pipe = popen((program + " " + arguments).c_str(), "r");
-  if (!pipe || std::fscanf(pipe, "%lf %lf", &numbers[0], &numbers[1]) != 2 || pclose(pipe) != 0)
+  if (!pipe ||
+      std::fscanf(pipe, "%lf %lf %lf %lf %lf", &booked, &peak, &started, &stays, &seconds) != 5 ||
+      pclose(pipe) != 0)
     throw std::runtime_error("a rank that ran alone failed");
   return numbers;
 }
@@ -251,7 +264,7 @@ int table(const std::string& program, bool measuring) {
                          head, paper);
               continue;
             }
-            std::array<double, 2> m{};
+            std::array<double, 5> m{};
             if (measuring)
               m = measured(program, fmt::format("--rank {} {} {} {} {} {}", p.rank, set.name, ranks,
                                                 window, halo, exchange));
@@ -275,6 +288,21 @@ int table(const std::string& program, bool measuring) {
   return 0;
 }
 
+/// A rank of 4158 that share a million positions, its own of 2 slices and windows of 32 px: what it
+/// needs beside them, which all the others' positions cost it.
+int whole(const std::string& program) {
+  const auto idle = measured(program, "--idle"),
+             one = measured(program, "--rank 2000 million 4158 32 exact owner");
+  const auto mb = [&](std::size_t i) { return 1e-6 * (one[i] - idle[i]); };
+  fmt::print(
+      "beside its share, a rank of 4158 with a million positions in all needs\n"
+      "  {:.2f} s until its fit is made, {:.0f} MB meanwhile, of which {:.0f} MB stay\n"
+      "  {:.0f} MB in its first iteration; allocated by name: {:.0f} MB\n",
+      one[4], mb(2), mb(3), mb(1), 1e-6 * (one[0] - idle[0]));
+  fmt::print("memory = {:.4f} GB\n", 1e-3 * mb(1));
+  return 0;
+}
+
 }  // namespace
 }  // namespace ptyle
 
@@ -286,12 +314,14 @@ int main(int argc, char** argv) try {
     run_alone({{"tiny", {2, 2}}, 1, 32, "exact", "owner", 2}, 0);
     return 0;
   }
+  if (words[0] == "--whole") return whole(argv[0]);
   if (words[0] != "--rank" || words.size() != 7) {
-    fmt::print(stderr, "usage: ./run-bench memory [--planned]\n");
+    fmt::print(stderr, "usage: ./run-bench memory [--planned | --whole]\n");
     return 2;
   }
-  run_alone({words[2] == "small" ? small_set : large_set, std::stoi(words[3]), std::stol(words[4]),
-             words[5], words[6]},
+  const Workload& set = words[2] == "small" ? small_set : words[2] == "large" ? large_set : million;
+  run_alone({set, std::stoi(words[3]), std::stol(words[4]), words[5], words[6],
+             words[2] == "million" ? 2 : 100},
             std::stoi(words[1]));
   return 0;
 } catch (const std::exception& e) {

@@ -82,6 +82,7 @@ struct Experiment {
   std::vector<std::string> warnings;
   /// Where it is only looked at: warnings for which a reconstruction is refused.
   std::vector<std::string> refusals;
+  i64 bytes_a_frame = 0;       ///< of a pattern, whole and as the file's type holds it
   double seconds_reading = 0;  ///< of this rank, in the file's reading calls
   i64 bytes_read = 0;          ///< by this rank, of patterns as the file's type holds them
 };

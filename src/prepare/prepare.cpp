@@ -411,6 +411,7 @@ Experiment prepared(const Measurement& m, Ledger* ledger, const Distribution* di
   if (frames.count == 0 || frames.rows == 0 || frames.cols == 0)
     throw UserError(fmt::format("{} holds no patterns", frames.name));
   Experiment e;
+  e.bytes_a_frame = frames.rows * frames.cols * frames.bytes_a_value;
   e.optics = completed(m.optics, m.file, e.notes);
   e.band_limit = m.file.band_limit;
   const Selection selection = select(m, e.notes, e.warnings);

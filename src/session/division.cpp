@@ -2,15 +2,18 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <iterator>
 #include <optional>
+#include <utility>
 
-#include "analysis/scan_extent.hpp"
 #include "core/error.hpp"
 #include "operator/operator.hpp"
 #include "tiles/bisection.hpp"
 #include "tiles/hand_over.hpp"
+#include "tiles/support.hpp"
 
 namespace ptyle {
 namespace {
@@ -34,47 +37,33 @@ i64 rows_in_pixels(int rows, const ObjectFrame& frame, i64 window) {
   return std::lround(rows * step);
 }
 
-/// The ways to cut the object into tiles.
-struct Tiles {
-  std::span<const Pixel> centres;
-  Bisection asked;
-  i64 planes;
-  int bytes;
-  Network network;
+/// The tilings of a scan for so many ranks. Which of them is the best depends on positions, windows
+/// and planes alone, so that it is the same for a plan, a run, and mini-batches.
+class Tilings {
+ public:
+  Tilings(const ScanOnObject& scan, int ranks, i64 planes)
+      : scan_(scan), ranks_(ranks), planes_(planes) {}
 
-  [[nodiscard]] Mesh mesh(const RanksConfig& config) const {
-    const bool shaped = config.mesh[0] > 0;
-    if (config.tiling == Tiling::bisection && shaped)
-      throw UserError(
-          "ranks.tiling: bisection makes no rows and columns of tiles: leave out ranks.mesh, or "
-          "take ranks.tiling: mesh");
-    if (asked.ranks == 1 || shaped || config.tiling == Tiling::mesh) return by_lines(config);
-    if (config.tiling == Tiling::bisection) return bisected_mesh(centres, asked);
-    if (needs_lines(config)) return by_lines(config);
-    return by_cost(config);
+  [[nodiscard]] Mesh by_lines(std::array<int, 2> shape = {}) const {
+    if (shape[0] == 0) shape = automatic_shape(scan_.centres, ranks_);
+    return balanced_mesh(scan_.centres, scan_.window, shape, {}, scan_.margin);
+  }
+  [[nodiscard]] Mesh by_bisection() const {
+    return bisected_mesh(scan_.centres, {scan_.window, ranks_, windows_halo(), scan_.margin,
+                                         room_for_moves(scan_.margin), 0});
+  }
+  [[nodiscard]] Mesh best() const {
+    if (ranks_ == 1) return by_lines();
+    const auto lines = unless_refused([&] { return by_lines(); }),
+               parts = unless_refused([&] { return by_bisection(); });
+    if (!lines && !parts) return by_lines();  // throws
+    constexpr double clearly = 0.9;
+    const bool take_lines =
+        !parts || (lines && cost(*parts) >= clearly * cost(lines->with_halo(windows_halo())));
+    return take_lines ? *lines : *parts;
   }
 
  private:
-  /// Whatever regularisers look at, so that it depends on the scan, the windows and the network.
-  [[nodiscard]] Mesh by_cost(const RanksConfig& config) const {
-    Bisection bare = asked;
-    bare.reach = 0;
-    const auto lines = unless_refused([&] { return by_lines(config); }),
-               parts = unless_refused([&] { return bisected_mesh(centres, bare); });
-    if (!lines && !parts) return by_lines(config);  // throws
-    constexpr double clearly = 0.9;
-    if (!parts || (lines && cost(*parts) >= clearly * cost(*lines))) return *lines;
-    return asked.reach == 0 ? *parts : bisected_mesh(centres, asked);
-  }
-  /// Exchanges along rows and columns of tiles, and those of voxels.
-  static bool needs_lines(const RanksConfig& config) {
-    const Scheme scheme = config.exchange.value_or(Scheme::owner);
-    return scheme != Scheme::owner && scheme != Scheme::none;
-  }
-  [[nodiscard]] Mesh by_lines(const RanksConfig& config) const {
-    const auto shape = config.mesh[0] > 0 ? config.mesh : automatic_shape(centres, asked.ranks);
-    return balanced_mesh(centres, asked.window, shape, asked.halo, asked.margin);
-  }
   template <class Make>
   static std::optional<Mesh> unless_refused(const Make& make) {
     try {
@@ -83,51 +72,57 @@ struct Tiles {
       return {};
     }
   }
+  [[nodiscard]] Halo windows_halo() const {
+    const Halo exact = Halo::exact(scan_.window);
+    const i64 room = room_for_moves(scan_.margin);
+    return {exact.before + room, exact.after + room};
+  }
   /// Seconds of an iteration on a rank of 100 GFLOP/s, times the pixels of the largest tile: time
   /// and memory count alike.
   [[nodiscard]] double cost(const Mesh& mesh) const {
-    std::vector<i64> positions(static_cast<std::size_t>(asked.ranks), 0);
-    for (const Pixel& p : centres) ++positions[static_cast<std::size_t>(mesh.tile_of(p))];
+    std::vector<i64> positions(static_cast<std::size_t>(ranks_), 0);
+    for (const Pixel& p : scan_.centres) ++positions[static_cast<std::size_t>(mesh.tile_of(p))];
     i64 largest = 0;
-    for (int rank = 0; rank < asked.ranks; ++rank)
+    for (int rank = 0; rank < ranks_; ++rank)
       largest = std::max(largest, mesh.extended(rank).area());
     // A position's gradient is four transforms of 5 W² log2 W² operations a plane.
-    const auto pixels = static_cast<double>(asked.window * asked.window);
-    const double gradient = 20 * pixels * std::log2(pixels) * double(planes) / 1e11;
+    const auto pixels = static_cast<double>(scan_.window * scan_.window);
+    const double gradient = 20 * pixels * std::log2(pixels) * double(planes_) / 1e11;
     const double exchange =
-        cost_of_sum(mesh, cheapest(mesh, planes, bytes, network), planes, bytes, network).seconds;
+        cost_of_sum(mesh, SumKind::owner, planes_, sizeof(float), Network{}).seconds;
     const auto most = *std::max_element(positions.begin(), positions.end());
     return (double(most) * gradient + exchange) * double(largest);
   }
+
+  const ScanOnObject& scan_;
+  int ranks_;
+  i64 planes_;
 };
 
-/// The rank of each position where so many share them by defaults: keys of halos, tilings,
-/// exchanges and the network change how a run does it, not what it computes.
-std::vector<int> groups_for(Tiles tiles, int ranks) {
-  if (ranks == 1) return {};
-  const Halo exact = Halo::exact(tiles.asked.window);
-  const i64 room = tiles.asked.room;
-  tiles.asked.ranks = ranks;
-  tiles.asked.halo = {exact.before + room, exact.after + room};
-  tiles.asked.reach = 0;
-  tiles.bytes = sizeof(float);
-  tiles.network = {};
-  try {
-    const Mesh mesh = tiles.mesh(RanksConfig{});
-    std::vector<int> group_of;
-    for (const Pixel& centre : tiles.centres) group_of.push_back(mesh.tile_of(centre));
-    return group_of;
-  } catch (const UserError& e) {
-    throw UserError(fmt::format("ranks.of: {}", e.what()));
-  }
+/// Exchanges along rows and columns of tiles, and those of voxels.
+bool needs_lines(const RanksConfig& config) {
+  const Scheme scheme = config.exchange.value_or(Scheme::owner);
+  return scheme != Scheme::owner && scheme != Scheme::none;
+}
+
+Mesh mesh_of(const ScanOnObject& scan, const RanksConfig& config, int ranks, i64 planes) {
+  const auto& shape = config.mesh;
+  const bool shaped = shape[0] > 0, bisect = config.tiling == Tiling::bisection;
+  if (shaped && bisect)
+    throw UserError(
+        "ranks.tiling: bisection makes no rows and columns of tiles: leave out ranks.mesh, or take "
+        "ranks.tiling: mesh");
+  if (shaped && i64{shape[0]} * shape[1] != ranks)
+    throw UserError(fmt::format(
+        "ranks.mesh: {} x {} tiles are {} ranks, but {} {} started (mpirun -n)", shape[0], shape[1],
+        i64{shape[0]} * shape[1], ranks, ranks == 1 ? "was" : "were"));
+  const Tilings tilings(scan, ranks, planes);
+  if (bisect && ranks > 1) return tilings.by_bisection();
+  const bool lines = shaped || config.tiling == Tiling::mesh || needs_lines(config);
+  return lines ? tilings.by_lines(shape) : tilings.best();
 }
 
 }  // namespace
-
-int dealt_for(const RanksConfig& config, int ranks) {
-  constexpr int few = 16;  // whose loads are nearly equal however positions are dealt
-  return config.of > 0 ? config.of : ranks > few ? ranks : 1;
-}
 
 Network network_of(const RanksConfig& config) {
   return {config.bandwidth * 1e9, config.latency * 1e-6};
@@ -156,10 +151,16 @@ bool sums_every_batch(const RanksConfig& config, int ranks) {
 }
 
 i64 margin_of_moves(const PositionOptions& refinement, const RanksConfig& config, int ranks,
-                    const std::vector<Position>& positions, i64 window, double pixel) {
+                    std::span<const Position> positions, i64 window, double pixel) {
+  if (refinement.refine == Switch::off) return 0;
+  return margin_of_moves(refinement, config, ranks, std::ssize(positions), scan_extent(positions),
+                         window, pixel);
+}
+
+i64 margin_of_moves(const PositionOptions& refinement, const RanksConfig& config, int ranks,
+                    i64 positions, const ScanExtent& scan, i64 window, double pixel) {
   if (refinement.refine == Switch::off) return 0;
   const bool paper = !sums_every_batch(config, ranks);
-  const ScanExtent scan = scan_extent(positions);
   const double step = scan.step / pixel, of_step = std::min(2 * step, double(window) / 4);
   const double most = refinement.largest_move > 0 ? refinement.largest_move / pixel : of_step;
   if (most > double(window) / 2)
@@ -168,61 +169,134 @@ i64 margin_of_moves(const PositionOptions& refinement, const RanksConfig& config
                     "and errors that large are not found; left out, it is {:.3g}",
                     refinement.largest_move, pixel * double(window) / 2, pixel * of_step));
   if (refinement.refine == Switch::automatic) {
-    constexpr std::size_t many = 256;
+    constexpr i64 many = 256;
     constexpr double close = 1.0 / 8;  // of a window: probes that fill half of it overlap by 3/4
     const bool line = scan.width() < 3 * scan.step;
-    if (paper || positions.size() < many || line || step > close * double(window)) return 0;
+    if (paper || positions < many || line || step > close * double(window)) return 0;
   } else if (paper) {
     throw needs_sums("positions.refine: on");
   }
   return std::max<i64>(1, static_cast<i64>(std::ceil(most)));
 }
 
-Division divide(const std::vector<Position>& positions, i64 window, double pixel,
-                const RanksConfig& config, int ranks, i64 planes, int bytes, i64 margin,
-                i64 looked_at) {
-  ObjectFrame frame = frame_object(positions, window, pixel, margin);
-  std::vector<Pixel> centres;
-  for (const Position& at : frame.positions) {
+ScanOnObject scan_on_object(std::span<const Position> positions, i64 window, double pixel,
+                            i64 margin) {
+  ScanOnObject scan{window, margin, frame_object(positions, window, pixel, margin), {}, {}};
+  scan.extent = scan_extent(scan.frame.positions);
+  scan.centres.reserve(positions.size());
+  for (const Position& at : scan.frame.positions) {
     const Placement corner = place(at, window);
-    centres.push_back({corner.row + window / 2, corner.col + window / 2});
+    scan.centres.push_back({corner.row + window / 2, corner.col + window / 2});
   }
-  const std::array<int, 2>& shape = config.mesh;
-  if (shape[0] > 0 && i64{shape[0]} * shape[1] != ranks)
-    throw UserError(fmt::format(
-        "ranks.mesh: {} x {} tiles are {} ranks, but {} {} started (mpirun -n)", shape[0], shape[1],
-        i64{shape[0]} * shape[1], ranks, ranks == 1 ? "was" : "were"));
+  return scan;
+}
+
+int dealt_for(const RanksConfig& config, int ranks) {
+  constexpr int few = 16;  // whose loads are nearly equal however positions are dealt
+  return config.of > 0 ? config.of : ranks > few ? ranks : 1;
+}
+
+Cores cores_of(const ScanOnObject& scan, const RanksConfig& config, int ranks, i64 planes) {
+  Cores cores{mesh_of(scan, config, ranks, planes), dealt_for(config, ranks)};
+  if (cores.of == 1) return cores;
+  try {
+    const Mesh groups = Tilings(scan, cores.of, planes).best();
+    std::vector<int> group_of;
+    group_of.reserve(scan.centres.size());
+    for (const Pixel& centre : scan.centres) group_of.push_back(groups.tile_of(centre));
+    cores.group_of = std::make_shared<const std::vector<int>>(std::move(group_of));
+  } catch (const UserError& e) {
+    throw UserError(fmt::format("ranks.of: {}", e.what()));
+  }
+  return cores;
+}
+
+Cut cut_along(const Cores& cores, const ScanOnObject& scan, double pixel, const RanksConfig& config,
+              i64 planes, int bytes, i64 looked_at) {
+  const int ranks = cores.mesh.ranks();
   const std::optional<Scheme>& named = config.exchange;
-  const i64 extra = !named || sum_kind(*named) || ranks == 1
-                        ? 0
-                        : rows_in_pixels(config.extra_rows, frame, window);
-  Halo halo = halo_of(config.halo, window, pixel);
-  const i64 more = extra + room_for_moves(margin);
+  Cut cut;
+  cut.positions = std::ssize(scan.frame.positions);
+  cut.extent = scan.extent;
+  cut.margin = scan.margin;
+  if (named && !sum_kind(*named) && ranks > 1)
+    cut.extra = rows_in_pixels(config.extra_rows, scan.frame, scan.window);
+  cut.of = cores.of;
+  cut.group_of = cores.group_of;
+  Halo halo = halo_of(config.halo, scan.window, pixel);
+  const i64 room = room_for_moves(scan.margin), more = cut.extra + room;
   halo = {halo.before + more, halo.after + more};
+  const i64 reach = looked_at < 0 ? std::min(halo.before, halo.after) : looked_at;
+  const Mesh mesh =
+      cores.mesh.is_tensor()
+          ? cores.mesh.with_halo(halo)
+          : bisected_mesh(scan.centres, {scan.window, ranks, halo, scan.margin, room, reach});
   const Network network = network_of(config);
-  const Tiles tiles{centres,
-                    {window, ranks, halo, margin, room_for_moves(margin),
-                     looked_at < 0 ? std::min(halo.before, halo.after) : looked_at},
-                    planes,
-                    bytes,
-                    network};
-  const Mesh mesh = tiles.mesh(config);
   Scheme scheme = named.value_or(Scheme::owner);
   if (!named && ranks > 1) scheme = scheme_of(cheapest(mesh, planes, bytes, network));
-  Division division{
-      std::move(frame), {mesh, scheme, config.chunk, config.in_flight}, {}, extra, margin};
-  check_sharing(division.sharing);
-  if (ranks > 1 && (config.chunk == 0 || config.in_flight == 0)) {
-    const ExchangeCost cost = cost_of(division.sharing, planes, bytes, network);
-    division.sharing.chunk = cost.chunk;
-    division.sharing.in_flight = cost.in_flight;
+  cut.sharing = {mesh, scheme, config.chunk, config.in_flight};
+  check_sharing(cut.sharing);
+  if (ranks == 1) return cut;
+  cut.cost = cost_of(cut.sharing, planes, bytes, network);
+  if (config.chunk == 0 || config.in_flight == 0) {
+    cut.sharing.chunk = cut.cost.chunk;
+    cut.sharing.in_flight = cut.cost.in_flight;
   }
-  division.support = std::make_shared<Support>(centres, window, margin);
-  division.shares = share_positions(mesh, centres, extra);
-  division.of = dealt_for(config, ranks);
-  division.group_of = groups_for(tiles, division.of);
-  if (margin > 0 && ranks > 1) division.most_that_come = most_that_come(mesh, centres, margin);
+  return cut;
+}
+
+namespace {
+
+/// By rank: pixels of its tile belong to no window; of `only` one alone.
+std::vector<bool> partly_dark(const Mesh& mesh, const ScanOnObject& scan, int only) {
+  std::vector<bool> dark(static_cast<std::size_t>(mesh.ranks()), false);
+  if (only >= 0) {
+    const Box tile = mesh.extended(only), near = grown(tile, scan.window + scan.margin);
+    std::vector<Pixel> centres;
+    std::copy_if(scan.centres.begin(), scan.centres.end(), std::back_inserter(centres),
+                 [&](const Pixel& p) { return near.contains(p); });
+    dark[static_cast<std::size_t>(only)] = !Support(centres, scan.window, scan.margin).covers(tile);
+    return dark;
+  }
+  const Support support(scan.centres, scan.window, scan.margin);
+  for (int rank = 0; rank < mesh.ranks(); ++rank)
+    dark[static_cast<std::size_t>(rank)] = !support.covers(mesh.extended(rank));
+  return dark;
+}
+
+}  // namespace
+
+Division divide(ScanOnObject scan, Cut cut, int only) {
+  const i64 extra = cut.extra, margin = cut.margin;
+  Division division{std::move(cut), std::move(scan.frame), {}};
+  const Mesh& mesh = division.sharing.mesh;
+  const int ranks = mesh.ranks();
+  std::vector<i64> counts(static_cast<std::size_t>(ranks), 0);
+  for (const Pixel& p : scan.centres) ++counts[static_cast<std::size_t>(mesh.tile_of(p))];
+  const auto [least, most] = std::minmax_element(counts.begin(), counts.end());
+  division.least = *least;
+  division.most = *most;
+  if (only < 0) {
+    division.shares = share_positions(mesh, scan.centres, extra);
+  } else {
+    division.shares.resize(counts.size());
+    division.shares[static_cast<std::size_t>(only)] = share_of(
+        mesh, only, std::ssize(scan.centres),
+        [&](i64 i) { return scan.centres[static_cast<std::size_t>(i)]; }, extra);
+  }
+  if (margin > 0 && ranks > 1)
+    division.most_that_come = most_that_come(mesh, scan.centres, margin, only);
+  division.partly_dark = partly_dark(mesh, scan, only);
   return division;
+}
+
+Division divide(std::span<const Position> positions, i64 window, double pixel,
+                const RanksConfig& config, int ranks, i64 planes, int bytes, i64 margin, int only,
+                i64 looked_at) {
+  ScanOnObject scan = scan_on_object(positions, window, pixel, margin);
+  Cut cut = cut_along(cores_of(scan, config, ranks, planes), scan, pixel, config, planes, bytes,
+                      looked_at);
+  return divide(std::move(scan), std::move(cut), only);
 }
 
 }  // namespace ptyle

@@ -48,6 +48,7 @@ OpenFit<T>::OpenFit(const ReconstructConfig& its_config, const ReconstructCallba
   open_data(patterns);
   set_stage("making the fit");
   fit = std::make_unique<Fit<T>>(make_fit());
+  experiment.positions = {};  // the division's are kept
 }
 
 template <class T>
@@ -95,7 +96,8 @@ template <class T>
 Kept OpenFit<T>::kept(std::span<const Position> positions, i64 window, double pixel) {
   ReconstructConfig as_before = config;
   if (checkpoint_ && config.ranks.of == 0) as_before.ranks.of = resumed_dealt_for(*checkpoint_);
-  division = divide(as_before, {positions.begin(), positions.end()}, window, pixel, team.size());
+  const int only = team.here().size() == 1 ? team.here().front() : -1;
+  division = divide(as_before, positions, window, pixel, team.size(), only);
   Kept kept;
   for (const int rank : team.here()) {
     const PositionShare& share = division->shares[static_cast<std::size_t>(rank)];
@@ -171,14 +173,10 @@ void OpenFit<T>::open_data(const PatternsInMemory* patterns) {
 
 template <class T>
 void OpenFit<T>::log_division() const {
-  std::size_t least = division->shares[0].own.size(), most = least;
-  for (const PositionShare& share : division->shares) {
-    least = std::min(least, share.own.size());
-    most = std::max(most, share.own.size());
-  }
   const auto& [mesh, scheme, chunk, in_flight] = division->sharing;
   log(fmt::format("{} ranks: {}, halo {} px, {} to {} positions each, exchange {}", team.size(),
-                  mesh.describe(), mesh.halo().before, least, most, name_of(scheme)));
+                  mesh.describe(), mesh.halo().before, division->least, division->most,
+                  name_of(scheme)));
 }
 
 /// The start of a tile: as the checkpoint has it, or by the configuration.

@@ -4,12 +4,15 @@
 
 #include <algorithm>
 #include <chrono>
+#include <iterator>
 #include <numeric>
 #include <utility>
 
 #include "core/error.hpp"
 #include "core/units.hpp"
+#include "session/write_result.hpp"
 #include "solver/batches.hpp"
+#include "tiles/hand_over.hpp"
 
 namespace ptyle {
 namespace {
@@ -33,41 +36,70 @@ Load load_of_ranks(const Division& division, const FitOptions& options) {
                  division.shares);
 }
 
-/// A run and how it is divided, where that can be.
-struct Planned {
-  Division division;
-  FitOptions options;
-};
-Planned planned(const ReconstructConfig& config, const Experiment& experiment, i64 window,
-                int ranks, int threads) {
-  Planned run;
-  run.division = divide(config, experiment.positions, window, experiment.calibration.pixel, ranks);
-  run.options = fit_options(config, experiment, run.division, threads);
-  check_options(run.options, run.division.sharing);
-  return run;
-}
+/// Plans of so many ranks; what does not depend on the exchange is made once.
+class Planner {
+ public:
+  Planner(ScanToPlan& scan, i64 window, int ranks) : scan_(scan), window_(window), ranks_(ranks) {}
 
-/// The outlook for a run with this scheme: halos, positions and penalties may differ from
-/// another's.
-ExchangeOutlook outlook(ReconstructConfig config, const Experiment& experiment,
-                        const OperatorSetup& setup, int ranks, Scheme scheme) {
+  [[nodiscard]] const ScanOnObject& scan(const ReconstructConfig& config) {
+    return scan_.with_margin(margin_of_moves(config.parts.of<PositionOptions>(), config.ranks,
+                                             ranks_, std::ssize(scan_.experiment().positions),
+                                             scan_.extent(), window_, pixel()));
+  }
+  /// The cut of a run, where it can be. Throws UserError.
+  Cut cut(const ReconstructConfig& config) {
+    const ScanOnObject& on_object = scan(config);
+    auto found = cores_.find(on_object.margin);
+    if (found == cores_.end())
+      found = cores_
+                  .emplace(on_object.margin,
+                           cores_of(on_object, config.ranks, ranks_, planes_of(config)))
+                  .first;
+    return cut_along(found->second, on_object, pixel(), config);
+  }
+  /// Positions that a rank fits at most, its neighbours' included.
+  i64 most_positions(const ReconstructConfig& config, const Cut& cut) {
+    const auto [at, is_new] = most_.try_emplace({cut.margin, cut.extra}, 0);
+    if (!is_new) return at->second;
+    const Mesh& mesh = cut.sharing.mesh;
+    const auto& centres = scan(config).centres;
+    std::vector<i64> counts(static_cast<std::size_t>(ranks_), 0);
+    if (cut.extra > 0) counts = most_that_come(mesh, centres, cut.extra);  // as far as that
+    for (const Pixel& p : centres) ++counts[static_cast<std::size_t>(mesh.tile_of(p))];
+    return at->second = *std::max_element(counts.begin(), counts.end());
+  }
+  FitOptions options(const ReconstructConfig& config, const Cut& cut, int threads) const {
+    FitOptions options = fit_options(config, scan_.experiment(), cut, threads);
+    check_options(options, cut.sharing);
+    return options;
+  }
+
+ private:
+  [[nodiscard]] double pixel() const { return scan_.experiment().calibration.pixel; }
+  ScanToPlan& scan_;
+  i64 window_;
+  int ranks_;
+  std::map<i64, Cores> cores_;               // by the margin
+  std::map<std::pair<i64, i64>, i64> most_;  // positions, by margin and reach
+};
+
+/// Of a run with this scheme: halos, positions and penalties may differ from those of another, and
+/// its chunks are its own.
+ExchangeOutlook outlook(ReconstructConfig config, Planner& planner, Scheme scheme) {
   ExchangeOutlook o;
   o.scheme = scheme;
   config.ranks.exchange = scheme;
-  Sharing sharing;
   try {
-    sharing = planned(config, experiment, setup.window, ranks, 1).division.sharing;
+    const Cut cut = planner.cut(config);
+    static_cast<void>(planner.options(config, cut, 1));
+    o.bytes = cut.cost.bytes;
+    o.messages = cut.cost.messages;
+    o.hops = cut.cost.hops;
+    o.seconds = cut.cost.seconds;
+    o.positions = planner.most_positions(config, cut);
   } catch (const UserError& e) {
     o.refused = e.what();
-    return o;
   }
-  const int bytes = config.solver.precision == Precision::float64 ? 8 : 4;
-  const ExchangeCost cost = cost_of(sharing, exchanged_planes(setup.slices, setup.absorption),
-                                    bytes, network_of(config.ranks));
-  o.bytes = cost.bytes;
-  o.messages = cost.messages;
-  o.hops = cost.hops;
-  o.seconds = cost.seconds;
   return o;
 }
 
@@ -83,10 +115,27 @@ void plan_memory(const ReconstructConfig& config, const OperatorSetup& setup,
         gpu ? gpu_rank_memory<T>(config, setup, plan.division, rank, pattern, batches, *gpu)
             : rank_memory<T>(config, setup, plan.division, rank, plan.threads, pattern, budget);
     memory.program = program + (program > 0 && plan.ranks > 1 ? mpi_bytes : 0);
-    if (rank == 0) plan.writing = memory.program + sum_of(memory.writing);
+    if (rank == 0) {
+      plan.writing = memory.program + sum_of(memory.writing);
+      plan.first_rank = memory.total();
+    }
     plan.mean_memory += (gpu ? memory.gpu_total() : memory.total()) / plan.ranks;
     if (needed(memory) > needed(plan.memory)) plan.memory = memory;
   }
+}
+
+double bytes_of_probe(const ReconstructConfig& config, const OperatorSetup& setup) {
+  const int bytes = config.solver.precision == Precision::float64 ? 16 : 8;
+  return double(bytes) * double(setup.modes * setup.window * setup.window);
+}
+
+void count_files(const ReconstructConfig& config, const Experiment& experiment,
+                 RanksOutlook& plan) {
+  plan.read = double(experiment.bytes_a_frame) * double(experiment.positions.size());
+  if (config.output.folder.empty()) return;
+  const ObjectFrame& frame = plan.division.frame;
+  plan.written = output_bytes({config.object.slices, frame.rows, frame.cols},
+                              config.object.absorbs(), config.output.tiff);
 }
 
 /// The least number of ranks, a power of two above `ranks`, whose GPUs have the memory; 0: none.
@@ -95,9 +144,10 @@ int ranks_that_fit(const ReconstructConfig& config, const Experiment& experiment
   constexpr int most = 4096;
   ReconstructConfig c = config;
   c.ranks.mesh = {};
+  ScanToPlan scan(experiment);
   for (int n = 2; n <= most; n *= 2) {
     if (n <= ranks) continue;
-    const RanksOutlook plan = plan_ranks(c, experiment, n, 1, 0, &gpu);
+    const RanksOutlook plan = plan_ranks(c, scan, n, 1, 0, &gpu);
     if (plan.refused.empty() && plan.memory.gpu_least <= usable(gpu)) return n;
   }
   return 0;
@@ -142,17 +192,37 @@ double measure_position_seconds(const ReconstructConfig& config, const Experimen
   return seconds;
 }
 
+ScanToPlan::ScanToPlan(const Experiment& experiment)
+    : experiment_(experiment), extent_(scan_extent(experiment.positions)) {}
+
+const ScanOnObject& ScanToPlan::with_margin(i64 margin) {
+  const auto found = scans_.find(margin);
+  if (found != scans_.end()) return found->second;
+  return scans_
+      .emplace(margin, scan_on_object(experiment_.positions, experiment_.patterns->window(),
+                                      experiment_.calibration.pixel, margin))
+      .first->second;
+}
+
 RanksOutlook plan_ranks(const ReconstructConfig& config, const Experiment& experiment, int ranks,
                         int threads, double position_seconds, const GpuFacts* gpu, double program) {
+  ScanToPlan scan(experiment);
+  return plan_ranks(config, scan, ranks, threads, position_seconds, gpu, program);
+}
+
+RanksOutlook plan_ranks(const ReconstructConfig& config, ScanToPlan& scan, int ranks, int threads,
+                        double position_seconds, const GpuFacts* gpu, double program) {
+  const Experiment& experiment = scan.experiment();
   RanksOutlook plan;
   plan.ranks = ranks;
   plan.threads = threads;
   const OperatorSetup setup = operator_setup(config, experiment);
+  Planner planner(scan, setup.window, ranks);
   FitOptions options;
   try {
-    Planned run = planned(config, experiment, setup.window, ranks, threads);
-    plan.division = std::move(run.division);
-    options = std::move(run.options);
+    Cut cut = planner.cut(config);
+    options = planner.options(config, cut, threads);
+    plan.division = divide(planner.scan(config), std::move(cut));
   } catch (const UserError& e) {
     plan.refused = e.what();
     return plan;
@@ -174,13 +244,18 @@ RanksOutlook plan_ranks(const ReconstructConfig& config, const Experiment& exper
     plan_memory<float>(config, setup, experiment, options.batches, gpu, program, plan);
   if (ranks > 1)
     for (const Scheme scheme : all_schemes) {
-      plan.exchanges.push_back(outlook(config, experiment, setup, ranks, scheme));
+      plan.exchanges.push_back(outlook(config, planner, scheme));
       if (scheme == sharing.scheme) plan.exchanging = plan.exchanges.back().seconds;
     }
   const auto positions = static_cast<i64>(experiment.positions.size());
+  const auto batches = double(std::min(options.batches, positions));
+  plan.exchanging *= batches;
+  if (options.probe_from > 0)
+    plan.summing_probe = batches * seconds_of_reduction(ranks, bytes_of_probe(config, setup),
+                                                        network_of(config.ranks));
+  count_files(config, experiment, plan);
   plan.batches = std::min(options.batches, positions);
   plan.load = load_of_ranks(plan.division, options);
-  plan.exchanging *= double(plan.batches);
   plan.computing =
       double(plan.load.busiest) * position_seconds * gradients_an_iteration(options, positions);
   return plan;

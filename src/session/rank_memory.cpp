@@ -32,7 +32,8 @@ Bytes arrays_of_fit(const ReconstructConfig& config, const OperatorSetup& setup,
                     const Division& division, int rank) {
   Bytes bytes = memory_of_fit<T>(config, setup, division, rank).arrays;
   const Box tile = division.sharing.mesh.extended(rank);
-  if (division.support && !division.support->covers(tile)) bytes["object"] += double(tile.area());
+  if (!division.partly_dark.empty() && division.partly_dark[static_cast<std::size_t>(rank)])
+    bytes["object"] += double(tile.area());  // of its support's mask
   bytes["exchange buffers"] =
       double(sizeof(T)) *
       halo_buffer_values(division.sharing, rank, exchanged_planes(setup.slices, setup.absorption));
@@ -47,7 +48,7 @@ double bytes_of_probe(const OperatorSetup& setup) {
 /// Of what is listed of all positions.
 double bytes_of_positions(const Division& division) {
   return double(bytes_a_position) * double(division.frame.positions.size()) +
-         double(sizeof(int)) * double(division.group_of.size());
+         double(sizeof(int)) * double(division.group_of ? division.group_of->size() : 0);
 }
 
 /// Patterns, positions and what a checkpoint holds, which are on the host wherever it computes.

@@ -4,8 +4,8 @@
 
 #include <algorithm>
 #include <limits>
+#include <utility>
 
-#include "analysis/scan_extent.hpp"
 #include "core/error.hpp"
 #include "core/parallel.hpp"
 #include "core/units.hpp"
@@ -80,19 +80,30 @@ i64 looked_at(const ReconstructConfig& config, double pixel, i64 margin) {
 
 }  // namespace
 
-Division divide(const ReconstructConfig& config, const std::vector<Position>& positions, i64 window,
-                double pixel, int ranks) {
-  const int bytes = config.solver.precision == Precision::float64 ? 8 : 4;
-  const i64 margin = margin_of_moves(config.parts.of<PositionOptions>(), config.ranks, ranks,
-                                     positions, window, pixel);
-  return divide(positions, window, pixel, config.ranks, ranks,
-                exchanged_planes(config.object.slices, config.object.absorbs()), bytes, margin,
-                looked_at(config, pixel, margin));
+i64 planes_of(const ReconstructConfig& config) {
+  return exchanged_planes(config.object.slices, config.object.absorbs());
 }
 
-PartOptions settled_parts(const ReconstructConfig& config, const Division& division) {
+Division divide(const ReconstructConfig& config, std::span<const Position> positions, i64 window,
+                double pixel, int ranks, int only) {
+  const auto& refinement = config.parts.of<PositionOptions>();
+  const i64 margin = margin_of_moves(refinement, config.ranks, ranks, positions, window, pixel);
+  ScanOnObject scan = scan_on_object(positions, window, pixel, margin);
+  const Cores cores = cores_of(scan, config.ranks, ranks, planes_of(config));
+  Cut cut = cut_along(cores, scan, pixel, config);
+  return divide(std::move(scan), std::move(cut), only);
+}
+
+Cut cut_along(const Cores& cores, const ScanOnObject& scan, double pixel,
+              const ReconstructConfig& config) {
+  return cut_along(cores, scan, pixel, config.ranks, planes_of(config),
+                   config.solver.precision == Precision::float64 ? 8 : 4,
+                   looked_at(config, pixel, scan.margin));
+}
+
+PartOptions settled_parts(const ReconstructConfig& config, const Cut& cut) {
   PartOptions parts = config.parts;
-  parts.of<PositionOptions>().refine = division.margin > 0 ? Switch::on : Switch::off;
+  parts.of<PositionOptions>().refine = cut.margin > 0 ? Switch::on : Switch::off;
   return parts;
 }
 
@@ -125,46 +136,42 @@ OperatorSetup operator_setup(const ReconstructConfig& config, const Experiment& 
   return setup;
 }
 
-double counts_per_object_pixel(const Experiment& experiment, const Division& division) {
+double counts_per_object_pixel(const Experiment& experiment, const Cut& cut) {
   if (!experiment.integer_counts) return std::numeric_limits<double>::infinity();
-  const auto& at = division.frame.positions;
-  const ScanExtent scan = scan_extent(at);
-  const double pixels = std::max(1.0, scan.length) * std::max(1.0, scan.width());
-  return experiment.mean_counts * double(at.size()) / pixels;
+  const double pixels = std::max(1.0, cut.extent.length) * std::max(1.0, cut.extent.width());
+  return experiment.mean_counts * double(cut.positions) / pixels;
 }
 
-FitOptions fit_options(const ReconstructConfig& config, const Experiment& e,
-                       const Division& division, int threads) {
+FitOptions fit_options(const ReconstructConfig& config, const Experiment& e, const Cut& cut,
+                       int threads) {
   FitOptions o;
   const auto& s = config.solver;
   const bool coarse_to_fine = continues(config, e);
   const auto thickness = !coarse_to_fine                   ? Thickness::thin
                          : depths_of_focus(config, e) <= 2 ? Thickness::thick
                                                            : Thickness::very_thick;
-  const auto positions = i64(division.frame.positions.size());
-  o.group_of = division.group_of;
-  o.batches =
-      s.batches > 0
-          ? s.batches
-          : batches_of_groups(
-                group_sizes(o.group_of, positions),
-                default_batches(positions, counts_per_object_pixel(e, division), thickness));
+  if (cut.group_of) o.group_of = *cut.group_of;
+  o.batches = s.batches > 0
+                  ? s.batches
+                  : batches_of_groups(
+                        group_sizes(o.group_of, cut.positions),
+                        default_batches(cut.positions, counts_per_object_pixel(e, cut), thickness));
   o.hold_out = s.hold_out;
   o.left_out = e.screening.left_out;
   // Held-out patterns cannot judge positions that are refined one by one.
-  o.hold_out_pixels = s.hold_out_pixels.value_or(division.margin > 0 ? 0.02 : 0);
+  o.hold_out_pixels = s.hold_out_pixels.value_or(cut.margin > 0 ? 0.02 : 0);
   o.seed = s.seed;
   o.threads = threads;
   o.probe_from = config.probe.refine_from;
   o.probe_step = config.probe.step;
-  o.parts = settled_parts(config, division);
+  o.parts = settled_parts(config, cut);
   auto& refinement = o.parts.of<PositionOptions>();
   if (refinement.largest_move == 0)
-    refinement.largest_move = double(division.margin) * e.calibration.pixel;
-  refinement.noise = 1 / (4 * counts_per_object_pixel(e, division));
+    refinement.largest_move = double(cut.margin) * e.calibration.pixel;
+  refinement.noise = 1 / (4 * counts_per_object_pixel(e, cut));
   auto& penalty = o.parts.of<PenaltyOptions>();
-  penalty.lateral = penalty.lateral.value_or(
-      automatic_roughness_weight(config, e, division.sharing.mesh.ranks()));
+  penalty.lateral =
+      penalty.lateral.value_or(automatic_roughness_weight(config, e, cut.sharing.mesh.ranks()));
   penalty.of_likelihood = facts_of(loss_of(config, e)).of_likelihood;
   o.pixel = e.calibration.pixel;
   o.aperture_k = aperture_k(e);
@@ -183,7 +190,7 @@ FitOptions fit_options(const ReconstructConfig& config, const Experiment& e,
       (object.positivity == Switch::automatic && electrons && coarse_to_fine && o.phase_max > 0))
     o.phase_min = std::max(o.phase_min, 0.0);
   set_exchange(o, config.ranks);
-  o.extra = division.extra;
+  o.extra = cut.extra;
   o.verify = config.ranks.verify_halos;
   return o;
 }

@@ -15,11 +15,16 @@ namespace ptyle {
 int default_threads(int processes_on_node);
 
 /// The division that a configuration asks for (session/division); Å, or px where pixel = 1.
-Division divide(const ReconstructConfig& config, const std::vector<Position>& positions, i64 window,
-                double pixel, int ranks);
+Division divide(const ReconstructConfig& config, std::span<const Position> positions, i64 window,
+                double pixel, int ranks, int only = -1);
+/// Planes that its ranks exchange together at most.
+i64 planes_of(const ReconstructConfig& config);
+/// The cut that it asks for, along these cores.
+Cut cut_along(const Cores& cores, const ScanOnObject& scan, double pixel,
+              const ReconstructConfig& config);
 
 /// The parts of its fit, with what the division decided of them.
-PartOptions settled_parts(const ReconstructConfig& config, const Division& division);
+PartOptions settled_parts(const ReconstructConfig& config, const Cut& cut);
 
 /// Mean over the window.
 double counts_per_detector_pixel(const Experiment& experiment);
@@ -32,9 +37,9 @@ Loss loss_of(const ReconstructConfig& config, const Experiment& experiment);
 OperatorSetup operator_setup(const ReconstructConfig& config, const Experiment& experiment);
 
 /// Counts of the whole scan per object pixel; infinite where the values are perhaps no counts.
-double counts_per_object_pixel(const Experiment& experiment, const Division& division);
+double counts_per_object_pixel(const Experiment& experiment, const Cut& cut);
 
 FitOptions fit_options(const ReconstructConfig& config, const Experiment& experiment,
-                       const Division& division, int threads);
+                       const Cut& cut, int threads);
 
 }  // namespace ptyle

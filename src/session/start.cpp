@@ -186,7 +186,7 @@ Position origin_by_positions(const ResultFacts& earlier, const ObjectFrame& fram
 // A million pixels a side are beyond any memory: such positions are in another unit.
 constexpr double most_pixels = 1e6;
 
-ObjectFrame frame_object(const std::vector<Position>& at, i64 window, double pixel, i64 margin) {
+ObjectFrame frame_object(std::span<const Position> at, i64 window, double pixel, i64 margin) {
   const Bounds scan = bounds_of(at);
   const double rows = scan.rows() / pixel, cols = scan.cols() / pixel;
   if (!(rows < most_pixels && cols < most_pixels))
@@ -200,6 +200,7 @@ ObjectFrame frame_object(const std::vector<Position>& at, i64 window, double pix
   const double first_col = std::floor(scan.low.col / pixel + 0.5) - before;
   ObjectFrame frame;
   frame.origin = {first_row * pixel, first_col * pixel};
+  frame.positions.reserve(at.size());
   for (const auto& p : at)
     frame.positions.push_back({p.row / pixel - first_row, p.col / pixel - first_col});
   for (const auto& p : frame.positions) {

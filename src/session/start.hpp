@@ -2,6 +2,7 @@
 
 // The start of a fit: the object's frame, the probe scaled to the data, earlier results.
 
+#include <span>
 #include <vector>
 
 #include "core/array.hpp"
@@ -23,7 +24,7 @@ struct ObjectFrame {
 /// The smallest object that holds every window W of positions `at` (Å, or px where pixel = 1), also
 /// where each moves by `margin` px.
 /// Throws UserError where they span more than any object.
-ObjectFrame frame_object(const std::vector<Position>& at, i64 window, double pixel, i64 margin = 0);
+ObjectFrame frame_object(std::span<const Position> at, i64 window, double pixel, i64 margin = 0);
 
 /// The probe's modes (M, W, W) to start with, scaled so that their pattern has the data's mean
 /// counts on the valid pixels.

@@ -213,6 +213,7 @@ struct RanksConfig {
   bool verify_halos = false;
   double bandwidth = 12.5;
   double latency = 1.5;
+  double disk = 1;
   double seconds_per_position = 0;
   double watchdog = 300;
 };
@@ -249,6 +250,8 @@ void keys(V& v, RanksConfig& c) {
     "after every exchange, copies of a voxel are compared bit by bit");
   v("bandwidth", c.bandwidth, above(0), "GB/s", "of a rank's link: what the exchange is chosen by");
   v("latency", c.latency, above(0), "µs", "of a message, likewise");
+  v("disk", c.disk, above(0), "GB/s",
+    "at which all ranks together read and write files, for ptyle plan");
   v("seconds_per_position", c.seconds_per_position, at_least(0), "s",
     "that a position's gradient takes on a rank, for ptyle plan; 0: measured here");
   v("watchdog", c.watchdog, at_least(0), "s",

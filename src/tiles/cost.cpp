@@ -128,6 +128,12 @@ ExchangeCost cost_of_fill(const Mesh& mesh, i64 planes, int bytes, const Network
   return best_chunks(fill_schedule(mesh), planes, bytes, network, chunk, in_flight);
 }
 
+double seconds_of_reduction(int ranks, double bytes, const Network& network) {
+  int depth = 0;
+  while ((i64{1} << depth) < ranks) ++depth;
+  return 2 * depth * (network.latency + bytes / network.bandwidth);
+}
+
 SumKind cheapest(const Mesh& mesh, i64 planes, int bytes, const Network& network) {
   SumKind best = SumKind::owner;
   if (!mesh.is_tensor()) return best;

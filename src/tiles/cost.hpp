@@ -58,6 +58,11 @@ ExchangeCost cost_of_sum(const Mesh& mesh, SumKind kind, i64 planes, int bytes,
 ExchangeCost cost_of_fill(const Mesh& mesh, i64 planes, int bytes, const Network& network,
                           i64 chunk = 0, i64 in_flight = 0);
 
+/// Seconds of a sum of so many bytes that every rank has, to one and back to all, along binomial
+/// trees: 2 ⌈log₂ ranks⌉ messages one after the other. No less than what an MPI needs that cuts it
+/// into pieces.
+double seconds_of_reduction(int ranks, double bytes, const Network& network);
+
 /// The exact kind that takes the least time: what `auto` means.
 SumKind cheapest(const Mesh& mesh, i64 planes, int bytes, const Network& network);
 

@@ -104,21 +104,107 @@ TEST(PlanRanks, GroupsDependOnTheRanksThatTheyAreDealtForAlone) {
   };
   for (const int ranks : {1, 2, 16}) {
     EXPECT_EQ(division(ranks).of, 1);
-    EXPECT_TRUE(division(ranks).group_of.empty());
+    EXPECT_EQ(division(ranks).group_of, nullptr);
   }
   const Division eighteen = division(18);
   EXPECT_EQ(eighteen.of, 18);
   for (std::size_t rank = 0; rank < 18; ++rank)
     for (const i64 i : eighteen.shares[rank].own)
-      EXPECT_EQ(eighteen.group_of[static_cast<std::size_t>(i)], int(rank));
+      EXPECT_EQ((*eighteen.group_of)[static_cast<std::size_t>(i)], int(rank));
   config.ranks.of = 18;
   config.ranks.halo = "1.2";
   config.parts.of<PositionOptions>().refine = Switch::on;
-  EXPECT_EQ(division(1).group_of, eighteen.group_of);
+  EXPECT_EQ(*division(1).group_of, *eighteen.group_of);
   config.ranks.mesh = {3, 2};
-  EXPECT_EQ(division(6).group_of, eighteen.group_of);
+  EXPECT_EQ(*division(6).group_of, *eighteen.group_of);
   config.ranks.of = 37;
   EXPECT_THROW(division(6), UserError);
+}
+
+RanksOutlook plan(const ReconstructConfig& config, int ranks) {
+  return plan_ranks(config, the_experiment(config), ranks, 1, 1e-3);
+}
+
+/// As many slices as make chunks worth while, and messages that take about as long as they wait.
+ReconstructConfig many_slices() {
+  ReconstructConfig config = memory_scan().config();
+  config.object.slices = 60;
+  config.object.slice_thickness = 0.1;
+  config.ranks.bandwidth = 1;
+  config.ranks.of = 1;
+  config.probe.modes = 2;
+  return config;
+}
+
+/// Whichever is chosen: chunks that suit one would make another many times as slow.
+TEST(PlanRanks, EachExchangeHasItsOwnChunks) {
+  ReconstructConfig config = many_slices();
+  const RanksOutlook chosen = plan(config, 36);
+  const Sharing& sharing = chosen.division.sharing;
+  ASSERT_EQ(sharing.scheme, Scheme::owner);
+  int compared = 0;
+  for (const ExchangeOutlook& one : chosen.exchanges) {
+    const auto kind = sum_kind(one.scheme);
+    if (!kind || !one.refused.empty()) continue;
+    SCOPED_TRACE(name_of(one.scheme));
+    const i64 planes = exchanged_planes(60, config.object.absorbs());
+    const auto of = [&](i64 chunk, i64 in_flight) {
+      return cost_of_sum(sharing.mesh, *kind, planes, 4, network_of(config.ranks), chunk, in_flight)
+          .seconds;
+    };
+    EXPECT_EQ(one.seconds, of(0, 0));
+    if (one.scheme == Scheme::pipelined) {
+      EXPECT_LT(one.seconds, 0.9 * of(sharing.chunk, sharing.in_flight));
+    }
+    config.ranks.exchange = one.scheme;
+    EXPECT_EQ(plan(config, 36).exchanging, 5 * one.seconds);  // of 5 mini-batches
+    ++compared;
+  }
+  EXPECT_GE(compared, 4);
+}
+
+TEST(PlanRanks, CountsTheSumOfTheProbesGradientWhereItIsRefined) {
+  ReconstructConfig config = many_slices();
+  constexpr double bytes = 2 * 32 * 32 * 8;  // modes of complex floats
+  EXPECT_EQ(plan(config, 9).summing_probe,
+            5 * seconds_of_reduction(9, bytes, network_of(config.ranks)));
+  EXPECT_EQ(plan(config, 1).summing_probe, 0);
+  config.probe.refine_from = 0;
+  EXPECT_EQ(plan(config, 9).summing_probe, 0);
+}
+
+TEST(PlanRanks, CountsTheNeighboursRowsOfVoxelExchanges) {
+  ReconstructConfig config = memory_scan().config();
+  config.ranks.halo = "1.2";
+  const auto positions = [&](Scheme scheme) { return outlook(config, scheme).positions; };
+  EXPECT_EQ(positions(Scheme::owner), 9);  // of 6 x 6 on 2 x 2 tiles
+  config.ranks.extra_rows = 1;
+  EXPECT_EQ(positions(Scheme::voxel_average), 16);
+  config.ranks.exchange = Scheme::voxel_average;
+  EXPECT_EQ(plan(config, 4).most, 16);
+}
+
+TEST(PlanRanks, OfManyNumbersOfRanksAreThoseOfEach) {
+  for (const Switch refine : {Switch::off, Switch::on}) {
+    ReconstructConfig config = memory_scan().config();
+    config.parts.of<PositionOptions>().refine = refine;
+    const auto patterns = memory_scan().patterns();
+    const auto experiment = open_experiment(config.data, config.calibration, config.scan,
+                                            config.optics, nullptr, nullptr, &patterns);
+    ScanToPlan scan(experiment);
+    for (const int ranks : {4, 1, 6, 37, 4}) {
+      const RanksOutlook together = plan_ranks(config, scan, ranks, 1, 1e-3),
+                         alone = plan(config, ranks);
+      EXPECT_EQ(together.refused, alone.refused);
+      EXPECT_EQ(together.memory.total(), alone.memory.total());
+      EXPECT_EQ(together.exchanging, alone.exchanging);
+      ASSERT_EQ(together.exchanges.size(), alone.exchanges.size());
+      for (std::size_t i = 0; i < alone.exchanges.size(); ++i) {
+        EXPECT_EQ(together.exchanges[i].refused, alone.exchanges[i].refused);
+        EXPECT_EQ(together.exchanges[i].seconds, alone.exchanges[i].seconds);
+      }
+    }
+  }
 }
 
 }  // namespace

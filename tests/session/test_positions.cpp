@@ -159,6 +159,32 @@ TEST(Division, HasRoomForPositionsThatMove) {
   }
 }
 
+TEST(Division, OfOneRankIsItsPartOfTheWhole) {
+  const auto positions = raster(12, 11, 0.9);
+  RanksConfig config;
+  config.halo = "0.4";
+  for (const auto scheme : {Scheme::owner, Scheme::voxel_average})
+    for (const i64 room : {0, 4}) {
+      config.exchange = scheme;
+      const Division all = divide(positions, window, pixel, config, 6, 3, 4, room);
+      for (std::size_t rank = 0; rank < 6; ++rank) {
+        const Division one =
+            divide(positions, window, pixel, config, 6, 3, 4, room, static_cast<int>(rank));
+        EXPECT_EQ(one.shares[rank].own, all.shares[rank].own);
+        EXPECT_EQ(one.shares[rank].extra, all.shares[rank].extra);
+        EXPECT_EQ(one.shares[rank].extra.empty(), scheme == Scheme::owner);
+        EXPECT_TRUE(one.shares[(rank + 1) % 6].own.empty());
+        EXPECT_EQ(one.least, all.least);
+        EXPECT_EQ(one.most, all.most);
+        ASSERT_EQ(one.most_that_come.size(), all.most_that_come.size());
+        if (room > 0) {
+          EXPECT_EQ(one.most_that_come[rank], all.most_that_come[rank]);
+        }
+        EXPECT_EQ(one.sharing.mesh.extended(1), all.sharing.mesh.extended(1));
+      }
+    }
+}
+
 ReconstructConfig refining() {
   ReconstructConfig config = memory_scan().config();
   config.solver.precision = Precision::float64;

@@ -95,6 +95,19 @@ TEST(RankMemory, OfRefinedPositionsIsWhatARunAllocates) {
   }
 }
 
+/// Of others' positions a rank has but what is booked.
+TEST(RankMemory, OfPositionsIsWhatARunAllocates) {
+  const auto team = make_local_team();
+  const auto patterns = testing::memory_scan().patterns();
+  const ReconstructConfig config = testing::memory_scan().config();
+  const OpenFit<float> run(config, {}, *team, &patterns);
+  EXPECT_EQ(peak_of(run.ledger, "positions"), 36 * (sizeof(Position) + 2 * sizeof(i64)));
+  EXPECT_EQ(double(peak_of(run.ledger, "positions")),
+            memory_of(config, 1, 0).bytes.at("positions"));
+  EXPECT_TRUE(run.experiment.positions.empty());
+  EXPECT_EQ(run.positions_at_start().size(), 36U);
+}
+
 /// Few patterns on a wide object: the fit takes little, and writing its result as much as ever.
 TEST(RankMemory, CountsWhatWritingTheResultTakes) {
   ReconstructConfig config;

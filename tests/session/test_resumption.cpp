@@ -51,10 +51,9 @@ bool same(const Array<T, 3>& a, const Array<T, 3>& b) {
 
 class Resumption : public ::testing::TestWithParam<int> {
  protected:
-  Resumption()
-      : team(make_local_team(GetParam())),
-        sharing{mesh_of(GetParam())},
-        division{{}, sharing, {}, 0} {}
+  Resumption() : team(make_local_team(GetParam())), sharing{mesh_of(GetParam())} {
+    division.sharing = sharing;
+  }
   Fit<double> make_fit() const { return scene().fit(options(5), *team, sharing); }
 
   const TemporaryFolder folder;

@@ -43,7 +43,9 @@ TEST(ObjectFrame, IsJustWhatTheWindowsReach) {
 
 TEST(ObjectFrame, RefusesPositionsOfAnotherUnit) {
   for (const double far : {1e6, 1e30, double(INFINITY)}) {
-    const auto said = message_of<UserError>([&] { frame_object({{0, 0}, {5, far}}, 16, 0.5); });
+    const auto said = message_of<UserError>([&] {
+      frame_object(std::vector<Position>{{0, 0}, {5, far}}, 16, 0.5);
+    });
     EXPECT_TRUE(says(said, {"positions", "scan.unit"})) << said;
   }
 }

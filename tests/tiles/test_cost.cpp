@@ -130,6 +130,14 @@ TEST(Cost, TheCheapestIsNoneOfTheDearer) {
   }
 }
 
+TEST(Cost, OfAReductionGrowsWithTheDepthOfItsTree) {
+  const double message = network.latency + 5000 / network.bandwidth;
+  EXPECT_EQ(seconds_of_reduction(1, 5000, network), 0);
+  EXPECT_EQ(seconds_of_reduction(2, 5000, network), 2 * message);
+  EXPECT_EQ(seconds_of_reduction(64, 5000, network), 12 * message);
+  EXPECT_EQ(seconds_of_reduction(65, 5000, network), 14 * message);
+}
+
 TEST(Cost, OfAKindThatCannotRunIsRefused) {
   EXPECT_THROW((void)cost_of_sum(column(9, 10, 30), SumKind::neighbor, 1, 4, network), UserError);
 }

@@ -41,8 +41,9 @@ constexpr const char* help =
     "For each number of ranks (mpirun -n): the mesh of tiles, the memory that the largest rank\n"
     "needs, the program itself and the writing of the result included, what each exchange sends\n"
     "and how long it takes on a network of ranks.bandwidth and ranks.latency, and the seconds of\n"
-    "an iteration. With --device cuda also the memory of each rank's GPU: this machine's, or an\n"
-    "H100. Nothing is reconstructed or written.\n"
+    "an iteration; at the end a line for each, and what is read and written at ranks.disk. With\n"
+    "--device cuda also the memory of each rank's GPU: this machine's, or an H100. Nothing is\n"
+    "reconstructed or written.\n"
     "\n"
     "Exit status: 0 done, 1 a fault of ptyle, 2 a mistake in what was given.";
 
@@ -68,7 +69,8 @@ void say_what_may_come(Terminal& terminal, const RankMemory& memory) {
 /// Memory of the host: while the result is written, and of all ranks.
 void say_what_is_needed(Terminal& terminal, const RanksOutlook& plan) {
   terminal.say(
-      fmt::format("    while the result is written, MiB: {:.1f} of rank 0", plan.writing / mib));
+      fmt::format("    while the result is written, MiB: {:.1f} of rank 0, whose peak is {:.1f}",
+                  plan.writing / mib, plan.first_rank / mib));
   terminal.say(fmt::format("    free memory for {} on one machine: {:.0f} MiB",
                            plan.ranks == 1 ? "it" : "all ranks",
                            std::ceil(free_memory_for(plan.memory.total(), plan.ranks) / mib)));
@@ -98,15 +100,16 @@ void say_memory(Terminal& terminal, const RanksOutlook& plan) {
 
 void say_exchanges(Terminal& terminal, const RanksOutlook& plan) {
   terminal.say(
-      "  exchange          MiB sent  messages  hops  ms   (busiest rank, one synchronisation)");
+      "  exchange          MiB sent  messages  hops        ms  positions   (most of a rank, one "
+      "synchronisation)");
   for (const ExchangeOutlook& e : plan.exchanges) {
     const bool chosen = e.scheme == plan.division.sharing.scheme;
     const std::string name = fmt::format("{}{}", name_of(e.scheme), chosen ? " *" : "");
     if (!e.refused.empty())
       terminal.say(fmt::format("    {:<16} {}", name, e.refused));
     else
-      terminal.say(fmt::format("    {:<16} {:>7.2f}  {:>8}  {:>4}  {:.3f}", name, e.bytes / mib,
-                               e.messages, e.hops, 1e3 * e.seconds));
+      terminal.say(fmt::format("    {:<16} {:>7.2f}  {:>8}  {:>4}  {:>8.3f}  {:>9}", name,
+                               e.bytes / mib, e.messages, e.hops, 1e3 * e.seconds, e.positions));
   }
 }
 
@@ -118,6 +121,27 @@ void say_load(Terminal& terminal, const RanksOutlook& plan) {
                   "of the time",
                   plan.batches, plan.batches == 1 ? "" : "es",
                   of > 1 ? fmt::format(", dealt for {} ranks", of) : "", 100 * plan.load.share()));
+}
+
+double iteration(const RanksOutlook& plan) {
+  return plan.computing + plan.exchanging + plan.summing_probe;
+}
+
+/// What the last table has of a number of ranks.
+struct Line {
+  std::string text;
+  double read = 0, written = 0;
+};
+Line line_of(const RanksOutlook& plan) {
+  const Sharing& sharing = plan.division.sharing;
+  const Mesh& mesh = sharing.mesh;
+  const std::string tiles =
+      mesh.is_tensor() ? fmt::format("{} x {}", mesh.rows(), mesh.cols()) : "bisection";
+  const double memory = plan.memory.gpu.empty() ? plan.memory.total() : plan.memory.gpu_total();
+  return {fmt::format("{:>8}  {:>9}  {:>9}  {:>14.1f}  {:>7.1f}  {:<16}  {:>17.4g}", plan.ranks,
+                      tiles, plan.most, memory / mib, plan.first_rank / mib,
+                      plan.ranks > 1 ? name_of(sharing.scheme) : "-", iteration(plan)),
+          plan.read, plan.written};
 }
 
 void say(Terminal& terminal, const RanksOutlook& plan) {
@@ -133,12 +157,33 @@ void say(Terminal& terminal, const RanksOutlook& plan) {
   say_memory(terminal, plan);
   if (plan.ranks > 1) say_exchanges(terminal, plan);
   if (plan.ranks > 1) say_load(terminal, plan);
+  std::string travelling = duration_text(plan.exchanging) + " exchanging";
+  if (plan.summing_probe > 0)
+    travelling +=
+        fmt::format(", {} summing the probe's gradient", duration_text(plan.summing_probe));
   if (plan.computing > 0)
-    terminal.say(fmt::format("  an iteration: {} ({} computing, {} exchanging)",
-                             duration_text(plan.computing + plan.exchanging),
-                             duration_text(plan.computing), duration_text(plan.exchanging)));
+    terminal.say(fmt::format("  an iteration: {} ({} computing, {})",
+                             duration_text(iteration(plan)), duration_text(plan.computing),
+                             travelling));
   else
-    terminal.say(fmt::format("  an iteration: {} exchanging", duration_text(plan.exchanging)));
+    terminal.say("  an iteration: " + travelling);
+}
+
+/// A line for each number of ranks that can be, and what all of them read and write.
+void say_all(Terminal& terminal, const std::vector<Line>& lines, double disk) {
+  if (lines.empty()) return;
+  if (lines.size() > 1) {
+    terminal.say("");
+    terminal.say(
+        "   ranks      tiles  positions   MiB of a rank   rank 0  exchange             s an "
+        "iteration");
+    for (const Line& line : lines) terminal.say(line.text);
+  }
+  const double read = lines.back().read, written = lines.back().written;
+  terminal.say(fmt::format(
+      "files: {:.0f} MiB of patterns are read, {:.0f} MiB of result written: {} at {:g} GB/s "
+      "(ranks.disk)",
+      read / mib, written / mib, duration_text((read + written) / (1e9 * disk)), disk));
 }
 
 /// The GPU that ranks would have: this machine's, or one that is assumed; none: they compute on the
@@ -190,11 +235,16 @@ int run(const Options& options) {
         "a position's gradient takes {:.3g} ms here, on {} (ranks.seconds_per_position: {:.3g})",
         1e3 * seconds, where, seconds));
   }
+  ScanToPlan scan(experiment);
+  std::vector<Line> lines;
   for (const int ranks : options.ranks) {
     terminal.say("");
-    say(terminal, plan_ranks(config, experiment, ranks, threads, seconds,
-                             gpu.facts ? &*gpu.facts : nullptr, program));
+    const RanksOutlook plan = plan_ranks(config, scan, ranks, threads, seconds,
+                                         gpu.facts ? &*gpu.facts : nullptr, program);
+    say(terminal, plan);
+    if (plan.refused.empty()) lines.push_back(line_of(plan));
   }
+  say_all(terminal, lines, config.ranks.disk);
   return exit_status::done;
 }
 
