@@ -14,6 +14,7 @@
 #include <stdexcept>
 #include <system_error>
 #include <type_traits>
+#include <utility>
 
 #include "core/crew.hpp"
 #include "core/error.hpp"
@@ -334,9 +335,11 @@ constexpr const char* remedy = "start over by --overwrite in place of --resume";
 
 /// Reads from one of the checkpoint's files; what is wrong with it is said as the user's trouble.
 template <class Read>
-auto read_file(const std::string& folder, const std::string& name, Read&& read) {
+auto read_file(const std::string& folder, const std::string& name, Read&& read,
+               const std::string& bytes = {}) {
   try {
-    const h5::File file = h5::File::open((fs::path(folder) / name).string());
+    const std::string path = (fs::path(folder) / name).string();
+    const h5::File file = bytes.empty() ? h5::File::open(path) : h5::File::of_bytes(bytes, path);
     const double is = file.number("/", "format").value_or(0);
     if (is != format)
       throw UserError(fmt::format("it has format {:g}, this version reads {}", is, format));
@@ -350,6 +353,15 @@ auto read_file(const std::string& folder, const std::string& name, Read&& read) 
 [[noreturn]] void incomplete(const std::string& folder, const std::string& why) {
   throw UserError(fmt::format("cannot resume from checkpoint {}: it is incomplete, {}; {}", folder,
                               why, remedy));
+}
+
+/// The same of one that all ranks read, of which the bytes may be here.
+template <class Read>
+auto read_shared(const std::string& folder, const std::string& name,
+                 const std::map<std::string, std::string>& bytes, Read&& read) {
+  const auto at = bytes.find(name);
+  return read_file(folder, name, std::forward<Read>(read),
+                   at == bytes.end() ? std::string() : at->second);
 }
 
 /// Copies the overlap of a core with a box out of a rank's dataset.
@@ -376,13 +388,17 @@ void read_overlap(const h5::Dataset& set, const Box& core, const Box& box, View<
 
 }  // namespace
 
-Checkpoint::Checkpoint(const std::string& folder) {
+Checkpoint::Checkpoint(const std::string& folder) : Checkpoint(folder, {}, true) {}
+
+Checkpoint::Checkpoint(const std::string& folder, const Shared& shared, bool leads) {
   const Names names(folder);
   if (!has_checkpoint(folder))
     throw UserError(fmt::format("cannot resume: there is no checkpoint in {}; {}",
                                 names.current.parent_path().string(), remedy));
   path_ = (fs::is_directory(names.current) ? names.current : names.old).string();
-  read_file(path_, "index.h5", [&](const h5::File& file) {
+  for (const char* name : {"index.h5", "global.h5"})
+    if (shared) bytes_[name] = shared((fs::path(path_) / name).string());
+  read_shared(path_, "index.h5", bytes_, [&](const h5::File& file) {
     step_ = static_cast<i64>(file.number("/", "step").value_or(0));
     object_ = read_box(file, "/object_box");
     const auto boxes = file.read<i64>("/cores");
@@ -390,13 +406,18 @@ Checkpoint::Checkpoint(const std::string& folder) {
       cores_.push_back({{boxes[i], boxes[i + 1]}, {boxes[i + 2], boxes[i + 3]}});
     position_rank_ = file.read<int>("/position_rank");
   });
+  bytes_.erase("index.h5");
   if (!cover(cores_, object_)) incomplete(path_, "its parts are not the whole object");
+  if (leads) look_for_files();
+  read_shared(path_, "global.h5", bytes_, [](const h5::File&) {});
+}
+
+void Checkpoint::look_for_files() const {
   std::set<std::string> there;  // one look at the folder, however many ranks there were
   for (const auto& entry : fs::directory_iterator(path_))
     there.insert(entry.path().filename().string());
   for (int rank = 0; rank < ranks(); ++rank)
     if (!there.contains(rank_file(rank))) incomplete(path_, rank_file(rank) + " is missing");
-  read_file(path_, "global.h5", [](const h5::File&) {});
 }
 
 std::optional<std::string> Checkpoint::fact(const std::string& key) const {
@@ -405,7 +426,7 @@ std::optional<std::string> Checkpoint::fact(const std::string& key) const {
 }
 
 std::vector<std::string> Checkpoint::check(const Fingerprint& now) const {
-  const auto before = read_file(path_, "global.h5", [&](const h5::File& file) {
+  const auto before = read_shared(path_, "global.h5", bytes_, [&](const h5::File& file) {
     std::vector<std::string> all;
     for (const Agreed& one : now)
       all.push_back(file.text("/fingerprint", one.key.c_str()).value_or(one.value));
@@ -475,24 +496,24 @@ std::vector<double> Checkpoint::position_state(const std::string& name,
 }
 
 std::vector<double> Checkpoint::numbers(const std::string& name) const {
-  return read_file(path_, "global.h5",
-                   [&](const h5::File& file) { return file.read<double>("/global/" + name); });
+  return read_shared(path_, "global.h5", bytes_,
+                     [&](const h5::File& file) { return file.read<double>("/global/" + name); });
 }
 
 std::optional<std::vector<double>> Checkpoint::find_numbers(const std::string& name) const {
-  return read_file(path_, "global.h5", [&](const h5::File& file) {
+  return read_shared(path_, "global.h5", bytes_, [&](const h5::File& file) {
     const std::string path = "/global/" + name;
     return file.has_dataset(path) ? std::optional(file.read<double>(path)) : std::nullopt;
   });
 }
 
 std::vector<i64> Checkpoint::integers(const std::string& name) const {
-  return read_file(path_, "global.h5",
-                   [&](const h5::File& file) { return file.read<i64>("/global/" + name); });
+  return read_shared(path_, "global.h5", bytes_,
+                     [&](const h5::File& file) { return file.read<i64>("/global/" + name); });
 }
 
 std::string Checkpoint::text(const std::string& name) const {
-  return read_file(path_, "global.h5", [&](const h5::File& file) {
+  return read_shared(path_, "global.h5", bytes_, [&](const h5::File& file) {
     const auto text = file.text("/global/" + name, "text");
     if (!text) throw UserError("'" + name + "' is no text");
     return *text;
@@ -501,7 +522,7 @@ std::string Checkpoint::text(const std::string& name) const {
 
 template <class T>
 Array<Complex<T>, 3> Checkpoint::waves(const std::string& name) const {
-  return read_file(path_, "global.h5", [&](const h5::File& file) {
+  return read_shared(path_, "global.h5", bytes_, [&](const h5::File& file) {
     const h5::Dataset set = file.dataset("/global/" + name);
     if (set.shape().size() != 3)
       throw UserError(fmt::format("'{}' has the shape {}, modes x rows x columns are needed", name,

@@ -19,6 +19,8 @@
 // At any moment "checkpoint", or where it is missing "checkpoint.old", is whole; reading takes the
 // one that is there.
 
+#include <functional>
+#include <map>
 #include <optional>
 #include <span>
 #include <string>
@@ -101,6 +103,13 @@ class Checkpoint {
  public:
   explicit Checkpoint(const std::string& folder);
 
+  /// What a process gets of a file of the checkpoint that all need: its bytes, as one of them has
+  /// read it on behalf of all. Called by all in the same order.
+  using Shared = std::function<std::string(const std::string& path)>;
+  /// The same on several processes, of which one `leads`: it alone looks whether all files are
+  /// there.
+  Checkpoint(const std::string& folder, const Shared& shared, bool leads);
+
   [[nodiscard]] i64 step() const { return step_; }
   [[nodiscard]] int ranks() const { return static_cast<int>(cores_.size()); }  ///< that wrote it
   [[nodiscard]] const Box& object() const { return object_; }
@@ -131,7 +140,9 @@ class Checkpoint {
   [[nodiscard]] Array<Complex<T>, 3> waves(const std::string& name) const;
 
  private:
+  void look_for_files() const;
   std::string path_;
+  std::map<std::string, std::string> bytes_;  // of shared files, by name
   i64 step_ = 0;
   Box object_;
   std::vector<Box> cores_;          // by rank

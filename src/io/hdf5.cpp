@@ -200,6 +200,24 @@ Handle opened(const std::string& path, unsigned flags) {
 
 File File::open(const std::string& path) { return {opened(path, H5F_ACC_RDONLY), path}; }
 
+File File::of_bytes(std::span<const char> bytes, const std::string& path) {
+  quiet();
+  const Handle access =
+      made(H5Pcreate(H5P_FILE_ACCESS), H5Pclose, "file '{}' cannot be opened", path);
+  constexpr std::size_t step = 1 << 16;  // by which the copy would grow
+  // HDF5 copies them.
+  auto* const from = const_cast<char*>(bytes.data());
+  const bool ok = H5Pset_fapl_core(access.get(), step, 0) >= 0 &&
+                  H5Pset_file_image(access.get(), from, bytes.size()) >= 0;
+  // HDF5 refuses the name of a file that is there, and takes those of one name for one.
+  const std::string none = "/dev/null/" + path;
+  const hid_t file = ok ? H5Fopen(none.c_str(), H5F_ACC_RDONLY, access.get()) : -1;
+  if (file < 0)
+    throw UserError(
+        fmt::format("file '{}' is a truncated or damaged HDF5 file: {}", path, library_message()));
+  return {Handle(file, H5Fclose), path};
+}
+
 File File::again() const {
   return {made(H5Freopen(handle_.get()), H5Fclose, "file '{}' cannot be opened again", path_),
           path_};

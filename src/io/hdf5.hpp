@@ -164,6 +164,8 @@ class File {
  public:
   /// For reading. UserError where it is missing, no HDF5 file, or damaged.
   static File open(const std::string& path);
+  /// For reading, of the bytes of a file, which is called `path`; they are copied.
+  static File of_bytes(std::span<const char> bytes, const std::string& path);
   /// For reading and writing, in place.
   static File update(const std::string& path);
   /// A new file, written as "path.part" until commit() gives it its name; without commit() it is

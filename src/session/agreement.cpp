@@ -1,6 +1,9 @@
 #include "session/agreement.hpp"
 
 #include <algorithm>
+#include <cstdint>
+#include <fstream>
+#include <iterator>
 #include <vector>
 
 namespace ptyle {
@@ -17,6 +20,33 @@ void agree(Team& team, const std::string& failure) {
   for (const float letter : team.gather(std::span<const float>(letters)))
     sentence += static_cast<char>(letter);
   throw NotWritten(rank, team.leads() ? sentence : failure);
+}
+
+std::string file_of_leader(Team& team, const std::string& path) {
+  std::string bytes;
+  if (team.leads()) {
+    std::ifstream file(path, std::ios::binary);
+    bytes.assign(std::istreambuf_iterator<char>(file), {});
+  }
+  std::vector<double> size{double(bytes.size())};
+  team.sum(size);
+  bytes.resize(static_cast<std::size_t>(size[0]));
+  constexpr std::size_t each = 6, most = each << 16;  // a double holds 6 bytes as a whole number
+  std::vector<double> some;
+  for (std::size_t first = 0; first < bytes.size(); first += most) {
+    const std::size_t count = std::min(most, bytes.size() - first);
+    some.assign((count + each - 1) / each, 0);
+    if (team.leads())
+      for (std::size_t i = count; i-- > 0;)
+        some[i / each] =
+            256 * some[i / each] + double(static_cast<unsigned char>(bytes[first + i]));
+    team.sum(some);
+    for (std::size_t i = 0; i < count; ++i) {
+      const auto number = static_cast<std::uint64_t>(some[i / each]);
+      bytes[first + i] = static_cast<char>(number >> (8 * (i % each)) & 0xff);
+    }
+  }
+  return bytes;
 }
 
 std::string told_by_leader(Team& team, const std::string& text) {

@@ -46,4 +46,8 @@ void agree(Team& team, const std::string& failure);
 /// The text of the process that leads, on all, which call it together.
 std::string told_by_leader(Team& team, const std::string& text);
 
+/// The bytes of a file as the process that leads reads it, on all, which call it together; none
+/// where it cannot be read.
+std::string file_of_leader(Team& team, const std::string& path);
+
 }  // namespace ptyle

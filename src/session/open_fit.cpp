@@ -10,6 +10,7 @@
 #include "io/disk_space.hpp"
 #include "operator/operator.hpp"
 #include "operator/probe.hpp"
+#include "session/agreement.hpp"
 #include "session/device.hpp"
 #include "session/fingerprint.hpp"
 #include "session/open_experiment.hpp"
@@ -141,7 +142,9 @@ void OpenFit<T>::open_data(const PatternsInMemory* patterns) {
                                   [this](std::span<double> values) { team.sum(values); },
                                   [this](std::span<double> values) { team.maximum(values); }};
   if (config.output.resume && finds_checkpoint(config.output.folder, team))
-    checkpoint_.emplace(config.output.folder);
+    checkpoint_.emplace(
+        config.output.folder,
+        [this](const std::string& path) { return file_of_leader(team, path); }, team.leads());
   experiment = open_experiment(config.data, config.calibration, config.scan, config.optics, &ledger,
                                &distribution, patterns);
   if (checkpoint_) {

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <memory>
 #include <stdexcept>
 
@@ -95,6 +97,34 @@ void expect_read(const Checkpoint& c, const std::string& name, double which, i64
   c.read(name, box, got.view());
   const auto wanted = filled<T>(which, planes, box);
   EXPECT_TRUE(std::equal(got.begin(), got.end(), wanted.begin())) << name;
+}
+
+/// As on a rank to which another one has told the files that all need: it opens none of them.
+TEST(Checkpoint, WhatAllRanksNeedComesFromOne) {
+  const TemporaryFolder folder;
+  write(folder / "out", mesh(2, 2, 3));
+  std::vector<std::string> told;
+  const Checkpoint::Shared shared = [&](const std::string& path) {
+    std::ifstream file(path, std::ios::binary);
+    const std::string bytes(std::istreambuf_iterator<char>(file), {});
+    told.push_back(fs::path(path).filename().string());
+    fs::remove(path);
+    return bytes;
+  };
+  fs::remove(folder / "out/checkpoint/rank-0003.h5");  // which the one that leads looks for
+  const Checkpoint c(folder / "out", shared, false);
+  EXPECT_EQ(told, (std::vector<std::string>{"index.h5", "global.h5"}));
+  EXPECT_EQ(c.step(), 7);
+  EXPECT_EQ(c.numbers("steps"), (std::vector{0.1, 1e-300}));
+  EXPECT_EQ(c.text("stage"), "k < 0.6 1/Å");
+  EXPECT_EQ(c.waves<double>("probe")(1, 2, 2), std::complex<double>(17.0 / 7, 0));
+  EXPECT_TRUE(c.check(run).empty());
+  expect_read<double>(c, "phase", 0.25, slices, mesh(2, 2, 3).core(0));
+  EXPECT_THROW(c.numbers("none"), UserError);
+  write(folder / "out", mesh(2, 2, 3));
+  fs::remove(folder / "out/checkpoint/rank-0003.h5");
+  EXPECT_TRUE(says(message_of<UserError>([&] { Checkpoint(folder / "out", shared, true); }),
+                   {"rank-0003.h5 is missing"}));
 }
 
 TEST(Checkpoint, WrittenOnAnyMeshIsReadOnAnyOtherBitForBit) {
