@@ -96,7 +96,7 @@ TEST(RankMemory, OfRefinedPositionsIsWhatARunAllocates) {
 }
 
 /// Of others' positions a rank has but what is booked.
-TEST(RankMemory, OfPositionsIsWhatARunAllocates) {
+TEST(RankMemory, OfPositionsIsThatOfTheDivisionAlone) {
   const auto team = make_local_team();
   const auto patterns = testing::memory_scan().patterns();
   const ReconstructConfig config = testing::memory_scan().config();

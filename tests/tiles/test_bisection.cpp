@@ -10,6 +10,7 @@
 #include "tiles/scans.hpp"
 #include "tiles/schedule.hpp"
 #include "tiles/steps.hpp"
+#include "tiles/support.hpp"
 
 namespace ptyle {
 namespace {
