@@ -151,6 +151,10 @@ void find_dead_blocks(const DetectorPixels& p, const Mark& mark) {
     const PixelBox box(group);
     const auto n = static_cast<i64>(group.size());
     if (std::min(box.rows(), box.cols()) < 2 || 20 * n < 17 * box.rows() * box.cols()) continue;
+    // About the beam itself it may be the hole of an annular aperture, which a warning tells of.
+    const auto [y, x] = p.centre();
+    if (std::abs(box.top + box.bottom - 2 * y) <= 2 && std::abs(box.left + box.right - 2 * x) <= 2)
+      continue;
     std::vector<double> rim;
     for (const auto& at : rim_of(p, group, false)) rim.push_back(lit(p, at));
     if (surely_lit(std::move(rim), n)) mark(group, PixelFault::dead);

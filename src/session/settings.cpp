@@ -166,7 +166,7 @@ FitOptions fit_options(const ReconstructConfig& config, const Experiment& e, con
   o.probe_step = config.probe.step;
   o.parts = settled_parts(config, cut);
   auto& refinement = o.parts.of<PositionOptions>();
-  if (refinement.largest_move == 0)
+  if (refinement.largest_move == 0 || cut.margin == 0)
     refinement.largest_move = double(cut.margin) * e.calibration.pixel;
   refinement.noise = 1 / (4 * counts_per_object_pixel(e, cut));
   auto& penalty = o.parts.of<PenaltyOptions>();

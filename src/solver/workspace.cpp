@@ -51,9 +51,8 @@ std::vector<TileSize> sizes(const std::vector<Tile>& tiles) {
 
 /// px that positions may move in all.
 i64 most_moves(const FitOptions& options) {
-  const auto& positions = options.parts.of<PositionOptions>();
-  if (positions.refine != Switch::on) return 0;
-  return static_cast<i64>(std::ceil(positions.largest_move / options.pixel - 1e-9));
+  const double most = options.parts.of<PositionOptions>().largest_move;
+  return static_cast<i64>(std::ceil(most / options.pixel - 1e-9));
 }
 
 /// Of windows that may move by `margin` px, by the positions near these tiles.

@@ -144,7 +144,7 @@ TEST(Screening, FindsDeadModulesAndBlocks) {
                                                  {0, 48, 47, 1},    // the last column
                                                  {38, 10, 0, 10},   // a corner
                                                  {0, 24, 24, 24},   // a quadrant
-                                                 {20, 9, 18, 11},   // within the disc
+                                                 {17, 9, 20, 11},   // within the disc
                                                  {7, 12, 0, 48}}};  // a quarter of all rows
   for (const auto& [row, rows, col, cols] : boxes) {
     FramesInMemory f = discs(40, 5);

@@ -126,7 +126,8 @@ TEST(MarginOfMoves, OfOneRankHasNothingBehind) {
 
 TEST(Division, HasRoomForPositionsThatMove) {
   const auto positions = raster(9, 7, 1.1);
-  const RanksConfig config;
+  RanksConfig config;
+  config.tiling = Tiling::mesh;
   constexpr i64 room = 4;
   for (const int ranks : {1, 4, 6}) {
     const Division fixed = divide(positions, window, pixel, config, ranks, 3, 4),

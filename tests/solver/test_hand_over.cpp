@@ -39,6 +39,7 @@ FitOptions wandering(i64 hand_over_margin = 1) {
   o.hold_out = 0.1;
   o.hold_out_pixels = 0.1;
   o.parts.add<test::WanderOptions>({hand_over_margin});
+  o.parts.of<PositionOptions>().largest_move = FitScene::pixel * margin;
   return o;
 }
 
