@@ -85,8 +85,9 @@ Run run_of(const std::vector<Position>& positions, i64 window, double halo, int 
   of_ranks.of = ranks;
   Run run;
   run.division = divide(positions, window, pixel, of_ranks, ranks, exchanged_planes(slices, false),
-                        sizeof(float), 0, 32);
-  const auto& group_of = run.division.group_of;
+                        sizeof(float), 0, -1, 32);
+  const auto& shared = run.division.group_of;
+  const std::vector<int> group_of = shared ? *shared : std::vector<int>{};
   const auto count = static_cast<i64>(positions.size());
   constexpr double many_counts = 1e6;
   run.batches = batches_of_groups(group_sizes(group_of, count),

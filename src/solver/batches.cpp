@@ -151,7 +151,7 @@ i64 batches_of_groups(std::span<const i64> sizes, i64 most) {
   const i64 m = std::ranges::max(sizes);
   const i64 few = std::clamp<i64>(m, 1, 4);
   const i64 largest = std::min(std::max(m / 4, few), most), smallest = std::min(few, largest);
-  const double enough = 0.9 * share_of_groups(sizes, 1);
+  const double enough = std::min(0.9, 0.95 * share_of_groups(sizes, 1));
   i64 best = largest;
   double best_share = 0;
   for (i64 n = largest; n >= smallest; --n) {

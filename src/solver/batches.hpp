@@ -42,8 +42,9 @@ double share_of_groups(std::span<const i64> sizes, i64 n);
 /// How many mini-batches of several groups (of one: `most`) where nobody says. m are the positions
 /// of the fullest group. A rank has at least 4 positions in a mini-batch where it can, n ≤ m/4, but
 /// no fewer mini-batches are made for that than 4, nor than m where m < 4; and never more than
-/// `most`. Of these the largest n for which S(n) is at least 0.9 of S(1), which is lost however the
-/// positions are dealt; where there is none, the n with the best S(n).
+/// `most`. Of these the largest n for which S(n) is at least 0.9, or 0.95 of S(1) where that is
+/// less: the rest is lost however the positions are dealt; where there is none, the n with the best
+/// S(n).
 i64 batches_of_groups(std::span<const i64> sizes, i64 most);
 
 /// Positions of the ranks in the mini-batches of an iteration.
