@@ -165,6 +165,20 @@ TYPED_TEST(ArithmeticTest, Weighs) {
   });
 }
 
+TYPED_TEST(ArithmeticTest, BlanksWhatIsOutsideTheSupport) {
+  this->compare([](Bench<TypeParam>& b) {
+    auto x = b.random(odd);
+    Array<std::uint8_t, 2> support({odd[1], odd[2]});
+    for (i64 i = 0; i < support.size(); ++i) support.data()[i] = i % 3 != 1;
+    const auto there = b.a.brought(std::move(support), "object");
+    b.a.run(Blank<TypeParam>(x, there.view()));
+    b.result(x);
+    const auto here = b.a.on_host(std::as_const(x).view());
+    for (i64 i = 0; i < here.view.size(); ++i)
+      EXPECT_EQ(here.view.data[i] == 0, i % (odd[1] * odd[2]) % 3 == 1) << i;
+  });
+}
+
 TYPED_TEST(ArithmeticTest, Preconditions) {
   using M = Preconditioner<TypeParam>;
   this->compare([](Bench<TypeParam>& b) {

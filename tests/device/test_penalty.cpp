@@ -83,6 +83,38 @@ Array<double, 3> cut(const Array<double, 3>& v, const Box& box) {
   return part;
 }
 
+/// What lies outside the support changes neither the penalty nor its gradient, and gets none.
+TEST(Penalty, HasNoTermsOutsideTheSupport) {
+  const auto host = make_cpu_arithmetic<double>(2);
+  const PenaltyWeights weights = each[3];
+  auto v = random_volume({3, 11, 13});
+  Array<std::uint8_t, 2> support({11, 13});
+  for (i64 y = 0; y < 11; ++y)
+    for (i64 x = 0; x < 13; ++x) support(y, x) = x + y > 4 && (y - 5) * (x - 7) < 20;
+  const PenaltyPart part(whole(v), support.view());
+  const auto found = [&] {
+    Array<double, 3> gradient(v.shape());
+    host->run(PenaltyGradient<double>(std::as_const(v).view(), weights, part, 1, gradient.view()));
+    return std::pair(
+        host->sum(PenaltyCost<double>(std::as_const(v).view(), weights, part), part.core),
+        std::move(gradient));
+  };
+  const auto [cost, gradient] = found();
+  i64 outside = 0;
+  for (i64 z = 0; z < 3; ++z)
+    for (i64 y = 0; y < 11; ++y)
+      for (i64 x = 0; x < 13; ++x)
+        if (support(y, x) == 0) {
+          ++outside;
+          EXPECT_EQ(gradient(z, y, x), 0);
+          v(z, y, x) += 1000;
+        }
+  EXPECT_GT(outside, 30);
+  const auto [again, gradient_again] = found();
+  EXPECT_EQ(again, cost);
+  EXPECT_TRUE(std::equal(gradient.begin(), gradient.end(), gradient_again.begin()));
+}
+
 TEST(Penalty, OfTilesAddsUpToThatOfTheWhole) {
   const auto host = make_cpu_arithmetic<double>(2);
   const PenaltyWeights weights = each[3];
