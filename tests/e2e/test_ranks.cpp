@@ -223,6 +223,32 @@ TEST_P(OnRanks, StoppedAndResumedOnOtherRanksItIsTheSameAgain) {
 INSTANTIATE_TEST_SUITE_P(Fits, OnRanks, testing::ValuesIn(fits),
                          [](const auto& info) { return info.param.name; });
 
+/// Tiles leave out the corners about a turned scan, and so do checkpoints.
+TEST_F(Ranks, ATurnedScanIsCutByBisection) {
+  std::string turned = recipe;
+  turned.replace(turned.find("step: 1.0"), 9, "step: 2.5, rotation: 30");
+  folder.write("recipe.yaml", turned);
+  const auto made =
+      run_ptyle({"simulate", "recipe.yaml", "--overwrite"}, {.folder = folder.path()});
+  ASSERT_EQ(made.status, 0) << made.err;
+  const std::vector<std::string> settings{"solver.precision=double", "solver.batches=5",
+                                          "solver.continuation=off", "penalty.lateral=10"};
+  ASSERT_EQ(reconstruct("one", 0, settings).status, 0);
+  auto bisected = settings;
+  bisected.emplace_back("ranks.tiling=bisection");
+  const auto stopped = reconstruct("more", 7, bisected, {"--wall-time", "0:0:0.001"});
+  ASSERT_EQ(stopped.status, 3) << stopped.err;
+  const auto resumed = reconstruct("more", 4, settings, {"--resume", "--wall-time", "0:0:0.001"});
+  ASSERT_EQ(resumed.status, 3) << resumed.err;
+  const auto ended = reconstruct("more", 9, bisected, {"--resume", "--verify-halos"});
+  ASSERT_EQ(ended.status, 0) << ended.err;
+  const State one = state_of(path("one"), false), more = state_of(path("more"), false);
+  EXPECT_LE(distance(more.phase, one.phase), 1e-12);
+  EXPECT_LE(distance(more.probe, one.probe), 1e-12);
+  const Result result = read_result(path("more/result.h5"));
+  EXPECT_EQ(result.phase(0, 0, 0), 0);
+}
+
 TEST_F(Ranks, ACheckpointWrittenWhileComputingIsThatOfARunWhichEndsThere) {
   const auto run = [&](const std::string& name, int iterations,
                        const std::vector<std::string>& options = {}) {
