@@ -90,7 +90,7 @@ Run run_of(const std::vector<Position>& positions, i64 window, double halo, int 
   const std::vector<int> group_of = shared ? *shared : std::vector<int>{};
   const auto count = static_cast<i64>(positions.size());
   constexpr double many_counts = 1e6;
-  run.batches = batches_of_groups(group_sizes(group_of, count),
+  run.batches = batches_of_groups(group_sizes(group_of, count, ranks),
                                   default_batches(count, many_counts, thickness));
   std::vector<i64> all(positions.size());
   std::iota(all.begin(), all.end(), 0);

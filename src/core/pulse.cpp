@@ -1,5 +1,6 @@
 #include "core/pulse.hpp"
 
+#include <algorithm>
 #include <atomic>
 #include <mutex>
 
@@ -9,7 +10,7 @@ namespace {
 std::atomic<i64> count{0};
 thread_local PulseListener* listener = nullptr;
 std::mutex stage_mutex;
-std::string stage_now = "starting";
+StageText stage_now{"starting"};
 
 }  // namespace
 
@@ -23,14 +24,20 @@ i64 beats() noexcept { return count.load(std::memory_order_relaxed); }
 void set_stage(const std::string& stage) {
   {
     const std::lock_guard lock(stage_mutex);
-    stage_now = stage;
+    stage_now.fill('\0');
+    std::copy_n(stage.begin(), std::min(stage.size(), stage_now.size() - 1), stage_now.begin());
   }
   beat();
 }
 
 std::string current_stage() {
+  StageText text;
+  copy_stage(text);
+  return text.data();
+}
+void copy_stage(StageText& to) noexcept {
   const std::lock_guard lock(stage_mutex);
-  return stage_now;
+  to = stage_now;
 }
 
 void set_pulse_listener(PulseListener* mine) noexcept { listener = mine; }

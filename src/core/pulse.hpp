@@ -4,6 +4,7 @@
 // position, a block of a file) says so by beat(), on any thread. Who waits for the process tells by
 // their number whether it goes on; nobody else looks at them.
 
+#include <array>
 #include <chrono>
 #include <future>
 #include <string>
@@ -20,6 +21,9 @@ void beat() noexcept;
 /// What the process is about, for messages: "computing iteration 3 of 20".
 void set_stage(const std::string& stage);
 [[nodiscard]] std::string current_stage();
+/// The same without memory, cut where it is longer; ends with '\0'.
+using StageText = std::array<char, 128>;
+void copy_stage(StageText& to) noexcept;
 
 /// Is called on its thread at every beat there, and twice a second while that thread waits for
 /// others; it must be quick.

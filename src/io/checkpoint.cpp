@@ -82,7 +82,8 @@ std::vector<i64> flat(const Box& box) {
   return {box.rows.begin, box.rows.end, box.cols.begin, box.cols.end};
 }
 
-/// The core of (planes, rows, columns) on a larger box, some rows of a plane at a time.
+/// The core of (planes, rows, columns) on a box, some rows of a plane at a time: each is a sign of
+/// life (core/pulse).
 template <class T>
 void write_core(h5::File& file, const std::string& path, View<const T, 3> values, const Box& box,
                 const Box& core) {
@@ -90,7 +91,6 @@ void write_core(h5::File& file, const std::string& path, View<const T, 3> values
   if (!box.contains(core) || values.shape[1] != box.rows.size() ||
       values.shape[2] != box.cols.size())
     throw std::logic_error("checkpoint: " + path + " does not cover the core");
-  if (box == core) return file.write(path, values);
   auto set = file.create_dataset<T>(path, {planes, rows, cols});
   const i64 most = rows_at_a_time(rows, cols);
   Array<T, 2> some({most, cols});

@@ -105,8 +105,8 @@ void Checkpoint::look_for_files() const {
 }
 
 std::optional<std::string> Checkpoint::fact(const std::string& key) const {
-  return read_file(path_, "global.h5",
-                   [&](const h5::File& file) { return file.text("/fingerprint", key.c_str()); });
+  return read_shared(path_, "global.h5", bytes_,
+                     [&](const h5::File& file) { return file.text("/fingerprint", key.c_str()); });
 }
 
 std::vector<std::string> Checkpoint::check(const Fingerprint& now) const {

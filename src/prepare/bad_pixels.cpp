@@ -346,7 +346,7 @@ std::vector<i64> hot_lines(const Lines& lines, const RawFrame& frame) {
 std::vector<PixelFault> judge_pixels(const RawFrame& frame, const PixelSums& sums,
                                      double left_out) {
   std::vector<PixelFault> faults(frame.looked_at.size(), PixelFault::none);
-  // DetectorPixels with a fault are not asked any more, as if they were masked.
+  // Pixels with a fault are not asked any more, as if they were masked.
   RawFrame rest = frame;
   const auto mark = [&](std::size_t k, PixelFault fault) {
     faults[k] = fault;

@@ -28,7 +28,7 @@ struct PixelSums {
   [[nodiscard]] std::vector<std::vector<double>*> summed();
 };
 
-/// DetectorPixels of raw frames, as the judgement needs them.
+/// The raw frames, as the judgement needs them.
 struct RawFrame {
   i64 rows = 0, cols = 0;
   std::vector<std::uint8_t> looked_at;  ///< 0: masked, or no pixel of a pattern comes from it
@@ -94,7 +94,7 @@ class DetectorPixels {
 
 using PixelGroup = std::vector<std::array<i64, 2>>;
 
-/// DetectorPixels that are flagged and touch each other, where there are no more than `most`
+/// Pixels that are flagged and touch each other, where there are no more than `most`
 /// together.
 std::vector<PixelGroup> groups_of(const DetectorPixels& pixels, std::vector<bool> flagged,
                                   i64 most);

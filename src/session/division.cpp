@@ -99,12 +99,6 @@ class Tilings {
   i64 planes_;
 };
 
-/// Exchanges along rows and columns of tiles, and those of voxels.
-bool needs_lines(const RanksConfig& config) {
-  const Scheme scheme = config.exchange.value_or(Scheme::owner);
-  return scheme != Scheme::owner && scheme != Scheme::none;
-}
-
 Mesh mesh_of(const ScanOnObject& scan, const RanksConfig& config, int ranks, i64 planes) {
   const auto& shape = config.mesh;
   const bool shaped = shape[0] > 0, bisect = config.tiling == Tiling::bisection;
@@ -123,6 +117,11 @@ Mesh mesh_of(const ScanOnObject& scan, const RanksConfig& config, int ranks, i64
 }
 
 }  // namespace
+
+bool needs_lines(const RanksConfig& config) {
+  const Scheme scheme = config.exchange.value_or(Scheme::owner);
+  return scheme != Scheme::owner && scheme != Scheme::none;
+}
 
 Network network_of(const RanksConfig& config) {
   return {config.bandwidth * 1e9, config.latency * 1e-6};

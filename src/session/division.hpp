@@ -50,6 +50,9 @@ struct Cut {
   i64 margin = 0;     ///< positions may move so far, px; 0: they are not refined
 };
 
+/// True if the exchange asked for goes along rows and columns of tiles, or is of voxels: tiles are
+/// cut by lines then.
+bool needs_lines(const RanksConfig& config);
 /// The ranks that mini-batches are dealt for where `ranks` run (ranks.of).
 int dealt_for(const RanksConfig& config, int ranks);
 /// For ranks that exchange `planes` planes at most. Throws UserError for a mesh that cannot be, and

@@ -49,7 +49,7 @@ OpenFit<T>::OpenFit(const ReconstructConfig& its_config, const ReconstructCallba
   open_data(patterns);
   set_stage("making the fit");
   fit = std::make_unique<Fit<T>>(make_fit());
-  experiment.positions = {};  // the division's are kept
+  std::vector<Position>().swap(experiment.positions);  // the division's are kept
 }
 
 template <class T>

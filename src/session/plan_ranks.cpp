@@ -6,6 +6,7 @@
 #include <chrono>
 #include <iterator>
 #include <numeric>
+#include <tuple>
 #include <utility>
 
 #include "core/error.hpp"
@@ -49,17 +50,17 @@ class Planner {
   /// The cut of a run, where it can be. Throws UserError.
   Cut cut(const ReconstructConfig& config) {
     const ScanOnObject& on_object = scan(config);
-    auto found = cores_.find(on_object.margin);
+    const std::pair key(on_object.margin, needs_lines(config.ranks));
+    auto found = cores_.find(key);
     if (found == cores_.end())
-      found = cores_
-                  .emplace(on_object.margin,
-                           cores_of(on_object, config.ranks, ranks_, planes_of(config)))
-                  .first;
+      found =
+          cores_.emplace(key, cores_of(on_object, config.ranks, ranks_, planes_of(config))).first;
     return cut_along(found->second, on_object, pixel(), config);
   }
   /// Positions that a rank fits at most, its neighbours' included.
   i64 most_positions(const ReconstructConfig& config, const Cut& cut) {
-    const auto [at, is_new] = most_.try_emplace({cut.margin, cut.extra}, 0);
+    const auto [at, is_new] =
+        most_.try_emplace({cut.margin, cut.extra, needs_lines(config.ranks)}, 0);
     if (!is_new) return at->second;
     const Mesh& mesh = cut.sharing.mesh;
     const auto& centres = scan(config).centres;
@@ -79,8 +80,9 @@ class Planner {
   ScanToPlan& scan_;
   i64 window_;
   int ranks_;
-  std::map<i64, Cores> cores_;               // by the margin
-  std::map<std::pair<i64, i64>, i64> most_;  // positions, by margin and reach
+  // By the margin, by the reach of extra positions, and whether tiles are cut by lines:
+  std::map<std::pair<i64, bool>, Cores> cores_;
+  std::map<std::tuple<i64, i64, bool>, i64> most_;  // positions
 };
 
 /// Of a run with this scheme: halos, positions and penalties may differ from those of another, and

@@ -45,10 +45,10 @@ double bytes_of_probe(const OperatorSetup& setup) {
   return double(sizeof(Complex<T>)) * double(setup.modes * setup.window * setup.window);
 }
 
-/// Of what is listed of all positions.
+/// What is listed of all positions: groups by the division and by the fit.
 double bytes_of_positions(const Division& division) {
   return double(bytes_a_position) * double(division.frame.positions.size()) +
-         double(sizeof(int)) * double(division.group_of ? division.group_of->size() : 0);
+         double(2 * sizeof(int)) * double(division.group_of ? division.group_of->size() : 0);
 }
 
 /// Patterns, positions and what a checkpoint holds, which are on the host wherever it computes.

@@ -154,7 +154,7 @@ FitOptions fit_options(const ReconstructConfig& config, const Experiment& e, con
   o.batches = s.batches > 0
                   ? s.batches
                   : batches_of_groups(
-                        group_sizes(o.group_of, cut.positions),
+                        group_sizes(o.group_of, cut.positions, cut.of),
                         default_batches(cut.positions, counts_per_object_pixel(e, cut), thickness));
   o.hold_out = s.hold_out;
   o.left_out = e.screening.left_out;

@@ -123,9 +123,9 @@ std::vector<std::vector<i64>> make_batches(std::span<const Position> positions,
   return batches;
 }
 
-std::vector<i64> group_sizes(std::span<const int> group_of, i64 positions) {
+std::vector<i64> group_sizes(std::span<const int> group_of, i64 positions, int of) {
   if (group_of.empty()) return {positions};
-  std::vector<i64> sizes(static_cast<std::size_t>(*std::ranges::max_element(group_of)) + 1, 0);
+  std::vector<i64> sizes(static_cast<std::size_t>(of), 0);
   for (const int group : group_of) ++sizes[static_cast<std::size_t>(group)];
   return sizes;
 }

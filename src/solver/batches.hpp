@@ -29,8 +29,9 @@ enum class Thickness { thin, thick, very_thick };
 /// stages need steps. `counts`: of the whole scan, an object pixel.
 i64 default_batches(i64 positions, double counts, Thickness thickness);
 
-/// Positions of each group. No group: one, of all `positions`.
-std::vector<i64> group_sizes(std::span<const int> group_of, i64 positions);
+/// Positions of each of `of` groups, of which some may have none. No group: one, of all
+/// `positions`.
+std::vector<i64> group_sizes(std::span<const int> group_of, i64 positions, int of);
 
 /// The fraction of the ranks' time that computes where each of them has a group of this size and
 /// every one of n mini-batches waits for its busiest rank, R ranks with m_r positions in all and

@@ -255,7 +255,7 @@ void keys(V& v, RanksConfig& c) {
   v("seconds_per_position", c.seconds_per_position, at_least(0), "s",
     "that a position's gradient takes on a rank, for ptyle plan; 0: measured here");
   v("watchdog", c.watchdog, at_least(0), "s",
-    "without a sign of life from a rank, which end the run; 0: no end");
+    "after which the run ends where a rank has given no sign of life; 0: never");
 }
 
 /// Keys output.*
@@ -287,7 +287,7 @@ void keys(V& v, OutputConfig& c) {
     "continues; 0: none");
   v("checkpoint_minutes", c.checkpoint_minutes, at_least(0), "min",
     "the same by the clock; 0: none; left out: 30 where the run is to end by a time "
-    "(--wall-time, a Slurm job), but for checkpoint_every")
+    "(--wall-time, a Slurm job) and checkpoint_every is not given")
       .example("30");
 }
 

@@ -102,7 +102,7 @@ Workspace<T>::Workspace(std::unique_ptr<Operator<T>> op_, FitData<T> data_, FitO
   const auto count = static_cast<i64>(data.positions.size());
   if (ledger)
     positions_booking_ = ledger->book("positions", data.positions.size() * bytes_a_position +
-                                                       options.group_of.size() * sizeof(int));
+                                                       2 * options.group_of.size() * sizeof(int));
   const auto among = [](const std::vector<i64>& all, i64 i) {
     return std::binary_search(all.begin(), all.end(), i);
   };

@@ -90,7 +90,8 @@ class Workspace {
 };
 
 /// Bytes accounted as "positions" for each position of all ranks: where it is, its number among
-/// those that are fitted and among the patterns. All else that a rank has is of its own positions.
-inline constexpr std::size_t bytes_a_position = sizeof(Position) + 2 * sizeof(i64);
+/// those that are fitted, among the patterns and among the frames. All else that a rank has is of
+/// its own positions.
+inline constexpr std::size_t bytes_a_position = sizeof(Position) + 3 * sizeof(i64);
 
 }  // namespace ptyle

@@ -59,22 +59,30 @@ Array<std::int32_t, 2> Support::counts(const Box& part, i64 cell) const {
   return count;
 }
 
+namespace {
+
+bool none_is_zero(View<const std::int32_t, 2> count) {
+  for (i64 r = 0; r + 1 < count.shape[0]; ++r)
+    for (i64 c = 0; c + 1 < count.shape[1]; ++c)
+      if (count(r, c) == 0) return false;
+  return true;
+}
+
+}  // namespace
+
+/// A dense scan holds large cells whole, which are quickly counted.
+bool Support::surely_covers(const Box& part) const {
+  return part.empty() || none_is_zero(counts(part, std::max<i64>(1, window_ / 8)).view());
+}
+
 bool Support::covers(const Box& part) const {
-  const auto all_held = [&](i64 cell) {
-    const auto count = counts(part, cell);
-    const auto [rows, cols] = count.shape();
-    for (i64 r = 0; r + 1 < rows; ++r)
-      for (i64 c = 0; c + 1 < cols; ++c)
-        if (count(r, c) == 0) return false;
-    return true;
-  };
-  // A dense scan holds large cells whole, which are quickly counted.
-  return part.empty() || all_held(std::max<i64>(1, window_ / 8)) || all_held(1);
+  return surely_covers(part) || none_is_zero(counts(part, 1).view());
 }
 
 Array<std::uint8_t, 2> Support::mask(const Box& part, Ledger* ledger) const {
-  if (covers(part)) return {};
+  if (surely_covers(part)) return {};
   const auto count = counts(part, 1);
+  if (none_is_zero(count.view())) return {};
   Array<std::uint8_t, 2> mask({part.rows.size(), part.cols.size()}, ledger, "object");
   for (i64 r = 0; r < part.rows.size(); ++r)
     for (i64 c = 0; c < part.cols.size(); ++c) mask(r, c) = count(r, c) > 0;

@@ -15,7 +15,7 @@ namespace ptyle {
 
 class Support {
  public:
-  /// Of windows that may move by `margin` px each way.
+  /// The windows may move by `margin` px each way.
   Support(std::span<const Pixel> centres, i64 window, i64 margin)
       : window_(window),
         margin_(margin),
@@ -35,6 +35,7 @@ class Support {
   [[nodiscard]] Array<std::uint8_t, 2> mask(const Box& part, Ledger* ledger = nullptr) const;
 
  private:
+  [[nodiscard]] bool surely_covers(const Box& part) const;
   [[nodiscard]] Array<std::int32_t, 2> counts(const Box& part, i64 cell) const;
   template <class Use>
   void for_each_window(const Box& part, Use&& use) const;

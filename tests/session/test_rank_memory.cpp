@@ -101,7 +101,7 @@ TEST(RankMemory, OfPositionsIsThatOfTheDivisionAlone) {
   const auto patterns = testing::memory_scan().patterns();
   const ReconstructConfig config = testing::memory_scan().config();
   const OpenFit<float> run(config, {}, *team, &patterns);
-  EXPECT_EQ(peak_of(run.ledger, "positions"), 36 * (sizeof(Position) + 2 * sizeof(i64)));
+  EXPECT_EQ(peak_of(run.ledger, "positions"), 36 * (sizeof(Position) + 3 * sizeof(i64)));
   EXPECT_EQ(double(peak_of(run.ledger, "positions")),
             memory_of(config, 1, 0).bytes.at("positions"));
   EXPECT_TRUE(run.experiment.positions.empty());

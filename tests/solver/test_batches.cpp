@@ -208,7 +208,8 @@ TEST(BatchesOfGroups, TheShareIsTheirs) {
   const auto at = raster(23, 31);
   for (const auto& [height, width] : {std::pair{23, 31}, {5, 6}, {3, 3}, {2, 2}, {1, 1}}) {
     const Groups group_of = rectangles(23, 31, height, width);
-    const auto sizes = group_sizes(group_of, i64(at.size()));
+    const int groups = *std::max_element(group_of.begin(), group_of.end()) + 1;
+    const auto sizes = group_sizes(group_of, i64(at.size()), groups);
     std::vector<PositionShare> shares(sizes.size());
     for (std::size_t i = 0; i < at.size(); ++i)
       shares[static_cast<std::size_t>(group_of[i])].own.push_back(static_cast<i64>(i));

@@ -125,6 +125,14 @@ TEST_P(BisectedFit, CoarseToFineBlurAndPenalty) {
   compare(o);
 }
 
+/// Vacuum stays vacuum where no window reaches, also where the object's limits leave out 0.
+TEST_P(BisectedFit, LimitsWithoutZero) {
+  auto o = options(5);
+  o.phase_min = 0.05;
+  o.parts.of<PenaltyOptions>().lateral = 0.01;
+  compare(o);
+}
+
 INSTANTIATE_TEST_SUITE_P(Ranks, BisectedFit, testing::Values(2, 3, 4, 5, 6, 7, 9, 12));
 
 TEST(Sharing, ABisectionTakesNoExchangeAlongLines) {

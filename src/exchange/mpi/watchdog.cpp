@@ -41,7 +41,8 @@ Watchdog::Watchdog(int rank, int size, EndAll end_all)
   check_mpi(MPI_Comm_dup(MPI_COMM_WORLD, &messages_->comm), "MPI_Comm_dup");
   const auto now = Clock::now();
   next_send_ = next_take_ = looked_ = looks_since_ = beaten_ = now;
-  put(host_name(), sent_.host);
+  put(host_name(), host_.host);
+  sent_ = host_;
   if (rank_ == 0) {
     first_ = 1;
     known_.resize(static_cast<std::size_t>(size_) - 1);
@@ -77,7 +78,8 @@ Watchdog::~Watchdog() {
 
 void Watchdog::set_limit(double seconds) {
   limit_ = seconds;
-  next_send_ = next_take_ = Clock::now();
+  // What was late by another limit is not by this one.
+  next_send_ = next_take_ = looked_ = looks_since_ = beaten_ = Clock::now();
 }
 
 void Watchdog::advise(const std::string& remedy) {
@@ -98,7 +100,7 @@ void Watchdog::send(bool waits) noexcept {
   if (MPI_Test(&messages_->sending, &done, MPI_STATUS_IGNORE) != MPI_SUCCESS || done == 0) return;
   sent_.beats = beats();
   sent_.waits = waits ? 1 : 0;
-  put(current_stage(), sent_.stage);
+  copy_stage(sent_.stage);
   const int to = rank_ == 0 ? size_ - 1 : 0;
   if (MPI_Isend(&sent_, sizeof sent_, MPI_BYTE, to, 0, messages_->comm, &messages_->sending) ==
       MPI_SUCCESS)
@@ -202,8 +204,8 @@ void Watchdog::watch_myself() {
     beats_then = beats_now;
     looks_then = looks_now;
     if (Seconds(now - alive) < Seconds(limit()) + interval() + later) continue;
-    Pulse mine = sent_;
-    put(current_stage(), mine.stage);
+    Pulse mine = host_;
+    copy_stage(mine.stage);
     lock.unlock();
     return end_all_(rank_, sentence(mine, Seconds(now - alive).count(), alive_at));
   }

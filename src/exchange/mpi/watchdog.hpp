@@ -59,7 +59,7 @@ class Watchdog final : private PulseListener {
   struct Pulse {
     i64 beats = 0;
     i64 waits = 0;  // 1: for other ranks
-    std::array<char, 128> stage{};
+    StageText stage{};
     std::array<char, 64> host{};
   };
   /// What is known of a rank.
@@ -89,6 +89,7 @@ class Watchdog final : private PulseListener {
   std::string remedy_ = "mend that, and start again";
 
   // Pulses of this rank:
+  Pulse host_;  // of which only the host is said; never changes
   Pulse sent_;
   Clock::time_point next_send_;
   std::array<int, 2> pulses_sent_{};  // to rank 0, to the last

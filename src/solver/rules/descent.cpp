@@ -16,6 +16,13 @@ double low_pass_sigma(const FitOptions& options) {
 
 namespace {
 
+/// Limits that leave out 0 would move what lies outside the object's support.
+template <class T>
+void keep_vacuum(const Workspace<T>& with, std::size_t tile, const std::array<double, 2>& limits,
+                 View<T, 3> moved) {
+  if (limits[0] > 0 || limits[1] < 0) with.blank(tile, moved);
+}
+
 template <class T>
 View<const T, 2> illumination_of(const Trial<T>& trial, std::size_t tile) {
   return std::as_const(*trial.object.gradient.illumination).plane(tile);
@@ -157,8 +164,10 @@ void Descent<T>::move(const Trial<T>& trial, double step, bool into_direction) c
   for (std::size_t t = 0; t < with.tiles.size(); ++t)
     for (std::size_t f = 0; f < values.size(); ++f) {
       const auto [low, high] = limits_of(with.options, object.values, *values[f]);
-      with.arithmetic->run(MoveAlong<T>(values[f]->on(t), directions[f]->on(t), step, {low, high},
-                                        (into_direction ? directions : values)[f]->on(t)));
+      const View<T, 3> to = (into_direction ? directions : values)[f]->on(t);
+      with.arithmetic->run(
+          MoveAlong<T>(values[f]->on(t), directions[f]->on(t), step, {low, high}, to));
+      keep_vacuum<T>(with, t, {low, high}, to);
     }
 }
 
@@ -174,6 +183,7 @@ void Descent<T>::descend(const Trial<T>& trial, double step) {
     for (std::size_t f = 0; f < values.size(); ++f) {
       const auto [low, high] = limits_of(with.options, object.values, *values[f]);
       with.arithmetic->run(Descend<T>(values[f]->on(t), gradients[f]->on(t), m, step, {low, high}));
+      keep_vacuum<T>(with, t, {low, high}, values[f]->on(t));
     }
   }
 }
@@ -216,6 +226,7 @@ void Descent<T>::move_by_own(Workspace<T>& with, const ObjectVariable<T>& object
     const auto [low, high] = limits_of(with.options, object.values, *to[f]);
     with.arithmetic->run(
         MovePreconditioned<T>(old[f], g[f], m, step_in_use(with), {low, high}, to[f]->on(tile)));
+    keep_vacuum<T>(with, tile, {low, high}, to[f]->on(tile));
   }
 }
 
