@@ -54,8 +54,9 @@ class Tilings {
   }
   [[nodiscard]] Mesh best() const {
     if (ranks_ == 1) return by_lines();
-    const auto lines = unless_refused([&] { return by_lines(); }),
-               parts = unless_refused([&] { return by_bisection(); });
+    const auto lines = unless_refused([&] { return by_lines(); });
+    if (lines && share_it_evenly(*lines)) return *lines;
+    const auto parts = unless_refused([&] { return by_bisection(); });
     if (!lines && !parts) return by_lines();  // throws
     constexpr double clearly = 0.9;
     const bool take_lines =
@@ -77,11 +78,22 @@ class Tilings {
     const i64 room = room_for_moves(scan_.margin);
     return {exact.before + room, exact.after + room};
   }
+  /// The fullest rank has a tenth more positions than the mean at most, and no corner of the object
+  /// is empty: a bisection, which takes time to make, has nothing to mend.
+  [[nodiscard]] bool share_it_evenly(const Mesh& lines) const {
+    constexpr double evenly = 1.1;
+    const double mean = double(scan_.centres.size()) / ranks_;
+    return double(fullest(lines)) <= evenly * mean &&
+           Support(scan_.centres, scan_.window, scan_.margin).covers(lines.object());
+  }
+  [[nodiscard]] i64 fullest(const Mesh& mesh) const {
+    std::vector<i64> positions(static_cast<std::size_t>(ranks_), 0);
+    for (const Pixel& p : scan_.centres) ++positions[static_cast<std::size_t>(mesh.tile_of(p))];
+    return *std::max_element(positions.begin(), positions.end());
+  }
   /// Seconds of an iteration on a rank of 100 GFLOP/s, times the pixels of the largest tile: time
   /// and memory count alike.
   [[nodiscard]] double cost(const Mesh& mesh) const {
-    std::vector<i64> positions(static_cast<std::size_t>(ranks_), 0);
-    for (const Pixel& p : scan_.centres) ++positions[static_cast<std::size_t>(mesh.tile_of(p))];
     i64 largest = 0;
     for (int rank = 0; rank < ranks_; ++rank)
       largest = std::max(largest, mesh.extended(rank).area());
@@ -90,8 +102,7 @@ class Tilings {
     const double gradient = 20 * pixels * std::log2(pixels) * double(planes_) / 1e11;
     const double exchange =
         cost_of_sum(mesh, SumKind::owner, planes_, sizeof(float), Network{}).seconds;
-    const auto most = *std::max_element(positions.begin(), positions.end());
-    return (double(most) * gradient + exchange) * double(largest);
+    return (double(fullest(mesh)) * gradient + exchange) * double(largest);
   }
 
   const ScanOnObject& scan_;
