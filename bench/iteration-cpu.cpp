@@ -5,7 +5,6 @@
 //   2. the viruses in ice (cryo_virus.h5): 2116 positions, 256², one slice, one mode; left out by
 //      name where the file is not there
 //
-//
 // The first one also with its positions refined from the first iteration, by turns with the plain
 // one: the ratio of the two is printed.
 //

@@ -1,8 +1,7 @@
 // Are 6 to 4158 ranks all at work on the paper's large set, and how long would they take?
 //
 //   1. who has what: the large Lead Titanate raster (126 × 132 positions 1.45 Å apart, 100 slices
-//   of
-//      0.1 Å pixels, windows 256², exact halo), the same turned by 30°, and a spiral of as many
+//      of 0.1 Å pixels, windows 256², exact halo), the same turned by 30°, and a spiral of as many
 //      positions as dense. Tilings, mini-batches and shares are those of a run with `auto`; a
 //      mini-batch waits for its busiest rank. Memory: the largest rank's, as `ptyle plan` has it
 //   2. how long: an iteration of the raster, its mini-batches one after the other, each the busiest
@@ -10,9 +9,9 @@
 //      of tiles/cost (12.5 GB/s, 1.5 µs; ./run-bench exchange-sim runs the code itself on a
 //      simulated network), with nothing computed meanwhile. Gradients at three rates:
 //        the paper's 6 GPUs        5543 min for 100 iterations, by the operations of FFTs
-//        V100, H200 at 25 %        of the time that 900 GB/s and 4.8 TB/s of memory need to move
-//        the
-//                                  waves, the transmission and the gradient of a position once
+//        V100, H200 at 25 %        of the time that 900 GB/s and 4.8 TB/s of memory need to
+//                                  move the waves, the transmission and the gradient of a
+//                                  position once
 //      windows 256² with the exact halo, and 1024² with the paper's halo of 60 px
 //   3. weak scaling: 240 positions a rank, up to a million
 //
@@ -224,6 +223,9 @@ double print_times() {
     const char* name;
   };
   for (const Windows& w : {Windows{256, 0, "256², exact halo"}, {1024, 6.0, "1024², halo 60 px"}}) {
+    std::vector<Run> runs;
+    for (const int ranks : rank_counts)
+      runs.push_back(run_of(positions, w.window, w.halo, ranks, Thickness::thin, false));
     for (const Rate& rate : rates) {
       const double each = rate.seconds(w.window);
       fmt::print(
@@ -234,7 +236,7 @@ double print_times() {
           "paper: GD / HVE");
       for (std::size_t i = 0; i < rank_counts.size(); ++i) {
         const int ranks = rank_counts[i];
-        const Run run = run_of(positions, w.window, w.halo, ranks, Thickness::thin, false);
+        const Run& run = runs[i];
         const Time t = time_of(run, w.window, ranks, each, positions_of_set);
         fmt::print("{:>6} {:>8} {:>12.4g} {:>12.4g} {:>10.3g} {:>9.0f}% {:>12.3g} min {:>8} / {}\n",
                    ranks, run.batches, t.computing, t.exchanging, t.probe, 100 * t.share,

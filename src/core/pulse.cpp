@@ -1,6 +1,5 @@
 #include "core/pulse.hpp"
 
-#include <algorithm>
 #include <atomic>
 #include <mutex>
 
@@ -24,8 +23,7 @@ i64 beats() noexcept { return count.load(std::memory_order_relaxed); }
 void set_stage(const std::string& stage) {
   {
     const std::lock_guard lock(stage_mutex);
-    stage_now.fill('\0');
-    std::copy_n(stage.begin(), std::min(stage.size(), stage_now.size() - 1), stage_now.begin());
+    copy_text(stage, stage_now);
   }
   beat();
 }
@@ -35,6 +33,7 @@ std::string current_stage() {
   copy_stage(text);
   return text.data();
 }
+
 void copy_stage(StageText& to) noexcept {
   const std::lock_guard lock(stage_mutex);
   to = stage_now;

@@ -4,6 +4,7 @@
 // position, a block of a file) says so by beat(), on any thread. Who waits for the process tells by
 // their number whether it goes on; nobody else looks at them.
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <future>
@@ -18,10 +19,16 @@ void beat() noexcept;
 /// So many were, by all threads.
 [[nodiscard]] i64 beats() noexcept;
 
-/// What the process is about, for messages: "computing iteration 3 of 20".
+/// The work that the process is about, for messages: "computing iteration 3 of 20".
 void set_stage(const std::string& stage);
 [[nodiscard]] std::string current_stage();
-/// The same without memory, cut where it is longer; ends with '\0'.
+/// As much of a text as has room before a '\0'; the rest is '\0', too.
+template <std::size_t N>
+void copy_text(const std::string& text, std::array<char, N>& to) noexcept {
+  to.fill('\0');
+  std::copy_n(text.begin(), std::min(text.size(), N - 1), to.begin());
+}
+/// The stage without memory, cut where it is longer; ends with '\0'.
 using StageText = std::array<char, 128>;
 void copy_stage(StageText& to) noexcept;
 

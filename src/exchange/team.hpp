@@ -88,7 +88,7 @@ class Team {
   /// A process that shows no sign of life (core/pulse) for so many seconds ends all; 0: none does.
   /// Without other processes nothing happens.
   virtual void watch_over(double /*seconds*/) {}
-  /// What the message is to advise then: "--resume continues from …".
+  /// The message is to advise this then: "--resume continues from …".
   virtual void advise(const std::string& /*remedy*/) {}
 };
 

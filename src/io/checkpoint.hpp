@@ -103,7 +103,7 @@ class Checkpoint {
  public:
   explicit Checkpoint(const std::string& folder);
 
-  /// What a process gets of a file of the checkpoint that all need: its bytes, as one of them has
+  /// A process's copy of a file of the checkpoint that all need: its bytes, as one of them has
   /// read it on behalf of all. Called by all in the same order.
   using Shared = std::function<std::string(const std::string& path)>;
   /// The same on several processes, of which one `leads`: it alone looks whether all files are

@@ -1,8 +1,7 @@
 // Are the detector's axes where the scan's are taken to be?
 //
 // 1. Some frames, spread over the scan, are read as the axes are taken. Those that are at the
-// type's
-//    limit in most pixels are none, and count as the others do.
+//    type's limit in most pixels are none, and count as the others do.
 // 2. Their totals hardly differ, and their mean has structure: a disc, or speckles about a centre.
 //    Along an axis of the detector that is taken for one of the scan, the totals are a profile
 //    through the disc; along one of the scan that is taken for the detector's, the mean is even.

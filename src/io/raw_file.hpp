@@ -36,7 +36,7 @@ class RawFile {
   std::string name_;
 };
 
-/// What tells a file from every other one, on all machines that share its disk; empty: it is not
+/// A mark that tells a file from every other, on all machines that share its disk; empty: it is not
 /// there.
 std::string identity_of(const std::string& path);
 

@@ -95,7 +95,7 @@ struct Result : ResultFacts {
 /// UserError where the file is there and `overwrite` is false, or cannot be written.
 class ResultFile {
  public:
-  /// Where the object lies, float32 (z, y, x) without gaps, for processes that write it themselves.
+  /// The object's place, float32 (z, y, x) without gaps, for processes that write it themselves.
   struct Place {
     std::string part;    ///< the file's name until commit()
     i64 phase = 0;       ///< byte of the first number

@@ -87,9 +87,7 @@ bool is_flashed(const DetectorPixels& p, i64 y, i64 x) {
   if (peak < least * p.gain() || peak < times * std::max(1.0, p.total(y, x) / p.sampled()))
     return false;
   std::vector<double> around;
-  for (i64 v = y - 2; v <= y + 2; ++v)
-    for (i64 u = x - 2; u <= x + 2; ++u)
-      if ((v != y || u != x) && p.looked_at(v, u)) around.push_back(p.peak(v, u));
+  for (const auto& [v, u] : p.near(y, x, 2)) around.push_back(p.peak(v, u));
   return around.size() >= 8 && peak > times * std::max(1.0, quantile(around, 0.75));
 }
 
@@ -341,6 +339,16 @@ std::vector<i64> hot_lines(const Lines& lines, const RawFrame& frame) {
   return hot;
 }
 
+/// Pixels that are full in nearly all frames, but for those of a disc.
+void find_full(const DetectorPixels& p, const RawFrame& frame, const PixelSums& sums,
+               const Mark& mark) {
+  std::vector<bool> full(frame.looked_at.size(), false);
+  for (std::size_t k = 0; k < full.size(); ++k)
+    full[k] = frame.looked_at[k] != 0 && sums.full[k] >= std::max(1.0, nearly_all * sums.frames);
+  for (const PixelGroup& group : groups_of(p, full, p.rows() * p.cols()))
+    if (!is_disc(group, frame.centre)) mark(group, PixelFault::full);
+}
+
 }  // namespace
 
 std::vector<PixelFault> judge_pixels(const RawFrame& frame, const PixelSums& sums,
@@ -352,20 +360,14 @@ std::vector<PixelFault> judge_pixels(const RawFrame& frame, const PixelSums& sum
     faults[k] = fault;
     rest.looked_at[k] = 0;
   };
-  std::vector<bool> full(faults.size(), false);
-  for (std::size_t k = 0; k < faults.size(); ++k) {
-    if (frame.looked_at[k] == 0) continue;
-    if (sums.missing[k] > left_out) mark(k, PixelFault::missing);
-    full[k] = sums.full[k] >= std::max(1.0, nearly_all * sums.frames);
-  }
+  for (std::size_t k = 0; k < faults.size(); ++k)
+    if (frame.looked_at[k] != 0 && sums.missing[k] > left_out) mark(k, PixelFault::missing);
   const DetectorPixels p(rest, sums);
-  for (const auto& group : groups_of(p, full, p.rows() * p.cols()))
-    if (!is_disc(group, frame.centre))
-      for (const auto& [y, x] : group) mark(p.at(y, x), PixelFault::full);
-  if (sums.sampled < 2) return faults;
   const Mark mark_all = [&](const PixelGroup& group, PixelFault fault) {
     for (const auto& [y, x] : group) mark(p.at(y, x), fault);
   };
+  find_full(p, frame, sums, mark_all);
+  if (sums.sampled < 2) return faults;
   const i64 all = p.rows() * p.cols();
   const auto each = [&](PixelFault fault, const std::function<bool(i64, i64)>& has, i64 most) {
     PixelGroup found;

@@ -13,7 +13,7 @@ namespace ptyle {
 /// Faults of pixels. `left_out`: frames that have next to no numbers.
 std::vector<PixelFault> judge_pixels(const RawFrame& frame, const PixelSums& sums, double left_out);
 
-/// DetectorPixels whose values are cut off at a level, in some frame.
+/// Pixels whose values are cut off at a level, in some frame.
 struct Clipping {
   i64 pixels = 0;
   double level = 0;

@@ -74,13 +74,13 @@ Guesses guess(const Image& image) {
       if (image.has(y, x)) v.push_back(image.values(y, x));
   if (v.empty()) return {};
   std::sort(v.begin(), v.end());
-  // A disc that is small on a large detector is few pixels: the level is where half of all counts
-  // come from pixels at least as bright.
-  // What a detector adds to every pixel is no count.
+  // A number that the detector adds to every pixel is no count.
   const double dark = v[v.size() / 20],
                mean = std::accumulate(v.begin(), v.end(), 0.0) / static_cast<double>(v.size());
   const double offset = dark > mean / 3 ? dark : 0;
   for (double& value : v) value -= offset;
+  // A disc that is small on a large detector is few pixels: the level is where half of all counts
+  // come from pixels at least as bright.
   const double all = std::accumulate(v.begin(), v.end(), 0.0);
   double sum = 0, level = 0;
   for (auto i = v.rbegin(); i != v.rend() && sum < all / 2; ++i) sum += level = *i;

@@ -297,8 +297,7 @@ void leave_shadow_out(const Measurement& m, const Layout& l, double patterns, Ex
     e.warnings.push_back(fmt::format(
         "{} pixels of the bright-field disc have no count in any pattern: where a beam stop or a "
         "dead part of the detector hides them, data.mask has to name them, or the fit takes "
-        "nothing "
-        "for their measurement",
+        "nothing for their measurement",
         shadow.pixels.size()));
     return;
   }

@@ -1,8 +1,7 @@
 // 1. Frames are read in runs, as whole chunks of the file where it has chunks, each while the one
 //    before goes through the steps below.
 // 2. A frame is cleaned: values that are masked, negative, saturated or no numbers become 0;
-// figures
-//    of every raw pixel are taken meanwhile, over ranks too.
+//    figures of every raw pixel are taken meanwhile, over ranks too.
 // 3. It goes through the layout and into the store, in which the background is taken off.
 // 4. Bad pixels are found by those figures; patterns that are no measurement by their totals over
 //    the pixels that are left. If some are left out, figures of pixels are taken once more without

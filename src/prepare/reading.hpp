@@ -68,7 +68,7 @@ class PatternReader {
  private:
   template <class Raw, class Use>
   void for_each_frame(const std::vector<i64>& places, Use&& use);
-  /// What is to be taken of a frame besides its pattern.
+  /// Figures to be taken of a frame besides its pattern.
   struct Wanted {
     PixelSums* figures = nullptr;  ///< null: nothing
     bool sampled = false;

@@ -1,6 +1,6 @@
 #pragma once
 
-// What is left out of a measurement: detector pixels and patterns that are none.
+// Detector pixels and patterns that are left out of a measurement, as they are none.
 
 #include <cstdint>
 #include <string>

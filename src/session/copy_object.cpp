@@ -59,7 +59,7 @@ std::string first_failure(Team& team, const std::string& mine) {
   return {};
 }
 
-/// What one of the writers does.
+/// The work of one of the writers.
 class Share {
  public:
   Share(const Told& task, Ledger* ledger)

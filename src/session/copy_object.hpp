@@ -30,7 +30,7 @@ struct ObjectImages {
   std::vector<View<double, 2>> values();
 };
 
-/// What is to be made of result.h5; the same on all ranks, once the one that leads has told it.
+/// The files to be made of result.h5; the same on all ranks, once the one that leads has told it.
 struct CopyTask {
   std::string result;       ///< result.h5; empty: nothing is to be done
   std::string tiff;         ///< phase.tif, which is there as its .part; empty: none is wanted
@@ -38,7 +38,7 @@ struct CopyTask {
   bool images = false;
 };
 
-/// What was made of it, on the process that leads.
+/// The files that were made of it, on the process that leads.
 struct Copied {
   std::string tiff_failure, images_failure;  ///< why it could not be; empty: it was
   float low = 0, high = 0;                   ///< of the phase

@@ -28,7 +28,7 @@ double gradients_an_iteration(const FitOptions& options, i64 positions) {
   return 1 + (positions / batches < large_batch ? 1.5 : 1) * estimated;
 }
 
-/// Of the first iteration; of all positions, as a plan does not know which are left out.
+/// The load of the first iteration, with all positions: a plan does not know which are left out.
 Load load_of_ranks(const Division& division, const FitOptions& options) {
   const auto& positions = division.frame.positions;
   std::vector<i64> all(positions.size());
@@ -85,8 +85,8 @@ class Planner {
   std::map<std::tuple<i64, i64, bool>, i64> most_;  // positions
 };
 
-/// Of a run with this scheme: halos, positions and penalties may differ from those of another, and
-/// its chunks are its own.
+/// A run with this scheme: halos, positions and penalties may differ from those of another, and its
+/// chunks are its own.
 ExchangeOutlook outlook(ReconstructConfig config, Planner& planner, Scheme scheme) {
   ExchangeOutlook o;
   o.scheme = scheme;
@@ -124,11 +124,6 @@ void plan_memory(const ReconstructConfig& config, const OperatorSetup& setup,
     plan.mean_memory += (gpu ? memory.gpu_total() : memory.total()) / plan.ranks;
     if (needed(memory) > needed(plan.memory)) plan.memory = memory;
   }
-}
-
-double bytes_of_probe(const ReconstructConfig& config, const OperatorSetup& setup) {
-  const int bytes = config.solver.precision == Precision::float64 ? 16 : 8;
-  return double(bytes) * double(setup.modes * setup.window * setup.window);
 }
 
 void count_files(const ReconstructConfig& config, const Experiment& experiment,
@@ -250,13 +245,14 @@ RanksOutlook plan_ranks(const ReconstructConfig& config, ScanToPlan& scan, int r
       if (scheme == sharing.scheme) plan.exchanging = plan.exchanges.back().seconds;
     }
   const auto positions = static_cast<i64>(experiment.positions.size());
-  const auto batches = double(std::min(options.batches, positions));
-  plan.exchanging *= batches;
-  if (options.probe_from > 0)
-    plan.summing_probe = batches * seconds_of_reduction(ranks, bytes_of_probe(config, setup),
-                                                        network_of(config.ranks));
-  count_files(config, experiment, plan);
   plan.batches = std::min(options.batches, positions);
+  const auto batches = double(plan.batches);
+  plan.exchanging *= batches;
+  const double probe = config.solver.precision == Precision::float64 ? bytes_of_probe<double>(setup)
+                                                                     : bytes_of_probe<float>(setup);
+  if (options.probe_from > 0)
+    plan.summing_probe = batches * seconds_of_reduction(ranks, probe, network_of(config.ranks));
+  count_files(config, experiment, plan);
   plan.load = load_of_ranks(plan.division, options);
   plan.computing =
       double(plan.load.busiest) * position_seconds * gradients_an_iteration(options, positions);

@@ -40,12 +40,7 @@ Bytes arrays_of_fit(const ReconstructConfig& config, const OperatorSetup& setup,
   return bytes;
 }
 
-template <class T>
-double bytes_of_probe(const OperatorSetup& setup) {
-  return double(sizeof(Complex<T>)) * double(setup.modes * setup.window * setup.window);
-}
-
-/// What is listed of all positions: groups by the division and by the fit.
+/// All positions' lists: groups by the division and by the fit.
 double bytes_of_positions(const Division& division) {
   return double(bytes_a_position) * double(division.frame.positions.size()) +
          double(2 * sizeof(int)) * double(division.group_of ? division.group_of->size() : 0);

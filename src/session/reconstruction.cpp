@@ -58,7 +58,7 @@ double seconds_since(Clock::time_point start) {
 void give_memory_back() {
 #ifdef __GLIBC__
   malloc_trim(0);
-  // What is freed from now on, some MB at a time, goes back at once.
+  // Memory that is freed from now on, some MB at a time, goes back at once.
   mallopt(M_MMAP_THRESHOLD, 256 << 10);
 #endif
 }

@@ -70,7 +70,7 @@ Stitcher<T>::Stitcher(Team& team, const Mesh& mesh, const Fit<T>& fit, const Sla
         }));
 }
 
-/// Where the first number of a part of a core belongs in the slab of these rows.
+/// The place of the first number of a part of a core in the slab of these rows.
 template <class T>
 float* Stitcher<T>::place_of(const Box& part, Interval rows) {
   const Box& object = mesh_.object();

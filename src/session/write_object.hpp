@@ -4,8 +4,7 @@
 //
 //   1. the process that leads makes the file, and tells where the object lies in it
 //   2. some ranks open it, too; where one does not find it, on a disk of its own, the one that
-//   leads
-//      writes alone
+//      leads writes alone
 //   3. a slab on each of them is put together (session/stitch), and written to its place
 
 #include "exchange/team.hpp"
@@ -15,7 +14,7 @@
 
 namespace ptyle {
 
-/// What is written, on all ranks alike.
+/// The object that is written, on all ranks alike.
 struct ObjectInFile {
   std::array<i64, 3> shape{};  ///< (slices, rows, columns)
   bool absorption = false;

@@ -65,7 +65,7 @@ class Dealer {
       draw(deal_, group, run);
       for (std::size_t i = 0; i < deal_.size(); ++i) batch(deal_[i]).push_back(along[i]);
     }
-    // What is left goes round from group to group, so that mini-batches stay equal.
+    // The rest goes round from group to group, so that mini-batches stay equal.
     if (turns_.empty()) {
       turns_ = deal_;
       draw(turns_, group, run);

@@ -120,24 +120,29 @@ IterationReport Fit<T>::iterate(const std::function<bool()>& stop) {
   with_->stop = {};
   report.fitted = with_->costs.so_far();
   if (report.whole) {
-    Batch first = all_alike;
-    if (!batches.empty()) first.members = batches.front();
-    if (!batches.empty())
+    if (!batches.empty()) {
+      Batch first = all_alike;
+      first.members = batches.front();
       for (const auto& variable : *variables_) {
         variable->end_iteration(*with_, first);
         hand_over(*variable);
       }
+    }
     finish_iteration(report);
   }
+  add_time(std::chrono::duration<double>(Clock::now() - start).count(), before);
+  return report;
+}
+
+template <class T>
+void Fit<T>::add_time(double seconds, const TeamCosts& before) {
   const TeamCosts after = with_->team.costs();
   const double waiting = after.waiting - before.waiting,
                communicating = after.communicating - before.communicating;
   time_.gradients = course_->seconds_of_gradients();
   time_.waiting += waiting;
   time_.communicating += communicating;
-  time_.computing +=
-      std::chrono::duration<double>(Clock::now() - start).count() - waiting - communicating;
-  return report;
+  time_.computing += seconds - waiting - communicating;
 }
 
 /// Before anybody looks at a window: it may lie outside its tile.

@@ -123,6 +123,8 @@ class Fit {
   void apply_detector_limit();
   void verify(IterationReport& report);
   void adapt_steps(IterationReport& report);
+  /// An iteration took so long; what the team had spent before it.
+  void add_time(double seconds, const TeamCosts& before);
 
   std::unique_ptr<Workspace<T>> with_;  // stays where it is, as the parts refer to it
   std::unique_ptr<ObjectVariable<T>> object_;

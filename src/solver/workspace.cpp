@@ -55,7 +55,7 @@ i64 most_moves(const FitOptions& options) {
   return static_cast<i64>(std::ceil(most / options.pixel - 1e-9));
 }
 
-/// Of windows that may move by `margin` px, by the positions near these tiles.
+/// Supports of windows that may move by `margin` px, by the positions near these tiles.
 template <class T>
 std::vector<Array<std::uint8_t, 2>> make_supports(const std::vector<Tile>& tiles,
                                                   std::span<const Position> positions, i64 window,

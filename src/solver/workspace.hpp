@@ -38,7 +38,7 @@ class Workspace {
   Workspace(std::unique_ptr<Operator<T>> op, FitData<T> data, FitOptions options, Team& team,
             const Sharing& sharing, Ledger* ledger, std::unique_ptr<Arithmetic<T>> given);
 
-  /// Where a position's window lies on the whole object. Where positions move, only the owner's
+  /// The place of a position's window on the whole object. Where positions move, only the owner's
   /// process knows; it says so by `put`.
   [[nodiscard]] Placement place_of(i64 position) const;
   void put(i64 position, const Placement& at) { moved_[position] = at; }
@@ -72,7 +72,7 @@ class Workspace {
   std::vector<i64>
       pixel_sample;         ///< of `fitted`, to look at held-out pixels; empty: there are none
   std::vector<Tile> tiles;  ///< of this process's ranks
-  /// Of each tile's arrays: 0 where no window reaches, which is vacuum; empty: there is no such
+  /// For each tile's arrays: 0 where no window reaches, which is vacuum; empty: there is no such
   /// pixel.
   std::vector<Array<std::uint8_t, 2>> supports;
   State<T> state;

@@ -120,8 +120,8 @@ class Bisector {
   }
 
  private:
-  /// Where the centres of a tile's windows may lie. One that comes from elsewhere began within the
-  /// room for moves and its own largest move.
+  /// The box in which the centres of a tile's windows may lie. One that comes from elsewhere began
+  /// within the room for moves and its own largest move.
   [[nodiscard]] Box centres_of(const Part& part) const {
     if (asked_.margin == 0) return box_of(part.centres);
     return intersection(

@@ -63,7 +63,7 @@ class Mesh {
     return is_tensor() ? rows() * cols() : static_cast<int>(tiles_.size());
   }
 
-  // Of a tensor mesh alone; of others they throw std::logic_error.
+  // A tensor mesh alone has these; others throw std::logic_error.
   [[nodiscard]] int rows() const { return parts_of(row_lines_); }
   [[nodiscard]] int cols() const { return parts_of(col_lines_); }
   [[nodiscard]] int rank(int r, int c) const { return r * cols() + c; }

@@ -127,7 +127,7 @@ double iteration(const RanksOutlook& plan) {
   return plan.computing + plan.exchanging + plan.summing_probe;
 }
 
-/// What the last table has of a number of ranks.
+/// A number of ranks in the last table.
 struct Line {
   std::string text;
   double read = 0, written = 0;

@@ -14,12 +14,6 @@
 namespace ptyle {
 namespace {
 
-template <std::size_t N>
-void put(const std::string& text, std::array<char, N>& to) {
-  to.fill('\0');
-  std::copy_n(text.begin(), std::min(text.size(), N - 1), to.begin());
-}
-
 std::string host_name() {
   std::array<char, 256> name{};
   return gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "unknown";
@@ -41,7 +35,7 @@ Watchdog::Watchdog(int rank, int size, EndAll end_all)
   check_mpi(MPI_Comm_dup(MPI_COMM_WORLD, &messages_->comm), "MPI_Comm_dup");
   const auto now = Clock::now();
   next_send_ = next_take_ = looked_ = looks_since_ = beaten_ = now;
-  put(host_name(), host_.host);
+  copy_text(host_name(), host_.host);
   sent_ = host_;
   if (rank_ == 0) {
     first_ = 1;
@@ -78,7 +72,7 @@ Watchdog::~Watchdog() {
 
 void Watchdog::set_limit(double seconds) {
   limit_ = seconds;
-  // What was late by another limit is not by this one.
+  // A rank that was late by another limit is not by this one.
   next_send_ = next_take_ = looked_ = looks_since_ = beaten_ = Clock::now();
 }
 
@@ -173,8 +167,7 @@ std::string Watchdog::sentence(const Pulse& last, double seconds,
   const std::string host = last.host.data(), stage = last.stage.data();
   return fmt::format(
       "no sign of life{} for {:.0f} s, since {:%H:%M:%S}, when it was {}: the process is stopped, "
-      "or its "
-      "machine or a file system does not answer (ranks.watchdog={:g} s); {}",
+      "or its machine or a file system does not answer (ranks.watchdog={:g} s); {}",
       host.empty() ? "" : " on host " + host, seconds,
       fmt::localtime(std::chrono::system_clock::to_time_t(since)),
       stage.empty() ? "starting" : stage, limit(), remedy_);

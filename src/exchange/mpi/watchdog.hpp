@@ -33,9 +33,9 @@ namespace ptyle {
 
 class Watchdog final : private PulseListener {
  public:
-  /// Of this rank of MPI_COMM_WORLD; made and ended by all ranks together, on the main thread.
-  /// `end_all` ends all ranks for this one, and does not return.
+  /// Ends all ranks for this one, and does not return.
   using EndAll = std::function<void(int rank, const std::string& sentence)>;
+  /// This rank's of MPI_COMM_WORLD; made and ended by all ranks together, on the main thread.
   Watchdog(int rank, int size, EndAll end_all);
   ~Watchdog() override;
   Watchdog(const Watchdog&) = delete;
@@ -43,7 +43,7 @@ class Watchdog final : private PulseListener {
 
   /// Seconds, the same on all ranks; 0: nobody is watched.
   void set_limit(double seconds);
-  /// What the sentence is to say of how to go on.
+  /// The sentence is to say this of how to go on.
   void advise(const std::string& remedy);
   /// To be called now and then by who waits for other ranks.
   void look();
@@ -55,14 +55,14 @@ class Watchdog final : private PulseListener {
   using Seconds = std::chrono::duration<double>;
   static constexpr double limit_at_start = 300;
 
-  /// What travels.
+  /// A message.
   struct Pulse {
     i64 beats = 0;
     i64 waits = 0;  // 1: for other ranks
     StageText stage{};
     std::array<char, 64> host{};
   };
-  /// What is known of a rank.
+  /// The state of a rank, as far as it is known here.
   struct Known {
     Pulse last;
     Clock::time_point alive;                           // it beat or waited
