@@ -13,6 +13,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <functional>
 #include <memory>
@@ -30,7 +31,7 @@ namespace {
 
 struct Case {
   std::string name;
-  double wanted = 0.95;  ///< correlation; 0: a refusal
+  double wanted = 0.95;  ///< correlation; 0: a refusal; -1: any
   std::function<void(Set&)> spoil;
   Change change = {};
   /// Where even the set without the fault is worse: it, and 0.02 less than its correlation is
@@ -241,6 +242,55 @@ void add_told(std::vector<Case>& cases) {
                    "121 of 192 patterns"});
 }
 
+/// Patterns whose pixel (y, x) has moved.
+std::function<void(Set&)> moved_pixels(std::function<std::array<i64, 2>(i64 y, i64 x)> to) {
+  return [to](Set& s) {
+    const std::vector<double> from = s.frames;
+    s.each([&](double& v, i64 i, i64 y, i64 x) {
+      const auto [row, col] = to(y, x);
+      v = from[static_cast<std::size_t>((i * s.side + row) * s.side + col)];
+    });
+  };
+}
+const auto transposed = moved_pixels([](i64 y, i64 x) { return std::array{x, y}; });
+/// About pixel [48, 48].
+const auto upside_down = moved_pixels([](i64 y, i64 x) {
+  return std::array{(96 - y) % 96, (96 - x) % 96};
+});
+
+/// The detector lies otherwise, or frames come in another order.
+void add_orientations(std::vector<Case>& cases) {
+  const auto told = [&cases](const char* name, std::function<void(Set&)> spoil, const char* part) {
+    cases.push_back({name, -1, std::move(spoil), {}, {}, part});
+  };
+  told("patterns transposed", transposed, "data.transpose=true");
+  told("patterns turned by 180 degrees", upside_down, "data.flip_rows=true data.flip_cols=true");
+  told(
+      "frames in the reverse order",
+      [](Set& s) {
+        auto numbers = range(0, s.count);
+        std::reverse(numbers.begin(), numbers.end());
+        s.reorder(numbers);
+      },
+      "data.flip_rows=true data.flip_cols=true");
+  told(
+      "a scan of 12 x 16 taken for 16 x 12",
+      [](Set& s) {
+        for (i64 i = 0; i < s.count; ++i)
+          s.positions[static_cast<std::size_t>(i)] = {double(i / slow), double(i % slow)};
+      },
+      "data.scan_shape");
+  told(
+      "slow and fast axis exchanged",
+      [](Set& s) {
+        std::vector<i64> numbers;
+        for (i64 j = 0; j < fast; ++j)
+          for (i64 i = 0; i < slow; ++i) numbers.push_back(i * fast + j);
+        s.reorder(numbers);
+      },
+      "data.scan_shape");
+}
+
 std::string shortened(const Outcome& o) {
   std::string text = o.refused;
   for (const auto& w : o.warnings) text += (text.empty() ? "" : " | ") + w;
@@ -254,6 +304,7 @@ int all_ways() {
   add_positions(cases);
   add_sequences(cases);
   add_told(cases);
+  add_orientations(cases);
   int short_of = 0;
   fmt::print("{:<52} {:>11}  {}\n", "", "correlation", "what is said");
   for (const Case& one : cases) {
@@ -335,6 +386,23 @@ std::vector<Promise> promises() {
   };
   all.push_back({"data.find_centre", off_centre, {}, [](ReconstructConfig& c) {
                    c.data.find_centre = true;
+                 }});
+  all.push_back({"data.transpose=true",
+                 [] { return changed(transposed); },
+                 {},
+                 [](ReconstructConfig& c) { c.data.transpose = true; }});
+  all.push_back({"data.flip_rows=true data.flip_cols=true",
+                 [] { return changed(upside_down); },
+                 {},
+                 [](ReconstructConfig& c) { c.data.flip_rows = c.data.flip_cols = true; }});
+  const auto in_focus = [] {
+    Recipe r = base_recipe();
+    r.optics.defocus = 0;
+    r.scan.step = {0.3, 0.3};
+    return changed(transposed, r);
+  };
+  all.push_back({"data.transpose=true lowers the curl", in_focus, {}, [](ReconstructConfig& c) {
+                   c.data.transpose = true;
                  }});
   return all;
 }

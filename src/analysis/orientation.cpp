@@ -22,35 +22,6 @@
 
 namespace ptyle {
 
-std::vector<Position> centres_of_mass(i64 count, i64 window, const LoadPattern& load,
-                                      View<const float, 2> valid) {
-  std::vector<Position> centres(static_cast<std::size_t>(count));
-  std::vector<float> pattern(static_cast<std::size_t>(window * window));
-  Position all;
-  std::vector<i64> empty;
-  for (i64 i = 0; i < count; ++i) {
-    load(i, pattern.data());
-    double sum = 0, row = 0, col = 0;
-    for (i64 y = 0; y < window; ++y)
-      for (i64 x = 0; x < window; ++x) {
-        const double counts = pattern[y * window + x] * (valid.empty() ? 1.0F : valid(y, x));
-        sum += counts;
-        row += counts * static_cast<double>(frequency_index(y, window));
-        col += counts * static_cast<double>(frequency_index(x, window));
-      }
-    if (!(sum > 0)) {
-      empty.push_back(i);
-      continue;
-    }
-    centres[i] = {row / sum, col / sum};
-    all.row += centres[i].row;
-    all.col += centres[i].col;
-  }
-  const double filled = static_cast<double>(count - static_cast<i64>(empty.size()));
-  for (i64 i : empty) centres[i] = {all.row / filled, all.col / filled};
-  return centres;
-}
-
 std::string Flips::name() const {
   std::string text;
   const auto add = [&text](bool on, const char* what) {

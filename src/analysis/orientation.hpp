@@ -5,22 +5,12 @@
 // rotation are right where the curl of the centre of mass over the scan is least.
 
 #include <array>
-#include <functional>
 #include <string>
 #include <vector>
 
-#include "core/array.hpp"
 #include "core/grid.hpp"
 
 namespace ptyle {
-
-/// Writes pattern i, W·W, DC at [0,0].
-using LoadPattern = std::function<void(i64 i, float* to)>;
-
-/// The centre of mass of each pattern over its valid pixels (W·W, DC at [0,0], 0 or 1), detector px
-/// from DC; for a pattern without counts, that of the mean of the others.
-std::vector<Position> centres_of_mass(i64 count, i64 window, const LoadPattern& load,
-                                      View<const float, 2> valid);
 
 /// Flips and transpose of the patterns, applied in this order.
 struct Flips {

@@ -62,19 +62,21 @@ struct Experiment {
   std::unique_ptr<PatternStore> patterns;
   OpticsConfig optics;  ///< as given, completed by what the file says
   Calibration calibration;
-  std::vector<i64> numbers;          ///< of the patterns within the scan
-  std::vector<i64> frames;           ///< the same among the frames of the data
-  std::vector<i64> skipped;          ///< by data.skip, or as their positions are no places
-  std::vector<i64> left_out;         ///< numbers within the scan without a pattern here, but for
-                                     ///< those that data.positions does not choose
-  std::vector<Position> positions;   ///< Å (px in pixel units), as the file or the scan gives them
-  Array<float, 2> valid;             ///< W·W, 0 or 1, DC at [0,0]
-  Array<double, 2> mean_pattern;     ///< W·W, DC at [W/2, W/2]; 0 where not valid
-  Screening screening;               ///< pixels that are not valid, patterns that are not fitted
-  double mean_counts = 0;            ///< Σ of the mean pattern over valid pixels
-  double spread_of_counts = 0;       ///< r.m.s. of the patterns' totals about their mean, over it
-  bool integer_counts = false;       ///< all values are integers, as counts are
-  std::optional<Disc> disc;          ///< fitted to the mean pattern, where it shows a clear one
+  std::vector<i64> numbers;         ///< of the patterns within the scan
+  std::vector<i64> frames;          ///< the same among the frames of the data
+  std::vector<i64> skipped;         ///< by data.skip, or as their positions are no places
+  std::vector<i64> left_out;        ///< numbers within the scan without a pattern here, but for
+                                    ///< those that data.positions does not choose
+  std::vector<Position> positions;  ///< Å (px in pixel units), as the file or the scan gives them
+  Array<float, 2> valid;            ///< W·W, 0 or 1, DC at [0,0]
+  Array<double, 2> mean_pattern;    ///< W·W, DC at [W/2, W/2]; 0 where not valid
+  std::vector<Position> centres;  ///< of mass of the patterns over valid pixels, px from DC; (0, 0)
+                                  ///< of those left out; empty where only a plan is made
+  Screening screening;            ///< pixels that are not valid, patterns that are not fitted
+  double mean_counts = 0;         ///< Σ of the mean pattern over valid pixels
+  double spread_of_counts = 0;    ///< r.m.s. of the patterns' totals about their mean, over it
+  bool integer_counts = false;    ///< all values are integers, as counts are
+  std::optional<Disc> disc;       ///< fitted to the mean pattern, where it shows a clear one
   std::optional<double> band_limit;  ///< that the file was simulated with
   /// DC minus [W/2, W/2], (row, col) px; 0 where only a plan is made.
   std::array<double, 2> residual_shift{};

@@ -123,7 +123,7 @@ void PatternReader::judge(const Layout& l, const std::vector<i64>& places, const
   if (some) look_again(l, places, s);
   if (some || !found.left_out.empty()) totals = totals_of(own, s);
   find_jumps(l, totals, own, s);
-  count(totals.counts, s);
+  count(totals, s);
 }
 
 /// Patterns whose disc lies elsewhere than that of the others.
@@ -221,14 +221,15 @@ PatternReader::Totals PatternReader::totals_of(const Patterns& own, PatternSums&
   return t;
 }
 
-/// Figures of the totals.
-void PatternReader::count(const std::vector<double>& totals, PatternSums& s) {
+/// Takes figures of the patterns that are not left out from their totals.
+void PatternReader::count(const Totals& totals, PatternSums& s) {
   const auto& out = s.screening.left_out;
-  for (std::size_t i = 0; i < totals.size(); ++i) {
+  for (std::size_t i = 0; i < totals.counts.size(); ++i) {
+    s.centres.push_back({totals.centres[2 * i], totals.centres[2 * i + 1]});
     if (std::binary_search(out.begin(), out.end(), static_cast<i64>(i))) continue;
     ++s.patterns;
-    s.squares += totals[i] * totals[i];
-    if (!(totals[i] > 0)) ++s.empty;
+    s.squares += totals.counts[i] * totals.counts[i];
+    if (!(totals.counts[i] > 0)) ++s.empty;
   }
 }
 

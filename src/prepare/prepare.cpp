@@ -317,6 +317,7 @@ void take_sums(const Measurement& m, const Layout& l, const PatternSums& sums, E
   e.valid = Array<float, 2>({l.window, l.window});
   std::copy(sums.valid.begin(), sums.valid.end(), e.valid.begin());
   e.screening = sums.screening;
+  e.centres = sums.centres;
   if (sums.patterns == 0 && !sums.odd.full.empty())
     throw UserError(fmt::format(
         "no pixel, or few, of the patterns of {} are below {}", m.frames->name,

@@ -23,12 +23,13 @@ namespace ptyle {
 
 /// Sums over all patterns, the same on every rank. No figure depends on the order of patterns.
 struct PatternSums {
-  std::vector<double> counts;  ///< W·W, DC at [0,0], of the patterns that are not left out
-  double squares = 0;          ///< Σ of their totals squared
-  double empty = 0;            ///< of them those without any count
-  double patterns = 0;         ///< of them all
-  double fractions = 0;        ///< values that are no whole numbers, as the file has them
-  PixelSums pixels;            ///< of the raw frames
+  std::vector<double> counts;     ///< W·W, DC at [0,0], of the patterns that are not left out
+  std::vector<Position> centres;  ///< of mass, window px from DC; of patterns left out (0, 0)
+  double squares = 0;             ///< Σ of their totals squared
+  double empty = 0;               ///< of them those without any count
+  double patterns = 0;            ///< of them all
+  double fractions = 0;           ///< values that are no whole numbers, as the file has them
+  PixelSums pixels;               ///< of the raw frames
   Screening screening;
   OddPatterns odd;        ///< patterns that stand apart, left out or not
   Array<float, 2> valid;  ///< W·W, DC at [0,0]: neither padding nor any bad raw pixel in it
@@ -107,14 +108,14 @@ class PatternReader {
   /// Figures of each pattern; 0 of those left out.
   struct Totals : PatternTotals {
     std::vector<double> blocks;   ///< (pattern, block) of lines_to_compare()
-    std::vector<double> centres;  ///< of mass (row, col), window px from DC
+    std::vector<double> centres;  ///< (row, col) as in PatternSums
   };
   void judge_patterns(const Layout& layout, const Totals& totals, PatternSums& sums) const;
   void find_jumps(const Layout& layout, const Totals& totals, const Patterns& own,
                   PatternSums& sums) const;
   [[nodiscard]] std::array<i64, 2> lines_to_compare() const;
   [[nodiscard]] Totals totals_of(const Patterns& own, PatternSums& sums) const;
-  static void count(const std::vector<double>& totals, PatternSums& sums);
+  static void count(const Totals& totals, PatternSums& sums);
   [[nodiscard]] RawFrame raw_frame(const Layout& layout) const;
   [[nodiscard]] Array<float, 2> valid(const Layout& layout, const PatternSums& sums) const;
   [[nodiscard]] std::unique_ptr<FillablePatternStore> store_for(const Layout& layout,

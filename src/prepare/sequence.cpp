@@ -11,7 +11,9 @@
 namespace ptyle {
 
 CoarsePattern::CoarsePattern(i64 window)
-    : window_(window), rows_(static_cast<std::size_t>(groups * window)) {
+    : window_(window),
+      rows_(static_cast<std::size_t>(groups * window)),
+      moments_(static_cast<std::size_t>(window)) {
   for (i64 y = 0; y < window; ++y) {
     const i64 k = frequency_index(y, window), away = k < 0 ? -1 - k : k;
     const i64 octave = 32 * away < window ? 0 : 16 * away < window ? 1 : 8 * away < window ? 2 : 3;
@@ -19,34 +21,35 @@ CoarsePattern::CoarsePattern(i64 window)
   }
 }
 
-void CoarsePattern::begin() { std::fill(rows_.begin(), rows_.end(), 0.0); }
+void CoarsePattern::begin() {
+  std::fill(rows_.begin(), rows_.end(), 0.0);
+  std::fill(moments_.begin(), moments_.end(), 0.0);
+}
 
 void CoarsePattern::add_row(i64 y, const double* row) {
   double* const to = rows_.data() + group_[static_cast<std::size_t>(y)] * window_;
-  for (i64 x = 0; x < window_; ++x) to[x] += row[x];
+  const auto away = static_cast<double>(frequency_index(y, window_));
+  for (i64 x = 0; x < window_; ++x) {
+    to[x] += row[x];
+    moments_[static_cast<std::size_t>(x)] += away * row[x];
+  }
 }
 
 void CoarsePattern::finish() {
   blocks_.fill(0);
+  centre_ = {};
   for (i64 g = 0; g < groups; ++g)
-    for (i64 x = 0; x < window_; ++x)
-      blocks_[static_cast<std::size_t>(g * groups + group_[static_cast<std::size_t>(x)])] +=
-          rows_[static_cast<std::size_t>(g * window_ + x)];
+    for (i64 x = 0; x < window_; ++x) {
+      const double counts = rows_[static_cast<std::size_t>(g * window_ + x)];
+      blocks_[static_cast<std::size_t>(g * groups + group_[static_cast<std::size_t>(x)])] += counts;
+      centre_.col += counts * static_cast<double>(frequency_index(x, window_));
+    }
+  centre_.row = std::accumulate(moments_.begin(), moments_.end(), 0.0);
+  const double sum = total();
+  centre_ = sum > 0 ? Position{centre_.row / sum, centre_.col / sum} : Position{};
 }
 
 double CoarsePattern::total() const { return std::accumulate(blocks_.begin(), blocks_.end(), 0.0); }
-
-Position CoarsePattern::centre() const {
-  constexpr std::array<double, groups> middle{1, 3, 6, 20, -20, -6, -3, -1};  // W/64 px
-  const double sum = total(), unit = static_cast<double>(window_) / 64;
-  Position at{};
-  if (!(sum > 0)) return at;
-  for (std::size_t b = 0; b < blocks_.size(); ++b) {
-    at.row += blocks_[b] * middle[b / groups] * unit / sum;
-    at.col += blocks_[b] * middle[b % groups] * unit / sum;
-  }
-  return at;
-}
 
 std::array<double, 2> CoarsePattern::dark() const {
   std::array<std::uint64_t, 2> bits{};

@@ -23,8 +23,8 @@ class CoarsePattern {
   void finish();
   [[nodiscard]] const std::array<double, groups * groups>& blocks() const { return blocks_; }
   [[nodiscard]] double total() const;
-  /// The centre of mass of the blocks, px of the window from DC.
-  [[nodiscard]] Position centre() const;
+  /// The centre of mass, px of the window from DC; (0, 0) without counts.
+  [[nodiscard]] const Position& centre() const { return centre_; }
   /// Blocks without counts as bits, of either half of the blocks.
   [[nodiscard]] std::array<double, 2> dark() const;
   /// Whole numbers whose blocks differ anywhere hardly ever have the same.
@@ -32,8 +32,10 @@ class CoarsePattern {
 
  private:
   i64 window_;
-  std::vector<i64> group_;    // of a row or column
-  std::vector<double> rows_;  // (group, column)
+  std::vector<i64> group_;       // of a row or column
+  std::vector<double> rows_;     // (group, column)
+  std::vector<double> moments_;  // by column: Σ counts · distance of the row from DC
+  Position centre_;
   std::array<double, groups * groups> blocks_{};
 };
 

@@ -2,7 +2,8 @@
 // 2. The patterns made ready as for a reconstruction; what fails there is a warning here.
 // 3. Counts, dead, hot and cut-off pixels; bright-field disc; calibration.
 // 4. Scan: step, overlap, dose, whether the window holds the probe and the pixels its interference.
-// 5. Orientation: curl of the centre of mass. Descan: where the disc lies in halves of the scan.
+// 5. Orientation: shadow images, curl of the centre of mass. Descan: where the disc lies in halves
+// of the scan.
 // 6. Pictures.
 
 #include "session/inspect.hpp"
@@ -15,7 +16,6 @@
 #include <numeric>
 
 #include "analysis/neighbours.hpp"
-#include "analysis/shadow.hpp"
 #include "core/bounds.hpp"
 #include "core/error.hpp"
 #include "core/ledger.hpp"
@@ -28,6 +28,7 @@
 #include "io/series.hpp"
 #include "prepare/positions.hpp"
 #include "session/open_experiment.hpp"
+#include "session/orientation.hpp"
 #include "session/pattern_figures.hpp"
 #include "session/warnings.hpp"
 
@@ -196,6 +197,10 @@ std::string described(const Flips& flips, double rotation) {
   return fmt::format("flips {}, scan rotation {:+.1f}°", flips.name(), rotation);
 }
 
+bool is_as_given(const Orientation& o) {
+  return o.flips.name() == "none" && std::abs(o.rotation) < 5;
+}
+
 /// Evidence for the best guess against 180° more; sure only where it comes from the optics.
 struct Sign {
   std::string text;
@@ -203,20 +208,18 @@ struct Sign {
 };
 
 /// Resolves the 180° ambiguity of the best guess, and reports by what.
-Sign settle_sign(const Experiment& e, const std::vector<Position>& positions, Orientation& o) {
-  const double defocus = e.optics.defocus.value_or(0), wavelength = e.calibration.wavelength;
-  if (e.disc && defocus != 0 && wavelength > 0 && !e.positions.empty()) {
-    const auto load = [&e](i64 i, float* to) { e.patterns->load(i, to); };
-    const double sign = shadow_sign(e.patterns->count(), load, e.mean_pattern,
-                                    {e.disc->row, e.disc->col, e.disc->radius}, positions, o.flips,
-                                    o.rotation, 1 / (defocus * wavelength * e.calibration.dk));
+Sign settle_sign(const Experiment& e, const std::optional<ShadowImages>& shadow, Orientation& o) {
+  if (shadow) {
+    const Turn guess = turn_of(o.flips, o.rotation);
+    const Turn opposite{guess.mirrored, (guess.rotation + Turn::rotations / 2) % Turn::rotations};
+    const double sign = shadow->shadows.compare(shadow->discs).above(guess, opposite);
     if (sign < -4) rotate_180(o);
     if (std::abs(sign) > 4) {
       o.sign_settled = true;
       return {
           fmt::format("  180° ambiguity resolved: the shadow image moves as a defocus of {:+.6g} Å "
                       "demands ({:.0f} standard errors)",
-                      defocus, std::abs(sign)),
+                      e.optics.defocus.value_or(0), std::abs(sign)),
           true};
     }
   }
@@ -227,50 +230,70 @@ Sign settle_sign(const Experiment& e, const std::vector<Position>& positions, Or
   return {"  180° ambiguity not resolved: both flips, or 180° more, have the same curl"};
 }
 
-void report_orientation(const Experiment& e, const std::vector<Position>& positions,
-                        Inspection& found, const Print& print) {
-  const auto load = [&e](i64 i, float* to) { e.patterns->load(i, to); };
-  const auto centres = centres_of_mass(e.patterns->count(), e.patterns->window(), load, e.valid);
+/// The warning that the curl gives reason to, if any. Steps wider than the specimen's features
+/// leave curl in any orientation, and its least lies degrees off: only what is clearly better than
+/// the orientation given is worth a warning.
+std::optional<std::string> warning_of_curl(const Orientation& o, const Sign& sign) {
+  const std::string added = described(o.flips, o.rotation);
+  const double as_given = o.curves[0].curl[0];
+  if (!o.clear || is_as_given(o)) return {};
+  if (better_than_given(o))
+    return fmt::format("orientation looks wrong: adding {} lowers the curl from {:.2f} to {:.2f}",
+                       added, as_given, o.curl);
+  if (sign.sure && angle_from_given(o) > 135)  // the sign tells angles 180° apart from each other
+    return fmt::format(
+        "orientation looks wrong: with {} added, the shadow image moves as the defocus demands "
+        "(curl {:.2f}, as given {:.2f})",
+        added, o.curl, as_given);
+  return {};
+}
+
+/// By the curl of the centres of mass.
+std::optional<std::string> report_curl(const Experiment& e, const std::vector<Position>& positions,
+                                       const std::optional<ShadowImages>& shadow, Inspection& found,
+                                       const Print& print) {
   try {
-    found.orientation = find_orientation(centres, positions,
-                                         e.optics.xray_energy == 0 && e.calibration.wavelength > 0);
+    found.orientation = orientation_by_curl(e, positions);
   } catch (const UserError& error) {
     print(fmt::format("orientation: {}", error.what()));
-    return;
+    return {};
   }
   Orientation& o = found.orientation;
-  const Sign sign = settle_sign(e, positions, o);
+  const Sign sign = settle_sign(e, shadow, o);
   print(fmt::format(
       "orientation (flips of the patterns, rotation on top of the scan's), curl of the centre "
       "of mass: fraction {:.2f}, mirrored {:.2f}",
       o.curl, o.curl_mirrored));
-  // Steps wider than the specimen's features leave curl in any orientation, and its least lies
-  // degrees off: only what is clearly better than the orientation given is worth a warning.
-  const bool better = better_than_given(o);
-  const bool as_given = o.flips.name() == "none" && std::abs(o.rotation) < 5;
-  const double curl_as_given = o.curves[0].curl[0];
-  print(
-      fmt::format("  best guess: {}{}", described(o.flips, o.rotation),
-                  !o.clear ? " - not clear, the two kinds hardly differ"
-                  : better || as_given
-                      ? ""
-                      : fmt::format(" - not clearly better than as given, {:.2f}", curl_as_given)));
+  print(fmt::format(
+      "  best guess: {}{}", described(o.flips, o.rotation),
+      !o.clear ? " - not clear, the two kinds hardly differ"
+      : better_than_given(o) || is_as_given(o)
+          ? ""
+          : fmt::format(" - not clearly better than as given, {:.2f}", o.curves[0].curl[0])));
   for (const auto& curve : o.curves)
     if (curve.flips.mirrors() == o.flips.mirrors() && curve.flips.name() != o.flips.name())
       print(fmt::format("  equivalent but for 180°: {}", described(curve.flips, curve.rotation)));
   print(sign.text);
-  if (!o.clear || as_given) return;
-  const std::string added = described(o.flips, o.rotation);
-  if (better)
+  return warning_of_curl(o, sign);
+}
+
+/// Curl errs where steps are wide; the shadow image, if it moves as it should, does not.
+void report_orientation(const Experiment& e, const std::vector<Position>& positions,
+                        const DataConfig& data, Inspection& found, const Print& print) {
+  const auto shadow = e.positions.empty() ? std::nullopt : shadow_images(e, e.positions);
+  auto warning = report_curl(e, positions, shadow, found, print);
+  if (shadow) {
+    const Likeness likeness = shadow->shadows.compare(shadow->discs);
+    const Turn best = likeness.best();
     print(fmt::format(
-        "warning: orientation looks wrong: adding {} lowers the curl from {:.2f} to {:.2f}", added,
-        curl_as_given, o.curl));
-  else if (sign.sure &&
-           angle_from_given(o) > 135)  // the sign tells angles 180° apart from each other
-    print(fmt::format(
-        "warning: orientation looks wrong: with {} added, the shadow image moves as the defocus "
-        "demands (curl {:.2f}, as given {:.2f})",
-        added, o.curl, curl_as_given));
+        "shadow images of neighbouring positions, one moved as scan and defocus say: correlation "
+        "{:.2f}; at most {:.2f}, with flips {} and the scan turned by {}°",
+        likeness.mean({}), likeness.mean(best), best.mirrored == 1 ? "flip_cols" : "none",
+        360 / Turn::rotations * best.rotation));
+    if (moves_as_given(likeness)) warning.reset();
+    if (!warning) warning = warning_of_orientation(*shadow, data);
+  }
+  if (warning) print("warning: " + *warning);
 }
 
 void report_descan(const Experiment& e, const std::vector<Position>& positions, Inspection& found,
@@ -395,7 +418,7 @@ Inspection inspect(const InspectConfig& config, const Print& print) {
   if (positions.empty())
     print("orientation: not known without positions or data.scan_shape");
   else
-    report_orientation(e, positions, found, print);
+    report_orientation(e, positions, data, found, print);
   if (e.disc && !positions.empty()) report_descan(e, positions, found, print);
   if (!config.folder.empty()) draw(config.folder, e, positions, figures, found, print);
   return found;

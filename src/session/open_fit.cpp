@@ -14,6 +14,7 @@
 #include "session/device.hpp"
 #include "session/fingerprint.hpp"
 #include "session/open_experiment.hpp"
+#include "session/orientation.hpp"
 #include "session/plan_ranks.hpp"
 #include "session/settings.hpp"
 #include "session/start.hpp"
@@ -154,6 +155,7 @@ void OpenFit<T>::open_data(const PatternsInMemory* patterns) {
   for (const auto& note : experiment.notes) log(note);
   for (const auto& warning : experiment.warnings) warn(warning);
   for (const auto& warning : warnings_of(config, experiment)) warn(warning);
+  warn_of_orientation();
   if (experiment.band_limit.value_or(0) > 0 && config.object.band_limit == 0 &&
       config.object.slices > 1)
     log(fmt::format(
@@ -172,6 +174,17 @@ void OpenFit<T>::open_data(const PatternsInMemory* patterns) {
                   frame.cols, frame.positions.size(), threads_, threads_ == 1 ? "" : "s",
                   team.size() > 1 ? " per rank" : ""));
   if (team.size() > 1) log_division();
+}
+
+template <class T>
+void OpenFit<T>::warn_of_orientation() {
+  const auto shadow =
+      shadow_images(experiment, experiment.positions,
+                    {team.leads(), [this](std::span<double> values) { team.sum(values); }});
+  if (!team.leads()) return;
+  if (const auto wrong = shadow ? warning_of_orientation(*shadow, config.data)
+                                : warning_in_focus(experiment, config.data))
+    warn(*wrong);
 }
 
 template <class T>

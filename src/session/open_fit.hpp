@@ -61,6 +61,7 @@ class OpenFit {
   Kept kept(std::span<const Position> positions, i64 window, double pixel);
   void take_device();
   void open_data(const PatternsInMemory* patterns);
+  void warn_of_orientation();
   void log_division() const;
   TileStart<T> start_of(const Box& box);
   Fit<T> make_fit();

@@ -194,26 +194,20 @@ TEST(Orientation, NeedsPositionsThatAreNotInALine) {
   EXPECT_THROW(find_orientation({{0, 0}, {1, 1}}, {{0, 0}, {1, 1}}, true), UserError);
 }
 
-TEST(CentreOfMass, IsCountedFromDcOverValidPixels) {
-  for (i64 w : {6, 7}) {
-    Array<float, 2> valid({w, w});
-    valid.fill(1);
-    valid(0, 1) = 0;
-    const auto load = [w](i64 i, float* to) {
-      std::fill(to, to + w * w, 0.0F);
-      if (i == 2) return;                          // an empty pattern
-      to[1] = 100;                                 // masked
-      to[0 * w + 2] = 3;                           // k = (0, 2)
-      to[(w - 1) * w + (w - 2)] = i == 0 ? 1 : 3;  // k = (−1, −2)
-    };
-    const auto c = centres_of_mass(3, w, load, valid);
-    EXPECT_DOUBLE_EQ(c[0].row, -0.25);
-    EXPECT_DOUBLE_EQ(c[0].col, 1);
-    EXPECT_DOUBLE_EQ(c[1].row, -0.5);
-    EXPECT_DOUBLE_EQ(c[1].col, 0);
-    EXPECT_DOUBLE_EQ(c[2].row, -0.375);  // the mean of the others
-    EXPECT_DOUBLE_EQ(c[2].col, 0.5);
-  }
+/// The turn that flips and a rotation amount to, by where they take the axes.
+Turn turn_of_flips(const Flips& flips, int rotation) {
+  for (int mirrored = 0; mirrored < 2; ++mirrored)
+    for (int r = 0; r < Turn::rotations; ++r) {
+      bool same = true;
+      for (const Position axis : {Position{1, 0}, Position{0, 1}}) {
+        Position seen = rotated_by(15.0 * r, axis);
+        if (mirrored == 1) seen.col = -seen.col;
+        const Position back = flips(seen), there = rotated_by(rotation, axis);
+        same = same && distance(back, there) < 1e-9;
+      }
+      if (same) return {mirrored, r};
+    }
+  return {};
 }
 
 TEST(Shadow, MovesWithTheScanForUnderfocusAndAgainstItForOverfocus) {
@@ -240,21 +234,31 @@ TEST(Shadow, MovesWithTheScanForUnderfocusAndAgainstItForOverfocus) {
                     : 0.0F;
           }
       };
-      Array<double, 2> mean({w, w});
-      std::vector<float> pattern(w * w);
-      for (i64 i = 0; i < n; ++i) {
-        load(i, pattern.data());
-        for (i64 y = 0; y < w; ++y)
-          for (i64 x = 0; x < w; ++x)
-            mean(to_centred(y, w), to_centred(x, w)) += pattern[y * w + x] / double(n);
-      }
-      const BrightFieldDisc disc{w / 2.0, w / 2.0, radius};
-      const double right = shadow_sign(n, load, mean, disc, positions, flips, 30, sign * m);
-      const double wrong = shadow_sign(n, load, mean, disc, positions, flips, 30, -sign * m);
-      EXPECT_GT(right, 4);
-      EXPECT_LT(wrong, -4);
-      EXPECT_EQ(shadow_sign(n, load, mean, disc, positions, flips, 30, 40.0),
-                0);  // out of the disc
+      const DiscBlocks blocks({w / 2.0, w / 2.0, radius}, w);
+      Array<float, 2> valid({w, w});
+      valid.fill(1);
+      const auto compared = [&](double px) {
+        const Shadows shadows(blocks, radius, positions, px);
+        std::vector<double> discs(shadows.patterns().size() *
+                                  static_cast<std::size_t>(blocks.size()));
+        std::vector<float> pattern(w * w);
+        for (std::size_t k = 0; k < shadows.patterns().size(); ++k) {
+          load(shadows.patterns()[k], pattern.data());
+          blocks.cut(pattern.data(), valid, discs.data() + k * blocks.size());
+        }
+        return shadows.compare(discs);
+      };
+      const Likeness right = compared(sign * m), wrong = compared(-sign * m);
+      // rotated by 30 degrees, and mirrored where the flips do
+      const Turn as_made = turn_of_flips(flips, 30);
+      const Turn opposite{as_made.mirrored, (as_made.rotation + 12) % 24};
+      EXPECT_EQ(right.best().mirrored, as_made.mirrored);
+      EXPECT_EQ(right.best().rotation, as_made.rotation);
+      EXPECT_GT(right.mean(as_made), 0.9);
+      EXPECT_GT(right.above(as_made, opposite), 8);
+      EXPECT_EQ(wrong.best().mirrored, opposite.mirrored);
+      EXPECT_EQ(wrong.best().rotation, opposite.rotation);
+      EXPECT_TRUE(Shadows(blocks, radius, positions, 40).patterns().empty());  // out of the disc
     }
 }
 

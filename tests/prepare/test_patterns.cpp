@@ -200,5 +200,32 @@ TEST(Patterns, WhatCannotBeUsedIsRefusedInWords) {
       says(fault([](F&, Measurement& m) { m.data.saturation = 1; }), {"no pixel", "saturation"}));
 }
 
+TEST(Centres, OfMassAreCountedFromDcOverValidPixels) {
+  for (const i64 n : {6, 7}) {
+    FramesInMemory frames(3, n, n);
+    const i64 middle = n / 2;
+    const auto at = [&](i64 i, i64 row, i64 col) -> double& {
+      return frames.at(i, middle + row, middle + col);
+    };
+    for (i64 i = 0; i < 3; ++i) {
+      at(i, 0, 1) = 100;  // masked
+      at(i, 0, 2) = 3;
+      at(i, -1, -2) = i == 0 ? 1 : 3;
+    }
+    Measurement m = measurement(frames);
+    RawMask mask{std::vector<std::uint8_t>(static_cast<std::size_t>(n * n)), {n, n}, "the test's"};
+    mask.bad[static_cast<std::size_t>(middle * n + middle + 1)] = 1;
+    m.mask = mask;
+    m.data.find_bad_pixels = false;
+    m.data.outliers = Outliers::keep;
+    const Experiment e = prepare(m);
+    ASSERT_EQ(e.centres.size(), 3U);
+    EXPECT_DOUBLE_EQ(e.centres[0].row, -0.25) << n;
+    EXPECT_DOUBLE_EQ(e.centres[0].col, 1) << n;
+    EXPECT_DOUBLE_EQ(e.centres[1].row, -0.5) << n;
+    EXPECT_DOUBLE_EQ(e.centres[1].col, 0) << n;
+  }
+}
+
 }  // namespace
 }  // namespace ptyle

@@ -1,0 +1,57 @@
+#pragma once
+
+// How the detector lies to the scan, as the centres of mass of the patterns and the shadow images
+// in their bright-field discs show it.
+
+#include <functional>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "analysis/orientation.hpp"
+#include "analysis/shadow.hpp"
+#include "prepare/config.hpp"
+#include "prepare/experiment.hpp"
+
+namespace ptyle {
+
+/// By the centres of mass of all patterns that are not left out. UserError as find_orientation.
+Orientation orientation_by_curl(const Experiment& e, const std::vector<Position>& positions);
+
+/// Ranks that look at their patterns together; as it stands, one that has them all.
+struct Onlookers {
+  bool leads = true;
+  std::function<void(std::span<double>)> sum;  ///< over all; empty: there is one
+};
+
+/// Discs of neighbouring patterns, ready to be compared.
+struct ShadowImages {
+  Shadows shadows;
+  std::vector<double> discs;  ///< (pattern, block)
+};
+
+/// Nothing on ranks that do not lead, and where the shadow has no say: no disc or defocus is known,
+/// or neighbours lie too far apart. All ranks call it.
+std::optional<ShadowImages> shadow_images(const Experiment& e,
+                                          const std::vector<Position>& positions,
+                                          const Onlookers& together = {});
+
+/// The turn of the detector against the scan that flips of the patterns and a rotation (degrees) of
+/// the positions, in this order, amount to: to 15 degrees.
+Turn turn_of(const Flips& flips, double rotation);
+
+/// The flips that amount to a turn, within 15 degrees; nothing for turns in between.
+std::optional<Flips> flips_of(const Turn& turn);
+
+/// Does the shadow image move as the orientation given says, next to no other one better?
+bool moves_as_given(const Likeness& likeness);
+
+/// The keys that set it right where patterns clearly lie otherwise to the scan than `data` says, or
+/// where neighbours along one axis of the scan are none. Nothing where all is well or unclear.
+std::optional<std::string> warning_of_orientation(const ShadowImages& images,
+                                                  const DataConfig& data);
+/// The same by the curl alone, for a probe in focus, which makes no shadow image.
+std::optional<std::string> warning_in_focus(const Experiment& e, const DataConfig& data);
+
+}  // namespace ptyle

@@ -1,0 +1,141 @@
+// Patterns that lie otherwise to the scan than the configuration says are told of, by the keys that
+// set it right, the same on any number of ranks; those that lie right are not.
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "exchange/local/team.hpp"
+#include "session/orientation.hpp"
+#include "session/reconstruction.hpp"
+#include "simulate/in_memory.hpp"
+
+namespace ptyle {
+namespace {
+
+constexpr i64 lines = 10, window = 64;
+
+struct Scan {
+  Array<float, 3> frames;
+  std::vector<Position> positions;
+  double defocus = 0;
+};
+
+Scan simulated(double defocus, double step) {
+  Recipe r;
+  r.specimen.structure = BuiltIn::SrTiO3;
+  r.specimen.thickness = 4;
+  r.specimen.slice_thickness = 2;
+  r.specimen.rotation = 17;  // nothing repeats along the scan's axes
+  r.optics = {.energy = 200, .semi_angle = 25, .defocus = defocus};
+  r.detector = {.window = window, .pixel_size = 0.2};
+  r.scan = {.shape = {lines, lines + 2}, .step = {step, step}};
+  r.dose.electrons_per_A2 = 1e6;
+  r.seed = 3;
+  MemorySet made = simulate_in_memory(r);
+  return {std::move(made.patterns), std::move(made.plan.positions), defocus};
+}
+
+const Scan& defocused() {
+  static const Scan scan = simulated(120, 0.9);
+  return scan;
+}
+
+/// The pattern of each as a detector shows it that lies so; its DC stays.
+Scan seen(const Scan& as_it_is, const Flips& flips) {
+  const Array<float, 3>& from = as_it_is.frames;
+  Scan scan{Array<float, 3>(from.shape()), as_it_is.positions, as_it_is.defocus};
+  for (i64 i = 0; i < from.shape()[0]; ++i)
+    for (i64 y = 0; y < window; ++y)
+      for (i64 x = 0; x < window; ++x) {
+        const Position to = flips({double(y - window / 2), double(x - window / 2)});
+        const i64 row = (i64(to.row) + window / 2 + window) % window,
+                  col = (i64(to.col) + window / 2 + window) % window;
+        scan.frames(i, row, col) = from(i, y, x);
+      }
+  return scan;
+}
+
+/// What is said of the orientation, "" for nothing.
+std::string warned(const Scan& scan, int ranks, const Flips& configured = {}) {
+  ReconstructConfig config;
+  config.calibration.pixel_size = 0.2;
+  config.optics = {.energy = 200, .semi_angle = 25, .defocus = scan.defocus};
+  config.object.slices = 1;
+  config.solver.iterations = 1;
+  config.solver.threads = 1;
+  config.data.flip_rows = configured.flip_rows;
+  config.data.flip_cols = configured.flip_cols;
+  config.data.transpose = configured.transpose;
+  std::string all;
+  ReconstructCallbacks callbacks;
+  callbacks.warn = [&](const std::string& line) {
+    if (line.find("orientation") != std::string::npos || line.find("shadow") != std::string::npos)
+      all += line;
+  };
+  const PatternsInMemory patterns{std::as_const(scan.frames).view(), scan.positions};
+  const auto team = make_local_team(ranks);
+  const Reconstruction run(config, patterns, *team, callbacks);
+  return all;
+}
+
+TEST(OrientationWarning, DoesNotComeWhereAllIsRight) {
+  EXPECT_EQ(warned(defocused(), 1), "");
+  for (const Flips& flips : {Flips{true, false, false}, Flips{true, true, true}}) {
+    // flips that undo each other: the detector lies so, and the configuration says it
+    const Scan scan = seen(defocused(), flips);
+    EXPECT_EQ(warned(scan, 1, flips), "") << flips.name();
+  }
+}
+
+TEST(OrientationWarning, NamesTheKeysThatSetItRight) {
+  EXPECT_NE(warned(seen(defocused(), {false, false, true}), 1).find("with data.transpose=true ("),
+            std::string::npos);
+  EXPECT_NE(warned(seen(defocused(), {true, false, false}), 1).find("with data.flip_rows=true ("),
+            std::string::npos);
+  const std::string turned = warned(seen(defocused(), {true, true, false}), 1);
+  EXPECT_NE(turned.find("with data.flip_rows=true data.flip_cols=true ("), std::string::npos);
+  EXPECT_NE(turned.find("the other sign of optics.defocus"), std::string::npos);
+  // as it lies, but the configuration says otherwise
+  EXPECT_NE(warned(defocused(), 1, {false, true, false}).find("with data.flip_cols=false ("),
+            std::string::npos);
+}
+
+TEST(OrientationWarning, IsTheSameOnRanks) {
+  const Scan scan = seen(defocused(), {false, false, true});
+  const std::string alone = warned(scan, 1);
+  EXPECT_FALSE(alone.empty());
+  EXPECT_EQ(warned(scan, 4), alone);
+  EXPECT_EQ(warned(defocused(), 4), "");
+}
+
+TEST(OrientationWarning, ComesByTheCurlWhereTheProbeIsInFocus) {
+  const Scan scan = simulated(0, 0.3);
+  EXPECT_EQ(warned(scan, 1), "");
+  EXPECT_NE(warned(seen(scan, {false, false, true}), 1).find("data.transpose=true lowers the curl"),
+            std::string::npos);
+}
+
+TEST(OrientationWarning, AsksForTheScansShapeWhereOneAxisAloneIsRight) {
+  Scan scan = seen(defocused(), {});
+  for (std::size_t i = 0; i < scan.positions.size(); ++i)
+    scan.positions[i] = {0.9 * double(i / lines), 0.9 * double(i % lines)};
+  EXPECT_NE(warned(scan, 1).find("data.scan_shape"), std::string::npos) << warned(scan, 1);
+}
+
+TEST(Turns, AreThoseOfTheFlipsTheyCameFrom) {
+  for (int i = 0; i < 8; ++i) {
+    const Flips flips{(i & 1) != 0, (i & 2) != 0, (i & 4) != 0};
+    for (const double off : {0.0, 14.0, -14.0}) {
+      const auto back = flips_of(turn_of(flips, off));
+      ASSERT_TRUE(back) << flips.name() << off;
+      EXPECT_EQ(back->name(), flips.name()) << off;
+    }
+    EXPECT_FALSE(flips_of(turn_of(flips, 45))) << flips.name();
+  }
+}
+
+}  // namespace
+}  // namespace ptyle
