@@ -7,13 +7,14 @@
 //   1. each update with steps on one grid of factors of √2, from a guess uphill until the cost
 //   after
 //      the last iteration is worse on both sides; the best is printed
-//   2. the default, whose step is estimated
+//   2. the default, whose step is estimated, with its own number of mini-batches and with 4, 2 and
+//   1, which thousands of ranks have (solver/batches)
 //   3. the iterations that the default needs to reach what the best `literal` has at its end
 //
 // The cost is that of the stitched object, of all positions with one operator over the whole of it;
 // the error is that of its summed phase against the truth (analysis/comparison).
 //
-//   bench-convergence [ITERATIONS]    of each but the default, default 100
+//   bench-convergence [ITERATIONS]    default 100
 //   last line: those iterations
 
 #include <fmt/format.h>
@@ -157,15 +158,16 @@ int main(int argc, char** argv) try {
   const std::vector<Method> all = methods(set.count(), set.usual_batches());
   std::vector<Tried> tried(all.size());
   std::vector<int> best_of(all.size());
-  FitOptions usual;
-  usual.batches = set.usual_batches();
-  std::vector<Point> points;
-  parallel_for(static_cast<i64>(all.size()) + 1, available_threads(), [&](i64 i, int) {
+  const std::array<i64, 4> batches{set.usual_batches(), 4, 2, 1};
+  std::array<std::vector<Point>, batches.size()> estimated;  // the default first
+  parallel_for(std::ssize(all) + std::ssize(batches), available_threads(), [&](i64 i, int) {
     const auto m = static_cast<std::size_t>(i);
-    if (m == all.size())
-      points = run(set, usual, iterations, true);
-    else
+    if (m < all.size())
       best_of[m] = best(set, all[m], iterations, tried[m]);
+    else
+      estimated[m - all.size()] =
+          run(set, with(Update::consistent, true, batches[m - all.size()], 0), iterations,
+              m == all.size());
   });
 
   double literal = INFINITY;
@@ -180,9 +182,12 @@ int main(int argc, char** argv) try {
     if (all[m].options.update == Update::literal)
       literal = std::min(literal, last_cost(found, iterations));
   }
-  fmt::print("the default: consistent, preconditioned, {} mini-batches, step estimated\n",
-             usual.batches);
-  print(points);
+  for (std::size_t b = 0; b < batches.size(); ++b) {
+    fmt::print("{}consistent, preconditioned, {} mini-batch{}, step estimated\n",
+               b == 0 ? "the default: " : "", batches[b], batches[b] == 1 ? "" : "es");
+    print(estimated[b]);
+  }
+  const std::vector<Point>& points = estimated[0];
   const auto reached =
       std::find_if(points.begin(), points.end(), [&](const Point& p) { return p.cost <= literal; });
   if (reached == points.end())
