@@ -152,6 +152,7 @@ void set_exchange(FitOptions& options, const RanksConfig& config) {
   options.update = config.update == UpdateChoice::literal ? Update::literal : Update::consistent;
   options.local_positions = config.local_positions;
   options.exchange_behind = config.exchange_behind;
+  options.exchange_at_end = config.exchange_at_end;
 }
 
 bool sums_every_batch(const RanksConfig& config, int ranks) {

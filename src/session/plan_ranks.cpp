@@ -247,7 +247,7 @@ RanksOutlook plan_ranks(const ReconstructConfig& config, ScanToPlan& scan, int r
   const auto positions = static_cast<i64>(experiment.positions.size());
   plan.batches = std::min(options.batches, positions);
   const auto batches = double(plan.batches);
-  plan.exchanging *= batches;
+  if (!config.ranks.exchange_at_end) plan.exchanging *= batches;
   const double probe = config.solver.precision == Precision::float64 ? bytes_of_probe<double>(setup)
                                                                      : bytes_of_probe<float>(setup);
   if (options.probe_from > 0)

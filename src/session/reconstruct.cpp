@@ -63,7 +63,8 @@ bool iterate(Reconstruction& run, bool saved, const ReconstructConfig& config,
   // Ranks agree on what is written between mini-batches too: a checkpoint is not to wait for the
   // end of a long iteration. Where stops between mini-batches change the sums, those are not to
   // depend on the disk.
-  const auto written = [&] { return !config.ranks.exchange_behind && checkpoints->written(); };
+  const bool stops_change_sums = config.ranks.exchange_behind || config.ranks.exchange_at_end;
+  const auto written = [&] { return !stops_change_sums && checkpoints->written(); };
   bool go_on = true, on_its_way = false;  // a checkpoint
   while (go_on && !run.finished()) {
     Progress now;

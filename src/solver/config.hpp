@@ -210,6 +210,7 @@ struct RanksConfig {
   int local_positions = 0;
   bool exchange_behind = false;
   int extra_rows = 2;
+  bool exchange_at_end = false;
   bool verify_halos = false;
   double bandwidth = 12.5;
   double latency = 1.5;
@@ -246,6 +247,8 @@ void keys(V& v, RanksConfig& c) {
     "the sum travels while the next mini-batch is computed. Depends on the mesh");
   v("extra_rows", c.extra_rows, between(0, 100),
     "of neighbours' positions that a rank fits too, with an exchange of voxels");
+  v("exchange_at_end", c.exchange_at_end,
+    "voxels are exchanged at the end of an iteration alone, as the SC22 paper describes it");
   v("verify_halos", c.verify_halos,
     "after every exchange, copies of a voxel are compared bit by bit");
   v("bandwidth", c.bandwidth, above(0), "GB/s", "of a rank's link: what the exchange is chosen by");

@@ -77,6 +77,8 @@ struct FitOptions {
   /// The exchange of voxels: a rank also fits positions of its neighbours, as far as this from its
   /// core, px.
   i64 extra = 0;
+  /// Voxels are exchanged at the end of an iteration alone, not after every mini-batch.
+  bool exchange_at_end = false;
   bool verify = false;  ///< copies of a voxel are compared after every exchange
 };
 

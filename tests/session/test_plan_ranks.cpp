@@ -184,6 +184,17 @@ TEST(PlanRanks, CountsTheNeighboursRowsOfVoxelExchanges) {
   EXPECT_EQ(plan(config, 4).most, 16);
 }
 
+TEST(PlanRanks, CountsOneExchangeAnIterationAtItsEnd) {
+  ReconstructConfig config = memory_scan().config();
+  config.ranks.halo = "1.2";
+  config.ranks.exchange = Scheme::voxel_average;
+  config.solver.batches = 5;
+  const double after_each = plan(config, 4).exchanging;
+  config.ranks.exchange_at_end = true;
+  EXPECT_GT(after_each, 0);
+  EXPECT_DOUBLE_EQ(5 * plan(config, 4).exchanging, after_each);
+}
+
 TEST(PlanRanks, OfManyNumbersOfRanksAreThoseOfEach) {
   for (const Switch refine : {Switch::off, Switch::on}) {
     ReconstructConfig config = memory_scan().config();

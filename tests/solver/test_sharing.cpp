@@ -278,6 +278,30 @@ TEST(Sharing, VoxelSchemesMakeCopiesAgreeButNotWithOneRank) {
   }
 }
 
+TEST(Sharing, VoxelsExchangedAtTheEndOfAnIterationAreExchangedOnce) {
+  const Sharing sharing{mesh_of(4, Halo::of(12)), Scheme::voxel};
+  const auto after = [](const FitOptions& o, const Sharing& shared, int n) {
+    const auto team = make_local_team(4);
+    auto fit = scene().fit(o, *team, shared);
+    for (int i = 0; i < n; ++i) EXPECT_EQ(fit.iterate().spread, 0);
+    return stitched(fit, scene().object());
+  };
+  auto o = options(5);
+  o.extra = 4;  // a row of positions
+  o.parts.of<DescentOptions>().step = 0.2;
+  auto at_end = o;
+  at_end.exchange_at_end = true;
+  // The exchange fills halos: the cores of the first iteration are those of tiles that never do.
+  auto alone = at_end;
+  alone.verify = false;
+  const Sharing none{sharing.mesh, Scheme::none};
+  EXPECT_EQ(apart(after(at_end, sharing, 1), after(alone, none, 1)), 0);
+  EXPECT_GT(apart(after(at_end, sharing, 2), after(alone, none, 2)), 1e-6);
+  EXPECT_GT(apart(after(at_end, sharing, 1), after(o, sharing, 1)), 1e-6);
+  o.batches = at_end.batches = 1;
+  EXPECT_EQ(apart(after(at_end, sharing, 2), after(o, sharing, 2)), 0);
+}
+
 TEST(Sharing, OptionsAreCheckedBeforeAnythingIsMade) {
   auto o = options(5);
   EXPECT_NO_THROW(check_options(o, {mesh_of(9)}));
@@ -288,6 +312,10 @@ TEST(Sharing, OptionsAreCheckedBeforeAnythingIsMade) {
   EXPECT_THROW(check_options(o, {mesh_of(4), Scheme::voxel}), UserError);
   o.exchange_behind = true;
   EXPECT_THROW(check_options(o, {mesh_of(9)}), UserError);
+  o = options(5);
+  o.exchange_at_end = true;
+  EXPECT_THROW(check_options(o, {mesh_of(9)}), UserError);
+  EXPECT_NO_THROW(check_options(o, {mesh_of(4, Halo::of(12)), Scheme::voxel}));
   o = options(5);
   o.parts.of<BlurOptions>().lateral = 2;  // reaches 7 px
   EXPECT_THROW(check_options(o, {mesh_of(9, Halo::of(6))}), UserError);

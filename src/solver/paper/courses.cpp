@@ -35,6 +35,10 @@ void check_paper_options(const FitOptions& options, const Sharing& sharing) {
     throw UserError(
         "ranks.exchange: steps between exchanges (ranks.update: literal, ranks.local_positions, "
         "ranks.exchange_behind) belong to exchanges of gradients, not of voxels");
+  if (sum_kind(sharing.scheme) && options.exchange_at_end)
+    throw UserError(
+        "ranks.exchange_at_end: an iteration without exchanges belongs to exchanges of voxels "
+        "(ranks.exchange: voxel and what follows), not of gradients");
   if (local && options.exchange_behind)
     throw UserError(
         "ranks.exchange_behind: its exchange belongs to one step per mini-batch, not to "
