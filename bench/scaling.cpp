@@ -1,19 +1,23 @@
-// Are 6 to 4158 ranks all at work on the paper's large set, and how long would they take?
+// Are 6 to 4158 ranks all at work on the paper's sets, and how long would they take?
 //
 //   1. who has what: the large Lead Titanate raster (126 × 132 positions 1.45 Å apart, 100 slices
 //      of 0.1 Å pixels, windows 256², exact halo), the same turned by 30°, and a spiral of as many
 //      positions as dense. Tilings, mini-batches and shares are those of a run with `auto`; a
 //      mini-batch waits for its busiest rank. Memory: the largest rank's, as `ptyle plan` has it
-//   2. how long: an iteration of the raster, its mini-batches one after the other, each the busiest
-//      rank's gradients, then the exchange of gradients and the probe's sum. Exchanges by the model
-//      of tiles/cost (12.5 GB/s, 1.5 µs; ./run-bench exchange-sim runs the code itself on a
+//   2. how long (the paper's Fig. 7a, Tables II and III): an iteration of the small set (63 × 66
+//      positions) and of the large one, its mini-batches one after the other, each the busiest
+//      rank's gradients, then the exchange of gradients and the probe's sum. Both by the models of
+//      tiles/cost (12.5 GB/s, 1.5 µs; ./run-bench exchange-sim runs the exchanges' code on a
 //      simulated network), with nothing computed meanwhile. Gradients at three rates:
 //        the paper's 6 GPUs        5543 min for 100 iterations, by the operations of FFTs
 //        V100, H200 at 25 %        of the time that 900 GB/s and 4.8 TB/s of memory need to
 //                                  move the waves, the transmission and the gradient of a
 //                                  position once
-//      windows 256² with the exact halo, and 1024² with the paper's halo of 60 px
-//   3. weak scaling: 240 positions a rank, up to a million
+//      windows 1024² with the paper's halo of 60 px, and 256² with the exact halo
+//   3. what the time goes into (Fig. 7b): computing, waiting for the busiest rank, communicating,
+//   by
+//      the paper's passes without and with its pipelining (APPP), and by `owner`
+//   4. weak scaling: 240 positions a rank, up to a million
 //
 //   ./run-bench scaling
 //   last line: seconds for 100 iterations at 1024², halo 60 px, on 4158 V100 (the paper: 132 s)
@@ -25,6 +29,7 @@
 #include <cstdio>
 #include <numbers>
 #include <numeric>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -68,29 +73,40 @@ struct Run {
   double memory = 0;        ///< bytes, of the rank that needs most
 };
 
-ReconstructConfig configuration(double halo) {
+/// What a run is asked for beside its positions.
+struct Ask {
+  i64 window = 256;
+  double halo = 0;  ///< Å; 0: exact
+  int ranks = 1;
+  Thickness thickness = Thickness::thin;
+  bool with_memory = false;
+  Tiling tiling = Tiling::automatic;
+};
+
+ReconstructConfig configuration(const Ask& ask) {
   ReconstructConfig config;
   config.object.slices = slices;
   config.object.type = ObjectType::potential;
   config.object.slice_thickness = 1.25;
-  if (halo > 0) config.ranks.halo = fmt::format("{}", halo);
+  config.ranks.tiling = ask.tiling;
+  if (ask.halo > 0) config.ranks.halo = fmt::format("{}", ask.halo);
   return config;
 }
 
-Run run_of(const std::vector<Position>& positions, i64 window, double halo, int ranks,
-           Thickness thickness, bool with_memory) {
-  const ReconstructConfig config = configuration(halo);
+Run run_of(const std::vector<Position>& positions, const Ask& ask) {
+  const ReconstructConfig config = configuration(ask);
+  const int ranks = ask.ranks;
   RanksConfig of_ranks = config.ranks;
   of_ranks.of = ranks;
   Run run;
-  run.division = divide(positions, window, pixel, of_ranks, ranks, exchanged_planes(slices, false),
-                        sizeof(float), 0, -1, 32);
+  run.division = divide(positions, ask.window, pixel, of_ranks, ranks,
+                        exchanged_planes(slices, false), sizeof(float), 0, -1, 32);
   const auto& shared = run.division.group_of;
   const std::vector<int> group_of = shared ? *shared : std::vector<int>{};
   const auto count = static_cast<i64>(positions.size());
   constexpr double many_counts = 1e6;
   run.batches = batches_of_groups(group_sizes(group_of, count, ranks),
-                                  default_batches(count, many_counts, thickness));
+                                  default_batches(count, many_counts, ask.thickness));
   std::vector<i64> all(positions.size());
   std::iota(all.begin(), all.end(), 0);
   run.load = load_of(make_batches(run.division.frame.positions, all, run.batches, 0, 1, group_of),
@@ -102,16 +118,16 @@ Run run_of(const std::vector<Position>& positions, i64 window, double halo, int 
       std::minmax_element(run.division.shares.begin(), run.division.shares.end(), by_size);
   run.least = std::ssize(few->own);
   run.most = std::ssize(many->own);
-  if (!with_memory) return run;
+  if (!ask.with_memory) return run;
   OperatorSetup setup;
-  setup.window = window;
+  setup.window = ask.window;
   setup.slices = slices;
-  setup.propagator.resize(static_cast<std::size_t>(window * window));
+  setup.propagator.resize(static_cast<std::size_t>(ask.window * ask.window));
   for (int rank = 0; rank < ranks; ++rank)
-    run.memory =
-        std::max(run.memory, rank_memory<float>(config, setup, run.division, rank, 1,
-                                                static_cast<std::size_t>(2 * window * window), 64e9)
-                                 .total());
+    run.memory = std::max(
+        run.memory, rank_memory<float>(config, setup, run.division, rank, 1,
+                                       static_cast<std::size_t>(2 * ask.window * ask.window), 64e9)
+                        .total());
   return run;
 }
 
@@ -135,8 +151,9 @@ bool print_shares() {
   for (const int ranks : rank_counts) {
     double of_raster = 0;
     for (const Scan& scan : scans) {
-      const Run run = run_of(scan.positions, 256, 0, ranks, Thickness::thin, true);
-      const Run thick = run_of(scan.positions, 256, 0, ranks, Thickness::very_thick, false);
+      const Run run = run_of(scan.positions, {.ranks = ranks, .with_memory = true});
+      const Run thick =
+          run_of(scan.positions, {.ranks = ranks, .thickness = Thickness::very_thick});
       if (of_raster == 0) of_raster = run.memory;
       const double larger = run.memory / of_raster;
       fmt::print("{:>6}  {:<17} {:<26} {:>11} {:>8.3f} {:>8.2f} {:>8}: {:>5.3f} {:>13}: {:>5.3f}\n",
@@ -176,81 +193,106 @@ struct Rate {
 /// 100 iterations of 2772 positions in 5543 min.
 double papers_rate() { return ::operations(1024) / (5543.0 * 60 / 100 / 2772); }
 
+/// 100 iterations, min.
 struct Time {
-  double computing = 0, exchanging = 0, probe = 0, share = 0;  ///< s an iteration
-  [[nodiscard]] double all() const { return computing + exchanging + probe; }
+  double computing = 0;  ///< the mean rank's gradients
+  double waiting = 0;    ///< for the busiest rank of each mini-batch
+  double exchange = 0, probe = 0;
+  [[nodiscard]] double all() const { return computing + waiting + exchange + probe; }
+  [[nodiscard]] double share() const { return computing / all(); }
 };
+constexpr double hundred = 100.0 / 60;  // iterations, min/s
 
-/// A sum over all ranks of a probe's gradient, by halving and doubling: 2 (n − 1)/n of it goes out
-/// of each, in 2 log2 n messages.
-double probe_seconds(i64 window, int ranks, const Network& network) {
-  const double bytes = double(window * window) * sizeof(Complex<float>);
-  return 2 * bytes * (ranks - 1) / ranks / network.bandwidth +
-         2 * std::ceil(std::log2(ranks)) * network.latency;
+double seconds_of_exchange(const Run& run, Scheme scheme) {
+  return cost_of(Sharing{run.division.sharing.mesh, scheme}, exchanged_planes(slices, false),
+                 sizeof(float), Network())
+      .seconds;
+}
+double seconds_of_probe(i64 window, int ranks) {
+  return seconds_of_reduction(ranks, double(window * window) * sizeof(Complex<float>), Network());
 }
 
-Time time_of(const Run& run, i64 window, int ranks, double seconds_a_position, i64 positions) {
-  const Network network;
+Time time_of(const Run& run, i64 window, double seconds_a_position, double exchange) {
+  const auto ranks = double(run.load.ranks), batches = double(run.batches);
+  const double each = hundred * seconds_a_position;
   Time time;
-  time.computing = double(run.load.busiest) * seconds_a_position;
-  const auto batches = double(run.batches);
-  time.exchanging = batches * cost_of(run.division.sharing, exchanged_planes(slices, false),
-                                      sizeof(float), network)
-                                  .seconds;
-  time.probe = batches * probe_seconds(window, ranks, network);
-  time.share = double(positions) * seconds_a_position / (ranks * time.all());
+  time.computing = double(run.load.all) / ranks * each;
+  time.waiting = double(run.load.busiest) * each - time.computing;
+  time.exchange = hundred * batches * exchange;
+  time.probe = hundred * batches * seconds_of_probe(window, run.load.ranks);
   return time;
 }
 
-double print_times() {
-  const std::array rates{Rate{"the paper's rate", papers_rate(), 0},
-                         Rate{"V100 at 25 %", 0, 0.25 * 900e9},
-                         Rate{"H200 at 25 %", 0, 0.25 * 4.8e12}};
-  struct Paper {
-    const char *gd, *hve;
-  };
-  constexpr std::array<Paper, rank_counts.size()> paper{{{"5543", "7213"},
-                                                         {"183", "271.7"},
-                                                         {"37.5", "59.2"},
-                                                         {"14.2", "189.5"},
-                                                         {"-", "-"},
-                                                         {"2.2", "NA"}}};
-  const auto positions = raster(126, 132);
+/// Columns of Tables II and III, min.
+struct Published {
+  int ranks;
+  const char *gd, *hve;
+};
+constexpr std::array table_ii{Published{6, "360.0", "463.3"}, Published{24, "73.0", "95.3"},
+                              Published{54, "20.6", "43.7"},  Published{126, "11.5", "NA"},
+                              Published{198, "5.5", "-"},     Published{462, "3.0", "-"}};
+constexpr std::array table_iii{Published{6, "5543.0", "7213.3"}, Published{54, "183.0", "271.7"},
+                               Published{198, "37.5", "59.2"},   Published{462, "14.2", "189.5"},
+                               Published{924, "7.0", "-"},       Published{4158, "2.2", "NA"}};
+
+const Rate v100{"V100 at 25 %", 0, 0.25 * 900e9}, h200{"H200 at 25 %", 0, 0.25 * 4.8e12};
+
+/// Returns the seconds of 100 iterations on the most V100. The paper's are of windows 1024².
+double print_times(const char* name, const std::vector<Position>& positions, i64 window,
+                   double halo, std::span<const Published> published) {
+  const std::array rates{v100, h200, Rate{"the paper's rate", papers_rate(), 0}};
+  const bool beside = window == 1024;
+  fmt::print("\n100 iterations, min (share of the ranks' time that computes): {}\n", name);
+  for (const Rate& rate : rates)
+    fmt::print("  {}: {:.3g} ms a gradient, {:.0f} GFLOP/s of FFTs\n", rate.name,
+               1e3 * rate.seconds(window), operations(window) / rate.seconds(window) / 1e9);
+  fmt::print("{:>5} {:>7} {:>9} {:>12} {:>9}", "ranks", "batches", "waits not", "exchange, ms",
+             "probe, ms");
+  for (const Rate& rate : rates) fmt::print(" {:>17}", rate.name);
+  fmt::print("{}\n", beside ? "  paper: GD / HVE" : "");
   double last = 0;
-  struct Windows {
-    i64 window;
-    double halo;
-    const char* name;
-  };
-  for (const Windows& w : {Windows{256, 0, "256², exact halo"}, {1024, 6.0, "1024², halo 60 px"}}) {
-    std::vector<Run> runs;
-    for (const int ranks : rank_counts)
-      runs.push_back(run_of(positions, w.window, w.halo, ranks, Thickness::thin, false));
+  for (const Published& paper : published) {
+    const Run run = run_of(positions, {.window = window, .halo = halo, .ranks = paper.ranks});
+    const double exchange = seconds_of_exchange(run, run.division.sharing.scheme);
+    fmt::print("{:>5} {:>7} {:>9.3f} {:>12.3g} {:>9.3g}", paper.ranks, run.batches,
+               run.load.share(), 1e3 * exchange, 1e3 * seconds_of_probe(window, paper.ranks));
     for (const Rate& rate : rates) {
-      const double each = rate.seconds(w.window);
-      fmt::print(
-          "\nan iteration, windows {}; {}: {:.3g} ms a gradient, {:.0f} GFLOP/s of FFTs\n"
-          "{:>6} {:>8} {:>12} {:>12} {:>10} {:>10} {:>16} {:>16}\n",
-          w.name, rate.name, 1e3 * each, operations(w.window) / each / 1e9, "ranks", "batches",
-          "computing, s", "exchange, s", "probe, s", "computes", "100 iterations",
-          "paper: GD / HVE");
-      for (std::size_t i = 0; i < rank_counts.size(); ++i) {
-        const int ranks = rank_counts[i];
-        const Run& run = runs[i];
-        const Time t = time_of(run, w.window, ranks, each, positions_of_set);
-        fmt::print("{:>6} {:>8} {:>12.4g} {:>12.4g} {:>10.3g} {:>9.0f}% {:>12.3g} min {:>8} / {}\n",
-                   ranks, run.batches, t.computing, t.exchanging, t.probe, 100 * t.share,
-                   100 * t.all() / 60, paper[i].gd, paper[i].hve);
-        std::fflush(stdout);
-        if (w.window == 1024 && &rate == &rates[1]) last = 100 * t.all();
-      }
+      const Time t = time_of(run, window, rate.seconds(window), exchange);
+      fmt::print(" {:>10.3g} ({:>3.0f}%)", t.all(), 100 * t.share());
+      if (&rate == rates.data()) last = 60 * t.all();
     }
+    fmt::print("{}\n", beside ? fmt::format(" {:>7} / {:>6}", paper.gd, paper.hve) : "");
+    std::fflush(stdout);
   }
   return last;
 }
 
+/// Tiles are cut by lines, as the passes need.
+void print_breakdown() {
+  constexpr i64 window = 1024;
+  fmt::print(
+      "\nwhat the time goes into (Fig. 7b): 100 iterations of the large set, min, windows 1024², "
+      "halo 60 px, V100 at 25 %\n{:>5} {:>7} {:>9} {:>7} {:>9}  communicating: {:>8} {:>9} {:>6}  "
+      "{}\n",
+      "ranks", "batches", "computing", "waiting", "the probe", "w/o APPP", "with APPP", "owner",
+      "without / with");
+  const auto positions = raster(126, 132);
+  for (const int ranks : {24, 54, 126, 198, 462}) {
+    const Run run =
+        run_of(positions, {.window = window, .halo = 6.0, .ranks = ranks, .tiling = Tiling::mesh});
+    const auto time = [&](Scheme scheme) {
+      return time_of(run, window, v100.seconds(window), seconds_of_exchange(run, scheme));
+    };
+    const Time passes = time(Scheme::passes), pipelined = time(Scheme::pipelined),
+               owner = time(Scheme::owner);
+    fmt::print("{:>5} {:>7} {:>9.3g} {:>7.2g} {:>9.2g} {:>24.3g} {:>9.3g} {:>6.2g}  {:>14.1f}\n",
+               ranks, run.batches, owner.computing, owner.waiting, owner.probe, passes.exchange,
+               pipelined.exchange, owner.exchange, passes.exchange / pipelined.exchange);
+    std::fflush(stdout);
+  }
+}
+
 void print_weak_scaling() {
-  const Rate v100{"V100 at 25 %", 0, 0.25 * 900e9};
   constexpr i64 of_rank = 240, window = 256;
   fmt::print(
       "\nweak scaling, {} positions a rank, windows 256², exact halo, V100 at 25 %\n"
@@ -259,10 +301,11 @@ void print_weak_scaling() {
   for (const int ranks : rank_counts) {
     const i64 rows = std::llround(std::sqrt(double(of_rank * ranks)));
     const i64 cols = of_rank * ranks / rows;
-    const Run run = run_of(raster(rows, cols), window, 0, ranks, Thickness::thin, false);
-    const Time t = time_of(run, window, ranks, v100.seconds(window), rows * cols);
+    const Run run = run_of(raster(rows, cols), {.window = window, .ranks = ranks});
+    const Time t = time_of(run, window, v100.seconds(window),
+                           seconds_of_exchange(run, run.division.sharing.scheme));
     fmt::print("{:>6} {:>9} {:>8} {:>12.4g} {:>12.4g} {:>9.0f}%\n", ranks, rows * cols, run.batches,
-               t.computing, t.all(), 100 * t.share);
+               0.6 * (t.computing + t.waiting), 0.6 * t.all(), 100 * t.share());
     std::fflush(stdout);
   }
 }
@@ -271,7 +314,13 @@ void print_weak_scaling() {
 
 int main() try {
   const bool good = print_shares();
-  const double seconds = print_times();
+  print_times("the small set, windows 1024², halo 60 px (Table II)", raster(63, 66), 1024, 6.0,
+              table_ii);
+  const auto large = raster(126, 132);
+  const double seconds = print_times("the large set, windows 1024², halo 60 px (Table III)", large,
+                                     1024, 6.0, table_iii);
+  print_times("the large set, windows 256², exact halo", large, 256, 0, table_iii);
+  print_breakdown();
   print_weak_scaling();
   if (!good) fmt::print("shares or memory fall short of what is wanted\n");
   fmt::print("scaling = {:.1f} s\n", seconds);

@@ -59,8 +59,8 @@ ExchangeCost cost_of_fill(const Mesh& mesh, i64 planes, int bytes, const Network
                           i64 chunk = 0, i64 in_flight = 0);
 
 /// Seconds of a sum of so many bytes that every rank has, to one and back to all, along binomial
-/// trees: 2 ⌈log₂ ranks⌉ messages one after the other. No less than what an MPI needs that cuts it
-/// into pieces.
+/// trees: 2 ⌈log₂ ranks⌉ messages one after the other. Open MPI reduces so without blocking; one
+/// that cuts large sums into pieces needs about 4 bytes / bandwidth instead.
 double seconds_of_reduction(int ranks, double bytes, const Network& network);
 
 /// The exact kind that takes the least time: what `auto` means.
