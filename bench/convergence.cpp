@@ -5,10 +5,9 @@
 // halo exact, from vacuum.
 //
 //   1. each update with steps on one grid of factors of √2, from a guess uphill until the cost
-//   after
-//      the last iteration is worse on both sides; the best is printed
-//   2. the default, whose step is estimated, with its own number of mini-batches and with 4, 2 and
-//   1, which thousands of ranks have (solver/batches)
+//      after the last iteration is worse on both sides; the best is printed
+//   2. the default, whose step is estimated, with its own number of mini-batches, and with the 4, 2
+//      and 1 that thousands of ranks can share (solver/batches)
 //   3. the iterations that the default needs to reach what the best `literal` has at its end
 //
 // The cost is that of the stitched object, of all positions with one operator over the whole of it;
@@ -19,6 +18,7 @@
 
 #include <fmt/format.h>
 
+#include <array>
 #include <cmath>
 #include <map>
 #include <optional>

@@ -7,11 +7,11 @@
 //
 //   1. counted: positions of the rank that has most, bytes and messages that the busiest rank sends
 //      in a mini-batch, MiB that the largest allocates
-//   2. timed: seconds of the quickest iteration, and the fraction of the ranks' time in gradients
-//   in
-//      the run that has it. The plan has a gradient take what it takes in the run on one rank, and
-//      gives each rank a core of its own; where there are fewer cores, a mini-batch here takes the
-//      busiest rank's gradients or an equal share of all of them a core, whichever is longer
+//   2. timed: seconds of the quickest iteration, and the fraction of the ranks' time that the run
+//      that has it spends in gradients. The plan has a gradient take what it takes in the run on
+//      one rank, and gives each rank a core of its own; where there are fewer cores, a mini-batch
+//      here takes the busiest rank's gradients or an equal share of all of them a core, whichever
+//      is longer
 //
 //   ./run-bench plan [PREFIX ...]    words before mpirun: "chrt -r 5" where other processes share
 //                                    the cores, which then stand still for seconds at a time
