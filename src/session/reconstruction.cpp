@@ -143,7 +143,7 @@ class WorkOf final : public Reconstruction::Work {
   [[nodiscard]] std::vector<FieldFacts> fields() const override {
     std::vector<FieldFacts> all;
     for (const Field<T>& field : fit().state().fields()) {
-      FieldFacts facts{field.name, field.kind == Kind::voxels, field.shape, field.saved};
+      FieldFacts facts{field.name, field.on_object(), field.shape, field.saved};
       if (facts.on_object) facts.shape = shape_of(field);
       all.push_back(std::move(facts));
     }
@@ -152,7 +152,7 @@ class WorkOf final : public Reconstruction::Work {
 
   [[nodiscard]] Array<float, 3> field(const std::string& name) const override {
     const Field<T>& field = fit().state().field(name);
-    if (field.kind != Kind::voxels)
+    if (!field.on_object())
       throw std::out_of_range("the field '" + name + "' is not on the object");
     Array<float, 3> whole;
     if (team_.leads()) whole = Array<float, 3>(shape_of(field));

@@ -37,7 +37,7 @@ CheckpointWriter<T>::CheckpointWriter(Team& team, const std::string& folder, con
   const Mesh& mesh = division.sharing.mesh;
   for (const Field<T>& field : fit.state().fields())
     if (field.saved)
-      (field.kind == Kind::voxels    ? voxels_
+      (field.on_object()             ? voxels_
        : field.kind == Kind::records ? records_
                                      : waves_)
           .push_back(&field);
@@ -102,13 +102,14 @@ void CheckpointWriter<T>::collect(const History& history, const Fingerprint& fin
     part.object_state.clear();
     for (std::size_t f = 0; f < voxels_.size(); ++f) {
       const View<const T, 3> volume = voxels_[f]->on(t);
+      const Box& box = voxels_[f]->box_on(tile);
       if (while_computing_) {
         Array<T, 3>& copy = work_->voxels[t][f];
-        copy_core(fit_.arithmetic(), volume, tile.on_arrays(tile.core), copy.view());
+        copy_core(fit_.arithmetic(), volume, placed_in(tile.core, box), copy.view());
         part.object_state.push_back({voxels_[f]->name, tile.core, std::as_const(copy).view()});
       } else {
         own_arrays.push_back(fit_.arithmetic().on_host(volume));
-        part.object_state.push_back({voxels_[f]->name, tile.box, own_arrays.back().view});
+        part.object_state.push_back({voxels_[f]->name, box, own_arrays.back().view});
       }
     }
     part.position_state.clear();

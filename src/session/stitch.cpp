@@ -100,8 +100,8 @@ View<const float, 2> Stitcher<T>::gather(const std::string& name, std::span<cons
       if (part.empty()) continue;
       const bool stays = static_cast<int>(k) == writer_;
       const View<const T, 2> plane = field.on(t)[slabs[k].z];
-      copy_part(fit_.arithmetic(), plane, tile.box, part, stays ? place_of(part, rows) : next,
-                stays ? width : part.cols.size());
+      copy_part(fit_.arithmetic(), plane, field.box_on(tile), part,
+                stays ? place_of(part, rows) : next, stays ? width : part.cols.size());
       if (stays) continue;
       const auto n = static_cast<std::size_t>(part.area());
       leaving.push_back({rank_, writers_[k], {std::as_bytes(std::span<const float>(next, n))}});

@@ -9,14 +9,13 @@ template <class T>
 FitMemory fit_memory(const OperatorSetup& setup, const FitOptions& options, const Sharing& sharing,
                      int rank, i64 positions) {
   const Parts<T> parts = asked_parts<T>(options);
-  State<T> state({{sharing.mesh.extended(rank), positions}});
+  State<T> state({{sharing.mesh.core(rank), sharing.mesh.extended(rank), positions}});
   const ObjectVariable<T> object(state, setup);
   ProbeVariable<T>(setup).declare(state);
   for (const auto& variable : parts.variables) variable->declare(state);
   if (parts.rule) parts.rule->declare(state);
   declare_paper_fields(state, setup, options, sharing);
-  return {state.bytes(0), state.bytes(0, true),
-          state.saved_bytes(0, sharing.mesh.core(rank), rank == 0)};
+  return {state.bytes(0), state.bytes(0, true), state.saved_bytes(0, rank == 0)};
 }
 
 template FitMemory fit_memory<float>(const OperatorSetup&, const FitOptions&, const Sharing&, int,

@@ -48,12 +48,12 @@ void Fit<T>::restore(Field<T>& field, const FieldReader<T>& reader) {
     const Array<Complex<T>, 3> waves = reader.waves(field.name);
     return with_->arithmetic->write(waves.data(), field.waves.data(), waves.size());
   }
-  if (field.kind == Kind::voxels ? !reader.voxels : !reader.records) return;
+  if (field.on_object() ? !reader.voxels : !reader.records) return;
   for (std::size_t t = 0; t < with_->tiles.size(); ++t) {
     const Tile& tile = with_->tiles[t];
     Array<T, 3> here(field.here[t].shape());
-    if (field.kind == Kind::voxels) {
-      reader.voxels(field.name, tile.box, here.view());
+    if (field.on_object()) {
+      reader.voxels(field.name, field.box_on(tile), here.view());
     } else {
       const auto values = reader.records(field.name, tile.own, field.shape[2]);
       std::transform(values.begin(), values.end(), here.begin(),

@@ -27,12 +27,13 @@ void State<T>::allocate(const Arithmetic<T>& arithmetic) {
       continue;
     }
     if (!field.here.empty()) continue;
-    for (const auto& [box, positions] : tiles_)
+    for (const auto& [core, box, positions] : tiles_) {
+      const Box& part = field.kind == Kind::cores ? core : box;
       field.here.push_back(arithmetic.template array<T, 3>(
-          field.kind == Kind::voxels
-              ? std::array<i64, 3>{field.shape[0], box.rows.size(), box.cols.size()}
-              : std::array<i64, 3>{1, positions, field.shape[2]},
+          field.on_object() ? std::array<i64, 3>{field.shape[0], part.rows.size(), part.cols.size()}
+                            : std::array<i64, 3>{1, positions, field.shape[2]},
           field.account));
+    }
   }
 }
 
@@ -59,13 +60,15 @@ void State<T>::restore(const std::map<std::string, double>& numbers) {
 }
 
 template <class T>
-double State<T>::bytes_of(const Field<T>& field, const Box& box, i64 positions) const {
+double State<T>::bytes_of(const Field<T>& field, const TileSize& tile) const {
   const auto [planes, rows, last] = field.shape;
   switch (field.kind) {
     case Kind::voxels:
-      return double(sizeof(T)) * double(planes * box.area());
+      return double(sizeof(T)) * double(planes * tile.box.area());
+    case Kind::cores:
+      return double(sizeof(T)) * double(planes * tile.core.area());
     case Kind::records:
-      return double(sizeof(T)) * double(positions * last);
+      return double(sizeof(T)) * double(tile.positions * last);
     default:
       return double(sizeof(Complex<T>)) * double(planes * rows * last);
   }
@@ -75,17 +78,18 @@ template <class T>
 std::map<std::string, double> State<T>::bytes(std::size_t tile, bool saved_alone) const {
   std::map<std::string, double> all;
   for (const Field<T>& field : fields_)
-    if (field.saved || !saved_alone)
-      all[field.account] += bytes_of(field, tiles_[tile].box, tiles_[tile].positions);
+    if (field.saved || !saved_alone) all[field.account] += bytes_of(field, tiles_[tile]);
   return all;
 }
 
 template <class T>
-double State<T>::saved_bytes(std::size_t tile, const Box& core, bool with_common) const {
+double State<T>::saved_bytes(std::size_t tile, bool with_common) const {
+  TileSize on_core = tiles_[tile];
+  on_core.box = on_core.core;
   double bytes = 0;
   for (const Field<T>& field : fields_)
     if (field.saved && (with_common || field.kind != Kind::common))
-      bytes += bytes_of(field, core, tiles_[tile].positions);
+      bytes += bytes_of(field, on_core);
   return bytes;
 }
 

@@ -14,12 +14,14 @@
 #include "core/array.hpp"
 #include "core/box.hpp"
 #include "device/arithmetic.hpp"
+#include "solver/tile.hpp"
 
 namespace ptyle {
 
 /// The domain of a field's values.
 enum class Kind {
   voxels,   ///< planes of the object, on every tile of this process: (planes, rows, cols) each
+  cores,    ///< the same on the tiles' cores alone, where each voxel is once
   records,  ///< numbers of each position, with the rank whose own it is: (1, positions, numbers)
   common    ///< the same on all ranks: waves, one array of this process
 };
@@ -29,13 +31,19 @@ struct Field {
   std::string name;     ///< in checkpoints; unique within the fit
   std::string account;  ///< in the memory ledger
   Kind kind = Kind::voxels;
-  /// voxels: (planes, -, -); records: (-, -, numbers); common: of the whole array
+  /// voxels, cores: (planes, -, -); records: (-, -, numbers); common: of the whole array
   std::array<i64, 3> shape{};
   bool saved = false;                  ///< in checkpoints
-  std::vector<Array<T, 3>> here = {};  ///< voxels: of each tile, on its extended box; records:
-                                       ///< of its own positions, in their order
+  std::vector<Array<T, 3>> here = {};  ///< voxels, cores: of each tile, on `box_on`; records: of
+                                       ///< its own positions, in their order
   Array<Complex<T>, 3> waves = {};     ///< common
 
+  /// Voxels or cores.
+  [[nodiscard]] bool on_object() const { return kind == Kind::voxels || kind == Kind::cores; }
+  /// The part of the object that a tile's values are of.
+  [[nodiscard]] const Box& box_on(const Tile& tile) const {
+    return kind == Kind::cores ? tile.core : tile.box;
+  }
   [[nodiscard]] View<T, 3> on(std::size_t tile) { return here[tile].view(); }
   [[nodiscard]] View<const T, 3> on(std::size_t tile) const { return here[tile].view(); }
   /// The first plane, of a field that has one.
@@ -52,7 +60,7 @@ void swap_values(Field<T>& a, Field<T>& b) {
 
 /// The sizes that decide those of a tile's arrays.
 struct TileSize {
-  Box box;            ///< the extended tile
+  Box core, box;      ///< `box`: the extended tile
   i64 positions = 0;  ///< its own
 };
 
@@ -96,12 +104,12 @@ class State {
   /// they are allocated or not.
   [[nodiscard]] std::map<std::string, double> bytes(std::size_t tile,
                                                     bool saved_alone = false) const;
-  /// Bytes of what is saved of a tile: of voxels on its `core`, of records, and of what is the same
+  /// Bytes of what is saved of a tile: of voxels on its core, of records, and of what is the same
   /// on all ranks.
-  [[nodiscard]] double saved_bytes(std::size_t tile, const Box& core, bool with_common) const;
+  [[nodiscard]] double saved_bytes(std::size_t tile, bool with_common) const;
 
  private:
-  [[nodiscard]] double bytes_of(const Field<T>& field, const Box& box, i64 positions) const;
+  [[nodiscard]] double bytes_of(const Field<T>& field, const TileSize& tile) const;
   std::vector<TileSize> tiles_;
   std::deque<Field<T>> fields_;
   std::map<std::string, double> numbers_;

@@ -9,17 +9,20 @@
 
 namespace ptyle {
 
+/// A part of the object in the pixels of arrays that cover `box`.
+inline Box placed_in(const Box& part, const Box& box) {
+  const i64 row = box.rows.begin, col = box.cols.begin;
+  return {{part.rows.begin - row, part.rows.end - row},
+          {part.cols.begin - col, part.cols.end - col}};
+}
+
 struct Tile {
   Box core, box;           ///< object pixels; `box`: the extended tile, which arrays cover
   std::vector<i64> own;    ///< global numbers of positions
   std::vector<i64> extra;  ///< neighbours', where ranks exchange voxels
 
   /// A box of the object in the arrays' own pixels.
-  [[nodiscard]] Box on_arrays(const Box& part) const {
-    const i64 row = box.rows.begin, col = box.cols.begin;
-    return {{part.rows.begin - row, part.rows.end - row},
-            {part.cols.begin - col, part.cols.end - col}};
-  }
+  [[nodiscard]] Box on_arrays(const Box& part) const { return placed_in(part, box); }
 };
 
 /// The place of a position in a list that ascends and has it.

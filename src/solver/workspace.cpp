@@ -45,7 +45,8 @@ std::vector<Tile> make_tiles(const Team& team, const Sharing& sharing,
 
 std::vector<TileSize> sizes(const std::vector<Tile>& tiles) {
   std::vector<TileSize> all;
-  for (const Tile& tile : tiles) all.push_back({tile.box, static_cast<i64>(tile.own.size())});
+  for (const Tile& tile : tiles)
+    all.push_back({tile.core, tile.box, static_cast<i64>(tile.own.size())});
   return all;
 }
 

@@ -238,6 +238,57 @@ TYPED_TEST(ArithmeticTest, Moves) {
   });
 }
 
+TYPED_TEST(ArithmeticTest, CombinesAndExtrapolates) {
+  this->compare([](Bench<TypeParam>& b) {
+    auto x = b.random(odd), y = b.random(odd), g = b.random(odd);
+    b.a.run(Combine<TypeParam>(0.3, x.view(), -1.5, y));
+    b.result(y);
+    b.a.run(KeepFree<TypeParam>(x.view(), g.view(), {-0.5, 0.25}, y));
+    b.result(y);
+    b.a.run(Extrapolate<TypeParam>(x, 0.7, {-0.5, 0.6}, y));
+    b.result(x);
+    b.result(y);
+    b.a.clear(y);  // mean squares are not negative
+    for (const int steps : {1, 7}) {
+      b.a.run(Adam<TypeParam>({0.9, 0.99, steps, 1e-3}, x, y, g));
+      for (const auto* array : {&x, &y, &g}) b.result(*array);
+    }
+  });
+}
+
+TYPED_TEST(ArithmeticTest, FreesValuesFromTheirLimits) {
+  const auto host = make_cpu_arithmetic<TypeParam>(1);
+  Array<TypeParam, 3> v({1, 1, 6}), g({1, 1, 6}), d({1, 1, 6});
+  const TypeParam at[] = {0, 0, 1, 1, TypeParam(0.5), 0}, slope[] = {1, -1, 1, -1, 1, 0};
+  std::copy_n(at, 6, v.data());
+  std::copy_n(slope, 6, g.data());
+  d.fill(3);
+  host->run(KeepFree<TypeParam>(v.view(), g.view(), {0, 1}, d));
+  const std::vector<TypeParam> free{0, 3, 3, 0, 3, 3};
+  EXPECT_TRUE(std::equal(free.begin(), free.end(), d.begin()));
+}
+
+TYPED_TEST(ArithmeticTest, SumsProducts) {
+  this->compare([](Bench<TypeParam>& b) {
+    for (const auto& shape : {odd, one}) {
+      const auto x = b.random(shape), y = b.random(shape), z = b.random(shape);
+      const Box whole{{0, shape[1]}, {0, shape[2]}};
+      b.sums.push_back(b.a.sum(Dot<TypeParam>(x.view(), y.view()), whole));
+      b.sums.push_back(b.a.sum(DotOfStep<TypeParam>(x.view(), y.view(), z.view()), whole));
+      double dot = 0, of_step = 0;
+      const auto here = b.a.on_host(x.view()), from = b.a.on_host(y.view()),
+                 to = b.a.on_host(z.view());
+      for (i64 i = 0; i < here.view.size(); ++i) {
+        const double value = here.view.data[i];
+        dot += value * double(from.view.data[i]);
+        of_step += value * (double(to.view.data[i]) - double(from.view.data[i]));
+      }
+      EXPECT_NEAR(b.sums[b.sums.size() - 2], dot, 1e-12);
+      EXPECT_NEAR(b.sums.back(), of_step, 1e-12);
+    }
+  });
+}
+
 TYPED_TEST(ArithmeticTest, Warps) {
   this->compare([](Bench<TypeParam>& b) {
     for (const auto& shape : {odd, one})

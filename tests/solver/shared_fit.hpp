@@ -52,7 +52,7 @@ inline void read_from(const Fit<double>& fit, const std::string& name, const Box
       for (i64 y = part.rows.begin; y < part.rows.end; ++y)
         for (i64 x = part.cols.begin; x < part.cols.end; ++x)
           to(s, y - box.rows.begin, x - box.cols.begin) =
-              field.on(t)(s, y - tile.box.rows.begin, x - tile.box.cols.begin);
+              field.on(t)(s, y - field.box_on(tile).rows.begin, x - field.box_on(tile).cols.begin);
   }
 }
 

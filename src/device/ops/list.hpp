@@ -5,10 +5,15 @@
 
 #include <variant>
 
+#include "device/ops/adam.hpp"
 #include "device/ops/add_to.hpp"
 #include "device/ops/blank.hpp"
+#include "device/ops/combine.hpp"
 #include "device/ops/descend.hpp"
+#include "device/ops/dot.hpp"
 #include "device/ops/draw_back.hpp"
+#include "device/ops/extrapolate.hpp"
+#include "device/ops/keep_free.hpp"
 #include "device/ops/measures.hpp"
 #include "device/ops/move_along.hpp"
 #include "device/ops/move_preconditioned.hpp"
@@ -24,10 +29,14 @@ namespace ptyle {
 /// Operations that write arrays.
 template <class T>
 using Operation = std::variant<  //
+    Adam<T>,                     //
     AddTo<T>,                    //
     Blank<T>,                    //
+    Combine<T>,                  //
     Descend<T>,                  //
     DrawBack<T>,                 //
+    Extrapolate<T>,              //
+    KeepFree<T>,                 //
     MoveAlong<T>,                //
     MovePreconditioned<T>,       //
     PenaltyGradient<T>,          //
@@ -40,6 +49,8 @@ using Operation = std::variant<  //
 /// Operations that have a sum.
 template <class T>
 using Summed = std::variant<  //
+    Dot<T>,                   //
+    DotOfStep<T>,             //
     PenaltyCost<T>,           //
     Precondition<T>>;
 
