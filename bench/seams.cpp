@@ -110,7 +110,7 @@ class Seen {
     o.extra = extra;
     o.exchange_at_end = c.at_end;
     o.verify = c.tiled;
-    o.parts.of<DescentOptions>().step = c.literal_step;
+    o.parts.of<RuleOptions>().step = c.literal_step;
     o.update = c.literal_step > 0 ? Update::literal : Update::consistent;
     const auto team = make_local_team(side * side);
     bench::Work work;

@@ -16,6 +16,7 @@
 #include "session/file_facts.hpp"
 #include "session/keys.hpp"
 #include "session/open_experiment.hpp"
+#include "solver/parts.hpp"
 
 namespace fs = std::filesystem;
 
@@ -227,6 +228,14 @@ void check_fit(const ReconstructConfig& c, const Check& check) {
     check.fault("probe.mode_power",
                 fmt::format("{} modes of {} each leave nothing for the first; less is needed",
                             c.probe.modes - 1, c.probe.mode_power));
+  look(check, "solver.rule", [&] {
+    const std::string whole_scan = whole_scan_for(c.parts);
+    if (!whole_scan.empty() && c.solver.batches > 1)
+      check.fault("solver.batches",
+                  fmt::format("{} are too many for {}, which takes the whole scan at once: leave "
+                              "it out, or set it to 1",
+                              c.solver.batches, whole_scan));
+  });
 }
 
 void check_output_folder(const ReconstructConfig& c, const Check& check, Purpose::Folder how) {

@@ -6,7 +6,7 @@
 #include "solver/config.hpp"
 #include "solver/part_options.hpp"
 #include "solver/regularisers/blur.hpp"
-#include "solver/rules/descent_options.hpp"
+#include "solver/rules/rule_options.hpp"
 
 namespace ptyle {
 

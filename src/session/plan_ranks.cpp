@@ -21,7 +21,10 @@ namespace {
 /// Some mini-batches' step is estimated (two propagations of a position) and tried (one), where a
 /// gradient is worth two.
 double gradients_an_iteration(const FitOptions& options, i64 positions) {
-  if (asked_parts<float>(options).rule || !options.parts.of<DescentOptions>().estimated()) return 1;
+  const auto rule = asked_parts<float>(options).rule;  // none: descent
+  const bool estimates = rule ? rule->estimates() && rule->whole_scan_for().empty()
+                              : options.parts.of<RuleOptions>().estimated();
+  if (!estimates) return 1;
   const i64 batches = std::min(options.batches, positions);
   const double estimated =
       double((batches + estimate_every - 1) / estimate_every) / double(batches);

@@ -14,6 +14,7 @@
 #include "solver/batches.hpp"
 #include "solver/blur.hpp"
 #include "solver/parts.hpp"
+#include "solver/rules/low_pass.hpp"
 #include "solver/penalties/quadratic.hpp"
 
 namespace ptyle {
@@ -151,8 +152,9 @@ FitOptions fit_options(const ReconstructConfig& config, const Experiment& e, con
                          : depths_of_focus(config, e) <= 2 ? Thickness::thick
                                                            : Thickness::very_thick;
   if (cut.group_of) o.group_of = *cut.group_of;
-  o.batches = s.batches > 0
-                  ? s.batches
+  o.batches = s.batches > 0 ? s.batches
+              : !whole_scan_for(config.parts).empty()
+                  ? 1
                   : batches_of_groups(
                         group_sizes(o.group_of, cut.positions, cut.of),
                         default_batches(cut.positions, counts_per_object_pixel(e, cut), thickness));

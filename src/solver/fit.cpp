@@ -67,7 +67,7 @@ void Fit<T>::declare() {
         std::make_unique<Course<T>>(*with_, Movers<T>{*object_, *variables_, *rule_, *penalties_});
     return;
   }
-  auto descent = std::make_unique<Descent<T>>(with_->options.parts.template of<DescentOptions>());
+  auto descent = std::make_unique<Descent<T>>(with_->options.parts.template of<RuleOptions>());
   descent->declare(state);
   const Movers<T> movers{*object_, *variables_, *descent, *penalties_};
   course_ = make_paper_course(*with_, movers, *descent);
@@ -125,6 +125,7 @@ IterationReport Fit<T>::iterate(const std::function<bool()>& stop) {
       first.members = batches.front();
       for (const auto& variable : *variables_) {
         variable->end_iteration(*with_, first);
+        if (variable->moved_object()) rule_->object_moved();
         hand_over(*variable);
       }
     }
@@ -173,6 +174,7 @@ void Fit<T>::finish_iteration(IterationReport& report) {
     report.held_out_pixels = misfit_of(with_->pixel_sample, PixelSet::held_out);
   report.warnings = std::exchange(with_->warnings, {});
   report.step = rule_->step_in_use(*with_);
+  if (rule_->took_back()) return;  // the iteration's cost is of an object that was given up
   *new_stage_ = with_->options.continuation.advance(report.fitted.r_factor()) ? 1 : 0;
   if (*new_stage_ != 0) apply_detector_limit();
   adapt_steps(report);

@@ -8,7 +8,7 @@
 #include "solver/blur.hpp"
 #include "solver/paper/courses.hpp"
 #include "solver/parts.hpp"
-#include "solver/rules/descent.hpp"
+#include "solver/rules/low_pass.hpp"
 #include "solver/variables/position_options.hpp"
 
 namespace ptyle {
@@ -29,7 +29,7 @@ void check_reach(const Mesh& mesh, i64 reach, const std::string& what) {
 FitOptions settled(FitOptions options, bool alone) {
   if (options.update == Update::literal) {
     options.local_positions = std::max<i64>(1, options.local_positions);
-    options.parts.of<DescentOptions>().preconditioner = PreconditionerChoice::none;
+    options.parts.of<RuleOptions>().preconditioner = PreconditionerChoice::none;
   }
   if (alone) options.exchange_behind = false;  // nothing travels
   return options;
@@ -51,6 +51,12 @@ UserError needs_sums(const std::string& key) {
 void check_options(const FitOptions& options, const Sharing& sharing) {
   check_paper_options(options, sharing);
   const auto parts = asked_parts<float>(options);  // the same in double precision
+  const std::string whole_scan = whole_scan_for(options.parts);
+  if (!whole_scan.empty() && options.batches > 1)
+    throw UserError(
+        fmt::format("solver.batches: {} are too many for {}, which takes the whole scan "
+                    "at once: leave it out, or set it to 1",
+                    options.batches, whole_scan));
   if (!sums_every_batch(options, sharing.scheme, sharing.mesh.ranks())) {
     if (parts.rule)
       throw UserError(

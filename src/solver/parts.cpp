@@ -7,7 +7,7 @@
 #include "core/error.hpp"
 #include "solver/penalties/quadratic.hpp"
 #include "solver/regularisers/blur.hpp"
-#include "solver/rules/descent_options.hpp"
+#include "solver/rules/rule_options.hpp"
 #include "solver/variables/position_options.hpp"
 
 namespace ptyle {
@@ -15,7 +15,7 @@ namespace ptyle {
 /// A line each; regularisers are applied in this order.
 PartOptions known_parts() {
   PartOptions parts;
-  parts.add<DescentOptions>();
+  parts.add<RuleOptions>();
   parts.add<PenaltyOptions>();
   parts.add<BlurOptions>();
   parts.add<PositionOptions>();
@@ -43,6 +43,12 @@ void PartOptions::add_to(Parts<T>& parts) const {
     if (rule && parts.rule.get() != rule)
       throw UserError("two rules are asked for by which the object moves; one of them is needed");
   }
+}
+
+std::string whole_scan_for(const PartOptions& options) {
+  Parts<float> parts;  // the same in double precision
+  options.add_to(parts);
+  return parts.rule ? parts.rule->whole_scan_for() : "";
 }
 
 void PartOptions::refuse(const char* why) {

@@ -3,6 +3,7 @@
 // The parts of a fit, which its options ask for (solver/part_options).
 
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "solver/options.hpp"
@@ -28,5 +29,8 @@ Parts<T> asked_parts(const FitOptions& options) {
   options.parts.add_to(parts);
   return parts;
 }
+
+/// The key whose rule takes the whole scan at once ("solver.rule: lbfgs"); empty: there is none.
+std::string whole_scan_for(const PartOptions& options);
 
 }  // namespace ptyle

@@ -10,6 +10,7 @@
 #include "core/error.hpp"
 #include "session/check.hpp"
 #include "session/keys.hpp"
+#include "solver/rules/rule_options.hpp"
 
 namespace ptyle {
 namespace {
@@ -50,6 +51,12 @@ TEST(Check, LimitsAreThoseOfTheKeys) {
 }
 
 TEST(Check, KeysMustAgree) {
+  EXPECT_EQ(faults_after([](auto& c) {
+              c.solver.batches = 5;
+              c.parts.template of<RuleOptions>().rule = RuleChoice::lbfgs;
+            }),
+            "solver.batches: 5 are too many for solver.rule: lbfgs, which takes the whole scan at "
+            "once: leave it out, or set it to 1");
   EXPECT_EQ(faults_after([](auto& c) { c.optics.xray_energy = 8; }),
             "optics.xray_energy: excludes optics.energy; give one of the two");
   EXPECT_EQ(faults_after([](auto& c) { c.object.slices = 4; }),

@@ -74,7 +74,7 @@ Experiment the_experiment(const ReconstructConfig& config) {
 /// mini-batches have one of each rank.
 TEST(PlanRanks, ComputingIsThatOfTheBusiestRanks) {
   ReconstructConfig config = memory_scan().config();
-  config.parts.of<DescentOptions>().step = 1;  // nothing is estimated
+  config.parts.of<RuleOptions>().step = 1;  // nothing is estimated
   config.solver.batches = 2;
   const Experiment experiment = the_experiment(config);
   const RanksOutlook dealt = plan_ranks(config, experiment, 18, 1, 1e-3);
@@ -92,6 +92,20 @@ TEST(PlanRanks, ComputingIsThatOfTheBusiestRanks) {
   config.ranks.of = 0;
   EXPECT_EQ(plan_ranks(config, experiment, 18, 1, 1e-3).batches, 2);
   EXPECT_EQ(plan_ranks(config, experiment, 4, 1, 1e-3).batches, 3);  // of 10 positions and more
+  config.parts.of<RuleOptions>().rule = RuleChoice::lbfgs;
+  EXPECT_EQ(plan_ranks(config, experiment, 4, 1, 1e-3).batches, 1);
+}
+
+/// What a rule remembers is planned, on the cores of the largest tile.
+TEST(PlanRanks, HasWhatARuleRemembers) {
+  ReconstructConfig config = memory_scan().config();
+  config.parts.of<RuleOptions>().rule = RuleChoice::lbfgs;
+  const Experiment experiment = the_experiment(config);
+  const double of_8 = plan_ranks(config, experiment, 4, 1, 1e-3).memory.bytes.at("l-bfgs");
+  config.parts.of<RuleOptions>().lbfgs_memory = 17;
+  const double of_17 = plan_ranks(config, experiment, 4, 1, 1e-3).memory.bytes.at("l-bfgs");
+  EXPECT_GT(of_8, 0);
+  EXPECT_DOUBLE_EQ(of_17 / of_8, (2 * 18 + 1) / (2 * 9 + 1.0));
 }
 
 /// What mini-batches are dealt by is a matter of ranks.of and the scan alone.

@@ -165,7 +165,7 @@ TEST(Fit, HeldOutPixelsAreJudgedAfterTheIteration) {
 
 TEST(Fit, NoticesDivergenceAndHalvesTheStep) {
   auto o = options();
-  o.parts.of<DescentOptions>().step = 50;
+  o.parts.of<RuleOptions>().step = 50;
   auto fit = scene().fit(o);
   fit.iterate();
   bool noticed = false;

@@ -74,10 +74,10 @@ TEST_P(SumsOnGpuAsOnHost, StepsBetweenExchanges) {
 TEST_P(SumsOnGpuAsOnHost, LiteralAndWithoutPreconditioner) {
   auto o = options(5);
   o.update = Update::literal;
-  o.parts.of<DescentOptions>().step = 0.05;
+  o.parts.of<RuleOptions>().step = 0.05;
   compare(o);
   o = options(3);
-  o.parts.of<DescentOptions>().preconditioner = PreconditionerChoice::none;
+  o.parts.of<RuleOptions>().preconditioner = PreconditionerChoice::none;
   compare(o);
 }
 
@@ -114,7 +114,7 @@ TEST(OnGpu, TheOperatorTooGivesTheSame) {
 TEST(OnGpu, BatchesAreNotWaitedFor) {
   const auto waits = [](i64 batches) {
     auto o = options(2);
-    o.parts.of<DescentOptions>().step = 0.3;
+    o.parts.of<RuleOptions>().step = 0.3;
     o.batches = batches;
     const OnGpu there(true, {.order = emulated::Order::as_needed});
     fitted(o, {mesh_of(1)});

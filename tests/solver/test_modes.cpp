@@ -125,7 +125,7 @@ TEST(ModePowers, OfADarkModeStay) {
 TEST(ModePowers, FadeInAFitThatDoesNotNeedThem) {
   const test::SeveralModes several;
   auto o = test::options(5);
-  o.parts.of<DescentOptions>().step = o.probe_step = 1e-9;
+  o.parts.of<RuleOptions>().step = o.probe_step = 1e-9;
   auto fit = test::scene().fit(o, true);
   for (int i = 0; i < 12; ++i) fit.iterate();
   std::vector<double> power(3);
@@ -140,7 +140,7 @@ TEST(ModePowers, FadeInAFitThatDoesNotNeedThem) {
 TEST(ModePowers, AreFittedToPatternsAllOverTheScan) {
   const test::SeveralModes several;
   auto o = test::options(1);
-  o.parts.of<DescentOptions>().step = 0.1;
+  o.parts.of<RuleOptions>().step = 0.1;
   std::vector<i64> asked;
   test::scene().when_loaded = [&](i64 i) { asked.push_back(i); };
   test::scene().fit(o).iterate();

@@ -447,7 +447,7 @@ TEST(Positions, GoBackWithTheObjectOnTilesWithShortHalos) {
   const FitScene scene = scene_of(displacement({0, 0.3, -0.3, 0}, 0));
   auto options =
       options_of({.model = PositionModel::affine, .start = 1, .largest_move = FitScene::pixel * 2});
-  options.parts.of<DescentOptions>().step = 1e-12;
+  options.parts.of<RuleOptions>().step = 1e-12;
   const auto largest_change = [&](int ranks) {
     const auto team = make_local_team(ranks);
     auto fit = scene.fit(options, *team, {scene.mesh(ranks).with_halo(Halo::of(3))}, true);

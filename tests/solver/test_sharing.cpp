@@ -204,7 +204,7 @@ std::vector<double> spreads(FitOptions o, const Sharing& sharing) {
 TEST(Sharing, LiteralCopiesDriftApart) {
   auto o = options(5);
   o.update = Update::literal;
-  o.parts.of<DescentOptions>().step = 0.05;
+  o.parts.of<RuleOptions>().step = 0.05;
   const auto drift = spreads(o, {mesh_of(9), Scheme::passes});
   EXPECT_GT(drift[0], 1e-6);
   EXPECT_GT(drift[1], drift[0]);
@@ -263,7 +263,7 @@ TEST(Sharing, AnExchangeBehindLeavesNoRoomForLocalSteps) {
 TEST(Sharing, VoxelSchemesMakeCopiesAgreeButNotWithOneRank) {
   auto o = options(5);
   o.extra = 4;  // a row of positions
-  o.parts.of<DescentOptions>().step = 0.2;
+  o.parts.of<RuleOptions>().step = 0.2;
   const auto alone = fitted(o, {mesh_of(1)});
   for (const Scheme scheme :
        {Scheme::voxel, Scheme::voxel_average, Scheme::voxel_crossfade, Scheme::none}) {
@@ -307,7 +307,7 @@ TEST(Sharing, OptionsAreCheckedBeforeAnythingIsMade) {
   EXPECT_NO_THROW(check_options(o, {mesh_of(9)}));
   o.update = Update::literal;
   EXPECT_THROW(check_options(o, {mesh_of(9)}), UserError);  // no step
-  o.parts.of<DescentOptions>().step = 0.1;
+  o.parts.of<RuleOptions>().step = 0.1;
   EXPECT_NO_THROW(check_options(o, {mesh_of(9)}));
   EXPECT_THROW(check_options(o, {mesh_of(4), Scheme::voxel}), UserError);
   o.exchange_behind = true;

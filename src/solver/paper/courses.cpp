@@ -29,7 +29,7 @@ void declare_paper_fields(State<T>& state, const OperatorSetup& setup, const Fit
 void check_paper_options(const FitOptions& options, const Sharing& sharing) {
   const bool literal = options.update == Update::literal;
   const bool local = literal || options.local_positions > 0;
-  if (literal && options.parts.of<DescentOptions>().estimated())
+  if (literal && options.parts.of<RuleOptions>().estimated())
     throw UserError("ranks.update: 'literal' needs a solver.step, as its step is not estimated");
   if (!sum_kind(sharing.scheme) && (local || options.exchange_behind))
     throw UserError(

@@ -1,28 +1,27 @@
 #pragma once
 
 // Preconditioned descent: V ← V − step·M(g), where M divides by the illumination
-//
-//   M(g) = g / (W² (Σ|u|² + ε max Σ|u|²) + p)     p: the penalties' steepness
-//
-// or, without a preconditioner, by one number, W² max Σ|ψ|² of the probe that the fit starts with;
-// low-passed and with slices binned as the multi-resolution schedule asks. The step is given, or
-// estimated now and then: the parabola of the Gauss-Newton curvature says the best one, a running
-// mean is kept, and where the cost rises all the same the parabola through what it did is followed.
+// (rules/illumination); low-passed and with slices binned as the multi-resolution schedule asks.
+// The step is given, or estimated (rules/step_estimate); where the cost rises all the same the
+// parabola through what it did is followed.
 
-#include "solver/rules/descent_options.hpp"
-#include "solver/rules/rule.hpp"
+#include "solver/rules/illumination.hpp"
+#include "solver/rules/step_estimate.hpp"
 
 namespace ptyle {
 
 template <class T>
 class Descent final : public UpdateRule<T> {
  public:
-  explicit Descent(const DescentOptions& options = {}) : options_(options) {}
-  void declare(State<T>& state) override;
+  explicit Descent(const RuleOptions& options = {})
+      : options_(options), preconditioning_(options), step_(options) {}
+  void declare(State<T>& state) override { step_.declare(state); }
   void step(const Trial<T>& trial) override;
-  [[nodiscard]] bool estimates() const override { return options_.estimated(); }
-  [[nodiscard]] double step_in_use(const Workspace<T>& with) const override;
-  void settle() override;
+  [[nodiscard]] bool estimates() const override { return step_.estimates(); }
+  [[nodiscard]] double step_in_use(const Workspace<T>& with) const override {
+    return step_.in_use(with);
+  }
+  void settle() override { step_.settle(); }
 
   // For steps between exchanges (solver/paper):
 
@@ -39,22 +38,12 @@ class Descent final : public UpdateRule<T> {
   bool illumination_on_copies = false;
 
  private:
-  /// M of a tile's illumination, of which the floor is known.
-  Preconditioner<T> preconditioner(const Workspace<T>& with, View<const T, 2> illumination,
-                                   double penalty = 0) const;
-  void find_floor(const Trial<T>& trial);
   double make_directions(const Trial<T>& trial, bool with_slope);
-  void estimate(const Trial<T>& trial, double slope);
-  void move(const Trial<T>& trial, double step, bool into_direction) const;
   void descend(const Trial<T>& trial, double step);
-  void try_step(const Trial<T>& trial, double slope, double step);
 
-  const DescentOptions options_;
-  double *estimated_ = nullptr, *averaging_ = nullptr;
-  Array<double, 1> floor_;  // the first: least that gradients are divided by; room for each tile
+  const RuleOptions options_;
+  ByIllumination<T> preconditioning_;
+  StepEstimate<T> step_;
 };
-
-/// exp(−(k/k_c)²) is a Gaussian in real space: its σ, px; 0 where there is no lateral limit.
-double low_pass_sigma(const FitOptions& options);
 
 }  // namespace ptyle

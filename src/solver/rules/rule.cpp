@@ -1,5 +1,7 @@
 #include "solver/rules/rule.hpp"
 
+#include <algorithm>
+
 #include "solver/batches.hpp"
 
 namespace ptyle {
@@ -56,6 +58,32 @@ std::array<double, 2> limits_of(const FitOptions& options, const Volumes<T>& obj
   return {0, 1e30};  // nothing amplifies
 }
 
+template <class T>
+void move_object(const Trial<T>& trial, double step, bool into_direction) {
+  Workspace<T>& with = trial.with;
+  const ObjectVariable<T>& object = trial.object;
+  const auto values = object.values.fields(), directions = object.gradient.fields();
+  for (std::size_t t = 0; t < with.tiles.size(); ++t)
+    for (std::size_t f = 0; f < values.size(); ++f) {
+      const auto [low, high] = limits_of(with.options, object.values, *values[f]);
+      const View<T, 3> to = (into_direction ? directions : values)[f]->on(t);
+      with.arithmetic->run(
+          MoveAlong<T>(values[f]->on(t), directions[f]->on(t), step, {low, high}, to));
+      keep_vacuum<T>(with, t, {low, high}, to);
+    }
+}
+
+template <class T>
+void untie(const Workspace<T>& with, const Volumes<T>& volumes) {
+  const i64 block = std::max<i64>(1, with.options.continuation.block());
+  for (std::size_t t = 0; t < with.tiles.size(); ++t)
+    for (const View<T, 3>& volume : volumes.on(t)) with.arithmetic->run(Untie<T>(volume, block));
+}
+
+template void move_object(const Trial<float>&, double, bool);
+template void move_object(const Trial<double>&, double, bool);
+template void untie(const Workspace<float>&, const Volumes<float>&);
+template void untie(const Workspace<double>&, const Volumes<double>&);
 template struct Trial<float>;
 template struct Trial<double>;
 template std::array<double, 2> limits_of(const FitOptions&, const Volumes<float>&,

@@ -4,6 +4,7 @@
 
 #include <array>
 #include <memory>
+#include <string>
 
 #include "solver/penalties/penalty.hpp"
 #include "solver/variables/object.hpp"
@@ -39,6 +40,21 @@ template <class T>
 std::array<double, 2> limits_of(const FitOptions& options, const Volumes<T>& object,
                                 const Field<T>& field);
 
+/// Limits that leave out 0 would move what lies outside the object's support: back to vacuum.
+template <class T>
+void keep_vacuum(const Workspace<T>& with, std::size_t tile, const std::array<double, 2>& limits,
+                 View<T, 3> moved) {
+  if (limits[0] > 0 || limits[1] < 0) with.blank(tile, moved);
+}
+
+/// V ← V − step·d within the limits, d in the place of the gradient; or, with `into_direction`,
+/// into the place of d.
+template <class T>
+void move_object(const Trial<T>& trial, double step, bool into_direction);
+/// All slices of the stage's blocks get what their first has.
+template <class T>
+void untie(const Workspace<T>& with, const Volumes<T>& volumes);
+
 template <class T>
 class UpdateRule {
  public:
@@ -54,6 +70,13 @@ class UpdateRule {
   /// The cost stood still over an iteration although all is free: smaller steps average over more
   /// mini-batches, whose noise each step fits for itself.
   virtual void settle() {}
+  /// Is every mini-batch to be the whole scan, and by which key was that asked for? Empty: no.
+  [[nodiscard]] virtual std::string whole_scan_for() const { return {}; }
+  /// Its last step went back behind the one before, which had not lowered the cost: the iteration's
+  /// cost is that of an object that is given up.
+  [[nodiscard]] virtual bool took_back() const { return false; }
+  /// Another than the rule has moved the object since its last step.
+  virtual void object_moved() {}
 };
 
 }  // namespace ptyle

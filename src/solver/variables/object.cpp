@@ -19,6 +19,19 @@ std::vector<View<T, 3>> Volumes<T>::on(std::size_t tile) const {
 }
 
 template <class T>
+Stack<T> Volumes<T>::stack(std::size_t tile, i64 block) const {
+  Stack<T> stack;
+  for (const View<T, 3>& volume : on(tile)) {
+    if (block <= 1)
+      stack.push_back(volume);
+    else
+      for (i64 s = 0; s < volume.shape[0]; s += block)
+        stack.push_back({volume[s].data, {1, volume.shape[1], volume.shape[2]}});
+  }
+  return stack;
+}
+
+template <class T>
 void swap_values(const Volumes<T>& a, const Volumes<T>& b) {
   swap_values(*a.phase, *b.phase);
   if (a.absorption) swap_values(*a.absorption, *b.absorption);
@@ -38,14 +51,7 @@ void ObjectGradient<T>::clear(Arithmetic<T>& arithmetic, std::size_t tile) const
 
 template <class T>
 Stack<T> ObjectGradient<T>::stack(std::size_t tile, i64 block, bool with_illumination) const {
-  Stack<T> stack;
-  for (const View<T, 3>& volume : this->on(tile)) {
-    if (block <= 1)
-      stack.push_back(volume);
-    else
-      for (i64 s = 0; s < volume.shape[0]; s += block)
-        stack.push_back({volume[s].data, {1, volume.shape[1], volume.shape[2]}});
-  }
+  Stack<T> stack = Volumes<T>::stack(tile, block);
   if (with_illumination) stack.push_back(illumination->on(tile));
   return stack;
 }

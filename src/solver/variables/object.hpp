@@ -25,6 +25,8 @@ struct Volumes {
   /// Those that there are.
   [[nodiscard]] std::vector<Field<T>*> fields() const;
   [[nodiscard]] std::vector<View<T, 3>> on(std::size_t tile) const;
+  /// The first slices of blocks of so many.
+  [[nodiscard]] Stack<T> stack(std::size_t tile, i64 block) const;
 };
 
 /// The values of two sets of volumes change places.

@@ -268,6 +268,7 @@ void PositionsVariable<T>::put_within_limit(std::size_t t, i64 k, std::array<dou
 
 template <class T>
 void PositionsVariable<T>::end_iteration(Workspace<T>& with, const Batch& batch) {
+  stretched_object_ = false;
   if (batch.everything_free) *free_iterations_ += 1;
   if (!moves_) return;
   if (options_.model != PositionModel::free) {
@@ -359,7 +360,8 @@ void PositionsVariable<T>::stretch(Workspace<T>& with, bool probe_follows) {
 /// nobody needs at the end of an iteration; and back within the object's limits, which cubic
 /// convolution overshoots.
 template <class T>
-void PositionsVariable<T>::stretch_object(Workspace<T>& with, const Matrix2& by) const {
+void PositionsVariable<T>::stretch_object(Workspace<T>& with, const Matrix2& by) {
+  stretched_object_ = true;
   for (std::size_t t = 0; t < with.tiles.size(); ++t) stretch_tile(with, t, by);
   if (with.team.size() == 1) return;
   std::vector<Stack<T>> stacks(with.tiles.size());
@@ -390,7 +392,7 @@ void PositionsVariable<T>::stretch_tile(Workspace<T>& with, std::size_t t,
 /// The object from where I + A has taken it, in stretches of most_stretch at most: of what is left,
 /// I + B, each takes p B, and leaves the C of (I + p B)(I + C) = I + B.
 template <class T>
-void PositionsVariable<T>::stretch_back(Workspace<T>& with) const {
+void PositionsVariable<T>::stretch_back(Workspace<T>& with) {
   Matrix2 left = values_of(stretched_);
   left[0] -= 1, left[3] -= 1;
   for (double part = 0; part < 1;) {

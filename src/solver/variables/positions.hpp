@@ -47,6 +47,7 @@ class PositionsVariable final : public Variable<T> {
   void start_sum(Workspace<T>&, const Batch&) override {}
   void step(Workspace<T>& with, const Batch& batch) override;
   void end_iteration(Workspace<T>& with, const Batch& batch) override;
+  [[nodiscard]] bool moved_object() const override { return stretched_object_; }
   [[nodiscard]] i64 hand_over_margin() const override;
   [[nodiscard]] i64 reach() const override;
   [[nodiscard]] std::string key() const override { return "positions.refine"; }
@@ -66,9 +67,9 @@ class PositionsVariable final : public Variable<T> {
   [[nodiscard]] Matrix2 with_gains(const Matrix2& moment, bool probe_follows, bool thin) const;
   /// The longest displacement by A of what a window may ever look at, px.
   [[nodiscard]] double farthest(const Matrix2& a) const;
-  void stretch_object(Workspace<T>& with, const Matrix2& by) const;
+  void stretch_object(Workspace<T>& with, const Matrix2& by);
   void stretch_tile(Workspace<T>& with, std::size_t tile, const Matrix2& by) const;
-  void stretch_back(Workspace<T>& with) const;
+  void stretch_back(Workspace<T>& with);
   void move(std::size_t tile, i64 k, std::array<double, 2> by, double most);
   void put_within_limit(std::size_t tile, i64 k, std::array<double, 2> shift);
   void keep_mean(Workspace<T>& with);
@@ -92,6 +93,7 @@ class PositionsVariable final : public Variable<T> {
   Matrix2 axes_{};                               // columns: the scan's longer and shorter axis
   std::array<double, 2> spread_{};  // mean squares of fitted positions along them, px²
   bool moves_ = false;              // in this mini-batch
+  bool stretched_object_ = false;   // in the last end_iteration
   const Workspace<T>* with_ = nullptr;
   std::vector<std::vector<i64>> members_;  // of the mini-batch, of each tile's own
   std::vector<Array<double, 2>> slopes_;   // ∂f/∂shift of those

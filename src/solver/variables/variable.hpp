@@ -41,6 +41,8 @@ class Variable {
   virtual void step(Workspace<T>& with, const Batch& batch) = 0;
   /// After the last mini-batch of an iteration, of which `batch` was one.
   virtual void end_iteration(Workspace<T>& /*with*/, const Batch& /*batch*/) {}
+  /// Has it moved the object in the last end_iteration()?
+  [[nodiscard]] virtual bool moved_object() const { return false; }
   /// It moves positions (Workspace::places) at the end of an iteration or in publish(): those that
   /// lie more than so many px outside their rank's core change hands then (solver/hand_over). −1:
   /// it moves none.

@@ -1,0 +1,34 @@
+#include "solver/rules/rule_options.hpp"
+
+#include "solver/parts.hpp"
+#include "solver/rules/adam.hpp"
+#include "solver/rules/illumination.hpp"
+#include "solver/rules/lbfgs.hpp"
+#include "solver/rules/momentum.hpp"
+
+namespace ptyle {
+
+template <class T>
+void RuleOptions::add_to(Parts<T>& parts) const {
+  const auto preconditioning = [&](bool averaged) {
+    return std::make_unique<ByIllumination<T>>(*this, averaged);
+  };
+  switch (rule) {
+    case RuleChoice::descent:
+      break;
+    case RuleChoice::momentum:
+      parts.rule = std::make_unique<NesterovMomentum<T>>(*this, preconditioning(true));
+      break;
+    case RuleChoice::lbfgs:
+      parts.rule = std::make_unique<Lbfgs<T>>(lbfgs_memory, preconditioning(false));
+      break;
+    case RuleChoice::adam:
+      parts.rule = std::make_unique<AdamRule<T>>(*this);
+      break;
+  }
+}
+
+template void RuleOptions::add_to(Parts<float>&) const;
+template void RuleOptions::add_to(Parts<double>&) const;
+
+}  // namespace ptyle

@@ -1,0 +1,72 @@
+#pragma once
+
+// Options of the rule by which the object moves.
+
+#include "core/choice.hpp"
+#include "solver/part_options.hpp"
+
+namespace ptyle {
+
+enum class RuleChoice { descent, momentum, lbfgs, adam };
+constexpr auto choices(RuleChoice) {
+  return std::to_array<Named<RuleChoice>>({{RuleChoice::descent, "descent"},
+                                           {RuleChoice::momentum, "momentum"},
+                                           {RuleChoice::lbfgs, "lbfgs"},
+                                           {RuleChoice::adam, "adam"}});
+}
+
+enum class PreconditionerChoice { illumination, none };
+constexpr auto choices(PreconditionerChoice) {
+  return std::to_array<Named<PreconditionerChoice>>(
+      {{PreconditionerChoice::illumination, "illumination"}, {PreconditionerChoice::none, "none"}});
+}
+
+struct RuleOptions {
+  RuleChoice rule = RuleChoice::descent;
+  double step = 0;  ///< of the preconditioned object update; 0: estimated
+  /// none: divided by one number, the probe's largest |ψ|², instead
+  PreconditionerChoice preconditioner = PreconditionerChoice::illumination;
+  double damping = 0.1;   ///< ε of the illumination preconditioner, of the illumination's maximum
+  double momentum = 0.7;  ///< what is left of a step in the next one
+  int lbfgs_memory = 8;   ///< steps
+  double adam_step = 4e-3;  ///< rad
+  double adam_beta1 = 0.9, adam_beta2 = 0.999;
+
+  [[nodiscard]] bool estimated() const { return step <= 0; }
+  [[nodiscard]] bool by_illumination() const {
+    return preconditioner == PreconditionerChoice::illumination;
+  }
+  /// Adds nothing for descent, which is the rule if no other one is asked for.
+  template <class T>
+  void add_to(Parts<T>& parts) const;
+};
+
+template <class V>
+void keys(V& v, RuleOptions& o) {
+  v.section("solver");
+  v("rule", o.rule,
+    "how the object moves: descent along the preconditioned gradient; with Nesterov's momentum; "
+    "L-BFGS, of the whole scan at once; or Adam")
+      .also_called("optimizer optimiser algorithm")
+      .reported_if_set()
+      .same_at_resume();
+  v("step", o.step, between(0, 10), "of the object; 0: estimated").also_called("lr learning_rate");
+  v("preconditioner", o.preconditioner,
+    "what a gradient is divided by: the illumination of each voxel, or one number");
+  v("damping", o.damping, above(0).up_to(1), "of the illumination preconditioner, of its maximum");
+  v("momentum", o.momentum, between(0, 0.99),
+    "of rule momentum on mini-batches: the part of a step that the next one goes on with");
+  v("lbfgs_memory", o.lbfgs_memory, between(1, 100),
+    "steps that rule lbfgs learns from; each takes twice the memory of a rank's part of the object")
+      .reported_if_set()
+      .same_at_resume();
+  v("adam_step", o.adam_step, above(0).up_to(10), "rad",
+    "of rule adam: the most that a voxel moves by in a mini-batch");
+  v("adam_beta1", o.adam_beta1, between(0, 0.9999),
+    "of rule adam: what the mean of gradients keeps in each mini-batch")
+      .also_called("beta1");
+  v("adam_beta2", o.adam_beta2, between(0, 0.999999), "the same, of the mean of their squares")
+      .also_called("beta2");
+}
+
+}  // namespace ptyle

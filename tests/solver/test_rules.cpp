@@ -1,0 +1,283 @@
+// The rules by which the object moves: the same on any ranks and on a GPU, resumed bit by bit,
+// booked as planned; and that they find the object.
+
+#include <gtest/gtest.h>
+
+#include <map>
+#include <string>
+
+#include "core/error.hpp"
+#include "solver/on_gpu.hpp"
+#include "solver/penalties/quadratic.hpp"
+#include "solver/rules/low_pass.hpp"
+#include "solver/rules/on_cores.hpp"
+#include "solver/shared_fit.hpp"
+
+namespace ptyle {
+namespace {
+
+using test::apart;
+using test::coarse_to_fine;
+using test::mesh_of;
+using test::scene;
+using test::stitched;
+
+struct Case {
+  const char* name;
+  RuleChoice rule;
+  i64 batches;
+};
+void PrintTo(const Case& c, std::ostream* out) { *out << c.name; }
+
+constexpr Case all_rules[] = {{"lbfgs", RuleChoice::lbfgs, 1},
+                              {"momentum", RuleChoice::momentum, 5},
+                              {"momentum_whole_scan", RuleChoice::momentum, 1},
+                              {"adam", RuleChoice::adam, 5}};
+
+FitOptions options_of(const Case& c) {
+  FitOptions o = test::options(c.batches);
+  o.parts.of<RuleOptions>().rule = c.rule;
+  o.parts.of<RuleOptions>().adam_step = 0.01;  // of phases up to 0.5 rad
+  return o;
+}
+
+constexpr int iterations = 5;
+
+Array<double, 3> fitted(const FitOptions& o, const Sharing& sharing) {
+  const auto team = make_local_team(sharing.mesh.ranks());
+  auto fit = scene().fit(o, *team, sharing);
+  for (int i = 0; i < iterations; ++i) fit.iterate();
+  return stitched(fit, scene().object());
+}
+
+class Rule : public testing::TestWithParam<Case> {
+ protected:
+  /// Sums in another order differ by 1e-16 of the largest. A quotient of dot products of a step, of
+  /// which there are two a pair, and Adam's quotient of a voxel's, multiply that by up to the ratio
+  /// of the largest to the smallest curvature that is looked at, 1e4 in five iterations.
+  static constexpr double rounding = 1e-10;
+  /// With `sharings` meshes of 2 to 9 ranks, and bisections.
+  static void compare(const FitOptions& o) {
+    const auto one = fitted(o, {mesh_of(1)});
+    EXPECT_GT(test::largest(one), 0.05);
+    for (const int ranks : {2, 4, 6, 9}) {
+      EXPECT_LT(apart(fitted(o, {mesh_of(ranks)}), one), rounding) << ranks;
+      EXPECT_LT(apart(fitted(o, {scene().bisected(ranks)}), one), rounding) << "bisected " << ranks;
+    }
+    EXPECT_LT(apart(fitted(o, {mesh_of(4), Scheme::separable}), one), rounding);
+  }
+};
+
+TEST_P(Rule, IsTheSameOnAnyRanks) { compare(options_of(GetParam())); }
+
+TEST_P(Rule, IsTheSameOnAnyRanksCoarseToFineWithinLimits) {
+  auto o = options_of(GetParam());
+  o.continuation = coarse_to_fine();
+  o.phase_min = 0;
+  o.parts.of<PenaltyOptions>().lateral = 0.01;
+  o.hold_out = 0.1;
+  compare(o);
+}
+
+TEST_P(Rule, LowersTheCostAndFindsTheObject) {
+  auto o = options_of(GetParam());
+  o.probe_from = 0;
+  auto fit = scene().fit(o);
+  double first = 0, last = 0;
+  for (int i = 0; i < 30; ++i) {
+    const auto report = fit.iterate();
+    ASSERT_TRUE(std::isfinite(report.fitted.cost)) << i;
+    (i == 0 ? first : last) = report.fitted.cost;
+  }
+  EXPECT_LT(last, 0.01 * first);
+  for (const double phase : fit.state().field("phase").on(0)) ASSERT_TRUE(std::isfinite(phase));
+}
+
+TEST_P(Rule, GoesOnBitByBitWhereItWasStopped) {
+  const auto o = options_of(GetParam());
+  const auto four = make_local_team(4), three = make_local_team(3);
+  auto whole = scene().fit(o, *four, {mesh_of(4)});
+  for (int i = 0; i < iterations; ++i) whole.iterate();
+  auto first = scene().fit(o, *four, {mesh_of(4)});
+  for (int i = 0; i < 3; ++i) first.iterate();
+  const auto object = stitched(first, scene().object());
+  const auto go_on = [&](Team& team, const Sharing& sharing, bool with_fields) {
+    auto second = scene().fit(o, team, sharing, object, first.probe());
+    if (with_fields)
+      second.restore(first.numbers(), test::reader_of(first));
+    else
+      second.restore(first.numbers());
+    for (int i = 3; i < iterations; ++i) second.iterate();
+    return stitched(second, scene().object());
+  };
+  const auto expected = stitched(whole, scene().object());
+  EXPECT_EQ(apart(go_on(*four, {mesh_of(4)}, true), expected), 0);
+  EXPECT_LT(apart(go_on(*three, {mesh_of(3)}, true), expected), rounding);
+  EXPECT_GT(apart(go_on(*four, {mesh_of(4)}, false), expected), 1e-6) << "it remembers nothing";
+}
+
+TEST_P(Rule, IsBookedAsPlannedOnCores) {
+  Ledger ledger;
+  const auto o = options_of(GetParam());
+  const auto team = make_local_team(4);
+  const auto fit = scene().fit(o, *team, {mesh_of(4)}, scene().vacuum(), scene().probe(), &ledger);
+  std::map<std::string, double> planned;
+  double cores = 0;
+  for (int rank = 0; rank < 4; ++rank) {
+    cores += double(mesh_of(4).core(rank).area());
+    for (const auto& [account, bytes] :
+         fit_memory<double>(scene().setup(), o, {mesh_of(4)}, rank,
+                            i64(fit.tiles()[std::size_t(rank)].own.size()))
+             .arrays)
+      planned[account] += bytes;
+  }
+  const std::map<RuleChoice, std::pair<std::string, double>> of_rule{
+      {RuleChoice::lbfgs, {"l-bfgs", 2 * 9 + 1}},
+      {RuleChoice::momentum, {"momentum", 3}},
+      {RuleChoice::adam, {"adam", 3}}};
+  const auto& [account, volumes] = of_rule.at(GetParam().rule);
+  EXPECT_EQ(planned.at(account), volumes * cores * test::FitScene::slices * sizeof(double));
+  for (const auto& entry : ledger.entries())
+    if (entry.name == account) {
+      EXPECT_EQ(double(entry.now), planned.at(account));
+    }
+}
+
+// Sums, which decide on steps, are in another order there.
+TEST_P(Rule, IsTheSameOnAnEmulatedGpu) {
+  auto o = options_of(GetParam());
+  o.phase_min = 0;
+  for (const int ranks : {1, 4}) {
+    if (ranks > 1) o.continuation = coarse_to_fine();
+    const auto on_host = fitted(o, {mesh_of(ranks)});
+    const test::OnGpu gpu(true, {.guarded = true, .order = emulated::Order::others_first});
+    EXPECT_LT(apart(fitted(o, {mesh_of(ranks)}), on_host), 1e3 * test::rounding_of_operators);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Rules, Rule, testing::ValuesIn(all_rules),
+                         [](const auto& tested) { return std::string(tested.param.name); });
+
+TEST(Lbfgs, TakesTheWholeScanAtOnce) {
+  auto o = options_of(all_rules[0]);
+  o.batches = 2;
+  try {
+    check_options(o, {mesh_of(1)});
+    ADD_FAILURE() << "was not refused";
+  } catch (const UserError& e) {
+    EXPECT_STREQ(
+        e.what(),
+        "solver.batches: 2 are too many for solver.rule: lbfgs, which takes the whole scan "
+        "at once: leave it out, or set it to 1");
+  }
+}
+
+TEST(Lbfgs, NeedsFewerIterationsThanDescentOfTheWholeScan) {
+  const auto cost_after = [](RuleChoice rule) {
+    FitOptions o = test::options(1);
+    o.parts.of<RuleOptions>().rule = rule;
+    o.probe_from = 0;
+    auto fit = scene().fit(o);
+    for (int i = 1; i < 30; ++i) fit.iterate();
+    return fit.iterate().fitted.cost;
+  };
+  EXPECT_LT(cost_after(RuleChoice::lbfgs), 0.3 * cost_after(RuleChoice::descent));
+}
+
+/// Where a first step is much too long (few counts, Poisson), the object goes back, and the costs
+/// of steps that are kept fall all the way.
+TEST(Lbfgs, KeepsNoStepThatRaisesTheCost) {
+  const test::FitScene few(3);
+  FitOptions o = options_of(all_rules[0]);
+  o.probe_from = 0;
+  auto fit = few.fit(o);
+  double least = 1e300;
+  int steps_back = 0;
+  for (int i = 0; i < 20; ++i) {
+    const double cost = fit.iterate().fitted.cost;
+    if (cost > least + 1e-7 * std::abs(least)) ++steps_back;
+    least = std::min(least, cost);
+  }
+  EXPECT_LT(steps_back, 8);
+  EXPECT_LT(fit.iterate().fitted.cost, least + 1e-3 * std::abs(least));
+}
+
+/// An option of a test's own that shows a rule its trial.
+struct LookOptions {
+  std::function<void(const Trial<double>&)> look;
+  template <class T>
+  class Look final : public UpdateRule<T> {
+   public:
+    explicit Look(std::function<void(const Trial<double>&)> look) : look_(std::move(look)) {}
+    void declare(State<T>& state) override {
+      for (const char* name : {"a", "b", "c"}) declare_on_cores(state, name, "test", false);
+    }
+    void step(const Trial<T>& trial) override {
+      if constexpr (std::is_same_v<T, double>) look_(trial);
+    }
+    [[nodiscard]] double step_in_use(const Workspace<T>&) const override { return 0; }
+
+   private:
+    std::function<void(const Trial<double>&)> look_;
+  };
+  template <class T>
+  void add_to(Parts<T>& parts) const {
+    parts.rule = std::make_unique<Look<T>>(look);
+  }
+};
+template <class V>
+void keys(V&, LookOptions&) {}
+
+/// ⟨M x, y⟩ = ⟨x, M y⟩ and ⟨M x, x⟩ > 0 for the low-passed illumination's M, of blocks of slices.
+TEST(LowPassed, PreconditioningIsSymmetricAndPositive) {
+  for (const int ranks : {1, 4}) {
+    FitOptions o = test::options(1);
+    o.continuation = coarse_to_fine();
+    bool looked = false;
+    o.parts.add<LookOptions>().look = [&](const Trial<double>& trial) {
+      looked = true;
+      Workspace<double>& with = trial.with;
+      ByIllumination<double> m((RuleOptions()));
+      m.prepare(trial);
+      OnCores<double> cores;
+      const auto volumes = [&](const char* name) {
+        return Volumes<double>{&with.state.field(std::string(name) + ".phase"), nullptr};
+      };
+      const auto random = [&](const Volumes<double>& to, int seed) {
+        for (std::size_t t = 0; t < with.tiles.size(); ++t) {
+          Philox numbers(seed, std::uint32_t(t), 0);
+          auto there = to.phase->on(t);
+          for (i64 i = 0; i < there[0].size(); ++i)
+            there[0].data[i] = there[1].data[i] = 2 * numbers.uniform() - 1;  // one block
+        }
+      };
+      const auto a = volumes("a"), b = volumes("b"), c = volumes("c");
+      const auto apply = [&](const Volumes<double>& from, const Volumes<double>& to) {
+        cores.put(with, from, trial.object.gradient);
+        low_passed<double>(trial, trial.object.gradient,
+                           [&] { m.apply(trial, trial.object.gradient); });
+        cores.take(with, trial.object.gradient, to);
+      };
+      for (const auto& [volume, seed] : {std::pair(a, 1), std::pair(b, 2)}) {
+        random(volume, seed);
+        cores.put(with, volume, trial.object.gradient);  // vacuum outside the object's support
+        for (std::size_t t = 0; t < with.tiles.size(); ++t)
+          with.blank(t, trial.object.gradient.phase->on(t));
+        cores.take(with, trial.object.gradient, volume);
+      }
+      apply(a, c);
+      const double ma_b = dot(with, c, b), ma_a = dot(with, c, a);
+      apply(b, c);
+      // Some 1e4 products in double.
+      EXPECT_NEAR(dot(with, c, a) / ma_b, 1, 1e-12);
+      EXPECT_GT(ma_a, 0);
+    };
+    const auto team = make_local_team(ranks);
+    auto fit = scene().fit(o, *team, {mesh_of(ranks)});
+    fit.iterate();
+    EXPECT_TRUE(looked);
+  }
+}
+
+}  // namespace
+}  // namespace ptyle
