@@ -9,17 +9,22 @@
 //   2. the default, whose step is estimated, with its own number of mini-batches, and with the 4, 2
 //      and 1 that thousands of ranks can share (solver/batches)
 //   3. the iterations that the default needs to reach what the best `literal` has at its end
+//   4. the rules by which the object moves, with their estimated steps, after so many passes
+//      through the data; every gradient, cost and curvature of a position counts, so that what a
+//      step costs beside its gradient is in it. An exchange is a sum and a fill
 //
 // The cost is that of the stitched object, of all positions with one operator over the whole of it;
 // the error is that of its summed phase against the truth (analysis/comparison).
 //
 //   bench-convergence [ITERATIONS]    default 100
-//   last line: those iterations
+//   bench-convergence rules [NAME=VALUE …]    4. alone, of keys solver.NAME
+//   last line: the iterations of 3.
 
 #include <fmt/format.h>
 
 #include <array>
 #include <cmath>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -55,6 +60,7 @@ struct Method {
 
 struct Point {
   int iteration = 0;
+  double passes = 0;
   i64 gradients = 0, others = 0, exchanges = 0;
   double cost = 0, error = 0, step = 0;
 };
@@ -79,8 +85,9 @@ std::vector<Point> run(const Set& set, const FitOptions& options, int iterations
     const auto object = set.stitched(fit);
     const double error =
         looked_at(i, iterations) ? set.compare(object.view()).summed.rmse : std::nan("");
-    points.push_back({i, work.gradients, work.others, i * options.batches,
-                      set.misfit(object.view()).cost, error, report.step});
+    points.push_back({i, double(work.gradients + work.others) / double(set.count()), work.gradients,
+                      work.others, i * options.batches, set.misfit(object.view()).cost, error,
+                      report.step});
   }
   return points;
 }
@@ -104,7 +111,7 @@ int best(const Set& set, const Method& method, int iterations, Tried& tried) {
   const auto cost_at = [&](int power) {
     if (!tried.contains(power)) {
       FitOptions o = method.options;
-      o.parts.of<DescentOptions>().step = std::pow(std::sqrt(2.0), power);
+      o.parts.of<RuleOptions>().step = std::pow(std::sqrt(2.0), power);
       tried[power] = run(set, o, iterations, false);
     }
     return last_cost(tried[power], iterations);
@@ -118,7 +125,7 @@ int best(const Set& set, const Method& method, int iterations, Tried& tried) {
 FitOptions with(Update update, bool preconditioner, i64 batches, i64 local_positions) {
   FitOptions o;
   o.update = update;
-  if (!preconditioner) o.parts.of<DescentOptions>().preconditioner = PreconditionerChoice::none;
+  if (!preconditioner) o.parts.of<RuleOptions>().preconditioner = PreconditionerChoice::none;
   o.batches = batches;
   o.local_positions = local_positions;
   return o;
@@ -145,16 +152,93 @@ std::vector<Method> methods(i64 positions, i64 usual) {
   };
 }
 
+/// A rule by its name, with mini-batches.
+struct RuleRow {
+  RuleChoice rule;
+  i64 batches;
+};
+
+constexpr int looked_at_passes[] = {10, 20, 30, 50, 100};
+
+/// After the iterations that have taken so many passes.
+std::vector<Point> run_passes(const Set& set, const FitOptions& options) {
+  const Sharing sharing{set.mesh({3, 3}, Halo::exact(set.plan().window)), Scheme::owner};
+  const auto team = make_local_team(ranks);
+  bench::Work work;
+  auto fit = set.fit(options, *team, sharing, work);
+  std::vector<Point> points;
+  for (int i = 1; points.size() < std::size(looked_at_passes); ++i) {
+    const IterationReport report = fit.iterate();
+    if (!std::isfinite(report.fitted.cost)) break;
+    const double passes = double(work.gradients + work.others) / double(set.count());
+    if (passes < looked_at_passes[points.size()]) continue;
+    const auto object = set.stitched(fit);
+    points.push_back({i, passes, work.gradients, work.others, i * options.batches,
+                      set.misfit(object.view()).cost, set.compare(object.view()).summed.rmse,
+                      report.step});
+  }
+  return points;
+}
+
+/// `change`: of the options of each.
+void compare_rules(const Set& set, const std::function<void(RuleOptions&)>& change) {
+  const i64 usual = set.usual_batches();
+  const std::vector<RuleRow> rows{{RuleChoice::descent, 1},      {RuleChoice::momentum, 1},
+                                  {RuleChoice::lbfgs, 1},        {RuleChoice::descent, usual},
+                                  {RuleChoice::momentum, usual}, {RuleChoice::adam, usual}};
+  std::vector<std::vector<Point>> points(rows.size());
+  parallel_for(std::ssize(rows), available_threads(), [&](i64 i, int) {
+    const RuleRow& row = rows[static_cast<std::size_t>(i)];
+    FitOptions o;
+    o.batches = row.batches;
+    o.parts.of<RuleOptions>().rule = row.rule;
+    change(o.parts.of<RuleOptions>());
+    points[static_cast<std::size_t>(i)] = run_passes(set, o);
+  });
+  fmt::print("\n passes     it  exchanges   cost        error    step\n");
+  for (std::size_t r = 0; r < rows.size(); ++r) {
+    fmt::print("{}, {} mini-batch{} an iteration\n", word_of(rows[r].rule), rows[r].batches,
+               rows[r].batches == 1 ? "" : "es");
+    for (const Point& p : points[r])
+      fmt::print(" {:6.1f}   {:4d}   {:8d}   {:.3e}   {:.4f}   {:.4f}\n", p.passes, p.iteration,
+                 p.exchanges, p.cost, p.error, p.step);
+  }
+}
+
+/// Keys of solver, as NAME=VALUE.
+void set_keys(RuleOptions& options, int argc, char** argv) {
+  Keys all;
+  keys(all, options);
+  for (int i = 0; i < argc; ++i) {
+    const std::string text = argv[i];
+    const auto equals = text.find('=');
+    bool found = false;
+    for (const Key& key : all.all())
+      if (key.path == "solver." + text.substr(0, equals)) {
+        const std::string value = equals == std::string::npos ? "" : text.substr(equals + 1);
+        if (auto* const* number = std::get_if<double*>(&key.field)) **number = std::stod(value);
+        if (auto* const* whole = std::get_if<int*>(&key.field)) **whole = std::stoi(value);
+        found = true;
+      }
+    if (!found) throw UserError(text + ": no such key");
+  }
+}
+
 }  // namespace
 
 int main(int argc, char** argv) try {
-  const int iterations = argc > 1 ? std::stoi(argv[1]) : 100;
+  const bool rules_alone = argc > 1 && std::string(argv[1]) == "rules";
+  const int iterations = argc > 1 && !rules_alone ? std::stoi(argv[1]) : 100;
   const Set set(recipe(), 1);
   const Array<float, 3> vacuum(set.truth().shape);
   fmt::print("{} positions on {} x {} px, {} slices; vacuum: cost {:.4g}, error {:.4f} rad\n",
              set.count(), set.plan().ny, set.plan().nx, set.plan().slices,
              set.misfit(vacuum.view()).cost, set.compare(vacuum.view()).summed.rmse);
 
+  compare_rules(set, [&](RuleOptions& options) {
+    if (rules_alone) set_keys(options, argc - 2, argv + 2);
+  });
+  if (rules_alone) return 0;
   const std::vector<Method> all = methods(set.count(), set.usual_batches());
   std::vector<Tried> tried(all.size());
   std::vector<int> best_of(all.size());
