@@ -184,6 +184,7 @@ class WorkOf final : public Reconstruction::Work {
 
   void write(const std::string& folder, const OutputChoice& choice, bool end) override {
     const std::array<i64, 3> shape = shape_of(fit().state().field("phase"));
+    if (end) fit().end();
     agree_on_room();
     const RankReport report = this->report();
     ResultFacts facts = this->facts(report);

@@ -146,6 +146,13 @@ void Fit<T>::add_time(double seconds, const TeamCosts& before) {
   time_.computing += seconds - waiting - communicating;
 }
 
+template <class T>
+void Fit<T>::end() {
+  Batch whole;
+  whole.members = with_->fitted;
+  rule_->end({*with_, *object_, whole, *penalties_, 1});
+}
+
 /// Before anybody looks at a window: it may lie outside its tile.
 template <class T>
 void Fit<T>::hand_over(const Variable<T>& mover) {

@@ -106,6 +106,9 @@ class Fit {
 
   /// The numbers of the state, and where the multi-resolution schedule is.
   [[nodiscard]] std::map<std::string, double> numbers() const;
+  /// No iteration is to come: the object goes back along a last step that has not lowered the cost,
+  /// where the rule leaves that to the next iteration.
+  void end();
   /// Goes on from there: a fit that is made of the same data and options, and of the objects and
   /// the probe of then, goes on as if nothing had been; nearly so with steps between exchanges,
   /// whose illumination is not kept, and where copies differ, as they start from the cores; and to

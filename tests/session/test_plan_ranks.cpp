@@ -99,6 +99,7 @@ TEST(PlanRanks, ComputingIsThatOfTheBusiestRanks) {
 /// What a rule remembers is planned, on the cores of the largest tile.
 TEST(PlanRanks, HasWhatARuleRemembers) {
   ReconstructConfig config = memory_scan().config();
+  config.solver.batches = 0;
   config.parts.of<RuleOptions>().rule = RuleChoice::lbfgs;
   const Experiment experiment = the_experiment(config);
   const double of_8 = plan_ranks(config, experiment, 4, 1, 1e-3).memory.bytes.at("l-bfgs");

@@ -202,6 +202,24 @@ TEST(Lbfgs, KeepsNoStepThatRaisesTheCost) {
   EXPECT_LT(fit.iterate().fitted.cost, least + 1e-3 * std::abs(least));
 }
 
+/// Whenever a fit ends, its object is as good as the best of before.
+TEST(Lbfgs, JudgesTheLastStepAtTheEnd) {
+  const test::FitScene few(3);
+  FitOptions o = options_of(all_rules[0]);
+  o.probe_from = 0;
+  int mended = 0;
+  for (int last = 1; last < 12; ++last) {
+    auto fit = few.fit(o);
+    double least = 1e300;
+    for (int i = 0; i < last; ++i) least = std::min(least, fit.iterate().fitted.cost);
+    const auto before = stitched(fit, few.object());
+    fit.end();
+    mended += apart(stitched(fit, few.object()), before) > 0 ? 1 : 0;
+    EXPECT_LE(fit.iterate().fitted.cost, least + 1e-7 * std::abs(least)) << last;
+  }
+  EXPECT_GT(mended, 0);
+}
+
 /// An option of a test's own that shows a rule its trial.
 struct LookOptions {
   std::function<void(const Trial<double>&)> look;

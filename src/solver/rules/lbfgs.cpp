@@ -68,7 +68,7 @@ void Lbfgs<T>::step(const Trial<T>& trial) {
   if (*k_c_ != stage.k_c() || *block_ != double(stage.block()) || *caution_ != with.caution)
     start_over();
   *k_c_ = stage.k_c(), *block_ = double(stage.block()), *caution_ = with.caution;
-  took_back_ = *under_way_ != 0 && !lowered_cost(trial);
+  took_back_ = *under_way_ != 0 && !is_lower(trial.cost);
   if (took_back_ && *failures_ + 1 >= hopeless) {  // another variable raises the cost
     start_over();
     took_back_ = false;
@@ -84,8 +84,8 @@ void Lbfgs<T>::step(const Trial<T>& trial) {
 }
 
 template <class T>
-bool Lbfgs<T>::lowered_cost(const Trial<T>& trial) const {
-  return trial.cost <= *cost_ + enough * *slope_ + rounding * std::abs(*cost_);
+bool Lbfgs<T>::is_lower(double cost) const {
+  return cost <= *cost_ + enough * *slope_ + rounding * std::abs(*cost_);
 }
 
 /// The object and its gradient here are the beginning of a step.
@@ -197,20 +197,26 @@ double Lbfgs<T>::first_step(const Trial<T>& trial) {
   return with.caution * best_step(trial, dot(with, in_use().y, q_)).value_or(0);
 }
 
-/// f(t) = f_0 + t·slope + t² (f_1 − f_0 − slope) along the step, whose end is t = 1.
+/// Along the step under way; or, once that was of no use several times, to where it began, and down
+/// the preconditioned gradient there.
 template <class T>
 void Lbfgs<T>::go_back(const Trial<T>& trial) {
+  *failures_ += 1;
+  if (*failures_ != most_failures) return draw_back(trial, trial.cost);
+  const double failures = *failures_;
+  start_over();
+  *failures_ = failures;
+  cores_.set_object(trial, in_use().s);
+  take_step(trial);
+}
+
+/// f(t) = f_0 + t·slope + t² (f_1 − f_0 − slope) along the step, at whose end, t = 1, f_1 was
+/// found.
+template <class T>
+void Lbfgs<T>::draw_back(const Trial<T>& trial, double cost) {
   Workspace<T>& with = trial.with;
   const Pair& begin = in_use();
-  *failures_ += 1;
-  if (*failures_ == most_failures) {
-    const double failures = *failures_;
-    start_over();
-    *failures_ = failures;
-    cores_.set_object(trial, begin.s);
-    return take_step(trial);
-  }
-  const double parabola = -*slope_ / (2 * (trial.cost - *cost_ - *slope_));
+  const double parabola = -*slope_ / (2 * (cost - *cost_ - *slope_));
   const double share = parabola > 0.1 ? std::min(parabola, 0.5) : 0.1;  // NaN: a tenth
   cores_.take(with, trial.object.values, q_);
   for (std::size_t t = 0; t < with.tiles.size(); ++t)
@@ -219,6 +225,20 @@ void Lbfgs<T>::go_back(const Trial<T>& trial) {
   *slope_ *= share;
   *step_ *= share;
   cores_.set_object(trial, q_);
+}
+
+template <class T>
+void Lbfgs<T>::end(const Trial<T>& trial) {
+  for (int tries = 0; *under_way_ != 0; ++tries) {
+    const double cost = trial.cost_of(trial.object.values);
+    if (is_lower(cost)) return;
+    if (tries < most_failures) {
+      draw_back(trial, cost);
+    } else {
+      cores_.set_object(trial, in_use().s);
+      *under_way_ = 0;
+    }
+  }
 }
 
 template class Lbfgs<float>;

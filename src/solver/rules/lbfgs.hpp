@@ -42,6 +42,7 @@ class Lbfgs final : public UpdateRule<T> {
   [[nodiscard]] double step_in_use(const Workspace<T>&) const override { return *step_; }
   [[nodiscard]] std::string whole_scan_for() const override { return "solver.rule: lbfgs"; }
   [[nodiscard]] bool took_back() const override { return took_back_; }
+  void end(const Trial<T>& trial) override;
   /// The step under way is not judged, as the cost has changed otherwise.
   void object_moved() override { *under_way_ = *failures_ = 0; }
 
@@ -55,7 +56,7 @@ class Lbfgs final : public UpdateRule<T> {
   [[nodiscard]] std::size_t slot(i64 steps_ago) const;
   Pair& in_use() { return pairs_[slot(0)]; }
 
-  [[nodiscard]] bool lowered_cost(const Trial<T>& trial) const;
+  [[nodiscard]] bool is_lower(double cost) const;
   void keep_pair(const Trial<T>& trial);
   void begin_step(const Trial<T>& trial);
   void take_step(const Trial<T>& trial);
@@ -64,6 +65,7 @@ class Lbfgs final : public UpdateRule<T> {
   void precondition(const Trial<T>& trial, const Volumes<T>& of);
   [[nodiscard]] double first_step(const Trial<T>& trial);
   void go_back(const Trial<T>& trial);
+  void draw_back(const Trial<T>& trial, double cost);
 
   const i64 memory_;
   std::unique_ptr<Preconditioning<T>> preconditioning_;

@@ -75,6 +75,8 @@ class UpdateRule {
   /// Its last step went back behind the one before, which had not lowered the cost: the iteration's
   /// cost is that of an object that is given up.
   [[nodiscard]] virtual bool took_back() const { return false; }
+  /// No step is to come: one that the next cost would have judged is judged now, on the whole scan.
+  virtual void end(const Trial<T>& /*trial*/) {}
   /// Another than the rule has moved the object since its last step.
   virtual void object_moved() {}
 };
