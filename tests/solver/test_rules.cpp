@@ -56,7 +56,7 @@ class Rule : public testing::TestWithParam<Case> {
   /// which there are two a pair, and Adam's quotient of a voxel's, multiply that by up to the ratio
   /// of the largest to the smallest curvature that is looked at, 1e4 in five iterations.
   static constexpr double rounding = 1e-10;
-  /// With `sharings` meshes of 2 to 9 ranks, and bisections.
+  /// On meshes of 2 to 9 ranks, and bisections.
   static void compare(const FitOptions& o) {
     const auto one = fitted(o, {mesh_of(1)});
     EXPECT_GT(test::largest(one), 0.05);
