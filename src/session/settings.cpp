@@ -14,8 +14,8 @@
 #include "solver/batches.hpp"
 #include "solver/blur.hpp"
 #include "solver/parts.hpp"
-#include "solver/rules/low_pass.hpp"
 #include "solver/penalties/quadratic.hpp"
+#include "solver/rules/low_pass.hpp"
 
 namespace ptyle {
 namespace {
