@@ -15,9 +15,10 @@
 //                                  position once
 //      windows 1024² with the paper's halo of 60 px, and 256² with the exact halo
 //   3. what the time goes into (Fig. 7b): computing, waiting for the busiest rank, communicating,
-//   by
-//      the paper's passes without and with its pipelining (APPP), and by `owner`
+//      by the paper's passes without and with its pipelining (APPP), and by `owner`
 //   4. weak scaling: 240 positions a rank, up to a million
+//   5. what of an exchange (`owner`, the sum and the fill) leaves nodes of 4 and 8 ranks, with
+//      tiles taken in the order of ranks, row by row, and in blocks (tiles/nodes), as a run does
 //
 //   ./run-bench scaling
 //   last line: seconds for 100 iterations at 1024², halo 60 px, on 4158 V100 (the paper: 132 s)
@@ -31,6 +32,7 @@
 #include <numeric>
 #include <span>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "core/error.hpp"
@@ -38,6 +40,7 @@
 #include "session/rank_memory.hpp"
 #include "solver/batches.hpp"
 #include "tiles/cost.hpp"
+#include "tiles/nodes.hpp"
 
 namespace {
 
@@ -310,6 +313,39 @@ void print_weak_scaling() {
   }
 }
 
+/// Bytes that leave nodes in an exchange of all planes.
+void print_nodes() {
+  fmt::print(
+      "\nan exchange of the raster: GB that leave nodes\n{:>6} {:<18} {:>7} {:>8} {:>12} "
+      "{:>10} {:>8}\n",
+      "ranks", "windows", "a node", "of all", "row by row", "in blocks", "less by");
+  const auto positions = raster(126, 132);
+  for (const int ranks : {462, 4158})
+    for (const auto& [window, halo, name] :
+         {std::tuple{256, 0.0, "256², exact halo"}, {1024, 6.0, "1024², halo 60 px"}}) {
+      const Division division = divide(positions, window, pixel, configuration(halo).ranks, ranks,
+                                       exchanged_planes(slices, false), sizeof(float), 0, 0, 32);
+      const Mesh& mesh = division.sharing.mesh;
+      const Schedule schedule = sum_schedule(mesh, SumKind::owner);
+      for (const int of_node : {4, 8}) {
+        std::vector<int> node_of(static_cast<std::size_t>(ranks)), placed(node_of.size());
+        for (std::size_t i = 0; i < node_of.size(); ++i) node_of[i] = static_cast<int>(i) / of_node;
+        const std::vector<int> tile_of = tiles_on_nodes(mesh, node_of);
+        for (std::size_t i = 0; i < node_of.size(); ++i)
+          placed[static_cast<std::size_t>(tile_of[i])] = node_of[i];
+        std::vector<int> alone(node_of.size());
+        std::iota(alone.begin(), alone.end(), 0);
+        const auto gb = [&](const std::vector<int>& nodes) {
+          return 2 * double(pixels_between_nodes(schedule, nodes)) * sizeof(float) *
+                 double(exchanged_planes(slices, false)) / 1e9;
+        };
+        fmt::print("{:>6} {:<18} {:>7} {:>8.3g} {:>12.3g} {:>10.3g} {:>7.0f}%\n", ranks, name,
+                   of_node, gb(alone), gb(node_of), gb(placed),
+                   100 * (1 - gb(placed) / gb(node_of)));
+      }
+    }
+}
+
 }  // namespace
 
 int main() try {
@@ -322,6 +358,7 @@ int main() try {
   print_times("the large set, windows 256², exact halo", large, 256, 0, table_iii);
   print_breakdown();
   print_weak_scaling();
+  print_nodes();
   if (!good) fmt::print("shares or memory fall short of what is wanted\n");
   fmt::print("scaling = {:.1f} s\n", seconds);
   return good ? 0 : 1;

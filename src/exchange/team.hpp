@@ -53,6 +53,18 @@ class Team {
   /// This process's number among them: its GPU.
   [[nodiscard]] virtual int rank_on_node() const = 0;
 
+  /// By rank: the node that its process is on, as some number.
+  [[nodiscard]] virtual std::vector<int> nodes() const {
+    return std::vector<int>(static_cast<std::size_t>(size()), 0);
+  }
+  /// The same processes, of which the one that has rank r here has `rank_of[r]` there; rank 0 keeps
+  /// its number, so that the same process leads. Made by all ranks together, to be used in place of
+  /// this team, which must outlive it. Throws std::logic_error where all ranks are in one process,
+  /// and for a team that was made in this way.
+  virtual std::unique_ptr<Team> in_order(std::span<const int> /*rank_of*/) {
+    throw std::logic_error("this team's ranks have one order");
+  }
+
   /// Sums and maxima over the processes, in place; every process gets the same bits.
   virtual void sum(std::span<double> values) = 0;
   virtual void maximum(std::span<double> values) = 0;

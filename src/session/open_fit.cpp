@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 #include "core/error.hpp"
@@ -21,6 +22,7 @@
 #include "session/warnings.hpp"
 #include "session/write_result.hpp"
 #include "solver/batches.hpp"
+#include "tiles/nodes.hpp"
 
 namespace ptyle {
 
@@ -42,10 +44,10 @@ OpenFit<T>::OpenFit(const ReconstructConfig& its_config, const ReconstructCallba
                     Team& its_team, const PatternsInMemory* patterns)
     : config(its_config),
       callbacks(its_callbacks),
-      team(its_team),
-      ledger(ledger_of_process(team.processes_on_node())),
+      team_(its_team),
+      ledger(ledger_of_process(its_team.processes_on_node())),
       threads_(config.solver.threads > 0 ? config.solver.threads
-                                         : default_threads(team.processes_on_node())) {
+                                         : default_threads(its_team.processes_on_node())) {
   take_device();
   open_data(patterns);
   set_stage("making the fit");
@@ -55,11 +57,11 @@ OpenFit<T>::OpenFit(const ReconstructConfig& its_config, const ReconstructCallba
 
 template <class T>
 void OpenFit<T>::log(const std::string& line) const {
-  if (callbacks.log && team.leads()) callbacks.log(line);
+  if (callbacks.log && team().leads()) callbacks.log(line);
 }
 template <class T>
 void OpenFit<T>::warn(const std::string& line) const {
-  if (callbacks.warn && team.leads()) callbacks.warn(line);
+  if (callbacks.warn && team().leads()) callbacks.warn(line);
 }
 
 template <class T>
@@ -86,7 +88,7 @@ std::vector<Position> OpenFit<T>::positions() const {
         shifts[static_cast<std::size_t>(2 * own[k] + axis)] =
             static_cast<double>(here.view(0, static_cast<i64>(k), axis));
   }
-  team.sum(shifts);
+  team().sum(shifts);
   for (std::size_t i = 0; i < positions.size(); ++i) {
     positions[i].row += experiment.calibration.pixel * shifts[2 * i];
     positions[i].col += experiment.calibration.pixel * shifts[2 * i + 1];
@@ -98,25 +100,37 @@ template <class T>
 Kept OpenFit<T>::kept(std::span<const Position> positions, i64 window, double pixel) {
   ReconstructConfig as_before = config;
   if (checkpoint_ && config.ranks.of == 0) as_before.ranks.of = resumed_dealt_for(*checkpoint_);
-  const int only = team.here().size() == 1 ? team.here().front() : -1;
-  division = divide(as_before, positions, window, pixel, team.size(), only);
+  division = divide(as_before, positions, window, pixel, team().size(), [this](const Mesh& mesh) {
+    place_tiles(mesh);
+    return team().here().size() == 1 ? team().here().front() : -1;
+  });
   Kept kept;
-  for (const int rank : team.here()) {
+  for (const int rank : team().here()) {
     const PositionShare& share = division->shares[static_cast<std::size_t>(rank)];
     kept.own.insert(kept.own.end(), share.own.begin(), share.own.end());
     kept.extra.insert(kept.extra.end(), share.extra.begin(), share.extra.end());
   }
-  if (team.here().size() > 1) {  // all are here: each is somebody's own
+  if (team().here().size() > 1) {  // all are here: each is somebody's own
     std::sort(kept.own.begin(), kept.own.end());
     kept.extra.clear();
   }
   return kept;
 }
 
+/// From here on each process has the rank of its tile.
+template <class T>
+void OpenFit<T>::place_tiles(const Mesh& mesh) {
+  const std::vector<int> nodes = team_.nodes(), tile_of = tiles_on_nodes(mesh, nodes);
+  if (std::is_sorted(tile_of.begin(), tile_of.end())) return;
+  placed_ = team_.in_order(tile_of);
+  log(fmt::format("ranks have the tiles of their nodes in blocks, on {} nodes",
+                  std::set<int>(nodes.begin(), nodes.end()).size()));
+}
+
 template <class T>
 void OpenFit<T>::take_device() {
   const GpuCensus census = config.solver.device == ComputeOn::cpu ? GpuCensus{} : find_gpus();
-  const DeviceChoice choice = choose_device(config.solver.device, census, team);
+  const DeviceChoice choice = choose_device(config.solver.device, census, team());
   if (!choice.why_cpu.empty()) log("computing on the CPU, as " + choice.why_cpu);
   if (choice.gpu >= 0) {
     gpu_facts_ = census.gpus[static_cast<std::size_t>(choice.gpu)];
@@ -124,7 +138,7 @@ void OpenFit<T>::take_device() {
     gpu_facts_.free_bytes = free_bytes(*gpu_);
     log("computing on " + describe(gpu_facts_));
   }
-  const int sharing = ranks_on_gpu(gpu_facts_.id, team);
+  const int sharing = ranks_on_gpu(gpu_facts_.id, team());
   if (sharing < 2) return;
   warn(
       fmt::format("{} ranks share a GPU ({}), which is slower than one each: start as many ranks "
@@ -136,16 +150,17 @@ void OpenFit<T>::take_device() {
 
 template <class T>
 void OpenFit<T>::open_data(const PatternsInMemory* patterns) {
-  const bool all_here = static_cast<int>(team.here().size()) == team.size();
-  const Distribution distribution{all_here ? 0 : team.here().front(), all_here ? 1 : team.size(),
+  const bool all_here = static_cast<int>(team().here().size()) == team().size();
+  const Distribution distribution{all_here ? 0 : team().here().front(),
+                                  all_here ? 1 : team().size(),
                                   [this](std::span<const Position> positions, i64 window,
                                          double pixel) { return kept(positions, window, pixel); },
-                                  [this](std::span<double> values) { team.sum(values); },
-                                  [this](std::span<double> values) { team.maximum(values); }};
-  if (config.output.resume && finds_checkpoint(config.output.folder, team))
+                                  [this](std::span<double> values) { team().sum(values); },
+                                  [this](std::span<double> values) { team().maximum(values); }};
+  if (config.output.resume && finds_checkpoint(config.output.folder, team()))
     checkpoint_.emplace(
         config.output.folder,
-        [this](const std::string& path) { return file_of_leader(team, path); }, team.leads());
+        [this](const std::string& path) { return file_of_leader(team(), path); }, team().leads());
   experiment = open_experiment(config.data, config.calibration, config.scan, config.optics, &ledger,
                                &distribution, patterns);
   if (checkpoint_) {
@@ -162,7 +177,7 @@ void OpenFit<T>::open_data(const PatternsInMemory* patterns) {
         "simulated with band limit {0:.4g} of Nyquist; set object.band_limit={0:.4g} to match",
         *experiment.band_limit));
   const auto& o = config.output;
-  if (team.leads() && !o.folder.empty())
+  if (team().leads() && !o.folder.empty())
     check_disk_space(
         o.folder,
         output_bytes({config.object.slices, division->frame.rows, division->frame.cols},
@@ -172,8 +187,8 @@ void OpenFit<T>::open_data(const PatternsInMemory* patterns) {
   log(fmt::format("object: {} slice{} of {} x {} pixels; {} positions, {} thread{}{}",
                   config.object.slices, config.object.slices == 1 ? "" : "s", frame.rows,
                   frame.cols, frame.positions.size(), threads_, threads_ == 1 ? "" : "s",
-                  team.size() > 1 ? " per rank" : ""));
-  if (team.size() > 1) log_division();
+                  team().size() > 1 ? " per rank" : ""));
+  if (team().size() > 1) log_division();
 }
 
 template <class T>
@@ -190,7 +205,7 @@ void OpenFit<T>::warn_of_orientation() {
 template <class T>
 void OpenFit<T>::log_division() const {
   const auto& [mesh, scheme, chunk, in_flight] = division->sharing;
-  log(fmt::format("{} ranks: {}, halo {} px, {} to {} positions each, exchange {}", team.size(),
+  log(fmt::format("{} ranks: {}, halo {} px, {} to {} positions each, exchange {}", team().size(),
                   mesh.describe(), mesh.halo().before, division->least, division->most,
                   name_of(scheme)));
 }
@@ -243,13 +258,13 @@ Fit<T> OpenFit<T>::make_fit() {
   const OperatorSetup setup = operator_setup(config, experiment);
   auto op = gpu_ ? operator_on_gpu(setup, options.batches) : operator_on_cpu(setup);
   std::vector<TileStart<T>> start;
-  for (const int rank : team.here())
+  for (const int rank : team().here())
     start.push_back(start_of(division->sharing.mesh.extended(rank)));
   auto probe =
       checkpoint_
           ? resumed_probe<T>(*checkpoint_)
           : converted<Complex<T>, Complex<double>, 3>(start_probe(config.probe, experiment).view());
-  Fit<T> fit(std::move(op), std::move(data), options, team, division->sharing, std::move(start),
+  Fit<T> fit(std::move(op), std::move(data), options, team(), division->sharing, std::move(start),
              std::move(probe), &ledger,
              gpu_ ? make_gpu_arithmetic<T>(*gpu_, &gpu_ledger) : nullptr);
   if (checkpoint_) {
@@ -266,9 +281,10 @@ Fit<T> OpenFit<T>::make_fit() {
 template <class T>
 std::unique_ptr<Operator<T>> OpenFit<T>::operator_on_cpu(const OperatorSetup& setup) {
   const std::size_t free = ledger.most() - std::min(ledger.most(), ledger.program());
-  const double budget = memory_budget(config, team.processes_on_node(), free);
-  const RankMemory memory = rank_memory<T>(config, setup, *division, team.here().front(), threads_,
-                                           experiment.patterns->bytes_a_pattern(), budget);
+  const double budget = memory_budget(config, team().processes_on_node(), free);
+  const RankMemory memory =
+      rank_memory<T>(config, setup, *division, team().here().front(), threads_,
+                     experiment.patterns->bytes_a_pattern(), budget);
   check_memory(memory.total());
   const CpuOptions& storage = memory.options;
   if (storage.waves != WaveStorage::store || !storage.copy_transmission)
@@ -294,9 +310,9 @@ void OpenFit<T>::check_memory(double arrays) const {
 template <class T>
 std::unique_ptr<Operator<T>> OpenFit<T>::operator_on_gpu(const OperatorSetup& setup, i64 batches) {
   const RankMemory memory =
-      gpu_rank_memory<T>(config, setup, *division, team.here().front(),
+      gpu_rank_memory<T>(config, setup, *division, team().here().front(),
                          experiment.patterns->bytes_a_pattern(), batches, gpu_facts_);
-  check_gpu_memory(memory, gpu_facts_, config, experiment, team.size());
+  check_gpu_memory(memory, gpu_facts_, config, experiment, team().size());
   check_memory(memory.total());
   GpuOptions options = memory.gpu_options;
   if (options.waves != WaveStorage::store) log("to save memory: waves are recomputed");

@@ -48,10 +48,17 @@ class OpenFit {
   /// From object pixel [0, 0], Å (px in pixel units).
   [[nodiscard]] std::vector<Position> positions_at_start() const;
   [[nodiscard]] std::vector<Position> positions() const;
+  /// The given one, or its processes in another order, so that tiles of a node form blocks.
+  [[nodiscard]] Team& team() const { return placed_ ? *placed_ : team_; }
 
   const ReconstructConfig& config;
   const ReconstructCallbacks& callbacks;
-  Team& team;
+
+ private:
+  Team& team_;
+  std::unique_ptr<Team> placed_;  // none: as given
+
+ public:
   Ledger ledger, gpu_ledger;  ///< of the host's memory, and of the GPU's
   Experiment experiment;
   std::optional<Division> division;  ///< of the positions, once they are known
@@ -59,6 +66,7 @@ class OpenFit {
 
  private:
   Kept kept(std::span<const Position> positions, i64 window, double pixel);
+  void place_tiles(const Mesh& mesh);
   void take_device();
   void open_data(const PatternsInMemory* patterns);
   void warn_of_orientation();

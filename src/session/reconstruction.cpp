@@ -70,7 +70,7 @@ class FitCheckpoints final : public Checkpoints {
                  const std::string& folder, bool while_computing)
       : history_(history),
         fingerprint_(std::move(fingerprint)),
-        writer_(open.team, folder, *open.fit, *open.division, while_computing, &open.ledger) {}
+        writer_(open.team(), folder, *open.fit, *open.division, while_computing, &open.ledger) {}
   void save() override { writer_.save(history_, fingerprint_); }
   void commit() override { writer_.commit(); }
   void finish() override { writer_.finish(); }
@@ -92,8 +92,8 @@ class WorkOf final : public Reconstruction::Work {
       : config_(config),
         callbacks_(callbacks),
         text_(text),
-        team_(team),
         open_(config_, callbacks_, team, patterns),
+        team_(open_.team()),
         history_(open_.history) {}
 
   [[nodiscard]] bool finished() const override {
@@ -400,9 +400,9 @@ class WorkOf final : public Reconstruction::Work {
   const ReconstructConfig config_;
   const ReconstructCallbacks callbacks_;
   const std::string text_;
-  Team& team_;
   const Clock::time_point start_ = Clock::now();
   OpenFit<T> open_;
+  Team& team_;
   History history_;
   std::optional<Clock::time_point> first_step_;
   double seconds_before_ = 0;                    // of the history's, at the first step

@@ -86,13 +86,19 @@ i64 planes_of(const ReconstructConfig& config) {
 }
 
 Division divide(const ReconstructConfig& config, std::span<const Position> positions, i64 window,
-                double pixel, int ranks, int only) {
+                double pixel, int ranks) {
+  return divide(config, positions, window, pixel, ranks, [](const Mesh&) { return -1; });
+}
+
+Division divide(const ReconstructConfig& config, std::span<const Position> positions, i64 window,
+                double pixel, int ranks, const std::function<int(const Mesh&)>& only) {
   const auto& refinement = config.parts.of<PositionOptions>();
   const i64 margin = margin_of_moves(refinement, config.ranks, ranks, positions, window, pixel);
   ScanOnObject scan = scan_on_object(positions, window, pixel, margin);
   const Cores cores = cores_of(scan, config.ranks, ranks, planes_of(config));
   Cut cut = cut_along(cores, scan, pixel, config);
-  return divide(std::move(scan), std::move(cut), only);
+  const int rank = only(cut.sharing.mesh);
+  return divide(std::move(scan), std::move(cut), rank);
 }
 
 Cut cut_along(const Cores& cores, const ScanOnObject& scan, double pixel,

@@ -2,6 +2,8 @@
 
 // The settings of the fit by configuration and measurement: the same for a run and for its plan.
 
+#include <functional>
+
 #include "operator/operator.hpp"
 #include "prepare/experiment.hpp"
 #include "session/division.hpp"
@@ -16,7 +18,10 @@ int default_threads(int processes_on_node);
 
 /// The division that a configuration asks for (session/division); Å, or px where pixel = 1.
 Division divide(const ReconstructConfig& config, std::span<const Position> positions, i64 window,
-                double pixel, int ranks, int only = -1);
+                double pixel, int ranks);
+/// The same of the rank alone that `only` names, which is asked once the mesh is known; −1: of all.
+Division divide(const ReconstructConfig& config, std::span<const Position> positions, i64 window,
+                double pixel, int ranks, const std::function<int(const Mesh&)>& only);
 /// Planes that its ranks exchange together at most.
 i64 planes_of(const ReconstructConfig& config);
 /// The cut that it asks for, along these cores.

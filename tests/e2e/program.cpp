@@ -42,10 +42,12 @@ std::vector<std::string> command(const std::vector<std::string>& arguments,
   if (how.ranks > 0) {
     words.emplace_back(PTYLE_MPIEXEC);
     const int r = how.other_rank;
-    add(r < 0 ? how.ranks : r, {});
+    std::vector<std::string> first;
+    if (!how.every_start.empty()) first = {"sh", "-c", how.every_start};
+    add(r < 0 ? how.ranks : r, first);
     if (r < 0) return words;
     add(1, {"sh", "-c", how.other_start});
-    add(how.ranks - r - 1, {});
+    add(how.ranks - r - 1, first);
     return words;
   }
 #endif

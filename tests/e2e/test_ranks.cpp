@@ -249,6 +249,49 @@ TEST_F(Ranks, ATurnedScanIsCutByBisection) {
   EXPECT_EQ(result.phase(0, 0, 0), 0);
 }
 
+/// However processes lie on nodes, ranks and their sums are the same: to the bit. Positions move
+/// and change hands meanwhile; stopped on one layout, a run is resumed on another.
+TEST_F(Ranks, OnAnyNodesTheAnswerIsTheSame) {
+  struct Layout {
+    int ranks;
+    const char *mesh, *node;  ///< by $RANK
+  };
+  for (const Layout& on : {Layout{4, "[2, 2]", "$((RANK == 1 || RANK == 2))"},
+                           {6, "[3, 2]", "$((RANK == 1 || RANK == 4))"},
+                           {12, "[4, 3]", "$((RANK * RANK % 5))"}}) {
+    SCOPED_TRACE(on.ranks);
+    const std::vector<std::string> settings{"solver.batches=5", "positions.refine=on",
+                                            fmt::format("ranks.mesh={}", on.mesh),
+                                            "ranks.exchange=owner", "solver.continuation=off"};
+    HowToRun how;
+    how.every_start = fmt::format(
+        "RANK=${{OMPI_COMM_WORLD_RANK:-$PMI_RANK}}; PTYLE_NODE=n{} exec \"$0\" \"$@\"", on.node);
+    const auto plain = reconstruct("plain", on.ranks, settings, {"--overwrite"});
+    ASSERT_EQ(plain.status, 0) << plain.err;
+    EXPECT_EQ(plain.out.find("in blocks"), std::string::npos) << plain.out;
+    const auto placed =
+        reconstruct("placed", on.ranks, settings, {"--overwrite", "--verify-halos"}, how);
+    ASSERT_EQ(placed.status, 0) << placed.err;
+    EXPECT_NE(placed.out.find("in blocks"), std::string::npos) << placed.out;
+    const auto expect_same = [&](const char* name) {
+      const State a = state_of(path("plain"), false), b = state_of(path(name), false);
+      EXPECT_EQ(distance(a.phase, b.phase), 0) << name;
+      EXPECT_EQ(distance(a.probe, b.probe), 0) << name;
+      const Result one = read_result(path("plain/result.h5")),
+                   other = read_result(path(std::string(name) + "/result.h5"));
+      EXPECT_EQ(one.history.cost, other.history.cost) << name;
+      EXPECT_EQ(distance(one.phase, other.phase), 0) << name;
+    };
+    expect_same("placed");
+    const auto stopped = reconstruct("stopped", on.ranks, settings,
+                                     {"--overwrite", "--wall-time", "0:0:0.001"}, how);
+    ASSERT_EQ(stopped.status, 3) << stopped.err;
+    const auto resumed = reconstruct("stopped", on.ranks, settings, {"--resume"});
+    ASSERT_EQ(resumed.status, 0) << resumed.err;
+    expect_same("stopped");
+  }
+}
+
 TEST_F(Ranks, ACheckpointWrittenWhileComputingIsThatOfARunWhichEndsThere) {
   const auto run = [&](const std::string& name, int iterations,
                        const std::vector<std::string>& options = {}) {

@@ -62,13 +62,13 @@ RankArrays<T> by_mpi(const Mesh& mesh, const Schedule& schedule, i64 slices, con
 /// The bits of this rank's tile are those of the same schedule in one process.
 template <class T>
 void expect_as_local(const Mesh& mesh, const Schedule& schedule, RankArrays<T>& mine,
-                     const Value<T>& value) {
+                     const Value<T>& value, int rank = world->rank()) {
   auto ranks = all_ranks<T>(mesh, mine.planes() - 1, value);
   const auto stacks = stacks_of(ranks);
   make_local_exchange<T>({mesh, schedule, mine.planes(), 1, nullptr})->start(stacks).finish();
   i64 differ = 0;
   mine.for_pixels([&](i64 plane, Pixel p, T have) {
-    differ += !same_bits(have, ranks[static_cast<std::size_t>(world->rank())].at(plane, p));
+    differ += !same_bits(have, ranks[static_cast<std::size_t>(rank)].at(plane, p));
   });
   EXPECT_EQ(differ, 0);
 }
@@ -305,6 +305,41 @@ TEST(MpiDelivery, GivenUpItWaitsForNobodyAndRunsNeverAgain) {
   EXPECT_THROW((void)delivery->announce({}), std::logic_error);
   { auto running = delivery->send({}); }
   EXPECT_THROW(delivery->expect({}), std::logic_error);
+}
+
+/// Backwards but for rank 0: exchanges, deliveries, sums and gathered values go by the new ranks.
+TEST(MpiTeam, InAnotherOrderRanksAreThoseOfTheOrder) {
+  const auto team = make_mpi_team(*world);
+  const int n = team->size();
+  std::vector<int> rank_of{0};
+  for (int i = 1; i < n; ++i) rank_of.push_back(n - i);
+  const auto other = team->in_order(rank_of);
+  const int me = rank_of[static_cast<std::size_t>(world->rank())];
+  EXPECT_EQ(other->here(), std::vector<int>{me});
+  EXPECT_EQ(other->leads(), team->leads());
+  EXPECT_THROW((void)other->in_order(rank_of), std::logic_error);
+  const std::vector<float> mine{float(me)};
+  const auto all = other->gather(std::span<const float>(mine));
+  for (int i = 0; i < n && world->rank() == 0; ++i)
+    EXPECT_EQ(all[static_cast<std::size_t>(i)], float(i));
+  std::vector<double> one{1};
+  other->sum(one);
+  EXPECT_EQ(one[0], n);
+
+  const Mesh mesh = random_mesh(1, n, 4, 9, Halo::of(12), 5);
+  const Schedule schedule = sum_schedule(mesh, SumKind::owner);
+  const auto value = rough_numbers<float>(3);
+  RankArrays<float> here(mesh, me, 5, value);
+  const auto exchange = other->make_exchange<float>({mesh, schedule, 6, 1, nullptr});
+  const std::vector<Stack<float>> stacks{here.stack()};
+  exchange->start(stacks).finish();
+  expect_as_local<float>(mesh, schedule, here, value, me);
+  const test::Records records(mesh, 20 * n, 4);
+  const auto delivery = other->make_delivery();
+  const auto come = test::delivered(*delivery, records, other->here(), 1);
+  const auto expected = test::expected(records, me, 1);
+  ASSERT_EQ(come.size(), expected.size());
+  for (std::size_t i = 0; i < come.size(); ++i) EXPECT_EQ(come[i].first, expected[i]);
 }
 
 TEST(MpiTeam, AgreesAndGathers) {

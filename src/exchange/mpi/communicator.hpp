@@ -5,6 +5,7 @@
 #include <exception>
 
 #include "exchange/mpi/check.hpp"
+#include "exchange/mpi/ranks.hpp"
 #include "exchange/mpi/wait.hpp"
 
 namespace ptyle {
@@ -13,11 +14,9 @@ namespace ptyle {
 class Communicator {
  public:
   /// Made by all ranks together, which look for news of a failure meanwhile.
-  explicit Communicator(const MpiWorld& world) {
-    MPI_Request request = MPI_REQUEST_NULL;
-    check_mpi(MPI_Comm_idup(MPI_COMM_WORLD, &comm_, &request), "MPI_Comm_idup");
-    wait_for(world, request);
-  }
+  explicit Communicator(const MpiRanks& ranks);
+  /// Of all processes, in another order: this one has `rank` in it.
+  Communicator(const MpiWorld& world, int rank);
   Communicator(const Communicator&) = delete;
   Communicator& operator=(const Communicator&) = delete;
   /// Freeing is done by all together: not on the way out of an error, which the others may not

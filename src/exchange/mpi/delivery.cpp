@@ -32,7 +32,8 @@ int checked_count(std::size_t n) {
 
 class MpiDelivery final : public Delivery {
  public:
-  explicit MpiDelivery(const MpiWorld& world) : world_(world), comm_(world) {}
+  explicit MpiDelivery(const MpiRanks& ranks)
+      : world_(ranks.world()), rank_(ranks.rank()), comm_(ranks) {}
   ~MpiDelivery() override {
     if (!requests_.empty()) MpiDelivery::abandon();
   }
@@ -40,7 +41,7 @@ class MpiDelivery final : public Delivery {
   std::vector<Parcel> announce(std::span<const Parcel> leaving) override {
     check_idle();
     const Meter meter(world_.costs());
-    const int me = world_.rank();
+    const int me = rank_;
     const auto ranks = static_cast<std::size_t>(world_.size());
     numbers_ = std::make_unique<Numbers>();
     auto& [told, heard, announced, coming] = *numbers_;
@@ -158,6 +159,7 @@ class MpiDelivery final : public Delivery {
   }
 
   const MpiWorld& world_;
+  const int rank_;
   Communicator comm_;
   std::unique_ptr<Numbers> numbers_;
   std::vector<MPI_Request> requests_;  // of one stage
@@ -169,8 +171,8 @@ class MpiDelivery final : public Delivery {
 
 }  // namespace
 
-std::unique_ptr<Delivery> make_mpi_delivery(const MpiWorld& world) {
-  return std::make_unique<MpiDelivery>(world);
+std::unique_ptr<Delivery> make_mpi_delivery(const MpiRanks& ranks) {
+  return std::make_unique<MpiDelivery>(ranks);
 }
 
 }  // namespace ptyle

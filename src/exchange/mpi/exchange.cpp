@@ -40,8 +40,8 @@ using Clock = Meter::Clock;
 template <class T>
 class MpiExchange final : public Exchange<T> {
  public:
-  MpiExchange(const MpiWorld& world, const ExchangePlan& plan, Arithmetic<T>* arithmetic)
-      : world_(world), comm_(world), side_(plan, world.rank(), arithmetic) {
+  MpiExchange(const MpiRanks& ranks, const ExchangePlan& plan, Arithmetic<T>* arithmetic)
+      : world_(ranks.world()), comm_(ranks), side_(plan, ranks.rank(), arithmetic) {
     const i64 slots = plan.schedule.in_flight > 0
                           ? std::min(plan.schedule.in_flight, side_.chunks())
                           : side_.chunks();
@@ -55,7 +55,8 @@ class MpiExchange final : public Exchange<T> {
     slots_.resize(static_cast<std::size_t>(slots));
     requests_.assign(slots_.size() * requests_per_slot_, MPI_REQUEST_NULL);
     finished_.resize(requests_.size());
-    buffers_ = std::make_unique<Buffers<T>>(slots, side_, world.takes_device_memory(), plan.ledger);
+    buffers_ =
+        std::make_unique<Buffers<T>>(slots, side_, world_.takes_device_memory(), plan.ledger);
   }
   ~MpiExchange() override {
     if (running_) abandon();
@@ -232,16 +233,16 @@ class MpiExchange final : public Exchange<T> {
 }  // namespace
 
 template <class T>
-std::unique_ptr<Exchange<T>> make_mpi_exchange(const MpiWorld& world, const ExchangePlan& plan,
+std::unique_ptr<Exchange<T>> make_mpi_exchange(const MpiRanks& ranks, const ExchangePlan& plan,
                                                Arithmetic<T>* arithmetic) {
-  if (plan.mesh.ranks() != world.size())
+  if (plan.mesh.ranks() != ranks.size())
     throw UserError(fmt::format("{} need {} MPI ranks, but {} were started", plan.mesh.describe(),
-                                plan.mesh.ranks(), world.size()));
-  return std::make_unique<MpiExchange<T>>(world, plan, arithmetic);
+                                plan.mesh.ranks(), ranks.size()));
+  return std::make_unique<MpiExchange<T>>(ranks, plan, arithmetic);
 }
-template std::unique_ptr<Exchange<float>> make_mpi_exchange(const MpiWorld&, const ExchangePlan&,
+template std::unique_ptr<Exchange<float>> make_mpi_exchange(const MpiRanks&, const ExchangePlan&,
                                                             Arithmetic<float>*);
-template std::unique_ptr<Exchange<double>> make_mpi_exchange(const MpiWorld&, const ExchangePlan&,
+template std::unique_ptr<Exchange<double>> make_mpi_exchange(const MpiRanks&, const ExchangePlan&,
                                                              Arithmetic<double>*);
 
 }  // namespace ptyle

@@ -4,7 +4,7 @@
 
 #include "device/arithmetic.hpp"
 #include "exchange/exchange.hpp"
-#include "exchange/mpi/world.hpp"
+#include "exchange/mpi/ranks.hpp"
 
 namespace ptyle {
 
@@ -14,7 +14,7 @@ namespace ptyle {
 /// none: in the host's memory. Throws UserError if the mesh has not as many tiles as there are
 /// ranks.
 template <class T>
-std::unique_ptr<Exchange<T>> make_mpi_exchange(const MpiWorld& world, const ExchangePlan& plan,
+std::unique_ptr<Exchange<T>> make_mpi_exchange(const MpiRanks& ranks, const ExchangePlan& plan,
                                                Arithmetic<T>* arithmetic = nullptr);
 
 }  // namespace ptyle

@@ -6,6 +6,7 @@
 #include <climits>
 #include <numeric>
 #include <stdexcept>
+#include <utility>
 
 #include "exchange/mpi/communicator.hpp"
 #include "exchange/mpi/delivery.hpp"
@@ -40,7 +41,8 @@ int checked_count(std::size_t n) {
 /// A sum to rank 0 and from there to all, so that all have the same bits.
 class Reduction final : public ExchangeEngine {
  public:
-  explicit Reduction(const MpiWorld& world) : world_(world), comm_(world) {}
+  explicit Reduction(const MpiRanks& ranks)
+      : world_(ranks.world()), rank_(ranks.rank()), comm_(ranks) {}
 
   template <class T>
   Running start(std::span<T> values, MPI_Op op) {
@@ -49,7 +51,7 @@ class Reduction final : public ExchangeEngine {
     data_ = values.data();
     count_ = checked_count(values.size());
     type_ = type_of<T>();
-    const bool root = world_.rank() == 0;
+    const bool root = rank_ == 0;
     check_mpi(MPI_Ireduce(root ? MPI_IN_PLACE : data_, root ? data_ : nullptr, count_, type_, op, 0,
                           comm_.get(), &request_),
               "MPI_Ireduce");
@@ -81,6 +83,7 @@ class Reduction final : public ExchangeEngine {
   }
 
   const MpiWorld& world_;
+  const int rank_;
   Communicator comm_;
   Stage stage_ = Stage::idle;
   MPI_Request request_ = MPI_REQUEST_NULL;
@@ -91,13 +94,26 @@ class Reduction final : public ExchangeEngine {
 
 class MpiTeam final : public Team {
  public:
-  explicit MpiTeam(const MpiWorld& world)
-      : world_(world), comm_(world), agreement_(world), running_sum_(world) {}
+  explicit MpiTeam(MpiRanks ranks)
+      : ranks_(std::move(ranks)),
+        world_(ranks_.world()),
+        comm_(ranks_),
+        agreement_(ranks_),
+        running_sum_(ranks_) {}
 
   [[nodiscard]] int size() const override { return world_.size(); }
-  [[nodiscard]] std::vector<int> here() const override { return {world_.rank()}; }
+  [[nodiscard]] std::vector<int> here() const override { return {ranks_.rank()}; }
   [[nodiscard]] int processes_on_node() const override { return world_.processes_on_node(); }
   [[nodiscard]] int rank_on_node() const override { return world_.rank_on_node(); }
+  [[nodiscard]] std::vector<int> nodes() const override {
+    check_own_order();
+    return world_.nodes();
+  }
+  std::unique_ptr<Team> in_order(std::span<const int> rank_of) override {
+    check_own_order();
+    world_.call_ranks(rank_of);
+    return std::make_unique<MpiTeam>(MpiRanks(world_, rank_of));
+  }
 
   void sum(std::span<double> values) override { agreement_.start(values, MPI_SUM).finish(); }
   void maximum(std::span<double> values) override { agreement_.start(values, MPI_MAX).finish(); }
@@ -112,18 +128,21 @@ class MpiTeam final : public Team {
 
   std::unique_ptr<Exchange<float>> make_float_exchange(const ExchangePlan& plan,
                                                        Arithmetic<float>* arithmetic) override {
-    return make_mpi_exchange<float>(world_, plan, arithmetic);
+    return make_mpi_exchange<float>(ranks_, plan, arithmetic);
   }
   std::unique_ptr<Exchange<double>> make_double_exchange(const ExchangePlan& plan,
                                                          Arithmetic<double>* arithmetic) override {
-    return make_mpi_exchange<double>(world_, plan, arithmetic);
+    return make_mpi_exchange<double>(ranks_, plan, arithmetic);
   }
-  std::unique_ptr<Delivery> make_delivery() override { return make_mpi_delivery(world_); }
+  std::unique_ptr<Delivery> make_delivery() override { return make_mpi_delivery(ranks_); }
   [[nodiscard]] TeamCosts costs() const override { return world_.costs(); }
   void watch_over(double seconds) override { world_.watchdog().set_limit(seconds); }
   void advise(const std::string& remedy) override { world_.watchdog().advise(remedy); }
 
  private:
+  void check_own_order() const {
+    if (ranks_.communicator()) throw std::logic_error("a team has been put into an order already");
+  }
   template <class T>
   std::vector<T> gathered(std::span<const T> mine) {
     const auto ranks = static_cast<std::size_t>(size());
@@ -134,7 +153,7 @@ class MpiTeam final : public Team {
               "MPI_Igather");
     wait(world_, request);
     std::vector<T> all;
-    if (world_.rank() == 0) {
+    if (ranks_.rank() == 0) {
       const auto total = std::accumulate(counts.begin(), counts.end(), std::size_t{0});
       checked_count(total);
       all.resize(total);
@@ -147,6 +166,7 @@ class MpiTeam final : public Team {
     return all;
   }
 
+  const MpiRanks ranks_;
   const MpiWorld& world_;
   Communicator comm_;
   Reduction agreement_, running_sum_;

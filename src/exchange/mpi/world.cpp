@@ -6,11 +6,14 @@
 #include <mpi-ext.h>
 #endif
 
+#include <array>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <functional>
 #include <string_view>
 #include <thread>
+#include <tuple>
 
 #include "exchange/mpi/check.hpp"
 #include "exchange/mpi/wait.hpp"
@@ -25,14 +28,31 @@ using Seconds = std::chrono::duration<double>;
 // as all may have failed for the same reason, and one is to report it.
 constexpr Seconds patience{4}, more_patience{4};
 
-/// Processes on this machine, and this one's number among them.
-void count_on_node(int& count, int& rank) {
+/// Processes on this machine, this one's number among them, and the lowest of them.
+void count_on_node(int& count, int& rank, int& lowest) {
   MPI_Comm node = MPI_COMM_NULL;
   check_mpi(MPI_Comm_split_type(MPI_COMM_WORLD, MPI_COMM_TYPE_SHARED, 0, MPI_INFO_NULL, &node),
             "MPI_Comm_split_type");
   check_mpi(MPI_Comm_size(node, &count), "MPI_Comm_size");
   check_mpi(MPI_Comm_rank(node, &rank), "MPI_Comm_rank");
+  check_mpi(MPI_Bcast(&lowest, 1, MPI_INT, 0, node), "MPI_Bcast");
   check_mpi(MPI_Comm_free(&node), "MPI_Comm_free");
+}
+
+/// By process: a number that those have in common that have a text in common, all of them having
+/// one; else `lowest`.
+std::vector<int> nodes_of(const char* text, int lowest, int size) {
+  const std::size_t hash = text ? std::hash<std::string_view>()(text) : 0;
+  const std::array<int, 3> mine{text ? 1 : 0, static_cast<int>(hash & 0x7fffffffU), lowest};
+  std::vector<int> all(mine.size() * static_cast<std::size_t>(size)), nodes;
+  constexpr int count = std::tuple_size_v<decltype(mine)>;
+  check_mpi(MPI_Allgather(mine.data(), count, MPI_INT, all.data(), count, MPI_INT, MPI_COMM_WORLD),
+            "MPI_Allgather");
+  bool named = true;
+  for (std::size_t i = 0; i < all.size(); i += mine.size()) named = named && all[i] == 1;
+  for (std::size_t i = 0; i < all.size(); i += mine.size())
+    nodes.push_back(all[i + (named ? 1 : 2)]);
+  return nodes;
 }
 
 bool is_cuda_aware() {
@@ -55,10 +75,13 @@ MpiWorld::MpiWorld(int& argc, char**& argv) {
   check_mpi(MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN), "MPI_Comm_set_errhandler");
   check_mpi(MPI_Comm_rank(MPI_COMM_WORLD, &rank_), "MPI_Comm_rank");
   check_mpi(MPI_Comm_size(MPI_COMM_WORLD, &size_), "MPI_Comm_size");
-  count_on_node(on_node_, rank_on_node_);
+  int lowest = rank_;
+  count_on_node(on_node_, rank_on_node_, lowest);
+  nodes_ = nodes_of(std::getenv("PTYLE_NODE"), lowest, size_);
   takes_device_memory_ = is_cuda_aware();
   watchdog_ = std::make_unique<Watchdog>(
-      rank_, size_, [this](int rank, const std::string& sentence) { end(rank, 1, sentence); });
+      rank_, size_,
+      [this](int rank, const std::string& sentence) { end(name_of(rank), 1, sentence); });
 }
 
 MpiWorld::~MpiWorld() {
@@ -86,7 +109,7 @@ void MpiWorld::end(int rank, int status, const std::string& sentence) const {
 
 void MpiWorld::fail(int status, const std::string& sentence) const {
   if (rank_ > 0) tell_rank_0(status, sentence);
-  end(rank_, status, sentence);
+  end(name_of(rank_), status, sentence);
 }
 
 void MpiWorld::fail(const RankFailed& other) const {
@@ -123,7 +146,7 @@ void MpiWorld::watch() const {
   check_mpi(MPI_Recv(sentence.data(), length, MPI_CHAR, status.MPI_SOURCE, status.MPI_TAG,
                      MPI_COMM_WORLD, MPI_STATUS_IGNORE),
             "MPI_Recv");
-  throw RankFailed(status.MPI_SOURCE, status.MPI_TAG, sentence);
+  throw RankFailed(name_of(status.MPI_SOURCE), status.MPI_TAG, sentence);
 }
 
 }  // namespace ptyle

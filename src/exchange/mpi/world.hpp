@@ -1,7 +1,9 @@
 #pragma once
 
 #include <memory>
+#include <span>
 #include <string>
+#include <vector>
 
 #include "exchange/team.hpp"
 
@@ -30,6 +32,9 @@ class MpiWorld {
   [[nodiscard]] int processes_on_node() const { return on_node_; }
   /// This process's number among those of its machine.
   [[nodiscard]] int rank_on_node() const { return rank_on_node_; }
+  /// By process: the lowest process of its node, or of those that have the same text in
+  /// PTYLE_NODE, where all have one: a part of a machine, or several.
+  [[nodiscard]] const std::vector<int>& nodes() const { return nodes_; }
   /// Messages may be sent from and received in a GPU's memory. As MPI says where it can be asked
   /// (MPIX_Query_cuda_support), or as the environment says: PTYLE_CUDA_AWARE_MPI=0 or =1.
   [[nodiscard]] bool takes_device_memory() const { return takes_device_memory_; }
@@ -45,14 +50,24 @@ class MpiWorld {
 
   [[nodiscard]] Watchdog& watchdog() const { return *watchdog_; }
 
+  /// From now on sentences call each process by the rank that a team gives it.
+  void call_ranks(std::span<const int> rank_of) const {
+    called_.assign(rank_of.begin(), rank_of.end());
+  }
+
   /// The cost of this process's exchanges and sums so far; they add to it.
   [[nodiscard]] TeamCosts& costs() const { return costs_; }
 
  private:
   void tell_rank_0(int status, const std::string& sentence) const;
   [[noreturn]] void end(int rank, int status, const std::string& sentence) const;
+  [[nodiscard]] int name_of(int process) const {
+    return called_.empty() ? process : called_[static_cast<std::size_t>(process)];
+  }
   int rank_ = 0, size_ = 1, on_node_ = 1, rank_on_node_ = 0;
   bool takes_device_memory_ = false;
+  std::vector<int> nodes_;
+  mutable std::vector<int> called_;  // by process; empty: as MPI has them
   mutable TeamCosts costs_;
   std::unique_ptr<Watchdog> watchdog_;
 };

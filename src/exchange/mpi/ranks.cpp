@@ -1,0 +1,28 @@
+#include "exchange/mpi/ranks.hpp"
+
+#include "exchange/mpi/communicator.hpp"
+
+namespace ptyle {
+
+MpiRanks::MpiRanks(const MpiWorld& world) : world_(&world), rank_(world.rank()) {}
+
+MpiRanks::MpiRanks(const MpiWorld& world, std::span<const int> rank_of)
+    : world_(&world),
+      rank_(rank_of[static_cast<std::size_t>(world.rank())]),
+      communicator_(std::make_shared<const Communicator>(world, rank_)) {}
+
+Communicator::Communicator(const MpiRanks& ranks) {
+  MPI_Request request = MPI_REQUEST_NULL;
+  const MPI_Comm all = ranks.communicator() ? ranks.communicator()->get() : MPI_COMM_WORLD;
+  check_mpi(MPI_Comm_idup(all, &comm_, &request), "MPI_Comm_idup");
+  wait_for(ranks.world(), request);
+}
+
+Communicator::Communicator(const MpiWorld& world, int rank) {
+  MPI_Request request = MPI_REQUEST_NULL;
+  check_mpi(MPI_Ibarrier(MPI_COMM_WORLD, &request), "MPI_Ibarrier");
+  wait_for(world, request);  // for all, as nobody could look for news within the next
+  check_mpi(MPI_Comm_split(MPI_COMM_WORLD, 0, rank, &comm_), "MPI_Comm_split");
+}
+
+}  // namespace ptyle
