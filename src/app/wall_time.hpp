@@ -17,4 +17,8 @@ struct WallTime {
 /// half a minute at least and ten at most, for the last mini-batch, the checkpoint and the result.
 WallTime wall_time(const std::optional<std::string>& given, std::time_t now);
 
+/// Minutes between the checkpoints of a run that is to end by a time, where the configuration asks
+/// for none; 0: it is not.
+inline double minutes_by_default(const WallTime& time) { return time.seconds > 0 ? 30 : 0; }
+
 }  // namespace ptyle

@@ -442,6 +442,32 @@ TEST_F(Runs, ThePlanCountsTheProgramAndTheWritingOfTheResult) {
   EXPECT_GT(planned("output.pictures=true"), planned("output.pictures=false") + 10);
 }
 
+/// As a run would write checkpoints there: in a Slurm job that is to end, and with --wall-time.
+TEST_F(Runs, ThePlanHasTheCheckpointOfARunThatIsToEnd) {
+  simulate();
+  const auto memory = [&](const std::vector<std::string>& more, const std::string& ends) {
+    std::vector<std::string> arguments{"plan",    "run.yaml",
+                                       "--ranks", "1",
+                                       "--set",   "ranks.seconds_per_position=1e-3",
+                                       "--set",   "object.slices=40",
+                                       "--set",   "output.pictures=false",
+                                       "--set",   "output.tiff=false"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    HowToRun how{.folder = folder.path()};
+    if (!ends.empty()) how.environment = {{"SLURM_JOB_ID", "1"}, {"SLURM_JOB_END_TIME", ends}};
+    const auto ran = run_ptyle(arguments, how);
+    EXPECT_EQ(ran.status, 0) << ran.err;
+    const bool said = ran.out.find("a checkpoint every 30 min") != std::string::npos;
+    EXPECT_EQ(ran.out.find("MiB: checkpoint ") != std::string::npos, said) << ran.out;
+    return said;
+  };
+  const std::string later = std::to_string(std::time(nullptr) + 7200);
+  EXPECT_FALSE(memory({}, ""));
+  EXPECT_TRUE(memory({}, later));
+  EXPECT_TRUE(memory({"--wall-time", "90"}, ""));
+  EXPECT_FALSE(memory({"--set", "output.checkpoint_minutes=0"}, later));
+}
+
 TEST_F(Runs, ASimulationThatASignalStopsSaysSoAndGoesOn) {
   for (const auto& [signal, status] : {std::pair{SIGTERM, 3}, {SIGINT, 130}}) {
     const auto stopped =

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include <cmath>
+#include <ctime>
 #include <map>
 #include <memory>
 #include <optional>
@@ -15,6 +16,7 @@
 #include "app/fft_memory.hpp"
 #include "app/reconstruct_keys.hpp"
 #include "app/terminal.hpp"
+#include "app/wall_time.hpp"
 #include "core/error.hpp"
 #include "core/ledger.hpp"
 #include "session/device.hpp"
@@ -29,6 +31,7 @@ struct Options {
   std::vector<std::string> settings;
   std::vector<int> ranks{1, 2, 4, 8, 16};
   std::string device;
+  std::optional<std::string> wall_time;
 };
 
 constexpr const char* help =
@@ -212,9 +215,15 @@ int run(const Options& options) {
   const auto program = static_cast<double>(program_bytes());
   auto settings = options.settings;
   set_device(options.device, settings);
-  const auto input = read_reconstruct(options.file, settings, true);
+  auto input = read_reconstruct(options.file, settings, true);
+  const auto by_default = minutes_by_default(wall_time(options.wall_time, std::time(nullptr)));
+  input.config.output.minutes_by_default = by_default;
   const ReconstructConfig& config = input.config;
   Terminal terminal;
+  if (by_default > 0 && config.output.minutes_between_checkpoints() == by_default)
+    terminal.say(fmt::format(
+        "a run that is to end by a time writes a checkpoint every {:.0f} min from a copy in memory",
+        by_default));
   const FftMemory fft_memory(true);
   const Experiment experiment =
       plan_experiment(config.data, config.calibration, config.scan, config.optics);
@@ -259,6 +268,10 @@ void add_plan(CLI::App& app, Command& chosen) {
                    "key=value, in place of the configuration's; repeatable")
       ->allow_extra_args(false);
   add_device(*command, options->device);
+  command->add_option(
+      "--wall-time", options->wall_time,
+      "as ptyle reconstruct --wall-time: with checkpoints, unless the configuration "
+      "has none; by default within a Slurm job");
   command->add_option("--ranks", options->ranks, "numbers of ranks, e.g. 1,6,54")
       ->delimiter(',')
       ->check(CLI::Range(1, 1000000));

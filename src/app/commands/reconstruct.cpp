@@ -235,7 +235,7 @@ void add_reconstruct(CLI::App& app, Command& chosen) {
       auto input = read_reconstruct(options->file, settings, options->overwrite, options->resume,
                                     !options->check);
       const WallTime time = wall_time(options->wall_time, std::time(nullptr));
-      if (time.seconds > 0) input.config.output.minutes_by_default = 30;
+      input.config.output.minutes_by_default = minutes_by_default(time);
       if (options->check) alone(team, "ptyle reconstruct --check");
       if (options->check) return check(input.config, options->file);
       return run(input, options->file, time, team);
