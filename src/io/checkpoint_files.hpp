@@ -4,7 +4,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -12,6 +11,7 @@
 #include "core/box.hpp"
 #include "core/error.hpp"
 #include "io/hdf5.hpp"
+#include "io/rows_at_a_time.hpp"
 
 namespace ptyle::checkpoint_files {
 
@@ -33,12 +33,6 @@ inline Box read_box(const h5::File& file, const std::string& dataset) {
   const auto four = file.read<i64>(dataset);
   if (four.size() != 4) throw UserError(dataset + " is no box");
   return {{four[0], four[1]}, {four[2], four[3]}};
-}
-
-/// Rows of so many values that are copied at a time: some MB.
-inline i64 rows_at_a_time(i64 rows, i64 cols) {
-  constexpr i64 values = i64{1} << 19;
-  return std::clamp<i64>(values / std::max<i64>(1, cols), 1, std::max<i64>(1, rows));
 }
 
 /// True if the cores lie side by side in the object and reach all its sides. What no window reaches

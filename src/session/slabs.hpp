@@ -14,11 +14,9 @@
 
 #include "core/box.hpp"
 #include "exchange/team.hpp"
+#include "io/rows_at_a_time.hpp"
 
 namespace ptyle {
-
-/// Rows of a slice that are held at a time while an object of this shape is written: some MB.
-i64 rows_at_a_time(const std::array<i64, 3>& shape);
 
 /// The ranks that write, ascending, rank 0 first: enough of them for the disks of a cluster, spread
 /// evenly, so that they are on different machines where there are several.
@@ -45,7 +43,7 @@ class Slabs {
   /// `shape`: (slices, rows, columns).
   explicit Slabs(const std::array<i64, 3>& shape)
       : shape_(shape),
-        most_(rows_at_a_time(shape)),
+        most_(rows_at_a_time(shape[1], shape[2])),
         of_a_slice_((shape[1] + most_ - 1) / most_),
         count_(shape[0] * of_a_slice_) {}
   [[nodiscard]] i64 count() const { return count_; }

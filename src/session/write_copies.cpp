@@ -18,6 +18,7 @@
 #include "io/disk_space.hpp"
 #include "io/pictures.hpp"
 #include "io/reduced_image.hpp"
+#include "io/rows_at_a_time.hpp"
 #include "io/tiff.hpp"
 #include "operator/probe.hpp"
 #include "session/agreement.hpp"
@@ -222,7 +223,7 @@ class Copies {
     check_disk_space(folder_.string(), bytes_of(shape_), "phase.tif");
     tiff_.emplace(name("phase.tif"), shape_,
                   VoxelSize{facts().pixel_size, facts().slice_thickness, facts().units},
-                  rows_at_a_time(shape_));
+                  rows_at_a_time(shape_[1], shape_[2]));
     return tiff_->hand_out();
   }
 
@@ -273,15 +274,9 @@ double output_bytes(const std::array<i64, 3>& shape, bool absorption, bool tiff)
   return bytes_of(shape) * (1 + (absorption ? 1 : 0) + (tiff ? 1 : 0));
 }
 
-i64 rows_at_a_time(const std::array<i64, 3>& shape) {
-  constexpr i64 bytes = i64{4} << 20;
-  const i64 of_a_row = shape[2] * static_cast<i64>(sizeof(float));
-  return std::clamp<i64>(bytes / std::max<i64>(1, of_a_row), 1, shape[1]);
-}
-
 WritingMemory writing_memory(const std::array<i64, 3>& shape, bool absorption, i64 modes,
                              i64 window, i64 positions, const OutputChoice& choice) {
-  const double slab = double(rows_at_a_time(shape) * shape[2]) * sizeof(float),
+  const double slab = double(rows_at_a_time(shape[1], shape[2]) * shape[2]) * sizeof(float),
                probe = double(modes * window * window) * sizeof(Complex<float>);
   WritingMemory bytes;
   bytes.facts = probe + double(positions) * (2 * sizeof(Position) + 2 * sizeof(i64));
