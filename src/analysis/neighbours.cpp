@@ -4,6 +4,7 @@
 #include <stdexcept>
 
 #include "core/bounds.hpp"
+#include "core/quantile.hpp"
 
 namespace ptyle {
 namespace {
@@ -80,10 +81,7 @@ double neighbour_distance(std::span<const Position> positions, const Ordered& or
     if (const Position& at = positions[static_cast<std::size_t>(i)];
         std::isfinite(at.row) && std::isfinite(at.col))
       found.push_back(ordered.to_nearest(at, k));  // the 0th is the position itself
-  if (found.empty()) return 0;
-  const auto middle = found.begin() + static_cast<std::ptrdiff_t>(found.size() / 2);
-  std::nth_element(found.begin(), middle, found.end());
-  return *middle;
+  return found.empty() ? 0 : upper_median(found);
 }
 
 double neighbour_distance(std::span<const Position> positions, i64 k) {

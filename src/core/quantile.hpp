@@ -15,4 +15,12 @@ inline double quantile(std::span<double> values, double share) {
   return *at;
 }
 
+/// The median, of an even number of values the upper of the two in the middle; they are reordered.
+/// `values` must not be empty.
+inline double upper_median(std::span<double> values) {
+  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
+  std::nth_element(values.begin(), middle, values.end());
+  return *middle;
+}
+
 }  // namespace ptyle

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "core/grid.hpp"
+#include "core/quantile.hpp"
 #include "core/units.hpp"
 
 namespace ptyle {
@@ -42,12 +43,7 @@ struct Image {
   }
 };
 
-double median(std::vector<double>& v) {
-  if (v.empty()) return std::nan("");
-  const auto middle = v.begin() + static_cast<std::ptrdiff_t>(v.size() / 2);
-  std::nth_element(v.begin(), middle, v.end());
-  return *middle;
-}
+double median(std::vector<double>& v) { return v.empty() ? std::nan("") : upper_median(v); }
 
 /// Median over the pixels between two radii about a disc's centre.
 double ring_median(const Image& image, const Disc& d, double from, double to) {

@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "core/bounds.hpp"
+#include "core/quantile.hpp"
 #include "prepare/selection.hpp"
 
 namespace ptyle {
@@ -18,13 +19,12 @@ void warn_of_spread(const std::vector<Position>& at, double pixel, i64 window,
   const double rows = scan.rows() / pixel, cols = scan.cols() / pixel;
   std::vector<double> steps;
   for (std::size_t i = 1; i < at.size(); ++i) steps.push_back(distance(at[i], at[i - 1]) / pixel);
-  const auto middle = steps.begin() + static_cast<std::ptrdiff_t>(steps.size() / 2);
-  std::nth_element(steps.begin(), middle, steps.end());
+  const double median = upper_median(steps);
   // The next in the list may be far, as on a spiral. On a raster of n, (rows + s)(cols + s) = n s².
   const auto others = static_cast<double>(at.size() - 1);
   const double sides = rows + cols;
   const double pitch = (sides + std::sqrt(sides * sides + 4 * others * rows * cols)) / (2 * others);
-  const double apart = std::min(*middle, pitch);
+  const double apart = std::min(median, pitch);
   if (std::max(rows, cols) >= 1 && apart < 1)
     warnings.push_back(
         fmt::format("positions lie {:.2g} object pixels from each other, less than one: is "
