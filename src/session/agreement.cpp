@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <fstream>
 #include <iterator>
+#include <sstream>
 #include <vector>
 
 namespace ptyle {
@@ -57,6 +58,15 @@ std::string told_by_leader(Team& team, const std::string& text) {
   team.sum(letters);
   std::string told;
   for (const double letter : letters) told += static_cast<char>(letter);
+  return told;
+}
+
+std::vector<std::string> told_by_leader(Team& team, const std::vector<std::string>& texts) {
+  std::string all;
+  for (const std::string& text : texts) all += text + '\0';
+  std::istringstream lines(told_by_leader(team, all));
+  std::vector<std::string> told;
+  for (std::string text; std::getline(lines, text, '\0');) told.push_back(text);
   return told;
 }
 

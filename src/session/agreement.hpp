@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <new>
 #include <string>
+#include <vector>
 
 #include "core/error.hpp"
 #include "exchange/team.hpp"
@@ -45,6 +46,9 @@ void agree(Team& team, const std::string& failure);
 
 /// The text of the process that leads, on all, which call it together.
 std::string told_by_leader(Team& team, const std::string& text);
+
+/// Several texts of it, none of which holds a zero.
+std::vector<std::string> told_by_leader(Team& team, const std::vector<std::string>& texts);
 
 /// The bytes of a file as the process that leads reads it, on all, which call it together; none
 /// where it cannot be read.

@@ -8,7 +8,7 @@
 
 #include <algorithm>
 #include <limits>
-#include <sstream>
+#include <string>
 #include <utility>
 
 #include "core/error.hpp"
@@ -36,16 +36,16 @@ std::string identity_of_files(const CopyTask& task) {
 }
 
 Told told(Team& team, const CopyTask& task) {
-  std::ostringstream text;
-  text << task.images << '\n' << task.result << '\n' << task.tiff << '\n';
-  text << identity_of_files(task) << '\n';
-  for (const i64 strip : task.strips) text << strip << ' ';
-  std::istringstream lines(told_by_leader(team, text.str()));
+  std::vector<std::string> texts{task.images ? "yes" : "no", task.result, task.tiff,
+                                 identity_of_files(task)};
+  for (const i64 strip : task.strips) texts.push_back(std::to_string(strip));
+  texts = told_by_leader(team, texts);
   Told told;
-  lines >> told.images;
-  lines.ignore();
-  for (std::string* line : {&told.result, &told.tiff, &told.identity}) std::getline(lines, *line);
-  for (i64 strip = 0; lines >> strip;) told.strips.push_back(strip);
+  told.images = texts.at(0) == "yes";
+  told.result = texts.at(1);
+  told.tiff = texts.at(2);
+  told.identity = texts.at(3);
+  for (std::size_t i = 4; i < texts.size(); ++i) told.strips.push_back(std::stoll(texts[i]));
   return told;
 }
 

@@ -1,9 +1,9 @@
 #include "session/write_object.hpp"
 
 #include <algorithm>
-#include <sstream>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "io/raw_file.hpp"
 #include "session/agreement.hpp"
@@ -19,19 +19,19 @@ struct Told {
 };
 
 Told told(Team& team, ResultWriter* file) {
-  std::ostringstream text;
+  std::vector<std::string> texts;
   agree(team, team.leads() ? failure_of([&] {
           const ResultFile::Place place = file->hand_out();
-          text << place.phase << ' ' << place.absorption << '\n'
-               << identity_of(place.part) << '\n'
-               << place.part;
+          texts = {std::to_string(place.phase), std::to_string(place.absorption),
+                   identity_of(place.part), place.part};
         })
                            : std::string());
-  std::istringstream lines(told_by_leader(team, text.str()));
+  texts = told_by_leader(team, texts);
   Told told;
-  lines >> told.place.phase >> told.place.absorption >> std::ws;
-  std::getline(lines, told.identity);
-  std::getline(lines, told.place.part, '\0');
+  told.place.phase = std::stoll(texts.at(0));
+  told.place.absorption = std::stoll(texts.at(1));
+  told.identity = texts.at(2);
+  told.place.part = texts.at(3);
   return told;
 }
 
