@@ -36,7 +36,7 @@ Load load_of_ranks(const Division& division, const FitOptions& options) {
   const auto& positions = division.frame.positions;
   std::vector<i64> all(positions.size());
   std::iota(all.begin(), all.end(), 0);
-  return load_of(make_batches(positions, all, options.batches, options.seed, 1, options.group_of),
+  return load_of(make_batches(positions, all, options.batches, options.seed, 1, options.groups()),
                  division.shares);
 }
 

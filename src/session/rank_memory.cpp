@@ -40,10 +40,10 @@ Bytes arrays_of_fit(const ReconstructConfig& config, const OperatorSetup& setup,
   return bytes;
 }
 
-/// All positions' lists: groups by the division and by the fit.
+/// The lists of all positions, with the groups that division and fit share.
 double bytes_of_positions(const Division& division) {
   return double(bytes_a_position) * double(division.frame.positions.size()) +
-         double(2 * sizeof(int)) * double(division.group_of ? division.group_of->size() : 0);
+         double(sizeof(int)) * double(division.group_of ? division.group_of->size() : 0);
 }
 
 /// Patterns, positions and what a checkpoint holds, which are on the host wherever it computes.
@@ -61,6 +61,7 @@ void add_data(RankMemory& memory, const ReconstructConfig& config, const Operato
   if (setup.modes > 1) bytes["probe"] += bytes_of_probe<T>(setup);  // their powers are fitted there
   if (division.margin > 0) bytes["probe"] += bytes_of_probe<T>(setup);  // derivative along a shift
   bytes["positions"] += bytes_of_positions(division);
+  if (division.margin > 0) bytes["positions"] += double(bytes_of_moved(share.own.size()));
   if (!writes_while_computing(config)) return;
   bytes["checkpoint"] = memory_of_fit<T>(config, setup, division, rank).saved;
 }

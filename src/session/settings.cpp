@@ -157,12 +157,12 @@ FitOptions fit_options(const ReconstructConfig& config, const Experiment& e, con
   const auto thickness = !coarse_to_fine                   ? Thickness::thin
                          : depths_of_focus(config, e) <= 2 ? Thickness::thick
                                                            : Thickness::very_thick;
-  if (cut.group_of) o.group_of = *cut.group_of;
+  o.group_of = cut.group_of;
   o.batches = s.batches > 0 ? s.batches
               : !whole_scan_for(config.parts).empty()
                   ? 1
                   : batches_of_groups(
-                        group_sizes(o.group_of, cut.positions, cut.of),
+                        group_sizes(o.groups(), cut.positions, cut.of),
                         default_batches(cut.positions, counts_per_object_pixel(e, cut), thickness));
   o.hold_out = s.hold_out;
   o.left_out = e.screening.left_out;

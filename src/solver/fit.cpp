@@ -93,7 +93,7 @@ IterationReport Fit<T>::iterate(const std::function<bool()>& stop) {
   const bool limited = options.continuation.k_c() > 0;
   const bool refine = options.probe_from > 0 && iteration >= options.probe_from && !limited;
   const auto batches = make_batches(with_->data.positions, with_->fitted, options.batches,
-                                    options.seed, iteration, options.group_of);
+                                    options.seed, iteration, options.groups());
   Batch all_alike;
   all_alike.iteration = iteration;
   all_alike.lateral_limit = limited;

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <span>
 #include <string>
 #include <vector>
@@ -50,8 +51,12 @@ enum class Update {
 };
 
 struct FitOptions {
-  i64 batches = 20;            ///< mini-batches an iteration
-  std::vector<int> group_of;   ///< by position: the groups they are dealt by; empty: one
+  i64 batches = 20;  ///< mini-batches an iteration
+  /// By position: the groups they are dealt by; none: one.
+  std::shared_ptr<const std::vector<int>> group_of = {};
+  [[nodiscard]] std::span<const int> groups() const {
+    return group_of ? std::span<const int>(*group_of) : std::span<const int>();
+  }
   double hold_out = 0;         ///< fraction of the patterns kept out of the fit
   std::vector<i64> left_out;   ///< positions whose patterns are no measurement, ascending
   double hold_out_pixels = 0;  ///< fraction of the detector pixels of every pattern, likewise

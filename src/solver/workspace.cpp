@@ -102,8 +102,8 @@ Workspace<T>::Workspace(std::unique_ptr<Operator<T>> op_, FitData<T> data_, FitO
       caution(state.number("caution", 1)) {
   const auto count = static_cast<i64>(data.positions.size());
   if (ledger)
-    positions_booking_ = ledger->book("positions", data.positions.size() * bytes_a_position +
-                                                       2 * options.group_of.size() * sizeof(int));
+    positions_booking_ = ledger->book(
+        "positions", data.positions.size() * bytes_a_position + options.groups().size_bytes());
   const auto among = [](const std::vector<i64>& all, i64 i) {
     return std::binary_search(all.begin(), all.end(), i);
   };
@@ -114,6 +114,16 @@ Workspace<T>::Workspace(std::unique_ptr<Operator<T>> op_, FitData<T> data_, FitO
     if (!among(held_out, i) && !among(options.left_out, i)) fitted.push_back(i);
   if (options.hold_out_pixels > 0)
     pixel_sample = sample_for_pixels(data.positions, fitted, options.seed);
+}
+
+template <class T>
+void Workspace<T>::put(i64 position, const Placement& at) {
+  moved_.insert_or_assign(position, at);
+  const std::size_t bytes = bytes_of_moved(moved_.size());
+  if (!ledger || bytes <= moved_booked_) return;
+  moved_booking_ = {};  // both together were never held
+  moved_booking_ = ledger->book("positions", bytes);
+  moved_booked_ = bytes;
 }
 
 template <class T>

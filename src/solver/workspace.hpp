@@ -7,6 +7,7 @@
 #include <span>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "device/arithmetic.hpp"
@@ -41,7 +42,7 @@ class Workspace {
   /// The place of a position's window on the whole object. Where positions move, only the owner's
   /// process knows; it says so by `put`.
   [[nodiscard]] Placement place_of(i64 position) const;
-  void put(i64 position, const Placement& at) { moved_[position] = at; }
+  void put(i64 position, const Placement& at);
   /// One that has gone to another process.
   void forget(i64 position) { moved_.erase(position); }
   /// Placements of the members on a tile's arrays.
@@ -86,12 +87,22 @@ class Workspace {
   [[nodiscard]] PixelChoice choice_of(i64 pattern, PixelSet pixels) const;
 
   std::unordered_map<i64, Placement> moved_;  // of this process's positions those that moved
-  Ledger::Booking positions_booking_;         // of what is listed of all positions
+  std::size_t moved_booked_ = 0;
+  Ledger::Booking moved_booking_;
+  Ledger::Booking positions_booking_;  // of what is listed of all positions
 };
 
 /// Bytes accounted as "positions" for each position of all ranks: where it is, its number among
 /// those that are fitted, among the patterns and among the frames. All else that a rank has is of
 /// its own positions.
 inline constexpr std::size_t bytes_a_position = sizeof(Position) + 3 * sizeof(i64);
+
+/// Bytes accounted as "positions" for the placements of so many own positions that move, booked in
+/// lots. A hash table holds them: an entry has a link and the allocator's header, and there are up
+/// to two buckets an entry.
+constexpr std::size_t bytes_of_moved(std::size_t positions) {
+  constexpr std::size_t lot = 64, one = sizeof(std::pair<const i64, Placement>) + 4 * sizeof(void*);
+  return (positions + lot - 1) / lot * lot * one;
+}
 
 }  // namespace ptyle

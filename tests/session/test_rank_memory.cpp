@@ -81,7 +81,8 @@ TEST(RankMemory, OfPositionsIsWhatARunAllocates) {
   }
 }
 
-/// The probe's derivatives, by which the curvature along a shift is found, one after the other.
+/// The probe's derivatives, by which the curvature along a shift is found, one after the other, and
+/// where positions are, once they move.
 TEST(RankMemory, OfRefinedPositionsIsWhatARunAllocates) {
   for (const int modes : {1, 3}) {
     ReconstructConfig config = refined();
@@ -91,6 +92,9 @@ TEST(RankMemory, OfRefinedPositionsIsWhatARunAllocates) {
     const OpenFit<float> run(config, {}, *team, &patterns);
     run.fit->iterate();
     EXPECT_EQ(double(peak_of(run.ledger, "probe")), memory_of(config, 1, 0).bytes.at("probe"))
+        << modes;
+    EXPECT_EQ(double(peak_of(run.ledger, "positions")),
+              memory_of(config, 1, 0).bytes.at("positions"))
         << modes;
   }
 }
@@ -133,7 +137,7 @@ TEST(RankMemory, CountsWhatWritingTheResultTakes) {
     const RankMemory bare = of(0);
     // It keeps the object and the probe.
     EXPECT_EQ(bare.writing.at("object"), 8 * double(division.sharing.mesh.extended(0).area()));
-    const double slab = 4 * double(rows_at_a_time({2, rows, cols}) * cols);
+    const double slab = 4 * double(rows_at_a_time(rows, cols) * cols);
     const auto rows_of = [&](int rank) {
       return object_writing_bytes(division.sharing.mesh, rank, {2, rows, cols});
     };
