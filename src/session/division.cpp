@@ -87,8 +87,7 @@ class Tilings {
            Support(scan_.centres, scan_.window, scan_.margin).covers(lines.object());
   }
   [[nodiscard]] i64 fullest(const Mesh& mesh) const {
-    std::vector<i64> positions(static_cast<std::size_t>(ranks_), 0);
-    for (const Pixel& p : scan_.centres) ++positions[static_cast<std::size_t>(mesh.tile_of(p))];
+    const std::vector<i64> positions = count_positions(mesh, scan_.centres);
     return *std::max_element(positions.begin(), positions.end());
   }
   /// Seconds of an iteration on a rank of 100 GFLOP/s, times the pixels of the largest tile: time
@@ -282,8 +281,7 @@ Division divide(ScanOnObject scan, Cut cut, int only) {
   Division division{std::move(cut), std::move(scan.frame), {}};
   const Mesh& mesh = division.sharing.mesh;
   const int ranks = mesh.ranks();
-  std::vector<i64> counts(static_cast<std::size_t>(ranks), 0);
-  for (const Pixel& p : scan.centres) ++counts[static_cast<std::size_t>(mesh.tile_of(p))];
+  const std::vector<i64> counts = count_positions(mesh, scan.centres);
   const auto [least, most] = std::minmax_element(counts.begin(), counts.end());
   division.least = *least;
   division.most = *most;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <functional>
 #include <iterator>
 #include <numeric>
 #include <tuple>
@@ -67,9 +68,11 @@ class Planner {
     if (!is_new) return at->second;
     const Mesh& mesh = cut.sharing.mesh;
     const auto& centres = scan(config).centres;
-    std::vector<i64> counts(static_cast<std::size_t>(ranks_), 0);
-    if (cut.extra > 0) counts = most_that_come(mesh, centres, cut.extra);  // as far as that
-    for (const Pixel& p : centres) ++counts[static_cast<std::size_t>(mesh.tile_of(p))];
+    std::vector<i64> counts = count_positions(mesh, centres);
+    if (cut.extra > 0) {
+      const auto others = most_that_come(mesh, centres, cut.extra);  // from as far as that
+      std::transform(counts.begin(), counts.end(), others.begin(), counts.begin(), std::plus());
+    }
     return at->second = *std::max_element(counts.begin(), counts.end());
   }
   FitOptions options(const ReconstructConfig& config, const Cut& cut, int threads) const {

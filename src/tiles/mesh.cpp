@@ -274,6 +274,12 @@ std::array<int, 2> automatic_shape(std::span<const Pixel> centres, int ranks) {
   return best->shape;
 }
 
+std::vector<i64> count_positions(const Mesh& mesh, std::span<const Pixel> centres) {
+  std::vector<i64> counts(static_cast<std::size_t>(mesh.ranks()), 0);
+  for (const Pixel& p : centres) ++counts[static_cast<std::size_t>(mesh.tile_of(p))];
+  return counts;
+}
+
 std::vector<std::vector<i64>> assign(const Mesh& mesh, std::span<const Pixel> centres) {
   std::vector<std::vector<i64>> positions(static_cast<std::size_t>(mesh.ranks()));
   for (std::size_t i = 0; i < centres.size(); ++i)

@@ -111,6 +111,9 @@ Mesh balanced_mesh(std::span<const Pixel> centres, i64 window, std::array<int, 2
 /// if no mesh of so many tiles has positions in each of its rows and columns.
 std::array<int, 2> automatic_shape(std::span<const Pixel> centres, int ranks);
 
+/// How many positions each rank has.
+std::vector<i64> count_positions(const Mesh& mesh, std::span<const Pixel> centres);
+
 /// The positions of each rank, ascending. Every position is in exactly one list; one may be empty.
 std::vector<std::vector<i64>> assign(const Mesh& mesh, std::span<const Pixel> centres);
 
