@@ -261,11 +261,11 @@ namespace {
 std::vector<bool> partly_dark(const Mesh& mesh, const ScanOnObject& scan, int only) {
   std::vector<bool> dark(static_cast<std::size_t>(mesh.ranks()), false);
   if (only >= 0) {
-    const Box tile = mesh.extended(only), near = grown(tile, scan.window + scan.margin);
-    std::vector<Pixel> centres;
-    std::copy_if(scan.centres.begin(), scan.centres.end(), std::back_inserter(centres),
-                 [&](const Pixel& p) { return near.contains(p); });
-    dark[static_cast<std::size_t>(only)] = !Support(centres, scan.window, scan.margin).covers(tile);
+    const Box tile = mesh.extended(only);
+    const auto near =
+        centres_near(tile, scan.window, scan.margin, std::ssize(scan.centres),
+                     [&](i64 i) { return scan.centres[static_cast<std::size_t>(i)]; });
+    dark[static_cast<std::size_t>(only)] = !Support(near, scan.window, scan.margin).covers(tile);
     return dark;
   }
   const Support support(scan.centres, scan.window, scan.margin);

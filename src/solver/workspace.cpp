@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <iterator>
 #include <utility>
 
@@ -12,14 +13,19 @@
 namespace ptyle {
 namespace {
 
-/// A rank alone looks at no other's positions; several in a process are all of them.
-std::vector<PositionShare> shares_here(const Team& team, const Sharing& sharing,
-                                       std::span<const Position> positions, i64 window, i64 extra) {
-  const auto count = static_cast<i64>(positions.size());
-  const auto centre = [&](i64 i) {
+/// Pixel [W/2, W/2] of each position's window.
+std::function<Pixel(i64)> centre_of(std::span<const Position> positions, i64 window) {
+  return [positions, window](i64 i) {
     const Placement at = place(positions[static_cast<std::size_t>(i)], window);
     return Pixel{at.row + window / 2, at.col + window / 2};
   };
+}
+
+/// A rank alone looks at no other's positions; several in a process are all of them.
+std::vector<PositionShare> shares_here(const Team& team, const Sharing& sharing,
+                                       std::span<const Position> positions, i64 window, i64 extra) {
+  const i64 count = std::ssize(positions);
+  const auto centre = centre_of(positions, window);
   if (team.here().size() == 1)
     return {share_of(sharing.mesh, team.here().front(), count, centre, extra)};
   std::vector<Pixel> centres;
@@ -64,14 +70,9 @@ std::vector<Array<std::uint8_t, 2>> make_supports(const std::vector<Tile>& tiles
                                                   Ledger* ledger) {
   Box here;
   for (const Tile& tile : tiles) here = hull(here, tile.box);
-  here = grown(here, window + margin);
-  std::vector<Pixel> centres;
-  for (const Position& at : positions) {
-    const Placement corner = place(at, window);
-    const Pixel centre{corner.row + window / 2, corner.col + window / 2};
-    if (here.contains(centre)) centres.push_back(centre);
-  }
-  const Support support(centres, window, margin);
+  const Support support(
+      centres_near(here, window, margin, std::ssize(positions), centre_of(positions, window)),
+      window, margin);
   std::vector<Array<std::uint8_t, 2>> all;
   for (const Tile& tile : tiles)
     all.push_back(arithmetic.brought(support.mask(tile.box, ledger), "object"));

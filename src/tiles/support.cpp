@@ -5,6 +5,15 @@
 
 namespace ptyle {
 
+std::vector<Pixel> centres_near(const Box& part, i64 window, i64 margin, i64 count,
+                                const std::function<Pixel(i64)>& centre) {
+  const Box near = grown(part, window + margin);
+  std::vector<Pixel> centres;
+  for (i64 i = 0; i < count; ++i)
+    if (const Pixel at = centre(i); near.contains(at)) centres.push_back(at);
+  return centres;
+}
+
 /// Calls use(what it shares with `part`) for each window that meets it, until it returns false.
 template <class Use>
 void Support::for_each_window(const Box& part, Use&& use) const {

@@ -4,6 +4,7 @@
 // vacuum in every fit, so that no tile needs to hold it: the corners about a turned or round scan.
 
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <vector>
 
@@ -12,6 +13,10 @@
 #include "tiles/near.hpp"
 
 namespace ptyle {
+
+/// The centres, of `count` windows, that a Support needs within `part`.
+std::vector<Pixel> centres_near(const Box& part, i64 window, i64 margin, i64 count,
+                                const std::function<Pixel(i64)>& centre);
 
 class Support {
  public:
