@@ -109,6 +109,12 @@ class Tilings {
   i64 planes_;
 };
 
+/// True where the configuration leaves the tiling to us.
+bool takes_the_best(const RanksConfig& config, int ranks) {
+  return config.mesh[0] == 0 && (config.tiling == Tiling::automatic || ranks == 1) &&
+         !needs_lines(config);
+}
+
 Mesh mesh_of(const ScanOnObject& scan, const RanksConfig& config, int ranks, i64 planes) {
   const auto& shape = config.mesh;
   const bool shaped = shape[0] > 0, bisect = config.tiling == Tiling::bisection;
@@ -121,9 +127,8 @@ Mesh mesh_of(const ScanOnObject& scan, const RanksConfig& config, int ranks, i64
         "ranks.mesh: {} x {} tiles are {} ranks, but {} {} started (mpirun -n)", shape[0], shape[1],
         i64{shape[0]} * shape[1], ranks, ranks == 1 ? "was" : "were"));
   const Tilings tilings(scan, ranks, planes);
-  if (bisect && ranks > 1) return tilings.by_bisection();
-  const bool lines = shaped || config.tiling == Tiling::mesh || needs_lines(config);
-  return lines ? tilings.by_lines(shape) : tilings.best();
+  if (takes_the_best(config, ranks)) return tilings.best();
+  return bisect && ranks > 1 ? tilings.by_bisection() : tilings.by_lines(shape);
 }
 
 }  // namespace
@@ -210,7 +215,8 @@ Cores cores_of(const ScanOnObject& scan, const RanksConfig& config, int ranks, i
   Cores cores{mesh_of(scan, config, ranks, planes), dealt_for(config, ranks)};
   if (cores.of == 1) return cores;
   try {
-    const Mesh groups = Tilings(scan, cores.of, planes).best();
+    const bool same = cores.of == ranks && takes_the_best(config, ranks);
+    const Mesh groups = same ? cores.mesh : Tilings(scan, cores.of, planes).best();
     std::vector<int> group_of;
     group_of.reserve(scan.centres.size());
     for (const Pixel& centre : scan.centres) group_of.push_back(groups.tile_of(centre));
