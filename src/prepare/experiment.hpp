@@ -82,7 +82,7 @@ struct Experiment {
   std::array<double, 2> residual_shift{};
   std::vector<std::string> notes;  ///< what was assumed or found, a line each, for the log
   std::vector<std::string> warnings;
-  /// Where it is only looked at: warnings for which a reconstruction is refused.
+  /// Warnings, where it is only looked at, for which a reconstruction is refused.
   std::vector<std::string> refusals;
   i64 bytes_a_frame = 0;       ///< of a pattern, whole and as the file's type holds it
   double seconds_reading = 0;  ///< of this rank, in the file's reading calls

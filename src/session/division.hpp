@@ -88,7 +88,7 @@ Division divide(std::span<const Position> positions, i64 window, double pixel,
 
 /// The network that exchanges are chosen by.
 Network network_of(const RanksConfig& config);
-/// What one exchange costs; of voxels, the illumination's plane does not travel.
+/// The cost of one exchange; of voxels, the illumination's plane does not travel.
 ExchangeCost cost_of(const Sharing& sharing, i64 planes, int bytes, const Network& network);
 
 /// A fit's options of how and when ranks exchange.

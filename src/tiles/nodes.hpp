@@ -1,7 +1,7 @@
 #pragma once
 
-// Which process takes which tile, where a node (a machine) has several processes: tiles of a node
-// form blocks, so that fewer bytes of exchanges leave nodes.
+// The tile that each process takes, where a node (a machine) has several: tiles of a node form
+// blocks, so that fewer bytes of exchanges leave nodes.
 //
 //   1. the tiles are walked through in strips of h rows of the mesh, one row (column) of a strip
 //      after the other and to and fro; or in strips of columns. A bisection's tiles are walked

@@ -15,7 +15,7 @@ class Communicator {
  public:
   /// Made by all ranks together, which look for news of a failure meanwhile.
   explicit Communicator(const MpiRanks& ranks);
-  /// Of all processes, in another order: this one has `rank` in it.
+  /// All processes in another order, in which this one has `rank`.
   Communicator(const MpiWorld& world, int rank);
   Communicator(const Communicator&) = delete;
   Communicator& operator=(const Communicator&) = delete;

@@ -21,7 +21,7 @@ class MpiRanks {
   [[nodiscard]] const MpiWorld& world() const { return *world_; }
   [[nodiscard]] int rank() const { return rank_; }
   [[nodiscard]] int size() const { return world_->size(); }
-  /// Of another order than the world's; else none.
+  /// The communicator of another order than the world's; else none.
   [[nodiscard]] const Communicator* communicator() const { return communicator_.get(); }
 
  private:

@@ -97,7 +97,7 @@ void PositionsVariable<T>::publish(Workspace<T>& with) {
   }
 }
 
-/// Where the scan lies and how far it extends; how far it spreads, by its principal axes.
+/// The scan's middle and extent, and how far it spreads, by its principal axes.
 template <class T>
 void PositionsVariable<T>::measure_scan(const Workspace<T>& with) {
   middle_ = {};
