@@ -246,7 +246,8 @@ Cut cut_along(const Cores& cores, const ScanOnObject& scan, double pixel, const 
   const Mesh mesh =
       cores.mesh.is_tensor()
           ? cores.mesh.with_halo(halo)
-          : bisected_mesh(scan.centres, {scan.window, ranks, halo, scan.margin, room, reach});
+          : bisected_mesh(scan.centres, {scan.window, ranks, halo, scan.margin, room, reach},
+                          cores.mesh);
   const Network network = network_of(config);
   Scheme scheme = named.value_or(Scheme::owner);
   if (!named && ranks > 1) scheme = scheme_of(cheapest(mesh, planes, bytes, network));

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 #include <optional>
 #include <utility>
 
@@ -28,6 +29,19 @@ struct Halves {
   PartCut cut;
   Part before, after;
 };
+
+/// The halves of a part along a cut, its positions in their order.
+Halves halves_along(Part part, const PartCut& cut) {
+  const auto axis = cut.across_rows ? &Pixel::row : &Pixel::col;
+  const auto lies_before = [&](const Pixel& p) { return p.*axis < cut.line; };
+  Halves halves{cut, {part.cell, {}, 1}, {part.cell, {}, 1}};
+  std::partition_copy(part.centres.begin(), part.centres.end(),
+                      std::back_inserter(halves.before.centres),
+                      std::back_inserter(halves.after.centres), lies_before);
+  (cut.across_rows ? halves.before.cell.rows : halves.before.cell.cols).end = cut.line;
+  (cut.across_rows ? halves.after.cell.rows : halves.after.cell.cols).begin = cut.line;
+  return halves;
+}
 
 /// By a line between two different rows (columns) of positions; nothing where there is only one.
 std::optional<Halves> halves_of(const Part& part, bool across_rows) {
@@ -91,6 +105,10 @@ Tiling joined(PartCut cut, const Tiling& before, const Tiling& after) {
   return all;
 }
 
+i64 reach_of(const Bisection& asked) {
+  return std::min({asked.reach, asked.halo.before, asked.halo.after});
+}
+
 class Bisector {
  public:
   Bisector(std::span<const Pixel> centres, const Bisection& asked)
@@ -117,6 +135,19 @@ class Bisector {
       if (!best || both.cost() < best->cost()) best = std::move(both);
     }
     return best;
+  }
+
+  /// The tiles of a part that the cut `at` divides, or that is one: −1 − rank.
+  void make_tiles(const std::vector<PartCut>& cuts, int at, Part part,
+                  std::vector<TileBoxes>& tiles) const {
+    if (at < 0) {
+      tiles[static_cast<std::size_t>(-1 - at)] = single(part).tiles.front();
+      return;
+    }
+    const PartCut& cut = cuts[static_cast<std::size_t>(at)];
+    Halves halves = halves_along(std::move(part), cut);
+    make_tiles(cuts, cut.before, std::move(halves.before), tiles);
+    make_tiles(cuts, cut.after, std::move(halves.after), tiles);
   }
 
  private:
@@ -163,8 +194,15 @@ Mesh bisected_mesh(std::span<const Pixel> centres, const Bisection& asked) {
         "{} ranks cannot share the scan of {} positions: no cuts between different pixels give "
         "each rank one; use fewer ranks",
         asked.ranks, centres.size()));
-  const i64 reach = std::min({asked.reach, asked.halo.before, asked.halo.after});
-  return {bisector.object(), tiling->cuts, tiling->tiles, asked.halo, reach};
+  return {bisector.object(), tiling->cuts, tiling->tiles, asked.halo, reach_of(asked)};
+}
+
+Mesh bisected_mesh(std::span<const Pixel> centres, const Bisection& asked, const Mesh& like) {
+  const Bisector bisector(centres, asked);
+  std::vector<TileBoxes> tiles(static_cast<std::size_t>(like.ranks()));
+  bisector.make_tiles(like.cuts(), like.cuts().empty() ? -1 : 0,
+                      {bisector.object(), {centres.begin(), centres.end()}, asked.ranks}, tiles);
+  return {bisector.object(), like.cuts(), std::move(tiles), asked.halo, reach_of(asked)};
 }
 
 }  // namespace ptyle

@@ -31,4 +31,8 @@ struct Bisection {
 /// them so that no cut divides a part.
 Mesh bisected_mesh(std::span<const Pixel> centres, const Bisection& asked);
 
+/// The same where the cuts are known, in a fraction of the time: `like` was made of these centres,
+/// with another halo or reach, which no cut depends on.
+Mesh bisected_mesh(std::span<const Pixel> centres, const Bisection& asked, const Mesh& like);
+
 }  // namespace ptyle

@@ -81,6 +81,9 @@ class Mesh {
   [[nodiscard]] Box core(int rank) const;
   [[nodiscard]] Box extended(int rank) const;
 
+  /// The cuts of parts, the first of the whole; of a tensor mesh none.
+  [[nodiscard]] const std::vector<PartCut>& cuts() const { return cuts_; }
+
   /// The rank whose core holds a window's centre; beyond the object, the nearest tile's.
   [[nodiscard]] int tile_of(Pixel centre) const;
   /// The ranks that tile_of gives for the pixels of `part`, ascending.

@@ -134,6 +134,31 @@ TEST(Bisection, HoldsOnThousandsOfRandomScans) {
   EXPECT_GT(made, 2000);
 }
 
+/// No cut depends on the halo and on what is looked at, so that those of one mesh are another's.
+TEST(Bisection, AlongKnownCutsItIsTheSame) {
+  for (std::uint64_t seed = 0; seed < 300; ++seed) {
+    SCOPED_TRACE(seed);
+    Philox random(seed, 5, 0);
+    const auto centres = random_scan(random);
+    const i64 window = whole(random, 1, 12);
+    const int ranks = static_cast<int>(whole(random, 1, 20));
+    Bisection asked = asked_of(random, window, ranks), other = asked;
+    other.reach = 0;
+    other.halo = Halo::exact(window);
+    try {
+      const Mesh mesh = bisected_mesh(centres, asked);
+      const Mesh again = bisected_mesh(centres, asked, bisected_mesh(centres, other));
+      EXPECT_EQ(mesh.reach(), again.reach());
+      for (int rank = 0; rank < ranks; ++rank) {
+        EXPECT_EQ(mesh.core(rank), again.core(rank)) << rank;
+        EXPECT_EQ(mesh.extended(rank), again.extended(rank)) << rank;
+      }
+      for (const Pixel& p : centres) EXPECT_EQ(mesh.tile_of(p), again.tile_of(p));
+    } catch (const UserError&) {  // no cut gives each rank a position
+    }
+  }
+}
+
 TEST(Bisection, PixelsAndTheirTilesAreFoundBothWays) {
   for (std::uint64_t seed = 0; seed < 300 && !testing::Test::HasFailure(); ++seed) {
     SCOPED_TRACE(seed);
