@@ -70,9 +70,9 @@ std::vector<Array<std::uint8_t, 2>> make_supports(const std::vector<Tile>& tiles
                                                   Ledger* ledger) {
   Box here;
   for (const Tile& tile : tiles) here = hull(here, tile.box);
-  const Support support(
-      centres_near(here, window, margin, std::ssize(positions), centre_of(positions, window)),
-      window, margin);
+  const std::vector<Pixel> near =
+      centres_near(here, window, margin, std::ssize(positions), centre_of(positions, window));
+  const Support support(near, window, margin);
   std::vector<Array<std::uint8_t, 2>> all;
   for (const Tile& tile : tiles)
     all.push_back(arithmetic.brought(support.mask(tile.box, ledger), "object"));

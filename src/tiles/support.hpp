@@ -20,12 +20,9 @@ std::vector<Pixel> centres_near(const Box& part, i64 window, i64 margin, i64 cou
 
 class Support {
  public:
-  /// The windows may move by `margin` px each way.
+  /// The windows may move by `margin` px each way; `centres` must outlive it.
   Support(std::span<const Pixel> centres, i64 window, i64 margin)
-      : window_(window),
-        margin_(margin),
-        centres_(centres.begin(), centres.end()),
-        near_(centres_) {}
+      : window_(window), margin_(margin), centres_(centres), near_(centres_) {}
   Support(const Support&) = delete;
   Support& operator=(const Support&) = delete;
 
@@ -46,7 +43,7 @@ class Support {
   void for_each_window(const Box& part, Use&& use) const;
 
   i64 window_, margin_;
-  std::vector<Pixel> centres_;
+  std::span<const Pixel> centres_;
   Buckets near_;
 };
 
