@@ -35,6 +35,19 @@ Box Support::centres_within(const Box& part) const {
 }
 
 Box Support::within(const Box& part) const {
+  if (part.empty()) return {};
+  const auto is_reached = [&](i64 row, i64 col) {
+    bool reached = false;
+    for_each_window({{row, row + 1}, {col, col + 1}}, [&](const Box&) {
+      reached = true;
+      return false;
+    });
+    return reached;
+  };
+  // Inside a scan two corners are enough, which takes no look at all the windows.
+  if (is_reached(part.rows.begin, part.cols.begin) &&
+      is_reached(part.rows.end - 1, part.cols.end - 1))
+    return part;
   Box all;
   for_each_window(part, [&](const Box& met) {
     all = hull(all, met);
