@@ -10,8 +10,14 @@
 
 #include "exchange/mpi/check.hpp"
 #include "exchange/mpi/wait.hpp"
+#include "exchange/mpi/watchdog.hpp"
 
 namespace ptyle {
+
+// Nobody is watched.
+struct Watchdog::Messages {};
+Watchdog::~Watchdog() = default;
+void Watchdog::send(bool) noexcept {}
 
 MpiWorld::MpiWorld(int& argc, char**& argv) {
   check_mpi(MPI_Init(&argc, &argv), "MPI_Init");
@@ -35,6 +41,10 @@ int wait_for_some(const MpiWorld&, std::span<MPI_Request> requests, std::span<in
             "MPI_Waitsome");
   if (count == MPI_UNDEFINED) throw std::logic_error("an exchange waits for no message");
   return count;
+}
+
+void wait_for(const MpiWorld&, MPI_Request& request) {
+  check_mpi(MPI_Wait(&request, MPI_STATUS_IGNORE), "MPI_Wait");
 }
 
 }  // namespace ptyle
