@@ -274,6 +274,18 @@ void add_orientations(std::vector<Case>& cases) {
       },
       "data.flip_rows=true data.flip_cols=true");
   told(
+      "descan of 4 px from the first to the last line",
+      [](Set& s) {
+        const std::vector<double> from = s.frames;
+        s.each([&](double& v, i64 i, i64 y, i64 x) {
+          const i64 row = y - std::llround(4 * double(i / fast) / double(slow - 1) - 2);
+          v = row >= 0 && row < s.side
+                  ? from[static_cast<std::size_t>((i * s.side + row) * s.side + x)]
+                  : 0;
+        });
+      },
+      "descan");
+  told(
       "a scan of 12 x 16 taken for 16 x 12",
       [](Set& s) {
         for (i64 i = 0; i < s.count; ++i)

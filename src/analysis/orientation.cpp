@@ -14,6 +14,7 @@
 #include <fmt/format.h>
 
 #include <cmath>
+#include <numeric>
 #include <optional>
 
 #include "analysis/neighbours.hpp"
@@ -44,11 +45,6 @@ namespace {
 
 /// Degrees that a final scan rotation may be off by.
 constexpr double next_to_none = 15;
-
-/// Derivatives of the centre of mass: along rows and along columns of the specimen.
-struct Slope {
-  Position by_row, by_col;
-};
 
 /// The slopes of the plane v = v̄ + G (p − p̄) through some positions; nothing where they lie in a
 /// line.
@@ -202,16 +198,30 @@ Orientation compare_flips(const std::vector<Slope>& all) {
 
 }  // namespace
 
-bool better_than_given(const Orientation& o) {
-  return o.curl < (1 - o.margin) * o.curves[0].curl[0];
+std::optional<Plane> plane_through(const std::vector<Position>& v, const std::vector<Position>& p) {
+  std::vector<i64> all(v.size());
+  std::iota(all.begin(), all.end(), 0);
+  const auto slope = plane(v, p, all);
+  if (!slope) return {};
+  Position p_mean, v_mean;
+  const double share = 1 / static_cast<double>(v.size());
+  for (std::size_t i = 0; i < v.size(); ++i) {
+    p_mean = {p_mean.row + share * p[i].row, p_mean.col + share * p[i].col};
+    v_mean = {v_mean.row + share * v[i].row, v_mean.col + share * v[i].col};
+  }
+  double whole = 0, rest = 0;
+  for (std::size_t i = 0; i < v.size(); ++i) {
+    const double r = p[i].row - p_mean.row, c = p[i].col - p_mean.col;
+    const double row = v[i].row - v_mean.row, col = v[i].col - v_mean.col;
+    whole += row * row + col * col;
+    rest += std::pow(row - r * slope->by_row.row - c * slope->by_col.row, 2) +
+            std::pow(col - r * slope->by_row.col - c * slope->by_col.col, 2);
+  }
+  return Plane{*slope, whole > 0 ? 1 - rest / whole : 0};
 }
 
-double angle_from_given(const Orientation& o) {
-  Position axis{std::cos(o.rotation * degree), std::sin(o.rotation * degree)};
-  if (o.flips.transpose) std::swap(axis.row, axis.col);  // the flips undone
-  if (o.flips.flip_rows) axis.row = -axis.row;
-  if (o.flips.flip_cols) axis.col = -axis.col;
-  return std::abs(std::atan2(axis.col, axis.row)) / degree;
+bool better_than_given(const Orientation& o) {
+  return o.curl < (1 - o.margin) * o.curves[0].curl[0];
 }
 
 void rotate_180(Orientation& o) {

@@ -5,12 +5,25 @@
 // rotation are right where the curl of the centre of mass over the scan is least.
 
 #include <array>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "core/grid.hpp"
 
 namespace ptyle {
+
+/// Derivatives of the centre of mass: along rows and along columns of the specimen.
+struct Slope {
+  Position by_row, by_col;
+};
+/// A plane through centres, and the share of their variance that it explains.
+struct Plane : Slope {
+  double explained = 0;
+};
+/// By least squares; nothing where the positions lie in a line.
+std::optional<Plane> plane_through(const std::vector<Position>& centres,
+                                   const std::vector<Position>& positions);
 
 /// Flips and transpose of the patterns, applied in this order.
 struct Flips {
@@ -53,10 +66,6 @@ Orientation find_orientation(const std::vector<Position>& centres,
 
 /// Is the best guess better than the orientation as given, by more than the margin?
 bool better_than_given(const Orientation& o);
-
-/// The angle between the best guess and the orientation as given, 0 to 180 degrees, where they have
-/// the same handedness.
-double angle_from_given(const Orientation& o);
 
 /// 180° more: by both flips where there is next to no rotation, else by the rotation.
 void rotate_180(Orientation& o);

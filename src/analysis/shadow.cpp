@@ -71,7 +71,7 @@ Shadows::Shadows(const DiscBlocks& blocks, double disc_radius, std::span<const P
   const double scale = px_per_length / static_cast<double>(blocks.block()), size = std::abs(scale);
   const double reach = std::max(1.1 * step, (least_apart + 1) / size);
   if (!(step > 0) || !std::isfinite(reach) ||
-      size * reach > disc_radius / static_cast<double>(blocks.block()))
+      size * reach > 0.5 * disc_radius / static_cast<double>(blocks.block()))
     return;
   std::vector<std::array<i64, 2>> pairs;
   for (const i64 i : some) {

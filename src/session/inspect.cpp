@@ -201,14 +201,9 @@ bool is_as_given(const Orientation& o) {
   return o.flips.name() == "none" && std::abs(o.rotation) < 5;
 }
 
-/// Evidence for the best guess against 180° more; sure only where it comes from the optics.
-struct Sign {
-  std::string text;
-  bool sure = false;
-};
-
-/// Resolves the 180° ambiguity of the best guess, and reports by what.
-Sign settle_sign(const Experiment& e, const std::optional<ShadowImages>& shadow, Orientation& o) {
+/// Resolves the 180° ambiguity of the best guess, and says by what.
+std::string settle_sign(const Experiment& e, const std::optional<ShadowImages>& shadow,
+                        Orientation& o) {
   if (shadow) {
     const Turn guess = turn_of(o.flips, o.rotation);
     const Turn opposite{guess.mirrored, (guess.rotation + Turn::rotations / 2) % Turn::rotations};
@@ -216,36 +211,30 @@ Sign settle_sign(const Experiment& e, const std::optional<ShadowImages>& shadow,
     if (sign < -4) rotate_180(o);
     if (std::abs(sign) > 4) {
       o.sign_settled = true;
-      return {
-          fmt::format("  180° ambiguity resolved: the shadow image moves as a defocus of {:+.6g} Å "
-                      "demands ({:.0f} standard errors)",
-                      e.optics.defocus.value_or(0), std::abs(sign)),
-          true};
+      return fmt::format(
+          "  180° ambiguity resolved: the shadow image moves as a defocus of {:+.6g} Å demands "
+          "({:.0f} standard errors)",
+          e.optics.defocus.value_or(0), std::abs(sign));
     }
   }
-  if (o.sign_settled)
-    return {
-        "  180° ambiguity probably resolved: the divergence is skewed as by peaks of the phase, if "
-        "the specimen is thin"};
-  return {"  180° ambiguity not resolved: both flips, or 180° more, have the same curl"};
+  return o.sign_settled
+             ? "  180° ambiguity probably resolved: the divergence is skewed as by peaks of the "
+               "phase, if the specimen is thin"
+             : "  180° ambiguity not resolved: both flips, or 180° more, have the same curl";
 }
 
-/// The warning that the curl gives reason to, if any. Steps wider than the specimen's features
-/// leave curl in any orientation, and its least lies degrees off: only what is clearly better than
-/// the orientation given is worth a warning.
-std::optional<std::string> warning_of_curl(const Orientation& o, const Sign& sign) {
-  const std::string added = described(o.flips, o.rotation);
-  const double as_given = o.curves[0].curl[0];
-  if (!o.clear || is_as_given(o)) return {};
-  if (better_than_given(o))
-    return fmt::format("orientation looks wrong: adding {} lowers the curl from {:.2f} to {:.2f}",
-                       added, as_given, o.curl);
-  if (sign.sure && angle_from_given(o) > 135)  // the sign tells angles 180° apart from each other
-    return fmt::format(
-        "orientation looks wrong: with {} added, the shadow image moves as the defocus demands "
-        "(curl {:.2f}, as given {:.2f})",
-        added, o.curl, as_given);
-  return {};
+/// Steps wider than the specimen's features leave curl in any orientation, and its least lies
+/// elsewhere: it is believed where the shadow image says the same, or where there is next to none
+/// left, in focus.
+std::optional<std::string> warning_of_curl(const Experiment& e, const Orientation& o,
+                                           const std::optional<ShadowImages>& shadow) {
+  if (!o.clear || is_as_given(o) || !better_than_given(o)) return {};
+  const bool believed =
+      shadow ? near(shadow->shadows.compare(shadow->discs).best(), turn_of(o.flips, o.rotation))
+             : e.optics.defocus.value_or(0) == 0 && curl_is_certain(o);
+  if (!believed) return {};
+  return fmt::format("orientation looks wrong: adding {} lowers the curl from {:.2f} to {:.2f}",
+                     described(o.flips, o.rotation), o.curves[0].curl[0], o.curl);
 }
 
 /// By the curl of the centres of mass.
@@ -259,7 +248,7 @@ std::optional<std::string> report_curl(const Experiment& e, const std::vector<Po
     return {};
   }
   Orientation& o = found.orientation;
-  const Sign sign = settle_sign(e, shadow, o);
+  const std::string sign = settle_sign(e, shadow, o);
   print(fmt::format(
       "orientation (flips of the patterns, rotation on top of the scan's), curl of the centre "
       "of mass: fraction {:.2f}, mirrored {:.2f}",
@@ -273,8 +262,8 @@ std::optional<std::string> report_curl(const Experiment& e, const std::vector<Po
   for (const auto& curve : o.curves)
     if (curve.flips.mirrors() == o.flips.mirrors() && curve.flips.name() != o.flips.name())
       print(fmt::format("  equivalent but for 180°: {}", described(curve.flips, curve.rotation)));
-  print(sign.text);
-  return warning_of_curl(o, sign);
+  print(sign);
+  return warning_of_curl(e, o, shadow);
 }
 
 /// Curl errs where steps are wide; the shadow image, if it moves as it should, does not.

@@ -73,7 +73,11 @@ int between(const Turn& a, const Turn& b) {
   return std::min(d, Turn::rotations - d);
 }
 
+}  // namespace
+
 bool near(const Turn& a, const Turn& b) { return a.mirrored == b.mirrored && between(a, b) <= 2; }
+
+namespace {
 
 constexpr std::array scales{0.35, 0.5, 0.7, 1.0, 1.4, 2.0, 2.8};  // of the defocus given
 constexpr double alike = 0.1;    // the least correlation that means something
@@ -87,7 +91,7 @@ double evenness(const Likeness& likeness, const Turn& turn) {
   return std::min(a, b) / std::max({a, b, 1e-9});
 }
 
-/// Is this turn the one, at the defocus given, for pairs along either axis?
+/// Is this turn the one, for pairs along either axis?
 bool is_clear(const Likeness& likeness, const Turn& best) {
   constexpr double even = 0.7;
   if (near(best, {}) || likeness.mean(best) < alike || likeness.above(best, {}) < surely ||
@@ -102,7 +106,7 @@ bool is_clear(const Likeness& likeness, const Turn& best) {
 /// The most that other turns and defoci make of the pairs, and what the turn given does with any
 /// defocus.
 struct AtAnyDefocus {
-  double most = 0, scale = 1, straight = 0;
+  double most = 0, straight = 0;
   Turn best;
 };
 
@@ -111,8 +115,7 @@ AtAnyDefocus at_any_defocus(const ShadowImages& images) {
   for (const double scale : scales) {
     const Likeness likeness = images.shadows.compare(images.discs, scale);
     const Turn best = likeness.best();
-    if (likeness.mean(best) > found.most)
-      found.most = likeness.mean(best), found.scale = scale, found.best = best;
+    if (likeness.mean(best) > found.most) found.most = likeness.mean(best), found.best = best;
     for (const int r : {0, 1, Turn::rotations - 1})
       found.straight = std::max(found.straight, likeness.mean({0, r}));
   }
@@ -145,12 +148,26 @@ Orientation orientation_by_curl(const Experiment& e, const std::vector<Position>
   return find_orientation(centres, at, e.optics.xray_energy == 0 && e.calibration.wavelength > 0);
 }
 
+namespace {
+
+/// Does the defocus alone say how the shadow moves? Other aberrations move parts of it otherwise:
+/// at the aperture's rim by C12 + C21 α + C23 α + C30 α² beside the defocus.
+bool by_defocus_alone(const OpticsConfig& o) {
+  constexpr double little = 0.15;
+  const double alpha = o.semi_angle * mrad;
+  const double others = std::abs(o.C12) + (std::abs(o.C21) + std::abs(o.C23)) * alpha +
+                        std::abs(o.C30) * alpha * alpha;
+  return others <= little * std::abs(o.defocus.value_or(0));
+}
+
+}  // namespace
+
 std::optional<ShadowImages> shadow_images(const Experiment& e,
                                           const std::vector<Position>& positions,
                                           const Onlookers& together) {
   const double defocus = e.optics.defocus.value_or(0), wavelength = e.calibration.wavelength;
   if (!e.disc || defocus == 0 || wavelength <= 0 || positions.empty()) return {};
-  if (!e.screening.jumped.empty()) return {};  // discs that move otherwise
+  if (!by_defocus_alone(e.optics) || !e.screening.jumped.empty()) return {};
   const DiscBlocks blocks({e.disc->row, e.disc->col, e.disc->radius}, e.patterns->window());
   std::optional<Shadows> shadows;
   std::vector<i64> patterns;
@@ -214,15 +231,19 @@ bool moves_as_given(const Likeness& likeness) {
   return best > alike && likeness.mean({}) > clearly * best;
 }
 
+bool curl_is_certain(const Orientation& o) {
+  constexpr double hardly = 0.25;  // as much as a probe in focus leaves without a fault
+  return o.clear && better_than_given(o) && o.curl <= hardly;
+}
+
 std::optional<std::string> warning_in_focus(const Experiment& e, const DataConfig& data) {
   constexpr std::size_t most = 1 << 16;  // of which the curl takes a second
-  constexpr double hardly = 0.25;        // curl: as much as there is without a fault
   if (e.optics.defocus.value_or(0) != 0 || e.optics.semi_angle <= 0 || e.positions.size() > most)
     return {};
   try {
     const Orientation found = orientation_by_curl(e, e.positions);
     const auto flips = flips_of(turn_of(found.flips, found.rotation));
-    if (!found.clear || !better_than_given(found) || found.curl > hardly || !flips) return {};
+    if (!curl_is_certain(found) || !flips) return {};
     const std::string keys = keys_of(*flips, data);
     if (keys.empty()) return {};
     return fmt::format(
@@ -242,9 +263,9 @@ std::optional<std::string> warning_of_orientation(const ShadowImages& images,
   const double given = likeness.mean({}), best = likeness.mean(turn);
   const bool off = !moves_as_given(likeness);
   const AtAnyDefocus any = off ? at_any_defocus(images) : AtAnyDefocus{};
-  const bool same_defocus = near(any.best, turn) && any.scale > 0.6 && any.scale < 1.5;
   const auto flips = flips_of(turn);
-  if (off && flips && same_defocus && any.straight < clearly * any.most && is_clear(likeness, turn))
+  if (off && flips && near(any.best, turn) && any.straight < clearly * any.most &&
+      is_clear(likeness, turn))
     return fmt::format(
         "orientation looks wrong: from position to position the shadow image in the disc moves as "
         "with {} (correlation {:.2f}; as it is {:.2f}){}",

@@ -44,6 +44,12 @@ Turn turn_of(const Flips& flips, double rotation);
 /// The flips that amount to a turn, within 15 degrees; nothing for turns in between.
 std::optional<Flips> flips_of(const Turn& turn);
 
+/// Does the curl alone say that the orientation is wrong?
+bool curl_is_certain(const Orientation& o);
+
+/// Turns of the same handedness, 30 degrees or less apart.
+bool near(const Turn& a, const Turn& b);
+
 /// Does the shadow image move as the orientation given says, next to no other one better?
 bool moves_as_given(const Likeness& likeness);
 

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "analysis/orientation.hpp"
+#include "core/bounds.hpp"
 #include "core/units.hpp"
 #include "session/pattern_figures.hpp"
 
@@ -21,6 +23,44 @@ void add_wide_probe(const Experiment& experiment, std::vector<std::string>& warn
         "a defocus of {:.4g} Å makes a probe {:.4g} Å wide, but its window has {:.4g} Å: is "
         "optics.defocus right, in Å?",
         defocus, diameter, field));
+}
+
+/// A probe in focus is rare enough to be asked for.
+void add_no_defocus(const ReconstructConfig& config, const Experiment& experiment,
+                    std::vector<std::string>& warnings) {
+  if (!config.optics.defocus && experiment.optics.defocus.value_or(0) == 0 &&
+      experiment.calibration.wavelength > 0)
+    warnings.emplace_back(
+        "optics.defocus is given neither here nor in the file and taken as 0 Å, a probe in focus: "
+        "optics.defocus=0 says that this is meant");
+}
+
+/// Centres of mass that move with the scan as a plane.
+void add_descan(const Experiment& e, std::vector<std::string>& warnings) {
+  constexpr double least = 1.5;  // px from edge to edge
+  constexpr double share = 0.6;  // of the centres' variance, the plane's
+  const auto& out = e.screening.left_out;
+  std::vector<Position> at, centres;
+  for (std::size_t i = 0; i < e.positions.size(); ++i)
+    if (!std::binary_search(out.begin(), out.end(), static_cast<i64>(i))) {
+      at.push_back(e.positions[i]);
+      centres.push_back(e.centres[i]);
+    }
+  const auto plane = plane_through(centres, at);
+  if (!plane || at.size() < 36 || plane->explained < share) return;
+  const Bounds scan = bounds_of(at);
+  const auto moved = [](const Position& slope, double length) {
+    return Position{slope.row * length, slope.col * length};
+  };
+  for (const auto& [by, where] :
+       {std::pair{moved(plane->by_row, scan.rows()), "first to the last rows"},
+        {moved(plane->by_col, scan.cols()), "first to the last columns"}})
+    if (std::hypot(by.row, by.col) > least)
+      warnings.push_back(fmt::format(
+          "the patterns' centre of mass moves by ({:+.1f}, {:+.1f}) px from the {} of positions: "
+          "descan, or a specimen that acts as a lens; descan is not corrected here, shift the "
+          "patterns so that the disc stays",
+          by.row, by.col, where));
 }
 
 /// Are all pixels of the bright-field disc valid?
@@ -53,7 +93,11 @@ std::vector<std::string> warnings_of(const ReconstructConfig& config,
                                      const Experiment& experiment) {
   std::vector<std::string> warnings;
   if (const auto clipping = warning_of_clipping(experiment)) warnings.push_back(*clipping);
-  if (config.probe.starts_from() == ProbeStart::optics) add_wide_probe(experiment, warnings);
+  if (config.probe.starts_from() == ProbeStart::optics) {
+    add_no_defocus(config, experiment, warnings);
+    add_wide_probe(experiment, warnings);
+  }
+  add_descan(experiment, warnings);
   add_absorption(config, experiment, warnings);
   return warnings;
 }

@@ -155,9 +155,8 @@ TEST(Inspect, FindsAFlipAndAMissingRotation) {
   EXPECT_TRUE(says(flipped.text, {"warning: orientation looks wrong: adding flips flip_rows",
                                   "lowers the curl from"}));
   const Inspected by_180 = look(file, "", [](InspectConfig& c) { c.data.flip_cols = true; });
-  EXPECT_TRUE(
-      says(by_180.text, {"warning: orientation looks wrong: with flips flip_rows + flip_cols",
-                         "as the defocus demands"}));
+  EXPECT_TRUE(says(by_180.text, {"warning: orientation looks wrong: from position to position",
+                                 "with data.flip_rows=true data.flip_cols=false"}));
   const Inspected rotated = look(file, "", [](InspectConfig& c) {
     c.data.flip_rows = true;
     c.data.scan_shape = {lines, lines};

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -123,6 +124,46 @@ TEST(OrientationWarning, AsksForTheScansShapeWhereOneAxisAloneIsRight) {
   for (std::size_t i = 0; i < scan.positions.size(); ++i)
     scan.positions[i] = {0.9 * double(i / lines), 0.9 * double(i % lines)};
   EXPECT_NE(warned(scan, 1).find("data.scan_shape"), std::string::npos) << warned(scan, 1);
+}
+
+/// All warnings of the scan.
+std::vector<std::string> all_warnings(const Scan& scan, std::optional<double> defocus) {
+  ReconstructConfig config;
+  config.calibration.pixel_size = 0.2;
+  config.optics = {.energy = 200, .semi_angle = 25};
+  config.optics.defocus = defocus;
+  config.solver.threads = 1;
+  std::vector<std::string> all;
+  ReconstructCallbacks callbacks;
+  callbacks.warn = [&](const std::string& line) { all.push_back(line); };
+  const PatternsInMemory patterns{std::as_const(scan.frames).view(), scan.positions};
+  const auto team = make_local_team(1);
+  const Reconstruction run(config, patterns, *team, callbacks);
+  return all;
+}
+
+bool one_says(const std::vector<std::string>& all, const std::string& part) {
+  return std::any_of(all.begin(), all.end(),
+                     [&](const std::string& one) { return one.find(part) != std::string::npos; });
+}
+
+TEST(ScanWarnings, TellOfADefocusThatNobodyGave) {
+  EXPECT_TRUE(one_says(all_warnings(defocused(), {}), "optics.defocus is given neither here"));
+  EXPECT_FALSE(one_says(all_warnings(defocused(), 120.0), "optics.defocus"));
+  EXPECT_FALSE(one_says(all_warnings(simulated(0, 0.3), 0.0), "optics.defocus"));
+}
+
+TEST(ScanWarnings, TellOfDescan) {
+  EXPECT_FALSE(one_says(all_warnings(defocused(), 120.0), "descan"));
+  const Scan& still = defocused();
+  Scan scan{Array<float, 3>(still.frames.shape()), still.positions, still.defocus};
+  for (i64 i = 0; i < scan.frames.shape()[0]; ++i)
+    for (i64 y = 0; y < window; ++y)
+      for (i64 x = 0; x < window; ++x) {
+        const i64 from = x + i % (lines + 2) / 3;  // a px in three columns: 3 px
+        scan.frames(i, y, x) = from < window ? still.frames(i, y, from) : 0;
+      }
+  EXPECT_TRUE(one_says(all_warnings(scan, 120.0), "first to the last columns"));
 }
 
 TEST(Turns, AreThoseOfTheFlipsTheyCameFrom) {
