@@ -156,6 +156,7 @@ std::vector<Method> methods(i64 positions, i64 usual) {
 struct RuleRow {
   RuleChoice rule;
   i64 batches;
+  PreconditionerChoice preconditioner = PreconditionerChoice::illumination;
 };
 
 constexpr int looked_at_passes[] = {10, 20, 30, 50, 100};
@@ -183,22 +184,31 @@ std::vector<Point> run_passes(const Set& set, const FitOptions& options) {
 /// `change`: of the options of each.
 void compare_rules(const Set& set, const std::function<void(RuleOptions&)>& change) {
   const i64 usual = set.usual_batches();
-  const std::vector<RuleRow> rows{{RuleChoice::descent, 1},      {RuleChoice::momentum, 1},
-                                  {RuleChoice::lbfgs, 1},        {RuleChoice::descent, usual},
-                                  {RuleChoice::momentum, usual}, {RuleChoice::adam, usual}};
+  const std::vector<RuleRow> rows{{RuleChoice::descent, 1},
+                                  {RuleChoice::momentum, 1},
+                                  {RuleChoice::lbfgs, 1},
+                                  {RuleChoice::descent, usual},
+                                  {RuleChoice::momentum, usual},
+                                  {RuleChoice::adam, usual},
+                                  {RuleChoice::lbfgs, 1, PreconditionerChoice::transfer},
+                                  {RuleChoice::momentum, usual, PreconditionerChoice::transfer},
+                                  {RuleChoice::momentum, 4, PreconditionerChoice::transfer},
+                                  {RuleChoice::momentum, 1, PreconditionerChoice::transfer}};
   std::vector<std::vector<Point>> points(rows.size());
   parallel_for(std::ssize(rows), available_threads(), [&](i64 i, int) {
     const RuleRow& row = rows[static_cast<std::size_t>(i)];
     FitOptions o;
     o.batches = row.batches;
     o.parts.of<RuleOptions>().rule = row.rule;
+    o.parts.of<RuleOptions>().preconditioner = row.preconditioner;
     change(o.parts.of<RuleOptions>());
     points[static_cast<std::size_t>(i)] = run_passes(set, o);
   });
   fmt::print("\n passes     it  exchanges   cost        error    step\n");
   for (std::size_t r = 0; r < rows.size(); ++r) {
-    fmt::print("{}, {} mini-batch{} an iteration\n", word_of(rows[r].rule), rows[r].batches,
-               rows[r].batches == 1 ? "" : "es");
+    fmt::print("{}{}, {} mini-batch{} an iteration\n", word_of(rows[r].rule),
+               rows[r].preconditioner == PreconditionerChoice::transfer ? ", transfer" : "",
+               rows[r].batches, rows[r].batches == 1 ? "" : "es");
     for (const Point& p : points[r])
       fmt::print(" {:6.1f}   {:4d}   {:8d}   {:.3e}   {:.4f}   {:.4f}\n", p.passes, p.iteration,
                  p.exchanges, p.cost, p.error, p.step);

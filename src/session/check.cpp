@@ -236,6 +236,12 @@ void check_fit(const ReconstructConfig& c, const Check& check) {
                               "it out, or set it to 1",
                               c.solver.batches, whole_scan));
   });
+  const auto& rule = c.parts.of<RuleOptions>();
+  if (rule.preconditioner == PreconditionerChoice::transfer && rule.rule != RuleChoice::lbfgs &&
+      rule.rule != RuleChoice::momentum)
+    check.fault("solver.preconditioner",
+                fmt::format("transfer goes with solver.rule lbfgs or momentum, not with {}",
+                            word_of(rule.rule)));
 }
 
 void check_output_folder(const ReconstructConfig& c, const Check& check, Purpose::Folder how) {

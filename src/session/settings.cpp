@@ -67,12 +67,19 @@ i64 looked_at(const ReconstructConfig& config, double pixel, i64 margin) {
   fit.parts = options;
   const auto parts = asked_parts<float>(fit);
   i64 reach = 1;  // of differences between neighbours, which are perhaps penalised unasked
+  const double wavelength = wavelength_of(config.optics);
+  const bool aperture_known = wavelength > 0 && config.optics.semi_angle > 0;
+  auto& rule = fit.parts.of<RuleOptions>();
+  if (rule.preconditioner == PreconditionerChoice::transfer) {
+    if (!aperture_known && rule.transfer.reach == 0) return -1;
+    reach = reach_of_transfer(
+        rule.transfer, aperture_known ? config.optics.semi_angle * mrad / wavelength : 0, pixel);
+  }
   for (const auto& one : parts.variables) reach = std::max(reach, one->reach());
   for (const auto& one : parts.penalties) reach = std::max(reach, one->reach());
   for (const auto& one : parts.regularisers) reach = std::max(reach, one->reach());
   if (config.solver.continuation == Switch::off || config.object.slices < 2) return reach;
-  const double wavelength = wavelength_of(config.optics);
-  if (wavelength <= 0 || config.optics.semi_angle <= 0) return -1;
+  if (!aperture_known) return -1;
   fit.pixel = pixel;
   fit.continuation = Continuation(
       {config.optics.semi_angle * mrad / wavelength, 0.5 / pixel, config.object.slices, 1});
@@ -183,6 +190,8 @@ FitOptions fit_options(const ReconstructConfig& config, const Experiment& e, con
   penalty.of_likelihood = facts_of(loss_of(config, e)).of_likelihood;
   o.pixel = e.calibration.pixel;
   o.aperture_k = aperture_k(e);
+  auto& transfer = o.parts.of<RuleOptions>().transfer;
+  transfer.pixels = reach_of_transfer(transfer, o.aperture_k, o.pixel);
   if (coarse_to_fine)
     o.continuation = Continuation({aperture_k(e), 0.5 / e.calibration.pixel, config.object.slices,
                                    depths_of_focus(config, e)});

@@ -15,7 +15,11 @@ FitMemory fit_memory(const OperatorSetup& setup, const FitOptions& options, cons
   for (const auto& variable : parts.variables) variable->declare(state);
   if (parts.rule) parts.rule->declare(state);
   declare_paper_fields(state, setup, options, sharing);
-  return {state.bytes(0), state.bytes(0, true), state.saved_bytes(0, rank == 0)};
+  FitMemory memory{state.bytes(0), state.bytes(0, true), state.saved_bytes(0, rank == 0)};
+  if (const double other = parts.rule ? parts.rule->other_bytes(setup, options.threads) : 0;
+      other > 0)
+    memory.arrays["transfer"] += other;
+  return memory;
 }
 
 template FitMemory fit_memory<float>(const OperatorSetup&, const FitOptions&, const Sharing&, int,

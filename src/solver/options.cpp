@@ -69,6 +69,7 @@ void check_options(const FitOptions& options, const Sharing& sharing) {
   for (const auto& one : parts.variables) check_reach(sharing.mesh, one->reach(), one->key());
   for (const auto& one : parts.penalties) check_reach(sharing.mesh, one->reach(), one->key());
   for (const auto& one : parts.regularisers) check_reach(sharing.mesh, one->reach(), one->key());
+  if (parts.rule) check_reach(sharing.mesh, parts.rule->reach(), parts.rule->key());
   check_reach(sharing.mesh, reach_of_blur(low_pass_sigma(options)),
               "the first stage of the multi-resolution schedule (solver.continuation)");
 }

@@ -11,6 +11,7 @@
 #include "solver/penalties/quadratic.hpp"
 #include "solver/rules/low_pass.hpp"
 #include "solver/rules/on_cores.hpp"
+#include "solver/rules/transfer.hpp"
 #include "solver/shared_fit.hpp"
 
 namespace ptyle {
@@ -26,17 +27,23 @@ struct Case {
   const char* name;
   RuleChoice rule;
   i64 batches;
+  PreconditionerChoice preconditioner = PreconditionerChoice::illumination;
 };
 void PrintTo(const Case& c, std::ostream* out) { *out << c.name; }
 
-constexpr Case all_rules[] = {{"lbfgs", RuleChoice::lbfgs, 1},
-                              {"momentum", RuleChoice::momentum, 5},
-                              {"momentum_whole_scan", RuleChoice::momentum, 1},
-                              {"adam", RuleChoice::adam, 5}};
+constexpr Case all_rules[] = {
+    {"lbfgs", RuleChoice::lbfgs, 1},
+    {"momentum", RuleChoice::momentum, 5},
+    {"momentum_whole_scan", RuleChoice::momentum, 1},
+    {"adam", RuleChoice::adam, 5},
+    {"lbfgs_transfer", RuleChoice::lbfgs, 1, PreconditionerChoice::transfer},
+    {"momentum_transfer", RuleChoice::momentum, 5, PreconditionerChoice::transfer}};
 
 FitOptions options_of(const Case& c) {
   FitOptions o = test::options(c.batches);
   o.parts.of<RuleOptions>().rule = c.rule;
+  o.parts.of<RuleOptions>().preconditioner = c.preconditioner;
+  o.parts.of<RuleOptions>().transfer.pixels = 3;
   o.parts.of<RuleOptions>().adam_step = 0.01;  // of phases up to 0.5 rad
   return o;
 }
@@ -222,12 +229,15 @@ TEST(Lbfgs, JudgesTheLastStepAtTheEnd) {
 
 /// An option of a test's own that shows a rule its trial.
 struct LookOptions {
+  std::function<void(State<double>&)> declare;
   std::function<void(const Trial<double>&)> look;
   template <class T>
   class Look final : public UpdateRule<T> {
    public:
-    explicit Look(std::function<void(const Trial<double>&)> look) : look_(std::move(look)) {}
+    explicit Look(const LookOptions& options) : declare_(options.declare), look_(options.look) {}
     void declare(State<T>& state) override {
+      if constexpr (std::is_same_v<T, double>)
+        if (declare_) declare_(state);
       for (const char* name : {"a", "b", "c"}) declare_on_cores(state, name, "test", false);
     }
     void step(const Trial<T>& trial) override {
@@ -236,27 +246,29 @@ struct LookOptions {
     [[nodiscard]] double step_in_use(const Workspace<T>&) const override { return 0; }
 
    private:
+    std::function<void(State<double>&)> declare_;
     std::function<void(const Trial<double>&)> look_;
   };
   template <class T>
   void add_to(Parts<T>& parts) const {
-    parts.rule = std::make_unique<Look<T>>(look);
+    parts.rule = std::make_unique<Look<T>>(*this);
   }
 };
 template <class V>
 void keys(V&, LookOptions&) {}
 
-/// ⟨M x, y⟩ = ⟨x, M y⟩ and ⟨M x, x⟩ > 0 for the low-passed illumination's M, of blocks of slices.
-TEST(LowPassed, PreconditioningIsSymmetricAndPositive) {
+/// ⟨M x, y⟩ = ⟨x, M y⟩ and ⟨M x, x⟩ > 0 for M low-passed, of blocks of slices.
+void expect_symmetric(const std::function<std::unique_ptr<Preconditioning<double>>()>& make) {
   for (const int ranks : {1, 4}) {
     FitOptions o = test::options(1);
     o.continuation = coarse_to_fine();
     bool looked = false;
-    o.parts.add<LookOptions>().look = [&](const Trial<double>& trial) {
+    const auto m = make();
+    o.parts.add<LookOptions>().declare = [&](State<double>& state) { m->declare(state); };
+    o.parts.of<LookOptions>().look = [&](const Trial<double>& trial) {
       looked = true;
       Workspace<double>& with = trial.with;
-      ByIllumination<double> m((RuleOptions()));
-      m.prepare(trial);
+      m->prepare(trial);
       OnCores<double> cores;
       const auto volumes = [&](const char* name) {
         return Volumes<double>{&with.state.field(std::string(name) + ".phase"), nullptr};
@@ -273,7 +285,7 @@ TEST(LowPassed, PreconditioningIsSymmetricAndPositive) {
       const auto apply = [&](const Volumes<double>& from, const Volumes<double>& to) {
         cores.put(with, from, trial.object.gradient);
         low_passed<double>(trial, trial.object.gradient,
-                           [&] { m.apply(trial, trial.object.gradient); });
+                           [&] { m->apply(trial, trial.object.gradient); });
         cores.take(with, trial.object.gradient, to);
       };
       for (const auto& [volume, seed] : {std::pair(a, 1), std::pair(b, 2)}) {
@@ -295,6 +307,20 @@ TEST(LowPassed, PreconditioningIsSymmetricAndPositive) {
     fit.iterate();
     EXPECT_TRUE(looked);
   }
+}
+
+TEST(LowPassed, PreconditioningIsSymmetricAndPositive) {
+  expect_symmetric([] { return std::make_unique<ByIllumination<double>>(RuleOptions()); });
+}
+
+TEST(Transfer, IsSymmetricAndPositive) {
+  for (const auto how : {TransferInverse::damped, TransferInverse::wiener})
+    expect_symmetric([how] {
+      TransferOptions options;
+      options.how = how;
+      options.pixels = 4;
+      return std::make_unique<ByTransfer<double>>(options);
+    });
 }
 
 }  // namespace

@@ -288,7 +288,7 @@ TEST(Sharing, VoxelsExchangedAtTheEndOfAnIterationAreExchangedOnce) {
   };
   auto o = options(5);
   o.extra = 4;  // a row of positions
-  o.parts.of<DescentOptions>().step = 0.2;
+  o.parts.of<RuleOptions>().step = 0.2;
   auto at_end = o;
   at_end.exchange_at_end = true;
   // The exchange fills halos: the cores of the first iteration are those of tiles that never do.

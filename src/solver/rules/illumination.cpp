@@ -14,16 +14,13 @@ View<const T, 2> illumination_of(const Trial<T>& trial, std::size_t tile) {
 }  // namespace
 
 template <class T>
-void ByIllumination<T>::declare(State<T>& state) {
-  if (!averaged_ || !options_.by_illumination()) return;
+void MeanIllumination<T>::declare(State<T>& state) {
   mean_ = &state.declare({"illumination.mean", "gradient", Kind::voxels, {1, 0, 0}, true});
   batches_ = &state.number("illumination.batches");
 }
 
-/// Into the place of the mini-batch's own: L̄ ← L̄ + (L − L̄) / n, n mini-batches, at most those of an
-/// iteration.
 template <class T>
-void ByIllumination<T>::average(const Trial<T>& trial) {
+void MeanIllumination<T>::take(const Trial<T>& trial) const {
   const Workspace<T>& with = trial.with;
   const double all = double(with.fitted.size()) / double(trial.batch.members.size());
   *batches_ = std::min(std::round(all), *batches_ + 1);
@@ -36,11 +33,16 @@ void ByIllumination<T>::average(const Trial<T>& trial) {
 }
 
 template <class T>
+void ByIllumination<T>::declare(State<T>& state) {
+  if (averaged_ && options_.by_illumination()) mean_.declare(state);
+}
+
+template <class T>
 void ByIllumination<T>::prepare(const Trial<T>& trial) {
   Workspace<T>& with = trial.with;
   Arithmetic<T>& arithmetic = *with.arithmetic;
   if (!options_.by_illumination()) return;
-  if (mean_) average(trial);
+  if (averaged_) mean_.take(trial);
   if (floor_.empty())
     floor_ = arithmetic.template array<double, 1>(
         {std::max<i64>(1, static_cast<i64>(with.tiles.size()))}, "sums");
@@ -82,6 +84,8 @@ Preconditioner<T> ByIllumination<T>::on(const Trial<T>& trial, std::size_t tile)
   return of(trial.with, illumination_of(trial, tile), trial.penalty());
 }
 
+template class MeanIllumination<float>;
+template class MeanIllumination<double>;
 template class ByIllumination<float>;
 template class ByIllumination<double>;
 

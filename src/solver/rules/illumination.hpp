@@ -11,12 +11,26 @@
 
 namespace ptyle {
 
+/// The mean illumination of an iteration's mini-batches. What all of them move a voxel by is then
+/// that of the whole scan's M, wherever their positions lie; by its own, a mini-batch moves what it
+/// hardly illuminates as far as the rest.
+template <class T>
+class MeanIllumination {
+ public:
+  void declare(State<T>& state);
+  /// Into the place of the mini-batch's own: L̄ ← L̄ + (L − L̄) / n, n mini-batches, at most those of
+  /// an iteration.
+  void take(const Trial<T>& trial) const;
+
+ private:
+  Field<T>* mean_ = nullptr;   // on cores
+  double* batches_ = nullptr;  // that it is of
+};
+
 template <class T>
 class ByIllumination final : public Preconditioning<T> {
  public:
-  /// `averaged`: of the mean of an iteration's mini-batches, instead of each one's own. What all of
-  /// them move a voxel by is then that of the whole scan's M, wherever their positions lie; by its
-  /// own, a mini-batch moves what it hardly illuminates as far as the rest.
+  /// `averaged`: of the mean of an iteration's mini-batches, instead of each one's own.
   explicit ByIllumination(const RuleOptions& options, bool averaged = false)
       : options_(options), averaged_(averaged) {}
   void declare(State<T>& state) override;
@@ -32,13 +46,10 @@ class ByIllumination final : public Preconditioning<T> {
   [[nodiscard]] Preconditioner<T> on(const Trial<T>& trial, std::size_t tile) const;
 
  private:
-  void average(const Trial<T>& trial);
-
   const RuleOptions options_;
   const bool averaged_;
-  Field<T>* mean_ = nullptr;   // of the illumination, on cores
-  double* batches_ = nullptr;  // that it is of
-  Array<double, 1> floor_;     // the first: least that gradients are divided by; room for each tile
+  MeanIllumination<T> mean_;
+  Array<double, 1> floor_;  // the first: least that gradients are divided by; room for each tile
 };
 
 }  // namespace ptyle

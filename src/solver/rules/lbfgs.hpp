@@ -42,6 +42,11 @@ class Lbfgs final : public UpdateRule<T> {
   [[nodiscard]] double step_in_use(const Workspace<T>&) const override { return *step_; }
   [[nodiscard]] std::string whole_scan_for() const override { return "solver.rule: lbfgs"; }
   [[nodiscard]] bool took_back() const override { return took_back_; }
+  [[nodiscard]] i64 reach() const override { return preconditioning_->reach(); }
+  [[nodiscard]] std::string key() const override { return "solver.preconditioner"; }
+  [[nodiscard]] double other_bytes(const OperatorSetup& setup, int threads) const override {
+    return preconditioning_->other_bytes(setup, threads);
+  }
   void end(const Trial<T>& trial) override;
   /// The step under way is not judged, as the cost has changed otherwise.
   void object_moved() override { *under_way_ = *failures_ = 0; }

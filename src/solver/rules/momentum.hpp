@@ -36,6 +36,11 @@ class NesterovMomentum final : public UpdateRule<T> {
   }
   void settle() override { step_.settle(); }
   void object_moved() override { *steps_ = 0; }
+  [[nodiscard]] i64 reach() const override { return preconditioning_->reach(); }
+  [[nodiscard]] std::string key() const override { return "solver.preconditioner"; }
+  [[nodiscard]] double other_bytes(const OperatorSetup& setup, int threads) const override {
+    return preconditioning_->other_bytes(setup, threads);
+  }
 
  private:
   void descend(const Trial<T>& trial, bool whole);

@@ -19,6 +19,12 @@ class Preconditioning {
   /// cores have g and get d, first planes of the stage's blocks alone. What is in halos counts for
   /// nothing, before and afterwards; an M that looks at neighbours fills them.
   virtual void apply(const Trial<T>& trial, const Volumes<T>& volumes) = 0;
+  /// How far from a voxel it looks, px.
+  [[nodiscard]] virtual i64 reach() const { return 0; }
+  /// Bytes accounted as "transfer" beside its fields.
+  [[nodiscard]] virtual double other_bytes(const OperatorSetup& /*setup*/, int /*threads*/) const {
+    return 0;
+  }
 };
 
 }  // namespace ptyle

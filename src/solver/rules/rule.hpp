@@ -77,6 +77,13 @@ class UpdateRule {
   [[nodiscard]] virtual bool took_back() const { return false; }
   /// No step is to come: one that the next cost would have judged is judged now, on the whole scan.
   virtual void end(const Trial<T>& /*trial*/) {}
+  /// How far from a voxel it looks, px, and the key that says so.
+  [[nodiscard]] virtual i64 reach() const { return 0; }
+  [[nodiscard]] virtual std::string key() const { return "solver.rule"; }
+  /// Bytes accounted as "transfer" beside its fields.
+  [[nodiscard]] virtual double other_bytes(const OperatorSetup& /*setup*/, int /*threads*/) const {
+    return 0;
+  }
   /// Another than the rule has moved the object since its last step.
   virtual void object_moved() {}
 };

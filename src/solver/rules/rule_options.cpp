@@ -5,12 +5,15 @@
 #include "solver/rules/illumination.hpp"
 #include "solver/rules/lbfgs.hpp"
 #include "solver/rules/momentum.hpp"
+#include "solver/rules/transfer.hpp"
 
 namespace ptyle {
 
 template <class T>
 void RuleOptions::add_to(Parts<T>& parts) const {
-  const auto preconditioning = [&](bool averaged) {
+  const auto preconditioning = [&](bool averaged) -> std::unique_ptr<Preconditioning<T>> {
+    if (preconditioner == PreconditionerChoice::transfer)
+      return std::make_unique<ByTransfer<T>>(transfer, averaged);
     return std::make_unique<ByIllumination<T>>(*this, averaged);
   };
   switch (rule) {

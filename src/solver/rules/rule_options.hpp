@@ -4,6 +4,7 @@
 
 #include "core/choice.hpp"
 #include "solver/part_options.hpp"
+#include "solver/rules/transfer_options.hpp"
 
 namespace ptyle {
 
@@ -15,10 +16,12 @@ constexpr auto choices(RuleChoice) {
                                            {RuleChoice::adam, "adam"}});
 }
 
-enum class PreconditionerChoice { illumination, none };
+enum class PreconditionerChoice { illumination, none, transfer };
 constexpr auto choices(PreconditionerChoice) {
   return std::to_array<Named<PreconditionerChoice>>(
-      {{PreconditionerChoice::illumination, "illumination"}, {PreconditionerChoice::none, "none"}});
+      {{PreconditionerChoice::illumination, "illumination"},
+       {PreconditionerChoice::none, "none"},
+       {PreconditionerChoice::transfer, "transfer"}});
 }
 
 struct RuleOptions {
@@ -26,6 +29,7 @@ struct RuleOptions {
   double step = 0;  ///< of the preconditioned object update; 0: estimated
   /// none: divided by one number, the probe's largest |ψ|², instead
   PreconditionerChoice preconditioner = PreconditionerChoice::illumination;
+  TransferOptions transfer;
   double damping = 0.1;   ///< ε of the illumination preconditioner, of the illumination's maximum
   double momentum = 0.7;  ///< what is left of a step in the next one
   int lbfgs_memory = 8;   ///< steps
@@ -54,6 +58,15 @@ void keys(V& v, RuleOptions& o) {
   v("preconditioner", o.preconditioner,
     "what a gradient is divided by: the illumination of each voxel, or one number");
   v("damping", o.damping, above(0).up_to(1), "of the illumination preconditioner, of its maximum");
+  v("transfer_damping", o.transfer.damping, above(0).up_to(10),
+    "of preconditioner transfer: what is transferred less than this part of the most, is inverted "
+    "no further");
+  v("transfer_inverse", o.transfer.how,
+    "of preconditioner transfer: damped moves what is hardly transferred by its gradient alone, "
+    "wiener does not move it");
+  v("transfer_reach", o.transfer.reach, at_least(0), "Å",
+    "of preconditioner transfer: how far a voxel's gradient moves its neighbours; 0: by the "
+    "aperture");
   v("momentum", o.momentum, between(0, 0.99),
     "of rule momentum on mini-batches: the part of a step that the next one goes on with");
   v("lbfgs_memory", o.lbfgs_memory, between(1, 100),

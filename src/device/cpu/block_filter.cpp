@@ -1,0 +1,252 @@
+#include "device/cpu/block_filter.hpp"
+
+#include <algorithm>
+
+#include "core/parallel.hpp"
+
+namespace ptyle {
+namespace {
+
+/// B of which a good half gets a result, and no less than pays.
+i64 side_for(i64 reach) { return quick_fft_size(std::max<i64>(4 * reach, 2 * reach + 32)); }
+
+/// Even, as waves of float lie on 16 bytes then.
+i64 length_for(i64 planes) {
+  if (planes == 1) return 2;
+  i64 length = quick_fft_size(2 * planes - 1);
+  while (length % 2 != 0) length = quick_fft_size(length + 1);
+  return length;
+}
+
+i64 wrapped(i64 k, i64 n) { return k < 0 ? k + n : k; }
+
+}  // namespace
+
+template <class T>
+BlockFft<T>::BlockFft(i64 planes, i64 reach)
+    : planes_(planes),
+      reach_(reach),
+      side_(side_for(reach) + side_for(reach) % 2),
+      length_(length_for(planes)),
+      lateral_(side_, side_, FftRigor::estimate),
+      along_(1, length_, FftRigor::estimate) {}
+
+template <class T>
+void BlockFft<T>::forward_planes(Complex<T>* block) const {
+  for (i64 z = 0; z < planes_; ++z) lateral_.forward(block + z * side_ * side_);
+}
+
+template <class T>
+void BlockFft<T>::inverse_planes(Complex<T>* block) const {
+  for (i64 z = 0; z < planes_; ++z) lateral_.inverse(block + z * side_ * side_);
+}
+
+template <class T>
+void BlockFft<T>::forward_columns(const Complex<T>* block, i64 first,
+                                  Array<Complex<T>, 3>& columns) const {
+  const i64 plane = side_ * side_, n = std::min(together, plane - first);
+  columns.fill({});
+  for (i64 z = 0; z < planes_; ++z)
+    for (i64 k = 0; k < n; ++k) columns(k, 0, z) = block[z * plane + first + k];
+  for (i64 k = 0; k < n; ++k) along_.forward(&columns(k, 0, 0));
+}
+
+template <class T>
+void BlockFft<T>::inverse_columns(Array<Complex<T>, 3>& columns, i64 first,
+                                  Complex<T>* block) const {
+  const i64 plane = side_ * side_, n = std::min(together, plane - first);
+  for (i64 k = 0; k < n; ++k) along_.inverse(&columns(k, 0, 0));
+  for (i64 z = 0; z < planes_; ++z)
+    for (i64 k = 0; k < n; ++k) block[z * plane + first + k] = columns(k, 0, z);
+}
+
+template <class T>
+BlockFilter<T>::BlockFilter(View<const double, 3> kernel, int threads, Ledger* ledger)
+    : fft_((kernel.shape[0] + 1) / 2, kernel.shape[1] / 2),
+      threads_(threads),
+      spectrum_({1, fft_.side() * fft_.side(), fft_.length()}, ledger, "transfer") {
+  for (int t = 0; t < threads; ++t) blocks_.emplace_back(fft_.shape(), ledger, "transfer");
+  // All planes of the kernel, wrapped around, in a block as long as its columns.
+  const i64 side = fft_.side(), length = fft_.length(), reach = fft_.reach(), s = fft_.planes();
+  const Fft2<double> lateral(side, side, FftRigor::estimate);
+  const Fft2<double> along(1, length, FftRigor::estimate);
+  Array<Complex<double>, 3> block({length, side, side});
+  for (i64 z = -(s - 1); z < s; ++z)
+    for (i64 y = -reach; y <= reach; ++y)
+      for (i64 x = -reach; x <= reach; ++x)
+        block(wrapped(z, length), wrapped(y, side), wrapped(x, side)) =
+            (kernel(z + s - 1, y + reach, x + reach) + kernel(s - 1 - z, reach - y, reach - x)) / 2;
+  for (i64 z = 0; z < length; ++z) lateral.forward(block.view()[z].data);
+  Array<Complex<double>, 1> column({length});
+  const double scale = 1 / static_cast<double>(side * side * length);
+  for (i64 p = 0; p < side * side; ++p) {
+    for (i64 z = 0; z < length; ++z) column(z) = block.data()[z * side * side + p];
+    along.forward(column.data());
+    for (i64 z = 0; z < length; ++z) spectrum_(0, p, z) = static_cast<T>(scale * column(z).real());
+  }
+}
+
+template <class T>
+double BlockFilter<T>::bytes(i64 planes, i64 reach, int threads) {
+  const BlockFft<T> fft(planes, reach);
+  return static_cast<double>(fft.spectrum_size() * static_cast<i64>(sizeof(T))) +
+         static_cast<double>(threads) * static_cast<double>(planes * fft.side() * fft.side() *
+                                                            static_cast<i64>(sizeof(Complex<T>)));
+}
+
+/// What no result looks at stays zero: not even its rounding reaches one then.
+template <class T>
+void BlockFilter<T>::load(View<const T, 3> from, View<const T, 2> weight, const Box& looked_at,
+                          const Corner& at, int part, View<Complex<T>, 3> block) const {
+  const i64 side = fft_.side(), top = at.row - fft_.reach(), left = at.col - fft_.reach();
+  for (i64 z = 0; z < from.shape[0]; ++z)
+    for (i64 y = 0; y < side; ++y) {
+      if (!looked_at.rows.contains(top + y)) continue;
+      T* const to = reinterpret_cast<T*>(&block(z, y, 0)) + part;
+      for (i64 x = 0; x < side; ++x)
+        if (looked_at.cols.contains(left + x))
+          to[2 * x] = weight(top + y, left + x) * from(z, top + y, left + x);
+    }
+}
+
+template <class T>
+void BlockFilter<T>::store(View<const Complex<T>, 3> block, View<const T, 2> weight,
+                           const Corner& at, int part, const Box& where, View<T, 3> to) const {
+  const i64 reach = fft_.reach();
+  const i64 rows = std::min(fft_.inner(), where.rows.end - at.row),
+            cols = std::min(fft_.inner(), where.cols.end - at.col);
+  for (i64 z = 0; z < to.shape[0]; ++z)
+    for (i64 y = 0; y < rows; ++y) {
+      const T* const from = reinterpret_cast<const T*>(&block(z, y + reach, reach)) + part;
+      T* const row = &to(z, at.row - where.rows.begin + y, at.col - where.cols.begin);
+      for (i64 x = 0; x < cols; ++x) row[x] = weight(at.row + y, at.col + x) * from[2 * x];
+    }
+}
+
+template <class T>
+void BlockFilter<T>::multiply(Complex<T>* block, Array<Complex<T>, 3>& columns) const {
+  const i64 plane = fft_.side() * fft_.side(), length = fft_.length();
+  fft_.forward_planes(block);
+  for (i64 first = 0; first < plane; first += BlockFft<T>::together) {
+    fft_.forward_columns(block, first, columns);
+    const i64 n = std::min(BlockFft<T>::together, plane - first);
+    const T* const by = &spectrum_(0, first, 0);
+    for (i64 k = 0; k < n * length; ++k) columns.data()[k] *= by[k];
+    fft_.inverse_columns(columns, first, block);
+  }
+  fft_.inverse_planes(block);
+}
+
+template <class T>
+void BlockFilter<T>::apply(View<const T, 3> from, View<const T, 2> weight, const Box& where,
+                           View<T, 3> to) const {
+  std::vector<Corner> corners;
+  for (i64 row = where.rows.begin; row < where.rows.end; row += fft_.inner())
+    for (i64 col = where.cols.begin; col < where.cols.end; col += fft_.inner())
+      corners.push_back({row, col});
+  std::vector<Array<Complex<T>, 3>> columns;
+  for (int t = 0; t < threads_; ++t) columns.push_back(fft_.columns());
+  const auto count = static_cast<i64>(corners.size());
+  const Box looked_at =
+      intersection(grown(where, fft_.reach()), {{0, from.shape[1]}, {0, from.shape[2]}});
+  parallel_for((count + 1) / 2, threads_, [&](i64 pair, int thread) {
+    auto& block = blocks_[static_cast<std::size_t>(thread)];
+    block.fill({});
+    for (int part = 0; part < 2 && 2 * pair + part < count; ++part)
+      load(from, weight, looked_at, corners[static_cast<std::size_t>(2 * pair + part)], part,
+           block.view());
+    multiply(block.data(), columns[static_cast<std::size_t>(thread)]);
+    for (int part = 0; part < 2 && 2 * pair + part < count; ++part)
+      store(std::as_const(block).view(), weight, corners[static_cast<std::size_t>(2 * pair + part)],
+            part, where, to);
+  });
+}
+
+template class BlockFft<float>;
+template class BlockFft<double>;
+template class BlockFilter<float>;
+template class BlockFilter<double>;
+
+namespace {
+
+/// a in the inner part of a block, and b in all of it, the rest zero: rows and columns of `a` from
+/// (row, col) on.
+template <class T>
+void take(View<const T, 3> a, const Pixel& origin, const Pixel& at, const BlockFft<double>& fft,
+          const Probing& b, int threads, Array<Complex<double>, 3>& of_a,
+          Array<Complex<double>, 3>& of_b) {
+  const auto& [planes, rows, cols] = a.shape;
+  const i64 reach = fft.reach(), side = fft.side();
+  of_a.fill({});
+  for (i64 z = 0; z < planes; ++z)
+    for (i64 y = 0; y < std::min(fft.inner(), rows - at.row); ++y)
+      for (i64 x = 0; x < std::min(fft.inner(), cols - at.col); ++x)
+        of_a(z, y + reach, x + reach) = static_cast<double>(a(z, at.row + y, at.col + x));
+  parallel_for(planes, threads, [&](i64 z, int) {
+    for (i64 y = 0; y < side; ++y)
+      for (i64 x = 0; x < side; ++x)
+        of_b(z, y, x) = b(z, origin.row + at.row + y - reach, origin.col + at.col + x - reach);
+  });
+}
+
+/// Lags out of a spectrum (place, frequency along planes), which is used up.
+Kernel3 lags_of(const BlockFft<double>& fft, Array<Complex<double>, 2>& spectrum) {
+  const i64 side = fft.side(), plane = side * side, length = fft.length(), s = fft.planes(),
+            reach = fft.reach();
+  const Fft2<double> lateral(side, side, FftRigor::estimate);
+  const Fft2<double> along(1, length, FftRigor::estimate);
+  for (i64 p = 0; p < plane; ++p) along.inverse(&spectrum(p, 0));
+  Kernel3 lags({2 * s - 1, 2 * reach + 1, 2 * reach + 1});
+  Array<Complex<double>, 2> of_plane({side, side});
+  const double scale = 1 / static_cast<double>(plane * length);
+  for (i64 z = -(s - 1); z < s; ++z) {
+    for (i64 p = 0; p < plane; ++p) of_plane.data()[p] = spectrum(p, wrapped(z, length));
+    lateral.inverse(of_plane.data());
+    for (i64 y = -reach; y <= reach; ++y)
+      for (i64 x = -reach; x <= reach; ++x)
+        lags(z + s - 1, y + reach, x + reach) =
+            scale * of_plane(wrapped(y, side), wrapped(x, side)).real();
+  }
+  return lags;
+}
+
+}  // namespace
+
+template <class T>
+Kernel3 correlation(View<const T, 3> a, const Pixel& origin, const Probing& b, i64 reach,
+                    int threads, Ledger* ledger) {
+  constexpr i64 together = BlockFft<double>::together;
+  const BlockFft<double> fft(a.shape[0], reach);
+  const i64 plane = fft.side() * fft.side(), length = fft.length();
+  Array<Complex<double>, 2> spectrum({plane, length}, ledger, "transfer");
+  Array<Complex<double>, 3> of_a(fft.shape(), ledger, "transfer"),
+      of_b(fft.shape(), ledger, "transfer");
+  for (i64 row = 0; row < a.shape[1]; row += fft.inner())
+    for (i64 col = 0; col < a.shape[2]; col += fft.inner()) {
+      take(a, origin, {row, col}, fft, b, threads, of_a, of_b);
+      parallel_for(2, threads,
+                   [&](i64 i, int) { fft.forward_planes((i == 0 ? of_a : of_b).data()); });
+      parallel_for((plane + together - 1) / together, threads, [&](i64 group, int) {
+        const i64 first = group * together, n = std::min(together, plane - first);
+        auto columns_a = fft.columns(), columns_b = fft.columns();
+        fft.forward_columns(of_a.data(), first, columns_a);
+        fft.forward_columns(of_b.data(), first, columns_b);
+        for (i64 k = 0; k < n * length; ++k)
+          spectrum.data()[first * length + k] +=
+              columns_a.data()[k] * std::conj(columns_b.data()[k]);
+      });
+    }
+  return lags_of(fft, spectrum);
+}
+
+template Kernel3 correlation(View<const float, 3>, const Pixel&, const Probing&, i64, int, Ledger*);
+template Kernel3 correlation(View<const double, 3>, const Pixel&, const Probing&, i64, int,
+                             Ledger*);
+
+double correlation_bytes(i64 planes, i64 reach) {
+  const BlockFft<double> fft(planes, reach);
+  return static_cast<double>(sizeof(Complex<double>)) *
+         static_cast<double>(fft.spectrum_size() + 2 * planes * fft.side() * fft.side());
+}
+
+}  // namespace ptyle
