@@ -7,8 +7,8 @@
 namespace ptyle {
 namespace {
 
-/// B of which a good half gets a result, and no less than pays.
-i64 side_for(i64 reach) { return quick_fft_size(std::max<i64>(4 * reach, 2 * reach + 32)); }
+/// B, of which a good half gets a result.
+i64 side_for(i64 reach) { return quick_fft_size(2 * reach + 64); }
 
 /// Even, as waves of float lie on 16 bytes then.
 i64 length_for(i64 planes) {
