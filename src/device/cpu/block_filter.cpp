@@ -7,15 +7,20 @@
 namespace ptyle {
 namespace {
 
-/// B, of which a good half gets a result.
-i64 side_for(i64 reach) { return quick_fft_size(2 * reach + 64); }
+/// Pixels a side of a block that get a result: of a filter, which is applied in every iteration,
+/// most; of a correlation, which is made once, as few as memory asks for.
+constexpr i64 inner_of_filter = 64, inner_of_correlation = 32;
+
+i64 even_fft_size(i64 n) {
+  i64 size = quick_fft_size(n);
+  while (size % 2 != 0) size = quick_fft_size(size + 1);
+  return size;
+}
 
 /// Even, as waves of float lie on 16 bytes then.
 i64 length_for(i64 planes) {
   if (planes == 1) return 2;
-  i64 length = quick_fft_size(2 * planes - 1);
-  while (length % 2 != 0) length = quick_fft_size(length + 1);
-  return length;
+  return even_fft_size(2 * planes - 1);
 }
 
 i64 wrapped(i64 k, i64 n) { return k < 0 ? k + n : k; }
@@ -23,10 +28,10 @@ i64 wrapped(i64 k, i64 n) { return k < 0 ? k + n : k; }
 }  // namespace
 
 template <class T>
-BlockFft<T>::BlockFft(i64 planes, i64 reach)
+BlockFft<T>::BlockFft(i64 planes, i64 reach, i64 inner)
     : planes_(planes),
       reach_(reach),
-      side_(side_for(reach) + side_for(reach) % 2),
+      side_(even_fft_size(2 * reach + inner)),
       length_(length_for(planes)),
       lateral_(side_, side_, FftRigor::estimate),
       along_(1, length_, FftRigor::estimate) {}
@@ -62,7 +67,7 @@ void BlockFft<T>::inverse_columns(Array<Complex<T>, 3>& columns, i64 first,
 
 template <class T>
 BlockFilter<T>::BlockFilter(View<const double, 3> kernel, int threads, Ledger* ledger)
-    : fft_((kernel.shape[0] + 1) / 2, kernel.shape[1] / 2),
+    : fft_((kernel.shape[0] + 1) / 2, kernel.shape[1] / 2, inner_of_filter),
       threads_(threads),
       spectrum_({1, fft_.side() * fft_.side(), fft_.length()}, ledger, "transfer") {
   for (int t = 0; t < threads; ++t) blocks_.emplace_back(fft_.shape(), ledger, "transfer");
@@ -88,7 +93,7 @@ BlockFilter<T>::BlockFilter(View<const double, 3> kernel, int threads, Ledger* l
 
 template <class T>
 double BlockFilter<T>::bytes(i64 planes, i64 reach, int threads) {
-  const BlockFft<T> fft(planes, reach);
+  const BlockFft<T> fft(planes, reach, inner_of_filter);
   return static_cast<double>(fft.spectrum_size() * static_cast<i64>(sizeof(T))) +
          static_cast<double>(threads) * static_cast<double>(planes * fft.side() * fft.side() *
                                                             static_cast<i64>(sizeof(Complex<T>)));
@@ -169,35 +174,46 @@ template class BlockFilter<double>;
 
 namespace {
 
-/// a in the inner part of a block, and b in all of it, the rest zero: rows and columns of `a` from
-/// (row, col) on.
+/// a in the inner part of a block, from `at` on; false where there is nothing but zeros.
 template <class T>
-void take(View<const T, 3> a, const Pixel& origin, const Pixel& at, const BlockFft<double>& fft,
-          const Probing& b, int threads, Array<Complex<double>, 3>& of_a,
-          Array<Complex<double>, 3>& of_b) {
+bool take(View<const T, 3> a, const Pixel& at, const BlockFft<T>& fft,
+          Array<Complex<T>, 3>& block) {
   const auto& [planes, rows, cols] = a.shape;
-  const i64 reach = fft.reach(), side = fft.side();
-  of_a.fill({});
+  const i64 reach = fft.reach();
+  bool some = false;
+  block.fill({});
   for (i64 z = 0; z < planes; ++z)
     for (i64 y = 0; y < std::min(fft.inner(), rows - at.row); ++y)
-      for (i64 x = 0; x < std::min(fft.inner(), cols - at.col); ++x)
-        of_a(z, y + reach, x + reach) = static_cast<double>(a(z, at.row + y, at.col + x));
-  parallel_for(planes, threads, [&](i64 z, int) {
+      for (i64 x = 0; x < std::min(fft.inner(), cols - at.col); ++x) {
+        const T value = a(z, at.row + y, at.col + x);
+        block(z, y + reach, x + reach) = value;
+        some = some || value != 0;
+      }
+  return some;
+}
+
+/// b in all of a block, whose inner part begins at `at`.
+template <class T>
+void take(const Probing& b, const Pixel& at, const BlockFft<T>& fft, int threads,
+          Array<Complex<T>, 3>& block) {
+  const i64 reach = fft.reach(), side = fft.side();
+  parallel_for(fft.planes(), threads, [&](i64 z, int) {
     for (i64 y = 0; y < side; ++y)
       for (i64 x = 0; x < side; ++x)
-        of_b(z, y, x) = b(z, origin.row + at.row + y - reach, origin.col + at.col + x - reach);
+        block(z, y, x) = static_cast<T>(b(z, at.row + y - reach, at.col + x - reach));
   });
 }
 
 /// Lags out of a spectrum (place, frequency along planes), which is used up.
-Kernel3 lags_of(const BlockFft<double>& fft, Array<Complex<double>, 2>& spectrum) {
+template <class T>
+Kernel3 lags_of(const BlockFft<T>& fft, Array<Complex<T>, 2>& spectrum) {
   const i64 side = fft.side(), plane = side * side, length = fft.length(), s = fft.planes(),
             reach = fft.reach();
-  const Fft2<double> lateral(side, side, FftRigor::estimate);
-  const Fft2<double> along(1, length, FftRigor::estimate);
+  const Fft2<T> lateral(side, side, FftRigor::estimate);
+  const Fft2<T> along(1, length, FftRigor::estimate);
   for (i64 p = 0; p < plane; ++p) along.inverse(&spectrum(p, 0));
   Kernel3 lags({2 * s - 1, 2 * reach + 1, 2 * reach + 1});
-  Array<Complex<double>, 2> of_plane({side, side});
+  Array<Complex<T>, 2> of_plane({side, side});
   const double scale = 1 / static_cast<double>(plane * length);
   for (i64 z = -(s - 1); z < s; ++z) {
     for (i64 p = 0; p < plane; ++p) of_plane.data()[p] = spectrum(p, wrapped(z, length));
@@ -205,7 +221,7 @@ Kernel3 lags_of(const BlockFft<double>& fft, Array<Complex<double>, 2>& spectrum
     for (i64 y = -reach; y <= reach; ++y)
       for (i64 x = -reach; x <= reach; ++x)
         lags(z + s - 1, y + reach, x + reach) =
-            scale * of_plane(wrapped(y, side), wrapped(x, side)).real();
+            scale * static_cast<double>(of_plane(wrapped(y, side), wrapped(x, side)).real());
   }
   return lags;
 }
@@ -215,15 +231,15 @@ Kernel3 lags_of(const BlockFft<double>& fft, Array<Complex<double>, 2>& spectrum
 template <class T>
 Kernel3 correlation(View<const T, 3> a, const Pixel& origin, const Probing& b, i64 reach,
                     int threads, Ledger* ledger) {
-  constexpr i64 together = BlockFft<double>::together;
-  const BlockFft<double> fft(a.shape[0], reach);
+  constexpr i64 together = BlockFft<T>::together;
+  const BlockFft<T> fft(a.shape[0], reach, inner_of_correlation);
   const i64 plane = fft.side() * fft.side(), length = fft.length();
-  Array<Complex<double>, 2> spectrum({plane, length}, ledger, "transfer");
-  Array<Complex<double>, 3> of_a(fft.shape(), ledger, "transfer"),
-      of_b(fft.shape(), ledger, "transfer");
+  Array<Complex<T>, 2> spectrum({plane, length}, ledger, "transfer");
+  Array<Complex<T>, 3> of_a(fft.shape(), ledger, "transfer"), of_b(fft.shape(), ledger, "transfer");
   for (i64 row = 0; row < a.shape[1]; row += fft.inner())
     for (i64 col = 0; col < a.shape[2]; col += fft.inner()) {
-      take(a, origin, {row, col}, fft, b, threads, of_a, of_b);
+      if (!take(a, {row, col}, fft, of_a)) continue;
+      take(b, {origin.row + row, origin.col + col}, fft, threads, of_b);
       parallel_for(2, threads,
                    [&](i64 i, int) { fft.forward_planes((i == 0 ? of_a : of_b).data()); });
       parallel_for((plane + together - 1) / together, threads, [&](i64 group, int) {
@@ -239,14 +255,17 @@ Kernel3 correlation(View<const T, 3> a, const Pixel& origin, const Probing& b, i
   return lags_of(fft, spectrum);
 }
 
+template <class T>
+double correlation_bytes(i64 planes, i64 reach) {
+  const BlockFft<T> fft(planes, reach, inner_of_correlation);
+  return static_cast<double>(sizeof(Complex<T>)) *
+         static_cast<double>(fft.spectrum_size() + 2 * planes * fft.side() * fft.side());
+}
+
 template Kernel3 correlation(View<const float, 3>, const Pixel&, const Probing&, i64, int, Ledger*);
 template Kernel3 correlation(View<const double, 3>, const Pixel&, const Probing&, i64, int,
                              Ledger*);
-
-double correlation_bytes(i64 planes, i64 reach) {
-  const BlockFft<double> fft(planes, reach);
-  return static_cast<double>(sizeof(Complex<double>)) *
-         static_cast<double>(fft.spectrum_size() + 2 * planes * fft.side() * fft.side());
-}
+template double correlation_bytes<float>(i64, i64);
+template double correlation_bytes<double>(i64, i64);
 
 }  // namespace ptyle

@@ -24,8 +24,8 @@ namespace ptyle {
 template <class T>
 class BlockFft {
  public:
-  /// Lags of up to S − 1 planes and `reach` pixels.
-  BlockFft(i64 planes, i64 reach);
+  /// Lags of up to S − 1 planes and `reach` pixels; at least so many pixels a side get a result.
+  BlockFft(i64 planes, i64 reach, i64 inner);
   [[nodiscard]] i64 planes() const { return planes_; }
   [[nodiscard]] i64 reach() const { return reach_; }
   [[nodiscard]] i64 side() const { return side_; }                ///< B
@@ -92,6 +92,7 @@ template <class T>
 Kernel3 correlation(View<const T, 3> a, const Pixel& origin, const Probing& b, i64 reach,
                     int threads, Ledger* ledger = nullptr);
 /// Bytes that it accounts for as "transfer".
+template <class T>
 double correlation_bytes(i64 planes, i64 reach);
 
 }  // namespace ptyle

@@ -61,7 +61,7 @@ template <class T>
 double ByTransfer<T>::other_bytes(const OperatorSetup& setup, int threads) const {
   const double pixels = static_cast<double>(setup.window * setup.window);
   return BlockFilter<T>::bytes(setup.slices, options_.pixels, threads) +
-         std::max(correlation_bytes(setup.slices, options_.pixels),
+         std::max(correlation_bytes<T>(setup.slices, options_.pixels),
                   static_cast<double>(enough) * pixels * sizeof(T));
 }
 
