@@ -286,29 +286,39 @@ struct Lines {
   }
 };
 
-/// Totals over whole lines; nothing where no pixel of it is looked at.
-std::vector<std::optional<double>> line_totals(const Lines& lines) {
-  std::vector<std::optional<double>> totals(static_cast<std::size_t>(lines.count()));
-  for (i64 i = 0; i < lines.count(); ++i)
-    for (i64 k = 0; k < lines.length(); ++k)
-      if (const auto [y, x] = lines.at(i, k); lines.p.looked_at(y, x))
-        totals[i] =
-            totals[i].value_or(0) + (lines.p.empty(y, x) ? 0 : std::max(1.0, lines.p.counts(y, x)));
-  return totals;
+/// Counts of a whole line.
+struct LineTotal {
+  bool looked_at = false;    ///< any pixel of it
+  double all = 0, most = 0;  ///< most: but for its three brightest pixels, which may be flashes
+};
+
+LineTotal total_of(const Lines& lines, i64 i) {
+  LineTotal total;
+  std::array<double, 3> brightest{};  // ascending
+  for (i64 k = 0; k < lines.length(); ++k)
+    if (const auto [y, x] = lines.at(i, k); lines.p.looked_at(y, x)) {
+      total.looked_at = true;
+      const double counts = lines.p.empty(y, x) ? 0 : std::max(1.0, lines.p.counts(y, x));
+      total.all += counts;
+      brightest[0] = std::max(brightest[0], counts);
+      std::sort(brightest.begin(), brightest.end());
+    }
+  total.most = total.all - brightest[0] - brightest[1] - brightest[2];
+  return total;
 }
 
 /// Whole lines without counts between lines with some.
 std::vector<i64> dead_lines(const Lines& lines) {
-  const auto totals = line_totals(lines);
+  std::vector<LineTotal> totals;
+  for (i64 i = 0; i < lines.count(); ++i) totals.push_back(total_of(lines, i));
   std::vector<i64> dead;
   for (i64 i = 1; i + 1 < lines.count(); ++i) {
-    if (totals[i].value_or(1) != 0) continue;
+    if (!totals[i].looked_at || totals[i].all != 0) continue;
     i64 before = i, after = i;
-    while (before > 0 && totals[before].value_or(0) == 0) --before;
-    while (after + 1 < lines.count() && totals[after].value_or(0) == 0) ++after;
+    while (before > 0 && totals[before].all == 0) --before;
+    while (after + 1 < lines.count() && totals[after].all == 0) ++after;
     const bool wide = after - before - 1 > lines.count() / 4;
-    if (!wide && std::min(totals[before].value_or(0), totals[after].value_or(0)) > surely)
-      dead.push_back(i);
+    if (!wide && std::min(totals[before].most, totals[after].most) > surely) dead.push_back(i);
   }
   return dead;
 }

@@ -51,6 +51,14 @@ TEST(Screening, KnowsCountsByTheirVarianceWhateverTheGainAndOffset) {
     }
 }
 
+TEST(Screening, TakesNoLineForDeadBetweenTwoWithAFlash) {
+  FramesInMemory f = discs(40, 0);  // nothing beyond the disc
+  for (const i64 row : {2, 6})
+    for (const i64 col : {5, 20, 33}) f.at(row + col, row, col) += 5000;
+  const Experiment e = prepared(f);
+  EXPECT_EQ(e.screening.count(PixelFault::dead), 0) << warned(e);
+}
+
 TEST(Screening, TakesPixelsThatAreNeverNumbersForTheFault) {
   FramesInMemory f = discs();
   f.is_integer = false;
