@@ -12,18 +12,19 @@
 //   4. the rules by which the object moves, with their estimated steps, after so many passes
 //      through the data; every gradient, cost and curvature of a position counts, so that what a
 //      step costs beside its gradient is in it. An exchange is a sum and a fill
+//   5. passes to what the best `literal` has at its end, with the transfer preconditioner
 //
 // The cost is that of the stitched object, of all positions with one operator over the whole of it;
 // the error is that of its summed phase against the truth (analysis/comparison).
 //
 //   bench-convergence [ITERATIONS]    default 100
-//   bench-convergence rules [NAME=VALUE …]    4. alone, of keys solver.NAME
-//   5. passes to what the best `literal` has at its end, with the transfer preconditioner
+//   bench-convergence rules [NAME=VALUE …]    4. and 5. alone, with keys solver.NAME of numbers
 //   last line: those of L-BFGS on the whole scan, one exchange each
 
 #include <fmt/format.h>
 
 #include <array>
+#include <charconv>
 #include <cmath>
 #include <functional>
 #include <map>
@@ -243,7 +244,7 @@ Point reach(const Set& set, const FitOptions& options, double cost) {
 }
 
 /// With the transfer preconditioner; the passes of the first row.
-double print_passes(const Set& set, double cost) {
+double print_passes(const Set& set, double cost, const std::function<void(RuleOptions&)>& change) {
   constexpr auto transfer = PreconditionerChoice::transfer;
   const std::vector<RuleRow> rows{{RuleChoice::lbfgs, 1, transfer},
                                   {RuleChoice::momentum, 4, transfer},
@@ -252,7 +253,9 @@ double print_passes(const Set& set, double cost) {
   fmt::print("\nto a cost of {:.3e}, preconditioned by the transfer\n", cost);
   double passes = 0;
   for (const RuleRow& row : rows) {
-    const Point p = reach(set, options_of(row), cost);
+    FitOptions o = options_of(row);
+    change(o.parts.of<RuleOptions>());
+    const Point p = reach(set, o, cost);
     fmt::print("  {}, {} mini-batch{}: {:.1f} passes, {} exchanges, error {:.4f}\n",
                word_of(row.rule), row.batches, row.batches == 1 ? "" : "es", p.passes,
                p.iteration * row.batches, p.error);
@@ -272,8 +275,14 @@ void set_keys(RuleOptions& options, int argc, char** argv) {
     for (const Key& key : all.all())
       if (key.path == "solver." + text.substr(0, equals)) {
         const std::string value = equals == std::string::npos ? "" : text.substr(equals + 1);
-        if (auto* const* number = std::get_if<double*>(&key.field)) **number = std::stod(value);
-        if (auto* const* whole = std::get_if<int*>(&key.field)) **whole = std::stoi(value);
+        const auto* number = std::get_if<double*>(&key.field);
+        const auto* whole = std::get_if<int*>(&key.field);
+        double read = 0;
+        const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), read);
+        if ((!number && !whole) || error != std::errc() || end != value.data() + value.size())
+          throw UserError(text + ": a number is needed, for a key that takes one");
+        if (number) **number = read;
+        if (whole) **whole = static_cast<int>(read);
         found = true;
       }
     if (!found) throw UserError(text + ": no such key");
@@ -291,12 +300,13 @@ int main(int argc, char** argv) try {
              set.count(), set.plan().ny, set.plan().nx, set.plan().slices,
              set.misfit(vacuum.view()).cost, set.compare(vacuum.view()).summed.rmse);
 
-  compare_rules(set, [&](RuleOptions& options) {
+  const auto change = [&](RuleOptions& options) {
     if (rules_alone) set_keys(options, argc - 2, argv + 2);
-  });
+  };
+  compare_rules(set, change);
   constexpr double of_literal = 4.94;  // as the whole benchmark finds it
   if (rules_alone) {
-    fmt::print("convergence = {:.1f} passes\n", print_passes(set, of_literal));
+    fmt::print("convergence = {:.1f} passes\n", print_passes(set, of_literal, change));
     return 0;
   }
   const std::vector<Method> all = methods(set.count(), set.usual_batches());
@@ -340,7 +350,7 @@ int main(int argc, char** argv) try {
                     iterations, literal));
   fmt::print("\nthe best literal has {:.3e} after {} iterations, the default {:.3e} after {}\n",
              literal, iterations, reached->cost, reached->iteration);
-  fmt::print("convergence = {:.1f} passes\n", print_passes(set, literal));
+  fmt::print("convergence = {:.1f} passes\n", print_passes(set, literal, change));
 } catch (const std::exception& e) {
   fmt::print(stderr, "convergence: {}\n", e.what());
   return dynamic_cast<const UserError*>(&e) ? 2 : 1;

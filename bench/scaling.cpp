@@ -323,8 +323,9 @@ void print_nodes() {
   for (const int ranks : {462, 4158})
     for (const auto& [window, halo, name] :
          {std::tuple{256, 0.0, "256², exact halo"}, {1024, 6.0, "1024², halo 60 px"}}) {
-      const Division division = divide(positions, window, pixel, configuration({.halo = halo}).ranks, ranks,
-                                       exchanged_planes(slices, false), sizeof(float), 0, 0, 32);
+      const Division division =
+          divide(positions, window, pixel, configuration({.halo = halo}).ranks, ranks,
+                 exchanged_planes(slices, false), sizeof(float), 0, 0, 32);
       const Mesh& mesh = division.sharing.mesh;
       const Schedule schedule = sum_schedule(mesh, SumKind::owner);
       for (const int of_node : {4, 8}) {

@@ -185,7 +185,7 @@ Orientation compare_flips(const std::vector<Slope>& all) {
   for (int i = 0; i < 180; ++i) o.rotations.push_back(i);
   double least[2] = {1, 1};
   for (int i = 0; i < 8; ++i) {
-    const Flips flips{(i & 1) != 0, (i & 2) != 0, (i & 4) != 0};
+    const Flips flips = all_flips()[static_cast<std::size_t>(i)];
     o.curves[i] = curve_of(all, flips, o.rotations);
     double& of_kind = least[flips.mirrors() ? 1 : 0];
     of_kind = std::min(of_kind, o.curves[i].least_curl);

@@ -34,6 +34,13 @@ struct Flips {
   [[nodiscard]] Position operator()(Position v) const;
 };
 
+/// Number i of them: bits for flip_rows, flip_cols, transpose.
+constexpr std::array<Flips, 8> all_flips() {
+  std::array<Flips, 8> all{};
+  for (std::size_t i = 0; i < all.size(); ++i) all[i] = {(i & 1) != 0, (i & 2) != 0, (i & 4) != 0};
+  return all;
+}
+
 /// Curl and divergence over rotations for one of the eight sets of flips.
 struct FlipsCurve {
   Flips flips;

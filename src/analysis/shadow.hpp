@@ -27,7 +27,7 @@ struct BrightFieldDisc {
   double row = 0, col = 0, radius = 0;
 };
 
-/// The disc of a pattern in square blocks of pixels, at most 33 a side.
+/// The disc of a pattern in square blocks of pixels, at most 48 a side.
 class DiscBlocks {
  public:
   DiscBlocks(const BrightFieldDisc& disc, i64 window);
@@ -67,6 +67,7 @@ class Likeness {
   std::vector<int> along_;  // of each pair
 };
 
+/// Pairs of neighbours, whose discs are compared.
 class Shadows {
  public:
   /// `px_per_length` = 1/(Δf λ dk), for lengths in the positions' unit.

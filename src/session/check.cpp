@@ -229,19 +229,11 @@ void check_fit(const ReconstructConfig& c, const Check& check) {
                 fmt::format("{} modes of {} each leave nothing for the first; less is needed",
                             c.probe.modes - 1, c.probe.mode_power));
   look(check, "solver.rule", [&] {
-    const std::string whole_scan = whole_scan_for(c.parts);
-    if (!whole_scan.empty() && c.solver.batches > 1)
-      check.fault("solver.batches",
-                  fmt::format("{} are too many for {}, which takes the whole scan at once: leave "
-                              "it out, or set it to 1",
-                              c.solver.batches, whole_scan));
+    if (const auto fault = fault_of_batches(c.parts, c.solver.batches))
+      check.fault("solver.batches", *fault);
   });
-  const auto& rule = c.parts.of<RuleOptions>();
-  if (rule.preconditioner == PreconditionerChoice::transfer && rule.rule != RuleChoice::lbfgs &&
-      rule.rule != RuleChoice::momentum)
-    check.fault("solver.preconditioner",
-                fmt::format("transfer goes with solver.rule lbfgs or momentum, not with {}",
-                            word_of(rule.rule)));
+  if (const auto fault = fault_of_preconditioner(c.parts.of<RuleOptions>()))
+    check.fault("solver.preconditioner", *fault);
 }
 
 void check_output_folder(const ReconstructConfig& c, const Check& check, Purpose::Folder how) {

@@ -276,7 +276,7 @@ void report_orientation(const Experiment& e, const std::vector<Position>& positi
     const Turn best = likeness.best();
     print(fmt::format(
         "shadow images of neighbouring positions, one moved as scan and defocus say: correlation "
-        "{:.2f}; at most {:.2f}, with flips {} and the scan turned by {}°",
+        "{:.2f}; at most {:.2f}, with flips {} and the scan rotated by {}°",
         likeness.mean({}), likeness.mean(best), best.mirrored == 1 ? "flip_cols" : "none",
         360 / Turn::rotations * best.rotation));
     if (moves_as_given(likeness)) warning.reset();

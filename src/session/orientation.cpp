@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <stdexcept>
 
 #include "core/error.hpp"
 #include "core/units.hpp"
@@ -39,6 +40,8 @@ std::vector<double> discs_of(const Experiment& e, const DiscBlocks& blocks,
     together.sum(discs);
     together.sum(times);
   }
+  if (std::count(times.begin(), times.end(), 0.0) > 0)
+    throw std::logic_error("a pattern of the scan is held by no rank");
   for (std::size_t i = 0; i < discs.size(); ++i) discs[i] /= times[i / size];
   return discs;
 }
@@ -48,12 +51,6 @@ Position undone(const Flips& t, Position v) {
   if (t.flip_rows) v.row = -v.row;
   if (t.flip_cols) v.col = -v.col;
   return v;
-}
-
-constexpr std::array<Flips, 8> all_flips() {
-  std::array<Flips, 8> all{};
-  for (std::size_t i = 0; i < all.size(); ++i) all[i] = {(i & 1) != 0, (i & 2) != 0, (i & 4) != 0};
-  return all;
 }
 
 /// The flips `first` and then `second`, as one.
@@ -137,14 +134,21 @@ std::string keys_of(const Flips& flips, const DataConfig& data) {
 
 }  // namespace
 
-Orientation orientation_by_curl(const Experiment& e, const std::vector<Position>& positions) {
-  std::vector<Position> centres, at;
+FittedPositions fitted_positions(const Experiment& e, const std::vector<Position>& positions) {
+  FittedPositions fitted;
   const auto& out = e.screening.left_out;
   for (std::size_t i = 0; i < positions.size(); ++i)
     if (!std::binary_search(out.begin(), out.end(), static_cast<i64>(i))) {
-      centres.push_back(e.centres[i]);
-      at.push_back(positions[i]);
+      fitted.numbers.push_back(static_cast<i64>(i));
+      fitted.at.push_back(positions[i]);
     }
+  return fitted;
+}
+
+Orientation orientation_by_curl(const Experiment& e, const std::vector<Position>& positions) {
+  const auto [numbers, at] = fitted_positions(e, positions);
+  std::vector<Position> centres;
+  for (const i64 i : numbers) centres.push_back(e.centres[static_cast<std::size_t>(i)]);
   return find_orientation(centres, at, e.optics.xray_energy == 0 && e.calibration.wavelength > 0);
 }
 
@@ -172,14 +176,7 @@ std::optional<ShadowImages> shadow_images(const Experiment& e,
   std::optional<Shadows> shadows;
   std::vector<i64> patterns;
   if (together.leads) {
-    std::vector<i64> numbers;
-    std::vector<Position> at;
-    const auto& out = e.screening.left_out;
-    for (std::size_t i = 0; i < positions.size(); ++i)
-      if (!std::binary_search(out.begin(), out.end(), static_cast<i64>(i))) {
-        numbers.push_back(static_cast<i64>(i));
-        at.push_back(positions[i]);
-      }
+    const auto [numbers, at] = fitted_positions(e, positions);
     shadows.emplace(blocks, e.disc->radius, at, 1 / (defocus * wavelength * e.calibration.dk));
     for (const i64 k : shadows->patterns())
       patterns.push_back(numbers[static_cast<std::size_t>(k)]);
@@ -249,7 +246,7 @@ std::optional<std::string> warning_in_focus(const Experiment& e, const DataConfi
     return fmt::format(
         "orientation looks wrong: {} lowers the curl of the centre of mass from {:.2f} to {:.2f}{}",
         keys, found.curves[0].curl[0], found.curl,
-        flips->mirrors() ? ", or to exchange the scan's axes" : "");
+        flips->mirrors() ? "; so would exchanging the scan's axes" : "");
   } catch (const UserError&) {  // too few positions, or in a line
     return {};
   }

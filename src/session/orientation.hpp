@@ -16,6 +16,13 @@
 
 namespace ptyle {
 
+/// Positions whose patterns are not left out, and their numbers.
+struct FittedPositions {
+  std::vector<i64> numbers;
+  std::vector<Position> at;
+};
+FittedPositions fitted_positions(const Experiment& e, const std::vector<Position>& positions);
+
 /// By the centres of mass of all patterns that are not left out. UserError as find_orientation.
 Orientation orientation_by_curl(const Experiment& e, const std::vector<Position>& positions);
 
@@ -32,7 +39,8 @@ struct ShadowImages {
 };
 
 /// Nothing on ranks that do not lead, and where the shadow has no say: no disc or defocus is known,
-/// or neighbours lie too far apart. All ranks call it.
+/// other aberrations move it too, frames have jumped, or neighbours lie too far apart. All ranks
+/// call it.
 std::optional<ShadowImages> shadow_images(const Experiment& e,
                                           const std::vector<Position>& positions,
                                           const Onlookers& together = {});

@@ -8,6 +8,7 @@
 #include "analysis/orientation.hpp"
 #include "core/bounds.hpp"
 #include "core/units.hpp"
+#include "session/orientation.hpp"
 #include "session/pattern_figures.hpp"
 
 namespace ptyle {
@@ -39,13 +40,9 @@ void add_no_defocus(const ReconstructConfig& config, const Experiment& experimen
 void add_descan(const Experiment& e, std::vector<std::string>& warnings) {
   constexpr double least = 1.5;  // px from edge to edge
   constexpr double share = 0.6;  // of the centres' variance, the plane's
-  const auto& out = e.screening.left_out;
-  std::vector<Position> at, centres;
-  for (std::size_t i = 0; i < e.positions.size(); ++i)
-    if (!std::binary_search(out.begin(), out.end(), static_cast<i64>(i))) {
-      at.push_back(e.positions[i]);
-      centres.push_back(e.centres[i]);
-    }
+  const auto [numbers, at] = fitted_positions(e, e.positions);
+  std::vector<Position> centres;
+  for (const i64 i : numbers) centres.push_back(e.centres[static_cast<std::size_t>(i)]);
   const auto plane = plane_through(centres, at);
   if (!plane || at.size() < 36 || plane->explained < share) return;
   const Bounds scan = bounds_of(at);

@@ -51,12 +51,10 @@ UserError needs_sums(const std::string& key) {
 void check_options(const FitOptions& options, const Sharing& sharing) {
   check_paper_options(options, sharing);
   const auto parts = asked_parts<float>(options);  // the same in double precision
-  const std::string whole_scan = whole_scan_for(options.parts);
-  if (!whole_scan.empty() && options.batches > 1)
-    throw UserError(
-        fmt::format("solver.batches: {} are too many for {}, which takes the whole scan "
-                    "at once: leave it out, or set it to 1",
-                    options.batches, whole_scan));
+  if (const auto fault = fault_of_batches(options.parts, options.batches))
+    throw UserError("solver.batches: " + *fault);
+  if (const auto fault = fault_of_preconditioner(options.parts.of<RuleOptions>()))
+    throw UserError("solver.preconditioner: " + *fault);
   if (!sums_every_batch(options, sharing.scheme, sharing.mesh.ranks())) {
     if (parts.rule)
       throw UserError(

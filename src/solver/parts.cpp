@@ -1,5 +1,7 @@
 #include "solver/parts.hpp"
 
+#include <fmt/format.h>
+
 #include <stdexcept>
 #include <string>
 #include <type_traits>
@@ -43,6 +45,14 @@ void PartOptions::add_to(Parts<T>& parts) const {
     if (rule && parts.rule.get() != rule)
       throw UserError("two rules are asked for by which the object moves; one of them is needed");
   }
+}
+
+std::optional<std::string> fault_of_batches(const PartOptions& options, i64 batches) {
+  const std::string whole_scan = batches > 1 ? whole_scan_for(options) : "";
+  if (whole_scan.empty()) return {};
+  return fmt::format(
+      "{} are too many for {}, which takes the whole scan at once: leave it out, or set it to 1",
+      batches, whole_scan);
 }
 
 std::string whole_scan_for(const PartOptions& options) {

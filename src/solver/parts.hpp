@@ -3,6 +3,7 @@
 // The parts of a fit, which its options ask for (solver/part_options).
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -29,6 +30,9 @@ Parts<T> asked_parts(const FitOptions& options) {
   options.parts.add_to(parts);
   return parts;
 }
+
+/// What is wrong with so many mini-batches, where a rule takes the whole scan at once.
+std::optional<std::string> fault_of_batches(const PartOptions& options, i64 batches);
 
 /// The key whose rule takes the whole scan at once ("solver.rule: lbfgs"); empty: there is none.
 std::string whole_scan_for(const PartOptions& options);

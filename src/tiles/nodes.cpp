@@ -94,8 +94,10 @@ std::vector<int> tiles_on_nodes(const Mesh& mesh, std::span<const int> node_of) 
     const int across = of_rows ? mesh.rows() : mesh.cols();
     int before = 0;
     for (int height = 1; height <= std::min<int>(across, static_cast<int>(largest)); ++height)
-      if (const int strips = (across + height / 2) / height; strips != before)
-        consider(walk(mesh, before = strips, of_rows));
+      if (const int strips = (across + height / 2) / height; strips != before) {
+        before = strips;
+        consider(walk(mesh, strips, of_rows));
+      }
   }
   return best;
 }

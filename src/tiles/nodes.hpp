@@ -8,7 +8,7 @@
 //      through in their order, in which those of a part follow each other
 //   2. the walk is cut into as many tiles a node as it has processes
 //   3. of all walks that one is taken with which `owner` sends least from node to node; the
-//      processes' own order where none sends less
+//      processes' own order where none sends less; a bisection's own order is taken as it is
 
 #include <span>
 #include <vector>

@@ -86,7 +86,7 @@ TEST_P(Rule, IsTheSameOnAnyRanksCoarseToFineWithinLimits) {
   compare(o);
 }
 
-TEST_P(Rule, LowersTheCostAndFindsTheObject) {
+TEST_P(Rule, LowersTheCost) {
   auto o = options_of(GetParam());
   o.probe_from = 0;
   auto fit = scene().fit(o);
@@ -225,6 +225,55 @@ TEST(Lbfgs, JudgesTheLastStepAtTheEnd) {
     EXPECT_LE(fit.iterate().fitted.cost, least + 1e-7 * std::abs(least)) << last;
   }
   EXPECT_GT(mended, 0);
+}
+
+TEST(Transfer, GoesWithRulesThatAskForIt) {
+  FitOptions o = test::options(1);
+  o.parts.of<RuleOptions>().preconditioner = PreconditionerChoice::transfer;
+  for (const auto rule : {RuleChoice::descent, RuleChoice::adam}) {
+    o.parts.of<RuleOptions>().rule = rule;
+    try {
+      check_options(o, {mesh_of(1)});
+      ADD_FAILURE() << "was not refused";
+    } catch (const UserError& e) {
+      EXPECT_NE(std::string(e.what()).find("transfer goes with solver.rule lbfgs or momentum"),
+                std::string::npos);
+    }
+  }
+  o.parts.of<RuleOptions>().rule = RuleChoice::lbfgs;
+  EXPECT_NO_THROW(check_options(o, {mesh_of(1)}));
+}
+
+TEST(Transfer, NeedsAHaloAsWideAsItReaches) {
+  auto o = options_of(all_rules[4]);
+  const Sharing sharing{mesh_of(4)};
+  o.parts.of<RuleOptions>().transfer.pixels = sharing.mesh.reach();
+  EXPECT_NO_THROW(check_options(o, sharing));
+  o.parts.of<RuleOptions>().transfer.pixels = sharing.mesh.reach() + 1;
+  EXPECT_THROW(check_options(o, sharing), UserError);
+}
+
+TEST(Transfer, ReachesAsFarAsTheApertureSays) {
+  TransferOptions options;
+  EXPECT_EQ(reach_of_transfer(options, 1.25, 0.2), 10);
+  EXPECT_EQ(reach_of_transfer(options, 1.25, 0.02), 32);  // 100 px are more than pay
+  EXPECT_EQ(reach_of_transfer(options, 0, 0.2), 11);
+  options.reach = 3;
+  EXPECT_EQ(reach_of_transfer(options, 1.25, 0.2), 15);
+}
+
+/// By the transfer L-BFGS needs fewer iterations than by the illumination.
+TEST(Transfer, LowersTheCostFaster) {
+  const auto cost_after = [](PreconditionerChoice preconditioner) {
+    auto o = options_of(all_rules[0]);
+    o.parts.of<RuleOptions>().preconditioner = preconditioner;
+    o.probe_from = 0;
+    auto fit = scene().fit(o);
+    for (int i = 1; i < 20; ++i) fit.iterate();
+    return fit.iterate().fitted.cost;
+  };
+  EXPECT_LT(cost_after(PreconditionerChoice::transfer),
+            0.7 * cost_after(PreconditionerChoice::illumination));
 }
 
 /// An option of a test's own that shows a rule its trial.

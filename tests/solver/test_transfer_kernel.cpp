@@ -26,7 +26,7 @@ TEST(InverseKernel, OfADeltaIsADelta) {
     delta(planes - 1, 3, 3) = 5;
     const InverseKernel damped = inverse_of(delta, 0.1, TransferInverse::damped, 3);
     const InverseKernel wiener = inverse_of(delta, 0.1, TransferInverse::wiener, 3);
-    EXPECT_NEAR(damped.most, 5, 1e-12);
+    EXPECT_NEAR(damped.largest_transfer, 5, 1e-12);
     EXPECT_LT(damped.lost, 1e-7);
     EXPECT_NEAR(damped.kernel(planes - 1, 3, 3), 1 / 5.5, 1e-12);
     EXPECT_NEAR(wiener.kernel(planes - 1, 3, 3), 5 / 25.25, 1e-12);
@@ -42,7 +42,7 @@ TEST(InverseKernel, UndoesTheKernel) {
   const InverseKernel inverse = inverse_of(kernel, damping, TransferInverse::damped, far);
   for (i64 y = -10; y <= 10; ++y)
     for (i64 x = -10; x <= 10; x += 2) {
-      double sum = damping * inverse.most * inverse.kernel(0, y + far, x + far);
+      double sum = damping * inverse.largest_transfer * inverse.kernel(0, y + far, x + far);
       for (i64 v = -reach; v <= reach; ++v)
         for (i64 u = -reach; u <= reach; ++u)
           sum += kernel(0, v + reach, u + reach) * inverse.kernel(0, y - v + far, x - u + far);

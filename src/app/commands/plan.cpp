@@ -270,8 +270,8 @@ void add_plan(CLI::App& app, Command& chosen) {
   add_device(*command, options->device);
   command->add_option(
       "--wall-time", options->wall_time,
-      "as ptyle reconstruct --wall-time: with checkpoints, unless the configuration "
-      "has none; by default within a Slurm job");
+      "minutes, or hours:minutes:seconds, as of ptyle reconstruct: memory is then planned with the "
+      "copy for a checkpoint, unless the configuration has none; by default within a Slurm job");
   command->add_option("--ranks", options->ranks, "numbers of ranks, e.g. 1,6,54")
       ->delimiter(',')
       ->check(CLI::Range(1, 1000000));

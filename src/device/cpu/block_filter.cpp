@@ -23,8 +23,6 @@ i64 length_for(i64 planes) {
   return even_fft_size(2 * planes - 1);
 }
 
-i64 wrapped(i64 k, i64 n) { return k < 0 ? k + n : k; }
-
 }  // namespace
 
 template <class T>
@@ -71,24 +69,13 @@ BlockFilter<T>::BlockFilter(View<const double, 3> kernel, int threads, Ledger* l
       threads_(threads),
       spectrum_({1, fft_.side() * fft_.side(), fft_.length()}, ledger, "transfer") {
   for (int t = 0; t < threads; ++t) blocks_.emplace_back(fft_.shape(), ledger, "transfer");
-  // All planes of the kernel, wrapped around, in a block as long as its columns.
-  const i64 side = fft_.side(), length = fft_.length(), reach = fft_.reach(), s = fft_.planes();
-  const Fft2<double> lateral(side, side, FftRigor::estimate);
-  const Fft2<double> along(1, length, FftRigor::estimate);
-  Array<Complex<double>, 3> block({length, side, side});
-  for (i64 z = -(s - 1); z < s; ++z)
-    for (i64 y = -reach; y <= reach; ++y)
-      for (i64 x = -reach; x <= reach; ++x)
-        block(wrapped(z, length), wrapped(y, side), wrapped(x, side)) =
-            (kernel(z + s - 1, y + reach, x + reach) + kernel(s - 1 - z, reach - y, reach - x)) / 2;
-  for (i64 z = 0; z < length; ++z) lateral.forward(block.view()[z].data);
-  Array<Complex<double>, 1> column({length});
-  const double scale = 1 / static_cast<double>(side * side * length);
-  for (i64 p = 0; p < side * side; ++p) {
-    for (i64 z = 0; z < length; ++z) column(z) = block.data()[z * side * side + p];
-    along.forward(column.data());
-    for (i64 z = 0; z < length; ++z) spectrum_(0, p, z) = static_cast<T>(scale * column(z).real());
-  }
+  const i64 side = fft_.side(), length = fft_.length(), plane = side * side;
+  auto whole = wrapped_kernel(kernel, length, side);
+  transform(whole, false);
+  const double scale = 1 / static_cast<double>(plane * length);
+  for (i64 p = 0; p < plane; ++p)
+    for (i64 z = 0; z < length; ++z)
+      spectrum_(0, p, z) = static_cast<T>(scale * whole.data()[z * plane + p].real());
 }
 
 template <class T>
@@ -99,7 +86,7 @@ double BlockFilter<T>::bytes(i64 planes, i64 reach, int threads) {
                                                             static_cast<i64>(sizeof(Complex<T>)));
 }
 
-/// What no result looks at stays zero: not even its rounding reaches one then.
+/// Pixels beyond what results look at stay zero, lest rounding carry them into a result.
 template <class T>
 void BlockFilter<T>::load(View<const T, 3> from, View<const T, 2> weight, const Box& looked_at,
                           const Corner& at, int part, View<Complex<T>, 3> block) const {

@@ -17,6 +17,7 @@
 #include "core/box.hpp"
 #include "core/ledger.hpp"
 #include "device/cpu/fft.hpp"
+#include "device/cpu/wrapped_kernel.hpp"
 
 namespace ptyle {
 
@@ -52,9 +53,7 @@ class BlockFft {
   Fft2<T> lateral_, along_;
 };
 
-/// A kernel K(Δz, Δy, Δx): (2S − 1, 2R + 1, 2R + 1), the distance zero in the middle.
-using Kernel3 = Array<double, 3>;
-
+/// Convolves a volume with a kernel, block by block, on threads of the host.
 template <class T>
 class BlockFilter {
  public:

@@ -21,7 +21,7 @@ Communicator::Communicator(const MpiRanks& ranks) {
 Communicator::Communicator(const MpiWorld& world, int rank) {
   MPI_Request request = MPI_REQUEST_NULL;
   check_mpi(MPI_Ibarrier(MPI_COMM_WORLD, &request), "MPI_Ibarrier");
-  wait_for(world, request);  // for all, as nobody could look for news within the next
+  wait_for(world, request);  // MPI_Comm_split blocks, and nobody would hear of a failure within it
   check_mpi(MPI_Comm_split(MPI_COMM_WORLD, 0, rank, &comm_), "MPI_Comm_split");
 }
 

@@ -1,5 +1,7 @@
 #pragma once
 
+// Ranks in another order than MPI's, so that tiles of a node form blocks (tiles/nodes).
+
 #include <memory>
 #include <span>
 

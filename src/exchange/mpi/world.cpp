@@ -39,8 +39,8 @@ void count_on_node(int& count, int& rank, int& lowest) {
   check_mpi(MPI_Comm_free(&node), "MPI_Comm_free");
 }
 
-/// By process: a number that those have in common that have a text in common, all of them having
-/// one; else `lowest`.
+/// By process: a hash of the text (PTYLE_NODE), equal for equal ones, if all processes have one;
+/// else the lowest process of its machine.
 std::vector<int> nodes_of(const char* text, int lowest, int size) {
   const std::size_t hash = text ? std::hash<std::string_view>()(text) : 0;
   const std::array<int, 3> mine{text ? 1 : 0, static_cast<int>(hash & 0x7fffffffU), lowest};

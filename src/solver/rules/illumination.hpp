@@ -23,10 +23,11 @@ class MeanIllumination {
   void take(const Trial<T>& trial) const;
 
  private:
-  Field<T>* mean_ = nullptr;   // on cores
+  Field<T>* mean_ = nullptr;   // right wherever the sum of the illumination is
   double* batches_ = nullptr;  // that it is of
 };
 
+/// Divides by the illumination of each voxel.
 template <class T>
 class ByIllumination final : public Preconditioning<T> {
  public:

@@ -12,7 +12,7 @@ namespace {
 
 /// A step is taken if the cost falls by this part of what the slope promises.
 constexpr double enough = 1e-4;
-/// Of a cost, which is a sum in float32 where the fit is.
+/// The rounding of a cost, a sum in float32 where the fit is.
 constexpr double rounding = 1e-7;
 /// Pairs of less than this curvature, y·s / √(s·s y·y), are not kept.
 constexpr double least_curvature = 1e-8;

@@ -83,7 +83,7 @@ void combine(Workspace<T>& with, double a, const Volumes<T>& from, double b, con
 
 namespace {
 
-/// Of all ranks, of what one(tile, number of the field) says.
+/// The sum over all ranks of one(tile, number of the field).
 template <class T, class One>
 double sum_over_cores(Workspace<T>& with, const Volumes<T>& volumes, One&& one) {
   std::vector<double> sum{0};

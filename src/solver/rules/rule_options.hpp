@@ -2,6 +2,9 @@
 
 // Options of the rule by which the object moves.
 
+#include <optional>
+#include <string>
+
 #include "core/choice.hpp"
 #include "solver/part_options.hpp"
 #include "solver/rules/transfer_options.hpp"
@@ -45,6 +48,15 @@ struct RuleOptions {
   void add_to(Parts<T>& parts) const;
 };
 
+/// What is wrong with the preconditioner beside the rule.
+inline std::optional<std::string> fault_of_preconditioner(const RuleOptions& o) {
+  if (o.preconditioner != PreconditionerChoice::transfer || o.rule == RuleChoice::lbfgs ||
+      o.rule == RuleChoice::momentum)
+    return {};
+  return "transfer goes with solver.rule lbfgs or momentum, not with " +
+         std::string(word_of(o.rule));
+}
+
 template <class V>
 void keys(V& v, RuleOptions& o) {
   v.section("solver");
@@ -56,7 +68,8 @@ void keys(V& v, RuleOptions& o) {
       .same_at_resume();
   v("step", o.step, between(0, 10), "of the object; 0: estimated").also_called("lr learning_rate");
   v("preconditioner", o.preconditioner,
-    "what a gradient is divided by: the illumination of each voxel, or one number");
+    "what makes a direction of a gradient: illumination divides by that of each voxel, none by one "
+    "number, transfer inverts what the microscope transfers (solver.rule lbfgs or momentum)");
   v("damping", o.damping, above(0).up_to(1), "of the illumination preconditioner, of its maximum");
   v("transfer_damping", o.transfer.damping, above(0).up_to(10),
     "of preconditioner transfer: what is transferred less than this part of the most, is inverted "

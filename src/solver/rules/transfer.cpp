@@ -10,10 +10,11 @@
 namespace ptyle {
 namespace {
 
-constexpr double added = 0.01;      // ε, rad: the patterns change by it to first order
-constexpr double least_lit = 0.02;  // of the largest illumination
+constexpr double added = 0.01;  // ε, rad: small enough that patterns change linearly with it, large
+                                // enough that float32 shows it (0.05 gives the same kernel)
+constexpr double least_lit = 0.02;  // of the largest illumination: beyond, gradients are noise
 constexpr i64 enough = 16;          // positions: 10⁴ voxels and more
-constexpr std::uint32_t stream = 0x7f;
+constexpr std::uint32_t stream = 0xFFFF0003;  // of the generator, as hold_out_stream
 
 /// The sign of a voxel of the whole object.
 double sign_at(std::uint64_t seed, i64 z, i64 row, i64 col) {
@@ -152,7 +153,7 @@ void ByTransfer<T>::measure(const Trial<T>& trial) {
   cores_.put(with, kept_, trial.object.gradient);
 }
 
-/// Before, or by the run that this one goes on with.
+/// By an earlier mini-batch, or by the run that this one resumes.
 template <class T>
 bool ByTransfer<T>::is_measured(const Trial<T>& trial) const {
   const auto here = trial.with.arithmetic->on_host(std::as_const(kernel_->waves).view());

@@ -20,10 +20,9 @@
 // 3. Blocks of what is preconditioned are convolved with it (device/cpu/block_filter), on the host:
 //    the result does not depend on the mesh.
 
-#include <map>
 #include <memory>
-#include <string>
 
+#include "device/cpu/block_filter.hpp"
 #include "solver/rules/illumination.hpp"
 #include "solver/rules/on_cores.hpp"
 #include "solver/rules/preconditioning.hpp"

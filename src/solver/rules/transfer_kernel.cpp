@@ -3,26 +3,10 @@
 #include <algorithm>
 #include <cmath>
 
+#include "device/cpu/fft.hpp"
+
 namespace ptyle {
 namespace {
-
-i64 wrapped(i64 k, i64 n) { return k < 0 ? k + n : k; }
-
-/// In place, along the first axis too.
-void transform(Array<Complex<double>, 3>& values, bool inverse) {
-  const auto [length, side, same] = values.shape();
-  const Fft2<double> lateral(side, side, FftRigor::estimate);
-  const Fft2<double> along(1, length, FftRigor::estimate);
-  Array<Complex<double>, 1> column({length});
-  const i64 plane = side * side;
-  for (i64 z = 0; z < length; ++z)
-    inverse ? lateral.inverse(values.view()[z].data) : lateral.forward(values.view()[z].data);
-  for (i64 p = 0; p < plane; ++p) {
-    for (i64 z = 0; z < length; ++z) column(z) = values.data()[z * plane + p];
-    inverse ? along.inverse(column.data()) : along.forward(column.data());
-    for (i64 z = 0; z < length; ++z) values.data()[z * plane + p] = column(z);
-  }
-}
 
 double inverted(double transfer, double floor, TransferInverse how) {
   switch (how) {
@@ -40,17 +24,13 @@ InverseKernel inverse_of(const Kernel3& kernel, double damping, TransferInverse 
   const i64 planes = (kernel.shape()[0] + 1) / 2, far = kernel.shape()[1] / 2;
   const i64 side = quick_fft_size(4 * std::max(reach, far) + 2);
   const i64 length = planes == 1 ? 1 : quick_fft_size(2 * planes - 1);
-  Array<Complex<double>, 3> values({length, side, side});
-  for (i64 z = 1 - planes; z < planes; ++z)
-    for (i64 y = -far; y <= far; ++y)
-      for (i64 x = -far; x <= far; ++x)
-        values(wrapped(z, length), wrapped(y, side), wrapped(x, side)) =
-            (kernel(z + planes - 1, y + far, x + far) + kernel(planes - 1 - z, far - y, far - x)) /
-            2;
+  auto values = wrapped_kernel(kernel, length, side);
   transform(values, false);
   InverseKernel inverse;
-  for (const auto& v : values) inverse.most = std::max(inverse.most, v.real());
-  for (auto& v : values) v = inverted(std::max(0.0, v.real()), damping * inverse.most, how);
+  for (const auto& v : values)
+    inverse.largest_transfer = std::max(inverse.largest_transfer, v.real());
+  for (auto& v : values)
+    v = inverted(std::max(0.0, v.real()), damping * inverse.largest_transfer, how);
   transform(values, true);
   inverse.kernel = Kernel3({2 * planes - 1, 2 * reach + 1, 2 * reach + 1});
   double all = 0, kept = 0;

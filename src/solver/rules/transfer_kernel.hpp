@@ -2,19 +2,20 @@
 
 // The inverse of a kernel, by frequency, cut off where it has faded.
 
-#include "device/cpu/block_filter.hpp"
+#include "device/cpu/wrapped_kernel.hpp"
 #include "solver/rules/transfer_options.hpp"
 
 namespace ptyle {
 
 struct InverseKernel {
-  Kernel3 kernel;   ///< as far as `reach`
-  double lost = 0;  ///< of its norm, beyond that
-  double most = 0;  ///< h
+  Kernel3 kernel;               ///< as far as the reach
+  double lost = 0;              ///< of its norm, beyond that
+  double largest_transfer = 0;  ///< h
 };
 
-/// Of a kernel K(Δz, Δy, Δx) (device/cpu/block_filter), by its Fourier transform over all three
-/// axes, planes padded so that none meets another around the end.
+/// The inverse, by Fourier transform over all three axes, of a kernel K(Δz, Δy, Δx)
+/// (device/cpu/wrapped_kernel) with a floor of damping · h, cut off at `reach` px. Planes are
+/// padded so that none meets another around the end.
 InverseKernel inverse_of(const Kernel3& kernel, double damping, TransferInverse how, i64 reach);
 
 }  // namespace ptyle
