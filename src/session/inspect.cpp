@@ -138,11 +138,11 @@ void report_sampling(const Experiment& e, const DataConfig& data, Inspection& fo
                       data.bin > 1 ? "use a smaller data.bin"
                                    : "the detector samples too coarsely for this defocus"));
   else if (found.least_contrast < 0.8)
-    print(fmt::format(
-        "warning: detector sampling is coarse for this probe: {:.0f} % of the interference "
-        "contrast "
-        "is left across it; reduce {}",
-        100 * found.least_contrast, data.bin > 1 ? "data.bin or the defocus" : "the defocus"));
+    print(
+        fmt::format("warning: detector sampling is coarse for this probe: {:.0f} % of the "
+                    "interference contrast "
+                    "is left across it; {}less defocus at the microscope keeps more",
+                    100 * found.least_contrast, data.bin > 1 ? "a smaller data.bin or " : ""));
   // sinc(0.35) = 0.81
   const double most = 0.35 * binned * field / diameter;
   if (most >= 2 * binned)
