@@ -31,7 +31,7 @@ Parts<T> asked_parts(const FitOptions& options) {
   return parts;
 }
 
-/// What is wrong with so many mini-batches, where a rule takes the whole scan at once.
+/// The fault of so many mini-batches, where a rule takes the whole scan at once.
 std::optional<std::string> fault_of_batches(const PartOptions& options, i64 batches);
 
 /// The key whose rule takes the whole scan at once ("solver.rule: lbfgs"); empty: there is none.

@@ -16,16 +16,13 @@ void AdamRule<T>::declare(State<T>& state) {
   mean_square_ = declare_on_cores(state, "adam.mean_square", "adam", true);
   direction_ = declare_on_cores(state, "adam.direction", "adam", false);
   steps_ = &state.number("adam.steps");
-  k_c_ = &state.number("adam.k_c");
-  block_ = &state.number("adam.block");
+  stage_.declare(state, "adam");
 }
 
 template <class T>
 void AdamRule<T>::step(const Trial<T>& trial) {
   Workspace<T>& with = trial.with;
-  const Continuation& stage = with.options.continuation;
-  if (*k_c_ != stage.k_c() || *block_ != double(stage.block())) *steps_ = 0;
-  *k_c_ = stage.k_c(), *block_ = double(stage.block());
+  if (stage_.take(with.options.continuation)) *steps_ = 0;
   if (*steps_ == 0)
     for (const auto* volumes : {&mean_, &mean_square_})
       for (std::size_t t = 0; t < with.tiles.size(); ++t)

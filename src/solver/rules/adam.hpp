@@ -10,6 +10,7 @@
 // 1e-8 of the gradient that an error of 1 rad makes where the probe is brightest.
 
 #include "solver/rules/on_cores.hpp"
+#include "solver/rules/rule_stage.hpp"
 #include "solver/rules/step_estimate.hpp"
 
 namespace ptyle {
@@ -32,8 +33,8 @@ class AdamRule final : public UpdateRule<T> {
   StepEstimate<T> step_;
   OnCores<T> cores_;
   Volumes<T> mean_, mean_square_, direction_;
-  double* steps_ = nullptr;                   // n
-  double *k_c_ = nullptr, *block_ = nullptr;  // of the stage that they were made in
+  double* steps_ = nullptr;  // n
+  RuleStage stage_;          // that they were made in
 };
 
 }  // namespace ptyle

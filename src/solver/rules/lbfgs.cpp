@@ -43,8 +43,7 @@ void Lbfgs<T>::declare(State<T>& state) {
   scale_ = &state.number("lbfgs.scale", 1);
   failures_ = &state.number("lbfgs.failures");
   step_ = &state.number("lbfgs.step");
-  k_c_ = &state.number("lbfgs.k_c");
-  block_ = &state.number("lbfgs.block");
+  stage_.declare(state, "lbfgs");
   caution_ = &state.number("lbfgs.caution", 1);
 }
 
@@ -64,10 +63,8 @@ void Lbfgs<T>::start_over() {
 template <class T>
 void Lbfgs<T>::step(const Trial<T>& trial) {
   Workspace<T>& with = trial.with;
-  const Continuation& stage = with.options.continuation;
-  if (*k_c_ != stage.k_c() || *block_ != double(stage.block()) || *caution_ != with.caution)
-    start_over();
-  *k_c_ = stage.k_c(), *block_ = double(stage.block()), *caution_ = with.caution;
+  if (stage_.take(with.options.continuation) || *caution_ != with.caution) start_over();
+  *caution_ = with.caution;
   took_back_ = *under_way_ != 0 && !is_lower(trial.cost);
   if (took_back_ && *failures_ + 1 >= hopeless) {  // another variable raises the cost
     start_over();
@@ -183,7 +180,7 @@ void Lbfgs<T>::precondition(const Trial<T>& trial, const Volumes<T>& of) {
   cores_.put(trial.with, of, there);
   for (std::size_t t = 0; t < trial.with.tiles.size(); ++t)
     for (const View<T, 3>& volume : there.on(t))
-      trial.with.arithmetic->run(Tie<T>(volume, static_cast<i64>(*block_)));
+      trial.with.arithmetic->run(Tie<T>(volume, stage_.block()));
   low_passed<T>(trial, there, [&] { preconditioning_->apply(trial, there); });
   cores_.take(trial.with, there, of);
 }
@@ -216,8 +213,7 @@ template <class T>
 void Lbfgs<T>::draw_back(const Trial<T>& trial, double cost) {
   Workspace<T>& with = trial.with;
   const Pair& begin = in_use();
-  const double parabola = -*slope_ / (2 * (cost - *cost_ - *slope_));
-  const double share = parabola > 0.1 ? std::min(parabola, 0.5) : 0.1;  // NaN: a tenth
+  const double share = drawn_back(*slope_, cost - *cost_);
   cores_.take(with, trial.object.values, q_);
   for (std::size_t t = 0; t < with.tiles.size(); ++t)
     for (std::size_t f = 0; f < q_.fields().size(); ++f)

@@ -28,6 +28,7 @@
 
 #include "solver/rules/on_cores.hpp"
 #include "solver/rules/preconditioning.hpp"
+#include "solver/rules/rule_stage.hpp"
 
 namespace ptyle {
 
@@ -86,7 +87,8 @@ class Lbfgs final : public UpdateRule<T> {
   double* scale_ = nullptr;                    // γ
   double* failures_ = nullptr;                 // of this step so far
   double* step_ = nullptr;                     // as reported
-  double *k_c_ = nullptr, *block_ = nullptr, *caution_ = nullptr;  // at which it learnt
+  double* caution_ = nullptr;                  // at which it learnt
+  RuleStage stage_;                            // the same
 };
 
 }  // namespace ptyle

@@ -20,16 +20,13 @@ void NesterovMomentum<T>::declare(State<T>& state) {
   gradient_ = declare_on_cores(state, "momentum.gradient", "momentum", false);
   next_ = declare_on_cores(state, "momentum.next", "momentum", false);
   steps_ = &state.number("momentum.steps");
-  k_c_ = &state.number("momentum.k_c");
-  block_ = &state.number("momentum.block");
+  stage_.declare(state, "momentum");
 }
 
 template <class T>
 void NesterovMomentum<T>::step(const Trial<T>& trial) {
   Workspace<T>& with = trial.with;
-  const Continuation& stage = with.options.continuation;
-  if (*k_c_ != stage.k_c() || *block_ != double(stage.block())) *steps_ = 0;
-  *k_c_ = stage.k_c(), *block_ = double(stage.block());
+  if (stage_.take(with.options.continuation)) *steps_ = 0;
   const bool whole = trial.batch.members.size() == with.fitted.size();
   descend(trial, whole);
   cores_.take(with, trial.object.values, next_);

@@ -19,6 +19,7 @@
 
 #include "solver/rules/on_cores.hpp"
 #include "solver/rules/preconditioning.hpp"
+#include "solver/rules/rule_stage.hpp"
 #include "solver/rules/step_estimate.hpp"
 
 namespace ptyle {
@@ -49,9 +50,9 @@ class NesterovMomentum final : public UpdateRule<T> {
   StepEstimate<T> step_;
   std::unique_ptr<Preconditioning<T>> preconditioning_;
   OnCores<T> cores_;
-  Volumes<T> last_, gradient_, next_;         // x, g, x⁺
-  double* steps_ = nullptr;                   // n
-  double *k_c_ = nullptr, *block_ = nullptr;  // of the stage that they were made in
+  Volumes<T> last_, gradient_, next_;  // x, g, x⁺
+  double* steps_ = nullptr;            // n
+  RuleStage stage_;                    // that they were made in
 };
 
 }  // namespace ptyle

@@ -1,6 +1,6 @@
 #pragma once
 
-// The arithmetic of rules that remember. What they keep is on cores alone, where each voxel of the
+// The arithmetic of rules that remember. Their memory is on cores alone, where each voxel of the
 // object is once: dot products are sums over all ranks, and memory doesn't grow with halos.
 
 #include <map>
@@ -24,7 +24,7 @@ class OnCores {
   void take(Workspace<T>& with, const Volumes<T>& from, const Volumes<T>& to);
   /// The cores of `to` ← from.
   void put(Workspace<T>& with, const Volumes<T>& from, const Volumes<T>& to);
-  /// The object's cores ← from, and all copies of them. What no window reaches stays vacuum.
+  /// The object's cores ← from, and all copies of them. Pixels that no window reaches stay vacuum.
   void set_object(const Trial<T>& trial, const Volumes<T>& from);
 
  private:
@@ -38,7 +38,7 @@ class OnCores {
   std::vector<Part> parts_;
 };
 
-// Of volumes on cores:
+// For volumes on cores:
 
 /// to = from.
 template <class T>

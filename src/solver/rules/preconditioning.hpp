@@ -1,6 +1,6 @@
 #pragma once
 
-// What a gradient is multiplied by to become a direction: an estimate of the inverse of the cost's
+// The matrix by which a gradient becomes a direction: an estimate of the inverse of the cost's
 // second derivatives.
 
 #include "solver/rules/rule.hpp"

@@ -48,7 +48,7 @@ struct RuleOptions {
   void add_to(Parts<T>& parts) const;
 };
 
-/// What is wrong with the preconditioner beside the rule.
+/// The fault of the preconditioner beside the rule.
 inline std::optional<std::string> fault_of_preconditioner(const RuleOptions& o) {
   if (o.preconditioner != PreconditionerChoice::transfer || o.rule == RuleChoice::lbfgs ||
       o.rule == RuleChoice::momentum)

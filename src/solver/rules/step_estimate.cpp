@@ -49,8 +49,7 @@ void StepEstimate<T>::take_tried(const Trial<T>& trial, double slope, double sha
   for (int tries = 0; tries < most_tries && step > 0; ++tries) {
     const double tried = trial.cost_of(object.gradient);
     if (tried <= trial.cost) break;
-    const double parabola = slope * step / (2 * (tried - trial.cost + slope * step));
-    const double back = parabola > 0.1 ? std::min(parabola, 0.5) : 0.1;  // NaN: a tenth
+    const double back = drawn_back(-slope * step, tried - trial.cost);
     step *= back;
     *estimated_ = step / (share * with.caution * *averaging_);
     for (std::size_t t = 0; t < with.tiles.size(); ++t) {

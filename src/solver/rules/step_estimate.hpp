@@ -7,12 +7,20 @@
 //
 // and a running mean is kept.
 
+#include <algorithm>
 #include <optional>
 
 #include "solver/rules/rule.hpp"
 #include "solver/rules/rule_options.hpp"
 
 namespace ptyle {
+
+/// The share of a step, a tenth to a half, at the minimum of the parabola through the slope along
+/// it (negative where it goes downhill) and the rise of the cost at its end.
+inline double drawn_back(double slope, double rise) {
+  const double parabola = -slope / (2 * (rise - slope));
+  return parabola > 0.1 ? std::min(parabola, 0.5) : 0.1;  // NaN: a tenth
+}
 
 /// The best α by the curvature along the direction, which lies in the place of the gradient, on all
 /// copies; `slope`: ⟨g, d⟩. Nothing where there is no curvature.
