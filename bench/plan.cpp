@@ -71,7 +71,7 @@ void write_configuration(const std::string& file, const std::string& data) {
       data, slices, iterations);
 }
 
-/// What a run, or its plan, says.
+/// The figures of a run, or of its plan.
 struct Figures {
   i64 most = 0;                                   ///< positions of a rank
   double bytes = 0, messages = 0, allocated = 0;  ///< the busiest rank's in a mini-batch; B

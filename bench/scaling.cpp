@@ -76,7 +76,7 @@ struct Run {
   double memory = 0;        ///< bytes, of the rank that needs most
 };
 
-/// What a run is asked for beside its positions.
+/// The choices of a run beside its positions.
 struct Ask {
   i64 window = 256;
   double halo = 0;  ///< Å; 0: exact

@@ -46,16 +46,19 @@ namespace {
 /// Degrees that a final scan rotation may be off by.
 constexpr double next_to_none = 15;
 
+/// The mean of those with these numbers.
+Position mean_of(const std::vector<Position>& all, const std::vector<i64>& numbers) {
+  Position mean;
+  const double share = 1 / static_cast<double>(numbers.size());
+  for (const i64 j : numbers) mean = {mean.row + share * all[j].row, mean.col + share * all[j].col};
+  return mean;
+}
+
 /// The slopes of the plane v = v̄ + G (p − p̄) through some positions; nothing where they lie in a
 /// line.
 std::optional<Slope> plane(const std::vector<Position>& v, const std::vector<Position>& p,
                            const std::vector<i64>& near) {
-  Position p_mean, v_mean;
-  const double share = 1 / static_cast<double>(near.size());
-  for (i64 j : near) {
-    p_mean = {p_mean.row + share * p[j].row, p_mean.col + share * p[j].col};
-    v_mean = {v_mean.row + share * v[j].row, v_mean.col + share * v[j].col};
-  }
+  const Position p_mean = mean_of(p, near), v_mean = mean_of(v, near);
   double rr = 0, rc = 0, cc = 0;  // normal equations
   Slope right;
   for (i64 j : near) {
@@ -203,12 +206,7 @@ std::optional<Plane> plane_through(const std::vector<Position>& v, const std::ve
   std::iota(all.begin(), all.end(), 0);
   const auto slope = plane(v, p, all);
   if (!slope) return {};
-  Position p_mean, v_mean;
-  const double share = 1 / static_cast<double>(v.size());
-  for (std::size_t i = 0; i < v.size(); ++i) {
-    p_mean = {p_mean.row + share * p[i].row, p_mean.col + share * p[i].col};
-    v_mean = {v_mean.row + share * v[i].row, v_mean.col + share * v[i].col};
-  }
+  const Position p_mean = mean_of(p, all), v_mean = mean_of(v, all);
   double whole = 0, rest = 0;
   for (std::size_t i = 0; i < v.size(); ++i) {
     const double r = p[i].row - p_mean.row, c = p[i].col - p_mean.col;

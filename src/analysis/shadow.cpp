@@ -2,9 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
-#include "core/quantile.hpp"
+#include "analysis/neighbours.hpp"
 #include "core/units.hpp"
 
 namespace ptyle {
@@ -48,26 +47,13 @@ std::vector<i64> sample(std::size_t count) {
   return some;
 }
 
-/// The median distance to the nearest other position.
-double usual_step(std::span<const Position> positions, const std::vector<i64>& some) {
-  std::vector<double> nearest;
-  for (const i64 i : some) {
-    double least = std::numeric_limits<double>::infinity();
-    for (const Position& p : positions)
-      if (const double d = distance(p, positions[static_cast<std::size_t>(i)]); d > 0 && d < least)
-        least = d;
-    nearest.push_back(least);
-  }
-  return nearest.empty() ? 0 : quantile(nearest, 0.5);
-}
-
 }  // namespace
 
 Shadows::Shadows(const DiscBlocks& blocks, double disc_radius, std::span<const Position> positions,
                  double px_per_length)
     : side_(blocks.side()) {
   const auto some = sample(positions.size());
-  const double step = usual_step(positions, some);
+  const double step = neighbour_distance(positions, 1);
   const double scale = px_per_length / static_cast<double>(blocks.block()), size = std::abs(scale);
   const double reach = std::max(1.1 * step, (least_apart + 1) / size);
   if (!(step > 0) || !std::isfinite(reach) ||
@@ -181,9 +167,10 @@ double Likeness::above(const Turn& first, const Turn& second) const {
 
 Turn Likeness::best(int along) const {
   Turn best;
+  double most = mean(best, along);
   for (int m = 0; m < 2; ++m)
     for (int r = 0; r < Turn::rotations; ++r)
-      if (mean({m, r}, along) > mean(best, along)) best = {m, r};
+      if (const double here = mean({m, r}, along); here > most) most = here, best = {m, r};
   return best;
 }
 

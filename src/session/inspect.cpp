@@ -207,7 +207,7 @@ std::string settle_sign(const Experiment& e, const std::optional<ShadowImages>& 
   if (shadow) {
     const Turn guess = turn_of(o.flips, o.rotation);
     const Turn opposite{guess.mirrored, (guess.rotation + Turn::rotations / 2) % Turn::rotations};
-    const double sign = shadow->shadows.compare(shadow->discs).above(guess, opposite);
+    const double sign = shadow->likeness.above(guess, opposite);
     if (sign < -4) rotate_180(o);
     if (std::abs(sign) > 4) {
       o.sign_settled = true;
@@ -229,9 +229,8 @@ std::string settle_sign(const Experiment& e, const std::optional<ShadowImages>& 
 std::optional<std::string> warning_of_curl(const Experiment& e, const Orientation& o,
                                            const std::optional<ShadowImages>& shadow) {
   if (!o.clear || is_as_given(o) || !better_than_given(o)) return {};
-  const bool believed =
-      shadow ? near(shadow->shadows.compare(shadow->discs).best(), turn_of(o.flips, o.rotation))
-             : e.optics.defocus.value_or(0) == 0 && curl_is_certain(o);
+  const bool believed = shadow ? near(shadow->likeness.best(), turn_of(o.flips, o.rotation))
+                               : e.optics.defocus.value_or(0) == 0 && curl_is_certain(o);
   if (!believed) return {};
   return fmt::format("orientation looks wrong: adding {} lowers the curl from {:.2f} to {:.2f}",
                      described(o.flips, o.rotation), o.curves[0].curl[0], o.curl);
@@ -272,7 +271,7 @@ void report_orientation(const Experiment& e, const std::vector<Position>& positi
   const auto shadow = e.positions.empty() ? std::nullopt : shadow_images(e, e.positions);
   auto warning = report_curl(e, positions, shadow, found, print);
   if (shadow) {
-    const Likeness likeness = shadow->shadows.compare(shadow->discs);
+    const Likeness& likeness = shadow->likeness;
     const Turn best = likeness.best();
     print(fmt::format(
         "shadow images of neighbouring positions, one moved as scan and defocus say: correlation "

@@ -169,8 +169,10 @@ void OpenFit<T>::open_data(const PatternsInMemory* patterns) {
   }
   for (const auto& note : experiment.notes) log(note);
   for (const auto& warning : experiment.warnings) warn(warning);
-  for (const auto& warning : warnings_of(config, experiment)) warn(warning);
+  if (team().leads())
+    for (const auto& warning : warnings_of(config, experiment)) warn(warning);
   warn_of_orientation();
+  std::vector<Position>().swap(experiment.centres);  // nobody asks for them any more
   if (experiment.band_limit.value_or(0) > 0 && config.object.band_limit == 0 &&
       config.object.slices > 1)
     log(fmt::format(

@@ -185,7 +185,8 @@ std::optional<ShadowImages> shadow_images(const Experiment& e,
   if (patterns.empty()) return {};
   auto discs = discs_of(e, blocks, patterns, together);
   if (!together.leads) return {};
-  return ShadowImages{std::move(*shadows), std::move(discs)};
+  Likeness likeness = shadows->compare(discs);
+  return ShadowImages{std::move(*shadows), std::move(discs), std::move(likeness)};
 }
 
 Turn turn_of(const Flips& flips, double rotation) {
@@ -255,7 +256,7 @@ std::optional<std::string> warning_in_focus(const Experiment& e, const DataConfi
 std::optional<std::string> warning_of_orientation(const ShadowImages& images,
                                                   const DataConfig& data) {
   constexpr double doubtful = 0.5;
-  const Likeness likeness = images.shadows.compare(images.discs);
+  const Likeness& likeness = images.likeness;
   const Turn turn = likeness.best();
   const double given = likeness.mean({}), best = likeness.mean(turn);
   const bool off = !moves_as_given(likeness);

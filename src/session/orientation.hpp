@@ -36,6 +36,7 @@ struct Onlookers {
 struct ShadowImages {
   Shadows shadows;
   std::vector<double> discs;  ///< (pattern, block)
+  Likeness likeness;          ///< with the defocus as given
 };
 
 /// Nothing on ranks that do not lead, and where the shadow has no say: no disc or defocus is known,

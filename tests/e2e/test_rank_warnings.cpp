@@ -1,4 +1,4 @@
-// What is told of a measurement is the same on processes that hold a part of it each.
+// Warnings about a measurement are the same on processes that hold a part of it each.
 
 #include <gtest/gtest.h>
 

@@ -59,7 +59,7 @@ Scan seen(const Scan& as_it_is, const Flips& flips) {
   return scan;
 }
 
-/// What is said of the orientation, "" for nothing.
+/// The warning about the orientation, "" for none.
 std::string warned(const Scan& scan, int ranks, const Flips& configured = {}) {
   ReconstructConfig config;
   config.calibration.pixel_size = 0.2;

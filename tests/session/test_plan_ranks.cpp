@@ -96,7 +96,7 @@ TEST(PlanRanks, ComputingIsThatOfTheBusiestRanks) {
   EXPECT_EQ(plan_ranks(config, experiment, 4, 1, 1e-3).batches, 1);
 }
 
-/// What a rule remembers is planned, on the cores of the largest tile.
+/// A rule's memory is planned, on the cores of the largest tile.
 TEST(PlanRanks, HasWhatARuleRemembers) {
   ReconstructConfig config = memory_scan().config();
   config.solver.batches = 0;

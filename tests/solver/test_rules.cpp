@@ -191,7 +191,7 @@ TEST(Lbfgs, NeedsFewerIterationsThanDescentOfTheWholeScan) {
   EXPECT_LT(cost_after(RuleChoice::lbfgs), 0.3 * cost_after(RuleChoice::descent));
 }
 
-/// Where a first step is much too long (few counts, Poisson), the object goes back, and the costs
+/// The object goes back where a first step is much too long (few counts, Poisson), and the costs
 /// of steps that are kept fall all the way.
 TEST(Lbfgs, KeepsNoStepThatRaisesTheCost) {
   const test::FitScene few(3);

@@ -47,7 +47,7 @@ void expect_one_tile_each(const std::vector<int>& tile_of, const std::vector<int
       }
 }
 
-/// What leaves nodes with the tiles taken in blocks, and with processes' own numbers.
+/// Pixels that leave nodes with the tiles taken in blocks, and with processes' own numbers.
 struct Leaving {
   i64 placed = 0, own = 0;
 };
@@ -70,7 +70,7 @@ TEST(Nodes, OneRankANodeOrOneNodeStaysAsItIs) {
 
 /// Tiles of 10² px with halos of 4 px send their neighbours 4 px × the width of their halo along
 /// columns, 14 or 18 px, and 4 × 10 px along rows: 6 messages a line each, 1536 and 960 px in all.
-/// Of nodes that are rows the former leave, of squares a third of both.
+/// Nodes that are rows send all of the former away, squares a third of both.
 TEST(Nodes, FourOnANodeAreASquare) {
   const Mesh mesh = squares(4, 4, 4);
   const auto [placed, own] = leaving(mesh, layout(16, [](int i) { return i / 4; }));

@@ -57,7 +57,7 @@ class BlockFft {
 template <class T>
 class BlockFilter {
  public:
-  /// Of a kernel that is the same at opposite distances; what differs there is averaged.
+  /// Takes a kernel as the same at opposite distances: values that differ there are averaged.
   BlockFilter(View<const double, 3> kernel, int threads, Ledger* ledger);
   [[nodiscard]] i64 reach() const { return fft_.reach(); }
   /// to = w · (K ∗ (w · from)) on the box `where` of `from`, which counts as zero beyond its
