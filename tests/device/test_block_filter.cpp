@@ -33,7 +33,7 @@ struct Case {
 
 const std::vector<Case>& cases() {
   static const std::vector<Case> all{{1, 20, 17, 3, {{2, 15}, {4, 17}}},
-                                     {3, 9, 80, 2, {{0, 9}, {0, 80}}},  // several blocks
+                                     {3, 9, 230, 2, {{0, 9}, {0, 230}}},  // several blocks
                                      {5, 70, 61, 8, {{10, 64}, {7, 55}}},
                                      {8, 40, 40, 11, {{0, 40}, {13, 14}}}};
   return all;

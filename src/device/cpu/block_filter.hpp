@@ -33,24 +33,26 @@ class BlockFft {
   [[nodiscard]] i64 inner() const { return side_ - 2 * reach_; }  ///< pixels that get a result
   [[nodiscard]] i64 length() const { return length_; }            ///< Z, of columns
   [[nodiscard]] std::array<i64, 3> shape() const { return {planes_, side_, side_}; }
-  /// Values of the spectrum: (row, col, frequency along planes), B·B·Z.
+  /// Values of the spectrum, B·B·Z: `together` places (row, col) at a time, (frequency along
+  /// planes, place).
   [[nodiscard]] i64 spectrum_size() const { return side_ * side_ * length_; }
 
   void forward_planes(Complex<T>* block) const;
   void inverse_planes(Complex<T>* block) const;
-  /// Columns that are gathered together: a line of the cache.
-  static constexpr i64 together = 8;
-  [[nodiscard]] Array<Complex<T>, 3> columns() const {
-    return Array<Complex<T>, 3>({together, 1, length_});
+  /// Columns of planes that are transformed together, side by side; B·B is a multiple of it.
+  static constexpr i64 together = 16;
+  [[nodiscard]] Array<Complex<T>, 2> columns() const {
+    return Array<Complex<T>, 2>({length_, together});
   }
   /// Spectra of `together` columns from place `first` on (of B·B).
-  void forward_columns(const Complex<T>* block, i64 first, Array<Complex<T>, 3>& columns) const;
+  void forward_columns(const Complex<T>* block, i64 first, Array<Complex<T>, 2>& columns) const;
   /// And back into the block, unscaled.
-  void inverse_columns(Array<Complex<T>, 3>& columns, i64 first, Complex<T>* block) const;
+  void inverse_columns(Array<Complex<T>, 2>& columns, i64 first, Complex<T>* block) const;
 
  private:
   i64 planes_, reach_, side_, length_;
-  Fft2<T> lateral_, along_;
+  Fft2<T> lateral_;
+  FftColumns<T> along_;
 };
 
 /// Convolves a volume with a kernel, block by block, on threads of the host.
@@ -74,10 +76,10 @@ class BlockFilter {
             int part, View<Complex<T>, 3> block) const;
   void store(View<const Complex<T>, 3> block, View<const T, 2> weight, const Corner& at, int part,
              const Box& where, View<T, 3> to) const;
-  void multiply(Complex<T>* block, Array<Complex<T>, 3>& columns) const;
+  void multiply(Complex<T>* block, Array<Complex<T>, 2>& columns) const;
   BlockFft<T> fft_;
   int threads_;
-  Array<T, 3> spectrum_;                              // (1, B·B, Z), real, with the FFTs' scale
+  Array<T, 3> spectrum_;  // (B·B / together, Z, together), real, with the FFTs' scale
   mutable std::vector<Array<Complex<T>, 3>> blocks_;  // of each thread
 };
 

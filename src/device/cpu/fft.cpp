@@ -31,6 +31,10 @@ struct Fftw<double> {
   static Plan make(int ny, int nx, Value* from, Value* to, int sign, unsigned flags) {
     return fftw_plan_dft_2d(ny, nx, from, to, sign, flags);
   }
+  static Plan make_columns(int n, int count, Value* at, int sign, unsigned flags) {
+    return fftw_plan_many_dft(1, &n, count, at, nullptr, count, 1, at, nullptr, count, 1, sign,
+                              flags);
+  }
   static void run(Plan plan, Value* from, Value* to) { fftw_execute_dft(plan, from, to); }
   static void destroy(Plan plan) { fftw_destroy_plan(plan); }
   static constexpr auto import_wisdom = fftw_import_wisdom_from_filename;
@@ -44,6 +48,10 @@ struct Fftw<float> {
   using Value = fftwf_complex;
   static Plan make(int ny, int nx, Value* from, Value* to, int sign, unsigned flags) {
     return fftwf_plan_dft_2d(ny, nx, from, to, sign, flags);
+  }
+  static Plan make_columns(int n, int count, Value* at, int sign, unsigned flags) {
+    return fftwf_plan_many_dft(1, &n, count, at, nullptr, count, 1, at, nullptr, count, 1, sign,
+                               flags);
   }
   static void run(Plan plan, Value* from, Value* to) { fftwf_execute_dft(plan, from, to); }
   static void destroy(Plan plan) { fftwf_destroy_plan(plan); }
@@ -60,6 +68,25 @@ unsigned flags_of(FftRigor rigor) {
       return FFTW_MEASURE;
   }
   return FFTW_ESTIMATE;
+}
+
+/// Ends a plan. FFTW wants that nobody plans meanwhile: whoever lets one go holds `planner`.
+template <class T>
+struct Destroy {
+  void operator()(typename Fftw<T>::Plan plan) const { Fftw<T>::destroy(plan); }
+};
+template <class T>
+using OwnPlan = std::unique_ptr<std::remove_pointer_t<typename Fftw<T>::Plan>, Destroy<T>>;
+
+/// The plans that are kept for this size and rigor, or new ones.
+template <class Plans>
+std::shared_ptr<const Plans> kept_plans(i64 a, i64 b, FftRigor rigor) {
+  static std::map<std::tuple<i64, i64, FftRigor>, std::weak_ptr<const Plans>> kept;
+  const std::lock_guard lock(planner);
+  auto& place = kept[{a, b, rigor}];
+  auto plans = place.lock();
+  if (!plans) place = plans = std::make_shared<const Plans>(a, b, rigor);
+  return plans;
 }
 
 }  // namespace
@@ -98,20 +125,11 @@ struct Fft2<T>::Plans {
   }
 
  private:
-  struct Destroy {
-    void operator()(Plan plan) const { Lib::destroy(plan); }
-  };
-  std::unique_ptr<std::remove_pointer_t<Plan>, Destroy> plans[2][2];  // [inverse][in place]
+  OwnPlan<T> plans[2][2];  // [inverse][in place]
 };
 
 template <class T>
-Fft2<T>::Fft2(i64 ny, i64 nx, FftRigor rigor) {
-  static std::map<std::tuple<i64, i64, FftRigor>, std::weak_ptr<const Plans>> kept;
-  const std::lock_guard lock(planner);
-  auto& place = kept[{ny, nx, rigor}];
-  plans_ = place.lock();
-  if (!plans_) place = plans_ = std::make_shared<const Plans>(ny, nx, rigor);
-}
+Fft2<T>::Fft2(i64 ny, i64 nx, FftRigor rigor) : plans_(kept_plans<Plans>(ny, nx, rigor)) {}
 
 template <class T>
 void Fft2<T>::forward(Complex<T>* in_place) const {
@@ -131,6 +149,51 @@ void Fft2<T>::forward(const Complex<T>* from, Complex<T>* to) const {
 template <class T>
 void Fft2<T>::inverse(const Complex<T>* from, Complex<T>* to) const {
   plans_->run(true, from, to);
+}
+
+template <class T>
+struct FftColumns<T>::Plans {
+  using Lib = Fftw<T>;
+  using Value = typename Lib::Value;
+
+  Plans(i64 n, i64 count, FftRigor rigor) {
+    Array<Complex<T>, 2> columns({n, count});
+    for (const bool inverse : {false, true}) {
+      const auto made =
+          Lib::make_columns(int(n), int(count), reinterpret_cast<Value*>(columns.data()),
+                            inverse ? FFTW_BACKWARD : FFTW_FORWARD, flags_of(rigor));
+      if (!made)
+        throw std::runtime_error(fmt::format("FFTW could not plan {} transforms of {}", count, n));
+      plans[inverse].reset(made);
+    }
+  }
+  Plans(const Plans&) = delete;
+  Plans& operator=(const Plans&) = delete;
+  ~Plans() {
+    const std::lock_guard lock(planner);
+    for (auto& plan : plans) plan.reset();
+  }
+  void run(bool inverse, Complex<T>* columns) const {
+    auto* at = reinterpret_cast<Value*>(columns);
+    Lib::run(plans[inverse].get(), at, at);
+  }
+
+ private:
+  OwnPlan<T> plans[2];  // [inverse]
+};
+
+template <class T>
+FftColumns<T>::FftColumns(i64 n, i64 count, FftRigor rigor)
+    : plans_(kept_plans<Plans>(n, count, rigor)) {}
+
+template <class T>
+void FftColumns<T>::forward(Complex<T>* columns) const {
+  plans_->run(false, columns);
+}
+
+template <class T>
+void FftColumns<T>::inverse(Complex<T>* columns) const {
+  plans_->run(true, columns);
 }
 
 namespace {
@@ -176,5 +239,7 @@ i64 quick_fft_size(i64 n) {
 
 template class Fft2<float>;
 template class Fft2<double>;
+template class FftColumns<float>;
+template class FftColumns<double>;
 
 }  // namespace ptyle

@@ -27,6 +27,20 @@ class Fft2 {
   std::shared_ptr<const Plans> plans_;
 };
 
+/// 1-D complex FFTs down the columns of an (n, count) array, in place, on one thread; otherwise as
+/// Fft2. A count of 8 or more lets the processor's vectors run across the columns.
+template <class T>
+class FftColumns {
+ public:
+  FftColumns(i64 n, i64 count, FftRigor rigor = FftRigor::measure);
+  void forward(Complex<T>* columns) const;
+  void inverse(Complex<T>* columns) const;  ///< unscaled
+
+ private:
+  struct Plans;
+  std::shared_ptr<const Plans> plans_;
+};
+
 /// The smallest size ≥ n whose prime factors are 2, 3, 5 and 7: quick to transform.
 i64 quick_fft_size(i64 n);
 
