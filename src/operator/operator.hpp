@@ -16,6 +16,7 @@
 #include <initializer_list>
 #include <memory>
 #include <span>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -166,6 +167,12 @@ class Operator {
   /// another number of values than W·W, and where waves are recomputed with |P| ≠ 1 anywhere; P
   /// then stays as it was.
   virtual void set_propagator(std::span<const std::complex<double>> propagator) = 0;
+  /// P as it is now, W·W values in the backend's precision, DC at [0,0]; nothing where S = 1. For
+  /// what goes through the slices on the host (operator/stepwise.hpp). Throws std::logic_error
+  /// where the backend is not the host's.
+  [[nodiscard]] virtual std::vector<std::complex<double>> propagator() const {
+    throw std::logic_error("Operator: this backend does not give its propagator back");
+  }
 
   /// These patterns (RawPattern::number) are not asked for again, and their memory goes: a device
   /// gives up what it keeps of them.

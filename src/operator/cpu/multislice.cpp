@@ -63,6 +63,24 @@ class CpuOperator final : public Operator<T> {
     check_propagator(setup_, propagator, options_.waves);
     if (setup_.slices > 1) steps_->set_propagator(propagator);
   }
+  /// P is kept in the order of the steps alone: a point source brings it out, whose window lies in
+  /// the vacuum beside the object.
+  std::vector<std::complex<double>> propagator() const override {
+    if (setup_.slices == 1) return {};
+    const Placement beside{-2 * setup_.window, -2 * setup_.window};
+    ThreadBuffers<T> buffers = make_buffers(nullptr);
+    Array<C, 3> waves({setup_.modes, setup_.window, setup_.window});
+    Array<T, 1> spectrum({std::max(plan_.probe, plan_.wave)}), psi({plan_.wave});
+    waves(0, 0, 0) = 1;
+    steps_->spectrum(waves, spectrum.data());
+    steps_->prepare(beside, buffers);
+    steps_->begin(spectrum.data(), buffers, psi.data());
+    steps_->transmit(slice(0, beside), buffers, psi.data(), nullptr);
+    steps_->propagate(buffers, psi.data());
+    steps_->transmit(slice(1, beside), buffers, psi.data(), nullptr);
+    steps_->exit(buffers, psi.data(), waves);
+    return {waves.data(), waves.data() + setup_.window * setup_.window};
+  }
 
   void forward(const Placement& at, View<C, 3> wave) const override {
     check_coefficients(setup_, {&at, 1});
