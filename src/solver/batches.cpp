@@ -13,6 +13,7 @@ namespace {
 
 // Streams of the counter-based generator that belong to this file.
 constexpr std::uint32_t hold_out_stream = 0xFFFF0001;
+constexpr std::uint32_t order_stream = 0xFFFF0004;
 
 /// Interleaves the bits of a cell's row and column (Morton order): neighbours in the list are
 /// neighbours on the specimen.
@@ -226,6 +227,11 @@ std::vector<i64> sample_for_pixels(std::span<const Position> positions,
   // As a mini-batch of an iteration that no fit has: theirs count from 1.
   const auto samples = make_batches(positions, members, (count + most - 1) / most, seed, 0);
   return samples.empty() ? std::vector<i64>{} : samples.front();
+}
+
+std::vector<i64> in_random_order(std::vector<i64> members, std::uint64_t seed, int iteration) {
+  shuffle(members, {seed, order_stream, static_cast<std::uint64_t>(iteration)});
+  return members;
 }
 
 std::vector<i64> members_of(const std::vector<i64>& batch, const std::vector<i64>& positions) {

@@ -84,6 +84,10 @@ std::uint32_t one_pixel_in(double fraction);
 std::vector<i64> sample_for_pixels(std::span<const Position> positions,
                                    std::span<const i64> members, std::uint64_t seed);
 
+/// A mini-batch's positions in an order that is drawn anew for every iteration, the same for a
+/// seed.
+std::vector<i64> in_random_order(std::vector<i64> members, std::uint64_t seed, int iteration);
+
 /// Those of a mini-batch that a rank has; all ascend.
 std::vector<i64> members_of(const std::vector<i64>& batch, const std::vector<i64>& positions);
 

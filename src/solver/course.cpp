@@ -8,6 +8,10 @@ namespace ptyle {
 
 template <class T>
 void Course<T>::take(const Batch& batch) {
+  if (movers_.rule.by_position()) {
+    with_.agree_to_stop();
+    return movers_.rule.step({with_, movers_.object, batch, movers_.penalties});
+  }
   accumulate(batch);
   start_sums(batch);
   with_.agree_to_stop();

@@ -6,6 +6,8 @@
 //   2. the gradients' sums over the ranks begin to travel; the object's are summed (solver/halos)
 //   3. the object moves by its rule; then the other variables, whose sums have arrived meanwhile
 //
+// A rule that goes by position (UpdateRule::by_position) is all of it.
+//
 // The paper's own schemes (solver/paper) are other courses, made of the same steps.
 
 #include <memory>

@@ -24,6 +24,23 @@ void check_reach(const Mesh& mesh, i64 reach, const std::string& what) {
                     has, what, reach));
 }
 
+/// A sequential update knows a position at a time, so nothing that looks at several.
+void check_by_position(const FitOptions& options, const Parts<float>& parts, const Mesh& mesh) {
+  if (mesh.ranks() > 1)
+    throw UserError(fmt::format(
+        "solver.rule: pie runs on one rank, not {}: the update of a position starts from that of "
+        "the position before, so that each rank would wait for all others",
+        mesh.ranks()));
+  const auto refuse = [](const std::string& what) {
+    throw UserError(what +
+                    " does not go with solver.rule: pie, which moves by one position after "
+                    "the other: leave it out");
+  };
+  if (!parts.penalties.empty()) refuse(parts.penalties.front()->key());
+  if (options.parts.of<PositionOptions>().refine == Switch::on) refuse("positions.refine: on");
+  if (!options.continuation.finished()) refuse("solver.continuation: on");
+}
+
 }  // namespace
 
 FitOptions settled(FitOptions options, bool alone) {
@@ -63,6 +80,7 @@ void check_options(const FitOptions& options, const Sharing& sharing) {
     if (options.parts.of<PositionOptions>().refine == Switch::on)
       throw needs_sums("positions.refine: on");
   }
+  if (parts.rule && parts.rule->by_position()) check_by_position(options, parts, sharing.mesh);
   if (sharing.mesh.ranks() == 1) return;
   for (const auto& one : parts.variables) check_reach(sharing.mesh, one->reach(), one->key());
   for (const auto& one : parts.penalties) check_reach(sharing.mesh, one->reach(), one->key());

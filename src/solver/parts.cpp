@@ -51,7 +51,7 @@ std::optional<std::string> fault_of_batches(const PartOptions& options, i64 batc
   const std::string whole_scan = batches > 1 ? whole_scan_for(options) : "";
   if (whole_scan.empty()) return {};
   return fmt::format(
-      "{} are too many for {}, which takes the whole scan at once: leave it out, or set it to 1",
+      "{} are too many for {}, whose mini-batch is the whole scan: leave it out, or set it to 1",
       batches, whole_scan);
 }
 

@@ -172,10 +172,10 @@ TEST(Lbfgs, TakesTheWholeScanAtOnce) {
     check_options(o, {mesh_of(1)});
     ADD_FAILURE() << "was not refused";
   } catch (const UserError& e) {
-    EXPECT_STREQ(
-        e.what(),
-        "solver.batches: 2 are too many for solver.rule: lbfgs, which takes the whole scan "
-        "at once: leave it out, or set it to 1");
+    EXPECT_STREQ(e.what(),
+                 "solver.batches: 2 are too many for solver.rule: lbfgs, whose mini-batch is the "
+                 "whole scan: "
+                 "leave it out, or set it to 1");
   }
 }
 

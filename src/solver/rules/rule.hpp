@@ -72,6 +72,10 @@ class UpdateRule {
   virtual void settle() {}
   /// Is every mini-batch to be the whole scan, and by which key was that asked for? Empty: no.
   [[nodiscard]] virtual std::string whole_scan_for() const { return {}; }
+  /// Does its step go through the positions of the mini-batch by itself, one after the other, and
+  /// move object and probe by each? No gradients are computed then, and no other variable moves:
+  /// for one rank, without what the cost of a mini-batch is needed for (check_options).
+  [[nodiscard]] virtual bool by_position() const { return false; }
   /// Its last step went back behind the one before, which had not lowered the cost: the iteration's
   /// cost is that of an object that is given up.
   [[nodiscard]] virtual bool took_back() const { return false; }

@@ -5,6 +5,7 @@
 #include "solver/rules/illumination.hpp"
 #include "solver/rules/lbfgs.hpp"
 #include "solver/rules/momentum.hpp"
+#include "solver/rules/pie.hpp"
 #include "solver/rules/transfer.hpp"
 
 namespace ptyle {
@@ -27,6 +28,9 @@ void RuleOptions::add_to(Parts<T>& parts) const {
       break;
     case RuleChoice::adam:
       parts.rule = std::make_unique<AdamRule<T>>(*this);
+      break;
+    case RuleChoice::pie:
+      parts.rule = std::make_unique<PieRule<T>>(pie);
       break;
   }
 }

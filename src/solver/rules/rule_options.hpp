@@ -7,16 +7,18 @@
 
 #include "core/choice.hpp"
 #include "solver/part_options.hpp"
+#include "solver/rules/pie_options.hpp"
 #include "solver/rules/transfer_options.hpp"
 
 namespace ptyle {
 
-enum class RuleChoice { descent, momentum, lbfgs, adam };
+enum class RuleChoice { descent, momentum, lbfgs, adam, pie };
 constexpr auto choices(RuleChoice) {
   return std::to_array<Named<RuleChoice>>({{RuleChoice::descent, "descent"},
                                            {RuleChoice::momentum, "momentum"},
                                            {RuleChoice::lbfgs, "lbfgs"},
-                                           {RuleChoice::adam, "adam"}});
+                                           {RuleChoice::adam, "adam"},
+                                           {RuleChoice::pie, "pie"}});
 }
 
 enum class PreconditionerChoice { illumination, none, transfer };
@@ -38,6 +40,7 @@ struct RuleOptions {
   int lbfgs_memory = 8;   ///< steps
   double adam_step = 4e-3;  ///< rad
   double adam_beta1 = 0.9, adam_beta2 = 0.999;
+  PieOptions pie;
 
   [[nodiscard]] bool estimated() const { return step <= 0; }
   [[nodiscard]] bool by_illumination() const {
@@ -62,7 +65,8 @@ void keys(V& v, RuleOptions& o) {
   v.section("solver");
   v("rule", o.rule,
     "how the object moves: descent along the preconditioned gradient; with Nesterov's momentum; "
-    "L-BFGS, of the whole scan at once; or Adam")
+    "L-BFGS, of the whole scan at once; Adam; or pie, sequentially by position as ePIE, rPIE and "
+    "3PIE do, on one rank")
       .also_called("optimizer optimiser algorithm")
       .reported_if_set()
       .same_at_resume();
@@ -93,6 +97,14 @@ void keys(V& v, RuleOptions& o) {
       .also_called("beta1");
   v("adam_beta2", o.adam_beta2, between(0, 0.999999), "the same, of the mean of their squares")
       .also_called("beta2");
+  v("pie_form", o.pie.form,
+    "of rule pie: epie divides by the largest intensity alone, rpie by a pixel's own too")
+      .reported_if_set()
+      .same_at_resume();
+  v("pie_alpha", o.pie.alpha, between(0, 1),
+    "of the object: the step of pie_form epie, the weight of the largest intensity in rpie; 0: 1 "
+    "and 0.1");
+  v("pie_beta", o.pie.beta, above(0).up_to(1), "the same, of the probe");
 }
 
 }  // namespace ptyle
