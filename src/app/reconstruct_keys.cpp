@@ -19,6 +19,7 @@ Schema reconstruct_schema(ReconstructConfig& config) {
 void check_reconstruct(ReconstructConfig& config, const Schema& schema,
                        const std::string& config_file, Faults& faults, bool writes) {
   complete_probe_start(config);
+  complete_by_position(config);
   if (config.output.folder.empty()) {
     const auto path = fs::absolute(config_file).lexically_normal();
     const auto folder = path.parent_path() / path.stem();

@@ -17,6 +17,9 @@
 #include "session/keys.hpp"
 #include "session/open_experiment.hpp"
 #include "solver/parts.hpp"
+#include "solver/penalties/quadratic.hpp"
+#include "solver/rules/rule_options.hpp"
+#include "solver/variables/position_options.hpp"
 
 namespace fs = std::filesystem;
 
@@ -236,6 +239,22 @@ void check_fit(const ReconstructConfig& c, const Check& check) {
     check.fault("solver.preconditioner", *fault);
 }
 
+/// What a sequential update, one position at a time on the host, does not go with.
+void check_by_position(const ReconstructConfig& c, const Check& check) {
+  if (c.parts.of<RuleOptions>().rule != RuleChoice::pie) return;
+  const auto refuse = [&](bool asked, const char* key, const char* why) {
+    if (asked) check.fault(key, fmt::format("does not go with solver.rule: pie, {}", why));
+  };
+  refuse(c.solver.device == ComputeOn::cuda, "solver.device",
+         "whose updates of one position after the other run on the host alone");
+  refuse(c.solver.loss && *c.solver.loss != Loss::amplitude, "solver.loss",
+         "which replaces moduli: amplitude, or left out");
+  refuse(c.solver.continuation == Switch::on, "solver.continuation",
+         "which has all frequencies and slices from the start: off, or left out");
+  refuse(c.parts.of<PositionOptions>().refine == Switch::on, "positions.refine",
+         "which moves object and probe alone: off, or left out");
+}
+
 void check_output_folder(const ReconstructConfig& c, const Check& check, Purpose::Folder how) {
   if (how == Purpose::Folder::unused) return;
   const fs::path folder = c.output.folder;
@@ -288,12 +307,25 @@ std::vector<KeyFault> faults_between_keys(const ReconstructConfig& config,
   check_calibration(check);
   check_scan(config, check);
   check_fit(config, check);
+  check_by_position(config, check);
   check_output_folder(config, check, purpose.folder);
   return faults;
 }
 
+void complete_by_position(ReconstructConfig& config) {
+  if (config.parts.of<RuleOptions>().rule != RuleChoice::pie) return;
+  const auto off = [](Switch& one) { one = one == Switch::automatic ? Switch::off : one; };
+  off(config.solver.continuation);
+  off(config.parts.of<PositionOptions>().refine);
+  auto& penalty = config.parts.of<PenaltyOptions>();
+  penalty.lateral = penalty.lateral.value_or(0);
+  config.solver.loss = config.solver.loss.value_or(Loss::amplitude);
+  if (config.solver.device == ComputeOn::automatic) config.solver.device = ComputeOn::cpu;
+}
+
 CheckedConfig checked(ReconstructConfig config, const Purpose& purpose) {
   complete_probe_start(config);
+  complete_by_position(config);
   auto faults = with_keys(config, limit_faults);
   std::set<std::string> faulty;
   for (const auto& fault : faults) faulty.insert(fault.key);

@@ -36,6 +36,9 @@ std::vector<KeyFault> faults_between_keys(const ReconstructConfig& config,
 /// is put before it.
 void complete_probe_start(ReconstructConfig& config);
 
+/// What a rule that goes by position excludes is off where the configuration leaves it to ptyle.
+void complete_by_position(ReconstructConfig& config);
+
 /// The fault of a result that is there and may not be replaced; empty: there is none.
 std::string earlier_result(const OutputConfig& output);
 

@@ -243,6 +243,18 @@ std::vector<Mistake> configurations() {
        {},
        {},
        "--set solver.iterations=0: solver.iterations: 0 is out of its limits; .*"},
+      {"SequentialOnDevices",
+       {"reconstruct", "run.yaml", "--set", "solver.rule=pie", "--set", "solver.device=cuda"},
+       {},
+       {},
+       "--set solver.device=cuda: solver.device: does not go with solver.rule: pie, whose updates "
+       "of one position after the other run on the host alone"},
+      {"SequentialOfMiniBatches",
+       {"reconstruct", "run.yaml", "--set", "solver.rule=pie", "--set", "solver.batches=5"},
+       {},
+       {},
+       "--set solver.batches=5: solver.batches: 5 are too many for solver.rule: pie, whose "
+       "mini-batch is the whole scan: leave it out, or set it to 1"},
       {"PositionsByTooLongSteps",
        setting("positions.step=3"),
        {},

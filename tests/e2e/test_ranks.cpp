@@ -135,6 +135,12 @@ class Ranks : public testing::Test {
   TestFolder folder;
 };
 
+TEST_F(Ranks, AreRefusedBySequentialUpdates) {
+  const auto ran = reconstruct("run", 2, {"solver.rule=pie"});
+  EXPECT_EQ(ran.status, 2) << ran.err;
+  EXPECT_NE(ran.err.find("solver.rule: pie runs on one rank, not 2"), std::string::npos) << ran.err;
+}
+
 class OnRanks : public Ranks, public testing::WithParamInterface<Fit> {
  protected:
   /// The fit's answer, of one process.

@@ -11,6 +11,7 @@
 #include "session/check.hpp"
 #include "session/keys.hpp"
 #include "solver/rules/rule_options.hpp"
+#include "solver/variables/position_options.hpp"
 
 namespace ptyle {
 namespace {
@@ -55,8 +56,25 @@ TEST(Check, KeysMustAgree) {
               c.solver.batches = 5;
               c.parts.template of<RuleOptions>().rule = RuleChoice::lbfgs;
             }),
-            "solver.batches: 5 are too many for solver.rule: lbfgs, which takes the whole scan at "
-            "once: leave it out, or set it to 1");
+            "solver.batches: 5 are too many for solver.rule: lbfgs, whose mini-batch is the whole "
+            "scan: leave it out, or set it to 1");
+  const auto with_pie = [](auto change) {
+    return faults_after([&](auto& c) {
+      c.parts.template of<RuleOptions>().rule = RuleChoice::pie;
+      change(c);
+    });
+  };
+  EXPECT_EQ(with_pie([](auto& c) { c.solver.device = ComputeOn::automatic; }), "");
+  EXPECT_EQ(with_pie([](auto& c) { c.solver.loss = Loss::poisson; }),
+            "solver.loss: does not go with solver.rule: pie, which replaces moduli: amplitude, or "
+            "left out");
+  EXPECT_EQ(with_pie([](auto& c) { c.solver.continuation = Switch::on; }),
+            "solver.continuation: does not go with solver.rule: pie, which has all frequencies and "
+            "slices from the start: off, or left out");
+  EXPECT_EQ(
+      with_pie([](auto& c) { c.parts.template of<PositionOptions>().refine = Switch::on; }),
+      "positions.refine: does not go with solver.rule: pie, which moves object and probe alone: "
+      "off, or left out");
   EXPECT_EQ(faults_after([](auto& c) { c.optics.xray_energy = 8; }),
             "optics.xray_energy: excludes optics.energy; give one of the two");
   EXPECT_EQ(faults_after([](auto& c) { c.object.slices = 4; }),
