@@ -168,8 +168,8 @@ class Operator {
   /// then stays as it was.
   virtual void set_propagator(std::span<const std::complex<double>> propagator) = 0;
   /// P as it is now, W·W values in the backend's precision, DC at [0,0]; nothing where S = 1. For
-  /// what goes through the slices on the host (operator/stepwise.hpp). Throws std::logic_error
-  /// where the backend is not the host's.
+  /// what goes through the slices on the host (operator/stepwise.hpp), once an object is set.
+  /// Throws std::logic_error where the backend is not the host's.
   [[nodiscard]] virtual std::vector<std::complex<double>> propagator() const {
     throw std::logic_error("Operator: this backend does not give its propagator back");
   }
