@@ -105,6 +105,10 @@ class Timed final : public Operator<float> {
     stages_.curvature += wall([&] { result = op_->curvature(places, d_object, d_probe, each); });
     return result;
   }
+  void gauss_newton_product(std::span<const Placement> places, const ObjectView<float>& d_object,
+                            View<const C, 3> d_probe, const Gradient<float>& sum) const override {
+    stages_.curvature += wall([&] { op_->gauss_newton_product(places, d_object, d_probe, sum); });
+  }
 
  private:
   std::unique_ptr<Operator<float>> op_;

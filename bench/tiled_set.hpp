@@ -18,10 +18,32 @@
 
 namespace ptyle::bench {
 
+/// Noise-free: PbTiO3 along c, 200 kV, 30 mrad, 150 Å underfocus, window 64² at 0.2 Å, 14 × 14
+/// positions 1.45 Å apart, so many slices of 1.25 Å.
+inline Recipe convergence_recipe(int slices) {
+  Recipe r;
+  r.specimen.structure = BuiltIn::PbTiO3;
+  r.specimen.slice_thickness = 1.25;
+  r.specimen.thickness = 1.25 * slices;
+  r.thermal.motion = Motion::debye_waller;
+  r.thermal.B = {"Pb=0.5", "Ti=0.5", "O=0.5"};
+  r.optics = {.energy = 200, .semi_angle = 30, .defocus = 150};
+  r.detector = {.window = 64, .pixel_size = 0.2};
+  r.scan = {.shape = {14, 14}, .step = {1.45, 1.45}};
+  return r;
+}
+
 /// Patterns that a fit has asked its operator for.
 struct Work {
   i64 gradients = 0;  ///< of object and illumination
   i64 others = 0;     ///< half as dear or about as dear: curvatures and costs for the step
+  i64 products =
+      0;  ///< of the Gauss-Newton matrix, half as dear again: two waves forward, one back
+
+  /// In gradients of a pattern.
+  [[nodiscard]] double all() const {
+    return static_cast<double>(gradients + others) + 1.5 * static_cast<double>(products);
+  }
 };
 
 /// An operator that counts what it is asked for.
@@ -64,6 +86,12 @@ class Counting : public Operator<T> {
                                  std::span<double> each) const override {
     work_.others += static_cast<i64>(places.size());
     return op_->curvature(places, d_object, d_probe, each);
+  }
+  void gauss_newton_product(std::span<const Placement> places, const ObjectView<T>& d_object,
+                            View<const Complex<T>, 3> d_probe,
+                            const Gradient<T>& sum) const override {
+    work_.products += static_cast<i64>(places.size());
+    op_->gauss_newton_product(places, d_object, d_probe, sum);
   }
 
  private:

@@ -212,6 +212,19 @@ class Operator {
                                          const ObjectView<T>& d_object,
                                          View<const Complex<T>, 3> d_probe,
                                          std::span<double> each = {}) const = 0;
+  /// The Gauss-Newton matrix times a direction d of object and probe (either may be empty): adds
+  /// what the gradients of the batch change by, to first order in d at a perfect fit, in object and
+  /// probe where `sum` has them. With a_d = Re Σ_m conj(Ψ_m) (J d)_m the curvature above is
+  /// ½ ⟨d, H d⟩ = Σ_k 2 f" a_d², so that by polarisation
+  ///
+  ///   ⟨e, H d⟩ = Σ_k 4 f" a_d a_e = Re⟨4 f" a_d Ψ, J e⟩,    H d = Jᴴ(4 f" a_d Ψ)
+  ///
+  /// for the object; of the probe, as of ∂f/∂probe*, half. The result does not depend on the number
+  /// of threads.
+  virtual void gauss_newton_product(std::span<const Placement> places,
+                                    const ObjectView<T>& d_object,
+                                    View<const Complex<T>, 3> d_probe,
+                                    const Gradient<T>& sum) const = 0;
 };
 
 /// The oracle: double precision, obvious loops, a direct Fourier sum. For small windows.

@@ -92,16 +92,14 @@ class OperatorOfLoss final : public Operator<T> {
       total += misfit_of(one);
       for (i64 k = 0; k < pixels_; ++k) {
         const auto i = static_cast<std::size_t>(k);
-        // f is real: its change is 2 Re⟨∂f/∂Ψ*, dΨ⟩, of which parameters that are real see all, and
-        // ∂f/∂probe* half.
         const T factor =
             2 * weight_[i] * valid_[i] * L::factor(one.model[i] + eps(), one.measured[i], eps());
         for (i64 m = 0; m < setup().modes; ++m) one.waves.view()[m].data[k] *= factor;
       }
-      if (wanted.has(Part::object))
-        waves_->adjoint(places[p], one.waves, {sum.phase, sum.absorption, {}, {}});
-      for (auto& value : one.waves) value /= T(2);
-      if (wanted.has(Part::probe)) waves_->adjoint(places[p], one.waves, {{}, {}, {}, sum.probe});
+      Gradient<T> to;
+      if (wanted.has(Part::object)) to.phase = sum.phase, to.absorption = sum.absorption;
+      if (wanted.has(Part::probe)) to.probe = sum.probe;
+      add_adjoint(places[p], one.waves, to);
     }
     return reported_there(total, sum.misfit);
   }
@@ -116,34 +114,60 @@ class OperatorOfLoss final : public Operator<T> {
                                  View<const Complex<T>, 3> d_probe,
                                  std::span<double> each) const override {
     double total = 0;
-    const Measured<T> nothing = [this](i64, T* to) { std::fill_n(to, pixels_, T(0)); };
     for (std::size_t p = 0; p < places.size(); ++p) {
-      const Placement& at = places[p];
       const double before = total;
-      const Pattern one = pattern(at, nothing, 0);
-      Array<Complex<T>, 3> change(one.waves.shape());
-      waves_->tangent(at, d_object, d_probe, change);
-      for (i64 k = 0; k < pixels_; ++k) {
-        const auto i = static_cast<std::size_t>(k);
-        double along = 0;
-        for (i64 m = 0; m < setup().modes; ++m)
-          along += double(
-              (std::conj(one.waves.view()[m].data[k]) * std::as_const(change).view()[m].data[k])
-                  .real());
-        total +=
-            2 * along * along * double(L::curvature(weight_[i] * valid_[i], one.model[i] + eps()));
-      }
+      const Pattern one = bent(places[p], d_object, d_probe);
+      for (std::size_t i = 0; i < one.along.size(); ++i)
+        total += one.along[i] * one.along[i] * bend_of(one, i);
       if (!each.empty()) each[p] = total - before;
     }
     return total;
+  }
+  void gauss_newton_product(std::span<const Placement> places, const ObjectView<T>& d_object,
+                            View<const Complex<T>, 3> d_probe,
+                            const Gradient<T>& sum) const override {
+    for (const Placement& at : places) {
+      Pattern one = bent(at, d_object, d_probe);
+      for (i64 k = 0; k < pixels_; ++k) {
+        const auto i = static_cast<std::size_t>(k);
+        const auto factor = static_cast<T>(2 * one.along[i] * bend_of(one, i));
+        for (i64 m = 0; m < setup().modes; ++m) one.waves.view()[m].data[k] *= factor;
+      }
+      add_adjoint(at, one.waves, sum);
+    }
   }
 
  private:
   struct Pattern {
     Array<Complex<T>, 3> waves;
     std::vector<T> model, measured;
+    std::vector<double> along = {};  ///< a = Re Σ_m conj(Ψ_m) (J d)_m
   };
   [[nodiscard]] T eps() const { return static_cast<T>(setup().epsilon); }
+  /// f is real: its change is 2 Re⟨∂f/∂Ψ*, dΨ⟩, of which parameters that are real see all, and
+  /// ∂f/∂probe* half. `doubled`: 2 ∂f/∂Ψ*, which is used up.
+  void add_adjoint(const Placement& at, Array<Complex<T>, 3>& doubled,
+                   const Gradient<T>& to) const {
+    if (!to.phase.empty()) waves_->adjoint(at, doubled, {to.phase, to.absorption, {}, {}});
+    for (auto& value : doubled) value /= T(2);
+    if (!to.probe.empty()) waves_->adjoint(at, doubled, {{}, {}, {}, to.probe});
+  }
+  Pattern bent(const Placement& at, const ObjectView<T>& d_object,
+               View<const Complex<T>, 3> d_probe) const {
+    const Measured<T> nothing = [this](i64, T* to) { std::fill_n(to, pixels_, T(0)); };
+    Pattern one = pattern(at, nothing, 0);
+    one.along.resize(one.model.size());
+    Array<Complex<T>, 3> change(one.waves.shape());
+    waves_->tangent(at, d_object, d_probe, change);
+    for (i64 i = 0; i < change.size(); ++i)
+      one.along[static_cast<std::size_t>(i % pixels_)] +=
+          double((std::conj(one.waves.data()[i]) * change.data()[i]).real());
+    return one;
+  }
+  /// 2 f"
+  double bend_of(const Pattern& one, std::size_t i) const {
+    return 2 * double(L::curvature(weight_[i] * valid_[i], one.model[i] + eps()));
+  }
   Pattern pattern(const Placement& at, const Measured<T>& measured, i64 number) const {
     const i64 w = setup().window;
     const auto n = static_cast<std::size_t>(pixels_);

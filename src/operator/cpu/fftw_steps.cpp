@@ -147,7 +147,7 @@ class FftwSteps final : public Steps<T> {
   }
 
   void transmit_tangent(const Slice<T>& slice, ThreadBuffers<T>& buffers, T* wave, T* d_wave,
-                        const ObjectView<T>& d_object) const override {
+                        const ObjectView<T>& d_object, T* u) const override {
     const bool absorbs = setup_.absorption && !d_object.absorption.empty();
     for (i64 y = 0; y < w_; ++y) {
       const Row t = row_of(slice, y, buffers);
@@ -157,6 +157,7 @@ class FftwSteps final : public Steps<T> {
           psi[x] = mul(C(t.re[x], t.im[x]), psi[x]);
           d_psi[x] = mul(C(t.re[x], t.im[x]), d_psi[x]);
         }
+        if (u) std::copy_n(psi, w_, mode(u, m) + y * w_);
         if (d_object.phase.empty()) continue;
         const auto& shape = d_object.phase.shape;
         const Inside in(slice.at, w_, shape[1], shape[2]);
@@ -207,7 +208,7 @@ class FftwSteps final : public Steps<T> {
     return sum;
   }
 
-  double bend(ThreadBuffers<T>&, T* wave, T* d_wave) const override {
+  double bend(ThreadBuffers<T>&, T* wave, T* d_wave, bool residual) const override {
     for (i64 m = 0; m < setup_.modes; ++m) fft_.forward(mode(wave, m));
     for (i64 m = 0; m < setup_.modes; ++m) fft_.forward(mode(d_wave, m));
     double total = 0;
@@ -219,10 +220,15 @@ class FftwSteps final : public Steps<T> {
           intensity += square(psi);
           change += psi.real() * d_psi.real() + psi.imag() * d_psi.imag();
         }
-        total += 2 * loss.curvature(weight_.data()[i] * double(change) * double(change),
-                                    double(intensity) + setup_.epsilon);
+        const double lit = double(intensity) + setup_.epsilon;
+        const double bent = weight_.data()[i] * double(change);
+        total += 2 * loss.curvature(bent * double(change), lit);
+        if (!residual) continue;
+        const auto factor = static_cast<T>(2 * loss.curvature(bent, lit));
+        for (i64 m = 0; m < setup_.modes; ++m) mode(d_wave, m)[i] = factor * mode(wave, m)[i];
       }
     });
+    for (i64 m = 0; residual && m < setup_.modes; ++m) fft_.inverse(mode(d_wave, m));
     return total;
   }
 

@@ -31,7 +31,8 @@ class CpuOperator final : public Operator<T> {
   /// The buffers that a thread works in: one position's waves, made when they are first needed.
   struct Workspace {
     ThreadBuffers<T> buffers;
-    Array<T, 1> wave, other;        ///< ψ; χ where ψ is needed still
+    Array<T, 1> wave, other;        ///< ψ; dψ, or χ where ψ is needed still
+    Array<T, 1> aside;              ///< ψ where both others are used up
     Array<T, 2> kept, checkpoints;  ///< u of a run of slices; ψ before a run's first slice
     Array<T, 2> phase, absorption, illumination;  ///< patches of W·W
   };
@@ -100,7 +101,7 @@ class CpuOperator final : public Operator<T> {
                View<C, 3> d_wave) const override {
     check_coefficients(setup_, {&at, 1});
     auto& ws = prepared(0, at);
-    forward_tangent(ws, at, d_object, probe_spectrum(d_probe));
+    forward_tangent(ws, at, d_object, probe_spectrum(d_probe), false);
     steps_->exit(ws.buffers, ws.other.data(), d_wave);
   }
 
@@ -111,8 +112,9 @@ class CpuOperator final : public Operator<T> {
     Array<T, 1> probe_sum({wanted.has(Part::probe) ? plan_.probe : 0});
     Sequencer sequencer(setup_.slices + 1);
     forward_keeping_waves(ws, at);
-    steps_->enter_back(ws.buffers, d, chi_beside(ws));
-    backward(ws, at, 0, sequencer, wanted, T(1), sum, probe_sum.data());
+    T* const chi = chi_beside(ws);
+    steps_->enter_back(ws.buffers, d, chi);
+    backward(ws, at, 0, chi, sequencer, wanted, T(1), sum, probe_sum.data());
     if (wanted.has(Part::probe)) steps_->add_probe_gradient(probe_sum.data(), sum.probe);
   }
 
@@ -127,8 +129,9 @@ class CpuOperator final : public Operator<T> {
         auto& ws = prepared(thread, places[k]);
         measured.load(k, ws.buffers.measured.data());
         forward_keeping_waves(ws, places[k]);
-        each[k] = steps_->detect(ws.buffers, chi_beside(ws), true);
-        backward(ws, places[k], k, sequencer, wanted, T(2), sum, probe_sum.data());
+        T* const chi = chi_beside(ws);
+        each[k] = steps_->detect(ws.buffers, chi, true);
+        backward(ws, places[k], k, chi, sequencer, wanted, T(2), sum, probe_sum.data());
       } catch (...) {
         sequencer.abandon();
         throw;
@@ -163,11 +166,35 @@ class CpuOperator final : public Operator<T> {
     std::vector<double> each(places.size());
     parallel_for(static_cast<i64>(places.size()), threads_, [&](i64 k, int thread) {
       auto& ws = prepared(thread, places[k]);
-      forward_tangent(ws, places[k], d_object, d_spectrum);
-      each[k] = steps_->bend(ws.buffers, ws.wave.data(), ws.other.data());
+      forward_tangent(ws, places[k], d_object, d_spectrum, false);
+      each[k] = steps_->bend(ws.buffers, ws.wave.data(), ws.other.data(), false);
     });
     if (!of_each.empty()) std::copy(each.begin(), each.end(), of_each.begin());
     return std::accumulate(each.begin(), each.end(), 0.0);
+  }
+
+  void gauss_newton_product(std::span<const Placement> places, const ObjectView<T>& d_object,
+                            View<const C, 3> d_probe, const Gradient<T>& sum) const override {
+    check_coefficients(setup_, places);
+    const Wanted wanted = parts_of_adjoint(sum);
+    const Array<T, 1> d_spectrum = probe_spectrum(d_probe);
+    Array<T, 1> probe_sum({wanted.has(Part::probe) ? plan_.probe : 0}, ledger_, "gradient patches");
+    Sequencer sequencer(setup_.slices + 1);
+    parallel_for(static_cast<i64>(places.size()), threads_, [&](i64 k, int thread) {
+      try {
+        auto& ws = prepared(thread, places[k]);
+        forward_tangent(ws, places[k], d_object, d_spectrum, true);
+        if (plan_.kept == 0) need<1>(ws.aside, {plan_.wave}, "waves");
+        if (plan_.kept == 0) copy(ws.wave.data(), ws.aside.data());
+        steps_->bend(ws.buffers, ws.wave.data(), ws.other.data(), true);
+        if (plan_.kept == 0) std::swap(ws.wave, ws.aside);
+        backward(ws, places[k], k, ws.other.data(), sequencer, wanted, T(2), sum, probe_sum.data());
+      } catch (...) {
+        sequencer.abandon();
+        throw;
+      }
+    });
+    if (wanted.has(Part::probe)) steps_->add_probe_gradient(probe_sum.data(), sum.probe);
   }
 
  private:
@@ -248,11 +275,15 @@ class CpuOperator final : public Operator<T> {
     }
   }
 
+  void need_kept(Workspace& ws) const {
+    need<2>(ws.kept, {plan_.kept, plan_.wave}, "waves");
+    need<2>(ws.checkpoints, {plan_.checkpoints, plan_.wave}, "waves");
+  }
+
   /// Steps 1 and 2, in runs of slices: the last run's u are kept, before the others ψ is. The first
   /// run starts at the probe, so it needs no checkpoint.
   void forward_keeping_waves(Workspace& ws, const Placement& at) const {
-    need<2>(ws.kept, {plan_.kept, plan_.wave}, "waves");
-    need<2>(ws.checkpoints, {plan_.checkpoints, plan_.wave}, "waves");
+    need_kept(ws);
     begin(at, probe_, ws.buffers, ws.wave.data());
     for (i64 r = 0; r < plan_.runs; ++r) {
       const bool last = r + 1 == plan_.runs;
@@ -274,9 +305,8 @@ class CpuOperator final : public Operator<T> {
   void copy(const T* from, T* to) const { std::copy_n(from, plan_.wave, to); }
 
   /// Step 4, the k-th position: from χ back through the runs of slices.
-  void backward(Workspace& ws, const Placement& at, i64 k, Sequencer& sequencer, Wanted wanted,
-                T scale, const Gradient<T>& sum, T* probe_sum) const {
-    T* chi = plan_.beside ? ws.other.data() : ws.wave.data();
+  void backward(Workspace& ws, const Placement& at, i64 k, T* chi, Sequencer& sequencer,
+                Wanted wanted, T scale, const Gradient<T>& sum, T* probe_sum) const {
     const i64 w = setup_.window;
     if (wanted.has(Part::illumination)) {
       need<2>(ws.illumination, {w, w}, "gradient patches");
@@ -376,17 +406,24 @@ class CpuOperator final : public Operator<T> {
       add_row(sum.illumination, at, y, share, ws.illumination.data() + y * w, w);
   }
 
-  /// u and du after the last slice, in ws.wave and ws.other.
+  /// u and du after the last slice, in ws.wave and ws.other; with `keep`, waves are kept as by
+  /// forward_keeping_waves.
   void forward_tangent(Workspace& ws, const Placement& at, const ObjectView<T>& d_object,
-                       const Array<T, 1>& d_spectrum) const {
+                       const Array<T, 1>& d_spectrum, bool keep) const {
     need<1>(ws.other, {plan_.wave}, "waves");
+    if (keep) need_kept(ws);
     begin(at, probe_, ws.buffers, ws.wave.data());
     if (d_spectrum.empty())
       ws.other.fill(0);
     else
       begin(at, d_spectrum, ws.buffers, ws.other.data());
+    const i64 last = plan_.first(plan_.runs - 1);
     for (i64 s = 0; s < setup_.slices; ++s) {
-      steps_->transmit_tangent(slice(s, at), ws.buffers, ws.wave.data(), ws.other.data(), d_object);
+      if (keep && s > 0 && s < last && s % plan_.run == 0)
+        copy(ws.wave.data(), ws.checkpoints.view()[s / plan_.run - 1].data);
+      steps_->transmit_tangent(
+          slice(s, at), ws.buffers, ws.wave.data(), ws.other.data(), d_object,
+          keep && plan_.kept && s >= last ? ws.kept.view()[s - last].data : nullptr);
       beat_at(s);
       if (s + 1 == setup_.slices) break;
       steps_->propagate(ws.buffers, ws.wave.data());

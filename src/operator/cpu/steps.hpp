@@ -82,9 +82,10 @@ class Steps {
   /// goes back too: ψ = conj(t) u.
   virtual void transmit_back(const Slice<T>& slice, ThreadBuffers<T>& buffers, T* chi, const T* u,
                              T* wave, const SliceGradient<T>& gradient) const = 0;
-  /// du = t dψ + (i dφ − dμ) u, beside u = t ψ; d_object may be empty.
+  /// du = t dψ + (i dφ − dμ) u, beside u = t ψ, which is kept in u if that is not null; d_object
+  /// may be empty.
   virtual void transmit_tangent(const Slice<T>& slice, ThreadBuffers<T>& buffers, T* wave,
-                                T* d_wave, const ObjectView<T>& d_object) const = 0;
+                                T* d_wave, const ObjectView<T>& d_object, T* u) const = 0;
 
   /// ψ = IFFT(P FFT(u))
   virtual void propagate(ThreadBuffers<T>& buffers, T* wave) const = 0;
@@ -98,8 +99,9 @@ class Steps {
   /// Misfit of Ψ against buffers.measured, W·W values (below 0: not measured); with `residual` the
   /// wave becomes χ = Fᴴ( w Ψ · the loss's factor ), otherwise it is used up.
   virtual Misfit detect(ThreadBuffers<T>& buffers, T* wave, bool residual) const = 0;
-  /// Σ_k 2 f" (Re Σ_m conj(Ψ_m) dΨ_m)², f" the loss's by I; both waves are used up.
-  virtual double bend(ThreadBuffers<T>& buffers, T* wave, T* d_wave) const = 0;
+  /// Σ_k 2 f" a², a = Re Σ_m conj(Ψ_m) dΨ_m, f" the loss's by I; both waves are used up, or, with
+  /// `residual`, d_wave becomes Fᴴ( 2 f" a Ψ ).
+  virtual double bend(ThreadBuffers<T>& buffers, T* wave, T* d_wave, bool residual) const = 0;
 };
 
 /// The path that is taken for a window: what was asked for, or the widest vectors of this

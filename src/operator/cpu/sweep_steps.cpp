@@ -181,7 +181,7 @@ class SweepSteps final : public Steps<T> {
   }
 
   void transmit_tangent(const Slice<T>& slice, ThreadBuffers<T>& buffers, T* wave, T* d_wave,
-                        const ObjectView<T>& d_object) const override {
+                        const ObjectView<T>& d_object, T* u) const override {
     RowWork<T> work;
     for (i64 y = 0; y < w_; ++y) {
       set_transmission(slice, y, buffers, work);
@@ -190,6 +190,7 @@ class SweepSteps final : public Steps<T> {
         kernels_.row_inverse(g_, row_of(psi, y));
         kernels_.row_inverse(g_, row_of(d_psi, y));
         tangent_row(slice, y, work, psi, d_psi, d_object);
+        if (u) keep_row(psi, y, mode(u, m) + y * 2 * w_);
         kernels_.row_forward(g_, row_of(psi, y));
         kernels_.row_forward(g_, row_of(d_psi, y));
       }
@@ -245,7 +246,7 @@ class SweepSteps final : public Steps<T> {
     return sum;
   }
 
-  double bend(ThreadBuffers<T>& buffers, T* wave, T* d_wave) const override {
+  double bend(ThreadBuffers<T>& buffers, T* wave, T* d_wave, bool residual) const override {
     double total = 0;
     T *intensity = buffers.scratch.data(), *change = intensity + lanes_;
     for (i64 c = 0; c < g_.vectors; ++c) {
@@ -267,11 +268,21 @@ class SweepSteps final : public Steps<T> {
         }
         const T* weight = weight_.data() + (c * w_ + y) * lanes_;
         with_loss(setup_.loss, [&](auto loss) {
-          for (i64 l = 0; l < lanes_; ++l)
-            total += 2 * loss.curvature(weight[l] * double(change[l]) * double(change[l]),
-                                        double(intensity[l]) + setup_.epsilon);
+          for (i64 l = 0; l < lanes_; ++l) {
+            const double lit = double(intensity[l]) + setup_.epsilon;
+            const double bent = weight[l] * double(change[l]);
+            total += 2 * loss.curvature(bent * double(change[l]), lit);
+            change[l] = static_cast<T>(2 * loss.curvature(bent, lit));
+          }
         });
+        for (i64 m = 0; residual && m < setup_.modes; ++m)
+          for (i64 l = 0; l < lanes_; ++l) {
+            real(mode(d_wave, m), c, y, l) = change[l] * real(mode(wave, m), c, y, l);
+            imaginary(mode(d_wave, m), c, y, l) = change[l] * imaginary(mode(wave, m), c, y, l);
+          }
       }
+      for (i64 m = 0; residual && m < setup_.modes; ++m)
+        kernels_.columns_inverse(g_, mode(d_wave, m), c);
     }
     return total;
   }
@@ -382,6 +393,12 @@ class SweepSteps final : public Steps<T> {
     }
     kernels_.row_forward(g_, row_of(wave, y));
     return u;
+  }
+
+  /// Row y of a wave in the order in which u is kept.
+  void keep_row(const T* wave, i64 y, T* u) const {
+    for (i64 v = 0; v < g_.vectors; ++v)
+      std::copy_n(&real(wave, v, y, 0), 2 * lanes_, u + v * 2 * lanes_);
   }
 
   /// Row y: dψ ← t dψ + (i dφ − dμ) u beside u = t ψ.

@@ -134,7 +134,7 @@ class GpuOperator : public Operator<T> {
     const auto b = begin_batch({&at, 1});
     const OnDevice phase = on_device(d_object.phase), absorption = absorption_on_device(d_object);
     passes_.tangent(b, object(phase.data(), absorption.data()), spectrum_.data(),
-                    other_spectrum(d_probe));
+                    other_spectrum(d_probe), false);
     give(b.tangent, d_wave);
   }
 
@@ -197,12 +197,11 @@ class GpuOperator : public Operator<T> {
     for (std::size_t first = 0; first < places.size(); first += static_cast<std::size_t>(most)) {
       const auto some = places.subspan(first, std::min<std::size_t>(most, places.size() - first));
       const auto b = begin_batch(some);
-      passes_.tangent(b, object(phase.data(), absorption.data()), spectrum_.data(), d_spectrum);
+      passes_.tangent(b, object(phase.data(), absorption.data()), spectrum_.data(), d_spectrum,
+                      false);
       const i64 chunks = blocks_for(n_, Bend<T>::pixels);
       auto* const parts = reinterpret_cast<Sums<1>*>(sums_.data());
-      gpu_.launch(Bend<T>{b.detector, b.tangent, weight_.data(), parts, modes(), window(),
-                          setup_.loss, setup_.epsilon},
-                  {chunks, b.positions}, Bend<T>::shared);
+      bend(b, false);
       gpu_.launch(Total<1>{parts, chunks * b.positions, total}, {}, Total<1>::shared);
       if (each.empty()) continue;
       std::vector<double> bends(static_cast<std::size_t>(chunks * b.positions));
@@ -215,6 +214,30 @@ class GpuOperator : public Operator<T> {
     Sums<1> sum;
     gpu_.copy(&sum, total, sizeof sum);
     return sum.value[0];
+  }
+
+  void gauss_newton_product(std::span<const Placement> places, const ObjectView<T>& d_object,
+                            View<const C, 3> d_probe, const Gradient<T>& sum) const override {
+    check_coefficients(setup_, places);
+    const std::lock_guard lock(mutex_);
+    gpu_.use();
+    const OnDevice phase = on_device(d_object.phase), absorption = absorption_on_device(d_object);
+    Target target = target_of(parts_of_adjoint(sum), sum);
+    const i64 most = space_for(static_cast<i64>(places.size()));
+    for (std::size_t first = 0; first < places.size(); first += static_cast<std::size_t>(most)) {
+      const auto b =
+          begin_batch(places.subspan(first, std::min<std::size_t>(most, places.size() - first)));
+      passes_.tangent(b, object(phase.data(), absorption.data()), spectrum_.data(),
+                      other_spectrum(d_probe), true);
+      bend(b, true);
+      passes_.backward(b, object(), target.to);
+      if (!target.probe) continue;
+      // Of each batch by itself, as the sum of spectra takes the place of the direction's.
+      passes_.sum_spectra(b, other_spectrum_.data(), false);
+      add_probe_gradient(sum.probe);
+    }
+    target.finish();
+    wait_for(phase, absorption);
   }
 
  private:
@@ -232,6 +255,13 @@ class GpuOperator : public Operator<T> {
   template <class... Copies>
   void wait_for(const Copies&... copies) const {
     if ((copies.copied() || ...)) gpu_.wait();
+  }
+  /// Σ_k 2 f" a² of the batch's chunks into sums_; with `residual` Ψ becomes 2 f" a Ψ.
+  void bend(const Batch<T>& b, bool residual) const {
+    gpu_.launch(
+        Bend<T>{b.detector, b.tangent, weight_.data(), reinterpret_cast<Sums<1>*>(sums_.data()),
+                modes(), window(), residual, setup_.loss, setup_.epsilon},
+        {blocks_for(n_, Bend<T>::pixels), b.positions}, Bend<T>::shared);
   }
   [[nodiscard]] Target target_of(Wanted wanted, const Gradient<T>& sum) const {
     return {gpu_, ledger_, setup_.absorption, wanted, sum};

@@ -96,9 +96,9 @@ class Passes {
     to_detector(b, b.waves, b.detector);
   }
 
-  /// Ψ into the batch's `detector` and dΨ into its `tangent`.
+  /// Ψ into the batch's `detector` and dΨ into its `tangent`; with `keep`, as in `forward`.
   void tangent(const Batch<T>& b, const ObjectOnGpu<T>& object, const Z<T>* spectrum,
-               const Z<T>* d_spectrum) {
+               const Z<T>* d_spectrum, bool keep) {
     if (path_ == GpuPath::fused) {
       forward(b, object, spectrum, true);
       fused<RowOp::tangent>(b, object, {.u = b.kept}, d_spectrum, b.tangent);
@@ -107,8 +107,9 @@ class Passes {
     from_probe(b, b.waves, spectrum);
     from_probe(b, b.tangent, d_spectrum);
     for (int s = 0; s < slices_; ++s) {
-      row_op<RowOp::transmit>(b, object, b.waves, s, {.kept = b.kept});
-      row_op<RowOp::tangent>(b, object, b.tangent, s, {.u = b.kept});
+      Z<T>* const u = keep && !recompute_ ? b.kept + static_cast<i64>(s) * slice() : b.kept;
+      row_op<RowOp::transmit>(b, object, b.waves, s, {.kept = u});
+      row_op<RowOp::tangent>(b, object, b.tangent, s, {.u = u});
       if (s + 1 == slices_) break;
       propagate<false>(b, b.waves);
       propagate<false>(b, b.tangent);

@@ -196,15 +196,17 @@ struct Detect {
   }
 };
 
-/// Σ_k 2 f" (Re Σ_m conj(Ψ_m) dΨ_m)², f" the loss's by I
+/// Σ_k 2 f" a², a = Re Σ_m conj(Ψ_m) dΨ_m, f" the loss's by I; Ψ becomes 2 f" a Ψ if asked for.
 template <class T>
 struct Bend {
   static constexpr int threads = 256, pixels = 4 * threads;
   static constexpr std::size_t shared = threads * sizeof(double);
-  const Z<T>*detector, *change;
+  Z<T>* detector;
+  const Z<T>* change;
   const T* weight;
   Sums<1>* sums;
   int modes, window;
+  bool residual;
   Loss loss;
   double eps;
   template <class Block>
@@ -222,11 +224,19 @@ struct Bend {
               model += square(a);
               moved += a.re * b.re + a.im * b.im;
             }
-            const double bent = static_cast<double>(weight[i]) * static_cast<double>(moved) *
-                                static_cast<double>(moved);
-            all.value[0] += with_loss(loss, [&](auto l) {
-              return 2 * l.curvature(bent, static_cast<double>(model) + eps);
-            });
+            const double bent = static_cast<double>(weight[i]) * static_cast<double>(moved);
+            const auto along = [&](double by) {
+              return with_loss(loss, [&](auto l) {
+                return 2 * l.curvature(bent * by, static_cast<double>(model) + eps);
+              });
+            };
+            all.value[0] += along(static_cast<double>(moved));
+            if (!residual) continue;
+            const T factor = static_cast<T>(along(1));
+            for (int m = 0; m < modes; ++m) {
+              Z<T>& a = detector[first + i64(m) * n + i];
+              a = {factor * a.re, factor * a.im};
+            }
           }
           return all;
         },

@@ -4,7 +4,7 @@
 //   2. forward: ψ_0 … Ψ
 //   3. tangent and adjoint of the forward map
 //   4. detector: intensity, cost, residual
-//   5. sums over positions: gradient, misfit, curvature
+//   5. sums over positions: gradient, misfit, curvature, Gauss-Newton product
 
 #include "operator/reference/multislice.hpp"
 
@@ -376,7 +376,26 @@ Misfit ReferenceOperator::misfit(std::span<const Placement> places,
   return total;
 }
 
-// Σ_k w (Re Σ_m conj(Ψ_m) (J d)_m)² / (I+ε), and twice that for Poisson.
+// a = Re Σ_m conj(Ψ_m) (J d)_m; 2 f" = w / (I+ε), and twice that for Poisson.
+ReferenceOperator::Bent ReferenceOperator::bent(const Placement& at,
+                                                const ObjectView<double>& d_object,
+                                                const std::vector<Wave>& d_probe) const {
+  Bent b;
+  b.along.resize(n_);
+  for (i64 m = 0; m < setup_.modes; ++m) {
+    b.modes.push_back(pass(at, m));
+    const Wave d = pass_tangent(at, b.modes.back(), d_object, mixed(at, m, d_probe));
+    for (i64 k = 0; k < n_; ++k)
+      b.along[k] += (std::conj(b.modes.back().detector[k]) * d[k]).real();
+  }
+  const std::vector<double> model = intensity(b.modes);
+  for (i64 k = 0; k < n_; ++k)
+    b.weight.push_back(weight_[k] * valid_[k] * (setup_.loss == Loss::poisson ? 2 : 1) /
+                       (model[k] + setup_.epsilon));
+  return b;
+}
+
+// Σ_k 2 f" a²
 double ReferenceOperator::curvature(std::span<const Placement> places,
                                     const ObjectView<double>& d_object,
                                     View<const Value, 3> d_probe, std::span<double> each) const {
@@ -384,23 +403,30 @@ double ReferenceOperator::curvature(std::span<const Placement> places,
   const std::vector<Wave> change = waves_of(d_probe);
   double total = 0;
   for (std::size_t p = 0; p < places.size(); ++p) {
-    const Placement& at = places[p];
-    std::vector<Passed> modes;
-    std::vector<double> along(n_);
-    for (i64 m = 0; m < setup_.modes; ++m) {
-      modes.push_back(pass(at, m));
-      const Wave d = pass_tangent(at, modes.back(), d_object, mixed(at, m, change));
-      for (i64 k = 0; k < n_; ++k) along[k] += (std::conj(modes.back().detector[k]) * d[k]).real();
-    }
-    const std::vector<double> model = intensity(modes);
+    const Bent b = bent(places[p], d_object, change);
     double bend = 0;
-    for (i64 k = 0; k < n_; ++k)
-      bend += weight_[k] * valid_[k] * along[k] * along[k] / (model[k] + setup_.epsilon);
-    if (setup_.loss == Loss::poisson) bend *= 2;
+    for (i64 k = 0; k < n_; ++k) bend += b.weight[k] * b.along[k] * b.along[k];
     if (!each.empty()) each[p] = bend;
     total += bend;
   }
   return total;
+}
+
+// Jᴴ(2 f" a Ψ), with the factor 2 of real parameters, as the residual's of a gradient.
+void ReferenceOperator::gauss_newton_product(std::span<const Placement> places,
+                                             const ObjectView<double>& d_object,
+                                             View<const Value, 3> d_probe,
+                                             const Gradient<double>& sum) const {
+  check_coefficients(setup_, places);
+  const std::vector<Wave> change = waves_of(d_probe);
+  for (const Placement& at : places) {
+    const Bent b = bent(at, d_object, change);
+    for (i64 m = 0; m < setup_.modes; ++m) {
+      Wave residual = b.modes[m].detector;
+      for (i64 k = 0; k < n_; ++k) residual[k] *= b.weight[k] * b.along[k];
+      pass_adjoint(at, m, b.modes[m], residual, 2.0, sum);
+    }
+  }
 }
 
 std::unique_ptr<Operator<double>> make_reference_operator(OperatorSetup setup) {

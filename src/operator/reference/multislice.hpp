@@ -37,12 +37,21 @@ class ReferenceOperator final : public Operator<double> {
   [[nodiscard]] double curvature(std::span<const Placement> places,
                                  const ObjectView<double>& d_object, View<const Value, 3> d_probe,
                                  std::span<double> each = {}) const override;
+  void gauss_newton_product(std::span<const Placement> places, const ObjectView<double>& d_object,
+                            View<const Value, 3> d_probe,
+                            const Gradient<double>& sum) const override;
 
  private:
   /// The waves of one mode at one position.
   struct Passed {
     std::vector<Wave> u;  ///< u_s = t_s ψ_s, one a slice
     Wave detector;        ///< Ψ = FFT(u_{S−1})
+  };
+  /// A position's modes, and what they change by along a direction.
+  struct Bent {
+    std::vector<Passed> modes;
+    std::vector<double> along;   ///< a = Re Σ_m conj(Ψ_m) (J d)_m
+    std::vector<double> weight;  ///< 2 f", so that Σ_k weight a² is the curvature
   };
 
   [[nodiscard]] Wave fourier(const Wave& wave, int sign) const;
@@ -69,6 +78,8 @@ class ReferenceOperator final : public Operator<double> {
   [[nodiscard]] Misfit compare(const std::vector<double>& model,
                                const std::vector<double>& measured) const;
   [[nodiscard]] double residual_factor(double model, double measured) const;
+  [[nodiscard]] Bent bent(const Placement& at, const ObjectView<double>& d_object,
+                          const std::vector<Wave>& d_probe) const;
   void add_illumination(const Placement& at, const std::vector<Passed>& modes,
                         const Gradient<double>& sum) const;
 
