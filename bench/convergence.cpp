@@ -10,8 +10,9 @@
 //      and 1 that thousands of ranks can share (solver/batches)
 //   3. the iterations that the default needs to reach what the best `literal` has at its end
 //   4. the rules by which the object moves, with their estimated steps, after so many passes
-//      through the data; every gradient, cost and curvature of a position counts, so that what a
-//      step costs beside its gradient is in it. An exchange is a sum and a fill
+//      through the data; every gradient, cost and curvature of a position counts, and every product
+//      with the Gauss-Newton matrix one and a half times, so that what a step costs beside its
+//      gradient is in it. An exchange is a sum and a fill
 //   5. passes to what the best `literal` has at its end, with the transfer preconditioner
 //
 // The cost is that of the stitched object, of all positions with one operator over the whole of it;
@@ -40,19 +41,6 @@ using Set = bench::TiledSet<float>;
 namespace {
 
 constexpr int ranks = 9;
-
-Recipe recipe() {
-  Recipe r;
-  r.specimen.structure = BuiltIn::PbTiO3;
-  r.specimen.slice_thickness = 1.25;
-  r.specimen.thickness = 1.25 * 6;
-  r.thermal.motion = Motion::debye_waller;
-  r.thermal.B = {"Pb=0.5", "Ti=0.5", "O=0.5"};
-  r.optics = {.energy = 200, .semi_angle = 30, .defocus = 150};
-  r.detector = {.window = 64, .pixel_size = 0.2};
-  r.scan = {.shape = {14, 14}, .step = {1.45, 1.45}};
-  return r;
-}
 
 struct Method {
   std::string name;
@@ -87,9 +75,8 @@ std::vector<Point> run(const Set& set, const FitOptions& options, int iterations
     const auto object = set.stitched(fit);
     const double error =
         looked_at(i, iterations) ? set.compare(object.view()).summed.rmse : std::nan("");
-    points.push_back({i, double(work.gradients + work.others) / double(set.count()), work.gradients,
-                      work.others, i * options.batches, set.misfit(object.view()).cost, error,
-                      report.step});
+    points.push_back({i, work.all() / double(set.count()), work.gradients, work.others,
+                      i * options.batches, set.misfit(object.view()).cost, error, report.step});
   }
   return points;
 }
@@ -173,10 +160,11 @@ std::vector<Point> run_passes(const Set& set, const FitOptions& options) {
   for (int i = 1; points.size() < std::size(looked_at_passes); ++i) {
     const IterationReport report = fit.iterate();
     if (!std::isfinite(report.fitted.cost)) break;
-    const double passes = double(work.gradients + work.others) / double(set.count());
+    const double passes = work.all() / double(set.count());
     if (passes < looked_at_passes[points.size()]) continue;
     const auto object = set.stitched(fit);
-    points.push_back({i, passes, work.gradients, work.others, i * options.batches,
+    const i64 products = work.products / set.count();  // a sum and a fill each, as an iteration
+    points.push_back({i, passes, work.gradients, work.others, i * options.batches + products,
                       set.misfit(object.view()).cost, set.compare(object.view()).summed.rmse,
                       report.step});
   }
@@ -203,7 +191,9 @@ void compare_rules(const Set& set, const std::function<void(RuleOptions&)>& chan
                                   {RuleChoice::lbfgs, 1, PreconditionerChoice::transfer},
                                   {RuleChoice::momentum, usual, PreconditionerChoice::transfer},
                                   {RuleChoice::momentum, 4, PreconditionerChoice::transfer},
-                                  {RuleChoice::momentum, 1, PreconditionerChoice::transfer}};
+                                  {RuleChoice::momentum, 1, PreconditionerChoice::transfer},
+                                  {RuleChoice::gauss_newton, 1},
+                                  {RuleChoice::gauss_newton, 1, PreconditionerChoice::transfer}};
   std::vector<std::vector<Point>> points(rows.size());
   parallel_for(std::ssize(rows), available_threads(), [&](i64 i, int) {
     FitOptions o = options_of(rows[static_cast<std::size_t>(i)]);
@@ -233,7 +223,7 @@ Point reach(const Set& set, const FitOptions& options, double cost) {
   while (point.passes < most) {
     point.iteration += 1;
     fit.iterate();
-    point.passes = double(work.gradients + work.others) / double(set.count());
+    point.passes = work.all() / double(set.count());
     const auto object = set.stitched(fit);
     point.cost = set.misfit(object.view()).cost;
     if (point.cost > cost) continue;
@@ -294,7 +284,7 @@ void set_keys(RuleOptions& options, int argc, char** argv) {
 int main(int argc, char** argv) try {
   const bool rules_alone = argc > 1 && std::string(argv[1]) == "rules";
   const int iterations = argc > 1 && !rules_alone ? std::stoi(argv[1]) : 100;
-  const Set set(recipe(), 1);
+  const Set set(bench::convergence_recipe(6), 1);
   const Array<float, 3> vacuum(set.truth().shape);
   fmt::print("{} positions on {} x {} px, {} slices; vacuum: cost {:.4g}, error {:.4f} rad\n",
              set.count(), set.plan().ny, set.plan().nx, set.plan().slices,

@@ -106,6 +106,11 @@ class WrongPenalty final : public Penalty<double> {
                                  Arithmetic<double>&) const override {
     return 0;
   }
+  void add_product(View<const double, 3> volume, View<const double, 3> direction,
+                   const PenaltyPart& part, double share, View<double, 3> product,
+                   Arithmetic<double>& arithmetic) const override {
+    right_->add_product(volume, direction, part, 0.999 * share, product, arithmetic);
+  }
 
  private:
   std::unique_ptr<Penalty<double>> right_ = std::move(every_penalty().front());
@@ -142,6 +147,38 @@ double curvature_error(const Penalties<double>& penalties) {
     largest = std::max(largest, std::abs(said / second - 1));
   }
   return largest;
+}
+
+/// The relative difference of the product along a direction from that of gradients.
+double product_error(const Penalty<double>& penalty, const Penalty<double>& of_gradients) {
+  constexpr double share = 0.3, h = 1e-3;  // of the third derivative's h²/6
+  const auto host = make_cpu_arithmetic<double>(2);
+  const Box core{{1, 8}, {0, 10}};
+  Draw draw(6);
+  Array<double, 3> volume({3, 9, 11}), along(volume.shape()), product(volume.shape());
+  draw.fill(volume, -1, 1);
+  draw.fill(along, -1, 1);
+  const auto gradient_at = [&](double step) {
+    auto moved = converted<double>(std::as_const(volume).view());
+    for (i64 i = 0; i < moved.size(); ++i) moved.data()[i] += step * along.data()[i];
+    Array<double, 3> gradient(volume.shape());
+    of_gradients.add_gradient(moved.view(), core, share, gradient.view(), *host);
+    return gradient;
+  };
+  auto change = gradient_at(h);
+  const auto behind = gradient_at(-h);
+  for (i64 i = 0; i < change.size(); ++i)
+    change.data()[i] = (change.data()[i] - behind.data()[i]) / (2 * h);
+  penalty.add_product(volume.view(), along.view(), core, share, product.view(), *host);
+  return relative_difference(product, change);
+}
+
+TEST(PenaltyCheck, EveryProductPasses) {
+  for (const auto& one : every_penalty()) EXPECT_LT(product_error(*one, *one), 1e-5) << one->key();
+}
+
+TEST(PenaltyCheck, AWrongProductFails) {
+  EXPECT_GT(product_error(WrongPenalty(), *every_penalty().front()), 5e-4);
 }
 
 TEST(PenaltyCheck, EveryCurvaturePasses) { EXPECT_LT(curvature_error(every_penalty()), 1e-5); }

@@ -95,8 +95,10 @@ TEST(MpiFitOnGpu, WithItsOperatorAndAnExchangeBehind) {
 
 /// Steps follow from quotients of dot products, which make more of the operators' rounding.
 TEST(MpiFitOnGpu, WithRulesThatRemember) {
-  for (const RuleChoice rule : {RuleChoice::lbfgs, RuleChoice::momentum, RuleChoice::adam}) {
-    auto o = options(rule == RuleChoice::lbfgs ? 1 : 5);
+  for (const RuleChoice rule :
+       {RuleChoice::lbfgs, RuleChoice::gauss_newton, RuleChoice::momentum, RuleChoice::adam}) {
+    const bool whole = rule == RuleChoice::lbfgs || rule == RuleChoice::gauss_newton;
+    auto o = options(whole ? 1 : 5);
     o.parts.of<RuleOptions>().rule = rule;
     const auto most = apart_from_one_process(o, {mesh_of(world->size())}, false);
     EXPECT_LT(most[0], 100 * rounding) << word_of(rule);

@@ -165,6 +165,17 @@ class Quartic final : public Penalty<T> {
     });
     return weight_ * sum;
   }
+  void add_product(View<const T, 3> volume, View<const T, 3> direction, const PenaltyPart& part,
+                   double share, View<T, 3> product, Arithmetic<T>& arithmetic) const override {
+    const auto here = arithmetic.on_host(volume), along = arithmetic.on_host(direction);
+    Array<T, 3> sum(product.shape);
+    arithmetic.read(product.data, sum.data(), sum.size());
+    each(here.view, part.core, [&](i64 z, i64 y, i64 x) {
+      sum(z, y, x) += T(12 * share * weight_ * std::pow(double(here.view(z, y, x)), 2) *
+                        double(along.view(z, y, x)));
+    });
+    arithmetic.write(sum.data(), product.data, sum.size());
+  }
 
  private:
   /// Voxels of the core, and those to the right of them.

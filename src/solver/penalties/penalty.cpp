@@ -46,6 +46,17 @@ double curvature_of(const Penalties<T>& penalties, Workspace<T>& with, const Vol
   return sum;
 }
 
+template <class T>
+void add_products(const Penalties<T>& penalties, Workspace<T>& with, const Volumes<T>& volumes,
+                  const Volumes<T>& direction, std::size_t tile, double share,
+                  const Volumes<T>& product) {
+  const auto values = volumes.fields(), along = direction.fields(), to = product.fields();
+  for (const auto& one : penalties)
+    for (std::size_t f = 0; f < values.size(); ++f)
+      one->add_product(std::as_const(*values[f]).on(tile), std::as_const(*along[f]).on(tile),
+                       part_of(with, tile), share, to[f]->on(tile), *with.arithmetic);
+}
+
 template void add_gradients(const Penalties<float>&, Workspace<float>&,
                             const ObjectVariable<float>&, std::size_t, double);
 template double cost_of(const Penalties<float>&, Workspace<float>&, const Volumes<float>&);
@@ -56,5 +67,9 @@ template void add_gradients(const Penalties<double>&, Workspace<double>&,
 template double cost_of(const Penalties<double>&, Workspace<double>&, const Volumes<double>&);
 template double curvature_of(const Penalties<double>&, Workspace<double>&, const Volumes<double>&,
                              const Volumes<double>&);
+template void add_products(const Penalties<float>&, Workspace<float>&, const Volumes<float>&,
+                           const Volumes<float>&, std::size_t, double, const Volumes<float>&);
+template void add_products(const Penalties<double>&, Workspace<double>&, const Volumes<double>&,
+                           const Volumes<double>&, std::size_t, double, const Volumes<double>&);
 
 }  // namespace ptyle

@@ -33,6 +33,10 @@ class Penalty {
   [[nodiscard]] virtual double curvature(View<const T, 3> volume, View<const T, 3> direction,
                                          const PenaltyPart& part,
                                          Arithmetic<T>& arithmetic) const = 0;
+  /// product += share · ∂²P/∂V² · direction, of the terms of the part.
+  virtual void add_product(View<const T, 3> volume, View<const T, 3> direction,
+                           const PenaltyPart& part, double share, View<T, 3> product,
+                           Arithmetic<T>& arithmetic) const = 0;
 };
 
 template <class T>
@@ -49,5 +53,11 @@ double cost_of(const Penalties<T>& penalties, Workspace<T>& with, const Volumes<
 template <class T>
 double curvature_of(const Penalties<T>& penalties, Workspace<T>& with, const Volumes<T>& volumes,
                     const Volumes<T>& direction);
+/// A mini-batch's share of their second derivatives times a direction, added to a product on this
+/// tile.
+template <class T>
+void add_products(const Penalties<T>& penalties, Workspace<T>& with, const Volumes<T>& volumes,
+                  const Volumes<T>& direction, std::size_t tile, double share,
+                  const Volumes<T>& product);
 
 }  // namespace ptyle

@@ -30,6 +30,10 @@ class Quadratic final : public Penalty<T> {
                                  Arithmetic<T>& arithmetic) const override {
     return cost(direction, part, arithmetic);
   }
+  void add_product(View<const T, 3>, View<const T, 3> direction, const PenaltyPart& part,
+                   double share, View<T, 3> product, Arithmetic<T>& arithmetic) const override {
+    add_gradient(direction, part, share, product, arithmetic);
+  }
 
  private:
   PenaltyWeights weights_;

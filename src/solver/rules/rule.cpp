@@ -52,6 +52,27 @@ double Trial<T>::curvature(const std::vector<i64>& positions, const Volumes<T>& 
 }
 
 template <class T>
+void Trial<T>::product(const Volumes<T>& direction, const Volumes<T>& product) const {
+  const i64 block = std::max<i64>(1, with.options.continuation.block());
+  std::vector<Stack<T>> stacks;
+  for (std::size_t t = 0; t < with.tiles.size(); ++t) {
+    const Tile& tile = with.tiles[t];
+    for (const View<T, 3>& volume : product.on(t)) with.arithmetic->clear(volume);
+    Gradient<T> to{product.phase->on(t), {}, {}, {}};
+    if (product.absorption) to.absorption = product.absorption->on(t);
+    object.publish(with, t);
+    for (const auto* of : {&tile.own, &tile.extra})
+      with.op->gauss_newton_product(with.places_on(tile, members_of(batch.members, *of)),
+                                    direction.view(t), {}, to);
+    add_products(penalties, with, object.values, direction, t, share, product);
+    for (const View<T, 3>& volume : product.on(t)) with.arithmetic->run(Tie<T>(volume, block));
+    stacks.push_back(product.stack(t, block));
+  }
+  if (with.halos.sums() && with.team.size() > 1) with.halos.start_sum(stacks).finish();
+  untie<T>(with, product);
+}
+
+template <class T>
 std::array<double, 2> limits_of(const FitOptions& options, const Volumes<T>& object,
                                 const Field<T>& field) {
   if (&field == object.phase) return {options.phase_min, options.phase_max};

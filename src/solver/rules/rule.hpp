@@ -33,6 +33,10 @@ struct Trial {
   /// (operator.hpp), with as large a part of the mini-batch's share of the penalties.
   [[nodiscard]] double curvature(const std::vector<i64>& positions,
                                  const Volumes<T>& direction) const;
+  /// The Gauss-Newton matrix of the mini-batch's cost (operator.hpp), with its share of the
+  /// penalties, times a direction, which all copies have. `product`, on the tiles' boxes, is summed
+  /// as the gradient is, with slices binned as the stage says; cores have it.
+  void product(const Volumes<T>& direction, const Volumes<T>& product) const;
 };
 
 /// The least and the largest value of a volume's voxels.

@@ -2,6 +2,7 @@
 
 #include "solver/parts.hpp"
 #include "solver/rules/adam.hpp"
+#include "solver/rules/gauss_newton.hpp"
 #include "solver/rules/illumination.hpp"
 #include "solver/rules/lbfgs.hpp"
 #include "solver/rules/momentum.hpp"
@@ -25,6 +26,9 @@ void RuleOptions::add_to(Parts<T>& parts) const {
       break;
     case RuleChoice::lbfgs:
       parts.rule = std::make_unique<Lbfgs<T>>(lbfgs_memory, preconditioning(false));
+      break;
+    case RuleChoice::gauss_newton:
+      parts.rule = std::make_unique<GaussNewton<T>>(gauss_newton_steps, preconditioning(false));
       break;
     case RuleChoice::adam:
       parts.rule = std::make_unique<AdamRule<T>>(*this);

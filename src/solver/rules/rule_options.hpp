@@ -12,11 +12,12 @@
 
 namespace ptyle {
 
-enum class RuleChoice { descent, momentum, lbfgs, adam, pie };
+enum class RuleChoice { descent, momentum, lbfgs, gauss_newton, adam, pie };
 constexpr auto choices(RuleChoice) {
   return std::to_array<Named<RuleChoice>>({{RuleChoice::descent, "descent"},
                                            {RuleChoice::momentum, "momentum"},
                                            {RuleChoice::lbfgs, "lbfgs"},
+                                           {RuleChoice::gauss_newton, "gauss_newton"},
                                            {RuleChoice::adam, "adam"},
                                            {RuleChoice::pie, "pie"}});
 }
@@ -38,7 +39,8 @@ struct RuleOptions {
   double damping = 0.1;   ///< ε of the illumination preconditioner, of the illumination's maximum
   double momentum = 0.7;  ///< what is left of a step in the next one
   int lbfgs_memory = 8;   ///< steps
-  double adam_step = 4e-3;  ///< rad
+  int gauss_newton_steps = 4;  ///< of conjugate gradients, in an iteration
+  double adam_step = 4e-3;     ///< rad
   double adam_beta1 = 0.9, adam_beta2 = 0.999;
   PieOptions pie;
 
@@ -53,10 +55,10 @@ struct RuleOptions {
 
 /// The fault of the preconditioner beside the rule.
 inline std::optional<std::string> fault_of_preconditioner(const RuleOptions& o) {
-  if (o.preconditioner != PreconditionerChoice::transfer || o.rule == RuleChoice::lbfgs ||
-      o.rule == RuleChoice::momentum)
-    return {};
-  return "transfer goes with solver.rule lbfgs or momentum, not with " +
+  const bool takes_any = o.rule == RuleChoice::lbfgs || o.rule == RuleChoice::momentum ||
+                         o.rule == RuleChoice::gauss_newton;
+  if (o.preconditioner != PreconditionerChoice::transfer || takes_any) return {};
+  return "transfer goes with solver.rule lbfgs, gauss_newton or momentum, not with " +
          std::string(word_of(o.rule));
 }
 
@@ -65,15 +67,16 @@ void keys(V& v, RuleOptions& o) {
   v.section("solver");
   v("rule", o.rule,
     "how the object moves: descent along the preconditioned gradient; with Nesterov's momentum; "
-    "L-BFGS, of the whole scan at once; Adam; or pie, sequentially by position as ePIE, rPIE and "
-    "3PIE do, on one rank")
+    "L-BFGS or truncated Gauss-Newton, of the whole scan at once; Adam; or pie, sequentially by "
+    "position as ePIE, rPIE and 3PIE do, on one rank")
       .also_called("optimizer optimiser algorithm")
       .reported_if_set()
       .same_at_resume();
   v("step", o.step, between(0, 10), "of the object; 0: estimated").also_called("lr learning_rate");
   v("preconditioner", o.preconditioner,
     "what makes a direction of a gradient: illumination divides by that of each voxel, none by one "
-    "number, transfer inverts what the microscope transfers (solver.rule lbfgs or momentum)");
+    "number, transfer inverts what the microscope transfers (solver.rule lbfgs, gauss_newton or "
+    "momentum)");
   v("damping", o.damping, above(0).up_to(1), "of the illumination preconditioner, of its maximum");
   v("transfer_damping", o.transfer.damping, above(0).up_to(10),
     "of preconditioner transfer: what is transferred less than this part of the most, is inverted "
@@ -90,6 +93,9 @@ void keys(V& v, RuleOptions& o) {
     "steps that rule lbfgs learns from; each takes twice the memory of a rank's part of the object")
       .reported_if_set()
       .same_at_resume();
+  v("gauss_newton_steps", o.gauss_newton_steps, between(1, 100),
+    "of conjugate gradients in an iteration of rule gauss_newton, at most; each costs one and a "
+    "half passes through the data and an exchange");
   v("adam_step", o.adam_step, above(0).up_to(10), "rad",
     "of rule adam: the most that a voxel moves by in a mini-batch");
   v("adam_beta1", o.adam_beta1, between(0, 0.9999),
