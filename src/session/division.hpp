@@ -43,11 +43,12 @@ struct Cut {
   Sharing sharing;
   int of = 1;  ///< as of its cores
   std::shared_ptr<const std::vector<int>> group_of = {};
-  ExchangeCost cost;  ///< of an exchange
-  i64 positions = 0;  ///< of all ranks
-  ScanExtent extent;  ///< of them, px
-  i64 extra = 0;      ///< reach of the neighbours' positions, px
-  i64 margin = 0;     ///< positions may move so far, px; 0: they are not refined
+  ExchangeCost cost;       ///< of an exchange
+  i64 positions = 0;       ///< of all ranks
+  ScanExtent extent;       ///< of them, px
+  i64 extra = 0;           ///< reach of the neighbours' positions, px
+  i64 margin = 0;          ///< positions may move so far, px; 0: they are not refined
+  i64 transfer_reach = 0;  ///< of the transfer preconditioner, px, once the aperture is known
 };
 
 /// True if the exchange asked for goes along rows and columns of tiles, or is of voxels: tiles are

@@ -163,6 +163,7 @@ void OpenFit<T>::open_data(const PatternsInMemory* patterns) {
         [this](const std::string& path) { return file_of_leader(team(), path); }, team().leads());
   experiment = open_experiment(config.data, config.calibration, config.scan, config.optics, &ledger,
                                &distribution, patterns);
+  division->transfer_reach = transfer_reach(config, experiment);
   if (checkpoint_) {
     const auto changes = check_same_run(*checkpoint_, config, experiment, *division);
     if (!changes.empty()) log(fmt::format("resuming with a change: {}", fmt::join(changes, "; ")));
@@ -228,8 +229,10 @@ template <class T>
 Fit<T> OpenFit<T>::make_fit() {
   const FitOptions options = fit_options(config, experiment, *division, threads_);
   if (!options.continuation.finished())
-    log("the specimen is thick relative to the depth of focus: multi-resolution schedule, "
-        "laterally and in depth");
+    log(fmt::format(
+        "the specimen is thick relative to the depth of focus: multi-resolution schedule, {}",
+        options.continuation.transfer() > 0 ? "by what the microscope transfers"
+                                            : "laterally and in depth"));
   if (!config.solver.loss && loss_of(config, experiment) == Loss::poisson)
     log(fmt::format("only {:.2g} counts per detector pixel: solver.loss poisson",
                     counts_per_detector_pixel(experiment)));
@@ -240,9 +243,10 @@ Fit<T> OpenFit<T>::make_fit() {
   if (options.hold_out_pixels > 0)
     log(fmt::format("one in {} detector pixels is held out, at random in each pattern",
                     one_pixel_in(options.hold_out_pixels)));
-  log(fmt::format("{} mini-batch{} per iteration{}", options.batches,
+  log(fmt::format("{} mini-batch{} per iteration{}; {}", options.batches,
                   options.batches == 1 ? "" : "es",
-                  division->of > 1 ? fmt::format(", dealt for {} ranks", division->of) : ""));
+                  division->of > 1 ? fmt::format(", dealt for {} ranks", division->of) : "",
+                  describe(options.parts.template of<RuleOptions>(), options.pixel)));
   const double counts = counts_per_object_pixel(experiment, *division);
   if (const auto few = warning_of_few_counts(counts, options.batches, options.hold_out_pixels > 0))
     warn(*few);

@@ -226,6 +226,7 @@ RanksOutlook plan_ranks(const ReconstructConfig& config, ScanToPlan& scan, int r
     Cut cut = planner.cut(config);
     options = planner.options(config, cut, threads);
     plan.division = divide(planner.scan(config), std::move(cut));
+    plan.division.transfer_reach = transfer_reach(config, experiment);
   } catch (const UserError& e) {
     plan.refused = e.what();
     return plan;

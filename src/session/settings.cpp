@@ -49,6 +49,27 @@ double automatic_roughness_weight(const ReconstructConfig& config, const Experim
   return weight_by_thickness / config.object.slice_thickness;
 }
 
+/// The rule and its preconditioner, where the configuration leaves them to ptyle.
+void choose_rule(RuleOptions& rule, const ReconstructConfig& config, int ranks, int of,
+                 i64 positions) {
+  // 7 mini-batches of 4 of each rank: as many passes as L-BFGS takes, which has one exchange each
+  // (bench/convergence).
+  constexpr i64 few = 28;
+  const bool sums = sums_every_batch(config.ranks, ranks), given = rule.step > 0;
+  if (rule.rule == RuleChoice::automatic) {
+    const bool whole = config.solver.batches == 1 ||
+                       (config.solver.batches == 0 && of > 1 && positions < few * of);
+    rule.rule = !sums || given ? RuleChoice::descent
+                : whole        ? RuleChoice::lbfgs
+                               : RuleChoice::momentum;
+  }
+  if (rule.preconditioner != PreconditionerChoice::automatic) return;
+  const bool finds_neighbours = config.ranks.halo == "exact";
+  rule.preconditioner = takes_any_preconditioner(rule.rule) && finds_neighbours && !given
+                            ? PreconditionerChoice::transfer
+                            : PreconditionerChoice::illumination;
+}
+
 }  // namespace
 
 int default_threads(int processes_on_node) {
@@ -60,9 +81,12 @@ namespace {
 
 /// px about a voxel that the fit looks at beside the windows (check_options); −1: unknown, since
 /// the file may say the aperture.
-i64 looked_at(const ReconstructConfig& config, double pixel, i64 margin) {
+i64 looked_at(const ReconstructConfig& config, const Cores& cores, double pixel,
+              const ScanOnObject& scan) {
   PartOptions options = config.parts;
-  options.of<PositionOptions>().refine = margin > 0 ? Switch::on : Switch::off;
+  choose_rule(options.of<RuleOptions>(), config, cores.mesh.ranks(), cores.of,
+              std::ssize(scan.centres));
+  options.of<PositionOptions>().refine = scan.margin > 0 ? Switch::on : Switch::off;
   FitOptions fit;
   fit.parts = options;
   const auto parts = asked_parts<float>(fit);
@@ -72,13 +96,16 @@ i64 looked_at(const ReconstructConfig& config, double pixel, i64 margin) {
   auto& rule = fit.parts.of<RuleOptions>();
   if (rule.preconditioner == PreconditionerChoice::transfer) {
     if (!aperture_known && rule.transfer.reach == 0) return -1;
-    reach = reach_of_transfer(
-        rule.transfer, aperture_known ? config.optics.semi_angle * mrad / wavelength : 0, pixel);
+    reach = reach_of_transfer(rule.transfer,
+                              aperture_known ? config.optics.semi_angle * mrad / wavelength : 0,
+                              pixel, scan.window);
   }
   for (const auto& one : parts.variables) reach = std::max(reach, one->reach());
   for (const auto& one : parts.penalties) reach = std::max(reach, one->reach());
   for (const auto& one : parts.regularisers) reach = std::max(reach, one->reach());
-  if (config.solver.continuation == Switch::off || config.object.slices < 2) return reach;
+  const bool by_transfer = rule.preconditioner == PreconditionerChoice::transfer;
+  if (by_transfer || config.solver.continuation == Switch::off || config.object.slices < 2)
+    return reach;
   if (!aperture_known) return -1;
   fit.pixel = pixel;
   fit.continuation = Continuation(
@@ -112,13 +139,21 @@ Cut cut_along(const Cores& cores, const ScanOnObject& scan, double pixel,
               const ReconstructConfig& config) {
   return cut_along(cores, scan, pixel, config.ranks, planes_of(config),
                    config.solver.precision == Precision::float64 ? 8 : 4,
-                   looked_at(config, pixel, scan.margin));
+                   looked_at(config, cores, pixel, scan));
 }
 
 PartOptions settled_parts(const ReconstructConfig& config, const Cut& cut) {
   PartOptions parts = config.parts;
   parts.of<PositionOptions>().refine = cut.margin > 0 ? Switch::on : Switch::off;
+  auto& rule = parts.of<RuleOptions>();
+  choose_rule(rule, config, cut.sharing.mesh.ranks(), cut.of, cut.positions);
+  if (cut.transfer_reach > 0) rule.transfer.pixels = cut.transfer_reach;
   return parts;
+}
+
+i64 transfer_reach(const ReconstructConfig& config, const Experiment& e) {
+  return reach_of_transfer(config.parts.of<RuleOptions>().transfer, aperture_k(e),
+                           e.calibration.pixel, e.patterns->window());
 }
 
 double counts_per_detector_pixel(const Experiment& e) {
@@ -164,9 +199,12 @@ FitOptions fit_options(const ReconstructConfig& config, const Experiment& e, con
   const auto thickness = !coarse_to_fine                   ? Thickness::thin
                          : depths_of_focus(config, e) <= 2 ? Thickness::thick
                                                            : Thickness::very_thick;
+  o.parts = settled_parts(config, cut);
+  auto& rule = o.parts.of<RuleOptions>();
+  rule.transfer.pixels = transfer_reach(config, e);
   o.group_of = cut.group_of;
   o.batches = s.batches > 0 ? s.batches
-              : !whole_scan_for(config.parts).empty()
+              : !whole_scan_for(o.parts).empty()
                   ? 1
                   : batches_of_groups(
                         group_sizes(o.groups(), cut.positions, cut.of),
@@ -179,7 +217,6 @@ FitOptions fit_options(const ReconstructConfig& config, const Experiment& e, con
   o.threads = threads;
   o.probe_from = config.probe.refine_from;
   o.probe_step = config.probe.step;
-  o.parts = settled_parts(config, cut);
   auto& refinement = o.parts.of<PositionOptions>();
   if (refinement.largest_move == 0 || cut.margin == 0)
     refinement.largest_move = double(cut.margin) * e.calibration.pixel;
@@ -190,11 +227,11 @@ FitOptions fit_options(const ReconstructConfig& config, const Experiment& e, con
   penalty.of_likelihood = facts_of(loss_of(config, e)).of_likelihood;
   o.pixel = e.calibration.pixel;
   o.aperture_k = aperture_k(e);
-  auto& transfer = o.parts.of<RuleOptions>().transfer;
-  transfer.pixels = reach_of_transfer(transfer, o.aperture_k, o.pixel);
+  const bool by_transfer = rule.preconditioner == PreconditionerChoice::transfer;
   if (coarse_to_fine)
-    o.continuation = Continuation({aperture_k(e), 0.5 / e.calibration.pixel, config.object.slices,
-                                   depths_of_focus(config, e)});
+    o.continuation = Continuation(
+        {aperture_k(e), 0.5 / e.calibration.pixel, config.object.slices, depths_of_focus(config, e),
+         by_transfer ? Continuation::By::transfer : Continuation::By::limits});
   const auto& object = config.object;
   if (object.phase_max > object.phase_min) {
     o.phase_min = object.phase_min;

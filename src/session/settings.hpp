@@ -28,8 +28,11 @@ i64 planes_of(const ReconstructConfig& config);
 Cut cut_along(const Cores& cores, const ScanOnObject& scan, double pixel,
               const ReconstructConfig& config);
 
-/// The parts of its fit, with what the division decided of them.
+/// The parts of its fit, with what the division decided of them: the rule by which the object
+/// moves, with its preconditioner, and whether positions are refined.
 PartOptions settled_parts(const ReconstructConfig& config, const Cut& cut);
+/// Division::transfer_reach.
+i64 transfer_reach(const ReconstructConfig& config, const Experiment& experiment);
 
 /// Mean over the window.
 double counts_per_detector_pixel(const Experiment& experiment);

@@ -90,7 +90,7 @@ IterationReport Fit<T>::iterate(const std::function<bool()>& stop) {
   report.stage = options.continuation.describe();
   const int iteration = static_cast<int>(*iteration_);
   // A probe that is refined while the object is still coarse takes up what belongs to the object.
-  const bool limited = options.continuation.k_c() > 0;
+  const bool limited = options.continuation.holds_probe();
   const bool refine = options.probe_from > 0 && iteration >= options.probe_from && !limited;
   const auto batches = make_batches(with_->data.positions, with_->fitted, options.batches,
                                     options.seed, iteration, options.groups());

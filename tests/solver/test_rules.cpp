@@ -297,11 +297,12 @@ TEST(Transfer, NeedsAHaloAsWideAsItReaches) {
 
 TEST(Transfer, ReachesAsFarAsTheApertureSays) {
   TransferOptions options;
-  EXPECT_EQ(reach_of_transfer(options, 1.25, 0.2), 10);
-  EXPECT_EQ(reach_of_transfer(options, 1.25, 0.02), 32);  // 100 px are more than pay
-  EXPECT_EQ(reach_of_transfer(options, 0, 0.2), 11);
+  EXPECT_EQ(reach_of_transfer(options, 1.25, 0.2, 64), 10);
+  EXPECT_EQ(reach_of_transfer(options, 1.25, 0.02, 256), 32);  // 100 px are more than pay
+  EXPECT_EQ(reach_of_transfer(options, 0, 0.2, 64), 11);
+  EXPECT_EQ(reach_of_transfer(options, 0, 0.2, 16), 7);  // a halo has 7 px behind a voxel
   options.reach = 3;
-  EXPECT_EQ(reach_of_transfer(options, 1.25, 0.2), 15);
+  EXPECT_EQ(reach_of_transfer(options, 1.25, 0.2, 64), 15);
 }
 
 /// By the transfer L-BFGS needs fewer iterations than by the illumination.

@@ -1,5 +1,7 @@
 #include "solver/rules/rule_options.hpp"
 
+#include <fmt/format.h>
+
 #include "solver/parts.hpp"
 #include "solver/rules/adam.hpp"
 #include "solver/rules/gauss_newton.hpp"
@@ -11,6 +13,13 @@
 
 namespace ptyle {
 
+std::string describe(const RuleOptions& o, double pixel) {
+  const std::string rule(word_of(o.rule == RuleChoice::automatic ? RuleChoice::descent : o.rule));
+  if (o.preconditioner != PreconditionerChoice::transfer) return rule;
+  return fmt::format("{}, preconditioned by the transfer, which reaches {:.3g} Å", rule,
+                     static_cast<double>(o.transfer.pixels) * pixel);
+}
+
 template <class T>
 void RuleOptions::add_to(Parts<T>& parts) const {
   const auto preconditioning = [&](bool averaged) -> std::unique_ptr<Preconditioning<T>> {
@@ -19,6 +28,7 @@ void RuleOptions::add_to(Parts<T>& parts) const {
     return std::make_unique<ByIllumination<T>>(*this, averaged);
   };
   switch (rule) {
+    case RuleChoice::automatic:
     case RuleChoice::descent:
       break;
     case RuleChoice::momentum:

@@ -12,9 +12,11 @@
 
 namespace ptyle {
 
-enum class RuleChoice { descent, momentum, lbfgs, gauss_newton, adam, pie };
+/// automatic: a session chooses (session/settings); elsewhere it is descent.
+enum class RuleChoice { automatic, descent, momentum, lbfgs, gauss_newton, adam, pie };
 constexpr auto choices(RuleChoice) {
-  return std::to_array<Named<RuleChoice>>({{RuleChoice::descent, "descent"},
+  return std::to_array<Named<RuleChoice>>({{RuleChoice::automatic, "auto"},
+                                           {RuleChoice::descent, "descent"},
                                            {RuleChoice::momentum, "momentum"},
                                            {RuleChoice::lbfgs, "lbfgs"},
                                            {RuleChoice::gauss_newton, "gauss_newton"},
@@ -22,19 +24,21 @@ constexpr auto choices(RuleChoice) {
                                            {RuleChoice::pie, "pie"}});
 }
 
-enum class PreconditionerChoice { illumination, none, transfer };
+/// automatic: as of RuleChoice; elsewhere it is the illumination.
+enum class PreconditionerChoice { automatic, illumination, none, transfer };
 constexpr auto choices(PreconditionerChoice) {
   return std::to_array<Named<PreconditionerChoice>>(
-      {{PreconditionerChoice::illumination, "illumination"},
+      {{PreconditionerChoice::automatic, "auto"},
+       {PreconditionerChoice::illumination, "illumination"},
        {PreconditionerChoice::none, "none"},
        {PreconditionerChoice::transfer, "transfer"}});
 }
 
 struct RuleOptions {
-  RuleChoice rule = RuleChoice::descent;
+  RuleChoice rule = RuleChoice::automatic;
   double step = 0;  ///< of the preconditioned object update; 0: estimated
   /// none: divided by one number, the probe's largest |ψ|², instead
-  PreconditionerChoice preconditioner = PreconditionerChoice::illumination;
+  PreconditionerChoice preconditioner = PreconditionerChoice::automatic;
   TransferOptions transfer;
   double damping = 0.1;   ///< ε of the illumination preconditioner, of the illumination's maximum
   double momentum = 0.7;  ///< what is left of a step in the next one
@@ -46,29 +50,39 @@ struct RuleOptions {
 
   [[nodiscard]] bool estimated() const { return step <= 0; }
   [[nodiscard]] bool by_illumination() const {
-    return preconditioner == PreconditionerChoice::illumination;
+    return preconditioner == PreconditionerChoice::automatic ||
+           preconditioner == PreconditionerChoice::illumination;
   }
   /// Adds nothing for descent, which is the rule if no other one is asked for.
   template <class T>
   void add_to(Parts<T>& parts) const;
 };
 
+/// Does the rule go with any preconditioner?
+constexpr bool takes_any_preconditioner(RuleChoice rule) {
+  return rule == RuleChoice::lbfgs || rule == RuleChoice::momentum ||
+         rule == RuleChoice::gauss_newton;
+}
+
 /// The fault of the preconditioner beside the rule.
 inline std::optional<std::string> fault_of_preconditioner(const RuleOptions& o) {
-  const bool takes_any = o.rule == RuleChoice::lbfgs || o.rule == RuleChoice::momentum ||
-                         o.rule == RuleChoice::gauss_newton;
-  if (o.preconditioner != PreconditionerChoice::transfer || takes_any) return {};
+  const bool goes = o.rule == RuleChoice::automatic || takes_any_preconditioner(o.rule);
+  if (o.preconditioner != PreconditionerChoice::transfer || goes) return {};
   return "transfer goes with solver.rule lbfgs, gauss_newton or momentum, not with " +
          std::string(word_of(o.rule));
 }
+
+/// "momentum, preconditioned by the transfer, which reaches 2.1 Å"; `pixel`: Å.
+std::string describe(const RuleOptions& o, double pixel);
 
 template <class V>
 void keys(V& v, RuleOptions& o) {
   v.section("solver");
   v("rule", o.rule,
-    "how the object moves: descent along the preconditioned gradient; with Nesterov's momentum; "
-    "L-BFGS or truncated Gauss-Newton, of the whole scan at once; Adam; or pie, sequentially by "
-    "position as ePIE, rPIE and 3PIE do, on one rank")
+    "how the object moves: auto (momentum on mini-batches, lbfgs where ranks.of leaves ranks few "
+    "positions); descent along the preconditioned gradient; with Nesterov's momentum; L-BFGS or "
+    "truncated Gauss-Newton, of the whole scan at once; Adam; or pie, sequentially by position as "
+    "ePIE, rPIE and 3PIE do, on one rank")
       .also_called("optimizer optimiser algorithm")
       .reported_if_set()
       .same_at_resume();
@@ -76,7 +90,7 @@ void keys(V& v, RuleOptions& o) {
   v("preconditioner", o.preconditioner,
     "what makes a direction of a gradient: illumination divides by that of each voxel, none by one "
     "number, transfer inverts what the microscope transfers (solver.rule lbfgs, gauss_newton or "
-    "momentum)");
+    "momentum); auto: transfer where the rule goes with it");
   v("damping", o.damping, above(0).up_to(1), "of the illumination preconditioner, of its maximum");
   v("transfer_damping", o.transfer.damping, above(0).up_to(10),
     "of preconditioner transfer: what is transferred less than this part of the most, is inverted "

@@ -162,7 +162,7 @@ bool ByTransfer<T>::is_measured(const Trial<T>& trial) const {
 
 /// Step 2. Of S slices, S − |Δz| have one so far away: that is the taper along z.
 template <class T>
-void ByTransfer<T>::make_filter(const Trial<T>& trial, double most) {
+void ByTransfer<T>::make_filter(const Trial<T>& trial, double most, double stage) {
   const auto here = trial.with.arithmetic->on_host(std::as_const(kernel_->waves).view());
   Kernel3 kernel(kernel_->shape);
   const i64 reach = options_.pixels;
@@ -172,10 +172,13 @@ void ByTransfer<T>::make_filter(const Trial<T>& trial, double most) {
         kernel(z, y + reach, x + reach) =
             most * static_cast<double>(here.view(z, y + reach, x + reach).real()) *
             triangle(y, reach + 1) * triangle(x, reach + 1);
-  const InverseKernel inverse = inverse_of(kernel, options_.damping, options_.how, reach);
+  const InverseKernel inverse = stage > 0
+                                    ? inverse_of(kernel, stage, TransferInverse::wiener, reach)
+                                    : inverse_of(kernel, options_.damping, options_.how, reach);
   filter_ = std::make_unique<BlockFilter<T>>(inverse.kernel, trial.with.options.threads,
                                              trial.with.ledger);
   *most_ = most;
+  stage_ = stage;
 }
 
 /// w on cores and as far around them as the filter looks.
@@ -207,7 +210,8 @@ void ByTransfer<T>::prepare(const Trial<T>& trial) {
     *most_ = most;
   }
   const bool differs = most > changed * *most_ || changed * most < *most_;
-  if (!filter_ || differs) make_filter(trial, differs ? most : *most_);
+  const double stage = trial.with.options.continuation.transfer();
+  if (!filter_ || differs || stage != stage_) make_filter(trial, differs ? most : *most_, stage);
   find_weights(trial, most);
 }
 

@@ -28,15 +28,17 @@ struct TransferOptions {
 };
 
 /// The reach, px: options.reach (Å), or 2.5 / k_α, k_α the aperture's radius (1/Å; 0: unknown),
-/// within 4 to 32 px; unknown: 11 px. On the set of bench/convergence (k_α 1.2 per Å) reaches
-/// of 1.6 to 3.2 Å are about as good, 2.1 Å best: the kernel has faded there, and noise of what
-/// lies beyond does harm.
-inline i64 reach_of_transfer(const TransferOptions& options, double aperture_k, double pixel) {
+/// within 4 to 32 px; unknown: 11 px; and less than half the window, which exact halos have. On the
+/// set of bench/convergence (k_α 1.2 per Å) reaches of 1.6 to 3.2 Å are about as good, 2.1 Å best:
+/// the kernel has faded there, and noise of what lies beyond does harm.
+inline i64 reach_of_transfer(const TransferOptions& options, double aperture_k, double pixel,
+                             i64 window) {
   constexpr double least = 4, most = 32;
   constexpr i64 usual = 11;
   if (options.reach > 0) return std::max<i64>(1, std::llround(options.reach / pixel));
-  if (aperture_k <= 0) return usual;
-  return std::llround(std::clamp(2.5 / (aperture_k * pixel), least, most));
+  const i64 wanted =
+      aperture_k <= 0 ? usual : std::llround(std::clamp(2.5 / (aperture_k * pixel), least, most));
+  return std::min(wanted, std::max<i64>(1, (window - 1) / 2));
 }
 
 }  // namespace ptyle
