@@ -1,5 +1,6 @@
 #include "solver/costs.hpp"
 
+#include <utility>
 #include <vector>
 
 namespace ptyle {
@@ -10,7 +11,8 @@ Costs<T>::Costs(Team& team, Arithmetic<T>& arithmetic, State<T>& state)
       arithmetic_(arithmetic),
       cost_(state.number("cost")),
       r_numerator_(state.number("r_numerator")),
-      r_denominator_(state.number("r_denominator")) {}
+      r_denominator_(state.number("r_denominator")),
+      computed_(state.number("computed")) {}
 
 template <class T>
 void Costs<T>::begin(std::size_t batches, std::size_t next) {
@@ -30,7 +32,10 @@ template <class T>
 double Costs<T>::report(std::size_t end) {
   std::vector<double> sums(6 * (end - told_));
   arithmetic_.read(misfits_.data() + 6 * told_, sums.data(), static_cast<i64>(sums.size()));
+  sums.push_back(std::exchange(counted_here_, 0));
   team_.sum(sums);
+  computed_ += sums.back();
+  sums.pop_back();
   double last = 0;
   for (std::size_t i = 0; i < sums.size(); i += 6) {
     Misfit all = so_far();

@@ -26,14 +26,20 @@ class Costs {
 
   /// The iteration's misfit so far.
   [[nodiscard]] Misfit so_far() const { return {cost_, r_numerator_, r_denominator_}; }
-  void forget() { cost_ = r_numerator_ = r_denominator_ = 0; }
+  /// This process has computed so many positions once more: a gradient, a cost or a curvature of
+  /// one counts as 1, a product with JᵀJ as 1.5. What only judges the fit does not count.
+  void count(double positions) { counted_here_ += positions; }
+  /// Those of all ranks, in the iteration so far.
+  [[nodiscard]] double computed() const { return computed_; }
+  void forget() { cost_ = r_numerator_ = r_denominator_ = computed_ = 0; }
 
  private:
   Team& team_;
   Arithmetic<T>& arithmetic_;
-  double &cost_, &r_numerator_, &r_denominator_;
+  double &cost_, &r_numerator_, &r_denominator_, &computed_;
   Array<double, 1> misfits_;  // (mini-batch, own positions or a neighbour's, 3)
   std::size_t told_ = 0;      // mini-batches that are in so_far()
+  double counted_here_ = 0;   // since the last report
 };
 
 }  // namespace ptyle

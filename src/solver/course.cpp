@@ -76,6 +76,7 @@ void Course<T>::gradient_of(const Batch& batch, std::size_t tile, std::span<cons
   with_.op->gradient(with_.places_on(with_.tiles[tile], list), with_.measured_at(members), wanted,
                      to);
   seconds_of_gradients_ += std::chrono::duration<double>(Clock::now() - start).count();
+  with_.costs.count(double(members.size()));
 }
 
 template <class T>

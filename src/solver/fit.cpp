@@ -59,6 +59,8 @@ void Fit<T>::declare() {
   misfits_are_out_ = &state.number(misfits_are_out);
   new_stage_ = &state.number("new_stage", 1);
   previous_cost_ = &state.number("previous_cost", -1);
+  passes_ = &state.number("passes");
+  all_moves_from_ = &state.number("all_moves_from", 1);
   object_ = std::make_unique<ObjectVariable<T>>(state, with_->op->setup());
   for (const auto& variable : *variables_) variable->declare(state);
   if (rule_) {
@@ -180,11 +182,24 @@ void Fit<T>::finish_iteration(IterationReport& report) {
   if (holds_out_pixels())
     report.held_out_pixels = misfit_of(with_->pixel_sample, PixelSet::held_out);
   report.warnings = std::exchange(with_->warnings, {});
+  *passes_ += with_->costs.computed() / double(std::max<std::size_t>(1, with_->fitted.size()));
+  report.passes = *passes_;
+  look_what_moves();
   report.step = rule_->step_in_use(*with_);
   if (rule_->took_back()) return;  // the iteration's cost is of an object that was given up
   *new_stage_ = with_->options.continuation.advance(report.fitted.r_factor()) ? 1 : 0;
   if (*new_stage_ != 0) apply_detector_limit();
   adapt_steps(report);
+}
+
+template <class T>
+void Fit<T>::look_what_moves() {
+  const bool probe_waits = with_->options.probe_from > *iteration_;
+  const bool waits = probe_waits || !with_->options.continuation.finished() ||
+                     std::any_of(variables_->begin(), variables_->end(), [](const auto& one) {
+                       return one->yet_to_move() || one->still_finding();
+                     });
+  if (waits) *all_moves_from_ = *iteration_ + 1;
 }
 
 /// The misfit of these pixels, on positions of all ranks, which learn it.

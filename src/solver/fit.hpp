@@ -32,6 +32,7 @@ struct IterationReport {
   Misfit held_out;         ///< after it, on patterns that are not fitted
   Misfit held_out_pixels;  ///< after it, on pixels that are not fitted, of a sample of the patterns
   double step = 0;         ///< the object step in use
+  double passes = 0;       ///< through the data since the start (Costs::count)
   std::string stage;       ///< the multi-resolution schedule's, while it ran
   bool diverging = false;  ///< the cost rose; the steps have been halved
   bool whole = true;       ///< false: stopped between two mini-batches, the rest is to come
@@ -103,6 +104,9 @@ class Fit {
     return hand_over_ ? hand_over_->so_far() : HandedOver{};
   }
   [[nodiscard]] const IterationTime& time() const { return time_; }
+  /// The first iteration (1, 2, …) in which all moves that is to move: the multi-resolution
+  /// schedule had ended, probe and positions were refined. Before, a standstill means nothing.
+  [[nodiscard]] int all_moves_from() const { return static_cast<int>(*all_moves_from_); }
 
   /// The numbers of the state, and where the multi-resolution schedule is.
   [[nodiscard]] std::map<std::string, double> numbers() const;
@@ -122,6 +126,7 @@ class Fit {
   void restore(Field<T>& field, const FieldReader<T>& reader);
   void hand_over(const Variable<T>& mover);
   void finish_iteration(IterationReport& report);
+  void look_what_moves();
   Misfit misfit_of(const std::vector<i64>& positions, PixelSet pixels);
   void apply_detector_limit();
   void verify(IterationReport& report);
@@ -145,6 +150,7 @@ class Fit {
   double* misfits_are_out_;
   double* new_stage_;      // the coming iteration is the first of a stage
   double* previous_cost_;  // −1: nothing to compare with
+  double *passes_, *all_moves_from_;
 };
 
 /// Bytes of a rank with so many positions of its own.

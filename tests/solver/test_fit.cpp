@@ -96,6 +96,30 @@ TEST(Fit, LeavesTheProbeAloneUntilItsIteration) {
   EXPECT_FALSE(std::equal(start.begin(), start.end(), fit.probe().begin()));
 }
 
+TEST(Fit, KnowsSinceWhenTheProbeAndAllOfTheObjectMove) {
+  auto o = options();
+  o.probe_from = 3;
+  auto fit = scene().fit(o);
+  EXPECT_EQ(fit.all_moves_from(), 1) << "nothing is known yet";
+  for (const int from : {2, 3, 3, 3}) {
+    fit.iterate();
+    EXPECT_EQ(fit.all_moves_from(), from);
+  }
+  o.probe_from = 0;  // it is not to be refined
+  auto fixed = scene().fit(o);
+  fixed.iterate();
+  EXPECT_EQ(fixed.all_moves_from(), 1);
+
+  o.continuation = Continuation({.aperture_k = 1, .nyquist_k = 1.25, .slices = 2});
+  auto staged = scene().fit(o);
+  int last_of_a_stage = 0;
+  for (int i = 1; i <= 40; ++i)
+    if (!staged.iterate().stage.empty()) last_of_a_stage = i;
+  ASSERT_GT(last_of_a_stage, 0);
+  ASSERT_LT(last_of_a_stage, 40);
+  EXPECT_EQ(staged.all_moves_from(), last_of_a_stage + 1);
+}
+
 TEST(Fit, HeldOutPatternsAreNotFitted) {
   auto o = options();
   o.hold_out = 0.2;

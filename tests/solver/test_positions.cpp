@@ -333,6 +333,17 @@ TEST(Positions, WaitUntilTheyMayMove) {
   EXPECT_FALSE(still({.start = 2}, 2));
 }
 
+// A standstill means nothing before they move, nor while the scan's model is being found.
+TEST(Positions, AreWaitedFor) {
+  const auto team = make_local_team();
+  auto fit = wrong().fit(options_of({.start = 3}), *team, {wrong().mesh(1)});
+  const bool several = fit.state().field("phase").shape[0] > 1;
+  for (int i = 1; i <= 4; ++i) {
+    fit.iterate();
+    EXPECT_EQ(fit.all_moves_from(), i < 3 || several ? i + 1 : 3) << i;
+  }
+}
+
 TEST(Positions, ThatAreHeldOutMoveWithTheModelAlone) {
   const auto team = make_local_team();
   for (const auto model : {PositionModel::both, PositionModel::free}) {

@@ -102,6 +102,30 @@ TEST_P(Rule, LowersTheCost) {
   for (const double phase : fit.state().field("phase").on(0)) ASSERT_TRUE(std::isfinite(phase));
 }
 
+TEST_P(Rule, CountsItsPassesOnAnyRanks) {
+  auto o = options_of(GetParam());
+  o.hold_out = 0.1;
+  const auto passes = [&](int ranks) {
+    const auto team = make_local_team(ranks);
+    auto fit = scene().fit(o, *team, {mesh_of(ranks)});
+    fit.iterate();
+    return fit.iterate().passes;
+  };
+  const double alone = passes(1);
+  EXPECT_GE(alone, 2) << "two gradients of all that are fitted";
+  EXPECT_EQ(passes(4), alone) << "whole numbers of positions, over as many";
+}
+
+TEST(Passes, AreIterationsWhereAStepCostsNothingElse) {
+  auto o = test::options(5);
+  o.hold_out = 0.1;  // what judges the fit is no pass of it
+  o.parts.of<RuleOptions>().step = 0.3;
+  auto fit = scene().fit(o);
+  for (int i = 1; i <= 3; ++i) EXPECT_EQ(fit.iterate().passes, i);
+  o.parts.of<RuleOptions>().step = 0;
+  EXPECT_GT(scene().fit(o).iterate().passes, 1) << "steps are estimated and tried";
+}
+
 TEST_P(Rule, GoesOnBitByBitWhereItWasStopped) {
   const auto o = options_of(GetParam());
   const auto four = make_local_team(4), three = make_local_team(3);

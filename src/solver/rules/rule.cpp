@@ -28,6 +28,7 @@ double Trial<T>::cost_of(const Volumes<T>& volumes) const {
     for (const auto* positions : {&tile.own, &tile.extra}) {
       const auto members = members_of(batch.members, *positions);
       cost[0] += with.op->misfit(with.places_on(tile, members), with.measured_at(members)).cost;
+      with.costs.count(double(members.size()));
     }
   }
   cost[0] += share * ptyle::cost_of(penalties, with, volumes);
@@ -41,9 +42,11 @@ double Trial<T>::curvature(const std::vector<i64>& positions, const Volumes<T>& 
   for (std::size_t t = 0; t < with.tiles.size(); ++t) {
     const Tile& tile = with.tiles[t];
     object.publish(with, t);
-    for (const auto* of : {&tile.own, &tile.extra})
-      sum[0] += with.op->curvature(with.places_on(tile, members_of(positions, *of)),
-                                   direction.view(t), {});
+    for (const auto* of : {&tile.own, &tile.extra}) {
+      const auto members = members_of(positions, *of);
+      sum[0] += with.op->curvature(with.places_on(tile, members), direction.view(t), {});
+      with.costs.count(double(members.size()));
+    }
   }
   const double part = double(positions.size()) / double(batch.members.size());
   sum[0] += part * share * curvature_of<T>(penalties, with, object.values, direction);

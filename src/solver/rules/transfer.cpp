@@ -139,6 +139,7 @@ void ByTransfer<T>::measure(const Trial<T>& trial) {
     for (const View<T, 3>& volume : trial.object.gradient.on(t)) with.arithmetic->clear(volume);
     const auto members = members_of(sample, with.tiles[t].own);
     if (members.empty()) continue;
+    with.costs.count(double(members.size()));
     const Kernel3 here = kernel_of(trial, t, members, sum.back());
     for (i64 k = 0; k < here.size(); ++k)
       sum[static_cast<std::size_t>(k)] += here.data()[k] / added;

@@ -225,6 +225,7 @@ void PositionsVariable<T>::find_curvature(Workspace<T>& with, const Batch& batch
            absorption ? std::as_const(with.state.field("absorption")).on(t) : View<const T, 3>{}});
       sums[axis] += with.op->curvature(with.places_on(with.tiles[t], members), {},
                                        std::as_const(moved).view());
+      with.costs.count(double(members.size()));
     }
   }
   with.team.sum(sums);

@@ -52,6 +52,7 @@ class PositionsVariable final : public Variable<T> {
   [[nodiscard]] i64 reach() const override;
   [[nodiscard]] std::string key() const override { return "positions.refine"; }
   [[nodiscard]] bool still_finding() const override;
+  [[nodiscard]] bool yet_to_move() const override { return !moves_ && *given_up_ == 0; }
 
  private:
   void measure_scan(const Workspace<T>& with);
