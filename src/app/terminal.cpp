@@ -38,8 +38,10 @@ std::string progress_line(const Progress& now) {
   if (now.r_held_out >= 0) line += "  held-out R " + r_text(now.r_held_out);
   if (now.r_held_out_pixels >= 0) line += "  held-out pixels R " + r_text(now.r_held_out_pixels);
   line += fmt::format("  {} each", duration_text(now.seconds - now.seconds_before));
-  if (now.iteration < now.iterations)
-    line += fmt::format("  {} left", duration_text(now.seconds_left));
+  if (now.iteration < now.iterations && !now.standstill.reached())
+    line += fmt::format("  {}{} left", now.standstill.asked() ? "at most " : "",
+                        duration_text(now.seconds_left));
+  if (now.standstill.asked()) line += "  " + describe(now.standstill);
   if (!now.stage.empty()) line += fmt::format("  [{}]", now.stage);
   return line;
 }

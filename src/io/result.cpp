@@ -61,6 +61,7 @@ void read_history(const h5::File& file, History& history) {
   read("seconds", history.seconds);
   read("r_held_out", history.r_held_out);
   read("r_held_out_pixels", history.r_held_out_pixels);
+  read("passes", history.passes);
 }
 
 void write_history(h5::File& file, const History& history) {
@@ -73,6 +74,7 @@ void write_history(h5::File& file, const History& history) {
   write("seconds", history.seconds);
   write("r_held_out", history.r_held_out);
   write("r_held_out_pixels", history.r_held_out_pixels);
+  write("passes", history.passes);
 }
 
 constexpr const char* ranks_group = "/ranks/";
@@ -145,6 +147,7 @@ ResultFacts read_ptyle(const h5::File& file) {
   result.units = file.text("/", "units").value_or("A");
   result.version = file.text("/", "version").value_or("");
   result.config = file.text("/", "config").value_or("");
+  result.ended = file.text("/", "ended").value_or("");
   result.dealt_for = static_cast<int>(file.number("/", "ranks_of").value_or(0));
   if (const auto origin = file.numbers("/", "origin"); origin && origin->size() == 2)
     result.origin = Position{origin->at(0), origin->at(1)};
@@ -206,6 +209,7 @@ void write_facts(h5::File& file, const ResultFacts& facts) {
   file.set("/", "units", facts.units);
   file.set("/", "version", facts.version);
   file.set("/", "config", facts.config);
+  if (!facts.ended.empty()) file.set("/", "ended", facts.ended);
   if (facts.dealt_for > 0) file.set("/", "ranks_of", facts.dealt_for);
   if (facts.origin) file.set("/", "origin", std::array{facts.origin->row, facts.origin->col});
 }

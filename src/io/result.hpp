@@ -17,10 +17,12 @@
 //   /held_out/patterns  int64 (n)  rows of /positions that were held out of the fit, where any
 //   /left_out/pixels    uint8 (rows, cols) of the detector's frames as they lie in the data file, 1
 //                       where a pixel was found to be bad, where any
-//   /history/{r_factor, cost, seconds, r_held_out, r_held_out_pixels}   float64, one an iteration
+//   /history/{r_factor, cost, seconds, passes, r_held_out, r_held_out_pixels}   float64, one an
+//   iteration
 //   /ranks/NAME         float64 (rank), attribute units: what each rank did
 //   /atoms/{numbers, positions}   of a simulated truth: Z; (n, 3) row, col, z, Å, same origin
-//   attributes of the file: pixel_size, slice_thickness (Å), energy_kV, units ("A" or "px"),
+//   attributes of the file: ended (why the run ended; a sentence, left out before its end),
+//   pixel_size, slice_thickness (Å), energy_kV, units ("A" or "px"),
 //   version, config (the whole resolved YAML), ranks_of (as the run chose ranks.of), origin ((row,
 //   col) of object pixel [0, 0] in the coordinates of the measured set's positions, Å: /positions +
 //   origin are the measured positions, or the refined ones)
@@ -47,6 +49,7 @@ struct History {
   std::vector<double> seconds;     ///< since the start
   std::vector<double> r_held_out;  ///< R of the patterns held out of the fit; empty: none were
   std::vector<double> r_held_out_pixels;  ///< of detector pixels, likewise
+  std::vector<double> passes;             ///< through the data since the start; 0: not counted
 };
 
 struct Atom {
@@ -81,6 +84,7 @@ struct ResultFacts {
   std::string units = "A";                ///< A | px
   std::string version;                    ///< of ptyle that wrote it
   std::string config;                     ///< the whole resolved YAML
+  std::string ended;                      ///< why the run ended; empty: it had not
   int dealt_for = 0;  ///< ranks that mini-batches were dealt for (ranks.of); 0: not recorded
   std::optional<Position> origin;  ///< of object pixel [0, 0] in the measured set's coordinates
 };

@@ -94,10 +94,12 @@ class WorkOf final : public Reconstruction::Work {
         text_(text),
         open_(config_, callbacks_, team, patterns),
         team_(open_.team()),
-        history_(open_.history) {}
+        history_(open_.history),
+        standstill_(standstill()) {}
 
   [[nodiscard]] bool finished() const override {
-    return static_cast<int>(history_.cost.size()) >= config_.solver.iterations;
+    return static_cast<int>(history_.cost.size()) >= config_.solver.iterations ||
+           standstill_.reached();
   }
 
   Progress step(const std::function<bool()>& pause) override {
@@ -121,6 +123,7 @@ class WorkOf final : public Reconstruction::Work {
     if (report.diverging)
       open_.warn(
           fmt::format("the cost rose by over 20 % in iteration {}; step sizes halved", iteration));
+    if (standstill_.asked() && finished()) open_.log(ended());
     return p;
   }
 
@@ -297,16 +300,29 @@ class WorkOf final : public Reconstruction::Work {
     p.seconds_before = history_.seconds.empty() ? 0 : history_.seconds.back();
     p.seconds_left = p.seconds / iteration * (p.iterations - iteration);
     p.stage = report.stage;
+    p.passes = report.passes;
+    p.standstill = standstill_;
     p.whole = report.whole;
     return p;
   }
 
-  void record(const Progress& p) {
+  [[nodiscard]] Standstill standstill() const {
+    const SolverConfig& asked = config_.solver;
+    return standstill_of(history_, fit().all_moves_from(), {asked.until, asked.until_over});
+  }
+  /// The reason, where it has.
+  [[nodiscard]] std::string ended() const {
+    return finished() ? reason_of_end(standstill_, static_cast<int>(history_.cost.size())) : "";
+  }
+
+  void record(Progress& p) {
     history_.cost.push_back(p.cost);
     history_.r_factor.push_back(p.r_factor);
     history_.seconds.push_back(p.seconds);
+    history_.passes.push_back(p.passes);
     if (!fit().held_out().empty()) history_.r_held_out.push_back(p.r_held_out);
     if (fit().holds_out_pixels()) history_.r_held_out_pixels.push_back(p.r_held_out_pixels);
+    p.standstill = standstill_ = standstill();
     if (callbacks_.progress && team_.leads()) callbacks_.progress(p);
     if (callbacks_.look) {
       const Array<float, 3> phase = field("phase");
@@ -324,7 +340,7 @@ class WorkOf final : public Reconstruction::Work {
     const bool late = config_.data.outliers == Outliers::fit &&
                       fit().state().numbers().at(Fit<T>::misfits_are_out) == 0;
     if (iteration >= second_look_at_misfits) return iteration == second_look_at_misfits || late;
-    return iteration == first_look_at_misfits || iteration == config_.solver.iterations;
+    return iteration == first_look_at_misfits || finished();
   }
 
   /// Tells of patterns that the fit cannot explain, and leaves them out if it is asked to; but not
@@ -336,7 +352,7 @@ class WorkOf final : public Reconstruction::Work {
                    again ? &fit().doubtful() : nullptr, team_);
     if (iteration == first_look_at_misfits) fit().doubt(odd.patterns);
     const bool certain = iteration >= second_look_at_misfits;
-    if (!certain && iteration < config_.solver.iterations) return;
+    if (!certain && !finished()) return;
     const bool leave_out = config_.data.outliers == Outliers::fit, now = leave_out && certain;
     if (now) fit().set_misfits_are_out();
     if (odd.patterns.empty()) return;
@@ -394,6 +410,7 @@ class WorkOf final : public Reconstruction::Work {
     facts.version = PTYLE_VERSION;
     facts.dealt_for = open_.division->of;
     facts.config = text_;
+    facts.ended = ended();
     return facts;
   }
 
@@ -404,6 +421,7 @@ class WorkOf final : public Reconstruction::Work {
   OpenFit<T> open_;
   Team& team_;
   History history_;
+  Standstill standstill_;
   std::optional<Clock::time_point> first_step_;
   double seconds_before_ = 0;                    // of the history's, at the first step
   std::optional<Fingerprint> last_fingerprint_;  // once the patterns are gone

@@ -25,6 +25,7 @@
 #include "io/result.hpp"
 #include "session/config.hpp"
 #include "session/patterns_in_memory.hpp"
+#include "session/standstill.hpp"
 #include "session/write_result.hpp"
 
 namespace ptyle {
@@ -38,7 +39,9 @@ struct Progress {
   double seconds = 0, seconds_left = 0;
   double seconds_before = 0;  ///< when the iteration before had ended
   std::string stage;  ///< of the continuation: "k < 0.60 1/Å, slices binned by 10"; empty: none
-  bool whole = true;  ///< false: stopped between two mini-batches, the next step does the rest
+  double passes = 0;  ///< through the data since the start
+  Standstill standstill;  ///< what solver.until waits for
+  bool whole = true;      ///< false: stopped between two mini-batches, the next step does the rest
 };
 
 /// The same ones are given on all processes. They are called on the one that leads, but for `stop`,
@@ -103,7 +106,7 @@ class Reconstruction {
   Reconstruction& operator=(Reconstruction&&) noexcept;
   ~Reconstruction();
 
-  /// All of solver.iterations are done.
+  /// All of solver.iterations are done, or R stands still by solver.until.
   [[nodiscard]] bool finished() const;
   /// One iteration, or the rest of one. In every mini-batch callbacks.stop and `pause` are asked:
   /// where one says so on any rank, all end after that mini-batch. Throws CostNotFinite.

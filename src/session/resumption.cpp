@@ -153,6 +153,7 @@ void CheckpointWriter<T>::add_global_state(CheckpointPart& part, const History& 
   part.global_state.push_back({"history.seconds", history.seconds});
   part.global_state.push_back({"history.r_held_out", history.r_held_out});
   part.global_state.push_back({"history.r_held_out_pixels", history.r_held_out_pixels});
+  part.global_state.push_back({"history.passes", history.passes});
 }
 
 template <class T>
@@ -257,8 +258,11 @@ History resumed_history(const Checkpoint& checkpoint) {
   const auto numbers = [&](const std::string& name) {
     return checkpoint.find_numbers(name).value_or(std::vector<double>{});
   };
-  return {numbers("history.r_factor"), numbers("history.cost"), numbers("history.seconds"),
-          numbers("history.r_held_out"), numbers("history.r_held_out_pixels")};
+  History history{numbers("history.r_factor"),          numbers("history.cost"),
+                  numbers("history.seconds"),           numbers("history.r_held_out"),
+                  numbers("history.r_held_out_pixels"), numbers("history.passes")};
+  history.passes.resize(history.cost.size());  // an older version of ptyle saved none
+  return history;
 }
 
 template class CheckpointWriter<float>;

@@ -127,6 +127,8 @@ constexpr auto choices(ComputeOn) {
 /// Keys solver.*
 struct SolverConfig {
   int iterations = 20;
+  double until = 0;  ///< 0: all iterations are done
+  int until_over = 5;
   int batches = 0;
   std::optional<Loss> loss;
   double hold_out = 0;
@@ -146,6 +148,15 @@ void keys(V& v, SolverConfig& c) {
   v("iterations", c.iterations, between(1, 1000000), "through all patterns")
       .starting("20")
       .also_called("niter epochs");
+  v("until", c.until, between(0, 1),
+    "ends earlier, once R (of held-out pixels or patterns, where there are any) has fallen by less "
+    "than this fraction over solver.until_over iterations; 0: never")
+      .example("0.005")
+      .also_called("tolerance tol early_stopping")
+      .reported_if_set();
+  v("until_over", c.until_over, between(1, 1000000), "the iterations that solver.until looks back")
+      .also_called("patience")
+      .reported_if_set();
   v("batches", c.batches, at_least(0),
     "mini-batches per iteration; 0: 20, fewer of few positions or counts, or by ranks.of")
       .formerly("groups")

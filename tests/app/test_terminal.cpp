@@ -52,6 +52,25 @@ TEST(Terminal, ProgressLineSaysWhatMatters) {
             "iteration 20/20  cost 1.2346e+04  R 0.12291  held-out pixels R 0.12400  1.5 s each");
 }
 
+TEST(Terminal, ProgressLineSaysWhatIsWaitedFor) {
+  Progress now;
+  now.iteration = 4;
+  now.iterations = 20;
+  now.cost = 12;
+  now.r_factor = 0.125;
+  now.seconds = 1.5;
+  now.seconds_left = 75;
+  now.standstill = {{0.005, 5}, "R", {}};
+  const std::string before = "iteration  4/20  cost 1.2000e+01  R 0.12500  1.5 s each  ";
+  EXPECT_EQ(progress_line(now),
+            before + "at most 1 min 15 s left  until R falls < 0.5 % in 5: too early");
+  now.standstill.fall = 0.012;
+  EXPECT_EQ(progress_line(now),
+            before + "at most 1 min 15 s left  until R falls < 0.5 % in 5: 1.2 %");
+  now.standstill.fall = 0.001;
+  EXPECT_EQ(progress_line(now), before + "until R falls < 0.5 % in 5: 0.1 %") << "the last one";
+}
+
 TEST(Terminal, LogHoldsWhatWasSaidBeforeItWasOpened) {
   const auto file = std::filesystem::path(testing::TempDir()) / "ptyle_terminal.log";
   {

@@ -129,6 +129,26 @@ TEST_F(Runs, ResolvedConfigurationRepeatsTheRun) {
   EXPECT_EQ(result.history.cost, repeated.history.cost);
 }
 
+TEST_F(Runs, EndsOnceRHardlyFalls) {
+  simulate();
+  // Noise-free data: R falls by half and more in two iterations at first, and not for ever.
+  const auto ran = ptyle(into("run", {"solver.iterations=1000", "solver.until=0.2",
+                                      "solver.until_over=2", "output.checkpoint_every=1"}));
+  ASSERT_EQ(ran.status, 0) << ran.err;
+  EXPECT_NE(ran.out.find("until R falls < 20 % in 2: "), std::string::npos) << ran.out;
+  EXPECT_NE(ran.out.find("less than 20 % (solver.until)"), std::string::npos) << ran.out;
+  EXPECT_NE(ran.out.find("done, written to"), std::string::npos) << ran.out;
+  const auto result = read_result((folder.path() / "run/result.h5").string());
+  EXPECT_LT(result.history.cost.size(), 1000U);
+  EXPECT_NE(ran.out.find(result.ended), std::string::npos) << result.ended;
+  // It has ended: resumed, it has nothing to do.
+  auto again = into("run", {"solver.iterations=1000", "solver.until=0.2", "solver.until_over=2"});
+  again.emplace_back("--resume");
+  ASSERT_EQ(ptyle(again).status, 0);
+  EXPECT_EQ(read_result((folder.path() / "run/result.h5").string()).history.cost,
+            result.history.cost);
+}
+
 TEST_F(Runs, WhatTheCommandLineAddsIsInTheResolvedConfiguration) {
   simulate();
   auto run = into("run", {"solver.iterations=1"});

@@ -41,13 +41,14 @@ Result full_result() {
   r.left_out = {1};
   r.left_out_positions = {0, 1, 2, 4};
   r.held_out = {0};
-  r.history = {{0.3, 0.2}, {30, 20}, {1, 2}, {0.35, 0.25}, {0.36, 0.26}};
+  r.history = {{0.3, 0.2}, {30, 20}, {1, 2}, {0.35, 0.25}, {0.36, 0.26}, {1, 2.5}};
   r.ranks = {{"computing", "s", {2.5, 3}}, {"memory/patterns", "byte", {1e6, 2e6}}};
   r.atoms = {{82, 1, 2, 3}, {22, 4, 5, 6}};
   r.pixel_size = 0.1;
   r.slice_thickness = 1.25;
   r.energy_kV = 200;
   r.version = "0.1.0";
+  r.ended = "ended after 2 iterations";
   r.config = "solver:\n  iterations: 20  # ångström\n";
   r.origin = Position{-12.8, 3.1};
   return r;
@@ -78,6 +79,7 @@ TEST_F(ResultFiles, IsReadBackAsItWasWritten) {
   EXPECT_EQ(back.history.seconds, r.history.seconds);
   EXPECT_EQ(back.history.r_held_out, r.history.r_held_out);
   EXPECT_EQ(back.history.r_held_out_pixels, r.history.r_held_out_pixels);
+  EXPECT_EQ(back.history.passes, r.history.passes);
   ASSERT_EQ(back.ranks.size(), 2U);
   EXPECT_EQ(back.ranks[1].name, "memory/patterns");
   EXPECT_EQ(back.ranks[1].unit, "byte");
@@ -91,6 +93,7 @@ TEST_F(ResultFiles, IsReadBackAsItWasWritten) {
   EXPECT_EQ(back.units, "A");
   EXPECT_EQ(back.version, "0.1.0");
   EXPECT_EQ(back.config, r.config);
+  EXPECT_EQ(back.ended, r.ended);
   ASSERT_TRUE(back.origin);
   EXPECT_EQ(back.origin->row, -12.8);
 }

@@ -39,6 +39,8 @@ void expect_same(const Result& a, const Result& b) {
   EXPECT_EQ(a.history.r_factor, b.history.r_factor);
   EXPECT_EQ(a.history.r_held_out, b.history.r_held_out);
   EXPECT_EQ(a.history.r_held_out_pixels, b.history.r_held_out_pixels);
+  EXPECT_EQ(a.history.passes, b.history.passes);
+  EXPECT_EQ(a.ended, b.ended);
   ASSERT_EQ(a.positions.size(), b.positions.size());
   for (std::size_t i = 0; i < a.positions.size(); ++i) {
     EXPECT_EQ(a.positions[i].row, b.positions[i].row);
