@@ -97,7 +97,7 @@ int main(int argc, char** argv) try {
   const auto by_defaults = [&](std::uint64_t seed) {
     Recipe recipe = film_recipe();
     if (seed != 0) recipe.seed = seed;
-    const std::string film = film_of(recipe, "film");
+    const std::string film = kept_set(recipe, "film");
     const Result truth = read_result(film);
     Figures f = run(film, truth, iterations, 1, [](ReconstructConfig&) {});
     print(seed == 0 ? "defaults" : fmt::format("seed {}", seed), f);

@@ -2,7 +2,7 @@
 
 // The film of examples/film.yaml as film and peers-film take it, and how they judge an object:
 //
-//   1. film_of: made once and kept; what is true of it is in the file
+//   1. kept_set(film_recipe(), …): made once and kept; what is true of it is in the file
 //   2. film_run: the configuration of examples/film-run.yaml, with two threads
 //   3. agreement: SSIM and correlation of the summed phase (analysis/comparison); positions, r.m.s.
 //      after their mean difference is removed; depth contrast, the mean correlation of the slices
@@ -12,7 +12,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <filesystem>
 #include <span>
 #include <string>
 #include <vector>
@@ -22,7 +21,7 @@
 #include "app/simulate_keys.hpp"
 #include "core/parallel.hpp"
 #include "io/result.hpp"
-#include "simulate/simulate.hpp"
+#include "kept_set.hpp"
 
 namespace ptyle::bench {
 
@@ -33,17 +32,6 @@ inline std::string film_example(const std::string& name) {
 }
 
 inline Recipe film_recipe() { return read_simulate(film_example("film.yaml"), {}).recipe; }
-
-/// The file of a film, NAME-SEED.h5 in a temporary folder that stays: a film of this recipe that is
-/// there is taken as it is, one of another is replaced.
-inline std::string film_of(Recipe recipe, const std::string& name) {
-  const auto folder = std::filesystem::temp_directory_path() / "ptyle-bench-film";
-  std::filesystem::create_directories(folder);
-  recipe.output = (folder / fmt::format("{}-{}.h5", name, recipe.seed)).string();
-  recipe.overwrite = true;
-  simulate(recipe, std::nullopt, {});
-  return recipe.output;
-}
 
 /// The defaults, told what a microscope tells.
 inline ReconstructConfig film_run(const std::string& film, int iterations) {

@@ -64,7 +64,7 @@ struct Length {
 
 struct Film {
   Film(const Recipe& recipe, const std::string& name)
-      : file(film_of(recipe, name)), truth(read_result(file)), scan(recipe.scan.shape) {}
+      : file(kept_set(recipe, name)), truth(read_result(file)), scan(recipe.scan.shape) {}
   std::string file;
   Result truth;
   std::array<int, 2> scan;
