@@ -34,7 +34,7 @@ namespace {
 
 void print_by_slice(const std::vector<double>& correlations) {
   for (std::size_t z = 0; z < correlations.size(); ++z)
-    fmt::print("{}{:6.3f}", z % 10 == 0 ? fmt::format("\n  slice {:3d}:", z) : "", correlations[z]);
+    fmt::print("{}{:7.3f}", z % 10 == 0 ? fmt::format("\n  slice {:3d}:", z) : "", correlations[z]);
   fmt::print("\n");
 }
 
