@@ -227,9 +227,16 @@ double figure_of(const Set& set, const Reconstruction& run) {
           .summed);
 }
 
-/// Until both goals are reached, or `seconds` have passed, or the iterations are done.
-Outcome run(const Set& set, const Row& row, double seconds) {
+struct Limits {
+  double seconds = 0;
+  int iterations = 0;         ///< 0: the set's
+  bool object_alone = false;  ///< R need not be reached
+};
+
+/// Until the goals are reached, or a limit.
+Outcome run(const Set& set, const Row& row, const Limits& limits) {
   ReconstructConfig config = set.config;
+  if (limits.iterations > 0) config.solver.iterations = limits.iterations;
   if (!row.by_default) {
     config.parts.of<RuleOptions>() = row.rule;
     config.solver.batches = row.batches;
@@ -239,7 +246,8 @@ Outcome run(const Set& set, const Row& row, double seconds) {
   callbacks.stop = [&] { return ++out.end.exchanges, false; };  // asked in every mini-batch
   const auto team = make_local_team();
   Reconstruction fit(config, *team, callbacks);
-  while (!fit.finished() && out.end.seconds < seconds && !(out.object && out.r)) {
+  while (!fit.finished() && out.end.seconds < limits.seconds &&
+         !(out.object && (out.r || limits.object_alone))) {
     const auto start = std::chrono::steady_clock::now();
     const Progress now = fit.step();
     out.end.seconds +=
@@ -263,7 +271,8 @@ double* step_of(Row& row) {
   return row.rule.rule == RuleChoice::adam ? &row.rule.adam_step : &row.rule.step;
 }
 
-/// Less is better: iterations to the object, or else more than there can be, by its figure.
+/// Less is better: iterations to the object, or else more than there can be, by its figure after
+/// as many as the best so far needs.
 double penalty_of(const Set& set, const Outcome& out) {
   if (out.object) return out.object->iterations;
   const double worse = set.object->less ? out.figure : -out.figure;
@@ -276,11 +285,13 @@ std::optional<std::pair<Row, Outcome>> best(const Set& set, Row row, double seco
   if (!step) return {};
   const double unit = *step > 0 ? *step : 1;
   std::map<int, Outcome> tried;
+  Limits limits{seconds, set.iterations, true};
   const auto at = [&](int power) {
     if (!tried.contains(power)) {
       *step = unit * std::pow(std::sqrt(2.0), power);
       try {
-        tried[power] = run(set, row, seconds);
+        tried[power] = run(set, row, limits);
+        if (tried[power].object) limits.iterations = tried[power].object->iterations;
       } catch (const CostNotFinite&) {
         tried[power] = {};
       }
@@ -292,7 +303,7 @@ std::optional<std::pair<Row, Outcome>> best(const Set& set, Row row, double seco
     while (at(power + way) < at(power)) power += way;
   *step = unit * std::pow(std::sqrt(2.0), power);
   row.name += fmt::format(", step {:.2g}", *step);
-  return std::pair{row, tried[power]};
+  return std::pair{row, run(set, row, {seconds})};
 }
 
 // ------------------------------------------------------------------------------------- the table
@@ -314,8 +325,9 @@ void print_head(const Set& set) {
 }
 
 void print(const std::string& name, const Outcome& out) {
-  fmt::print("{:<33}{} {}   {:5d} {:11.4f}   {:.3e}\n", name, text_of(out.object), text_of(out.r),
-             out.end.iterations, out.figure, out.last_r);
+  const std::string figure = std::isfinite(out.figure) ? fmt::format("{:.4f}", out.figure) : "-";
+  fmt::print("{:<33}{} {}   {:5d} {:>11}   {:.3e}\n", name, text_of(out.object), text_of(out.r),
+             out.end.iterations, figure, out.last_r);
   std::fflush(stdout);
 }
 
@@ -326,7 +338,7 @@ std::optional<double> compare_on(const Set& set, const std::vector<Row>& rows, d
   std::optional<double> of_default;
   for (const Row& row : rows) {
     try {
-      const Outcome out = run(set, row, seconds);
+      const Outcome out = run(set, row, {seconds});
       print(row.name, out);
       if (row.by_default) of_default = out.object ? out.object->seconds : INFINITY;
       if (!with_best) continue;
