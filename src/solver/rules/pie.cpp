@@ -72,6 +72,7 @@ void PieRule<T>::step(const Trial<T>& trial) {
     beat();
   }
   reported(misfit, trial.with.costs.of(batch.number, true));
+  trial.with.costs.count(double(batch.members.size()));
   trial.with.op->set_probe(probe_->waves);
 }
 

@@ -64,9 +64,11 @@ void Trial<T>::product(const Volumes<T>& direction, const Volumes<T>& product) c
     Gradient<T> to{product.phase->on(t), {}, {}, {}};
     if (product.absorption) to.absorption = product.absorption->on(t);
     object.publish(with, t);
-    for (const auto* of : {&tile.own, &tile.extra})
-      with.op->gauss_newton_product(with.places_on(tile, members_of(batch.members, *of)),
-                                    direction.view(t), {}, to);
+    for (const auto* of : {&tile.own, &tile.extra}) {
+      const auto members = members_of(batch.members, *of);
+      with.op->gauss_newton_product(with.places_on(tile, members), direction.view(t), {}, to);
+      with.costs.count(1.5 * double(members.size()));
+    }
     add_products(penalties, with, object.values, direction, t, share, product);
     for (const View<T, 3>& volume : product.on(t)) with.arithmetic->run(Tie<T>(volume, block));
     stacks.push_back(product.stack(t, block));
