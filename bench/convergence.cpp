@@ -146,6 +146,7 @@ struct RuleRow {
   RuleChoice rule;
   i64 batches;
   PreconditionerChoice preconditioner = PreconditionerChoice::illumination;
+  double damping = 0;  ///< of the transfer; 0: the default
 };
 
 constexpr int looked_at_passes[] = {10, 20, 30, 50, 100};
@@ -176,24 +177,27 @@ FitOptions options_of(const RuleRow& row) {
   o.batches = row.batches;
   o.parts.of<RuleOptions>().rule = row.rule;
   o.parts.of<RuleOptions>().preconditioner = row.preconditioner;
+  o.parts.of<RuleOptions>().transfer.damping = row.damping;
   return o;
 }
 
 /// `change`: of the options of each.
 void compare_rules(const Set& set, const std::function<void(RuleOptions&)>& change) {
   const i64 usual = set.usual_batches();
-  const std::vector<RuleRow> rows{{RuleChoice::descent, 1},
-                                  {RuleChoice::momentum, 1},
-                                  {RuleChoice::lbfgs, 1},
-                                  {RuleChoice::descent, usual},
-                                  {RuleChoice::momentum, usual},
-                                  {RuleChoice::adam, usual},
-                                  {RuleChoice::lbfgs, 1, PreconditionerChoice::transfer},
-                                  {RuleChoice::momentum, usual, PreconditionerChoice::transfer},
-                                  {RuleChoice::momentum, 4, PreconditionerChoice::transfer},
-                                  {RuleChoice::momentum, 1, PreconditionerChoice::transfer},
-                                  {RuleChoice::gauss_newton, 1},
-                                  {RuleChoice::gauss_newton, 1, PreconditionerChoice::transfer}};
+  const std::vector<RuleRow> rows{
+      {RuleChoice::descent, 1},
+      {RuleChoice::momentum, 1},
+      {RuleChoice::lbfgs, 1},
+      {RuleChoice::descent, usual},
+      {RuleChoice::momentum, usual},
+      {RuleChoice::adam, usual},
+      {RuleChoice::lbfgs, 1, PreconditionerChoice::transfer},
+      {RuleChoice::momentum, usual, PreconditionerChoice::transfer},
+      {RuleChoice::momentum, usual, PreconditionerChoice::transfer, 0.02},
+      {RuleChoice::momentum, 4, PreconditionerChoice::transfer, 0.02},
+      {RuleChoice::momentum, 1, PreconditionerChoice::transfer},
+      {RuleChoice::gauss_newton, 1},
+      {RuleChoice::gauss_newton, 1, PreconditionerChoice::transfer}};
   std::vector<std::vector<Point>> points(rows.size());
   parallel_for(std::ssize(rows), available_threads(), [&](i64 i, int) {
     FitOptions o = options_of(rows[static_cast<std::size_t>(i)]);
@@ -203,7 +207,9 @@ void compare_rules(const Set& set, const std::function<void(RuleOptions&)>& chan
   fmt::print("\n passes     it  exchanges   cost        error    step\n");
   for (std::size_t r = 0; r < rows.size(); ++r) {
     fmt::print("{}{}, {} mini-batch{} an iteration\n", word_of(rows[r].rule),
-               rows[r].preconditioner == PreconditionerChoice::transfer ? ", transfer" : "",
+               rows[r].preconditioner != PreconditionerChoice::transfer ? ""
+               : rows[r].damping > 0 ? fmt::format(", transfer (damping {})", rows[r].damping)
+                                     : ", transfer",
                rows[r].batches, rows[r].batches == 1 ? "" : "es");
     for (const Point& p : points[r])
       fmt::print(" {:6.1f}   {:4d}   {:8d}   {:.3e}   {:.4f}   {:.4f}\n", p.passes, p.iteration,
@@ -237,10 +243,10 @@ Point reach(const Set& set, const FitOptions& options, double cost) {
 double print_passes(const Set& set, double cost, const std::function<void(RuleOptions&)>& change) {
   constexpr auto transfer = PreconditionerChoice::transfer;
   const std::vector<RuleRow> rows{{RuleChoice::lbfgs, 1, transfer},
-                                  {RuleChoice::momentum, 4, transfer},
-                                  {RuleChoice::momentum, 7, transfer},
-                                  {RuleChoice::momentum, set.usual_batches(), transfer}};
-  fmt::print("\nto a cost of {:.3e}, preconditioned by the transfer\n", cost);
+                                  {RuleChoice::momentum, 4, transfer, 0.02},
+                                  {RuleChoice::momentum, 7, transfer, 0.02},
+                                  {RuleChoice::momentum, set.usual_batches(), transfer, 0.02}};
+  fmt::print("\nto a cost of {:.3e}, preconditioned by the transfer, damping 0.02\n", cost);
   double passes = 0;
   for (const RuleRow& row : rows) {
     FitOptions o = options_of(row);

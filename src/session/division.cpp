@@ -16,7 +16,6 @@
 #include "tiles/support.hpp"
 
 namespace ptyle {
-namespace {
 
 Halo halo_of(const std::string& text, i64 window, double pixel) {
   if (text == "exact") return Halo::exact(window);
@@ -28,6 +27,8 @@ Halo halo_of(const std::string& text, i64 window, double pixel) {
         "ranks.halo: '{}' should be exact, or a length in Å (px in pixel units), e.g. 6.0", text));
   return Halo::of(std::lround(length / pixel));
 }
+
+namespace {
 
 /// So many rows of positions, as if they stood on a square raster, px.
 i64 rows_in_pixels(int rows, const ObjectFrame& frame, i64 window) {

@@ -12,6 +12,7 @@
 #include "session/start.hpp"
 #include "solver/config.hpp"
 #include "solver/options.hpp"
+#include "solver/rules/rule_options.hpp"
 #include "solver/sharing.hpp"
 #include "solver/variables/position_options.hpp"
 #include "tiles/cost.hpp"
@@ -43,14 +44,20 @@ struct Cut {
   Sharing sharing;
   int of = 1;  ///< as of its cores
   std::shared_ptr<const std::vector<int>> group_of = {};
-  ExchangeCost cost;       ///< of an exchange
-  i64 positions = 0;       ///< of all ranks
-  ScanExtent extent;       ///< of them, px
-  i64 extra = 0;           ///< reach of the neighbours' positions, px
-  i64 margin = 0;          ///< positions may move so far, px; 0: they are not refined
+  ExchangeCost cost;  ///< of an exchange
+  i64 positions = 0;  ///< of all ranks
+  ScanExtent extent;  ///< of them, px
+  i64 extra = 0;      ///< reach of the neighbours' positions, px
+  i64 margin = 0;     ///< positions may move so far, px; 0: they are not refined
+  /// What the object moves by, chosen where the configuration leaves it to ptyle.
+  RuleChoice rule = RuleChoice::automatic;
+  PreconditionerChoice preconditioner = PreconditionerChoice::automatic;
   i64 transfer_reach = 0;  ///< of the transfer preconditioner, px, once the aperture is known
 };
 
+/// The halo of a text of ranks.halo: "exact", or a length in Å (px where pixel = 1). Throws
+/// UserError for another.
+Halo halo_of(const std::string& text, i64 window, double pixel);
 /// True if the exchange asked for goes along rows and columns of tiles, or is of voxels: tiles are
 /// cut by lines then.
 bool needs_lines(const RanksConfig& config);

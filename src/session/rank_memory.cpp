@@ -18,8 +18,9 @@ using Bytes = std::map<std::string, double>;
 
 template <class T>
 FitMemory memory_of_fit(const ReconstructConfig& config, const OperatorSetup& setup,
-                        const Division& division, int rank) {
+                        const Division& division, int rank, int threads) {
   FitOptions options;  // these decide which arrays a fit has
+  options.threads = threads;
   set_exchange(options, config.ranks);
   options.parts = settled_parts(config, division);
   const auto& own = division.shares[static_cast<std::size_t>(rank)].own;
@@ -29,8 +30,8 @@ FitMemory memory_of_fit(const ReconstructConfig& config, const OperatorSetup& se
 /// Objects, gradients, probe and the exchanges' buffers: what lives where a rank computes.
 template <class T>
 Bytes arrays_of_fit(const ReconstructConfig& config, const OperatorSetup& setup,
-                    const Division& division, int rank) {
-  Bytes bytes = memory_of_fit<T>(config, setup, division, rank).arrays;
+                    const Division& division, int rank, int threads) {
+  Bytes bytes = memory_of_fit<T>(config, setup, division, rank, threads).arrays;
   const Box tile = division.sharing.mesh.extended(rank);
   if (!division.partly_dark.empty() && division.partly_dark[static_cast<std::size_t>(rank)])
     bytes["object"] += double(tile.area());  // of its support's mask
@@ -63,7 +64,7 @@ void add_data(RankMemory& memory, const ReconstructConfig& config, const Operato
   bytes["positions"] += bytes_of_positions(division);
   if (division.margin > 0) bytes["positions"] += double(bytes_of_moved(share.own.size()));
   if (!writes_while_computing(config)) return;
-  bytes["checkpoint"] = memory_of_fit<T>(config, setup, division, rank).saved;
+  bytes["checkpoint"] = memory_of_fit<T>(config, setup, division, rank, 1).saved;
 }
 
 /// While result.h5 is written, and the files that are made of it, when the fit is gone. What is not
@@ -77,7 +78,7 @@ void add_writing(RankMemory& memory, const ReconstructConfig& config, const Oper
   const WritingMemory files = writing_memory(
       object, setup.absorption, setup.modes, setup.window, static_cast<i64>(frame.positions.size()),
       {.pictures = config.output.pictures, .tiff = config.output.tiff});
-  const FitMemory fit = memory_of_fit<T>(config, setup, division, rank);
+  const FitMemory fit = memory_of_fit<T>(config, setup, division, rank, 1);
   const auto writers = writing_ranks(division.sharing.mesh.ranks());
   const bool writes = std::find(writers.begin(), writers.end(), rank) != writers.end();
   Bytes& bytes = memory.writing;
@@ -128,7 +129,7 @@ RankMemory rank_memory(const ReconstructConfig& config, const OperatorSetup& set
                        const Division& division, int rank, int threads, std::size_t bytes_a_pattern,
                        double budget) {
   RankMemory memory;
-  memory.bytes = arrays_of_fit<T>(config, setup, division, rank);
+  memory.bytes = arrays_of_fit<T>(config, setup, division, rank, threads);
   add_data<T>(memory, config, setup, division, rank, bytes_a_pattern);
   const auto left = static_cast<std::size_t>(std::max(0.0, budget - sum_of(memory.bytes)));
   const auto shape = tile_shape(setup, division, rank);
@@ -149,7 +150,7 @@ RankMemory gpu_rank_memory(const ReconstructConfig& config, const OperatorSetup&
   RankMemory memory;
   add_data<T>(memory, config, setup, division, rank, bytes_a_pattern);
   add_writing<T>(memory, config, setup, division, rank, true);
-  Bytes arrays = arrays_of_fit<T>(config, setup, division, rank);
+  Bytes arrays = arrays_of_fit<T>(config, setup, division, rank, 1);
   const auto shape = tile_shape(setup, division, rank);
   if (division.sharing.mesh.ranks() > 1) {  // what travels goes through the host
     memory.bytes["exchange buffers"] = arrays["exchange buffers"];

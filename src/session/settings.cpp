@@ -49,25 +49,41 @@ double automatic_roughness_weight(const ReconstructConfig& config, const Experim
   return weight_by_thickness / config.object.slice_thickness;
 }
 
-/// The rule and its preconditioner, where the configuration leaves them to ptyle.
-void choose_rule(RuleOptions& rule, const ReconstructConfig& config, int ranks, int of,
-                 i64 positions) {
+/// k_α as far as the configuration says it, 1/Å; 0: the file may say it.
+double aperture_k(const OpticsConfig& optics) {
+  const double wavelength = wavelength_of(optics);
+  return wavelength > 0 ? optics.semi_angle * mrad / wavelength : 0;
+}
+
+/// The rule and its preconditioner, chosen where the configuration leaves them to ptyle
+/// (docs/math.md).
+RuleOptions chosen_rule(const ReconstructConfig& config, const Cores& cores,
+                        const ScanOnObject& scan, double pixel) {
   // 7 mini-batches of 4 of each rank: as many passes as L-BFGS takes, which has one exchange each
   // (bench/convergence).
   constexpr i64 few = 28;
-  const bool sums = sums_every_batch(config.ranks, ranks), given = rule.step > 0;
+  RuleOptions rule = config.parts.of<RuleOptions>();
+  const bool sums = sums_every_batch(config.ranks, cores.mesh.ranks()), given = rule.step > 0;
+  const i64 positions = std::ssize(scan.centres);
+  FitOptions asked;
+  asked.parts = config.parts;
+  if (rule.rule == RuleChoice::automatic && asked_parts<float>(asked).rule) return rule;
   if (rule.rule == RuleChoice::automatic) {
     const bool whole = config.solver.batches == 1 ||
-                       (config.solver.batches == 0 && of > 1 && positions < few * of);
+                       (config.solver.batches == 0 && cores.of > 1 && positions < few * cores.of);
     rule.rule = !sums || given ? RuleChoice::descent
                 : whole        ? RuleChoice::lbfgs
                                : RuleChoice::momentum;
   }
-  if (rule.preconditioner != PreconditionerChoice::automatic) return;
-  const bool finds_neighbours = config.ranks.halo == "exact";
-  rule.preconditioner = takes_any_preconditioner(rule.rule) && finds_neighbours && !given
+  if (rule.preconditioner != PreconditionerChoice::automatic) return rule;
+  const Halo halo = halo_of(config.ranks.halo, scan.window, pixel);
+  const i64 reach = reach_of_transfer(rule.transfer, aperture_k(config.optics), pixel, scan.window);
+  const bool found = reach <= std::min(halo.before, halo.after),
+             pays = rule.rule == RuleChoice::lbfgs || config.object.slices > 1;
+  rule.preconditioner = takes_any_preconditioner(rule.rule) && found && pays && !given
                             ? PreconditionerChoice::transfer
                             : PreconditionerChoice::illumination;
+  return rule;
 }
 
 }  // namespace
@@ -81,35 +97,28 @@ namespace {
 
 /// px about a voxel that the fit looks at beside the windows (check_options); −1: unknown, since
 /// the file may say the aperture.
-i64 looked_at(const ReconstructConfig& config, const Cores& cores, double pixel,
+i64 looked_at(const ReconstructConfig& config, const RuleOptions& rule, double pixel,
               const ScanOnObject& scan) {
-  PartOptions options = config.parts;
-  choose_rule(options.of<RuleOptions>(), config, cores.mesh.ranks(), cores.of,
-              std::ssize(scan.centres));
-  options.of<PositionOptions>().refine = scan.margin > 0 ? Switch::on : Switch::off;
   FitOptions fit;
-  fit.parts = options;
+  fit.parts = config.parts;
+  fit.parts.of<RuleOptions>() = rule;
+  fit.parts.of<PositionOptions>().refine = scan.margin > 0 ? Switch::on : Switch::off;
   const auto parts = asked_parts<float>(fit);
   i64 reach = 1;  // of differences between neighbours, which are perhaps penalised unasked
-  const double wavelength = wavelength_of(config.optics);
-  const bool aperture_known = wavelength > 0 && config.optics.semi_angle > 0;
-  auto& rule = fit.parts.of<RuleOptions>();
-  if (rule.preconditioner == PreconditionerChoice::transfer) {
-    if (!aperture_known && rule.transfer.reach == 0) return -1;
-    reach = reach_of_transfer(rule.transfer,
-                              aperture_known ? config.optics.semi_angle * mrad / wavelength : 0,
-                              pixel, scan.window);
+  const double k = aperture_k(config.optics);
+  const bool by_transfer = rule.preconditioner == PreconditionerChoice::transfer;
+  if (by_transfer) {
+    if (k == 0 && rule.transfer.reach == 0) return -1;
+    reach = reach_of_transfer(rule.transfer, k, pixel, scan.window);
   }
   for (const auto& one : parts.variables) reach = std::max(reach, one->reach());
   for (const auto& one : parts.penalties) reach = std::max(reach, one->reach());
   for (const auto& one : parts.regularisers) reach = std::max(reach, one->reach());
-  const bool by_transfer = rule.preconditioner == PreconditionerChoice::transfer;
   if (by_transfer || config.solver.continuation == Switch::off || config.object.slices < 2)
     return reach;
-  if (!aperture_known) return -1;
+  if (k == 0) return -1;
   fit.pixel = pixel;
-  fit.continuation = Continuation(
-      {config.optics.semi_angle * mrad / wavelength, 0.5 / pixel, config.object.slices, 1});
+  fit.continuation = Continuation({k, 0.5 / pixel, config.object.slices, 1});
   return std::max(reach, reach_of_blur(low_pass_sigma(fit)));
 }
 
@@ -137,16 +146,22 @@ Division divide(const ReconstructConfig& config, std::span<const Position> posit
 
 Cut cut_along(const Cores& cores, const ScanOnObject& scan, double pixel,
               const ReconstructConfig& config) {
-  return cut_along(cores, scan, pixel, config.ranks, planes_of(config),
-                   config.solver.precision == Precision::float64 ? 8 : 4,
-                   looked_at(config, cores, pixel, scan));
+  const RuleOptions rule = chosen_rule(config, cores, scan, pixel);
+  Cut cut = cut_along(cores, scan, pixel, config.ranks, planes_of(config),
+                      config.solver.precision == Precision::float64 ? 8 : 4,
+                      looked_at(config, rule, pixel, scan));
+  cut.rule = rule.rule;
+  cut.preconditioner = rule.preconditioner;
+  return cut;
 }
 
 PartOptions settled_parts(const ReconstructConfig& config, const Cut& cut) {
   PartOptions parts = config.parts;
   parts.of<PositionOptions>().refine = cut.margin > 0 ? Switch::on : Switch::off;
   auto& rule = parts.of<RuleOptions>();
-  choose_rule(rule, config, cut.sharing.mesh.ranks(), cut.of, cut.positions);
+  if (rule.rule == RuleChoice::automatic) rule.rule = cut.rule;
+  if (rule.preconditioner == PreconditionerChoice::automatic)
+    rule.preconditioner = cut.preconditioner;
   if (cut.transfer_reach > 0) rule.transfer.pixels = cut.transfer_reach;
   return parts;
 }

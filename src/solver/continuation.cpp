@@ -16,8 +16,9 @@ constexpr double slower_from =
     2;                           // less where the specimen is thicker than this, in depths of focus
 constexpr double unbin_k = 0.6;  // blocks are halved from here on, of the aperture's radius
 constexpr double free_k = 1.05;  // no lateral limit from here on, of the aperture's radius
-constexpr double first_transfer = 1, less_transfer = 0.5, last_transfer = 0.02;  // μ, in factors
-constexpr double probe_transfer = 0.3;  // the probe moves from here on
+constexpr double first_transfer = 1,
+                 less_transfer = 0.5;   // μ at the start, and from stage to stage
+constexpr double probe_transfer = 0.6;  // the probe moves from here on
 constexpr double stalled =
     0.8;  // an iteration that leaves more than this fraction of R has stalled
 constexpr int least_iterations = 2;  // in a stage
@@ -63,7 +64,7 @@ bool Continuation::advance(double r_factor) {
 void Continuation::free_more() {
   if (transfer_ > 0) {
     transfer_ *= less_transfer;
-    if (transfer_ < last_transfer) transfer_ = 0;
+    if (transfer_ < scale_.last_transfer) transfer_ = 0;
     return;
   }
   if (k_c_ == 0 || k_c_ > unbin_k * scale_.aperture_k) block_ = (block_ + 1) / 2;

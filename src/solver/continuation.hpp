@@ -27,6 +27,7 @@ class Continuation {
     i64 slices = 1;
     double depths_of_focus = 1;  ///< thickness over λ/α²
     By by = By::limits;
+    double last_transfer = 0.02;  ///< μ, below which the schedule ends
   };
 
   /// No continuation: everything is free from the start.
@@ -50,6 +51,8 @@ class Continuation {
   [[nodiscard]] bool finished() const { return k_c_ == 0 && block_ <= 1 && transfer_ == 0; }
   /// True while a probe that moved would take up what belongs to the object.
   [[nodiscard]] bool holds_probe() const;
+  /// True once the object is as free as positions need it to move.
+  [[nodiscard]] bool nearly_finished() const { return block_ <= 1 && !holds_probe(); }
   /// "k < 0.60 1/Å, slices binned by 10", "transfer > 0.25"; empty when finished.
   [[nodiscard]] std::string describe() const;
 

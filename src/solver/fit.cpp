@@ -99,7 +99,7 @@ IterationReport Fit<T>::iterate(const std::function<bool()>& stop) {
   Batch all_alike;
   all_alike.iteration = iteration;
   all_alike.lateral_limit = limited;
-  all_alike.everything_free = options.continuation.finished();
+  all_alike.everything_free = options.continuation.nearly_finished();
   all_alike.refine_probe = refine;
   with_->costs.begin(batches.size(), static_cast<std::size_t>(*batch_));
   while (*batch_ < double(batches.size()) && report.whole) {

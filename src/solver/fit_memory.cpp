@@ -16,7 +16,8 @@ FitMemory fit_memory(const OperatorSetup& setup, const FitOptions& options, cons
   if (parts.rule) parts.rule->declare(state);
   declare_paper_fields(state, setup, options, sharing);
   FitMemory memory{state.bytes(0), state.bytes(0, true), state.saved_bytes(0, rank == 0)};
-  if (const double other = parts.rule ? parts.rule->other_bytes(setup, options.threads) : 0;
+  const Box core = sharing.mesh.core(rank);
+  if (const double other = parts.rule ? parts.rule->other_bytes(setup, core, options.threads) : 0;
       other > 0)
     memory.arrays["transfer"] += other;
   return memory;

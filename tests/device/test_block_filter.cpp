@@ -49,7 +49,7 @@ void filters(double tolerance) {
       weight.data()[k] = static_cast<T>(1 + 0.5 * std::sin(double(k)));
     Array<T, 3> to({c.planes, c.where.rows.size(), c.where.cols.size()}), again(to.shape());
     const auto apply = [&](int threads, Array<T, 3>& result) {
-      BlockFilter<T>(kernel, threads, nullptr)
+      BlockFilter<T>(kernel, 64, threads, nullptr)
           .apply(std::as_const(from), std::as_const(weight), c.where, result);
     };
     apply(1, to);
@@ -84,9 +84,10 @@ TEST(BlockFilter, ConvolvesAsTheSumDoes) {
 
 TEST(BlockFilter, BooksWhatItSays) {
   Ledger ledger;
-  const BlockFilter<float> filter(symmetric(5, 4, 3), 2, &ledger);
+  const BlockFilter<float> filter(symmetric(5, 4, 3), 64, 2, &ledger);
   ASSERT_EQ(ledger.entries().size(), 1U);
-  EXPECT_EQ(static_cast<double>(ledger.entries()[0].now), BlockFilter<float>::bytes(5, 4, 2));
+  EXPECT_EQ(static_cast<double>(ledger.entries()[0].at_peak),
+            BlockFilter<float>::bytes(5, 4, 64, 2));
 }
 
 template <class T>

@@ -54,6 +54,7 @@ Ran ran(const MemoryScan& scan, const std::string& folder, int iterations, Outli
   config.output.resume = !folder.empty();
   config.solver.iterations = iterations;
   config.solver.hold_out = hold_out;
+  config.solver.continuation = Switch::off;  // a coarse object explains no pattern well
   config.data.outliers = outliers;
   Ran ran;
   ReconstructCallbacks callbacks;

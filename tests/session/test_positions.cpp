@@ -189,6 +189,7 @@ TEST(Division, OfOneRankIsItsPartOfTheWhole) {
 ReconstructConfig refining() {
   ReconstructConfig config = memory_scan().config();
   config.solver.precision = Precision::float64;
+  config.solver.continuation = Switch::off;  // positions wait for its first stage
   config.parts.of<PositionOptions>() = {.refine = Switch::on, .start = 1};
   return config;
 }

@@ -45,6 +45,7 @@ RankMemory memory_of(const ReconstructConfig& config, int ranks, int rank) {
 
 ReconstructConfig refined() {
   ReconstructConfig config = testing::memory_scan().config();
+  config.solver.continuation = Switch::off;  // positions wait for its first stage
   config.parts.of<PositionOptions>() = {.refine = Switch::on, .start = 1};
   return config;
 }

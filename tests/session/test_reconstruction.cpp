@@ -15,6 +15,7 @@
 #include "io/temporary_folder.hpp"
 #include "session/memory_scan.hpp"
 #include "session/reconstruct.hpp"
+#include "solver/rules/rule_options.hpp"
 
 namespace ptyle {
 namespace {
@@ -308,6 +309,7 @@ TEST(Reconstruction, LeavesBadPixelsInMemoryOut) {
 TEST(Reconstruction, TellsOfACostThatIsNoNumber) {
   const auto team = make_local_team();
   ReconstructConfig config = memory_scan().config();
+  config.parts.of<RuleOptions>().rule = RuleChoice::descent;
   config.probe.step = 10;  // ten times a Gauss-Newton step overshoots, the more the longer
   config.probe.refine_from = 1;
   config.solver.continuation = Switch::off;

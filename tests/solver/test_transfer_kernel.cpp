@@ -24,8 +24,8 @@ TEST(InverseKernel, OfADeltaIsADelta) {
   for (const i64 planes : {1, 4}) {
     Kernel3 delta({2 * planes - 1, 7, 7});
     delta(planes - 1, 3, 3) = 5;
-    const InverseKernel damped = inverse_of(delta, 0.1, TransferInverse::damped, 3);
-    const InverseKernel wiener = inverse_of(delta, 0.1, TransferInverse::wiener, 3);
+    const InverseKernel damped = inverse_of<double>(delta, 0.1, TransferInverse::damped, 3);
+    const InverseKernel wiener = inverse_of<double>(delta, 0.1, TransferInverse::wiener, 3);
     EXPECT_NEAR(damped.largest_transfer, 5, 1e-12);
     EXPECT_LT(damped.lost, 1e-7);
     EXPECT_NEAR(damped.kernel(planes - 1, 3, 3), 1 / 5.5, 1e-12);
@@ -39,7 +39,7 @@ TEST(InverseKernel, UndoesTheKernel) {
   const i64 reach = 3, far = 24;
   const double damping = 0.2;
   const Kernel3 kernel = triangles(1, reach);
-  const InverseKernel inverse = inverse_of(kernel, damping, TransferInverse::damped, far);
+  const InverseKernel inverse = inverse_of<double>(kernel, damping, TransferInverse::damped, far);
   for (i64 y = -10; y <= 10; ++y)
     for (i64 x = -10; x <= 10; x += 2) {
       double sum = damping * inverse.largest_transfer * inverse.kernel(0, y + far, x + far);
@@ -55,7 +55,7 @@ TEST(InverseKernel, LosesLessTheFartherItReaches) {
   const Kernel3 kernel = triangles(5, 4);
   double before = 1;
   for (const i64 reach : {1, 4, 8, 16}) {
-    const double lost = inverse_of(kernel, 0.05, TransferInverse::wiener, reach).lost;
+    const double lost = inverse_of<double>(kernel, 0.05, TransferInverse::wiener, reach).lost;
     EXPECT_LT(lost, before) << reach;
     before = lost;
   }

@@ -62,29 +62,32 @@ void BlockFft<T>::inverse_columns(Array<Complex<T>, 2>& columns, i64 first,
 }
 
 template <class T>
-BlockFilter<T>::BlockFilter(View<const double, 3> kernel, int threads, Ledger* ledger)
-    : fft_((kernel.shape[0] + 1) / 2, kernel.shape[1] / 2, inner_of_filter),
+BlockFilter<T>::BlockFilter(View<const double, 3> kernel, i64 inner, int threads, Ledger* ledger)
+    : fft_((kernel.shape[0] + 1) / 2, kernel.shape[1] / 2, std::min(inner, inner_of_filter)),
       threads_(threads),
       spectrum_(
           {fft_.side() * fft_.side() / BlockFft<T>::together, fft_.length(), BlockFft<T>::together},
           ledger, "transfer") {
-  for (int t = 0; t < threads; ++t) blocks_.emplace_back(fft_.shape(), ledger, "transfer");
   const i64 side = fft_.side(), length = fft_.length(), plane = side * side;
-  auto whole = wrapped_kernel(kernel, length, side);
-  transform(whole, false);
-  const double scale = 1 / static_cast<double>(plane * length);
-  for (i64 p = 0; p < plane; ++p)
-    for (i64 z = 0; z < length; ++z)
-      spectrum_(p / BlockFft<T>::together, z, p % BlockFft<T>::together) =
-          static_cast<T>(scale * whole.data()[z * plane + p].real());
+  {
+    auto whole = wrapped_kernel<T>(kernel, length, side, ledger);
+    transform(whole, false);
+    const T scale = T(1) / static_cast<T>(plane * length);
+    for (i64 p = 0; p < plane; ++p)
+      for (i64 z = 0; z < length; ++z)
+        spectrum_(p / BlockFft<T>::together, z, p % BlockFft<T>::together) =
+            scale * whole.data()[z * plane + p].real();
+  }
+  for (int t = 0; t < threads; ++t) blocks_.emplace_back(fft_.shape(), ledger, "transfer");
 }
 
 template <class T>
-double BlockFilter<T>::bytes(i64 planes, i64 reach, int threads) {
-  const BlockFft<T> fft(planes, reach, inner_of_filter);
-  return static_cast<double>(fft.spectrum_size() * static_cast<i64>(sizeof(T))) +
-         static_cast<double>(threads) * static_cast<double>(planes * fft.side() * fft.side() *
-                                                            static_cast<i64>(sizeof(Complex<T>)));
+double BlockFilter<T>::bytes(i64 planes, i64 reach, i64 inner, int threads) {
+  const BlockFft<T> fft(planes, reach, std::min(inner, inner_of_filter));
+  const auto spectrum = static_cast<double>(fft.spectrum_size()) * sizeof(T);
+  const double blocks = static_cast<double>(threads) *
+                        static_cast<double>(planes * fft.side() * fft.side()) * sizeof(Complex<T>);
+  return spectrum + std::max(2 * spectrum, blocks);  // the kernel's spectrum is complex at first
 }
 
 /// Pixels beyond what results look at stay zero, lest rounding carry them into a result.

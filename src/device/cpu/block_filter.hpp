@@ -60,13 +60,14 @@ template <class T>
 class BlockFilter {
  public:
   /// Takes a kernel as the same at opposite distances: values that differ there are averaged.
-  BlockFilter(View<const double, 3> kernel, int threads, Ledger* ledger);
+  /// `inner`: pixels a side of what it will be applied to; blocks are not much larger.
+  BlockFilter(View<const double, 3> kernel, i64 inner, int threads, Ledger* ledger);
   [[nodiscard]] i64 reach() const { return fft_.reach(); }
   /// to = w · (K ∗ (w · from)) on the box `where` of `from`, which counts as zero beyond its
   /// arrays; `weight`: w, (rows, cols) of `from`; `to`: (S, rows, cols) of the box, not `from`.
   void apply(View<const T, 3> from, View<const T, 2> weight, const Box& where, View<T, 3> to) const;
-  /// Bytes that it accounts for as "transfer".
-  static double bytes(i64 planes, i64 reach, int threads);
+  /// Bytes that it accounts for as "transfer", at most while it is made.
+  static double bytes(i64 planes, i64 reach, i64 inner, int threads);
 
  private:
   struct Corner {

@@ -4,6 +4,7 @@
 // discrete Fourier transform over all three axes.
 
 #include "core/array.hpp"
+#include "core/ledger.hpp"
 
 namespace ptyle {
 
@@ -14,9 +15,13 @@ constexpr i64 wrapped(i64 distance, i64 n) { return distance < 0 ? distance + n 
 
 /// (length, side, side), around whose [0,0,0] the kernel lies, made the same at opposite distances:
 /// what differs is averaged. It must fit: length ≥ 2S − 1, side ≥ 2R + 1.
-Array<Complex<double>, 3> wrapped_kernel(View<const double, 3> kernel, i64 length, i64 side);
+/// Accounted for as "transfer".
+template <class T>
+Array<Complex<T>, 3> wrapped_kernel(View<const double, 3> kernel, i64 length, i64 side,
+                                    Ledger* ledger = nullptr);
 
 /// In place, over all three axes; the inverse is not scaled.
-void transform(Array<Complex<double>, 3>& values, bool inverse);
+template <class T>
+void transform(Array<Complex<T>, 3>& values, bool inverse);
 
 }  // namespace ptyle

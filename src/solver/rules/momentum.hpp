@@ -39,8 +39,9 @@ class NesterovMomentum final : public UpdateRule<T> {
   void object_moved() override { *steps_ = 0; }
   [[nodiscard]] i64 reach() const override { return preconditioning_->reach(); }
   [[nodiscard]] std::string key() const override { return "solver.preconditioner"; }
-  [[nodiscard]] double other_bytes(const OperatorSetup& setup, int threads) const override {
-    return preconditioning_->other_bytes(setup, threads);
+  [[nodiscard]] double other_bytes(const OperatorSetup& setup, const Box& core,
+                                   int threads) const override {
+    return preconditioning_->other_bytes(setup, core, threads);
   }
 
  private:

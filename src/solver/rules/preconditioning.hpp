@@ -21,8 +21,9 @@ class Preconditioning {
   virtual void apply(const Trial<T>& trial, const Volumes<T>& volumes) = 0;
   /// How far from a voxel it looks, px.
   [[nodiscard]] virtual i64 reach() const { return 0; }
-  /// Bytes accounted as "transfer" beside its fields.
-  [[nodiscard]] virtual double other_bytes(const OperatorSetup& /*setup*/, int /*threads*/) const {
+  /// Bytes accounted as "transfer" beside its fields, on a rank with this core.
+  [[nodiscard]] virtual double other_bytes(const OperatorSetup& /*setup*/, const Box& /*core*/,
+                                           int /*threads*/) const {
     return 0;
   }
 };

@@ -88,8 +88,9 @@ class UpdateRule {
   /// How far from a voxel it looks, px, and the key that says so.
   [[nodiscard]] virtual i64 reach() const { return 0; }
   [[nodiscard]] virtual std::string key() const { return "solver.rule"; }
-  /// Bytes accounted as "transfer" beside its fields.
-  [[nodiscard]] virtual double other_bytes(const OperatorSetup& /*setup*/, int /*threads*/) const {
+  /// Bytes accounted as "transfer" beside its fields, on a rank with this core.
+  [[nodiscard]] virtual double other_bytes(const OperatorSetup& /*setup*/, const Box& /*core*/,
+                                           int /*threads*/) const {
     return 0;
   }
   /// Another than the rule has moved the object since its last step.

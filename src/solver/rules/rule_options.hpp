@@ -90,11 +90,11 @@ void keys(V& v, RuleOptions& o) {
   v("preconditioner", o.preconditioner,
     "what makes a direction of a gradient: illumination divides by that of each voxel, none by one "
     "number, transfer inverts what the microscope transfers (solver.rule lbfgs, gauss_newton or "
-    "momentum); auto: transfer where the rule goes with it");
+    "momentum); auto: transfer with several slices or lbfgs, where the rule goes with it");
   v("damping", o.damping, above(0).up_to(1), "of the illumination preconditioner, of its maximum");
-  v("transfer_damping", o.transfer.damping, above(0).up_to(10),
+  v("transfer_damping", o.transfer.damping, between(0, 10),
     "of preconditioner transfer: what is transferred less than this part of the most, is inverted "
-    "no further");
+    "no further; 0: 0.02 of the whole scan, on mini-batches 0.3 and transfer_inverse: wiener");
   v("transfer_inverse", o.transfer.how,
     "of preconditioner transfer: damped moves what is hardly transferred by its gradient alone, "
     "wiener does not move it");

@@ -24,6 +24,8 @@ double sign_at(std::uint64_t seed, i64 z, i64 row, i64 col) {
   return (bits >> static_cast<unsigned>(z % 32) & 1U) != 0 ? 1 : -1;
 }
 
+i64 longest(const Box& box) { return std::max(box.rows.size(), box.cols.size()); }
+
 /// 1 at 0, 0 at `end`.
 double triangle(i64 distance, i64 end) {
   return 1 - static_cast<double>(std::abs(distance)) / static_cast<double>(end);
@@ -59,11 +61,12 @@ void ByTransfer<T>::declare(State<T>& state) {
 }
 
 template <class T>
-double ByTransfer<T>::other_bytes(const OperatorSetup& setup, int threads) const {
+double ByTransfer<T>::other_bytes(const OperatorSetup& setup, const Box& core, int threads) const {
   const double pixels = static_cast<double>(setup.window * setup.window);
-  return BlockFilter<T>::bytes(setup.slices, options_.pixels, threads) +
-         std::max(correlation_bytes<T>(setup.slices, options_.pixels),
-                  static_cast<double>(enough) * pixels * sizeof(T));
+  return std::max({BlockFilter<T>::bytes(setup.slices, options_.pixels, longest(core), threads),
+                   inverse_bytes<T>(setup.slices, options_.pixels),
+                   correlation_bytes<T>(setup.slices, options_.pixels),
+                   static_cast<double>(enough) * pixels * sizeof(T)});
 }
 
 template <class T>
@@ -173,10 +176,16 @@ void ByTransfer<T>::make_filter(const Trial<T>& trial, double most, double stage
         kernel(z, y + reach, x + reach) =
             most * static_cast<double>(here.view(z, y + reach, x + reach).real()) *
             triangle(y, reach + 1) * triangle(x, reach + 1);
-  const InverseKernel inverse = stage > 0
-                                    ? inverse_of(kernel, stage, TransferInverse::wiener, reach)
-                                    : inverse_of(kernel, options_.damping, options_.how, reach);
-  filter_ = std::make_unique<BlockFilter<T>>(inverse.kernel, trial.with.options.threads,
+  const TransferOptions at_the_end = chosen_inverse(options_, trial.with.options.batches == 1);
+  filter_.reset();
+  const auto inverse_as = [&](double damping, TransferInverse how) {
+    return inverse_of<T>(kernel, damping, how, reach, trial.with.ledger);
+  };
+  const InverseKernel inverse = stage > 0 ? inverse_as(stage, TransferInverse::wiener)
+                                          : inverse_as(at_the_end.damping, at_the_end.how);
+  i64 inner = 1;
+  for (const Tile& tile : trial.with.tiles) inner = std::max(inner, longest(tile.core));
+  filter_ = std::make_unique<BlockFilter<T>>(inverse.kernel, inner, trial.with.options.threads,
                                              trial.with.ledger);
   *most_ = most;
   stage_ = stage;

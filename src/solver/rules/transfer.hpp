@@ -41,7 +41,8 @@ class ByTransfer final : public Preconditioning<T> {
   void prepare(const Trial<T>& trial) override;
   void apply(const Trial<T>& trial, const Volumes<T>& volumes) override;
   [[nodiscard]] i64 reach() const override { return options_.pixels; }
-  [[nodiscard]] double other_bytes(const OperatorSetup& setup, int threads) const override;
+  [[nodiscard]] double other_bytes(const OperatorSetup& setup, const Box& core,
+                                   int threads) const override;
 
  private:
   [[nodiscard]] bool is_measured(const Trial<T>& trial) const;

@@ -35,8 +35,9 @@ class WholeScanRule : public UpdateRule<T> {
   [[nodiscard]] bool took_back() const override { return took_back_; }
   [[nodiscard]] i64 reach() const override { return preconditioning_->reach(); }
   [[nodiscard]] std::string key() const override { return "solver.preconditioner"; }
-  [[nodiscard]] double other_bytes(const OperatorSetup& setup, int threads) const override {
-    return preconditioning_->other_bytes(setup, threads);
+  [[nodiscard]] double other_bytes(const OperatorSetup& setup, const Box& core,
+                                   int threads) const override {
+    return preconditioning_->other_bytes(setup, core, threads);
   }
   void end(const Trial<T>& trial) override;
   /// The step under way is not judged, as the cost has changed otherwise.
