@@ -246,7 +246,8 @@ FitOptions fit_options(const ReconstructConfig& config, const Experiment& e, con
   if (coarse_to_fine)
     o.continuation = Continuation(
         {aperture_k(e), 0.5 / e.calibration.pixel, config.object.slices, depths_of_focus(config, e),
-         by_transfer ? Continuation::By::transfer : Continuation::By::limits});
+         by_transfer ? Continuation::By::transfer : Continuation::By::limits,
+         chosen_inverse(rule.transfer, o.batches == 1).damping});
   const auto& object = config.object;
   if (object.phase_max > object.phase_min) {
     o.phase_min = object.phase_min;

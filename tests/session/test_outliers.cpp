@@ -13,6 +13,7 @@
 #include "io/temporary_folder.hpp"
 #include "session/memory_scan.hpp"
 #include "session/reconstruct.hpp"
+#include "solver/rules/rule_options.hpp"
 
 namespace ptyle {
 namespace {
@@ -54,7 +55,8 @@ Ran ran(const MemoryScan& scan, const std::string& folder, int iterations, Outli
   config.output.resume = !folder.empty();
   config.solver.iterations = iterations;
   config.solver.hold_out = hold_out;
-  config.solver.continuation = Switch::off;  // a coarse object explains no pattern well
+  // With so few patterns others may learn to explain the odd one.
+  config.parts.of<RuleOptions>().rule = RuleChoice::descent;
   config.data.outliers = outliers;
   Ran ran;
   ReconstructCallbacks callbacks;

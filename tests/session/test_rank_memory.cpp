@@ -12,6 +12,7 @@
 #include "session/rank_memory.hpp"
 #include "session/write_object.hpp"
 #include "session/write_result.hpp"
+#include "solver/rules/rule_options.hpp"
 
 namespace ptyle {
 namespace {
@@ -45,7 +46,6 @@ RankMemory memory_of(const ReconstructConfig& config, int ranks, int rank) {
 
 ReconstructConfig refined() {
   ReconstructConfig config = testing::memory_scan().config();
-  config.solver.continuation = Switch::off;  // positions wait for its first stage
   config.parts.of<PositionOptions>() = {.refine = Switch::on, .start = 1};
   return config;
 }
@@ -88,6 +88,7 @@ TEST(RankMemory, OfRefinedPositionsIsWhatARunAllocates) {
   for (const int modes : {1, 3}) {
     ReconstructConfig config = refined();
     config.probe.modes = modes;
+    config.parts.of<RuleOptions>().rule = RuleChoice::descent;  // all at the peak at once
     const auto team = make_local_team();
     const auto patterns = testing::memory_scan().patterns();
     const OpenFit<float> run(config, {}, *team, &patterns);

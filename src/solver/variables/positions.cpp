@@ -190,7 +190,9 @@ void PositionsVariable<T>::sum_moment(Workspace<T>& with) {
 template <class T>
 void PositionsVariable<T>::step(Workspace<T>& with, const Batch& batch) {
   if (!moves_) return;
-  if (*curvature_[0] == 0 || (batch.number == 0 && batch.iteration % curvature_every == 0))
+  const bool first = batch.number == 0;
+  if (*curvature_[0] == 0 ||
+      (first && (batch.iteration % curvature_every == 0 || !patterns_tell())))
     find_curvature(with, batch);
   if (!patterns_tell()) return;
   if (options_.model != PositionModel::free) {
