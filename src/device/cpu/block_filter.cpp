@@ -44,21 +44,19 @@ void BlockFft<T>::inverse_planes(Complex<T>* block) const {
 }
 
 template <class T>
-void BlockFft<T>::forward_columns(const Complex<T>* block, i64 first,
-                                  Array<Complex<T>, 2>& columns) const {
-  const i64 plane = side_ * side_;
+void BlockFft<T>::forward_columns(const Complex<T>* block, i64 first, Columns& columns) const {
+  auto& values = columns.values;
   for (i64 z = 0; z < planes_; ++z)
-    std::copy_n(block + z * plane + first, together, &columns(z, 0));
-  std::fill(columns.data() + planes_ * together, columns.data() + columns.size(), Complex<T>{});
-  along_.forward(columns.data());
+    std::copy_n(block + z * side_ * side_ + first, together, &values(z, 0));
+  std::fill(values.data() + planes_ * together, values.data() + values.size(), Complex<T>{});
+  along_.forward(values.data(), columns.spectra.data());
 }
 
 template <class T>
-void BlockFft<T>::inverse_columns(Array<Complex<T>, 2>& columns, i64 first,
-                                  Complex<T>* block) const {
-  along_.inverse(columns.data());
+void BlockFft<T>::inverse_columns(Columns& columns, i64 first, Complex<T>* block) const {
+  along_.inverse(columns.spectra.data(), columns.values.data());
   for (i64 z = 0; z < planes_; ++z)
-    std::copy_n(&columns(z, 0), together, block + z * side_ * side_ + first);
+    std::copy_n(&columns.values(z, 0), together, block + z * side_ * side_ + first);
 }
 
 template <class T>
@@ -120,26 +118,53 @@ void BlockFilter<T>::store(View<const Complex<T>, 3> block, View<const T, 2> wei
 }
 
 template <class T>
-void BlockFilter<T>::multiply(Complex<T>* block, Array<Complex<T>, 2>& columns) const {
+void BlockFilter<T>::multiply(Complex<T>* block, typename BlockFft<T>::Columns& columns) const {
   fft_.forward_planes(block);
   for (i64 group = 0; group < spectrum_.shape()[0]; ++group) {
     const i64 first = group * BlockFft<T>::together;
     fft_.forward_columns(block, first, columns);
     const T* const by = &spectrum_(group, 0, 0);
-    for (i64 k = 0; k < columns.size(); ++k) columns.data()[k] *= by[k];
+    Complex<T>* const at = columns.spectra.data();
+    for (i64 k = 0; k < columns.spectra.size(); ++k) at[k] *= by[k];
     fft_.inverse_columns(columns, first, block);
   }
   fft_.inverse_planes(block);
 }
 
+/// Rows of blocks begin where w does, and in each the blocks, so that few blocks hold all of it.
+template <class T>
+auto BlockFilter<T>::corners_of(View<const T, 2> weight, const Box& where) const
+    -> std::vector<Corner> {
+  const i64 inner = fft_.inner();
+  const auto some = [&](i64 row, i64 row_end, i64 col) {
+    for (i64 y = row; y < row_end; ++y)
+      if (weight(y, col) != 0) return true;
+    return false;
+  };
+  const auto some_in_row = [&](i64 row) {
+    const T* const from = &weight(row, where.cols.begin);
+    return std::any_of(from, from + where.cols.size(), [](T w) { return w != 0; });
+  };
+  std::vector<Corner> corners;
+  for (i64 row = where.rows.begin; row < where.rows.end; ++row) {
+    if (!some_in_row(row)) continue;
+    const i64 end = std::min(row + inner, where.rows.end);
+    for (i64 col = where.cols.begin; col < where.cols.end; ++col) {
+      if (!some(row, end, col)) continue;
+      corners.push_back({row, col});
+      col += inner - 1;
+    }
+    row += inner - 1;
+  }
+  return corners;
+}
+
 template <class T>
 void BlockFilter<T>::apply(View<const T, 3> from, View<const T, 2> weight, const Box& where,
                            View<T, 3> to) const {
-  std::vector<Corner> corners;
-  for (i64 row = where.rows.begin; row < where.rows.end; row += fft_.inner())
-    for (i64 col = where.cols.begin; col < where.cols.end; col += fft_.inner())
-      corners.push_back({row, col});
-  std::vector<Array<Complex<T>, 2>> columns;
+  const auto corners = corners_of(weight, where);
+  std::fill_n(to.data, to.size(), T(0));
+  std::vector<typename BlockFft<T>::Columns> columns;
   for (int t = 0; t < threads_; ++t) columns.push_back(fft_.columns());
   const auto count = static_cast<i64>(corners.size());
   const Box looked_at =
@@ -202,7 +227,11 @@ Kernel3 lags_of(const BlockFft<T>& fft, Array<Complex<T>, 3>& spectrum) {
             reach = fft.reach();
   const Fft2<T> lateral(side, side, FftRigor::estimate);
   const FftColumns<T> along(length, together, FftRigor::estimate);
-  for (i64 group = 0; group < spectrum.shape()[0]; ++group) along.inverse(&spectrum(group, 0, 0));
+  Array<Complex<T>, 2> columns({length, together});
+  for (i64 group = 0; group < spectrum.shape()[0]; ++group) {
+    along.inverse(&spectrum(group, 0, 0), columns.data());
+    std::copy_n(columns.data(), columns.size(), &spectrum(group, 0, 0));
+  }
   Kernel3 lags({2 * s - 1, 2 * reach + 1, 2 * reach + 1});
   Array<Complex<T>, 2> of_plane({side, side});
   const double scale = 1 / static_cast<double>(plane * length);
@@ -238,9 +267,10 @@ Kernel3 correlation(View<const T, 3> a, const Pixel& origin, const Probing& b, i
         auto columns_a = fft.columns(), columns_b = fft.columns();
         fft.forward_columns(of_a.data(), group * together, columns_a);
         fft.forward_columns(of_b.data(), group * together, columns_b);
-        for (i64 k = 0; k < columns_a.size(); ++k)
-          spectrum.data()[group * columns_a.size() + k] +=
-              columns_a.data()[k] * std::conj(columns_b.data()[k]);
+        const i64 size = columns_a.spectra.size();
+        for (i64 k = 0; k < size; ++k)
+          spectrum.data()[group * size + k] +=
+              columns_a.spectra.data()[k] * std::conj(columns_b.spectra.data()[k]);
       });
     }
   return lags_of(fft, spectrum);

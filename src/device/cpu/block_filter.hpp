@@ -41,13 +41,17 @@ class BlockFft {
   void inverse_planes(Complex<T>* block) const;
   /// Columns of planes that are transformed together, side by side; B·B is a multiple of it.
   static constexpr i64 together = 16;
-  [[nodiscard]] Array<Complex<T>, 2> columns() const {
-    return Array<Complex<T>, 2>({length_, together});
+  /// Values and spectra.
+  struct Columns {
+    Array<Complex<T>, 2> values, spectra;  // (plane or frequency, column)
+  };
+  [[nodiscard]] Columns columns() const {
+    return {Array<Complex<T>, 2>({length_, together}), Array<Complex<T>, 2>({length_, together})};
   }
   /// Spectra of `together` columns from place `first` on (of B·B).
-  void forward_columns(const Complex<T>* block, i64 first, Array<Complex<T>, 2>& columns) const;
+  void forward_columns(const Complex<T>* block, i64 first, Columns& columns) const;
   /// And back into the block, unscaled.
-  void inverse_columns(Array<Complex<T>, 2>& columns, i64 first, Complex<T>* block) const;
+  void inverse_columns(Columns& columns, i64 first, Complex<T>* block) const;
 
  private:
   i64 planes_, reach_, side_, length_;
@@ -65,6 +69,7 @@ class BlockFilter {
   [[nodiscard]] i64 reach() const { return fft_.reach(); }
   /// to = w · (K ∗ (w · from)) on the box `where` of `from`, which counts as zero beyond its
   /// arrays; `weight`: w, (rows, cols) of `from`; `to`: (S, rows, cols) of the box, not `from`.
+  /// Blocks where w is 0 take no time.
   void apply(View<const T, 3> from, View<const T, 2> weight, const Box& where, View<T, 3> to) const;
   /// Bytes that it accounts for as "transfer", at most while it is made.
   static double bytes(i64 planes, i64 reach, i64 inner, int threads);
@@ -73,11 +78,12 @@ class BlockFilter {
   struct Corner {
     i64 row, col;  // of what gets a result
   };
+  [[nodiscard]] std::vector<Corner> corners_of(View<const T, 2> weight, const Box& where) const;
   void load(View<const T, 3> from, View<const T, 2> weight, const Box& looked_at, const Corner& at,
             int part, View<Complex<T>, 3> block) const;
   void store(View<const Complex<T>, 3> block, View<const T, 2> weight, const Corner& at, int part,
              const Box& where, View<T, 3> to) const;
-  void multiply(Complex<T>* block, Array<Complex<T>, 2>& columns) const;
+  void multiply(Complex<T>* block, typename BlockFft<T>::Columns& columns) const;
   BlockFft<T> fft_;
   int threads_;
   Array<T, 3> spectrum_;  // (B·B / together, Z, together), real, with the FFTs' scale

@@ -31,8 +31,8 @@ struct Fftw<double> {
   static Plan make(int ny, int nx, Value* from, Value* to, int sign, unsigned flags) {
     return fftw_plan_dft_2d(ny, nx, from, to, sign, flags);
   }
-  static Plan make_columns(int n, int count, Value* at, int sign, unsigned flags) {
-    return fftw_plan_many_dft(1, &n, count, at, nullptr, count, 1, at, nullptr, count, 1, sign,
+  static Plan make_columns(int n, int count, Value* from, Value* to, int sign, unsigned flags) {
+    return fftw_plan_many_dft(1, &n, count, from, nullptr, count, 1, to, nullptr, count, 1, sign,
                               flags);
   }
   static void run(Plan plan, Value* from, Value* to) { fftw_execute_dft(plan, from, to); }
@@ -49,8 +49,8 @@ struct Fftw<float> {
   static Plan make(int ny, int nx, Value* from, Value* to, int sign, unsigned flags) {
     return fftwf_plan_dft_2d(ny, nx, from, to, sign, flags);
   }
-  static Plan make_columns(int n, int count, Value* at, int sign, unsigned flags) {
-    return fftwf_plan_many_dft(1, &n, count, at, nullptr, count, 1, at, nullptr, count, 1, sign,
+  static Plan make_columns(int n, int count, Value* from, Value* to, int sign, unsigned flags) {
+    return fftwf_plan_many_dft(1, &n, count, from, nullptr, count, 1, to, nullptr, count, 1, sign,
                                flags);
   }
   static void run(Plan plan, Value* from, Value* to) { fftwf_execute_dft(plan, from, to); }
@@ -157,11 +157,11 @@ struct FftColumns<T>::Plans {
   using Value = typename Lib::Value;
 
   Plans(i64 n, i64 count, FftRigor rigor) {
-    Array<Complex<T>, 2> columns({n, count});
+    Array<Complex<T>, 2> a({n, count}), b({n, count});
     for (const bool inverse : {false, true}) {
-      const auto made =
-          Lib::make_columns(int(n), int(count), reinterpret_cast<Value*>(columns.data()),
-                            inverse ? FFTW_BACKWARD : FFTW_FORWARD, flags_of(rigor));
+      const auto made = Lib::make_columns(int(n), int(count), reinterpret_cast<Value*>(a.data()),
+                                          reinterpret_cast<Value*>(b.data()),
+                                          inverse ? FFTW_BACKWARD : FFTW_FORWARD, flags_of(rigor));
       if (!made)
         throw std::runtime_error(fmt::format("FFTW could not plan {} transforms of {}", count, n));
       plans[inverse].reset(made);
@@ -173,9 +173,9 @@ struct FftColumns<T>::Plans {
     const std::lock_guard lock(planner);
     for (auto& plan : plans) plan.reset();
   }
-  void run(bool inverse, Complex<T>* columns) const {
-    auto* at = reinterpret_cast<Value*>(columns);
-    Lib::run(plans[inverse].get(), at, at);
+  void run(bool inverse, const Complex<T>* from, Complex<T>* to) const {
+    auto* in = reinterpret_cast<Value*>(const_cast<Complex<T>*>(from));
+    Lib::run(plans[inverse].get(), in, reinterpret_cast<Value*>(to));
   }
 
  private:
@@ -187,13 +187,13 @@ FftColumns<T>::FftColumns(i64 n, i64 count, FftRigor rigor)
     : plans_(kept_plans<Plans>(n, count, rigor)) {}
 
 template <class T>
-void FftColumns<T>::forward(Complex<T>* columns) const {
-  plans_->run(false, columns);
+void FftColumns<T>::forward(const Complex<T>* from, Complex<T>* to) const {
+  plans_->run(false, from, to);
 }
 
 template <class T>
-void FftColumns<T>::inverse(Complex<T>* columns) const {
-  plans_->run(true, columns);
+void FftColumns<T>::inverse(const Complex<T>* from, Complex<T>* to) const {
+  plans_->run(true, from, to);
 }
 
 namespace {

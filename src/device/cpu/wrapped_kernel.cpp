@@ -26,7 +26,7 @@ void transform(Array<Complex<T>, 3>& values, bool inverse) {
   const auto [length, rows, cols] = values.shape();
   const Fft2<T> lateral(rows, cols, FftRigor::estimate);
   const FftColumns<T> along(length, together, FftRigor::estimate);
-  Array<Complex<T>, 2> columns({length, together});
+  Array<Complex<T>, 2> columns({length, together}), spectra({length, together});
   const i64 plane = rows * cols;
   for (i64 z = 0; z < length; ++z) {
     Complex<T>* const at = values.data() + z * plane;
@@ -36,9 +36,10 @@ void transform(Array<Complex<T>, 3>& values, bool inverse) {
     const i64 n = std::min(together, plane - first);
     for (i64 z = 0; z < length; ++z)
       std::copy_n(values.data() + z * plane + first, n, &columns(z, 0));
-    inverse ? along.inverse(columns.data()) : along.forward(columns.data());
+    inverse ? along.inverse(columns.data(), spectra.data())
+            : along.forward(columns.data(), spectra.data());
     for (i64 z = 0; z < length; ++z)
-      std::copy_n(&columns(z, 0), n, values.data() + z * plane + first);
+      std::copy_n(&spectra(z, 0), n, values.data() + z * plane + first);
   }
 }
 

@@ -13,7 +13,9 @@ namespace {
 constexpr double added = 0.01;  // ε, rad: small enough that patterns change linearly with it, large
                                 // enough that float32 shows it (0.05 gives the same kernel)
 constexpr double least_lit = 0.02;  // of the largest illumination: beyond, gradients are noise
-constexpr i64 enough = 16;          // positions: 10⁴ voxels and more
+constexpr double unlit = 1e-5;  // does not move: the most of what is beyond the scan, which then
+                                // takes no time
+constexpr i64 enough = 16;      // positions: 10⁴ voxels and more
 constexpr std::uint32_t stream = 0xFFFF0003;  // of the generator, as hold_out_stream
 
 /// The sign of a voxel of the whole object.
@@ -203,9 +205,11 @@ void ByTransfer<T>::find_weights(const Trial<T>& trial, double most) const {
     const auto lit =
         with.arithmetic->on_host(std::as_const(*trial.object.gradient.illumination).plane(t));
     Array<T, 2> weight(lit.view.shape);
-    for (i64 k = 0; k < weight.size(); ++k)
-      weight.data()[k] = static_cast<T>(
-          1 / std::sqrt(std::max(static_cast<double>(lit.view.data[k]) / most, least_lit)));
+    for (i64 k = 0; k < weight.size(); ++k) {
+      const double share = static_cast<double>(lit.view.data[k]) / most;
+      weight.data()[k] =
+          share < unlit ? T(0) : static_cast<T>(1 / std::sqrt(std::max(share, least_lit)));
+    }
     with.arithmetic->write(weight.data(), weight_->plane(t).data, weight.size());
   }
 }
