@@ -65,9 +65,12 @@ const std::vector<Fit> fits{
      {"solver.precision=double", "solver.batches=1", "object.type=complex"},
      1e-12,
      false},
+    // The FFTs of a convolution round to ε log₂ N = 6e-8 · 17 = 1e-6 of the phases that they move,
+    // and blocks lie elsewhere on other meshes: of 15 mini-batches with 1/(1 − 0.7) of it by
+    // momentum, 15 · 3.3e-6 at most.
     {"FloatMiniBatches",
      {"solver.precision=float", "solver.batches=5", "solver.continuation=off"},
-     1e-5,
+     5e-5,
      false},
     {"FloatFullBatch",
      {"solver.precision=float", "solver.batches=1", "solver.continuation=off"},
