@@ -5,19 +5,13 @@
 
 #include <filesystem>
 
+#include "lead_titanate.hpp"
 #include "session/config.hpp"
-#include "simulate/recipe.hpp"
 
 namespace ptyle::bench {
 
 inline Recipe recovery_recipe(int slices, const std::filesystem::path& file) {
-  Recipe r;
-  r.specimen.structure = BuiltIn::PbTiO3;
-  r.specimen.slice_thickness = 1.25;
-  r.specimen.thickness = 1.25 * slices;
-  r.thermal.motion = Motion::debye_waller;
-  r.thermal.B = {"Pb=0.5", "Ti=0.5", "O=0.5"};
-  r.optics = {.energy = 200, .semi_angle = 30, .defocus = 250};
+  Recipe r = lead_titanate(slices);
   r.detector = {.window = 256, .pixel_size = 0.1};
   r.scan = {.shape = {12, 12}, .step = {1.45, 1.45}};
   r.output = file.string();

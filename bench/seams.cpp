@@ -40,13 +40,7 @@ constexpr double field = 25.6, halo = 6.0, scan_step = 1.45;  // Å
 constexpr int extra_rows = 2;
 
 Recipe recipe(int window) {
-  Recipe r;
-  r.specimen.structure = BuiltIn::PbTiO3;
-  r.specimen.slice_thickness = 1.25;
-  r.specimen.thickness = 10;
-  r.thermal.motion = Motion::debye_waller;
-  r.thermal.B = {"Pb=0.5", "Ti=0.5", "O=0.5"};
-  r.optics = {.energy = 200, .semi_angle = 30, .defocus = 250};
+  Recipe r = bench::lead_titanate(8);  // 10 Å
   r.detector = {.window = window, .pixel_size = field / window};
   r.scan = {.shape = {21, 21}, .step = {scan_step, scan_step}};
   r.dose.electrons_per_A2 = 1e6;

@@ -12,6 +12,7 @@
 #include "analysis/comparison.hpp"
 #include "core/parallel.hpp"
 #include "exchange/local/team.hpp"
+#include "lead_titanate.hpp"
 #include "simulate/in_memory.hpp"
 #include "solver/batches.hpp"
 #include "solver/fit.hpp"
@@ -21,13 +22,8 @@ namespace ptyle::bench {
 /// Noise-free: PbTiO3 along c, 200 kV, 30 mrad, 150 Å underfocus, window 64² at 0.2 Å, 14 × 14
 /// positions 1.45 Å apart, so many slices of 1.25 Å.
 inline Recipe convergence_recipe(int slices) {
-  Recipe r;
-  r.specimen.structure = BuiltIn::PbTiO3;
-  r.specimen.slice_thickness = 1.25;
-  r.specimen.thickness = 1.25 * slices;
-  r.thermal.motion = Motion::debye_waller;
-  r.thermal.B = {"Pb=0.5", "Ti=0.5", "O=0.5"};
-  r.optics = {.energy = 200, .semi_angle = 30, .defocus = 150};
+  Recipe r = lead_titanate(slices);
+  r.optics.defocus = 150;
   r.detector = {.window = 64, .pixel_size = 0.2};
   r.scan = {.shape = {14, 14}, .step = {1.45, 1.45}};
   return r;

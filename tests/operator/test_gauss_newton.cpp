@@ -8,6 +8,7 @@
 #include "backends.hpp"
 #include "operator/cuda/plan.hpp"
 #include "scene.hpp"
+#include "sums.hpp"
 
 namespace ptyle::test {
 namespace {
@@ -30,20 +31,6 @@ Sums<T> product(const Operator<T>& op, const Scene<T>& scene, const Direction<T>
 template <class T>
 double along(const Direction<T>& d, const Sums<T>& sums) {
   return dot(d, sums) + dot(d.probe, sums.probe);
-}
-
-template <class T>
-bool same_bits(const Sums<T>& a, const Sums<T>& b) {
-  return std::equal(a.phase.begin(), a.phase.end(), b.phase.begin()) &&
-         std::equal(a.absorption.begin(), a.absorption.end(), b.absorption.begin()) &&
-         std::equal(a.probe.begin(), a.probe.end(), b.probe.begin());
-}
-
-template <class T>
-void expect_close(const Sums<T>& a, const Sums<T>& b, double allowed) {
-  EXPECT_LT(relative_difference(a.phase, b.phase), allowed);
-  EXPECT_LT(relative_difference(a.absorption, b.absorption), allowed);
-  EXPECT_LT(relative_difference(a.probe, b.probe), allowed);
 }
 
 template <class Backend>

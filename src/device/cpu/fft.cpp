@@ -228,13 +228,16 @@ void save_fft_wisdom(const std::string& folder) {
   save_wisdom<double>(folder);
 }
 
+bool factors_into(i64 n, std::initializer_list<i64> primes) {
+  for (const i64 p : primes)
+    while (n % p == 0) n /= p;
+  return n == 1;
+}
+
 i64 quick_fft_size(i64 n) {
-  for (i64 size = std::max<i64>(n, 1);; ++size) {
-    i64 rest = size;
-    for (const i64 p : {2, 3, 5, 7})
-      while (rest % p == 0) rest /= p;
-    if (rest == 1) return size;
-  }
+  i64 size = std::max<i64>(n, 1);
+  while (!factors_into(size, {2, 3, 5, 7})) ++size;
+  return size;
 }
 
 template class Fft2<float>;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <initializer_list>
 #include <memory>
 #include <string>
 
@@ -41,6 +42,9 @@ class FftColumns {
   struct Plans;
   std::shared_ptr<const Plans> plans_;
 };
+
+/// n has no prime factors but these.
+bool factors_into(i64 n, std::initializer_list<i64> primes);
 
 /// The smallest size ≥ n whose prime factors are 2, 3, 5 and 7: quick to transform.
 i64 quick_fft_size(i64 n);

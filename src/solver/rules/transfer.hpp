@@ -7,7 +7,7 @@
 // H(q, k_z):
 //
 //   M = w F⁻¹ (1/(H + μ h)) F w      w = 1/√max(l, 0.02)      (or H/(H² + μ² h²))
-//                                        0 where l < 0.001
+//                                        0 where l < 1e-5
 //
 // h the largest of H, l the illumination over its largest.
 //
