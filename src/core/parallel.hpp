@@ -32,6 +32,7 @@ void parallel_for(i64 n, int threads, Work&& work) {
         const std::lock_guard lock(failing);
         if (!failure) failure = std::current_exception();
       }
+      beat();
     }
   };
   const auto most = static_cast<int>(std::min<i64>(n, threads));
@@ -39,7 +40,6 @@ void parallel_for(i64 n, int threads, Work&& work) {
     Crew::of_this_thread().run(most, std::ref(take));
   else
     take(0);
-  beat();
   if (failure) std::rethrow_exception(failure);
 }
 

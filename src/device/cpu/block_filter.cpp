@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/parallel.hpp"
+#include "core/pulse.hpp"
 
 namespace ptyle {
 namespace {
@@ -32,12 +33,18 @@ BlockFft<T>::BlockFft(i64 planes, i64 reach, i64 inner)
 
 template <class T>
 void BlockFft<T>::forward_planes(Complex<T>* block) const {
-  for (i64 z = 0; z < planes_; ++z) lateral_.forward(block + z * side_ * side_);
+  for (i64 z = 0; z < planes_; ++z) {
+    lateral_.forward(block + z * side_ * side_);
+    beat();
+  }
 }
 
 template <class T>
 void BlockFft<T>::inverse_planes(Complex<T>* block) const {
-  for (i64 z = 0; z < planes_; ++z) lateral_.inverse(block + z * side_ * side_);
+  for (i64 z = 0; z < planes_; ++z) {
+    lateral_.inverse(block + z * side_ * side_);
+    beat();
+  }
 }
 
 template <class T>
@@ -47,6 +54,7 @@ void BlockFft<T>::forward_columns(const Complex<T>* block, i64 first, Columns& c
     std::copy_n(block + z * side_ * side_ + first, together, &values(z, 0));
   std::fill(values.data() + planes_ * together, values.data() + values.size(), Complex<T>{});
   along_.forward(values.data(), columns.spectra.data());
+  beat();
 }
 
 template <class T>
@@ -228,6 +236,7 @@ Kernel3 lags_of(const BlockFft<T>& fft, Array<Complex<T>, 3>& spectrum) {
   for (i64 group = 0; group < spectrum.shape()[0]; ++group) {
     along.inverse(&spectrum(group, 0, 0), columns.data());
     std::copy_n(columns.data(), columns.size(), &spectrum(group, 0, 0));
+    beat();
   }
   Kernel3 lags({2 * s - 1, 2 * reach + 1, 2 * reach + 1});
   Array<Complex<T>, 2> of_plane({side, side});
@@ -236,6 +245,7 @@ Kernel3 lags_of(const BlockFft<T>& fft, Array<Complex<T>, 3>& spectrum) {
     for (i64 p = 0; p < plane; ++p)
       of_plane.data()[p] = spectrum(p / together, wrapped(z, length), p % together);
     lateral.inverse(of_plane.data());
+    beat();
     for (i64 y = -reach; y <= reach; ++y)
       for (i64 x = -reach; x <= reach; ++x)
         lags(z + s - 1, y + reach, x + reach) =

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/pulse.hpp"
 #include "device/cpu/fft.hpp"
 
 namespace ptyle {
@@ -31,6 +32,7 @@ void transform(Array<Complex<T>, 3>& values, bool inverse) {
   for (i64 z = 0; z < length; ++z) {
     Complex<T>* const at = values.data() + z * plane;
     inverse ? lateral.inverse(at) : lateral.forward(at);
+    beat();
   }
   for (i64 first = 0; first < plane; first += together) {
     const i64 n = std::min(together, plane - first);
@@ -40,6 +42,7 @@ void transform(Array<Complex<T>, 3>& values, bool inverse) {
             : along.forward(columns.data(), spectra.data());
     for (i64 z = 0; z < length; ++z)
       std::copy_n(&spectra(z, 0), n, values.data() + z * plane + first);
+    beat();
   }
 }
 
