@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <cctype>
+#include <iterator>
+#include <sstream>
 
 #include "core/error.hpp"
 
@@ -132,6 +134,10 @@ FrameAxes axes_named(const std::vector<std::string>& names, const h5::DatasetInf
 std::optional<FrameAxes> axes_in_file(const h5::File& file, const h5::DatasetInfo& info) {
   const std::size_t rank = info.shape.size();
   if (rank != 3 && rank != 4) return {};
+  if (const auto named = file.text(info.path, "ptyle_axes")) {
+    std::istringstream words(*named);
+    return axes_named({std::istream_iterator<std::string>(words), {}}, info, file.path());
+  }
   auto kinds = kinds_in_file(file, info);
   if (kinds.size() != rank) return {};
   complete(kinds);

@@ -28,8 +28,9 @@ FrameAxes axes_named(const std::vector<std::string>& names, const h5::DatasetInf
                      const std::string& file);
 
 /// The axes of a dataset as the file itself says: in the dim0, dim1, … or dim1, dim2, … beside it
-/// (EMD), or in the groups axis-0, axis-1, … (HyperSpy). The scan's axes and the detector's each
-/// keep their order. Nothing where it does not say which are which.
+/// (EMD), in the dataset's attribute `ptyle_axes` ("kx ky n"), or in the groups axis-0, axis-1, …
+/// (HyperSpy). The scan's axes and the detector's each keep their order. Nothing where it does not
+/// say which are which.
 std::optional<FrameAxes> axes_in_file(const h5::File& file, const h5::DatasetInfo& info);
 
 }  // namespace ptyle

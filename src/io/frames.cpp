@@ -10,6 +10,7 @@
 #include <cmath>
 
 #include "core/error.hpp"
+#include "io/data_file.hpp"
 #include "io/name_pattern.hpp"
 #include "io/series.hpp"
 
@@ -42,7 +43,7 @@ Frames::Frames(const h5::File& file, const FramesAsked& asked, i64 most) : most_
   if (asked.files.size() > 1) {
     FramesAsked same = asked;
     same.patterns = pattern_;
-    for (std::size_t i = 1; i < asked.files.size(); ++i) add(h5::File::open(asked.files[i]), same);
+    for (std::size_t i = 1; i < asked.files.size(); ++i) add(open_data_file(asked.files[i]), same);
   }
   settle_axes(file, asked);
   count_up();
@@ -51,7 +52,8 @@ Frames::Frames(const h5::File& file, const FramesAsked& asked, i64 most) : most_
   set_.emplace(*file_, info(), axes_, most_);
   rows_ = set_->rows();
   cols_ = set_->cols();
-  kept_ = set_->kept();
+  kept_ = set_->kept() + file.held();
+  for (auto& note : file.notes()) notes_.push_back(std::move(note));
   run_ = set_->frames_a_chunk();
   note_series(asked);
   if (members_.size() > 1) return;
@@ -144,7 +146,7 @@ const Frames::Member& Frames::open_for(i64 frame) const {
   if (at == open_ && set_) return member;
   set_.reset();
   if (file_path_ != member.file) {
-    file_.emplace(h5::File::open(member.file));
+    file_.emplace(open_data_file(member.file));
     file_path_ = member.file;
   }
   set_.emplace(*file_, member.info, axes_, most_);

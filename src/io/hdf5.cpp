@@ -21,14 +21,6 @@ namespace ptyle::h5 {
 namespace fs = std::filesystem;
 namespace {
 
-/// HDF5 prints its own stack unless told not to; our errors carry what matters of it. It also
-/// tidies up at exit, which crashes once a file could not be closed because its disk was full;
-/// every handle is closed by its owner, so there is nothing to tidy up.
-void quiet() {
-  H5dont_atexit();  // counts only before any other call
-  H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr);
-}
-
 DatasetInfo describe(hid_t dataset, const std::string& path) {
   DatasetInfo info;
   info.path = path.starts_with('/') ? path : "/" + path;
@@ -84,7 +76,8 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
   return row.back();
 }
 
-void check_readable(const std::string& path) {
+/// HDF5's answer; UserError where there is no file at all that could be one.
+bool looks_like_hdf5(const std::string& path) {
   std::error_code error;
   const auto status = fs::status(path, error);
   if (!fs::exists(status)) throw UserError(fmt::format("file '{}' does not exist", path));
@@ -97,7 +90,11 @@ void check_readable(const std::string& path) {
   const htri_t is_hdf5 = H5Fis_hdf5(path.c_str());
   if (is_hdf5 < 0)
     throw UserError(fmt::format("file '{}' cannot be opened: {}", path, library_message()));
-  if (is_hdf5 == 0)
+  return is_hdf5 > 0;
+}
+
+void check_readable(const std::string& path) {
+  if (!looks_like_hdf5(path))
     throw UserError(fmt::format("file '{}' is not an HDF5 file{}", path, other_format(path)));
 }
 
@@ -108,6 +105,25 @@ i64 DatasetInfo::size() const {
 }
 
 // Dataset ------------------------------------------------------------------------------------
+
+Handle Dataset::selection(const Shape& start, const Shape& count) const {
+  Handle space =
+      made(H5Dget_space(handle_.get()), H5Sclose, "dataset '{}' in '{}'", info_.path, file_);
+  auto from = extents(start), size = extents(count);
+  std::vector<hsize_t> stride(from.size(), 1), block(from.size(), 1);
+  if (record_ > 0) {  // the rows of a frame, or the whole of it at once
+    const auto kx = static_cast<hsize_t>(info_.shape[2]);
+    const bool whole = size[2] == kx;
+    from = {from[0], from[1] * kx + from[2]};
+    stride = {1, whole ? size[1] * kx : kx};
+    block = {1, whole ? size[1] * kx : size[2]};
+    size = {size[0], whole ? 1 : size[1]};
+  }
+  if (!from.empty() && H5Sselect_hyperslab(space.get(), H5S_SELECT_SET, from.data(), stride.data(),
+                                           size.data(), block.data()) < 0)
+    throw std::logic_error("h5: " + library_message());
+  return space;
+}
 
 void Dataset::transfer(void* memory, Type type, const Shape& start, const Shape& count,
                        bool write) const {
@@ -126,12 +142,7 @@ void Dataset::transfer(void* memory, Type type, const Shape& start, const Shape&
   if (std::find(count.begin(), count.end(), 0) != count.end()) return;
   const Handle file_type(H5Dget_type(handle_.get()), H5Tclose);
   const Handle memory_type = native(type, file_type.get()), box = space_of(count),
-               space = made(H5Dget_space(handle_.get()), H5Sclose, "dataset '{}' in '{}'",
-                            info_.path, file_);
-  const auto from = extents(start), size = extents(count);
-  if (!start.empty() && H5Sselect_hyperslab(space.get(), H5S_SELECT_SET, from.data(), nullptr,
-                                            size.data(), nullptr) < 0)
-    throw std::logic_error("h5: " + library_message());
+               space = selection(start, count);
   quiet();  // counts for this thread alone
   const herr_t status =
       write
@@ -198,6 +209,11 @@ Handle opened(const std::string& path, unsigned flags) {
 
 }  // namespace
 
+bool File::is_hdf5(const std::string& path) {
+  quiet();
+  return looks_like_hdf5(path);
+}
+
 File File::open(const std::string& path) { return {opened(path, H5F_ACC_RDONLY), path}; }
 
 File File::of_bytes(std::span<const char> bytes, const std::string& path) {
@@ -219,8 +235,10 @@ File File::of_bytes(std::span<const char> bytes, const std::string& path) {
 }
 
 File File::again() const {
-  return {made(H5Freopen(handle_.get()), H5Fclose, "file '{}' cannot be opened again", path_),
-          path_};
+  File file{made(H5Freopen(handle_.get()), H5Fclose, "file '{}' cannot be opened again", path_),
+            path_};
+  file.memory_ = memory_;
+  return file;
 }
 
 File File::update(const std::string& path) { return {opened(path, H5F_ACC_RDWR), path}; }
@@ -336,6 +354,10 @@ Dataset File::dataset(const std::string& name, const KeptChunks& kept) const {
                      "dataset '{}' in '{}' cannot be opened", name, path_);
   set.info_ = describe(set.handle_.get(), name);
   set.file_ = path_;
+  if (const Records* records = this->records(set.info_.path)) {
+    set.info_.shape = records->shape;
+    set.record_ = records->words;
+  }
   return set;
 }
 
@@ -377,7 +399,8 @@ std::vector<std::string> File::dead_links() const {
 bool File::by_matlab() const {
   char start[10] = "";  // of the block before HDF5's own
   std::ifstream(path_, std::ios::binary).read(start, sizeof start);
-  return std::string_view(start, sizeof start) == "MATLAB 7.3";
+  const std::string_view text(start, sizeof start);
+  return text == "MATLAB 7.3" || (memory_ && text == "MATLAB 5.0");
 }
 
 DatasetInfo File::info(const std::string& name) const { return dataset(name).info(); }
@@ -396,6 +419,7 @@ std::vector<DatasetInfo> File::datasets() const {
     const Handle one = made(H5Dopen2(handle_.get(), name.c_str(), H5P_DEFAULT), H5Dclose,
                             "dataset '{}' in '{}' cannot be opened", name, path_);
     all.push_back(describe(one.get(), name));
+    if (const Records* records = this->records(all.back().path)) all.back().shape = records->shape;
   }
   return all;
 }

@@ -8,6 +8,8 @@
 #include <atomic>
 #include <complex>
 #include <cstdint>
+#include <functional>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -107,6 +109,24 @@ struct MissingPart {
   std::vector<Strided> at;  ///< in each dimension
 };
 
+/// Where numbers lie in a file of another format.
+struct Place {
+  std::string file;
+  i64 offset = 0;           ///< byte of the first number
+  bool big_endian = false;  ///< the most significant byte comes first
+  i64 stride = 0;  ///< bytes from a frame, the last two of three axes, to the next; 0: they
+                   ///< follow each other
+};
+
+/// Frames (N, ky, kx) that lie in records (N, words), each at the beginning of one.
+struct Records {
+  Shape shape;
+  i64 words = 0;
+};
+
+/// A file that lies in memory: made of one of another format.
+struct InMemory;
+
 /// Unpacked chunks that an open dataset keeps; 0: HDF5's default of 1 MB.
 struct KeptChunks {
   i64 chunks = 0, bytes = 0;
@@ -154,18 +174,27 @@ class Dataset {
  private:
   friend class File;
   void transfer(void* memory, Type type, const Shape& start, const Shape& count, bool write) const;
+  /// The box of the dataset, as HDF5 selects it.
+  [[nodiscard]] Handle selection(const Shape& start, const Shape& count) const;
   Handle handle_;
   DatasetInfo info_;
   std::string file_;
+  i64 record_ = 0;  ///< words of the record that each frame lies in; 0: none
 };
 
 /// An open file. Paths in it may be given with or without the leading "/".
 class File {
  public:
+  /// UserError where there is no file to be read at all.
+  static bool is_hdf5(const std::string& path);
   /// For reading. UserError where it is missing, no HDF5 file, or damaged.
   static File open(const std::string& path);
   /// For reading, of the bytes of a file, which is called `path`; they are copied.
   static File of_bytes(std::span<const char> bytes, const std::string& path);
+  /// A new one that lies in memory and is never written, in the place of `path`, of another format.
+  static File in_memory(const std::string& path);
+  /// One of these once more.
+  static File of_memory(std::shared_ptr<InMemory> memory);
   /// For reading and writing, in place.
   static File update(const std::string& path);
   /// A new file, written as "path.part" until commit() gives it its name; without commit() it is
@@ -195,7 +224,7 @@ class File {
   [[nodiscard]] bool leads_somewhere(const std::string& object) const;
   /// The paths of links that lead nowhere.
   [[nodiscard]] std::vector<std::string> dead_links() const;
-  /// Was it written by MATLAB, whose arrays have their axes in reverse order?
+  /// Was it written by MATLAB (7.3, or 5 in memory), whose arrays have their axes in reverse order?
   [[nodiscard]] bool by_matlab() const;
   /// All datasets, in alphabetical order of their paths, those that links lead to among them; but
   /// groups behind links are not gone through.
@@ -217,6 +246,19 @@ class File {
   /// A new contiguous one that has its place in the file at once, and is not filled: what is not
   /// written of it is 0 as the file system has it.
   Dataset reserve_dataset(const std::string& path, Type type, const Shape& shape);
+  /// A new one in memory whose numbers stay in the file of another format, which has them all.
+  void map_dataset(const std::string& path, Type type, const Shape& shape, const Place& place);
+  /// A new one in memory, of numbers as they lie in a file of another format: `next` gives the next
+  /// bytes of it.
+  void store_dataset(const std::string& path, Type type, const Shape& shape, bool big_endian,
+                     const std::function<void(i64 bytes, char* to)>& next);
+  /// What in_memory() made; nullptr: it is none of these.
+  [[nodiscard]] const std::shared_ptr<InMemory>& memory() const { return memory_; }
+  /// Bytes of numbers that lie in memory.
+  [[nodiscard]] i64 held() const;
+  /// What the user should know of a file of another format, a line each.
+  void note(std::string text);
+  [[nodiscard]] std::vector<std::string> notes() const;
   /// A new dataset, written whole.
   template <class T>
   void write(const std::string& path, const Shape& shape, const T* from) {
@@ -257,8 +299,11 @@ class File {
   void set(const std::string& object, const char* name, Type type, std::span<const i64> shape,
            const void* from);
   Dataset make_dataset(const std::string& path, Type type, const Shape& shape, Handle layout);
+  /// The shape that the user sees, where the dataset is one of records.
+  [[nodiscard]] const Records* records(const std::string& dataset) const;
   [[noreturn]] void no_such_dataset(const std::string& dataset) const;
   Handle handle_;
+  std::shared_ptr<InMemory> memory_;
   std::string path_;         ///< the final name
   std::string part_;         ///< the name until commit(); empty: none
   i64 failures_before_ = 0;  ///< Handle::failures before it was made

@@ -7,6 +7,11 @@
 
 namespace ptyle::h5 {
 
+void quiet() {
+  H5dont_atexit();  // counts only before any other call
+  H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr);
+}
+
 std::string library_message() {
   std::string message;
   H5Ewalk2(
@@ -84,6 +89,35 @@ Handle native(Type type, hid_t like) {
     default:
       throw std::logic_error("h5: a type that has no numbers");
   }
+}
+
+namespace {
+/// IEEE's number of two bytes: a sign, 5 bits of exponent, 10 of mantissa.
+Handle half_float() {
+  Handle half = made(H5Tcopy(H5T_IEEE_F32LE), H5Tclose, "cannot make an HDF5 type");
+  if (H5Tset_fields(half.get(), 15, 10, 5, 0, 10) < 0 || H5Tset_size(half.get(), 2) < 0 ||
+      H5Tset_ebias(half.get(), 15) < 0)
+    throw UserError("cannot make an HDF5 type: " + library_message());
+  return half;
+}
+}  // namespace
+
+Handle stored(Type type, bool big_endian) {
+  const H5T_order_t order = big_endian ? H5T_ORDER_BE : H5T_ORDER_LE;
+  if (type.kind == Kind::complex) {
+    const Handle part = stored({Kind::real, type.bytes / 2}, big_endian);
+    Handle pair = made(H5Tcreate(H5T_COMPOUND, static_cast<std::size_t>(type.bytes)), H5Tclose,
+                       "cannot make an HDF5 type");
+    if (H5Tinsert(pair.get(), complex_parts[0][0], 0, part.get()) < 0 ||
+        H5Tinsert(pair.get(), complex_parts[0][1], static_cast<std::size_t>(type.bytes / 2),
+                  part.get()) < 0)
+      throw UserError("cannot make an HDF5 type: " + library_message());
+    return pair;
+  }
+  Handle one = type == Type{Kind::real, 2} ? half_float() : native(type);
+  if (H5Tset_order(one.get(), order) < 0)
+    throw UserError("cannot make an HDF5 type: " + library_message());
+  return one;
 }
 
 Type type_in_file(hid_t type) {

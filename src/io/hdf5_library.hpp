@@ -20,6 +20,11 @@ namespace ptyle::h5 {
 
 static_assert(std::is_same_v<hid_t, Handle::Id> && std::is_same_v<herr_t, int>);
 
+/// HDF5 prints its own stack unless told not to; our errors carry what matters of it. It also
+/// tidies up at exit, which crashes once a file could not be closed because its disk was full;
+/// every handle is closed by its owner, so there is nothing to tidy up.
+void quiet();
+
 /// The innermost message of HDF5's error stack, which says most.
 std::string library_message();
 
@@ -49,6 +54,8 @@ Handle made(hid_t id, Handle::Close close, fmt::format_string<Parts...> what, Pa
 /// The type of numbers in memory, or in a new dataset or attribute; complex ones with the names of
 /// their parts as in the type `like`, if that is complex.
 Handle native(Type type, hid_t like = -1);
+/// The type of numbers as they lie in a file; a float may have 2 bytes here.
+Handle stored(Type type, bool big_endian);
 /// The type of an HDF5 type; `other` where the file's numbers have none of ours.
 Type type_in_file(hid_t type);
 /// UTF-8 of variable length.

@@ -6,7 +6,6 @@
 #include <cctype>
 #include <cmath>
 #include <filesystem>
-#include <fstream>
 #include <optional>
 
 namespace fs = std::filesystem;
@@ -41,8 +40,6 @@ std::string shape_of_raw(const fs::path& path) {
   const auto of_all = 4 * *x * *y;
   const auto frame = of_all > 0 && bytes % of_all == 0 ? bytes / of_all : 0;
   const auto side = static_cast<std::uintmax_t>(std::lround(std::sqrt(static_cast<double>(frame))));
-  if (frame == 130 * 128)  // EMPAD: two rows of each frame are its head
-    return fmt::format("({}, {}, 130, 128)[:, :, :128]", *y, *x);
   return frame > 0 && side * side == frame ? fmt::format("({}, {}, {}, {})", *y, *x, side, side)
                                            : fmt::format("({}, {}, ky, kx)", *y, *x);
 }
@@ -51,30 +48,19 @@ std::string shape_of_raw(const fs::path& path) {
 
 std::string other_format(const std::string& name) {
   const fs::path path(name);
-  std::string start(16, '\0');
-  std::ifstream(path, std::ios::binary).read(start.data(), std::streamsize(start.size()));
   std::string extension = path.extension().string();
   std::transform(extension.begin(), extension.end(), extension.begin(),
                  [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  if (start.starts_with("\x93NUMPY"))
-    return ", it is an array of NumPy; this converts it: " +
-           command(path, "numpy", fmt::format("numpy.load('{}')", name));
-  if (start.starts_with("MATLAB 5.0"))
-    return ", it is a MATLAB file of version 5; this converts it, where dp is the name of its "
-           "array: " +
-           command(path, "scipy.io", fmt::format("scipy.io.loadmat('{}')['dp']", name));
-  if (start.starts_with("PK\x03\x04") && extension == ".npz")
-    return ", it is an archive of NumPy; this converts it, where data is the name of its array: " +
-           command(path, "numpy", fmt::format("numpy.load('{}')['data']", name));
-  if (start.starts_with(std::string("II*\0", 4)) || start.starts_with(std::string("MM\0*", 4)))
-    return ", it is a TIFF; this converts it: " +
-           command(path, "tifffile", fmt::format("tifffile.imread('{}')", name));
-  for (const char* known : {".dm3", ".dm4", ".mib", ".mrc", ".blo", ".ser", ".emi", ".tvips"})
+  for (const char* known : {".dm3", ".dm4", ".mrc", ".blo", ".ser", ".emi", ".tvips", ".zspy"})
     if (extension == known)
       return fmt::format(
                  ", {} files are read by other programs; this converts it, with RosettaSciIO: ",
                  known) +
              command(path, "hyperspy.api as hs", fmt::format("hs.load('{}').data", name));
+  if (extension == ".xml" || extension == ".hdr")
+    return "; where it lies beside a detector's file, that file is to be named, and this one is "
+           "read "
+           "with it";
   if (extension == ".raw" || extension == ".bin" || extension == ".dat")
     return ", it is taken to be raw numbers, whose type and shape no file states; this converts "
            "it, if they are right: " +

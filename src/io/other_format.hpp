@@ -4,8 +4,9 @@
 
 namespace ptyle {
 
-/// The end of a sentence on a file that is no HDF5 file: what it is, by its first bytes or its
-/// name, and the line of Python that converts it. Empty where that cannot be told.
+/// The end of a sentence on a file that is no HDF5 file: what it is, by its name, and the line of
+/// Python that converts it. Empty where that cannot be told. Formats that are read (io/formats) are
+/// not named.
 std::string other_format(const std::string& path);
 
 }  // namespace ptyle

@@ -56,7 +56,7 @@ struct DataConfig {
 template <class V>
 void frame_keys(V& v, DataConfig& c) {
   v("file", c.file, filled(),
-    "HDF5 file of the patterns, or several as scan_*.h5; relative to this configuration")
+    "file of the patterns (docs/formats.md), or several as scan_*.h5; relative to this configuration")
       .starting("patterns.h5")
       .also_called("path filename")
       .file()

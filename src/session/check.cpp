@@ -9,6 +9,7 @@
 
 #include "core/error.hpp"
 #include "io/checkpoint.hpp"
+#include "io/data_file.hpp"
 #include "io/dataset_name.hpp"
 #include "io/frames.hpp"
 #include "io/hdf5.hpp"
@@ -99,7 +100,7 @@ FileStates check_data(const ReconstructConfig& c, const std::vector<std::string>
                       const Check& check) {
   FileStates states = unknown_states;
   look(check, "data.file", [&] {
-    const h5::File file = h5::File::open(files.front());
+    const h5::File file = open_data_file(files.front());
     const auto [facts, reservations] = read_file_facts(file);
     states.reservations = reservations;
     states.energy = facts.energy.has_value();
@@ -125,7 +126,7 @@ FileStates check_data(const ReconstructConfig& c, const std::vector<std::string>
 
 FileStates check_files(const ReconstructConfig& c, const Check& check) {
   if (!check.patterns && !check.has("data.file"))
-    check.fault("data.file", "must be given, the HDF5 file of the patterns");
+    check.fault("data.file", "must be given, the file of the patterns");
   check_file(check, "scan.file", c.scan.file);
   check_file(check, "object.start", c.object.start);
   if (const auto mask = split_dataset(c.data.mask))

@@ -22,6 +22,7 @@
 #include "core/printable.hpp"
 #include "core/raster.hpp"
 #include "core/units.hpp"
+#include "io/data_file.hpp"
 #include "io/frames.hpp"
 #include "io/hdf5.hpp"
 #include "io/pictures.hpp"
@@ -381,7 +382,7 @@ Inspection inspect(const InspectConfig& config, const Print& print) {
   // It stays open, so that what it keeps is what reading has.
   Frames frames = [&] {
     const FramesAsked asked = frames_asked(config.data);
-    const h5::File file = h5::File::open(asked.files.front());
+    const h5::File file = open_data_file(asked.files.front());
     list_contents(file, print);
     return Frames(file, asked, most);
   }();

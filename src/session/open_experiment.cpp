@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "core/error.hpp"
+#include "io/data_file.hpp"
 #include "io/dataset_name.hpp"
 #include "io/name_pattern.hpp"
 #include "io/series.hpp"
@@ -14,7 +15,7 @@
 namespace ptyle {
 namespace {
 
-/// Frames of an HDF5 file, as prepare() reads them.
+/// Frames of a file, as prepare() reads them.
 class FileFrames final : public FrameSource {
  public:
   FileFrames(const h5::File& file, const FramesAsked& asked, Ledger* ledger, i64 most)
@@ -54,11 +55,12 @@ void add_notes(const h5::File& file, const DataConfig& data, const Frames& frame
 /// The mask in "file.h5:/dataset", or in "/dataset" of the data file.
 RawMask read_mask(const std::string& data_file, const std::string& text) {
   const auto [path, dataset] = split_dataset(text).value_or(DatasetName{data_file, text});
-  const h5::File file = h5::File::open(path);
+  const h5::File file = open_data_file(path);
   const h5::Dataset set = file.dataset(dataset);
   RawMask mask;
   mask.name = fmt::format("'{}' in '{}'", dataset, path);
   mask.shape = set.shape();
+  while (mask.shape.size() > 2 && mask.shape[0] == 1) mask.shape.erase(mask.shape.begin());
   const auto values = set.read<double>();  // of any type: 0.5 is bad too
   mask.bad.resize(values.size());
   std::transform(values.begin(), values.end(), mask.bad.begin(), [](double v) { return v != 0; });
@@ -75,7 +77,7 @@ std::optional<RawSkip> read_skip(const std::string& data_file,
   if (skip.size() > 1)
     throw UserError("data.skip: a dataset stands alone, or numbers and ranges, as in [3, 10-14]");
   const auto [path, dataset] = split_dataset(skip[0]).value_or(DatasetName{data_file, skip[0]});
-  const h5::Dataset set = h5::File::open(path).dataset(dataset);
+  const h5::Dataset set = open_data_file(path).dataset(dataset);
   return RawSkip{set.read<double>(), set.shape(), fmt::format("'{}' in '{}'", dataset, path)};
 }
 
@@ -140,11 +142,11 @@ std::optional<RawPositions> read_positions(const h5::File& data_file, const Scan
   const std::string dataset = scan.positions.empty() ? "/positions" : scan.positions;
   if (scan.positions.empty() && (!scan.file.empty() || !data_file.has(dataset))) return {};
   std::optional<RawPositions> all;
-  append_all(all, scan.file.empty() ? data_file.again() : h5::File::open(scan.file), dataset);
+  append_all(all, scan.file.empty() ? data_file.again() : open_data_file(scan.file), dataset);
   if (!scan.file.empty() || data_files.size() < 2) return all;
   std::size_t joined = 1;  // each file of a series may hold its own, or the first those of all
   for (std::size_t i = 1; i < data_files.size(); ++i)
-    if (const h5::File more = h5::File::open(data_files[i]);
+    if (const h5::File more = open_data_file(data_files[i]);
         has_star(dataset) || more.has(dataset)) {
       append_all(all, more, dataset);
       ++joined;
@@ -162,9 +164,9 @@ Experiment opened(const DataConfig& data, const CalibrationConfig& calibration,
                   const ScanConfig& scan, const OpticsConfig& optics, Ledger* ledger, i64 most,
                   bool looking, bool judging, Make&& make) {
   if (data.file.empty())
-    throw UserError("data.file is not given, the HDF5 file of the patterns is needed");
+    throw UserError("data.file is not given, the file of the patterns is needed");
   const FramesAsked asked = frames_asked(data);
-  const h5::File file = h5::File::open(asked.files.front());
+  const h5::File file = open_data_file(asked.files.front());
   FileFrames frames(file, asked, ledger, most);
   const auto doubt = judging ? frames.frames().doubt() : std::nullopt;
   if (doubt && doubt->sure && !looking) throw UserError(doubt->text);

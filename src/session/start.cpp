@@ -10,6 +10,7 @@
 #include "core/bounds.hpp"
 #include "core/error.hpp"
 #include "device/cpu/fft.hpp"
+#include "io/data_file.hpp"
 #include "io/dataset_name.hpp"
 #include "io/hdf5.hpp"
 #include "io/result.hpp"
@@ -64,7 +65,7 @@ Array<Complex<double>, 3> probe_of_file(const std::string& start, i64 window) {
     probe = converted<Complex<double>, Complex<float>, 3>(earlier.probe.view());
     if (probe.empty()) throw UserError(fmt::format("probe.start: '{}' holds no probe", start));
   } else {
-    const h5::File file = h5::File::open(name->file);
+    const h5::File file = open_data_file(name->file);
     const auto dataset = file.dataset(name->dataset);
     auto shape = dataset.shape();
     while (shape.size() > 3 && shape[0] == 1) shape.erase(shape.begin());

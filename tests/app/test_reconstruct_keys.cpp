@@ -267,7 +267,7 @@ TEST_F(ReconstructKeys, FaultsOfFiles) {
   EXPECT_EQ(
       faults("optics: {energy: 300}\n"),
       "run.yaml has 4 faults\n"
-      "  run.yaml: data.file: must be given, the HDF5 file of the patterns\n"
+      "  run.yaml: data.file: must be given, the file of the patterns\n"
       "  run.yaml: calibration: one of these must be given: calibration.pixel_size, "
       "calibration.dk, calibration.mrad_per_pixel, calibration.max_angle, "
       "calibration.disc_radius, calibration.fit_disc\n"

@@ -383,7 +383,7 @@ std::vector<Mistake> files() {
        run,
        with(&Parts::data, "  bin: 1\n"),
        {},
-       "run.yaml: data.file: must be given, the HDF5 file of the patterns"},
+       "run.yaml: data.file: must be given, the file of the patterns"},
       {"DataNotHdf5",
        run,
        {},
