@@ -152,6 +152,7 @@ void Dataset::transfer(void* memory, Type type, const Shape& start, const Shape&
   const std::string message = library_message(), filter = message_with("required filter");
   auto missing = missing_filter(handle_.get());
   if (!missing) missing = missing_filter(filter);  // of a virtual dataset's sources
+  if (missing && !write && look_for_filters()) return transfer(memory, type, start, count, write);
   if (missing && !write)
     throw UserError(
         fmt::format("dataset '{}' in '{}' is {}", info_.path, file_, describe(*missing)));

@@ -1,14 +1,18 @@
-// Filters (compression) that this HDF5 has not, and where to get them.
+// Filters (compression) that this HDF5 has not, where they may lie, and where to get them.
 
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <cstdlib>
+#include <filesystem>
+#include <sstream>
 #include <string_view>
 
 #include "core/printable.hpp"
 #include "io/hdf5_library.hpp"
 
 namespace ptyle::h5 {
+namespace fs = std::filesystem;
 namespace {
 
 struct KnownFilter {
@@ -44,7 +48,54 @@ const KnownFilter* known(const MissingFilter& filter) {
   return found == known_filters.end() ? nullptr : found;
 }
 
+/// The folders of filters that Python's hdf5plugin has under `root` ("/usr", an environment).
+void add_those_of_python(const fs::path& root, std::vector<fs::path>& all) {
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(root / "lib", error)) {
+    if (!entry.path().filename().string().starts_with("python3")) continue;
+    for (const char* packages : {"site-packages", "dist-packages"})
+      all.push_back(entry.path() / packages / "hdf5plugin/plugins");
+  }
+}
+
+/// Where filters lie that other programs brought: the environments of Python that are active, its
+/// programs' on the PATH, the user's own and the system's.
+std::vector<fs::path> usual_folders() {
+  std::vector<fs::path> roots, all;
+  for (const char* variable : {"VIRTUAL_ENV", "CONDA_PREFIX"})
+    if (const char* root = std::getenv(variable); root && *root) {
+      roots.emplace_back(root);
+      all.push_back(fs::path(root) / "lib/hdf5/plugin");
+    }
+  const char* path = std::getenv("PATH");
+  std::istringstream folders(path ? path : "");
+  for (std::string folder; std::getline(folders, folder, ':');) {
+    std::error_code error;
+    if (!folder.empty() && fs::exists(fs::path(folder) / "python3", error))
+      roots.push_back(fs::path(folder).parent_path());
+  }
+  if (const char* home = std::getenv("HOME"); home && *home)
+    roots.push_back(fs::path(home) / ".local");
+  roots.insert(roots.end(), {"/usr/local", "/usr"});
+  for (const auto& root : roots) add_those_of_python(root, all);
+  return all;
+}
+
 }  // namespace
+
+bool look_for_filters() {
+  static bool looked = false;
+  if (std::exchange(looked, true) || std::getenv("HDF5_PLUGIN_PATH")) return false;
+  bool any = false;
+  auto folders = usual_folders();
+  std::reverse(folders.begin(), folders.end());
+  for (const auto& folder : folders) {
+    // In front: HDF5 1.10 looks no further than a folder that is not there, as its own may be.
+    std::error_code error;
+    if (fs::is_directory(folder, error)) any = H5PLprepend(folder.c_str()) >= 0 || any;
+  }
+  return any;
+}
 
 std::optional<MissingFilter> missing_filter(hid_t dataset) {
   const Handle plist(H5Dget_create_plist(dataset), H5Pclose);
@@ -77,10 +128,13 @@ std::string describe(const MissingFilter& filter) {
       number > 0 ? fmt::format(" (filter {})", number) : "");
   if (one && one->in_hdf5plugin)
     return text +
-           "pip install hdf5plugin, then export HDF5_PLUGIN_PATH=$(python3 -c \"import "
+           "pip install hdf5plugin, and, where it is not found by itself then, export "
+           "HDF5_PLUGIN_PATH=$(python3 -c \"import "
            "hdf5plugin; print(hdf5plugin.PLUGINS_PATH)\")";
   if (one && one->word == "lzf")
-    return text + "h5py alone has it; write the dataset again with h5py and compression='gzip'";
+    return text +
+           "Debian's package hdf5-plugin-lzf brings it, or write the dataset again with h5py and "
+           "compression='gzip'";
   return text + "h5repack -f GZIP=1 OLD NEW where it is makes a file that can be read";
 }
 

@@ -31,6 +31,10 @@ std::string library_message();
 /// The message of HDF5's error stack that holds this text; empty: there is none.
 std::string message_with(std::string_view text);
 
+/// Adds the folders where filters usually lie to those that HDF5 knows, once, and only where the
+/// environment's HDF5_PLUGIN_PATH does not say where. True: there is one more.
+bool look_for_filters();
+
 /// The first of a dataset's filters (compression) that this HDF5 has not.
 struct MissingFilter {
   int number = 0;  ///< as registered with the HDF Group; 0: not known

@@ -22,6 +22,7 @@ namespace ptyle::formats {
 namespace {
 
 constexpr std::string_view magic = "MQ1,";
+constexpr i64 header_enough = 64;  // bytes of a header that hold what is read of it
 
 struct Header {
   i64 bytes = 0, rows = 0, cols = 0;
@@ -73,17 +74,18 @@ h5::Type type_of(const Source& source, const Header& header) {
       source.path(), printable(header.type)));
 }
 
-/// The first and the last header have to say the same.
-void check_last(const Source& source, const Header& first, i64 frames, i64 stride) {
-  const i64 at = (frames - 1) * stride;
-  const std::string text = source.read(at, std::min<i64>(first.bytes, 64));
+/// The header of a frame has to say what the first does.
+void check_header(const Source& source, const Header& first, i64 frame, i64 stride) {
+  const i64 at = frame * stride;
+  const std::string text =
+      source.read(at, std::min<i64>({first.bytes, header_enough, source.size() - at}));
   const Header last = header_of(text);
   if (!text.starts_with(magic) || last.bytes != first.bytes || last.rows != first.rows ||
       last.cols != first.cols || last.type != first.type)
     throw UserError(fmt::format(
         "file '{}' is damaged: its first header says {} x {} of {}, and at byte {}, where frame {} "
         "would begin, there is no such header",
-        source.path(), first.rows, first.cols, first.type, at, frames - 1));
+        source.path(), first.rows, first.cols, first.type, at, frame));
 }
 
 }  // namespace
@@ -103,7 +105,9 @@ void read_mib(const Source& source, h5::File& to) {
   if (frames == 0)
     source.check_end(stride, fmt::format("its header says {} x {} of {}, which would end",
                                          header.rows, header.cols, header.type));
-  check_last(source, header, frames, stride);
+  check_header(source, header, frames - 1, stride);
+  if (source.size() - frames * stride >= header_enough)
+    check_header(source, header, frames, stride);
   to.map_dataset("/data", type, {frames, header.rows, header.cols},
                  {source.path(), header.bytes, true, stride});
   if (source.size() % stride != 0)

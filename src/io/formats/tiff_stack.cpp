@@ -52,7 +52,7 @@ class Pages {
   bool next() {
     message_.clear();
     const bool there = TIFFReadDirectory(tiff_.get()) != 0;
-    if (!there && TIFFLastDirectory(tiff_.get()) == 0) damaged(-1);
+    if (!there && !message_.empty()) damaged(-1);
     return there;
   }
   void first() { TIFFSetDirectory(tiff_.get(), 0); }
