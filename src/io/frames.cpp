@@ -82,6 +82,13 @@ void Frames::add(const h5::File& file, const FramesAsked& asked) {
 void Frames::settle_axes(const h5::File& file, const FramesAsked& asked) {
   file.dataset(info().path).check_filters();
   axes_ = FrameAxes::in_order(info().shape.size());
+  const h5::Shape& shape = info().shape;
+  if (info().type == h5::Type{h5::Kind::real, 4} && shape[shape.size() - 2] == 130 &&
+      shape.back() == 128)
+    notes_.push_back(fmt::format(
+        "frames of 130 x 128 float32, as in dataset '{}', are an EMPAD's, whose last two rows are "
+        "no counts: data.centre: [64, 64] with data.crop: 128 leaves them out",
+        info().path));
   axes_said_ = !asked.axes.empty();
   if (axes_said_) {
     axes_ = axes_named(asked.axes, info(), file.path());

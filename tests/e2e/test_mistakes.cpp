@@ -469,13 +469,18 @@ std::vector<Mistake> files() {
        {},
        {},
        ".*data.positions.*25.*"},
-      {"DataOfNumPy",
+      {"DataOfNumPyTruncated",
        setting("data.file=x.npy"),
        {},
        [](const TestFolder& folder) { folder.write("x.npy", "\x93NUMPY"); },
-       "--set data.file=x.npy: data.file: file '.*/x.npy' is not an HDF5 file, it is an array of "
-       "NumPy; this converts it: python3 -c \"import h5py, numpy; h5py.File\\('.*/x.h5', 'w'\\)"
-       "\\['data'\\] = numpy.load\\('.*/x.npy'\\)\""},
+       "--set data.file=x.npy: data.file: file '.*/x.npy' is truncated: it has 6 bytes, and should "
+       "have 8 more from byte 0 on"},
+      {"DataOfDigitalMicrograph",
+       setting("data.file=x.dm4"),
+       {},
+       [](const TestFolder& folder) { folder.write("x.dm4", "1234"); },
+       "--set data.file=x.dm4: data.file: file '.*/x.dm4' is not an HDF5 file, .dm4 files are read "
+       "by other programs; this converts it, with RosettaSciIO: .*"},
       {"DataFilesNone",
        setting("data.file=scan_*.h5"),
        {},

@@ -1,5 +1,5 @@
-// read_frames FILE OUT [DATASET]: writes the frames of a file as ptyle reads them into OUT, as int64
-// or float32, and prints a line of JSON: shape, type, and what the file states of the scan.
+// read_frames FILE OUT [DATASET]: writes the frames of a file as ptyle reads them into OUT, as
+// int64 or float32, and prints a line of JSON: shape, type, and what the file states of the scan.
 
 #include <fmt/format.h>
 

@@ -125,7 +125,7 @@ void add_inspect(CLI::App& app, Command& chosen) {
   auto* command =
       app.add_subcommand("inspect", "what is in a file of patterns, reported and drawn");
   auto options = std::make_shared<Options>();
-  command->add_option("data", options->file, "HDF5 file, or a configuration (.yaml)")->required();
+  command->add_option("data", options->file, "file of patterns (docs/formats.md), or a configuration (.yaml)")->required();
   command
       ->add_option("--set", options->settings,
                    "key=value of a configuration (data, calibration, scan, optics); repeatable")

@@ -59,7 +59,7 @@ std::string Source::read(i64 offset, i64 bytes) const {
 
 void Source::check_end(i64 end, const std::string& what) const {
   if (end > size_)
-    throw UserError(fmt::format("file '{}' is truncated: {}, at byte {}, and it has {}", path_,
+    throw UserError(fmt::format("file '{}' is truncated: {} at byte {}, and it has {}", path_,
                                 what, end, size_));
 }
 

@@ -1,0 +1,264 @@
+#include <gtest/gtest.h>
+
+#include <complex>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <numeric>
+#include <string>
+#include <vector>
+
+#include "core/error.hpp"
+#include "io/data_file.hpp"
+#include "io/frames.hpp"
+#include "io/temporary_folder.hpp"
+
+namespace ptyle {
+namespace {
+
+using ptyle::testing::message_of;
+using ptyle::testing::says;
+using ptyle::testing::TemporaryFolder;
+
+/// A file of tests/io/files, by other programs' packages: 4 frames of 5 x 6, numbered through.
+std::string made(const std::string& name) {
+  return std::string(PTYLE_SOURCE_DIR) + "/tests/io/files/" + name;
+}
+
+std::vector<std::int64_t> counting(i64 n) {
+  std::vector<std::int64_t> v(static_cast<std::size_t>(n));
+  std::iota(v.begin(), v.end(), 0);
+  return v;
+}
+
+std::vector<std::int64_t> frames_in(const std::string& path, const std::string& dataset = "") {
+  const h5::File file = open_data_file(path);
+  const Frames frames(file, dataset);
+  std::vector<std::int64_t> all(
+      static_cast<std::size_t>(frames.count() * frames.rows() * frames.cols()));
+  frames.read(0, frames.count(), all.data());
+  return all;
+}
+
+std::string fault_of(const std::string& path) {
+  return message_of<UserError>([&] { (void)frames_in(path); });
+}
+
+/// Numbers 0, 1, … of T, the most significant byte first where `big`.
+template <class T>
+std::string numbers(i64 n, bool big = false, i64 first = 0) {
+  std::string bytes;
+  for (i64 i = 0; i < n; ++i) {
+    const T value = static_cast<T>(first + i);
+    std::string one(sizeof value, '\0');
+    std::memcpy(one.data(), &value, sizeof value);
+    bytes += big ? std::string(one.rbegin(), one.rend()) : one;
+  }
+  return bytes;
+}
+
+std::string npy(const std::string& type, const std::string& shape, const std::string& bytes,
+                bool fortran = false) {
+  std::string header = "{'descr': " + type + ", 'fortran_order': " + (fortran ? "True" : "False") +
+                       ", 'shape': " + shape + ", }\n";
+  std::string start("\x93NUMPY\x01\0", 8);
+  start += static_cast<char>(header.size() % 256);
+  start += static_cast<char>(header.size() / 256);
+  return start + header + bytes;
+}
+
+/// A frame of a Merlin detector with its header.
+std::string merlin(int number, const std::string& type, const std::string& bytes) {
+  std::string header =
+      "MQ1,00000" + std::to_string(number) + ",00384,01,0006,0005," + type + ",1x1";
+  header.resize(384, ' ');
+  return header + bytes;
+}
+
+TEST(DataFile, ArraysOfNumPyStayWhereTheyLie) {
+  const TemporaryFolder folder;
+  const auto path =
+      folder.write_text("a.npy", npy("'>u2'", "(4, 5, 6)", numbers<std::uint16_t>(120, true)));
+  EXPECT_EQ(frames_in(path), counting(120));
+  const h5::File file = open_data_file(path);
+  EXPECT_EQ(file.held(), 0);
+  EXPECT_EQ(file.info("/data").type, (h5::Type{h5::Kind::natural, 2}));
+  std::vector<int> box(4);
+  file.dataset("/data").read({3, 4, 2}, {1, 1, 4}, box.data());
+  EXPECT_EQ(box, (std::vector<int>{116, 117, 118, 119}));
+}
+
+TEST(DataFile, HalfFloatsAndTruthValuesAreRead) {
+  const TemporaryFolder folder;
+  // 1.5 and -2 as IEEE's binary16
+  const std::string halves("\x00\x3e\x00\xc0", 4);
+  const auto path = folder.write_text("a.npy", npy("'<f2'", "(2,)", halves));
+  EXPECT_EQ(open_data_file(path).read<float>("/data"), (std::vector<float>{1.5F, -2.0F}));
+  const auto truths = folder.write_text("b.npy", npy("'|b1'", "(3,)", std::string("\0\1\1", 3)));
+  EXPECT_EQ(open_data_file(truths).read<int>("/data"), (std::vector<int>{0, 1, 1}));
+}
+
+TEST(DataFile, FortransOrderIsTurnedRound) {
+  const TemporaryFolder folder;
+  std::string turned;  // frame n, row y, column x at n + 2 (y + 3 x)
+  for (int x = 0; x < 2; ++x)
+    for (int y = 0; y < 3; ++y)
+      for (int n = 0; n < 2; ++n) turned += static_cast<char>((n * 3 + y) * 2 + x);
+  EXPECT_EQ(frames_in(folder.write_text("a.npy", npy("'|u1'", "(2, 3, 2)", turned, true))),
+            counting(12));
+}
+
+TEST(DataFile, WhatNumPyCannotMeanIsTold) {
+  const TemporaryFolder folder;
+  const auto fault = [&](const std::string& text) {
+    return fault_of(folder.write_text("a.npy", text));
+  };
+  EXPECT_TRUE(says(fault(npy("'<u2'", "(4, 5, 6)", numbers<std::uint16_t>(119))),
+                   {"a.npy' is truncated", "4 x 5 x 6 of uint16", "and it has "}));
+  EXPECT_TRUE(says(fault(npy("'<u2'", "(4, 9999999999, 9999999999, 6)", "")), {"damaged"}));
+  EXPECT_TRUE(says(fault(npy("'<u2'", "(4, -5, 6)", "")), {"no whole numbers"}));
+  EXPECT_TRUE(says(fault(npy("[('a', '<u2')]", "(4,)", "")), {"structures"}));
+  EXPECT_TRUE(says(fault(npy("'|O'", "(4,)", "")), {"'|O'"}));
+  EXPECT_TRUE(says(fault("\x93NUMPY\x09" + std::string(90, '\0')), {"versions 1 to 3"}));
+  EXPECT_TRUE(says(fault("\x93NUMPY"), {"truncated"}));
+  EXPECT_TRUE(says(fault("no array"), {"neither an array of NumPy", "nor HDF5"}));
+  EXPECT_TRUE(says(fault(""), {"is empty"}));
+  std::filesystem::create_directory(folder / "b.npy");
+  EXPECT_TRUE(says(fault_of(folder / "b.npy"), {"is a folder"}));
+  EXPECT_TRUE(says(fault_of(folder / "c.npy"), {"does not exist"}));
+}
+
+TEST(DataFile, ArchivesOfNumPyHoldWhatLiesBeside) {
+  for (const char* name : {"stored.npz", "deflated.npz"}) {
+    EXPECT_EQ(frames_in(made(name), "/dp"), counting(120)) << name;
+    const h5::File file = open_data_file(made(name));
+    EXPECT_EQ(file.read<int>("/positions"), (std::vector<int>{0, 1, 2, 3, 4, 5, 6, 7}));
+    EXPECT_EQ(file.number("/", "energy_kV"), 200.0);
+    EXPECT_EQ(file.numbers("/", "scan_shape"), (std::vector<double>{2, 2}));
+    EXPECT_FALSE(file.has("/note"));
+  }
+  EXPECT_EQ(frames_in(made("deflated.npz"), "/turned"), counting(120));
+}
+
+TEST(DataFile, OpenedTwiceItIsUnpackedOnce) {
+  const h5::File one = open_data_file(made("deflated.npz")),
+                 two = open_data_file(made("deflated.npz"));
+  EXPECT_EQ(one.memory(), two.memory());
+  EXPECT_GT(one.held(), 240);
+}
+
+TEST(DataFile, DamagedArchivesAreTold) {
+  const TemporaryFolder folder;
+  std::ifstream from(made("deflated.npz"), std::ios::binary);
+  const std::string whole{std::istreambuf_iterator<char>(from), {}};
+  for (const std::size_t bytes : {whole.size() - 30, whole.size() / 2, std::size_t{10}})
+    EXPECT_TRUE(
+        says(fault_of(folder.write_text("a.npz", whole.substr(0, bytes))), {"a.npz", "damaged"}));
+  std::string flipped = whole;
+  flipped[100] = static_cast<char>(flipped[100] ^ 0x55);
+  EXPECT_TRUE(says(fault_of(folder.write_text("b.npz", flipped)), {"b.npz", "damaged"}));
+}
+
+TEST(DataFile, FilesOfMatlab5LieAsThoseOf7Do) {
+  for (const char* name : {"plain.mat", "packed.mat"}) {
+    const h5::File file = open_data_file(made(name));
+    EXPECT_TRUE(file.by_matlab());
+    EXPECT_EQ(file.info("/dp").shape, (h5::Shape{4, 6, 5}));  // (ky, kx, n) there
+    const auto all = file.read<int>("/dp");
+    for (int n = 0; n < 4; ++n)
+      for (int y = 0; y < 5; ++y)
+        for (int x = 0; x < 6; ++x) EXPECT_EQ(all[(n * 6 + x) * 5 + y], (n * 5 + y) * 6 + x);
+    const auto wave = file.read<std::complex<double>>("/wave");
+    EXPECT_EQ(wave[5], (std::complex<double>(1, 31)));
+    EXPECT_EQ(file.read<double>("/s/gain"), (std::vector<double>{2.5}));
+    EXPECT_EQ(file.number("/", "energy_kV"), 200.0);
+    EXPECT_FALSE(file.has("/note"));
+  }
+  const TemporaryFolder folder;
+  std::ifstream from(made("packed.mat"), std::ios::binary);
+  const std::string whole{std::istreambuf_iterator<char>(from), {}};
+  EXPECT_TRUE(says(fault_of(folder.write_text("a.mat", whole.substr(0, whole.size() - 3))),
+                   {"a.mat' is truncated"}));
+}
+
+TEST(DataFile, StacksOfTiffAreFrames) {
+  for (const char* name : {"plain.tif", "imagej.tif", "packed.tif"})
+    EXPECT_EQ(frames_in(made(name)), counting(120)) << name;
+  EXPECT_EQ(open_data_file(made("plain.tif")).numbers("/", "scan_shape"),
+            (std::vector<double>{2, 2}));
+  EXPECT_EQ(open_data_file(made("plain.tif")).held(), 0);
+  EXPECT_EQ(open_data_file(made("packed.tif")).held(), 240);
+  const TemporaryFolder folder;
+  for (const char* name : {"plain.tif", "packed.tif"}) {
+    std::ifstream from(made(name), std::ios::binary);
+    const std::string whole{std::istreambuf_iterator<char>(from), {}};
+    EXPECT_TRUE(says(fault_of(folder.write_text(name, whole.substr(0, whole.size() / 2))),
+                     {name, "truncated"}));
+  }
+}
+
+TEST(DataFile, FramesOfAMerlinDetectorLieBetweenHeaders) {
+  const TemporaryFolder folder;
+  std::string text;
+  for (int n = 0; n < 4; ++n)
+    text += merlin(n + 1, "U16", numbers<std::uint16_t>(30, true, 30 * n));
+  const auto path = folder.write_text("a.mib", text + merlin(5, "U16", "123"));
+  (void)folder.write_text("a.hdr", "HDR,\t\nFrames per Trigger (Number):\t2\nEnd\t\n");
+  EXPECT_EQ(frames_in(path), counting(120));
+  const h5::File file = open_data_file(path);
+  EXPECT_EQ(file.numbers("/", "scan_shape"), (std::vector<double>{2, 2}));
+  ASSERT_GE(file.notes().size(), 1U);
+  EXPECT_TRUE(says(file.notes()[0], {"last frame", "number 4", "incomplete"}));
+  std::vector<int> box(8);
+  file.dataset("/data").read({1, 2, 1}, {2, 2, 2}, box.data());
+  EXPECT_EQ(box, (std::vector<int>{43, 44, 49, 50, 73, 74, 79, 80}));
+  EXPECT_EQ(file.datasets().front().shape, (h5::Shape{4, 5, 6}));
+}
+
+TEST(DataFile, WhatAMerlinDetectorDoesNotWriteIsTold) {
+  const TemporaryFolder folder;
+  const auto fault = [&](const std::string& text) {
+    return fault_of(folder.write_text("a.mib", text));
+  };
+  const std::string frame = numbers<std::uint8_t>(30);
+  EXPECT_TRUE(says(fault(merlin(1, "R64", frame)), {"R64", "raw"}));
+  EXPECT_TRUE(says(fault(merlin(1, "U08", frame.substr(1))), {"truncated", "5 x 6 of U08"}));
+  EXPECT_TRUE(says(fault(merlin(1, "U08", frame) + std::string(414, 'x')), {"damaged", "frame 1"}));
+  EXPECT_TRUE(says(fault("MQ1,1,2"), {"a.mib"}));
+}
+
+TEST(DataFile, TheLastRowsOfAnEmpadAreNoCounts) {
+  const TemporaryFolder folder;
+  const i64 stored = 130 * 128, counts = 128 * 128;
+  const auto path = folder.write_text("scan_x3_y2.raw", numbers<float>(6 * stored));
+  const auto all = frames_in(path);
+  ASSERT_EQ(i64(all.size()), 6 * counts);
+  for (i64 n = 0; n < 6; ++n) {
+    EXPECT_EQ(all[n * counts], n * stored);
+    EXPECT_EQ(all[(n + 1) * counts - 1], n * stored + counts - 1);
+  }
+  EXPECT_EQ(open_data_file(path).numbers("/", "scan_shape"), (std::vector<double>{2, 3}));
+  EXPECT_TRUE(says(fault_of(folder.write_text("scan_x3_y3.raw", numbers<float>(8 * stored))),
+                   {"8 frames", "3 x 3"}));
+  const auto series = folder.write_text("some.raw", numbers<float>(2 * stored));
+  EXPECT_TRUE(says(fault_of(series), {"raw numbers"}));
+  (void)folder.write_text(
+      "b.xml", "<root><raw_file filename=\"some.raw\"/><series_count>2</series_count></root>");
+  EXPECT_EQ(i64(frames_in(series).size()), 2 * counts);
+}
+
+TEST(DataFile, SeveralFilesOfAnyFormatAreOne) {
+  const TemporaryFolder folder;
+  FramesAsked asked;
+  for (int n = 0; n < 3; ++n)
+    asked.files.push_back(
+        folder.write_text("a_" + std::to_string(n) + ".npy",
+                          npy("'<u2'", "(2, 5, 4)", numbers<std::uint16_t>(40, false, 40 * n))));
+  const Frames frames(open_data_file(asked.files[0]), asked);
+  std::vector<std::int64_t> all(120);
+  frames.read(0, 6, all.data());
+  EXPECT_EQ(all, counting(120));
+}
+
+}  // namespace
+}  // namespace ptyle
