@@ -53,10 +53,10 @@ int FrameBlock::value_bytes() const {
 
 FrameBlock::FrameBlock(const h5::File& file, const h5::DatasetInfo& info, const FrameAxes& axes,
                        i64 most)
-    : axes_(axes) {
+    : axes_(axes), shape_(info.shape) {
   const auto chunk_bytes = product(info.chunk) * info.type.bytes;
   set_ = file.dataset(info.path, {1, info.chunk.empty() ? 0 : std::max(piece, chunk_bytes)});
-  const h5::Shape& shape = set_.shape();
+  const h5::Shape& shape = shape_;
   frame_ = shape[axes_.ky] * shape[axes_.kx];
   count_ = 1;
   for (const int d : axes_.scan) count_ *= shape[d];
@@ -121,7 +121,7 @@ i64 FrameBlock::bytes() const {
 }
 
 void FrameBlock::load(i64 frame) {
-  const h5::Shape& shape = set_.shape();
+  const h5::Shape& shape = shape_;
   if (length_ >= fast_ || axes_.scan.size() < 2) {
     from_ = frame / length_ * length_;
     to_ = std::min(from_ + length_, count_);
@@ -194,7 +194,7 @@ void FrameBlock::read_cell(const h5::Shape& box, const h5::Shape& from, const h5
   buffer_.resize(std::max(buffer_.size(), static_cast<std::size_t>(product(count)) * sizeof(Raw)));
   Raw* const read = reinterpret_cast<Raw*>(buffer_.data());
   set_.read(from, count, read);
-  const h5::Shape& shape = set_.shape();
+  const h5::Shape& shape = shape_;
   h5::Shape stride(rank);
   stride[axes_.ky] = shape[axes_.kx];
   stride[axes_.kx] = 1;

@@ -48,6 +48,7 @@ class FrameBlock {
 
   h5::Dataset set_;
   FrameAxes axes_;
+  h5::Shape shape_;  // of which frames are read; the dataset may have more rows
   i64 frame_ = 0, count_ = 0, fast_ = 1;  // values of a frame, frames, frames of a line
   i64 length_ = 0;                        // frames of a block
   i64 along_ = 1, across_ = 1;  // that a chunk reaches across: lines (or frames), of a line

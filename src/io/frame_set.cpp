@@ -24,7 +24,7 @@ h5::KeptChunks chunks_of_a_line(const h5::DatasetInfo& info) {
 FrameSet::FrameSet(const h5::File& file, const h5::DatasetInfo& info, const FrameAxes& axes,
                    i64 most)
     : set_(file.dataset(info.path)),
-      info_(set_.info()),
+      info_(info),
       file_(file.path()),
       axes_(axes),
       missing_(set_.missing_parts()) {

@@ -36,6 +36,32 @@ std::string counts_text(const std::vector<i64>& counts) {
   return text;
 }
 
+/// Do rows 128 and 129 of some frames all over a dataset hold what no detector counts: no numbers,
+/// or others than those of any count?
+bool rows_hold_no_counts(const h5::File& file, const h5::DatasetInfo& info) {
+  constexpr i64 looks = 16, first_row = 128, rows = 2;
+  const h5::Dataset set = file.dataset(info.path);
+  const h5::Shape& shape = info.shape;
+  i64 frames = 1;
+  for (std::size_t d = 0; d + 2 < shape.size(); ++d) frames *= shape[d];
+  for (i64 look = 0; look < std::min(looks, frames); ++look) {
+    h5::Shape start(shape.size(), 0), count(shape.size(), 1);
+    i64 frame = look * (frames / std::min(looks, frames));
+    for (std::size_t d = shape.size() - 2; d-- > 0; frame /= shape[d]) start[d] = frame % shape[d];
+    start[shape.size() - 2] = first_row;
+    count[shape.size() - 2] = rows;
+    count.back() = shape.back();
+    std::vector<float> values(static_cast<std::size_t>(rows * shape.back()));
+    set.read(start, count, values.data());
+    if (std::none_of(values.begin(), values.end(), [](float v) {
+          const float size = std::abs(v);
+          return !std::isfinite(v) || size > 1e12F || (size > 0 && size < 1e-12F);
+        }))
+      return false;
+  }
+  return frames > 0;
+}
+
 }  // namespace
 
 Frames::Frames(const h5::File& file, const FramesAsked& asked, i64 most) : most_(most) {
@@ -46,6 +72,7 @@ Frames::Frames(const h5::File& file, const FramesAsked& asked, i64 most) : most_
     for (std::size_t i = 1; i < asked.files.size(); ++i) add(open_data_file(asked.files[i]), same);
   }
   settle_axes(file, asked);
+  leave_out_rows_of_empad(file);
   count_up();
   file_path_ = file.path();
   file_.emplace(file.again());
@@ -57,7 +84,7 @@ Frames::Frames(const h5::File& file, const FramesAsked& asked, i64 most) : most_
   run_ = set_->frames_a_chunk();
   note_series(asked);
   if (members_.size() > 1) return;
-  if (const auto others = others_like(file, info()); others.count > 0)
+  if (const auto others = others_like(file, file.info(info().path)); others.count > 0)
     notes_.push_back(fmt::format(
         "'{}' holds {} more dataset{} like '{}'; data.patterns={} reads all", file.path(),
         others.count, others.count == 1 ? "" : "s", info().path, others.pattern));
@@ -82,13 +109,6 @@ void Frames::add(const h5::File& file, const FramesAsked& asked) {
 void Frames::settle_axes(const h5::File& file, const FramesAsked& asked) {
   file.dataset(info().path).check_filters();
   axes_ = FrameAxes::in_order(info().shape.size());
-  const h5::Shape& shape = info().shape;
-  if (info().type == h5::Type{h5::Kind::real, 4} && shape[shape.size() - 2] == 130 &&
-      shape.back() == 128)
-    notes_.push_back(fmt::format(
-        "frames of 130 x 128 float32, as in dataset '{}', are an EMPAD's, whose last two rows are "
-        "no counts: data.centre: [64, 64] with data.crop: 128 leaves them out",
-        info().path));
   axes_said_ = !asked.axes.empty();
   if (axes_said_) {
     axes_ = axes_named(asked.axes, info(), file.path());
@@ -98,6 +118,21 @@ void Frames::settle_axes(const h5::File& file, const FramesAsked& asked) {
     notes_.push_back(fmt::format("the axes of dataset '{}' are {}, as the file says", info().path,
                                  to_string(axes_)));
   }
+}
+
+/// An EMPAD's frames have two rows of what is no count, of which some programs keep a copy.
+void Frames::leave_out_rows_of_empad(const h5::File& file) {
+  constexpr i64 stored = 130, rows = 128, cols = 128;
+  const auto& [path, shape, type, chunk, is_virtual] = info();
+  if (type != h5::Type{h5::Kind::real, 4} || shape.size() < 3 || !axes_.are_in_order() ||
+      shape[shape.size() - 2] != stored || shape.back() != cols ||
+      !rows_hold_no_counts(file, info()))
+    return;
+  for (auto& member : members_) *(member.info.shape.end() - 2) = rows;
+  notes_.push_back(fmt::format(
+      "the last 2 of 130 rows of each frame of dataset '{}' are left out: they are those "
+      "of an EMPAD, which are no counts",
+      info().path));
 }
 
 /// Numbers the frames through.

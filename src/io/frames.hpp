@@ -76,6 +76,7 @@ class Frames {
   };
   void add(const h5::File& file, const FramesAsked& asked);
   void settle_axes(const h5::File& file, const FramesAsked& asked);
+  void leave_out_rows_of_empad(const h5::File& file);
   void count_up();
   void note_series(const FramesAsked& asked);
   const Member& open_for(i64 frame) const;

@@ -174,6 +174,10 @@ Experiment opened(const DataConfig& data, const CalibrationConfig& calibration,
   Measurement m{data, calibration, scan, optics, &frames, {}, {}, {}, stated.facts};
   m.looking = looking;
   if (!data.mask.empty()) m.mask = read_mask(file.path(), data.mask);
+  if (m.mask && m.mask->shape == h5::Shape{130, 128} && frames.rows == 128) {  // an EMPAD's
+    m.mask->shape[0] = frames.rows;
+    m.mask->bad.resize(static_cast<std::size_t>(frames.rows * frames.cols));
+  }
   m.skipped = read_skip(file.path(), data.skip);
   const bool step_given = scan.step[0] > 0 || scan.step[1] > 0;
   if (step_given && !scan.positions.empty())

@@ -24,6 +24,28 @@ std::vector<T> counting(i64 n) {
   return v;
 }
 
+TEST(Frames, RowsOfAnEmpadThatAreNoCountsAreLeftOut) {
+  const TemporaryFolder folder;
+  h5::File file = h5::File::create(folder / "a.h5");
+  const i64 stored = 130 * 128, counts = 128 * 128;
+  auto values = counting<float>(6 * stored);
+  file.write("/all_counts", {6, 130, 128}, values.data());
+  for (i64 n = 0; n < 6; ++n) values[n * stored + counts + 3] = -7e30F;
+  file.write("/three", {6, 130, 128}, values.data());
+  file.create_dataset<float>("/four", {2, 3, 130, 128}, {2, 3, 10, 10}).write(values.data());
+  EXPECT_EQ(Frames(file, "/all_counts").rows(), 130);
+  for (const char* name : {"/three", "/four"}) {
+    const Frames frames(file, name, 1 << 20);  // a block of /four
+    ASSERT_EQ(frames.rows(), 128) << name;
+    ASSERT_EQ(frames.notes().size(), 1U);
+    EXPECT_TRUE(says(frames.notes()[0], {"last 2 of 130 rows", "EMPAD"}));
+    std::vector<float> all(6 * counts);
+    frames.read(0, 6, all.data());
+    for (i64 i = 0; i < 6 * counts; ++i)
+      ASSERT_EQ(all[i], float(i / counts * stored + i % counts)) << name;
+  }
+}
+
 TEST(Frames, OfFourDimensionsAreTheSameAsOfThree) {
   const TemporaryFolder folder;
   h5::File file = h5::File::create(folder / "a.h5");
