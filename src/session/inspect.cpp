@@ -2,9 +2,10 @@
 // 2. The patterns made ready as for a reconstruction; what fails there is a warning here.
 // 3. Counts, dead, hot and cut-off pixels; bright-field disc; calibration.
 // 4. Scan: step, overlap, dose, whether the window holds the probe and the pixels its interference.
-// 5. Orientation: shadow images, curl of the centre of mass. Descan: where the disc lies in halves
+// 5. A quick look, where it is asked for.
+// 6. Orientation: shadow images, curl of the centre of mass. Descan: where the disc lies in halves
 // of the scan.
-// 6. Pictures.
+// 7. Pictures.
 
 #include "session/inspect.hpp"
 
@@ -14,6 +15,7 @@
 #include <cmath>
 #include <filesystem>
 #include <numeric>
+#include <utility>
 
 #include "analysis/neighbours.hpp"
 #include "core/bounds.hpp"
@@ -282,6 +284,9 @@ void report_orientation(const Experiment& e, const std::vector<Position>& positi
     if (moves_as_given(likeness)) warning.reset();
     if (!warning) warning = warning_of_orientation(*shadow, data);
   }
+  // It compares all patterns, at any defocus and astigmatism.
+  if (found.quick && tells_orientation(*found.quick))
+    warning = warning_of_quick_look(*found.quick, data);
   if (warning) print("warning: " + *warning);
 }
 
@@ -371,6 +376,16 @@ void draw(const std::string& folder, const Experiment& e, const std::vector<Posi
   }
   if (!found.orientation.rotations.empty())
     write("orientation.png", {orientation_chart(found.orientation)});
+  if (!found.quick) return;
+  draw_quick_look(folder + "/quick-look.png", *found.quick);
+  print(fmt::format("wrote {}/quick-look.png", folder));
+}
+
+void take_quick_look(const Experiment& e, double thickness, Inspection& found, const Print& print) {
+  QuickLook look = quick_look(e, thickness);
+  if (!look.refusal.empty()) return print("no quick look: " + look.refusal);
+  for (const auto& line : look.lines) print(line);
+  found.quick = std::move(look);
 }
 
 }  // namespace
@@ -403,6 +418,7 @@ Inspection inspect(const InspectConfig& config, const Print& print) {
     found.skip.push_back(e.numbers[static_cast<std::size_t>(i)]);
   std::sort(found.skip.begin(), found.skip.end());
   report_scan(e, data, found, print);
+  if (config.quick) take_quick_look(e, config.thickness, found, print);
   const auto positions = positions_to_draw(e, frames, data);
   if (positions.empty())
     print("orientation: not known without positions or data.scan_shape");

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -12,6 +13,7 @@
 #include "core/array.hpp"
 #include "prepare/config.hpp"
 #include "session/pattern_figures.hpp"
+#include "session/quick_look.hpp"
 
 namespace ptyle {
 
@@ -24,6 +26,8 @@ struct InspectConfig {
   OpticsConfig optics;
   std::string folder;         ///< for the pictures; empty: none are drawn
   double most_memory_GB = 2;  ///< larger sets are looked at in part, a run in their middle
+  bool quick = false;         ///< a quick look as well
+  double thickness = 0;       ///< of the specimen, Å, for the quick look; 0: not known
 };
 
 /// The figures found; for tests and for programs that call this.
@@ -40,10 +44,12 @@ struct Inspection {
   Descan descan;              ///< of the bright-field disc
   Array<std::uint8_t, 2> bad_pixels;  ///< of the raw frames, masked or found, 1; empty: none is
   std::vector<std::string> refusals;  ///< sentences for which a reconstruction is refused
+  std::optional<QuickLook> quick;     ///< where it was asked for and could be taken
   std::vector<i64> skip;  ///< patterns that are skipped or no measurement, by number in the scan
 };
 
-/// Prints line by line, writes mean_pattern.png, scan.png, dark_field.png and orientation.png.
+/// Prints line by line, writes mean_pattern.png, scan.png, dark_field.png and orientation.png,
+/// and quick-look.png of a quick look.
 /// Throws UserError where the file or its patterns cannot be read at all.
 Inspection inspect(const InspectConfig& config,
                    const std::function<void(const std::string&)>& print);

@@ -53,7 +53,14 @@ Position undone(const Flips& t, Position v) {
   return v;
 }
 
-/// The flips `first` and then `second`, as one.
+/// How far two turns of one handedness are from each other, in 15 degrees.
+int between(const Turn& a, const Turn& b) {
+  const int d = std::abs(a.rotation - b.rotation);
+  return std::min(d, Turn::rotations - d);
+}
+
+}  // namespace
+
 Flips joined(const Flips& first, const Flips& second) {
   const auto same = [&](const Flips& t, Position v) {
     const Position a = t(v), b = second(first(v));
@@ -63,14 +70,6 @@ Flips joined(const Flips& first, const Flips& second) {
     if (same(t, {1, 2})) return t;
   return {};
 }
-
-/// How far two turns of one handedness are from each other, in 15 degrees.
-int between(const Turn& a, const Turn& b) {
-  const int d = std::abs(a.rotation - b.rotation);
-  return std::min(d, Turn::rotations - d);
-}
-
-}  // namespace
 
 bool near(const Turn& a, const Turn& b) { return a.mirrored == b.mirrored && between(a, b) <= 2; }
 
@@ -119,6 +118,8 @@ AtAnyDefocus at_any_defocus(const ShadowImages& images) {
   return found;
 }
 
+}  // namespace
+
 std::string keys_of(const Flips& flips, const DataConfig& data) {
   const Flips before{data.flip_rows, data.flip_cols, data.transpose};
   const Flips after = joined(before, flips);
@@ -131,8 +132,6 @@ std::string keys_of(const Flips& flips, const DataConfig& data) {
   add("transpose", before.transpose, after.transpose);
   return keys;
 }
-
-}  // namespace
 
 FittedPositions fitted_positions(const Experiment& e, const std::vector<Position>& positions) {
   FittedPositions fitted;

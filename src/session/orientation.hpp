@@ -53,6 +53,12 @@ Turn turn_of(const Flips& flips, double rotation);
 /// The flips that amount to a turn, within 15 degrees; nothing for turns in between.
 std::optional<Flips> flips_of(const Turn& turn);
 
+/// The flips `first` and then `second`, as one.
+Flips joined(const Flips& first, const Flips& second);
+
+/// The keys of `data` that change by flips after those that it has: "data.flip_rows=true …".
+std::string keys_of(const Flips& flips, const DataConfig& data);
+
 /// Does the curl alone say that the orientation is wrong?
 bool curl_is_certain(const Orientation& o);
 

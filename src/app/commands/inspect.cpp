@@ -28,7 +28,7 @@ struct Options {
   std::string file, folder;
   std::vector<std::string> settings;
   double memory = 2;
-  bool no_pictures = false, overwrite = false;
+  bool no_pictures = false, overwrite = false, quick = false;
   std::string mask, config;  ///< to be written; empty: not
 };
 
@@ -40,10 +40,13 @@ constexpr const char* help =
     "  ptyle inspect run.yaml                     the data as this configuration reads it\n"
     "  ptyle inspect run.yaml --write-mask bad.h5 --write-config new.yaml\n"
     "                                             what was found, to be looked at and changed\n"
+    "  ptyle inspect run.yaml --quick             a first picture, and how scan and beam lie\n"
     "\n"
     "Reports shapes, type, counts, calibration, overlap of neighbouring probes, dose, dead and\n"
     "saturated pixels, and how the detector lies to the scan; draws the mean pattern, the scan,\n"
     "a virtual dark field and the orientation check into the folder (earlier ones are replaced).\n"
+    "--quick fits scan rotation, flips, defocus and astigmatism to the bright-field images of a\n"
+    "raster scan and draws the specimen without iterations; --write-config takes what it finds.\n"
     "\n"
     "Exit status: 0 done, 1 a fault of ptyle, 2 a mistake in what was given, also where axes or\n"
     "positions are such that a reconstruction is refused.";
@@ -65,11 +68,18 @@ Schema schema_of(const Options& options, ReconstructConfig& all) {
   return schema;
 }
 
+/// Of the specimen, Å, where there are slices; 0: not known.
+double thickness_of(const ReconstructConfig& all) {
+  return all.object.slices > 1 ? all.object.slices * all.object.slice_thickness : 0;
+}
+
 InspectConfig config_of(const Options& options, const ReconstructConfig& all) {
   InspectConfig config{all.data, all.calibration, all.scan, all.optics, {}, options.memory};
   if (!options.no_pictures)
     config.folder = options.folder.empty() ? fs::path(options.file).stem().string() + "-inspect"
                                            : options.folder;
+  config.quick = options.quick;
+  config.thickness = thickness_of(all);
   return config;
 }
 
@@ -113,6 +123,9 @@ void write_config(const Inspection& found, const Options& options, const Schema&
   if (!options.mask.empty() && !found.bad_pixels.empty())
     all.data.mask = fs::absolute(options.mask).lexically_normal().string() + ":/mask";
   all.data.skip = ranges_of(found.skip);
+  if (found.quick)
+    for (const auto& line : adopt(*found.quick, thickness_of(all), all.data, all.scan, all.optics))
+      terminal.say(line);
   std::ofstream file(options.config);
   file << schema.changes() << std::flush;
   if (!file) throw UserError(fmt::format("{} cannot be written", options.config));
@@ -133,6 +146,8 @@ void add_inspect(CLI::App& app, Command& chosen) {
   command->add_option("--folder", options->folder,
                       "for the pictures; by default NAME-inspect in the current folder");
   command->add_flag("--no-pictures", options->no_pictures, "draw nothing");
+  command->add_flag("--quick", options->quick,
+                    "fit orientation, defocus and astigmatism, and draw quick-look.png");
   command->add_option("--write-mask", options->mask,
                       "HDF5 file for the bad pixels that were found, as data.mask takes it");
   command->add_option("--write-config", options->config,

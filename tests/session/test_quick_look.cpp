@@ -1,0 +1,166 @@
+// The quick look on a simulated set of MoS2: keys, sentences, picture.
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+
+#include "io/hdf5.hpp"
+#include "io/temporary_folder.hpp"
+#include "session/inspect.hpp"
+#include "session/open_experiment.hpp"
+#include "session/quick_look.hpp"
+#include "simulate/in_memory.hpp"
+
+namespace ptyle {
+namespace {
+
+using testing::TemporaryFolder;
+
+constexpr double rotation = 33, middle = 194;  // Å: of 200, a cell of 12.3 Å
+
+Recipe recipe(double electrons) {
+  Recipe r;
+  r.specimen.structure = BuiltIn::MoS2;
+  r.specimen.rotation = 11;
+  r.specimen.substitutions = {"Mo=W share=0.3 at=(3 -4) radius=4"};
+  r.optics = {.energy = 80, .semi_angle = 25, .defocus = 200};
+  r.detector = {.window = 72, .pixel_size = 0.2};
+  r.scan = {.shape = {30, 28}, .step = {0.6, 0.6}, .rotation = rotation};
+  r.dose.electrons_per_A2 = electrons;
+  return r;
+}
+
+/// The set, every pattern of which is transposed in the file.
+struct OnFile {
+  explicit OnFile(double electrons = 1e4) {
+    data.file = folder / "set.h5";
+    data.patterns = "/dp";
+    data.scan_shape = {30, 28};
+    const MemorySet set = simulate_in_memory(recipe(electrons));
+    const auto [count, side, width] = set.patterns.shape();
+    Array<float, 3> frames({count, side, width});
+    for (i64 i = 0; i < count; ++i)
+      for (i64 y = 0; y < side; ++y)
+        for (i64 x = 0; x < side; ++x) frames(i, x, y) = set.patterns(i, y, x);
+    h5::File file = h5::File::create(data.file);
+    file.write("/dp", frames.view());
+    std::vector<double> line;
+    for (i64 i = 0; i < count; ++i) line.insert(line.end(), {0.6 * double(i), 0});
+    file.write("/line", {count, 2}, line.data());
+    file.commit();
+    calibration.pixel_size = 0.2;
+    optics.energy = 80;
+    optics.semi_angle = 25;
+    scan.step = {0.6, 0.6};
+  }
+  [[nodiscard]] QuickLook look() const {
+    return quick_look(open_experiment(data, calibration, scan, optics), 0, 2);
+  }
+  TemporaryFolder folder;
+  DataConfig data;
+  CalibrationConfig calibration;
+  ScanConfig scan;
+  OpticsConfig optics;
+};
+
+TEST(QuickLook, FindsWhatItIsNotTold) {
+  OnFile set;
+  set.optics.defocus = 100;  // its sign alone is taken
+  const QuickLook look = set.look();
+  ASSERT_TRUE(look.refusal.empty()) << look.refusal;
+  const FoundBeam& f = look.found;
+  ASSERT_TRUE(f.known);
+  EXPECT_TRUE(f.flip_known);
+  EXPECT_EQ(f.sign, SignBy::given_defocus);
+  // The bounds of bench-quick-look: 1 degree, 3 %, 20 Å.
+  EXPECT_NEAR(f.defocus, middle, 0.03 * middle);
+  EXPECT_LT(f.C12, 20);
+  // The mirrored kind with the fewest flips is flip_rows: a quarter of a turn from transpose.
+  EXPECT_EQ(f.flips.name(), "flip_rows");
+  EXPECT_NEAR(f.rotation, rotation + 90, 1);
+  draw_quick_look(set.folder / "look.png", look);
+  EXPECT_GT(std::filesystem::file_size(set.folder / "look.png"), 10000U);
+}
+
+TEST(QuickLook, PutsKeysInWhereNoneAreGiven) {
+  OnFile set;
+  const QuickLook look = set.look();
+  EXPECT_EQ(look.found.sign, SignBy::peaks);
+  DataConfig data = set.data;
+  ScanConfig scan = set.scan;
+  OpticsConfig optics = set.optics;
+  adopt(look, 0, data, scan, optics);
+  EXPECT_TRUE(data.flip_rows);
+  ASSERT_TRUE(scan.rotation && optics.defocus);
+  EXPECT_NEAR(*scan.rotation, rotation + 90, 1);
+  EXPECT_NEAR(*optics.defocus, middle, 0.03 * middle);
+  // As the keys then say it, nothing is left to find.
+  set.data = data;
+  set.scan = scan;
+  set.optics.defocus = optics.defocus;
+  const QuickLook again = set.look();
+  EXPECT_EQ(again.found.flips.name(), "none");
+  EXPECT_NEAR(again.found.rotation, 0, 1);
+  EXPECT_FALSE(warning_of_quick_look(again, data));
+}
+
+TEST(QuickLook, WhatIsGivenStaysAndIsSaid) {
+  OnFile set;
+  set.optics.defocus = 100;
+  set.scan.rotation = 10;
+  const QuickLook look = set.look();
+  DataConfig data = set.data;
+  ScanConfig scan = set.scan;
+  OpticsConfig optics = set.optics;
+  const auto lines = adopt(look, 0, data, scan, optics);
+  EXPECT_EQ(*scan.rotation, 10);
+  EXPECT_FALSE(data.flip_rows);
+  EXPECT_EQ(*optics.defocus, 100);
+  ASSERT_EQ(lines.size(), 1U);
+  EXPECT_NE(lines[0].find("data.flip_rows=true scan.rotation=123"), std::string::npos) << lines[0];
+  const auto warning = warning_of_quick_look(look, data);
+  ASSERT_TRUE(warning);
+  EXPECT_NE(warning->find("data.flip_rows=true scan.rotation=123"), std::string::npos) << *warning;
+}
+
+TEST(QuickLook, TooFewElectronsLeaveItUndetermined) {
+  OnFile set(5);
+  const QuickLook look = set.look();
+  ASSERT_TRUE(look.refusal.empty()) << look.refusal;
+  EXPECT_FALSE(look.found.known);
+  DataConfig data = set.data;
+  EXPECT_TRUE(adopt(look, 0, data, set.scan, set.optics).empty());
+  EXPECT_FALSE(set.scan.rotation);
+  EXPECT_TRUE(std::any_of(look.lines.begin(), look.lines.end(), [](const std::string& line) {
+    return line.find("undetermined") != std::string::npos;
+  }));
+}
+
+TEST(QuickLook, RefusesWhatIsNoRaster) {
+  OnFile set;
+  set.scan = {};
+  set.scan.positions = "/line";
+  EXPECT_NE(set.look().refusal.find("raster"), std::string::npos);
+}
+
+TEST(QuickLook, InspectPrintsAndDrawsIt) {
+  OnFile set;
+  set.optics.defocus = 200;
+  InspectConfig config{set.data, set.calibration, set.scan, set.optics, set.folder / "seen"};
+  config.quick = true;
+  config.thickness = 12;
+  std::string text;
+  const Inspection found = inspect(config, [&](const std::string& line) { text += line + "\n"; });
+  ASSERT_TRUE(found.quick);
+  EXPECT_NE(text.find("quick look: raster of 30 x 28 positions"), std::string::npos) << text;
+  EXPECT_NE(text.find("Å at its entrance, 6 Å above"), std::string::npos) << text;
+  EXPECT_NE(text.find("by the quick look it is data.flip_rows=true scan.rotation=123"),
+            std::string::npos)
+      << text;
+  EXPECT_TRUE(std::filesystem::exists(set.folder / "seen/quick-look.png"));
+}
+
+}  // namespace
+}  // namespace ptyle
