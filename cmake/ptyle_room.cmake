@@ -1,12 +1,16 @@
 # One library a room: ptyle_room(core SOURCES a.cpp b.cpp LINK other libraries). A room without
-# sources is a header-only one. Includes read "room/file.hpp".
+# sources is a header-only one. Includes read "room/file.hpp". OWN_FLAGS: it is compiled with flags
+# of its own, so that the header that was compiled for all does not serve it.
 function(ptyle_room name)
   set(includes $<BUILD_INTERFACE:${CMAKE_SOURCE_DIR}/src> $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}/ptyle>)
-  cmake_parse_arguments(arg "" "" "SOURCES;LINK;PRIVATE" ${ARGN})
+  cmake_parse_arguments(arg "OWN_FLAGS" "" "SOURCES;LINK;PRIVATE" ${ARGN})
   if(arg_SOURCES)
     add_library(ptyle_${name} STATIC ${arg_SOURCES})
     target_include_directories(ptyle_${name} PUBLIC ${includes})
     target_link_libraries(ptyle_${name} PUBLIC ${arg_LINK} PRIVATE ${arg_PRIVATE})
+    if(NOT arg_OWN_FLAGS)
+      target_precompile_headers(ptyle_${name} REUSE_FROM ptyle_headers)
+    endif()
   else()
     add_library(ptyle_${name} INTERFACE)
     target_include_directories(ptyle_${name} INTERFACE ${includes})

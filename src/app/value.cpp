@@ -21,7 +21,7 @@ std::string shown(const YAML::Node& node) {
   YAML::Emitter out;
   out << YAML::Flow << node;
   const std::string text = out.c_str();
-  return text.size() > 60 ? text.substr(0, 57) + "..." : text;
+  return text.size() > 60 ? fmt::format("{}...", std::string_view(text).substr(0, 57)) : text;
 }
 
 /// A whole number, however large.

@@ -1,0 +1,1 @@
+// The place of the precompiled header (src/CMakeLists.txt); nothing else is in it.
