@@ -178,6 +178,7 @@ FitOptions options_of(const RuleRow& row) {
   o.parts.of<RuleOptions>().rule = row.rule;
   o.parts.of<RuleOptions>().preconditioner = row.preconditioner;
   o.parts.of<RuleOptions>().transfer.damping = row.damping;
+  o.parts.of<RuleOptions>().transfer.how = TransferInverse::damped;
   return o;
 }
 

@@ -18,8 +18,10 @@
 //      by the paper's passes without and with its pipelining (APPP), and by `owner`
 //   4. weak scaling: 240 positions a rank, up to a million
 //   5. how long to the quality of the paper's 100 iterations, by the rule that `auto` takes at each
-//      number of ranks: passes as `./run-bench convergence rules` has them, each with its
-//      exchanges; L-BFGS's two convolutions a pass beside it, as this machine's host takes them
+//      number of ranks: passes as `./run-bench convergence rules` has them on its set of 6 slices
+//      (momentum's with solver.transfer_damping 0.02, which is not the default), each with its
+//      sums; the convolutions beside it, as this machine's host takes them, without the fills of
+//      halos that they look at
 //   6. what of an exchange (`owner`, the sum and the fill) leaves nodes of 4 and 8 ranks, with
 //      tiles taken in the order of ranks, row by row, and in blocks (tiles/nodes), as a run does
 //

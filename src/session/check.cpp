@@ -29,7 +29,7 @@ namespace {
 
 /// Facts that the data file itself states, so that the user need not.
 struct FileStates {
-  bool energy = false, semi_angle = false, pixel_size = false, scan = false;
+  bool energy = false, semi_angle = false, calibration = false, scan = false;
   std::vector<KeyFault> reservations = {};  ///< about what it states otherwise
 };
 
@@ -101,20 +101,20 @@ FileStates check_data(const ReconstructConfig& c, const std::vector<std::string>
   FileStates states = unknown_states;
   look(check, "data.file", [&] {
     const h5::File file = open_data_file(files.front());
-    const auto [facts, reservations] = read_file_facts(file);
-    states.reservations = reservations;
-    states.energy = facts.energy.has_value();
-    states.semi_angle = facts.semi_angle.has_value();
-    states.pixel_size = facts.pixel_size.has_value();
-    states.scan = facts.scan_step[0] > 0;
     FramesAsked asked{c.data.patterns, {}, files};
-    bool found = false;
-    look(check, check.has("data.patterns") ? "data.patterns" : "data.file", [&] {
-      Frames(file, asked);
-      found = true;
-    });
+    std::optional<Frames> frames;
+    look(check, check.has("data.patterns") ? "data.patterns" : "data.file",
+         [&] { frames.emplace(file, asked); });
     asked.axes = c.data.axes;
-    if (found && !asked.axes.empty()) look(check, "data.axes", [&] { Frames(file, asked); });
+    if (frames && !asked.axes.empty())
+      look(check, "data.axes", [&] { frames.emplace(file, asked); });
+    const StatedFacts stated = read_file_facts(file, frames ? &*frames : nullptr);
+    const FileFacts& facts = stated.facts;
+    states.reservations = stated.reservations;
+    states.energy = facts.energy || facts.xray_energy;
+    states.semi_angle = facts.semi_angle.has_value();
+    states.calibration = facts.pixel_size || facts.dk || facts.mrad_per_pixel;
+    states.scan = facts.scan_step[0] > 0 || !stated.positions.empty();
     if (check.has("scan.step")) return;
     const bool elsewhere = check.has("scan.file") && !fs::exists(c.scan.file);
     if (!elsewhere)
@@ -159,7 +159,7 @@ void check_calibration(const Check& check) {
   if (given.size() > 1)
     check.fault(given.back(), fmt::format("only one calibration may be given, there are {}: {}",
                                           given.size(), fmt::join(given, ", ")));
-  if (given.empty() && check.has_energy() && !check.file.pixel_size)
+  if (given.empty() && check.has_energy() && !check.file.calibration)
     check.missing("calibration",
                   fmt::format("one of these must be given: {}", fmt::join(all, ", ")),
                   "calibration.pixel_size");
@@ -192,7 +192,7 @@ void check_scan(const ReconstructConfig& c, const Check& check) {
   not_of_positions("scan.snake", c.scan.snake);
   if (check.has("scan.file") && !check.has("scan.positions"))
     check.fault("scan.file", "needs scan.positions, the dataset in it");
-  const bool calibrated = check.has_energy() || check.file.pixel_size ||
+  const bool calibrated = check.has_energy() || check.file.calibration ||
                           check.has("calibration.pixel_size") || check.has("calibration.dk");
   if (!calibrated && check.has_positions() && c.scan.unit != LengthUnit::pixel)
     check.fault("scan.unit", "must be px where no optics.energy is given");
@@ -236,6 +236,8 @@ void check_fit(const ReconstructConfig& c, const Check& check) {
     if (const auto fault = fault_of_batches(c.parts, c.solver.batches))
       check.fault("solver.batches", *fault);
   });
+  if (const auto fault = fault_of_step(c.parts.of<RuleOptions>()))
+    check.fault("solver.step", *fault);
   if (const auto fault = fault_of_preconditioner(c.parts.of<RuleOptions>()))
     check.fault("solver.preconditioner", *fault);
 }

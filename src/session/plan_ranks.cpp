@@ -25,7 +25,7 @@ double gradients_an_iteration(const FitOptions& options, i64 positions) {
   const auto rule = asked_parts<float>(options).rule;  // none: descent
   const bool estimates = rule ? rule->estimates() && rule->whole_scan_for().empty()
                               : options.parts.of<RuleOptions>().estimated();
-  if (!estimates) return 1;
+  if (!estimates) return rule ? rule->passes_an_iteration() : 1;
   const i64 batches = std::min(options.batches, positions);
   const double estimated =
       double((batches + estimate_every - 1) / estimate_every) / double(batches);
@@ -115,14 +115,15 @@ template <class T>
 void plan_memory(const ReconstructConfig& config, const OperatorSetup& setup,
                  const Experiment& experiment, i64 batches, const GpuFacts* gpu, double program,
                  RanksOutlook& plan) {
-  const double budget = memory_budget(config, 1);
+  program += program > 0 && plan.ranks > 1 ? mpi_bytes : 0;
+  const double budget = memory_budget(config, 1, program);
   const std::size_t pattern = experiment.patterns->bytes_a_pattern();
   const auto needed = [](const RankMemory& m) { return m.gpu.empty() ? m.total() : m.gpu_least; };
   for (int rank = 0; rank < plan.ranks; ++rank) {
     RankMemory memory =
-        gpu ? gpu_rank_memory<T>(config, setup, plan.division, rank, pattern, batches, *gpu)
+        gpu ? gpu_rank_memory<T>(config, setup, plan.division, rank, pattern, batches, *gpu, budget)
             : rank_memory<T>(config, setup, plan.division, rank, plan.threads, pattern, budget);
-    memory.program = program + (program > 0 && plan.ranks > 1 ? mpi_bytes : 0);
+    memory.program = program;
     if (rank == 0) {
       plan.writing = memory.program + sum_of(memory.writing);
       plan.first_rank = memory.total();

@@ -59,8 +59,8 @@ double aperture_k(const OpticsConfig& optics) {
 /// (docs/math.md).
 RuleOptions chosen_rule(const ReconstructConfig& config, const Cores& cores,
                         const ScanOnObject& scan, double pixel) {
-  // 7 mini-batches of 4 of each rank: as many passes as L-BFGS takes, which has one exchange each
-  // (bench/convergence).
+  // 7 mini-batches of 4 of each rank: with fewer, a mini-batch leaves ranks without work, and
+  // L-BFGS needs about as many passes with one sum each (bench/convergence).
   constexpr i64 few = 28;
   RuleOptions rule = config.parts.of<RuleOptions>();
   const bool sums = sums_every_batch(config.ranks, cores.mesh.ranks()), given = rule.step > 0;
@@ -69,8 +69,7 @@ RuleOptions chosen_rule(const ReconstructConfig& config, const Cores& cores,
   asked.parts = config.parts;
   if (rule.rule == RuleChoice::automatic && asked_parts<float>(asked).rule) return rule;
   if (rule.rule == RuleChoice::automatic) {
-    const bool whole = config.solver.batches == 1 ||
-                       (config.solver.batches == 0 && cores.of > 1 && positions < few * cores.of);
+    const bool whole = config.solver.batches == 0 && cores.of > 1 && positions < few * cores.of;
     rule.rule = !sums || given ? RuleChoice::descent
                 : whole        ? RuleChoice::lbfgs
                                : RuleChoice::momentum;
@@ -78,9 +77,12 @@ RuleOptions chosen_rule(const ReconstructConfig& config, const Cores& cores,
   if (rule.preconditioner != PreconditionerChoice::automatic) return rule;
   const Halo halo = halo_of(config.ranks.halo, scan.window, pixel);
   const i64 reach = reach_of_transfer(rule.transfer, aperture_k(config.optics), pixel, scan.window);
-  const bool found = reach <= std::min(halo.before, halo.after),
-             pays = rule.rule == RuleChoice::lbfgs || config.object.slices > 1;
-  rule.preconditioner = takes_any_preconditioner(rule.rule) && found && pays && !given
+  // The reach of an aperture that only the file says is not known yet: an exact halo has any.
+  const i64 has = std::min(halo.before, halo.after), exact = (scan.window - 1) / 2;
+  const bool known = rule.transfer.reach > 0 || aperture_k(config.optics) > 0 || has >= exact;
+  const bool found = known && reach <= has,
+             whole_scan = rule.rule == RuleChoice::lbfgs || rule.rule == RuleChoice::gauss_newton;
+  rule.preconditioner = whole_scan && config.object.slices > 1 && found
                             ? PreconditionerChoice::transfer
                             : PreconditionerChoice::illumination;
   return rule;
@@ -106,16 +108,14 @@ i64 looked_at(const ReconstructConfig& config, const RuleOptions& rule, double p
   const auto parts = asked_parts<float>(fit);
   i64 reach = 1;  // of differences between neighbours, which are perhaps penalised unasked
   const double k = aperture_k(config.optics);
-  const bool by_transfer = rule.preconditioner == PreconditionerChoice::transfer;
-  if (by_transfer) {
+  if (rule.preconditioner == PreconditionerChoice::transfer) {
     if (k == 0 && rule.transfer.reach == 0) return -1;
     reach = reach_of_transfer(rule.transfer, k, pixel, scan.window);
   }
   for (const auto& one : parts.variables) reach = std::max(reach, one->reach());
   for (const auto& one : parts.penalties) reach = std::max(reach, one->reach());
   for (const auto& one : parts.regularisers) reach = std::max(reach, one->reach());
-  if (by_transfer || config.solver.continuation == Switch::off || config.object.slices < 2)
-    return reach;
+  if (config.solver.continuation == Switch::off || config.object.slices < 2) return reach;
   if (k == 0) return -1;
   fit.pixel = pixel;
   fit.continuation = Continuation({k, 0.5 / pixel, config.object.slices, 1});
@@ -218,7 +218,7 @@ FitOptions fit_options(const ReconstructConfig& config, const Experiment& e, con
   auto& rule = o.parts.of<RuleOptions>();
   rule.transfer.pixels = transfer_reach(config, e);
   o.group_of = cut.group_of;
-  o.batches = s.batches > 0 ? s.batches
+  o.batches = s.batches > 0 ? std::min<i64>(s.batches, std::max<i64>(1, cut.positions))
               : !whole_scan_for(o.parts).empty()
                   ? 1
                   : batches_of_groups(
@@ -242,12 +242,9 @@ FitOptions fit_options(const ReconstructConfig& config, const Experiment& e, con
   penalty.of_likelihood = facts_of(loss_of(config, e)).of_likelihood;
   o.pixel = e.calibration.pixel;
   o.aperture_k = aperture_k(e);
-  const bool by_transfer = rule.preconditioner == PreconditionerChoice::transfer;
   if (coarse_to_fine)
-    o.continuation = Continuation(
-        {aperture_k(e), 0.5 / e.calibration.pixel, config.object.slices, depths_of_focus(config, e),
-         by_transfer ? Continuation::By::transfer : Continuation::By::limits,
-         chosen_inverse(rule.transfer, o.batches == 1).damping});
+    o.continuation = Continuation({aperture_k(e), 0.5 / e.calibration.pixel, config.object.slices,
+                                   depths_of_focus(config, e)});
   const auto& object = config.object;
   if (object.phase_max > object.phase_min) {
     o.phase_min = object.phase_min;

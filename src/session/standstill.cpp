@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 #include <vector>
 
@@ -15,7 +16,14 @@ std::pair<const char*, const std::vector<double>*> watched(const History& histor
   return {"R", &history.r_factor};
 }
 
-std::string percent(double share) { return fmt::format("{:.2g} %", 100 * share); }
+std::string percent(double share) {
+  return fmt::format("{:.{}g} %", 100 * share, share < 0.995 ? 2 : 4);
+}
+
+/// "fell by 1.2 %", "rose by 3 %"
+std::string moved(double fall) {
+  return fmt::format("{} by {}", fall < 0 ? "rose" : "fell", percent(std::abs(fall)));
+}
 
 }  // namespace
 
@@ -41,12 +49,13 @@ std::string reason_of_end(const Standstill& standstill, int iterations) {
   std::string reason =
       fmt::format("ended after {} iteration{}", iterations, iterations == 1 ? "" : "s");
   if (standstill.reached())
-    return reason + fmt::format(": {} fell by {} in the last {}, less than {} (solver.until)", of,
-                                percent(*fall), until.over, percent(until.share));
+    return reason + fmt::format(": {} {} in the last {}, {} {} (solver.until)", of, moved(*fall),
+                                until.over, *fall < 0 ? "when it was to fall by" : "less than",
+                                percent(until.share));
   reason += ", the limit (solver.iterations)";
   if (standstill.asked())
-    reason += fall ? fmt::format(", before solver.until: {} fell by {} in the last {}", of,
-                                 percent(*fall), until.over)
+    reason += fall ? fmt::format(", before solver.until: {} {} in the last {}", of, moved(*fall),
+                                 until.over)
                    : fmt::format(", too early for solver.until to judge {}", of);
   return reason;
 }

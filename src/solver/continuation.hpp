@@ -10,24 +10,16 @@ namespace ptyle {
 
 /// The multi-resolution schedule. Descent from an empty object loses its way in a thick specimen of
 /// heavy atoms: the error falls and the object is wrong. So the fit starts with few degrees of
-/// freedom, and gives it more each time the error stalls:
-///
-/// - by limits, laterally (the gradient is low-passed at k_c, and detector pixels beyond k_c + the
-///   aperture are left out) and in depth (slices are binned in blocks), or
-/// - by what the microscope transfers, where the preconditioner inverts that (rules/transfer):
-///   H/(H² + μ²h²) moves only what is transferred more than μ of the most. At first that is low
-///   lateral frequencies with all slices alike; μ falls, and the rest follows in the order in which
-///   the data determine it.
+/// freedom, and gets more each time the error stalls: laterally (the gradient is low-passed at k_c,
+/// and detector pixels beyond k_c + the aperture are left out) and in depth (slices are binned in
+/// blocks).
 class Continuation {
  public:
-  enum class By { limits, transfer };
   struct Scale {
     double aperture_k = 0;  ///< semi-angle / λ, 1/Å
     double nyquist_k = 0;   ///< 1 / (2 pixel), 1/Å
     i64 slices = 1;
     double depths_of_focus = 1;  ///< thickness over λ/α²
-    By by = By::limits;
-    double last_transfer = 0.02;  ///< μ, below which the schedule ends
   };
 
   /// No continuation: everything is free from the start.
@@ -46,14 +38,12 @@ class Continuation {
   [[nodiscard]] double k_c() const { return k_c_; }
   /// Slices binned together; 1: free.
   [[nodiscard]] i64 block() const { return block_; }
-  /// μ; 0: that of the preconditioner's options.
-  [[nodiscard]] double transfer() const { return transfer_; }
-  [[nodiscard]] bool finished() const { return k_c_ == 0 && block_ <= 1 && transfer_ == 0; }
+  [[nodiscard]] bool finished() const { return k_c_ == 0 && block_ <= 1; }
   /// True while a probe that moved would take up what belongs to the object.
   [[nodiscard]] bool holds_probe() const;
   /// True once the object is as free as positions need it to move.
   [[nodiscard]] bool nearly_finished() const { return block_ <= 1 && !holds_probe(); }
-  /// "k < 0.60 1/Å, slices binned by 10", "transfer > 0.25"; empty when finished.
+  /// "k < 0.60 1/Å, slices binned by 10"; empty when finished.
   [[nodiscard]] std::string describe() const;
 
   /// Takes an iteration's R-factor; true if the stage changed.
@@ -69,8 +59,6 @@ class Continuation {
   Scale scale_;
   double k_c_ = 0;
   i64 block_ = 1;
-  double transfer_ = 0;
-  int iterations_ = 0;  // in this stage
   double previous_ = std::numeric_limits<double>::infinity();
 };
 

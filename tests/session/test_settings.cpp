@@ -2,10 +2,16 @@
 
 #include <gtest/gtest.h>
 
+#include <functional>
+#include <string>
+#include <vector>
+
 #include "core/units.hpp"
 #include "prepare/pattern_store.hpp"
 #include "session/settings.hpp"
 #include "session/warnings.hpp"
+#include "solver/rules/rule_options.hpp"
+#include "solver/variables/position_options.hpp"
 
 namespace ptyle {
 namespace {
@@ -30,6 +36,116 @@ TEST(Settings, SparseCountsAreFittedByTheirOwnLoss) {
   EXPECT_EQ(loss_of(c, measured(0.5, true)), Loss::amplitude);
   c.solver.loss = Loss::poisson;
   EXPECT_EQ(loss_of(c, measured(50, false)), Loss::poisson);
+}
+
+/// A scan of 16 × 16 positions, one Å apart, of 32 px windows of 0.2 Å: 256 positions.
+Cut cut_of(const ReconstructConfig& c) {
+  std::vector<Position> positions;
+  for (int y = 0; y < 16; ++y)
+    for (int x = 0; x < 16; ++x) positions.push_back({double(y), double(x)});
+  return divide(c, positions, 32, 0.2, c.ranks.of > 1 ? c.ranks.of : 1);
+}
+
+struct Choice {
+  std::string name;
+  std::function<void(ReconstructConfig&)> set;
+  RuleChoice rule;
+  PreconditionerChoice preconditioner;
+};
+
+TEST(Settings, TheRuleIsChosenByBatchesRanksAndSlices) {
+  using enum RuleChoice;
+  constexpr auto illumination = PreconditionerChoice::illumination;
+  constexpr auto transfer = PreconditionerChoice::transfer;
+  const auto slices = [](ReconstructConfig& c) { c.object.slices = 4; };
+  const auto on_slices = [&](int ranks) {
+    return [&, ranks](ReconstructConfig& c) {
+      slices(c);
+      c.ranks.of = ranks;
+    };
+  };
+  const auto on = [](int ranks) { return [ranks](ReconstructConfig& c) { c.ranks.of = ranks; }; };
+  const std::vector<Choice> choices{
+      {"one slice", [](auto&) {}, momentum, illumination},
+      {"slices", slices, momentum, illumination},
+      {"one mini-batch",
+       [&](auto& c) {
+         slices(c);
+         c.solver.batches = 1;
+       },
+       momentum, illumination},
+      {"28 positions a rank", on(9), momentum, illumination},
+      {"25 positions a rank", on(10), lbfgs, illumination},
+      {"the same and slices", on_slices(10), lbfgs, transfer},
+      {"few, but mini-batches are given",
+       [&](auto& c) {
+         on_slices(10)(c);
+         c.solver.batches = 4;
+       },
+       momentum, illumination},
+      {"a step",
+       [&](auto& c) {
+         on_slices(10)(c);
+         c.parts.template of<RuleOptions>().step = 0.5;
+       },
+       descent, illumination},
+      {"voxels are exchanged",
+       [&](auto& c) {
+         on_slices(4)(c);
+         c.ranks.exchange = Scheme::voxel;
+       },
+       descent, illumination},
+      {"a halo that has the reach",
+       [&](auto& c) {
+         on_slices(10)(c);
+         c.ranks.halo = "2.2";
+       },
+       lbfgs, transfer},
+      {"a shorter halo",
+       [&](auto& c) {
+         on_slices(10)(c);
+         c.ranks.halo = "1.8";
+       },
+       lbfgs, illumination},
+      {"an aperture that the file may say, and an exact halo",
+       [&](auto& c) {
+         on_slices(10)(c);
+         c.optics.semi_angle = 0;
+       },
+       lbfgs, transfer},
+      {"the same, and another halo",
+       [&](auto& c) {
+         on_slices(10)(c);
+         c.optics.semi_angle = 0;
+         c.ranks.halo = "2.4";
+       },
+       lbfgs, illumination},
+      {"gauss_newton",
+       [&](auto& c) {
+         slices(c);
+         c.parts.template of<RuleOptions>().rule = gauss_newton;
+       },
+       gauss_newton, transfer},
+      {"adam",
+       [&](auto& c) {
+         slices(c);
+         c.parts.template of<RuleOptions>().rule = adam;
+       },
+       adam, illumination},
+      {"the transfer is asked for",
+       [&](auto& c) { c.parts.template of<RuleOptions>().preconditioner = transfer; }, momentum,
+       transfer},
+  };
+  for (const Choice& choice : choices) {
+    ReconstructConfig c;
+    c.optics = {.energy = 200, .semi_angle = 30};  // k_α 1.2 per Å: the transfer reaches 10 px
+    c.object.slice_thickness = 5;
+    c.parts.of<PositionOptions>().refine = Switch::off;
+    choice.set(c);
+    const Cut cut = cut_of(c);
+    EXPECT_EQ(word_of(cut.rule), word_of(choice.rule)) << choice.name;
+    EXPECT_EQ(word_of(cut.preconditioner), word_of(choice.preconditioner)) << choice.name;
+  }
 }
 
 TEST(Settings, PositivityIsForElectrons) {

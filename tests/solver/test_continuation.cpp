@@ -61,39 +61,13 @@ TEST(Continuation, TakesMoreStagesForAThickerSpecimen) {
   EXPECT_GT(iterations(4), iterations(2));
 }
 
-TEST(Continuation, ByTransferFreesWhatIsTransferredLess) {
-  Continuation c({.slices = 20, .by = Continuation::By::transfer});
-  EXPECT_EQ(c.k_c(), 0);
-  EXPECT_EQ(c.block(), 1);
-  EXPECT_TRUE(c.holds_probe());
-  EXPECT_EQ(c.describe(), "transfer > 1");
-  for (double r = 0.5; r > 1e-9; r *= 0.5) EXPECT_FALSE(c.advance(r)) << "the error falls";
-  double least = c.transfer();
-  for (int i = 0; !c.finished() && i < 1000; ++i) {
-    const double before = c.transfer();
-    const bool another = c.advance(0.1);
-    EXPECT_EQ(another, c.transfer() != before);
-    EXPECT_LE(c.transfer(), before);
-    if (!c.finished()) least = c.transfer();
-  }
-  EXPECT_TRUE(c.finished());
-  EXPECT_FALSE(c.holds_probe());
-  EXPECT_EQ(c.transfer(), 0);
-  EXPECT_LT(least, 0.05);
-  EXPECT_EQ(c.describe(), "");
-}
-
 TEST(Continuation, GoesOnFromWhatWasSaved) {
-  for (const auto by : {Continuation::By::limits, Continuation::By::transfer}) {
-    Continuation::Scale s = scale;
-    s.by = by;
-    Continuation c(s), resumed(s);
-    for (int i = 0; i < 5; ++i) c.advance(0.1);
-    resumed.restore(c.state());
-    for (int i = 0; i < 9; ++i) {
-      EXPECT_EQ(c.describe(), resumed.describe());
-      EXPECT_EQ(c.advance(0.1), resumed.advance(0.1));
-    }
+  Continuation c(scale), resumed(scale);
+  for (int i = 0; i < 5; ++i) c.advance(0.1);
+  resumed.restore(c.state());
+  for (int i = 0; i < 9; ++i) {
+    EXPECT_EQ(c.describe(), resumed.describe());
+    EXPECT_EQ(c.advance(0.1), resumed.advance(0.1));
   }
 }
 

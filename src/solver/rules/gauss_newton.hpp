@@ -32,6 +32,8 @@ class GaussNewton final : public WholeScanRule<T> {
   /// So many conjugate-gradient steps, 1 or more.
   GaussNewton(int steps, std::unique_ptr<Preconditioning<T>> preconditioning);
   void declare(State<T>& state) override;
+  /// A gradient, and a product of one and a half each step.
+  [[nodiscard]] double passes_an_iteration() const override { return 1 + 1.5 * steps_; }
 
  protected:
   [[nodiscard]] const Begin& begin() const override { return begin_; }

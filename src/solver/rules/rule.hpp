@@ -74,6 +74,8 @@ class UpdateRule {
   /// The cost stood still over an iteration although all is free: smaller steps average over more
   /// mini-batches, whose noise each step fits for itself.
   virtual void settle() {}
+  /// Passes through the data that an iteration takes, at most, beside the estimates.
+  [[nodiscard]] virtual double passes_an_iteration() const { return 1; }
   /// Is every mini-batch to be the whole scan, and by which key was that asked for? Empty: no.
   [[nodiscard]] virtual std::string whole_scan_for() const { return {}; }
   /// Does its step go through the positions of the mini-batch by itself, one after the other, and

@@ -13,11 +13,13 @@
 
 namespace ptyle {
 
-std::string describe(const RuleOptions& o, double pixel) {
+std::string describe(const RuleOptions& o, double pixel, const char* unit) {
   const std::string rule(word_of(o.rule == RuleChoice::automatic ? RuleChoice::descent : o.rule));
-  if (o.preconditioner != PreconditionerChoice::transfer) return rule;
-  return fmt::format("{}, preconditioned by the transfer, which reaches {:.3g} Å", rule,
-                     static_cast<double>(o.transfer.pixels) * pixel);
+  if (o.preconditioner != PreconditionerChoice::transfer) return "the object moves by " + rule;
+  return fmt::format(
+      "the object moves by {}, inverting what the microscope transfers (up to {:.3g} {} around a "
+      "voxel)",
+      rule, static_cast<double>(o.transfer.pixels) * pixel, unit);
 }
 
 template <class T>

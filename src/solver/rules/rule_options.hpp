@@ -2,6 +2,8 @@
 
 // Options of the rule by which the object moves.
 
+#include <fmt/format.h>
+
 #include <optional>
 #include <string>
 
@@ -66,35 +68,52 @@ constexpr bool takes_any_preconditioner(RuleChoice rule) {
 
 /// The fault of the preconditioner beside the rule.
 inline std::optional<std::string> fault_of_preconditioner(const RuleOptions& o) {
-  const bool goes = o.rule == RuleChoice::automatic || takes_any_preconditioner(o.rule);
-  if (o.preconditioner != PreconditionerChoice::transfer || goes) return {};
+  if (o.preconditioner != PreconditionerChoice::transfer) return {};
+  if (o.rule == RuleChoice::automatic && !o.estimated())
+    return "transfer does not go with descent, which solver.rule auto is where solver.step is "
+           "given; "
+           "name momentum";
+  if (o.rule == RuleChoice::automatic || takes_any_preconditioner(o.rule)) return {};
   return "transfer goes with solver.rule lbfgs, gauss_newton or momentum, not with " +
          std::string(word_of(o.rule));
 }
 
-/// "momentum, preconditioned by the transfer, which reaches 2.1 Å"; `pixel`: Å.
-std::string describe(const RuleOptions& o, double pixel);
+/// The fault of a step that the rule would not take.
+inline std::optional<std::string> fault_of_step(const RuleOptions& o) {
+  if (o.estimated() || o.rule == RuleChoice::automatic || o.rule == RuleChoice::descent ||
+      o.rule == RuleChoice::momentum)
+    return {};
+  return fmt::format("is of the rules descent and momentum, {} finds its own", word_of(o.rule));
+}
+
+/// "the object moves by momentum, inverting what the microscope transfers (up to 2.1 Å around a
+/// voxel)"; `pixel`: of the unit.
+std::string describe(const RuleOptions& o, double pixel, const char* unit);
 
 template <class V>
 void keys(V& v, RuleOptions& o) {
   v.section("solver");
   v("rule", o.rule,
-    "how the object moves: auto (momentum on mini-batches, lbfgs where ranks.of leaves ranks few "
-    "positions); descent along the preconditioned gradient; with Nesterov's momentum; L-BFGS or "
+    "how the object moves: auto (momentum; lbfgs where ranks.of leaves ranks few positions; "
+    "descent "
+    "with a given solver.step); descent along the "
+    "preconditioned gradient; with Nesterov's momentum; L-BFGS or "
     "truncated Gauss-Newton, of the whole scan at once; Adam; or pie, sequentially by position as "
     "ePIE, rPIE and 3PIE do, on one rank")
       .also_called("optimizer optimiser algorithm")
       .reported_if_set()
       .same_at_resume();
-  v("step", o.step, between(0, 10), "of the object; 0: estimated").also_called("lr learning_rate");
+  v("step", o.step, between(0, 10),
+    "of the object, by which rule auto is descent; 0: estimated, by any rule")
+      .also_called("lr learning_rate");
   v("preconditioner", o.preconditioner,
     "what makes a direction of a gradient: illumination divides by that of each voxel, none by one "
     "number, transfer inverts what the microscope transfers (solver.rule lbfgs, gauss_newton or "
-    "momentum); auto: transfer with several slices or lbfgs, where the rule goes with it");
+    "momentum); auto: transfer with several slices by lbfgs and gauss_newton, else illumination");
   v("damping", o.damping, above(0).up_to(1), "of the illumination preconditioner, of its maximum");
-  v("transfer_damping", o.transfer.damping, between(0, 10),
+  v("transfer_damping", o.transfer.damping, above(0).up_to(10),
     "of preconditioner transfer: what is transferred less than this part of the most, is inverted "
-    "no further; 0: 0.02 of the whole scan, on mini-batches 0.3 and transfer_inverse: wiener");
+    "no further; thin specimens without noise take less, as 0.02");
   v("transfer_inverse", o.transfer.how,
     "of preconditioner transfer: damped moves what is hardly transferred by its gradient alone, "
     "wiener does not move it");

@@ -9,24 +9,23 @@ namespace ptyle {
 
 class RuleStage {
  public:
-  /// Its numbers are saved as "NAME.k_c", "NAME.block" and "NAME.transfer".
+  /// Its numbers are saved as "NAME.k_c" and "NAME.block".
   template <class T>
   void declare(State<T>& state, const std::string& name) {
     k_c_ = &state.number(name + ".k_c");
     block_ = &state.number(name + ".block");
-    transfer_ = &state.number(name + ".transfer");
   }
   /// Takes the stage; true where it is another one than before.
   bool take(const Continuation& stage) const {
     const auto block = static_cast<double>(stage.block());
-    const bool another = *k_c_ != stage.k_c() || *block_ != block || *transfer_ != stage.transfer();
-    *k_c_ = stage.k_c(), *block_ = block, *transfer_ = stage.transfer();
+    const bool another = *k_c_ != stage.k_c() || *block_ != block;
+    *k_c_ = stage.k_c(), *block_ = block;
     return another;
   }
   [[nodiscard]] i64 block() const { return static_cast<i64>(*block_); }
 
  private:
-  double *k_c_ = nullptr, *block_ = nullptr, *transfer_ = nullptr;
+  double *k_c_ = nullptr, *block_ = nullptr;
 };
 
 }  // namespace ptyle

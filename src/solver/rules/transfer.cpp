@@ -168,7 +168,7 @@ bool ByTransfer<T>::is_measured(const Trial<T>& trial) const {
 
 /// Step 2. Of S slices, S − |Δz| have one so far away: that is the taper along z.
 template <class T>
-void ByTransfer<T>::make_filter(const Trial<T>& trial, double most, double stage) {
+void ByTransfer<T>::make_filter(const Trial<T>& trial, double most) {
   const auto here = trial.with.arithmetic->on_host(std::as_const(kernel_->waves).view());
   Kernel3 kernel(kernel_->shape);
   const i64 reach = options_.pixels;
@@ -178,19 +178,14 @@ void ByTransfer<T>::make_filter(const Trial<T>& trial, double most, double stage
         kernel(z, y + reach, x + reach) =
             most * static_cast<double>(here.view(z, y + reach, x + reach).real()) *
             triangle(y, reach + 1) * triangle(x, reach + 1);
-  const TransferOptions at_the_end = chosen_inverse(options_, trial.with.options.batches == 1);
   filter_.reset();
-  const auto inverse_as = [&](double damping, TransferInverse how) {
-    return inverse_of<T>(kernel, damping, how, reach, trial.with.ledger);
-  };
-  const InverseKernel inverse = stage > 0 ? inverse_as(stage, TransferInverse::wiener)
-                                          : inverse_as(at_the_end.damping, at_the_end.how);
+  const InverseKernel inverse =
+      inverse_of<T>(kernel, options_.damping, options_.how, reach, trial.with.ledger);
   i64 inner = 1;
   for (const Tile& tile : trial.with.tiles) inner = std::max(inner, longest(tile.core));
   filter_ = std::make_unique<BlockFilter<T>>(inverse.kernel, inner, trial.with.options.threads,
                                              trial.with.ledger);
   *most_ = most;
-  stage_ = stage;
 }
 
 /// w on cores and as far around them as the filter looks.
@@ -224,8 +219,7 @@ void ByTransfer<T>::prepare(const Trial<T>& trial) {
     *most_ = most;
   }
   const bool differs = most > changed * *most_ || changed * most < *most_;
-  const double stage = trial.with.options.continuation.transfer();
-  if (!filter_ || differs || stage != stage_) make_filter(trial, differs ? most : *most_, stage);
+  if (!filter_ || differs) make_filter(trial, differs ? most : *most_);
   find_weights(trial, most);
 }
 

@@ -53,7 +53,7 @@ class ByTransfer final : public Preconditioning<T> {
   void add_signs(const Trial<T>& trial, std::size_t tile) const;
   [[nodiscard]] double most_lit(const Trial<T>& trial) const;
   void find_weights(const Trial<T>& trial, double most) const;
-  void make_filter(const Trial<T>& trial, double most, double stage);
+  void make_filter(const Trial<T>& trial, double most);
 
   const TransferOptions options_;
   const bool averaged_;
@@ -63,7 +63,6 @@ class ByTransfer final : public Preconditioning<T> {
   Field<T>* weight_ = nullptr;  // w
   Field<T>* kernel_ = nullptr;  // of an illumination of 1
   double* most_ = nullptr;      // illumination that the filter is made for
-  double stage_ = 0;            // of the schedule, likewise
   std::unique_ptr<BlockFilter<T>> filter_;
 };
 

@@ -19,23 +19,14 @@ constexpr auto choices(TransferInverse) {
   return std::to_array<Named<TransferInverse>>(
       {{TransferInverse::damped, "damped"}, {TransferInverse::wiener, "wiener"}});
 }
-
+/// What is hardly transferred would follow the noise and what the model lacks, in strong scatterers
+/// into wrong minima: Wiener's form and a large μ keep it (docs/math.md has the comparison).
 struct TransferOptions {
-  double damping = 0;  ///< μ; 0: chosen (chosen_inverse)
-  TransferInverse how = TransferInverse::damped;
+  double damping = 0.3;  ///< μ
+  TransferInverse how = TransferInverse::wiener;
   double reach = 0;  ///< Å; 0: by the aperture
   i64 pixels = 11;   ///< the reach on the object, which a session finds (reach_of_transfer)
 };
-
-/// The inverse in use. Chosen: of the whole scan damped with μ = 0.02, which needs the fewest
-/// passes (bench/convergence); of mini-batches in Wiener's form with μ = 0.3, as what is hardly
-/// transferred would follow the noise of each of them, and what the model lacks (bench/film).
-inline TransferOptions chosen_inverse(TransferOptions o, bool whole_scan) {
-  if (o.damping > 0) return o;
-  o.damping = whole_scan ? 0.02 : 0.3;
-  if (!whole_scan) o.how = TransferInverse::wiener;
-  return o;
-}
 
 /// The reach, px: options.reach (Å), or 2.5 / k_α, k_α the aperture's radius (1/Å; 0: unknown),
 /// within 4 to 32 px; unknown: 11 px; and less than half the window, which exact halos have. On the
