@@ -92,7 +92,7 @@ Planned plan(const Case& c) {
     for (int rank = 0; rank < c.ranks; ++rank) {
       const double bytes = rank_memory<float>(config, setup, division, rank, 1,
                                               static_cast<std::size_t>(2 * c.window * c.window),
-                                              memory_budget(config, 1))
+                                              memory_budget(config, 1, 0.0))
                                .total();
       planned.mean += bytes / c.ranks;
       if (bytes > planned.largest) planned.largest = bytes, planned.rank = rank;
@@ -190,7 +190,7 @@ void run_alone(const Case& c, int rank) {
   probe.fill(1);
   const RankMemory memory = rank_memory<float>(config, setup, division, rank, 1,
                                                static_cast<std::size_t>(2 * c.window * c.window),
-                                               memory_budget(config, 1));
+                                               memory_budget(config, 1, 0.0));
   LoneTeam team(rank, c.ranks);
   Fit<float> fit(make_cpu_operator<float>(std::move(setup), 1, &ledger, memory.options),
                  std::move(data), options, team, division.sharing, std::move(start),

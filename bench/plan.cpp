@@ -34,8 +34,8 @@
 #include "app/reconstruct_keys.hpp"
 #include "core/error.hpp"
 #include "core/parallel.hpp"
-#include "folder.hpp"
 #include "io/result.hpp"
+#include "run_on_ranks.hpp"
 #include "session/open_experiment.hpp"
 #include "session/plan_ranks.hpp"
 #include "simulate/simulate.hpp"
@@ -81,11 +81,6 @@ struct Figures {
 
 // Runs
 
-const std::vector<double>& figure(const ResultFacts& facts, const std::string& name) {
-  for (const RankFigure& one : facts.ranks)
-    if (one.name == name) return one.values;
-  throw std::runtime_error("the result has no figure " + name);
-}
 double sum(const std::vector<double>& values) {
   return std::accumulate(values.begin(), values.end(), 0.0);
 }
@@ -94,32 +89,24 @@ double largest(const std::vector<double>& values) {
 }
 
 Figures run(const bench::Folder& folder, const std::string& prefix, int ranks, i64 batches) {
-  const std::string to = folder / "result", log = folder / "log";
-  const std::string command = fmt::format(
-      "OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 "
-      "OMPI_MCA_rmaps_base_oversubscribe=1 "
-      "OMPI_MCA_hwloc_base_binding_policy=none {} {} -n {} {} reconstruct {} --overwrite --set "
-      "output.folder={} --set solver.batches={} > {} 2>&1",
-      prefix, PTYLE_MPIEXEC, ranks, PTYLE_PROGRAM, folder / "run.yaml", to, batches, log);
-  if (std::system(command.c_str()) != 0) {
-    std::ifstream in(log);
-    throw std::runtime_error(std::string(std::istreambuf_iterator<char>(in), {}));
-  }
-  const ResultReader reader(to + "/result.h5");
+  bench::run_on_ranks(folder, prefix, ranks, {fmt::format("solver.batches={}", batches)});
+  const ResultReader reader(folder / "result/result.h5");
   const ResultFacts& facts = reader.facts();
   const auto& seconds = facts.history.seconds;
   const double exchanges = double(batches) * iterations;
   Figures f;
-  f.most = std::llround(largest(figure(facts, "positions")));
-  f.bytes = largest(figure(facts, "sent/bytes")) / exchanges;
-  f.messages = largest(figure(facts, "sent/messages")) / exchanges;
-  const auto &all = figure(facts, "memory/booked"), &program = figure(facts, "memory/program");
+  f.most = std::llround(largest(bench::figure(facts, "positions")));
+  f.bytes = largest(bench::figure(facts, "sent/bytes")) / exchanges;
+  f.messages = largest(bench::figure(facts, "sent/messages")) / exchanges;
+  const auto &all = bench::figure(facts, "memory/booked"),
+             &program = bench::figure(facts, "memory/program");
   for (std::size_t r = 0; r < all.size(); ++r)
     f.allocated = std::max(f.allocated, all[r] - program[r]);
   f.seconds = seconds.back();
   for (std::size_t i = 1; i < seconds.size(); ++i)
     f.seconds = std::min(f.seconds, seconds[i] - seconds[i - 1]);
-  f.gradients = sum(figure(facts, "iterations/gradients")) / sum(figure(facts, "iterations/all"));
+  f.gradients = sum(bench::figure(facts, "iterations/gradients")) /
+                sum(bench::figure(facts, "iterations/all"));
   return f;
 }
 

@@ -50,8 +50,8 @@ struct View {
 };
 
 /// An owning dense array, 64-byte aligned, zero at first, optionally accounted in a ledger. It
-/// lives in the host's memory, or in the one that is given, which must outlive it: then nothing but
-/// views and copies may be taken of it here.
+/// lives in the host's memory, or in the one that is given, which must outlive it: of a GPU's,
+/// nothing but views and copies may then be taken here.
 template <class T, int N>
 class Array {
  public:

@@ -4,8 +4,8 @@
 
 namespace ptyle {
 
-/// The memory of arrays that are not in the host's: a GPU's. Only that device's code may touch
-/// their values; everybody else copies.
+/// The memory of arrays that are not in the host's: a GPU's, of which only that device's code may
+/// touch the values, and everybody else copies; or a file (core/scratch).
 class Memory {
  public:
   virtual ~Memory() = default;

@@ -53,6 +53,27 @@ double dk_of(const CalibrationInput& in, double wavelength, const std::string& k
   return k / in.disc->radius;
 }
 
+/// 1/Å of a pixel of the frame, by what the file states; `from` is told what that is.
+std::optional<double> dk_of_file(const CalibrationInput& in, double wavelength, std::string& from) {
+  const FileFacts& file = in.file;
+  if (file.pixel_size && in.frame_side > 0) {
+    from = "the file's attribute pixel_size";
+    if (!(*file.pixel_size > 0 && std::isfinite(*file.pixel_size)))
+      throw UserError(
+          fmt::format("the file's attribute pixel_size is {:g} Å, it must be above 0; give "
+                      "calibration.pixel_size or another calibration instead",
+                      *file.pixel_size));
+    return 1 / (static_cast<double>(in.frame_side) * *file.pixel_size);
+  }
+  if (file.dk) {
+    from = file.where_is("calibration.dk");
+    return *file.dk;
+  }
+  if (!file.mrad_per_pixel || wavelength <= 0) return {};
+  from = file.where_is("calibration.mrad_per_pixel");
+  return *file.mrad_per_pixel * mrad / wavelength;
+}
+
 void report(const CalibrationInput& in, const Calibration& c, const std::string& from,
             std::vector<std::string>& notes, std::vector<std::string>& warnings) {
   const double w = static_cast<double>(in.window), e = static_cast<double>(in.extent);
@@ -97,14 +118,8 @@ Calibration calibrate(const CalibrationInput& in, std::vector<std::string>& note
   if (!keys.empty()) {
     from = "calibration." + keys.front();
     c.dk = dk_of(in, c.wavelength, keys.front());
-  } else if (in.file_pixel_size && in.frame_side > 0) {
-    from = "the file's attribute pixel_size";
-    if (!(*in.file_pixel_size > 0 && std::isfinite(*in.file_pixel_size)))
-      throw UserError(
-          fmt::format("the file's attribute pixel_size is {:g} Å, it must be above 0; give "
-                      "calibration.pixel_size or another calibration instead",
-                      *in.file_pixel_size));
-    c.dk = static_cast<double>(in.bin) / (static_cast<double>(in.frame_side) * *in.file_pixel_size);
+  } else if (const auto dk = dk_of_file(in, c.wavelength, from)) {
+    c.dk = static_cast<double>(in.bin) * *dk;
   } else if (c.wavelength > 0) {
     throw UserError(
         "no calibration is given: one of calibration.pixel_size, dk, mrad_per_pixel, max_angle, "

@@ -19,7 +19,7 @@ struct CalibrationInput {
   i64 bin = 1;
   i64 frame_side = 0;        ///< side of the whole square frame in the file, px; 0: not square
   std::optional<Disc> disc;  ///< fitted to the mean pattern
-  std::optional<double> file_pixel_size;  ///< Å, of the whole frame, as the file says
+  FileFacts file;            ///< its pixel_size, dk or mrad_per_pixel, where none is given
 };
 
 /// Å, by the beam's energy; 0 where none is given. Throws UserError for two energies.

@@ -56,7 +56,8 @@ struct DataConfig {
 template <class V>
 void frame_keys(V& v, DataConfig& c) {
   v("file", c.file, filled(),
-    "file of the patterns (docs/formats.md), or several as scan_*.h5; relative to this configuration")
+    "file of the patterns (docs/formats.md), or several as scan_*.h5; relative to this "
+    "configuration")
       .starting("patterns.h5")
       .also_called("path filename")
       .file()
@@ -147,7 +148,7 @@ void keys(V& v, CalibrationConfig& c) {
   v.section("calibration",
             "at most one of these, none where the file states it; the others follow");
   v("pixel_size", c.pixel_size, above(0), "Å", "pixel of the object")
-      .starting("0.2")
+      .example("0.2")
       .also_called("dx sampling");
   v("dk", c.dk, above(0), "1/Å", "detector pixel, after binning").example("0.02");
   v("mrad_per_pixel", c.mrad_per_pixel, above(0), "mrad", "detector pixel, after binning")
@@ -211,7 +212,7 @@ void keys(V& v, ScanConfig& c) {
   v.section("scan", "where the probe stood: positions of a dataset, or step and rotation");
   v("positions", c.positions, filled(),
     "dataset, (N, 2) or (slow, fast, 2); final, no rotation is applied to them")
-      .starting("/positions");
+      .example("/positions");
   v("file", c.file, filled(), "the file with the positions, where it is another")
       .example("positions.h5")
       .file();

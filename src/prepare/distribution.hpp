@@ -3,11 +3,13 @@
 // How the patterns of a measurement are distributed among ranks, each of which prepares it at once.
 
 #include <functional>
+#include <memory>
 #include <span>
 #include <vector>
 
 #include "core/array.hpp"
 #include "core/grid.hpp"
+#include "core/scratch.hpp"
 
 namespace ptyle {
 
@@ -29,6 +31,9 @@ struct Distribution {
   std::function<void(std::span<double>)> sum;
   /// The largest of each value over all ranks, in place.
   std::function<void(std::span<double>)> maximum;
+  /// The disk on which so many bytes of patterns that this rank keeps are to lie, asked before they
+  /// are read; null, or no function: they lie in memory.
+  std::function<std::shared_ptr<Scratch>(double bytes)> scratch = {};
 };
 
 }  // namespace ptyle

@@ -32,6 +32,8 @@ class PatternStore {
   virtual void load(i64 i, double* to) const = 0;
   /// The same as it is held.
   [[nodiscard]] virtual RawPattern raw(i64 i) const = 0;
+  /// These are asked for next: those that lie on a disk are read meanwhile. All are held.
+  virtual void will_load(std::span<const i64> /*numbers*/) const {}
   /// Patterns change hands: room for one that comes, of bytes_a_pattern() bytes as `raw` has them,
   /// held from now on (std::logic_error if it is already; UserError if there is no memory); and one
   /// that has gone is held no longer. Others stay where they are. Nothing else may be called

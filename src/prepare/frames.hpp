@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -56,14 +57,24 @@ struct RawSkip {
 
 /// Facts that the file itself states of the measurement; taken where the user gave nothing.
 struct FileFacts {
-  std::optional<double> pixel_size{};     ///< Å, of the whole frame
+  std::optional<double> pixel_size{};  ///< Å, of the whole frame
+  std::optional<double> dk{};          ///< 1/Å, of a pixel of the frame
+  std::optional<double> mrad_per_pixel{};
   std::optional<double> energy{};         ///< kV
+  std::optional<double> xray_energy{};    ///< keV
   std::optional<double> semi_angle{};     ///< mrad
   std::optional<double> defocus{};        ///< Å, positive = underfocus
   std::array<i64, 2> scan_shape{};        ///< (slow, fast); 0: not said
   std::array<double, 2> scan_step{};      ///< Å; 0: not said
   std::optional<double> scan_rotation{};  ///< degrees
   std::optional<double> band_limit{};     ///< of the propagator that a set was simulated with
+  /// Where the value of a key lies ("beam_energy of '/Experiments/…'"), if it is no attribute of
+  /// the root group.
+  std::map<std::string, std::string> where{};
+  [[nodiscard]] std::string where_is(const std::string& key) const {
+    const auto found = where.find(key);
+    return found == where.end() ? "the file's attributes" : found->second;
+  }
 };
 
 }  // namespace ptyle

@@ -15,12 +15,15 @@ namespace {
 template <class Held>
 class Store final : public FillablePatternStore {
  public:
-  Store(std::vector<i64> held, i64 count, i64 window, double background, Ledger* ledger)
+  Store(std::vector<i64> held, i64 count, i64 window, double background, Ledger* ledger,
+        std::shared_ptr<Scratch> disk)
       : held_(std::move(held)),
         count_(count),
         window_(window),
         background_(background),
-        ledger_(ledger) {
+        ledger_(ledger),
+        disk_(std::move(disk)) {
+    if (disk_ && ledger_) resident_ = ledger_->book("patterns", Scratch::resident);
     add_block(static_cast<i64>(held_.size()));
     places_.assign(free_.rbegin(), free_.rend());
     free_.clear();
@@ -38,6 +41,13 @@ class Store final : public FillablePatternStore {
   void load(i64 i, double* to) const override { load_as(i, to); }
   [[nodiscard]] RawPattern raw(i64 i) const override {
     return {pattern(i).data, raw_type(), background_, i};
+  }
+  void will_load(std::span<const i64> numbers) const override {
+    if (!disk_) return;
+    for (const i64 i : numbers)
+      Scratch::will_look_at(
+          std::as_bytes(std::span<const Held>(places_[static_cast<std::size_t>(number_here(i))],
+                                              static_cast<std::size_t>(window_ * window_))));
   }
   void put(i64 i, std::span<const std::int64_t> pattern) override { put_from(i, pattern); }
   void put(i64 i, std::span<const float> pattern) override { put_from(i, pattern); }
@@ -74,11 +84,13 @@ class Store final : public FillablePatternStore {
     return at - held_.begin();
   }
   [[nodiscard]] View<Held, 2> pattern(i64 i) const {
+    if (disk_) disk_->looks_at(bytes_a_pattern());
     return {places_[static_cast<std::size_t>(number_here(i))], {window_, window_}};
   }
   void add_block(i64 patterns) {
     Array<Held, 3>& block =
-        blocks_.emplace_back(std::array<i64, 3>{patterns, window_, window_}, ledger_, "patterns");
+        blocks_.emplace_back(std::array<i64, 3>{patterns, window_, window_},
+                             disk_ ? nullptr : ledger_, "patterns", disk_.get());
     for (i64 k = patterns; k-- > 0;) free_.push_back(block.view()[k].data);  // the first comes last
   }
   template <class T>
@@ -101,23 +113,39 @@ class Store final : public FillablePatternStore {
   i64 count_, window_;
   double background_;
   Ledger* ledger_;
+  std::shared_ptr<Scratch> disk_;  // of the blocks; null: they are in memory
+  Ledger::Booking resident_;
   std::vector<Array<Held, 3>> blocks_;
   std::vector<Held*> places_, free_;  // of those that are held, in their order; and the others
 };
+
+/// Calls of(value of the type) for the narrowest type that holds integers up to `largest`.
+template <class Of>
+auto with_type_for(double largest, Of&& of) {
+  const auto fits = [largest](auto limit) { return largest > 0 && largest <= double(limit); };
+  if (fits(std::numeric_limits<std::uint8_t>::max())) return of(std::uint8_t{});
+  if (fits(std::numeric_limits<std::uint16_t>::max())) return of(std::uint16_t{});
+  if (fits(std::numeric_limits<std::uint32_t>::max())) return of(std::uint32_t{});
+  return of(float{});
+}
 
 }  // namespace
 
 std::unique_ptr<FillablePatternStore> make_pattern_store(std::vector<i64> held, i64 count,
                                                          i64 window, double largest,
-                                                         double background, Ledger* ledger) {
-  const auto fits = [largest](auto limit) { return largest > 0 && largest <= double(limit); };
-  const auto of = [&]<class Held>(Held) -> std::unique_ptr<FillablePatternStore> {
-    return std::make_unique<Store<Held>>(std::move(held), count, window, background, ledger);
-  };
-  if (fits(std::numeric_limits<std::uint8_t>::max())) return of(std::uint8_t{});
-  if (fits(std::numeric_limits<std::uint16_t>::max())) return of(std::uint16_t{});
-  if (fits(std::numeric_limits<std::uint32_t>::max())) return of(std::uint32_t{});
-  return of(float{});
+                                                         double background, Ledger* ledger,
+                                                         std::shared_ptr<Scratch> disk) {
+  return with_type_for(largest,
+                       [&]<class Held>(Held /*type*/) -> std::unique_ptr<FillablePatternStore> {
+                         return std::make_unique<Store<Held>>(std::move(held), count, window,
+                                                              background, ledger, std::move(disk));
+                       });
+}
+
+std::size_t bytes_a_pattern(i64 window, double largest) {
+  return with_type_for(largest, [window]<class Held>(Held /*type*/) {
+    return static_cast<std::size_t>(window * window) * sizeof(Held);
+  });
 }
 
 }  // namespace ptyle

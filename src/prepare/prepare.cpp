@@ -135,15 +135,16 @@ void note_patterns(const Measurement& m, const Layout& l, const PatternSums& sum
 /// Completes the optics by what the file says, with a note for each.
 OpticsConfig completed(OpticsConfig optics, const FileFacts& file,
                        std::vector<std::string>& notes) {
-  const auto take = [&notes](double& to, const std::optional<double>& from, const char* name,
-                             const char* unit) {
+  const auto take = [&](double& to, const std::optional<double>& from, const char* name,
+                        const char* unit) {
     if (to != 0 || !from || *from == 0) return;
     to = *from;
-    notes.push_back(
-        fmt::format("optics.{} {:.6g} {} taken from the file's attributes", name, to, unit));
+    notes.push_back(fmt::format("optics.{} {:.6g} {} taken from {}", name, to, unit,
+                                file.where_is(fmt::format("optics.{}", name))));
   };
   const bool same_beam = optics.energy == 0 || !file.energy || optics.energy == *file.energy;
   if (optics.xray_energy == 0) take(optics.energy, file.energy, "energy", "kV");
+  if (optics.energy == 0) take(optics.xray_energy, file.xray_energy, "xray_energy", "keV");
   if (same_beam && optics.energy > 0) {
     take(optics.semi_angle, file.semi_angle, "semi_angle", "mrad");
     if (!optics.defocus) {
@@ -173,8 +174,8 @@ std::vector<Position> all_positions(const Measurement& m, const Selection& selec
     scan.step = m.file.scan_step;
     const double said = m.file.scan_rotation.value_or(0);
     e.notes.push_back(fmt::format(
-        "scan step {:.5g} x {:.5g} Å, rotation {:.5g}° taken from the file's attributes{}",
-        scan.step[0], scan.step[1], said,
+        "scan step {:.5g} x {:.5g} Å, rotation {:.5g}° taken from {}{}", scan.step[0], scan.step[1],
+        said, m.file.where_is("scan.step"),
         scan.rotation.value_or(said) == said ? "" : ", but scan.rotation replaces the latter"));
     if (!scan.rotation) scan.rotation = said;
   }
@@ -267,9 +268,8 @@ double expected_radius(const Measurement& m, const Layout& l, const Experiment& 
   std::vector<std::string> unused;
   const i64 side = m.frames->rows == m.frames->cols ? m.frames->rows : 0;
   try {
-    const Calibration c =
-        calibrate({m.calibration, e.optics, l.window, l.extent, l.bin, side, {}, m.file.pixel_size},
-                  unused, unused);
+    const Calibration c = calibrate(
+        {m.calibration, e.optics, l.window, l.extent, l.bin, side, {}, m.file}, unused, unused);
     return c.wavelength > 0 ? e.optics.semi_angle * mrad / c.wavelength / c.dk : 0;
   } catch (const UserError&) {  // which locate() says
     return 0;
@@ -372,9 +372,9 @@ void locate(const Measurement& m, const Layout& l, const Selection& selection, E
   };
   e.calibration.dk = 1 / static_cast<double>(l.window);
   attempt(e.warnings, [&] {
-    e.calibration = calibrate(
-        {m.calibration, e.optics, l.window, l.extent, l.bin, side, e.disc, m.file.pixel_size},
-        e.notes, e.warnings);
+    e.calibration =
+        calibrate({m.calibration, e.optics, l.window, l.extent, l.bin, side, e.disc, m.file},
+                  e.notes, e.warnings);
   });
   attempt(e.refusals, [&] {
     if (!selection.located) return;

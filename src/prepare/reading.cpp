@@ -314,7 +314,7 @@ std::unique_ptr<PatternStore> PatternReader::fill(const Layout& layout, const Ke
                                                   Ledger* ledger, PatternSums* sums) {
   const i64 n = static_cast<i64>(selection_.frames.size());
   const std::vector<i64> places = merged(kept, n);
-  auto store = store_for(layout, places, n, ledger);
+  auto store = store_for(layout, places, n, ledger, true);
   PatternSums figures = begin(layout);
   read_all({layout, places, *store, true, &kept.own}, figures);
   if (!sums) return store;
@@ -336,11 +336,15 @@ std::unique_ptr<PatternStore> PatternReader::fill(const Layout& layout, const Ke
 
 std::unique_ptr<FillablePatternStore> PatternReader::store_for(const Layout& l,
                                                                std::vector<i64> held, i64 count,
-                                                               Ledger* ledger) const {
+                                                               Ledger* ledger, bool kept) const {
   const auto b2 = static_cast<double>(l.bin * l.bin);
-  return make_pattern_store(std::move(held), count, l.window,
-                            frames_.is_integer ? frames_.largest * b2 : 0, m_.data.background * b2,
-                            ledger);
+  const double largest = frames_.is_integer ? frames_.largest * b2 : 0;
+  std::shared_ptr<Scratch> disk;
+  if (kept && distribution_ && distribution_->scratch)
+    disk = distribution_->scratch(static_cast<double>(held.size()) *
+                                  static_cast<double>(bytes_a_pattern(l.window, largest)));
+  return make_pattern_store(std::move(held), count, l.window, largest, m_.data.background * b2,
+                            ledger, std::move(disk));
 }
 
 std::unique_ptr<PatternStore> PatternReader::none(const Layout& layout) const {

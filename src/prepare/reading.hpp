@@ -120,7 +120,8 @@ class PatternReader {
   [[nodiscard]] Array<float, 2> valid(const Layout& layout, const PatternSums& sums) const;
   [[nodiscard]] std::unique_ptr<FillablePatternStore> store_for(const Layout& layout,
                                                                 std::vector<i64> held, i64 count,
-                                                                Ledger* ledger) const;
+                                                                Ledger* ledger,
+                                                                bool kept = false) const;
   void total(std::vector<double>& values) const;
 
   const Measurement& m_;

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <set>
 #include <utility>
 
@@ -117,6 +118,21 @@ Kept OpenFit<T>::kept(std::span<const Position> positions, i64 window, double pi
   return kept;
 }
 
+/// The disk for so many bytes of this process's patterns; null: memory holds them.
+template <class T>
+std::shared_ptr<Scratch> OpenFit<T>::scratch_for(double bytes) const {
+  const double budget = memory_budget(config, team().processes_on_node(), ledger);
+  if (!patterns_on_disk<T>(config, *division, team().here().front(), bytes, budget)) return {};
+  const auto& o = config.output;
+  auto disk = std::make_shared<Scratch>(!o.scratch.empty() ? o.scratch
+                                        : !o.folder.empty()
+                                            ? o.folder
+                                            : std::filesystem::temp_directory_path().string());
+  log(fmt::format("memory does not hold {:.3g} GB of patterns{}: they lie in a file in {}",
+                  1e-9 * bytes, team().size() > 1 ? " of rank 0" : "", disk->folder()));
+  return disk;
+}
+
 /// From here on each process has the rank of its tile.
 template <class T>
 void OpenFit<T>::place_tiles(const Mesh& mesh) {
@@ -156,7 +172,8 @@ void OpenFit<T>::open_data(const PatternsInMemory* patterns) {
                                   [this](std::span<const Position> positions, i64 window,
                                          double pixel) { return kept(positions, window, pixel); },
                                   [this](std::span<double> values) { team().sum(values); },
-                                  [this](std::span<double> values) { team().maximum(values); }};
+                                  [this](std::span<double> values) { team().maximum(values); },
+                                  [this](double bytes) { return scratch_for(bytes); }};
   if (config.output.resume && finds_checkpoint(config.output.folder, team()))
     checkpoint_.emplace(
         config.output.folder,
@@ -229,10 +246,10 @@ template <class T>
 Fit<T> OpenFit<T>::make_fit() {
   const FitOptions options = fit_options(config, experiment, *division, threads_);
   if (!options.continuation.finished())
-    log(fmt::format(
-        "the specimen is thick relative to the depth of focus: multi-resolution schedule, {}",
-        options.continuation.transfer() > 0 ? "by what the microscope transfers"
-                                            : "laterally and in depth"));
+    log(
+        fmt::format("the specimen is thick relative to the depth of focus: multi-resolution "
+                    "schedule, laterally "
+                    "and in depth"));
   if (!config.solver.loss && loss_of(config, experiment) == Loss::poisson)
     log(fmt::format("only {:.2g} counts per detector pixel: solver.loss poisson",
                     counts_per_detector_pixel(experiment)));
@@ -246,7 +263,8 @@ Fit<T> OpenFit<T>::make_fit() {
   log(fmt::format("{} mini-batch{} per iteration{}; {}", options.batches,
                   options.batches == 1 ? "" : "es",
                   division->of > 1 ? fmt::format(", dealt for {} ranks", division->of) : "",
-                  describe(options.parts.template of<RuleOptions>(), options.pixel)));
+                  describe(options.parts.template of<RuleOptions>(), options.pixel,
+                           experiment.calibration.in_pixels() ? "px" : "Å")));
   const double counts = counts_per_object_pixel(experiment, *division);
   if (const auto few = warning_of_few_counts(counts, options.batches, options.hold_out_pixels > 0))
     warn(*few);
@@ -254,6 +272,7 @@ Fit<T> OpenFit<T>::make_fit() {
   data.positions = division->frame.positions;
   data.load = [this](i64 i, T* to) { experiment.patterns->load(i, to); };
   data.raw = [this](i64 i) { return experiment.patterns->raw(i); };
+  data.will_load = [this](std::span<const i64> next) { experiment.patterns->will_load(next); };
   data.hands = {experiment.patterns->bytes_a_pattern(),
                 [this](i64 i) { return experiment.patterns->raw(i).data; },
                 [this](i64 i) { return experiment.patterns->take(i); },
@@ -286,8 +305,7 @@ Fit<T> OpenFit<T>::make_fit() {
 
 template <class T>
 std::unique_ptr<Operator<T>> OpenFit<T>::operator_on_cpu(const OperatorSetup& setup) {
-  const std::size_t free = ledger.most() - std::min(ledger.most(), ledger.program());
-  const double budget = memory_budget(config, team().processes_on_node(), free);
+  const double budget = memory_budget(config, team().processes_on_node(), ledger);
   const RankMemory memory =
       rank_memory<T>(config, setup, *division, team().here().front(), threads_,
                      experiment.patterns->bytes_a_pattern(), budget);
@@ -315,9 +333,9 @@ void OpenFit<T>::check_memory(double arrays) const {
 
 template <class T>
 std::unique_ptr<Operator<T>> OpenFit<T>::operator_on_gpu(const OperatorSetup& setup, i64 batches) {
-  const RankMemory memory =
-      gpu_rank_memory<T>(config, setup, *division, team().here().front(),
-                         experiment.patterns->bytes_a_pattern(), batches, gpu_facts_);
+  const RankMemory memory = gpu_rank_memory<T>(
+      config, setup, *division, team().here().front(), experiment.patterns->bytes_a_pattern(),
+      batches, gpu_facts_, memory_budget(config, team().processes_on_node(), ledger));
   check_gpu_memory(memory, gpu_facts_, config, experiment, team().size());
   check_memory(memory.total());
   GpuOptions options = memory.gpu_options;

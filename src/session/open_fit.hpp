@@ -67,6 +67,7 @@ class OpenFit {
  private:
   Kept kept(std::span<const Position> positions, i64 window, double pixel);
   void place_tiles(const Mesh& mesh);
+  [[nodiscard]] std::shared_ptr<Scratch> scratch_for(double bytes) const;
   void take_device();
   void open_data(const PatternsInMemory* patterns);
   void warn_of_orientation();

@@ -50,7 +50,7 @@ double bytes_of_positions(const Division& division) {
 /// Patterns, positions and what a checkpoint holds, which are on the host wherever it computes.
 template <class T>
 void add_data(RankMemory& memory, const ReconstructConfig& config, const OperatorSetup& setup,
-              const Division& division, int rank, std::size_t bytes_a_pattern) {
+              const Division& division, int rank, std::size_t bytes_a_pattern, double budget) {
   const PositionShare& share = division.shares[static_cast<std::size_t>(rank)];
   const auto pattern = double(bytes_a_pattern);
   const i64 most =
@@ -58,7 +58,14 @@ void add_data(RankMemory& memory, const ReconstructConfig& config, const Operato
   const i64 first = most > 0 ? patterns_a_block : 0;  // they come before others leave
   memory.may_come = pattern * double(std::max<i64>(0, most - first));
   Bytes& bytes = memory.bytes;
-  bytes["patterns"] = pattern * double(std::ssize(share.own) + std::ssize(share.extra) + first);
+  const double patterns = pattern * double(std::ssize(share.own) + std::ssize(share.extra));
+  if (patterns_on_disk<T>(config, division, rank, patterns, budget)) {
+    memory.on_disk = patterns;
+    memory.may_come = 0;
+    bytes["patterns"] = double(Scratch::resident);
+  } else {
+    bytes["patterns"] = patterns + pattern * double(first);
+  }
   if (setup.modes > 1) bytes["probe"] += bytes_of_probe<T>(setup);  // their powers are fitted there
   if (division.margin > 0) bytes["probe"] += bytes_of_probe<T>(setup);  // derivative along a shift
   bytes["positions"] += bytes_of_positions(division);
@@ -115,13 +122,25 @@ bool writes_while_computing(const ReconstructConfig& config) {
   return config.output.checkpoint_every > 0 || config.output.minutes_between_checkpoints() > 0;
 }
 
-double memory_budget(const ReconstructConfig& config, int processes_on_node) {
-  if (config.solver.memory > 0) return config.solver.memory * 1e9;
+double memory_budget(const ReconstructConfig& config, int processes_on_node, double program) {
+  if (config.solver.memory > 0) return std::max(0.0, config.solver.memory * 1e9 - program);
   return 0.8 * double(machine_memory_bytes()) / processes_on_node;
 }
 
-double memory_budget(const ReconstructConfig& config, int processes_on_node, std::size_t free) {
-  return std::min(memory_budget(config, processes_on_node), double(free));
+double memory_budget(const ReconstructConfig& config, int processes_on_node, const Ledger& ledger) {
+  const std::size_t program = ledger.program(), most = std::max(ledger.most(), program);
+  return std::min(memory_budget(config, processes_on_node, double(program)),
+                  double(most - program));
+}
+
+template <class T>
+bool patterns_on_disk(const ReconstructConfig& config, const Division& division, int rank,
+                      double bytes, double budget) {
+  constexpr double arrays = 4;
+  const Box tile = division.sharing.mesh.extended(rank);
+  const double object = double(sizeof(T)) * double(config.object.slices * tile.area()) *
+                        (config.object.absorbs() ? 2 : 1);
+  return bytes > double(Scratch::resident) && 2 * bytes > budget - arrays * object;
 }
 
 template <class T>
@@ -130,7 +149,7 @@ RankMemory rank_memory(const ReconstructConfig& config, const OperatorSetup& set
                        double budget) {
   RankMemory memory;
   memory.bytes = arrays_of_fit<T>(config, setup, division, rank, threads);
-  add_data<T>(memory, config, setup, division, rank, bytes_a_pattern);
+  add_data<T>(memory, config, setup, division, rank, bytes_a_pattern, budget);
   const auto left = static_cast<std::size_t>(std::max(0.0, budget - sum_of(memory.bytes)));
   const auto shape = tile_shape(setup, division, rank);
   memory.options = choose_cpu_options<T>(setup, threads, shape, left);
@@ -146,9 +165,9 @@ double usable(const GpuFacts& gpu) { return 0.95 * double(gpu.free_bytes); }
 template <class T>
 RankMemory gpu_rank_memory(const ReconstructConfig& config, const OperatorSetup& setup,
                            const Division& division, int rank, std::size_t bytes_a_pattern,
-                           i64 batches, const GpuFacts& gpu) {
+                           i64 batches, const GpuFacts& gpu, double budget) {
   RankMemory memory;
-  add_data<T>(memory, config, setup, division, rank, bytes_a_pattern);
+  add_data<T>(memory, config, setup, division, rank, bytes_a_pattern, budget);
   add_writing<T>(memory, config, setup, division, rank, true);
   Bytes arrays = arrays_of_fit<T>(config, setup, division, rank, 1);
   const auto shape = tile_shape(setup, division, rank);
@@ -186,15 +205,21 @@ RankMemory gpu_rank_memory(const ReconstructConfig& config, const OperatorSetup&
   return memory;
 }
 
+template bool patterns_on_disk<float>(const ReconstructConfig&, const Division&, int, double,
+                                      double);
+template bool patterns_on_disk<double>(const ReconstructConfig&, const Division&, int, double,
+                                       double);
+
 template RankMemory rank_memory<float>(const ReconstructConfig&, const OperatorSetup&,
                                        const Division&, int, int, std::size_t, double);
 template RankMemory rank_memory<double>(const ReconstructConfig&, const OperatorSetup&,
                                         const Division&, int, int, std::size_t, double);
 
 template RankMemory gpu_rank_memory<float>(const ReconstructConfig&, const OperatorSetup&,
-                                           const Division&, int, std::size_t, i64, const GpuFacts&);
+                                           const Division&, int, std::size_t, i64, const GpuFacts&,
+                                           double);
 template RankMemory gpu_rank_memory<double>(const ReconstructConfig&, const OperatorSetup&,
-                                            const Division&, int, std::size_t, i64,
-                                            const GpuFacts&);
+                                            const Division&, int, std::size_t, i64, const GpuFacts&,
+                                            double);
 
 }  // namespace ptyle

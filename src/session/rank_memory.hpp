@@ -16,6 +16,7 @@ struct RankMemory {
   /// Bytes on the host, by the ledger's names, at the peaks: of the fit, and of writing its result,
   /// when most of the fit's memory is free again.
   std::map<std::string, double> bytes, writing;
+  double on_disk = 0;  ///< of patterns; 0: memory holds them
   CpuOptions options;  ///< how waves and transmission are kept there
   /// Patterns that may be handed over to it as positions move, at most, beside the block of them
   /// that is counted; in no other figure, as about as many leave it.
@@ -50,7 +51,13 @@ RankMemory rank_memory(const ReconstructConfig& config, const OperatorSetup& set
 template <class T>
 RankMemory gpu_rank_memory(const ReconstructConfig& config, const OperatorSetup& setup,
                            const Division& division, int rank, std::size_t bytes_a_pattern,
-                           i64 batches, const GpuFacts& gpu);
+                           i64 batches, const GpuFacts& gpu, double budget);
+
+/// Do so many bytes of a rank's patterns lie on the disk? They do where they would take more than
+/// half of what four arrays as large as its object leave of the budget.
+template <class T>
+bool patterns_on_disk(const ReconstructConfig& config, const Division& division, int rank,
+                      double bytes, double budget);
 
 /// Bytes that a process of several ranks has before it allocates anything, beyond those of one
 /// alone: MPI's own.
@@ -62,9 +69,10 @@ double usable(const GpuFacts& gpu);
 /// Checkpoints are asked for while the run goes on, which needs copies of what they hold.
 bool writes_while_computing(const ReconstructConfig& config);
 
-/// The bytes of solver.memory; else 0.8 of a process's part of the machine's memory.
-double memory_budget(const ReconstructConfig& config, int processes_on_node);
-/// The same of a run, for a rank of which `free` bytes are free: it may not need more than these.
-double memory_budget(const ReconstructConfig& config, int processes_on_node, std::size_t free);
+/// The bytes that arrays of a rank may take: what `program` bytes of its process leave of
+/// solver.memory; else of 0.8 of a process's part of the machine's memory.
+double memory_budget(const ReconstructConfig& config, int processes_on_node, double program);
+/// The same of a run, which may not need more than its ledger has free.
+double memory_budget(const ReconstructConfig& config, int processes_on_node, const Ledger& ledger);
 
 }  // namespace ptyle

@@ -48,7 +48,7 @@ void keys(V& v, ObjectConfig& c) {
     "thermal motion and incoherence take from the wave")
       .same_at_resume();
   v("slices", c.slices, between(1, 10000), "along the beam")
-      .starting("1")
+      .example("1")
       .also_called("nlayer")
       .same_at_resume();
   v("slice_thickness", c.slice_thickness, above(0), "Å",
@@ -146,7 +146,7 @@ template <class V>
 void keys(V& v, SolverConfig& c) {
   v.section("solver", "the fit");
   v("iterations", c.iterations, between(1, 1000000), "through all patterns")
-      .starting("20")
+      .example("20")
       .also_called("niter epochs");
   v("until", c.until, between(0, 1),
     "ends earlier, once R (of held-out pixels or patterns, where there are any) has fallen by less "
@@ -178,7 +178,8 @@ void keys(V& v, SolverConfig& c) {
   v("threads", c.threads, between(0, 4096),
     "0: all there are, at most OMP_NUM_THREADS where that is set");
   v("memory", c.memory, at_least(0), "GB",
-    "of each rank, to choose how waves are kept by; 0: the machine's");
+    "that each rank is to keep to, by recomputing waves and by patterns on the disk; 0: the "
+    "machine's");
   v("precision", c.precision, "of the arithmetic").same_at_resume();
   v("device", c.device, "where ranks compute; auto: on a GPU each, where all have one")
       .also_called("gpu");
@@ -275,6 +276,7 @@ void keys(V& v, RanksConfig& c) {
 /// Keys output.*
 struct OutputConfig {
   std::string folder;
+  std::string scratch{};  ///< empty: folder
   bool overwrite = false;
   bool pictures = true;
   bool tiff = true;
@@ -292,6 +294,11 @@ void keys(V& v, OutputConfig& c) {
   v.section("output", "what is written");
   v("folder", c.folder, filled(), "left out: beside this file, named after it")
       .example("result")
+      .file();
+  v("scratch", c.scratch, filled(),
+    "folder, best on a disk of the machine's own, for patterns that solver.memory does not hold; "
+    "left out: the folder of the result")
+      .example("/scratch")
       .file();
   v("overwrite", c.overwrite, "replace an earlier result");
   v("pictures", c.pictures, "PNGs of phase, slices, probe and R-factor");

@@ -111,6 +111,7 @@ IterationReport Fit<T>::iterate(const std::function<bool()>& stop) {
     batch.number = g;
     batch.members = batches[g];
     batch.estimate = estimate;
+    if (g + 1 < batches.size()) with_->will_load(batches[g + 1]);
     course_->take(batch);
     report.whole = !with_->stopping;
     if (with_->stopping || *batch_ == double(batches.size())) course_->finish();
@@ -240,6 +241,33 @@ std::vector<double> Fit<T>::r_factors() {
   for (const i64 i : judged)
     factors[static_cast<std::size_t>(i)] = all[static_cast<std::size_t>(i)];
   return factors;
+}
+
+template <class T>
+Array<float, 4> Fit<T>::patterns(const std::vector<i64>& numbers) {
+  const OperatorSetup& setup = with_->op->setup();
+  const i64 window = setup.window, pixels = window * window;
+  Array<float, 4> all({std::ssize(numbers), 2, window, window});
+  Array<Complex<T>, 3> wave({setup.modes, window, window});
+  std::vector<T> measured(static_cast<std::size_t>(pixels));
+  for (i64 n = 0; n < std::ssize(numbers); ++n) {  // one at a time, as sums are of doubles
+    const i64 number = numbers[static_cast<std::size_t>(n)];
+    std::vector<double> both(static_cast<std::size_t>(2 * pixels), 0);
+    for (std::size_t t = 0; t < with_->tiles.size(); ++t) {
+      const auto members = members_of({number}, with_->tiles[t].own);
+      if (members.empty()) continue;
+      object_->publish(*with_, t);
+      with_->op->forward(with_->places_on(with_->tiles[t], members).front(), wave);
+      with_->data.load(number, measured.data());
+      std::copy(measured.begin(), measured.end(), both.begin());
+      for (i64 k = 0; k < wave.size(); ++k)
+        both[static_cast<std::size_t>(pixels + k % pixels)] += std::norm(wave.data()[k]);
+    }
+    with_->team.sum(both);
+    std::transform(both.begin(), both.end(), &all(n, 0, 0, 0),
+                   [](double v) { return static_cast<float>(v); });
+  }
+  return all;
 }
 
 template <class T>

@@ -88,6 +88,11 @@ class Fit {
   [[nodiscard]] const std::vector<i64>& held_out() const { return with_->held_out; }
   /// The R-factor of each position's pattern, on all ranks; −1 where it is left out.
   [[nodiscard]] std::vector<double> r_factors();
+  /// (n, 2, W, W), DC at [0,0]: these patterns (ascending), as measured and as the model has them,
+  /// on all ranks.
+  [[nodiscard]] Array<float, 4> patterns(const std::vector<i64>& numbers);
+  /// Those that are fitted.
+  [[nodiscard]] const std::vector<i64>& fitted() const { return with_->fitted; }
   /// Patterns that are neither fitted nor held out from the next iteration on, ascending, the same
   /// on all ranks.
   void leave_out(const std::vector<i64>& patterns);

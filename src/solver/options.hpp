@@ -36,6 +36,8 @@ struct FitData {
                                         ///< only for those of this process's tiles
   /// The same as it is held, for an operator that keeps patterns on a device; may be empty.
   std::function<RawPattern(i64)> raw;
+  /// These, of this process's tiles, are asked for next; may be empty.
+  std::function<void(std::span<const i64>)> will_load;
   PatternHands hands = {};
   View<const T, 2> valid;  ///< W·W, 0 or 1, DC at [0,0]; empty: all valid
   double dk = 0;           ///< detector pixel, 1/Å

@@ -170,6 +170,12 @@ Measured<T> Workspace<T>::measured_at(std::span<const i64> members, PixelSet pix
 }
 
 template <class T>
+void Workspace<T>::will_load(const std::vector<i64>& members) const {
+  if (!data.will_load) return;
+  for (const Tile& tile : tiles) data.will_load(members_of(members, tile.own));
+}
+
+template <class T>
 void Workspace<T>::leave_out(const std::vector<i64>& patterns) {
   std::vector<i64> all;
   std::set_union(options.left_out.begin(), options.left_out.end(), patterns.begin(), patterns.end(),

@@ -62,6 +62,9 @@ class Workspace {
     return double(op->setup().window) * double(op->setup().window);
   }
 
+  /// The patterns of these positions are asked for next.
+  void will_load(const std::vector<i64>& members) const;
+
   Team& team;
   Ledger* ledger;  ///< accounts for what is on the host; none: nullptr
   std::unique_ptr<Operator<T>> op;

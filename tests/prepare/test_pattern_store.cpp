@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cstring>
+#include <filesystem>
 #include <numeric>
 #include <stdexcept>
 
@@ -29,8 +30,9 @@ std::vector<double> pattern(i64 i, double largest) {
 }
 
 std::unique_ptr<FillablePatternStore> filled(const std::vector<i64>& held, double largest,
-                                             Ledger* ledger = nullptr) {
-  auto store = make_pattern_store(held, count, window, largest, 0, ledger);
+                                             Ledger* ledger = nullptr,
+                                             std::shared_ptr<Scratch> disk = nullptr) {
+  auto store = make_pattern_store(held, count, window, largest, 0, ledger, std::move(disk));
   for (const i64 i : held) {
     const auto values = pattern(i, largest);
     if (largest > 0)
@@ -55,7 +57,10 @@ TEST(PatternStore, PatternsGoFromStoreToStoreAsTheyAreHeld) {
   for (const double largest : {200.0, 60000.0, 4e9, 0.0}) {
     std::vector<i64> here, there;
     for (i64 i = 0; i < count; ++i) (i % 3 == 0 ? here : there).push_back(i);
-    const auto a = filled(here, largest), b = filled(there, largest);
+    const auto disk = std::make_shared<Scratch>(std::filesystem::temp_directory_path());
+    const auto a = filled(here, largest), b = filled(there, largest, nullptr, disk);
+    a->will_load(here);
+    b->will_load(there);
     ASSERT_EQ(a->type(), b->type());
     const void* const stays = a->raw(3).data;
     Philox random(4, 0, 0);
@@ -91,6 +96,16 @@ TEST(PatternStore, BooksMoreOnlyWhereMoreComeThanHaveGone) {
   (void)store->take(50);
   EXPECT_EQ(ledger.now(), 42 * pixels);
   EXPECT_EQ(ledger.entries().size(), 1U);
+}
+
+TEST(PatternStore, OnDiskBooksWhatIsInMemoryOfIt) {
+  Ledger ledger;
+  const auto disk = std::make_shared<Scratch>(std::filesystem::temp_directory_path());
+  const auto store = filled({0, 1, 2}, 200, &ledger, disk);
+  (void)store->take(7);
+  store->drop(7);
+  EXPECT_EQ(ledger.peak(), Scratch::resident);
+  expect_holds(*store, {0, 1, 2}, 200);
 }
 
 TEST(PatternStore, SaysWhereThereIsNoMemoryForMore) {

@@ -118,7 +118,7 @@ TEST(GpuRankMemory, IsWhatAFitAllocates) {
         start.push_back(
             {Array<float, 3>(shape), complex ? Array<float, 3>(shape) : Array<float, 3>()});
         const RankMemory one =
-            gpu_rank_memory<float>(config, setup, division, rank, 256, 3, assumed_gpu());
+            gpu_rank_memory<float>(config, setup, division, rank, 256, 3, assumed_gpu(), 1e9);
         EXPECT_LE(one.gpu_least, one.gpu_total());
         for (const auto& [name, bytes] : one.gpu) all.gpu[name] += bytes;
       }
@@ -145,7 +145,7 @@ TEST(GpuRankMemory, GrowsWithTheTileAndFallsWithRanks) {
         divide(positions_of(Raster{{40, 40}, {4, 4}}), 32, 1, config.ranks, ranks,
                exchanged_planes(setup.slices, setup.absorption), sizeof(float));
     const double needed =
-        gpu_rank_memory<float>(config, setup, division, 0, 2048, 20, assumed_gpu()).gpu_least;
+        gpu_rank_memory<float>(config, setup, division, 0, 2048, 20, assumed_gpu(), 1e9).gpu_least;
     EXPECT_LT(needed, before);
     before = needed;
   }

@@ -20,11 +20,31 @@ namespace {
 TEST(RankMemory, ARunMayNotNeedMoreThanIsFree) {
   ReconstructConfig config;
   const std::size_t machine = machine_memory_bytes();
-  EXPECT_EQ(memory_budget(config, 1, machine / 10), double(machine / 10));
-  EXPECT_EQ(memory_budget(config, 2, machine), memory_budget(config, 2));  // its 0.4 are free
+  EXPECT_EQ(memory_budget(config, 1, Ledger(machine / 10)), double(machine / 10));
+  EXPECT_EQ(memory_budget(config, 2, Ledger(machine)),
+            memory_budget(config, 2, 0.0));  // its 0.4 are free
   config.solver.memory = 3;
-  EXPECT_EQ(memory_budget(config, 1, 2000000000), 2e9);
-  EXPECT_EQ(memory_budget(config, 1, 4000000000), 3e9);
+  EXPECT_EQ(memory_budget(config, 1, Ledger(2000000000)), 2e9);
+  EXPECT_EQ(memory_budget(config, 1, Ledger(4000000000)), 3e9);
+  EXPECT_EQ(memory_budget(config, 1, Ledger(4000000000, 100000000)), 2.9e9);
+}
+
+/// A budget of 400 MB leaves 64² pixels of ten slices about as much.
+TEST(RankMemory, PatternsThatItDoesNotHoldAreOnDisk) {
+  const auto config = testing::memory_scan().config();
+  const auto patterns = testing::memory_scan().patterns();
+  const auto e = open_experiment(config.data, config.calibration, config.scan, config.optics,
+                                 nullptr, nullptr, &patterns);
+  const Division division = divide(config, e.positions, 32, e.calibration.pixel, 1);
+  EXPECT_FALSE(patterns_on_disk<float>(config, division, 0, 1.5e8, 4e8));
+  EXPECT_TRUE(patterns_on_disk<float>(config, division, 0, 2.5e8, 4e8));
+  const auto memory = [&](std::size_t pattern) {
+    return rank_memory<float>(config, operator_setup(config, e), division, 0, 1, pattern, 4e8);
+  };
+  EXPECT_EQ(memory(2048).on_disk, 0);
+  const RankMemory large = memory(20000000);
+  EXPECT_EQ(large.on_disk, 2e7 * double(e.positions.size()));
+  EXPECT_EQ(large.bytes.at("patterns"), double(Scratch::resident));
 }
 
 std::size_t peak_of(const Ledger& ledger, const char* name) {

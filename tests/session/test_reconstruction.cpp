@@ -5,12 +5,14 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <filesystem>
 #include <memory>
 #include <optional>
 #include <stdexcept>
 
 #include "core/error.hpp"
+#include "core/ledger.hpp"
 #include "exchange/local/team.hpp"
 #include "io/temporary_folder.hpp"
 #include "session/memory_scan.hpp"
@@ -180,6 +182,40 @@ TEST_P(ReconstructionOnRanks, ShowsItsStateWhileItRuns) {
   EXPECT_TRUE(phase->saved && phase->on_object);
   EXPECT_THROW((void)run.field("probe"), std::out_of_range);  // no voxels
   EXPECT_THROW((void)run.field("pressure"), std::out_of_range);
+}
+
+/// 18 MB of patterns, where half of 25 MB is left for them; what is there of them fits, and so does
+/// all that the operator would have otherwise.
+TEST_P(ReconstructionOnRanks, WithPatternsOnTheDiskItIsTheSame) {
+  Array<float, 3> frames({33 * 34, 64, 64});
+  for (i64 i = 0; i < frames.shape()[0]; ++i)
+    for (i64 y = 0; y < 64; ++y)
+      for (i64 x = 0; x < 64; ++x)
+        frames(i, y, x) = std::hypot(double(y - 32), double(x - 32)) < 10
+                              ? static_cast<float>(20 + (i * i + 7 * y + 3 * x * y) % 13)
+                              : 0.5F;
+  ReconstructConfig config = testing::memory_scan().config();
+  config.data.scan_shape = {33, 34};
+  config.scan.step = {0.8, 0.8};
+  config.object.slices = 1;
+  config.solver.iterations = 1;
+  bool on_disk = false;
+  ReconstructCallbacks callbacks;
+  callbacks.log = [&](const std::string& line) {
+    on_disk = on_disk || says(line, {"of patterns", "they lie in a file"});
+  };
+  const auto phase_of = [&](double memory) {
+    config.solver.memory = memory;
+    const auto team = make_local_team(GetParam());
+    Reconstruction run(config, PatternsInMemory{frames.view()}, *team, callbacks);
+    run.step();
+    return run.object().phase;
+  };
+  const auto in_memory = phase_of(0);
+  EXPECT_FALSE(on_disk);
+  const auto from_disk = phase_of(1e-9 * (double(program_bytes()) + 25e6));
+  EXPECT_TRUE(on_disk);
+  EXPECT_TRUE(same(in_memory, from_disk));
 }
 
 TEST(Reconstruction, CanBeMoved) {

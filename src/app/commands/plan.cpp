@@ -63,6 +63,11 @@ void say_names(Terminal& terminal, std::map<std::string, double> bytes_by_name,
 }
 
 void say_what_may_come(Terminal& terminal, const RankMemory& memory) {
+  if (memory.on_disk > 0)
+    terminal.say(fmt::format(
+        "    patterns lie in a file: {:.1f} MiB of the disk (output.scratch), as memory does not "
+        "hold them (solver.memory)",
+        memory.on_disk / mib));
   if (memory.may_come > 0)
     terminal.say(fmt::format(
         "    patterns that may be handed over to it as positions move: at most {:.1f} MiB more",
