@@ -13,6 +13,7 @@
 
 #include "app/value.hpp"
 #include "core/error.hpp"
+#include "core/printable.hpp"
 #include "io/dataset_name.hpp"
 
 namespace fs = std::filesystem;
@@ -36,6 +37,11 @@ int edit_distance(const std::string& a, const std::string& b) {
         d[i][j] = std::min(d[i][j], d[i - 2][j - 2] + 1);
     }
   return d[n][m];
+}
+
+/// As many edits make another word of one.
+double far(const std::string& word) {
+  return std::max(2.5, 0.5 * static_cast<double>(word.size()));
 }
 
 std::string lower(std::string text) {
@@ -122,6 +128,11 @@ bool Schema::read_file(const std::string& file, Faults& faults) {
   if (!in) throw UserError(fmt::format("there is no configuration {} that can be read", file));
   std::stringstream text;
   text << in.rdbuf();
+  if (text.str().substr(0, 4096).find('\0') != std::string::npos)  // no text has it
+    throw UserError(fmt::format(
+        "{0} is no configuration, which is a YAML file; if it holds patterns, ptyle inspect {0} "
+        "--write-config run.yaml makes one of it",
+        file));
   return read_text(text.str(), file, fs::absolute(file).parent_path().string(), faults);
 }
 
@@ -241,7 +252,7 @@ std::string Schema::nearest(const std::string& path) const {
       if (cost < best_cost) best_cost = cost, best = &key;
     }
   }
-  return best ? best->path : std::string();
+  return best && best_cost < far(leaf) ? best->path : std::string();
 }
 
 std::string Schema::unknown(const std::string& path, bool as_section) const {
@@ -249,8 +260,14 @@ std::string Schema::unknown(const std::string& path, bool as_section) const {
     if (!as_section && lower(leaf_of(path)) == key.mistaken)
       return fmt::format("{}: there is no such key; did you mean {} ({})?", path, key.path,
                          key.hint);
-  if (!as_section)
-    return fmt::format("{}: there is no such key; the nearest is {}", path, nearest(path));
+  const auto none = [&](const char* what) {
+    return fmt::format("{}: there is no such {}; --print-template lists all", path, what);
+  };
+  if (!as_section) {
+    const std::string near = nearest(path);
+    return near.empty() ? none("key")
+                        : fmt::format("{}: there is no such key; the nearest is {}", path, near);
+  }
   const auto cost = [&](const Keys::Section& section) {
     return section.path.empty() ? std::numeric_limits<int>::max()
                                 : edit_distance(lower(path), section.path);
@@ -258,6 +275,7 @@ std::string Schema::unknown(const std::string& path, bool as_section) const {
   const auto& all = keys_.sections();
   const auto near = std::min_element(
       all.begin(), all.end(), [&](const auto& a, const auto& b) { return cost(a) < cost(b); });
+  if (cost(*near) > far(path)) return none("section");
   return fmt::format("{}: there is no such section; the nearest is {}", path, near->path);
 }
 
@@ -270,11 +288,18 @@ Faults::Place Schema::where(const std::string& path) const {
   return at == given_.end() ? Faults::Place{file_, 0} : at->second.place;
 }
 
-std::string Schema::resolved() const { return as_yaml(false); }
-std::string Schema::changes() const { return as_yaml(true); }
+std::string Schema::resolved() const { return as_yaml(false, {}); }
+std::string Schema::changes(const std::map<std::string, std::string>& comments) const {
+  return as_yaml(true, comments);
+}
 
-std::string Schema::as_yaml(bool changes_only) const {
+std::string Schema::as_yaml(bool changes_only,
+                            const std::map<std::string, std::string>& comments) const {
   const auto& all = keys_.all();
+  const auto comment_of = [&](const std::string& path) {
+    const auto found = comments.find(path);
+    return found == comments.end() ? std::string() : "  # " + printable(found->second);
+  };
   std::string text;
   for (const auto& section : keys_.sections()) {
     std::string lines;
@@ -285,8 +310,8 @@ std::string Schema::as_yaml(bool changes_only) const {
       // A default such as "0: none" that the limits would refuse is left out.
       const bool takes = !value.empty() && read_value(all[i], YAML::Load(value)).empty();
       if (takes)
-        lines += fmt::format("{}{}: {}\n", section.path.empty() ? "" : "  ", leaf_of(all[i].path),
-                             value);
+        lines += fmt::format("{}{}: {}{}\n", section.path.empty() ? "" : "  ", leaf_of(all[i].path),
+                             value, comment_of(all[i].path));
     }
     if (!lines.empty() && !section.path.empty()) text += section.path + ":\n";
     text += lines;

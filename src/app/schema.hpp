@@ -68,8 +68,9 @@ class Schema {
 
   /// Every key with its value, as YAML.
   [[nodiscard]] std::string resolved() const;
-  /// The same of the keys alone that differ from their defaults.
-  [[nodiscard]] std::string changes() const;
+  /// The same of the keys alone that differ from their defaults; `comments` stand behind those of
+  /// these paths.
+  [[nodiscard]] std::string changes(const std::map<std::string, std::string>& comments = {}) const;
   /// A commented file to start from; `title` goes first, as comment lines.
   [[nodiscard]] std::string starting_file(const std::string& title) const;
 
@@ -77,7 +78,8 @@ class Schema {
   struct Source {
     std::string name, folder;
   };
-  [[nodiscard]] std::string as_yaml(bool changes_only) const;
+  [[nodiscard]] std::string as_yaml(bool changes_only,
+                                    const std::map<std::string, std::string>& comments) const;
   void walk(const YAML::Node& node, const std::string& prefix, const Source& source,
             Faults& faults);
   void set(const Key& key, const YAML::Node& node, const Faults::Place& place,

@@ -7,6 +7,7 @@
 #include <cctype>
 #include <iterator>
 #include <sstream>
+#include <utility>
 
 #include "core/error.hpp"
 
@@ -14,6 +15,12 @@ namespace ptyle {
 namespace {
 
 enum class Of { unknown, scan, detector };
+
+/// An axis, as the file names it.
+struct NamedAxis {
+  Of of = Of::unknown;
+  std::string name;  ///< lower case
+};
 
 std::string lower(std::string text) {
   std::transform(text.begin(), text.end(), text.begin(),
@@ -40,38 +47,52 @@ std::string text_of(const h5::File& file, const std::string& object, const char*
   return file.text(object, name).value_or("");
 }
 
-/// The kinds of a dataset's axes; shorter than its rank where the file has none.
-std::vector<Of> kinds_in_file(const h5::File& file, const h5::DatasetInfo& info) {
+/// A dataset's axes; fewer than its rank where the file has none.
+std::vector<NamedAxis> named_in_file(const h5::File& file, const h5::DatasetInfo& info) {
   const std::string group = info.path.substr(0, info.path.rfind('/'));
   const auto collect = [&](const char* pattern, int first) {
-    std::vector<Of> kinds;
+    std::vector<NamedAxis> axes;
     for (std::size_t i = 0; i < info.shape.size(); ++i) {
       const std::string object =
           fmt::format("{}/{}{}", group, pattern, first + static_cast<int>(i));
       if (!file.leads_somewhere(object)) break;
       const auto navigate = file.number(object, "navigate");
-      kinds.push_back(navigate
-                          ? (*navigate != 0 ? Of::scan : Of::detector)
-                          : kind_of(text_of(file, object, "name"), text_of(file, object, "units")));
+      const std::string name = lower(text_of(file, object, "name"));
+      axes.push_back({navigate ? (*navigate != 0 ? Of::scan : Of::detector)
+                               : kind_of(name, text_of(file, object, "units")),
+                      name});
     }
-    return kinds;
+    return axes;
   };
   for (const auto& [pattern, first] :
        {std::pair("axis-", 0), std::pair("dim", 0), std::pair("dim", 1)})
-    if (auto kinds = collect(pattern, first); kinds.size() == info.shape.size()) return kinds;
+    if (auto axes = collect(pattern, first); axes.size() == info.shape.size()) return axes;
   return {};
 }
 
 /// Axes that nothing is said of follow from the others, where that leaves one way.
-void complete(std::vector<Of>& kinds) {
+void complete(std::vector<NamedAxis>& axes) {
   const auto of = [&](Of kind) {
-    return static_cast<std::size_t>(std::count(kinds.begin(), kinds.end(), kind));
+    return static_cast<std::size_t>(
+        std::count_if(axes.begin(), axes.end(), [&](const auto& axis) { return axis.of == kind; }));
   };
-  const std::size_t scan = kinds.size() - 2;
+  const auto others_are = [&](Of kind) {
+    for (NamedAxis& axis : axes)
+      if (axis.of == Of::unknown) axis.of = kind;
+  };
   if (of(Of::detector) == 2)
-    std::replace(kinds.begin(), kinds.end(), Of::unknown, Of::scan);
-  else if (of(Of::scan) == scan)
-    std::replace(kinds.begin(), kinds.end(), Of::unknown, Of::detector);
+    others_are(Of::scan);
+  else if (of(Of::scan) == axes.size() - 2)
+    others_are(Of::detector);
+}
+
+/// Does x come before y, as in files whose arrays are written with their axes in reverse order?
+/// Names of R and Q say nothing: py4DSTEM's Rx and Qx are rows.
+bool x_is_first(const std::string& first, const std::string& second) {
+  for (const auto& [x, y] : {std::pair("x", "y"), std::pair("kx", "ky"), std::pair("k_x", "k_y"),
+                             std::pair("dx", "dy"), std::pair("scan_x", "scan_y")})
+    if (first == x && second == y) return true;
+  return false;
 }
 
 }  // namespace
@@ -134,20 +155,24 @@ FrameAxes axes_named(const std::vector<std::string>& names, const h5::DatasetInf
 std::optional<FrameAxes> axes_in_file(const h5::File& file, const h5::DatasetInfo& info) {
   const std::size_t rank = info.shape.size();
   if (rank != 3 && rank != 4) return {};
-  if (const auto named = file.text(info.path, "ptyle_axes")) {
-    std::istringstream words(*named);
+  if (const auto said = file.text(info.path, "ptyle_axes")) {
+    std::istringstream words(*said);
     return axes_named({std::istream_iterator<std::string>(words), {}}, info, file.path());
   }
-  auto kinds = kinds_in_file(file, info);
-  if (kinds.size() != rank) return {};
-  complete(kinds);
+  auto named = named_in_file(file, info);
+  if (named.size() != rank) return {};
+  complete(named);
   FrameAxes axes;
   std::vector<int> detector;
   for (std::size_t d = 0; d < rank; ++d) {
-    if (kinds[d] == Of::unknown) return {};
-    (kinds[d] == Of::scan ? axes.scan : detector).push_back(static_cast<int>(d));
+    if (named[d].of == Of::unknown) return {};
+    (named[d].of == Of::scan ? axes.scan : detector).push_back(static_cast<int>(d));
   }
   if (detector.size() != 2) return {};
+  for (auto* pair : {&axes.scan, &detector})
+    if (pair->size() == 2 && x_is_first(named[static_cast<std::size_t>((*pair)[0])].name,
+                                        named[static_cast<std::size_t>((*pair)[1])].name))
+      std::swap((*pair)[0], (*pair)[1]);
   axes.ky = detector[0];
   axes.kx = detector[1];
   return axes;

@@ -31,8 +31,11 @@ class Frames {
       : Frames(file, FramesAsked{dataset, {}, {}}, most) {}
   /// Bytes that reading keeps.
   [[nodiscard]] i64 kept() const { return kept_; }
+  /// "/data", or of several datasets "/entry/data_*".
+  [[nodiscard]] const std::string& pattern() const { return pattern_; }
   /// The first dataset's.
   [[nodiscard]] const h5::DatasetInfo& info() const { return members_.front().info; }
+  [[nodiscard]] const FrameAxes& axes() const { return axes_; }
   [[nodiscard]] i64 count() const { return count_; }
   [[nodiscard]] i64 rows() const { return rows_; }
   [[nodiscard]] i64 cols() const { return cols_; }

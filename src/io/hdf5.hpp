@@ -279,6 +279,9 @@ class File {
   [[nodiscard]] std::optional<Attribute> attribute(const std::string& object,
                                                    const char* name) const;
   [[nodiscard]] std::vector<std::string> attributes(const std::string& object) const;
+  /// A dataset that holds a few values, as if it were an attribute; nothing where there is none, or
+  /// it holds more than eight.
+  [[nodiscard]] std::optional<Attribute> value(const std::string& dataset) const;
 
   /// Set, or replaced where there is one of the name.
   void set(const std::string& object, const char* name, double value);

@@ -9,14 +9,17 @@
 namespace ptyle::h5 {
 namespace {
 
-/// An open attribute with its type and the number of its values.
+/// An open attribute, or a dataset of a few values, with its type and the number of its values.
 struct OpenAttribute {
   Handle handle, type;
   i64 size = 0;
   std::string name;  ///< "attribute 'energy_kV' in 'a.h5'"
+  bool dataset = false;
 
   void read(hid_t memory, void* to) const {
-    if (size > 0 && H5Aread(handle.get(), memory, to) < 0)
+    const hid_t id = handle.get();
+    if (size > 0 && (dataset ? H5Dread(id, memory, H5S_ALL, H5S_ALL, H5P_DEFAULT, to)
+                             : H5Aread(id, memory, to)) < 0)
       throw UserError(fmt::format("{} cannot be read: {}", name, library_message()));
   }
 };
@@ -51,6 +54,14 @@ std::vector<std::string> read_texts(const OpenAttribute& attribute) {
     texts.push_back(text.substr(0, text.find('\0')));
   }
   return texts;
+}
+
+Attribute contents(const OpenAttribute& open) {
+  Attribute attribute;
+  attribute.type = type_in_file(open.type.get());
+  if (attribute.type.is_real()) attribute.numbers = read_numbers(open);
+  if (attribute.type.kind == Kind::text) attribute.texts = read_texts(open);
+  return attribute;
 }
 
 /// Nothing where there is none of the name.
@@ -110,12 +121,22 @@ std::optional<std::string> File::text(const std::string& object, const char* nam
 
 std::optional<Attribute> File::attribute(const std::string& object, const char* name) const {
   const auto open = open_attribute(open_object(object), name, path_);
-  if (!open) return {};
-  Attribute attribute;
-  attribute.type = type_in_file(open->type.get());
-  if (attribute.type.is_real()) attribute.numbers = read_numbers(*open);
-  if (attribute.type.kind == Kind::text) attribute.texts = read_texts(*open);
-  return attribute;
+  return open ? std::optional(contents(*open)) : std::nullopt;
+}
+
+std::optional<Attribute> File::value(const std::string& dataset) const {
+  constexpr i64 few = 8;
+  if (!has_dataset(dataset)) return {};
+  OpenAttribute open;
+  open.dataset = true;
+  open.name = fmt::format("dataset '{}' in '{}'", dataset, path_);
+  open.handle = made(H5Dopen2(handle_.get(), dataset.c_str(), H5P_DEFAULT), H5Dclose,
+                     "{} cannot be opened", open.name);
+  open.type = made(H5Dget_type(open.handle.get()), H5Tclose, "{} cannot be read", open.name);
+  const Handle space =
+      made(H5Dget_space(open.handle.get()), H5Sclose, "{} cannot be read", open.name);
+  open.size = std::max<i64>(0, H5Sget_simple_extent_npoints(space.get()));
+  return open.size <= few ? std::optional(contents(open)) : std::nullopt;
 }
 
 std::vector<std::string> File::attributes(const std::string& object) const {

@@ -117,7 +117,8 @@ auto numbers_of(Facts& facts) {
                     std::pair{"/frame_numbers", &facts.frame_numbers},
                     std::pair{"/left_out/patterns", &facts.left_out},
                     std::pair{"/left_out/positions", &facts.left_out_positions},
-                    std::pair{"/held_out/patterns", &facts.held_out}};
+                    std::pair{"/held_out/patterns", &facts.held_out},
+                    std::pair{"/shown/rows", &facts.pattern_rows}};
 }
 
 ResultFacts read_ptyle(const h5::File& file) {
@@ -131,6 +132,9 @@ ResultFacts read_ptyle(const h5::File& file) {
     if (file.has(path) && result.positions.empty()) result.positions = read_positions(file, path);
   for (const auto& [path, numbers] : numbers_of(result))
     if (file.has(path)) *numbers = file.read<i64>(path);
+  if (file.has("/shown/patterns"))
+    result.patterns =
+        read_array<float, 4>(file, "/shown/patterns", "pattern, measured and modelled, row, col");
   if (file.has("/left_out/pixels"))
     result.bad_pixels = read_array<std::uint8_t, 2>(file, "/left_out/pixels", "row, col");
   read_history(file, result.history);
@@ -199,6 +203,7 @@ void write_facts(h5::File& file, const ResultFacts& facts) {
                flat(facts.positions_start).data());
   for (const auto& [path, numbers] : numbers_of(facts))
     if (!numbers->empty()) file.write(path, {static_cast<i64>(numbers->size())}, numbers->data());
+  if (!facts.patterns.empty()) file.write("/shown/patterns", std::as_const(facts.patterns).view());
   if (!facts.bad_pixels.empty()) file.write("/left_out/pixels", facts.bad_pixels.view());
   write_history(file, facts.history);
   write_ranks(file, facts.ranks);

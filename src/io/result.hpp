@@ -15,6 +15,9 @@
 //   where
 //                       any
 //   /held_out/patterns  int64 (n)  rows of /positions that were held out of the fit, where any
+//   /shown/patterns     float32 (n, 2, W, W)  counts of some patterns, measured and modelled, DC at
+//                       [W/2, W/2]
+//   /shown/rows         int64 (n)  rows of /positions of these
 //   /left_out/pixels    uint8 (rows, cols) of the detector's frames as they lie in the data file, 1
 //                       where a pixel was found to be bad, where any
 //   /history/{r_factor, cost, seconds, passes, r_held_out, r_held_out_pixels}   float64, one an
@@ -74,17 +77,21 @@ struct ResultFacts {
   std::vector<i64> left_out;              ///< rows of `positions` that are no measurement
   std::vector<i64> left_out_positions;    ///< numbers within the scan that have no row
   std::vector<i64> held_out;              ///< rows of `positions` that only judged the fit
-  Array<std::uint8_t, 2> bad_pixels;      ///< of the raw frames, 1 where bad; empty: none is
-  History history;                        ///< empty in a truth
-  std::vector<RankFigure> ranks;          ///< in alphabetical order when read; empty: not recorded
-  std::vector<Atom> atoms;                ///< of a simulated truth; empty in a reconstruction
-  double pixel_size = 1;                  ///< Å, or 1 where units = "px"
-  double slice_thickness = 0;             ///< Å; 0: a single slice without thickness
-  double energy_kV = 0;                   ///< 0: no electron wavelength
-  std::string units = "A";                ///< A | px
-  std::string version;                    ///< of ptyle that wrote it
-  std::string config;                     ///< the whole resolved YAML
-  std::string ended;                      ///< why the run ended; empty: it had not
+  /// (n, 2, W, W), DC at [W/2, W/2]: some patterns, counts, as measured and as the model has them;
+  /// empty: not recorded.
+  Array<float, 4> patterns;
+  std::vector<i64> pattern_rows;      ///< rows of `positions`, one for each of them
+  Array<std::uint8_t, 2> bad_pixels;  ///< of the raw frames, 1 where bad; empty: none is
+  History history;                    ///< empty in a truth
+  std::vector<RankFigure> ranks;      ///< in alphabetical order when read; empty: not recorded
+  std::vector<Atom> atoms;            ///< of a simulated truth; empty in a reconstruction
+  double pixel_size = 1;              ///< Å, or 1 where units = "px"
+  double slice_thickness = 0;         ///< Å; 0: a single slice without thickness
+  double energy_kV = 0;               ///< 0: no electron wavelength
+  std::string units = "A";            ///< A | px
+  std::string version;                ///< of ptyle that wrote it
+  std::string config;                 ///< the whole resolved YAML
+  std::string ended;                  ///< why the run ended; empty: it had not
   int dealt_for = 0;  ///< ranks that mini-batches were dealt for (ranks.of); 0: not recorded
   std::optional<Position> origin;  ///< of object pixel [0, 0] in the measured set's coordinates
 };

@@ -22,7 +22,8 @@ void aperture_keys(V& v, Optics& o, const char* semi_angle, const char* defocus)
       .also_called("convergence_angle conv_angle probe_conv_angle alpha aperture");
   v("defocus", o.defocus, "Å", "positive = underfocus, = -C10")
       .starting(defocus)
-      .also_called("C10 df probe_defocus");
+      .also_called("df probe_defocus")
+      .not_to_be_taken_for("c10", "C10 is minus the defocus");
   v("C12", o.C12, "Å", "two-fold astigmatism").also_called("A1 astigmatism");
   v("phi12", o.phi12, "degrees", "its azimuth, from +x (columns) towards +y (rows)");
   v("C21", o.C21, "Å", "axial coma").also_called("B2 coma");

@@ -20,6 +20,7 @@
 #include "core/error.hpp"
 #include "core/printable.hpp"
 #include "session/config.hpp"
+#include "session/file_dialects.hpp"
 #include "session/keys.hpp"
 
 namespace ptyle {
@@ -55,9 +56,12 @@ std::string shown(const h5::Attribute& attribute) {
   for (const double number : attribute.numbers)
     if (values.size() <= most) values.push_back(fmt::format("{:.8g}", number));
   for (const std::string& text : attribute.texts)
-    if (values.size() <= most)
+    if (values.size() <= most) {
+      const bool long_one = text.size() > longest;
       values.push_back(fmt::format(
-          "\"{}\"", text.size() > longest ? text.substr(0, longest - 3) + "..." : text));
+          "\"{}{}\"", std::string_view(text).substr(0, long_one ? longest - 3 : longest),
+          long_one ? "..." : ""));
+    }
   if (values.empty()) return attribute.type.is_real() ? "empty" : h5::to_string(attribute.type);
   if (values.size() == 1) return printable(values.front());
   if (values.size() > most) values.back() = "...";
@@ -120,6 +124,17 @@ class FactReader {
     return {};
   }
 
+  /// What the layout says for this key, within its limits.
+  std::vector<double> of_layout(const DialectFacts& layout, const char* path) const {
+    const auto found = layout.values.find(path);
+    if (found == layout.values.end()) return {};
+    const auto& numbers = found->second.numbers;
+    const Limits& limits = key_of(path).limits;
+    const bool good =
+        std::all_of(numbers.begin(), numbers.end(), [&](double v) { return inside(v, limits); });
+    return good ? numbers : std::vector<double>();
+  }
+
   std::vector<KeyFault> reservations;
 
  private:
@@ -169,7 +184,37 @@ class FactReader {
 
 }  // namespace
 
-StatedFacts read_file_facts(const h5::File& file) {
+namespace {
+
+/// Facts that the layout states where no attribute of the root group does.
+void add_layout(const FactReader& reader, const DialectFacts& layout, StatedFacts& stated) {
+  FileFacts& f = stated.facts;
+  const auto take = [&](std::optional<double>& to, const char* key) {
+    const auto numbers = reader.of_layout(layout, key);
+    if (to || numbers.size() != 1) return;
+    to = numbers[0];
+    f.where[key] = layout.values.at(key).where;
+  };
+  if (!f.pixel_size) {
+    take(f.dk, "calibration.dk");
+    take(f.mrad_per_pixel, "calibration.mrad_per_pixel");
+  }
+  take(f.energy, "optics.energy");
+  if (!f.energy) take(f.xray_energy, "optics.xray_energy");
+  take(f.semi_angle, "optics.semi_angle");
+  if (const auto step = reader.of_layout(layout, "scan.step");
+      step.size() == 2 && f.scan_step[0] == 0) {
+    f.scan_step = {step[0], step[1]};
+    f.where["scan.step"] = layout.values.at("scan.step").where;
+  }
+  stated.notes = layout.notes;
+  stated.positions = layout.positions;
+  stated.mask = layout.mask;
+}
+
+}  // namespace
+
+StatedFacts read_file_facts(const h5::File& file, const Frames* frames) {
   FactReader reader(file);
   StatedFacts stated;
   FileFacts& f = stated.facts;
@@ -185,6 +230,7 @@ StatedFacts read_file_facts(const h5::File& file) {
     f.scan_step = *step;
   if (const auto shape = reader.pair("data.scan_shape", {"scan_shape"}))
     f.scan_shape = {static_cast<i64>((*shape)[0]), static_cast<i64>((*shape)[1])};
+  if (frames) add_layout(reader, dialect_facts(file, *frames), stated);
   stated.reservations = std::move(reader.reservations);
   return stated;
 }

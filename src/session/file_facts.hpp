@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "core/keys.hpp"
+#include "io/frames.hpp"
 #include "io/hdf5.hpp"
 #include "prepare/config.hpp"
 #include "prepare/frames.hpp"
@@ -15,12 +16,15 @@ struct StatedFacts {
   FileFacts facts;
   /// Attributes that are not taken as they stand, with the key that would be given in their place.
   std::vector<KeyFault> reservations;
+  std::vector<std::string> notes;  ///< what the layout states and is not taken
+  std::string positions, mask;     ///< datasets that the layout has for them; empty: none
 };
 
 /// ptyle's own names of attributes and, for simple ones, those that other programs use. Texts that
 /// spell a number and several equal ones stand for it; an energy that can only be in eV is taken as
-/// such. Throws nothing for an attribute that makes no sense.
-StatedFacts read_file_facts(const h5::File& file);
+/// such. What they don't say, the layout may (session/file_dialects), where the frames are known.
+/// Throws nothing for what makes no sense.
+StatedFacts read_file_facts(const h5::File& file, const Frames* frames = nullptr);
 
 /// The reservations about facts that a measurement needs, as its keys do not say them, and a
 /// sentence where its energy is not the file's, so that the file's optics are not taken.

@@ -30,6 +30,7 @@
 #include "io/pictures.hpp"
 #include "io/series.hpp"
 #include "prepare/positions.hpp"
+#include "session/found_config.hpp"
 #include "session/open_experiment.hpp"
 #include "session/orientation.hpp"
 #include "session/pattern_figures.hpp"
@@ -395,12 +396,10 @@ Inspection inspect(const InspectConfig& config, const Print& print) {
   Ledger ledger = ledger_of_process();
   const i64 most = std::min(most_kept(&ledger), static_cast<i64>(config.most_memory_GB * 1e9 / 4));
   // It stays open, so that what it keeps is what reading has.
-  Frames frames = [&] {
-    const FramesAsked asked = frames_asked(config.data);
-    const h5::File file = open_data_file(asked.files.front());
-    list_contents(file, print);
-    return Frames(file, asked, most);
-  }();
+  const FramesAsked asked = frames_asked(config.data);
+  const h5::File file = open_data_file(asked.files.front());
+  list_contents(file, print);
+  const Frames frames(file, asked, most);
   const DataConfig data = bounded(config.data, frames, config.most_memory_GB, print);
   const Experiment e =
       look_at_experiment(data, config.calibration, config.scan, config.optics, &ledger, most);
@@ -417,6 +416,7 @@ Inspection inspect(const InspectConfig& config, const Print& print) {
   for (const i64 i : e.screening.left_out)
     found.skip.push_back(e.numbers[static_cast<std::size_t>(i)]);
   std::sort(found.skip.begin(), found.skip.end());
+  found.config = found_config(config, file, frames, e);
   report_scan(e, data, found, print);
   if (config.quick) take_quick_look(e, config.thickness, found, print);
   const auto positions = positions_to_draw(e, frames, data);

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -30,6 +31,15 @@ struct InspectConfig {
   double thickness = 0;       ///< of the specimen, Å, for the quick look; 0: not known
 };
 
+/// A configuration as it was given, completed by what the file and its patterns say.
+struct FoundConfig {
+  DataConfig data;
+  CalibrationConfig calibration;
+  ScanConfig scan;
+  OpticsConfig optics;
+  std::map<std::string, std::string> where;  ///< by the key's path: what its value comes from
+};
+
 /// The figures found; for tests and for programs that call this.
 struct Inspection {
   double smallest = 0, largest = 0, mean = 0;                          ///< counts of a pixel
@@ -44,7 +54,8 @@ struct Inspection {
   Descan descan;              ///< of the bright-field disc
   Array<std::uint8_t, 2> bad_pixels;  ///< of the raw frames, masked or found, 1; empty: none is
   std::vector<std::string> refusals;  ///< sentences for which a reconstruction is refused
-  std::optional<QuickLook> quick;     ///< where it was asked for and could be taken
+  FoundConfig config;
+  std::optional<QuickLook> quick;  ///< where it was asked for and could be taken
   std::vector<i64> skip;  ///< patterns that are skipped or no measurement, by number in the scan
 };
 

@@ -161,7 +161,7 @@ void add_keys(const Keys& keys, const std::string& section, Members& properties,
 
 void add_exclusions(const std::vector<std::string>& exclusions, Members& schema) {
   if (!exclusions.empty())
-    schema.add("not", fmt::format(R"({{"anyOf": {}}})", list_of(exclusions)));
+    schema.add("not", fmt::format(R"({{"type": "object", "anyOf": {}}})", list_of(exclusions)));
 }
 
 std::string section_schema(const Keys& keys, const Keys::Section& section) {

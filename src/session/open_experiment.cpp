@@ -170,10 +170,11 @@ Experiment opened(const DataConfig& data, const CalibrationConfig& calibration,
   FileFrames frames(file, asked, ledger, most);
   const auto doubt = judging ? frames.frames().doubt() : std::nullopt;
   if (doubt && doubt->sure && !looking) throw UserError(doubt->text);
-  const StatedFacts stated = read_file_facts(file);
+  const StatedFacts stated = read_file_facts(file, &frames.frames());
   Measurement m{data, calibration, scan, optics, &frames, {}, {}, {}, stated.facts};
   m.looking = looking;
-  if (!data.mask.empty()) m.mask = read_mask(file.path(), data.mask);
+  const std::string mask = data.mask.empty() ? stated.mask : data.mask;
+  if (!mask.empty()) m.mask = read_mask(file.path(), mask);
   if (m.mask && m.mask->shape == h5::Shape{130, 128} && frames.rows == 128) {  // an EMPAD's
     m.mask->shape[0] = frames.rows;
     m.mask->bad.resize(static_cast<std::size_t>(frames.rows * frames.cols));
@@ -183,11 +184,23 @@ Experiment opened(const DataConfig& data, const CalibrationConfig& calibration,
   if (step_given && !scan.positions.empty())
     throw UserError("scan.positions and scan.step are both given, one is needed");
   if (!step_given) m.positions = read_positions(file, scan, asked.files);
+  if (!step_given && !m.positions && !stated.positions.empty()) {
+    m.scan.positions = stated.positions;
+    m.scan.order = PairOrder::x_y;
+    m.scan.unit = scan.unit.value_or(LengthUnit::metre);
+    m.positions = read_positions(file, m.scan, asked.files);
+  }
   const bool shape_known = data.scan_shape[0] > 0 || frames.scan_shape[0] > 0;
   const auto warnings =
       warnings_of(stated, calibration, scan, optics, m.positions.has_value(), shape_known);
   Experiment e = make(m);
   add_notes(file, data, frames.frames(), e);
+  e.notes.insert(e.notes.end(), stated.notes.begin(), stated.notes.end());
+  if (data.mask.empty() && !stated.mask.empty())
+    e.notes.push_back(fmt::format("mask taken from '{}', as the layout has it", stated.mask));
+  if (scan.positions.empty() && !m.scan.positions.empty())
+    e.notes.push_back(fmt::format("positions taken from '{}', x before y, as the layout has them",
+                                  stated.positions));
   e.warnings.insert(e.warnings.begin(), warnings.begin(), warnings.end());
   if (doubt) {
     auto& said = doubt->sure ? e.refusals : e.warnings;

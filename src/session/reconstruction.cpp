@@ -400,6 +400,7 @@ class WorkOf final : public Reconstruction::Work {
     facts.left_out = fit().left_out();
     facts.left_out_positions = open_.experiment.left_out;
     facts.held_out = fit().held_out();
+    add_patterns(facts);
     facts.bad_pixels = mask_of(open_.experiment.screening);
     facts.origin = open_.division->frame.origin;
     facts.history = history_;
@@ -412,6 +413,22 @@ class WorkOf final : public Reconstruction::Work {
     facts.config = text_;
     facts.ended = ended();
     return facts;
+  }
+
+  /// Some of the fitted patterns, spread over the scan.
+  void add_patterns(ResultFacts& facts) const {
+    const std::vector<i64>& fitted = fit().fitted();
+    if (fit().probe().shape[1] > largest_shown || std::ssize(fitted) < patterns_shown) return;
+    for (i64 k = 1; k <= patterns_shown; ++k)
+      facts.pattern_rows.push_back(
+          fitted[static_cast<std::size_t>(k * std::ssize(fitted) / (patterns_shown + 1))]);
+    facts.patterns = fit().patterns(facts.pattern_rows);
+    for (i64 n = 0; n < facts.patterns.shape()[0]; ++n)
+      for (i64 kind = 0; kind < 2; ++kind) {
+        const View<float, 2> one = facts.patterns.view()[n][kind];
+        const auto shifted = centred<float>(one);
+        std::copy(shifted.begin(), shifted.end(), one.begin());
+      }
   }
 
   const ReconstructConfig config_;

@@ -7,6 +7,7 @@
 #include "core/error.hpp"
 #include "e2e/small_data.hpp"
 #include "io/hdf5.hpp"
+#include "io/temporary_folder.hpp"
 #include "solver/toys.hpp"
 
 namespace ptyle {
@@ -15,11 +16,11 @@ namespace {
 namespace fs = std::filesystem;
 
 /// A folder with a configuration and a small data file; removed at the end.
-class ReconstructKeys : public testing::Test {
+class ReconstructKeys : public ::testing::Test {
  protected:
   void SetUp() override {
-    const auto* test = testing::UnitTest::GetInstance()->current_test_info();
-    folder = fs::path(testing::TempDir()) / (std::string("ptyle_keys_") + test->name());
+    const auto* test = ::testing::UnitTest::GetInstance()->current_test_info();
+    folder = fs::path(::testing::TempDir()) / (std::string("ptyle_keys_") + test->name());
     fs::remove_all(folder);
     fs::create_directories(folder);
     write_small_data(folder / "patterns.h5", {});
@@ -56,10 +57,35 @@ const std::string good =
     "optics:\n  energy: 300\n  semi_angle: 20\n";
 
 TEST_F(ReconstructKeys, TemplateIsAConfiguration) {
-  const auto input = read(reconstruct_template());
+  const auto input =
+      read(reconstruct_template(), {"calibration.pixel_size=0.2", "scan.positions=/positions"});
   EXPECT_EQ(input.config.data.file, (folder / "patterns.h5").string());
   EXPECT_EQ(input.config.optics.energy, 300);
-  EXPECT_EQ(input.config.calibration.pixel_size, 0.2);
+}
+
+/// All else has a default, or is one of several ways to say it.
+TEST_F(ReconstructKeys, TemplateSetsWhatEverybodyHasToFillIn) {
+  std::istringstream lines(reconstruct_template());
+  std::vector<std::string> set;
+  for (std::string line; std::getline(lines, line);)
+    if (line.starts_with("  ") && !line.starts_with("  #"))
+      set.push_back(line.substr(2, line.find(':') - 2));
+  EXPECT_EQ(set, (std::vector<std::string>{"file", "energy", "semi_angle", "defocus"}));
+}
+
+TEST_F(ReconstructKeys, C10IsToldApartFromTheDefocus) {
+  EXPECT_EQ(faults(good + "  C10: -100\n"),
+            "run.yaml:10: optics.C10: there is no such key; did you mean optics.defocus (C10 is "
+            "minus the defocus)?");
+}
+
+TEST_F(ReconstructKeys, AFileOfDataIsNoConfiguration) {
+  std::ofstream(folder / "run.yaml", std::ios::binary).write("\x89HDF\r\n\x1a\n\0\0\0\0", 12);
+  EXPECT_TRUE(ptyle::testing::says(ptyle::testing::message_of<UserError>([&] {
+                                     (void)read_reconstruct((folder / "run.yaml").string(), {},
+                                                            false);
+                                   }),
+                                   {"is no configuration", "--write-config run.yaml"}));
 }
 
 TEST_F(ReconstructKeys, TemplateWithEveryCommentTakenAwayHasOnlyFaultsBetweenKeys) {
@@ -157,7 +183,7 @@ TEST_F(ReconstructKeys, FaultsBetweenKeys) {
        "--set data.find_centre=true: data.find_centre: excludes data.centre; give one of the two"},
   };
   for (const auto& c : cases)
-    EXPECT_EQ(faults(good, c.settings), c.fault) << testing::PrintToString(c.settings);
+    EXPECT_EQ(faults(good, c.settings), c.fault) << ::testing::PrintToString(c.settings);
 }
 
 TEST_F(ReconstructKeys, WhatTheFileStatesNeedNotBeGiven) {
@@ -173,7 +199,7 @@ TEST_F(ReconstructKeys, WhatTheFileStatesNeedNotBeGiven) {
 // Keys of parts that a program adds are keys as all others.
 TEST_F(ReconstructKeys, OfAnAddedPartAreReadCheckedAndWritten) {
   const std::string toy = good + "toy:\n  momentum: 0.25\n  gain: true\n";
-  EXPECT_EQ(faults(toy), "run.yaml:10: toy: there is no such section; the nearest is data");
+  EXPECT_EQ(faults(toy), "run.yaml:10: toy: there is no such section; --print-template lists all");
   parts = test::with_toys();
   const auto input = read(toy, {"toy.shrink=0.125"});
   EXPECT_TRUE(input.config.parts.of<test::GainOptions>().fitted);
@@ -200,7 +226,8 @@ TEST_F(ReconstructKeys, OfAnAddedPartAreInTemplateAndJsonSchema) {
   EXPECT_NE(text.find("# parts that only a test knows\n"), std::string::npos) << text;
   EXPECT_NE(text.find("\n  # step: 0.3 "), std::string::npos) << text;
   parts = test::with_toys();
-  EXPECT_EQ(read(text).config.parts.of<test::MomentumOptions>().step, 0.5);
+  const std::vector<std::string> others{"calibration.pixel_size=0.2", "scan.positions=/positions"};
+  EXPECT_EQ(read(text, others).config.parts.of<test::MomentumOptions>().step, 0.5);
   const std::string json = reconstruct_json_schema(test::with_toys());
   EXPECT_NE(json.find(R"("shrink": {"type": "number", "minimum": 0, "maximum": 1, "default": 0, )"
                       R"("description": "of each phase, which goes every iteration"})"),

@@ -71,6 +71,24 @@ TEST(Terminal, ProgressLineSaysWhatIsWaitedFor) {
   EXPECT_EQ(progress_line(now), before + "until R falls < 0.5 % in 5: 0.1 %") << "the last one";
 }
 
+TEST(Terminal, LinesAreCutToItsWidth) {
+  EXPECT_EQ(cut_to("Å/nm", 4), "Å/nm");
+  EXPECT_EQ(cut_to("Å/nm/x", 4), "Å/n…");
+  EXPECT_EQ(cut_to("ÅÅÅÅ", 3), "ÅÅ…");
+  EXPECT_EQ(cut_to("", 3), "");
+  EXPECT_EQ(cut_to("as it is", 0), "as it is");
+}
+
+TEST(Terminal, OfManyLinesOfProgressTheFirstAndTheLastArePrinted) {
+  ::testing::internal::CaptureStdout();
+  {
+    Terminal terminal(true);
+    for (const char* line : {"1", "2", "3"}) terminal.progress(line);
+    terminal.say("done");
+  }
+  EXPECT_EQ(::testing::internal::GetCapturedStdout(), "1\n3\ndone\n");
+}
+
 TEST(Terminal, LogHoldsWhatWasSaidBeforeItWasOpened) {
   const auto file = std::filesystem::path(testing::TempDir()) / "ptyle_terminal.log";
   {

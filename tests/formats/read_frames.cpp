@@ -37,15 +37,18 @@ int main(int count, char** arguments) {
       write<std::int64_t>(frames, arguments[2]);
     else
       write<float>(frames, arguments[2]);
-    const auto facts = ptyle::read_file_facts(file).facts;
+    const ptyle::StatedFacts stated = ptyle::read_file_facts(file, &frames);
+    const ptyle::FileFacts& facts = stated.facts;
     auto scan = frames.scan_shape();
     if (scan[0] == 0) scan = {facts.scan_shape[0], facts.scan_shape[1]};
     fmt::print(
         "{{\"shape\": [{}, {}, {}], \"type\": \"{}\", \"integer\": {}, \"scan\": [{}, {}], "
-        "\"energy\": {}, \"step\": [{}, {}]}}\n",
+        "\"energy\": {}, \"step\": [{}, {}], \"xray_energy\": {}, \"semi_angle\": {}, \"dk\": {}, "
+        "\"mrad\": {}, \"positions\": \"{}\", \"mask\": \"{}\"}}\n",
         frames.count(), frames.rows(), frames.cols(), ptyle::h5::to_string(frames.info().type),
         frames.is_integer(), scan[0], scan[1], facts.energy.value_or(0), facts.scan_step[0],
-        facts.scan_step[1]);
+        facts.scan_step[1], facts.xray_energy.value_or(0), facts.semi_angle.value_or(0),
+        facts.dk.value_or(0), facts.mrad_per_pixel.value_or(0), stated.positions, stated.mask);
   } catch (const ptyle::UserError& error) {
     fmt::print(stderr, "{}\n", error.what());
     return 2;

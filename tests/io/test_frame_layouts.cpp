@@ -185,7 +185,7 @@ TEST(FrameAxes, AreTakenFromWhatTheFileSays) {
   };
   EXPECT_TRUE(emd("/a", 1, {{{"Q_x", "[1/n_m]"}, {"Q_y", ""}, {"R_x", "[n_m]"}, {"R_y", ""}}}));
   EXPECT_TRUE(emd("/b", 0, {{{"Qx", "A^-1"}, {"Qy", "A^-1"}, {"Rx", "A"}, {"Ry", "A"}}}));
-  EXPECT_TRUE(emd("/c", 1, {{{"x", "1/nm"}, {"y", "1/nm"}, {"x", "nm"}, {"y", "nm"}}}));
+  EXPECT_TRUE(emd("/c", 1, {{{"y", "1/nm"}, {"x", "1/nm"}, {"y", "nm"}, {"x", "nm"}}}));
   EXPECT_FALSE(emd("/d", 1, {{{"a", ""}, {"b", ""}, {"c", ""}, {"d", ""}}}));  // says nothing
   EXPECT_FALSE(emd("/e", 1, {{{"Rx", "A"}, {"Ry", "A"}, {"Qx", ""}, {"Qy", ""}}}));
   file.write("/h/data", {ky, kx, slow, fast}, values.data());

@@ -57,7 +57,9 @@ class Attributes {
 };
 
 TEST(FileFacts, AreTakenWithoutAWord) {
-  const auto [f, reservations] = Attributes().read({});
+  const StatedFacts said = Attributes().read({});
+  const FileFacts& f = said.facts;
+  const auto& reservations = said.reservations;
   EXPECT_TRUE(reservations.empty());
   EXPECT_EQ(f.pixel_size, 0.2);
   EXPECT_EQ(f.energy, 200);
@@ -72,7 +74,9 @@ TEST(FileFacts, AreTakenWithoutAWord) {
 TEST(FileFacts, TextsAndEqualNumbersStandForTheirNumber) {
   const Attributes attributes;
   const auto taken = [&](const Change& change) {
-    const auto [facts, reservations] = attributes.read(change);
+    const StatedFacts said = attributes.read(change);
+    const FileFacts& facts = said.facts;
+    const auto& reservations = said.reservations;
     EXPECT_TRUE(reservations.empty()) << reservations.front().text;
     return facts;
   };
@@ -89,7 +93,9 @@ TEST(FileFacts, TextsAndEqualNumbersStandForTheirNumber) {
 TEST(FileFacts, AnEnergyThatCanOnlyBeInElectronvoltsIsTakenAsSuch) {
   const Attributes attributes;
   for (const auto& [written, energy] : {std::pair{80000.0, 80.0}, {300e3, 300.0}, {20e3, 20.0}}) {
-    const auto [facts, reservations] = attributes.read(sets("energy_kV", written));
+    const StatedFacts said = attributes.read(sets("energy_kV", written));
+    const FileFacts& facts = said.facts;
+    const auto& reservations = said.reservations;
     EXPECT_EQ(facts.energy, energy);
     ASSERT_EQ(reservations.size(), 1U);
     EXPECT_TRUE(
@@ -129,7 +135,9 @@ TEST(FileFacts, WhatMakesNoSenseIsNotTakenAndTold) {
   };
   const Attributes attributes;
   for (const Case& c : cases) {
-    const auto [facts, reservations] = attributes.read(c.change);
+    const StatedFacts said = attributes.read(c.change);
+    const FileFacts& facts = said.facts;
+    const auto& reservations = said.reservations;
     ASSERT_EQ(reservations.size(), 1U) << c.name << ' ' << c.shown;
     EXPECT_EQ(reservations[0].key, c.key);
     EXPECT_TRUE(says(reservations[0].text, {"the attribute '" + std::string(c.name) + "' of '",
@@ -150,7 +158,9 @@ TEST(FileFacts, WhatMakesNoSenseIsNotTakenAndTold) {
 TEST(FileFacts, OfTwoNamesTheFirstHoldsAndTheOtherHasToAgree) {
   const Attributes attributes;
   EXPECT_TRUE(attributes.read(sets("object_pixel_size_angstrom", 0.2)).reservations.empty());
-  const auto [facts, reservations] = attributes.read(sets("object_pixel_size_angstrom", 0.4));
+  const StatedFacts said = attributes.read(sets("object_pixel_size_angstrom", 0.4));
+  const FileFacts& facts = said.facts;
+  const auto& reservations = said.reservations;
   EXPECT_EQ(facts.pixel_size, 0.2);
   ASSERT_EQ(reservations.size(), 1U);
   EXPECT_TRUE(says(reservations[0].text, {"'object_pixel_size_angstrom'", "0.4", "0.2"}));

@@ -18,6 +18,7 @@
 #include "io/dataset_name.hpp"
 #include "io/hdf5.hpp"
 #include "prepare/selection.hpp"
+#include "session/check.hpp"
 
 namespace fs = std::filesystem;
 
@@ -34,7 +35,7 @@ struct Options {
 
 constexpr const char* help =
     "Examples:\n"
-    "  ptyle inspect data.h5\n"
+    "  ptyle inspect data.h5 --write-config run.yaml  what the file says, as a configuration\n"
     "  ptyle inspect data.h5 --set data.patterns=/entry/data --set optics.energy=300 \\\n"
     "                        --set optics.semi_angle=20 --set calibration.pixel_size=0.2\n"
     "  ptyle inspect run.yaml                     the data as this configuration reads it\n"
@@ -116,9 +117,14 @@ void write_mask(const Inspection& found, const std::string& path, bool overwrite
   terminal.say(fmt::format("wrote {}: /mask, 1 where a pixel is bad", path));
 }
 
-/// The configuration as given, with what was found put in by name. The schema refers to `all`.
+/// The configuration as given, with what was found put in by name, and what is still to be given at
+/// its top. The schema refers to `all`.
 void write_config(const Inspection& found, const Options& options, const Schema& schema,
                   ReconstructConfig& all, Terminal& terminal) {
+  all.data = found.config.data;
+  all.calibration = found.config.calibration;
+  all.scan = found.config.scan;
+  all.optics = found.config.optics;
   all.data.file = fs::absolute(all.data.file).lexically_normal().string();
   if (!options.mask.empty() && !found.bad_pixels.empty())
     all.data.mask = fs::absolute(options.mask).lexically_normal().string() + ":/mask";
@@ -126,10 +132,17 @@ void write_config(const Inspection& found, const Options& options, const Schema&
   if (found.quick)
     for (const auto& line : adopt(*found.quick, thickness_of(all), all.data, all.scan, all.optics))
       terminal.say(line);
+  std::string missing;
+  for (const auto& [key, text] : faults_between_keys(all, {}, {Purpose::Folder::unused}))
+    missing += fmt::format("# {}: {}\n", key, text);
   std::ofstream file(options.config);
-  file << schema.changes() << std::flush;
+  if (!missing.empty()) file << "# Still to be given:\n" << missing;
+  file << schema.changes(found.config.where) << std::flush;
   if (!file) throw UserError(fmt::format("{} cannot be written", options.config));
-  terminal.say(fmt::format("wrote {}", options.config));
+  terminal.say(
+      missing.empty()
+          ? fmt::format("wrote {0}; ptyle reconstruct {0} runs it", options.config)
+          : fmt::format("wrote {}; its first lines say what it still needs", options.config));
 }
 
 }  // namespace
@@ -138,7 +151,10 @@ void add_inspect(CLI::App& app, Command& chosen) {
   auto* command =
       app.add_subcommand("inspect", "what is in a file of patterns, reported and drawn");
   auto options = std::make_shared<Options>();
-  command->add_option("data", options->file, "file of patterns (docs/formats.md), or a configuration (.yaml)")->required();
+  command
+      ->add_option("data", options->file,
+                   "file of patterns (docs/formats.md), or a configuration (.yaml)")
+      ->required();
   command
       ->add_option("--set", options->settings,
                    "key=value of a configuration (data, calibration, scan, optics); repeatable")

@@ -1,0 +1,116 @@
+#include "session/found_config.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <vector>
+
+#include "core/keys.hpp"
+#include "session/file_facts.hpp"
+
+namespace ptyle {
+namespace {
+
+/// To six digits, as many as any of these is known to.
+double rounded(double v) {
+  const std::string text = fmt::format("{:.6g}", v);
+  std::from_chars(text.data(), text.data() + text.size(), v);
+  return v;
+}
+
+/// Is any key of it given?
+template <class Config>
+bool given(const Config& config) {
+  return with_keys(config, [](const Keys& keys, const Keys& defaults) {
+    for (std::size_t i = 0; i < keys.all().size(); ++i)
+      if (text_of(keys.all()[i]) != text_of(defaults.all()[i])) return true;
+    return false;
+  });
+}
+
+/// What the layout says of the frames.
+void add_frames(const StatedFacts& stated, const Frames& frames, FoundConfig& found) {
+  DataConfig& data = found.data;
+  if (data.patterns.empty()) {
+    data.patterns = frames.pattern();
+    found.where["data.patterns"] = "found by its shape";
+  }
+  if (data.mask.empty() && !stated.mask.empty()) {
+    data.mask = stated.mask;
+    found.where["data.mask"] = "as the layout has it";
+  }
+  const auto& shape = stated.facts.scan_shape;
+  if (data.scan_shape[0] != 0 || frames.scan_shape()[0] != 0 || shape[0] == 0) return;
+  data.scan_shape = {static_cast<int>(shape[0]), static_cast<int>(shape[1])};
+  found.where["data.scan_shape"] = stated.facts.where_is("data.scan_shape");
+}
+
+void add_optics(const FileFacts& file, const OpticsConfig& completed, FoundConfig& found) {
+  OpticsConfig& optics = found.optics;
+  const auto take = [&](double& to, double from, const std::string& key) {
+    if (to != 0 || from == 0) return;
+    to = rounded(from);
+    found.where[key] = file.where_is(key);
+  };
+  take(optics.energy, completed.energy, "optics.energy");
+  take(optics.xray_energy, completed.xray_energy, "optics.xray_energy");
+  take(optics.semi_angle, completed.semi_angle, "optics.semi_angle");
+  if (optics.defocus || completed.defocus.value_or(0) == 0) return;
+  optics.defocus = rounded(*completed.defocus);
+  found.where["optics.defocus"] = file.where_is("optics.defocus");
+}
+
+/// A detector pixel, which holds with any bin, crop and window; or the disc, where no file says it.
+void add_calibration(const FileFacts& file, const Experiment& e, FoundConfig& found) {
+  if (given(found.calibration)) return;
+  const bool stated = file.pixel_size || file.dk || file.mrad_per_pixel;
+  if (stated && e.calibration.wavelength > 0) {
+    found.calibration.dk = rounded(e.calibration.dk);
+    found.where["calibration.dk"] = file.pixel_size ? "the file's attribute pixel_size"
+                                    : file.dk       ? file.where_is("calibration.dk")
+                                                    : file.where_is("calibration.mrad_per_pixel");
+  } else if (!stated && e.disc && found.optics.semi_angle > 0 &&
+             (found.optics.energy > 0 || found.optics.xray_energy > 0)) {
+    found.calibration.fit_disc = true;
+    found.where["calibration.fit_disc"] =
+        fmt::format("no calibration is stated; the disc has a radius of {:.2f} px", e.disc->radius);
+  }
+}
+
+void add_scan(const h5::File& in_file, const StatedFacts& stated, FoundConfig& found) {
+  ScanConfig& scan = found.scan;
+  if (!scan.positions.empty() || scan.step[0] > 0 || !scan.file.empty()) return;
+  const FileFacts& file = stated.facts;
+  if (in_file.has_dataset("/positions")) {
+    scan.positions = "/positions";
+    found.where["scan.positions"] = "found in the file";
+  } else if (!stated.positions.empty()) {
+    scan.positions = stated.positions;
+    scan.order = PairOrder::x_y;
+    scan.unit = scan.unit.value_or(LengthUnit::metre);
+    for (const char* key : {"scan.positions", "scan.order", "scan.unit"})
+      found.where[key] = "as the layout has it";
+  } else if (file.scan_step[0] > 0) {
+    scan.step = {rounded(file.scan_step[0]), rounded(file.scan_step[1])};
+    found.where["scan.step"] = file.where_is("scan.step");
+    if (scan.rotation || file.scan_rotation.value_or(0) == 0) return;
+    scan.rotation = rounded(*file.scan_rotation);
+    found.where["scan.rotation"] = file.where_is("scan.rotation");
+  }
+}
+
+}  // namespace
+
+FoundConfig found_config(const InspectConfig& given, const h5::File& file, const Frames& frames,
+                         const Experiment& e) {
+  const StatedFacts stated = read_file_facts(file, &frames);
+  FoundConfig found{given.data, given.calibration, given.scan, given.optics, {}};
+  add_frames(stated, frames, found);
+  add_optics(stated.facts, e.optics, found);
+  add_calibration(stated.facts, e, found);
+  add_scan(file, stated, found);
+  return found;
+}
+
+}  // namespace ptyle
