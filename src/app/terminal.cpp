@@ -1,6 +1,7 @@
 #include "app/terminal.hpp"
 
 #include <fmt/format.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -24,6 +25,12 @@ std::string duration_text(double seconds) {
 
 namespace {
 
+/// Of the terminal; 0: it does not say.
+int columns() {
+  winsize size{};
+  return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
+}
+
 /// Five decimals, as figures are compared, but no fewer than four digits.
 std::string r_text(double r) {
   return r >= 0.001 && r < 1000 ? fmt::format("{:.5f}", r) : fmt::format("{:.3e}", r);
@@ -44,6 +51,18 @@ std::string progress_line(const Progress& now) {
   if (now.standstill.asked()) line += "  " + describe(now.standstill);
   if (!now.stage.empty()) line += fmt::format("  [{}]", now.stage);
   return line;
+}
+
+std::string cut_to(const std::string& text, int columns) {
+  if (columns <= 0) return text;
+  int characters = 0;
+  std::size_t end = 0;  // of those that have room beside the "…"
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if ((static_cast<unsigned char>(text[i]) & 0xC0U) == 0x80) continue;  // inside of a character
+    if (characters == columns - 1) end = i;
+    if (++characters > columns) return text.substr(0, end) + "…";
+  }
+  return text;
 }
 
 void print_out(const std::string& text) {
@@ -67,7 +86,9 @@ Terminal::~Terminal() {
 
 void Terminal::end_progress() {
   if (in_progress_) put(stdout, "\n");
+  if (!held_back_.empty()) put(stdout, held_back_ + "\n");
   in_progress_ = false;
+  held_back_.clear();
 }
 
 void Terminal::say(const std::string& text) {
@@ -86,13 +107,21 @@ void Terminal::warn(const std::string& text) {
 
 void Terminal::progress(const std::string& text) {
   const std::string line = printable(text);
-  if (is_terminal_) {
-    put(stdout, "\r" + line + "\x1b[K");  // to the line's start, the text, erase the rest
-    in_progress_ = true;
-  } else {
-    put(stdout, line + "\n");
-  }
   log(line);
+  if (is_terminal_) {
+    // to the line's start, the text, erase the rest
+    put(stdout, "\r" + cut_to(line, columns()) + "\x1b[K");
+    in_progress_ = true;
+    return;
+  }
+  const auto now = std::chrono::steady_clock::now();
+  if (now - progressed_ < std::chrono::seconds(1)) {
+    held_back_ = line;
+    return;
+  }
+  put(stdout, line + "\n");
+  progressed_ = now;
+  held_back_.clear();
 }
 
 void Terminal::log(const std::string& line) {
@@ -106,12 +135,13 @@ void Terminal::log(const std::string& line) {
   std::fflush(log_);
 }
 
-void Terminal::log_to(const std::string& file, bool anew) {
+void Terminal::log_to(const std::string& file, bool anew, const std::string& head) {
   log_ = std::fopen(file.c_str(), anew ? "w" : "a");
   if (!log_)
     throw UserError(fmt::format("the log {} cannot be written: {}", file, std::strerror(errno)));
   log_begins_ = std::fseek(log_, 0, SEEK_END) == 0 ? std::ftell(log_) : 0;
   log_file_ = file;
+  if (!head.empty()) std::fputs((printable(head) + "\n").c_str(), log_);
   std::fputs(said_.c_str(), log_);
   std::fflush(log_);
 }

@@ -26,6 +26,15 @@ std::string contents(const fs::path& file) {
   return text.str();
 }
 
+/// The log of a run with these arguments: in output.folder, else in `run`.
+fs::path log_of(const std::vector<std::string>& arguments, const fs::path& folder) {
+  constexpr std::string_view key = "output.folder=";
+  std::string output = "run";
+  for (const auto& argument : arguments)
+    if (argument.starts_with(key)) output = argument.substr(key.size());
+  return folder / output / "ptyle.log";
+}
+
 /// The command, with mpirun before it where there are ranks.
 std::vector<std::string> command(const std::vector<std::string>& arguments,
                                  [[maybe_unused]] const HowToRun& how) {
@@ -107,6 +116,14 @@ Ran run_ptyle(const std::vector<std::string>& arguments, const HowToRun& how) {
   const auto elapsed = [&] {
     return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   };
+  const fs::path log = log_of(arguments, how.folder);
+  const std::string said_before = contents(log);
+  const auto said = [&](const std::string& text) {
+    const std::string now = contents(log);
+    return contents(out).find(text) != std::string::npos ||
+           now.find(text, now.starts_with(said_before) ? said_before.size() : 0) !=
+               std::string::npos;
+  };
   const pid_t child = fork();
   if (child < 0) throw std::runtime_error("fork failed");
   if (child == 0) become_ptyle(argv, how, out, err);
@@ -115,7 +132,7 @@ Ran run_ptyle(const std::vector<std::string>& arguments, const HowToRun& how) {
   int status = 0;
   bool acted = how.when.empty(), ended = false, killed = false;
   while (waitpid(child, &status, WNOHANG) == 0) {
-    if (!acted && contents(out).find(how.when) != std::string::npos) {
+    if (!acted && said(how.when)) {
       how.act(child);
       acted = true;
     }

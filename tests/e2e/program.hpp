@@ -25,7 +25,8 @@ struct HowToRun {
   int other_rank = -1;                ///< one of these that is started by …; −1: none
   std::string other_start = {};       ///< … this shell script, in which "$0" "$@" is the program
   std::string every_start = {};       ///< such a script for every rank; empty: without
-  /// Calls `act` with the process's number (mpirun's) once stdout holds this text; empty: never.
+  /// Calls `act` with the process's number (mpirun's) once stdout, or what is new in the run's log,
+  /// holds this text; empty: never.
   std::string when = {};
   std::function<void(pid_t)> act = {};
   std::vector<std::pair<std::string, std::string>> environment = {};  ///< besides what there is

@@ -435,8 +435,9 @@ TEST_F(Ranks, PositionsThatChangeHandsAreTheSameOnAnyRanks) {
     const auto ran = reconstruct(
         name, ranks,
         {"solver.precision=double", "solver.batches=5", "solver.continuation=off",
-         "positions.refine=on", "positions.model=free", "positions.start=1", "positions.step=1",
-         fmt::format("solver.iterations={}", iterations), std::string("ranks.tiling=") + tiling},
+         "solver.rule=descent", "positions.refine=on", "positions.model=free", "positions.start=1",
+         "positions.step=1", fmt::format("solver.iterations={}", iterations),
+         std::string("ranks.tiling=") + tiling},
         options);
     EXPECT_EQ(ran.status, 0) << ran.err;
     EXPECT_EQ(ran.out.find("changed hands") != std::string::npos, ranks > 1) << ran.out;

@@ -5,8 +5,11 @@
 
 #include "session/reconstruct.hpp"
 
+#include <fmt/chrono.h>
 #include <fmt/format.h>
+#include <unistd.h>
 
+#include <array>
 #include <chrono>
 #include <ctime>
 #include <filesystem>
@@ -22,6 +25,7 @@
 #include "app/ranks.hpp"
 #include "app/reconstruct_keys.hpp"
 #include "app/terminal.hpp"
+#include "app/version.hpp"
 #include "app/wall_time.hpp"
 #include "core/error.hpp"
 #include "core/ledger.hpp"
@@ -68,6 +72,18 @@ constexpr const char* help =
     "             3 stopped by --wall-time or a signal, 130 ended early by Ctrl-C: the result is\n"
     "             written, and --resume continues.";
 
+/// The program, when and where it runs, and what it was called by.
+std::string head_of_log() {
+  std::array<char, 256> host{};
+  gethostname(host.data(), host.size() - 1);
+  std::ifstream arguments("/proc/self/cmdline", std::ios::binary);
+  std::string call, one;
+  while (std::getline(arguments, one, '\0')) call += (call.empty() ? "" : " ") + one;
+  return fmt::format("ptyle {}{}, {:%Y-%m-%d %H:%M:%S}, on {}: {}", version,
+                     *commit ? fmt::format(" (commit {})", commit) : "",
+                     fmt::localtime(std::time(nullptr)), host.data(), call);
+}
+
 /// The folder of a run that is under way, with its log; taken away again where the run fails by a
 /// mistake of the user, so that nothing half done is left.
 class RunFolder {
@@ -88,7 +104,7 @@ class RunFolder {
       throw UserError(
           fmt::format("the folder {} cannot be made: {}", folder_.string(), failed.message()));
     opened_ = true;
-    terminal_.log_to((folder_ / "ptyle.log").string(), begin_log_anew_);
+    terminal_.log_to((folder_ / "ptyle.log").string(), begin_log_anew_, head_of_log());
   }
   /// The result is there: what fails now is missing, no more.
   void finish() {

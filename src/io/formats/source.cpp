@@ -59,8 +59,8 @@ std::string Source::read(i64 offset, i64 bytes) const {
 
 void Source::check_end(i64 end, const std::string& what) const {
   if (end > size_)
-    throw UserError(fmt::format("file '{}' is truncated: {} at byte {}, and it has {}", path_,
-                                what, end, size_));
+    throw UserError(fmt::format("file '{}' is truncated: {} at byte {}, and it has {}", path_, what,
+                                end, size_));
 }
 
 std::uint64_t little(std::string_view text, std::size_t at, int bytes) {
