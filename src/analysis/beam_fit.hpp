@@ -42,7 +42,7 @@ struct BeamFit {
 /// Standard errors from which on one model is told from another.
 constexpr double told_apart = 3;
 
-/// Of images that are finished.
+/// The fit to images that are finished.
 BeamFit fit_beam(const BrightFieldImages& images, const ScanRaster& raster, const BeamFrame& frame,
                  int threads);
 

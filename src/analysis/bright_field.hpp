@@ -29,7 +29,7 @@ class BrightFieldBlocks {
   [[nodiscard]] i64 block() const { return block_; }  ///< px
   [[nodiscard]] i64 side() const { return side_; }    ///< blocks
   [[nodiscard]] i64 count() const { return static_cast<i64>(cells_.size()); }
-  /// Of each block its cell of the grid, row · side + column; the centre's is (side / 2, side / 2).
+  /// Each block's cell of the grid, row · side + column; the centre's is (side / 2, side / 2).
   [[nodiscard]] const std::vector<i64>& cells() const { return cells_; }
   /// Adds the counts of a pattern W·W, DC at [0,0].
   void add(const float* pattern, float* sums) const;

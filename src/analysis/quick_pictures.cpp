@@ -14,7 +14,7 @@ constexpr double noise = 0.02;  // ε: of |B|², which is 4 where both bands are
 
 using Spectrum = Array<Complex<double>, 2>;
 
-/// What a frequency adds up over the blocks.
+/// Sums of a frequency over the blocks.
 struct Sums {
   Complex<double> shifted, bands;
   double squares = 0;

@@ -39,7 +39,7 @@ struct SquareImage {
 };
 SquareImage in_square_pixels(View<const double, 2> image, const ScanRaster& raster, i64 longer);
 
-/// Of the values, about their mean; 0 of a constant image.
+/// The values' skewness about their mean; 0 of a constant image.
 double skewness(View<const double, 2> image);
 
 }  // namespace ptyle

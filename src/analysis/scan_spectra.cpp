@@ -49,7 +49,7 @@ class Transforms {
   Fft2<float> fft_;
 };
 
-/// Of q and −q the one that counts; none of less than two periods.
+/// True for one of q and −q; false for less than two periods.
 bool counts(i64 u, i64 v) { return (u > 0 || (u == 0 && v > 0)) && u * u + v * v >= 4; }
 
 }  // namespace

@@ -42,7 +42,7 @@ struct BeamModel {
   [[nodiscard]] Aberrations aberrations() const;
 };
 
-/// What detector and beam are to all models.
+/// Detector and beam, the same to all models.
 struct BeamFrame {
   double wavelength = 0;  ///< Å
   double aperture = 0;    ///< radius, 1/Å
@@ -74,7 +74,7 @@ class SideBands {
   /// Σ of the frequencies' power, of which a model explains a part.
   [[nodiscard]] double power() const;
 
-  /// Of each frequency, what the model explains with the candidate that explains most.
+  /// The power of each frequency that the model explains with the best of its candidates.
   [[nodiscard]] std::vector<double> each(const BeamModel& model) const;
   [[nodiscard]] double explained(const BeamModel& model) const;
   /// From now on each frequency has the one candidate that explains most.
@@ -99,7 +99,7 @@ class Rim {
       : factor_(static_cast<float>(1 / (2 * frame.aperture * frame.block))),
         offset_(static_cast<float>(frame.aperture / (2 * frame.block) + 0.5)) {}
   [[nodiscard]] float scaled(double k) const { return factor_ * static_cast<float>(k * k); }
-  /// Of the scaled squares of k's coordinates.
+  /// `row`, `col`: the scaled squares of k's coordinates.
   [[nodiscard]] float covered(float row, float col) const {
     return std::min(1.0F, std::max(0.0F, offset_ - row - col));
   }

@@ -23,8 +23,7 @@ namespace {
 using namespace ptyle;
 
 std::string version_text() {
-  const std::string at = *commit ? fmt::format(" (commit {})", commit) : "";
-  return fmt::format("ptyle {}{}\nbuilt with {}", version, at, built_with);
+  return fmt::format("{}\nbuilt with {}", name_and_version(), built_with);
 }
 
 /// The fault of the command line: an unknown command by its name, else as CLI11 reports it.

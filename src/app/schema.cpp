@@ -14,6 +14,7 @@
 #include "app/value.hpp"
 #include "core/error.hpp"
 #include "core/printable.hpp"
+#include "core/text.hpp"
 #include "io/dataset_name.hpp"
 
 namespace fs = std::filesystem;
@@ -42,12 +43,6 @@ int edit_distance(const std::string& a, const std::string& b) {
 /// As many edits make another word of one.
 double far(const std::string& word) {
   return std::max(2.5, 0.5 * static_cast<double>(word.size()));
-}
-
-std::string lower(std::string text) {
-  std::transform(text.begin(), text.end(), text.begin(),
-                 [](unsigned char c) { return std::tolower(c); });
-  return text;
 }
 
 std::string with_home(const std::string& path) {
@@ -239,7 +234,7 @@ void Schema::read_setting(const std::string& setting, Faults& faults) {
 }
 
 std::string Schema::nearest(const std::string& path) const {
-  const auto leaf = lower(leaf_of(path)), section = section_of(path);
+  const auto leaf = lower_case(leaf_of(path)), section = section_of(path);
   const Key* best = nullptr;
   double best_cost = std::numeric_limits<double>::infinity();
   for (const auto& key : keys_.all()) {
@@ -248,7 +243,7 @@ std::string Schema::nearest(const std::string& path) const {
     std::istringstream names(
         fmt::format("{} {} {}", leaf_of(key.path), key.also_called, leaf_of(key.formerly)));
     for (std::string name; names >> name;) {
-      const double cost = edit_distance(leaf, lower(name)) + section_cost;
+      const double cost = edit_distance(leaf, lower_case(name)) + section_cost;
       if (cost < best_cost) best_cost = cost, best = &key;
     }
   }
@@ -257,7 +252,7 @@ std::string Schema::nearest(const std::string& path) const {
 
 std::string Schema::unknown(const std::string& path, bool as_section) const {
   for (const Key& key : keys_.all())
-    if (!as_section && lower(leaf_of(path)) == key.mistaken)
+    if (!as_section && lower_case(leaf_of(path)) == key.mistaken)
       return fmt::format("{}: there is no such key; did you mean {} ({})?", path, key.path,
                          key.hint);
   const auto none = [&](const char* what) {
@@ -270,7 +265,7 @@ std::string Schema::unknown(const std::string& path, bool as_section) const {
   }
   const auto cost = [&](const Keys::Section& section) {
     return section.path.empty() ? std::numeric_limits<int>::max()
-                                : edit_distance(lower(path), section.path);
+                                : edit_distance(lower_case(path), section.path);
   };
   const auto& all = keys_.sections();
   const auto near = std::min_element(

@@ -25,7 +25,7 @@ std::string duration_text(double seconds) {
 
 namespace {
 
-/// Of the terminal; 0: it does not say.
+/// The terminal's width; 0: it does not say.
 int columns() {
   winsize size{};
   return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;

@@ -176,6 +176,13 @@ std::vector<KeyFault> limit_faults(const Keys& keys, const Keys& defaults) {
   return faults;
 }
 
+std::set<std::string> not_default(const Keys& keys, const Keys& defaults) {
+  std::set<std::string> paths;
+  for (std::size_t i = 0; i < keys.all().size(); ++i)
+    if (text_of(keys.all()[i]) != text_of(defaults.all()[i])) paths.insert(keys.all()[i].path);
+  return paths;
+}
+
 void raise(const std::vector<KeyFault>& faults) {
   if (faults.empty()) return;
   const auto line = [](const KeyFault& f) { return fmt::format("{}: {}", f.key, f.text); };

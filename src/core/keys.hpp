@@ -15,6 +15,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <set>
 #include <string>
 #include <type_traits>
 #include <utility>
@@ -194,6 +195,9 @@ struct KeyFault {
 /// keys, `defaults` with the fields of a fresh configuration.
 std::vector<KeyFault> limit_faults(const Keys& keys, const Keys& defaults);
 
+/// The paths of the keys whose values are not their defaults. Both hold the same keys.
+std::set<std::string> not_default(const Keys& keys, const Keys& defaults);
+
 /// UserError that names all of them, "key: text"; nothing where there are none.
 void raise(const std::vector<KeyFault>& faults);
 
@@ -212,6 +216,12 @@ auto with_keys(const Config& config, Call&& call) {
   keys(of_copy, copy);
   keys(defaults, fresh);
   return call(of_copy, defaults);
+}
+
+/// The paths of the keys whose values are not those of a fresh configuration.
+template <class Config>
+std::set<std::string> keys_given(const Config& config) {
+  return with_keys(config, not_default);
 }
 
 /// Throws UserError where a value is out of its limits.

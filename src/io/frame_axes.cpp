@@ -4,12 +4,12 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <cctype>
 #include <iterator>
 #include <sstream>
 #include <utility>
 
 #include "core/error.hpp"
+#include "core/text.hpp"
 
 namespace ptyle {
 namespace {
@@ -22,15 +22,9 @@ struct NamedAxis {
   std::string name;  ///< lower case
 };
 
-std::string lower(std::string text) {
-  std::transform(text.begin(), text.end(), text.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return text;
-}
-
 /// By an axis' name and unit: reciprocal lengths and angles are the detector's.
 Of kind_of(const std::string& name, const std::string& unit) {
-  const std::string n = lower(name), u = lower(unit);
+  const std::string n = lower_case(name), u = lower_case(unit);
   for (const char* reciprocal : {"1/", "^-1", "_-1", "-1]", "⁻¹", "rad"})
     if (u.find(reciprocal) != std::string::npos) return Of::detector;
   for (const char* known : {"kx", "ky", "qx", "qy", "q_x", "q_y", "k_x", "k_y", "dx", "dy"})
@@ -57,7 +51,7 @@ std::vector<NamedAxis> named_in_file(const h5::File& file, const h5::DatasetInfo
           fmt::format("{}/{}{}", group, pattern, first + static_cast<int>(i));
       if (!file.leads_somewhere(object)) break;
       const auto navigate = file.number(object, "navigate");
-      const std::string name = lower(text_of(file, object, "name"));
+      const std::string name = lower_case(text_of(file, object, "name"));
       axes.push_back({navigate ? (*navigate != 0 ? Of::scan : Of::detector)
                                : kind_of(name, text_of(file, object, "units")),
                       name});

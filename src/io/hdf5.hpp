@@ -109,7 +109,7 @@ struct MissingPart {
   std::vector<Strided> at;  ///< in each dimension
 };
 
-/// Where numbers lie in a file of another format.
+/// The place of numbers in a file of another format.
 struct Place {
   std::string file;
   i64 offset = 0;           ///< byte of the first number
@@ -252,11 +252,11 @@ class File {
   /// bytes of it.
   void store_dataset(const std::string& path, Type type, const Shape& shape, bool big_endian,
                      const std::function<void(i64 bytes, char* to)>& next);
-  /// What in_memory() made; nullptr: it is none of these.
+  /// The file that in_memory() made; nullptr: it is none of these.
   [[nodiscard]] const std::shared_ptr<InMemory>& memory() const { return memory_; }
   /// Bytes of numbers that lie in memory.
   [[nodiscard]] i64 held() const;
-  /// What the user should know of a file of another format, a line each.
+  /// Facts that the user should know of a file of another format, a line each.
   void note(std::string text);
   [[nodiscard]] std::vector<std::string> notes() const;
   /// A new dataset, written whole.

@@ -2,13 +2,13 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 #include <cstdlib>
 #include <filesystem>
 #include <sstream>
 #include <string_view>
 
 #include "core/printable.hpp"
+#include "core/text.hpp"
 #include "io/hdf5_library.hpp"
 
 namespace ptyle::h5 {
@@ -31,15 +31,9 @@ constexpr std::array known_filters{
     KnownFilter{32018, "fcidecomp", true},  KnownFilter{32000, "lzf", false},
     KnownFilter{4, "szip", false},          KnownFilter{32017, "sz", true}};
 
-std::string lower(std::string text) {
-  std::transform(text.begin(), text.end(), text.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return text;
-}
-
 /// By the number, which one name may not tell; nullptr: none of ours.
 const KnownFilter* known(const MissingFilter& filter) {
-  const std::string name = lower(filter.name);
+  const std::string name = lower_case(filter.name);
   const auto* found =
       std::find_if(known_filters.begin(), known_filters.end(), [&](const KnownFilter& one) {
         return filter.number > 0 ? filter.number == one.number
@@ -58,7 +52,7 @@ void add_those_of_python(const fs::path& root, std::vector<fs::path>& all) {
   }
 }
 
-/// Where filters lie that other programs brought: the environments of Python that are active, its
+/// Folders of filters that other programs brought: the environments of Python that are active, its
 /// programs' on the PATH, the user's own and the system's.
 std::vector<fs::path> usual_folders() {
   std::vector<fs::path> roots, all;

@@ -59,6 +59,16 @@ std::optional<std::array<const char*, 2>> parts_of(hid_t type) {
       return names;
   return {};
 }
+
+/// A complex number of so many bytes, its parts of type `part`.
+Handle complex_of(int bytes, hid_t part, const std::array<const char*, 2>& parts) {
+  const auto size = static_cast<std::size_t>(bytes);
+  Handle pair = made(H5Tcreate(H5T_COMPOUND, size), H5Tclose, "cannot make an HDF5 type");
+  if (H5Tinsert(pair.get(), parts[0], 0, part) < 0 ||
+      H5Tinsert(pair.get(), parts[1], size / 2, part) < 0)
+    throw UserError("cannot make an HDF5 type: " + library_message());
+  return pair;
+}
 }  // namespace
 
 Handle native(Type type, hid_t like) {
@@ -78,13 +88,8 @@ Handle native(Type type, hid_t like) {
     case Kind::real:
       return copy(b == 4 ? H5T_NATIVE_FLOAT : H5T_NATIVE_DOUBLE);
     case Kind::complex: {
-      const auto parts = parts_of(like).value_or(complex_parts[0]);
       const hid_t part = b == 8 ? H5T_NATIVE_FLOAT : H5T_NATIVE_DOUBLE;
-      Handle pair = made(H5Tcreate(H5T_COMPOUND, b), H5Tclose, "cannot make an HDF5 type");
-      if (H5Tinsert(pair.get(), parts[0], 0, part) < 0 ||
-          H5Tinsert(pair.get(), parts[1], b / 2, part) < 0)
-        throw UserError("cannot make an HDF5 type: " + library_message());
-      return pair;
+      return complex_of(b, part, parts_of(like).value_or(complex_parts[0]));
     }
     default:
       throw std::logic_error("h5: a type that has no numbers");
@@ -106,13 +111,7 @@ Handle stored(Type type, bool big_endian) {
   const H5T_order_t order = big_endian ? H5T_ORDER_BE : H5T_ORDER_LE;
   if (type.kind == Kind::complex) {
     const Handle part = stored({Kind::real, type.bytes / 2}, big_endian);
-    Handle pair = made(H5Tcreate(H5T_COMPOUND, static_cast<std::size_t>(type.bytes)), H5Tclose,
-                       "cannot make an HDF5 type");
-    if (H5Tinsert(pair.get(), complex_parts[0][0], 0, part.get()) < 0 ||
-        H5Tinsert(pair.get(), complex_parts[0][1], static_cast<std::size_t>(type.bytes / 2),
-                  part.get()) < 0)
-      throw UserError("cannot make an HDF5 type: " + library_message());
-    return pair;
+    return complex_of(type.bytes, part.get(), complex_parts[0]);
   }
   Handle one = type == Type{Kind::real, 2} ? half_float() : native(type);
   if (H5Tset_order(one.get(), order) < 0)

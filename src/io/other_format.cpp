@@ -3,10 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cctype>
 #include <cmath>
 #include <filesystem>
 #include <optional>
+
+#include "core/text.hpp"
 
 namespace fs = std::filesystem;
 
@@ -48,9 +49,7 @@ std::string shape_of_raw(const fs::path& path) {
 
 std::string other_format(const std::string& name) {
   const fs::path path(name);
-  std::string extension = path.extension().string();
-  std::transform(extension.begin(), extension.end(), extension.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  const std::string extension = lower_case(path.extension().string());
   for (const char* known : {".dm3", ".dm4", ".mrc", ".blo", ".ser", ".emi", ".tvips", ".zspy"})
     if (extension == known)
       return fmt::format(

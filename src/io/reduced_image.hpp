@@ -26,6 +26,8 @@ class ReducedImage {
   [[nodiscard]] View<const T, 2> values() const { return values_.view(); }
   /// The same, for parts that are summed elsewhere.
   [[nodiscard]] View<T, 2> values() { return values_.view(); }
+  /// The images' own.
+  [[nodiscard]] const std::array<i64, 2>& shape() const { return shape_; }
   /// The images' pixels to one of these, along rows' and columns' numbers.
   [[nodiscard]] std::array<double, 2> scale() const;
 

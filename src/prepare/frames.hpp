@@ -68,7 +68,7 @@ struct FileFacts {
   std::array<double, 2> scan_step{};      ///< Å; 0: not said
   std::optional<double> scan_rotation{};  ///< degrees
   std::optional<double> band_limit{};     ///< of the propagator that a set was simulated with
-  /// Where the value of a key lies ("beam_energy of '/Experiments/…'"), if it is no attribute of
+  /// The place of a key's value ("beam_energy of '/Experiments/…'"), if it is no attribute of
   /// the root group.
   std::map<std::string, std::string> where{};
   [[nodiscard]] std::string where_is(const std::string& key) const {

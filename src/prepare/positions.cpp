@@ -2,20 +2,17 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <cctype>
 #include <cmath>
 #include <utility>
 
 #include "core/error.hpp"
+#include "core/text.hpp"
 #include "core/units.hpp"
 
 namespace ptyle {
 
 std::optional<LengthUnit> unit_named(const std::string& attribute) {
-  std::string u;
-  std::transform(attribute.begin(), attribute.end(), std::back_inserter(u),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  const std::string u = lower_case(attribute);
   if (u == "å" || u == "Å" || u == "a" || u.starts_with("angstr") || u.starts_with("ångstr"))
     return LengthUnit::angstrom;
   if (u == "px" || u.find("pixel") != std::string::npos) return LengthUnit::pixel;

@@ -274,16 +274,6 @@ void check_output_folder(const ReconstructConfig& c, const Check& check, Purpose
     check.fault("output.folder", fmt::format("the folder {} may not be written", there.string()));
 }
 
-/// The keys whose values are not their defaults.
-std::set<std::string> keys_given(const ReconstructConfig& config) {
-  return with_keys(config, [](const Keys& keys, const Keys& defaults) {
-    std::set<std::string> given;
-    for (std::size_t i = 0; i < keys.all().size(); ++i)
-      if (text_of(keys.all()[i]) != text_of(defaults.all()[i])) given.insert(keys.all()[i].path);
-    return given;
-  });
-}
-
 }  // namespace
 
 std::string earlier_result(const OutputConfig& output) {

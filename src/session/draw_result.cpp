@@ -55,11 +55,7 @@ Array<double, 2> cut(View<const double, 2> from, const Box& box) {
 
 /// The contrast is taken from the scanned area: outside it the object is hardly lit.
 std::vector<double> values_in_scan(const Image& image, const ResultFacts& result) {
-  const auto shape = image.values().shape;
-  const auto scale = image.scale();
-  const std::array<i64, 2> whole{std::llround(static_cast<double>(shape[0]) * scale[0]),
-                                 std::llround(static_cast<double>(shape[1]) * scale[1])};
-  const auto inside = cut(image.values(), reduced(scanned(result, whole, 0), image));
+  const auto inside = cut(image.values(), reduced(scanned(result, image.shape(), 0), image));
   return {inside.begin(), inside.end()};
 }
 
@@ -120,7 +116,7 @@ Array<double, 2> power_of(View<const double, 2> image) {
   return centred<double>(std::as_const(power).view());
 }
 
-/// Of the amplitudes: beyond, a mode is dark.
+/// The radius, px, beyond which a mode is dark.
 i64 lit_radius(View<const Complex<double>, 2> wave) {
   constexpr double dark = 0.02;
   double most = 0;
@@ -160,14 +156,11 @@ std::pair<std::string, double> detector_pixel(const ResultFacts& result, i64 win
 
 void draw_sum(const Image& image, const ResultFacts& result, const std::string& title,
               const std::string& quantity, const std::string& path) {
-  const auto scale = image.scale();
-  const auto& shape = image.values().shape;
-  const std::array<i64, 2> whole{std::llround(static_cast<double>(shape[0]) * scale[0]),
-                                 std::llround(static_cast<double>(shape[1]) * scale[1])};
-  const auto part = cut(image.values(), reduced(scanned(result, whole, margin_of(result)), image));
+  const Box box = scanned(result, image.shape(), margin_of(result));
+  const auto part = cut(image.values(), reduced(box, image));
   write_picture(path,
-                {object_panel(part.view(), scale[1], range_of(values_in_scan(image, result)),
-                              result, title, quantity)},
+                {object_panel(part.view(), image.scale()[1],
+                              range_of(values_in_scan(image, result)), result, title, quantity)},
                 {.panel_px = ObjectImages::sum_px});
 }
 

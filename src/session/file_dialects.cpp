@@ -15,6 +15,7 @@
 #include <utility>
 
 #include "core/error.hpp"
+#include "core/text.hpp"
 #include "core/units.hpp"
 #include "prepare/positions.hpp"
 
@@ -58,9 +59,7 @@ std::optional<double> mrad_of(const std::string& unit) {
 std::optional<double> keV_of(const std::string& unit) {
   const std::pair<const char*, double> known[] = {
       {"ev", 1e-3}, {"kev", 1}, {"mev", 1e3}, {"j", joule_in_keV}, {"joule", joule_in_keV}};
-  std::string small = unit;
-  std::transform(small.begin(), small.end(), small.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  const std::string small = lower_case(unit);
   for (const auto& [name, keV] : known)
     if (small == name) return keV;
   return {};

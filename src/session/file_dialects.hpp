@@ -1,6 +1,7 @@
 #pragma once
 
-// What HDF5 layouts of other programs state of a measurement, beside attributes of the root group:
+// Facts of a measurement that HDF5 layouts of other programs state, beside attributes of the root
+// group:
 //
 //   EMD 0.2, EMD 1.0 (py4DSTEM)   axes dim1 …, or dim0 …, beside the patterns; calibration group
 //   hyperspy (.hspy)              axis-0 … beside the patterns; Acquisition_instrument/TEM

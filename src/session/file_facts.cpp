@@ -124,7 +124,7 @@ class FactReader {
     return {};
   }
 
-  /// What the layout says for this key, within its limits.
+  /// The layout's value for this key, within its limits.
   std::vector<double> of_layout(const DialectFacts& layout, const char* path) const {
     const auto found = layout.values.find(path);
     if (found == layout.values.end()) return {};
@@ -239,11 +239,7 @@ std::vector<std::string> warnings_of(const StatedFacts& stated,
                                      const CalibrationConfig& calibration, const ScanConfig& scan,
                                      const OpticsConfig& optics, bool positions, bool shape) {
   const FileFacts& f = stated.facts;
-  const bool calibrated = with_keys(calibration, [](const Keys& keys, const Keys& defaults) {
-    for (std::size_t i = 0; i < keys.all().size(); ++i)
-      if (text_of(keys.all()[i]) != text_of(defaults.all()[i])) return true;
-    return false;
-  });
+  const bool calibrated = !keys_given(calibration).empty();
   const bool stepped = scan.step[0] > 0 || scan.step[1] > 0;
   const auto needed = [&](const std::string& key) {
     if (key == "calibration.pixel_size") return !calibrated;

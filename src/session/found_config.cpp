@@ -19,17 +19,7 @@ double rounded(double v) {
   return v;
 }
 
-/// Is any key of it given?
-template <class Config>
-bool given(const Config& config) {
-  return with_keys(config, [](const Keys& keys, const Keys& defaults) {
-    for (std::size_t i = 0; i < keys.all().size(); ++i)
-      if (text_of(keys.all()[i]) != text_of(defaults.all()[i])) return true;
-    return false;
-  });
-}
-
-/// What the layout says of the frames.
+/// Dataset, mask and shape of the scan.
 void add_frames(const StatedFacts& stated, const Frames& frames, FoundConfig& found) {
   DataConfig& data = found.data;
   if (data.patterns.empty()) {
@@ -63,7 +53,7 @@ void add_optics(const FileFacts& file, const OpticsConfig& completed, FoundConfi
 
 /// A detector pixel, which holds with any bin, crop and window; or the disc, where no file says it.
 void add_calibration(const FileFacts& file, const Experiment& e, FoundConfig& found) {
-  if (given(found.calibration)) return;
+  if (!keys_given(found.calibration).empty()) return;
   const bool stated = file.pixel_size || file.dk || file.mrad_per_pixel;
   if (stated && e.calibration.wavelength > 0) {
     found.calibration.dk = rounded(e.calibration.dk);

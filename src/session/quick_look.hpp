@@ -15,11 +15,11 @@
 
 namespace ptyle {
 
-/// What resolves whether rotation and aberrations, or 180° more with the opposite aberrations, are
-/// right: the images alone do not.
+/// The images alone do not tell rotation and aberrations from 180° more with the opposite
+/// aberrations; this does.
 enum class SignBy { nothing, given_defocus, peaks };
 
-/// What was found; lengths Å, angles degrees. Each is meant only where it is said to be known.
+/// The findings; lengths Å, angles degrees. Each is meant only where it is said to be known.
 struct FoundBeam {
   bool known = false;       ///< else nothing was found, and the rest means nothing
   bool flip_known = false;  ///< else the flips may be those of the other handedness

@@ -1,4 +1,4 @@
-// What a quick look found, as keys of a configuration.
+// The findings of a quick look, as keys of a configuration.
 
 #include <fmt/format.h>
 

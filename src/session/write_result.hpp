@@ -38,7 +38,7 @@ class FolderLock {
   int folder_;
 };
 
-/// Of a result, so many patterns are kept beside what the model makes of them; of windows up to 512
+/// So many patterns of a result are kept beside what the model makes of them; of windows up to 512
 /// px, lest they take memory that counts.
 inline constexpr i64 patterns_shown = 3, largest_shown = 512;
 

@@ -13,7 +13,7 @@ namespace {
 
 using testing::WeakScan;
 
-/// Of two equals, the one nearer to the truth.
+/// The one of two equals that is nearer to the truth.
 BeamModel nearer(const BeamModel& found, const BeamModel& truth) {
   const auto off = [&](const BeamModel& m) {
     return std::abs(std::remainder(m.rotation - truth.rotation, 2 * pi));

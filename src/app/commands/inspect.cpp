@@ -69,7 +69,7 @@ Schema schema_of(const Options& options, ReconstructConfig& all) {
   return schema;
 }
 
-/// Of the specimen, Å, where there are slices; 0: not known.
+/// The specimen's, Å, where there are slices; 0: not known.
 double thickness_of(const ReconstructConfig& all) {
   return all.object.slices > 1 ? all.object.slices * all.object.slice_thickness : 0;
 }

@@ -7,9 +7,7 @@
 
 #include <fmt/chrono.h>
 #include <fmt/format.h>
-#include <unistd.h>
 
-#include <array>
 #include <chrono>
 #include <ctime>
 #include <filesystem>
@@ -28,6 +26,7 @@
 #include "app/version.hpp"
 #include "app/wall_time.hpp"
 #include "core/error.hpp"
+#include "core/host.hpp"
 #include "core/ledger.hpp"
 #include "io/checkpoint.hpp"
 #include "io/part_file.hpp"
@@ -74,14 +73,11 @@ constexpr const char* help =
 
 /// The program, when and where it runs, and what it was called by.
 std::string head_of_log() {
-  std::array<char, 256> host{};
-  gethostname(host.data(), host.size() - 1);
   std::ifstream arguments("/proc/self/cmdline", std::ios::binary);
   std::string call, one;
   while (std::getline(arguments, one, '\0')) call += (call.empty() ? "" : " ") + one;
-  return fmt::format("ptyle {}{}, {:%Y-%m-%d %H:%M:%S}, on {}: {}", version,
-                     *commit ? fmt::format(" (commit {})", commit) : "",
-                     fmt::localtime(std::time(nullptr)), host.data(), call);
+  return fmt::format("{}, {:%Y-%m-%d %H:%M:%S}, on {}: {}", name_and_version(),
+                     fmt::localtime(std::time(nullptr)), host_name(), call);
 }
 
 /// The folder of a run that is under way, with its log; taken away again where the run fails by a

@@ -3,23 +3,15 @@
 #include <fmt/chrono.h>
 #include <fmt/format.h>
 #include <mpi.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <csignal>
 #include <system_error>
 
+#include "core/host.hpp"
 #include "exchange/mpi/check.hpp"
 
 namespace ptyle {
-namespace {
-
-std::string host_name() {
-  std::array<char, 256> name{};
-  return gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "unknown";
-}
-
-}  // namespace
 
 struct Watchdog::Messages {
   MPI_Comm comm = MPI_COMM_NULL;

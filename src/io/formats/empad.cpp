@@ -5,7 +5,6 @@
 #include <fmt/format.h>
 
 #include <array>
-#include <charconv>
 #include <cmath>
 #include <filesystem>
 #include <fstream>
@@ -31,19 +30,13 @@ struct Said {
   std::string where;  ///< "its name"
 };
 
-i64 whole_number(const std::string& text) {
-  i64 number = 0;
-  std::from_chars(text.data(), text.data() + text.size(), number);
-  return number;
-}
-
 /// "scan_x12_y16.raw"
 std::optional<Said> said_by_name(const Source& source) {
   static const std::regex shape(R"(.*_x(\d{1,6})_y(\d{1,6})(?:\D.*)?)");
   const std::string name = fs::path(source.path()).stem().string();
   std::smatch found;
   if (!std::regex_match(name, found, shape)) return {};
-  const i64 x = whole_number(found[1]), y = whole_number(found[2]);
+  const i64 x = whole_number(found[1].str()), y = whole_number(found[2].str());
   return Said{{y, x}, x * y, "its name"};
 }
 
@@ -51,10 +44,10 @@ std::optional<Said> said_by_name(const Source& source) {
 i64 element(const std::string& xml, const std::string& name) {
   std::smatch found;
   const std::regex element("<" + name + R"((?:\s[^>]*)?>\s*(\d{1,9})\s*<)");
-  return std::regex_search(xml, found, element) ? whole_number(found[1]) : 0;
+  return std::regex_search(xml, found, element) ? whole_number(found[1].str()) : 0;
 }
 
-/// What an .xml says of the raw file that it names.
+/// The statements of an .xml on the raw file that it names.
 std::optional<Said> said_by_xml(const Source& source) {
   constexpr std::uintmax_t longest = 1 << 20;
   const fs::path path = fs::absolute(source.path());
@@ -95,7 +88,7 @@ bool is_empad(const Source& source) {
   if (!said || said->frames == 0) return false;
   const i64 expected = said->frames * frame_bytes, size = source.size();
   if (size == expected) return true;
-  // What may be another detector's is left to the sentence on raw numbers.
+  // A file that may be another detector's is left to the sentence on raw numbers.
   if (size % frame_bytes == 0) return !may_be_square(size, said->frames);
   return size % said->frames != 0 && size < expected && size > expected / 2;
 }

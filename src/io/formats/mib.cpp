@@ -6,7 +6,6 @@
 #include <fmt/format.h>
 
 #include <array>
-#include <charconv>
 #include <filesystem>
 #include <fstream>
 #include <string>
@@ -29,15 +28,7 @@ struct Header {
   std::string type;
 };
 
-i64 whole_number(std::string_view text) {
-  const auto first = text.find_first_not_of(" \t");
-  if (first == std::string_view::npos) return 0;
-  i64 number = 0;
-  std::from_chars(text.data() + first, text.data() + text.size(), number);
-  return number;
-}
-
-/// Of the header at the beginning of `text`; numbers are 0 where it has none.
+/// The header at the beginning of `text`; numbers are 0 where it has none.
 Header header_of(std::string_view text) {
   std::vector<std::string_view> fields;
   while (fields.size() < 8 && !text.empty()) {

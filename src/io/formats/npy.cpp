@@ -24,7 +24,7 @@ constexpr std::string_view magic = "\x93NUMPY";
   throw UserError(fmt::format("{} in '{}' is damaged: its header {}", name, source.path(), what));
 }
 
-/// What follows 'key': in the header.
+/// The text behind 'key': in the header.
 std::string_view value_of(const Source& source, const std::string& name, std::string_view header,
                           const std::string& key) {
   auto at = header.find("'" + key + "'");

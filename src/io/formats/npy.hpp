@@ -8,7 +8,7 @@
 
 namespace ptyle::formats {
 
-/// What the header of an array of NumPy says.
+/// The header of an array of NumPy.
 struct NpyHeader {
   h5::Type type;
   bool big_endian = false, fortran = false;

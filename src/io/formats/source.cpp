@@ -6,14 +6,15 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cctype>
 #include <cerrno>
+#include <charconv>
 #include <cstring>
 #include <filesystem>
 #include <stdexcept>
 
 #include "core/error.hpp"
 #include "core/ledger.hpp"
+#include "core/text.hpp"
 
 namespace ptyle::formats {
 
@@ -26,9 +27,7 @@ Source::Source(const std::string& path)
     throw UserError(fmt::format("file '{}' cannot be opened: {}", path, std::strerror(error)));
   }
   size_ = facts.st_size;
-  extension_ = std::filesystem::path(path).extension().string();
-  std::transform(extension_.begin(), extension_.end(), extension_.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  extension_ = lower_case(std::filesystem::path(path).extension().string());
   constexpr i64 most = 4096;
   start_ = read(0, std::min(size_, most));
 }
@@ -77,6 +76,14 @@ std::uint64_t big(std::string_view text, std::size_t at, int bytes) {
     value =
         value << 8U | static_cast<unsigned char>(text.substr(at).at(static_cast<std::size_t>(b)));
   return value;
+}
+
+i64 whole_number(std::string_view text) {
+  const auto first = text.find_first_not_of(" \t");
+  if (first == std::string_view::npos) return 0;
+  i64 number = 0;
+  std::from_chars(text.data() + first, text.data() + text.size(), number);
+  return number;
 }
 
 i64 bytes_of(const Source& source, const h5::Shape& shape, i64 bytes_each) {

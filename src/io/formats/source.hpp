@@ -42,6 +42,9 @@ class Source {
 std::uint64_t little(std::string_view text, std::size_t at, int bytes);
 std::uint64_t big(std::string_view text, std::size_t at, int bytes);
 
+/// The whole number that a text begins with, behind blanks; 0: there is none.
+i64 whole_number(std::string_view text);
+
 /// Product of the numbers of a shape and the bytes of each; UserError beyond 2^62, as a damaged
 /// file may have it.
 i64 bytes_of(const Source& source, const h5::Shape& shape, i64 bytes_each);

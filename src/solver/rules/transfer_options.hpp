@@ -19,8 +19,9 @@ constexpr auto choices(TransferInverse) {
   return std::to_array<Named<TransferInverse>>(
       {{TransferInverse::damped, "damped"}, {TransferInverse::wiener, "wiener"}});
 }
-/// What is hardly transferred would follow the noise and what the model lacks, in strong scatterers
-/// into wrong minima: Wiener's form and a large μ keep it (docs/math.md has the comparison).
+/// Frequencies that are hardly transferred would follow the noise and what the model lacks, in
+/// strong scatterers into wrong minima: Wiener's form and a large μ keep them (docs/math.md has the
+/// comparison).
 struct TransferOptions {
   double damping = 0.3;  ///< μ
   TransferInverse how = TransferInverse::wiener;
