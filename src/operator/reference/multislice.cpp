@@ -25,16 +25,12 @@ std::vector<double> values(View<T, 2> view, i64 n) {
                       : std::vector<double>(view.begin(), view.end());
 }
 
-// Σ_j line[j · step] root^(k j), root the W-th root of unity: one value of a transform of a line.
-Value fourier_sum(const Value* line, i64 step, i64 k, const Wave& root) {
-  const auto w = static_cast<i64>(root.size());
-  Value sum = 0;
-  for (i64 j = 0, power = 0; j < w; ++j) {
-    sum += line[j * step] * root[power];
-    power += k;
-    if (power >= w) power -= w;
-  }
-  return sum;
+// sum[x] += factor · line[x]. Real and imaginary parts stand apart so that the loop runs in
+// vectors: the product of std::complex looks for infinities.
+void add_multiple(i64 w, Value factor, const Value* line, Value* sum) {
+  for (i64 x = 0; x < w; ++x)
+    sum[x] += Value(factor.real() * line[x].real() - factor.imag() * line[x].imag(),
+                    factor.real() * line[x].imag() + factor.imag() * line[x].real());
 }
 
 Wave wave_of(View<const Value, 2> view) { return {view.begin(), view.end()}; }
@@ -76,16 +72,19 @@ void ReferenceOperator::set_propagator(std::span<const Value> propagator) {
 // ---------------------------------------------------------------------------------------------
 // 1. Fourier sum, propagation, sub-pixel shift
 
-// sum_{y,x} wave(y, x) exp(sign · 2πi (ky y + kx x) / W): along the rows, then along the columns.
+// sum_{y,x} wave(y, x) exp(sign · 2πi (ky y + kx x) / W) = (F wave F)(ky, kx) with the symmetric
+// matrix F(k, j) = exp(sign · 2πi k j / W)
 Wave ReferenceOperator::fourier(const Wave& wave, int sign) const {
   const i64 w = setup_.window;
-  Wave root(w), rows(n_), out(n_);
+  Wave root(w), f(n_), rows(n_), out(n_);
   for (i64 j = 0; j < w; ++j)
     root[j] = std::polar(1.0, sign * 2 * pi * static_cast<double>(j) / static_cast<double>(w));
-  for (i64 y = 0; y < w; ++y)
-    for (i64 k = 0; k < w; ++k) rows[y * w + k] = fourier_sum(&wave[y * w], 1, k, root);
   for (i64 k = 0; k < w; ++k)
-    for (i64 x = 0; x < w; ++x) out[k * w + x] = fourier_sum(&rows[x], w, k, root);
+    for (i64 j = 0; j < w; ++j) f[k * w + j] = root[k * j % w];
+  for (i64 y = 0; y < w; ++y)
+    for (i64 j = 0; j < w; ++j) add_multiple(w, wave[y * w + j], &f[j * w], &rows[y * w]);
+  for (i64 k = 0; k < w; ++k)
+    for (i64 j = 0; j < w; ++j) add_multiple(w, f[k * w + j], &rows[j * w], &out[k * w]);
   return out;
 }
 
