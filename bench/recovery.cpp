@@ -5,7 +5,8 @@
 // (analysis/comparison). After the last iteration the correlation of every slice, from the entrance
 // on, is printed, ten in a line.
 //
-//   bench-recovery [SLICES[:ITERATIONS] …]    default 10:12 20:20 40:40; and 100:100 on request
+//   bench-recovery [SLICES[:ITERATIONS[:wrong]] …]    default 10:12 20:20 40:40; and 100:100 on
+//   request; wrong: positions 0.1 Å r.m.s. off and defocus 10 % off what the run is told
 //   last line: the least of the summed phase's correlations with default settings, of all slice
 //   counts
 
@@ -14,7 +15,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <filesystem>
-#include <map>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -38,12 +39,30 @@ void print_by_slice(const std::vector<double>& correlations) {
   fmt::print("\n");
 }
 
+struct Case {
+  int slices = 0, iterations = 40;
+  bool wrong = false;
+};
+
+Case case_named(const std::string& text) {
+  std::istringstream parts(text);
+  Case c;
+  char colon = 0;
+  std::string last;
+  if (!(parts >> c.slices) || (parts >> colon && !(parts >> c.iterations)))
+    throw UserError(text + " is not SLICES[:ITERATIONS[:wrong]]");
+  c.wrong = static_cast<bool>(parts >> colon >> last);
+  if (c.wrong && last != "wrong") throw UserError(text + " is not SLICES[:ITERATIONS[:wrong]]");
+  return c;
+}
+
 /// Runs one reconstruction and prints its table; returns the last correlation of the summed phase.
-double recover(int slices, int iterations, bool continuation, const fs::path& file,
-               const fs::path& folder) {
+double recover(const Case& what, bool continuation, const fs::path& file, const fs::path& folder) {
+  const auto& [slices, iterations, wrong] = what;
   const Result truth = read_result(file.string());
-  fmt::print("\n{} slices, {:.4g} Å, {}\n", slices, 1.25 * slices,
-             continuation ? "default settings" : "solver.continuation: off");
+  fmt::print("\n{} slices, {:.4g} Å, {}{}\n", slices, 1.25 * slices,
+             continuation ? "default settings" : "solver.continuation: off",
+             wrong ? ", positions 0.1 Å r.m.s. and defocus 10 % off" : "");
   fmt::print("  it      R        correlation  SSIM    by slice: mean   least   seconds  stage\n");
   double correlation = 0;
   std::vector<double> by_slice;
@@ -68,7 +87,7 @@ double recover(int slices, int iterations, bool continuation, const fs::path& fi
                p.stage);
     std::fflush(stdout);
   };
-  ReconstructConfig config = bench::recovery_run(slices, iterations, file);
+  ReconstructConfig config = bench::recovery_run(slices, iterations, file, wrong);
   if (!continuation) config.solver.continuation = Switch::off;
   config.output = {.folder = folder.string(), .overwrite = true, .pictures = false, .tiff = false};
   reconstruct(config, "", callbacks, *make_local_team());
@@ -79,23 +98,18 @@ double recover(int slices, int iterations, bool continuation, const fs::path& fi
 }  // namespace
 
 int main(int argc, char** argv) try {
-  std::map<int, int> cases;
-  for (int i = 1; i < argc; ++i) {
-    const std::string text = argv[i];
-    const auto colon = text.find(':');
-    cases[std::stoi(text)] = colon == std::string::npos ? 40 : std::stoi(text.substr(colon + 1));
-  }
+  std::vector<Case> cases;
+  for (int i = 1; i < argc; ++i) cases.push_back(case_named(argv[i]));
   if (cases.empty()) cases = {{10, 12}, {20, 20}, {40, 40}};
   std::string pattern = (fs::temp_directory_path() / "ptyle-recovery-XXXXXX").string();
   if (!mkdtemp(pattern.data())) throw std::runtime_error("no temporary folder can be made");
   const fs::path folder = pattern;
   double worst = 1;
-  for (const auto& [slices, iterations] : cases) {
-    const fs::path file = folder / fmt::format("lead-titanate-{}.h5", slices);
-    simulate(bench::recovery_recipe(slices, file), std::nullopt, {});
-    const double with = recover(slices, iterations, true, file, folder);
-    recover(slices, std::min(iterations, 8), false, file, folder);
-    worst = std::min(worst, with);
+  for (const Case& one : cases) {
+    const fs::path file = folder / fmt::format("lead-titanate-{}.h5", one.slices);
+    simulate(bench::recovery_recipe(one.slices, file, one.wrong), std::nullopt, {});
+    worst = std::min(worst, recover(one, true, file, folder));
+    if (!one.wrong) recover({one.slices, std::min(one.iterations, 8)}, false, file, folder);
     fs::remove(file);
   }
   fs::remove_all(folder);
