@@ -35,11 +35,7 @@ FftMemory::FftMemory(bool writes) : writes_(writes) {
 FftMemory::~FftMemory() {
   if (!writes_ || std::uncaught_exceptions() > 0) return;
   try {
-    const fs::path folder = cache_folder();
-    std::error_code failed;
-    if (folder.empty()) return;
-    fs::create_directories(folder, failed);
-    if (!failed) save_fft_wisdom(folder);
+    if (const auto folder = cache_folder(); !folder.empty()) save_fft_wisdom(folder);
   } catch (...) {  // what is not learnt today is learnt tomorrow
   }
 }

@@ -10,7 +10,13 @@ namespace ptyle {
 
 enum class FftRigor { estimate, measure };
 
-/// A 2-D complex FFT on one thread (FFTW behind it): forward e^(−2πi…), neither direction scaled.
+template <class T>
+class FftPlan;
+
+/// "FFTW" or "ducc0": the library that this build computes its FFTs with.
+std::string fft_library();
+
+/// A 2-D complex FFT on one thread: forward e^(−2πi…), neither direction scaled.
 /// Any size; plans are kept and shared, so making a second one of a size is cheap. Executing is
 /// thread-safe. Arrays are an Array, or one of the ny × nx planes of a stack.
 template <class T>
@@ -24,8 +30,7 @@ class Fft2 {
   void inverse(const Complex<T>* from, Complex<T>* to) const;
 
  private:
-  struct Plans;
-  std::shared_ptr<const Plans> plans_;
+  std::shared_ptr<const FftPlan<T>> plan_;
 };
 
 /// 1-D complex FFTs down the columns of an (n, count) array, into another, on one thread; otherwise
@@ -39,8 +44,7 @@ class FftColumns {
   void inverse(const Complex<T>* from, Complex<T>* to) const;  ///< unscaled
 
  private:
-  struct Plans;
-  std::shared_ptr<const Plans> plans_;
+  std::shared_ptr<const FftPlan<T>> plan_;
 };
 
 /// n has no prime factors but these.
@@ -49,8 +53,9 @@ bool factors_into(i64 n, std::initializer_list<i64> primes);
 /// The smallest size ≥ n whose prime factors are 2, 3, 5 and 7: quick to transform.
 i64 quick_fft_size(i64 n);
 
-/// Reads and writes what FFTW has learnt about this machine. A file that cannot be read or written
-/// is no error: the same is learnt again.
+/// Reads and writes what FFTW has learnt about this machine; ducc0 learns nothing, and neither
+/// reads nor writes. A file that cannot be read or written is no error: the same is learnt again.
+/// Saving makes the folder where it is missing.
 void load_fft_wisdom(const std::string& folder);
 void save_fft_wisdom(const std::string& folder);
 
