@@ -238,8 +238,8 @@ enum class WaveStorage {
   checkpoint  ///< one in k is kept, and k at a time are made again, for 2 more FFTs a slice
 };
 
-/// How a CPU computes: the two sweeps a slice with vectors of some width, or FFTW. The sweeps know
-/// the windows 64, 96, 128, 192, 256, 384 and 512.
+/// How a CPU computes: the two sweeps a slice with vectors of some width, or (fftw) the library of
+/// FFTs, FFTW or ducc0. The sweeps know the windows 64, 96, 128, 192, 256, 384 and 512.
 enum class CpuPath { automatic, fftw, plain, avx2, avx512 };
 
 /// Memory against time on a CPU; the gradients are the same (recompute: to rounding).
@@ -251,8 +251,8 @@ struct CpuOptions {
                                       ///< set, what PTYLE_CPU_PATH names as below
 };
 
-/// "FFTW", "plain", "AVX2", "AVX-512": what a window is computed by. Throws UserError for a path
-/// that the processor or the window does not allow.
+/// "plain", "AVX2", "AVX-512", or fft_library(): what a window is computed by. Throws UserError for
+/// a path that the processor or the window does not allow.
 std::string describe_path(i64 window, CpuPath path = CpuPath::automatic);
 
 /// "store", "recompute", "checkpoint 10"; with ", transmission as needed" if that is not copied.

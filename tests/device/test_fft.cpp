@@ -21,8 +21,9 @@ class Fft : public testing::Test {
  protected:
   using C = Complex<T>;
   // The error of an FFT of n points grows as ε log₂ n at worst (Higham, Accuracy and Stability of
-  // Numerical Algorithms, theorem 24.2), with a constant of about 3; a prime factor is done by
-  // convolution, three transforms instead of one.
+  // Numerical Algorithms, theorem 24.2), with a constant of about 3; a large prime factor is done
+  // by convolution, three transforms instead of one. ducc0 sums a smaller one, p, directly: √p ε at
+  // random, and √37 is less than 9 log₂ 37.
   static double allowed(i64 points) {
     return 9 * static_cast<double>(std::numeric_limits<T>::epsilon()) *
            std::log2(static_cast<double>(points) + 1);
@@ -169,7 +170,7 @@ TEST(FftMemory, WisdomIsWrittenAndReadBack) {
   int files = 0;
   for (const auto& entry : std::filesystem::directory_iterator(folder))
     files += entry.file_size() > 0;
-  EXPECT_EQ(files, 2);
+  EXPECT_EQ(files, fft_library() == "FFTW" ? 2 : 0);  // ducc0 learns nothing
   load_fft_wisdom(folder.string());
   std::filesystem::remove_all(folder);
 }

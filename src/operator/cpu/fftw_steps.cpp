@@ -1,5 +1,5 @@
-// The steps on FFTW, for any window: waves are W·W complex values in natural order, mode after
-// mode, in real space between the steps.
+// The steps on the library of FFTs (FFTW, ducc0), for any window: waves are W·W complex values in
+// natural order, mode after mode, in real space between the steps.
 
 #include <algorithm>
 #include <cmath>

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "core/error.hpp"
+#include "device/cpu/fft.hpp"
 #include "operator/cpu/steps.hpp"
 #include "operator/cpu/sweeps/order.hpp"
 
@@ -84,7 +85,7 @@ template std::unique_ptr<Steps<double>> make_steps(const OperatorSetup&, CpuPath
 
 std::string describe_path(i64 window, CpuPath path) {
   path = cpu::path_of(window, path);
-  return path == CpuPath::fftw ? "FFTW" : cpu::kernels_of<float>(path).name;
+  return path == CpuPath::fftw ? fft_library() : cpu::kernels_of<float>(path).name;
 }
 
 }  // namespace ptyle

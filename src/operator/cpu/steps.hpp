@@ -113,7 +113,7 @@ BufferSizes buffer_sizes(const OperatorSetup& setup, CpuPath path);
 template <class T>
 std::unique_ptr<Steps<T>> make_steps(const OperatorSetup& setup, CpuPath path, Ledger* ledger);
 
-/// On FFTW, any window.
+/// On the library of FFTs, any window.
 BufferSizes fftw_sizes(const OperatorSetup& setup);
 template <class T>
 std::unique_ptr<Steps<T>> make_fftw_steps(const OperatorSetup& setup, Ledger* ledger);
