@@ -223,7 +223,7 @@ def convert(source, target, *, signal=None, overwrite=False, progress=None):
             dataset = file.create_dataset(f"Experiments/{metadata['General']['title']}/data", data.shape,
                                           data.dtype.newbyteorder("="), chunks=_chunk_shape(data))
             _copy(data, dataset, progress)
-        _write_head(part, data, axes, metadata)
+        write_head(part, data, axes, metadata)
         part.replace(target)
     except OSError as why:
         raise UserError(f"{target} cannot be written: {why}") from None
@@ -232,11 +232,14 @@ def convert(source, target, *, signal=None, overwrite=False, progress=None):
     return data.shape
 
 
-def _write_head(path, data, axes, metadata):
-    """Axes and metadata beside the data that is there, by RosettaSciIO's own writer."""
+def write_head(path, data, axes, metadata, original_metadata=None):
+    """Axes and metadata of HyperSpy's layout beside the data that is there, by RosettaSciIO's own writer.
+
+    path: of a file with /Experiments/TITLE/data, TITLE the metadata's General.title. Axes are in its order.
+    """
     from rsciio.hspy import file_writer
 
-    head = dict(data=data, axes=axes, metadata=metadata, original_metadata={}, attributes={"_lazy": False},
+    head = dict(data=data, axes=axes, metadata=metadata, original_metadata=original_metadata or {}, attributes={"_lazy": False},
                 package_info={"package": "ptyle", "package_version": ""}, tmp_parameters={},
                 learning_results={}, models={})
     file_writer(str(path), head, write_dataset=False, mode="a", compression=None, shuffle=None)
