@@ -3,7 +3,7 @@
 import importlib
 import sys
 
-from .user_error import UserError
+from .errors import InputError
 
 COMMANDS = {"convert": "convert", "import": "parameter_files"}
 
@@ -17,7 +17,7 @@ def main(argv):
     command = importlib.import_module(f".{COMMANDS[argv[0]]}", __package__)
     try:
         return command.main(argv[1:])
-    except UserError as mistake:
+    except InputError as mistake:
         print(f"ptyle: {mistake}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:

@@ -13,7 +13,7 @@ import pathlib
 import sys
 import warnings
 
-from .user_error import UserError
+from .errors import InputError
 
 #: Frames in memory at a time, bytes; as much again where an axis is moved.
 BLOCK_BYTES = 128 * 2**20
@@ -38,7 +38,7 @@ def _rosettasciio():
     try:
         import rsciio
     except ImportError:
-        raise UserError("ptyle convert reads by RosettaSciIO, which is not installed; "
+        raise InputError("ptyle convert reads by RosettaSciIO, which is not installed; "
                         "pip install 'ptyle[rosettasciio]'") from None
     return rsciio
 
@@ -56,9 +56,9 @@ def _read(path):
 
     plugins = _plugins_of(path)
     if not path.exists():
-        raise UserError(f"there is no file {path}")
+        raise InputError(f"there is no file {path}")
     if not plugins:
-        raise UserError(f"{path}: RosettaSciIO knows no format with the extension '{path.suffix}'; "
+        raise InputError(f"{path}: RosettaSciIO knows no format with the extension '{path.suffix}'; "
                         "its documentation lists those that it reads")
     reasons = []
     for plugin in plugins:
@@ -72,7 +72,7 @@ def _read(path):
             reasons.append(f"{plugin['name']}: {missing}")
         except Exception as why:  # any: the readers raise what their parsers do
             reasons.append(f"{plugin['name']}: {type(why).__name__} {why}".rstrip())
-    raise UserError(f"{path} cannot be read ({'; '.join(reasons)}); "
+    raise InputError(f"{path} cannot be read ({'; '.join(reasons)}); "
                     "is it whole, and of the format that its extension says?")
 
 
@@ -86,14 +86,14 @@ def _chosen(signals, number, path):
     listed = "; ".join(f"{i}: {_describe(s)}" for i, s in enumerate(signals))
     if number is not None:
         if not 0 <= number < len(signals):
-            raise UserError(f"{path}: there is no signal {number}; it has {listed}")
+            raise InputError(f"{path}: there is no signal {number}; it has {listed}")
         return signals[number]
     scans = [s for s in signals if s["data"].ndim == 4] or [s for s in signals if s["data"].ndim == 3]
     if not scans:
-        raise UserError(f"{path} holds no 4D-STEM data, which has four axes (or three: patterns, rows, "
+        raise InputError(f"{path} holds no 4D-STEM data, which has four axes (or three: patterns, rows, "
                         f"columns), but {listed or 'nothing'}")
     if len(scans) > 1:
-        raise UserError(f"{path} holds several scans; choose one by --signal N of {listed}")
+        raise InputError(f"{path} holds several scans; choose one by --signal N of {listed}")
     return scans[0]
 
 
@@ -101,10 +101,10 @@ def _scan_first(signal, path):
     """Data and axes with the scan's axes first and the two of the detector last."""
     data, axes = signal["data"], signal["axes"]
     if data.ndim not in (3, 4):
-        raise UserError(f"{path}: {_describe(signal)} has {data.ndim} axes, but 4D-STEM data has four "
+        raise InputError(f"{path}: {_describe(signal)} has {data.ndim} axes, but 4D-STEM data has four "
                         "(or three: patterns, rows, columns)")
     if data.dtype.kind not in "biuf":
-        raise UserError(f"{path}: {_describe(signal)} holds {data.dtype}, but patterns are real numbers")
+        raise InputError(f"{path}: {_describe(signal)} holds {data.dtype}, but patterns are real numbers")
     scan = [i for i, axis in enumerate(axes) if axis.get("navigate")]
     if len(scan) != data.ndim - 2:  # not known to the format: NumPy's order
         scan = list(range(data.ndim - 2))
@@ -199,15 +199,15 @@ def convert(source, target, *, signal=None, overwrite=False, progress=None):
     signal: number of the data set within the file, counted from 0; None: the one with four axes (or,
     where none has, with three). overwrite: replace an existing target. progress: called with the
     fraction that is done. Returns the shape of the patterns, (slow, fast, ky, kx) or (N, ky, kx); their
-    type, values and the order of rows and columns are those of the source. Raises UserError.
+    type, values and the order of rows and columns are those of the source. Raises InputError.
     """
     import h5py
 
     source, target = pathlib.Path(source), pathlib.Path(target)
     if target.exists() and not overwrite:
-        raise UserError(f"{target} exists already; choose another name, or --force replaces it")
+        raise InputError(f"{target} exists already; choose another name, or --force replaces it")
     if target.exists() and source.exists() and target.samefile(source):
-        raise UserError(f"{target} is the file that is read; choose another name")
+        raise InputError(f"{target} is the file that is read; choose another name")
     found = _chosen(_read(source), signal, source)
     data, axes = _scan_first(found, source)
     if not hasattr(data, "chunks"):
@@ -226,7 +226,7 @@ def convert(source, target, *, signal=None, overwrite=False, progress=None):
         write_head(part, data, axes, metadata)
         part.replace(target)
     except OSError as why:
-        raise UserError(f"{target} cannot be written: {why}") from None
+        raise InputError(f"{target} cannot be written: {why}") from None
     finally:
         part.unlink(missing_ok=True)
     return data.shape
@@ -251,7 +251,7 @@ def _progress_line(fraction):
 
 
 def main(argv):
-    """``ptyle convert``; returns the exit status. Raises UserError."""
+    """``ptyle convert``; returns the exit status. Raises InputError."""
     parser = argparse.ArgumentParser(
         "ptyle convert", description="Turn a file of another program or microscope into HDF5.",
         epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter)

@@ -10,7 +10,7 @@ import pathlib
 
 import numpy as np
 
-from .user_error import UserError
+from .errors import InputError
 
 
 @dataclasses.dataclass
@@ -48,16 +48,16 @@ def _text(value):
 
 
 def load_result(path):
-    """The Result of a result.h5. Raises UserError."""
+    """The Result of a result.h5. Raises InputError."""
     import h5py
 
     try:
         file = h5py.File(path)
     except OSError as why:
-        raise UserError(f"{path} cannot be read: {why}") from None
+        raise InputError(f"{path} cannot be read: {why}") from None
     with file:
         if "object/phase" not in file or "pixel_size" not in file.attrs:
-            raise UserError(f"{path} is no result of ptyle, which has /object/phase and the attribute pixel_size")
+            raise InputError(f"{path} is no result of ptyle, which has /object/phase and the attribute pixel_size")
 
         def read(name):
             return file[name][()] if name in file else None
@@ -76,7 +76,7 @@ def _needs(package, install, what):
     try:
         return importlib.import_module(package)
     except ImportError:
-        raise UserError(f"{what} needs {install}, which is not installed; pip install {install}") from None
+        raise InputError(f"{what} needs {install}, which is not installed; pip install {install}") from None
 
 
 @contextlib.contextmanager
@@ -84,13 +84,13 @@ def _part(path, overwrite):
     """The name to write to, which becomes `path` if all goes well."""
     path = pathlib.Path(path)
     if path.exists() and not overwrite:
-        raise UserError(f"{path} exists already; choose another name, or overwrite=True replaces it")
+        raise InputError(f"{path} exists already; choose another name, or overwrite=True replaces it")
     part = path.with_name(f".{path.stem}.part{path.suffix}")
     try:
         yield part
         part.replace(path)
     except OSError as why:
-        raise UserError(f"{path} cannot be written: {why}") from None
+        raise InputError(f"{path} cannot be written: {why}") from None
     finally:
         part.unlink(missing_ok=True)
 
@@ -171,9 +171,9 @@ def to_ptyrad(result, path, *, overwrite=False):
 
     result = _loaded(result)
     if result.units == "px":
-        raise UserError("to_ptyrad needs lengths in Å; the result is in pixels")
+        raise InputError("to_ptyrad needs lengths in Å; the result is in pixels")
     if result.probe is None or result.positions is None:
-        raise UserError("to_ptyrad needs probe and positions, which the result does not hold")
+        raise InputError("to_ptyrad needs probe and positions, which the result does not hold")
     window, dx = result.probe.shape[-1], result.pixel_size
     corners = np.asarray(result.positions) / dx - window // 2
     crop = np.round(corners).astype("i4")

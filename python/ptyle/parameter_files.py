@@ -10,8 +10,9 @@ import argparse
 import json
 import os
 import pathlib
+import re
 
-from .user_error import UserError
+from .errors import InputError
 
 EXAMPLES = """examples:
   ptyle import params.yaml                     PtyRAD 1.0 (YAML, JSON, TOML) or phaser 0.3 (YAML): writes run.yaml
@@ -53,7 +54,7 @@ class Translation:
         try:
             return value if isinstance(value, (int, float)) and not isinstance(value, bool) else float(value)
         except (TypeError, ValueError):
-            raise UserError(f"{self.name}: {path} is {value!r}; it must be a number") from None
+            raise InputError(f"{self.name}: {path} is {value!r}; it must be a number") from None
 
     def set(self, key, value, origin):
         self.lines[key] = (value, origin)
@@ -134,18 +135,17 @@ def shown(value):
         return f"[{', '.join(shown(v) for v in value)}]"
     if isinstance(value, (int, float)):
         return f"{value:.10g}"
-    plain = value.replace("/", "").replace("_", "").replace(".", "").replace("-", "").isalnum()
-    return value if plain and not value[0].isdigit() and value not in ("on", "off") else json.dumps(
-        value, ensure_ascii=False) if value not in ("on", "off") else value
+    plain = re.fullmatch(r"[A-Za-z_/][\w./-]*", value) and value not in ("true", "false", "null")
+    return value if plain else json.dumps(value, ensure_ascii=False)
 
 
 def _load(path):
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
-        raise UserError(f"there is no file {path}") from None
+        raise InputError(f"there is no file {path}") from None
     except (OSError, UnicodeDecodeError) as why:
-        raise UserError(f"{path} cannot be read: {why}") from None
+        raise InputError(f"{path} cannot be read: {why}") from None
     try:
         if path.suffix == ".json":
             return json.loads(text)
@@ -153,21 +153,21 @@ def _load(path):
             try:
                 import tomllib
             except ImportError:
-                raise UserError(f"{path}: TOML is read by Python 3.11 and later") from None
+                raise InputError(f"{path}: TOML is read by Python 3.11 and later") from None
             return tomllib.loads(text)
         try:
             import yaml
         except ImportError:
-            raise UserError("ptyle import reads YAML by PyYAML, which is not installed; pip install pyyaml") from None
+            raise InputError("ptyle import reads YAML by PyYAML, which is not installed; pip install pyyaml") from None
         return yaml.safe_load(text)
-    except UserError:
+    except InputError:
         raise
     except Exception as why:  # the parsers' own errors, which name line and column
-        raise UserError(f"{path} cannot be parsed: {' '.join(str(why).split())}") from None
+        raise InputError(f"{path} cannot be parsed: {' '.join(str(why).split())}") from None
 
 
 def translate(source, folder="."):
-    """The Translation of a parameter file into keys of a configuration in `folder`. Raises UserError."""
+    """The Translation of a parameter file into keys of a configuration in `folder`. Raises InputError."""
     from . import from_phaser, from_ptyrad
 
     source = pathlib.Path(source)
@@ -177,12 +177,12 @@ def translate(source, folder="."):
             translation = Translation(content, str(source), folder)
             program.translate(translation)
             return translation
-    raise UserError(f"{source} is neither a parameter file of PtyRAD 1.0, which has init_params, nor a plan of "
+    raise InputError(f"{source} is neither a parameter file of PtyRAD 1.0, which has init_params, nor a plan of "
                     "phaser, which has raw_data and engines")
 
 
 def main(argv):
-    """``ptyle import``; returns the exit status. Raises UserError."""
+    """``ptyle import``; returns the exit status. Raises InputError."""
     parser = argparse.ArgumentParser(
         "ptyle import", description="Turn a parameter file of PtyRAD or phaser into a configuration.",
         epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -192,14 +192,14 @@ def main(argv):
     given = parser.parse_args(argv)
     target = pathlib.Path(given.output)
     if target.exists() and (not given.force or target.samefile(given.source)):
-        raise UserError(f"{target} exists already; choose another name by --output, or --force replaces it")
+        raise InputError(f"{target} exists already; choose another name by --output, or --force replaces it")
     translation = translate(given.source, target.parent)
     part = target.with_name(target.name + ".part")
     try:
         part.write_text(translation.text(), encoding="utf-8")
         part.replace(target)
     except OSError as why:
-        raise UserError(f"{target} cannot be written: {why}") from None
+        raise InputError(f"{target} cannot be written: {why}") from None
     for note in translation.notes:
         print(f"to look at: {note}")
     for path, why in translation.left.items():

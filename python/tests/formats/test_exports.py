@@ -8,7 +8,7 @@ import pytest
 h5py = pytest.importorskip("h5py")
 
 from ptyle import exports  # noqa: E402
-from ptyle.user_error import UserError  # noqa: E402
+from ptyle.errors import InputError  # noqa: E402
 
 PIXEL, THICKNESS, WINDOW = 0.2, 2.5, 16
 
@@ -124,12 +124,12 @@ def test_nothing_is_overwritten_and_no_part_is_left(result, tmp_path, write, pac
     pytest.importorskip(package)
     target = tmp_path / "out.hdf5"
     target.write_text("mine")
-    with pytest.raises(UserError, match="exists already"):
+    with pytest.raises(InputError, match="exists already"):
         write(result, target)
     assert target.read_text() == "mine"
     write(result, target, overwrite=True)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["out.hdf5", "result.h5"]
-    with pytest.raises(UserError, match="is no result of ptyle"):
+    with pytest.raises(InputError, match="is no result of ptyle"):
         write(target, tmp_path / "again.hdf5")
-    with pytest.raises(UserError, match="cannot be read"):
+    with pytest.raises(InputError, match="cannot be read"):
         write(tmp_path / "none.h5", tmp_path / "again.hdf5")

@@ -14,7 +14,7 @@ pytest.importorskip("dask")
 import small_files  # noqa: E402
 from ptyle import convert as module  # noqa: E402
 from ptyle.convert import convert  # noqa: E402
-from ptyle.user_error import UserError  # noqa: E402
+from ptyle.errors import InputError  # noqa: E402
 
 SLOW, FAST, KY, KX = 3, 4, 10, 12
 
@@ -176,10 +176,10 @@ def test_memory_is_bounded(tmp_path):
 def test_nothing_is_overwritten_unasked_and_nothing_half_done_is_left(tmp_path):
     np.save(tmp_path / "a.npy", counts())
     (tmp_path / "a.h5").write_text("mine")
-    with pytest.raises(UserError, match="exists already.*--force"):
+    with pytest.raises(InputError, match="exists already.*--force"):
         convert(tmp_path / "a.npy", tmp_path / "a.h5")
     assert (tmp_path / "a.h5").read_text() == "mine"
-    with pytest.raises(UserError, match="the file that is read"):
+    with pytest.raises(InputError, match="the file that is read"):
         convert(tmp_path / "a.npy", tmp_path / "a.npy", overwrite=True)
 
     def stop(_):
@@ -189,24 +189,24 @@ def test_nothing_is_overwritten_unasked_and_nothing_half_done_is_left(tmp_path):
         convert(tmp_path / "a.npy", tmp_path / "a.h5", overwrite=True, progress=stop)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["a.h5", "a.npy"]
     assert (tmp_path / "a.h5").read_text() == "mine"
-    with pytest.raises(UserError, match="cannot be written"):
+    with pytest.raises(InputError, match="cannot be written"):
         convert(tmp_path / "a.npy", tmp_path / "none/a.h5")
 
 
 def test_what_is_no_scan_is_refused_in_a_sentence(tmp_path):
     np.save(tmp_path / "image.npy", counts(shape=(KY, KX)))
-    with pytest.raises(UserError, match=r"no 4D-STEM data.*\(10 x 12\)"):
+    with pytest.raises(InputError, match=r"no 4D-STEM data.*\(10 x 12\)"):
         convert(tmp_path / "image.npy", tmp_path / "a.h5")
     np.save(tmp_path / "waves.npy", np.zeros((2, 2, KY, KX), complex))
-    with pytest.raises(UserError, match="complex128.*real numbers"):
+    with pytest.raises(InputError, match="complex128.*real numbers"):
         convert(tmp_path / "waves.npy", tmp_path / "a.h5")
     (tmp_path / "broken.dm4").write_bytes(b"\0\0\0\4 and no more")
-    with pytest.raises(UserError, match="broken.dm4 cannot be read"):
+    with pytest.raises(InputError, match="broken.dm4 cannot be read"):
         convert(tmp_path / "broken.dm4", tmp_path / "a.h5")
     (tmp_path / "notes.odt").write_text("")
-    with pytest.raises(UserError, match="knows no format.*'.odt'"):
+    with pytest.raises(InputError, match="knows no format.*'.odt'"):
         convert(tmp_path / "notes.odt", tmp_path / "a.h5")
-    with pytest.raises(UserError, match="there is no file"):
+    with pytest.raises(InputError, match="there is no file"):
         convert(tmp_path / "none.dm4", tmp_path / "a.h5")
     assert not (tmp_path / "a.h5").exists()
 
@@ -220,9 +220,9 @@ def test_one_of_several_scans_is_chosen_by_its_number(tmp_path):
     with h5py.File(tmp_path / "one.hspy", "a") as file, h5py.File(tmp_path / "other.hspy") as more:
         more.copy("Experiments/other", file["Experiments"])
     (tmp_path / "one.hspy").rename(tmp_path / "a.hspy")
-    with pytest.raises(UserError, match="several scans.*--signal N of 0: one.*1: other"):
+    with pytest.raises(InputError, match="several scans.*--signal N of 0: one.*1: other"):
         convert(tmp_path / "a.hspy", tmp_path / "a.h5")
-    with pytest.raises(UserError, match="no signal 2"):
+    with pytest.raises(InputError, match="no signal 2"):
         convert(tmp_path / "a.hspy", tmp_path / "a.h5", signal=2)
     convert(tmp_path / "a.hspy", tmp_path / "a.h5", signal=1)
     with h5py.File(tmp_path / "a.h5") as file:
@@ -247,7 +247,7 @@ def test_the_command_says_what_it_did_and_what_is_wrong(tmp_path):
 
 def test_without_the_package_the_line_that_installs_it_is_named(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "rsciio", None)
-    with pytest.raises(UserError, match=r"pip install 'ptyle\[rosettasciio\]'"):
+    with pytest.raises(InputError, match=r"pip install 'ptyle\[rosettasciio\]'"):
         convert(tmp_path / "a.dm4", tmp_path / "a.h5")
 
 

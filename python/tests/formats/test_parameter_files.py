@@ -12,7 +12,7 @@ import pytest
 yaml = pytest.importorskip("yaml")
 
 from ptyle.parameter_files import translate  # noqa: E402
-from ptyle.user_error import UserError  # noqa: E402
+from ptyle.errors import InputError  # noqa: E402
 
 PTYRAD = """
 init_params:
@@ -185,10 +185,10 @@ def test_phasers_engines_are_one_run(tmp_path):
     ("a: [", "cannot be parsed"), ("a: 1", "neither a parameter file of PtyRAD"), ("", "neither"),
     ("init_params: {probe_kv: high}", "init_params.probe_kv is 'high'; it must be a number")])
 def test_other_files_are_refused_in_a_sentence(tmp_path, text, sentence):
-    with pytest.raises(UserError, match=sentence) as refused:
+    with pytest.raises(InputError, match=sentence) as refused:
         translated(tmp_path, text)
     assert "\n" not in str(refused.value)
-    with pytest.raises(UserError, match="there is no file"):
+    with pytest.raises(InputError, match="there is no file"):
         translate(tmp_path / "none.yaml")
 
 
