@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <fstream>
 #include <string>
 
 namespace ptyle {
@@ -11,6 +12,15 @@ namespace ptyle {
 inline std::string host_name() {
   std::array<char, 256> name{};
   return gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "unknown";
+}
+
+/// What this process was called by, its words joined by blanks; empty where the system does not say
+/// it.
+inline std::string command_line() {
+  std::ifstream arguments("/proc/self/cmdline", std::ios::binary);
+  std::string call, one;
+  while (std::getline(arguments, one, '\0')) call += (call.empty() ? "" : " ") + one;
+  return call;
 }
 
 }  // namespace ptyle

@@ -121,6 +121,14 @@ auto numbers_of(Facts& facts) {
                     std::pair{"/shown/rows", &facts.pattern_rows}};
 }
 
+/// Texts that are attributes of the file.
+template <class Facts>
+auto texts_of(Facts& facts) {
+  return std::array{std::pair{"version", &facts.version}, std::pair{"date", &facts.date},
+                    std::pair{"host", &facts.host},       std::pair{"command", &facts.command},
+                    std::pair{"config", &facts.config},   std::pair{"ended", &facts.ended}};
+}
+
 ResultFacts read_ptyle(const h5::File& file) {
   ResultFacts result;
   if (file.has("/probe"))
@@ -149,9 +157,7 @@ ResultFacts read_ptyle(const h5::File& file) {
   result.slice_thickness = file.number("/", "slice_thickness").value_or(0);
   result.energy_kV = file.number("/", "energy_kV").value_or(0);
   result.units = file.text("/", "units").value_or("A");
-  result.version = file.text("/", "version").value_or("");
-  result.config = file.text("/", "config").value_or("");
-  result.ended = file.text("/", "ended").value_or("");
+  for (const auto& [name, text] : texts_of(result)) *text = file.text("/", name).value_or("");
   result.dealt_for = static_cast<int>(file.number("/", "ranks_of").value_or(0));
   if (const auto origin = file.numbers("/", "origin"); origin && origin->size() == 2)
     result.origin = Position{origin->at(0), origin->at(1)};
@@ -193,6 +199,26 @@ ResultFacts read_ptyrad(const h5::File& file) {
   return result;
 }
 
+/// The unit of a dataset's values, where it is there, and of an image its pixel.
+void set_units(h5::File& file, const ResultFacts& facts) {
+  const auto unit = [&](const char* path, const char* of) {
+    if (file.has(path)) file.set(path, "units", std::string(of));
+    return file.has(path);
+  };
+  const auto pixel = [&](const char* path, const auto& size) {
+    file.set(path, "pixel_size", size);
+    file.set(path, "pixel_units", facts.units);
+  };
+  const std::array voxel{facts.slice_thickness, facts.pixel_size, facts.pixel_size};
+  const std::array square{facts.pixel_size, facts.pixel_size};
+  if (unit("/object/phase", "rad")) pixel("/object/phase", voxel);
+  if (unit("/object/absorption", "1")) pixel("/object/absorption", voxel);
+  if (unit("/probe", "1")) pixel("/probe", square);
+  for (const char* path : {"/positions", "/positions_start"}) unit(path, facts.units.c_str());
+  unit("/shown/patterns", "counts");
+  unit("/history/seconds", "s");
+}
+
 void write_facts(h5::File& file, const ResultFacts& facts) {
   if (!facts.probe.empty()) file.write("/probe", facts.probe.view());
   if (!facts.positions.empty())
@@ -208,13 +234,14 @@ void write_facts(h5::File& file, const ResultFacts& facts) {
   write_history(file, facts.history);
   write_ranks(file, facts.ranks);
   if (!facts.atoms.empty()) write_atoms(file, facts.atoms);
+  set_units(file, facts);
   file.set("/", "pixel_size", facts.pixel_size);
   file.set("/", "slice_thickness", facts.slice_thickness);
   file.set("/", "energy_kV", facts.energy_kV);
   file.set("/", "units", facts.units);
-  file.set("/", "version", facts.version);
-  file.set("/", "config", facts.config);
-  if (!facts.ended.empty()) file.set("/", "ended", facts.ended);
+  for (const auto& [name, value] : facts.optics) file.set("/", name.c_str(), value);
+  for (const auto& [name, text] : texts_of(facts))
+    if (!text->empty()) file.set("/", name, *text);
   if (facts.dealt_for > 0) file.set("/", "ranks_of", facts.dealt_for);
   if (facts.origin) file.set("/", "origin", std::array{facts.origin->row, facts.origin->col});
 }

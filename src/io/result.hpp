@@ -24,9 +24,11 @@
 //   iteration
 //   /ranks/NAME         float64 (rank), attribute units: what each rank did
 //   /atoms/{numbers, positions}   of a simulated truth: Z; (n, 3) row, col, z, Å, same origin
+//   each with the attribute units; images also with pixel_size, (slice,) row, col, and its unit
 //   attributes of the file: ended (why the run ended; a sentence, left out before its end),
 //   pixel_size, slice_thickness (Å), energy_kV, units ("A" or "px"),
-//   version, config (the whole resolved YAML), ranks_of (as the run chose ranks.of), origin ((row,
+//   the beam and the detector pixel (Facts::optics), version, date, host, command,
+//   config (the whole resolved YAML), ranks_of (as the run chose ranks.of), origin ((row,
 //   col) of object pixel [0, 0] in the coordinates of the measured set's positions, Å: /positions +
 //   origin are the measured positions, or the refined ones)
 
@@ -34,6 +36,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/array.hpp"
@@ -89,9 +92,13 @@ struct ResultFacts {
   double slice_thickness = 0;         ///< Å; 0: a single slice without thickness
   double energy_kV = 0;               ///< 0: no electron wavelength
   std::string units = "A";            ///< A | px
-  std::string version;                ///< of ptyle that wrote it
-  std::string config;                 ///< the whole resolved YAML
-  std::string ended;                  ///< why the run ended; empty: it had not
+  /// Of the beam and the detector, each with its unit in its name: semi_angle_mrad, dk_inv_A, …;
+  /// written as attributes and not read back.
+  std::vector<std::pair<std::string, double>> optics;
+  std::string version;              ///< of ptyle that wrote it
+  std::string date, host, command;  ///< of the run: ISO 8601 with the zone; empty: not recorded
+  std::string config;               ///< the whole resolved YAML
+  std::string ended;                ///< why the run ended; empty: it had not
   int dealt_for = 0;  ///< ranks that mini-batches were dealt for (ranks.of); 0: not recorded
   std::optional<Position> origin;  ///< of object pixel [0, 0] in the measured set's coordinates
 };

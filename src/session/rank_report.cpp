@@ -18,6 +18,18 @@ constexpr std::array ledger_names{"checkpoint",   "exchange buffers",
                                   "propagator",   "result",
                                   "transmission", "waves"};
 
+/// "object, synchronised" as a name in a file: object_synchronised.
+std::string file_name_of(std::string name) {
+  std::erase(name, ',');
+  std::replace(name.begin(), name.end(), ' ', '_');
+  return name;
+}
+
+std::string with_blanks(std::string name) {
+  std::replace(name.begin(), name.end(), '_', ' ');
+  return name;
+}
+
 const std::vector<double>& values_of(const std::vector<RankFigure>& figures,
                                      const std::string& name) {
   const auto found = std::find_if(figures.begin(), figures.end(),
@@ -59,7 +71,7 @@ void add_names(const std::string& prefix, const Ledger& ledger, std::vector<Rank
     for (const auto& entry : ledger.entries())
       if (entry.name == name) bytes = static_cast<double>(entry.at_peak);
     named += bytes;
-    figures.push_back({prefix + name, "B", {bytes}});
+    figures.push_back({prefix + file_name_of(name), "B", {bytes}});
   }
   figures.push_back({prefix + "other", "B", {static_cast<double>(ledger.peak()) - named}});
 }
@@ -101,6 +113,11 @@ std::vector<RankFigure> gather_report(Team& team, const RankReport& mine, const 
     for (std::size_t at = i; at < all.size(); at += figures.size())
       figures[i].values.push_back(all[at]);
   }
+  // Memory of a kind that no rank had, such as a GPU's where there is none, is no figure.
+  std::erase_if(figures, [](const RankFigure& f) {
+    return (f.name.starts_with("gpu/") || f.name.starts_with("memory/")) &&
+           std::all_of(f.values.begin(), f.values.end(), [](double v) { return v == 0; });
+  });
   return figures;
 }
 
@@ -166,7 +183,8 @@ std::vector<std::string> report_lines(const std::vector<RankFigure>& figures) {
     for (const RankFigure& f : figures)
       if (f.name.starts_with(prefix) && f.name != prefix + "booked" &&
           f.name != prefix + "process" && largest(f.name) > 0.05 * mib)
-        lines.push_back(fmt::format("  {:<20} {:>9.1f} MiB", f.name.substr(prefix.size()),
+        lines.push_back(fmt::format("  {:<20} {:>9.1f} MiB",
+                                    with_blanks(f.name.substr(prefix.size())),
                                     largest(f.name) / mib));
   };
   say_names("memory/");

@@ -22,6 +22,7 @@
 #include "session/misfits.hpp"
 #include "session/open_fit.hpp"
 #include "session/rank_report.hpp"
+#include "session/result_head.hpp"
 #include "session/stitch.hpp"
 #include "session/write_object.hpp"
 
@@ -404,11 +405,8 @@ class WorkOf final : public Reconstruction::Work {
     facts.bad_pixels = mask_of(open_.experiment.screening);
     facts.origin = open_.division->frame.origin;
     facts.history = history_;
-    facts.pixel_size = open_.experiment.calibration.pixel;
     facts.slice_thickness = config_.object.slices > 1 ? config_.object.slice_thickness : 0;
-    facts.energy_kV = open_.experiment.optics.energy;
-    facts.units = open_.experiment.calibration.in_pixels() ? "px" : "A";
-    facts.version = PTYLE_VERSION;
+    add_head(facts, open_.experiment);
     facts.dealt_for = open_.division->of;
     facts.config = text_;
     facts.ended = ended();

@@ -48,6 +48,10 @@ Result full_result() {
   r.slice_thickness = 1.25;
   r.energy_kV = 200;
   r.version = "0.1.0";
+  r.date = "2026-12-01T05:16:28Z";
+  r.host = "node7";
+  r.command = "ptyle reconstruct run.yaml";
+  r.optics = {{"semi_angle_mrad", 21.4}, {"dk_inv_A", 0.04}};
   r.ended = "ended after 2 iterations";
   r.config = "solver:\n  iterations: 20  # ångström\n";
   r.origin = Position{-12.8, 3.1};
@@ -92,10 +96,26 @@ TEST_F(ResultFiles, IsReadBackAsItWasWritten) {
   EXPECT_EQ(back.energy_kV, 200);
   EXPECT_EQ(back.units, "A");
   EXPECT_EQ(back.version, "0.1.0");
+  EXPECT_EQ(back.date, r.date);
+  EXPECT_EQ(back.host, r.host);
+  EXPECT_EQ(back.command, r.command);
   EXPECT_EQ(back.config, r.config);
   EXPECT_EQ(back.ended, r.ended);
   ASSERT_TRUE(back.origin);
   EXPECT_EQ(back.origin->row, -12.8);
+}
+
+TEST_F(ResultFiles, SaysItsUnitsAndOpticsToOtherPrograms) {
+  write_result(path_, full_result(), false);
+  const auto file = h5::File::open(path_);
+  EXPECT_EQ(file.number("/", "semi_angle_mrad"), 21.4);
+  EXPECT_EQ(file.number("/", "dk_inv_A"), 0.04);
+  EXPECT_EQ(file.text("/object/phase", "units"), "rad");
+  EXPECT_EQ(file.numbers("/object/phase", "pixel_size"), (std::vector<double>{1.25, 0.1, 0.1}));
+  EXPECT_EQ(file.numbers("/probe", "pixel_size"), (std::vector<double>{0.1, 0.1}));
+  for (const char* lengths : {"/positions", "/positions_start"})
+    EXPECT_EQ(file.text(lengths, "units"), "A");
+  EXPECT_EQ(file.text("/probe", "pixel_units"), "A");
 }
 
 TEST_F(ResultFiles, IsReadInParts) {

@@ -55,5 +55,19 @@ TEST(RankReport, AFitTimesItsIterations) {
   EXPECT_EQ(result.dealt_for, 1);
 }
 
+TEST(RankReport, NamesFilesCanHaveAndNothingThatNoRankHad) {
+  const auto team = make_local_team(1);
+  Ledger ledger;
+  const auto some = ledger.book("gradient patches", 1000),
+             more = ledger.book("object, synchronised", 10);
+  std::vector<std::string> names;
+  for (const RankFigure& figure : gather_report(*team, {}, ledger, Ledger{}))
+    if (figure.name.starts_with("memory/") || figure.name.starts_with("gpu/"))
+      names.push_back(figure.name);
+  EXPECT_EQ(names,
+            (std::vector<std::string>{"memory/booked", "memory/process", "memory/gradient_patches",
+                                      "memory/object_synchronised"}));
+}
+
 }  // namespace
 }  // namespace ptyle

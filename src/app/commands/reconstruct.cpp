@@ -73,11 +73,8 @@ constexpr const char* help =
 
 /// The program, when and where it runs, and what it was called by.
 std::string head_of_log() {
-  std::ifstream arguments("/proc/self/cmdline", std::ios::binary);
-  std::string call, one;
-  while (std::getline(arguments, one, '\0')) call += (call.empty() ? "" : " ") + one;
   return fmt::format("{}, {:%Y-%m-%d %H:%M:%S}, on {}: {}", name_and_version(),
-                     fmt::localtime(std::time(nullptr)), host_name(), call);
+                     fmt::localtime(std::time(nullptr)), host_name(), command_line());
 }
 
 /// The folder of a run that is under way, with its log; taken away again where the run fails by a

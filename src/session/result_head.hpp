@@ -1,0 +1,12 @@
+#pragma once
+
+#include "io/result.hpp"
+#include "prepare/experiment.hpp"
+
+namespace ptyle {
+
+/// What stands at the head of a result: lengths and the beam, the detector pixel of the window, and
+/// by which version, when (UTC), where and by which command it was made.
+void add_head(ResultFacts& facts, const Experiment& experiment);
+
+}  // namespace ptyle
