@@ -31,12 +31,33 @@ int keep_message(TIFF*, void* to, const char*, const char* format, va_list argum
   return 1;
 }
 
+/// The unit, spelt so that ImageJ and pint (hyperspy) know it.
+const char* unit_of(const VoxelSize& voxel) { return voxel.unit == "A" ? "angstrom" : "pixel"; }
+
 // Format by ImageJ: io/TiffDecoder.java and io/FileOpener.java of ImageJ 1.53.
 std::string imagej_description(i64 pages, const VoxelSize& voxel, float low, float high) {
-  std::string text = fmt::format("ImageJ=1.53t\nimages={0}\nslices={0}\nunit={1}\n", pages,
-                                 voxel.unit == "A" ? "angstrom" : "pixel");
+  std::string text =
+      fmt::format("ImageJ=1.53t\nimages={0}\nslices={0}\nunit={1}\n", pages, unit_of(voxel));
   if (voxel.slice > 0) text += fmt::format("spacing={:.9g}\n", voxel.slice);
   return text + fmt::format("loop=false\nmin={:.9g}\nmax={:.9g}\n", low, high);
+}
+
+// DigitalMicrograph's tags, by which RosettaSciIO (hyperspy) finds the unit: it knows of ImageJ's
+// only "micron". Numbers by rsciio/tiff/_api.py of RosettaSciIO 0.15: x, y, z from each first one.
+constexpr std::uint32_t dm_unit = 65003, dm_scale = 65009;
+
+/// Makes them known to libtiff for the directory at hand.
+void know_dm_tags(TIFF* tiff) {
+  static std::array<char, 10> name{"DM's own"};
+  static const auto fields = [] {
+    std::array<TIFFFieldInfo, 6> all{};
+    for (std::uint32_t axis = 0; axis < 3; ++axis) {
+      all[2 * axis] = {dm_unit + axis, -1, -1, TIFF_ASCII, FIELD_CUSTOM, 1, 0, name.data()};
+      all[2 * axis + 1] = {dm_scale + axis, 1, 1, TIFF_DOUBLE, FIELD_CUSTOM, 1, 0, name.data()};
+    }
+    return all;
+  }();
+  TIFFMergeFieldInfo(tiff, fields.data(), static_cast<std::uint32_t>(fields.size()));
 }
 
 /// A file for libtiff, which may leave places free for others to write to.
@@ -53,6 +74,10 @@ class TiffFile {
   /// Until the next call nothing is written; its place stays free.
   void leave_free(bool free) { free_ = free; }
   [[nodiscard]] i64 end() const { return end_; }
+  /// These bytes behind what there is are for data; all else comes after them.
+  void reserve(i64 bytes) { end_ += bytes; }
+  /// Until the next call, what is appended lies from this byte on; 0: behind all.
+  void append_at(i64 place) { append_at_ = place; }
   /// Why the last call failed; empty: none did.
   [[nodiscard]] const std::string& failure() const { return failure_; }
   [[nodiscard]] bool close() { return ::close(std::exchange(file_, -1)) == 0; }
@@ -87,7 +112,8 @@ class TiffFile {
   }
   static toff_t seek(thandle_t file, toff_t by, int from) {
     TiffFile& f = of(file);
-    f.at_ = static_cast<off_t>(by) + (from == SEEK_CUR ? f.at_ : from == SEEK_END ? f.end_ : 0);
+    const i64 end = f.append_at_ > 0 ? f.append_at_ : f.end_;
+    f.at_ = static_cast<off_t>(by) + (from == SEEK_CUR ? f.at_ : from == SEEK_END ? end : 0);
     return static_cast<toff_t>(f.at_);
   }
   static int closed(thandle_t) { return 0; }  // the file is closed by its owner
@@ -97,7 +123,7 @@ class TiffFile {
 
   int file_;
   off_t at_ = 0;
-  i64 end_ = 0;
+  i64 end_ = 0, append_at_ = 0;
   bool free_ = false;
   std::string failure_;
 };
@@ -124,6 +150,10 @@ class TiffStack::Writer {
     check(out_.is_open());
     tiff_.reset(out_.stream(file_.name(), big ? "w8" : "w", options.get()));
     check(tiff_ != nullptr);
+    // Pages lie one after the other, without their tags between: readers of ImageJ's stacks take
+    // that for granted (tifffile where there are two).
+    data_ = out_.end();
+    out_.reserve(View<const float, 3>{nullptr, shape}.size() * i64{sizeof(float)});
   }
 
   std::vector<i64> hand_out() {
@@ -132,13 +162,15 @@ class TiffStack::Writer {
       if (row_ == 0) begin_page();
       const i64 count = std::min(strip_, shape_[1] - row_);
       const auto bytes = static_cast<tmsize_t>(count * shape_[2]) * tmsize_t{sizeof(float)};
+      places.push_back(place());
+      out_.append_at(places.back());
       out_.leave_free(true);
       char nothing = 0;  // what is left free is not looked at
       const bool good = TIFFWriteRawStrip(tiff_.get(), static_cast<std::uint32_t>(row_ / strip_),
                                           &nothing, bytes) == bytes;
       out_.leave_free(false);
+      out_.append_at(0);
       check(good);
-      places.push_back(out_.end() - bytes);
       end_strip(count);
     }
     return places;
@@ -158,7 +190,10 @@ class TiffStack::Writer {
     auto* data = const_cast<float*>(strip.data);
     const auto bytes = static_cast<tmsize_t>(strip.size()) * tmsize_t{sizeof(float)};
     const auto number = static_cast<std::uint32_t>(row_ / strip_);
-    check(TIFFWriteEncodedStrip(tiff_.get(), number, data, bytes) == bytes);
+    out_.append_at(place());
+    const bool good = TIFFWriteEncodedStrip(tiff_.get(), number, data, bytes) == bytes;
+    out_.append_at(0);
+    check(good);
     const auto [low, high] = std::minmax_element(strip.begin(), strip.end());
     const bool first = pages_ == 0 && row_ == 0;
     low_ = first ? *low : std::min(low_, *low);
@@ -183,6 +218,10 @@ class TiffStack::Writer {
   }
 
  private:
+  /// The byte of the next strip.
+  [[nodiscard]] i64 place() const {
+    return data_ + (pages_ * shape_[1] + row_) * shape_[2] * i64{sizeof(float)};
+  }
   void end_strip(i64 rows) {
     beat();
     row_ += rows;
@@ -203,6 +242,13 @@ class TiffStack::Writer {
     set(TIFFTAG_SAMPLESPERPIXEL, 1);
     set(TIFFTAG_COMPRESSION, COMPRESSION_NONE);
     set(TIFFTAG_PHOTOMETRIC, PHOTOMETRIC_MINISBLACK);
+    know_dm_tags(tiff_.get());
+    const std::array scales{voxel_.pixel, voxel_.pixel, voxel_.slice};
+    for (std::uint32_t axis = 0; axis < 3; ++axis) {
+      if (scales[axis] <= 0) continue;
+      set(dm_unit + axis, unit_of(voxel_));
+      set(dm_scale + axis, scales[axis]);
+    }
   }
   template <class... Value>
   void set(ttag_t tag, Value... value) {
@@ -223,6 +269,7 @@ class TiffStack::Writer {
   TiffFile out_;
   std::array<i64, 3> shape_;
   VoxelSize voxel_;
+  i64 data_ = 0;             // byte of the first number
   i64 strip_;                // rows
   i64 pages_ = 0, row_ = 0;  // that are there; the next of the page
   float low_ = 0, high_ = 0;

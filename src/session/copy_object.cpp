@@ -32,20 +32,30 @@ struct Told : CopyTask {
 };
 
 std::string identity_of_files(const CopyTask& task) {
-  return identity_of(task.result) + " " + identity_of(task.tiff + ".part");
+  std::string all = identity_of(task.result);
+  for (const StripTask* stack : {&task.phase, &task.absorption})
+    all += " " + identity_of(stack->path + ".part");
+  return all;
 }
 
 Told told(Team& team, const CopyTask& task) {
-  std::vector<std::string> texts{task.images ? "yes" : "no", task.result, task.tiff,
-                                 identity_of_files(task)};
-  for (const i64 strip : task.strips) texts.push_back(std::to_string(strip));
+  std::vector<std::string> texts{task.images ? "yes" : "no", task.result, identity_of_files(task)};
+  for (const StripTask* stack : {&task.phase, &task.absorption}) {
+    texts.push_back(stack->path);
+    texts.push_back(std::to_string(stack->strips.size()));
+    for (const i64 strip : stack->strips) texts.push_back(std::to_string(strip));
+  }
   texts = told_by_leader(team, texts);
   Told told;
   told.images = texts.at(0) == "yes";
   told.result = texts.at(1);
-  told.tiff = texts.at(2);
-  told.identity = texts.at(3);
-  for (std::size_t i = 4; i < texts.size(); ++i) told.strips.push_back(std::stoll(texts[i]));
+  told.identity = texts.at(2);
+  auto text = texts.begin() + 3;
+  for (StripTask* stack : {&told.phase, &told.absorption}) {
+    stack->path = *text++;
+    stack->strips.resize(std::stoul(*text++));
+    for (i64& strip : stack->strips) strip = std::stoll(*text++);
+  }
   return told;
 }
 
@@ -59,14 +69,45 @@ std::string first_failure(Team& team, const std::string& mine) {
   return {};
 }
 
+/// A writer's part of a TIFF stack.
+class StackShare {
+ public:
+  explicit StackShare(const StripTask& task) : task_(task) {
+    if (!task.path.empty()) file_ = RawFile(task.path + ".part", task.path);
+  }
+  [[nodiscard]] bool wanted() const { return !task_.path.empty(); }
+  void take(i64 slab, View<const float, 2> rows) {
+    const auto [least, most] = std::minmax_element(rows.begin(), rows.end());
+    low = std::min(low, *least);
+    high = std::max(high, *most);
+    if (failure.empty())
+      failure = failure_of([&] {
+        file_.write(task_.strips[static_cast<std::size_t>(slab)],
+                    {rows.data, static_cast<std::size_t>(rows.size())});
+      });
+  }
+  void close() {
+    if (failure.empty()) failure = failure_of([&] { file_.close(); });
+  }
+
+  std::string failure;
+  float low = std::numeric_limits<float>::infinity(), high = -low;
+
+ private:
+  const StripTask& task_;
+  RawFile file_;
+};
+
 /// The work of one of the writers.
 class Share {
  public:
   Share(const Told& task, Ledger* ledger)
-      : task_(task), result_(task.result), slabs_(result_.shape()) {
+      : phase(task.phase),
+        absorption(task.absorption),
+        result_(task.result),
+        slabs_(result_.shape()) {
     if (identity_of_files(task) != task.identity)
       throw UserError(task.result + " is another file here");
-    if (!task.tiff.empty()) tiff_ = RawFile(task.tiff + ".part", task.tiff);
     rows_ = Array<float, 1>({slabs_.most_values()}, ledger, "result");
     images_failure = failure_of([&] {
       if (task.images) images = {result_.shape(), result_.has_absorption(), ledger};
@@ -78,14 +119,15 @@ class Share {
     const std::string damaged = failure_of([&] {
       for (i64 i = number; i < slabs_.count(); i += writers) take(i);
     });
-    for (std::string* failure : {&tiff_failure, &images_failure})
+    for (std::string* failure : {&phase.failure, &absorption.failure, &images_failure})
       if (failure->empty()) *failure = damaged;
-    if (tiff_failure.empty()) tiff_failure = failure_of([&] { tiff_.close(); });
+    phase.close();
+    absorption.close();
   }
 
   ObjectImages images;
-  std::string tiff_failure, images_failure;
-  float low = std::numeric_limits<float>::infinity(), high = -low;
+  StackShare phase, absorption;
+  std::string images_failure;
 
  private:
   void take(i64 i) {
@@ -93,29 +135,34 @@ class Share {
     const Box box{slab.rows, {0, result_.shape()[2]}};
     const View<float, 2> rows{rows_.data(), {box.rows.size(), box.cols.size()}};
     result_.phase(slab.z, box, rows);
-    const auto [least, most] = std::minmax_element(rows.begin(), rows.end());
-    low = std::min(low, *least);
-    high = std::max(high, *most);
-    if (tiff_.is_open() && tiff_failure.empty())
-      tiff_failure = failure_of([&] {
-        tiff_.write(task_.strips[static_cast<std::size_t>(i)],
-                    {rows.data, static_cast<std::size_t>(rows.size())});
-      });
-    if (!images.phase_sum) return;
-    images.phase_sum->add<float>(slab.rows.begin, rows);
+    if (phase.wanted()) phase.take(i, rows);
+    if (images.phase_sum) images.phase_sum->add<float>(slab.rows.begin, rows);
     if (const auto kept = images.slices.find(slab.z); kept != images.slices.end())
       kept->second.add<float>(slab.rows.begin, rows);
-    if (!images.absorption_sum) return;
+    if (!absorption.wanted() && !images.absorption_sum) return;
     result_.absorption(slab.z, box, rows);
-    images.absorption_sum->add<float>(slab.rows.begin, rows);
+    if (absorption.wanted()) absorption.take(i, rows);
+    if (images.absorption_sum) images.absorption_sum->add<float>(slab.rows.begin, rows);
   }
 
-  const CopyTask& task_;
   ResultReader result_;
   Slabs slabs_;
-  RawFile tiff_;
   Array<float, 1> rows_;
 };
+
+/// The first failure, and the range over all writers; `otherwise`: the failure of a process that
+/// writes nothing.
+CopiedStack put_together(Team& team, const StackShare* mine, const std::string& otherwise) {
+  CopiedStack all;
+  all.failure = first_failure(team, mine ? mine->failure : otherwise);
+  std::vector<double> range{-std::numeric_limits<double>::infinity(),
+                            -std::numeric_limits<double>::infinity()};
+  if (mine) range = {-double(mine->low), double(mine->high)};
+  team.maximum(range);
+  all.low = static_cast<float>(-range[0]);
+  all.high = static_cast<float>(range[1]);
+  return all;
+}
 
 /// Adds up what the ranks have of the images, some numbers at a time. Others have none.
 void sum_images(Team& team, ObjectImages* mine) {
@@ -183,16 +230,12 @@ Copied copy_object(Team& team, const CopyTask& leaders, Ledger* ledger) {
   else if (share)
     share->run(0, 1);
   else if (team.leads())
-    copied.tiff_failure = copied.images_failure = failure;
-  copied.tiff_failure = first_failure(team, share ? share->tiff_failure : copied.tiff_failure);
+    copied.phase.failure = copied.absorption.failure = copied.images_failure = failure;
+  copied.phase = put_together(team, share ? &share->phase : nullptr, copied.phase.failure);
+  copied.absorption =
+      put_together(team, share ? &share->absorption : nullptr, copied.absorption.failure);
   copied.images_failure =
       first_failure(team, share ? share->images_failure : copied.images_failure);
-  std::vector<double> range{-std::numeric_limits<double>::infinity(),
-                            -std::numeric_limits<double>::infinity()};
-  if (share) range = {-double(share->low), double(share->high)};
-  team.maximum(range);
-  copied.low = static_cast<float>(-range[0]);
-  copied.high = static_cast<float>(range[1]);
   if (copied.images_failure.empty()) sum_images(team, share ? &share->images : nullptr);
   if (share && team.leads()) copied.images = std::move(share->images);
   return copied;

@@ -1,7 +1,8 @@
 #pragma once
 
 // The object of a result.h5, which is read once more by several ranks together, a slab at a time
-// (session/slabs): into the strips of phase.tif, and into the images of the pictures.
+// (session/slabs): into the strips of phase.tif and absorption.tif, and into the images of the
+// pictures.
 
 #include <array>
 #include <map>
@@ -30,18 +31,28 @@ struct ObjectImages {
   std::vector<View<double, 2>> values();
 };
 
+/// A TIFF stack whose strips are to be filled.
+struct StripTask {
+  std::string path;         ///< it is there as its .part; empty: none is wanted
+  std::vector<i64> strips;  ///< the bytes of its strips, by slab
+};
+
 /// The files to be made of result.h5; the same on all ranks, once the one that leads has told it.
 struct CopyTask {
-  std::string result;       ///< result.h5; empty: nothing is to be done
-  std::string tiff;         ///< phase.tif, which is there as its .part; empty: none is wanted
-  std::vector<i64> strips;  ///< the bytes of its strips, by slab
+  std::string result;  ///< result.h5; empty: nothing is to be done
+  StripTask phase, absorption;
   bool images = false;
+};
+
+struct CopiedStack {
+  std::string failure;      ///< why it could not be; empty: it was
+  float low = 0, high = 0;  ///< of its numbers
 };
 
 /// The files that were made of it, on the process that leads.
 struct Copied {
-  std::string tiff_failure, images_failure;  ///< why it could not be; empty: it was
-  float low = 0, high = 0;                   ///< of the phase
+  CopiedStack phase, absorption;
+  std::string images_failure;
   ObjectImages images;
 };
 

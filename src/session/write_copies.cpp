@@ -1,4 +1,4 @@
-// The files for the eye, made of result.h5: phase.tif and the pictures.
+// The files for the eye, made of result.h5: TIFF stacks and the pictures.
 
 #include <fmt/format.h>
 
@@ -31,10 +31,10 @@ double bytes_of(const std::array<i64, 3>& shape) {
 }
 
 /// phase.tif and pictures, made of result.h5, on the process that leads:
-///   1. begin(): the file of the TIFF stack is laid out
+///   1. begin(): the files of the object's TIFF stacks are laid out
 ///   2. meanwhile ranks go through the object together (session/copy_object)
-///   3. finish(): the stack gets its name
-///   4. the pictures are drawn, one after the other
+///   3. finish(): the stacks get their names
+///   4. probe.tif is written, and the pictures are drawn, one after the other
 /// One that fails is missed and does not keep the others from being made.
 class Copies {
  public:
@@ -52,24 +52,17 @@ class Copies {
 
   CopyTask begin() {
     CopyTask task;
-    if (choice_.tiff && !attempt("phase.tif", [&] { task.strips = begin_tiff(); })) tiff_.reset();
-    if (tiff_) task.tiff = name("phase.tif");
+    if (choice_.tiff) begin_stack(phase_, "phase.tif", task.phase);
+    if (choice_.tiff && absorption_) begin_stack(absorbed_, "absorption.tif", task.absorption);
     task.images = choice_.pictures;
-    if (tiff_ || task.images) task.result = name("result.h5");
+    if (phase_ || absorbed_ || task.images) task.result = name("result.h5");
     return task;
   }
 
   void finish(Copied copied) {
-    const auto refuse = [](const std::string& why) {
-      if (!why.empty()) throw UserError(why);
-    };
-    if (tiff_)
-      attempt("phase.tif", [&] {
-        refuse(copied.tiff_failure);
-        tiff_->set_range(copied.low, copied.high);
-        tiff_->finish();
-      });
-    tiff_.reset();
+    finish_stack(phase_, "phase.tif", copied.phase);
+    finish_stack(absorbed_, "absorption.tif", copied.absorption);
+    if (choice_.tiff && !facts().probe.empty()) attempt("probe.tif", [&] { write_probe(); });
     if (!choice_.pictures) return;
     if (attempt("the pictures of the object", [&] { refuse(copied.images_failure); }))
       images_ = std::move(copied.images);
@@ -97,12 +90,44 @@ class Copies {
     return false;
   }
 
-  std::vector<i64> begin_tiff() {
-    check_disk_space(folder_.string(), bytes_of(shape_), "phase.tif");
-    tiff_.emplace(name("phase.tif"), shape_,
-                  VoxelSize{facts().pixel_size, facts().slice_thickness, facts().units},
-                  rows_at_a_time(shape_[1], shape_[2]));
-    return tiff_->hand_out();
+  static void refuse(const std::string& why) {
+    if (!why.empty()) throw UserError(why);
+  }
+
+  void begin_stack(std::optional<TiffStack>& stack, const char* file, StripTask& task) {
+    const bool begun = attempt(file, [&] {
+      check_disk_space(folder_.string(), bytes_of(shape_), file);
+      stack.emplace(name(file), shape_,
+                    VoxelSize{facts().pixel_size, facts().slice_thickness, facts().units},
+                    rows_at_a_time(shape_[1], shape_[2]));
+      task.strips = stack->hand_out();
+      task.path = name(file);
+    });
+    if (!begun) stack.reset();
+  }
+
+  void finish_stack(std::optional<TiffStack>& stack, const char* file, const CopiedStack& copied) {
+    if (!stack) return;
+    attempt(file, [&] {
+      refuse(copied.failure);
+      stack->set_range(copied.low, copied.high);
+      stack->finish();
+    });
+    stack.reset();
+  }
+
+  /// The amplitude of each mode.
+  void write_probe() {
+    const auto [modes, rows, cols] = facts().probe.shape();
+    TiffStack stack(name("probe.tif"), {modes, rows, cols}, {facts().pixel_size, 0, facts().units});
+    Array<float, 2> amplitude({rows, cols}, ledger_, "result");
+    for (i64 m = 0; m < modes; ++m) {
+      const View<const Complex<float>, 2> mode = facts().probe.view()[m];
+      std::transform(mode.begin(), mode.end(), amplitude.begin(),
+                     [](Complex<float> value) { return std::abs(value); });
+      stack.rows(amplitude.view());
+    }
+    stack.finish();
   }
 
   void draw() {
@@ -145,14 +170,14 @@ class Copies {
   ResultFacts facts_;
   WritingMemory memory_;
   Ledger::Booking booking_;
-  std::optional<TiffStack> tiff_;
+  std::optional<TiffStack> phase_, absorbed_;
   ObjectImages images_;
 };
 
 }  // namespace
 
 double output_bytes(const std::array<i64, 3>& shape, bool absorption, bool tiff) {
-  return bytes_of(shape) * (1 + (absorption ? 1 : 0) + (tiff ? 1 : 0));
+  return bytes_of(shape) * (absorption ? 2 : 1) * (tiff ? 2 : 1);
 }
 
 WritingMemory writing_memory(const std::array<i64, 3>& shape, bool absorption, i64 modes,
@@ -167,7 +192,11 @@ WritingMemory writing_memory(const std::array<i64, 3>& shape, bool absorption, i
   if (!choice.tiff && !choice.pictures) return bytes;
   const double images = choice.pictures ? ObjectImages::bytes(shape, absorption) : 0;
   bytes.copies = bytes.share = slab + images + bytes.facts;
-  if (!choice.pictures) return bytes;
+  const double amplitude = choice.tiff ? double(window * window) * sizeof(float) : 0;
+  if (!choice.pictures) {
+    bytes.copies += amplitude;
+    return bytes;
+  }
   const std::array<i64, 2> mode{window, window};
   const auto pixels = [](const std::array<i64, 2>& image, int px) {
     const auto [rows, cols] = reduced_shape(image, px);
@@ -184,7 +213,7 @@ WritingMemory writing_memory(const std::array<i64, 3>& shape, bool absorption, i
   const double field = double(std::min({shape[1], shape[2], spectrum_field}));
   const double spectrum = field * field * (4 * sizeof(double) + sizeof(float));
   constexpr double fonts = 8e6;  // and what else cairo keeps
-  bytes.drawing = std::max({shown, panels, spectrum}) + fonts;
+  bytes.drawing = std::max({shown, panels, spectrum, amplitude}) + fonts;
   bytes.copies += bytes.drawing;
   return bytes;
 }

@@ -18,9 +18,10 @@ namespace {
 namespace fs = std::filesystem;
 
 // Made of result.h5.
-constexpr std::array copies{"phase.tif",    "phase-sum.png", "slices.png", "absorption-sum.png",
-                            "depth.png",    "spectrum.png",  "probe.png",  "aperture.png",
-                            "patterns.png", "r-factor.png",  "ranks.png",  "positions.png"};
+constexpr std::array copies{"phase.tif",  "absorption.tif",     "probe.tif",    "phase-sum.png",
+                            "slices.png", "absorption-sum.png", "depth.png",    "spectrum.png",
+                            "probe.png",  "aperture.png",       "patterns.png", "r-factor.png",
+                            "ranks.png",  "positions.png"};
 
 /// All names that a run takes; the program itself writes config.yaml.
 std::vector<std::string> file_names() {

@@ -1,6 +1,7 @@
 #pragma once
 
-// The files of a reconstruction in its folder: result.h5, phase.tif, phase-sum.png, slices.png
+// The files of a reconstruction in its folder: result.h5; phase.tif, absorption.tif (where fitted),
+// probe.tif (amplitudes of its modes); phase-sum.png, slices.png
 // (first, middle, last, where there are several), absorption-sum.png (where fitted), probe.png,
 // r-factor.png, ranks.png (where more than one rank reports what it spent its time on),
 // positions.png (where they were refined). result.h5 comes first: the others are made of it.
@@ -48,8 +49,8 @@ struct OutputChoice {
   bool tiff = true;
 };
 
-/// Bytes of result.h5 and, with `tiff`, phase.tif for an object of this shape; what else is written
-/// is small beside them. For check_disk_space (io/disk_space) before a run.
+/// Bytes of result.h5 and, with `tiff`, the object's TIFF stacks for an object of this shape; what
+/// else is written is small beside them. For check_disk_space (io/disk_space) before a run.
 double output_bytes(const std::array<i64, 3>& shape, bool absorption, bool tiff);
 
 /// Bytes of the process that leads while the files are written; the object itself is in none of

@@ -302,7 +302,7 @@ void keys(V& v, OutputConfig& c) {
       .file();
   v("overwrite", c.overwrite, "replace an earlier result");
   v("pictures", c.pictures, "PNGs of phase, slices, probe and R-factor");
-  v("tiff", c.tiff, "a TIFF stack of the phase for ImageJ");
+  v("tiff", c.tiff, "TIFF stacks of object and probe for ImageJ");
   v("checkpoint_every", c.checkpoint_every, at_least(0), "iterations",
     "a checkpoint, from which --resume continues, written from a copy in memory while the fit "
     "continues; 0: none");

@@ -102,8 +102,9 @@ TEST_F(Runs, FromRecipeToComparison) {
   EXPECT_NE(ran.out.find("iteration 8/8  cost "), std::string::npos) << ran.out;
   EXPECT_EQ(ran.out.find('\r'), std::string::npos) << "plain lines where there is no terminal";
   const auto files = folder.files();
-  for (const char* file : {"run/result.h5", "run/phase.tif", "run/phase-sum.png", "run/slices.png",
-                           "run/probe.png", "run/r-factor.png", "run/ptyle.log", "run/config.yaml"})
+  for (const char* file :
+       {"run/result.h5", "run/phase.tif", "run/probe.tif", "run/phase-sum.png", "run/slices.png",
+        "run/probe.png", "run/r-factor.png", "run/ptyle.log", "run/config.yaml"})
     EXPECT_TRUE(has(files, file)) << file;
   EXPECT_NE(text_of("run/ptyle.log").find("iteration 8/8"), std::string::npos);
 

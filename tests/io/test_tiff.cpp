@@ -66,6 +66,33 @@ TEST(Tiff, StackIsReadBackByLibtiffWithItsCalibration) {
   fs::remove(path);
 }
 
+/// The tags of DigitalMicrograph, by which RosettaSciIO finds the unit.
+TEST(Tiff, EveryPageHasUnitAndScaleAsDigitalMicrographWritesThem) {
+  const TemporaryFolder folder;
+  for (const auto& [voxel, unit] :
+       {std::pair<VoxelSize, std::string>{{0.19, 1.25, "A"}, "angstrom"},
+        {{1, 0, "px"}, "pixel"}}) {
+    write_tiff(folder / "a.tif", Array<float, 3>({2, 3, 4}), voxel);
+    const std::unique_ptr<TIFF, void (*)(TIFF*)> tiff(TIFFOpen((folder / "a.tif").c_str(), "r"),
+                                                      TIFFClose);
+    ASSERT_TRUE(tiff);
+    for (const std::uint16_t page : {0, 1}) {
+      ASSERT_EQ(TIFFSetDirectory(tiff.get(), page), 1);
+      std::uint32_t count = 0;
+      const char* text = nullptr;
+      const double* scale = nullptr;
+      for (const ttag_t axis : {0, 1, 2}) {
+        const bool there = axis < 2 || voxel.slice > 0;
+        ASSERT_EQ(TIFFGetField(tiff.get(), 65003 + axis, &count, &text), there ? 1 : 0);
+        if (!there) continue;
+        EXPECT_EQ(std::string(text), unit);
+        ASSERT_EQ(TIFFGetField(tiff.get(), 65009 + axis, &count, &scale), 1);
+        EXPECT_EQ(*scale, axis < 2 ? voxel.pixel : voxel.slice);
+      }
+    }
+  }
+}
+
 TEST(Tiff, StripsThatOthersWriteAreTheSameBytes) {
   const TemporaryFolder folder;
   Array<float, 3> stack({3, 7, 5});
@@ -74,6 +101,8 @@ TEST(Tiff, StripsThatOthersWriteAreTheSameBytes) {
   TiffStack parts(folder / "parts.tif", stack.shape(), {0.2, 1, "A"}, 3);
   const auto places = parts.hand_out();
   ASSERT_EQ(places.size(), 9U);
+  for (std::size_t i = 1; i < 9; ++i)  // without gaps, as readers of ImageJ's stacks expect
+    EXPECT_EQ(places[i] - places[i - 1], i64{i % 3 == 0 ? 5 : 15} * i64{sizeof(float)}) << i;
   RawFile file(folder / "parts.tif.part", "parts.tif");
   for (std::size_t i = places.size(); i-- > 0;) {  // the last first
     const auto z = static_cast<i64>(i / 3), first = static_cast<i64>(i % 3) * 3;

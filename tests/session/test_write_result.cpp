@@ -43,11 +43,11 @@ TEST(Outputs, AreAllWrittenAndNotOverwrittenUnasked) {
   const Result result = some_result();
   const std::string out = folder / "deep/er";
   EXPECT_TRUE(write_outputs(result, out, {}).empty());
-  for (const char* name :
-       {"result.h5", "phase.tif", "phase-sum.png", "slices.png", "absorption-sum.png",
-        "spectrum.png", "depth.png", "probe.png", "aperture.png", "r-factor.png"})
+  for (const char* name : {"result.h5", "phase.tif", "absorption.tif", "probe.tif", "phase-sum.png",
+                           "slices.png", "absorption-sum.png", "spectrum.png", "depth.png",
+                           "probe.png", "aperture.png", "r-factor.png"})
     EXPECT_TRUE(fs::exists(fs::path(out) / name)) << name;
-  EXPECT_EQ(std::distance(fs::directory_iterator(out), {}), 10);  // and nothing else is left
+  EXPECT_EQ(std::distance(fs::directory_iterator(out), {}), 12);  // and nothing else is left
   EXPECT_THROW(check_output(out, false), UserError);
   EXPECT_THROW(write_outputs(result, out, {}), UserError);
   EXPECT_NO_THROW(write_outputs(result, out, {.overwrite = true}));
@@ -73,7 +73,7 @@ TEST(Outputs, OfSomeRowsAtATimeAreWhole) {
   EXPECT_EQ(std::distance(fs::directory_iterator(folder / "rows"), {}), 1);  // the result first
   Ledger ledger;
   EXPECT_TRUE(write_copies(folder / "rows", {}, &ledger).empty());
-  EXPECT_EQ(std::distance(fs::directory_iterator(folder / "rows"), {}), 11);
+  EXPECT_EQ(std::distance(fs::directory_iterator(folder / "rows"), {}), 13);
   EXPECT_TRUE(fs::exists(folder / "rows/ranks.png"));
   const Result back = read_result(folder / "rows/result.h5");
   EXPECT_TRUE(std::equal(back.phase.begin(), back.phase.end(), result.phase.begin()));
@@ -134,7 +134,8 @@ TEST(Outputs, RowsThatAreMissingAreAFault) {
 
 TEST(Outputs, WithoutTheOthersTheResultIsThereAllTheSame) {
   const Result result = some_result();
-  for (const std::string name : {"phase.tif", "phase-sum.png", "slices.png", "probe.png"}) {
+  for (const std::string name :
+       {"phase.tif", "absorption.tif", "probe.tif", "phase-sum.png", "slices.png", "probe.png"}) {
     const TemporaryFolder folder;
     fs::create_directories(folder / ("out/" + name + ".part"));  // in its way
     const auto missing = write_outputs(result, folder / "out", {});
