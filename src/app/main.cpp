@@ -13,6 +13,7 @@
 #include <string>
 
 #include "app/commands/commands.hpp"
+#include "app/commands/python_commands.hpp"
 #include "app/ranks.hpp"
 #include "app/version.hpp"
 #include "core/error.hpp"
@@ -50,6 +51,7 @@ int run(int argc, char** argv, Team& team) {
   add_inspect(app, chosen);
   add_compare(app, chosen);
   add_plan(app, chosen);
+  add_python_commands(app);
   app.footer(
       "ptyle COMMAND --help explains a command, with examples.\n"
       "Exit status: 0 done, 1 a fault of ptyle, 2 a mistake in what was given,\n"
@@ -87,6 +89,7 @@ int main(int argc, char** argv) {
   int status = exit_status::our_fault;
   std::string sentence;
   try {
+    run_python_command(argc, argv);  // which is another program, before MPI is started
     ranks.emplace(argc, argv);
     return run(argc, argv, ranks->team());
   } catch (const UserError& e) {

@@ -14,11 +14,13 @@ namespace fs = std::filesystem;
 namespace ptyle {
 namespace {
 
-/// A command that makes NAME.h5 beside the file, with the dataset /data.
+/// NAME.h5 beside the file.
+fs::path beside(const fs::path& path) { return path.parent_path() / path.stem().concat(".h5"); }
+
+/// A command that makes it, with the dataset /data.
 std::string command(const fs::path& path, const std::string& modules, const std::string& value) {
-  const fs::path to = path.parent_path() / path.stem().concat(".h5");
   return fmt::format("python3 -c \"import h5py, {}; h5py.File('{}', 'w')['data'] = {}\"", modules,
-                     to.string(), value);
+                     beside(path).string(), value);
 }
 
 /// The whole number after the last such letter that has one: 12 of "scan_x12_y16".
@@ -50,12 +52,12 @@ std::string shape_of_raw(const fs::path& path) {
 std::string other_format(const std::string& name) {
   const fs::path path(name);
   const std::string extension = lower_case(path.extension().string());
-  for (const char* known : {".dm3", ".dm4", ".mrc", ".blo", ".ser", ".emi", ".tvips", ".zspy"})
+  for (const char* known :
+       {".dm3", ".dm4", ".mrc", ".blo", ".ser", ".emi", ".tvips", ".zspy", ".prz"})
     if (extension == known)
       return fmt::format(
-                 ", {} files are read by other programs; this converts it, with RosettaSciIO: ",
-                 known) +
-             command(path, "hyperspy.api as hs", fmt::format("hs.load('{}').data", name));
+          ", {} files are read by RosettaSciIO; this converts it: ptyle convert '{}' '{}'", known,
+          name, beside(path).string());
   if (extension == ".xml" || extension == ".hdr")
     return "; where it lies beside a detector's file, that file is to be named, and this one is "
            "read "

@@ -285,7 +285,7 @@ std::vector<Mistake> configurations() {
        {},
        {},
        "there is no command recontsruct; the commands are simulate, reconstruct, inspect, compare, "
-       "plan"},
+       "plan, convert, import"},
       {"CommandMissing",
        {},
        {},
@@ -480,7 +480,7 @@ std::vector<Mistake> files() {
        {},
        [](const TestFolder& folder) { folder.write("x.dm4", "1234"); },
        "--set data.file=x.dm4: data.file: file '.*/x.dm4' is not an HDF5 file, .dm4 files are read "
-       "by other programs; this converts it, with RosettaSciIO: .*"},
+       "by RosettaSciIO; this converts it: ptyle convert '.*/x.dm4' '.*/x.h5'"},
       {"DataFilesNone",
        setting("data.file=scan_*.h5"),
        {},
@@ -689,6 +689,38 @@ TEST_P(Mistakes, IsToldInOneSentence) {
 }
 
 const auto named = [](const auto& info) { return info.param.name; };
+/// Where the Python package is not installed, and where there is no Python.
+TEST(PythonCommands, NameTheLineThatInstallsThePackage) {
+  const TestFolder folder;
+  folder.write("bin/python3", "#!/bin/sh\nexport PATH=\"$REAL_PATH\"\nexec python3 -S -E \"$@\"\n");
+  fs::permissions(folder.path() / "bin/python3", fs::perms::owner_all);
+  const std::string path = std::getenv("PATH");
+  const bool python = std::system("command -v python3 > /dev/null") == 0;
+  for (const std::string command : {"convert", "import"}) {
+    const Ran without =
+        run_ptyle({command, "a", "b"},
+                  {.folder = folder.path(), .environment = {{"PATH", folder.path() / "none"}}});
+    EXPECT_EQ(without.status, 2);
+    EXPECT_TRUE(std::regex_match(without.err, std::regex("ptyle: " + command +
+                                                         " belongs to ptyle's Python package, and "
+                                                         "there is no python3 here; .* pip install "
+                                                         "ptyle\n")))
+        << without.err;
+    if (!python) continue;
+    const Ran bare =
+        run_ptyle({command, "a", "b"},
+                  {.folder = folder.path(),
+                   .environment = {{"PATH", folder.path() / "bin"}, {"REAL_PATH", path}}});
+    EXPECT_EQ(bare.status, 2);
+    EXPECT_TRUE(std::regex_match(bare.err,
+                                 std::regex("ptyle: " + command +
+                                            " belongs to ptyle's Python package, which .*python3.* "
+                                            "does not have; pip install ptyle\n")))
+        << bare.err;
+  }
+  EXPECT_EQ(folder.files(), (std::vector<std::string>{"bin", "bin/python3"}));
+}
+
 INSTANTIATE_TEST_SUITE_P(Configuration, Mistakes, testing::ValuesIn(configurations()), named);
 INSTANTIATE_TEST_SUITE_P(OtherCommands, Mistakes, testing::ValuesIn(other_commands()), named);
 INSTANTIATE_TEST_SUITE_P(Files, Mistakes, testing::ValuesIn(files()), named);

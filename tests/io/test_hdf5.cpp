@@ -105,7 +105,7 @@ TEST(Hdf5, OtherFormatsAreToldWithTheLineThatConvertsThem) {
   const auto fault = [&](const char* name, const std::string& start) {
     return message_of<UserError>([&] { (void)h5::File::open(folder.write_text(name, start)); });
   };
-  EXPECT_TRUE(says(fault("x.dm4", "....."), {"hs.load('"}));
+  EXPECT_TRUE(says(fault("x.dm4", "....."), {"ptyle convert '", ".h5'"}));
   EXPECT_TRUE(says(fault("x.raw", "....."), {"raw numbers", "reshape(slow, fast, ky, kx)"}));
   EXPECT_TRUE(says(fault("scan_x3_y2.raw", std::string(3 * 2 * 4 * 25, '.')),
                    {"numpy.fromfile('", "'float32').reshape(2, 3, 5, 5)"}));
