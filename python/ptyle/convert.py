@@ -29,7 +29,7 @@ EXAMPLES = """examples:
   ptyle convert scan.emd scan.h5 --signal 2     the third signal of a file that has several
   ptyle inspect scan.h5 --write-config run.yaml
 
-Reads what RosettaSciIO reads: .dm3, .dm4, .blo, .tvips, .mrc, .emd, .ser, .zspy, .prz, .app5, EMPAD's
+Reads what RosettaSciIO reads: .dm3, .dm4, .blo, .tvips, .mrc, .emd, .nxs, .zspy, .prz, EMPAD's
 .xml, Merlin's .mib and more. The result is HyperSpy's HDF5 layout, with the calibration of
 scan and detector, the accelerating voltage and the convergence semi-angle where the file states them."""
 
