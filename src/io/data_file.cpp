@@ -1,3 +1,4 @@
+// 0. Raw numbers, where the user says that it is these.
 // 1. HDF5 as it is; what cannot be opened at all is refused as there.
 // 2. The first format that recognises the file.
 // 3. None does: what its name promises, or the line that converts it.
@@ -53,16 +54,59 @@ void state_small_arrays(h5::File& file) {
   throw UserError(fmt::format("file '{}' has just been changed", source.path()));
 }
 
+std::string described(const RawLayout& raw) {
+  return fmt::format("{} x {} of {}{}", raw.shape[0], raw.shape[1], h5::to_string(raw.type),
+                     raw.big_endian ? ", the most significant byte first" : "");
+}
+
+void read_raw(const formats::Source& source, const RawLayout& raw, h5::File& to) {
+  const i64 frame = formats::bytes_of(source, {raw.shape[0], raw.shape[1]}, raw.type.bytes),
+            stride = frame + raw.gap, left = source.size() - raw.offset;
+  const auto end = [&](i64 frames) { return raw.offset + frames * stride - raw.gap; };
+  const i64 frames = left < frame ? 0 : (left + raw.gap) / stride, few = std::max<i64>(frames, 1);
+  if (raw.gap % raw.type.bytes != 0)
+    throw UserError(fmt::format("data.raw_gap is {} bytes, and must be whole numbers of {} bytes",
+                                raw.gap, raw.type.bytes));
+  // A gap may follow the last frame, too.
+  if (frames == 0 || (source.size() != end(frames) && source.size() != end(frames) + raw.gap))
+    throw UserError(fmt::format(
+        "file '{}' has {} bytes; {} frame{} of {} would be {} bytes and {} would be {} ({} each, "
+        "{} "
+        "before the first, {} between them): are data.raw_type, raw_shape, raw_offset and raw_gap "
+        "right?",
+        source.path(), source.size(), few, few == 1 ? "" : "s", described(raw), end(few), few + 1,
+        end(few + 1), frame, raw.offset, raw.gap));
+  to.map_dataset("/data", raw.type, {frames, raw.shape[0], raw.shape[1]},
+                 {source.path(), raw.offset, raw.big_endian, raw.gap > 0 ? stride : 0});
+  to.note(
+      fmt::format("'{}' is read as raw numbers, as data.raw_shape and raw_type say: {} frames "
+                  "of {}",
+                  source.path(), frames, described(raw)));
+}
+
 }  // namespace
 
-h5::File open_data_file(const std::string& path) {
-  if (h5::File::is_hdf5(path)) return h5::File::open(path);
+h5::File open_data_file(const std::string& path, const std::optional<RawLayout>& raw) {
+  if (h5::File::is_hdf5(path)) {
+    if (raw)
+      throw UserError(fmt::format(
+          "file '{}' is an HDF5 file, and data.raw_type and raw_shape are for raw numbers", path));
+    return h5::File::open(path);
+  }
   static std::map<std::string, std::weak_ptr<h5::InMemory>> open;
   std::erase_if(open, [](const auto& one) { return one.second.expired(); });
-  const std::string state = state_of(path);
+  const std::string state = raw ? fmt::format("{} as {} from {} by {}", state_of(path),
+                                              described(*raw), raw->offset, raw->gap)
+                                : state_of(path);
   if (const auto found = open.find(state); found != open.end())
     return h5::File::of_memory(found->second.lock());
   const formats::Source source(path);
+  if (raw) {
+    h5::File file = h5::File::in_memory(path);
+    read_raw(source, *raw, file);
+    open[state] = file.memory();
+    return file;
+  }
   for (const auto& format : formats::all()) {
     if (!format.recognises(source)) continue;
     h5::File file = h5::File::in_memory(path);

@@ -64,12 +64,14 @@ bool rows_hold_no_counts(const h5::File& file, const h5::DatasetInfo& info) {
 
 }  // namespace
 
-Frames::Frames(const h5::File& file, const FramesAsked& asked, i64 most) : most_(most) {
+Frames::Frames(const h5::File& file, const FramesAsked& asked, i64 most)
+    : most_(most), raw_(asked.raw) {
   add(file, asked);
   if (asked.files.size() > 1) {
     FramesAsked same = asked;
     same.patterns = pattern_;
-    for (std::size_t i = 1; i < asked.files.size(); ++i) add(open_data_file(asked.files[i]), same);
+    for (std::size_t i = 1; i < asked.files.size(); ++i)
+      add(open_data_file(asked.files[i], raw_), same);
   }
   settle_axes(file, asked);
   leave_out_rows_of_empad(file);
@@ -188,7 +190,7 @@ const Frames::Member& Frames::open_for(i64 frame) const {
   if (at == open_ && set_) return member;
   set_.reset();
   if (file_path_ != member.file) {
-    file_.emplace(open_data_file(member.file));
+    file_.emplace(open_data_file(member.file, raw_));
     file_path_ = member.file;
   }
   set_.emplace(*file_, member.info, axes_, most_);

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/array.hpp"
+#include "io/data_file.hpp"
 #include "io/frame_set.hpp"
 #include "io/hdf5.hpp"
 
@@ -17,6 +18,7 @@ struct FramesAsked {
   std::string patterns;            ///< a dataset, or a pattern ("/entry/data/data_*"); empty: found
   std::vector<std::string> axes;   ///< of the dataset (frame_axes.hpp); empty: as the file says
   std::vector<std::string> files;  ///< that follow each other; empty: the file alone
+  std::optional<RawLayout> raw{};  ///< they are raw numbers
 };
 
 /// The frames of a file or of several: a dataset of real numbers, (N, ky, kx) or (slow, fast, ky,
@@ -88,7 +90,9 @@ class Frames {
   std::string pattern_, name_;
   FrameAxes axes_;
   bool axes_said_ = false;
-  i64 most_ = 0, count_ = 0, rows_ = 0, cols_ = 0, run_ = 1, kept_ = 0;
+  i64 most_ = 0;
+  std::optional<RawLayout> raw_;
+  i64 count_ = 0, rows_ = 0, cols_ = 0, run_ = 1, kept_ = 0;
   std::array<i64, 2> scan_shape_{};
   std::vector<std::string> notes_;
   mutable std::optional<h5::File> file_;  // of the set that is open; of one file: that file

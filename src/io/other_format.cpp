@@ -33,18 +33,23 @@ std::optional<std::uintmax_t> number_after(const std::string& name, char letter)
   return {};
 }
 
-/// "(16, 12, 96, 96)" of raw numbers of 4 bytes, by a name as "scan_x12_y16.raw" and the size.
-std::string shape_of_raw(const fs::path& path) {
+/// The keys of raw numbers of 4 bytes, by a name as "scan_x12_y16.raw" and the size.
+std::string keys_of_raw(const fs::path& path) {
+  const auto keys = [](const std::string& frame, const std::string& scan) {
+    return fmt::format(
+        "--set data.raw_type=float32 --set 'data.raw_shape=[{}]' --set 'data.scan_shape=[{}]'",
+        frame, scan);
+  };
   std::error_code error;
   const auto bytes = fs::file_size(path, error);
   const std::string name = path.stem().string();
   const auto x = number_after(name, 'x'), y = number_after(name, 'y');
-  if (!x || !y) return "(slow, fast, ky, kx)";
+  if (!x || !y) return keys("ky, kx", "slow, fast");
   const auto of_all = 4 * *x * *y;
   const auto frame = of_all > 0 && bytes % of_all == 0 ? bytes / of_all : 0;
   const auto side = static_cast<std::uintmax_t>(std::lround(std::sqrt(static_cast<double>(frame))));
-  return frame > 0 && side * side == frame ? fmt::format("({}, {}, {}, {})", *y, *x, side, side)
-                                           : fmt::format("({}, {}, ky, kx)", *y, *x);
+  return keys(frame > 0 && side * side == frame ? fmt::format("{}, {}", side, side) : "ky, kx",
+              fmt::format("{}, {}", *y, *x));
 }
 
 }  // namespace
@@ -63,11 +68,10 @@ std::string other_format(const std::string& name) {
            "read "
            "with it";
   if (extension == ".raw" || extension == ".bin" || extension == ".dat")
-    return ", it is taken to be raw numbers, whose type and shape no file states; this converts "
-           "it, if they are right: " +
-           command(
-               path, "numpy",
-               fmt::format("numpy.fromfile('{}', 'float32').reshape{}", name, shape_of_raw(path)));
+    return ", it is taken to be raw numbers, whose type and shape no file states; these keys do, "
+           "if "
+           "they are right: " +
+           keys_of_raw(path);
   return "";
 }
 

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstdint>
@@ -10,6 +11,7 @@
 
 #include "core/error.hpp"
 #include "io/hdf5.hpp"
+#include "io/py4dstem_result.hpp"
 
 namespace ptyle {
 namespace {
@@ -341,14 +343,18 @@ class ResultReader::Reader {
       facts = read_ptyrad(file_);
       ptyrad_ = true;
       open("/optimizable_tensors/objp", "/optimizable_tensors/obja");
+    } else if (const auto group = py4dstem_group(file_)) {
+      facts = read_py4dstem(file_, *group);
+      open_py4dstem(*group + "/_object_emd/data");
     } else {
       wrong(file_,
             "it holds neither /object/phase (a result or simulated set of ptyle) nor "
-            "/optimizable_tensors/objp (a result of PtyRAD)");
+            "/optimizable_tensors/objp (a result of PtyRAD), nor _object_emd (one of py4DSTEM)");
     }
   }
 
-  void read(const h5::Dataset& set, i64 z, const Box& box, View<float, 2> to) const {
+  template <class T>
+  void read(const h5::Dataset& set, i64 z, const Box& box, View<T, 2> to) const {
     if (to.shape != std::array{box.rows.size(), box.cols.size()})
       throw std::logic_error("ResultReader: an array of another shape than the box");
     h5::Shape start{z, box.rows.begin, box.cols.begin}, count{1, to.shape[0], to.shape[1]};
@@ -356,10 +362,20 @@ class ResultReader::Reader {
       start.insert(start.begin(), 0);
       count.insert(count.begin(), 1);
     }
+    if (set.shape().size() == 2) {  // a slice alone
+      start.erase(start.begin());
+      count.erase(count.begin());
+    }
     set.read(start, count, to.data);
   }
-  void phase(i64 z, const Box& box, View<float, 2> to) const { read(phase_, z, box, to); }
+  void phase(i64 z, const Box& box, View<float, 2> to) const {
+    if (complex_) return read_complex(z, box, to, [](Complex<float> v) { return std::arg(v); });
+    read(phase_, z, box, to);
+  }
   void absorption(i64 z, const Box& box, View<float, 2> to) const {
+    if (complex_)
+      return read_complex(z, box, to,
+                          [](Complex<float> v) { return -std::log(std::max(std::abs(v), 1e-6F)); });
     if (!absorption_) throw std::logic_error("ResultReader: there is no absorption");
     read(*absorption_, z, box, to);
     if (ptyrad_)  // which stores exp(−μ)
@@ -368,7 +384,7 @@ class ResultReader::Reader {
 
   ResultFacts facts;
   std::array<i64, 3> shape{};
-  [[nodiscard]] bool has_absorption() const { return absorption_.has_value(); }
+  [[nodiscard]] bool has_absorption() const { return absorption_.has_value() || complex_; }
 
  private:
   void open(const std::string& phase, const std::string& absorption) {
@@ -384,10 +400,27 @@ class ResultReader::Reader {
     if (absorption_->shape() != all)
       wrong(file_, fmt::format("{} and {} differ in shape, but should agree", absorption, phase));
   }
+  /// py4DSTEM's object of complex numbers, or a potential.
+  void open_py4dstem(const std::string& object) {
+    phase_ = file_.dataset(object);
+    const h5::Shape& all = phase_.shape();
+    if (all.size() < 2 || all.size() > 3 || phase_.info().size() == 0)
+      wrong(file_, fmt::format("{} has the shape {}, but it should be ([slice,] row, col)", object,
+                               h5::to_string(all)));
+    shape = {all.size() == 3 ? all[0] : 1, all[all.size() - 2], all.back()};
+    complex_ = phase_.info().type.kind == h5::Kind::complex;
+  }
+  template <class Part>
+  void read_complex(i64 z, const Box& box, View<float, 2> to, Part&& part) const {
+    Array<Complex<float>, 2> values(to.shape);
+    read(phase_, z, box, values.view());
+    std::transform(values.begin(), values.end(), to.begin(), part);
+  }
+
   h5::File file_;
   h5::Dataset phase_;
   std::optional<h5::Dataset> absorption_;
-  bool ptyrad_ = false;
+  bool ptyrad_ = false, complex_ = false;
 };
 
 ResultReader::ResultReader(const std::string& path) : reader_(std::make_unique<Reader>(path)) {}

@@ -142,9 +142,10 @@ void write_atoms(h5::File& file, const std::vector<Atom>& atoms);
 /// The same at once.
 void write_result(const std::string& path, const Result& result, bool overwrite);
 
-/// A result, the truth in a simulated set (absorption, probe, history and atoms where there), or
-/// PtyRAD's output (first object mode; positions from crop_pos, shifts and window), whose object is
-/// read in parts. Throws UserError for a file that is none of these.
+/// A result, the truth in a simulated set (absorption, probe, history and atoms where there),
+/// PtyRAD's output (first object mode; positions from crop_pos, shifts and window), or py4DSTEM's
+/// (io/py4dstem_result), whose object is read in parts. Throws UserError for a file that is none of
+/// these.
 class ResultReader {
  public:
   explicit ResultReader(const std::string& path);

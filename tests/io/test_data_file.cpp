@@ -247,6 +247,84 @@ TEST(DataFile, TheLastRowsOfAnEmpadAreNoCounts) {
   EXPECT_EQ(i64(frames_in(series).size()), 2 * counts);
 }
 
+TEST(DataFile, AnEmpadsXmlStatesItsCalibration) {
+  const TemporaryFolder folder;
+  const auto path = folder.write_text("some.raw", std::string(6 * 130 * 128 * 4, '\0'));
+  const auto with = [&](const std::string& measurements) {
+    (void)folder.write_text("a.xml",
+                            "<root><raw_file filename=\"some.raw\"/><pix_x>3</pix_x>"
+                            "<pix_y>2</pix_y><iom_measurements>" +
+                                measurements + "</iom_measurements></root>");
+    const h5::File file = open_data_file(path);
+    return std::array{file.number("/", "dk_inv_A"), file.number("/", "mrad_per_pixel"),
+                      file.number("/", "energy_kV")};
+  };
+  const auto steps = [&] { return open_data_file(path).numbers("/", "scan_step_A").value(); };
+  auto said = with(
+      "<high_voltage>300000</high_voltage><calibrated_pixelsize>1.5e-10</calibrated_pixelsize>"
+      "<optics.get_full_scan_field_of_view>[2e-9, 6e-9]</optics.get_full_scan_field_of_view>");
+  ASSERT_TRUE(said[0] && said[2]);
+  EXPECT_NEAR(*said[0], 0.015, 1e-12);  // 1.5e-10 /pm = 0.15 /nm
+  EXPECT_FALSE(said[1]);
+  EXPECT_NEAR(*said[2], 300, 1e-9);
+  EXPECT_NEAR(steps()[0], 10, 1e-9);
+  EXPECT_NEAR(steps()[1], 20, 1e-9);
+  said = with(
+      "<calibrated_diffraction_angle>2e-4</calibrated_diffraction_angle>"
+      "<full_scan_field_of_view><x>2.16e-9</x><y>2.16e-9</y><scale_factor>0.72"
+      "</scale_factor></full_scan_field_of_view>");
+  ASSERT_TRUE(said[1]);
+  EXPECT_NEAR(*said[1], 0.2, 1e-12);
+  EXPECT_NEAR(steps()[0], 10, 1e-9);  // 2.16 nm / 0.72 over the longer side's 3
+  EXPECT_NEAR(steps()[1], 10, 1e-9);
+  for (const auto& none : with("<calibrated_pixelsize>nan</calibrated_pixelsize>"
+                               "<high_voltage>much</high_voltage>"))
+    EXPECT_FALSE(none);
+}
+
+TEST(DataFile, RawNumbersLieAsTheKeysSay) {
+  const TemporaryFolder folder;
+  const auto opened = [&](const std::string& bytes, const RawLayout& raw) {
+    const h5::File file = open_data_file(folder.write_text("a.dat", bytes), raw);
+    return file.read<std::int64_t>("/data");
+  };
+  const RawLayout little{{h5::Kind::natural, 2}, false, {5, 6}};
+  EXPECT_EQ(opened(numbers<std::uint16_t>(90), little), counting(90));
+  RawLayout big = little;
+  big.big_endian = true;
+  EXPECT_EQ(opened(numbers<std::uint16_t>(90, true), big), counting(90));
+  RawLayout apart = little;
+  apart.offset = 7;
+  apart.gap = 4;
+  std::string bytes = "header.";
+  for (int n = 0; n < 3; ++n) bytes += numbers<std::uint16_t>(30, false, 30 * n) + "gap.";
+  EXPECT_EQ(opened(bytes, apart), counting(90));
+  EXPECT_EQ(opened(bytes.substr(0, bytes.size() - 4), apart), counting(90));  // none after the last
+}
+
+TEST(DataFile, ARawFileOfAnotherSizeIsTold) {
+  const TemporaryFolder folder;
+  const auto fault = [&](i64 bytes, const RawLayout& raw) {
+    const auto path = folder.write_text("a.raw", std::string(static_cast<std::size_t>(bytes), 'x'));
+    return message_of<UserError>([&] { (void)open_data_file(path, raw); });
+  };
+  RawLayout raw{{h5::Kind::natural, 2}, false, {5, 6}};
+  EXPECT_TRUE(
+      says(fault(181, raw), {"a.raw' has 181 bytes; 3 frames of 5 x 6 of uint16 would be 180 "
+                             "bytes and 4 would be 240 (60 each",
+                             "data.raw_type"}));
+  EXPECT_TRUE(says(fault(10, raw), {"has 10 bytes; 1 frame of", "60 bytes and 2 would be 120"}));
+  raw.offset = 100;
+  EXPECT_EQ(fault(220, raw), "");  // two frames
+  EXPECT_TRUE(says(fault(221, raw), {"220 bytes and 3 would be 280", "100 before the first"}));
+  raw.gap = 3;
+  EXPECT_TRUE(says(fault(220, raw), {"data.raw_gap is 3 bytes", "whole numbers of 2 bytes"}));
+  const auto hdf5 = folder / "a.h5";
+  h5::File::create(hdf5).commit();
+  EXPECT_TRUE(
+      says(message_of<UserError>([&] { (void)open_data_file(hdf5, raw); }), {"is an HDF5 file"}));
+}
+
 TEST(DataFile, SeveralFilesOfAnyFormatAreOne) {
   const TemporaryFolder folder;
   FramesAsked asked;

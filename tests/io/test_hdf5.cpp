@@ -106,9 +106,9 @@ TEST(Hdf5, OtherFormatsAreToldWithTheLineThatConvertsThem) {
     return message_of<UserError>([&] { (void)h5::File::open(folder.write_text(name, start)); });
   };
   EXPECT_TRUE(says(fault("x.dm4", "....."), {"ptyle convert '", ".h5'"}));
-  EXPECT_TRUE(says(fault("x.raw", "....."), {"raw numbers", "reshape(slow, fast, ky, kx)"}));
+  EXPECT_TRUE(says(fault("x.raw", "....."), {"raw numbers", "data.raw_shape=[ky, kx]"}));
   EXPECT_TRUE(says(fault("scan_x3_y2.raw", std::string(3 * 2 * 4 * 25, '.')),
-                   {"numpy.fromfile('", "'float32').reshape(2, 3, 5, 5)"}));
+                   {"data.raw_shape=[5, 5]", "data.scan_shape=[2, 3]"}));
   const std::string text = fault("x.txt", "1 2 3");
   EXPECT_TRUE(text.ends_with("is not an HDF5 file")) << text;
 }

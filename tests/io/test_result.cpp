@@ -291,5 +291,51 @@ TEST_F(ResultFiles, ReadsPtyradsOutput) {
   EXPECT_NEAR(r.positions[0].col, (1 - 0.5 + 2) * 0.2, 1e-12);
 }
 
+/// As save() of py4DSTEM 0.14 lays it out; .ci/jobs/formats writes one by emdfile.
+TEST_F(ResultFiles, ReadsPy4dstemsOutput) {
+  const std::string group = "/ptycho_root/ptycho",
+                    prepared = group + "/metadatabundle/preprocess_metadata/",
+                    made = group + "/metadatabundle/instantiation_metadata/";
+  const auto write = [&](bool potential, const h5::Shape& shape, std::array<double, 2> sampling) {
+    h5::File file = h5::File::create(path_, true);
+    i64 voxels = 1;
+    for (const i64 n : shape) voxels *= n;
+    if (potential)
+      file.write(group + "/_object_emd/data", shape, std::vector<float>(voxels, 0.25F).data());
+    else
+      file.write(group + "/_object_emd/data", shape,
+                 std::vector<Complex<float>>(voxels, std::polar(0.5F, -0.25F)).data());
+    std::vector<Complex<float>> probe(4 * 5, {0, 0});
+    probe[0] = {1, -1};  // the middle is at [0, 0]
+    file.write(group + "/_probe_emd/data", {4, 5}, probe.data());
+    const std::vector<double> positions{2, 3, 4, 5.5}, thickness{3, 3};
+    const double energy = 300e3;
+    file.write(prepared + "sampling", {2}, sampling.data());
+    file.write(prepared + "positions_px", {2, 2}, positions.data());
+    file.write(made + "energy", {1}, &energy);
+    file.write(made + "slice_thicknesses", {2}, thickness.data());
+    file.commit();
+  };
+  write(false, {3, 6, 8}, {0.2, 0.2});
+  Result r = read_result(path_);
+  EXPECT_EQ(r.phase.shape(), (std::array<i64, 3>{3, 6, 8}));
+  EXPECT_NEAR(r.phase(2, 5, 7), -0.25, 1e-6);
+  EXPECT_NEAR(r.absorption(0, 0, 0), std::log(2.0), 1e-6);
+  EXPECT_EQ(r.probe.shape(), (std::array<i64, 3>{1, 4, 5}));
+  EXPECT_EQ(r.probe(0, 2, 2), (Complex<float>{1, -1}));
+  EXPECT_EQ(r.slice_thickness, 3);
+  EXPECT_EQ(r.energy_kV, 300);
+  EXPECT_EQ(r.pixel_size, 0.2);
+  EXPECT_NEAR(r.positions[1].row, 0.8, 1e-12);
+  EXPECT_NEAR(r.positions[1].col, 1.1, 1e-12);
+  write(true, {6, 8}, {0.2, 0.2});
+  r = read_result(path_);
+  EXPECT_EQ(r.phase.shape(), (std::array<i64, 3>{1, 6, 8}));
+  EXPECT_EQ(r.phase(0, 5, 7), 0.25F);
+  EXPECT_TRUE(r.absorption.empty());
+  write(true, {6, 8}, {0.2, 0.3});
+  EXPECT_THROW((void)read_result(path_), UserError);
+}
+
 }  // namespace
 }  // namespace ptyle

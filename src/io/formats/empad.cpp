@@ -1,9 +1,12 @@
 // An EMPAD's raw file: frames of 130 x 128 float32, the least significant byte first, whose last
 // two rows are no counts. The shape of the scan stands in the name, "scan_x12_y16.raw", or in the
-// .xml beside it (<pix_x>, <pix_y>) that names the file.
+// .xml beside it (<pix_x>, <pix_y>) that names the file. That says more, as RosettaSciIO reads it:
+// <calibrated_pixelsize> of a detector pixel, 1/pm, or <calibrated_diffraction_angle>, rad; the
+// voltage, V; and the field of view of the whole scan, m.
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <filesystem>
@@ -11,7 +14,9 @@
 #include <iterator>
 #include <optional>
 #include <regex>
+#include <sstream>
 #include <string>
+#include <vector>
 
 #include "core/error.hpp"
 #include "io/formats/formats.hpp"
@@ -27,7 +32,9 @@ constexpr i64 rows = 128, stored_rows = 130, cols = 128, bytes_each = 4,
 struct Said {
   std::array<i64, 2> scan{};  ///< slow, fast; 0: not said
   i64 frames = 0;
-  std::string where;  ///< "its name"
+  std::string where;                              ///< "its name"
+  double dk = 0, mrad_per_pixel = 0, energy = 0;  ///< 1/Å, mrad, kV; 0: not said
+  std::array<double, 2> step{};                   ///< slow, fast, Å; 0: not said
 };
 
 /// "scan_x12_y16.raw"
@@ -47,6 +54,45 @@ i64 element(const std::string& xml, const std::string& name) {
   return std::regex_search(xml, found, element) ? whole_number(found[1].str()) : 0;
 }
 
+/// The positive numbers in the first element of a name: "1.5e-9" or "[1e-9, 2e-9]".
+std::vector<double> values_of(const std::string& xml, const std::string& name) {
+  std::smatch found;
+  const std::regex element("<" + name + R"((?:\s[^>]*)?>\s*\[?([^<\]]*)\]?\s*<)");
+  if (!std::regex_search(xml, found, element)) return {};
+  std::vector<double> values;
+  std::istringstream text(std::regex_replace(found[1].str(), std::regex(","), " "));
+  for (double value = 0; text >> value;)
+    if (std::isfinite(value) && value > 0) values.push_back(value);
+  return text.eof() ? values : std::vector<double>();
+}
+
+double value_of(const std::string& xml, const std::string& name) {
+  const auto values = values_of(xml, name);
+  return values.size() == 1 ? values[0] : 0;
+}
+
+void add_calibration(const std::string& xml, Said& said) {
+  constexpr double angstroms = 1e10;  // of a metre
+  said.dk = 1e8 * value_of(xml, "calibrated_pixelsize");
+  if (said.dk == 0) said.mrad_per_pixel = 1e3 * value_of(xml, "calibrated_diffraction_angle");
+  for (const char* name : {"high_voltage", "source\\.get_voltage"})
+    if (said.energy == 0) said.energy = 1e-3 * value_of(xml, name);
+  const std::array<double, 2> places{static_cast<double>(said.scan[0]),
+                                     static_cast<double>(said.scan[1])};
+  if (places[0] == 0) return;
+  const auto field = values_of(xml, "optics\\.get_full_scan_field_of_view");
+  if (field.size() == 2)
+    said.step = {angstroms * field[0] / places[0], angstroms * field[1] / places[1]};
+  // Newer ones state that of the longer side, in x as in y, times the scale factor.
+  const std::string name = "full_scan_field_of_view";
+  const auto from = xml.find("<" + name + ">"), to = xml.find("</" + name + ">");
+  if (from == std::string::npos || to == std::string::npos || to < from) return;
+  const std::string newer = xml.substr(from, to - from);
+  const double side = value_of(newer, "x"), factor = value_of(newer, "scale_factor");
+  if (side > 0 && factor > 0)
+    said.step[0] = said.step[1] = angstroms * side / factor / std::max(places[0], places[1]);
+}
+
 /// The statements of an .xml on the raw file that it names.
 std::optional<Said> said_by_xml(const Source& source) {
   constexpr std::uintmax_t longest = 1 << 20;
@@ -63,6 +109,11 @@ std::optional<Said> said_by_xml(const Source& source) {
               element(xml, "series_count"),
               fmt::format("'{}'", entry.path().filename().string())};
     if (said.frames == 0) said.frames = said.scan[0] * said.scan[1];
+    if (const auto by_name = said_by_name(source); by_name && said.frames == 0) {
+      said.scan = by_name->scan;
+      said.frames = by_name->frames;
+    }
+    add_calibration(xml, said);
     if (said.frames > 0) return said;
   }
   return {};
@@ -108,6 +159,10 @@ void read_empad(const Source& source, h5::File& to) {
   to.map_dataset("/data", {h5::Kind::real, 4}, {frames, rows, cols},
                  {source.path(), 0, false, frame_bytes});
   if (said.scan[0] > 0) to.set("/", "scan_shape", std::span<const i64>(said.scan));
+  if (said.dk > 0) to.set("/", "dk_inv_A", said.dk);
+  if (said.mrad_per_pixel > 0) to.set("/", "mrad_per_pixel", said.mrad_per_pixel);
+  if (said.energy > 0) to.set("/", "energy_kV", said.energy);
+  if (said.step[0] > 0) to.set("/", "scan_step_A", std::span<const double>(said.step));
   to.note(fmt::format(
       "'{}' is taken for an EMPAD's, by its size and {}: the last 2 of 130 rows of each frame are "
       "left out, as they are no counts",
