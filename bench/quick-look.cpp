@@ -178,7 +178,7 @@ double judge(const Set& set, const std::string& pictures) {
   const auto start = std::chrono::steady_clock::now();
   const Told& t = set.told;
   const Experiment e = open_experiment(t.data, t.calibration, t.scan, t.optics);
-  const QuickLook look = quick_look(e, 0, threads);
+  const QuickLook look = quick_look(e, {.threads = threads});
   if (!look.refusal.empty()) throw UserError(look.refusal);
   if (!pictures.empty()) draw_quick_look(pictures + "/" + set.name + ".png", look);
   const double seconds =

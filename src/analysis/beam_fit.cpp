@@ -81,8 +81,8 @@ std::vector<BeamModel> starts(const SideBands& bands, int threads) {
   return all;
 }
 
-/// The best starts of either handedness, climbed, the best first.
-std::vector<Hill> hills_of(const SideBands& bands, int threads) {
+/// The best starts of either handedness, or of the one that is asked for, climbed, the best first.
+std::vector<Hill> hills_of(const SideBands& bands, int threads, std::optional<bool> asked) {
   std::vector<Hill> begun;
   for (const BeamModel& model : starts(bands, threads)) begun.push_back({model, 0});
   parallel_for(static_cast<i64>(begun.size()), threads,
@@ -90,6 +90,7 @@ std::vector<Hill> hills_of(const SideBands& bands, int threads) {
   std::stable_sort(begun.begin(), begun.end(), higher);
   std::vector<Hill> tried;
   for (const bool mirrored : {false, true}) {
+    if (mirrored != asked.value_or(mirrored)) continue;
     std::size_t of_hand = 0;
     for (const Hill& hill : begun)
       if (hill.model.mirrored == mirrored && of_hand++ < hills) tried.push_back(hill);
@@ -229,13 +230,13 @@ double by_chance(const SideBands& bands, i64 blocks) {
 }  // namespace
 
 BeamFit fit_beam(const BrightFieldImages& images, const ScanRaster& raster, const BeamFrame& frame,
-                 int threads) {
+                 int threads, std::optional<bool> mirrored) {
   BeamFit fit;
   fit.error = {infinite, infinite, infinite, infinite};
   const ScanSpectra spectra = strongest_frequencies(images, raster, many, threads);
   const SideBands bands = strongest(images, spectra, few, frame);
   if (bands.count() == 0 || bands.power() <= 0) return fit;
-  const auto hills = hills_of(bands, threads);
+  const auto hills = hills_of(bands, threads, mirrored);
   const BeamModel found = hills.front().model;
   fit.explained = hills.front().explained / bands.power();
   fit.by_chance = by_chance(bands, images.blocks().count());

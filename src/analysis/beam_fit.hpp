@@ -18,6 +18,7 @@
 //      strongest would decide alone
 
 #include <array>
+#include <optional>
 
 #include "analysis/side_bands.hpp"
 
@@ -42,8 +43,9 @@ struct BeamFit {
 /// Standard errors from which on one model is told from another.
 constexpr double told_apart = 3;
 
-/// The fit to images that are finished.
+/// The fit to images that are finished. `mirrored`: models of the one handedness alone, none of
+/// the other.
 BeamFit fit_beam(const BrightFieldImages& images, const ScanRaster& raster, const BeamFrame& frame,
-                 int threads);
+                 int threads, std::optional<bool> mirrored = {});
 
 }  // namespace ptyle

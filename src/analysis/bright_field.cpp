@@ -91,9 +91,12 @@ BrightFieldImages::BrightFieldImages(BrightFieldBlocks blocks, const std::array<
 void BrightFieldImages::set(i64 place, const float* pattern) {
   std::fill(sums_.begin(), sums_.end(), 0.0F);
   blocks_.add(pattern, sums_.data());
+  set_sums(place, sums_.data());
+}
+
+void BrightFieldImages::set_sums(i64 place, const float* sums) {
   const i64 places = static_cast<i64>(there_.size());
-  for (i64 k = 0; k < blocks_.count(); ++k)
-    images_.data()[k * places + place] = sums_[static_cast<std::size_t>(k)];
+  for (i64 k = 0; k < blocks_.count(); ++k) images_.data()[k * places + place] = sums[k];
   there_[static_cast<std::size_t>(place)] = true;
 }
 

@@ -57,6 +57,8 @@ class BrightFieldImages {
   BrightFieldImages(BrightFieldBlocks blocks, const std::array<i64, 2>& shape);
   /// The pattern (W·W, DC at [0,0]) at a place, line · shape[1] + place in it.
   void set(i64 place, const float* pattern);
+  /// The same of its sums, one for each block (BrightFieldBlocks::add).
+  void set_sums(i64 place, const float* sums);
   /// Steps 3 and 4, once all patterns are there. False where no block has counts.
   bool finish();
 

@@ -46,6 +46,11 @@ ReconstructInput read_reconstruct(const std::string& file, const std::vector<std
   return input;
 }
 
+std::string resolved_text(ReconstructConfig config,
+                          const std::map<std::string, std::string>& comments) {
+  return reconstruct_schema(config).resolved(comments);
+}
+
 std::string reconstruct_template(const PartOptions& parts) {
   ReconstructConfig config;
   config.parts = parts;

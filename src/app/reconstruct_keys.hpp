@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -26,6 +27,10 @@ struct ReconstructInput {
 ReconstructInput read_reconstruct(const std::string& file, const std::vector<std::string>& settings,
                                   bool overwrite, bool resume = false, bool writes = true,
                                   const PartOptions& parts = known_parts());
+
+/// The same text of another configuration; `comments` stand behind keys, by their paths.
+std::string resolved_text(ReconstructConfig config,
+                          const std::map<std::string, std::string>& comments);
 
 /// The text of --print-template.
 std::string reconstruct_template(const PartOptions& parts = known_parts());

@@ -283,7 +283,9 @@ Faults::Place Schema::where(const std::string& path) const {
   return at == given_.end() ? Faults::Place{file_, 0} : at->second.place;
 }
 
-std::string Schema::resolved() const { return as_yaml(false, {}); }
+std::string Schema::resolved(const std::map<std::string, std::string>& comments) const {
+  return as_yaml(false, comments);
+}
 std::string Schema::changes(const std::map<std::string, std::string>& comments) const {
   return as_yaml(true, comments);
 }

@@ -66,10 +66,9 @@ class Schema {
   /// The line that gives it; the file itself where none does.
   [[nodiscard]] Faults::Place where(const std::string& path) const;
 
-  /// Every key with its value, as YAML.
-  [[nodiscard]] std::string resolved() const;
-  /// The same of the keys alone that differ from their defaults; `comments` stand behind those of
-  /// these paths.
+  /// Every key with its value, as YAML; `comments` stand behind those of these paths.
+  [[nodiscard]] std::string resolved(const std::map<std::string, std::string>& comments = {}) const;
+  /// The same of the keys alone that differ from their defaults.
   [[nodiscard]] std::string changes(const std::map<std::string, std::string>& comments = {}) const;
   /// A commented file to start from; `title` goes first, as comment lines.
   [[nodiscard]] std::string starting_file(const std::string& title) const;

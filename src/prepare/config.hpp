@@ -28,12 +28,30 @@ constexpr auto choices(Outliers) {
       {{Outliers::leave_out, "leave_out"}, {Outliers::keep, "keep"}, {Outliers::fit, "fit"}});
 }
 
+/// The numbers of a raw file.
+enum class RawNumber { uint8, int8, uint16, int16, uint32, int32, float32, float64 };
+constexpr auto choices(std::optional<RawNumber>) {
+  return std::to_array<Named<std::optional<RawNumber>>>({{std::nullopt, "none"},
+                                                         {RawNumber::uint8, "uint8"},
+                                                         {RawNumber::int8, "int8"},
+                                                         {RawNumber::uint16, "uint16"},
+                                                         {RawNumber::int16, "int16"},
+                                                         {RawNumber::uint32, "uint32"},
+                                                         {RawNumber::int32, "int32"},
+                                                         {RawNumber::float32, "float32"},
+                                                         {RawNumber::float64, "float64"}});
+}
+
 /// Keys data.*: where the patterns are and how they lie.
 struct DataConfig {
   std::string file;
-  std::string patterns;             ///< empty: found by its shape
-  std::vector<std::string> axes;    ///< of the dataset; empty: as the file says
-  std::array<int, 2> scan_shape{};  ///< 0: as the file says
+  std::string patterns;                 ///< empty: found by its shape
+  std::vector<std::string> axes;        ///< of the dataset; empty: as the file says
+  std::array<int, 2> scan_shape{};      ///< 0: as the file says
+  std::optional<RawNumber> raw_type{};  ///< not given: the file says how its numbers lie
+  std::array<int, 2> raw_shape{};       ///< rows, columns of a frame
+  int raw_offset = 0, raw_gap = 0;      ///< bytes before the first frame; between frames
+  bool raw_big_endian = false;
   bool flip_rows = false, flip_cols = false, transpose = false;
   DcPlace dc = DcPlace::centre;
   std::optional<std::array<double, 2>> centre;  ///< px of the flipped frame; else [N/2, N/2]
@@ -75,6 +93,17 @@ void frame_keys(V& v, DataConfig& c) {
   v("scan_shape", c.scan_shape, at_least(1),
     "(slow, fast) where the dataset is (N, ky, kx) of a raster")
       .example("[64, 64]");
+  v("raw_type", c.raw_type, "of the numbers, where the file is nothing but these; none: it is not")
+      .example("uint16")
+      .also_called("dtype");
+  v("raw_shape", c.raw_shape, at_least(1), "rows and columns of a frame in it")
+      .example("[256, 256]")
+      .also_called("shape");
+  v("raw_offset", c.raw_offset, at_least(0), "bytes", "before its first frame")
+      .also_called("offset header");
+  v("raw_gap", c.raw_gap, at_least(0), "bytes", "between its frames").also_called("gap");
+  v("raw_big_endian", c.raw_big_endian, "the most significant byte of its numbers comes first")
+      .also_called("endian");
   v("flip_rows", c.flip_rows, "flip every pattern upside down (first of the three)")
       .also_called("flipud")
       .same_at_resume();
@@ -241,6 +270,7 @@ struct OpticsConfig {
   double C21 = 0, phi21 = 0;
   double C23 = 0, phi23 = 0;
   double C30 = 0;
+  bool fitted = false;  ///< what is not given is measured before a fit starts
 };
 
 template <class V>
@@ -250,6 +280,9 @@ void keys(V& v, OpticsConfig& o) {
   v("xray_energy", o.xray_energy, above(0).up_to(1000), "keV", "of the photons, instead of energy")
       .example("8.8");
   aperture_keys(v, o, "20", "100");
+  v("fitted", o.fitted,
+    "before the start, measure by inspect's quick look what no key gives: defocus, C12 and phi12, "
+    "and where the scan has a step its rotation and the flips of the patterns");
 }
 
 }  // namespace ptyle

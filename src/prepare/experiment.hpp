@@ -70,6 +70,7 @@ struct Experiment {
   std::vector<i64> left_out;        ///< numbers within the scan without a pattern here, but for
                                     ///< those that data.positions does not choose
   std::vector<Position> positions;  ///< Å (px in pixel units), as the file or the scan gives them
+  bool by_step = false;             ///< they are a raster that scan.rotation turns
   Array<float, 2> valid;            ///< W·W, 0 or 1, DC at [0,0]
   Array<double, 2> mean_pattern;    ///< W·W, DC at [W/2, W/2]; 0 where not valid
   std::vector<Position> centres;  ///< of mass of the patterns over valid pixels, px from DC; (0, 0)

@@ -193,6 +193,7 @@ std::vector<Position> all_positions(const Measurement& m, const Selection& selec
       s *= angstroms_in(scan.unit.value_or(LengthUnit::angstrom), c.pixel);
   e.notes.push_back(fmt::format("raster of {} x {}, rotation {:.5g}°{}", lines[0], lines[1],
                                 rotation, scan.snake ? ", every second line backwards" : ""));
+  e.by_step = true;
   return positions_of(Raster{lines, scan.step, rotation, scan.snake});
 }
 

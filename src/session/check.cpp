@@ -100,8 +100,9 @@ FileStates check_data(const ReconstructConfig& c, const std::vector<std::string>
                       const Check& check) {
   FileStates states = unknown_states;
   look(check, "data.file", [&] {
-    const h5::File file = open_data_file(files.front());
-    FramesAsked asked{c.data.patterns, {}, files};
+    FramesAsked asked = frames_asked(c.data);
+    asked.axes.clear();
+    const h5::File file = open_data_file(files.front(), asked.raw);
     std::optional<Frames> frames;
     look(check, check.has("data.patterns") ? "data.patterns" : "data.file",
          [&] { frames.emplace(file, asked); });
@@ -119,12 +120,23 @@ FileStates check_data(const ReconstructConfig& c, const std::vector<std::string>
     const bool elsewhere = check.has("scan.file") && !fs::exists(c.scan.file);
     if (!elsewhere)
       look(check, "scan.positions",
-           [&] { states.scan = read_positions(file, c.scan, files).has_value() || states.scan; });
+           [&] { states.scan = read_positions(file, c.scan, asked).has_value() || states.scan; });
   });
   return states;
 }
 
+/// Type and shape of raw numbers belong together.
+void check_raw(const Check& check) {
+  const bool type = check.has("data.raw_type"), shape = check.has("data.raw_shape");
+  if (type && !shape)
+    check.fault("data.raw_type", "needs data.raw_shape, the rows and columns of a frame");
+  for (const char* key :
+       {"data.raw_shape", "data.raw_offset", "data.raw_gap", "data.raw_big_endian"})
+    if (check.has(key) && !type) check.fault(key, "needs data.raw_type, the type of the numbers");
+}
+
 FileStates check_files(const ReconstructConfig& c, const Check& check) {
+  check_raw(check);
   if (!check.patterns && !check.has("data.file"))
     check.fault("data.file", "must be given, the file of the patterns");
   check_file(check, "scan.file", c.scan.file);
@@ -205,6 +217,8 @@ void check_scan(const ReconstructConfig& c, const Check& check) {
 
 void check_fit(const ReconstructConfig& c, const Check& check) {
   check.not_both("optics.energy", "optics.xray_energy");
+  if (c.optics.fitted && !check.has_energy())
+    check.missing("optics.fitted", "needs optics.energy", "optics.energy");
   check.not_both("data.centre", "data.find_centre");
   if (c.probe.starts_from() == ProbeStart::optics) {
     const char* need = !check.has_energy()       ? "optics.energy"

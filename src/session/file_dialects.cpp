@@ -141,7 +141,8 @@ class Dialect {
     if (!is_size(ky.step) || !is_size(kx.step) || ky.unit != kx.unit) return;
     const auto dk = per_angstrom(kx.unit), angle = mrad_of(kx.unit);
     if (!dk && !angle) return;
-    const std::string where = fmt::format("{} and {}", ky.where, kx.where);
+    const std::string where =
+        ky.where == kx.where ? kx.where : fmt::format("{} and {}", ky.where, kx.where);
     if (std::abs(ky.step / kx.step - 1) > alike) {
       facts_.notes.push_back(
           fmt::format("{} state pixels of {:.5g} and {:.5g} {}, which are no squares: neither is "
@@ -209,6 +210,7 @@ class Dialect {
     const std::string source = instrument.empty() ? "" : child(instrument, "source_");
     if (const auto joules = source.empty() ? std::nullopt : number_in(source + "/energy"))
       take("optics.xray_energy", {*joules * joule_in_keV}, fmt::format("'{}/energy'", source));
+    read_illumination(source.empty() ? child(entry, "source_") : source);
     const std::string detector = instrument.empty() ? "" : child(instrument, "detector_");
     if (!detector.empty()) take_pixels(detector, "m");
     for (const char* place : {"/data_1/translation", "/sample_1/geometry_1/translation"})
@@ -216,6 +218,25 @@ class Dialect {
         facts_.positions = entry + place;
     if (facts_.positions.empty() && file_.has_dataset(detector + "/translation"))
       facts_.positions = detector + "/translation";
+  }
+
+  /// The wave at the specimen, (W, W) or (mode, W, W), centred.
+  void read_illumination(const std::string& source) {
+    const std::string at = source + "/illumination";
+    if (source.empty() || !file_.has_dataset(at)) return;
+    const h5::DatasetInfo info = file_.info(at);
+    const auto rank = info.shape.size();
+    const i64 side = std::max(frames_.rows(), frames_.cols());
+    if (info.type.kind != h5::Kind::complex || rank < 2)
+      facts_.notes.push_back(
+          fmt::format("'{}' is {} of {}, and no illumination to start from, which is complex", at,
+                      h5::to_string(info.shape), h5::to_string(info.type)));
+    else if (info.shape[rank - 1] != side || info.shape[rank - 2] != side)
+      facts_.notes.push_back(fmt::format(
+          "'{}' is an illumination of {}, which fits a window of this size alone (data.window)", at,
+          h5::to_string(info.shape)));
+    else
+      facts_.probe = at;
   }
 
   /// Angle of a pixel by its size and the detector's distance; and its mask.

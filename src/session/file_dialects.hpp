@@ -30,6 +30,7 @@ struct DialectFacts {
   std::map<std::string, StatedValue> values;
   std::string positions;           ///< dataset, x before y, m unless it says another; empty: none
   std::string mask;                ///< dataset, not 0 = bad; empty: none
+  std::string probe;               ///< dataset of complex waves at the specimen; empty: none
   std::vector<std::string> notes;  ///< what is stated and not taken, a line each
 };
 

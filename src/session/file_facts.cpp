@@ -210,6 +210,7 @@ void add_layout(const FactReader& reader, const DialectFacts& layout, StatedFact
   stated.notes = layout.notes;
   stated.positions = layout.positions;
   stated.mask = layout.mask;
+  stated.probe = layout.probe;
 }
 
 }  // namespace
@@ -226,6 +227,8 @@ StatedFacts read_file_facts(const h5::File& file, const Frames* frames) {
   f.defocus = reader.number("optics.defocus", {"defocus_A", "defocus_angstrom"});
   f.scan_rotation = reader.number("scan.rotation", {"scan_rotation_deg"});
   f.band_limit = reader.number("object.band_limit", {"band_limit"});
+  f.dk = reader.number("calibration.dk", {"dk_inv_A"});
+  f.mrad_per_pixel = reader.number("calibration.mrad_per_pixel", {"mrad_per_pixel"});
   if (const auto step = reader.pair("scan.step", {"scan_step_A", "scan_step_angstrom"}))
     f.scan_step = *step;
   if (const auto shape = reader.pair("data.scan_shape", {"scan_shape"}))

@@ -17,7 +17,8 @@ struct StatedFacts {
   /// Attributes that are not taken as they stand, with the key that would be given in their place.
   std::vector<KeyFault> reservations;
   std::vector<std::string> notes;  ///< what the layout states and is not taken
-  std::string positions, mask;     ///< datasets that the layout has for them; empty: none
+  /// Datasets that the layout has for them, and for the probe to start from; empty: none.
+  std::string positions, mask, probe;
 };
 
 /// ptyle's own names of attributes and, for simple ones, those that other programs use. Texts that

@@ -3,21 +3,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <vector>
 
 #include "core/keys.hpp"
-#include "session/file_facts.hpp"
+#include "core/rounded.hpp"
 
 namespace ptyle {
 namespace {
-
-/// To six digits, as many as any of these is known to.
-double rounded(double v) {
-  const std::string text = fmt::format("{:.6g}", v);
-  std::from_chars(text.data(), text.data() + text.size(), v);
-  return v;
-}
 
 /// Dataset, mask and shape of the scan.
 void add_frames(const StatedFacts& stated, const Frames& frames, FoundConfig& found) {
@@ -40,14 +32,14 @@ void add_optics(const FileFacts& file, const OpticsConfig& completed, FoundConfi
   OpticsConfig& optics = found.optics;
   const auto take = [&](double& to, double from, const std::string& key) {
     if (to != 0 || from == 0) return;
-    to = rounded(from);
+    to = six_digits(from);
     found.where[key] = file.where_is(key);
   };
   take(optics.energy, completed.energy, "optics.energy");
   take(optics.xray_energy, completed.xray_energy, "optics.xray_energy");
   take(optics.semi_angle, completed.semi_angle, "optics.semi_angle");
   if (optics.defocus || completed.defocus.value_or(0) == 0) return;
-  optics.defocus = rounded(*completed.defocus);
+  optics.defocus = six_digits(*completed.defocus);
   found.where["optics.defocus"] = file.where_is("optics.defocus");
 }
 
@@ -56,7 +48,7 @@ void add_calibration(const FileFacts& file, const Experiment& e, FoundConfig& fo
   if (!keys_given(found.calibration).empty()) return;
   const bool stated = file.pixel_size || file.dk || file.mrad_per_pixel;
   if (stated && e.calibration.wavelength > 0) {
-    found.calibration.dk = rounded(e.calibration.dk);
+    found.calibration.dk = six_digits(e.calibration.dk);
     found.where["calibration.dk"] = file.pixel_size ? "the file's attribute pixel_size"
                                     : file.dk       ? file.where_is("calibration.dk")
                                                     : file.where_is("calibration.mrad_per_pixel");
@@ -82,10 +74,10 @@ void add_scan(const h5::File& in_file, const StatedFacts& stated, FoundConfig& f
     for (const char* key : {"scan.positions", "scan.order", "scan.unit"})
       found.where[key] = "as the layout has it";
   } else if (file.scan_step[0] > 0) {
-    scan.step = {rounded(file.scan_step[0]), rounded(file.scan_step[1])};
+    scan.step = {six_digits(file.scan_step[0]), six_digits(file.scan_step[1])};
     found.where["scan.step"] = file.where_is("scan.step");
     if (scan.rotation || file.scan_rotation.value_or(0) == 0) return;
-    scan.rotation = rounded(*file.scan_rotation);
+    scan.rotation = six_digits(*file.scan_rotation);
     found.where["scan.rotation"] = file.where_is("scan.rotation");
   }
 }
@@ -93,9 +85,11 @@ void add_scan(const h5::File& in_file, const StatedFacts& stated, FoundConfig& f
 }  // namespace
 
 FoundConfig found_config(const InspectConfig& given, const h5::File& file, const Frames& frames,
-                         const Experiment& e) {
-  const StatedFacts stated = read_file_facts(file, &frames);
-  FoundConfig found{given.data, given.calibration, given.scan, given.optics, {}};
+                         const StatedFacts& stated, const Experiment& e) {
+  FoundConfig found{given.data, given.calibration, given.scan, given.optics, stated.probe, {}};
+  if (std::max(frames.rows(), frames.cols()) != e.patterns->window()) found.probe_start.clear();
+  if (!found.probe_start.empty())
+    found.where["probe.start"] = "the illumination, as the layout has it";
   add_frames(stated, frames, found);
   add_optics(stated.facts, e.optics, found);
   add_calibration(stated.facts, e, found);

@@ -3,6 +3,7 @@
 #include "io/frames.hpp"
 #include "prepare/config.hpp"
 #include "prepare/experiment.hpp"
+#include "session/file_facts.hpp"
 #include "session/inspect.hpp"
 
 namespace ptyle {
@@ -10,6 +11,6 @@ namespace ptyle {
 /// The keys as they were given, with what the file says of the others and what was measured on its
 /// patterns.
 FoundConfig found_config(const InspectConfig& given, const h5::File& file, const Frames& frames,
-                         const Experiment& experiment);
+                         const StatedFacts& stated, const Experiment& experiment);
 
 }  // namespace ptyle

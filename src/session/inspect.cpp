@@ -269,9 +269,14 @@ std::optional<std::string> report_curl(const Experiment& e, const std::vector<Po
   return warning_of_curl(e, o, shadow);
 }
 
-/// Curl errs where steps are wide; the shadow image, if it moves as it should, does not.
+/// Curl errs where steps are wide; the shadow image, if it moves as it should, does not. Both are
+/// silent where the quick look, which compares all patterns at any defocus and astigmatism, has
+/// measured the rotation.
 void report_orientation(const Experiment& e, const std::vector<Position>& positions,
-                        const DataConfig& data, Inspection& found, const Print& print) {
+                        const DataConfig& data, Inspection& found, const Print& say) {
+  const bool measured =
+      found.quick && found.quick->found.known && found.quick->found.rotation_known;
+  const Print print = measured ? Print([](const std::string&) {}) : say;
   const auto shadow = e.positions.empty() ? std::nullopt : shadow_images(e, e.positions);
   auto warning = report_curl(e, positions, shadow, found, print);
   if (shadow) {
@@ -285,10 +290,8 @@ void report_orientation(const Experiment& e, const std::vector<Position>& positi
     if (moves_as_given(likeness)) warning.reset();
     if (!warning) warning = warning_of_orientation(*shadow, data);
   }
-  // It compares all patterns, at any defocus and astigmatism.
-  if (found.quick && tells_orientation(*found.quick))
-    warning = warning_of_quick_look(*found.quick, data);
-  if (warning) print("warning: " + *warning);
+  if (measured) warning = warning_of_quick_look(*found.quick, data);
+  if (warning) say("warning: " + *warning);
 }
 
 void report_descan(const Experiment& e, const std::vector<Position>& positions, Inspection& found,
@@ -383,7 +386,7 @@ void draw(const std::string& folder, const Experiment& e, const std::vector<Posi
 }
 
 void take_quick_look(const Experiment& e, double thickness, Inspection& found, const Print& print) {
-  QuickLook look = quick_look(e, thickness);
+  QuickLook look = quick_look(e, {.thickness = thickness});
   if (!look.refusal.empty()) return print("no quick look: " + look.refusal);
   for (const auto& line : look.lines) print(line);
   found.quick = std::move(look);
@@ -397,12 +400,13 @@ Inspection inspect(const InspectConfig& config, const Print& print) {
   const i64 most = std::min(most_kept(&ledger), static_cast<i64>(config.most_memory_GB * 1e9 / 4));
   // It stays open, so that what it keeps is what reading has.
   const FramesAsked asked = frames_asked(config.data);
-  const h5::File file = open_data_file(asked.files.front());
+  const h5::File file = open_data_file(asked.files.front(), asked.raw);
   list_contents(file, print);
   const Frames frames(file, asked, most);
   const DataConfig data = bounded(config.data, frames, config.most_memory_GB, print);
-  const Experiment e =
-      look_at_experiment(data, config.calibration, config.scan, config.optics, &ledger, most);
+  const StatedFacts stated = read_file_facts(file, &frames);
+  const Experiment e = look_at_experiment(data, config.calibration, config.scan, config.optics,
+                                          &ledger, most, &stated);
   for (const auto& note : e.notes) print(note);
   for (const auto& warning : e.warnings) print("warning: " + warning);
   found.refusals = e.refusals;
@@ -416,7 +420,7 @@ Inspection inspect(const InspectConfig& config, const Print& print) {
   for (const i64 i : e.screening.left_out)
     found.skip.push_back(e.numbers[static_cast<std::size_t>(i)]);
   std::sort(found.skip.begin(), found.skip.end());
-  found.config = found_config(config, file, frames, e);
+  found.config = found_config(config, file, frames, stated, e);
   report_scan(e, data, found, print);
   if (config.quick) take_quick_look(e, config.thickness, found, print);
   const auto positions = positions_to_draw(e, frames, data);

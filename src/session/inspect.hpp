@@ -37,6 +37,7 @@ struct FoundConfig {
   CalibrationConfig calibration;
   ScanConfig scan;
   OpticsConfig optics;
+  std::string probe_start;  ///< of the data file, for probe.start; empty: it has none
   std::map<std::string, std::string> where;  ///< by the key's path: what its value comes from
 };
 

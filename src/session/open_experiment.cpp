@@ -10,7 +10,6 @@
 #include "io/name_pattern.hpp"
 #include "io/series.hpp"
 #include "prepare/prepare.hpp"
-#include "session/file_facts.hpp"
 
 namespace ptyle {
 namespace {
@@ -88,8 +87,41 @@ i64 most_kept(const Ledger* ledger) {
   return static_cast<i64>((limit > 0 ? limit : available_memory_bytes()) / 8);
 }
 
+namespace {
+
+h5::Type type_of(RawNumber number) {
+  switch (number) {
+    case RawNumber::uint8:
+      return {h5::Kind::natural, 1};
+    case RawNumber::int8:
+      return {h5::Kind::integer, 1};
+    case RawNumber::uint16:
+      return {h5::Kind::natural, 2};
+    case RawNumber::int16:
+      return {h5::Kind::integer, 2};
+    case RawNumber::uint32:
+      return {h5::Kind::natural, 4};
+    case RawNumber::int32:
+      return {h5::Kind::integer, 4};
+    case RawNumber::float32:
+      return {h5::Kind::real, 4};
+    case RawNumber::float64:
+      return {h5::Kind::real, 8};
+  }
+  return {};
+}
+
+}  // namespace
+
 FramesAsked frames_asked(const DataConfig& data) {
-  return {data.patterns, data.axes, data_files(data.file)};
+  FramesAsked asked{data.patterns, data.axes, data_files(data.file)};
+  if (data.raw_type && data.raw_shape[0] > 0)
+    asked.raw = RawLayout{type_of(*data.raw_type),
+                          data.raw_big_endian,
+                          {data.raw_shape[0], data.raw_shape[1]},
+                          data.raw_offset,
+                          data.raw_gap};
+  return asked;
 }
 
 namespace {
@@ -138,15 +170,16 @@ void append_all(std::optional<RawPositions>& to, const h5::File& file, const std
 }  // namespace
 
 std::optional<RawPositions> read_positions(const h5::File& data_file, const ScanConfig& scan,
-                                           const std::vector<std::string>& data_files) {
+                                           const FramesAsked& asked) {
   const std::string dataset = scan.positions.empty() ? "/positions" : scan.positions;
   if (scan.positions.empty() && (!scan.file.empty() || !data_file.has(dataset))) return {};
   std::optional<RawPositions> all;
   append_all(all, scan.file.empty() ? data_file.again() : open_data_file(scan.file), dataset);
+  const auto& data_files = asked.files;
   if (!scan.file.empty() || data_files.size() < 2) return all;
   std::size_t joined = 1;  // each file of a series may hold its own, or the first those of all
   for (std::size_t i = 1; i < data_files.size(); ++i)
-    if (const h5::File more = open_data_file(data_files[i]);
+    if (const h5::File more = open_data_file(data_files[i], asked.raw);
         has_star(dataset) || more.has(dataset)) {
       append_all(all, more, dataset);
       ++joined;
@@ -162,15 +195,15 @@ namespace {
 template <class Make>
 Experiment opened(const DataConfig& data, const CalibrationConfig& calibration,
                   const ScanConfig& scan, const OpticsConfig& optics, Ledger* ledger, i64 most,
-                  bool looking, bool judging, Make&& make) {
+                  bool looking, bool judging, Make&& make, const StatedFacts* known = nullptr) {
   if (data.file.empty())
     throw UserError("data.file is not given, the file of the patterns is needed");
   const FramesAsked asked = frames_asked(data);
-  const h5::File file = open_data_file(asked.files.front());
+  const h5::File file = open_data_file(asked.files.front(), asked.raw);
   FileFrames frames(file, asked, ledger, most);
   const auto doubt = judging ? frames.frames().doubt() : std::nullopt;
   if (doubt && doubt->sure && !looking) throw UserError(doubt->text);
-  const StatedFacts stated = read_file_facts(file, &frames.frames());
+  const StatedFacts stated = known ? *known : read_file_facts(file, &frames.frames());
   Measurement m{data, calibration, scan, optics, &frames, {}, {}, {}, stated.facts};
   m.looking = looking;
   const std::string mask = data.mask.empty() ? stated.mask : data.mask;
@@ -183,12 +216,12 @@ Experiment opened(const DataConfig& data, const CalibrationConfig& calibration,
   const bool step_given = scan.step[0] > 0 || scan.step[1] > 0;
   if (step_given && !scan.positions.empty())
     throw UserError("scan.positions and scan.step are both given, one is needed");
-  if (!step_given) m.positions = read_positions(file, scan, asked.files);
+  if (!step_given) m.positions = read_positions(file, scan, asked);
   if (!step_given && !m.positions && !stated.positions.empty()) {
     m.scan.positions = stated.positions;
     m.scan.order = PairOrder::x_y;
     m.scan.unit = scan.unit.value_or(LengthUnit::metre);
-    m.positions = read_positions(file, m.scan, asked.files);
+    m.positions = read_positions(file, m.scan, asked);
   }
   const bool shape_known = data.scan_shape[0] > 0 || frames.scan_shape[0] > 0;
   const auto warnings =
@@ -252,9 +285,10 @@ Experiment plan_experiment(const DataConfig& data, const CalibrationConfig& cali
 
 Experiment look_at_experiment(const DataConfig& data, const CalibrationConfig& calibration,
                               const ScanConfig& scan, const OpticsConfig& optics, Ledger* ledger,
-                              i64 most) {
-  return opened(data, calibration, scan, optics, ledger, std::min(most, most_kept(ledger)), true,
-                true, [&](const Measurement& m) { return prepare(m, ledger); });
+                              i64 most, const StatedFacts* stated) {
+  return opened(
+      data, calibration, scan, optics, ledger, std::min(most, most_kept(ledger)), true, true,
+      [&](const Measurement& m) { return prepare(m, ledger); }, stated);
 }
 
 }  // namespace ptyle

@@ -11,6 +11,7 @@
 #include "prepare/distribution.hpp"
 #include "prepare/experiment.hpp"
 #include "prepare/frames.hpp"
+#include "session/file_facts.hpp"
 #include "session/patterns_in_memory.hpp"
 
 namespace ptyle {
@@ -35,14 +36,16 @@ Experiment plan_experiment(const DataConfig& data, const CalibrationConfig& cali
 
 /// The same to look at only: where calibration or positions are missing or wrong, a warning says so
 /// and pixel units or no positions stand in. Reading keeps `most` bytes of unpacked chunks.
+/// `stated`: the file's facts, where they were read already.
 Experiment look_at_experiment(const DataConfig& data, const CalibrationConfig& calibration,
                               const ScanConfig& scan, const OpticsConfig& optics,
-                              Ledger* ledger = nullptr, i64 most = std::numeric_limits<i64>::max());
+                              Ledger* ledger = nullptr, i64 most = std::numeric_limits<i64>::max(),
+                              const StatedFacts* stated = nullptr);
 
 /// The positions' dataset or datasets, or nothing where `scan` names none and the file has none at
 /// /positions. If the data are in several files, each may hold its own part of them.
 std::optional<RawPositions> read_positions(const h5::File& data_file, const ScanConfig& scan,
-                                           const std::vector<std::string>& data_files);
+                                           const FramesAsked& asked);
 
 /// The frames that data.file, data.patterns and data.axes ask for. UserError where a file of a
 /// pattern is missing.

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <filesystem>
 #include <set>
 #include <utility>
 
@@ -123,11 +122,7 @@ template <class T>
 std::shared_ptr<Scratch> OpenFit<T>::scratch_for(double bytes) const {
   const double budget = memory_budget(config, team().processes_on_node(), ledger);
   if (!patterns_on_disk<T>(config, *division, team().here().front(), bytes, budget)) return {};
-  const auto& o = config.output;
-  auto disk = std::make_shared<Scratch>(!o.scratch.empty() ? o.scratch
-                                        : !o.folder.empty()
-                                            ? o.folder
-                                            : std::filesystem::temp_directory_path().string());
+  auto disk = std::make_shared<Scratch>(scratch_folder(config.output));
   log(fmt::format("memory does not hold {:.3g} GB of patterns{}: they lie in a file in {}",
                   1e-9 * bytes, team().size() > 1 ? " of rank 0" : "", disk->folder()));
   return disk;

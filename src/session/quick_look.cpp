@@ -1,7 +1,9 @@
 // 1. The raster that the positions lie on; the images of bright-field pixels over it.
-// 2. The fit; where it is of noise, nothing is known.
-// 3. The sign: the defocus as given, or else the peaks of the side bands' phase, which specimens
-//    make positive.
+//    Processes of a team send what their patterns have in the blocks to the one that leads.
+// 2. The fit; where it is of noise, nothing is known. Flips that are given decide where the images
+//    do not.
+// 3. The sign: the rotation as given, the defocus as given, or else the peaks of the side bands'
+//    phase, which specimens make positive.
 // 4. Pictures; what was found, in sentences.
 
 #include "session/quick_look.hpp"
@@ -21,7 +23,6 @@
 namespace ptyle {
 namespace {
 
-constexpr std::size_t most_bytes = std::size_t{256} << 20;
 constexpr double above_chance = 4;   // share explained, over what noise explains
 constexpr double rotation_told = 5;  // degrees of standard error, and less
 constexpr double least_skewness = 0.2;
@@ -42,40 +43,105 @@ std::vector<bool> fitted(const Experiment& e) {
   return there;
 }
 
-/// Step 1; nothing but a sentence in look.refusal where it cannot be.
-std::optional<BrightFieldImages> images_of(const Experiment& e, const BrightFieldDisc& disc,
-                                           QuickLook& look) {
+bool leads(const QuickLookOptions& options) { return !options.team || options.team->leads(); }
+
+/// The largest number that a process has, on all.
+i64 largest(Team* team, i64 mine) {
+  std::vector<double> number{static_cast<double>(mine)};
+  if (team) team->maximum(number);
+  return static_cast<i64>(number[0]);
+}
+
+/// Calls use(number of the pattern, its sums over the blocks) for every pattern that is fitted, on
+/// the process that leads; some MB at a time.
+template <class Use>
+void each_pattern(const Experiment& e, const BrightFieldBlocks& blocks, Team* team, Use&& use) {
+  const auto there = fitted(e);
+  std::vector<i64> mine;
+  for (const i64 i : e.patterns->held())
+    if (there[static_cast<std::size_t>(i)]) mine.push_back(i);
+  const auto record = static_cast<std::size_t>(blocks.count() + 2);  // its number, in two parts
+  constexpr i64 part = 4096;
+  const auto round = static_cast<i64>((std::size_t{1} << 20) / record + 1);
+  const i64 rounds = largest(team, (std::ssize(mine) + round - 1) / round);
+  std::vector<float> pattern(static_cast<std::size_t>(e.valid.size())), records;
+  for (i64 r = 0; r < rounds; ++r) {
+    records.clear();
+    for (i64 k = r * round; k < std::min<i64>(std::ssize(mine), (r + 1) * round); ++k) {
+      const i64 i = mine[static_cast<std::size_t>(k)];
+      records.resize(records.size() + record);
+      float* to = &records[records.size() - record];
+      *to++ = static_cast<float>(i / part);
+      *to++ = static_cast<float>(i % part);
+      e.patterns->load(i, pattern.data());
+      blocks.add(pattern.data(), to);
+    }
+    if (team) records = team->gather(std::span<const float>(records));
+    for (std::size_t at = 0; at < records.size(); at += record)
+      use(static_cast<i64>(records[at]) * part + static_cast<i64>(records[at + 1]),
+          &records[at + 2]);
+  }
+}
+
+/// Images, and their place in the ledger.
+struct BookedImages {
+  Ledger::Booking booking;
+  std::optional<BrightFieldImages> images;
+};
+
+/// Step 1; without images but with a sentence in look.refusal where it cannot be. Images are on the
+/// process that leads.
+BookedImages images_of(const Experiment& e, const BrightFieldDisc& disc,
+                       const QuickLookOptions& options, QuickLook& look) {
   const i64 places = look.raster.shape[0] * look.raster.shape[1];
-  const i64 block = block_for(disc, places, most_bytes);
+  const i64 block =
+      largest(options.team, leads(options) ? block_for(disc, places, options.most_bytes) : 0);
   if (block == 0) {
     look.refusal = fmt::format(
         "it needs a bright-field disc of 6 blocks of pixels across; it has a radius of "
         "{:.3g} px, and {} positions leave room for {} blocks",
-        disc.radius, places, most_bytes / static_cast<std::size_t>(4 * places));
+        disc.radius, places, options.most_bytes / static_cast<std::size_t>(4 * places));
     return {};
   }
-  BrightFieldImages images(BrightFieldBlocks(disc, e.valid.view(), block), look.raster.shape);
-  std::vector<float> pattern(static_cast<std::size_t>(e.valid.size()));
-  const auto there = fitted(e);
-  for (std::size_t i = 0; i < there.size(); ++i) {
-    if (!there[i]) continue;
-    e.patterns->load(static_cast<i64>(i), pattern.data());
-    images.set(look.raster.places[i], pattern.data());
+  const BrightFieldBlocks blocks(disc, e.valid.view(), block);
+  BookedImages to;
+  if (leads(options)) {
+    constexpr i64 sums_of_a_place = 400;  // bytes, of a picture that is made for the sign
+    if (options.ledger)
+      to.booking = options.ledger->book(
+          "quick look", static_cast<std::size_t>(places * (4 * blocks.count() + sums_of_a_place)));
+    to.images.emplace(blocks, look.raster.shape);
   }
-  if (images.finish()) return images;
+  each_pattern(e, blocks, options.team, [&](i64 i, const float* sums) {
+    to.images->set_sums(look.raster.places[static_cast<std::size_t>(i)], sums);
+  });
+  if (!to.images || to.images->finish()) return to;
   look.refusal = "it needs counts in the bright-field disc, there are none";
   return {};
 }
 
+/// Step 2.
+BeamFit fit_of(const BrightFieldImages& images, const QuickLook& look, const BeamFrame& frame,
+               const QuickLookOptions& options) {
+  BeamFit fit = fit_beam(images, look.raster, frame, options.threads);
+  if (!options.flips_given || !fit.model.mirrored || fit.handedness > told_apart) return fit;
+  return fit_beam(images, look.raster, frame, options.threads, false);
+}
+
 /// Step 3. The model is turned to its opposite where that is right.
 SignBy settle_sign(const Experiment& e, const BrightFieldImages& images, const ScanRaster& raster,
-                   const BeamFrame& frame, const BeamErrors& error, BeamModel& model, int threads) {
+                   const BeamFrame& frame, const BeamErrors& error, BeamModel& model,
+                   const QuickLookOptions& options) {
+  if (options.rotation_given && !model.mirrored) {
+    if (std::abs(model.rotation) > pi / 2) model = model.opposite();
+    return SignBy::given_rotation;
+  }
   const double given = e.optics.defocus.value_or(0);
   if (given != 0 && std::abs(model.C10) > told_apart * error.C10) {
     if ((given > 0) != (model.C10 < 0)) model = model.opposite();
     return SignBy::given_defocus;
   }
-  const auto phase = quick_pictures(images, raster, model, frame, threads).side_bands;
+  const auto phase = quick_pictures(images, raster, model, frame, options.threads).side_bands;
   const double skew = skewness(phase.view());
   // The skewness of n independent normal values scatters by sqrt(6/n). As many are independent as
   // frequencies that both side bands pass.
@@ -91,17 +157,19 @@ SignBy settle_sign(const Experiment& e, const BrightFieldImages& images, const S
   return SignBy::peaks;
 }
 
-/// Flips and rotation (rad) as one of the four equals of a handedness: one with next to no
-/// rotation, or that with the fewest flips. Azimuths turn with the detector.
+/// Flips and rotation (rad) as one of the four equals of a handedness: without flips where they are
+/// given, or one with next to no rotation, or that with the fewest flips. Azimuths turn with the
+/// detector.
 struct Oriented {
   Flips flips;
   double rotation = 0, azimuth = 0;
 };
 
-Oriented oriented(const BeamModel& model) {
+Oriented oriented(const BeamModel& model, bool flips_given) {
   constexpr double next_to_none = 15 * degree;
   const Flips of_model{false, model.mirrored, false};
   const double azimuth = model.aberrations().phi12;
+  if (flips_given && !model.mirrored) return {{}, std::remainder(model.rotation, 2 * pi), azimuth};
   std::optional<Oriented> smallest, simplest;
   const auto count = [](const Flips& t) { return t.flip_rows + t.flip_cols + t.transpose; };
   for (const Flips& flips : all_flips()) {
@@ -115,18 +183,18 @@ Oriented oriented(const BeamModel& model) {
   return std::abs(smallest->rotation) <= next_to_none ? *smallest : *simplest;
 }
 
-FoundBeam found_in(const BeamFit& fit, const BeamModel& model) {
+FoundBeam found_in(const BeamFit& fit, const BeamModel& model, const QuickLookOptions& options) {
   FoundBeam found;
   const auto& error = fit.error;
   found.known = fit.explained > above_chance * fit.by_chance && fit.certainty > told_apart &&
                 std::isfinite(error.rotation + error.C10 + error.a + error.b);
   if (!found.known) return found;
-  found.flip_known = fit.handedness > told_apart;
-  const Oriented o = oriented(model);
+  found.flip_known = fit.handedness > told_apart || (options.flips_given && !model.mirrored);
+  const Oriented o = oriented(model, options.flips_given);
   found.flips = o.flips;
   found.rotation = o.rotation / degree;
   found.rotation_error = error.rotation / degree;
-  found.rotation_known = found.rotation_error < rotation_told;
+  found.rotation_known = found.rotation_error < rotation_told || options.rotation_given;
   found.defocus = -model.C10;
   found.defocus_error = error.C10;
   found.C12 = std::hypot(model.a, model.b);
@@ -160,17 +228,14 @@ void report_orientation(const QuickLook& look, std::vector<std::string>& lines) 
         "  scan rotation undetermined (standard error {:.0f}°): take that of the least curl",
         f.rotation_error));
   if (f.flip_known) {
-    lines.push_back(fmt::format("  flips the other way explain less ({:.1f} standard errors)",
-                                look.fit.handedness));
+    lines.push_back(look.fit.handedness <= told_apart
+                        ? "  flips as given: the images do not tell"
+                        : fmt::format("  flips the other way explain less ({:.1f} standard errors)",
+                                      look.fit.handedness));
     return;
   }
-  const Oriented other = oriented(look.fit.other_hand);
-  const Aberrations a = look.fit.other_hand.aberrations();
-  lines.push_back(fmt::format(
-      "  flip undetermined: flips {}, scan rotation {:+.1f}°, defocus {:+.6g} Å, C12 {:.4g} Å "
-      "explain it as well ({:.1f} standard errors)",
-      other.flips.name(), other.rotation / degree, rounded(-a.C10, f.defocus_error, 2), a.C12,
-      look.fit.handedness));
+  lines.push_back(fmt::format("  flip undetermined: {} explain it as well ({:.1f} standard errors)",
+                              other_hand(look), look.fit.handedness));
 }
 
 void report_aberrations(const QuickLook& look, double thickness, std::vector<std::string>& lines) {
@@ -191,14 +256,34 @@ void report_aberrations(const QuickLook& look, double thickness, std::vector<std
                                   : ": not significant"));
 }
 
-void report_sign(const Experiment& e, const QuickLook& look, std::vector<std::string>& lines) {
+}  // namespace
+
+std::string other_sign(const QuickLook& look) {
   const FoundBeam& f = look.found;
-  const std::string other = fmt::format(
+  return fmt::format(
       "scan rotation {:+.1f}°, defocus {:+.6g} Å{}", f.rotation + (f.rotation < 0 ? 180 : -180),
       rounded(-f.defocus, f.defocus_error, 2),
       f.astigmatism_known ? fmt::format(", phi12 {:+.1f}°", std::remainder(f.phi12 + 90, 180.0))
                           : "");
+}
+
+std::string other_hand(const QuickLook& look) {
+  const Oriented other = oriented(look.fit.other_hand, false);
+  const Aberrations a = look.fit.other_hand.aberrations();
+  return fmt::format("flips {}, scan rotation {:+.1f}°, defocus {:+.6g} Å, C12 {:.4g} Å",
+                     other.flips.name(), other.rotation / degree,
+                     rounded(-a.C10, look.found.defocus_error, 2), a.C12);
+}
+
+namespace {
+
+void report_sign(const Experiment& e, const QuickLook& look, std::vector<std::string>& lines) {
+  const FoundBeam& f = look.found;
+  const std::string other = other_sign(look);
   switch (f.sign) {
+    case SignBy::given_rotation:
+      lines.emplace_back("  the sign is that which goes with the scan's rotation as given");
+      break;
     case SignBy::given_defocus:
       lines.push_back(
           fmt::format("  the sign is that of optics.defocus, {:+.6g} Å; with the other one: {}",
@@ -245,9 +330,12 @@ BeamModel model_given(const OpticsConfig& o) {
 
 }  // namespace
 
-QuickLook quick_look(const Experiment& e, double thickness, int threads) {
+QuickLook quick_look(const Experiment& e, const QuickLookOptions& asked) {
   QuickLook look;
-  if (threads == 0) threads = available_threads();
+  QuickLookOptions options = asked;
+  if (options.threads == 0) options.threads = available_threads();
+  options.flips_given = options.flips_given || options.rotation_given;
+  look.by_step = e.by_step;
   const auto refuse = [&](std::string why) {
     look.refusal = "it needs " + why;
     return std::move(look);
@@ -260,25 +348,27 @@ QuickLook quick_look(const Experiment& e, double thickness, int threads) {
   if (!raster)
     return refuse("positions on a raster of several lines; these lie on none, or in one line");
   look.raster = *raster;
-  auto images = images_of(e, *disc, look);
-  if (!images) return look;
+  const BookedImages booked = images_of(e, *disc, options, look);
+  if (!booked.images) return look;
+  const BrightFieldImages* images = &*booked.images;
   const i64 block = images->blocks().block();
   const double dk = e.calibration.dk;
   const BeamFrame frame{e.calibration.wavelength, disc->radius * dk,
                         static_cast<double>(block) * dk};
-  look.fit = fit_beam(*images, look.raster, frame, threads);
-  look.found = found_in(look.fit, look.fit.model);
+  look.fit = fit_of(*images, look, frame, options);
+  look.found = found_in(look.fit, look.fit.model, options);
   BeamModel model = look.found.known ? look.fit.model : model_given(e.optics);
   if (look.found.known) {
-    const SignBy sign = settle_sign(e, *images, look.raster, frame, look.fit.error, model, threads);
-    look.found = found_in(look.fit, model);
+    const SignBy sign = settle_sign(e, *images, look.raster, frame, look.fit.error, model, options);
+    look.found = found_in(look.fit, model, options);
     look.found.sign = sign;
   }
-  look.pictures = quick_pictures(*images, look.raster, model, frame, threads);
+  report(e, options.thickness, images->blocks().count(), block, look);
+  if (!options.pictures) return look;
+  look.pictures = quick_pictures(*images, look.raster, model, frame, options.threads);
   std::vector<Position> centres = e.centres;
   for (Position& c : centres) c = {c.row * dk, c.col * dk};
   look.centre_of_mass = integrated_centres(centres, fitted(e), look.raster, model);
-  report(e, thickness, images->blocks().count(), block, look);
   return look;
 }
 

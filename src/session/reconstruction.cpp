@@ -19,6 +19,7 @@
 #include "session/agreement.hpp"
 #include "session/check.hpp"
 #include "session/fingerprint.hpp"
+#include "session/fitted_optics.hpp"
 #include "session/misfits.hpp"
 #include "session/open_fit.hpp"
 #include "session/rank_report.hpp"
@@ -90,9 +91,17 @@ class WorkOf final : public Reconstruction::Work {
  public:
   WorkOf(const ReconstructConfig& config, const PatternsInMemory* patterns, Team& team,
          const ReconstructCallbacks& callbacks, const std::string& text)
-      : config_(config),
+      : WorkOf(config, with_fitted_optics(config, patterns, team, callbacks), patterns, team,
+               callbacks, text) {}
+
+  WorkOf(const ReconstructConfig& given, const FittedOptics& fitted,
+         const PatternsInMemory* patterns, Team& team, const ReconstructCallbacks& callbacks,
+         const std::string& text)
+      : config_(fitted.config),
         callbacks_(callbacks),
-        text_(text),
+        text_(given.optics.fitted && callbacks.measured && team.leads()
+                  ? callbacks.measured(fitted.config, fitted.where)
+                  : text),
         open_(config_, callbacks_, team, patterns),
         team_(open_.team()),
         history_(open_.history),

@@ -14,6 +14,7 @@
 
 #include <array>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -49,6 +50,10 @@ struct Progress {
 struct ReconstructCallbacks {
   std::function<void(const Progress&)> progress;
   std::function<void(const std::string&)> log, warn;
+  /// The configuration with what was measured for it (optics.fitted), and what stands behind these
+  /// keys, by their paths, before the fit is made. It returns the text for results.
+  std::function<std::string(const ReconstructConfig&, const std::map<std::string, std::string>&)>
+      measured;
   /// The object as it stands after an iteration, (slice, row, col) rad, and the positions on it, Å:
   /// to watch small ones, as the process that leads holds the whole of it then.
   std::function<void(const Progress&, View<const float, 3>, const std::vector<Position>&)> look;

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <limits>
 #include <utility>
 
@@ -89,6 +90,11 @@ RuleOptions chosen_rule(const ReconstructConfig& config, const Cores& cores,
 }
 
 }  // namespace
+
+std::string scratch_folder(const OutputConfig& output) {
+  if (!output.scratch.empty()) return output.scratch;
+  return output.folder.empty() ? std::filesystem::temp_directory_path().string() : output.folder;
+}
 
 int default_threads(int processes_on_node) {
   const auto cores = static_cast<int>(sysconf(_SC_NPROCESSORS_ONLN));

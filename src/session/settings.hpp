@@ -3,6 +3,7 @@
 // The settings of the fit by configuration and measurement: the same for a run and for its plan.
 
 #include <functional>
+#include <string>
 
 #include "operator/operator.hpp"
 #include "prepare/experiment.hpp"
@@ -15,6 +16,9 @@ namespace ptyle {
 /// Threads of a process where the user gave none: its part of the machine's cores; what the
 /// launcher has bound it to, or OMP_NUM_THREADS, where that is less.
 int default_threads(int processes_on_node);
+
+/// The folder for patterns that memory does not hold.
+std::string scratch_folder(const OutputConfig& output);
 
 /// The division that a configuration asks for (session/division); Å, or px where pixel = 1.
 Division divide(const ReconstructConfig& config, std::span<const Position> positions, i64 window,

@@ -216,6 +216,23 @@ std::vector<Mistake> configurations() {
        with(&Parts::optics, "  energy: 300\n  xray_energy: 8\n  semi_angle: 1\n"),
        {},
        "run.yaml:10: optics.xray_energy: excludes optics.energy; give one of the two"},
+      {"FittedOpticsOfNoRaster",
+       setting("optics.fitted=true"),
+       {},
+       [](const TestFolder& folder) {
+         std::vector<double> line;
+         for (int i = 0; i < 25; ++i) line.insert(line.end(), {2.0 * i, 0});
+         auto file = h5::File::update((folder.path() / "data.h5").string());
+         file.dataset("/positions").write(line.data());
+       },
+       "optics.fitted: cannot measure the beam: it needs positions on a raster of several lines; "
+       "these lie on none, or in one line"},
+      {"RawTypeWithoutShape",
+       setting("data.raw_type=uint16"),
+       {},
+       {},
+       "--set data.raw_type=uint16: data.raw_type: needs data.raw_shape, the rows and columns of a "
+       "frame"},
       {"SlicesWithoutThickness",
        run,
        with(&Parts::rest, "object:\n  slices: 4\n"),

@@ -543,6 +543,58 @@ TEST_F(Ranks, WhatIsNoMeasurementIsLeftOutOnAnyRanks) {
   }
 }
 
+/// Beam and orientation, of which nothing is told, are measured alike on any ranks, and not again
+/// by a run that is resumed.
+TEST_F(Ranks, MeasureTheBeamTogether) {
+  folder.write("measured.yaml",
+               "specimen: {structure: MoS2, rotation: 11, "
+               "substitutions: [\"Mo=W share=0.3 at=(3 -4) radius=4\"]}\n"
+               "optics: {energy: 80, semi_angle: 25, defocus: 200}\n"
+               "detector: {window: 72, pixel_size: 0.2}\n"
+               "scan: {shape: [30, 28], step: 0.6, rotation: 33}\n"
+               "dose: {electrons_per_A2: 1e4}\n"
+               "output: measured.h5\n");
+  const auto made = run_ptyle({"simulate", "measured.yaml"}, {.folder = folder.path()});
+  ASSERT_EQ(made.status, 0) << made.err;
+  folder.write("run.yaml",
+               "data: {file: measured.h5, patterns: /patterns}\n"
+               "scan: {step: 0.6}\n"
+               "optics: {fitted: true}\n"
+               "solver: {iterations: 1, threads: 1}\n"
+               "output: {pictures: false, tiff: false, checkpoint_every: 1}\n");
+  const auto lines = [&](const std::string& file, const std::string& with) {
+    std::ifstream text(path(file));
+    std::vector<std::string> found;
+    for (std::string line; std::getline(text, line);)
+      if (line.find(with) != std::string::npos) found.push_back(line);
+    return found;
+  };
+  std::vector<std::string> one;
+  for (const int ranks : {0, 3}) {
+    const std::string name = fmt::format("on-{}", ranks);
+    const auto ran = reconstruct(name, ranks, {});
+    ASSERT_EQ(ran.status, 0) << ran.err;
+    EXPECT_EQ(lines(name + "/ptyle.log", "quick look: raster of 30 x 28").size(), 1U);
+    const auto measured = lines(name + "/config.yaml", "# measured by the quick look");
+    EXPECT_GE(measured.size(), 2U);  // rotation and defocus
+    EXPECT_EQ(lines(name + "/config.yaml", "fitted: false").size(), 1U);
+    if (ranks == 0)
+      one = measured;
+    else
+      EXPECT_EQ(measured, one);
+    // 1 degree, 3 % of the middle's 194 Å, as bench-quick-look bounds them.
+    const Checkpoint checkpoint(path(name));
+    EXPECT_NEAR(std::stod(checkpoint.fact("scan.rotation").value()), 33, 1);
+    EXPECT_NEAR(std::stod(checkpoint.fact("optics.defocus").value()), 194, 6);
+    const auto resumed = reconstruct(name, ranks, {"solver.iterations=2"}, {"--resume"});
+    ASSERT_EQ(resumed.status, 0) << resumed.err;
+    EXPECT_EQ(lines(name + "/ptyle.log", "quick look: raster").size(), 1U);
+    EXPECT_EQ(lines(name + "/config.yaml", "# as it was when the run began").size(),
+              lines(name + "/config.yaml", "  # ").size());
+    EXPECT_EQ(read_result(path(name + "/result.h5")).history.cost.size(), 2U);
+  }
+}
+
 TEST_F(Ranks, HelpIsPrintedOnce) {
   for (const auto& arguments : {std::vector<std::string>{"--help"},
                                 {"--version"},

@@ -150,6 +150,29 @@ TEST_F(FileDialects, CxiInSiUnits) {
   EXPECT_EQ(facts.mask, "/entry_1/instrument_1/detector_1/mask");
 }
 
+TEST_F(FileDialects, TheIlluminationOfCxiIsAStart) {
+  const auto facts = [&](const h5::Shape& shape, bool complex = true) {
+    return facts_of([&](h5::File& file) {
+      write_patterns(file, "/entry_1/data_1/data");
+      i64 numbers = 1;
+      for (const i64 n : shape) numbers *= n;
+      const std::string at = "/entry_1/instrument_1/source_1/illumination";
+      if (complex)
+        file.write(at, shape, std::vector<Complex<float>>(numbers, {1, 2}).data());
+      else
+        file.write(at, shape, std::vector<float>(numbers, 1).data());
+    });
+  };
+  // Frames of 8 x 6 lie in a window of 8.
+  EXPECT_EQ(facts({ky, ky}).probe, "/entry_1/instrument_1/source_1/illumination");
+  EXPECT_EQ(facts({3, ky, ky}).probe, "/entry_1/instrument_1/source_1/illumination");
+  for (const DialectFacts& no : {facts({ky, ky}, false), facts({16, 16}), facts({ky})}) {
+    EXPECT_EQ(no.probe, "");
+    ASSERT_EQ(no.notes.size(), 1U);
+    EXPECT_NE(no.notes[0].find("illumination"), std::string::npos);
+  }
+}
+
 TEST_F(FileDialects, NexusSaysItsUnits) {
   const auto facts = facts_of([](h5::File& file) {
     write_patterns(file, "/entry/data/data");

@@ -6,63 +6,23 @@
 #include <cmath>
 #include <filesystem>
 
-#include "io/hdf5.hpp"
-#include "io/temporary_folder.hpp"
 #include "session/inspect.hpp"
 #include "session/open_experiment.hpp"
 #include "session/quick_look.hpp"
-#include "simulate/in_memory.hpp"
+#include "session/quick_look_set.hpp"
 
 namespace ptyle {
 namespace {
 
-using testing::TemporaryFolder;
+constexpr double rotation = testing::TransposedSet::rotation,
+                 middle = testing::TransposedSet::middle;
 
-constexpr double rotation = 33, middle = 194;  // Å: of 200, a cell of 12.3 Å
-
-Recipe recipe(double electrons) {
-  Recipe r;
-  r.specimen.structure = BuiltIn::MoS2;
-  r.specimen.rotation = 11;
-  r.specimen.substitutions = {"Mo=W share=0.3 at=(3 -4) radius=4"};
-  r.optics = {.energy = 80, .semi_angle = 25, .defocus = 200};
-  r.detector = {.window = 72, .pixel_size = 0.2};
-  r.scan = {.shape = {30, 28}, .step = {0.6, 0.6}, .rotation = rotation};
-  r.dose.electrons_per_A2 = electrons;
-  return r;
-}
-
-/// The set, every pattern of which is transposed in the file.
-struct OnFile {
-  explicit OnFile(double electrons = 1e4) {
-    data.file = folder / "set.h5";
-    data.patterns = "/dp";
-    data.scan_shape = {30, 28};
-    const MemorySet set = simulate_in_memory(recipe(electrons));
-    const auto [count, side, width] = set.patterns.shape();
-    Array<float, 3> frames({count, side, width});
-    for (i64 i = 0; i < count; ++i)
-      for (i64 y = 0; y < side; ++y)
-        for (i64 x = 0; x < side; ++x) frames(i, x, y) = set.patterns(i, y, x);
-    h5::File file = h5::File::create(data.file);
-    file.write("/dp", frames.view());
-    std::vector<double> line;
-    for (i64 i = 0; i < count; ++i) line.insert(line.end(), {0.6 * double(i), 0});
-    file.write("/line", {count, 2}, line.data());
-    file.commit();
-    calibration.pixel_size = 0.2;
-    optics.energy = 80;
-    optics.semi_angle = 25;
-    scan.step = {0.6, 0.6};
+struct OnFile : testing::TransposedSet {
+  using TransposedSet::TransposedSet;
+  [[nodiscard]] QuickLook look(bool rotation_given = false) const {
+    return quick_look(open_experiment(data, calibration, scan, optics),
+                      {.threads = 2, .rotation_given = rotation_given});
   }
-  [[nodiscard]] QuickLook look() const {
-    return quick_look(open_experiment(data, calibration, scan, optics), 0, 2);
-  }
-  TemporaryFolder folder;
-  DataConfig data;
-  CalibrationConfig calibration;
-  ScanConfig scan;
-  OpticsConfig optics;
 };
 
 TEST(QuickLook, FindsWhatItIsNotTold) {
@@ -114,7 +74,7 @@ TEST(QuickLook, WhatIsGivenStaysAndIsSaid) {
   DataConfig data = set.data;
   ScanConfig scan = set.scan;
   OpticsConfig optics = set.optics;
-  const auto lines = adopt(look, 0, data, scan, optics);
+  const auto lines = adopt(look, 0, data, scan, optics).lines;
   EXPECT_EQ(*scan.rotation, 10);
   EXPECT_FALSE(data.flip_rows);
   EXPECT_EQ(*optics.defocus, 100);
@@ -131,7 +91,7 @@ TEST(QuickLook, TooFewElectronsLeaveItUndetermined) {
   ASSERT_TRUE(look.refusal.empty()) << look.refusal;
   EXPECT_FALSE(look.found.known);
   DataConfig data = set.data;
-  EXPECT_TRUE(adopt(look, 0, data, set.scan, set.optics).empty());
+  EXPECT_TRUE(adopt(look, 0, data, set.scan, set.optics).lines.empty());
   EXPECT_FALSE(set.scan.rotation);
   EXPECT_TRUE(std::any_of(look.lines.begin(), look.lines.end(), [](const std::string& line) {
     return line.find("undetermined") != std::string::npos;
@@ -160,6 +120,10 @@ TEST(QuickLook, InspectPrintsAndDrawsIt) {
             std::string::npos)
       << text;
   EXPECT_TRUE(std::filesystem::exists(set.folder / "seen/quick-look.png"));
+  // Curl and shadow images, which are guesses beside it, say nothing.
+  for (const char* guess : {"best guess", "shadow images", "ambiguity"})
+    EXPECT_EQ(text.find(guess), std::string::npos) << text;
+  EXPECT_EQ(text.find("orientation looks wrong"), text.rfind("orientation looks wrong")) << text;
 }
 
 }  // namespace

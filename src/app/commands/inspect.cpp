@@ -8,6 +8,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <memory>
 
 #include "app/commands/commands.hpp"
@@ -19,6 +20,7 @@
 #include "io/hdf5.hpp"
 #include "prepare/selection.hpp"
 #include "session/check.hpp"
+#include "session/fitted_optics.hpp"
 
 namespace fs = std::filesystem;
 
@@ -69,18 +71,13 @@ Schema schema_of(const Options& options, ReconstructConfig& all) {
   return schema;
 }
 
-/// The specimen's, Å, where there are slices; 0: not known.
-double thickness_of(const ReconstructConfig& all) {
-  return all.object.slices > 1 ? all.object.slices * all.object.slice_thickness : 0;
-}
-
 InspectConfig config_of(const Options& options, const ReconstructConfig& all) {
   InspectConfig config{all.data, all.calibration, all.scan, all.optics, {}, options.memory};
   if (!options.no_pictures)
     config.folder = options.folder.empty() ? fs::path(options.file).stem().string() + "-inspect"
                                            : options.folder;
   config.quick = options.quick;
-  config.thickness = thickness_of(all);
+  config.thickness = thickness_of(all.object);
   return config;
 }
 
@@ -125,19 +122,28 @@ void write_config(const Inspection& found, const Options& options, const Schema&
   all.calibration = found.config.calibration;
   all.scan = found.config.scan;
   all.optics = found.config.optics;
+  if (!schema.given("probe.start") && !found.config.probe_start.empty())
+    all.probe.start = found.config.probe_start;
   all.data.file = fs::absolute(all.data.file).lexically_normal().string();
   if (!options.mask.empty() && !found.bad_pixels.empty())
     all.data.mask = fs::absolute(options.mask).lexically_normal().string() + ":/mask";
   all.data.skip = ranges_of(found.skip);
-  if (found.quick)
-    for (const auto& line : adopt(*found.quick, thickness_of(all), all.data, all.scan, all.optics))
-      terminal.say(line);
+  std::map<std::string, std::string> where = found.config.where;
+  if (found.quick) {
+    const Adopted adopted =
+        adopt(*found.quick, thickness_of(all.object), all.data, all.scan, all.optics);
+    for (const auto& line : adopted.lines) terminal.say(line);
+    for (const auto& [key, text] : adopted.where) where.insert_or_assign(key, text);
+    if (!adopted.where.empty()) all.optics.fitted = false;  // there is nothing left to measure
+  }
   std::string missing;
-  for (const auto& [key, text] : faults_between_keys(all, {}, {Purpose::Folder::unused}))
+  ReconstructConfig complete = all;
+  complete_probe_start(complete);
+  for (const auto& [key, text] : faults_between_keys(complete, {}, {Purpose::Folder::unused}))
     missing += fmt::format("# {}: {}\n", key, text);
   std::ofstream file(options.config);
   if (!missing.empty()) file << "# Still to be given:\n" << missing;
-  file << schema.changes(found.config.where) << std::flush;
+  file << schema.changes(where) << std::flush;
   if (!file) throw UserError(fmt::format("{} cannot be written", options.config));
   terminal.say(
       missing.empty()

@@ -234,6 +234,10 @@ int run(const Options& options) {
       plan_experiment(config.data, config.calibration, config.scan, config.optics);
   for (const auto& note : experiment.notes) terminal.say(note);
   for (const auto& warning : experiment.warnings) terminal.warn(warning);
+  if (config.optics.fitted && experiment.by_step && !config.scan.rotation)
+    terminal.say(
+        "optics.fitted: planned without the scan's rotation, which is measured at the start and "
+        "makes the object larger");
   const int threads = config.solver.threads > 0 ? config.solver.threads : default_threads(1);
   const PlannedGpu gpu = gpu_of(config.solver.device, terminal);
   double seconds = config.ranks.seconds_per_position;

@@ -32,6 +32,7 @@
 #include "io/part_file.hpp"
 #include "session/check.hpp"
 #include "session/device.hpp"
+#include "session/fitted_optics.hpp"
 #include "session/open_experiment.hpp"
 
 namespace fs = std::filesystem;
@@ -134,7 +135,7 @@ class RunFolder {
   bool opened_ = false;
 };
 
-int run(const ReconstructInput& input, const std::string& configuration, const WallTime& wall_time,
+int run(ReconstructInput input, const std::string& configuration, const WallTime& wall_time,
         Team& team) {
   const auto start = std::chrono::steady_clock::now();
   std::optional<Terminal> terminal;  // of the process that leads, which alone prints and writes
@@ -148,6 +149,9 @@ int run(const ReconstructInput& input, const std::string& configuration, const W
   ReconstructCallbacks callbacks;
   callbacks.log = [&](const std::string& line) { terminal->say(line); };
   callbacks.warn = [&](const std::string& line) { terminal->warn(line); };
+  callbacks.measured = [&](const ReconstructConfig& config, const auto& where) {
+    return input.resolved = resolved_text(config, where);
+  };
   callbacks.progress = [&](const Progress& now) {
     folder->open();
     terminal->progress(progress_line(now));
@@ -180,8 +184,14 @@ int run(const ReconstructInput& input, const std::string& configuration, const W
 }
 
 /// The measurement is read and prepared as for a run, and what was found is said.
-int check(const ReconstructConfig& config, const std::string& file) {
+int check(const ReconstructConfig& given, const std::string& file, Team& team) {
   Terminal terminal;
+  ReconstructCallbacks callbacks;
+  callbacks.log = [&](const std::string& line) { terminal.say(line); };
+  ReconstructConfig unwritten = given;  // whose folder is perhaps not there
+  unwritten.output.folder.clear();
+  ReconstructConfig config = with_fitted_optics(unwritten, nullptr, team, callbacks).config;
+  config.output = given.output;
   Ledger ledger = ledger_of_process();
   const auto experiment =
       open_experiment(config.data, config.calibration, config.scan, config.optics, &ledger);
@@ -246,7 +256,7 @@ void add_reconstruct(CLI::App& app, Command& chosen) {
       const WallTime time = wall_time(options->wall_time, std::time(nullptr));
       input.config.output.minutes_by_default = minutes_by_default(time);
       if (options->check) alone(team, "ptyle reconstruct --check");
-      if (options->check) return check(input.config, options->file);
+      if (options->check) return check(input.config, options->file, team);
       return run(input, options->file, time, team);
     };
   });
