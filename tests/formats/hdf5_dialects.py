@@ -88,8 +88,9 @@ def add(layout, Layout, counts):
             detector = entry.create_group("instrument_1/detector_1")
             detector["distance"], detector["x_pixel_size"], detector["y_pixel_size"] = 2.0, 75e-6, 75e-6
             detector["mask"] = np.zeros((KY, KX), "u4")
+            entry["instrument_1/source_1/illumination"] = np.ones((2, KX, KX), "c8")
         return Layout("x.cxi", values, facts={
-            "xray_energy": 8.8, "mrad": 0.0375, "positions": "/entry_1/data_1/translation",
+            "probe": "/entry_1/instrument_1/source_1/illumination", "xray_energy": 8.8, "mrad": 0.0375, "positions": "/entry_1/data_1/translation",
             "mask": "/entry_1/instrument_1/detector_1/mask"})
 
     @layout("NeXus, in its units")
