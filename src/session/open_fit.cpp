@@ -41,7 +41,7 @@ bool finds_checkpoint(const std::string& folder, Team& team) {
 
 template <class T>
 OpenFit<T>::OpenFit(const ReconstructConfig& its_config, const ReconstructCallbacks& its_callbacks,
-                    Team& its_team, const PatternsInMemory* patterns)
+                    Team& its_team, const PatternsInMemory* patterns, bool measured)
     : config(its_config),
       callbacks(its_callbacks),
       team_(its_team),
@@ -49,7 +49,7 @@ OpenFit<T>::OpenFit(const ReconstructConfig& its_config, const ReconstructCallba
       threads_(config.solver.threads > 0 ? config.solver.threads
                                          : default_threads(its_team.processes_on_node())) {
   take_device();
-  open_data(patterns);
+  open_data(patterns, measured);
   set_stage("making the fit");
   fit = std::make_unique<Fit<T>>(make_fit());
   std::vector<Position>().swap(experiment.positions);  // the division's are kept
@@ -160,7 +160,7 @@ void OpenFit<T>::take_device() {
 }
 
 template <class T>
-void OpenFit<T>::open_data(const PatternsInMemory* patterns) {
+void OpenFit<T>::open_data(const PatternsInMemory* patterns, bool measured) {
   const bool all_here = static_cast<int>(team().here().size()) == team().size();
   const Distribution distribution{all_here ? 0 : team().here().front(),
                                   all_here ? 1 : team().size(),
@@ -184,7 +184,7 @@ void OpenFit<T>::open_data(const PatternsInMemory* patterns) {
   for (const auto& warning : experiment.warnings) warn(warning);
   if (team().leads())
     for (const auto& warning : warnings_of(config, experiment)) warn(warning);
-  warn_of_orientation();
+  if (!measured) warn_of_orientation();
   std::vector<Position>().swap(experiment.centres);  // nobody asks for them any more
   if (experiment.band_limit.value_or(0) > 0 && config.object.band_limit == 0 &&
       config.object.slices > 1)

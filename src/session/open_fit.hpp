@@ -35,9 +35,10 @@ template <class T>
 class OpenFit {
  public:
   /// All ranks of the team together. What is given must outlive it, but for `patterns`, which stand
-  /// for data.file (none: nullptr). Throws UserError.
+  /// for data.file (none: nullptr). `measured`: the orientation was (session/fitted_optics), and no
+  /// guess warns of it. Throws UserError.
   OpenFit(const ReconstructConfig& config, const ReconstructCallbacks& callbacks, Team& team,
-          const PatternsInMemory* patterns);
+          const PatternsInMemory* patterns, bool measured = false);
   OpenFit(const OpenFit&) = delete;
   OpenFit& operator=(const OpenFit&) = delete;
   ~OpenFit() = default;
@@ -69,7 +70,7 @@ class OpenFit {
   void place_tiles(const Mesh& mesh);
   [[nodiscard]] std::shared_ptr<Scratch> scratch_for(double bytes) const;
   void take_device();
-  void open_data(const PatternsInMemory* patterns);
+  void open_data(const PatternsInMemory* patterns, bool measured);
   void warn_of_orientation();
   void log_division() const;
   TileStart<T> start_of(const Box& box);

@@ -102,7 +102,7 @@ class WorkOf final : public Reconstruction::Work {
         text_(given.optics.fitted && callbacks.measured && team.leads()
                   ? callbacks.measured(fitted.config, fitted.where)
                   : text),
-        open_(config_, callbacks_, team, patterns),
+        open_(config_, callbacks_, team, patterns, given.optics.fitted),
         team_(open_.team()),
         history_(open_.history),
         standstill_(standstill()) {}
