@@ -19,8 +19,12 @@ namespace {
 
 std::size_t page() { return static_cast<std::size_t>(::sysconf(_SC_PAGESIZE)); }
 
-/// Pages that the system brings along with one that is looked at.
-constexpr std::size_t brought_along = std::size_t{64} << 10;
+/// Pages are given back by sections of addresses. With one that is looked at, the system may bring
+/// along all pages that share its table of pages (Linux 6.18 does), which are those of a section.
+constexpr std::size_t section_bytes = std::size_t{2} << 20;
+constexpr std::size_t most_sections = Scratch::resident / section_bytes;
+
+std::uintptr_t address(const void* at) { return reinterpret_cast<std::uintptr_t>(at); }
 
 /// A file without a name, where the file system knows such; else one whose name is taken away.
 int open_nameless(const std::string& folder) {
@@ -35,6 +39,7 @@ int open_nameless(const std::string& folder) {
 }  // namespace
 
 Scratch::Scratch(std::string folder) : folder_(std::move(folder)), file_(open_nameless(folder_)) {
+  looked_at_.reserve(most_sections);
   if (file_ < 0)
     throw UserError(fmt::format("no file can be made in '{}' for what memory does not hold: {}",
                                 folder_, std::strerror(errno)));
@@ -75,26 +80,41 @@ void Scratch::release(void* at) noexcept {
 }
 
 void Scratch::copy(void* to, const void* from, std::size_t bytes) {
-  looks_at(bytes);
+  looks_at({static_cast<const std::byte*>(to), bytes});
+  looks_at({static_cast<const std::byte*>(from), bytes});
   std::memcpy(to, from, bytes);
 }
 
-void Scratch::looks_at(std::size_t bytes) noexcept {
-  const std::size_t more = bytes + brought_along;
-  if (looked_at_.fetch_add(more, std::memory_order_relaxed) + more < resident) return;
-  looked_at_ = 0;
-  give_pages_back();
+void Scratch::looks_at(std::span<const std::byte> bytes) noexcept {
+  const std::uintptr_t at = address(bytes.data());
+  const std::lock_guard lock(mutex_);
+  if (std::none_of(pieces_.begin(), pieces_.end(), [at](const Piece& piece) {
+        return at >= address(piece.at) && at < address(piece.at) + piece.bytes;
+      }))
+    return;
+  for (std::uintptr_t section = at / section_bytes; section * section_bytes < at + bytes.size();
+       ++section) {
+    if (std::find(looked_at_.begin(), looked_at_.end(), section) != looked_at_.end()) continue;
+    if (looked_at_.size() == most_sections) {
+      give_back(looked_at_.front());
+      looked_at_.erase(looked_at_.begin());
+    }
+    looked_at_.push_back(section);
+  }
 }
 
 /// Nothing is lost: the pages are the file's, and come again where they are looked at.
-void Scratch::give_pages_back() noexcept {
-  const std::lock_guard lock(mutex_);
-  for (const Piece& piece : pieces_) ::madvise(piece.at, piece.bytes, MADV_DONTNEED);
+void Scratch::give_back(std::uintptr_t section) noexcept {
+  const std::uintptr_t first = section * section_bytes;
+  for (const Piece& piece : pieces_) {
+    const std::uintptr_t from = std::max(first, address(piece.at)),
+                         to = std::min(first + section_bytes, address(piece.at) + piece.bytes);
+    if (from < to) ::madvise(reinterpret_cast<void*>(from), to - from, MADV_DONTNEED);
+  }
 }
 
 void Scratch::will_look_at(std::span<const std::byte> bytes) noexcept {
-  const auto at = reinterpret_cast<std::uintptr_t>(bytes.data());
-  const std::uintptr_t from = at / page() * page();
+  const std::uintptr_t at = address(bytes.data()), from = at / page() * page();
   ::madvise(reinterpret_cast<void*>(from), at + bytes.size() - from, MADV_WILLNEED);
 }
 

@@ -4,8 +4,8 @@
 // piece at a time. Pages of it are in the process only while they are looked at; what the system
 // keeps of the file besides is its own, and given up where others need it.
 
-#include <atomic>
 #include <cstddef>
+#include <cstdint>
 #include <mutex>
 #include <span>
 #include <string>
@@ -19,7 +19,7 @@ namespace ptyle {
 /// process, however that ends.
 class Scratch final : public Memory {
  public:
-  /// Bytes that the process has of it at a time, or a little more.
+  /// Bytes that the process has of it at a time.
   static constexpr std::size_t resident = std::size_t{16} << 20;
 
   /// A file in this folder, which exists. Throws UserError where none can be made there.
@@ -35,8 +35,8 @@ class Scratch final : public Memory {
   void release(void* at) noexcept override;
   void copy(void* to, const void* from, std::size_t bytes) override;
 
-  /// So many bytes that follow each other are looked at now. On any thread.
-  void looks_at(std::size_t bytes) noexcept;
+  /// These bytes of it are looked at now, up to `resident` of them. On any thread.
+  void looks_at(std::span<const std::byte> bytes) noexcept;
   /// These are looked at next: the system reads them from the disk meanwhile. On any thread.
   static void will_look_at(std::span<const std::byte> bytes) noexcept;
 
@@ -45,13 +45,13 @@ class Scratch final : public Memory {
     void* at;
     std::size_t bytes;
   };
-  void give_pages_back() noexcept;
+  void give_back(std::uintptr_t section) noexcept;
   std::string folder_;
   int file_ = -1;
   std::size_t end_ = 0;  // of the file
-  std::mutex mutex_;     // of the pieces
+  std::mutex mutex_;     // of what follows
   std::vector<Piece> pieces_;
-  std::atomic<std::size_t> looked_at_{0};
+  std::vector<std::uintptr_t> looked_at_;  // sections of addresses, the one that came first ahead
 };
 
 }  // namespace ptyle

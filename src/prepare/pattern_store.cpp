@@ -45,9 +45,7 @@ class Store final : public FillablePatternStore {
   void will_load(std::span<const i64> numbers) const override {
     if (!disk_) return;
     for (const i64 i : numbers)
-      Scratch::will_look_at(
-          std::as_bytes(std::span<const Held>(places_[static_cast<std::size_t>(number_here(i))],
-                                              static_cast<std::size_t>(window_ * window_))));
+      Scratch::will_look_at(bytes_of(places_[static_cast<std::size_t>(number_here(i))]));
   }
   void put(i64 i, std::span<const std::int64_t> pattern) override { put_from(i, pattern); }
   void put(i64 i, std::span<const float> pattern) override { put_from(i, pattern); }
@@ -83,9 +81,13 @@ class Store final : public FillablePatternStore {
       throw std::logic_error(fmt::format("pattern {} is not held here", i));
     return at - held_.begin();
   }
+  [[nodiscard]] std::span<const std::byte> bytes_of(const Held* pattern) const {
+    return std::as_bytes(std::span(pattern, static_cast<std::size_t>(window_ * window_)));
+  }
   [[nodiscard]] View<Held, 2> pattern(i64 i) const {
-    if (disk_) disk_->looks_at(bytes_a_pattern());
-    return {places_[static_cast<std::size_t>(number_here(i))], {window_, window_}};
+    Held* const at = places_[static_cast<std::size_t>(number_here(i))];
+    if (disk_) disk_->looks_at(bytes_of(at));
+    return {at, {window_, window_}};
   }
   void add_block(i64 patterns) {
     Array<Held, 3>& block =

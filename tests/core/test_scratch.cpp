@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <span>
 
 #include "core/array.hpp"
 #include "core/error.hpp"
@@ -19,30 +20,41 @@ TEST(Scratch, IsZeroedMemoryThatKeepsWhatIsWritten) {
   EXPECT_EQ(std::count(a.begin(), a.end(), 0), a.size());
   for (i64 i = 0; i < a.size(); ++i) a.data()[i] = static_cast<std::uint16_t>(i);
   b.fill(7);
-  disk.looks_at(2 * Scratch::resident);  // all pages are given back
+  const auto bytes_of = [](const auto& array) {
+    return std::as_bytes(std::span(array.data(), static_cast<std::size_t>(array.size())));
+  };
+  disk.looks_at(bytes_of(a));
+  disk.looks_at(bytes_of(b));
+  Array<std::uint8_t, 1> large({2 * static_cast<i64>(Scratch::resident)}, nullptr, {}, &disk);
+  disk.looks_at(bytes_of(large));  // all other pages are given back
   for (i64 i = 0; i < a.size(); ++i) ASSERT_EQ(a.data()[i], i);
   EXPECT_EQ(std::count(b.begin(), b.end(), 7), b.size());
 }
 
-/// Four times what may be resident, written and read twice, piece by piece of 1 MiB. Besides, the
-/// process may take some pages for the test's own needs.
+/// Four times what may be resident, written in order and read in order, then in one that jumps, by
+/// pieces as large as a pattern, of which the system brings many along. Besides, the process may
+/// take some pages for the test's own needs.
 TEST(Scratch, IsInMemoryOnlyAsFarAsItIsLookedAt) {
   Scratch disk(std::filesystem::temp_directory_path());
-  const auto resident = static_cast<i64>(Scratch::resident);
-  Array<std::uint8_t, 2> large({4 * resident / mib, mib}, nullptr, {}, &disk);
+  constexpr i64 resident = Scratch::resident, bytes = 32 << 10, pieces = 4 * resident / bytes;
+  static_assert(pieces % 599 != 0);  // a prime: multiples of it reach every piece
+  Array<std::uint8_t, 2> large({pieces, bytes}, nullptr, {}, &disk);
+  const auto piece_at = [&](i64 piece) {
+    return std::as_bytes(std::span(&large(piece, 0), std::size_t{bytes}));
+  };
   const std::size_t before = resident_bytes();
   std::size_t most = 0;
-  for (int pass = 0; pass < 3; ++pass)
-    for (i64 piece = 0; piece < large.shape()[0]; ++piece) {
-      disk.looks_at(mib);
+  for (const i64 stride : {1, 1, 599})
+    for (i64 k = 0; k < pieces; ++k) {
+      const i64 piece = k * stride % pieces;
+      disk.looks_at(piece_at(piece));
       std::uint8_t* const at = &large(piece, 0);
-      if (pass == 0) std::fill_n(at, mib, static_cast<std::uint8_t>(piece));
-      ASSERT_EQ(std::count(at, at + mib, static_cast<std::uint8_t>(piece)), mib);
-      if (piece + 1 < large.shape()[0])
-        Scratch::will_look_at(std::as_bytes(std::span(&large(piece + 1, 0), std::size_t{mib})));
+      if (*at == 0) std::fill_n(at, bytes, static_cast<std::uint8_t>(piece % 255 + 1));
+      ASSERT_EQ(std::count(at, at + bytes, static_cast<std::uint8_t>(piece % 255 + 1)), bytes);
+      Scratch::will_look_at(piece_at((piece + stride) % pieces));
       most = std::max(most, resident_bytes());
     }
-  EXPECT_LT(most, before + static_cast<std::size_t>(resident + 4 * mib));
+  EXPECT_LT(most, before + static_cast<std::size_t>(resident + mib));
 }
 
 TEST(Scratch, LeavesNothingInItsFolder) {
