@@ -5,6 +5,8 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <optional>
+#include <span>
 #include <utility>
 
 #include "core/error.hpp"
@@ -17,6 +19,9 @@
 #include "session/file_facts.hpp"
 #include "session/keys.hpp"
 #include "session/open_experiment.hpp"
+#include "session/pattern_disk.hpp"
+#include "session/rank_memory.hpp"
+#include "session/settings.hpp"
 #include "solver/parts.hpp"
 #include "solver/penalties/quadratic.hpp"
 #include "solver/rules/rule_options.hpp"
@@ -279,9 +284,7 @@ void check_output_folder(const ReconstructConfig& c, const Check& check, Purpose
   std::error_code ignored;
   const std::string earlier = how == Purpose::Folder::written ? earlier_result(c.output) : "";
   if (!earlier.empty()) check.fault("output.folder", earlier);
-  // The nearest folder above that exists is the one that must take the new one.
-  fs::path there = folder;
-  while (!fs::exists(there, ignored) && there.has_relative_path()) there = there.parent_path();
+  const fs::path there = nearest_folder(folder);  // which must take the new one
   if (!fs::is_directory(there, ignored))
     check.fault("output.folder", fmt::format("{} is a file, not a folder", there.string()));
   else if (access(there.c_str(), W_OK | X_OK) != 0)
@@ -328,6 +331,37 @@ void complete_by_position(ReconstructConfig& config) {
   penalty.lateral = penalty.lateral.value_or(0);
   config.solver.loss = config.solver.loss.value_or(Loss::amplitude);
   if (config.solver.device == ComputeOn::automatic) config.solver.device = ComputeOn::cpu;
+}
+
+namespace {
+
+template <class T>
+Experiment opened_to_check(const ReconstructConfig& config, Ledger& ledger,
+                           const std::function<void(const std::string&)>& log) {
+  std::optional<Division> division;
+  const Distribution alone{0,
+                           1,
+                           [&](std::span<const Position> positions, i64 window, double pixel) {
+                             division = divide(config, positions, window, pixel, 1);
+                             return Kept{division->shares.front().own, {}};
+                           },
+                           [](std::span<double>) {},
+                           [](std::span<double>) {},
+                           [&](double bytes) {
+                             const double budget = memory_budget(config, 1, ledger);
+                             return disk_for_patterns<T>(config, *division, 0, bytes, budget, log);
+                           }};
+  return open_experiment(config.data, config.calibration, config.scan, config.optics, &ledger,
+                         &alone);
+}
+
+}  // namespace
+
+Experiment checked_experiment(const ReconstructConfig& config, Ledger& ledger,
+                              const std::function<void(const std::string&)>& log) {
+  return config.solver.precision == Precision::float64
+             ? opened_to_check<double>(config, ledger, log)
+             : opened_to_check<float>(config, ledger, log);
 }
 
 CheckedConfig checked(ReconstructConfig config, const Purpose& purpose) {

@@ -3,11 +3,14 @@
 // Is a configuration right? Each value by the limits of its key, then keys beside each other, and
 // the files that they name; everything that is wrong is reported at once.
 
+#include <functional>
 #include <set>
 #include <string>
 #include <vector>
 
 #include "core/keys.hpp"
+#include "core/ledger.hpp"
+#include "prepare/experiment.hpp"
 #include "session/config.hpp"
 #include "session/patterns_in_memory.hpp"
 
@@ -24,6 +27,11 @@ struct Purpose {
 
 /// Throws UserError with everything that is wrong. Nothing is written.
 CheckedConfig checked(ReconstructConfig config, const Purpose& purpose = {});
+
+/// The measurement, read and prepared as a run of one process does: patterns that memory does not
+/// hold lie in a file (session/pattern_disk), of which `log` is told. Throws UserError.
+Experiment checked_experiment(const ReconstructConfig& config, Ledger& ledger,
+                              const std::function<void(const std::string&)>& log);
 
 /// The faults between keys (exactly one calibration, what needs the energy, …) and with the files
 /// that are named: there or not. A key counts as given where its value is not the default, or is

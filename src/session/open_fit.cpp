@@ -16,6 +16,7 @@
 #include "session/fingerprint.hpp"
 #include "session/open_experiment.hpp"
 #include "session/orientation.hpp"
+#include "session/pattern_disk.hpp"
 #include "session/plan_ranks.hpp"
 #include "session/settings.hpp"
 #include "session/start.hpp"
@@ -121,11 +122,8 @@ Kept OpenFit<T>::kept(std::span<const Position> positions, i64 window, double pi
 template <class T>
 std::shared_ptr<Scratch> OpenFit<T>::scratch_for(double bytes) const {
   const double budget = memory_budget(config, team().processes_on_node(), ledger);
-  if (!patterns_on_disk<T>(config, *division, team().here().front(), bytes, budget)) return {};
-  auto disk = std::make_shared<Scratch>(scratch_folder(config.output));
-  log(fmt::format("memory does not hold {:.3g} GB of patterns{}: they lie in a file in {}",
-                  1e-9 * bytes, team().size() > 1 ? " of rank 0" : "", disk->folder()));
-  return disk;
+  return disk_for_patterns<T>(config, *division, team().here().front(), bytes, budget,
+                              [this](const std::string& line) { log(line); });
 }
 
 /// From here on each process has the rank of its tile.

@@ -8,8 +8,13 @@
 #include <sstream>
 
 #include "core/error.hpp"
+#include "core/ledger.hpp"
+#include "core/scratch.hpp"
+#include "io/hdf5.hpp"
+#include "io/temporary_folder.hpp"
 #include "session/check.hpp"
 #include "session/keys.hpp"
+#include "session/memory_scan.hpp"
 #include "solver/rules/rule_options.hpp"
 #include "solver/variables/position_options.hpp"
 
@@ -20,7 +25,7 @@ namespace {
 std::string faults_after(const std::function<void(ReconstructConfig&)>& change) {
   ReconstructConfig config;
   config.data.file = "no-such.h5";
-  config.output.folder = (std::filesystem::path(testing::TempDir()) / "ptyle_check").string();
+  config.output.folder = (std::filesystem::path(::testing::TempDir()) / "ptyle_check").string();
   config.calibration.pixel_size = 0.2;
   config.scan.positions = "/positions";
   config.optics.energy = 300;
@@ -103,6 +108,55 @@ TEST(Check, EveryKeyIsItsOwn) {
     EXPECT_TRUE(key.formerly.empty() || paths.insert(key.formerly).second) << key.formerly;
     EXPECT_FALSE(key.doc.empty()) << key.path;
   }
+}
+
+/// 18 MB of patterns, where half of 25 MB is left for them.
+TEST(Check, KeepsPatternsWhereTheRunWould) {
+  const testing::TemporaryFolder folder;
+  const std::filesystem::path path = std::filesystem::path(folder / "set.h5").parent_path();
+  ReconstructConfig config = testing::memory_scan().config();
+  config.data.file = folder / "set.h5";
+  config.data.scan_shape = {33, 34};
+  config.scan.step = {0.8, 0.8};
+  config.output.folder = folder / "not/yet/there";
+  {
+    Array<float, 3> frames({33 * 34, 64, 64});
+    for (i64 i = 0; i < frames.size(); ++i)
+      frames.data()[i] = static_cast<float>((i * i / 7) % 13) + 0.5F;
+    h5::File file = h5::File::create(config.data.file);
+    file.write("/patterns", frames.view());
+    file.commit();
+  }
+  struct Found {
+    std::vector<std::string> log;
+    std::size_t bytes = 0;  // of patterns, in memory
+    std::vector<float> pattern = std::vector<float>(std::size_t{64} * 64);
+  };
+  const auto found_with = [&](double memory, Precision precision) {
+    config.solver.memory = memory;
+    config.solver.precision = precision;
+    Found found;
+    Ledger ledger = ledger_of_process();
+    const Experiment e = checked_experiment(
+        config, ledger, [&](const std::string& line) { found.log.push_back(line); });
+    for (const auto& entry : ledger.entries())
+      if (entry.name == "patterns") found.bytes = entry.now;
+    e.patterns->load(700, found.pattern.data());
+    return found;
+  };
+  const double little = 1e-9 * (double(program_bytes()) + 25e6);
+  const Found in_memory = found_with(0, Precision::float32);
+  EXPECT_TRUE(in_memory.log.empty());
+  EXPECT_EQ(in_memory.bytes, sizeof(float) * 33 * 34 * 64 * 64);
+  for (const Precision precision : {Precision::float32, Precision::float64}) {
+    const Found on_disk = found_with(little, precision);
+    ASSERT_EQ(on_disk.log.size(), 1U);
+    EXPECT_EQ(on_disk.log.front(),
+              "memory does not hold 0.0184 GB of patterns: they lie in a file in " + path.string());
+    EXPECT_EQ(on_disk.bytes, Scratch::resident);
+    EXPECT_EQ(on_disk.pattern, in_memory.pattern);
+  }
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(path), {}), 1);
 }
 
 }  // namespace

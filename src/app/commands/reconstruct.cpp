@@ -33,7 +33,6 @@
 #include "session/check.hpp"
 #include "session/device.hpp"
 #include "session/fitted_optics.hpp"
-#include "session/open_experiment.hpp"
 
 namespace fs = std::filesystem;
 
@@ -193,8 +192,8 @@ int check(const ReconstructConfig& given, const std::string& file, Team& team) {
   ReconstructConfig config = with_fitted_optics(unwritten, nullptr, team, callbacks).config;
   config.output = given.output;
   Ledger ledger = ledger_of_process();
-  const auto experiment =
-      open_experiment(config.data, config.calibration, config.scan, config.optics, &ledger);
+  const auto experiment = checked_experiment(
+      config, ledger, [&terminal](const std::string& line) { terminal.say(line); });
   for (const auto& note : experiment.notes) terminal.say(note);
   for (const auto& warning : experiment.warnings) terminal.warn(warning);
   choose_device(config.solver.device, find_gpus(), 0);
