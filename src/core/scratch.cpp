@@ -80,11 +80,13 @@ void Scratch::release(void* at) noexcept {
 }
 
 void Scratch::copy(void* to, const void* from, std::size_t bytes) {
+  std::memcpy(to, from, bytes);
   looks_at({static_cast<const std::byte*>(to), bytes});
   looks_at({static_cast<const std::byte*>(from), bytes});
-  std::memcpy(to, from, bytes);
 }
 
+/// Best called afterwards: a thread that has to wait while others look at much else brings pages
+/// back that were given back meanwhile, and nobody else knows of them.
 void Scratch::looks_at(std::span<const std::byte> bytes) noexcept {
   const std::uintptr_t at = address(bytes.data());
   const std::lock_guard lock(mutex_);

@@ -35,7 +35,7 @@ class Scratch final : public Memory {
   void release(void* at) noexcept override;
   void copy(void* to, const void* from, std::size_t bytes) override;
 
-  /// These bytes of it are looked at now, up to `resident` of them. On any thread.
+  /// These bytes of it, up to `resident`, have been looked at, or will be at once. On any thread.
   void looks_at(std::span<const std::byte> bytes) noexcept;
   /// These are looked at next: the system reads them from the disk meanwhile. On any thread.
   static void will_look_at(std::span<const std::byte> bytes) noexcept;

@@ -40,7 +40,9 @@ class Store final : public FillablePatternStore {
   void load(i64 i, float* to) const override { load_as(i, to); }
   void load(i64 i, double* to) const override { load_as(i, to); }
   [[nodiscard]] RawPattern raw(i64 i) const override {
-    return {pattern(i).data, raw_type(), background_, i};
+    const Held* const at = pattern(i).data;
+    look_at(at);
+    return {at, raw_type(), background_, i};
   }
   void will_load(std::span<const i64> numbers) const override {
     if (!disk_) return;
@@ -84,10 +86,11 @@ class Store final : public FillablePatternStore {
   [[nodiscard]] std::span<const std::byte> bytes_of(const Held* pattern) const {
     return std::as_bytes(std::span(pattern, static_cast<std::size_t>(window_ * window_)));
   }
+  void look_at(const Held* pattern) const {
+    if (disk_) disk_->looks_at(bytes_of(pattern));
+  }
   [[nodiscard]] View<Held, 2> pattern(i64 i) const {
-    Held* const at = places_[static_cast<std::size_t>(number_here(i))];
-    if (disk_) disk_->looks_at(bytes_of(at));
-    return {at, {window_, window_}};
+    return {places_[static_cast<std::size_t>(number_here(i))], {window_, window_}};
   }
   void add_block(i64 patterns) {
     Array<Held, 3>& block =
@@ -105,11 +108,13 @@ class Store final : public FillablePatternStore {
       std::transform(from.begin(), from.end(), to, [background](Held v) {
         return std::max(T{0}, static_cast<T>(v) - background);
       });
+    look_at(from.data);
   }
   template <class T>
   void put_from(i64 i, std::span<const T> from) {
-    std::transform(from.begin(), from.end(), pattern(i).begin(),
-                   [](T v) { return static_cast<Held>(v); });
+    const auto to = pattern(i);
+    std::transform(from.begin(), from.end(), to.begin(), [](T v) { return static_cast<Held>(v); });
+    look_at(to.data);
   }
   std::vector<i64> held_;
   i64 count_, window_;

@@ -47,10 +47,10 @@ TEST(Scratch, IsInMemoryOnlyAsFarAsItIsLookedAt) {
   for (const i64 stride : {1, 1, 599})
     for (i64 k = 0; k < pieces; ++k) {
       const i64 piece = k * stride % pieces;
-      disk.looks_at(piece_at(piece));
       std::uint8_t* const at = &large(piece, 0);
       if (*at == 0) std::fill_n(at, bytes, static_cast<std::uint8_t>(piece % 255 + 1));
       ASSERT_EQ(std::count(at, at + bytes, static_cast<std::uint8_t>(piece % 255 + 1)), bytes);
+      disk.looks_at(piece_at(piece));
       Scratch::will_look_at(piece_at((piece + stride) % pieces));
       most = std::max(most, resident_bytes());
     }
