@@ -17,12 +17,6 @@ namespace {
 /// NAME.h5 beside the file.
 fs::path beside(const fs::path& path) { return path.parent_path() / path.stem().concat(".h5"); }
 
-/// A command that makes it, with the dataset /data.
-std::string command(const fs::path& path, const std::string& modules, const std::string& value) {
-  return fmt::format("python3 -c \"import h5py, {}; h5py.File('{}', 'w')['data'] = {}\"", modules,
-                     beside(path).string(), value);
-}
-
 /// The whole number after the last such letter that has one: 12 of "scan_x12_y16".
 std::optional<std::uintmax_t> number_after(const std::string& name, char letter) {
   for (auto at = name.rfind(letter); at != std::string::npos && at > 0;
@@ -65,12 +59,10 @@ std::string other_format(const std::string& name) {
           name, beside(path).string());
   if (extension == ".xml" || extension == ".hdr")
     return "; where it lies beside a detector's file, that file is to be named, and this one is "
-           "read "
-           "with it";
+           "read with it";
   if (extension == ".raw" || extension == ".bin" || extension == ".dat")
     return ", it is taken to be raw numbers, whose type and shape no file states; these keys do, "
-           "if "
-           "they are right: " +
+           "if they are right: " +
            keys_of_raw(path);
   return "";
 }

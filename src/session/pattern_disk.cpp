@@ -2,20 +2,10 @@
 
 #include <fmt/format.h>
 
-#include <filesystem>
-
 #include "session/rank_memory.hpp"
-
-namespace fs = std::filesystem;
+#include "session/settings.hpp"
 
 namespace ptyle {
-
-std::string nearest_folder(const std::string& folder) {
-  std::error_code ignored;
-  fs::path there = folder;
-  while (!fs::exists(there, ignored) && there.has_relative_path()) there = there.parent_path();
-  return there.empty() ? "." : there.string();
-}
 
 template <class T>
 std::shared_ptr<Scratch> disk_for_patterns(const ReconstructConfig& config,
@@ -23,10 +13,7 @@ std::shared_ptr<Scratch> disk_for_patterns(const ReconstructConfig& config,
                                            double budget,
                                            const std::function<void(const std::string&)>& log) {
   if (!patterns_on_disk<T>(config, division, rank, bytes, budget)) return {};
-  const auto& o = config.output;
-  auto disk = std::make_shared<Scratch>(!o.scratch.empty()  ? o.scratch
-                                        : !o.folder.empty() ? nearest_folder(o.folder)
-                                                            : fs::temp_directory_path().string());
+  auto disk = std::make_shared<Scratch>(scratch_folder(config.output));
   log(fmt::format("memory does not hold {:.3g} GB of patterns{}: they lie in a file in {}",
                   1e-9 * bytes, division.sharing.mesh.ranks() > 1 ? " of rank 0" : "",
                   disk->folder()));

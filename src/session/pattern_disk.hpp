@@ -10,13 +10,9 @@
 
 namespace ptyle {
 
-/// The folder, or the nearest above it that exists; "." where none of its names does.
-std::string nearest_folder(const std::string& folder);
-
 /// The disk for so many bytes of a rank's patterns where they do not fit into `budget` bytes of
-/// memory (patterns_on_disk); null: they do. It is in output.scratch, by default in the folder of
-/// the result or the nearest above it, without one in the system's temporary folder; `log` is told.
-/// Throws UserError where no file can be made there.
+/// memory (patterns_on_disk), in scratch_folder; null: they do. `log` is told. Throws UserError
+/// where no file can be made there.
 template <class T>
 std::shared_ptr<Scratch> disk_for_patterns(const ReconstructConfig& config,
                                            const Division& division, int rank, double bytes,

@@ -91,9 +91,18 @@ RuleOptions chosen_rule(const ReconstructConfig& config, const Cores& cores,
 
 }  // namespace
 
+std::string nearest_folder(const std::string& folder) {
+  std::error_code ignored;
+  std::filesystem::path there = folder;
+  while (!std::filesystem::exists(there, ignored) && there.has_relative_path())
+    there = there.parent_path();
+  return there.empty() ? "." : there.string();
+}
+
 std::string scratch_folder(const OutputConfig& output) {
   if (!output.scratch.empty()) return output.scratch;
-  return output.folder.empty() ? std::filesystem::temp_directory_path().string() : output.folder;
+  return output.folder.empty() ? std::filesystem::temp_directory_path().string()
+                               : nearest_folder(output.folder);
 }
 
 int default_threads(int processes_on_node) {

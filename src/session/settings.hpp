@@ -17,7 +17,11 @@ namespace ptyle {
 /// launcher has bound it to, or OMP_NUM_THREADS, where that is less.
 int default_threads(int processes_on_node);
 
-/// The folder for patterns that memory does not hold.
+/// The folder, or the nearest above it that exists; "." where none of its names does.
+std::string nearest_folder(const std::string& folder);
+
+/// The folder for patterns that memory does not hold: output.scratch, by default that of the result
+/// or the nearest above it, without one the system's temporary folder.
 std::string scratch_folder(const OutputConfig& output);
 
 /// The division that a configuration asks for (session/division); Å, or px where pixel = 1.

@@ -187,13 +187,9 @@ int check(const ReconstructConfig& given, const std::string& file, Team& team) {
   Terminal terminal;
   ReconstructCallbacks callbacks;
   callbacks.log = [&](const std::string& line) { terminal.say(line); };
-  ReconstructConfig unwritten = given;  // whose folder is perhaps not there
-  unwritten.output.folder.clear();
-  ReconstructConfig config = with_fitted_optics(unwritten, nullptr, team, callbacks).config;
-  config.output = given.output;
+  const ReconstructConfig config = with_fitted_optics(given, nullptr, team, callbacks).config;
   Ledger ledger = ledger_of_process();
-  const auto experiment = checked_experiment(
-      config, ledger, [&terminal](const std::string& line) { terminal.say(line); });
+  const auto experiment = checked_experiment(config, ledger, callbacks.log);
   for (const auto& note : experiment.notes) terminal.say(note);
   for (const auto& warning : experiment.warnings) terminal.warn(warning);
   choose_device(config.solver.device, find_gpus(), 0);
