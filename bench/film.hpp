@@ -17,11 +17,11 @@
 #include <vector>
 
 #include "analysis/comparison.hpp"
-#include "app/reconstruct_keys.hpp"
-#include "app/simulate_keys.hpp"
 #include "core/parallel.hpp"
 #include "io/result.hpp"
 #include "kept_set.hpp"
+#include "session/reconstruct_keys.hpp"
+#include "session/simulate_keys.hpp"
 
 namespace ptyle::bench {
 

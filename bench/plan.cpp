@@ -31,13 +31,13 @@
 #include <utility>
 #include <vector>
 
-#include "app/reconstruct_keys.hpp"
 #include "core/error.hpp"
 #include "core/parallel.hpp"
 #include "io/result.hpp"
 #include "run_on_ranks.hpp"
 #include "session/open_experiment.hpp"
 #include "session/plan_ranks.hpp"
+#include "session/reconstruct_keys.hpp"
 #include "simulate/simulate.hpp"
 
 namespace {

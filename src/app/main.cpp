@@ -7,8 +7,6 @@
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
-#include <filesystem>
-#include <new>
 #include <optional>
 #include <string>
 
@@ -17,6 +15,7 @@
 #include "app/ranks.hpp"
 #include "app/version.hpp"
 #include "core/error.hpp"
+#include "core/failure.hpp"
 #include "core/printable.hpp"
 
 namespace {
@@ -92,20 +91,12 @@ int main(int argc, char** argv) {
     run_python_command(argc, argv);  // which is another program, before MPI is started
     ranks.emplace(argc, argv);
     return run(argc, argv, ranks->team());
-  } catch (const UserError& e) {
-    status = exit_status::your_mistake;
-    sentence = e.what();
   } catch (const RankFailed& other) {
     ranks->fail(other);
-  } catch (const std::filesystem::filesystem_error& e) {  // a name that the system will not look at
-    status = exit_status::your_mistake;
-    sentence = fmt::format("{}: {}", e.path1().string(), e.code().message());
-  } catch (const std::bad_alloc&) {
-    sentence =
-        "the memory is not enough; fewer threads, a smaller window, fewer slices or more ranks "
-        "need less";
   } catch (const std::exception& e) {
-    sentence = fmt::format("a fault of ptyle itself: {}", e.what());
+    const Failure failure = failure_of(e);
+    if (failure.kind == Failure::Kind::users_mistake) status = exit_status::your_mistake;
+    sentence = failure.sentence;
   }
   fail(ranks ? &*ranks : nullptr, status, sentence);
 }

@@ -3,10 +3,15 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
+#include <filesystem>
 #include <vector>
 
 #include "core/keys.hpp"
 #include "core/rounded.hpp"
+#include "prepare/selection.hpp"
+#include "session/check.hpp"
+#include "session/fitted_optics.hpp"
 
 namespace ptyle {
 namespace {
@@ -95,6 +100,45 @@ FoundConfig found_config(const InspectConfig& given, const h5::File& file, const
   add_calibration(stated.facts, e, found);
   add_scan(file, stated, found);
   return found;
+}
+
+FoundConfig found_config(const InspectConfig& given, const Experiment& e) {
+  FoundConfig found{given.data, given.calibration, given.scan, given.optics, {}, {}};
+  add_calibration({}, e, found);
+  return found;
+}
+
+FoundText found_text(const Inspection& found, const Schema& schema, ReconstructConfig& all,
+                     const std::string& mask, const PatternsInMemory* patterns) {
+  FoundText text;
+  all.data = found.config.data;
+  all.calibration = found.config.calibration;
+  all.scan = found.config.scan;
+  all.optics = found.config.optics;
+  if (!schema.given("probe.start") && !found.config.probe_start.empty())
+    all.probe.start = found.config.probe_start;
+  if (!patterns)
+    all.data.file = std::filesystem::absolute(all.data.file).lexically_normal().string();
+  if (!mask.empty()) all.data.mask = mask;
+  all.data.skip = ranges_of(found.skip);
+  std::map<std::string, std::string> where = found.config.where;
+  if (found.quick) {
+    const Adopted adopted =
+        adopt(*found.quick, thickness_of(all.object), all.data, all.scan, all.optics);
+    text.adopted = adopted.lines;
+    for (const auto& [key, comment] : adopted.where) where.insert_or_assign(key, comment);
+    if (!adopted.where.empty()) all.optics.fitted = false;  // there is nothing left to measure
+  }
+  std::string missing;
+  ReconstructConfig complete = all;
+  complete_probe_start(complete);
+  for (const auto& [key, fault] :
+       faults_between_keys(complete, {}, {Purpose::Folder::unused, patterns}))
+    missing += fmt::format("# {}: {}\n", key, fault);
+  text.complete = missing.empty();
+  if (!text.complete) text.yaml = "# Still to be given:\n" + missing;
+  text.yaml += schema.changes(where);
+  return text;
 }
 
 }  // namespace ptyle

@@ -74,22 +74,28 @@ void list_contents(const h5::File& file, const Print& print) {
   }
 }
 
+/// The frames, in a file or in memory.
+struct FramesSeen {
+  i64 count = 0, rows = 0, cols = 0;
+  int bytes_a_value = 0;
+  std::array<i64, 2> scan_shape{};  ///< (slow, fast) of a raster; else 0
+};
+
 /// The data as given, or a run in the middle where they would take more than the memory allowed.
-DataConfig bounded(const DataConfig& given, const Frames& frames, double most_GB,
+DataConfig bounded(const DataConfig& given, const FramesSeen& frames, double most_GB,
                    const Print& print) {
   DataConfig data = given;
-  const double frame =
-      static_cast<double>(frames.rows() * frames.cols()) * frames.info().type.bytes;
+  const double frame = static_cast<double>(frames.rows * frames.cols) * frames.bytes_a_value;
   const auto most = static_cast<i64>(most_GB * 1e9 / frame);
-  if (!given.positions.empty() || frames.count() <= most || most < 1) return data;
-  const i64 first = (frames.count() - most) / 2;
+  if (!given.positions.empty() || frames.count <= most || most < 1) return data;
+  const i64 first = (frames.count - most) / 2;
   data.positions = {static_cast<int>(first), static_cast<int>(first + most)};
   print(fmt::format("looking at patterns {} to {} of {} only, to keep to {} GB of memory", first,
-                    first + most - 1, frames.count(), most_GB));
+                    first + most - 1, frames.count, most_GB));
   return data;
 }
 
-void report_counts(const Experiment& e, const Frames& frames, const DataConfig& data,
+void report_counts(const Experiment& e, const FramesSeen& frames, const DataConfig& data,
                    const PatternFigures& f, Inspection& found, const Print& print) {
   const auto [low, high] = std::minmax_element(f.sums.begin(), f.sums.end());
   found.smallest = f.smallest;
@@ -111,10 +117,10 @@ void report_counts(const Experiment& e, const Frames& frames, const DataConfig& 
   print(fmt::format("dead pixels: {}, hot pixels: {}, cut-off pixels: {}", found.dead, found.hot,
                     found.saturated));
   if (const auto clipping = warning_of_clipping(e)) print("warning: " + *clipping);
-  if (frames.rows() != frames.cols() && data.window == 0 && data.crop == 0)
+  if (frames.rows != frames.cols && data.window == 0 && data.crop == 0)
     print(fmt::format(
         "warning: frames of {} x {} px are padded to a square, the padding is left out of the fit",
-        frames.rows(), frames.cols()));
+        frames.rows, frames.cols));
 }
 
 /// The fraction of their area that two circles of radius r at distance d have in common.
@@ -309,13 +315,13 @@ void report_descan(const Experiment& e, const std::vector<Position>& positions, 
   report(found.descan.along_cols, "in the right half of the scan than in the left");
 }
 
-std::vector<Position> positions_to_draw(const Experiment& e, const Frames& frames,
+std::vector<Position> positions_to_draw(const Experiment& e, const FramesSeen& frames,
                                         const DataConfig& data) {
   if (!e.positions.empty()) return e.positions;
   // None are known: a raster of unit steps still shows images and handedness.
   std::array<i64, 2> shape{data.scan_shape[0], data.scan_shape[1]};
-  if (shape[0] == 0) shape = frames.scan_shape();
-  const i64 n = frames.count();
+  if (shape[0] == 0) shape = frames.scan_shape;
+  const i64 n = frames.count;
   if (!fills(n, shape) || e.patterns->count() != n) return {};
   auto positions = positions_of(Raster{shape, {1, 1}});
   positions.resize(static_cast<std::size_t>(n));
@@ -392,21 +398,10 @@ void take_quick_look(const Experiment& e, double thickness, Inspection& found, c
   found.quick = std::move(look);
 }
 
-}  // namespace
-
-Inspection inspect(const InspectConfig& config, const Print& print) {
+/// All that does not ask where the frames are; `data` as they are looked at.
+Inspection report(const InspectConfig& config, const DataConfig& data, const FramesSeen& frames,
+                  Experiment e, const Print& print) {
   Inspection found;
-  Ledger ledger = ledger_of_process();
-  const i64 most = std::min(most_kept(&ledger), static_cast<i64>(config.most_memory_GB * 1e9 / 4));
-  // It stays open, so that what it keeps is what reading has.
-  const FramesAsked asked = frames_asked(config.data);
-  const h5::File file = open_data_file(asked.files.front(), asked.raw);
-  list_contents(file, print);
-  const Frames frames(file, asked, most);
-  const DataConfig data = bounded(config.data, frames, config.most_memory_GB, print);
-  const StatedFacts stated = read_file_facts(file, &frames);
-  const Experiment e = look_at_experiment(data, config.calibration, config.scan, config.optics,
-                                          &ledger, most, &stated);
   for (const auto& note : e.notes) print(note);
   for (const auto& warning : e.warnings) print("warning: " + warning);
   found.refusals = e.refusals;
@@ -420,7 +415,6 @@ Inspection inspect(const InspectConfig& config, const Print& print) {
   for (const i64 i : e.screening.left_out)
     found.skip.push_back(e.numbers[static_cast<std::size_t>(i)]);
   std::sort(found.skip.begin(), found.skip.end());
-  found.config = found_config(config, file, frames, stated, e);
   report_scan(e, data, found, print);
   if (config.quick) take_quick_look(e, config.thickness, found, print);
   const auto positions = positions_to_draw(e, frames, data);
@@ -430,6 +424,47 @@ Inspection inspect(const InspectConfig& config, const Print& print) {
     report_orientation(e, positions, data, found, print);
   if (e.disc && !positions.empty()) report_descan(e, positions, found, print);
   if (!config.folder.empty()) draw(config.folder, e, positions, figures, found, print);
+  found.mean_pattern = std::move(e.mean_pattern);
+  return found;
+}
+
+Inspection inspect_memory(const InspectConfig& config, const Print& print) {
+  const auto source = frames_of(*config.patterns);
+  const FramesSeen seen{source->count, source->rows, source->cols, source->bytes_a_value,
+                        source->scan_shape};
+  print(fmt::format("patterns in memory: {} of {} x {} px, {}, {} bytes a value", seen.count,
+                    seen.rows, seen.cols, source->is_integer ? "integers" : "floats",
+                    seen.bytes_a_value));
+  Ledger ledger = ledger_of_process();
+  const DataConfig data = bounded(config.data, seen, config.most_memory_GB, print);
+  Experiment e = look_at_experiment(data, config.calibration, config.scan, config.optics, &ledger,
+                                    most_kept(&ledger), nullptr, config.patterns);
+  FoundConfig completed = found_config(config, e);
+  Inspection found = report(config, data, seen, std::move(e), print);
+  found.config = std::move(completed);
+  return found;
+}
+
+}  // namespace
+
+Inspection inspect(const InspectConfig& config, const Print& print) {
+  if (config.patterns) return inspect_memory(config, print);
+  Ledger ledger = ledger_of_process();
+  const i64 most = std::min(most_kept(&ledger), static_cast<i64>(config.most_memory_GB * 1e9 / 4));
+  // It stays open, so that what it keeps is what reading has.
+  const FramesAsked asked = frames_asked(config.data);
+  const h5::File file = open_data_file(asked.files.front(), asked.raw);
+  list_contents(file, print);
+  const Frames frames(file, asked, most);
+  const FramesSeen seen{frames.count(), frames.rows(), frames.cols(),
+                        static_cast<int>(frames.info().type.bytes), frames.scan_shape()};
+  const DataConfig data = bounded(config.data, seen, config.most_memory_GB, print);
+  const StatedFacts stated = read_file_facts(file, &frames);
+  Experiment e = look_at_experiment(data, config.calibration, config.scan, config.optics, &ledger,
+                                    most, &stated);
+  FoundConfig completed = found_config(config, file, frames, stated, e);
+  Inspection found = report(config, data, seen, std::move(e), print);
+  found.config = std::move(completed);
   return found;
 }
 

@@ -14,6 +14,7 @@
 #include "core/array.hpp"
 #include "prepare/config.hpp"
 #include "session/pattern_figures.hpp"
+#include "session/patterns_in_memory.hpp"
 #include "session/quick_look.hpp"
 
 namespace ptyle {
@@ -29,6 +30,7 @@ struct InspectConfig {
   double most_memory_GB = 2;  ///< larger sets are looked at in part, a run in their middle
   bool quick = false;         ///< a quick look as well
   double thickness = 0;       ///< of the specimen, Å, for the quick look; 0: not known
+  const PatternsInMemory* patterns = nullptr;  ///< in place of data.file
 };
 
 /// A configuration as it was given, completed by what the file and its patterns say.
@@ -53,6 +55,7 @@ struct Inspection {
   double least_contrast = 0;  ///< of interference across the probe's diameter, left by the pixels
   Orientation orientation;    ///< curves empty: could not be found
   Descan descan;              ///< of the bright-field disc
+  Array<double, 2> mean_pattern;      ///< (W, W) counts, DC at [W/2, W/2]; 0 where not valid
   Array<std::uint8_t, 2> bad_pixels;  ///< of the raw frames, masked or found, 1; empty: none is
   std::vector<std::string> refusals;  ///< sentences for which a reconstruction is refused
   FoundConfig config;

@@ -257,38 +257,49 @@ std::optional<RawMask> mask_of(const PatternsInMemory& patterns, const std::stri
   return mask;
 }
 
+/// As opened(), of patterns in memory.
+template <class Make>
+Experiment opened(const DataConfig& data, const CalibrationConfig& calibration,
+                  const ScanConfig& scan, const OpticsConfig& optics,
+                  const PatternsInMemory& patterns, bool looking, Make&& make) {
+  raise(faults_of(patterns, data, scan));
+  const auto frames = frames_of(patterns);
+  Measurement m{data, calibration, scan, optics, frames.get(), {}, {}, {}, {}};
+  m.looking = looking;
+  m.mask = mask_of(patterns, data.mask);
+  m.skipped = read_skip({}, data.skip);
+  m.positions = positions_of(patterns, scan);
+  return make(m);
+}
+
 }  // namespace
 
 Experiment open_experiment(const DataConfig& data, const CalibrationConfig& calibration,
                            const ScanConfig& scan, const OpticsConfig& optics, Ledger* ledger,
                            const Distribution* distribution, const PatternsInMemory* patterns) {
-  if (patterns) {
-    raise(faults_of(*patterns, data, scan));
-    const auto frames = frames_of(*patterns);
-    Measurement m{data, calibration, scan, optics, frames.get(), {}, {}, {}, {}};
-    m.mask = mask_of(*patterns, data.mask);
-    m.skipped = read_skip({}, data.skip);
-    m.positions = positions_of(*patterns, scan);
-    return prepare(m, ledger, distribution);
-  }
+  const auto make = [&](const Measurement& m) { return prepare(m, ledger, distribution); };
+  if (patterns) return opened(data, calibration, scan, optics, *patterns, false, make);
   // One rank looks on behalf of all.
   const bool judging = !distribution || distribution->rank == 0;
-  return opened(data, calibration, scan, optics, ledger, most_kept(ledger), false, judging,
-                [&](const Measurement& m) { return prepare(m, ledger, distribution); });
+  return opened(data, calibration, scan, optics, ledger, most_kept(ledger), false, judging, make);
 }
 
 Experiment plan_experiment(const DataConfig& data, const CalibrationConfig& calibration,
-                           const ScanConfig& scan, const OpticsConfig& optics) {
-  return opened(data, calibration, scan, optics, nullptr, most_kept(nullptr), false, true,
-                [](const Measurement& m) { return prepare_to_plan(m); });
+                           const ScanConfig& scan, const OpticsConfig& optics,
+                           const PatternsInMemory* patterns) {
+  const auto make = [](const Measurement& m) { return prepare_to_plan(m); };
+  if (patterns) return opened(data, calibration, scan, optics, *patterns, false, make);
+  return opened(data, calibration, scan, optics, nullptr, most_kept(nullptr), false, true, make);
 }
 
 Experiment look_at_experiment(const DataConfig& data, const CalibrationConfig& calibration,
                               const ScanConfig& scan, const OpticsConfig& optics, Ledger* ledger,
-                              i64 most, const StatedFacts* stated) {
-  return opened(
-      data, calibration, scan, optics, ledger, std::min(most, most_kept(ledger)), true, true,
-      [&](const Measurement& m) { return prepare(m, ledger); }, stated);
+                              i64 most, const StatedFacts* stated,
+                              const PatternsInMemory* patterns) {
+  const auto make = [&](const Measurement& m) { return prepare(m, ledger); };
+  if (patterns) return opened(data, calibration, scan, optics, *patterns, true, make);
+  return opened(data, calibration, scan, optics, ledger, std::min(most, most_kept(ledger)), true,
+                true, make, stated);
 }
 
 }  // namespace ptyle

@@ -32,7 +32,8 @@ Experiment open_experiment(const DataConfig& data, const CalibrationConfig& cali
 
 /// The same without the patterns (prepare_to_plan): what a plan of a run needs to know.
 Experiment plan_experiment(const DataConfig& data, const CalibrationConfig& calibration,
-                           const ScanConfig& scan, const OpticsConfig& optics);
+                           const ScanConfig& scan, const OpticsConfig& optics,
+                           const PatternsInMemory* patterns = nullptr);
 
 /// The same to look at only: where calibration or positions are missing or wrong, a warning says so
 /// and pixel units or no positions stand in. Reading keeps `most` bytes of unpacked chunks.
@@ -40,7 +41,8 @@ Experiment plan_experiment(const DataConfig& data, const CalibrationConfig& cali
 Experiment look_at_experiment(const DataConfig& data, const CalibrationConfig& calibration,
                               const ScanConfig& scan, const OpticsConfig& optics,
                               Ledger* ledger = nullptr, i64 most = std::numeric_limits<i64>::max(),
-                              const StatedFacts* stated = nullptr);
+                              const StatedFacts* stated = nullptr,
+                              const PatternsInMemory* patterns = nullptr);
 
 /// The positions' dataset or datasets, or nothing where `scan` names none and the file has none at
 /// /positions. If the data are in several files, each may hold its own part of them.

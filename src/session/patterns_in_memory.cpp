@@ -40,12 +40,14 @@ class MemoryFrames final : public FrameSource {
 }  // namespace
 
 std::unique_ptr<FrameSource> frames_of(const PatternsInMemory& patterns) {
-  return std::visit(
+  auto source = std::visit(
       [](auto frames) -> std::unique_ptr<FrameSource> {
         using Value = std::remove_const_t<std::remove_pointer_t<decltype(frames.data)>>;
         return std::make_unique<MemoryFrames<Value>>(frames);
       },
       patterns.frames);
+  source->scan_shape = patterns.scan_shape;
+  return source;
 }
 
 std::optional<RawPositions> positions_of(const PatternsInMemory& patterns, const ScanConfig& scan) {

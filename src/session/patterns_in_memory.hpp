@@ -2,6 +2,7 @@
 
 // Patterns that a program has in memory, in place of data.file.
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -20,12 +21,17 @@ namespace ptyle {
 /// configuration says the rest, as it does of a file that states nothing itself: data.* how the
 /// frames lie, calibration.*, optics.* and scan.unit (Å where it says nothing).
 struct PatternsInMemory {
-  /// (N, ky, kx) counts, detector frames as a file would hold them.
-  std::variant<View<const float, 3>, View<const std::uint16_t, 3>> frames;
+  /// (N, ky, kx) counts, detector frames as a file would hold them, of any of these types.
+  std::variant<View<const float, 3>, View<const double, 3>, View<const std::uint8_t, 3>,
+               View<const std::int8_t, 3>, View<const std::uint16_t, 3>,
+               View<const std::int16_t, 3>, View<const std::uint32_t, 3>,
+               View<const std::int32_t, 3>, View<const std::int64_t, 3>>
+      frames;
   /// One for each frame; or none, and scan.step and data.scan_shape make a raster.
   std::vector<Position> positions{};
   /// (ky, kx), not 0: bad. Empty: none, or data.mask, "file.h5:/dataset".
   View<const std::uint8_t, 2> bad{};
+  std::array<i64, 2> scan_shape{};  ///< (slow, fast) where the frames are a raster; else 0
 };
 
 /// As prepare() reads them; valid as long as the patterns are.

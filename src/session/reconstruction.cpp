@@ -24,6 +24,7 @@
 #include "session/open_fit.hpp"
 #include "session/rank_report.hpp"
 #include "session/result_head.hpp"
+#include "session/reconstruct_keys.hpp"
 #include "session/stitch.hpp"
 #include "session/write_object.hpp"
 
@@ -33,6 +34,7 @@ class Reconstruction::Work {
  public:
   virtual ~Work() = default;
   [[nodiscard]] virtual bool finished() const = 0;
+  virtual void set_iterations(int iterations) = 0;
   virtual Progress step(const std::function<bool()>& pause) = 0;
   [[nodiscard]] virtual ObjectValues object() const = 0;
   [[nodiscard]] virtual Array<Complex<float>, 3> probe() const = 0;
@@ -40,6 +42,7 @@ class Reconstruction::Work {
   [[nodiscard]] virtual const History& history() const = 0;
   [[nodiscard]] virtual std::vector<FieldFacts> fields() const = 0;
   [[nodiscard]] virtual Array<float, 3> field(const std::string& name) const = 0;
+  [[nodiscard]] virtual FieldHere here(const std::string& name) const = 0;
   [[nodiscard]] virtual Result result() const = 0;
   virtual void check_folder(const std::string& folder, bool overwrite) const = 0;
   /// At the `end` the memory of all that is not needed any more is given up on the way.
@@ -112,6 +115,11 @@ class WorkOf final : public Reconstruction::Work {
            standstill_.reached();
   }
 
+  void set_iterations(int iterations) override {
+    config_.solver.iterations = iterations;
+    if (!text_.empty()) text_ = resolved_text(config_);
+  }
+
   Progress step(const std::function<bool()>& pause) override {
     if (!first_step_) {
       first_step_ = Clock::now();
@@ -178,6 +186,31 @@ class WorkOf final : public Reconstruction::Work {
       if (team_.leads()) std::copy(part.begin(), part.end(), &whole(slab.z, slab.rows.begin, 0));
     }
     return whole;
+  }
+
+  [[nodiscard]] FieldHere here(const std::string& name) const override {
+    if (fit().arithmetic().memory())
+      throw UserError("the arrays of this fit are on a GPU: there is no view of them, only copies");
+    const Field<T>& field = fit().state().field(name);
+    FieldHere here{nullptr, std::is_same_v<T, double>, field.kind == Kind::common, {}, {}, {}};
+    if (here.is_complex) {
+      const auto waves = field.waves.view();
+      here.values = waves.data;
+      here.shape = waves.shape;
+      here.strides = {waves.shape[1] * waves.shape[2], waves.shape[2], 1};
+      return here;
+    }
+    if (!field.on_object())
+      throw std::out_of_range("the field '" + name + "' is neither on the object nor waves");
+    const TileSize& tile = fit().state().tiles().front();
+    const Box& on = field.kind == Kind::cores ? tile.core : tile.box;
+    const Box core = placed_in(tile.core, on);
+    const auto all = field.on(0);
+    here.shape = {all.shape[0], core.rows.size(), core.cols.size()};
+    here.strides = {all.shape[1] * all.shape[2], all.shape[2], 1};
+    here.values = all.data + core.rows.begin * all.shape[2] + core.cols.begin;
+    here.box = tile.core;
+    return here;
   }
 
   [[nodiscard]] Result result() const override {
@@ -438,9 +471,9 @@ class WorkOf final : public Reconstruction::Work {
       }
   }
 
-  const ReconstructConfig config_;
+  ReconstructConfig config_;
   const ReconstructCallbacks callbacks_;
-  const std::string text_;
+  std::string text_;
   const Clock::time_point start_ = Clock::now();
   OpenFit<T> open_;
   Team& team_;
@@ -479,6 +512,7 @@ Reconstruction& Reconstruction::operator=(Reconstruction&&) noexcept = default;
 Reconstruction::~Reconstruction() = default;
 
 bool Reconstruction::finished() const { return work_->finished(); }
+void Reconstruction::set_iterations(int iterations) { work_->set_iterations(iterations); }
 Progress Reconstruction::step(const std::function<bool()>& pause) { return work_->step(pause); }
 ObjectValues Reconstruction::object() const { return work_->object(); }
 Array<Complex<float>, 3> Reconstruction::probe() const { return work_->probe(); }
@@ -486,6 +520,7 @@ std::vector<Position> Reconstruction::positions() const { return work_->position
 const History& Reconstruction::history() const { return work_->history(); }
 std::vector<FieldFacts> Reconstruction::fields() const { return work_->fields(); }
 Array<float, 3> Reconstruction::field(const std::string& name) const { return work_->field(name); }
+FieldHere Reconstruction::here(const std::string& name) const { return work_->here(name); }
 Result Reconstruction::result() const { return work_->result(); }
 
 void Reconstruction::write(const std::string& folder, const OutputChoice& choice) const& {

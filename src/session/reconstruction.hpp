@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "core/array.hpp"
+#include "core/box.hpp"
 #include "core/error.hpp"
 #include "core/grid.hpp"
 #include "exchange/team.hpp"
@@ -73,6 +74,15 @@ struct FieldFacts {
   bool saved = false;          ///< in checkpoints
 };
 
+/// A field of the fit where it lies, of this process's first rank: float or double, of waves
+/// complex. It is valid until the next step, and shows no longer the field after it.
+struct FieldHere {
+  const void* values = nullptr;
+  bool is_double = false, is_complex = false;
+  std::array<i64, 3> shape{}, strides{};  ///< strides in values
+  Box box;                                ///< of the object; of waves empty
+};
+
 /// Phase (rad) and absorption (empty where it is not fitted), (slice, row, col).
 struct ObjectValues {
   Array<float, 3> phase, absorption;
@@ -113,6 +123,8 @@ class Reconstruction {
 
   /// All of solver.iterations are done, or R stands still by solver.until.
   [[nodiscard]] bool finished() const;
+  /// solver.iterations from now on: the whole number of them, also those that are done.
+  void set_iterations(int iterations);
   /// One iteration, or the rest of one. In every mini-batch callbacks.stop and `pause` are asked:
   /// where one says so on any rank, all end after that mini-batch. Throws CostNotFinite.
   Progress step(const std::function<bool()>& pause = {});
@@ -128,6 +140,10 @@ class Reconstruction {
   [[nodiscard]] std::vector<FieldFacts> fields() const;
   /// One that is on the object, whole as object() is. Throws std::out_of_range for another name.
   [[nodiscard]] Array<float, 3> field(const std::string& name) const;
+  /// One that is on the object, on the core of this process's first rank, or waves, without a copy:
+  /// the positions' records are in neither. Throws UserError on a GPU, whose memory no program
+  /// reads, and std::out_of_range for another name.
+  [[nodiscard]] FieldHere here(const std::string& name) const;
 
   /// All that a result file has, its probe as orthogonal modes; nothing is written. The object and
   /// the probe are only on the process that leads.

@@ -15,7 +15,9 @@
 #include "io/temporary_folder.hpp"
 #include "operator/probe.hpp"
 #include "physics/electron.hpp"
+#include "session/found_config.hpp"
 #include "session/inspect.hpp"
+#include "session/reconstruct_keys.hpp"
 #include "simulate/simulate.hpp"
 
 namespace ptyle {
@@ -321,6 +323,55 @@ TEST(Inspect, RefusesAFileWithoutPatterns) {
   const TemporaryFolder folder;
   const std::string text = folder.write_text("a.h5", "no");
   EXPECT_TRUE(says(message_of<UserError>([&] { look(text); }), {"not an HDF5 file"}));
+}
+
+TEST(Inspect, PatternsInMemoryAreLookedAtAsAFileIs) {
+  const TemporaryFolder folder;
+  const std::string file = simulated(folder / "a.h5", false);
+  const auto of_file = look(file).found;
+  const h5::File open = h5::File::open(file);
+  const auto counts = open.dataset("/patterns").read<std::uint16_t>();
+  const auto numbers = open.dataset("/positions").read<double>();
+  PatternsInMemory patterns{
+      View<const std::uint16_t, 3>{counts.data(), {lines * lines, window, window}}};
+  for (std::size_t i = 0; i < numbers.size(); i += 2)
+    patterns.positions.push_back({numbers[i], numbers[i + 1]});
+  const auto [found, text] = look("", "", [&](InspectConfig& config) {
+    config.patterns = &patterns;
+    config.calibration.pixel_size = pixel;
+    config.optics.energy = energy;
+    config.optics.semi_angle = semi_angle;
+    config.optics.defocus = defocus;
+  });
+  EXPECT_TRUE(says(text, {"patterns in memory: 196 of 64 x 64 px, integers, 2 bytes a value"}));
+  EXPECT_EQ(found.pattern_mean, of_file.pattern_mean);
+  EXPECT_EQ(found.dose, of_file.dose);
+  EXPECT_EQ(found.overlap, of_file.overlap);
+  EXPECT_EQ(found.orientation.curl, of_file.orientation.curl);
+  ASSERT_EQ(found.mean_pattern.shape(), (std::array<i64, 2>{window, window}));
+  EXPECT_TRUE(std::equal(found.mean_pattern.begin(), found.mean_pattern.end(),
+                         of_file.mean_pattern.begin()));
+  EXPECT_EQ(found.config.optics.energy, energy);
+}
+
+TEST(Inspect, WhatIsFoundIsAConfiguration) {
+  const TemporaryFolder folder;
+  const std::string file = simulated(folder / "a.h5", false);
+  ReconstructConfig all;
+  const Schema schema = reconstruct_schema(all);
+  all.data.file = file;
+  const FoundText text = found_text(look(file).found, schema, all, "bad.h5:/mask");
+  EXPECT_TRUE(text.complete) << text.yaml;
+  EXPECT_TRUE(says(text.yaml, {"energy: 300", "file: " + file, "mask: bad.h5:/mask"}));
+
+  ReconstructConfig none;
+  const Schema its_schema = reconstruct_schema(none);
+  Inspection unknown;
+  h5::File::create(folder / "b.h5").commit();
+  unknown.config.data.file = folder / "b.h5";
+  const FoundText missing = found_text(unknown, its_schema, none, "");
+  EXPECT_FALSE(missing.complete);
+  EXPECT_EQ(missing.yaml.find("# Still to be given:\n"), 0U) << missing.yaml;
 }
 
 }  // namespace

@@ -358,5 +358,77 @@ TEST(Reconstruction, TellsOfACostThatIsNoNumber) {
   EXPECT_TRUE(says(message, {"no longer a finite number in iteration", "probe.step"}));
 }
 
+TEST(Reconstruction, OfAnyTypeInMemoryIsTheSame) {
+  const auto& scan = memory_scan();
+  const auto counts = std::get<View<const std::uint16_t, 3>>(scan.patterns().frames);
+  const Result expected = stepped(scan.config(), scan, 1);
+  const auto as = [&](auto zero) {
+    using Value = decltype(zero);
+    Array<Value, 3> values(counts.shape);
+    std::copy(counts.begin(), counts.end(), values.begin());
+    const auto team = make_local_team();
+    PatternsInMemory patterns{View<const Value, 3>(values.view()), scan.positions()};
+    Reconstruction run(scan.config(), patterns, *team);
+    while (!run.finished()) run.step();
+    EXPECT_TRUE(same(run.result().phase, expected.phase));
+  };
+  as(std::int16_t{});
+  as(std::uint32_t{});
+  as(std::int64_t{});
+}
+
+TEST(Reconstruction, ARasterInMemoryNeedsNoShape) {
+  const auto& scan = memory_scan();
+  PatternsInMemory patterns = scan.patterns();
+  patterns.positions.clear();
+  patterns.scan_shape = {6, 6};
+  ReconstructConfig config = scan.config();
+  config.scan.step = {0.8, 0.9};
+  const auto team = make_local_team();
+  EXPECT_EQ(Reconstruction(config, patterns, *team).positions().size(), 36U);
+}
+
+TEST(Reconstruction, ShowsItsFieldsWhereTheyLie) {
+  for (const Precision precision : {Precision::float32, Precision::float64}) {
+    ReconstructConfig config = memory_scan().config();
+    config.solver.precision = precision;
+    const auto team = make_local_team();
+    Reconstruction run(config, memory_scan().patterns(), *team);
+    run.step();
+    const FieldHere phase = run.here("phase"), probe = run.here("probe");
+    EXPECT_EQ(phase.values, run.here("phase").values);
+    EXPECT_EQ(phase.is_double, precision == Precision::float64);
+    EXPECT_FALSE(phase.is_complex);
+    const auto whole = run.object().phase;
+    ASSERT_EQ(phase.shape, whole.shape());
+    EXPECT_EQ(phase.box.rows.size(), phase.shape[1]);
+    for (i64 z = 0; z < phase.shape[0]; ++z)
+      for (i64 y = 0; y < phase.shape[1]; ++y)
+        for (i64 x = 0; x < phase.shape[2]; ++x) {
+          const i64 at = z * phase.strides[0] + y * phase.strides[1] + x * phase.strides[2];
+          const float value = phase.is_double
+                                  ? static_cast<float>(static_cast<const double*>(phase.values)[at])
+                                  : static_cast<const float*>(phase.values)[at];
+          ASSERT_EQ(value, whole(z, y, x));
+        }
+    EXPECT_TRUE(probe.is_complex);
+    EXPECT_EQ(probe.shape, run.probe().shape());
+    EXPECT_THROW(static_cast<void>(run.here("nothing")), std::out_of_range);
+  }
+}
+
+TEST(Reconstruction, ItsIterationsMayBeSetMeanwhile) {
+  const auto team = make_local_team();
+  Reconstruction run(memory_scan().config(), memory_scan().patterns(), *team, {}, "text");
+  run.set_iterations(1);
+  run.step();
+  EXPECT_TRUE(run.finished());
+  run.set_iterations(3);
+  while (!run.finished()) run.step();
+  const Result result = run.result();
+  EXPECT_TRUE(same(result.phase, stepped(memory_scan().config(), memory_scan(), 1).phase));
+  EXPECT_NE(result.config.find("iterations: 3"), std::string::npos);
+}
+
 }  // namespace
 }  // namespace ptyle

@@ -13,14 +13,13 @@
 
 #include "app/commands/commands.hpp"
 #include "app/new_folder.hpp"
-#include "app/reconstruct_keys.hpp"
 #include "app/terminal.hpp"
 #include "core/error.hpp"
 #include "io/dataset_name.hpp"
 #include "io/hdf5.hpp"
-#include "prepare/selection.hpp"
-#include "session/check.hpp"
 #include "session/fitted_optics.hpp"
+#include "session/found_config.hpp"
+#include "session/reconstruct_keys.hpp"
 
 namespace fs = std::filesystem;
 
@@ -118,35 +117,16 @@ void write_mask(const Inspection& found, const std::string& path, bool overwrite
 /// its top. The schema refers to `all`.
 void write_config(const Inspection& found, const Options& options, const Schema& schema,
                   ReconstructConfig& all, Terminal& terminal) {
-  all.data = found.config.data;
-  all.calibration = found.config.calibration;
-  all.scan = found.config.scan;
-  all.optics = found.config.optics;
-  if (!schema.given("probe.start") && !found.config.probe_start.empty())
-    all.probe.start = found.config.probe_start;
-  all.data.file = fs::absolute(all.data.file).lexically_normal().string();
-  if (!options.mask.empty() && !found.bad_pixels.empty())
-    all.data.mask = fs::absolute(options.mask).lexically_normal().string() + ":/mask";
-  all.data.skip = ranges_of(found.skip);
-  std::map<std::string, std::string> where = found.config.where;
-  if (found.quick) {
-    const Adopted adopted =
-        adopt(*found.quick, thickness_of(all.object), all.data, all.scan, all.optics);
-    for (const auto& line : adopted.lines) terminal.say(line);
-    for (const auto& [key, text] : adopted.where) where.insert_or_assign(key, text);
-    if (!adopted.where.empty()) all.optics.fitted = false;  // there is nothing left to measure
-  }
-  std::string missing;
-  ReconstructConfig complete = all;
-  complete_probe_start(complete);
-  for (const auto& [key, text] : faults_between_keys(complete, {}, {Purpose::Folder::unused}))
-    missing += fmt::format("# {}: {}\n", key, text);
+  const bool with_mask = !options.mask.empty() && !found.bad_pixels.empty();
+  const FoundText text = found_text(
+      found, schema, all,
+      with_mask ? fs::absolute(options.mask).lexically_normal().string() + ":/mask" : "");
+  for (const auto& line : text.adopted) terminal.say(line);
   std::ofstream file(options.config);
-  if (!missing.empty()) file << "# Still to be given:\n" << missing;
-  file << schema.changes(where) << std::flush;
+  file << text.yaml << std::flush;
   if (!file) throw UserError(fmt::format("{} cannot be written", options.config));
   terminal.say(
-      missing.empty()
+      text.complete
           ? fmt::format("wrote {0}; ptyle reconstruct {0} runs it", options.config)
           : fmt::format("wrote {}; its first lines say what it still needs", options.config));
 }

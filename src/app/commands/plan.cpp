@@ -13,15 +13,15 @@
 
 #include "app/commands/commands.hpp"
 #include "app/device_option.hpp"
-#include "app/fft_memory.hpp"
-#include "app/reconstruct_keys.hpp"
 #include "app/terminal.hpp"
 #include "app/wall_time.hpp"
 #include "core/error.hpp"
 #include "core/ledger.hpp"
 #include "session/device.hpp"
+#include "session/fft_memory.hpp"
 #include "session/open_experiment.hpp"
 #include "session/plan_ranks.hpp"
+#include "session/reconstruct_keys.hpp"
 
 namespace ptyle {
 namespace {

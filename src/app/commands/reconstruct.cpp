@@ -17,11 +17,9 @@
 
 #include "app/commands/commands.hpp"
 #include "app/device_option.hpp"
-#include "app/fft_memory.hpp"
 #include "app/interrupt.hpp"
 #include "app/new_folder.hpp"
 #include "app/ranks.hpp"
-#include "app/reconstruct_keys.hpp"
 #include "app/terminal.hpp"
 #include "app/version.hpp"
 #include "app/wall_time.hpp"
@@ -32,7 +30,9 @@
 #include "io/part_file.hpp"
 #include "session/check.hpp"
 #include "session/device.hpp"
+#include "session/fft_memory.hpp"
 #include "session/fitted_optics.hpp"
+#include "session/reconstruct_keys.hpp"
 
 namespace fs = std::filesystem;
 

@@ -11,11 +11,11 @@
 #include <memory>
 
 #include "app/commands/commands.hpp"
-#include "app/fft_memory.hpp"
 #include "app/interrupt.hpp"
-#include "app/simulate_keys.hpp"
 #include "app/terminal.hpp"
 #include "core/error.hpp"
+#include "session/fft_memory.hpp"
+#include "session/simulate_keys.hpp"
 
 namespace ptyle {
 namespace {

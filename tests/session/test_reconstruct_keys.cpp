@@ -3,11 +3,11 @@
 #include <filesystem>
 #include <fstream>
 
-#include "app/reconstruct_keys.hpp"
 #include "core/error.hpp"
 #include "e2e/small_data.hpp"
 #include "io/hdf5.hpp"
 #include "io/temporary_folder.hpp"
+#include "session/reconstruct_keys.hpp"
 #include "solver/toys.hpp"
 
 namespace ptyle {
@@ -301,6 +301,43 @@ TEST_F(ReconstructKeys, FaultsOfFiles) {
       "  run.yaml: scan: either scan.positions (a dataset) or scan.step must be given\n"
       "  run.yaml: probe.start: optics needs optics.semi_angle; otherwise the start is mean or "
       "a file");
+}
+
+TEST_F(ReconstructKeys, OfAProgramNeedNoFileAndNoFolder) {
+  const std::vector<NamedValue> values{{"data.file", (folder / "patterns.h5").string()},
+                                       {"pixel_size", "0.2"},
+                                       {"scan.positions", "/positions"},
+                                       {"energy", "300"},
+                                       {"semi_angle", "20"}};
+  const auto input = read_reconstruct_values("", values);
+  EXPECT_EQ(input.config.optics.energy, 300);
+  EXPECT_TRUE(input.config.output.folder.empty());
+  EXPECT_EQ(input.resolved, resolved(input.config));
+  // The same keys by a file.
+  const auto by_file = read(good);
+  EXPECT_EQ(input.config.data.file, by_file.config.data.file);
+  EXPECT_EQ(input.config.calibration.pixel_size, by_file.config.calibration.pixel_size);
+  // A file's, with one of them on top.
+  const auto both = read_reconstruct_values((folder / "run.yaml").string(), {{"energy", "200"}});
+  EXPECT_EQ(both.config.optics.energy, 200);
+  EXPECT_EQ(both.config.optics.semi_angle, 20);
+}
+
+TEST_F(ReconstructKeys, OfAProgramHaveTheirFaults) {
+  const auto fault = [](auto&& call) -> std::string {
+    try {
+      call();
+    } catch (const UserError& e) {
+      return e.what();
+    }
+    return "";
+  };
+  EXPECT_EQ(fault([&] {
+              read_reconstruct_values("", {{"energy", "high"}});
+            }).find("the configuration has "),
+            0);
+  EXPECT_EQ(fault([&] { read_given("", {{"energy", "300"}}); }), "");  // what is missing is none
+  EXPECT_EQ(fault([&] { read_given("", {{"slices", "0"}}); }).find("object.slices: 0"), 0);
 }
 
 }  // namespace

@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-#include "app/schema.hpp"
+#include "session/schema.hpp"
 #include "simulate/recipe.hpp"
 
 namespace ptyle {
@@ -18,6 +18,9 @@ struct SimulateInput {
   std::string resolved;  ///< YAML, reads back as the same
 };
 SimulateInput read_simulate(const std::string& file, const std::vector<std::string>& settings);
+/// The same with values that a program gives, on top of a file's (empty: none; `output` is needed
+/// then).
+SimulateInput read_simulate_values(const std::string& file, const std::vector<NamedValue>& values);
 
 /// The text of --print-template.
 std::string simulate_template();

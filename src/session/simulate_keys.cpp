@@ -1,4 +1,4 @@
-#include "app/simulate_keys.hpp"
+#include "session/simulate_keys.hpp"
 
 #include <fmt/format.h>
 
@@ -32,18 +32,38 @@ Schema simulate_schema(Recipe& recipe) {
   return Schema(std::move(all));
 }
 
-SimulateInput read_simulate(const std::string& file, const std::vector<std::string>& settings) {
+namespace {
+
+/// `take` gives the schema what comes on top of the file.
+template <class Take>
+SimulateInput read(const std::string& file, Take&& take) {
   SimulateInput input;
   Schema schema = simulate_schema(input.recipe);
   Faults faults;
-  if (!schema.read_file(file, faults)) faults.raise(file);
-  for (const auto& setting : settings) schema.read_setting(setting, faults);
+  if (!file.empty() && !schema.read_file(file, faults)) faults.raise(file);
+  take(schema, faults);
   check(input.recipe, schema, faults);
-  faults.raise(file);
+  if (file.empty() && input.recipe.output.empty())
+    schema.add({{"output", "must be given, the file to be written"}}, faults);
+  faults.raise(file.empty() ? "the recipe" : file);
   if (input.recipe.output.empty())
     input.recipe.output = fs::absolute(file).lexically_normal().replace_extension(".h5").string();
   input.resolved = schema.resolved();
   return input;
+}
+
+}  // namespace
+
+SimulateInput read_simulate(const std::string& file, const std::vector<std::string>& settings) {
+  return read(file, [&](Schema& schema, Faults& faults) {
+    for (const auto& setting : settings) schema.read_setting(setting, faults);
+  });
+}
+
+SimulateInput read_simulate_values(const std::string& file, const std::vector<NamedValue>& values) {
+  return read(file, [&](Schema& schema, Faults& faults) {
+    for (const NamedValue& value : values) schema.read_named(value, faults);
+  });
 }
 
 std::string simulate_template() {

@@ -1,4 +1,4 @@
-#include "app/value.hpp"
+#include "session/value.hpp"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>

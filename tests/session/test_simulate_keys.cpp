@@ -5,8 +5,8 @@
 #include <fstream>
 #include <sstream>
 
-#include "app/simulate_keys.hpp"
 #include "core/error.hpp"
+#include "session/simulate_keys.hpp"
 
 namespace ptyle {
 namespace {
@@ -135,6 +135,19 @@ TEST(SimulateKeys, Faults) {
       {"sede: 3", "recipe.yaml:1: sede: there is no such key; the nearest is seed"},
   };
   for (const auto& [yaml, faults] : cases) EXPECT_EQ(read(yaml).faults, faults) << yaml;
+}
+
+TEST(SimulateKeys, OfAProgramNeedAnOutputWhereThereIsNoFile) {
+  const std::vector<NamedValue> values{{"specimen.thickness", "5"}, {"output", "a.h5"}};
+  const auto input = read_simulate_values("", values);
+  EXPECT_EQ(input.recipe.specimen.thickness, 5);
+  EXPECT_EQ(fs::path(input.recipe.output).filename(), "a.h5");
+  try {
+    read_simulate_values("", {{"specimen.thickness", "5"}});
+    FAIL();
+  } catch (const UserError& e) {
+    EXPECT_STREQ(e.what(), "output: must be given, the file to be written");
+  }
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-#include "app/reconstruct_keys.hpp"
+#include "session/reconstruct_keys.hpp"
 
 #include <filesystem>
 
@@ -44,6 +44,47 @@ ReconstructInput read_reconstruct(const std::string& file, const std::vector<std
   faults.raise(file);
   input.resolved = schema.resolved();
   return input;
+}
+
+namespace {
+
+constexpr const char* no_file = "the configuration";
+
+/// Reads the file, where there is one, and what is given on top.
+void read(Schema& schema, const std::string& file, const std::vector<NamedValue>& values,
+          Faults& faults) {
+  if (!file.empty() && !schema.read_file(file, faults)) faults.raise(file);
+  for (const NamedValue& value : values) schema.read_named(value, faults);
+}
+
+}  // namespace
+
+ReconstructInput read_reconstruct_values(const std::string& file,
+                                         const std::vector<NamedValue>& values,
+                                         const PatternsInMemory* patterns,
+                                         const PartOptions& parts) {
+  ReconstructInput input;
+  input.config.parts = parts;
+  Schema schema = reconstruct_schema(input.config);
+  Faults faults;
+  read(schema, file, values, faults);
+  complete_probe_start(input.config);
+  complete_by_position(input.config);
+  schema.add(
+      faults_between_keys(input.config, schema.faulty(), {Purpose::Folder::unused, patterns}),
+      faults);
+  faults.raise(file.empty() ? no_file : file.c_str());
+  input.resolved = schema.resolved();
+  return input;
+}
+
+ReconstructConfig read_given(const std::string& file, const std::vector<NamedValue>& values) {
+  ReconstructConfig config;
+  Schema schema = reconstruct_schema(config);
+  Faults faults;
+  read(schema, file, values, faults);
+  faults.raise(file.empty() ? no_file : file.c_str());
+  return config;
 }
 
 std::string resolved_text(ReconstructConfig config,

@@ -24,7 +24,8 @@ namespace ptyle {
 /// The faults of a configuration: lines to be printed in the order of the file.
 class Faults {
  public:
-  /// `where` is "run.yaml:12" or "--set a.b=c"; `line` sorts (after all lines: settings).
+  /// `text` is "run.yaml:12" or "--set a.b=c", or empty where the key says it all; `line` sorts
+  /// (after all lines: settings).
   struct Place {
     std::string text;
     int line = 0;
@@ -42,6 +43,12 @@ class Faults {
   std::vector<Fault> faults_;
 };
 
+/// A key's value as a program gives it.
+struct NamedValue {
+  std::string name;  ///< the key's path, or its last part where no other key ends so
+  std::string yaml;  ///< the value; "~": its default
+};
+
 class Schema {
  public:
   /// The fields' values at this moment are the defaults. The fields must outlive the schema.
@@ -56,6 +63,8 @@ class Schema {
   /// Reads one `--set` of the command line: "optics.energy=300"; "optics.energy=~" takes the key
   /// back to its default. Relative files are relative to the current folder.
   void read_setting(const std::string& setting, Faults& faults);
+  /// Reads one that a program gives. Relative files are relative to the current folder.
+  void read_named(const NamedValue& value, Faults& faults);
 
   /// True if the key was given, be it with a faulty value.
   [[nodiscard]] bool given(const std::string& path) const { return given_.contains(path); }
@@ -63,7 +72,7 @@ class Schema {
   [[nodiscard]] const std::set<std::string>& faulty() const { return faulty_; }
   /// Adds what is wrong between keys, each where it was given.
   void add(const std::vector<KeyFault>& between, Faults& faults) const;
-  /// The line that gives it; the file itself where none does.
+  /// The line that gives it; the file itself where none does, or nothing where there is no file.
   [[nodiscard]] Faults::Place where(const std::string& path) const;
 
   /// Every key with its value, as YAML; `comments` stand behind those of these paths.
@@ -83,6 +92,8 @@ class Schema {
             Faults& faults);
   void set(const Key& key, const YAML::Node& node, const Faults::Place& place,
            const std::string& folder, Faults& faults);
+  void take(const std::string& path, const std::string& yaml, const Faults::Place& place,
+            Faults& faults);
   /// By its path, or by its earlier name's.
   [[nodiscard]] const Key* find(const std::string& path) const;
   [[nodiscard]] bool is_section(const std::string& path) const;

@@ -1,4 +1,4 @@
-#include "app/schema.hpp"
+#include "session/schema.hpp"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -11,11 +11,11 @@
 #include <numeric>
 #include <sstream>
 
-#include "app/value.hpp"
 #include "core/error.hpp"
 #include "core/printable.hpp"
 #include "core/text.hpp"
 #include "io/dataset_name.hpp"
+#include "session/value.hpp"
 
 namespace fs = std::filesystem;
 
@@ -82,7 +82,9 @@ void Faults::raise(const std::string& what) const {
   auto sorted = faults_;
   std::stable_sort(sorted.begin(), sorted.end(),
                    [](const Fault& a, const Fault& b) { return a.place.line < b.place.line; });
-  const auto line = [](const Fault& f) { return fmt::format("{}: {}", f.place.text, f.text); };
+  const auto line = [](const Fault& f) {
+    return f.place.text.empty() ? f.text : fmt::format("{}: {}", f.place.text, f.text);
+  };
   if (sorted.size() == 1) throw UserError(line(sorted.front()));
   std::string text = fmt::format("{} has {} faults", what, sorted.size());
   for (const auto& fault : sorted) text += "\n  " + line(fault);
@@ -210,7 +212,24 @@ void Schema::read_setting(const std::string& setting, Faults& faults) {
     faults.add(place, "a setting reads key=value, for example optics.energy=300");
     return;
   }
-  const auto path = setting.substr(0, equals), text = setting.substr(equals + 1);
+  take(setting.substr(0, equals), setting.substr(equals + 1), place, faults);
+}
+
+void Schema::read_named(const NamedValue& value, Faults& faults) {
+  const Faults::Place place{"", after_all_lines};
+  std::vector<std::string> ends_so;
+  if (!find(value.name) && !is_section(value.name))
+    for (const Key& key : keys_.all())
+      if (leaf_of(key.path) == value.name) ends_so.push_back(key.path);
+  if (ends_so.size() > 1)
+    faults.add(place, fmt::format("{}: several keys end so, give one of them whole: {}", value.name,
+                                  fmt::join(ends_so, ", ")));
+  else
+    take(ends_so.empty() ? value.name : ends_so.front(), value.yaml, place, faults);
+}
+
+void Schema::take(const std::string& path, const std::string& text, const Faults::Place& place,
+                  Faults& faults) {
   const Key* key = find(path);
   if (!key) {
     faults.add(place, is_section(path) ? fmt::format("{} is a section; name one of its keys", path)

@@ -1,4 +1,4 @@
-#include "app/fft_memory.hpp"
+#include "session/fft_memory.hpp"
 
 #include <cstdlib>
 #include <exception>

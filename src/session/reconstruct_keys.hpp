@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
-#include "app/schema.hpp"
 #include "session/reconstruct.hpp"
+#include "session/schema.hpp"
 
 namespace ptyle {
 
@@ -28,9 +28,20 @@ ReconstructInput read_reconstruct(const std::string& file, const std::vector<std
                                   bool overwrite, bool resume = false, bool writes = true,
                                   const PartOptions& parts = known_parts());
 
-/// The same text of another configuration; `comments` stand behind keys, by their paths.
+/// The same of values that a program gives, on top of those of a file (empty: none), for its
+/// patterns in memory where it has some. output.folder may be left out, and an earlier result there
+/// is no fault.
+ReconstructInput read_reconstruct_values(const std::string& file,
+                                         const std::vector<NamedValue>& values,
+                                         const PatternsInMemory* patterns = nullptr,
+                                         const PartOptions& parts = known_parts());
+
+/// Such values alone, each checked by itself: what is missing is no fault.
+ReconstructConfig read_given(const std::string& file, const std::vector<NamedValue>& values);
+
+/// Every key with its value, as YAML; `comments` stand behind keys, by their paths.
 std::string resolved_text(ReconstructConfig config,
-                          const std::map<std::string, std::string>& comments);
+                          const std::map<std::string, std::string>& comments = {});
 
 /// The text of --print-template.
 std::string reconstruct_template(const PartOptions& parts = known_parts());

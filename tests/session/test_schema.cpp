@@ -3,8 +3,8 @@
 #include <cmath>
 #include <filesystem>
 
-#include "app/schema.hpp"
 #include "core/error.hpp"
+#include "session/schema.hpp"
 
 namespace ptyle {
 namespace {
@@ -330,6 +330,49 @@ TEST(Schema, StartingFileReadsBackAndHoldsUnits) {
   schema.read_text(text, "t.yaml", "/", faults);
   faults.raise("t.yaml");
   EXPECT_EQ(f.energy, 300);
+}
+
+TEST(Schema, TakesValuesThatAProgramGives) {
+  Fields f;
+  Schema schema = schema_of(f);
+  Faults faults;
+  schema.read_named({"energy", "200"}, faults);  // by its last part
+  schema.read_named({"fit.inner.chosen", "[3, 5]"}, faults);
+  schema.read_named({"name", "\"a: b\""}, faults);  // as JSON writes texts
+  schema.read_named({"dose", "5"}, faults);
+  schema.read_named({"dose", "~"}, faults);
+  faults.raise("");
+  EXPECT_EQ(f.energy, 200);
+  EXPECT_EQ(f.chosen, (std::vector<int>{3, 5}));
+  EXPECT_EQ(f.name, "a: b");
+  EXPECT_FALSE(f.dose.has_value());
+}
+
+TEST(Schema, SaysWhatIsWrongWithValuesThatAProgramGives) {
+  Fields f;
+  Keys v;
+  v.section("a", "one");
+  v("step", f.energy, above(0), "Å", "of it");
+  v("other", f.flag, "a switch");
+  v.section("b", "another");
+  v("step", f.count, "of that");
+  Schema schema(std::move(v));
+  Faults faults;
+  schema.read_named({"step", "1"}, faults);
+  schema.read_named({"a.step", "-1"}, faults);
+  schema.read_named({"othr", "true"}, faults);
+  schema.read_named({"a", "1"}, faults);
+  try {
+    faults.raise("the configuration");
+    FAIL();
+  } catch (const UserError& e) {
+    EXPECT_STREQ(e.what(),
+                 "the configuration has 4 faults\n"
+                 "  step: several keys end so, give one of them whole: a.step, b.step\n"
+                 "  a.step: -1 Å is out of its limits; it must be a number, above 0 Å\n"
+                 "  othr: there is no such key; the nearest is a.other\n"
+                 "  a is a section; name one of its keys");
+  }
 }
 
 }  // namespace
