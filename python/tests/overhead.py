@@ -1,0 +1,34 @@
+"""Times the demonstration by the program and from Python, in turn: overhead.py EXAMPLES.
+
+What Python adds are the calls of an iteration; all else is the same code.
+"""
+
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import h5py
+
+import ptyle
+import ptyle_program
+
+examples, turns = Path(sys.argv[1]), 3
+with tempfile.TemporaryDirectory() as folder:
+    data = ptyle.simulate(examples / "lead-titanate-mini.yaml", output=Path(folder, "data.h5"))
+    seconds = {"program": [], "python": []}
+    for turn in range(turns):
+        run = ptyle.Reconstruction.from_yaml(examples / "lead-titanate-mini-run.yaml", data=data)
+        run.run()
+        seconds["python"].append(run.history["seconds"][-1])
+        out = Path(folder, f"out{turn}")
+        subprocess.run([ptyle_program.program(), "reconstruct", examples / "lead-titanate-mini-run.yaml",
+                        "--set", f"data.file={data.file}", "--set", f"output.folder={out}"], check=True,
+                       capture_output=True)
+        with h5py.File(out / "result.h5") as result:
+            seconds["program"].append(result["history/seconds"][-1])
+            assert result["object/phase"][()].tobytes() == run.gather().phase.tobytes()
+for who, times in seconds.items():
+    print(f"{who}: {' '.join(f'{t:.2f}' for t in times)} s, least {min(times):.2f} s")
+print(f"overhead of Python = {100 * (min(seconds['python']) / min(seconds['program']) - 1):.2f} %")

@@ -1,0 +1,279 @@
+// Patterns in files and in memory: to look at, to inspect, to see at once.
+
+#include "python/data.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <nanobind/stl/array.h>
+#include <nanobind/stl/filesystem.h>
+#include <nanobind/stl/optional.h>
+#include <nanobind/stl/string.h>
+
+#include <limits>
+
+#include "core/error.hpp"
+#include "io/data_file.hpp"
+#include "io/frames.hpp"
+#include "python/arrays.hpp"
+#include "session/found_config.hpp"
+#include "session/inspect.hpp"
+#include "session/open_experiment.hpp"
+#include "session/quick_look.hpp"
+#include "session/reconstruct_keys.hpp"
+
+namespace nb = nanobind;
+
+namespace ptyle::python {
+
+std::vector<NamedValue> named(const Values& values) {
+  std::vector<NamedValue> all;
+  for (const auto& [name, yaml] : values) all.push_back({name, yaml});
+  return all;
+}
+
+namespace {
+
+/// The frames in the type that they have; false: it is none of PatternsInMemory's.
+template <class... Value>
+bool take(const Patterns::Frames& frames, std::variant<View<const Value, 3>...>& to) {
+  const std::array<i64, 3> shape{static_cast<i64>(frames.shape(0)),
+                                 static_cast<i64>(frames.shape(1)),
+                                 static_cast<i64>(frames.shape(2))};
+  return ((frames.dtype() == nb::dtype<Value>() &&
+           (to = View<const Value, 3>{static_cast<const Value*>(frames.data()), shape}, true)) ||
+          ...);
+}
+
+}  // namespace
+
+Patterns::Patterns(Frames frames, std::array<i64, 2> scan_shape,
+                   const std::optional<Positions>& positions, std::optional<Bad> bad)
+    : frames_(std::move(frames)), bad_(std::move(bad)) {
+  if (!take(frames_, view_.frames))
+    throw UserError(
+        "patterns are float32, float64 or integers of up to 64 bits (uint64 excepted); convert "
+        "them "
+        "by astype");
+  view_.scan_shape = scan_shape;
+  if (positions)
+    for (std::size_t i = 0; i < positions->shape(0); ++i)
+      view_.positions.push_back({(*positions)(i, 0), (*positions)(i, 1)});
+  if (positions && positions->shape(0) != frames_.shape(0))
+    throw UserError("there are " + std::to_string(positions->shape(0)) + " positions for " +
+                    std::to_string(frames_.shape(0)) + " patterns; one for each is needed");
+  if (bad_)
+    view_.bad = {bad_->data(),
+                 {static_cast<i64>(bad_->shape(0)), static_cast<i64>(bad_->shape(1))}};
+}
+
+namespace {
+
+/// The frames of a file, open.
+class FileOfFrames {
+ public:
+  explicit FileOfFrames(const Values& values)
+      : data_(read_given("", named(values)).data),
+        asked_(frames_asked(data_)),
+        file_(open_data_file(asked_.files.front())),
+        frames_(file_, asked_, 64 << 20) {}
+  [[nodiscard]] const Frames& frames() const { return frames_; }
+  [[nodiscard]] std::string type() const {
+    const auto& type = frames_.info().type;
+    const char* kind =
+        !frames_.is_integer() ? "float"
+        : frames_.largest() == static_cast<double>(std::numeric_limits<std::uint64_t>::max() >>
+                                                   (64 - 8 * type.bytes))
+            ? "uint"
+            : "int";
+    return kind + std::to_string(8 * type.bytes);
+  }
+  template <class T>
+  NumPy<T> read(i64 first, i64 n) {
+    if (first < 0 || n < 0 || first + n > frames_.count())
+      throw UserError("there are patterns 0 to " + std::to_string(frames_.count() - 1) +
+                      "; asked for are " + std::to_string(n) + " from " + std::to_string(first));
+    Array<T, 3> some({n, frames_.rows(), frames_.cols()});
+    frames_.read(first, n, some.data());
+    return given_away(std::move(some));
+  }
+
+ private:
+  DataConfig data_;
+  FramesAsked asked_;
+  h5::File file_;
+  Frames frames_;
+};
+
+/// An inspection with its lines, and the configuration that it found.
+struct Inspected {
+  Inspection found;
+  std::vector<std::string> lines;
+  FoundText text;
+};
+
+Inspected inspect_for_python(const Values& values, const Patterns* patterns, bool quick,
+                             double memory_GB, const std::string& folder) {
+  const nb::gil_scoped_release unlocked;
+  ReconstructConfig all;
+  Schema schema = reconstruct_schema(all);
+  Faults faults;
+  for (const NamedValue& value : named(values)) schema.read_named(value, faults);
+  faults.raise("the configuration");
+  const InspectConfig config{all.data,         all.calibration, all.scan, all.optics,
+                             folder,           memory_GB,       quick,    thickness_of(all),
+                             view_of(patterns)};
+  Inspected it;
+  it.found = inspect(config, [&](const std::string& line) { it.lines.push_back(line); });
+  it.text = found_text(it.found, schema, all, "", view_of(patterns));
+  it.lines.insert(it.lines.end(), it.text.adopted.begin(), it.text.adopted.end());
+  return it;
+}
+
+QuickLook look_quickly(const Values& values, const Patterns* patterns) {
+  const nb::gil_scoped_release unlocked;
+  const ReconstructConfig all = read_given("", named(values));
+  Ledger ledger = ledger_of_process();
+  const Experiment experiment = look_at_experiment(all.data, all.calibration, all.scan, all.optics,
+                                                   &ledger, most_kept(&ledger), view_of(patterns));
+  QuickLook look = quick_look(experiment, thickness_of(all));
+  if (!look.refusal.empty()) throw UserError("no quick look: " + look.refusal);
+  return look;
+}
+
+/// A picture (line, place) of the raster.
+template <Array<double, 2> QuickPictures::*picture>
+NumPy<double> picture_of(nb::handle self) {
+  return seen((nb::cast<QuickLook&>(self).pictures.*picture).view(), self);
+}
+
+void bind_inspection(nb::module_& m) {
+  nb::class_<Inspected>(m, "Inspection", "What was found in patterns; `print` shows its lines.")
+      .def_ro("lines", &Inspected::lines, "what `ptyle inspect` prints")
+      .def("__str__",
+           [](const Inspected& i) { return fmt::format("{}", fmt::join(i.lines, "\n")); })
+      .def(
+          "_repr_html_", [](nb::handle self) { return shown(self, "html_of_inspection"); },
+          nb::sig("def _repr_html_(self) -> str"))
+      .def_prop_ro(
+          "configuration", [](const Inspected& i) { return i.text.yaml; },
+          "YAML with all that is known; its first lines say what is still to be given")
+      .def_prop_ro(
+          "complete", [](const Inspected& i) { return i.text.complete; },
+          "the configuration can run as it is")
+      .def_prop_ro(
+          "refusals", [](const Inspected& i) { return i.found.refusals; },
+          "sentences for which a reconstruction is refused")
+      .def_prop_ro(
+          "mean_pattern",
+          [](nb::handle self) {
+            return seen(nb::cast<Inspected&>(self).found.mean_pattern.view(), self);
+          },
+          nb::sig("def mean_pattern(self) -> numpy.typing.NDArray[numpy.float64]"),
+          "(W, W) float64, counts, zero frequency at [W/2, W/2]")
+      .def_prop_ro(
+          "dose", [](const Inspected& i) { return i.found.dose; }, "counts/Å²; 0: not known")
+      .def_prop_ro(
+          "step", [](const Inspected& i) { return i.found.step; },
+          "to the nearest other position, Å (px)")
+      .def_prop_ro(
+          "overlap", [](const Inspected& i) { return i.found.overlap; },
+          "of neighbouring probes, fraction of their area")
+      .def_prop_ro(
+          "probe_radius", [](const Inspected& i) { return i.found.probe_radius; },
+          "at the specimen, Å; 0: not known")
+      .def_prop_ro(
+          "mean_counts", [](const Inspected& i) { return i.found.pattern_mean; },
+          "counts of a pattern, mean")
+      .def_prop_ro("dead_pixels", [](const Inspected& i) { return i.found.dead; })
+      .def_prop_ro("hot_pixels", [](const Inspected& i) { return i.found.hot; });
+  m.def("inspect", &inspect_for_python, nb::arg("values"), nb::arg("patterns").none(),
+        nb::arg("quick"), nb::arg("memory_GB"), nb::arg("folder"));
+}
+
+void bind_quick_look(nb::module_& m) {
+  nb::class_<QuickLook>(m, "QuickLook",
+                        "The specimen without iterations, and what the patterns say of the beam.")
+      .def_ro("lines", &QuickLook::lines, "what `ptyle inspect --quick` prints")
+      .def("__str__",
+           [](const QuickLook& q) { return fmt::format("{}", fmt::join(q.lines, "\n")); })
+      .def(
+          "_repr_html_", [](nb::handle self) { return shown(self, "html_of_quick_look"); },
+          nb::sig("def _repr_html_(self) -> str"))
+      .def_prop_ro("rotation_known", [](const QuickLook& q) { return q.found.rotation_known; })
+      .def_prop_ro(
+          "rotation", [](const QuickLook& q) { return q.found.rotation; },
+          "degrees, on top of the scan's")
+      .def_prop_ro(
+          "flips", [](const QuickLook& q) { return q.found.flips.name(); },
+          "of the patterns, after those that are given")
+      .def_prop_ro(
+          "defocus", [](const QuickLook& q) { return q.found.defocus; },
+          "Å, positive is underfocus, in the middle of the specimen")
+      .def_prop_ro(
+          "defocus_error", [](const QuickLook& q) { return q.found.defocus_error; },
+          "Å, one standard error")
+      .def_prop_ro(
+          "C12", [](const QuickLook& q) { return q.found.C12; }, "Å")
+      .def_prop_ro(
+          "phi12", [](const QuickLook& q) { return q.found.phi12; }, "degrees")
+      .def_prop_ro(
+          "known", [](const QuickLook& q) { return q.found.known; },
+          "False: nothing was found, and the numbers mean nothing")
+      .def_prop_ro("tilt_corrected", &picture_of<&QuickPictures::tilt_corrected>,
+                   nb::sig("def tilt_corrected(self) -> numpy.typing.NDArray[numpy.float64]"),
+                   "(line, place) float64: contrast of the tilt-corrected bright field")
+      .def_prop_ro("side_bands", &picture_of<&QuickPictures::side_bands>,
+                   nb::sig("def side_bands(self) -> numpy.typing.NDArray[numpy.float64]"),
+                   "(line, place) float64: phase, rad, by side bands")
+      .def_prop_ro(
+          "centre_of_mass",
+          [](nb::handle self) {
+            return seen(nb::cast<QuickLook&>(self).centre_of_mass.view(), self);
+          },
+          nb::sig("def centre_of_mass(self) -> numpy.typing.NDArray[numpy.float64]"),
+          "(line, place) float64: phase, rad, by integration of the centre of mass")
+      .def(
+          "save",
+          [](const QuickLook& q, const std::filesystem::path& path) {
+            const nb::gil_scoped_release unlocked;
+            draw_quick_look(path.string(), q);
+          },
+          nb::arg("path"), "Writes the pictures side by side, PNG.");
+  m.def("quick_look", &look_quickly, nb::arg("values"), nb::arg("patterns").none());
+}
+
+}  // namespace
+
+void bind_data(nb::module_& m) {
+  nb::class_<Patterns>(m, "Patterns")
+      .def(nb::init<Patterns::Frames, std::array<i64, 2>, std::optional<Patterns::Positions>,
+                    std::optional<Patterns::Bad>>(),
+           nb::arg("frames").noconvert(), nb::arg("scan_shape"), nb::arg("positions").none(),
+           nb::arg("bad").none())
+      .def_prop_ro("address", &Patterns::address, "of the first value");
+  nb::class_<FileOfFrames>(m, "FileOfFrames")
+      .def(nb::init<const Values&>(), nb::arg("values"))
+      .def_prop_ro("count", [](const FileOfFrames& f) { return f.frames().count(); })
+      .def_prop_ro("shape",
+                   [](const FileOfFrames& f) {
+                     return std::array{f.frames().rows(), f.frames().cols()};
+                   })
+      .def_prop_ro("scan_shape", [](const FileOfFrames& f) { return f.frames().scan_shape(); })
+      .def_prop_ro("name", [](const FileOfFrames& f) { return f.frames().name(); })
+      .def_prop_ro("type", &FileOfFrames::type)
+      .def_prop_ro("is_integer", [](const FileOfFrames& f) { return f.frames().is_integer(); })
+      .def("read_integers", &FileOfFrames::read<std::int64_t>,
+           nb::sig(
+               "def read_integers(self, first: int, n: int) -> numpy.typing.NDArray[numpy.int64]"))
+      .def("read_floats", &FileOfFrames::read<float>,
+           nb::sig(
+               "def read_floats(self, first: int, n: int) -> numpy.typing.NDArray[numpy.float32]"));
+  m.def(
+      "check_values",
+      [](const std::string& file, const Values& values) { read_given(file, named(values)); },
+      nb::arg("file"), nb::arg("values"));
+  bind_inspection(m);
+  bind_quick_look(m);
+}
+
+}  // namespace ptyle::python

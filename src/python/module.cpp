@@ -1,0 +1,14 @@
+// ptyle._core: the session for Python. Arguments are checked and made plain by the package's Python
+// files; here are only calls of the session.
+
+#include "python/data.hpp"
+#include "python/errors.hpp"
+
+NB_MODULE(_core, m) {
+  m.doc() = "The session of ptyle; use the package ptyle.";
+  m.attr("version") = PTYLE_VERSION;
+  ptyle::python::translate_exceptions();
+  ptyle::python::bind_data(m);
+  ptyle::python::bind_reconstruction(m);
+  ptyle::python::bind_commands(m);
+}

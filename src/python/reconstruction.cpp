@@ -1,0 +1,292 @@
+// A reconstruction: opened, iterated, looked at, written.
+
+#include "session/reconstruction.hpp"
+
+#include <nanobind/nanobind.h>
+#include <nanobind/stl/array.h>
+#include <nanobind/stl/filesystem.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/unique_ptr.h>
+#include <nanobind/stl/vector.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "exchange/local/team.hpp"
+#include "io/result.hpp"
+#include "python/arrays.hpp"
+#include "python/data.hpp"
+#include "python/errors.hpp"
+#include "session/fft_memory.hpp"
+#include "session/reconstruct_keys.hpp"
+
+namespace nb = nanobind;
+
+namespace ptyle::python {
+namespace {
+
+/// A reconstruction, with what it says kept until Python asks for it.
+class Run {
+ public:
+  Run(const std::string& file, const Values& values, const Patterns* patterns) {
+    const nb::gil_scoped_release unlocked;
+    const ReconstructInput input = read_reconstruct_values(file, named(values), view_of(patterns));
+    config_ = input.resolved;
+    ReconstructCallbacks callbacks;
+    callbacks.log = [this](const std::string& line) { said_.push_back(line); };
+    callbacks.warn = [this](const std::string& line) { warnings_.push_back(line); };
+    if (patterns)
+      run_.emplace(input.config, patterns->view(), *team_, callbacks, input.resolved);
+    else
+      run_.emplace(CheckedConfig{input.config}, *team_, callbacks, input.resolved);
+    iterations_ = input.config.solver.iterations;
+    positions_ = run_->positions();
+  }
+  Run(const Run&) = delete;
+  Run& operator=(const Run&) = delete;
+
+  Progress step() {
+    Progress progress;
+    {
+      const nb::gil_scoped_release unlocked;
+      progress = run_->step([this] { return interrupt_.asked(); });
+      const std::vector<Position> now = run_->positions();  // the views of them stay where they are
+      std::copy(now.begin(), now.end(), positions_.begin());
+    }
+    interrupt_.raise();
+    return progress;
+  }
+  void set_iterations(int iterations) {
+    run_->set_iterations(iterations);
+    iterations_ = iterations;
+  }
+  [[nodiscard]] int iterations() const { return iterations_; }
+  [[nodiscard]] Reconstruction& run() { return *run_; }
+  [[nodiscard]] std::vector<Position>& positions() { return positions_; }
+  [[nodiscard]] const std::string& config() const { return config_; }
+  /// What was said since the last time: notes, and warnings.
+  std::pair<std::vector<std::string>, std::vector<std::string>> take_lines() {
+    return {std::exchange(said_, {}), std::exchange(warnings_, {})};
+  }
+
+ private:
+  const FftMemory fft_memory_{true};
+  const std::unique_ptr<Team> team_ = make_local_team();
+  std::vector<std::string> said_, warnings_;
+  Interrupt interrupt_;
+  std::string config_;
+  int iterations_ = 0;
+  std::optional<Reconstruction> run_;  // gone before what it calls
+  std::vector<Position> positions_;
+};
+
+nb::dlpack::dtype type_of(const FieldHere& field) {
+  if (field.is_complex)
+    return field.is_double ? nb::dtype<Complex<double>>() : nb::dtype<Complex<float>>();
+  return field.is_double ? nb::dtype<double>() : nb::dtype<float>();
+}
+
+using ReadOnly = nb::ndarray<nb::numpy, nb::ro>;
+
+ReadOnly field_here(nb::handle self, const std::string& name) {
+  const FieldHere field = nb::cast<Run&>(self).run().here(name);
+  std::array<std::size_t, 3> shape;
+  std::copy(field.shape.begin(), field.shape.end(), shape.begin());
+  return ReadOnly(field.values, 3, shape.data(), self, field.strides.data(), type_of(field));
+}
+
+ReadOnly positions_here(nb::handle self) {
+  const auto& positions = nb::cast<Run&>(self).positions();
+  const std::array<std::size_t, 2> shape{positions.size(), 2};
+  static_assert(sizeof(Position) == 2 * sizeof(double));
+  return ReadOnly(positions.data(), 2, shape.data(), self, nullptr, nb::dtype<double>());
+}
+
+bool has_field(Run& run, const std::string& name) {
+  const auto fields = run.run().fields();
+  return std::any_of(fields.begin(), fields.end(),
+                     [&](const FieldFacts& field) { return field.name == name; });
+}
+
+/// (rows, columns) of object pixels: [begin, end) each.
+std::array<std::array<i64, 2>, 2> box_here(Run& run) {
+  const Box box = run.run().here("phase").box;
+  return {{{box.rows.begin, box.rows.end}, {box.cols.begin, box.cols.end}}};
+}
+
+nb::dict history_of(const History& history) {
+  nb::dict all;
+  const auto add = [&](const char* name, const std::vector<double>& values) {
+    if (values.empty()) return;
+    Array<double, 1> copy({static_cast<i64>(values.size())});
+    std::copy(values.begin(), values.end(), copy.begin());
+    all[name] = given_away(std::move(copy));
+  };
+  add("cost", history.cost);
+  add("r_factor", history.r_factor);
+  add("seconds", history.seconds);
+  add("passes", history.passes);
+  add("r_held_out", history.r_held_out);
+  add("r_held_out_pixels", history.r_held_out_pixels);
+  return all;
+}
+
+Array<double, 2> as_array(const std::vector<Position>& positions) {
+  Array<double, 2> array({static_cast<i64>(positions.size()), 2});
+  for (std::size_t i = 0; i < positions.size(); ++i) {
+    array(i, 0) = positions[i].row;
+    array(i, 1) = positions[i].col;
+  }
+  return array;
+}
+
+void bind_progress(nb::module_& m) {
+  nb::class_<Progress>(m, "Progress", "An iteration that is done, or the part of one.")
+      .def_ro("iteration", &Progress::iteration, "1, 2, …")
+      .def_ro("iterations", &Progress::iterations, "all that are asked for")
+      .def_ro("cost", &Progress::cost)
+      .def_ro("r_factor", &Progress::r_factor, "R = Σ(√I − √y)² / Σy")
+      .def_prop_ro(
+          "r_held_out",
+          [](const Progress& p) {
+            return p.r_held_out < 0 ? nb::object(nb::none()) : nb::object(nb::float_(p.r_held_out));
+          },
+          nb::sig("def r_held_out(self) -> float | None"), "of patterns held out of the fit")
+      .def_ro("seconds", &Progress::seconds, "since the first iteration began")
+      .def_ro("seconds_left", &Progress::seconds_left)
+      .def_ro("stage", &Progress::stage, "of the multi-resolution schedule; empty: none")
+      .def_ro("whole", &Progress::whole, "False: stopped between two mini-batches");
+}
+
+void bind_run(nb::module_& m) {
+  nb::class_<Run>(m, "Run")
+      .def(nb::init<const std::string&, const Values&, const Patterns*>(), nb::arg("file"),
+           nb::arg("values"), nb::arg("patterns").none())
+      .def("step", &Run::step)
+      .def_prop_rw("iterations", &Run::iterations, &Run::set_iterations)
+      .def_prop_ro("finished", [](Run& r) { return r.run().finished(); })
+      .def("has_field", &has_field, nb::arg("name"))
+      .def("field", &field_here, nb::arg("name"),
+           nb::sig("def field(self, name: str) -> numpy.ndarray"))
+      .def_prop_ro("box", &box_here)
+      .def_prop_ro("positions", &positions_here, nb::sig("def positions(self) -> numpy.ndarray"))
+      .def_prop_ro("history", [](Run& r) { return history_of(r.run().history()); })
+      .def_prop_ro("config", &Run::config)
+      .def("take_lines", &Run::take_lines)
+      .def(
+          "gather",
+          [](Run& r) {
+            ObjectValues object;
+            {
+              const nb::gil_scoped_release unlocked;
+              object = r.run().object();
+            }
+            const bool both = !object.absorption.empty();
+            return nb::make_tuple(
+                given_away(std::move(object.phase)),
+                both ? nb::cast(given_away(std::move(object.absorption))) : nb::object(nb::none()));
+          },
+          nb::sig("def gather(self) -> tuple[numpy.ndarray, numpy.ndarray | None]"))
+      .def("result",
+           [](Run& r) {
+             const nb::gil_scoped_release unlocked;
+             return std::make_unique<Result>(r.run().result());
+           })
+      .def(
+          "write",
+          [](Run& r, const std::string& folder, bool overwrite, bool pictures, bool tiff) {
+            const nb::gil_scoped_release unlocked;
+            r.run().write(folder, {overwrite, pictures, tiff});
+          },
+          nb::arg("folder"), nb::arg("overwrite"), nb::arg("pictures"), nb::arg("tiff"))
+      .def(
+          "save_checkpoint",
+          [](Run& r, const std::string& folder) {
+            const nb::gil_scoped_release unlocked;
+            r.run().save(folder);
+          },
+          nb::arg("folder"));
+}
+
+void bind_result_files(nb::module_& m, nb::class_<Result>& result) {
+  result
+      .def(
+          "save",
+          [](const Result& result, const std::filesystem::path& path, bool overwrite) {
+            const nb::gil_scoped_release unlocked;
+            write_result(path.string(), result, overwrite);
+          },
+          nb::arg("path"), nb::arg("overwrite") = false,
+          "Writes the result file (HDF5) alone, without pictures.")
+      .def(
+          "_repr_html_", [](nb::handle self) { return shown(self, "html_of_result"); },
+          nb::sig("def _repr_html_(self) -> str"));
+  m.def(
+      "read_result",
+      [](const std::string& path) {
+        const nb::gil_scoped_release unlocked;
+        return std::make_unique<Result>(read_result(path));
+      },
+      nb::arg("path"));
+}
+
+void bind_result(nb::module_& m) {
+  nb::class_<Result> result(m, "Result",
+                            "A reconstruction's result, or the truth of a simulated set.");
+  result
+      .def_prop_ro(
+          "phase", [](nb::handle self) { return seen(nb::cast<Result&>(self).phase.view(), self); },
+          nb::sig("def phase(self) -> numpy.typing.NDArray[numpy.float32]"),
+          "(slice, row, col) float32, rad")
+      .def_prop_ro(
+          "absorption",
+          [](nb::handle self) -> nb::object {
+            auto& result = nb::cast<Result&>(self);
+            if (result.absorption.empty()) return nb::none();
+            return nb::cast(seen(result.absorption.view(), self));
+          },
+          nb::sig("def absorption(self) -> numpy.typing.NDArray[numpy.float32] | None"),
+          "(slice, row, col) float32; None where it was not fitted")
+      .def_prop_ro(
+          "probe", [](nb::handle self) { return seen(nb::cast<Result&>(self).probe.view(), self); },
+          nb::sig("def probe(self) -> numpy.typing.NDArray[numpy.complex64]"),
+          "(mode, W, W) complex64, orthogonal modes, centred on [W/2, W/2]")
+      .def_prop_ro(
+          "positions",
+          [](const Result& r) -> nb::object { return nb::cast(given_away(as_array(r.positions))); },
+          nb::sig("def positions(self) -> numpy.typing.NDArray[numpy.float64]"),
+          "(N, 2) float64, (row, col) from object pixel [0, 0], Å (px)")
+      .def_prop_ro(
+          "positions_start",
+          [](const Result& r) -> nb::object {
+            if (r.positions_start.empty()) return nb::none();
+            return nb::cast(given_away(as_array(r.positions_start)));
+          },
+          nb::sig("def positions_start(self) -> numpy.typing.NDArray[numpy.float64] | None"),
+          "the same before they were refined; None where they were not")
+      .def_prop_ro(
+          "history", [](const Result& r) { return history_of(r.history); },
+          "cost, r_factor, seconds, …: float64, one an iteration")
+      .def_ro("pixel_size", &Result::pixel_size, "Å, or 1 where units is \"px\"")
+      .def_ro("slice_thickness", &Result::slice_thickness, "Å; 0: one slice without thickness")
+      .def_ro("energy", &Result::energy_kV, "kV; 0: not known")
+      .def_ro("units", &Result::units, "\"A\" or \"px\"")
+      .def_ro("version", &Result::version, "of ptyle that made it")
+      .def_ro("config", &Result::config, "the whole configuration, YAML")
+      .def_ro("ended", &Result::ended, "why the run ended; empty: it had not");
+  bind_result_files(m, result);
+}
+
+}  // namespace
+
+void bind_reconstruction(nb::module_& m) {
+  bind_progress(m);
+  bind_run(m);
+  bind_result(m);
+}
+
+}  // namespace ptyle::python
