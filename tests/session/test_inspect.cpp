@@ -360,9 +360,11 @@ TEST(Inspect, WhatIsFoundIsAConfiguration) {
   ReconstructConfig all;
   const Schema schema = reconstruct_schema(all);
   all.data.file = file;
-  const FoundText text = found_text(look(file).found, schema, all, "bad.h5:/mask");
+  h5::File::create(folder / "bad.h5").commit();
+  const std::string mask = folder / "bad.h5:/mask";
+  const FoundText text = found_text(look(file).found, schema, all, mask);
   EXPECT_TRUE(text.complete) << text.yaml;
-  EXPECT_TRUE(says(text.yaml, {"energy: 300", "file: " + file, "mask: bad.h5:/mask"}));
+  EXPECT_TRUE(says(text.yaml, {"energy: 300", "file: " + file, "mask: " + mask}));
 
   ReconstructConfig none;
   const Schema its_schema = reconstruct_schema(none);
