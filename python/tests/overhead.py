@@ -14,18 +14,19 @@ import h5py
 import ptyle
 import ptyle_program
 
-examples, turns = Path(sys.argv[1]), 3
+examples, turns, iterations = Path(sys.argv[1]), 3, 3
 with tempfile.TemporaryDirectory() as folder:
     data = ptyle.simulate(examples / "lead-titanate-mini.yaml", output=Path(folder, "data.h5"))
     seconds = {"program": [], "python": []}
     for turn in range(turns):
-        run = ptyle.Reconstruction.from_yaml(examples / "lead-titanate-mini-run.yaml", data=data)
+        run = ptyle.Reconstruction.from_yaml(examples / "lead-titanate-mini-run.yaml", data=data,
+                                             set={"solver.iterations": iterations})
         run.run()
         seconds["python"].append(run.history["seconds"][-1])
         out = Path(folder, f"out{turn}")
+        settings = [f"data.file={data.file}", f"output.folder={out}", f"solver.iterations={iterations}"]
         subprocess.run([ptyle_program.program(), "reconstruct", examples / "lead-titanate-mini-run.yaml",
-                        "--set", f"data.file={data.file}", "--set", f"output.folder={out}"], check=True,
-                       capture_output=True)
+                        *(f"--set={setting}" for setting in settings)], check=True, capture_output=True)
         with h5py.File(out / "result.h5") as result:
             seconds["program"].append(result["history/seconds"][-1])
             assert result["object/phase"][()].tobytes() == run.gather().phase.tobytes()
