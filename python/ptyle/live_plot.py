@@ -31,6 +31,7 @@ class LivePlot:
         self._image: Any = None
         (self._curve,) = self._r_axes.plot([], [], ".-")
         self._r_axes.set(xlabel="iteration", ylabel="R", yscale="log")
+        self._r_axes.xaxis.get_major_locator().set_params(integer=True)
         self._image_axes.set_title("phase, summed over the slices (rad)")
 
     def __call__(self, run: Reconstruction, progress: _core.Progress) -> None:
