@@ -21,6 +21,12 @@ def test_an_input_error_is_a_value_error(scan):
         ptyle.Reconstruction(scan, energy=-1)
 
 
+def test_a_fault_of_ours_is_none_of_the_users(scan):
+    with pytest.raises(ptyle.Error, match="a fault of ptyle itself") as fault:
+        ptyle.Reconstruction(scan)._run.field("nothing")
+    assert not isinstance(fault.value, ptyle.InputError)
+
+
 def test_a_name_that_several_keys_have_is_refused(scan):
     with pytest.raises(ptyle.InputError, match="step: several keys end so, give one of them whole: .*solver.step"):
         ptyle.Reconstruction(scan, step=1)
