@@ -23,8 +23,8 @@
 #include "session/misfits.hpp"
 #include "session/open_fit.hpp"
 #include "session/rank_report.hpp"
-#include "session/result_head.hpp"
 #include "session/reconstruct_keys.hpp"
+#include "session/result_head.hpp"
 #include "session/stitch.hpp"
 #include "session/write_object.hpp"
 
