@@ -74,7 +74,7 @@ class FileOfFrames {
   explicit FileOfFrames(const Values& values)
       : data_(read_given("", named(values)).data),
         asked_(frames_asked(data_)),
-        file_(open_data_file(asked_.files.front())),
+        file_(open_data_file(asked_.files.front(), asked_.raw)),
         frames_(file_, asked_, 64 << 20) {}
   [[nodiscard]] const Frames& frames() const { return frames_; }
   [[nodiscard]] std::string type() const {
