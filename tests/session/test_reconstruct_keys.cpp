@@ -312,7 +312,7 @@ TEST_F(ReconstructKeys, OfAProgramNeedNoFileAndNoFolder) {
   const auto input = read_reconstruct_values("", values);
   EXPECT_EQ(input.config.optics.energy, 300);
   EXPECT_TRUE(input.config.output.folder.empty());
-  EXPECT_EQ(input.resolved, resolved(input.config));
+  EXPECT_EQ(input.resolved, resolved_text(input.config));
   // The same keys by a file.
   const auto by_file = read(good);
   EXPECT_EQ(input.config.data.file, by_file.config.data.file);
