@@ -15,6 +15,7 @@
 #include "io/data_file.hpp"
 #include "io/frames.hpp"
 #include "python/arrays.hpp"
+#include "session/fitted_optics.hpp"
 #include "session/found_config.hpp"
 #include "session/inspect.hpp"
 #include "session/open_experiment.hpp"
@@ -120,7 +121,7 @@ Inspected inspect_for_python(const Values& values, const Patterns* patterns, boo
   for (const NamedValue& value : named(values)) schema.read_named(value, faults);
   faults.raise("the configuration");
   const InspectConfig config{all.data,         all.calibration, all.scan, all.optics,
-                             folder,           memory_GB,       quick,    thickness_of(all),
+                             folder,           memory_GB,       quick,    thickness_of(all.object),
                              view_of(patterns)};
   Inspected it;
   it.found = inspect(config, [&](const std::string& line) { it.lines.push_back(line); });
@@ -133,9 +134,10 @@ QuickLook look_quickly(const Values& values, const Patterns* patterns) {
   const nb::gil_scoped_release unlocked;
   const ReconstructConfig all = read_given("", named(values));
   Ledger ledger = ledger_of_process();
-  const Experiment experiment = look_at_experiment(all.data, all.calibration, all.scan, all.optics,
-                                                   &ledger, most_kept(&ledger), view_of(patterns));
-  QuickLook look = quick_look(experiment, thickness_of(all));
+  const Experiment experiment =
+      look_at_experiment(all.data, all.calibration, all.scan, all.optics, &ledger,
+                         most_kept(&ledger), nullptr, view_of(patterns));
+  QuickLook look = quick_look(experiment, {.thickness = thickness_of(all.object)});
   if (!look.refusal.empty()) throw UserError("no quick look: " + look.refusal);
   return look;
 }
