@@ -63,3 +63,6 @@ endif()
 file(WRITE ${CMAKE_BINARY_DIR}/LICENSE-ducc0
   "ptyle contains the FFT of ${name}, under BSD-3-Clause.\n\n${holders}\n\n${terms}\n")
 install(FILES ${CMAKE_BINARY_DIR}/LICENSE-ducc0 DESTINATION ${CMAKE_INSTALL_DOCDIR})
+if(PTYLE_PYTHON)
+  install(FILES ${CMAKE_BINARY_DIR}/LICENSE-ducc0 DESTINATION ptyle COMPONENT python)
+endif()
