@@ -241,7 +241,7 @@ double measure(const std::string& what, const ReconstructConfig& config, int rou
     if (refined) more.push_back(refined->iterate() / alone);
   }
   const auto shape = plain.opened().fit->state().field("phase").on(0).shape;
-  const auto& rule = settled_parts(config, plain.opened().division).of<RuleOptions>();
+  const RuleOptions rule = settled_parts(config, plain.opened().division).of<RuleOptions>();
   fmt::print("{}: {} positions, {}², {} slices of {} x {}, {} modes; by {}; solver.rule {}\n", what,
              positions, s.window, s.slices, shape[1], shape[2], s.modes, describe_path(s.window),
              word_of(rule.rule));
