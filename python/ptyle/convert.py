@@ -14,6 +14,7 @@ import sys
 import warnings
 
 from .errors import InputError
+from .new_file import part_of, refuse_existing
 
 #: Frames in memory at a time, bytes; as much again where an axis is moved.
 BLOCK_BYTES = 128 * 2**20
@@ -127,9 +128,14 @@ def _axis(axis, place, navigate):
     scale = axis.get("scale", 1.0)
     if "axis" in axis and len(axis["axis"]) > 1:  # given by its places
         scale = float(axis["axis"][1] - axis["axis"][0])
-    return {"_type": "UniformDataAxis", "name": str(axis.get("name") or ""), "size": int(axis["size"]),
-            "scale": float(scale), "offset": float(axis.get("offset", 0.0)),
-            "units": str(axis.get("units") or ""), "navigate": navigate, "index_in_array": place}
+    return uniform_axis(str(axis.get("name") or ""), int(axis["size"]), float(scale), float(axis.get("offset", 0.0)),
+                        str(axis.get("units") or ""), navigate, place)
+
+
+def uniform_axis(name, size, scale, offset, units, navigate, place):
+    """An axis of even steps in HyperSpy's layout."""
+    return {"_type": "UniformDataAxis", "name": name, "size": size, "scale": scale, "offset": offset, "units": units,
+            "navigate": navigate, "index_in_array": place}
 
 
 def _metadata_of(signal):
@@ -204,8 +210,7 @@ def convert(source, target, *, signal=None, overwrite=False, progress=None):
     import h5py
 
     source, target = pathlib.Path(source), pathlib.Path(target)
-    if target.exists() and not overwrite:
-        raise InputError(f"{target} exists already; choose another name, or --force replaces it")
+    refuse_existing(target, overwrite, "choose another name, or --force replaces it")
     if target.exists() and source.exists() and target.samefile(source):
         raise InputError(f"{target} is the file that is read; choose another name")
     found = _chosen(_read(source), signal, source)
@@ -217,18 +222,12 @@ def convert(source, target, *, signal=None, overwrite=False, progress=None):
     metadata = _metadata_of(found)
     title = metadata.setdefault("General", {}).get("title") or source.stem
     metadata["General"]["title"] = title.replace("/", "-")
-    part = target.with_name(target.name + ".part")
-    try:
+    with part_of(target) as part:
         with h5py.File(part, "w") as file:
             dataset = file.create_dataset(f"Experiments/{metadata['General']['title']}/data", data.shape,
                                           data.dtype.newbyteorder("="), chunks=_chunk_shape(data))
             _copy(data, dataset, progress)
         write_head(part, data, axes, metadata)
-        part.replace(target)
-    except OSError as why:
-        raise InputError(f"{target} cannot be written: {why}") from None
-    finally:
-        part.unlink(missing_ok=True)
     return data.shape
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -42,14 +42,19 @@ class Data:
 
     def read(self, first: int, n: int = 1) -> np.ndarray:
         """Patterns ``first`` to ``first + n - 1``, (n, ky, kx): int64 or float32 of a file, a view of an array."""
-        if self.patterns is not None:
-            return self.patterns[first:first + n]
+        return self._reader()(first, n)
+
+    def _reader(self) -> Callable[[int, int], np.ndarray]:
+        """``read`` with the file open, for several calls."""
+        patterns = self.patterns
+        if patterns is not None:
+            return lambda first, n: patterns[first:first + n]
         found = _core.FileOfFrames(self.values)
-        return found.read_integers(first, n) if found.is_integer else found.read_floats(first, n)
+        return found.read_integers if found.is_integer else found.read_floats
 
     def inspect(self, settings: Mapping[str, Any] | None = None, *, quick: bool = False, memory_GB: float = 2,
                 folder: str | os.PathLike[str] | None = None, **keys: Any) -> _core.Inspection:
-        """What is in the patterns, whether it hangs together, and what is still to be given.
+        """The contents of the patterns, whether they hang together, and what is still to be given.
 
         The same as the command ``ptyle inspect``; ``print`` the result to read its lines. ``quick``
         adds a quick look, ``folder`` takes the pictures. Sets of more than ``memory_GB`` are looked
@@ -73,7 +78,8 @@ class Data:
     def _repr_html_(self) -> str:
         n = min(len(self), 16)
         some = np.linspace(0, len(self) - 1, n).astype(int)
-        mean = np.mean([self.read(int(i))[0] for i in some], axis=0, dtype=np.float64)
+        read = self._reader()
+        mean = np.mean([read(int(i), 1)[0] for i in some], axis=0, dtype=np.float64)
         return display.html(display.logarithmic(mean), repr(self), f"mean of {n} patterns, logarithmic")
 
 
@@ -85,9 +91,9 @@ def load(source: Any, settings: Mapping[str, Any] | None = None, *, positions: A
     an array (N, ky, kx) or (slow, fast, ky, kx) of counts: NumPy's, which is not copied where it is
     contiguous, or one with ``__array__`` or DLPack (h5py, dask, CuPy, PyTorch), which is converted.
 
-    Of an array, ``positions`` are (N, 2) or (slow, fast, 2), (row, col) in Å; a raster has a step
+    ``positions`` of an array are (N, 2) or (slow, fast, 2), (row, col) in Å; a raster has a step
     in their place, ``scan={"step": [0.4, 0.4]}``. ``bad`` is (ky, kx), not 0 where a pixel is bad.
-    Of a file, ``positions`` is the name of a dataset.
+    ``positions`` of a file is the name of a dataset.
 
     Keys are those of a configuration, by their last part where no other key ends so
     (``energy=300``), or in ``settings`` by their whole name (``{"data.patterns": "/entry/data"}``).

@@ -11,11 +11,12 @@ import pathlib
 import numpy as np
 
 from .errors import InputError
+from .new_file import part_of, refuse_existing
 
 
 @dataclasses.dataclass
 class Result:
-    """What a result file holds, with the conventions of docs/math.md.
+    """The content of a result file, with the conventions of docs/math.md.
 
     phase, absorption: (slice, row, col) float32, rad and μ; absorption may be None. probe: (mode, W, W)
     complex64, centred on [W/2, W/2]; W² Σ|probe|² are counts of a pattern. positions: (N, 2) (row, col) of the
@@ -81,18 +82,9 @@ def _needs(package, install, what):
 
 @contextlib.contextmanager
 def _part(path, overwrite):
-    """The name to write to, which becomes `path` if all goes well."""
-    path = pathlib.Path(path)
-    if path.exists() and not overwrite:
-        raise InputError(f"{path} exists already; choose another name, or overwrite=True replaces it")
-    part = path.with_name(f".{path.stem}.part{path.suffix}")
-    try:
+    refuse_existing(path, overwrite, "choose another name, or overwrite=True replaces it")
+    with part_of(path) as part:
         yield part
-        part.replace(path)
-    except OSError as why:
-        raise InputError(f"{path} cannot be written: {why}") from None
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def _steps(result, axes):
@@ -142,7 +134,7 @@ def to_hyperspy(result, path, *, overwrite=False):
     _needs("rsciio.hspy", "'ptyle[rosettasciio]'", "to_hyperspy")
     import h5py
 
-    from .convert import write_head
+    from .convert import uniform_axis, write_head
 
     result = _loaded(result)
     attributes = _plain(result.attributes)
@@ -150,8 +142,7 @@ def to_hyperspy(result, path, *, overwrite=False):
         ("beam_energy", "energy_kV"), ("convergence_angle", "semi_angle_mrad")) if attributes.get(name)}
     with _part(path, overwrite) as part:
         for name, data, unit, steps in _images(result):
-            axes = [{"_type": "UniformDataAxis", "name": axis, "size": n, "scale": step, "offset": 0.0,
-                     "units": of, "navigate": i == 0, "index_in_array": i}
+            axes = [uniform_axis(axis, n, step, 0.0, of, i == 0, i)
                     for i, ((step, axis, of), n) in enumerate(zip(steps, data.shape))]
             metadata = {"General": {"title": name}, "Acquisition_instrument": {"TEM": tem},
                         "Signal": {"signal_type": "", "quantity": f"{name} ({unit})" if unit else name}}

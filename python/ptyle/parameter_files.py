@@ -13,6 +13,7 @@ import pathlib
 import re
 
 from .errors import InputError
+from .new_file import part_of, refuse_existing
 
 EXAMPLES = """examples:
   ptyle import params.yaml                     PtyRAD 1.0 (YAML, JSON, TOML) or phaser 0.3 (YAML): writes run.yaml
@@ -191,15 +192,11 @@ def main(argv):
     parser.add_argument("--force", action="store_true", help="replace it")
     given = parser.parse_args(argv)
     target = pathlib.Path(given.output)
-    if target.exists() and (not given.force or target.samefile(given.source)):
-        raise InputError(f"{target} exists already; choose another name by --output, or --force replaces it")
+    of_source = target.exists() and target.samefile(given.source)
+    refuse_existing(target, given.force and not of_source, "choose another name by --output, or --force replaces it")
     translation = translate(given.source, target.parent)
-    part = target.with_name(target.name + ".part")
-    try:
+    with part_of(target) as part:
         part.write_text(translation.text(), encoding="utf-8")
-        part.replace(target)
-    except OSError as why:
-        raise InputError(f"{target} cannot be written: {why}") from None
     for note in translation.notes:
         print(f"to look at: {note}")
     for path, why in translation.left.items():

@@ -1,6 +1,6 @@
 """Times the demonstration by the program and from Python, in turn: overhead.py EXAMPLES.
 
-What Python adds are the calls of an iteration; all else is the same code.
+Python adds the calls of an iteration; all else is the same code.
 """
 
 import subprocess

@@ -14,8 +14,8 @@ inline std::string host_name() {
   return gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "unknown";
 }
 
-/// What this process was called by, its words joined by blanks; empty where the system does not say
-/// it.
+/// The words that this process was called by, joined by blanks; empty where the system does not
+/// know them.
 inline std::string command_line() {
   std::ifstream arguments("/proc/self/cmdline", std::ios::binary);
   std::string call, one;

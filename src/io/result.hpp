@@ -92,8 +92,8 @@ struct ResultFacts {
   double slice_thickness = 0;         ///< Å; 0: a single slice without thickness
   double energy_kV = 0;               ///< 0: no electron wavelength
   std::string units = "A";            ///< A | px
-  /// Of the beam and the detector, each with its unit in its name: semi_angle_mrad, dk_inv_A, …;
-  /// written as attributes and not read back.
+  /// Facts of the beam and the detector, each with its unit in its name: semi_angle_mrad, dk_inv_A,
+  /// …; written as attributes and not read back.
   std::vector<std::pair<std::string, double>> optics;
   std::string version;              ///< of ptyle that wrote it
   std::string date, host, command;  ///< of the run: ISO 8601 with the zone; empty: not recorded

@@ -68,7 +68,7 @@ Compared compare_for_python(const std::string& result, const std::string& refere
   return it;
 }
 
-/// Of one number of ranks.
+/// The forecast for one number of ranks.
 struct Plan {
   RanksOutlook outlook;
 };

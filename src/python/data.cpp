@@ -53,8 +53,7 @@ Patterns::Patterns(Frames frames, std::array<i64, 2> scan_shape,
   if (!take(frames_, view_.frames))
     throw UserError(
         "patterns are float32, float64 or integers of up to 64 bits (uint64 excepted); convert "
-        "them "
-        "by astype");
+        "them by astype");
   view_.scan_shape = scan_shape;
   if (positions)
     for (std::size_t i = 0; i < positions->shape(0); ++i)
@@ -80,12 +79,9 @@ class FileOfFrames {
   [[nodiscard]] const Frames& frames() const { return frames_; }
   [[nodiscard]] std::string type() const {
     const auto& type = frames_.info().type;
-    const char* kind =
-        !frames_.is_integer() ? "float"
-        : frames_.largest() == static_cast<double>(std::numeric_limits<std::uint64_t>::max() >>
-                                                   (64 - 8 * type.bytes))
-            ? "uint"
-            : "int";
+    const std::string kind = type.kind == h5::Kind::natural   ? "uint"
+                             : type.kind == h5::Kind::integer ? "int"
+                                                              : "float";
     return kind + std::to_string(8 * type.bytes);
   }
   template <class T>

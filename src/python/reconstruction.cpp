@@ -68,7 +68,7 @@ class Run {
   [[nodiscard]] Reconstruction& run() { return *run_; }
   [[nodiscard]] std::vector<Position>& positions() { return positions_; }
   [[nodiscard]] const std::string& config() const { return config_; }
-  /// What was said since the last time: notes, and warnings.
+  /// The lines since the last time: notes, and warnings.
   std::pair<std::vector<std::string>, std::vector<std::string>> take_lines() {
     return {std::exchange(said_, {}), std::exchange(warnings_, {})};
   }

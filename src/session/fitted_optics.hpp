@@ -21,7 +21,7 @@ namespace ptyle {
 
 struct FittedOptics {
   ReconstructConfig config;  ///< with the values, and optics.fitted false
-  /// What stands behind a key that was measured, by its path; on the process that leads.
+  /// The comment behind a key that was measured, by its path; on the process that leads.
   std::map<std::string, std::string> where;
 };
 

@@ -400,8 +400,9 @@ void take_quick_look(const Experiment& e, double thickness, Inspection& found, c
 
 /// All that does not ask where the frames are; `data` as they are looked at.
 Inspection report(const InspectConfig& config, const DataConfig& data, const FramesSeen& frames,
-                  Experiment e, const Print& print) {
+                  FoundConfig completed, Experiment e, const Print& print) {
   Inspection found;
+  found.config = std::move(completed);
   for (const auto& note : e.notes) print(note);
   for (const auto& warning : e.warnings) print("warning: " + warning);
   found.refusals = e.refusals;
@@ -440,9 +441,7 @@ Inspection inspect_memory(const InspectConfig& config, const Print& print) {
   Experiment e = look_at_experiment(data, config.calibration, config.scan, config.optics, &ledger,
                                     most_kept(&ledger), nullptr, config.patterns);
   FoundConfig completed = found_config(config, e);
-  Inspection found = report(config, data, seen, std::move(e), print);
-  found.config = std::move(completed);
-  return found;
+  return report(config, data, seen, std::move(completed), std::move(e), print);
 }
 
 }  // namespace
@@ -463,9 +462,7 @@ Inspection inspect(const InspectConfig& config, const Print& print) {
   Experiment e = look_at_experiment(data, config.calibration, config.scan, config.optics, &ledger,
                                     most, &stated);
   FoundConfig completed = found_config(config, file, frames, stated, e);
-  Inspection found = report(config, data, seen, std::move(e), print);
-  found.config = std::move(completed);
-  return found;
+  return report(config, data, seen, std::move(completed), std::move(e), print);
 }
 
 }  // namespace ptyle

@@ -60,26 +60,27 @@ void each_pattern(const Experiment& e, const BrightFieldBlocks& blocks, Team* te
   std::vector<i64> mine;
   for (const i64 i : e.patterns->held())
     if (there[static_cast<std::size_t>(i)]) mine.push_back(i);
-  const auto record = static_cast<std::size_t>(blocks.count() + 2);  // its number, in two parts
-  constexpr i64 part = 4096;
-  const auto round = static_cast<i64>((std::size_t{1} << 20) / record + 1);
+  const auto sums = static_cast<std::size_t>(blocks.count());
+  const auto round = static_cast<i64>((std::size_t{1} << 20) / (sums + 1) + 1);
   const i64 rounds = largest(team, (std::ssize(mine) + round - 1) / round);
   std::vector<float> pattern(static_cast<std::size_t>(e.valid.size())), records;
+  std::vector<double> numbers;
   for (i64 r = 0; r < rounds; ++r) {
+    numbers.clear();
     records.clear();
     for (i64 k = r * round; k < std::min<i64>(std::ssize(mine), (r + 1) * round); ++k) {
       const i64 i = mine[static_cast<std::size_t>(k)];
-      records.resize(records.size() + record);
-      float* to = &records[records.size() - record];
-      *to++ = static_cast<float>(i / part);
-      *to++ = static_cast<float>(i % part);
+      numbers.push_back(static_cast<double>(i));
+      records.resize(records.size() + sums);
       e.patterns->load(i, pattern.data());
-      blocks.add(pattern.data(), to);
+      blocks.add(pattern.data(), records.data() + records.size() - sums);
     }
-    if (team) records = team->gather(std::span<const float>(records));
-    for (std::size_t at = 0; at < records.size(); at += record)
-      use(static_cast<i64>(records[at]) * part + static_cast<i64>(records[at + 1]),
-          &records[at + 2]);
+    if (team) {
+      numbers = team->gather(std::span<const double>(numbers));
+      records = team->gather(std::span<const float>(records));
+    }
+    for (std::size_t n = 0; n < numbers.size(); ++n)
+      use(static_cast<i64>(numbers[n]), records.data() + n * sums);
   }
 }
 

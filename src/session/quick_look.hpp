@@ -36,7 +36,7 @@ struct FoundBeam {
   double C12 = 0, C12_error = 0, phi12 = 0, phi12_error = 0;
 };
 
-/// What is known already, and what may be used.
+/// Things that are known already, and those that may be used.
 struct QuickLookOptions {
   double thickness = 0;  ///< of the specimen, Å; 0: not known
   int threads = 0;       ///< 0: all
@@ -68,7 +68,7 @@ QuickLook quick_look(const Experiment& experiment, const QuickLookOptions& optio
 /// Writes the pictures side by side. UserError where the file cannot be written.
 void draw_quick_look(const std::string& path, const QuickLook& look);
 
-/// What explains the images as well: with the other sign, with the other handedness.
+/// The model that explains the images as well: with the other sign, with the other handedness.
 std::string other_sign(const QuickLook& look);
 std::string other_hand(const QuickLook& look);
 

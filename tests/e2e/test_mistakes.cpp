@@ -706,7 +706,7 @@ TEST_P(Mistakes, IsToldInOneSentence) {
 }
 
 const auto named = [](const auto& info) { return info.param.name; };
-/// Where the Python package is not installed, and where there is no Python.
+/// The Python package is not installed, or there is no Python.
 TEST(PythonCommands, NameTheLineThatInstallsThePackage) {
   const TestFolder folder;
   folder.write("bin/python3", "#!/bin/sh\nexport PATH=\"$REAL_PATH\"\nexec python3 -S -E \"$@\"\n");

@@ -220,7 +220,7 @@ needs_phaser = pytest.mark.skipif(not importlib.util.find_spec("phaser"), reason
 
 @needs_ptyrad
 def test_ptyrads_own_files_are_translated(tmp_path):
-    """Of all parameters in its packaged files, those that ptyle cannot have are known one by one."""
+    """Those parameters of its packaged files that ptyle cannot have are known one by one."""
     root = pathlib.Path(importlib.util.find_spec("ptyrad").submodule_search_locations[0])
     files = sorted((root / "starter/params").rglob("*.yaml"))
     assert len(files) > 10

@@ -1,4 +1,4 @@
-"""What the package brings along."""
+"""Things that the package brings along."""
 
 import subprocess
 import sys

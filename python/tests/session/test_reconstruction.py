@@ -173,7 +173,7 @@ def test_ctrl_c_ends_between_mini_batches(scan, ctrl_c):
     with pytest.raises(KeyboardInterrupt):
         run.run(iterations=2000)
     assert run.iteration < 2000
-    # What was interrupted goes on as if nothing had been.
+    # The interrupted run goes on as if nothing had been.
     run.run(iterations=2)
     straight = ptyle.Reconstruction(scan, SETTINGS).run(iterations=run.iteration)
     assert run.gather().phase.tobytes() == straight.gather().phase.tobytes()

@@ -9,7 +9,7 @@ namespace ptyle {
 /// Lists them in `ptyle --help`.
 void add_python_commands(CLI::App& app);
 
-/// Where argv[1] is one of them, this process becomes `python3 -m ptyle COMMAND …`, by the python3
+/// This process becomes `python3 -m ptyle COMMAND …` if argv[1] is one of them, by the python3
 /// beside the program, as in a virtual environment, or else by that of $PATH. A sentence with the
 /// line that installs the package, and status 2, where there is none. Returns for every other
 /// command.
