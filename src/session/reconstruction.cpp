@@ -15,17 +15,16 @@
 
 #include "analysis/scan_model.hpp"
 #include "operator/probe.hpp"
-#include "prepare/selection.hpp"
 #include "session/agreement.hpp"
 #include "session/check.hpp"
 #include "session/fingerprint.hpp"
+#include "session/fit_fields.hpp"
 #include "session/fitted_optics.hpp"
 #include "session/misfits.hpp"
 #include "session/open_fit.hpp"
 #include "session/rank_report.hpp"
 #include "session/reconstruct_keys.hpp"
-#include "session/result_head.hpp"
-#include "session/stitch.hpp"
+#include "session/result_facts.hpp"
 #include "session/write_object.hpp"
 
 namespace ptyle {
@@ -136,7 +135,7 @@ class WorkOf final : public Reconstruction::Work {
     Progress p = progress(report, iteration);
     if (!report.whole) return p;
     record(p);
-    if (to_be_judged(iteration)) judge_patterns(iteration);
+    judge_patterns(open_, iteration, finished());
     for (const std::string& warning : report.warnings) open_.warn(warning);
     if (report.diverging)
       open_.warn(
@@ -162,55 +161,13 @@ class WorkOf final : public Reconstruction::Work {
   [[nodiscard]] const History& history() const override { return history_; }
 
   [[nodiscard]] std::vector<FieldFacts> fields() const override {
-    std::vector<FieldFacts> all;
-    for (const Field<T>& field : fit().state().fields()) {
-      FieldFacts facts{field.name, field.on_object(), field.shape, field.saved};
-      if (facts.on_object) facts.shape = shape_of(field);
-      all.push_back(std::move(facts));
-    }
-    return all;
+    return facts_of_fields(fit(), open_.division->frame);
   }
-
   [[nodiscard]] Array<float, 3> field(const std::string& name) const override {
-    const Field<T>& field = fit().state().field(name);
-    if (!field.on_object())
-      throw std::out_of_range("the field '" + name + "' is not on the object");
-    Array<float, 3> whole;
-    if (team_.leads()) whole = Array<float, 3>(shape_of(field));
-    const Slabs slabs(shape_of(field));
-    Stitcher<T> stitcher(team_, mesh(), fit(), slabs, {0});
-    for (i64 i = 0; i < slabs.count(); ++i) {
-      const Slab slab = slabs[i];
-      const auto part = stitcher.gather(name, {&slab, 1});
-      agree(team_, {});
-      if (team_.leads()) std::copy(part.begin(), part.end(), &whole(slab.z, slab.rows.begin, 0));
-    }
-    return whole;
+    return whole_field(fit(), *open_.division, team_, name);
   }
-
   [[nodiscard]] FieldHere here(const std::string& name) const override {
-    if (fit().arithmetic().memory())
-      throw UserError("the arrays of this fit are on a GPU: there is no view of them, only copies");
-    const Field<T>& field = fit().state().field(name);
-    FieldHere here{nullptr, std::is_same_v<T, double>, field.kind == Kind::common, {}, {}, {}};
-    if (here.is_complex) {
-      const auto waves = field.waves.view();
-      here.values = waves.data;
-      here.shape = waves.shape;
-      here.strides = {waves.shape[1] * waves.shape[2], waves.shape[2], 1};
-      return here;
-    }
-    if (!field.on_object())
-      throw std::out_of_range("the field '" + name + "' is neither on the object nor waves");
-    const TileSize& tile = fit().state().tiles().front();
-    const Box& on = field.kind == Kind::cores ? tile.core : tile.box;
-    const Box core = placed_in(tile.core, on);
-    const auto all = field.on(0);
-    here.shape = {all.shape[0], core.rows.size(), core.cols.size()};
-    here.strides = {all.shape[1] * all.shape[2], all.shape[2], 1};
-    here.values = all.data + core.rows.begin * all.shape[2] + core.cols.begin;
-    here.box = tile.core;
-    return here;
+    return field_here(fit(), name);
   }
 
   [[nodiscard]] Result result() const override {
@@ -229,7 +186,8 @@ class WorkOf final : public Reconstruction::Work {
   }
 
   void write(const std::string& folder, const OutputChoice& choice, bool end) override {
-    const std::array<i64, 3> shape = shape_of(fit().state().field("phase"));
+    const std::array<i64, 3> shape =
+        whole_shape(fit().state().field("phase"), open_.division->frame);
     if (end) fit().end();
     agree_on_room();
     const RankReport report = this->report();
@@ -264,15 +222,7 @@ class WorkOf final : public Reconstruction::Work {
     if (!open_.fit) throw std::logic_error("Reconstruction: its end was written, the fit is gone");
     return *open_.fit;
   }
-  [[nodiscard]] const Mesh& mesh() const { return open_.division->sharing.mesh; }
-  [[nodiscard]] bool has_absorption() const {
-    const auto& fields = fit().state().fields();
-    return std::any_of(fields.begin(), fields.end(),
-                       [](const Field<T>& field) { return field.name == "absorption"; });
-  }
-  [[nodiscard]] std::array<i64, 3> shape_of(const Field<T>& field) const {
-    return {field.shape[0], open_.division->frame.rows, open_.division->frame.cols};
-  }
+  [[nodiscard]] bool has_absorption() const { return fit().state().has("absorption"); }
 
   [[nodiscard]] Fingerprint fingerprint() const {
     return last_fingerprint_ ? *last_fingerprint_
@@ -314,8 +264,8 @@ class WorkOf final : public Reconstruction::Work {
       facts.probe = converted<Complex<float>, Complex<double>, 3>(modes.view());
       writer.emplace(facts, shape, has_absorption(), folder, overwrite);
     });
-    write_object(team_, mesh(), fit(), {shape, has_absorption()}, writer ? &*writer : nullptr,
-                 &open_.ledger);
+    write_object(team_, open_.division->sharing.mesh, fit(), {shape, has_absorption()},
+                 writer ? &*writer : nullptr, &open_.ledger);
     lead([&] { writer->finish(); });
   }
 
@@ -377,42 +327,6 @@ class WorkOf final : public Reconstruction::Work {
   [[nodiscard]] Array<Complex<double>, 3> orthogonal_probe() const {
     return orthogonal_modes(converted<Complex<double>, Complex<T>, 3>(fit().probe()));
   }
-  /// Patterns are judged at two looks, or, where they are to be left out only since the run was
-  /// resumed, after the next iteration; and at the end of a run that is shorter.
-  [[nodiscard]] bool to_be_judged(int iteration) const {
-    const bool late = config_.data.outliers == Outliers::fit &&
-                      fit().state().numbers().at(Fit<T>::misfits_are_out) == 0;
-    if (iteration >= second_look_at_misfits) return iteration == second_look_at_misfits || late;
-    return iteration == first_look_at_misfits || finished();
-  }
-
-  /// Tells of patterns that the fit cannot explain, and leaves them out if it is asked to; but not
-  /// at the end of a short run, which may go on as part of a longer one.
-  void judge_patterns(int iteration) {
-    const bool again = iteration > first_look_at_misfits && iteration <= second_look_at_misfits;
-    const Unexplained odd =
-        misfits_of(open_.experiment, comparable(fit().r_factors(), fit().held_out()),
-                   again ? &fit().doubtful() : nullptr, team_);
-    if (iteration == first_look_at_misfits) fit().doubt(odd.patterns);
-    const bool certain = iteration >= second_look_at_misfits;
-    if (!certain && !finished()) return;
-    const bool leave_out = config_.data.outliers == Outliers::fit, now = leave_out && certain;
-    if (now) fit().set_misfits_are_out();
-    if (odd.patterns.empty()) return;
-    std::vector<i64> numbers;
-    for (const i64 i : odd.patterns)
-      numbers.push_back(open_.experiment.numbers[static_cast<std::size_t>(i)]);
-    open_.warn(fmt::format(
-        "{} pattern{} fitted far worse than the others, R up to {:.2g} where {:.2g} is usual "
-        "(number{} {}){}",
-        numbers.size(), numbers.size() == 1 ? " is" : "s are", odd.worst, odd.usual,
-        numbers.size() == 1 ? "" : "s", listed(numbers),
-        now ? ", and left out from now on"
-        : leave_out
-            ? fmt::format("; they would be left out after {} iterations", second_look_at_misfits)
-            : "; data.outliers=fit leaves such out"));
-    if (now) fit().leave_out(odd.patterns);
-  }
   /// The fraction of the power in each mode.
   void log_shares(View<const Complex<double>, 3> modes) const {
     if (modes.shape[0] < 2) return;
@@ -434,41 +348,13 @@ class WorkOf final : public Reconstruction::Work {
 
   /// All of a result but object and probe.
   [[nodiscard]] ResultFacts facts(const RankReport& report) const {
-    ResultFacts facts;
-    facts.ranks = gather_report(team_, report, open_.ledger, open_.gpu_ledger);
-    facts.positions = positions();
-    if (fit().state().has("shift")) facts.positions_start = open_.positions_at_start();
-    facts.position_numbers = open_.experiment.numbers;
-    facts.frame_numbers = open_.experiment.frames;
-    facts.left_out = fit().left_out();
-    facts.left_out_positions = open_.experiment.left_out;
-    facts.held_out = fit().held_out();
-    add_patterns(facts);
-    facts.bad_pixels = mask_of(open_.experiment.screening);
-    facts.origin = open_.division->frame.origin;
+    auto ranks = gather_report(team_, report, open_.ledger, open_.gpu_ledger);
+    ResultFacts facts = facts_of(open_);
+    facts.ranks = std::move(ranks);
     facts.history = history_;
-    facts.slice_thickness = config_.object.slices > 1 ? config_.object.slice_thickness : 0;
-    add_head(facts, open_.experiment);
-    facts.dealt_for = open_.division->of;
     facts.config = text_;
     facts.ended = ended();
     return facts;
-  }
-
-  /// Some of the fitted patterns, spread over the scan.
-  void add_patterns(ResultFacts& facts) const {
-    const std::vector<i64>& fitted = fit().fitted();
-    if (fit().probe().shape[1] > largest_shown || std::ssize(fitted) < patterns_shown) return;
-    for (i64 k = 1; k <= patterns_shown; ++k)
-      facts.pattern_rows.push_back(
-          fitted[static_cast<std::size_t>(k * std::ssize(fitted) / (patterns_shown + 1))]);
-    facts.patterns = fit().patterns(facts.pattern_rows);
-    for (i64 n = 0; n < facts.patterns.shape()[0]; ++n)
-      for (i64 kind = 0; kind < 2; ++kind) {
-        const View<float, 2> one = facts.patterns.view()[n][kind];
-        const auto shifted = centred<float>(one);
-        std::copy(shifted.begin(), shifted.end(), one.begin());
-      }
   }
 
   ReconstructConfig config_;
