@@ -445,14 +445,9 @@ Dataset File::reserve_dataset(const std::string& path, Type type, const Shape& s
 }
 
 Dataset File::make_dataset(const std::string& path, Type type, const Shape& shape, Handle layout) {
-  const Handle links(H5Pcreate(H5P_LINK_CREATE), H5Pclose), space = space_of(shape),
-                                                            kind = native(type);
-  const bool ok = layout.get() >= 0 && H5Pset_create_intermediate_group(links.get(), 1) >= 0;
-  const hid_t id = ok ? H5Dcreate2(handle_.get(), path.c_str(), kind.get(), space.get(),
-                                   links.get(), layout.get(), H5P_DEFAULT)
-                      : -1;
   Dataset set;
-  set.handle_ = made(id, H5Dclose, "dataset '{}' in '{}' cannot be made", path, path_);
+  set.handle_ = made(new_dataset(handle_.get(), path, native(type), space_of(shape), layout.get()),
+                     H5Dclose, "dataset '{}' in '{}' cannot be made", path, path_);
   set.info_ = describe(set.handle_.get(), path);
   set.file_ = path_;
   return set;

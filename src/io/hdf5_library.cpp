@@ -184,4 +184,11 @@ std::string to_string(std::span<const i64> shape) {
   return shape.empty() ? "one value" : fmt::format("{}", fmt::join(shape, " x "));
 }
 
+hid_t new_dataset(hid_t file, const std::string& path, const Handle& type, const Handle& space,
+                  hid_t layout) {
+  const Handle links(H5Pcreate(H5P_LINK_CREATE), H5Pclose);
+  if (layout < 0 || H5Pset_create_intermediate_group(links.get(), 1) < 0) return -1;
+  return H5Dcreate2(file, path.c_str(), type.get(), space.get(), links.get(), layout, H5P_DEFAULT);
+}
+
 }  // namespace ptyle::h5

@@ -65,6 +65,11 @@ Type type_in_file(hid_t type);
 /// UTF-8 of variable length.
 Handle text_type();
 
+/// A new dataset, with the groups on its path; `layout`: its creation properties. Less than 0 where
+/// it cannot be made, or `layout` is.
+hid_t new_dataset(hid_t file, const std::string& path, const Handle& type, const Handle& space,
+                  hid_t layout);
+
 std::vector<hsize_t> extents(std::span<const i64> shape);
 Handle space_of(std::span<const i64> shape);
 Shape shape_of_space(hid_t space);

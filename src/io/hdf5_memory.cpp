@@ -56,29 +56,21 @@ void File::map_dataset(const std::string& path, Type type, const Shape& shape, c
   i64 bytes = type.bytes;
   for (const i64 n : words) bytes *= n;
   if (bytes == 0) return (void)create_dataset(path, type, shape);
-  const Handle layout(H5Pcreate(H5P_DATASET_CREATE), H5Pclose),
-      links(H5Pcreate(H5P_LINK_CREATE), H5Pclose), space = space_of(words),
-                                                   kind = stored(type, place.big_endian);
+  const Handle layout(H5Pcreate(H5P_DATASET_CREATE), H5Pclose);
   const std::string file = std::filesystem::absolute(place.file).string();
-  const bool ok = H5Pset_create_intermediate_group(links.get(), 1) >= 0 &&
-                  H5Pset_external(layout.get(), file.c_str(), static_cast<off_t>(place.offset),
+  const bool ok = H5Pset_external(layout.get(), file.c_str(), static_cast<off_t>(place.offset),
                                   static_cast<hsize_t>(bytes)) >= 0;
-  const Handle set = made(ok ? H5Dcreate2(handle_.get(), path.c_str(), kind.get(), space.get(),
-                                          links.get(), layout.get(), H5P_DEFAULT)
-                             : -1,
+  const Handle set = made(new_dataset(handle_.get(), path, stored(type, place.big_endian),
+                                      space_of(words), ok ? layout.get() : -1),
                           H5Dclose, "dataset '{}' in '{}' cannot be opened", path, path_);
   memory_->mapped.push_back(path);
 }
 
 void File::store_dataset(const std::string& path, Type type, const Shape& shape, bool big_endian,
                          const std::function<void(i64 bytes, char* to)>& next) {
-  const Handle links(H5Pcreate(H5P_LINK_CREATE), H5Pclose), space = space_of(shape),
-                                                            kind = stored(type, big_endian);
-  const bool ok = H5Pset_create_intermediate_group(links.get(), 1) >= 0;
-  const Handle set = made(ok ? H5Dcreate2(handle_.get(), path.c_str(), kind.get(), space.get(),
-                                          links.get(), H5P_DEFAULT, H5P_DEFAULT)
-                             : -1,
-                          H5Dclose, "dataset '{}' in '{}' cannot be unpacked", path, path_);
+  const Handle space = space_of(shape), kind = stored(type, big_endian);
+  const Handle set = made(new_dataset(handle_.get(), path, kind, space, H5P_DEFAULT), H5Dclose,
+                          "dataset '{}' in '{}' cannot be unpacked", path, path_);
   i64 each = type.bytes;  // bytes of a number of the first axis
   for (std::size_t d = 1; d < shape.size(); ++d) each *= shape[d];
   const i64 count = shape.empty() ? 1 : shape[0];

@@ -54,29 +54,16 @@ std::vector<double> flat(const std::vector<Position>& positions) {
 }
 
 void read_history(const h5::File& file, History& history) {
-  const auto read = [&](const char* name, std::vector<double>& to) {
-    const std::string path = std::string("/history/") + name;
-    if (file.has(path)) to = file.read<double>(path);
-  };
-  read("r_factor", history.r_factor);
-  read("cost", history.cost);
-  read("seconds", history.seconds);
-  read("r_held_out", history.r_held_out);
-  read("r_held_out_pixels", history.r_held_out_pixels);
-  read("passes", history.passes);
+  for (const auto& [name, values] : columns_of(history))
+    if (const std::string path = std::string("/history/") + name; file.has(path))
+      *values = file.read<double>(path);
 }
 
 void write_history(h5::File& file, const History& history) {
-  const auto write = [&](const char* name, const std::vector<double>& values) {
-    if (!values.empty())
-      file.write(std::string("/history/") + name, {static_cast<i64>(values.size())}, values.data());
-  };
-  write("r_factor", history.r_factor);
-  write("cost", history.cost);
-  write("seconds", history.seconds);
-  write("r_held_out", history.r_held_out);
-  write("r_held_out_pixels", history.r_held_out_pixels);
-  write("passes", history.passes);
+  for (const auto& [name, values] : columns_of(history))
+    if (!values->empty())
+      file.write(std::string("/history/") + name, {static_cast<i64>(values->size())},
+                 values->data());
 }
 
 constexpr const char* ranks_group = "/ranks/";

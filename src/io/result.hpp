@@ -58,6 +58,17 @@ struct History {
   std::vector<double> passes;             ///< through the data since the start; 0: not counted
 };
 
+/// The columns of a history, each by its name.
+template <class HistoryOrConst>
+auto columns_of(HistoryOrConst& history) {
+  return std::array{std::pair{"r_factor", &history.r_factor},
+                    std::pair{"cost", &history.cost},
+                    std::pair{"seconds", &history.seconds},
+                    std::pair{"r_held_out", &history.r_held_out},
+                    std::pair{"r_held_out_pixels", &history.r_held_out_pixels},
+                    std::pair{"passes", &history.passes}};
+}
+
 struct Atom {
   int number = 0;  ///< Z
   double row = 0, col = 0,

@@ -13,6 +13,8 @@
 namespace ptyle {
 namespace {
 
+constexpr const char* history_prefix = "history.";  // of its columns, in a checkpoint
+
 /// The box `core`, in the volume's own pixels, of a volume; a plane at a time.
 template <class T>
 void copy_core(const Arithmetic<T>& arithmetic, View<const T, 3> volume, const Box& core,
@@ -148,12 +150,8 @@ void CheckpointWriter<T>::add_global_state(CheckpointPart& part, const History& 
   };
   add_list("left_out", fit_.left_out());
   add_list("doubtful", fit_.doubtful());
-  part.global_state.push_back({"history.cost", history.cost});
-  part.global_state.push_back({"history.r_factor", history.r_factor});
-  part.global_state.push_back({"history.seconds", history.seconds});
-  part.global_state.push_back({"history.r_held_out", history.r_held_out});
-  part.global_state.push_back({"history.r_held_out_pixels", history.r_held_out_pixels});
-  part.global_state.push_back({"history.passes", history.passes});
+  for (const auto& [name, values] : columns_of(history))
+    part.global_state.push_back({std::string(history_prefix) + name, *values});
 }
 
 template <class T>
@@ -255,12 +253,10 @@ int resumed_dealt_for(const Checkpoint& checkpoint) {
 }
 
 History resumed_history(const Checkpoint& checkpoint) {
-  const auto numbers = [&](const std::string& name) {
-    return checkpoint.find_numbers(name).value_or(std::vector<double>{});
-  };
-  History history{numbers("history.r_factor"),          numbers("history.cost"),
-                  numbers("history.seconds"),           numbers("history.r_held_out"),
-                  numbers("history.r_held_out_pixels"), numbers("history.passes")};
+  History history;
+  for (const auto& [name, values] : columns_of(history))
+    *values =
+        checkpoint.find_numbers(std::string(history_prefix) + name).value_or(std::vector<double>{});
   history.passes.resize(history.cost.size());  // an older version of ptyle saved none
   return history;
 }
