@@ -41,27 +41,19 @@ std::string text_of(const h5::File& file, const std::string& object, const char*
   return file.text(object, name).value_or("");
 }
 
-/// A dataset's axes; fewer than its rank where the file has none.
+/// A dataset's axes; none where the file does not describe all of them.
 std::vector<NamedAxis> named_in_file(const h5::File& file, const h5::DatasetInfo& info) {
-  const std::string group = info.path.substr(0, info.path.rfind('/'));
-  const auto collect = [&](const char* pattern, int first) {
-    std::vector<NamedAxis> axes;
-    for (std::size_t i = 0; i < info.shape.size(); ++i) {
-      const std::string object =
-          fmt::format("{}/{}{}", group, pattern, first + static_cast<int>(i));
-      if (!file.leads_somewhere(object)) break;
-      const auto navigate = file.number(object, "navigate");
-      const std::string name = lower_case(text_of(file, object, "name"));
-      axes.push_back({navigate ? (*navigate != 0 ? Of::scan : Of::detector)
-                               : kind_of(name, text_of(file, object, "units")),
-                      name});
-    }
-    return axes;
-  };
-  for (const auto& [pattern, first] :
-       {std::pair("axis-", 0), std::pair("dim", 0), std::pair("dim", 1)})
-    if (auto axes = collect(pattern, first); axes.size() == info.shape.size()) return axes;
-  return {};
+  std::vector<NamedAxis> axes;
+  for (int d = 0; d < static_cast<int>(info.shape.size()); ++d) {
+    const std::string object = object_of_axis(file, info, d);
+    if (object.empty()) return {};
+    const auto navigate = file.number(object, "navigate");
+    const std::string name = lower_case(text_of(file, object, "name"));
+    axes.push_back({navigate ? (*navigate != 0 ? Of::scan : Of::detector)
+                             : kind_of(name, text_of(file, object, "units")),
+                    name});
+  }
+  return axes;
 }
 
 /// Axes that nothing is said of follow from the others, where that leaves one way.
@@ -100,6 +92,15 @@ FrameAxes FrameAxes::in_order(std::size_t rank) {
 }
 
 bool FrameAxes::are_in_order() const { return *this == in_order(scan.size() + 2); }
+
+std::string object_of_axis(const h5::File& file, const h5::DatasetInfo& info, int d) {
+  const std::string group = info.path.substr(0, info.path.rfind('/'));
+  const int first = file.leads_somewhere(group + "/dim0") ? 0 : 1;
+  for (const std::string& object :
+       {fmt::format("{}/axis-{}", group, d), fmt::format("{}/dim{}", group, d + first)})
+    if (file.leads_somewhere(object)) return object;
+  return {};
+}
 
 std::string to_string(const FrameAxes& axes) {
   std::vector<std::string> names(axes.scan.size() + 2);

@@ -27,6 +27,10 @@ std::string to_string(const FrameAxes& axes);
 FrameAxes axes_named(const std::vector<std::string>& names, const h5::DatasetInfo& info,
                      const std::string& file);
 
+/// The object that describes axis d of a dataset, beside it: the group axis-d (HyperSpy), or EMD's
+/// dataset dim(d), counted from 0 or from 1 as the first is there. Empty: there is none.
+std::string object_of_axis(const h5::File& file, const h5::DatasetInfo& info, int d);
+
 /// The axes of a dataset as the file itself says: in the dim0, dim1, … or dim1, dim2, … beside it
 /// (EMD), in the dataset's attribute `ptyle_axes` ("kx ky n"), or in the groups axis-0, axis-1, …
 /// (HyperSpy). The scan's axes and the detector's each keep their order. Nothing where it does not

@@ -108,23 +108,20 @@ class Dialect {
     return unit.empty() ? otherwise : unit;
   }
 
-  /// hyperspy's axis-D is a group of attributes, EMD's dim of the first places, or of all.
+  /// HyperSpy's axis is a group of attributes, EMD's a dataset of the first places, or of all.
   [[nodiscard]] std::optional<Axis> axis(int d) const {
-    const std::string group = group_of(frames_.info().path);
-    const std::string of_hyperspy = fmt::format("{}/axis-{}", group, d);
-    if (file_.leads_somewhere(of_hyperspy)) {
-      const auto scale = file_.number(of_hyperspy, "scale");
-      if (!scale) return {};
-      return Axis{std::abs(*scale), unit_of(of_hyperspy), fmt::format("'{}'", of_hyperspy)};
+    const std::string object = object_of_axis(file_, frames_.info(), d);
+    if (object.empty()) return {};
+    const std::string where = fmt::format("'{}'", object);
+    if (!file_.has_dataset(object)) {
+      const auto scale = file_.number(object, "scale");
+      return scale ? std::optional(Axis{std::abs(*scale), unit_of(object), where}) : std::nullopt;
     }
-    const int first = file_.has_dataset(group + "/dim0") ? 0 : 1;
-    const std::string of_emd = fmt::format("{}/dim{}", group, d + first);
-    if (!file_.has_dataset(of_emd)) return {};
-    const h5::Dataset set = file_.dataset(of_emd);
+    const h5::Dataset set = file_.dataset(object);
     if (!set.info().type.is_real() || set.shape().size() != 1 || set.shape()[0] < 2) return {};
     std::array<double, 2> places{};
     set.read({0}, {2}, places.data());
-    return Axis{std::abs(places[1] - places[0]), unit_of(of_emd), fmt::format("'{}'", of_emd)};
+    return Axis{std::abs(places[1] - places[0]), unit_of(object), where};
   }
 
   void read_axes() {
