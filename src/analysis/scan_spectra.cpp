@@ -4,6 +4,7 @@
 #include <cmath>
 #include <numeric>
 
+#include "analysis/hann.hpp"
 #include "core/matrix2.hpp"
 #include "core/parallel.hpp"
 #include "core/units.hpp"
@@ -19,12 +20,9 @@ Position reciprocal(const ScanRaster& r, double by_slow, double by_fast) {
   return {q[0], q[1]};
 }
 
-/// 0 at both ends, 1 in the middle.
-std::vector<float> hann(i64 n) {
+std::vector<float> hann_taper(i64 n) {
   std::vector<float> taper;
-  for (i64 i = 0; i < n; ++i)
-    taper.push_back(static_cast<float>(
-        0.5 - 0.5 * std::cos(2 * pi * (static_cast<double>(i) + 0.5) / static_cast<double>(n))));
+  for (i64 i = 0; i < n; ++i) taper.push_back(static_cast<float>(hann(i, n)));
   return taper;
 }
 
@@ -33,8 +31,8 @@ class Transforms {
  public:
   explicit Transforms(View<const float, 3> images)
       : images_(images),
-        slow_(hann(images.shape[1])),
-        fast_(hann(images.shape[2])),
+        slow_(hann_taper(images.shape[1])),
+        fast_(hann_taper(images.shape[2])),
         fft_(images.shape[1], images.shape[2], FftRigor::estimate) {}
   void of(i64 block, Array<Complex<float>, 2>& to) const {
     const View<const float, 2> image = images_[block];

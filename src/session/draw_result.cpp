@@ -7,6 +7,7 @@
 #include <cmath>
 #include <utility>
 
+#include "analysis/hann.hpp"
 #include "analysis/scan_extent.hpp"
 #include "core/bounds.hpp"
 #include "core/units.hpp"
@@ -15,6 +16,7 @@
 #include "io/reduced_image.hpp"
 #include "operator/probe.hpp"
 #include "physics/electron.hpp"
+#include "session/shown_pixel.hpp"
 
 namespace ptyle {
 namespace {
@@ -53,7 +55,7 @@ Array<double, 2> cut(View<const double, 2> from, const Box& box) {
   return to;
 }
 
-/// The contrast is taken from the scanned area: outside it the object is hardly lit.
+/// The contrast is taken from the scanned area: outside it the object is hardly illuminated.
 std::vector<double> values_in_scan(const Image& image, const ResultFacts& result) {
   const auto inside = cut(image.values(), reduced(scanned(result, image.shape(), 0), image));
   return {inside.begin(), inside.end()};
@@ -104,11 +106,8 @@ Array<double, 2> power_of(View<const double, 2> image) {
   double mean = 0;
   for (const double v : image) mean += v / static_cast<double>(image.size());
   Array<Complex<double>, 2> wave({n, n});
-  const auto fades = [n](i64 i) {
-    return std::pow(std::sin(pi * (static_cast<double>(i) + 0.5) / static_cast<double>(n)), 2);
-  };
   for (i64 y = 0; y < n; ++y)
-    for (i64 x = 0; x < n; ++x) wave(y, x) = (image(y, x) - mean) * fades(y) * fades(x);
+    for (i64 x = 0; x < n; ++x) wave(y, x) = (image(y, x) - mean) * hann(y, n) * hann(x, n);
   Fft2<double>(n, n, FftRigor::estimate).forward(wave.data());
   Array<double, 2> power({n, n});
   std::transform(wave.begin(), wave.end(), power.begin(),
@@ -116,8 +115,8 @@ Array<double, 2> power_of(View<const double, 2> image) {
   return centred<double>(std::as_const(power).view());
 }
 
-/// The radius, px, beyond which a mode is dark.
-i64 lit_radius(View<const Complex<double>, 2> wave) {
+/// The radius, px, that a mode illuminates.
+i64 illuminated_radius(View<const Complex<double>, 2> wave) {
   constexpr double dark = 0.02;
   double most = 0;
   for (const auto& v : wave) most = std::max(most, std::abs(v));
@@ -144,12 +143,10 @@ std::string title_of_mode(const std::vector<double>& shares, i64 m) {
                                           100 * shares[static_cast<std::size_t>(m)]);
 }
 
-/// The unit of a detector pixel, and its size.
-std::pair<std::string, double> detector_pixel(const ResultFacts& result, i64 window) {
-  const double dk = 1 / (static_cast<double>(window) * result.pixel_size);
-  if (result.units != "A") return {"px", 1};
-  if (result.energy_kV <= 0) return {"1/A", dk};
-  return {"mrad", electron_wavelength(result.energy_kV) * dk / mrad};
+ShownPixel detector_pixel(const ResultFacts& result, i64 window) {
+  return shown_pixel(result.units != "A",
+                     result.energy_kV > 0 ? electron_wavelength(result.energy_kV) : 0,
+                     1 / (static_cast<double>(window) * result.pixel_size));
 }
 
 }  // namespace
@@ -245,7 +242,7 @@ void draw_aperture(const ResultFacts& result, const std::string& path) {
   i64 radius = 0;
   for (i64 m = 0; m < std::min(modes, modes_drawn); ++m) {
     const auto wave = in_aperture(result.probe.view()[m]);
-    if (m == 0) radius = std::min(window / 2 - 1, lit_radius(wave) * 5 / 4 + 2);
+    if (m == 0) radius = std::min(window / 2 - 1, illuminated_radius(wave) * 5 / 4 + 2);
     const i64 side = 2 * radius + 1, from = window / 2 - radius;
     Array<Complex<double>, 2> part({side, side});
     for (i64 y = 0; y < side; ++y) std::copy_n(&wave(from + y, from), side, &part(y, 0));

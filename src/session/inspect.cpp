@@ -34,6 +34,7 @@
 #include "session/open_experiment.hpp"
 #include "session/orientation.hpp"
 #include "session/pattern_figures.hpp"
+#include "session/shown_pixel.hpp"
 #include "session/warnings.hpp"
 
 namespace ptyle {
@@ -359,14 +360,8 @@ void draw(const std::string& folder, const Experiment& e, const std::vector<Posi
     print(fmt::format("wrote {}/{}", folder, name));
   };
   const bool px = e.calibration.in_pixels();
-  ImagePanel mean = image_panel(e.mean_pattern.view(), "mean pattern", "counts",
-                                px ? 1
-                                : e.calibration.wavelength > 0
-                                    ? e.calibration.wavelength * e.calibration.dk / mrad
-                                    : e.calibration.dk,
-                                px                             ? "px"
-                                : e.calibration.wavelength > 0 ? "mrad"
-                                                               : "1/A");
+  const auto [unit, pixel] = shown_pixel(px, e.calibration.wavelength, e.calibration.dk);
+  ImagePanel mean = image_panel(e.mean_pattern.view(), "mean pattern", "counts", pixel, unit);
   mean.logarithmic = true;
   if (e.disc) mean.circles = {{e.disc->row, e.disc->col, e.disc->radius}};
   write("mean_pattern.png", {mean});
