@@ -71,6 +71,7 @@ struct FileFacts {
   /// The place of a key's value ("beam_energy of '/Experiments/…'"), if it is no attribute of
   /// the root group.
   std::map<std::string, std::string> where{};
+  [[nodiscard]] bool states_calibration() const { return pixel_size || dk || mrad_per_pixel; }
   [[nodiscard]] std::string where_is(const std::string& key) const {
     const auto found = where.find(key);
     return found == where.end() ? "the file's attributes" : found->second;

@@ -119,7 +119,7 @@ FileStates check_data(const ReconstructConfig& c, const std::vector<std::string>
     states.reservations = stated.reservations;
     states.energy = facts.energy || facts.xray_energy;
     states.semi_angle = facts.semi_angle.has_value();
-    states.calibration = facts.pixel_size || facts.dk || facts.mrad_per_pixel;
+    states.calibration = facts.states_calibration();
     states.scan = facts.scan_step[0] > 0 || !stated.positions.empty();
     if (check.has("scan.step")) return;
     const bool elsewhere = check.has("scan.file") && !fs::exists(c.scan.file);

@@ -51,7 +51,7 @@ void add_optics(const FileFacts& file, const OpticsConfig& completed, FoundConfi
 /// A detector pixel, which holds with any bin, crop and window; or the disc, where no file says it.
 void add_calibration(const FileFacts& file, const Experiment& e, FoundConfig& found) {
   if (!keys_given(found.calibration).empty()) return;
-  const bool stated = file.pixel_size || file.dk || file.mrad_per_pixel;
+  const bool stated = file.states_calibration();
   if (stated && e.calibration.wavelength > 0) {
     found.calibration.dk = six_digits(e.calibration.dk);
     found.where["calibration.dk"] = file.pixel_size ? "the file's attribute pixel_size"
