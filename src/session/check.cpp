@@ -301,12 +301,6 @@ std::string earlier_result(const OutputConfig& output) {
   return fmt::format("{} has a result.h5 already; --overwrite replaces it", output.folder);
 }
 
-void complete_probe_start(ReconstructConfig& config) {
-  auto& start = config.probe.start;
-  if (!config.data.file.empty() && start.starts_with("/") && is_dataset(start))
-    start = first_data_file(config.data.file) + ":" + start;
-}
-
 std::vector<KeyFault> faults_between_keys(const ReconstructConfig& config,
                                           const std::set<std::string>& faulty,
                                           const Purpose& purpose) {
@@ -322,6 +316,14 @@ std::vector<KeyFault> faults_between_keys(const ReconstructConfig& config,
   return faults;
 }
 
+namespace {
+
+void complete_probe_start(ReconstructConfig& config) {
+  auto& start = config.probe.start;
+  if (!config.data.file.empty() && start.starts_with("/") && is_dataset(start))
+    start = first_data_file(config.data.file) + ":" + start;
+}
+
 void complete_by_position(ReconstructConfig& config) {
   if (config.parts.of<RuleOptions>().rule != RuleChoice::pie) return;
   const auto off = [](Switch& one) { one = one == Switch::automatic ? Switch::off : one; };
@@ -332,8 +334,6 @@ void complete_by_position(ReconstructConfig& config) {
   config.solver.loss = config.solver.loss.value_or(Loss::amplitude);
   if (config.solver.device == ComputeOn::automatic) config.solver.device = ComputeOn::cpu;
 }
-
-namespace {
 
 template <class T>
 Experiment opened_to_check(const ReconstructConfig& config, Ledger& ledger,
@@ -357,6 +357,11 @@ Experiment opened_to_check(const ReconstructConfig& config, Ledger& ledger,
 
 }  // namespace
 
+void complete(ReconstructConfig& config) {
+  complete_probe_start(config);
+  complete_by_position(config);
+}
+
 Experiment checked_experiment(const ReconstructConfig& config, Ledger& ledger,
                               const std::function<void(const std::string&)>& log) {
   return config.solver.precision == Precision::float64
@@ -365,8 +370,7 @@ Experiment checked_experiment(const ReconstructConfig& config, Ledger& ledger,
 }
 
 CheckedConfig checked(ReconstructConfig config, const Purpose& purpose) {
-  complete_probe_start(config);
-  complete_by_position(config);
+  complete(config);
   auto faults = with_keys(config, limit_faults);
   std::set<std::string> faulty;
   for (const auto& fault : faults) faulty.insert(fault.key);

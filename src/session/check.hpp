@@ -40,12 +40,10 @@ std::vector<KeyFault> faults_between_keys(const ReconstructConfig& config,
                                           const std::set<std::string>& faulty = {},
                                           const Purpose& purpose = {});
 
-/// "/probe" as probe.start is a dataset of the data file, unless it is the name of a file: the file
-/// is put before it.
-void complete_probe_start(ReconstructConfig& config);
-
-/// What a rule that goes by position excludes is off where the configuration leaves it to ptyle.
-void complete_by_position(ReconstructConfig& config);
+/// Completes a configuration before it is checked. "/probe" as probe.start is a dataset of the data
+/// file, unless it is the name of a file: the file is put before it. Keys that a rule which goes by
+/// position excludes are off where the configuration leaves them to ptyle.
+void complete(ReconstructConfig& config);
 
 /// The fault of a result that is there and may not be replaced; empty: there is none.
 std::string earlier_result(const OutputConfig& output);

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <filesystem>
 #include <vector>
 
@@ -130,10 +129,10 @@ FoundText found_text(const Inspection& found, const Schema& schema, ReconstructC
     if (!adopted.where.empty()) all.optics.fitted = false;  // there is nothing left to measure
   }
   std::string missing;
-  ReconstructConfig complete = all;
-  complete_probe_start(complete);
+  ReconstructConfig completed = all;
+  complete(completed);
   for (const auto& [key, fault] :
-       faults_between_keys(complete, {}, {Purpose::Folder::unused, patterns}))
+       faults_between_keys(completed, {}, {Purpose::Folder::unused, patterns}))
     missing += fmt::format("# {}: {}\n", key, fault);
   text.complete = missing.empty();
   if (!text.complete) text.yaml = "# Still to be given:\n" + missing;

@@ -16,17 +16,36 @@ Schema reconstruct_schema(ReconstructConfig& config) {
   return Schema(std::move(all));
 }
 
+namespace {
+
+constexpr const char* no_file = "the configuration";
+
+/// Reads the file and what comes on top; `check(faults)` adds those between keys.
+template <class More, class Check>
+void read(Schema& schema, const std::string& file, const More& more, Check&& check) {
+  Faults faults;
+  schema.read(file, more, faults);
+  check(faults);
+  faults.raise(file.empty() ? no_file : file);
+}
+
+void check_between(ReconstructConfig& config, const Schema& schema, const Purpose& purpose,
+                   Faults& faults) {
+  complete(config);
+  schema.add(faults_between_keys(config, schema.faulty(), purpose), faults);
+}
+
+}  // namespace
+
 void check_reconstruct(ReconstructConfig& config, const Schema& schema,
                        const std::string& config_file, Faults& faults, bool writes) {
-  complete_probe_start(config);
-  complete_by_position(config);
   if (config.output.folder.empty()) {
     const auto path = fs::absolute(config_file).lexically_normal();
     const auto folder = path.parent_path() / path.stem();
     config.output.folder = folder == path ? path.string() + "-result" : folder.string();
   }
-  const Purpose purpose{writes ? Purpose::Folder::written : Purpose::Folder::looked_at};
-  schema.add(faults_between_keys(config, schema.faulty(), purpose), faults);
+  check_between(config, schema, {writes ? Purpose::Folder::written : Purpose::Folder::looked_at},
+                faults);
 }
 
 ReconstructInput read_reconstruct(const std::string& file, const std::vector<std::string>& settings,
@@ -36,28 +55,13 @@ ReconstructInput read_reconstruct(const std::string& file, const std::vector<std
   input.config.parts = parts;
   input.config.output.resume = resume;
   Schema schema = reconstruct_schema(input.config);
-  Faults faults;
-  if (!schema.read_file(file, faults)) faults.raise(file);
-  for (const auto& setting : settings) schema.read_setting(setting, faults);
-  if (overwrite) input.config.output.overwrite = true;
-  check_reconstruct(input.config, schema, file, faults, writes);
-  faults.raise(file);
+  read(schema, file, settings, [&](Faults& faults) {
+    if (overwrite) input.config.output.overwrite = true;
+    check_reconstruct(input.config, schema, file, faults, writes);
+  });
   input.resolved = schema.resolved();
   return input;
 }
-
-namespace {
-
-constexpr const char* no_file = "the configuration";
-
-/// Reads the file, where there is one, and what is given on top.
-void read(Schema& schema, const std::string& file, const std::vector<NamedValue>& values,
-          Faults& faults) {
-  if (!file.empty() && !schema.read_file(file, faults)) faults.raise(file);
-  for (const NamedValue& value : values) schema.read_named(value, faults);
-}
-
-}  // namespace
 
 ReconstructInput read_reconstruct_values(const std::string& file,
                                          const std::vector<NamedValue>& values,
@@ -66,14 +70,9 @@ ReconstructInput read_reconstruct_values(const std::string& file,
   ReconstructInput input;
   input.config.parts = parts;
   Schema schema = reconstruct_schema(input.config);
-  Faults faults;
-  read(schema, file, values, faults);
-  complete_probe_start(input.config);
-  complete_by_position(input.config);
-  schema.add(
-      faults_between_keys(input.config, schema.faulty(), {Purpose::Folder::unused, patterns}),
-      faults);
-  faults.raise(file.empty() ? no_file : file.c_str());
+  read(schema, file, values, [&](Faults& faults) {
+    check_between(input.config, schema, {Purpose::Folder::unused, patterns}, faults);
+  });
   input.resolved = schema.resolved();
   return input;
 }
@@ -81,9 +80,7 @@ ReconstructInput read_reconstruct_values(const std::string& file,
 ReconstructConfig read_given(const std::string& file, const std::vector<NamedValue>& values) {
   ReconstructConfig config;
   Schema schema = reconstruct_schema(config);
-  Faults faults;
-  read(schema, file, values, faults);
-  faults.raise(file.empty() ? no_file : file.c_str());
+  read(schema, file, values, [](Faults&) {});
   return config;
 }
 

@@ -133,6 +133,17 @@ bool Schema::read_file(const std::string& file, Faults& faults) {
   return read_text(text.str(), file, fs::absolute(file).parent_path().string(), faults);
 }
 
+void Schema::read(const std::string& file, const std::vector<std::string>& settings,
+                  Faults& faults) {
+  if (!file.empty() && !read_file(file, faults)) faults.raise(file);
+  for (const auto& setting : settings) read_setting(setting, faults);
+}
+
+void Schema::read(const std::string& file, const std::vector<NamedValue>& values, Faults& faults) {
+  if (!file.empty() && !read_file(file, faults)) faults.raise(file);
+  for (const NamedValue& value : values) read_named(value, faults);
+}
+
 bool Schema::read_text(const std::string& yaml, const std::string& name, const std::string& folder,
                        Faults& faults) {
   file_ = name;

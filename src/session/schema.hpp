@@ -2,7 +2,7 @@
 
 // YAML by the keys of a configuration (core/keys): reading, --set, the template, the resolved copy.
 //
-//   1. read_file and read_setting set the fields and collect every fault, with its line
+//   1. read sets the fields and collects every fault, with its line
 //   2. the caller adds the faults between keys (faulty, add)
 //   3. Faults::raise throws one UserError that lists them all
 //   4. resolved() writes what was understood, and reads back as the same
@@ -57,6 +57,10 @@ class Schema {
   /// Reads a YAML file into the fields; throws UserError only where there is no such file. False
   /// where it cannot be read as sections and keys at all, so that further checks say nothing.
   bool read_file(const std::string& file, Faults& faults);
+  /// Reads the file (empty: none) and what is given on top, by the command line or by a program.
+  /// Throws UserError where the file cannot be read at all.
+  void read(const std::string& file, const std::vector<std::string>& settings, Faults& faults);
+  void read(const std::string& file, const std::vector<NamedValue>& values, Faults& faults);
   /// Reads the text of one; relative files are relative to `folder`.
   bool read_text(const std::string& yaml, const std::string& name, const std::string& folder,
                  Faults& faults);

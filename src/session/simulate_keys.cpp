@@ -34,14 +34,13 @@ Schema simulate_schema(Recipe& recipe) {
 
 namespace {
 
-/// `take` gives the schema what comes on top of the file.
-template <class Take>
-SimulateInput read(const std::string& file, Take&& take) {
+/// `more`: what comes on top of the file.
+template <class More>
+SimulateInput read(const std::string& file, const More& more) {
   SimulateInput input;
   Schema schema = simulate_schema(input.recipe);
   Faults faults;
-  if (!file.empty() && !schema.read_file(file, faults)) faults.raise(file);
-  take(schema, faults);
+  schema.read(file, more, faults);
   check(input.recipe, schema, faults);
   if (file.empty() && input.recipe.output.empty())
     schema.add({{"output", "must be given, the file to be written"}}, faults);
@@ -55,15 +54,10 @@ SimulateInput read(const std::string& file, Take&& take) {
 }  // namespace
 
 SimulateInput read_simulate(const std::string& file, const std::vector<std::string>& settings) {
-  return read(file, [&](Schema& schema, Faults& faults) {
-    for (const auto& setting : settings) schema.read_setting(setting, faults);
-  });
+  return read(file, settings);
 }
-
 SimulateInput read_simulate_values(const std::string& file, const std::vector<NamedValue>& values) {
-  return read(file, [&](Schema& schema, Faults& faults) {
-    for (const NamedValue& value : values) schema.read_named(value, faults);
-  });
+  return read(file, values);
 }
 
 std::string simulate_template() {

@@ -59,11 +59,8 @@ Schema schema_of(const Options& options, ReconstructConfig& all) {
   Faults faults;
   const auto extension = fs::path(options.file).extension();
   const bool is_configuration = extension == ".yaml" || extension == ".yml";
-  if (!is_configuration)
-    all.data.file = options.file;
-  else if (!schema.read_file(options.file, faults))
-    faults.raise(options.file);
-  for (const auto& setting : options.settings) schema.read_setting(setting, faults);
+  if (!is_configuration) all.data.file = options.file;
+  schema.read(is_configuration ? options.file : "", options.settings, faults);
   faults.raise(options.file);
   if (all.data.file.empty())
     throw UserError(fmt::format("{} has no data.file to inspect", options.file));
