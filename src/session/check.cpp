@@ -261,20 +261,16 @@ void check_fit(const ReconstructConfig& c, const Check& check) {
     check.fault("solver.preconditioner", *fault);
 }
 
-/// What a sequential update, one position at a time on the host, does not go with.
+/// Keys that sequential updates, one position at a time on the host, do not go with.
 void check_by_position(const ReconstructConfig& c, const Check& check) {
   if (c.parts.of<RuleOptions>().rule != RuleChoice::pie) return;
-  const auto refuse = [&](bool asked, const char* key, const char* why) {
-    if (asked) check.fault(key, fmt::format("does not go with solver.rule: pie, {}", why));
+  const auto refuse = [&](bool asked, const ExcludedByPie& excluded) {
+    if (asked) check.fault(excluded.key, excluded.text());
   };
-  refuse(c.solver.device == ComputeOn::cuda, "solver.device",
-         "whose updates of one position after the other run on the host alone");
-  refuse(c.solver.loss && *c.solver.loss != Loss::amplitude, "solver.loss",
-         "which replaces moduli: amplitude, or left out");
-  refuse(c.solver.continuation == Switch::on, "solver.continuation",
-         "which has all frequencies and slices from the start: off, or left out");
-  refuse(c.parts.of<PositionOptions>().refine == Switch::on, "positions.refine",
-         "which moves object and probe alone: off, or left out");
+  refuse(c.solver.device == ComputeOn::cuda, excluded_by_pie::device);
+  refuse(c.solver.loss && *c.solver.loss != Loss::amplitude, excluded_by_pie::loss);
+  refuse(c.solver.continuation == Switch::on, excluded_by_pie::continuation);
+  refuse(c.parts.of<PositionOptions>().refine == Switch::on, excluded_by_pie::refined_positions);
 }
 
 void check_output_folder(const ReconstructConfig& c, const Check& check, Purpose::Folder how) {

@@ -31,14 +31,13 @@ void check_by_position(const FitOptions& options, const Parts<float>& parts, con
         "solver.rule: pie runs on one rank, not {}: the update of a position starts from that of "
         "the position before, so that each rank would wait for all others",
         mesh.ranks()));
-  const auto refuse = [](const std::string& what) {
-    throw UserError(what +
-                    " does not go with solver.rule: pie, which moves by one position after "
-                    "the other: leave it out");
-  };
-  if (!parts.penalties.empty()) refuse(parts.penalties.front()->key());
-  if (options.parts.of<PositionOptions>().refine == Switch::on) refuse("positions.refine: on");
-  if (!options.continuation.finished()) refuse("solver.continuation: on");
+  if (!parts.penalties.empty())
+    throw UserError(parts.penalties.front()->key() +
+                    " does not go with solver.rule: pie, which moves by one position after the "
+                    "other: leave it out");
+  if (options.parts.of<PositionOptions>().refine == Switch::on)
+    throw excluded_by_pie::refined_positions.error();
+  if (!options.continuation.finished()) throw excluded_by_pie::continuation.error();
 }
 
 }  // namespace

@@ -378,17 +378,20 @@ TEST(PieRule, IsRefusedWhereItCannotBe) {
   EXPECT_EQ(refusal(o, 2),
             "solver.rule: pie runs on one rank, not 2: the update of a position starts from that "
             "of the position before, so that each rank would wait for all others");
-  const std::string why =
-      " does not go with solver.rule: pie, which moves by one position after the other: leave it "
-      "out";
   o.parts.of<PenaltyOptions>().lateral = 1;
-  EXPECT_EQ(refusal(o), "penalty.lateral" + why);
+  EXPECT_EQ(refusal(o),
+            "penalty.lateral does not go with solver.rule: pie, which moves by one position after "
+            "the other: leave it out");
   o = pie_options();
   o.parts.of<PositionOptions>().refine = Switch::on;
-  EXPECT_EQ(refusal(o), "positions.refine: on" + why);
+  EXPECT_EQ(refusal(o),
+            "positions.refine: does not go with solver.rule: pie, which moves object and probe "
+            "alone: off, or left out");
   o = pie_options();
   o.continuation = test::coarse_to_fine();
-  EXPECT_EQ(refusal(o), "solver.continuation: on" + why);
+  EXPECT_EQ(refusal(o),
+            "solver.continuation: does not go with solver.rule: pie, which has all frequencies and "
+            "slices from the start: off, or left out");
   o = pie_options();
   o.batches = 4;
   EXPECT_NE(refusal(o).find("4 are too many for solver.rule: pie"), std::string::npos);

@@ -48,10 +48,8 @@ double PieRule<T>::step_in_use(const Workspace<T>& with) const {
 template <class T>
 void PieRule<T>::prepare(const Trial<T>& trial) {
   const OperatorSetup& setup = trial.with.op->setup();
-  if (trial.with.arithmetic->memory())
-    throw UserError("solver.rule: pie runs on the host alone: solver.device: cpu");
-  if (setup.loss != Loss::amplitude)
-    throw UserError("solver.rule: pie replaces the moduli, which is solver.loss: amplitude");
+  if (trial.with.arithmetic->memory()) throw excluded_by_pie::device.error();
+  if (setup.loss != Loss::amplitude) throw excluded_by_pie::loss.error();
   if (setup.basis > 0)
     throw UserError("solver.rule: pie has one probe for all positions, none that they mix");
   if (!steps_) steps_.emplace(setup.window);
