@@ -49,7 +49,8 @@ struct Cut {
   ScanExtent extent;  ///< of them, px
   i64 extra = 0;      ///< reach of the neighbours' positions, px
   i64 margin = 0;     ///< positions may move so far, px; 0: they are not refined
-  /// What the object moves by, chosen where the configuration leaves it to ptyle.
+  /// The rule by which the object moves, and its preconditioner, chosen where the configuration
+  /// leaves them to ptyle.
   RuleChoice rule = RuleChoice::automatic;
   PreconditionerChoice preconditioner = PreconditionerChoice::automatic;
   i64 transfer_reach = 0;  ///< of the transfer preconditioner, px, once the aperture is known

@@ -2,8 +2,8 @@
 
 #include "io/checkpoint.hpp"
 #include "prepare/experiment.hpp"
+#include "session/config.hpp"
 #include "session/division.hpp"
-#include "session/reconstruct.hpp"
 
 namespace ptyle {
 

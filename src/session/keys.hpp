@@ -1,7 +1,7 @@
 #pragma once
 
 #include "core/keys.hpp"
-#include "session/reconstruct.hpp"
+#include "session/config.hpp"
 
 namespace ptyle {
 

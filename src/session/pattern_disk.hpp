@@ -5,8 +5,8 @@
 #include <string>
 
 #include "core/scratch.hpp"
+#include "session/config.hpp"
 #include "session/division.hpp"
-#include "session/reconstruct.hpp"
 
 namespace ptyle {
 

@@ -7,7 +7,7 @@
 #include <string>
 
 #include "operator/gpu.hpp"
-#include "session/reconstruct.hpp"
+#include "session/config.hpp"
 #include "session/settings.hpp"
 
 namespace ptyle {

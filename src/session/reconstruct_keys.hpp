@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "session/reconstruct.hpp"
+#include "session/config.hpp"
 #include "session/schema.hpp"
 
 namespace ptyle {

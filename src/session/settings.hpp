@@ -7,8 +7,8 @@
 
 #include "operator/operator.hpp"
 #include "prepare/experiment.hpp"
+#include "session/config.hpp"
 #include "session/division.hpp"
-#include "session/reconstruct.hpp"
 #include "solver/fit.hpp"
 
 namespace ptyle {

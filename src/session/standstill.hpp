@@ -21,7 +21,7 @@ struct Until {
   int over = 1;
 };
 
-/// What the run waits for, after an iteration.
+/// The standstill that the run waits for, after an iteration.
 struct Standstill {
   Until until;
   std::string of;              ///< "R", "held-out R" or "held-out pixels R"

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "prepare/experiment.hpp"
-#include "session/reconstruct.hpp"
+#include "session/config.hpp"
 
 namespace ptyle {
 
