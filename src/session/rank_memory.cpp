@@ -70,6 +70,8 @@ void add_data(RankMemory& memory, const ReconstructConfig& config, const Operato
   if (division.margin > 0) bytes["probe"] += bytes_of_probe<T>(setup);  // derivative along a shift
   bytes["positions"] += bytes_of_positions(division);
   if (division.margin > 0) bytes["positions"] += double(bytes_of_moved(share.own.size()));
+  if (!config.output.folder.empty())
+    bytes["result"] = gathering_bytes(std::ssize(division.frame.positions));
   if (!writes_while_computing(config)) return;
   bytes["checkpoint"] = memory_of_fit<T>(config, setup, division, rank, 1).saved;
 }

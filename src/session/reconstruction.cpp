@@ -231,12 +231,10 @@ class WorkOf final : public Reconstruction::Work {
 
   /// There is memory for the facts of a result, on all ranks: none is to give up while they are
   /// gathered. Throws NotWritten, on all.
-  void agree_on_room() const {
-    constexpr i64 numbers_a_position = 16, others = 4096;  // and figures of the ranks
-    const auto positions = static_cast<i64>(open_.division->frame.positions.size());
+  void agree_on_room() {
+    const double bytes = gathering_bytes(std::ssize(open_.division->frame.positions));
     agree(team_, failure_of([&] {
-            const Array<double, 1> room(
-                {numbers_a_position * positions + others + static_cast<i64>(text_.size())});
+            const Array<char, 1> room({static_cast<i64>(bytes)}, &open_.ledger, "result");
           }));
   }
 

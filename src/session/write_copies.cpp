@@ -180,6 +180,11 @@ double output_bytes(const std::array<i64, 3>& shape, bool absorption, bool tiff)
   return bytes_of(shape) * (absorption ? 2 : 1) * (tiff ? 2 : 1);
 }
 
+double gathering_bytes(i64 positions) {
+  constexpr double a_position = 128, others = 48 << 10;
+  return a_position * double(positions) + others;
+}
+
 WritingMemory writing_memory(const std::array<i64, 3>& shape, bool absorption, i64 modes,
                              i64 window, i64 positions, const OutputChoice& choice) {
   const double slab = double(rows_at_a_time(shape[1], shape[2]) * shape[2]) * sizeof(float),

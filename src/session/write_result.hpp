@@ -53,6 +53,10 @@ struct OutputChoice {
 /// else is written is small beside them. For check_disk_space (io/disk_space) before a run.
 double output_bytes(const std::array<i64, 3>& shape, bool absorption, bool tiff);
 
+/// Bytes that every process has left, beside all that computing takes, for the facts of a result
+/// while they are gathered: lists by position, the configuration's text and figures of the ranks.
+double gathering_bytes(i64 positions);
+
 /// Bytes of the process that leads while the files are written; the object itself is in none of
 /// them.
 struct WritingMemory {

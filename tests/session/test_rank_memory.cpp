@@ -172,6 +172,7 @@ TEST(RankMemory, CountsWhatWritingTheResultTakes) {
       EXPECT_GT(rows_of(0), 2 * slab);
       EXPECT_LE(rows_of(0), 4 * slab);
     }
+    EXPECT_EQ(bare.bytes.at("result"), gathering_bytes(16));
     EXPECT_EQ(bare.total(), std::max(sum_of(bare.writing), sum_of(bare.bytes)));
     if (ranks > 1) {  // others write, too
       EXPECT_EQ(of(1).writing.at("result"), rows_of(1));
