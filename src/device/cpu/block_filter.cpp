@@ -1,9 +1,11 @@
 #include "device/cpu/block_filter.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "core/parallel.hpp"
 #include "core/pulse.hpp"
+#include "device/cpu/columns.hpp"
 
 namespace ptyle {
 namespace {
@@ -50,8 +52,7 @@ void BlockFft<T>::inverse_planes(Complex<T>* block) const {
 template <class T>
 void BlockFft<T>::forward_columns(const Complex<T>* block, i64 first, Columns& columns) const {
   auto& values = columns.values;
-  for (i64 z = 0; z < planes_; ++z)
-    std::copy_n(block + z * side_ * side_ + first, together, &values(z, 0));
+  gather_columns(block, side_ * side_, planes_, first, together, values.view());
   std::fill(values.data() + planes_ * together, values.data() + values.size(), Complex<T>{});
   along_.forward(values.data(), columns.spectra.data());
   beat();
@@ -60,8 +61,8 @@ void BlockFft<T>::forward_columns(const Complex<T>* block, i64 first, Columns& c
 template <class T>
 void BlockFft<T>::inverse_columns(Columns& columns, i64 first, Complex<T>* block) const {
   along_.inverse(columns.spectra.data(), columns.values.data());
-  for (i64 z = 0; z < planes_; ++z)
-    std::copy_n(&columns.values(z, 0), together, block + z * side_ * side_ + first);
+  scatter_columns(std::as_const(columns.values).view(), side_ * side_, planes_, first, together,
+                  block);
 }
 
 template <class T>

@@ -1,8 +1,10 @@
 #include "device/cpu/wrapped_kernel.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "core/pulse.hpp"
+#include "device/cpu/columns.hpp"
 #include "device/cpu/fft.hpp"
 
 namespace ptyle {
@@ -36,12 +38,10 @@ void transform(Array<Complex<T>, 3>& values, bool inverse) {
   }
   for (i64 first = 0; first < plane; first += together) {
     const i64 n = std::min(together, plane - first);
-    for (i64 z = 0; z < length; ++z)
-      std::copy_n(values.data() + z * plane + first, n, &columns(z, 0));
+    gather_columns(std::as_const(values).data(), plane, length, first, n, columns.view());
     inverse ? along.inverse(columns.data(), spectra.data())
             : along.forward(columns.data(), spectra.data());
-    for (i64 z = 0; z < length; ++z)
-      std::copy_n(&spectra(z, 0), n, values.data() + z * plane + first);
+    scatter_columns(std::as_const(spectra).view(), plane, length, first, n, values.data());
     beat();
   }
 }
