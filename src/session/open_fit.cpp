@@ -206,9 +206,7 @@ void OpenFit<T>::open_data(const PatternsInMemory* patterns, bool measured) {
 
 template <class T>
 void OpenFit<T>::warn_of_orientation() {
-  const auto shadow =
-      shadow_images(experiment, experiment.positions,
-                    {team().leads(), [this](std::span<double> values) { team().sum(values); }});
+  const auto shadow = shadow_images(experiment, experiment.positions, &team());
   if (!team().leads()) return;
   if (const auto wrong = shadow ? warning_of_orientation(*shadow, config.data)
                                 : warning_in_focus(experiment, config.data))

@@ -12,20 +12,20 @@
 namespace ptyle {
 namespace {
 
-/// The list of the rank that leads, on all.
-std::vector<i64> shared(const std::vector<i64>& list, const Onlookers& together) {
-  if (!together.sum) return list;
+/// The list of the process that leads, on all; those of the others are empty.
+std::vector<i64> shared(const std::vector<i64>& list, Team* team) {
+  if (!team) return list;
   std::vector<double> size{static_cast<double>(list.size())};
-  together.sum(size);
+  team->sum(size);
   std::vector<double> all(list.begin(), list.end());
   all.resize(static_cast<std::size_t>(size[0]));
-  together.sum(all);
+  team->sum(all);
   return {all.begin(), all.end()};
 }
 
-/// Discs of these patterns; ranks that hold the same one bring the same disc.
+/// Discs of these patterns; processes that hold the same one bring the same disc.
 std::vector<double> discs_of(const Experiment& e, const DiscBlocks& blocks,
-                             const std::vector<i64>& patterns, const Onlookers& together) {
+                             const std::vector<i64>& patterns, Team* team) {
   const auto size = static_cast<std::size_t>(blocks.size());
   std::vector<double> discs(patterns.size() * size), times(patterns.size());
   std::vector<float> pattern(static_cast<std::size_t>(e.valid.size()));
@@ -36,9 +36,9 @@ std::vector<double> discs_of(const Experiment& e, const DiscBlocks& blocks,
     blocks.cut(pattern.data(), e.valid, discs.data() + k * size);
     times[k] = 1;
   }
-  if (together.sum) {
-    together.sum(discs);
-    together.sum(times);
+  if (team) {
+    team->sum(discs);
+    team->sum(times);
   }
   if (std::count(times.begin(), times.end(), 0.0) > 0)
     throw std::logic_error("a pattern of the scan is held by no rank");
@@ -166,24 +166,24 @@ bool by_defocus_alone(const OpticsConfig& o) {
 }  // namespace
 
 std::optional<ShadowImages> shadow_images(const Experiment& e,
-                                          const std::vector<Position>& positions,
-                                          const Onlookers& together) {
+                                          const std::vector<Position>& positions, Team* team) {
   const double defocus = e.optics.defocus.value_or(0), wavelength = e.calibration.wavelength;
   if (!e.disc || defocus == 0 || wavelength <= 0 || positions.empty()) return {};
   if (!by_defocus_alone(e.optics) || !e.screening.jumped.empty()) return {};
   const DiscBlocks blocks({e.disc->row, e.disc->col, e.disc->radius}, e.patterns->window());
   std::optional<Shadows> shadows;
   std::vector<i64> patterns;
-  if (together.leads) {
+  const bool leads = !team || team->leads();
+  if (leads) {
     const auto [numbers, at] = fitted_positions(e, positions);
     shadows.emplace(blocks, e.disc->radius, at, 1 / (defocus * wavelength * e.calibration.dk));
     for (const i64 k : shadows->patterns())
       patterns.push_back(numbers[static_cast<std::size_t>(k)]);
   }
-  patterns = shared(patterns, together);
+  patterns = shared(patterns, team);
   if (patterns.empty()) return {};
-  auto discs = discs_of(e, blocks, patterns, together);
-  if (!together.leads) return {};
+  auto discs = discs_of(e, blocks, patterns, team);
+  if (!leads) return {};
   Likeness likeness = shadows->compare(discs);
   return ShadowImages{std::move(*shadows), std::move(discs), std::move(likeness)};
 }

@@ -3,14 +3,13 @@
 // How the detector lies to the scan, as the centres of mass of the patterns and the shadow images
 // in their bright-field discs show it.
 
-#include <functional>
 #include <optional>
-#include <span>
 #include <string>
 #include <vector>
 
 #include "analysis/orientation.hpp"
 #include "analysis/shadow.hpp"
+#include "exchange/team.hpp"
 #include "prepare/config.hpp"
 #include "prepare/experiment.hpp"
 
@@ -26,12 +25,6 @@ FittedPositions fitted_positions(const Experiment& e, const std::vector<Position
 /// By the centres of mass of all patterns that are not left out. UserError as find_orientation.
 Orientation orientation_by_curl(const Experiment& e, const std::vector<Position>& positions);
 
-/// Ranks that look at their patterns together; as it stands, one that has them all.
-struct Onlookers {
-  bool leads = true;
-  std::function<void(std::span<double>)> sum;  ///< over all; empty: there is one
-};
-
 /// Discs of neighbouring patterns, ready to be compared.
 struct ShadowImages {
   Shadows shadows;
@@ -39,12 +32,12 @@ struct ShadowImages {
   Likeness likeness;          ///< with the defocus as given
 };
 
-/// Nothing on ranks that do not lead, and where the shadow has no say: no disc or defocus is known,
-/// other aberrations move it too, frames have jumped, or neighbours lie too far apart. All ranks
-/// call it.
+/// Nothing on processes that do not lead, and where the shadow has no say: no disc or defocus is
+/// known, other aberrations move it too, frames have jumped, or neighbours lie too far apart.
+/// `team`: its processes hold the patterns together, and all call it; none: they are here.
 std::optional<ShadowImages> shadow_images(const Experiment& e,
                                           const std::vector<Position>& positions,
-                                          const Onlookers& together = {});
+                                          Team* team = nullptr);
 
 /// The turn of the detector against the scan that flips of the patterns and a rotation (degrees) of
 /// the positions, in this order, amount to: to 15 degrees.
