@@ -12,10 +12,10 @@ namespace {
 
 constexpr double added = 0.01;  // ε, rad: small enough that patterns change linearly with it, large
                                 // enough that float32 shows it (0.05 gives the same kernel)
-constexpr double least_lit = 0.02;  // of the largest illumination: beyond, gradients are noise
-constexpr double unlit = 1e-5;  // does not move: the most of what is beyond the scan, which then
-                                // takes no time
-constexpr i64 enough = 16;      // positions: 10⁴ voxels and more
+/// Of the largest illumination: beyond the first, gradients are noise; less than the second, the
+/// most of what is beyond the scan, does not move, which then takes no time.
+constexpr double least_illuminated = 0.02, not_illuminated = 1e-5;
+constexpr i64 enough = 16;                    // positions: 10⁴ voxels and more
 constexpr std::uint32_t stream = 0xFFFF0003;  // of the generator, as hold_out_stream
 
 /// The sign of a voxel of the whole object.
@@ -72,13 +72,14 @@ double ByTransfer<T>::other_bytes(const OperatorSetup& setup, const Box& core, i
 }
 
 template <class T>
-double ByTransfer<T>::most_lit(const Trial<T>& trial) const {
+double ByTransfer<T>::largest_illumination(const Trial<T>& trial) const {
   Workspace<T>& with = trial.with;
   std::vector<double> most{0};
   for (std::size_t t = 0; t < with.tiles.size(); ++t) {
     const Tile& tile = with.tiles[t];
-    const auto lit = std::as_const(*trial.object.gradient.illumination).plane(t);
-    most[0] = std::max(most[0], with.arithmetic->largest(Value<T>(lit, tile.on_arrays(tile.core))));
+    const auto illumination = std::as_const(*trial.object.gradient.illumination).plane(t);
+    most[0] = std::max(most[0],
+                       with.arithmetic->largest(Value<T>(illumination, tile.on_arrays(tile.core))));
   }
   with.team.maximum(most);
   return most[0];
@@ -102,10 +103,10 @@ void ByTransfer<T>::add_signs(const Trial<T>& trial, std::size_t tile) const {
   }
 }
 
-/// Σ over the voxels of a tile, of these positions; `lit` gets their illumination, summed.
+/// Σ over the voxels of a tile, of these positions; their illumination is added to `illuminated`.
 template <class T>
 Kernel3 ByTransfer<T>::kernel_of(const Trial<T>& trial, std::size_t tile,
-                                 const std::vector<i64>& members, double& lit) const {
+                                 const std::vector<i64>& members, double& illuminated) const {
   const Workspace<T>& with = trial.with;
   const Box& box = with.tiles[tile].box;
   const ObjectGradient<T>& gradient = trial.object.gradient;
@@ -121,7 +122,7 @@ Kernel3 ByTransfer<T>::kernel_of(const Trial<T>& trial, std::size_t tile,
     const Measured<T> measured(
         [&](i64 k, T* out) { std::copy_n(&patterns(k, 0), patterns.shape()[1], out); });
     with.op->gradient(places, measured, Wanted{Part::object, Part::illumination}, to);
-    for (const T v : illumination) lit += static_cast<double>(v);
+    for (const T v : illumination) illuminated += static_cast<double>(v);
   }
   const auto here = with.arithmetic->on_host(std::as_const(*gradient.phase).on(tile));
   const std::uint64_t seed = with.options.seed;
@@ -197,13 +198,14 @@ void ByTransfer<T>::find_weights(const Trial<T>& trial, double most) const {
     planes.push_back({trial.object.gradient.illumination->on(t)});
   if (with.halos.sums() && with.halos.on_cores_only()) with.halos.fill(planes, options_.pixels);
   for (std::size_t t = 0; t < with.tiles.size(); ++t) {
-    const auto lit =
+    const auto illumination =
         with.arithmetic->on_host(std::as_const(*trial.object.gradient.illumination).plane(t));
-    Array<T, 2> weight(lit.view.shape);
+    Array<T, 2> weight(illumination.view.shape);
     for (i64 k = 0; k < weight.size(); ++k) {
-      const double share = static_cast<double>(lit.view.data[k]) / most;
-      weight.data()[k] =
-          share < unlit ? T(0) : static_cast<T>(1 / std::sqrt(std::max(share, least_lit)));
+      const double share = static_cast<double>(illumination.view.data[k]) / most;
+      weight.data()[k] = share < not_illuminated
+                             ? T(0)
+                             : static_cast<T>(1 / std::sqrt(std::max(share, least_illuminated)));
     }
     with.arithmetic->write(weight.data(), weight_->plane(t).data, weight.size());
   }
@@ -213,7 +215,7 @@ template <class T>
 void ByTransfer<T>::prepare(const Trial<T>& trial) {
   constexpr double changed = 1.5;  // by a mini-batch of other positions, or another probe
   if (averaged_) mean_.take(trial);
-  const double most = most_lit(trial);
+  const double most = largest_illumination(trial);
   if (!filter_ && !is_measured(trial)) {
     measure(trial);
     *most_ = most;

@@ -49,9 +49,9 @@ class ByTransfer final : public Preconditioning<T> {
   [[nodiscard]] bool is_measured(const Trial<T>& trial) const;
   void measure(const Trial<T>& trial);
   [[nodiscard]] Kernel3 kernel_of(const Trial<T>& trial, std::size_t tile,
-                                  const std::vector<i64>& members, double& lit) const;
+                                  const std::vector<i64>& members, double& illuminated) const;
   void add_signs(const Trial<T>& trial, std::size_t tile) const;
-  [[nodiscard]] double most_lit(const Trial<T>& trial) const;
+  [[nodiscard]] double largest_illumination(const Trial<T>& trial) const;
   void find_weights(const Trial<T>& trial, double most) const;
   void make_filter(const Trial<T>& trial, double most);
 
