@@ -106,6 +106,11 @@ void report(const CalibrationInput& in, const Calibration& c, const std::string&
 
 }  // namespace
 
+double disc_radius(const OpticsConfig& optics, const Calibration& c) {
+  if (optics.semi_angle <= 0 || c.wavelength <= 0 || c.dk <= 0) return 0;
+  return optics.semi_angle * mrad / c.wavelength / c.dk;
+}
+
 Calibration calibrate(const CalibrationInput& in, std::vector<std::string>& notes,
                       std::vector<std::string>& warnings) {
   Calibration c;

@@ -25,6 +25,10 @@ struct CalibrationInput {
 /// Å, by the beam's energy; 0 where none is given. Throws UserError for two energies.
 double wavelength_of(const OpticsConfig& optics);
 
+/// Radius of the bright-field disc, α/(λ dk), px of the window; 0 where angle or calibration are
+/// not known.
+double disc_radius(const OpticsConfig& optics, const Calibration& calibration);
+
 /// Wavelength, detector pixel dk = 1/(W·dx) and object pixel dx = λ/(W·dα) from whichever one
 /// calibration is given. Without an energy and a calibration: pixel units (wavelength 0, pixel 1).
 /// Adds the others to `notes`, and a warning where the measured disc disagrees with

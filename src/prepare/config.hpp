@@ -234,6 +234,8 @@ struct ScanConfig {
   std::array<double, 2> step{};      ///< in `unit`, (slow, fast)
   std::optional<double> rotation{};  ///< not given: the file's with its step, or 0
   bool snake = false;
+
+  [[nodiscard]] bool gives_step() const { return step[0] > 0 || step[1] > 0; }
 };
 
 template <class V>

@@ -160,7 +160,7 @@ OpticsConfig completed(OpticsConfig optics, const FileFacts& file,
 std::vector<Position> all_positions(const Measurement& m, const Selection& selection,
                                     const Calibration& c, Experiment& e) {
   ScanConfig scan = m.scan;
-  const bool step_given = scan.step[0] > 0 || scan.step[1] > 0;
+  const bool step_given = scan.gives_step();
   if (m.positions && !step_given) {
     if (scan.positions.empty()) {  // found, not asked for: its own unit holds
       if (const auto unit = unit_named(m.positions->unit)) scan.unit = unit;
@@ -231,8 +231,8 @@ void note_disc(const Layout& l, bool centre_known, Experiment& e) {
 /// A convergent beam's disc is the brightest that there is: where none is seen, something is wrong
 /// that no error reports. Not where the window is too small for it, or its pixels too large.
 void warn_of_no_disc(const Layout& l, Experiment& e) {
-  if (e.disc || e.optics.semi_angle <= 0 || e.calibration.wavelength <= 0) return;
-  const double radius = e.optics.semi_angle * mrad / e.calibration.wavelength / e.calibration.dk;
+  const double radius = disc_radius(e.optics, e.calibration);
+  if (e.disc || radius == 0) return;
   const bool could_be_seen = radius > 4 && radius < 0.45 * static_cast<double>(l.window);
   if (could_be_seen && !has_rim_at(e.mean_pattern, centred<float>(e.valid.view()).view(), radius))
     e.warnings.push_back(fmt::format(
@@ -269,9 +269,9 @@ double expected_radius(const Measurement& m, const Layout& l, const Experiment& 
   std::vector<std::string> unused;
   const i64 side = m.frames->rows == m.frames->cols ? m.frames->rows : 0;
   try {
-    const Calibration c = calibrate(
-        {m.calibration, e.optics, l.window, l.extent, l.bin, side, {}, m.file}, unused, unused);
-    return c.wavelength > 0 ? e.optics.semi_angle * mrad / c.wavelength / c.dk : 0;
+    return disc_radius(
+        e.optics, calibrate({m.calibration, e.optics, l.window, l.extent, l.bin, side, {}, m.file},
+                            unused, unused));
   } catch (const UserError&) {  // which locate() says
     return 0;
   }

@@ -19,9 +19,7 @@
 namespace ptyle {
 namespace {
 
-bool uses_positions(const Measurement& m) {
-  return m.positions && !(m.scan.step[0] > 0 || m.scan.step[1] > 0);
-}
+bool uses_positions(const Measurement& m) { return m.positions && !m.scan.gives_step(); }
 
 /// As the file has them, whatever their unit and order.
 std::vector<Position> unscaled(const Measurement& m) {

@@ -243,7 +243,7 @@ std::vector<std::string> warnings_of(const StatedFacts& stated,
                                      const OpticsConfig& optics, bool positions, bool shape) {
   const FileFacts& f = stated.facts;
   const bool calibrated = !keys_given(calibration).empty();
-  const bool stepped = scan.step[0] > 0 || scan.step[1] > 0;
+  const bool stepped = scan.gives_step();
   const auto needed = [&](const std::string& key) {
     if (key == "calibration.pixel_size") return !calibrated;
     if (key == "optics.energy") return optics.energy == 0 && optics.xray_energy == 0;

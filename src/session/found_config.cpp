@@ -66,7 +66,7 @@ void add_calibration(const FileFacts& file, const Experiment& e, FoundConfig& fo
 
 void add_scan(const h5::File& in_file, const StatedFacts& stated, FoundConfig& found) {
   ScanConfig& scan = found.scan;
-  if (!scan.positions.empty() || scan.step[0] > 0 || !scan.file.empty()) return;
+  if (!scan.positions.empty() || scan.gives_step() || !scan.file.empty()) return;
   const FileFacts& file = stated.facts;
   if (in_file.has_dataset("/positions")) {
     scan.positions = "/positions";

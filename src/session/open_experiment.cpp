@@ -213,7 +213,7 @@ Experiment opened(const DataConfig& data, const CalibrationConfig& calibration,
     m.mask->bad.resize(static_cast<std::size_t>(frames.rows * frames.cols));
   }
   m.skipped = read_skip(file.path(), data.skip);
-  const bool step_given = scan.step[0] > 0 || scan.step[1] > 0;
+  const bool step_given = scan.gives_step();
   if (step_given && !scan.positions.empty())
     throw UserError("scan.positions and scan.step are both given, one is needed");
   if (!step_given) m.positions = read_positions(file, scan, asked);

@@ -79,8 +79,7 @@ std::vector<KeyFault> faults_of(const PatternsInMemory& patterns, const DataConf
        {std::pair("scan.positions", &scan.positions), std::pair("scan.file", &scan.file)})
     if (!text->empty())
       faults.push_back({key, "is of data files; patterns in memory bring their positions"});
-  twice("scan.step", "positions",
-        (scan.step[0] > 0 || scan.step[1] > 0) && !patterns.positions.empty());
+  twice("scan.step", "positions", scan.gives_step() && !patterns.positions.empty());
   twice("data.mask", "bad pixels", !data.mask.empty() && !patterns.bad.empty());
   if (!data.mask.empty() && !split_dataset(data.mask))
     faults.push_back({"data.mask", fmt::format("{} is in no file; beside patterns in memory "

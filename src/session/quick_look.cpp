@@ -18,6 +18,7 @@
 #include "core/rounded.hpp"
 #include "core/units.hpp"
 #include "io/pictures.hpp"
+#include "prepare/calibration.hpp"
 #include "session/orientation.hpp"
 
 namespace ptyle {
@@ -30,11 +31,10 @@ constexpr double least_skewness = 0.2;
 /// The disc measured, or where the optics say that it lies.
 std::optional<BrightFieldDisc> disc_of(const Experiment& e) {
   if (e.disc) return BrightFieldDisc{e.disc->row, e.disc->col, e.disc->radius};
-  if (e.optics.semi_angle <= 0 || e.calibration.dk <= 0) return {};
+  const double radius = disc_radius(e.optics, e.calibration);
+  if (radius == 0) return {};
   const double middle = static_cast<double>(e.patterns->window() / 2);
-  return BrightFieldDisc{
-      middle + e.residual_shift[0], middle + e.residual_shift[1],
-      e.optics.semi_angle * mrad / (e.calibration.wavelength * e.calibration.dk)};
+  return BrightFieldDisc{middle + e.residual_shift[0], middle + e.residual_shift[1], radius};
 }
 
 std::vector<bool> fitted(const Experiment& e) {
