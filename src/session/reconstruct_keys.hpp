@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "session/config.hpp"
+#include "session/patterns_in_memory.hpp"
 #include "session/schema.hpp"
 
 namespace ptyle {
