@@ -305,6 +305,7 @@ TYPED_TEST(ArithmeticTest, Warps) {
 TYPED_TEST(ArithmeticTest, Penalises) {
   this->compare([](Bench<TypeParam>& b) {
     const PenaltyWeights weights{0.3, 0.7, 0.2};
+    const VariationWeights of_edges{0.7, 0.2, 0.25};
     for (const auto& shape : {odd, one})
       for (const Box& core : {Box{{0, shape[1]}, {0, shape[2]}}, Box{{1, 4}, {0, 2}}}) {
         const auto volume = b.random(shape);
@@ -312,6 +313,15 @@ TYPED_TEST(ArithmeticTest, Penalises) {
         b.a.run(PenaltyGradient<TypeParam>(volume.view(), weights, core, 0.25, g.view()));
         b.result(g);
         b.sums.push_back(b.a.sum(PenaltyCost<TypeParam>(volume.view(), weights, core), core));
+        const auto direction = b.random(shape);
+        for (const View<const TypeParam, 3> along :
+             {View<const TypeParam, 3>{}, direction.view()}) {
+          b.a.run(
+              VariationGradient<TypeParam>(volume.view(), along, of_edges, core, 0.25, g.view()));
+          b.result(g);
+          b.sums.push_back(
+              b.a.sum(VariationCost<TypeParam>(volume.view(), along, of_edges, core), core));
+        }
       }
   });
 }

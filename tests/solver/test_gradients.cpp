@@ -70,16 +70,21 @@ TYPED_TEST(GradientCheck, EveryVariablePasses) {
   }
 }
 
-/// All that are known and the tests' own, each of them asked for.
+/// All that are known and the tests' own, each of them asked for: with squares of differences, and
+/// with their total variation.
 Penalties<double> every_penalty() {
   FitOptions all;
   all.parts = toys();
   all.parts.of<PenaltyOptions>() = {.square = 400, .lateral = 900, .along_z = 600};
-  return asked_parts<double>(all).penalties;
+  auto penalties = asked_parts<double>(all).penalties;
+  all.parts = known_parts();
+  all.parts.of<PenaltyOptions>() = {.lateral = 900, .along_z = 600, .edge = 0.3};
+  penalties.push_back(std::move(asked_parts<double>(all).penalties.front()));
+  return penalties;
 }
 
 TYPED_TEST(GradientCheck, EveryPenaltyPasses) {
-  ASSERT_EQ(every_penalty().size(), 2U);
+  ASSERT_EQ(every_penalty().size(), 3U);
   for (const Case& c : fitting<TypeParam>(cases)) {
     const auto scene = make_scene(c, 31);
     const auto found = inside(scene, TypeParam::make(scene.setup), {}, every_penalty()).check();

@@ -36,6 +36,14 @@ TEST(Penalties, AreTheSameOnAnyNumberOfRanksByAnyExchange) {
     }
 }
 
+TEST(Penalties, OfTotalVariationAreTheSameOnAnyNumberOfRanks) {
+  FitOptions o = penalised();
+  o.parts.of<PenaltyOptions>().edge = 0.01;
+  const auto one = fitted(o, {mesh_of(1)});
+  EXPECT_GT(apart(fitted(penalised(), {mesh_of(1)}), one), 0.01) << "the edge does nothing";
+  for (const int ranks : {4, 6, 9}) EXPECT_LT(apart(fitted(o, {mesh_of(ranks)}), one), 1e-12);
+}
+
 TEST(Penalties, AreTheSameWhileSlicesAreBinned) {
   FitOptions o = penalised();
   o.continuation = test::coarse_to_fine();

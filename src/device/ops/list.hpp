@@ -20,6 +20,7 @@
 #include "device/ops/penalty.hpp"
 #include "device/ops/precondition.hpp"
 #include "device/ops/tie.hpp"
+#include "device/ops/total_variation.hpp"
 #include "device/ops/untie.hpp"
 #include "device/ops/warp.hpp"
 #include "device/ops/weigh.hpp"
@@ -43,6 +44,7 @@ using Operation = std::variant<  //
     Precondition<T>,             //
     Tie<T>,                      //
     Untie<T>,                    //
+    VariationGradient<T>,        //
     Warp<T>,                     //
     Weigh<T>>;
 
@@ -52,7 +54,8 @@ using Summed = std::variant<  //
     Dot<T>,                   //
     DotOfStep<T>,             //
     PenaltyCost<T>,           //
-    Precondition<T>>;
+    Precondition<T>,          //
+    VariationCost<T>>;
 
 /// Quantities whose largest value is sought.
 template <class T>

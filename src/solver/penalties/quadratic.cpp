@@ -2,6 +2,7 @@
 
 #include "device/ops/penalty.hpp"
 #include "solver/parts.hpp"
+#include "solver/penalties/total_variation.hpp"
 
 namespace ptyle {
 namespace {
@@ -44,9 +45,13 @@ class Quadratic final : public Penalty<T> {
 template <class T>
 void PenaltyOptions::add_to(Parts<T>& parts) const {
   const double c = 0.5 * of_likelihood, differences = lateral.value_or(0);
-  if (square > 0 || differences > 0 || along_z > 0)
-    parts.penalties.push_back(
-        std::make_unique<Quadratic<T>>(PenaltyWeights{c * square, c * differences, c * along_z}));
+  const bool by_squares = edge == 0, of_differences = differences > 0 || along_z > 0;
+  if (square > 0 || (of_differences && by_squares))
+    parts.penalties.push_back(std::make_unique<Quadratic<T>>(
+        by_squares ? PenaltyWeights{c * square, c * differences, c * along_z}
+                   : PenaltyWeights{c * square, 0, 0}));
+  if (of_differences && !by_squares)
+    parts.penalties.push_back(make_total_variation<T>({c * differences, c * along_z, edge}));
 }
 
 template void PenaltyOptions::add_to(Parts<float>&) const;

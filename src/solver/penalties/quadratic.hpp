@@ -8,7 +8,8 @@
 // of phase and absorption alike. 1/√w is the standard deviation that V is expected to have, rad:
 // with c = ½ (−log likelihood) or ¼ (half of it) the cost plus P is that of the most probable
 // object, if the values are counts. So a weight means the same at any dose: what many electrons
-// have seen it leaves alone, and where few have been it smooths.
+// have seen it leaves alone, and where few have been it smooths. With an edge the differences
+// beyond it cost their amount instead of their square: total variation (penalties/total_variation).
 
 #include <optional>
 
@@ -20,6 +21,7 @@ struct PenaltyOptions {
   double square = 0;                   ///< w, 1/rad²; 0: none
   std::optional<double> lateral = {};  ///< w'; not given: the session says; none otherwise
   double along_z = 0;                  ///< w"
+  double edge = 0;                     ///< rad; 0: all differences cost their square
   /// No key: 2c, the part of −log likelihood that the cost is (physics/loss).
   double of_likelihood = 0.5;
 
@@ -39,6 +41,11 @@ void keys(V& v, PenaltyOptions& o) {
       .example("10");
   v("along_z", o.along_z, between(0, 1e9), "1/rad²",
     "of its differences between neighbouring slices; 0: none");
+  v("edge", o.edge, between(0, 100), "rad",
+    "total variation: differences beyond it cost their amount, which keeps edges, not their "
+    "square; "
+    "0: all their square")
+      .example("0.02");
 }
 
 }  // namespace ptyle
