@@ -50,6 +50,7 @@ int run(int argc, char** argv, Team& team) {
   add_inspect(app, chosen);
   add_compare(app, chosen);
   add_plan(app, chosen);
+  add_tune(app, chosen);
   add_python_commands(app);
   app.footer(
       "ptyle COMMAND --help explains a command, with examples.\n"

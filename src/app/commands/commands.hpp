@@ -25,5 +25,6 @@ void add_reconstruct(CLI::App& app, Command& chosen);
 void add_inspect(CLI::App& app, Command& chosen);
 void add_compare(CLI::App& app, Command& chosen);
 void add_plan(CLI::App& app, Command& chosen);
+void add_tune(CLI::App& app, Command& chosen);
 
 }  // namespace ptyle
