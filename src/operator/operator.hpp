@@ -4,7 +4,7 @@
 //
 //   ψ_0 = probe_m shifted      u_s = t_s ψ_s      ψ_{s+1} = IFFT(P FFT(u_s))
 //   Ψ_m = FFT(u_{S−1})         t_s = exp(i φ_s − μ_s)
-//   I = Σ_m |Ψ_m|²             f = Σ_k cost(I, y, w, ε), by the loss (physics/loss)
+//   I = b + Σ_m |Ψ_m|²         f = Σ_k cost(I, y, w, ε), by the loss (physics/loss)
 //
 // A probe that varies over the scan: mode m of a position is Σ_q a_mq P_q, with coefficients of the
 // position's own, of K modes that all positions share. Otherwise K = M and a is the identity.
@@ -38,6 +38,7 @@ struct OperatorSetup {
   bool absorption = false;  ///< complex object: μ is fitted too
   Loss loss = Loss::amplitude;
   double epsilon = 1e-8;  ///< ε, in the unit of the patterns' counts
+  double background = 0;  ///< b ≥ 0, counts of every detector pixel beside the waves'
   /// P from a slice to the next, W·W values, DC at [0,0]; not used when S = 1. That of the start:
   /// Operator::set_propagator takes another.
   std::vector<std::complex<double>> propagator;
@@ -48,7 +49,7 @@ struct OperatorSetup {
 
 /// The same without P's values, of which a backend has its own.
 inline OperatorSetup without_propagator(const OperatorSetup& s) {
-  return {s.window, s.slices, s.modes, s.basis, s.absorption, s.loss, s.epsilon, {}};
+  return {s.window, s.slices, s.modes, s.basis, s.absorption, s.loss, s.epsilon, s.background, {}};
 }
 
 /// The place of a window on the object: its corner (object pixels) and what is left of the position

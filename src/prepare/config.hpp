@@ -63,6 +63,7 @@ struct DataConfig {
   bool find_bad_pixels = true;
   double saturation = 0;          ///< 0: none
   double background = 0;          ///< negative results are 0
+  double readout_noise = 0;       ///< counts r.m.s. of a raw pixel; 0: none
   std::vector<int> positions;     ///< empty: all
   std::vector<std::string> skip;  ///< numbers and ranges, or a dataset
   int frame_offset = 0;
@@ -138,6 +139,11 @@ void choice_keys(V& v, DataConfig& c) {
     "leave out pixels that are dead, hot, stuck or full by their own statistics, beside the mask");
   v("saturation", c.saturation, at_least(0), "counts", "pixels at or above are left out; 0: none");
   v("background", c.background, at_least(0), "counts", "subtracted from every pixel")
+      .same_at_resume();
+  v("readout_noise", c.readout_noise, between(0, 1e6), "counts",
+    "r.m.s. of the detector's noise beside that of counting: values below 0 are kept, and dark "
+    "pixels weigh by it")
+      .example("0.5")
       .same_at_resume();
   v("positions", c.positions, at_least(0),
     "[first, last, stride]: use only these, last not included")

@@ -79,6 +79,8 @@ struct Experiment {
   double mean_counts = 0;         ///< Σ of the mean pattern over valid pixels
   double spread_of_counts = 0;    ///< r.m.s. of the patterns' totals about their mean, over it
   bool integer_counts = false;    ///< all values are integers, as counts are
+  double offset = 0;              ///< counts that `patterns` have in every pixel beside those read,
+                                  ///< for the readout's noise; not in the figures here
   std::optional<Disc> disc;       ///< fitted to the mean pattern, where it shows a clear one
   std::optional<double> band_limit;  ///< that the file was simulated with
   /// DC minus [W/2, W/2], (row, col) px; 0 where only a plan is made.

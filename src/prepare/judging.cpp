@@ -191,6 +191,7 @@ PatternReader::Totals PatternReader::totals_of(const Patterns& own, PatternSums&
   const auto& out = s.screening.left_out;
   CoarsePattern coarse(w);
   std::vector<double> row(static_cast<std::size_t>(w));
+  const double offset = readout_offset(m_.data);
   own([&](i64 place, const float* pattern) {
     if (std::binary_search(out.begin(), out.end(), place)) return;
     coarse.begin();
@@ -198,7 +199,7 @@ PatternReader::Totals PatternReader::totals_of(const Patterns& own, PatternSums&
       const float *const from = pattern + y * w, *const valid = s.valid.data() + y * w;
       double *const sum = s.counts.data() + y * w, *const good = row.data();
       for (i64 x = 0; x < w; ++x) {
-        const double v = valid[x] != 0 ? static_cast<double>(from[x]) : 0;
+        const double v = valid[x] != 0 ? static_cast<double>(from[x]) - offset : 0;
         good[x] = v;
         sum[x] += v;
       }

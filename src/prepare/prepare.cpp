@@ -82,25 +82,36 @@ void note_screening(const Measurement& m, const Selection& selection, const Patt
 }
 
 /// Values below 0 of pixels that are not left out.
-void note_negative(const FrameSource& frames, const PatternSums& sums, Experiment& e) {
+void note_negative(const Measurement& m, const PatternSums& sums, Experiment& e) {
+  const FrameSource& frames = *m.frames;
   double negative = 0, noise = 0;
   for (std::size_t p = 0; p < sums.pixels.negative.size(); ++p) {
     if (sums.screening.bad(static_cast<i64>(p))) continue;
     negative += sums.pixels.negative[p];
     noise += sums.pixels.noise[p];
   }
+  const bool kept = m.data.readout_noise > 0;
   if (negative == 0) return;
   const double fraction = negative / (sums.patterns * static_cast<double>(e.valid.size()));
   const double size = std::sqrt(noise / negative);
+  const bool overflown =
+      frames.largest > 0 && size > frames.largest / 4;  // neither noise nor a mark
+  if (kept && !overflown) {
+    e.notes.push_back(
+        fmt::format("{:.0f} values below 0 ({:.2g} % of all), {:.2g} r.m.s., are "
+                    "kept as data.readout_noise says",
+                    negative, 100 * fraction, size));
+    return;
+  }
   e.warnings.push_back(fmt::format(
       "{:.0f} negative values set to 0 ({:.2g} % of all), {:.2g} r.m.s.{}", negative,
       100 * fraction, size,
-      frames.largest > 0 && size > frames.largest / 4  // no noise, nor a mark of gaps
-          ? fmt::format(
-                ": counts above {:.0f} seem to have overflown the type of {}; write it again "
-                "as unsigned integers",
-                frames.largest, frames.name)
-          : ""));
+      overflown ? fmt::format(": counts above {:.0f} seem to have overflown the type of {}; write "
+                              "it again as unsigned integers",
+                              frames.largest, frames.name)
+                : fmt::format("; if they are noise of the readout, data.readout_noise={:.2g} keeps "
+                              "them",
+                              size)));
 }
 
 void note_patterns(const Measurement& m, const Layout& l, const PatternSums& sums, Experiment& e) {
@@ -121,7 +132,7 @@ void note_patterns(const Measurement& m, const Layout& l, const PatternSums& sum
         fmt::format("only {} of {} window pixels are left for the fit: is data.mask the right way "
                     "round (not 0: bad)?",
                     e.valid.size() - invalid, e.valid.size()));
-  note_negative(f, sums, e);
+  note_negative(m, sums, e);
   const auto& at = sums.pixels.at_saturation;
   const i64 saturated = std::count_if(at.begin(), at.end(), [](double n) { return n > 0; });
   if (saturated > f.rows * f.cols / 100)
@@ -346,6 +357,7 @@ void take_sums(const Measurement& m, const Layout& l, const PatternSums& sums, E
     e.mean_counts += mean.data()[i];
   }
   e.integer_counts = sums.fractions == 0;
+  e.offset = readout_offset(m.data);
   const double variance = sums.squares / sums.patterns - e.mean_counts * e.mean_counts;
   e.spread_of_counts = std::sqrt(std::max(0.0, variance)) / e.mean_counts;
   e.mean_pattern = centred<double>(mean.view());

@@ -1,8 +1,10 @@
 // 1. Frames are read in runs, as whole chunks of the file where it has chunks, each while the one
 //    before goes through the steps below.
 // 2. A frame is cleaned: values that are masked, negative, saturated or no numbers become 0;
-//    figures of every raw pixel are taken meanwhile, over ranks too.
-// 3. It goes through the layout and into the store, in which the background is taken off.
+//    figures of every raw pixel are taken meanwhile, over ranks too. Where the readout's noise is
+//    given, negative values stay.
+// 3. It goes through the layout and into the store, in which the background is taken off, and the
+//    offset of the readout's noise is added.
 // 4. Bad pixels are found by those figures; patterns that are no measurement by their totals over
 //    the pixels that are left. If some are left out, figures of pixels are taken once more without
 //    them, of a sample of the frames.
@@ -79,6 +81,11 @@ std::vector<i64> merged(const Kept& kept, i64 count) {
   return all;
 }
 
+/// Does its integer type hold values below 0? Its largest value then has an odd number of bits.
+bool is_signed(const FrameSource& frames) {
+  return frames.is_integer && std::ilogb(frames.largest + 1) % 2 == 1;
+}
+
 /// Frames that are read together: `length` of them from `first` on, for patterns [begin, end).
 struct Run {
   i64 first, length, begin, end;
@@ -104,6 +111,11 @@ std::vector<Run> runs_of(const std::vector<i64>& numbers, i64 fit, i64 chunk) {
 }
 
 }  // namespace
+
+double readout_offset(const DataConfig& data) {
+  const double sigma = data.readout_noise * data.bin;
+  return std::max(sigma * sigma, 3 * sigma);
+}
 
 PatternReader::PatternReader(const Measurement& m, const Selection& selection,
                              const Distribution* distribution)
@@ -220,7 +232,8 @@ void PatternReader::note(i64 place, std::size_t p, Raw& value, const Wanted& wan
     return;
   }
   const bool saturated = v >= saturation();
-  if (v < 0 || saturated || (v >= full() && frames_.bytes_a_value == 8))
+  if ((v < 0 && m_.data.readout_noise == 0) || saturated ||
+      (v >= full() && frames_.bytes_a_value == 8))
     value = 0;  // 64-bit gaps would overflow the sum of a bin
   if (!figures) return;
   if (v < 0) {
@@ -338,13 +351,15 @@ std::unique_ptr<FillablePatternStore> PatternReader::store_for(const Layout& l,
                                                                std::vector<i64> held, i64 count,
                                                                Ledger* ledger, bool kept) const {
   const auto b2 = static_cast<double>(l.bin * l.bin);
-  const double largest = frames_.is_integer ? frames_.largest * b2 : 0;
+  const bool below_0 = m_.data.readout_noise > 0 && is_signed(frames_);
+  const double largest = frames_.is_integer && !below_0 ? frames_.largest * b2 : 0;
   std::shared_ptr<Scratch> disk;
   if (kept && distribution_ && distribution_->scratch)
     disk = distribution_->scratch(static_cast<double>(held.size()) *
                                   static_cast<double>(bytes_a_pattern(l.window, largest)));
-  return make_pattern_store(std::move(held), count, l.window, largest, m_.data.background * b2,
-                            ledger, std::move(disk));
+  return make_pattern_store(std::move(held), count, l.window, largest,
+                            m_.data.background * b2 - readout_offset(m_.data), ledger,
+                            std::move(disk));
 }
 
 std::unique_ptr<PatternStore> PatternReader::none(const Layout& layout) const {
@@ -356,7 +371,7 @@ std::array<double, 2> PatternReader::find_centre() {
   whole.data.crop = 0;
   whole.data.bin = 1;
   whole.data.window = static_cast<int>(std::max(frames_.rows, frames_.cols));
-  whole.data.background = 0;
+  whole.data.background = whole.data.readout_noise = 0;
   const Layout l = lay_out(frames_, whole.data, {});
   const i64 n = static_cast<i64>(selection_.frames.size()), stride = (n + 199) / 200;
   Selection some;

@@ -204,6 +204,7 @@ OperatorSetup operator_setup(const ReconstructConfig& config, const Experiment& 
   setup.absorption = config.object.absorbs();
   setup.loss = loss_of(config, e);
   setup.epsilon = counts_per_detector_pixel(e) * facts_of(setup.loss).epsilon;
+  setup.background = e.offset;
   if (setup.slices > 1) {
     if (e.calibration.wavelength <= 0)
       throw UserError(

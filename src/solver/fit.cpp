@@ -260,6 +260,7 @@ Array<float, 4> Fit<T>::patterns(const std::vector<i64>& numbers) {
       with_->op->forward(with_->places_on(with_->tiles[t], members).front(), wave);
       with_->data.load(number, measured.data());
       std::copy(measured.begin(), measured.end(), both.begin());
+      std::fill_n(both.begin() + pixels, pixels, setup.background);
       for (i64 k = 0; k < wave.size(); ++k)
         both[static_cast<std::size_t>(pixels + k % pixels)] += std::norm(wave.data()[k]);
     }

@@ -6,10 +6,11 @@
 
 namespace ptyle {
 
-ModePowers::ModePowers(i64 modes, Loss loss, double epsilon)
+ModePowers::ModePowers(i64 modes, Loss loss, double epsilon, double background)
     : modes_(modes),
       loss_(loss),
       epsilon_(epsilon),
+      dark_(epsilon + background),
       sums_(static_cast<std::size_t>(modes * (modes + 1))) {}
 
 template <class T>
@@ -21,7 +22,7 @@ void ModePowers::add(View<const Complex<T>, 3> waves, const T* measured, View<co
   for (i64 first = 0; first < pixels; first += most) {
     const i64 n = std::min(most, pixels - first);
     const auto q = [&](i64 m) { return powers.data() + m * most; };
-    model.fill(epsilon_);
+    model.fill(dark_);
     for (i64 m = 0; m < modes_; ++m)
       for (i64 i = 0; i < n; ++i) {
         q(m)[i] = std::norm(Complex<double>(waves.data[m * pixels + first + i]));

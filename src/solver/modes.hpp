@@ -3,7 +3,7 @@
 // The powers of incoherent probe modes. A mode's gradient is as faint as the mode, so that by
 // gradients alone a faint one would hardly grow and one that nothing calls for hardly fade. So all
 // powers are fitted together, now and then, to a few patterns. With q_m = |Ψ_m|² the model is
-// I = Σ_m (1 + b_m) q_m, and
+// I = Σ_m (1 + b_m) q_m beside the background, and
 //
 //   f(b) ≈ f + s·b + bᵀ C b / 2
 //   s_m = Σ_k f' q_m        C_ml = Σ_k f" q_m q_l
@@ -19,7 +19,7 @@ namespace ptyle {
 
 class ModePowers {
  public:
-  ModePowers(i64 modes, Loss loss, double epsilon);
+  ModePowers(i64 modes, Loss loss, double epsilon, double background = 0);
   /// A pattern: its waves at the detector (M, W, W), what was measured (W·W; below 0: not there,
   /// core/pattern.hpp), which pixels are valid (empty: all).
   template <class T>
@@ -35,7 +35,7 @@ class ModePowers {
   }
   i64 modes_;
   Loss loss_;
-  double epsilon_;
+  double epsilon_, dark_;     // dark_: I + ε without waves
   std::vector<double> sums_;  // s, then C for l ≤ m
 };
 

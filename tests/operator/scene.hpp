@@ -25,6 +25,7 @@ struct Case {
   bool tilted = true;     ///< is the specimen, so that the propagator is not the same at −k?
   int positions = 3;
   i64 basis = 0;  ///< modes that each position mixes; 0: none
+  double background = 0;
 };
 
 /// The cases with the losses of the table in turn, some twice where there are more losses.
@@ -112,6 +113,7 @@ inline Scene<double> make_scene(const Case& c, std::uint64_t seed) {
   s.setup.absorption = c.absorption;
   s.setup.loss = c.loss;
   s.setup.epsilon = 0.01 * mean_counts;
+  s.setup.background = c.background;
   if (c.slices >
       1)  // 0.3 Å pixels, λ = 0.02 Å, 10 Å slices: phases up to about 3 rad; tilted: P(k) ≠ P(−k)
     s.setup.propagator =

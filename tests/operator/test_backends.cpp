@@ -23,6 +23,7 @@ std::vector<Case> random_cases() {
     c.weights = draw.uniform(0, 1) < 0.5;
     c.loss = losses[std::size_t(draw.integer(0, i64(losses.size()) - 1))].loss;
     c.band_limit = draw.uniform(0, 1) < 0.3 ? 2.0 / 3 : 0;
+    c.background = draw.uniform(0, 1) < 0.3 ? 20 : 0;
     all.push_back(c);
   }
   return all;
@@ -188,7 +189,8 @@ TYPED_TEST(Sweeps, EveryWindowAgreesWithFftw) {
                  .absorption = window % 3 == 0,
                  .weights = true,
                  .band_limit = window == 192 || window == 256 ? 2.0 / 3 : 0,
-                 .positions = 2};
+                 .positions = 2,
+                 .background = window >= 256 ? 20.0 : 0};
     const auto exact = make_scene(c, ++seed);
     const auto scene = in_precision<T>(exact);
     const auto op = TypeParam::make(scene.setup);

@@ -15,8 +15,8 @@ namespace {
 
 const std::vector<Case> cases = over_losses({
     {.window = 16, .slices = 3},
-    {.window = 15, .slices = 1, .modes = 2, .absorption = true},
-    {.window = 14, .slices = 4, .modes = 3, .weights = true},
+    {.window = 15, .slices = 1, .modes = 2, .absorption = true, .background = 50},
+    {.window = 14, .slices = 4, .modes = 3, .weights = true, .background = 30},
     {.window = 12, .slices = 2, .modes = 2, .absorption = true, .weights = true, .basis = 3},
 });
 

@@ -15,8 +15,8 @@ namespace {
 
 const std::vector<Case> cases = over_losses({
     {.window = 16, .slices = 3},
-    {.window = 15, .slices = 1, .modes = 2, .absorption = true},
-    {.window = 14, .slices = 4, .modes = 3, .weights = true},
+    {.window = 15, .slices = 1, .modes = 2, .absorption = true, .background = 50},
+    {.window = 14, .slices = 4, .modes = 3, .weights = true, .background = 30},
     {.window = 11, .slices = 2, .absorption = true, .weights = true, .band_limit = 2.0 / 3},
 });
 
@@ -326,7 +326,7 @@ TYPED_TEST(AnyBackend, CostIsWhatTheFormulaSays) {
       Array<Complex<T>, 3> wave(scene.probe.shape());
       op->forward(scene.places[p], wave);
       for (i64 k = 0; k < c.window * c.window; ++k) {
-        double model = 0;
+        double model = c.background;
         for (i64 m = 0; m < c.modes; ++m)
           model += std::norm(Complex<double>(wave.view()[m].data[k]));
         const double y = scene.measured[p].data()[k];

@@ -172,6 +172,7 @@ TEST(Distribution, EveryRankFindsWhatOneFindsAndHoldsItsOwnPatterns) {
          m.data.bin = 2;
          m.data.positions = {1, 47, 2};
          m.data.background = 2.5;
+         m.data.readout_noise = 0.7;
          m.optics.energy = 200;
          m.optics.semi_angle = 20;
          m.calibration.fit_disc = true;

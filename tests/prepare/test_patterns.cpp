@@ -4,6 +4,8 @@
 
 #include <cmath>
 #include <limits>
+#include <tuple>
+#include <utility>
 
 #include "core/error.hpp"
 #include "io/temporary_folder.hpp"
@@ -127,7 +129,42 @@ TEST(Patterns, NegativeValuesAreZeroWithAWarning) {
   const Experiment e = prepare(measurement(frames));
   EXPECT_EQ(pattern(e, 0)(1, 2), 0);
   ASSERT_EQ(e.warnings.size(), 1u);
-  EXPECT_TRUE(says(e.warnings[0], {"1 negative value", "4 r.m.s."}));
+  EXPECT_TRUE(says(e.warnings[0], {"1 negative value", "4 r.m.s.", "data.readout_noise=4"}));
+}
+
+// The offset is σ², at least 3σ; figures are without it.
+TEST(Patterns, NegativeValuesOfAReadoutStayBesideAnOffset) {
+  for (const auto& [limit, type] :
+       {std::pair{0.0, "float32"}, {255.0, "uint8"}, {32767.0, "float32"}})
+    for (const auto& [noise, bin, offset] :
+         {std::tuple{4.0, 1, 16.0}, {0.5, 1, 1.5}, {2.0, 2, 16.0}}) {
+      FramesInMemory frames(2, 4, 4, limit > 0, limit);
+      for (double& v : frames.values) v = 5;
+      if (limit != 255) frames.at(0, 1, 2) = -1;
+      frames.at(1, 0, 0) = 0;
+      Measurement m = measurement(frames);
+      m.data.readout_noise = noise;
+      m.data.bin = bin;
+      m.data.background = 0.25;
+      const Experiment e = prepare(m);
+      EXPECT_EQ(e.offset, offset);
+      if (bin == 1) {
+        EXPECT_EQ(e.patterns->type(), type);
+        EXPECT_EQ(pattern(e, 0)(1, 2), (limit != 255 ? -1 : 5) - 0.25 + offset);
+      }
+      const double read = 32 * 5 - 5 - (limit != 255 ? 6 : 0);
+      EXPECT_DOUBLE_EQ(e.mean_counts, (read - 32 * 0.25) / 2);
+      EXPECT_TRUE(e.warnings.empty());
+    }
+}
+
+TEST(Patterns, WhatIsFarBelowTheNoiseOfAReadoutIsZero) {
+  FramesInMemory frames(1, 3, 3, false);
+  for (double& v : frames.values) v = 5;
+  frames.at(0, 1, 2) = -100;
+  Measurement m = measurement(frames);
+  m.data.readout_noise = 2;
+  EXPECT_EQ(pattern(prepare(m), 0)(1, 2), 0);
 }
 
 TEST(Patterns, TheirTotalsSpreadIsKnown) {

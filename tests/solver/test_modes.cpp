@@ -69,8 +69,12 @@ TEST(ModePowers, AreFound) {
 TEST(ModePowers, SlopeIsTheDerivativeOfTheCost) {
   const auto probe = random_waves(2, 3);
   for (const LossFacts& each : losses) {
-    const OperatorSetup setup{
-        .window = window, .modes = 2, .loss = each.loss, .epsilon = 5, .propagator = {}};
+    const OperatorSetup setup{.window = window,
+                              .modes = 2,
+                              .loss = each.loss,
+                              .epsilon = 5,
+                              .background = 3,
+                              .propagator = {}};
     const auto op = make_reference_operator(setup);
     const Array<double, 3> vacuum({1, window, window});
     op->set_object({vacuum.view(), {}});
@@ -83,7 +87,7 @@ TEST(ModePowers, SlopeIsTheDerivativeOfTheCost) {
       std::copy(pattern.begin(), pattern.end(), to);
       std::fill_n(to, 30, 0.0);  // dark pixels, where ε counts
     });
-    ModePowers powers(2, each.loss, setup.epsilon);
+    ModePowers powers(2, each.loss, setup.epsilon, setup.background);
     Array<double, 2> y({window, window});
     measured.load(0, y.data());
     powers.add<double>(waves.view(), y.data(), {});

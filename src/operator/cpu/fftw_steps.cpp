@@ -192,7 +192,7 @@ class FftwSteps final : public Steps<T> {
     for (i64 y = 0; y < w_; ++y) {
       const T *measured = buffers.measured.data() + y * w_, *weight = weight_.data() + y * w_;
       const T* valid = valid_.data() + y * w_;
-      std::fill_n(intensity, w_, T(0));
+      std::fill_n(intensity, w_, static_cast<T>(setup_.background));
       for (i64 m = 0; m < setup_.modes; ++m) {
         const C* psi = mode(wave, m) + y * w_;
         for (i64 x = 0; x < w_; ++x) intensity[x] += square(psi[x]);
@@ -214,7 +214,7 @@ class FftwSteps final : public Steps<T> {
     double total = 0;
     with_loss(setup_.loss, [&](auto loss) {
       for (i64 i = 0; i < n_; ++i) {
-        T intensity = 0, change = 0;
+        T intensity = static_cast<T>(setup_.background), change = 0;
         for (i64 m = 0; m < setup_.modes; ++m) {
           const C psi = mode(wave, m)[i], d_psi = mode(d_wave, m)[i];
           intensity += square(psi);

@@ -231,7 +231,7 @@ class SweepSteps final : public Steps<T> {
     put_in_order(buffers.measured.data(), measured);
     Misfit sum;
     for (i64 c = 0; c < g_.vectors; ++c) {
-      std::fill_n(intensity, pixels, T(0));
+      std::fill_n(intensity, pixels, static_cast<T>(setup_.background));
       for (i64 m = 0; m < setup_.modes; ++m) {
         kernels_.columns_forward(g_, mode(wave, m), c);
         kernels_.add_intensity(g_, mode(wave, m) + c * g_.block, intensity);
@@ -255,7 +255,8 @@ class SweepSteps final : public Steps<T> {
         kernels_.columns_forward(g_, mode(d_wave, m), c);
       }
       for (i64 y = 0; y < w_; ++y) {
-        std::fill_n(intensity, 2 * lanes_, T(0));
+        std::fill_n(intensity, lanes_, static_cast<T>(setup_.background));
+        std::fill_n(change, lanes_, T(0));
         for (i64 m = 0; m < setup_.modes; ++m) {
           const T *re = &real(mode(wave, m), c, y, 0), *im = &imaginary(mode(wave, m), c, y, 0);
           const T *d_re = &real(mode(d_wave, m), c, y, 0),

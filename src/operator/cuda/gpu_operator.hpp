@@ -258,10 +258,10 @@ class GpuOperator : public Operator<T> {
   }
   /// Σ_k 2 f" a² of the batch's chunks into sums_; with `residual` Ψ becomes 2 f" a Ψ.
   void bend(const Batch<T>& b, bool residual) const {
-    gpu_.launch(
-        Bend<T>{b.detector, b.tangent, weight_.data(), reinterpret_cast<Sums<1>*>(sums_.data()),
-                modes(), window(), residual, setup_.loss, setup_.epsilon},
-        {blocks_for(n_, Bend<T>::pixels), b.positions}, Bend<T>::shared);
+    gpu_.launch(Bend<T>{b.detector, b.tangent, weight_.data(),
+                        reinterpret_cast<Sums<1>*>(sums_.data()), modes(), window(), residual,
+                        setup_.loss, setup_.epsilon, static_cast<T>(setup_.background)},
+                {blocks_for(n_, Bend<T>::pixels), b.positions}, Bend<T>::shared);
   }
   [[nodiscard]] Target target_of(Wanted wanted, const Gradient<T>& sum) const {
     return {gpu_, ledger_, setup_.absorption, wanted, sum};
@@ -444,8 +444,12 @@ class GpuOperator : public Operator<T> {
   }
 
   DetectorArguments<T> detector() const {
-    return {weight_.data(), valid_.data(), reinterpret_cast<Sums<3>*>(sums_.data()), setup_.loss,
-            static_cast<T>(setup_.epsilon)};
+    return {weight_.data(),
+            valid_.data(),
+            reinterpret_cast<Sums<3>*>(sums_.data()),
+            setup_.loss,
+            static_cast<T>(setup_.epsilon),
+            static_cast<T>(setup_.background)};
   }
 
   /// work(batch, what its misfit is added to) for each batch, while the next one is sent; then

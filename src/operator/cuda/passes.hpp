@@ -46,7 +46,7 @@ struct DetectorArguments {
   const T *weight, *valid;
   Sums<3>* sums;  ///< space for those of all chunks
   Loss loss;
-  T eps;
+  T eps, background;
 };
 
 /// The arrays that a batch's gradient is added to; null: not wanted.
@@ -196,8 +196,9 @@ class Passes {
   template <int threads>
   Detect<T, threads> detector(const Batch<T>& b, const DetectorArguments<T>& d,
                               bool residual) const {
-    return {b.detector, b.patterns, d.weight, d.valid, d.sums, modes_, w_, path_ == GpuPath::fused,
-            residual,   d.loss,     d.eps};
+    return {b.detector, b.patterns, d.weight, d.valid,
+            d.sums,     modes_,     w_,       path_ == GpuPath::fused,
+            residual,   d.loss,     d.eps,    d.background};
   }
   void add_up(const Sums<3>* parts, i64 n, Sums<3>* total) {
     gpu_.launch(Total<3>{parts, n, total}, {}, Total<3>::shared);

@@ -147,7 +147,7 @@ struct Detect {
   int modes, window;
   bool fused, residual;
   Loss loss;
-  T eps;
+  T eps, background;
   static int chunks(int window) { return (window * window + pixels - 1) / pixels; }
 
   template <class Block>
@@ -169,7 +169,8 @@ struct Detect {
               if (i < n) f(k(), i);
             });
           };
-          T model[a_thread] = {}, y[a_thread];
+          T model[a_thread], y[a_thread];
+          unroll<a_thread>([&](auto k) { model[k()] = background; });
           each([&](int k, int i) {
             const int q = i % window;
             y[k] = intensity<T>(patterns[position], i - q + (fused ? fused_column(q, window) : q));
@@ -209,6 +210,7 @@ struct Bend {
   bool residual;
   Loss loss;
   double eps;
+  T background;
   template <class Block>
   PTYLE_HOST_DEVICE void operator()(Block& block) const {
     const int n = window * window, chunks = (n + pixels - 1) / pixels;
@@ -218,7 +220,7 @@ struct Bend {
         [&](int t) {
           Sums<1> all;
           for (int i = block.x * pixels + t; i < n && i < (block.x + 1) * pixels; i += threads) {
-            T model = 0, moved = 0;
+            T model = background, moved = 0;
             for (int m = 0; m < modes; ++m) {
               const Z<T> a = detector[first + i64(m) * n + i], b = change[first + i64(m) * n + i];
               model += square(a);

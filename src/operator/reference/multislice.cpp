@@ -273,9 +273,9 @@ void ReferenceOperator::adjoint(const Placement& at, View<const Value, 3> d,
 // ---------------------------------------------------------------------------------------------
 // 4. Detector
 
-// I = Σ_m |Ψ_m|²
+// I = b + Σ_m |Ψ_m|²
 std::vector<double> ReferenceOperator::intensity(const std::vector<Passed>& modes) const {
-  std::vector<double> sum(n_);
+  std::vector<double> sum(n_, setup_.background);
   for (const Passed& mode : modes)
     for (i64 i = 0; i < n_; ++i) sum[i] += std::norm(mode.detector[i]);
   return sum;

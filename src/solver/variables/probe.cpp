@@ -102,7 +102,7 @@ void ProbeVariable<T>::end_iteration(Workspace<T>& with, const Batch& batch) {
   constexpr i64 few = 8;
   if (!batch.refine_probe || waves_.empty()) return;
   const std::vector<i64> sample = sample_of(batch.members, few);
-  ModePowers powers(setup_.modes, setup_.loss, setup_.epsilon);
+  ModePowers powers(setup_.modes, setup_.loss, setup_.epsilon, setup_.background);
   Array<T, 2> pattern({setup_.window, setup_.window});
   const auto &phase = with.state.field("phase"),
              *absorption = setup_.absorption ? &with.state.field("absorption") : nullptr;
