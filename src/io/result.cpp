@@ -53,6 +53,8 @@ std::vector<double> flat(const std::vector<Position>& positions) {
   return numbers;
 }
 
+constexpr const char* geometry_group = "/history/geometry/";
+
 void read_history(const h5::File& file, History& history) {
   const auto read = [&](const char* name, std::vector<double>& to) {
     const std::string path = std::string("/history/") + name;
@@ -64,6 +66,11 @@ void read_history(const h5::File& file, History& history) {
   read("r_held_out", history.r_held_out);
   read("r_held_out_pixels", history.r_held_out_pixels);
   read("passes", history.passes);
+  for (const auto& set : file.datasets())
+    if (set.path.starts_with(geometry_group))
+      history.geometry.push_back({set.path.substr(std::strlen(geometry_group)),
+                                  file.text(set.path, "units").value_or(""),
+                                  file.read<double>(set.path)});
 }
 
 void write_history(h5::File& file, const History& history) {
@@ -77,6 +84,11 @@ void write_history(h5::File& file, const History& history) {
   write("r_held_out", history.r_held_out);
   write("r_held_out_pixels", history.r_held_out_pixels);
   write("passes", history.passes);
+  for (const FittedSeries& series : history.geometry) {
+    const std::string path = geometry_group + series.name;
+    file.write(path, {static_cast<i64>(series.values.size())}, series.values.data());
+    file.set(path, "units", series.unit);
+  }
 }
 
 constexpr const char* ranks_group = "/ranks/";

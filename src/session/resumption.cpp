@@ -154,6 +154,8 @@ void CheckpointWriter<T>::add_global_state(CheckpointPart& part, const History& 
   part.global_state.push_back({"history.r_held_out", history.r_held_out});
   part.global_state.push_back({"history.r_held_out_pixels", history.r_held_out_pixels});
   part.global_state.push_back({"history.passes", history.passes});
+  for (const FittedSeries& series : history.geometry)
+    part.global_state.push_back({"history.geometry." + series.name, series.values});
 }
 
 template <class T>
@@ -262,6 +264,9 @@ History resumed_history(const Checkpoint& checkpoint) {
                   numbers("history.seconds"),           numbers("history.r_held_out"),
                   numbers("history.r_held_out_pixels"), numbers("history.passes")};
   history.passes.resize(history.cost.size());  // an older version of ptyle saved none
+  for (const auto& [name, unit] : geometry_names())
+    if (auto values = numbers("history.geometry." + name); !values.empty())
+      history.geometry.push_back({name, unit, std::move(values)});
   return history;
 }
 
