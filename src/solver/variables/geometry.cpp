@@ -20,6 +20,11 @@ namespace {
 
 /// ∂f/∂P* is asked for in one mini-batch of so many.
 constexpr std::size_t through_every = 4;
+/// Iterations in which an object appears, before thickness and tilt move.
+constexpr int object_first = 2;
+/// Tilt is fitted while at least this part of the slices is one block, or all are alike: between
+/// blocks a shear is the object's to take up.
+constexpr double most_of_slices = 1.0 / 3;
 /// C is taken again after so many iterations, of so many positions.
 constexpr int curvature_every = 2;
 constexpr i64 curvature_sample = 16;
@@ -167,14 +172,17 @@ bool GeometryVariable<T>::may_move(const Workspace<T>& with, std::size_t j) cons
   if (parameters_[j].moves_propagator() && !through_) return false;
   if (!parameters_[j].is_tilt()) return true;
   const auto& parts = with.options.parts;
-  return with.options.continuation.block() > 1 || parts.template of<PenaltyOptions>().along_z > 0 ||
+  const auto block = double(with.options.continuation.block());
+  return (block > 1 && block >= most_of_slices * double(with.op->setup().slices)) ||
+         parts.template of<PenaltyOptions>().along_z > 0 ||
          parts.template of<BlurOptions>().along_z > 0;
 }
 
 template <class T>
 void GeometryVariable<T>::begin(Workspace<T>&, const Batch& batch) {
   due_ = batch.iteration >= options_.start;
-  through_ = due_ && options_.fits_propagator() && batch.number % through_every == 0;
+  through_ = options_.fits_propagator() && batch.iteration >= options_.start + object_first &&
+             batch.number % through_every == 0;
   if (batch.number == 0 && due_) *moved_ = 0;
   propagator_gradient_.fill(0);
 }
