@@ -22,8 +22,9 @@ namespace {
 constexpr std::size_t through_every = 4;
 /// Iterations in which an object appears, before thickness and tilt move.
 constexpr int object_first = 2;
-/// Tilt is fitted while at least this part of the slices is one block, or all are alike: between
-/// blocks a shear is the object's to take up.
+/// Tilt and thickness are fitted while at least this part of the slices is one block, or all are
+/// alike: between blocks a shear is the object's to take up, and free slices weigh their depths as
+/// they like. Thickness also where slices are free from the start.
 constexpr double most_of_slices = 1.0 / 3;
 /// C is taken again after so many iterations, of so many positions.
 constexpr int curvature_every = 2;
@@ -116,6 +117,7 @@ void GeometryVariable<T>::publish(Workspace<T>& with) {
   const OperatorSetup& setup = with.op->setup();
   if (parameters_.empty()) {
     check(with);
+    scheduled_ = !with.options.continuation.finished();
     parameters_ = geometry_parameters(options_, setup.slices, with.options.aperture_k);
     given_ = {setup.window,
               setup.slices,
@@ -170,7 +172,8 @@ void GeometryVariable<T>::show(Workspace<T>& with, const Values& by) {
 template <class T>
 bool GeometryVariable<T>::may_move(const Workspace<T>& with, std::size_t j) const {
   if (parameters_[j].moves_propagator() && !through_) return false;
-  if (!parameters_[j].is_tilt()) return true;
+  if (!parameters_[j].moves_propagator()) return true;
+  if (!parameters_[j].is_tilt() && !scheduled_) return true;
   const auto& parts = with.options.parts;
   const auto block = double(with.options.continuation.block());
   return (block > 1 && block >= most_of_slices * double(with.op->setup().slices)) ||

@@ -17,7 +17,8 @@
 // numbers, so that these say what the probe's phases have gone by.
 //
 // A tilt is a shear of the slices, which free slices take up: it moves while they are binned, or
-// where a penalty or a blur along the beam holds them alike.
+// where a penalty or a blur along the beam holds them alike; so does the thickness where there is a
+// schedule that bins them.
 
 #include <vector>
 
@@ -66,6 +67,7 @@ class GeometryVariable final : public Variable<T> {
   std::vector<double*> changes_;                   // from what was given, Å or rad
   std::vector<double*> curvature_;                 // C, row by row, per unit; C_jj of 0: not known
   double *moved_ = nullptr, *at_limit_ = nullptr;  // in the last iteration, units; parameters
+  bool scheduled_ = false;                         // slices are binned at first
   GeometryState given_;                            // before all changes
   bool due_ = false, through_ = false;             // in this mini-batch; with ∂f/∂P*
   Array<Complex<double>, 2> propagator_gradient_;
