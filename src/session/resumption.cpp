@@ -9,6 +9,7 @@
 #include "core/parallel.hpp"
 #include "core/pulse.hpp"
 #include "session/agreement.hpp"
+#include "solver/variables/geometry_options.hpp"
 
 namespace ptyle {
 namespace {

@@ -154,19 +154,24 @@ Array<Complex<T>, 3> GeometryVariable<T>::copy_of(const Workspace<T>& with,
 }
 
 template <class T>
-void GeometryVariable<T>::show(Workspace<T>& with, const Values& by) {
+GeometryState GeometryVariable<T>::now() const {
   Values changes;
   for (const double* change : changes_) changes.push_back(*change);
-  const GeometryState now = moved(parameters_, given_, changes);
+  return moved(parameters_, given_, changes);
+}
+
+template <class T>
+void GeometryVariable<T>::show(Workspace<T>& with, const Values& by) {
   const bool all_still = std::all_of(by.begin(), by.end(), [](double b) { return b == 0; });
   if (all_still) {
     with.op->set_probe(std::as_const(with.state.field("probe").waves).view());
   } else {
     Array<Complex<T>, 3> probe = copy_of(with, "probe");
-    move_probe<T>(parameters_, now, by, probe.view());
+    move_probe<T>(parameters_, now(), by, probe.view());
     with.op->set_probe(std::as_const(probe).view());
   }
-  if (options_.fits_propagator()) with.op->set_propagator(moved(parameters_, now, by).propagator());
+  if (options_.fits_propagator())
+    with.op->set_propagator(moved(parameters_, now(), by).propagator());
 }
 
 template <class T>
@@ -199,11 +204,9 @@ void GeometryVariable<T>::ask(const Batch&, const Members&, Wanted& wanted, Grad
 
 template <class T>
 void GeometryVariable<T>::take_slopes(Workspace<T>& with) {
-  Values changes;
-  for (const double* change : changes_) changes.push_back(*change);
   Array<Complex<T>, 3> probe = copy_of(with, "probe"), gradient = copy_of(with, "gradient.probe");
   slopes_ = geometry_slopes<T>(
-      parameters_, moved(parameters_, given_, changes), probe.view(), gradient.view(),
+      parameters_, now(), probe.view(), gradient.view(),
       through_ ? std::as_const(propagator_gradient_).view() : View<const Complex<double>, 2>{});
 }
 
@@ -232,11 +235,8 @@ void GeometryVariable<T>::step(Workspace<T>& with, const Batch& batch) {
 
 template <class T>
 void GeometryVariable<T>::follow_probe(Workspace<T>& with, const Batch& batch) {
-  Values changes;
-  for (const double* change : changes_) changes.push_back(*change);
   Array<Complex<T>, 3> probe = copy_of(with, "probe");
-  const Values overlaps =
-      geometry_overlaps<T>(parameters_, moved(parameters_, given_, changes), probe.view());
+  const Values overlaps = geometry_overlaps<T>(parameters_, now(), probe.view());
   // The probe has moved by −step of its gradient, ψ̂ by −step ĝ, whose part along −i s_j ψ̂ is
   // −½ step W² ∂f/∂p_j over W²; in units, so that rows are alike.
   const double step =
@@ -354,17 +354,15 @@ auto GeometryVariable<T>::newton_step(const Workspace<T>& with, double positions
 
 template <class T>
 void GeometryVariable<T>::move(Workspace<T>& with, Values by) {
-  Values changes;
   double length = 0;
   for (std::size_t j = 0; j < by.size(); ++j) {
     const double to = std::clamp(*changes_[j] + by[j], -most_[j], most_[j]);
     by[j] = to - *changes_[j];
-    changes.push_back(*changes_[j]);
     length = std::hypot(length, by[j] / parameters_[j].unit);
   }
   if (length == 0) return;
   Array<Complex<T>, 3> probe = copy_of(with, "probe");
-  move_probe<T>(parameters_, moved(parameters_, given_, changes), by, probe.view());
+  move_probe<T>(parameters_, now(), by, probe.view());
   auto& field = with.state.field("probe").waves;
   with.arithmetic->write(probe.data(), field.data(), probe.size());
   for (std::size_t j = 0; j < by.size(); ++j) *changes_[j] += by[j];
