@@ -182,16 +182,17 @@ TEST(Geometry, FindsATilt) {
 }
 
 TEST(Geometry, IsTheSameOnAnyNumberOfRanks) {
-  const FitScene scene(0, {.defocus = 75, .thickness = 11, .tilt = {2 * mrad, 0}});
-  auto options = options_of(geometry_of({"defocus", "astigmatism", "coma", "thickness", "tilt"}));
+  const FitScene scene(0, {.defocus = 75, .thickness = 1.1 * thick, .tilt = {2 * mrad, 0}});
+  auto options =
+      options_of(thick_geometry_of({"defocus", "astigmatism", "coma", "thickness", "tilt"}));
   options.probe_from = 2;
   options.parts.of<PenaltyOptions>().along_z = 10;
-  const Found alone = fitted(scene, options, 4);
+  const Found alone = fitted(scene, options, 5);
   EXPECT_NE(alone.numbers.at("geometry.defocus"), 0);
   EXPECT_NE(alone.numbers.at("geometry.thickness"), 0);
   EXPECT_NE(alone.numbers.at("geometry.tilt_row"), 0);
   for (const int ranks : {2, 4, 9}) {
-    const Found together = fitted(scene, options, 4, ranks);
+    const Found together = fitted(scene, options, 5, ranks);
     // As objects of the same fits (test_sharing), and their steps are of quotients of sums.
     EXPECT_LT(test::apart(together.object, alone.object), 100 * test::rounding_of_operators);
     for (const auto& [name, value] : alone.numbers)
@@ -287,7 +288,8 @@ TEST(Geometry, IsRefusedWhereItCannotBeFound) {
   auto literal = options_of(geometry_of({"defocus"}));
   literal.update = Update::literal;
   literal.parts.of<RuleOptions>().step = 0.1;
-  EXPECT_NE(refusal(literal).find("geometry.refine needs gradients"), std::string::npos) << refusal(literal);
+  EXPECT_NE(refusal(literal).find("geometry.refine needs gradients"), std::string::npos)
+      << refusal(literal);
 }
 
 }  // namespace
