@@ -238,6 +238,18 @@ TEST(Geometry, GoesOnAsIfNothingHadBeen) {
       0);
 }
 
+/// A standstill means nothing while it is on its way, and something once it is found.
+TEST(Geometry, IsWaitedForUntilItIsFound) {
+  const FitScene off(0, {.defocus = 95}), told(0, {.defocus = defocus});
+  const auto team = make_local_team();
+  auto options = options_of(geometry_of({"defocus"}));
+  auto fit = off.fit(options, *team, {off.mesh(1)}, off.vacuum(), told.probe());
+  for (int i = 1; i <= 4; ++i) fit.iterate();
+  EXPECT_EQ(fit.all_moves_from(), 5);
+  for (int i = 5; i <= 25; ++i) fit.iterate();
+  EXPECT_LE(fit.all_moves_from(), 25);
+}
+
 TEST(Geometry, MovesByItsLimitAtMost) {
   auto geometry = geometry_of({"defocus"});
   geometry.largest_defocus = 2;

@@ -35,8 +35,9 @@ constexpr double difference = 0.02;
 constexpr double longest = 0.1;
 /// C_jj is raised by this part, so that two parameters that do nearly the same share a move.
 constexpr double damping = 0.01;
-/// An iteration that has moved by less, in units, has found it.
-constexpr double found = 0.02;
+/// An iteration that has moved by less in all, in units, has found it: mini-batches' own steps go
+/// to and fro.
+constexpr double found = 0.05;
 /// The least part of W² Σ|ψ|² that C_jj of a unit has to be for a parameter to move, as of
 /// positions (variables/positions.cpp).
 double least_share(double noise) { return 1e-5 + 20 * noise; }
@@ -89,7 +90,8 @@ void GeometryVariable<T>::declare(State<T>& state) {
     for (const GeometryParameter& other : all)
       curvature_.push_back(
           &state.number(fmt::format("geometry.curvature.{}.{}", one.name, other.name)));
-  moved_ = &state.number("geometry.moved", 1);
+  for (const GeometryParameter& one : all)
+    moved_.push_back(&state.number("geometry.moved." + one.name));
   at_limit_ = &state.number("geometry.at_limit");
 }
 
@@ -191,7 +193,8 @@ void GeometryVariable<T>::begin(Workspace<T>&, const Batch& batch) {
   due_ = batch.iteration >= options_.start;
   through_ = options_.fits_propagator() && batch.iteration >= options_.start + object_first &&
              batch.number % through_every == 0;
-  if (batch.number == 0 && due_) *moved_ = 0;
+  if (batch.number == 0)
+    for (double* const moved : moved_) *moved = 0;
   propagator_gradient_.fill(0);
 }
 
@@ -251,7 +254,10 @@ void GeometryVariable<T>::follow_probe(Workspace<T>& with, const Batch& batch) {
       a[i * n + j] = overlaps[i * n + j] * parameters_[i].unit * parameters_[j].unit;
   }
   const Values by = solved(a, b, fixed);
-  for (std::size_t j = 0; j < by.size(); ++j) *changes_[j] += by[j] * parameters_[j].unit;
+  for (std::size_t j = 0; j < by.size(); ++j) {
+    *changes_[j] += by[j] * parameters_[j].unit;
+    *moved_[j] += by[j];
+  }
 }
 
 /// Σ_k 2 f" a_i a_j of these members, on a tile whose object the operator looks at.
@@ -365,8 +371,10 @@ void GeometryVariable<T>::move(Workspace<T>& with, Values by) {
   move_probe<T>(parameters_, now(), by, probe.view());
   auto& field = with.state.field("probe").waves;
   with.arithmetic->write(probe.data(), field.data(), probe.size());
-  for (std::size_t j = 0; j < by.size(); ++j) *changes_[j] += by[j];
-  *moved_ += length;
+  for (std::size_t j = 0; j < by.size(); ++j) {
+    *changes_[j] += by[j];
+    *moved_[j] += by[j] / parameters_[j].unit;
+  }
   show(with, Values(by.size(), 0));
 }
 
@@ -390,7 +398,9 @@ void GeometryVariable<T>::end_iteration(Workspace<T>& with, const Batch&) {
 
 template <class T>
 bool GeometryVariable<T>::still_finding() const {
-  return due_ && *moved_ > found;
+  double length = 0;
+  for (const double* moved : moved_) length = std::hypot(length, *moved);
+  return due_ && length > found;
 }
 
 template class GeometryVariable<float>;

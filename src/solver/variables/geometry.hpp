@@ -64,13 +64,14 @@ class GeometryVariable final : public Variable<T> {
 
   GeometryOptions options_;
   std::vector<GeometryParameter> parameters_;
-  Values most_;                                    // of each change
-  std::vector<double*> changes_;                   // from what was given, Å or rad
-  std::vector<double*> curvature_;                 // C, row by row, per unit; C_jj of 0: not known
-  double *moved_ = nullptr, *at_limit_ = nullptr;  // in the last iteration, units; parameters
-  bool scheduled_ = false;                         // slices are binned at first
-  GeometryState given_;                            // before all changes
-  bool due_ = false, through_ = false;             // in this mini-batch; with ∂f/∂P*
+  Values most_;                         // of each change
+  std::vector<double*> changes_;        // from what was given, Å or rad
+  std::vector<double*> curvature_;      // C, row by row, per unit; C_jj of 0: not known
+  std::vector<double*> moved_;          // in the last iteration, units
+  double* at_limit_ = nullptr;          // parameters that have reached their limit
+  bool scheduled_ = false;              // slices are binned at first
+  GeometryState given_;                 // before all changes
+  bool due_ = false, through_ = false;  // in this mini-batch; with ∂f/∂P*
   Array<Complex<double>, 2> propagator_gradient_;
   Values slopes_;  // of the mini-batch, of this process, then of all
 };
