@@ -5,10 +5,10 @@
 // (analysis/comparison). After the last iteration the correlation of every slice, from the entrance
 // on, is printed, ten in a line.
 //
-//   bench-recovery [SLICES[:ITERATIONS[:wrong]] …]    default 10:12 20:20 40:40; and 100:100 on
-//   request; wrong: positions 0.1 Å r.m.s. off and defocus 10 % off what the run is told
-//   last line: the least of the summed phase's correlations with default settings, of all slice
-//   counts
+//   bench-recovery [SLICES[:ITERATIONS[:wrong|:fitted]] …]    default 10:12 20:20 40:40; and
+//   100:100 on request; wrong: positions 0.1 Å r.m.s. off and defocus 10 % off what the run is
+//   told; fitted: the same, with geometry.refine: [defocus] last line: the least of the summed
+//   phase's correlations with default settings, of all slice counts
 
 #include <fmt/format.h>
 
@@ -27,6 +27,7 @@
 #include "recovery_set.hpp"
 #include "session/reconstruct.hpp"
 #include "simulate/simulate.hpp"
+#include "solver/variables/geometry_options.hpp"
 
 namespace fs = std::filesystem;
 using namespace ptyle;
@@ -41,7 +42,7 @@ void print_by_slice(const std::vector<double>& correlations) {
 
 struct Case {
   int slices = 0, iterations = 40;
-  bool wrong = false;
+  bool wrong = false, fitted = false;
 };
 
 Case case_named(const std::string& text) {
@@ -49,20 +50,23 @@ Case case_named(const std::string& text) {
   Case c;
   char colon = 0;
   std::string last;
-  if (!(parts >> c.slices) || (parts >> colon && !(parts >> c.iterations)))
-    throw UserError(text + " is not SLICES[:ITERATIONS[:wrong]]");
+  const UserError unknown(text + " is not SLICES[:ITERATIONS[:wrong|:fitted]]");
+  if (!(parts >> c.slices) || (parts >> colon && !(parts >> c.iterations))) throw unknown;
   c.wrong = static_cast<bool>(parts >> colon >> last);
-  if (c.wrong && last != "wrong") throw UserError(text + " is not SLICES[:ITERATIONS[:wrong]]");
+  c.fitted = last == "fitted";
+  if (c.wrong && last != "wrong" && !c.fitted) throw unknown;
   return c;
 }
 
 /// Runs one reconstruction and prints its table; returns the last correlation of the summed phase.
 double recover(const Case& what, bool continuation, const fs::path& file, const fs::path& folder) {
-  const auto& [slices, iterations, wrong] = what;
+  const auto& [slices, iterations, wrong, fitted] = what;
   const Result truth = read_result(file.string());
   fmt::print("\n{} slices, {:.4g} Å, {}{}\n", slices, 1.25 * slices,
              continuation ? "default settings" : "solver.continuation: off",
-             wrong ? ", positions 0.1 Å r.m.s. and defocus 10 % off" : "");
+             !wrong   ? ""
+             : fitted ? ", positions 0.1 Å r.m.s. and defocus 10 % off, which is fitted"
+                      : ", positions 0.1 Å r.m.s. and defocus 10 % off");
   fmt::print("  it      R        correlation  SSIM    by slice: mean   least   seconds  stage\n");
   double correlation = 0;
   std::vector<double> by_slice;
@@ -82,13 +86,14 @@ double recover(const Case& what, bool continuation, const fs::path& file, const 
       least = std::min(least, slice.correlation);
     }
     correlation = c.summed.correlation;
-    fmt::print("  {:3d}  {:.3e}   {:8.4f}   {:6.4f}            {:7.3f} {:7.3f}  {:7.1f}  {}\n",
+    fmt::print("  {:3d}  {:.3e}   {:8.4f}   {:6.4f}            {:7.3f} {:7.3f}  {:7.1f}  {}{}{}\n",
                p.iteration, p.r_factor, correlation, c.summed.ssim, mean, least, p.seconds,
-               p.stage);
+               p.geometry, p.geometry.empty() ? "" : "  ", p.stage);
     std::fflush(stdout);
   };
   ReconstructConfig config = bench::recovery_run(slices, iterations, file, wrong);
   if (!continuation) config.solver.continuation = Switch::off;
+  if (fitted) config.parts.of<GeometryOptions>().refine = {"defocus"};
   config.output = {.folder = folder.string(), .overwrite = true, .pictures = false, .tiff = false};
   reconstruct(config, "", callbacks, *make_local_team());
   print_by_slice(by_slice);

@@ -39,8 +39,8 @@ NO_NEED = {
     "model_params.preload_data": None,
     "model_params.optimizer_params": f"{STEPS}; solver.rule: adam is there",
     "model_params.scheduler_params": STEPS,
-    "model_params.update_params.obj_tilts": "the tilt is not refined; object.tilt_row, tilt_col state it",
-    "model_params.update_params.slice_thickness": "the slice thickness is not refined",
+    "model_params.update_params.obj_tilts": "geometry.refine: [tilt] fits one tilt while slices are binned",
+    "model_params.update_params.slice_thickness": "geometry.refine: [thickness] fits it",
     "loss_params.loss_sparse": "penalty.square is a term of the phase's squares",
     "constraint_params.ortho_pmode": None,  # the result's modes are
     "constraint_params.fix_probe_int": None,  # the probe has the counts' power

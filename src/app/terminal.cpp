@@ -49,6 +49,7 @@ std::string progress_line(const Progress& now) {
     line += fmt::format("  {}{} left", now.standstill.asked() ? "at most " : "",
                         duration_text(now.seconds_left));
   if (now.standstill.asked()) line += "  " + describe(now.standstill);
+  if (!now.geometry.empty()) line += "  " + now.geometry;
   if (!now.stage.empty()) line += fmt::format("  [{}]", now.stage);
   return line;
 }

@@ -53,10 +53,17 @@ std::vector<double> flat(const std::vector<Position>& positions) {
   return numbers;
 }
 
+constexpr const char* geometry_group = "/history/geometry/";
+
 void read_history(const h5::File& file, History& history) {
   for (const auto& [name, values] : columns_of(history))
     if (const std::string path = std::string("/history/") + name; file.has(path))
       *values = file.read<double>(path);
+  for (const auto& set : file.datasets())
+    if (set.path.starts_with(geometry_group))
+      history.geometry.push_back({set.path.substr(std::strlen(geometry_group)),
+                                  file.text(set.path, "units").value_or(""),
+                                  file.read<double>(set.path)});
 }
 
 void write_history(h5::File& file, const History& history) {
@@ -64,6 +71,11 @@ void write_history(h5::File& file, const History& history) {
     if (!values->empty())
       file.write(std::string("/history/") + name, {static_cast<i64>(values->size())},
                  values->data());
+  for (const FittedSeries& series : history.geometry) {
+    const std::string path = geometry_group + series.name;
+    file.write(path, {static_cast<i64>(series.values.size())}, series.values.data());
+    file.set(path, "units", series.unit);
+  }
 }
 
 constexpr const char* ranks_group = "/ranks/";

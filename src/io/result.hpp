@@ -22,6 +22,8 @@
 //                       where a pixel was found to be bad, where any
 //   /history/{r_factor, cost, seconds, passes, r_held_out, r_held_out_pixels}   float64, one an
 //   iteration
+//   /history/geometry/NAME   float64, one an iteration, attribute units: what was fitted of the
+//   microscope's geometry, where it was
 //   /ranks/NAME         float64 (rank), attribute units: what each rank did
 //   /atoms/{numbers, positions}   of a simulated truth: Z; (n, 3) row, col, z, Å, same origin
 //   each with the attribute units; images also with pixel_size, (slice,) row, col, and its unit
@@ -49,13 +51,20 @@ namespace h5 {
 class File;
 }
 
+/// A number that was fitted, after every iteration.
+struct FittedSeries {
+  std::string name, unit;
+  std::vector<double> values;
+};
+
 /// One value an iteration.
 struct History {
   std::vector<double> r_factor, cost;
   std::vector<double> seconds;     ///< since the start
   std::vector<double> r_held_out;  ///< R of the patterns held out of the fit; empty: none were
-  std::vector<double> r_held_out_pixels;  ///< of detector pixels, likewise
-  std::vector<double> passes;             ///< through the data since the start; 0: not counted
+  std::vector<double> r_held_out_pixels;    ///< of detector pixels, likewise
+  std::vector<double> passes;               ///< through the data since the start; 0: not counted
+  std::vector<FittedSeries> geometry = {};  ///< defocus, …; empty: none was fitted
 };
 
 /// The columns of a history, each by its name.

@@ -39,6 +39,8 @@ struct OperatorSetup {
   Loss loss = Loss::amplitude;
   double epsilon = 1e-8;  ///< ε, in the unit of the patterns' counts
   double background = 0;  ///< b ≥ 0, counts of every detector pixel beside the waves'
+  /// Part::propagator may be asked for, for which a backend keeps memory ready.
+  bool fits_propagator = false;
   /// P from a slice to the next, W·W values, DC at [0,0]; not used when S = 1. That of the start:
   /// Operator::set_propagator takes another.
   std::vector<std::complex<double>> propagator;
@@ -49,7 +51,17 @@ struct OperatorSetup {
 
 /// The same without P's values, of which a backend has its own.
 inline OperatorSetup without_propagator(const OperatorSetup& s) {
-  return {s.window, s.slices, s.modes, s.basis, s.absorption, s.loss, s.epsilon, s.background, {}};
+  OperatorSetup rest;
+  rest.window = s.window;
+  rest.slices = s.slices;
+  rest.modes = s.modes;
+  rest.basis = s.basis;
+  rest.absorption = s.absorption;
+  rest.loss = s.loss;
+  rest.epsilon = s.epsilon;
+  rest.background = s.background;
+  rest.fits_propagator = s.fits_propagator;
+  return rest;
 }
 
 /// The place of a window on the object: its corner (object pixels) and what is left of the position
@@ -75,9 +87,9 @@ struct ObjectView {
   View<const T, 3> phase, absorption;
 };
 
-/// A part of a gradient. Another one (the propagator, …) is a name here, a view in Gradient, and in
-/// each backend a branch a batch or slice, not a pixel.
-enum class Part { object, probe, illumination, shift, coefficients };
+/// A part of a gradient. Another one is a name here, a view in Gradient, and in each backend a
+/// branch a batch or slice, not a pixel.
+enum class Part { object, probe, illumination, shift, coefficients, propagator };
 
 /// The parts that are wanted of a gradient: {Part::object, Part::probe}.
 class Wanted {
@@ -112,6 +124,9 @@ struct Gradient {
   /// (positions, M, K), of the host: ∂f/∂a* of each position; (positions, M, M) where nothing is
   /// mixed, by the identity that is there instead.
   View<Complex<double>, 3> coefficients = {};
+  /// (W, W), of the host, DC at [0,0]: ∂f/∂P* = Σ_s χ̂_{s+1} conj(FFT u_s) / W², χ̂ the FFT of
+  /// ∂f/∂ψ*; only where OperatorSetup::fits_propagator says so. Nothing is added where S = 1.
+  View<Complex<double>, 2> propagator = {};
 };
 
 /// Those that Operator::adjoint adds to: object and probe, where `sum` has them.
@@ -277,6 +292,9 @@ std::vector<Ledger::Entry> cpu_operator_memory(const OperatorSetup& setup, int t
 template <class T>
 CpuOptions choose_cpu_options(const OperatorSetup& setup, int threads,
                               const std::array<i64, 3>& object, std::size_t bytes);
+
+/// Throws std::invalid_argument where ∂f/∂P* is wanted and the setup has not said so.
+void check_wanted(const OperatorSetup& setup, Wanted wanted);
 
 /// Is every step unitary: no absorption and |P| = 1?
 bool is_unitary(const OperatorSetup& setup);

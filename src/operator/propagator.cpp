@@ -28,4 +28,9 @@ void check_propagator(const OperatorSetup& setup, std::span<const std::complex<d
         "waves can be recomputed only without absorption and with |P| = 1 everywhere");
 }
 
+void check_wanted(const OperatorSetup& setup, Wanted wanted) {
+  if (wanted.has(Part::propagator) && !setup.fits_propagator)
+    throw std::invalid_argument("the setup has not said that the propagator is fitted");
+}
+
 }  // namespace ptyle

@@ -28,4 +28,20 @@ inline double aberration_phase(const Aberrations& a, double ky, double kx, doubl
   return 2 * pi / wavelength * (second + third + a.C30 * a4 / 4);
 }
 
+/// A number that χ is linear in: C_nm cos(m φ_nm), or C_nm sin(m φ_nm), n the order, m the
+/// symmetry.
+struct AberrationTerm {
+  int order = 1, symmetry = 0;
+  bool sine = false;
+};
+
+/// dχ/dC of a term, rad/Å: 2π/λ α^(n+1) cos(mφ) / (n+1), or sin(mφ).
+inline double aberration_slope(const AberrationTerm& term, double ky, double kx,
+                               double wavelength) {
+  const double alpha = wavelength * std::hypot(ky, kx), azimuth = std::atan2(ky, kx);
+  const double angle = term.symmetry * azimuth;
+  return 2 * pi / wavelength * std::pow(alpha, term.order + 1) / (term.order + 1) *
+         (term.sine ? std::sin(angle) : std::cos(angle));
+}
+
 }  // namespace ptyle

@@ -23,6 +23,19 @@ inline std::complex<double> propagation(double ky, double kx, double wavelength,
   return std::polar(1.0, phase);
 }
 
+/// What the phase of P changes by, rad, a unit of Δz (Å), and of each angle of the tilt (rad).
+struct PropagationSlope {
+  double thickness = 0, tilt_row = 0, tilt_col = 0;
+};
+inline PropagationSlope propagation_slope(double ky, double kx, double wavelength, double dz,
+                                          Tilt tilt = {}) {
+  const auto square = [](double x) { return x * x; };
+  return {-pi * wavelength * (ky * ky + kx * kx) +
+              2 * pi * (kx * std::tan(tilt.col) + ky * std::tan(tilt.row)),
+          2 * pi * dz * ky / square(std::cos(tilt.row)),
+          2 * pi * dz * kx / square(std::cos(tilt.col))};
+}
+
 /// The propagator on a W×W window of pixels of `pixel` Å, DC at [0,0]; with `band_limit` (a
 /// fraction of the Nyquist frequency, e.g. 2/3) it is zero beyond that radius.
 inline std::vector<std::complex<double>> propagator(i64 window, double pixel, double wavelength,

@@ -132,6 +132,7 @@ nb::dict history_of(const History& history) {
   add("passes", history.passes);
   add("r_held_out", history.r_held_out);
   add("r_held_out_pixels", history.r_held_out_pixels);
+  for (const FittedSeries& series : history.geometry) add(series.name.c_str(), series.values);
   return all;
 }
 

@@ -25,6 +25,7 @@
 #include "solver/parts.hpp"
 #include "solver/penalties/quadratic.hpp"
 #include "solver/rules/rule_options.hpp"
+#include "solver/variables/geometry_options.hpp"
 #include "solver/variables/position_options.hpp"
 
 namespace fs = std::filesystem;
@@ -220,6 +221,23 @@ void check_scan(const ReconstructConfig& c, const Check& check) {
     check.fault("data.positions", "must be [first, last] or [first, last, stride], first < last");
 }
 
+void check_geometry(const ReconstructConfig& c, const Check& check) {
+  const auto& geometry = c.parts.of<GeometryOptions>();
+  if (geometry.refine.empty()) return;
+  const auto fault = [&](const std::string& what) { check.fault("geometry.refine", what); };
+  if (const auto wrong = fault_of_refine(geometry)) return fault(*wrong);
+  if (!check.has_energy()) check.missing("geometry.refine", "needs optics.energy", "optics.energy");
+  if (!check.has_semi_angle())
+    check.missing("geometry.refine", "needs optics.semi_angle", "optics.semi_angle");
+  if (geometry.fits_propagator() && c.object.slices < 2)
+    fault("a single slice has neither thickness nor tilt: leave them out, or set object.slices");
+  else if (geometry.has(GeometryPart::tilt) && c.solver.continuation == Switch::off &&
+           c.parts.of<PenaltyOptions>().along_z == 0 && c.parts.of<BlurOptions>().along_z == 0)
+    fault(
+        "tilt needs slices that are alike, as free ones take it up as their shear: "
+        "solver.continuation: on, penalty.along_z or object.blur_z");
+}
+
 void check_fit(const ReconstructConfig& c, const Check& check) {
   check.not_both("optics.energy", "optics.xray_energy");
   if (c.optics.fitted && !check.has_energy())
@@ -255,6 +273,7 @@ void check_fit(const ReconstructConfig& c, const Check& check) {
     if (const auto fault = fault_of_batches(c.parts, c.solver.batches))
       check.fault("solver.batches", *fault);
   });
+  check_geometry(c, check);
   if (const auto fault = fault_of_step(c.parts.of<RuleOptions>()))
     check.fault("solver.step", *fault);
   if (const auto fault = fault_of_preconditioner(c.parts.of<RuleOptions>()))
@@ -271,6 +290,7 @@ void check_by_position(const ReconstructConfig& c, const Check& check) {
   refuse(c.solver.loss && *c.solver.loss != Loss::amplitude, excluded_by_pie::loss);
   refuse(c.solver.continuation == Switch::on, excluded_by_pie::continuation);
   refuse(c.parts.of<PositionOptions>().refine == Switch::on, excluded_by_pie::refined_positions);
+  refuse(!c.parts.of<GeometryOptions>().refine.empty(), excluded_by_pie::refined_geometry);
 }
 
 void check_output_folder(const ReconstructConfig& c, const Check& check, Purpose::Folder how) {

@@ -269,6 +269,8 @@ class WorkOf final : public Reconstruction::Work {
 
   void log_end(const ResultFacts& facts, View<const Complex<double>, 3> modes) const {
     log_shares(modes);
+    if (const auto values = fitted(); !values.empty())
+      open_.log("fitted: " + describe(values, true));
     if (!history_.r_held_out_pixels.empty())
       open_.log(fmt::format("R of the held-out detector pixels: {:.4g}",
                             history_.r_held_out_pixels.back()));
@@ -291,6 +293,7 @@ class WorkOf final : public Reconstruction::Work {
     p.seconds_before = history_.seconds.empty() ? 0 : history_.seconds.back();
     p.seconds_left = p.seconds / iteration * (p.iterations - iteration);
     p.stage = report.stage;
+    p.geometry = describe(fitted(), false);
     p.passes = report.passes;
     p.standstill = standstill_;
     p.whole = report.whole;
@@ -313,12 +316,29 @@ class WorkOf final : public Reconstruction::Work {
     history_.passes.push_back(p.passes);
     if (!fit().held_out().empty()) history_.r_held_out.push_back(p.r_held_out);
     if (fit().holds_out_pixels()) history_.r_held_out_pixels.push_back(p.r_held_out_pixels);
+    record_geometry();
     p.standstill = standstill_ = standstill();
     if (callbacks_.progress && team_.leads()) callbacks_.progress(p);
     if (callbacks_.look) {
       const Array<float, 3> phase = field("phase");
       const std::vector<Position> at = positions();
       if (team_.leads()) callbacks_.look(p, phase.view(), at);
+    }
+  }
+
+  /// What was fitted of the microscope's geometry; nothing where it was not asked for.
+  [[nodiscard]] std::vector<FittedValue> fitted() const {
+    if (config_.parts.of<GeometryOptions>().refine.empty()) return {};
+    return fitted_geometry(geometry_options(config_, open_.experiment, *open_.division),
+                           fit().state().numbers());
+  }
+  void record_geometry() {
+    for (const FittedValue& value : fitted()) {
+      auto& all = history_.geometry;
+      auto at = std::find_if(all.begin(), all.end(),
+                             [&](const FittedSeries& one) { return one.name == value.name; });
+      if (at == all.end()) at = all.insert(at, {value.name, value.unit, {}});
+      at->values.push_back(value.to);
     }
   }
 
@@ -350,6 +370,7 @@ class WorkOf final : public Reconstruction::Work {
     ResultFacts facts = facts_of(open_);
     facts.ranks = std::move(ranks);
     facts.history = history_;
+    add_fitted(facts, fitted());
     facts.config = text_;
     facts.ended = ended();
     return facts;

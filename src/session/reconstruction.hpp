@@ -40,6 +40,7 @@ struct Progress {
   double r_held_out_pixels = -1;  ///< of detector pixels, likewise
   double seconds = 0, seconds_left = 0;
   double seconds_before = 0;  ///< when the iteration before had ended
+  std::string geometry;       ///< what was fitted of it: "defocus 251.3 Å"; empty: nothing
   std::string stage;  ///< of the continuation: "k < 0.60 1/Å, slices binned by 10"; empty: none
   double passes = 0;  ///< through the data since the start
   Standstill standstill;  ///< what solver.until waits for

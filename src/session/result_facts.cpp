@@ -97,4 +97,18 @@ ResultFacts facts_of(const OpenFit<T>& open) {
 template ResultFacts facts_of(const OpenFit<float>&);
 template ResultFacts facts_of(const OpenFit<double>&);
 
+void add_fitted(ResultFacts& facts, const std::vector<FittedValue>& values) {
+  for (const FittedValue& value : values) {
+    const std::string name = value.name + (value.unit == "Å"         ? "_A"
+                                           : value.unit == "degrees" ? "_deg"
+                                                                     : "_mrad");
+    std::erase_if(facts.optics, [&](const auto& one) { return one.first == name; });
+    facts.optics.emplace_back("given_" + name, value.from);
+    if (value.name == "slice_thickness")
+      facts.slice_thickness = value.to;
+    else
+      facts.optics.emplace_back(name, value.to);
+  }
+}
+
 }  // namespace ptyle

@@ -2,6 +2,7 @@
 
 #include "io/result.hpp"
 #include "session/open_fit.hpp"
+#include "solver/variables/geometry_options.hpp"
 
 namespace ptyle {
 
@@ -11,5 +12,8 @@ namespace ptyle {
 /// the ranks' figures, nor the configuration. All processes of the team call it.
 template <class T>
 ResultFacts facts_of(const OpenFit<T>& open);
+
+/// Values that were fitted take the place of those that were given, which stay as "given_NAME".
+void add_fitted(ResultFacts& facts, const std::vector<FittedValue>& values);
 
 }  // namespace ptyle

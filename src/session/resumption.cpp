@@ -9,6 +9,7 @@
 #include "core/parallel.hpp"
 #include "core/pulse.hpp"
 #include "session/agreement.hpp"
+#include "solver/variables/geometry_options.hpp"
 
 namespace ptyle {
 namespace {
@@ -152,6 +153,8 @@ void CheckpointWriter<T>::add_global_state(CheckpointPart& part, const History& 
   add_list("doubtful", fit_.doubtful());
   for (const auto& [name, values] : columns_of(history))
     part.global_state.push_back({std::string(history_prefix) + name, *values});
+  for (const FittedSeries& series : history.geometry)
+    part.global_state.push_back({history_prefix + ("geometry." + series.name), series.values});
 }
 
 template <class T>
@@ -254,10 +257,14 @@ int resumed_dealt_for(const Checkpoint& checkpoint) {
 
 History resumed_history(const Checkpoint& checkpoint) {
   History history;
-  for (const auto& [name, values] : columns_of(history))
-    *values =
-        checkpoint.find_numbers(std::string(history_prefix) + name).value_or(std::vector<double>{});
+  const auto numbers = [&](const std::string& name) {
+    return checkpoint.find_numbers(history_prefix + name).value_or(std::vector<double>{});
+  };
+  for (const auto& [name, values] : columns_of(history)) *values = numbers(name);
   history.passes.resize(history.cost.size());  // an older version of ptyle saved none
+  for (const auto& [name, unit] : geometry_names())
+    if (auto values = numbers("geometry." + name); !values.empty())
+      history.geometry.push_back({name, unit, std::move(values)});
   return history;
 }
 

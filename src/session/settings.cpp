@@ -205,6 +205,7 @@ OperatorSetup operator_setup(const ReconstructConfig& config, const Experiment& 
   setup.loss = loss_of(config, e);
   setup.epsilon = counts_per_detector_pixel(e) * facts_of(setup.loss).epsilon;
   setup.background = e.offset;
+  setup.fits_propagator = setup.slices > 1 && config.parts.of<GeometryOptions>().fits_propagator();
   if (setup.slices > 1) {
     if (e.calibration.wavelength <= 0)
       throw UserError(
@@ -220,6 +221,18 @@ double counts_per_object_pixel(const Experiment& experiment, const Cut& cut) {
   if (!experiment.integer_counts) return std::numeric_limits<double>::infinity();
   const double pixels = std::max(1.0, cut.extent.length) * std::max(1.0, cut.extent.width());
   return experiment.mean_counts * double(cut.positions) / pixels;
+}
+
+GeometryOptions geometry_options(const ReconstructConfig& config, const Experiment& experiment,
+                                 const Cut& cut) {
+  GeometryOptions o = config.parts.of<GeometryOptions>();
+  o.wavelength = experiment.calibration.wavelength;
+  o.given = aberrations_of(experiment.optics);
+  o.slice_thickness = config.object.slice_thickness;
+  o.tilt = {config.object.tilt_row * mrad, config.object.tilt_col * mrad};
+  o.band_limit = config.object.band_limit;
+  o.noise = 1 / (4 * counts_per_object_pixel(experiment, cut));
+  return o;
 }
 
 FitOptions fit_options(const ReconstructConfig& config, const Experiment& e, const Cut& cut,
@@ -252,6 +265,7 @@ FitOptions fit_options(const ReconstructConfig& config, const Experiment& e, con
   if (refinement.largest_move == 0 || cut.margin == 0)
     refinement.largest_move = double(cut.margin) * e.calibration.pixel;
   refinement.noise = 1 / (4 * counts_per_object_pixel(e, cut));
+  o.parts.of<GeometryOptions>() = geometry_options(config, e, cut);
   auto& penalty = o.parts.of<PenaltyOptions>();
   penalty.lateral =
       penalty.lateral.value_or(automatic_roughness_weight(config, e, cut.sharing.mesh.ranks()));

@@ -10,6 +10,7 @@
 #include "session/config.hpp"
 #include "session/division.hpp"
 #include "solver/fit.hpp"
+#include "solver/variables/geometry_options.hpp"
 
 namespace ptyle {
 
@@ -54,6 +55,10 @@ OperatorSetup operator_setup(const ReconstructConfig& config, const Experiment& 
 
 /// Counts of the whole scan per object pixel; infinite where the values are perhaps no counts.
 double counts_per_object_pixel(const Experiment& experiment, const Cut& cut);
+
+/// Geometry that is fitted, with what it starts from.
+GeometryOptions geometry_options(const ReconstructConfig& config, const Experiment& experiment,
+                                 const Cut& cut);
 
 FitOptions fit_options(const ReconstructConfig& config, const Experiment& experiment,
                        const Cut& cut, int threads);

@@ -18,7 +18,6 @@
 #include "operator/probe.hpp"
 
 namespace ptyle {
-namespace {
 
 Aberrations aberrations_of(const OpticsConfig& o) {
   return {.C10 = -o.defocus.value_or(0),
@@ -30,6 +29,8 @@ Aberrations aberrations_of(const OpticsConfig& o) {
           .phi23 = o.phi23 * degree,
           .C30 = o.C30};
 }
+
+namespace {
 
 ProbeOptics optics_of(const Experiment& e) {
   return {e.calibration.wavelength, e.optics.semi_angle * mrad, aberrations_of(e.optics),

@@ -8,10 +8,14 @@
 #include "core/array.hpp"
 #include "core/box.hpp"
 #include "core/grid.hpp"
+#include "physics/aberrations.hpp"
 #include "prepare/experiment.hpp"
 #include "solver/config.hpp"
 
 namespace ptyle {
+
+/// The aberrations that a configuration gives, in Å and rad.
+Aberrations aberrations_of(const OpticsConfig& optics);
 
 /// The object that the windows reach, and the positions on it.
 struct ObjectFrame {

@@ -287,20 +287,9 @@ void Fit<T>::verify(IterationReport& report) {
         *batch_, *iteration_, report.spread));
 }
 
-/// While the lateral low-pass holds, detector pixels that it cannot explain stay out of the cost.
 template <class T>
 void Fit<T>::apply_detector_limit() {
-  const double k_c = with_->options.continuation.k_c();
-  if (k_c == 0) return with_->op->set_weights({}, with_->data.valid);
-  const i64 window = with_->op->setup().window;
-  Array<T, 2> weight({window, window});
-  for (i64 y = 0; y < window; ++y)
-    for (i64 x = 0; x < window; ++x) {
-      const double k = with_->data.dk * std::hypot(double(frequency_index(y, window)),
-                                                   double(frequency_index(x, window)));
-      weight(y, x) = k < k_c + with_->options.aperture_k ? T(1) : T(0);
-    }
-  with_->op->set_weights(weight.view(), with_->data.valid);
+  with_->op->set_weights(with_->detector_weight().view(), with_->data.valid);
 }
 
 template <class T>

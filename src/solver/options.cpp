@@ -9,6 +9,7 @@
 #include "solver/paper/courses.hpp"
 #include "solver/parts.hpp"
 #include "solver/rules/low_pass.hpp"
+#include "solver/variables/geometry_options.hpp"
 #include "solver/variables/position_options.hpp"
 
 namespace ptyle {
@@ -38,6 +39,8 @@ void check_by_position(const FitOptions& options, const Parts<float>& parts, con
   if (options.parts.of<PositionOptions>().refine == Switch::on)
     throw excluded_by_pie::refined_positions.error();
   if (!options.continuation.finished()) throw excluded_by_pie::continuation.error();
+  if (!options.parts.of<GeometryOptions>().refine.empty())
+    throw excluded_by_pie::refined_geometry.error();
 }
 
 }  // namespace
@@ -78,6 +81,7 @@ void check_options(const FitOptions& options, const Sharing& sharing) {
     if (!parts.penalties.empty()) throw needs_sums(parts.penalties.front()->key());
     if (options.parts.of<PositionOptions>().refine == Switch::on)
       throw needs_sums("positions.refine: on");
+    if (!options.parts.of<GeometryOptions>().refine.empty()) throw needs_sums("geometry.refine");
   }
   if (parts.rule && parts.rule->by_position()) check_by_position(options, parts, sharing.mesh);
   if (sharing.mesh.ranks() == 1) return;

@@ -10,6 +10,7 @@
 #include "solver/penalties/quadratic.hpp"
 #include "solver/regularisers/blur.hpp"
 #include "solver/rules/rule_options.hpp"
+#include "solver/variables/geometry_options.hpp"
 #include "solver/variables/position_options.hpp"
 
 namespace ptyle {
@@ -21,6 +22,7 @@ PartOptions known_parts() {
   parts.add<PenaltyOptions>();
   parts.add<BlurOptions>();
   parts.add<PositionOptions>();
+  parts.add<GeometryOptions>();
   return parts;
 }
 

@@ -187,6 +187,21 @@ void Workspace<T>::leave_out(const std::vector<i64>& patterns) {
 }
 
 template <class T>
+Array<T, 2> Workspace<T>::detector_weight() const {
+  const double k_c = options.continuation.k_c();
+  if (k_c == 0) return {};
+  const i64 window = op->setup().window;
+  Array<T, 2> weight({window, window});
+  for (i64 y = 0; y < window; ++y)
+    for (i64 x = 0; x < window; ++x) {
+      const double k = data.dk * std::hypot(double(frequency_index(y, window)),
+                                            double(frequency_index(x, window)));
+      weight(y, x) = k < k_c + options.aperture_k ? T(1) : T(0);
+    }
+  return weight;
+}
+
+template <class T>
 void Workspace<T>::blank(std::size_t tile, View<T, 3> volume) const {
   if (!supports[tile].empty()) arithmetic->run(Blank<T>(volume, supports[tile].view()));
 }

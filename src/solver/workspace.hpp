@@ -53,6 +53,9 @@ class Workspace {
                                         PixelSet pixels = PixelSet::fitted) const;
   /// Takes patterns from those that are fitted.
   void leave_out(const std::vector<i64>& patterns);
+  /// The weight of each detector pixel while the lateral limit holds, which keeps those that it
+  /// cannot explain out of the cost, DC at [0,0]; empty: all count.
+  [[nodiscard]] Array<T, 2> detector_weight() const;
   /// Sets a volume of a tile to zero outside the object's support.
   void blank(std::size_t tile, View<T, 3> volume) const;
   /// Does any rank wish to stop? All learn it.

@@ -272,6 +272,18 @@ std::vector<Mistake> configurations() {
        {},
        "--set solver.batches=5: solver.batches: 5 are too many for solver.rule: pie, whose "
        "mini-batch is the whole scan: leave it out, or set it to 1"},
+      {"GeometryOfNothingKnown",
+       setting("geometry.refine=[defocus,focus]"),
+       {},
+       {},
+       "--set geometry.refine=.*: geometry.refine: 'focus' is none of defocus, astigmatism, coma, "
+       "trefoil, spherical, thickness, tilt"},
+      {"GeometryOfOneSlice",
+       setting("geometry.refine=[thickness]"),
+       {},
+       {},
+       "--set geometry.refine=.*: geometry.refine: a single slice has neither thickness nor tilt: "
+       "leave them out, or set object.slices"},
       {"PositionsByTooLongSteps",
        setting("positions.step=3"),
        {},

@@ -26,6 +26,7 @@ struct Case {
   int positions = 3;
   i64 basis = 0;  ///< modes that each position mixes; 0: none
   double background = 0;
+  bool fits_propagator = false;
 };
 
 /// The cases with the losses of the table in turn, some twice where there are more losses.
@@ -110,6 +111,7 @@ inline Scene<double> make_scene(const Case& c, std::uint64_t seed) {
   s.setup.slices = c.slices;
   s.setup.modes = c.modes;
   s.setup.basis = c.basis;
+  s.setup.fits_propagator = c.fits_propagator;
   s.setup.absorption = c.absorption;
   s.setup.loss = c.loss;
   s.setup.epsilon = 0.01 * mean_counts;
@@ -193,16 +195,18 @@ struct Sums {
         illumination({s.phase.shape()[1], s.phase.shape()[2]}),
         probe(s.probe.shape()),
         shift({static_cast<i64>(s.places.size()), 2}),
-        coefficients({static_cast<i64>(s.places.size()), s.setup.modes, s.probe.shape()[0]}) {}
+        coefficients({static_cast<i64>(s.places.size()), s.setup.modes, s.probe.shape()[0]}),
+        propagator({s.setup.window, s.setup.window}) {}
   Gradient<T> view() {
     return {phase.view(), absorption.view(), illumination.view(), probe.view(),
-            {},           shift.view(),      coefficients.view()};
+            {},           shift.view(),      coefficients.view(), propagator.view()};
   }
   Array<T, 3> phase, absorption;
   Array<T, 2> illumination;
   Array<Complex<T>, 3> probe;
   Array<double, 2> shift;
   Array<Complex<double>, 3> coefficients;
+  Array<Complex<double>, 2> propagator;
 };
 
 /// Re⟨a, b⟩, summed in double precision.

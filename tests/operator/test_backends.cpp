@@ -126,6 +126,31 @@ TYPED_TEST(AgainstReference, RandomConfigurations) {
   }
 }
 
+TYPED_TEST(AgainstReference, PropagatorGradient) {
+  using T = typename TypeParam::T;
+  if (!TypeParam::fits_propagator) GTEST_SKIP() << "the propagator is not fitted on this path";
+  std::uint64_t seed = 200;
+  for (Case c : cases_for<TypeParam>()) {
+    SCOPED_TRACE(testing::Message() << "W = " << c.window << ", S = " << c.slices);
+    c.fits_propagator = true;
+    const auto exact = make_scene(c, ++seed);
+    const auto scene = in_precision<T>(exact);
+    const auto op = TypeParam::make(scene.setup, 1 + static_cast<int>(seed % 3));
+    const auto oracle = make_reference_operator(exact.setup);
+    scene.load(*op);
+    exact.load(*oracle);
+    Sums<T> sums(scene), beside(scene);
+    Sums<double> expected(exact);
+    const Wanted all = everything.with(Part::propagator);
+    op->gradient(scene.places, scene.source(), all, sums.view());
+    op->gradient(scene.places, scene.source(), {Part::propagator}, beside.view());
+    oracle->gradient(exact.places, exact.source(), all, expected.view());
+    EXPECT_LT(relative_difference(sums.propagator, expected.propagator), tolerance<T>(scene.setup));
+    EXPECT_LT(relative_difference(sums.phase, expected.phase), tolerance<T>(scene.setup));
+    EXPECT_EQ(relative_difference(beside.propagator, sums.propagator), 0);
+  }
+}
+
 // A count below 0 is that of a pixel that is not measured, another one in each pattern.
 TYPED_TEST(AgainstReference, PixelsThatAreNotMeasured) {
   using T = typename TypeParam::T;

@@ -159,6 +159,50 @@ TYPED_TEST(Derivatives, CoefficientGradientIsThatOfTheCost) {
   }
 }
 
+// 2 Re(conj(∂f/∂P*) dP) along any change of the propagator, |P| = 1 or not, also where it is 0.
+TYPED_TEST(Derivatives, PropagatorGradientIsThatOfTheCost) {
+  if (!TypeParam::fits_propagator) GTEST_SKIP() << "the propagator is not fitted on this path";
+  for (Case c : fitting<TypeParam>(cases)) {
+    c.fits_propagator = true;
+    c.band_limit = c.slices == 2 ? 2.0 / 3 : 0;
+    const auto scene = make_scene(c, 32);
+    const auto op = TypeParam::make(scene.setup);
+    scene.load(*op);
+    Sums<double> g(scene);
+    Gradient<double> to;
+    to.propagator = g.propagator;
+    op->gradient(scene.places, scene.source(), {Part::propagator}, to);
+    if (c.slices == 1) {
+      EXPECT_EQ(dot(g.propagator, g.propagator), 0);
+      continue;
+    }
+    Array<Complex<double>, 2> d(g.propagator.shape());
+    Draw(33).fill_normal(d, 1);
+    const double slope = 2 * dot(d, g.propagator);
+    const auto cost_at = [&](double h) {
+      auto moved = scene.setup.propagator;
+      for (i64 k = 0; k < d.size(); ++k) moved[static_cast<std::size_t>(k)] += h * d.data()[k];
+      op->set_propagator(moved);
+      return op->misfit(scene.places, scene.source()).cost;
+    };
+    std::vector<double> errors;
+    for (double h = 0.01; h > 0.001; h /= 2)
+      errors.push_back((cost_at(h) - cost_at(-h)) / (2 * h) - slope);
+    expect_square_law(errors, "propagator, W = " + std::to_string(c.window));
+    const double best = (4 * errors.back() - errors[errors.size() - 2]) / 3;  // as above
+    EXPECT_LT(std::abs(best), 1e-5 * std::abs(slope));
+  }
+}
+
+TYPED_TEST(Derivatives, PropagatorGradientHasToBeAnnounced) {
+  const auto scene = make_scene(fitting<TypeParam>(cases[0]), 34);
+  const auto op = TypeParam::make(scene.setup);
+  scene.load(*op);
+  Sums<double> g(scene);
+  EXPECT_THROW(op->gradient(scene.places, scene.source(), {Part::propagator}, g.view()),
+               std::invalid_argument);
+}
+
 TYPED_TEST(Derivatives, TangentIsThatOfTheWave) {
   for (const Case& c : fitting<TypeParam>(cases))
     for (const Along along : {Along::phase, Along::absorption, Along::all}) {

@@ -22,7 +22,8 @@ class Policies : public BackendTest<Backend> {
     const auto op = make_cpu_operator<T>(scene.setup, threads, ledger, Backend::options(options));
     scene.load(*op);
     Sums<T> sums(scene);
-    op->gradient(scene.places, scene.source(), everything, sums.view());
+    const Wanted wanted = everything.with(Part::propagator, scene.setup.fits_propagator);
+    op->gradient(scene.places, scene.source(), wanted, sums.view());
     return sums;
   }
   static bool same_bits(const Sums<T>& a, const Sums<T>& b) {
@@ -101,6 +102,39 @@ TYPED_TEST(Policies, WavesThatDoNotKeepTheirNormAreNotRecomputed) {
   op->set_propagator(unitary.setup.propagator);
 }
 
+// ∂f/∂P* is the same however waves are kept, on any number of threads, beside all other parts.
+TYPED_TEST(Policies, PropagatorGradientIsTheSame) {
+  using T = typename TypeParam::T;
+  const auto scene = in_precision<T>(make_scene({.window = TypeParam::window(16),
+                                                 .slices = 7,
+                                                 .modes = 2,
+                                                 .positions = 5,
+                                                 .fits_propagator = true},
+                                                79));
+  const auto gradient = [&](const CpuOptions& options, Wanted wanted, int threads) {
+    const auto op =
+        make_cpu_operator<T>(scene.setup, threads, nullptr, TypeParam::options(options));
+    scene.load(*op);
+    Sums<T> sums(scene);
+    op->gradient(scene.places, scene.source(), wanted, sums.view());
+    return sums;
+  };
+  const Wanted alone{Part::propagator};
+  const auto stored = gradient({}, everything.with(Part::propagator), 1),
+             plain = gradient({}, everything, 1);
+  EXPECT_EQ(relative_difference(gradient({}, alone, 2).propagator, stored.propagator), 0);
+  EXPECT_TRUE(this->same_bits(stored, plain));
+  for (const i64 k : {1, 2, 3, 4, 6, 100})
+    EXPECT_EQ(
+        relative_difference(
+            gradient({.waves = WaveStorage::checkpoint, .checkpoint = k}, alone, 2).propagator,
+            stored.propagator),
+        0)
+        << "k = " << k;
+  const auto again = gradient({.waves = WaveStorage::recompute}, alone, 2);
+  EXPECT_LT(relative_difference(again.propagator, stored.propagator), tolerance<T>(scene.setup));
+}
+
 std::map<std::string, std::size_t> by_name(const std::vector<Ledger::Entry>& entries) {
   std::map<std::string, std::size_t> bytes;
   for (const auto& entry : entries)
@@ -150,7 +184,8 @@ TYPED_TEST(Policies, MemoryIsForetold) {
                                                          .modes = 2,
                                                          .absorption = absorption,
                                                          .positions = 40,
-                                                         .basis = absorption ? 3 : 0},
+                                                         .basis = absorption ? 3 : 0,
+                                                         .fits_propagator = copy},
                                                         76));
           Ledger ledger;
           this->gradient(scene, options, threads, &ledger);

@@ -119,7 +119,7 @@ TEST(JsonSchema, OfAReconstruction) {
   EXPECT_EQ(schema.at("$schema").scalar, "\"https://json-schema.org/draft/2020-12/schema\"");
   EXPECT_EQ(schema.at("title").scalar, "\"a \\\"title\\\"\"");
   EXPECT_EQ(schema.at("additionalProperties").scalar, "false");
-  EXPECT_EQ(schema.at("properties").members.size(), 11U);
+  EXPECT_EQ(schema.at("properties").members.size(), 12U);
   const auto key = [&](const std::string& section, const std::string& name) -> const Json& {
     const Json& of = schema.at("properties." + section);
     EXPECT_EQ(of.at("additionalProperties").scalar, "false");

@@ -12,6 +12,7 @@
 #include "physics/propagator.hpp"
 #include "solver/fit.hpp"
 #include "solver/regularisers/blur.hpp"
+#include "solver/variables/geometry_options.hpp"
 #include "tiles/bisection.hpp"
 
 namespace ptyle::test {
@@ -33,6 +34,10 @@ class FitScene {
     i64 lines = 0;                            ///< of `side` positions each; 0: as many
     double jitter = 0;                        ///< px, that the scan knows of
     double angle = 0;                         ///< rad, of its lines to the object's rows
+    double defocus = 80;                      ///< Å, of the probe that made the patterns
+    double thickness = 10;                    ///< Å, of slices, likewise
+    Tilt tilt = {};                           ///< rad, likewise
+    bool alike = false;                       ///< all slices hold the same
   };
 
   /// Noise-free; or patterns of so many counted electrons, to be fitted by the Poisson loss.
@@ -42,8 +47,8 @@ class FitScene {
     setup_.window = window;
     setup_.slices = slices;
     setup_.epsilon = 1e-9;
-    setup_.propagator = propagator(window, pixel, wavelength, 10.0);
-    const auto wave = form_probe({wavelength, 0.025, {.C10 = -80}}, window, pixel);
+    setup_.propagator = propagator(window, pixel, wavelength, scan.thickness, scan.tilt);
+    const auto wave = form_probe({wavelength, 0.025, {.C10 = -scan.defocus}}, window, pixel);
     probe_ = Array<Complex<double>, 3>({1, window, window});
     std::copy(wave.begin(), wave.end(), probe_.begin());
     if (electrons > 0) {
@@ -73,6 +78,8 @@ class FitScene {
                 0.3 *
                 std::exp(-0.5 * (std::pow(double(y) - y0, 2) + std::pow(double(x) - x0, 2)) / 2.25);
       }
+    for (i64 s = 1; s < (scan.alike ? slices : 0); ++s)
+      std::copy_n(truth_.data(), n_ * n_, truth_.data() + s * n_ * n_);
     dk_ = dk;
     patterns_ = Array<double, 3>({i64(positions_.size()), window, window});
     auto op = make_cpu_operator<double>(setup_, 1);
@@ -157,6 +164,7 @@ class FitScene {
     }
     OperatorSetup setup = setup_;
     setup.modes = probe.shape[0];
+    setup.fits_propagator = options.parts.of<GeometryOptions>().fits_propagator();
     return {
         make_operator ? make_operator(setup) : make_cpu_operator<double>(setup, options.threads),
         data(),

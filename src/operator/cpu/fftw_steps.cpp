@@ -176,6 +176,22 @@ class FftwSteps final : public Steps<T> {
     pass<true>(buffers, wave);
   }
 
+  void add_to_propagator_gradient(const T* chi, const T* u, bool /*kept*/, T* aside,
+                                  T* to) const override {
+    C *back = mode(aside, 0), *through = mode(aside, 1), *sum = mode(to, 0);
+    for (i64 m = 0; m < setup_.modes; ++m) {
+      std::copy_n(mode(chi, m), n_, back);
+      std::copy_n(mode(u, m), n_, through);
+      fft_.forward(back);
+      fft_.forward(through);
+      for (i64 k = 0; k < n_; ++k) sum[k] += conj_mul(through[k], back[k]);
+    }
+  }
+  void add_propagator_gradient(const T* sum, View<Complex<double>, 2> to) const override {
+    for (i64 k = 0; k < n_; ++k)
+      to.data[k] += Complex<double>(mode(sum, 0)[k]) / static_cast<double>(n_);
+  }
+
   void exit(ThreadBuffers<T>&, T* wave, View<C, 3> to) const override {
     for (i64 m = 0; m < setup_.modes; ++m) fft_.forward(mode(wave, m), to[m].data);
   }

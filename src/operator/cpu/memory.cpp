@@ -22,6 +22,7 @@ MemoryPlan<T>::MemoryPlan(const OperatorSetup& setup, int threads, const CpuOpti
   ramp = sizes.ramp;
   propagator = sizes.propagator;
   detector = sizes.detector;
+  in_propagator = setup.fits_propagator ? propagator : 0;
   pattern = setup.window * setup.window;
   if (options.waves == WaveStorage::checkpoint)
     run = std::clamp<i64>(options.checkpoint, 1, slices);
@@ -55,7 +56,8 @@ std::vector<Ledger::Entry> cpu_operator_memory(const OperatorSetup& setup, int t
   const i64 patch = setup.window * setup.window;
   const i64 waves = plan.scratch + plan.ramp + plan.pattern + plan.mixed +
                     plan.wave * (1 + (plan.beside ? 1 : 0) + plan.kept + plan.checkpoints);
-  const i64 patches = patch * (1 + (plan.patches ? (setup.absorption ? 2 : 1) : 0));
+  const i64 patches =
+      patch * (1 + (plan.patches ? (setup.absorption ? 2 : 1) : 0)) + 3 * plan.in_propagator;
   const i64 voxels = object[0] * object[1] * object[2];
   std::vector<Ledger::Entry> all;
   const auto add = [&](const char* name, i64 values) {

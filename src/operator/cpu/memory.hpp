@@ -25,6 +25,7 @@ struct MemoryPlan {
   // The operator's
   i64 probe = 0;  ///< spectra of its modes
   i64 propagator = 0, detector = 0;
+  i64 in_propagator = 0;  ///< a thread's, of ∂f/∂P*: 0 where it is not fitted
 
   // Runs of slices: [first(r), first(r + 1)).
   i64 slices = 1, run = 1, runs = 1;

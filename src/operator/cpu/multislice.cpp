@@ -35,6 +35,7 @@ class CpuOperator final : public Operator<T> {
     Array<T, 1> aside;              ///< ψ where both others are used up
     Array<T, 2> kept, checkpoints;  ///< u of a run of slices; ψ before a run's first slice
     Array<T, 2> phase, absorption, illumination;  ///< patches of W·W
+    Array<T, 2> propagator;  ///< of ∂f/∂P*: the position's sum, and space for two spectra
   };
 
  public:
@@ -121,6 +122,7 @@ class CpuOperator final : public Operator<T> {
   Misfit gradient(std::span<const Placement> places, const Measured<T>& measured, Wanted wanted,
                   const Gradient<T>& sum) const override {
     check_coefficients(setup_, places);
+    check_wanted(setup_, wanted);
     Array<T, 1> probe_sum({wanted.has(Part::probe) ? plan_.probe : 0}, ledger_, "gradient patches");
     std::vector<Misfit> each(places.size());
     Sequencer sequencer(setup_.slices + 1);
@@ -312,6 +314,7 @@ class CpuOperator final : public Operator<T> {
       need<2>(ws.illumination, {w, w}, "gradient patches");
       ws.illumination.fill(0);
     }
+    T* const through = through_slices(ws, wanted);
     for (i64 r = plan_.runs - 1; r >= 0; --r) {
       if (r + 1 < plan_.runs && plan_.kept) {
         if (r > 0)
@@ -322,15 +325,20 @@ class CpuOperator final : public Operator<T> {
       }
       for (i64 s = plan_.first(r + 1) - 1; s >= plan_.first(r); --s) {
         const T* u = plan_.kept ? ws.kept.view()[s - plan_.first(r)].data : nullptr;
+        if (s + 1 < setup_.slices) {
+          if (!u) steps_->propagate_back(ws.buffers, ws.wave.data());
+          if (through)
+            steps_->add_to_propagator_gradient(chi, u ? u : ws.wave.data(), u != nullptr,
+                                               ws.propagator.view()[1].data, through);
+          steps_->propagate_back(ws.buffers, chi);
+        }
         if (!slice_back(ws, at, k, s, chi, u, sequencer, wanted, scale, sum)) return;
-        if (s == 0) continue;
-        steps_->propagate_back(ws.buffers, chi);
-        if (!u) steps_->propagate_back(ws.buffers, ws.wave.data());
       }
     }
     T* const spectra = is_own(wanted) ? own_gradients(ws, at, k, chi, wanted, sum) : nullptr;
     if (!sequencer.wait(setup_.slices, k)) return;
     if (wanted.has(Part::illumination)) add_illumination(ws, at, sum);
+    if (through) steps_->add_propagator_gradient(through, sum.propagator);
     if (wanted.has(Part::probe)) {
       if (setup_.basis > 0)
         add_mixed_back(steps_->layout(), coefficients(at), spectra, probe_sum);
@@ -340,6 +348,14 @@ class CpuOperator final : public Operator<T> {
         steps_->end_back(chi, ws.buffers, probe_sum);
     }
     sequencer.done(setup_.slices, k);
+  }
+
+  /// Zeros for a position's part of ∂f/∂P*; null: it is not wanted.
+  T* through_slices(Workspace& ws, Wanted wanted) const {
+    if (!wanted.has(Part::propagator) || setup_.slices == 1) return nullptr;
+    need<2>(ws.propagator, {3, plan_.in_propagator}, "gradient patches");
+    std::fill_n(ws.propagator.data(), plan_.in_propagator, T(0));
+    return ws.propagator.data();
   }
 
   /// Has a position's χ to be looked at by itself, before it goes into the probe's gradient?

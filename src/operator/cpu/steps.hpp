@@ -92,6 +92,14 @@ class Steps {
   /// χ ← IFFT(conj(P) FFT(χ))
   virtual void propagate_back(ThreadBuffers<T>& buffers, T* wave) const = 0;
 
+  /// to += Σ_m FFT(χ) conj(FFT(u)), in the order of P, between a slice whose u is here and the next
+  /// one, whose χ is: kept, or (`kept` false) a wave that propagate_back has just made. `aside` is
+  /// space for two times P.
+  virtual void add_to_propagator_gradient(const T* chi, const T* u, bool kept, T* aside,
+                                          T* to) const = 0;
+  /// to += what was summed so, over W², in natural order.
+  virtual void add_propagator_gradient(const T* sum, View<Complex<double>, 2> to) const = 0;
+
   /// Ψ = FFT(u_{S−1}), to natural order; the wave is used up.
   virtual void exit(ThreadBuffers<T>& buffers, T* wave, View<C, 3> to) const = 0;
   /// χ = Fᴴ d

@@ -200,6 +200,41 @@ class SweepSteps final : public Steps<T> {
   void propagate(ThreadBuffers<T>&, T* wave) const override { column_sweeps(wave, false); }
   void propagate_back(ThreadBuffers<T>&, T* wave) const override { column_sweeps(wave, true); }
 
+  // Waves between the steps are spectra along their rows: FFTs along columns complete them. Those
+  // that propagate_back has made are divided by W.
+  void add_to_propagator_gradient(const T* chi, const T* u, bool kept, T* aside,
+                                  T* to) const override {
+    T *const back = aside, *const through = aside + plane_;
+    const T scale = kept ? T(1) : static_cast<T>(w_);
+    for (i64 m = 0; m < setup_.modes; ++m) {
+      std::copy_n(mode(chi, m), plane_, back);
+      if (kept)
+        for (i64 y = 0; y < w_; ++y) take_row(mode(u, m) + y * 2 * w_, y, through);
+      else
+        std::copy_n(mode(u, m), plane_, through);
+      for (i64 c = 0; c < g_.vectors; ++c) {
+        kernels_.columns_forward(g_, back, c);
+        kernels_.columns_forward(g_, through, c);
+        for (i64 y = 0; y < w_; ++y)
+          for (i64 l = 0; l < lanes_; ++l) {
+            const T re = real(back, c, y, l), im = imaginary(back, c, y, l);
+            const T u_re = scale * real(through, c, y, l),
+                    u_im = scale * imaginary(through, c, y, l);
+            real(to, c, y, l) += re * u_re + im * u_im;
+            imaginary(to, c, y, l) += im * u_re - re * u_im;
+          }
+      }
+    }
+  }
+  void add_propagator_gradient(const T* sum, View<Complex<double>, 2> to) const override {
+    const double scale = 1 / static_cast<double>(w_ * w_);
+    for (i64 c = 0; c < g_.vectors; ++c)
+      for (i64 y = 0; y < w_; ++y)
+        for (i64 l = 0; l < lanes_; ++l)
+          to.data[detector_pixel(c, y, l)] +=
+              scale * Complex<double>(real(sum, c, y, l), imaginary(sum, c, y, l));
+  }
+
   void exit(ThreadBuffers<T>&, T* wave, View<C, 3> to) const override {
     for (i64 m = 0; m < setup_.modes; ++m)
       for (i64 c = 0; c < g_.vectors; ++c) {
@@ -400,6 +435,13 @@ class SweepSteps final : public Steps<T> {
   void keep_row(const T* wave, i64 y, T* u) const {
     for (i64 v = 0; v < g_.vectors; ++v)
       std::copy_n(&real(wave, v, y, 0), 2 * lanes_, u + v * 2 * lanes_);
+  }
+
+  /// And back, to its spectrum along the row.
+  void take_row(const T* u, i64 y, T* wave) const {
+    for (i64 v = 0; v < g_.vectors; ++v)
+      std::copy_n(u + v * 2 * lanes_, 2 * lanes_, &real(wave, v, y, 0));
+    kernels_.row_forward(g_, row_of(wave, y));
   }
 
   /// Row y: dψ ← t dψ + (i dφ − dμ) u beside u = t ψ.

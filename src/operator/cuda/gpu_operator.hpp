@@ -44,6 +44,7 @@ class GpuOperator : public Operator<T> {
         weight_({n_}, ledger, "detector", &gpu),
         valid_({n_}, ledger, "detector", &gpu),
         totals_({3}, ledger, "detector", &gpu),
+        through_({setup_.fits_propagator ? 2 * n_ : 0}, ledger, "propagator", &gpu),
         spectrum_({setup_.probe_modes() * n_}, ledger, "probe", &gpu),
         other_spectrum_({setup_.probe_modes() * n_}, ledger, "probe", &gpu),
         aside_({std::max(setup_.modes, setup_.probe_modes()) * n_}, ledger, "probe", &gpu),
@@ -157,9 +158,14 @@ class GpuOperator : public Operator<T> {
   Misfit gradient(std::span<const Placement> places, const Measured<T>& measured, Wanted wanted,
                   const Gradient<T>& sum) const override {
     check_coefficients(setup_, places);
+    check_wanted(setup_, wanted);
     const std::lock_guard lock(mutex_);
     gpu_.use();
     Target target = target_of(wanted, sum);
+    if (wanted.has(Part::propagator) && setup_.slices > 1) {
+      gpu_.zero(through_.data(), static_cast<std::size_t>(through_.size()) * sizeof(double));
+      target.to.through = through_.data();
+    }
     return over_batches(
         places, measured, sum.misfit,
         [&, done = i64{0}](const Batch<T>& b, Sums<3>* total) mutable {
@@ -268,7 +274,15 @@ class GpuOperator : public Operator<T> {
   }
   void finish(const Target& target) const {
     if (target.probe) add_probe_gradient(target.sum().probe);
+    if (target.to.through) add_propagator_gradient(target.sum().propagator);
     target.finish();
+  }
+  /// to += the sum over the slices, over W²
+  void add_propagator_gradient(View<Complex<double>, 2> to) const {
+    std::vector<Complex<double>> values(static_cast<std::size_t>(n_));
+    gpu_.copy(values.data(), through_.data(), values.size() * sizeof values[0]);
+    for (i64 k = 0; k < n_; ++k)
+      to.data[k] += values[static_cast<std::size_t>(k)] / static_cast<double>(n_);
   }
 
   [[nodiscard]] int window() const { return static_cast<int>(w_); }
@@ -494,7 +508,8 @@ class GpuOperator : public Operator<T> {
   Array<Z<T>, 1> propagator_, twiddles_;
   Array<T, 1> weight_, valid_;
   mutable Array<double, 1> totals_;
-  Array<Z<T>, 1> spectrum_;  // FFT(probe) / W²
+  mutable Array<double, 1> through_;  // of ∂f/∂P*, where it is fitted
+  Array<Z<T>, 1> spectrum_;           // FFT(probe) / W²
   mutable Array<Z<T>, 1> other_spectrum_, aside_;
   Array<Z<T>, 3> transmission_;
   mutable std::mutex mutex_;

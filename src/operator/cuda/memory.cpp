@@ -20,7 +20,8 @@ std::vector<Ledger::Entry> gpu_operator_memory(const OperatorSetup& setup,
   const std::size_t number = sizeof(T), complex = 2 * number;
   const auto voxels = static_cast<std::size_t>(object[0] * object[1] * object[2]);
   const std::size_t propagator =
-      complex * ((setup.slices > 1 ? n : 0) + static_cast<std::size_t>(setup.window));
+      complex * ((setup.slices > 1 ? n : 0) + static_cast<std::size_t>(setup.window)) +
+      (setup.fits_propagator ? 2 * n * sizeof(double) : 0);
   const std::size_t detector = 2 * number * n + sizeof(Sums<3>);
   const std::size_t probe = complex * n * (2 * probe_modes + std::max(modes, probe_modes));
   const std::size_t own = propagator + detector + probe + complex * voxels;

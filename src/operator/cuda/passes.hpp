@@ -54,7 +54,10 @@ template <class T>
 struct GatherTo {
   T *phase = nullptr, *absorption = nullptr, *illumination = nullptr;
   T scale = 2;
-  [[nodiscard]] bool wanted() const { return phase || absorption || illumination; }
+  double* through = nullptr;  ///< Σ χ̂ conj(û) of all slices, W·W pairs; on cuFFT's path alone
+  [[nodiscard]] bool of_object() const { return phase || absorption || illumination; }
+  /// Is u looked at on the way back?
+  [[nodiscard]] bool wanted() const { return of_object() || through; }
 };
 
 template <class T, class Gpu>
@@ -252,8 +255,19 @@ class Passes {
     if (!at_once_ && (to.phase || to.absorption))
       gather(b, object, to, s, 1, static_cast<int>(plan_.patches), modes_);
     if (s == 0) return;
-    propagate<true>(b, b.detector);
     if (recompute_) propagate<true>(b, b.waves);
+    propagate<true>(b, b.detector, to.through ? spectrum_of(b, s - 1) : nullptr, to.through);
+  }
+
+  /// FFT(u) of slice s, in a buffer that is free on the way back.
+  const Z<T>* spectrum_of(const Batch<T>& b, int s) {
+    Z<T>* const to = recompute_ ? b.kept : b.waves;
+    if (!recompute_)
+      gpu_.launch(
+          TakeSlice<T>{b.kept + static_cast<i64>(s) * slice(), to, plan_.kept_slices * n_, n_},
+          {blocks_for(n_, 256), waves(b)});
+    transform_.forward(recompute_ ? b.waves : to, to, waves(b));
+    return to;
   }
 
   /// Bytes of a block's shared memory on the fused path.
@@ -298,7 +312,7 @@ class Passes {
     const auto patches = [&](T* wanted, i64 layer) {
       return wanted ? b.patches + layer * n_ : nullptr;
     };
-    const bool u = op == RowOp::tangent || to.wanted();
+    const bool u = op == RowOp::tangent || to.of_object();
     return {object.t + first,
             object.ny,
             object.nx,
@@ -379,14 +393,15 @@ class Passes {
     }
   }
 
-  /// ψ ← IFFT(P FFT(ψ)), or with conj(P).
+  /// ψ ← IFFT(P FFT(ψ)), or with conj(P); on cuFFT's path through += FFT(ψ) conj(û) on the way.
   template <bool back>
-  void propagate(const Batch<T>& b, Z<T>* of) {
+  void propagate(const Batch<T>& b, Z<T>* of, const Z<T>* u = nullptr, double* through = nullptr) {
     if (path_ == GpuPath::sweeps) {
       columns<back ? ColumnOp::propagate_back : ColumnOp::propagate>(b, of, {}, nullptr);
       return;
     }
     transform_.forward(of, of, waves(b));
+    if (through) gpu_.launch(AddThrough<T>{of, u, through, waves(b), n_}, {blocks_for(n_, 256)});
     gpu_.launch(Propagate<T, back>{of, propagator_, n_}, grid(b));
     transform_.inverse(of, of, waves(b));
   }

@@ -12,8 +12,9 @@
 namespace ptyle::gpu {
 
 /// The way that is taken for a window of numbers of `bytes_a_number` bytes, on a GPU whose blocks
-/// have so much shared memory, and may read each other's in `clusters` or not. Throws UserError for
-/// a way that the window or the GPU does not allow.
+/// have so much shared memory, and may read each other's in `clusters` or not; where the propagator
+/// is fitted it is that of cuFFT. Throws UserError for a way that the window, the GPU or the setup
+/// does not allow.
 inline GpuPath path_of(const OperatorSetup& setup, const GpuOptions& options,
                        std::size_t bytes_a_number, std::size_t shared_limit, bool clusters,
                        bool all_in_double) {
@@ -24,8 +25,11 @@ inline GpuPath path_of(const OperatorSetup& setup, const GpuOptions& options,
   const bool fused = has_fused(w) && narrow && options.waves == WaveStorage::store &&
                      (clusters || fused_cluster(w) == 1) &&
                      static_cast<std::size_t>(fused_shared(w) * complex) <= shared_limit;
+  if (setup.fits_propagator && options.path != GpuPath::automatic && options.path != GpuPath::fft)
+    throw UserError("the propagator is fitted on a GPU by its library of FFTs alone");
   switch (options.path) {
     case GpuPath::automatic:
+      if (setup.fits_propagator) return GpuPath::fft;
       return fused ? GpuPath::fused : sweeps ? GpuPath::sweeps : GpuPath::fft;
     case GpuPath::fused:
       if (!fused)

@@ -211,6 +211,8 @@ void ReferenceOperator::tangent(const Placement& at, const ObjectView<double>& d
 // χ = Fᴴ(detector);  for s = S−1 … 0:  ∂φ_s += factor · Re(conj(χ) i u_s),
 // ∂μ_s −= factor · Re(conj(χ) u_s),  χ ← conj(t_s) χ,  if s > 0: χ ← IFFT(conj(P) FFT(χ));
 // last: ∂P_q += conj(a_mq) χ moved back by the sub-pixel shift. Returns χ before that, beside ψ_0.
+// On the way from a slice to the one before: ∂P* += FFT(χ) conj(FFT(u_{s−1})) / W², as dψ_s is the
+// inverse FFT of dP FFT(u_{s−1}).
 Wave ReferenceOperator::pass_adjoint(const Placement& at, i64 mode, const Passed& passed,
                                      const Wave& detector, double object_factor,
                                      const Gradient<double>& sum) const {
@@ -225,7 +227,13 @@ Wave ReferenceOperator::pass_adjoint(const Placement& at, i64 mode, const Passed
         sum.absorption[s].data[v] -= object_factor * overlap.real();
       chi[i] *= std::conj(transmission(s, v));
     }
-    if (s > 0) chi = propagated_back(chi);
+    if (s == 0) continue;
+    if (!sum.propagator.empty()) {
+      const Wave back = fft(chi), through = fft(passed.u[s - 1]);
+      for (i64 k = 0; k < n_; ++k)
+        sum.propagator.data[k] += back[k] * std::conj(through[k]) / static_cast<double>(n_);
+    }
+    chi = propagated_back(chi);
   }
   if (!sum.probe.empty()) {
     const Wave back = shifted(chi, at, +1);
@@ -332,9 +340,11 @@ Misfit ReferenceOperator::gradient(std::span<const Placement> places,
                                    const Measured<double>& measured, Wanted wanted,
                                    const Gradient<double>& sum) const {
   check_coefficients(setup_, places);
+  check_wanted(setup_, wanted);
   Gradient<double> asked;
   if (wanted.has(Part::object)) asked.phase = sum.phase, asked.absorption = sum.absorption;
   if (wanted.has(Part::probe)) asked.probe = sum.probe;
+  if (wanted.has(Part::propagator)) asked.propagator = sum.propagator;
   Misfit total;
   std::vector<double> y(n_);
   for (std::size_t p = 0; p < places.size(); ++p) {

@@ -1,0 +1,409 @@
+#include "solver/variables/geometry.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "core/error.hpp"
+#include "core/units.hpp"
+#include "physics/loss/losses.hpp"
+#include "solver/batches.hpp"
+#include "solver/parts.hpp"
+#include "solver/penalties/quadratic.hpp"
+#include "solver/regularisers/blur.hpp"
+#include "solver/variables/geometry_options.hpp"
+
+namespace ptyle {
+namespace {
+
+/// ∂f/∂P* is asked for in one mini-batch of so many.
+constexpr std::size_t through_every = 4;
+/// Iterations in which an object appears, before thickness and tilt move.
+constexpr int object_first = 2;
+/// Tilt and thickness are fitted while at least this part of the slices is one block, or all are
+/// alike: between blocks a shear is the object's to take up, and free slices weigh their depths as
+/// they like. Thickness also where slices are free from the start.
+constexpr double most_of_slices = 1.0 / 3;
+/// C is taken again after so many iterations, of so many positions.
+constexpr int curvature_every = 2;
+constexpr i64 curvature_sample = 16;
+/// Finite differences of waves, in units of about 1 rad: floats resolve 1e-6 of a wave.
+constexpr double difference = 0.02;
+/// The longest move of a mini-batch, units.
+constexpr double longest = 0.1;
+/// C_jj is raised by this part, so that two parameters that do nearly the same share a move.
+constexpr double damping = 0.01;
+/// An iteration that has moved by less in all, in units, has found it: mini-batches' own steps go
+/// to and fro.
+constexpr double found = 0.05;
+/// The least part of W² Σ|ψ|² that C_jj of a unit has to be for a parameter to move, as of
+/// positions (variables/positions.cpp).
+double least_share(double noise) { return 1e-5 + 20 * noise; }
+
+/// x of A x = b, A symmetric and positive, n × n, by Cholesky; rows of `fixed` are left out, and
+/// their x is 0. Empty: A is not positive.
+std::vector<double> solved(std::vector<double> a, std::vector<double> b,
+                           const std::vector<bool>& fixed) {
+  const std::size_t n = b.size();
+  for (std::size_t i = 0; i < n; ++i) {
+    if (!fixed[i]) continue;
+    for (std::size_t j = 0; j < n; ++j) a[i * n + j] = a[j * n + i] = 0;
+    a[i * n + i] = 1;
+    b[i] = 0;
+  }
+  for (std::size_t i = 0; i < n; ++i)
+    for (std::size_t j = 0; j <= i; ++j) {
+      double sum = a[i * n + j];
+      for (std::size_t k = 0; k < j; ++k) sum -= a[i * n + k] * a[j * n + k];
+      if (i == j && !(sum > 0)) return {};
+      a[i * n + j] = i == j ? std::sqrt(sum) : sum / a[j * n + j];
+    }
+  for (std::size_t i = 0; i < n; ++i) {
+    for (std::size_t k = 0; k < i; ++k) b[i] -= a[i * n + k] * b[k];
+    b[i] /= a[i * n + i];
+  }
+  for (std::size_t i = n; i-- > 0;) {
+    for (std::size_t k = i + 1; k < n; ++k) b[i] -= a[k * n + i] * b[k];
+    b[i] /= a[i * n + i];
+  }
+  return b;
+}
+
+}  // namespace
+
+template <class T>
+void GeometryOptions::add_to(Parts<T>& parts) const {
+  if (!refine.empty()) parts.variables.push_back(std::make_unique<GeometryVariable<T>>(*this));
+}
+template void GeometryOptions::add_to(Parts<float>&) const;
+template void GeometryOptions::add_to(Parts<double>&) const;
+
+template <class T>
+void GeometryVariable<T>::declare(State<T>& state) {
+  // Names and order alone count here: units need the optics.
+  const auto all = geometry_parameters(options_, 2, 1);
+  for (const GeometryParameter& one : all)
+    changes_.push_back(&state.number("geometry." + one.name));
+  for (const GeometryParameter& one : all)
+    for (const GeometryParameter& other : all)
+      curvature_.push_back(
+          &state.number(fmt::format("geometry.curvature.{}.{}", one.name, other.name)));
+  for (const GeometryParameter& one : all)
+    moved_.push_back(&state.number("geometry.moved." + one.name));
+  at_limit_ = &state.number("geometry.at_limit");
+}
+
+template <class T>
+void GeometryVariable<T>::check(const Workspace<T>& with) const {
+  if (const auto fault = fault_of_refine(options_)) throw UserError("geometry.refine: " + *fault);
+  if (options_.wavelength <= 0 || with.options.aperture_k <= 0)
+    throw UserError("geometry.refine needs optics.energy and optics.semi_angle");
+  if (!options_.fits_propagator()) return;
+  if (with.op->setup().slices < 2)
+    throw UserError(
+        "geometry.refine: a single slice has neither thickness nor tilt: leave them out, or set "
+        "object.slices");
+  const auto& parts = with.options.parts;
+  if (options_.has(GeometryPart::tilt) && with.options.continuation.finished() &&
+      parts.template of<PenaltyOptions>().along_z == 0 &&
+      parts.template of<BlurOptions>().along_z == 0)
+    throw UserError(
+        "geometry.refine: free slices take a tilt up as their shear: tilt needs slices that are "
+        "alike, by solver.continuation: on, penalty.along_z or object.blur_z");
+}
+
+template <class T>
+void GeometryVariable<T>::publish(Workspace<T>& with) {
+  const OperatorSetup& setup = with.op->setup();
+  if (parameters_.empty()) {
+    check(with);
+    scheduled_ = !with.options.continuation.finished();
+    parameters_ = geometry_parameters(options_, setup.slices, with.options.aperture_k);
+    given_ = {setup.window,
+              setup.slices,
+              with.options.pixel,
+              options_.wavelength,
+              options_.slice_thickness,
+              options_.band_limit,
+              options_.tilt};
+    const double depth =
+        options_.wavelength / std::pow(options_.wavelength * with.options.aperture_k, 2);
+    const double defocus = options_.largest_defocus > 0
+                               ? options_.largest_defocus
+                               : std::max(std::abs(options_.given.C10) / 2, 10 * depth);
+    const double most = defocus * pi * options_.wavelength * std::pow(with.options.aperture_k, 2);
+    for (const GeometryParameter& one : parameters_)
+      most_.push_back(one.is_tilt() ? options_.largest_tilt * mrad
+                      : one.moves_propagator()
+                          ? options_.largest_thickness * options_.slice_thickness
+                          : most * one.unit);
+    if (options_.fits_propagator())
+      propagator_gradient_ =
+          Array<Complex<double>, 2>({setup.window, setup.window}, with.ledger, "gradient");
+  }
+  show(with, Values(parameters_.size(), 0));
+}
+
+template <class T>
+Array<Complex<T>, 3> GeometryVariable<T>::copy_of(const Workspace<T>& with,
+                                                  const char* field) const {
+  const auto& waves = std::as_const(with.state).field(field).waves;
+  Array<Complex<T>, 3> here(waves.shape(), with.ledger, "probe");
+  with.arithmetic->read(waves.data(), here.data(), waves.size());
+  return here;
+}
+
+template <class T>
+GeometryState GeometryVariable<T>::now() const {
+  Values changes;
+  for (const double* change : changes_) changes.push_back(*change);
+  return moved(parameters_, given_, changes);
+}
+
+template <class T>
+void GeometryVariable<T>::show(Workspace<T>& with, const Values& by) {
+  const bool all_still = std::all_of(by.begin(), by.end(), [](double b) { return b == 0; });
+  if (all_still) {
+    with.op->set_probe(std::as_const(with.state.field("probe").waves).view());
+  } else {
+    Array<Complex<T>, 3> probe = copy_of(with, "probe");
+    move_probe<T>(parameters_, now(), by, probe.view());
+    with.op->set_probe(std::as_const(probe).view());
+  }
+  if (options_.fits_propagator())
+    with.op->set_propagator(moved(parameters_, now(), by).propagator());
+}
+
+template <class T>
+bool GeometryVariable<T>::may_move(const Workspace<T>& with, std::size_t j) const {
+  if (parameters_[j].moves_propagator() && !through_) return false;
+  if (!parameters_[j].moves_propagator()) return true;
+  if (!parameters_[j].is_tilt() && !scheduled_) return true;
+  const auto& parts = with.options.parts;
+  const auto block = double(with.options.continuation.block());
+  return (block > 1 && block >= most_of_slices * double(with.op->setup().slices)) ||
+         parts.template of<PenaltyOptions>().along_z > 0 ||
+         parts.template of<BlurOptions>().along_z > 0;
+}
+
+template <class T>
+void GeometryVariable<T>::begin(Workspace<T>&, const Batch& batch) {
+  due_ = batch.iteration >= options_.start;
+  through_ = options_.fits_propagator() && batch.iteration >= options_.start + object_first &&
+             batch.number % through_every == 0;
+  if (batch.number == 0)
+    for (double* const moved : moved_) *moved = 0;
+  propagator_gradient_.fill(0);
+}
+
+template <class T>
+void GeometryVariable<T>::ask(const Batch&, const Members&, Wanted& wanted, Gradient<T>& sums) {
+  if (!due_) return;
+  wanted = wanted.with(Part::probe).with(Part::propagator, through_);
+  sums.propagator = propagator_gradient_.view();
+}
+
+template <class T>
+void GeometryVariable<T>::take_slopes(Workspace<T>& with) {
+  Array<Complex<T>, 3> probe = copy_of(with, "probe"), gradient = copy_of(with, "gradient.probe");
+  slopes_ = geometry_slopes<T>(
+      parameters_, now(), probe.view(), gradient.view(),
+      through_ ? std::as_const(propagator_gradient_).view() : View<const Complex<double>, 2>{});
+}
+
+template <class T>
+void GeometryVariable<T>::step(Workspace<T>& with, const Batch& batch) {
+  if (!due_) return;
+  if (batch.refine_probe) {
+    // The sum of all ranks is the same on each, that of the propagator is not yet.
+    std::vector<double> sums(reinterpret_cast<const double*>(propagator_gradient_.data()),
+                             reinterpret_cast<const double*>(propagator_gradient_.data()) +
+                                 2 * propagator_gradient_.size());
+    if (through_) with.team.sum(sums);
+    std::copy(sums.begin(), sums.end(), reinterpret_cast<double*>(propagator_gradient_.data()));
+    take_slopes(with);
+    follow_probe(with, batch);
+  } else {
+    take_slopes(with);
+    with.team.sum(slopes_);
+  }
+  const bool known =
+      std::any_of(curvature_.begin(), curvature_.end(), [](const double* c) { return *c != 0; });
+  if (batch.number == 0 && (!known || (batch.iteration - options_.start) % curvature_every == 0))
+    find_curvature(with, batch);
+  move(with, newton_step(with, double(batch.members.size())));
+}
+
+template <class T>
+void GeometryVariable<T>::follow_probe(Workspace<T>& with, const Batch& batch) {
+  Array<Complex<T>, 3> probe = copy_of(with, "probe");
+  const Values overlaps = geometry_overlaps<T>(parameters_, now(), probe.view());
+  // The probe has moved by −step of its gradient, ψ̂ by −step ĝ, whose part along −i s_j ψ̂ is
+  // −½ step W² ∂f/∂p_j over W²; in units, so that rows are alike.
+  const double step =
+      with.caution * with.options.probe_step / (with.window2() * double(batch.members.size()));
+  const std::size_t n = parameters_.size();
+  Values b(n), a(n * n);
+  std::vector<bool> fixed(n);
+  for (std::size_t i = 0; i < n; ++i) {
+    fixed[i] = parameters_[i].moves_propagator() || overlaps[i * n + i] <= 0;
+    b[i] = -0.5 * step * slopes_[i] * parameters_[i].unit;
+    for (std::size_t j = 0; j < n; ++j)
+      a[i * n + j] = overlaps[i * n + j] * parameters_[i].unit * parameters_[j].unit;
+  }
+  const Values by = solved(a, b, fixed);
+  for (std::size_t j = 0; j < by.size(); ++j) {
+    *changes_[j] += by[j] * parameters_[j].unit;
+    *moved_[j] += by[j];
+  }
+}
+
+/// Σ_k 2 f" a_i a_j of these members, on a tile whose object the operator looks at.
+template <class T>
+void GeometryVariable<T>::add_bends(Workspace<T>& with, const std::vector<i64>& members,
+                                    std::size_t tile, Values& sums) {
+  const OperatorSetup& setup = with.op->setup();
+  const std::size_t n = parameters_.size();
+  const i64 pixels = setup.window * setup.window;
+  const std::array<i64, 3> shape{setup.modes, setup.window, setup.window};
+  Array<Complex<T>, 3> at_rest(shape, with.ledger, "probe"), changed(shape, with.ledger, "probe");
+  std::vector<std::vector<double>> along(n, std::vector<double>(static_cast<std::size_t>(pixels)));
+  std::vector<double> bend(static_cast<std::size_t>(pixels));
+  const Array<T, 2> weight = with.detector_weight();
+  for (const Placement& at : with.places_on(with.tiles[tile], members)) {
+    show(with, Values(n, 0));
+    with.op->forward(at, at_rest);
+    with_loss(setup.loss, [&](auto loss) {
+      for (i64 k = 0; k < pixels; ++k) {
+        double lit = setup.epsilon;
+        for (i64 m = 0; m < setup.modes; ++m)
+          lit += double(std::norm(at_rest.data()[m * pixels + k]));
+        const double w = (weight.empty() ? 1 : double(weight.data()[k])) *
+                         (with.data.valid.empty() ? 1 : double(with.data.valid.data[k]));
+        bend[static_cast<std::size_t>(k)] = 2 * loss.curvature(w, lit);
+      }
+    });
+    for (std::size_t j = 0; j < n; ++j) {
+      Values by(n, 0);
+      by[j] = difference * parameters_[j].unit;
+      show(with, by);
+      with.op->forward(at, changed);
+      for (i64 k = 0; k < pixels; ++k) {
+        double sum = 0;
+        for (i64 m = 0; m < setup.modes; ++m) {
+          const Complex<double> psi(at_rest.data()[m * pixels + k]);
+          sum += (std::conj(psi) * (Complex<double>(changed.data()[m * pixels + k]) - psi)).real();
+        }
+        along[j][static_cast<std::size_t>(k)] = sum / difference;
+      }
+    }
+    for (std::size_t i = 0; i < n; ++i)
+      for (std::size_t j = 0; j < n; ++j)
+        for (std::size_t k = 0; k < bend.size(); ++k)
+          sums[i * n + j] += bend[k] * along[i][k] * along[j][k];
+  }
+}
+
+template <class T>
+void GeometryVariable<T>::find_curvature(Workspace<T>& with, const Batch& batch) {
+  const std::vector<i64> sample = sample_of(batch.members, curvature_sample);
+  const std::size_t n = parameters_.size();
+  const bool absorption = with.state.has("absorption");
+  Values sums(n * n, 0);
+  for (std::size_t t = 0; t < with.tiles.size(); ++t) {
+    const auto members = members_of(sample, with.tiles[t].own);
+    if (members.empty()) continue;
+    with.op->set_object(
+        {std::as_const(with.state.field("phase")).on(t),
+         absorption ? std::as_const(with.state.field("absorption")).on(t) : View<const T, 3>{}});
+    add_bends(with, members, t, sums);
+    with.costs.count(double(members.size() * (n + 1)));
+  }
+  show(with, Values(n, 0));
+  with.team.sum(sums);
+  double power = 0;
+  const Array<Complex<T>, 3> probe = copy_of(with, "probe");
+  for (const auto& value : probe) power += double(std::norm(value));
+  const double least = least_share(options_.noise) * with.window2() * power;
+  const auto count = static_cast<double>(sample.size());
+  for (std::size_t i = 0; i < n * n; ++i) *curvature_[i] = sums[i] / count;
+  for (std::size_t j = 0; j < n; ++j)
+    if (!(*curvature_[j * n + j] > least)) *curvature_[j * n + j] = 0;
+}
+
+template <class T>
+auto GeometryVariable<T>::newton_step(const Workspace<T>& with, double positions) const -> Values {
+  const std::size_t n = parameters_.size();
+  Values a(n * n), b(n);
+  std::vector<bool> fixed(n);
+  for (std::size_t i = 0; i < n; ++i) {
+    const double c = *curvature_[i * n + i];
+    fixed[i] = c == 0 || !may_move(with, i);
+    b[i] = -0.5 * slopes_[i] * parameters_[i].unit / positions;
+    for (std::size_t j = 0; j < n; ++j) a[i * n + j] = *curvature_[i * n + j];
+    a[i * n + i] *= 1 + damping;
+  }
+  Values by = solved(std::move(a), b, fixed);
+  if (by.empty()) by.assign(n, 0);  // of a sample that does not tell them apart
+  double length = 0;
+  for (double& value : by) {
+    value *= with.caution * options_.step;
+    length = std::hypot(length, value);
+  }
+  if (!std::isfinite(length)) return Values(n, 0);  // nor is the cost, for which the run will end
+  const double part = length > longest ? longest / length : 1;
+  for (std::size_t j = 0; j < n; ++j) by[j] *= part * parameters_[j].unit;
+  return by;
+}
+
+template <class T>
+void GeometryVariable<T>::move(Workspace<T>& with, Values by) {
+  double length = 0;
+  for (std::size_t j = 0; j < by.size(); ++j) {
+    const double to = std::clamp(*changes_[j] + by[j], -most_[j], most_[j]);
+    by[j] = to - *changes_[j];
+    length = std::hypot(length, by[j] / parameters_[j].unit);
+  }
+  if (length == 0) return;
+  Array<Complex<T>, 3> probe = copy_of(with, "probe");
+  move_probe<T>(parameters_, now(), by, probe.view());
+  auto& field = with.state.field("probe").waves;
+  with.arithmetic->write(probe.data(), field.data(), probe.size());
+  for (std::size_t j = 0; j < by.size(); ++j) {
+    *changes_[j] += by[j];
+    *moved_[j] += by[j] / parameters_[j].unit;
+  }
+  show(with, Values(by.size(), 0));
+}
+
+template <class T>
+void GeometryVariable<T>::end_iteration(Workspace<T>& with, const Batch&) {
+  double at_limit = 0;
+  for (std::size_t j = 0; j < parameters_.size(); ++j) {
+    if (std::abs(*changes_[j]) < 0.999 * most_[j]) continue;
+    at_limit += 1;
+    if (at_limit > *at_limit_)
+      with.warnings.push_back(fmt::format(
+          "geometry.refine: {} has moved as far as {} lets it: where what was given is that far "
+          "off, raise it; else something else does not fit",
+          parameters_[j].name,
+          parameters_[j].is_tilt()            ? "geometry.largest_tilt"
+          : parameters_[j].moves_propagator() ? "geometry.largest_thickness"
+                                              : "geometry.largest_defocus"));
+  }
+  *at_limit_ = at_limit;
+}
+
+template <class T>
+bool GeometryVariable<T>::still_finding() const {
+  double length = 0;
+  for (const double* moved : moved_) length = std::hypot(length, *moved);
+  return due_ && length > found;
+}
+
+template class GeometryVariable<float>;
+template class GeometryVariable<double>;
+
+}  // namespace ptyle

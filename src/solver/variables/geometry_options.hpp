@@ -1,0 +1,96 @@
+#pragma once
+
+// Options of the fitted geometry of the microscope (solver/variables/geometry).
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/choice.hpp"
+#include "physics/aberrations.hpp"
+#include "physics/propagator.hpp"
+#include "solver/part_options.hpp"
+
+namespace ptyle {
+
+enum class GeometryPart { defocus, astigmatism, coma, trefoil, spherical, thickness, tilt };
+constexpr auto choices(GeometryPart) {
+  return std::to_array<Named<GeometryPart>>({{GeometryPart::defocus, "defocus"},
+                                             {GeometryPart::astigmatism, "astigmatism"},
+                                             {GeometryPart::coma, "coma"},
+                                             {GeometryPart::trefoil, "trefoil"},
+                                             {GeometryPart::spherical, "spherical"},
+                                             {GeometryPart::thickness, "thickness"},
+                                             {GeometryPart::tilt, "tilt"}});
+}
+
+struct GeometryOptions {
+  std::vector<std::string> refine;  ///< words of GeometryPart; empty: not asked for
+  int start = 1;                    ///< an iteration
+  double step = 0.5;                ///< 1: a Gauss-Newton step
+  double largest_defocus = 0;       ///< Å; 0: half of the given one, or 10 depths of focus
+  double largest_thickness = 0.3;   ///< of the slices' given thickness
+  double largest_tilt = 20;         ///< mrad
+
+  // No keys: what the session knows, from which all that is fitted moves.
+  double wavelength = 0;       ///< Å; 0: there is none
+  Aberrations given = {};      ///< the probe's
+  double slice_thickness = 0;  ///< Å
+  Tilt tilt = {};              ///< rad
+  double band_limit = 0;       ///< of the propagator
+  double noise = 0;            ///< as PositionOptions::noise
+
+  [[nodiscard]] bool has(GeometryPart part) const;
+  /// A part that is found by the slices' propagator.
+  [[nodiscard]] bool fits_propagator() const {
+    return has(GeometryPart::thickness) || has(GeometryPart::tilt);
+  }
+  /// A part that is found by the probe.
+  [[nodiscard]] bool fits_aberrations() const;
+
+  template <class T>
+  void add_to(Parts<T>& parts) const;
+};
+
+template <class V>
+void keys(V& v, GeometryOptions& o) {
+  v.section("geometry", "what of the microscope and of the specimen's place in it is fitted");
+  v("refine", o.refine,
+    "of defocus, astigmatism (C12), coma (C21), trefoil (C23), spherical (C30), thickness (of the "
+    "slices), tilt (while slices are alike); left out: nothing")
+      .example("[defocus, astigmatism]")
+      .also_called("tilt_fit fit_defocus optimize_aberrations")
+      .same_at_resume()
+      .reported_if_set();
+  v("start", o.start, at_least(1), "first iteration that refines it").reported_if_set();
+  v("step", o.step, above(0).up_to(2), "1: a Gauss-Newton step").reported_if_set();
+  v("largest_defocus", o.largest_defocus, between(0, 1e8), "Å",
+    "that the defocus moves by at most, and other aberrations by the same phase at the aperture's "
+    "edge; 0: half of the given one, or 10 depths of focus")
+      .reported_if_set();
+  v("largest_thickness", o.largest_thickness, above(0).up_to(0.9),
+    "fraction of the given thickness of slices, likewise")
+      .reported_if_set();
+  v("largest_tilt", o.largest_tilt, above(0).up_to(200), "mrad", "of each angle, likewise")
+      .reported_if_set();
+}
+
+/// What is wrong with geometry.refine: a word that names nothing, or one that stands there twice.
+std::optional<std::string> fault_of_refine(const GeometryOptions& options);
+
+/// A fitted value, where it started, and by which words results have it.
+struct FittedValue {
+  std::string name;  ///< "defocus", "C12", "phi12", …, "slice_thickness", "tilt_row", "tilt_col"
+  std::string unit;  ///< "Å", "degrees", "mrad"
+  double from = 0, to = 0;
+};
+/// Of the numbers of a fit's state (solver/fit).
+std::vector<FittedValue> fitted_geometry(const GeometryOptions& options,
+                                         const std::map<std::string, double>& numbers);
+/// All names that these may have, with their units.
+std::vector<std::pair<std::string, std::string>> geometry_names();
+/// "defocus 251.3 Å, C12 12 Å at 31°, slices 10.9 Å"; with `from`, where each was given.
+std::string describe(const std::vector<FittedValue>& values, bool from);
+
+}  // namespace ptyle

@@ -1,0 +1,88 @@
+// The fitted geometry in the words and units of its users.
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+#include "core/units.hpp"
+#include "solver/variables/geometry_options.hpp"
+
+namespace ptyle {
+
+bool GeometryOptions::has(GeometryPart part) const {
+  return std::find(refine.begin(), refine.end(), word_of(part)) != refine.end();
+}
+
+bool GeometryOptions::fits_aberrations() const {
+  using enum GeometryPart;
+  return has(defocus) || has(astigmatism) || has(coma) || has(trefoil) || has(spherical);
+}
+
+std::optional<std::string> fault_of_refine(const GeometryOptions& options) {
+  for (auto word = options.refine.begin(); word != options.refine.end(); ++word) {
+    if (!choice_named<GeometryPart>(*word))
+      return fmt::format("'{}' is none of {}", *word, fmt::join(words_of<GeometryPart>(), ", "));
+    if (std::find(options.refine.begin(), word, *word) != word)
+      return fmt::format("'{}' stands there twice", *word);
+  }
+  return {};
+}
+
+std::vector<FittedValue> fitted_geometry(const GeometryOptions& options,
+                                         const std::map<std::string, double>& numbers) {
+  using enum GeometryPart;
+  std::vector<FittedValue> all;
+  const auto change = [&](const char* name) {
+    const auto at = numbers.find(std::string("geometry.") + name);
+    return at == numbers.end() ? 0.0 : at->second;
+  };
+  const auto polar = [&](const std::string& name, double size, double azimuth, int symmetry) {
+    const auto [a, b] =
+        std::array{size * std::cos(symmetry * azimuth) + change((name + ".cos").c_str()),
+                   size * std::sin(symmetry * azimuth) + change((name + ".sin").c_str())};
+    all.push_back({name, "Å", size, std::hypot(a, b)});
+    all.push_back({"phi" + name.substr(1), "degrees", azimuth * 180 / pi,
+                   std::atan2(b, a) / symmetry * 180 / pi});
+  };
+  const Aberrations& given = options.given;
+  if (options.has(defocus))
+    all.push_back({"defocus", "Å", -given.C10, -given.C10 + change("defocus")});
+  if (options.has(astigmatism)) polar("C12", given.C12, given.phi12, 2);
+  if (options.has(coma)) polar("C21", given.C21, given.phi21, 1);
+  if (options.has(trefoil)) polar("C23", given.C23, given.phi23, 3);
+  if (options.has(spherical)) all.push_back({"C30", "Å", given.C30, given.C30 + change("C30")});
+  if (options.has(thickness))
+    all.push_back({"slice_thickness", "Å", options.slice_thickness,
+                   options.slice_thickness + change("thickness")});
+  if (!options.has(tilt)) return all;
+  const auto angle = [&](const char* name, double from) {
+    all.push_back({name, "mrad", from / mrad, (from + change(name)) / mrad});
+  };
+  angle("tilt_row", options.tilt.row);
+  angle("tilt_col", options.tilt.col);
+  return all;
+}
+
+std::vector<std::pair<std::string, std::string>> geometry_names() {
+  GeometryOptions all;
+  all.refine = words_of<GeometryPart>();
+  std::vector<std::pair<std::string, std::string>> names;
+  for (const FittedValue& value : fitted_geometry(all, {}))
+    names.emplace_back(value.name, value.unit);
+  return names;
+}
+
+std::string describe(const std::vector<FittedValue>& values, bool from) {
+  std::string text;
+  for (const FittedValue& value : values) {
+    const bool azimuth = value.unit == "degrees";
+    const std::string unit = azimuth ? "°" : " " + value.unit;
+    text += fmt::format("{}{} {:.4g}{}", text.empty() ? "" : ", ", value.name, value.to, unit);
+    if (from) text += fmt::format(", from {:.4g}", value.from);
+  }
+  return text;
+}
+
+}  // namespace ptyle
