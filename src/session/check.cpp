@@ -26,6 +26,7 @@
 #include "solver/penalties/quadratic.hpp"
 #include "solver/rules/rule_options.hpp"
 #include "solver/variables/position_options.hpp"
+#include "solver/variables/variable_probe_options.hpp"
 
 namespace fs = std::filesystem;
 
@@ -220,6 +221,13 @@ void check_scan(const ReconstructConfig& c, const Check& check) {
     check.fault("data.positions", "must be [first, last] or [first, last, stride], first < last");
 }
 
+void check_variable_probe(const ReconstructConfig& c, const Check& check) {
+  if (c.parts.of<VariableProbeOptions>().modes > 0 && c.probe.refine_from == 0)
+    check.fault("probe.variable",
+                "needs a probe that is refined (probe.refine_from above 0); probe.intensity alone "
+                "does not");
+}
+
 void check_fit(const ReconstructConfig& c, const Check& check) {
   check.not_both("optics.energy", "optics.xray_energy");
   if (c.optics.fitted && !check.has_energy())
@@ -275,6 +283,8 @@ void check_by_position(const ReconstructConfig& c, const Check& check) {
          "which has all frequencies and slices from the start: off, or left out");
   refuse(c.parts.of<PositionOptions>().refine == Switch::on, "positions.refine",
          "which moves object and probe alone: off, or left out");
+  const auto& variable = c.parts.of<VariableProbeOptions>();
+  refuse(variable.any(), key_of(variable), "which has one probe for all positions: leave it out");
 }
 
 void check_output_folder(const ReconstructConfig& c, const Check& check, Purpose::Folder how) {
@@ -317,6 +327,7 @@ std::vector<KeyFault> faults_between_keys(const ReconstructConfig& config,
   check_calibration(check);
   check_scan(config, check);
   check_fit(config, check);
+  check_variable_probe(config, check);
   check_by_position(config, check);
   check_output_folder(config, check, purpose.folder);
   return faults;

@@ -216,8 +216,10 @@ class WorkOf final : public Reconstruction::Work {
   [[nodiscard]] Result result() const override {
     Result result;
     static_cast<ResultFacts&>(result) = facts(report());
-    if (team_.leads())
+    if (team_.leads()) {
       result.probe = converted<Complex<float>, Complex<double>, 3>(orthogonal_probe().view());
+      result.variable_modes = variable_modes();
+    }
     auto [phase, absorption] = object();
     result.phase = std::move(phase);
     result.absorption = std::move(absorption);
@@ -237,7 +239,7 @@ class WorkOf final : public Reconstruction::Work {
     const bool refined = !facts.positions_start.empty();
     if (end) keep_only_saved();
     const WritingMemory memory =
-        writing_memory(shape, has_absorption(), fit().probe().shape[0], fit().probe().shape[1],
+        writing_memory(shape, has_absorption(), all_modes(), fit().probe().shape[1],
                        static_cast<i64>(facts.positions.size()), choice);
     write_result(std::move(facts), shape, folder, choice.overwrite, memory.result);
     if (end) open_.fit.reset();
@@ -312,6 +314,7 @@ class WorkOf final : public Reconstruction::Work {
       const auto modes = orthogonal_probe();
       log_end(facts, modes);
       facts.probe = converted<Complex<float>, Complex<double>, 3>(modes.view());
+      facts.variable_modes = variable_modes();
       writer.emplace(facts, shape, has_absorption(), folder, overwrite);
     });
     write_object(team_, mesh(), fit(), {shape, has_absorption()}, writer ? &*writer : nullptr,
@@ -374,8 +377,21 @@ class WorkOf final : public Reconstruction::Work {
     }
   }
 
+  /// As it is where the first mode varies, which then is no mixture of others.
   [[nodiscard]] Array<Complex<double>, 3> orthogonal_probe() const {
-    return orthogonal_modes(converted<Complex<double>, Complex<T>, 3>(fit().probe()));
+    auto probe = converted<Complex<double>, Complex<T>, 3>(fit().probe());
+    return fit().state().has("mixture") ? std::move(probe) : orthogonal_modes(std::move(probe));
+  }
+  [[nodiscard]] i64 all_modes() const { return fit().state().field("probe").shape[0]; }
+  /// By which the probe varies; empty: by none.
+  [[nodiscard]] Array<Complex<float>, 3> variable_modes() const {
+    const i64 incoherent = fit().probe().shape[0], more = all_modes() - incoherent;
+    if (more == 0) return {};
+    const auto all =
+        fit().arithmetic().on_host(std::as_const(fit().state().field("probe").waves).view());
+    const View<const Complex<T>, 3> behind{all.view[incoherent].data,
+                                           {more, all.view.shape[1], all.view.shape[2]}};
+    return converted<Complex<float>, Complex<T>, 3>(behind);
   }
   /// Patterns are judged at two looks, or, where they are to be left out only since the run was
   /// resumed, after the next iteration; and at the end of a run that is shorter.
@@ -438,6 +454,9 @@ class WorkOf final : public Reconstruction::Work {
     facts.ranks = gather_report(team_, report, open_.ledger, open_.gpu_ledger);
     facts.positions = positions();
     if (fit().state().has("shift")) facts.positions_start = open_.positions_at_start();
+    facts.mixtures = open_.records("mixture");
+    facts.intensities = open_.records("intensity");
+    for (double& e : facts.intensities) e = (1 + e) * (1 + e);  // of amplitudes 1 + e
     facts.position_numbers = open_.experiment.numbers;
     facts.frame_numbers = open_.experiment.frames;
     facts.left_out = fit().left_out();

@@ -11,6 +11,7 @@
 #include "solver/regularisers/blur.hpp"
 #include "solver/rules/rule_options.hpp"
 #include "solver/variables/position_options.hpp"
+#include "solver/variables/variable_probe_options.hpp"
 
 namespace ptyle {
 
@@ -21,6 +22,7 @@ PartOptions known_parts() {
   parts.add<PenaltyOptions>();
   parts.add<BlurOptions>();
   parts.add<PositionOptions>();
+  parts.add<VariableProbeOptions>();
   return parts;
 }
 

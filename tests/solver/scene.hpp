@@ -12,6 +12,7 @@
 #include "physics/propagator.hpp"
 #include "solver/fit.hpp"
 #include "solver/regularisers/blur.hpp"
+#include "solver/variables/variable_probe_options.hpp"
 #include "tiles/bisection.hpp"
 
 namespace ptyle::test {
@@ -157,6 +158,7 @@ class FitScene {
     }
     OperatorSetup setup = setup_;
     setup.modes = probe.shape[0];
+    setup.basis = options.parts.of<VariableProbeOptions>().basis(setup.modes);
     return {
         make_operator ? make_operator(setup) : make_cpu_operator<double>(setup, options.threads),
         data(),

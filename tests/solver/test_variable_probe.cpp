@@ -1,0 +1,498 @@
+// A probe that varies over the scan, found by fits of simulated sets; and one that does not.
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/error.hpp"
+#include "core/random.hpp"
+#include "solver/on_gpu.hpp"
+#include "solver/shared_fit.hpp"
+#include "solver/variables/mixture.hpp"
+#include "solver/variables/position_options.hpp"
+#include "solver/variables/variable_probe_options.hpp"
+#include "solver/wander.hpp"
+
+namespace ptyle {
+namespace {
+
+using test::FitScene;
+using test::reader_of;
+
+// The mixture of a position
+
+Mixture some_mixture() { return {{0.3, -0.2}, 0.1}; }
+
+TEST(Mixture, HasThePowerOfTheBeam) {
+  constexpr i64 modes = 2, basis = 4;
+  Array<Complex<double>, 2> a({modes, basis});
+  const Mixture mixture = some_mixture();
+  coefficients_of(mixture, modes, a.data());
+  double power = 0;
+  for (i64 q = 0; q < basis; ++q) power += std::norm(a(0, q));
+  EXPECT_NEAR(power, 1.21, 1e-14);
+  EXPECT_NEAR(a(1, 1).real(), 1.1, 1e-14);
+  EXPECT_EQ(a(1, 0), 0.0);
+  EXPECT_NEAR(a(0, 2).real(), 0.33, 1e-14);
+}
+
+/// f = Re Σ conj(w) a has the gradient ∂f/∂a* = w / 2.
+TEST(Mixture, HasTheSlopesOfItsCoefficients) {
+  constexpr i64 modes = 2, basis = 4;
+  Philox random(3, 0, 0);
+  Array<Complex<double>, 2> gradient({modes, basis});
+  for (auto& g : gradient) g = {random.uniform() - 0.5, random.uniform() - 0.5};
+  const auto f = [&](const Mixture& mixture) {
+    Array<Complex<double>, 2> a(gradient.shape());
+    coefficients_of(mixture, modes, a.data());
+    double sum = 0;
+    for (i64 i = 0; i < a.size(); ++i)
+      sum += 2 * (std::conj(gradient.data()[i]) * a.data()[i]).real();
+    return sum;
+  };
+  const Mixture at = some_mixture(), slopes = slopes_of(at, std::as_const(gradient).view());
+  constexpr double h = 1e-5;  // differences are right to h² and rounding over h
+  const auto difference = [&](auto&& move) {
+    Mixture more = at, less = at;
+    move(more, h), move(less, -h);
+    return (f(more) - f(less)) / (2 * h);
+  };
+  for (std::size_t q = 0; q < at.x.size(); ++q)
+    EXPECT_NEAR(slopes.x[q], difference([&](Mixture& m, double by) { m.x[q] += by; }), 1e-8);
+  EXPECT_NEAR(slopes.e, difference([](Mixture& m, double by) { m.e += by; }), 1e-8);
+}
+
+SmallMatrix symmetric(i64 n, std::uint32_t stream) {
+  Philox random(5, stream, 0);
+  SmallMatrix half({n, n}), all({n, n});
+  for (double& v : half) v = random.uniform() - 0.5;
+  for (i64 i = 0; i < n; ++i)
+    for (i64 j = 0; j < n; ++j)
+      for (i64 k = 0; k < n; ++k) all(i, j) += half(i, k) * half(j, k);
+  return all;
+}
+
+TEST(Mixture, EigenvectorsAreThoseOfTheMatrix) {
+  constexpr i64 n = 5;
+  const SmallMatrix matrix = symmetric(n, 0);
+  const Eigen found = eigen_of(matrix);
+  for (i64 j = 0; j < n; ++j) {
+    EXPECT_TRUE(j == 0 || found.values[std::size_t(j)] <= found.values[std::size_t(j - 1)]);
+    for (i64 i = 0; i < n; ++i) {
+      double product = 0;
+      for (i64 k = 0; k < n; ++k) product += matrix(i, k) * found.vectors(j, k);
+      EXPECT_NEAR(product, found.values[std::size_t(j)] * found.vectors(j, i), 1e-13);
+    }
+  }
+}
+
+/// Waves of three pixels, real, so that a mixture is a vector.
+TEST(Mixture, ANewBasisMixesTheSameWaves) {
+  constexpr i64 n = 3, positions = 20;
+  Philox random(6, 0, 0);
+  SmallMatrix waves({n, n}), gram({n, n}), moments({n, n});
+  for (double& v : waves) v = random.uniform() - 0.5;
+  double power = 0;
+  for (i64 k = 0; k < n; ++k) power += waves(0, k) * waves(0, k);
+  for (i64 i = 0; i < n; ++i)
+    for (i64 j = 0; j < n; ++j)
+      for (i64 k = 0; k < n; ++k) gram(i, j) += waves(i, k) * waves(j, k) / power;
+  std::vector<std::vector<double>> mixtures;
+  std::vector<double> mean(n);
+  for (i64 p = 0; p < positions; ++p) {
+    mixtures.push_back(amplitudes_of({{random.uniform() - 0.3, random.uniform() - 0.6}, 0}));
+    for (std::size_t i = 0; i < n; ++i) {
+      mean[i] += mixtures.back()[i] / positions;
+      for (std::size_t j = 0; j < n; ++j)
+        moments(i64(i), i64(j)) += mixtures.back()[i] * mixtures.back()[j] / positions;
+    }
+  }
+  const NewBasis basis = new_basis(gram, mean, moments);
+  std::vector<double> means(n), products(n * n);
+  for (const auto& c : mixtures) {
+    std::vector<double> now(n);
+    for (std::size_t i = 0; i < n; ++i)
+      for (std::size_t j = 0; j < n; ++j) now[i] += basis.mixtures(i64(i), i64(j)) * c[j];
+    for (i64 k = 0; k < n; ++k) {
+      double before = 0, after = 0;
+      for (i64 i = 0; i < n; ++i) {
+        before += c[std::size_t(i)] * waves(i, k);
+        for (i64 j = 0; j < n; ++j) after += now[std::size_t(i)] * basis.modes(i, j) * waves(j, k);
+      }
+      EXPECT_NEAR(after, before, 1e-13);
+    }
+    for (std::size_t i = 0; i < n; ++i) {
+      means[i] += now[i] / positions;
+      for (std::size_t j = 0; j < n; ++j) products[n * i + j] += now[i] * now[j] / positions;
+    }
+  }
+  EXPECT_NEAR(means[1], 0, 1e-14);
+  EXPECT_NEAR(means[2], 0, 1e-14);
+  EXPECT_NEAR(products[n * 1 + 2], 0, 1e-14);
+  EXPECT_NEAR(products[n * 1 + 1], basis.variances[0], 1e-14);
+  EXPECT_NEAR(products[n * 2 + 2], basis.variances[1], 1e-14);
+}
+
+// Fits
+
+constexpr i64 side = 8, count = side * side;
+constexpr double defocus = 80, change = 0.25;  // Å; of it, to either side
+
+/// From −1 at the first position to 1 at the last.
+double time_of(i64 i) { return 2 * double(i) / double(count - 1) - 1; }
+double current_of(i64 i) { return 1 + 0.2 * (Philox(11, 0, std::uint64_t(i)).uniform() - 0.5); }
+
+/// A scan with a probe of each position's own.
+class VaryingScene : public FitScene {
+ public:
+  VaryingScene(bool drifts, bool flickers, const std::vector<Position>& displacement = {})
+      : FitScene(0, {side, 2.5, 4, displacement}) {
+    auto op = make_cpu_operator<double>(setup(), 1);
+    op->set_object({truth(), {}});
+    const FitData<double> here = data();
+    patterns_ = Array<double, 3>({count, window, window});
+    Array<Complex<double>, 3> probe({1, window, window}), exit(probe.shape());
+    for (i64 i = 0; i < count; ++i) {
+      const double C10 = -defocus * (1 + (drifts ? change * time_of(i) : 0));
+      const auto wave = form_probe({wavelength, 0.025, {.C10 = C10}}, window, pixel);
+      std::copy(wave.begin(), wave.end(), probe.begin());
+      op->set_probe(probe);
+      Position at = here.positions[std::size_t(i)];
+      if (!displacement.empty())
+        at = {at.row + displacement[std::size_t(i)].row, at.col + displacement[std::size_t(i)].col};
+      op->forward(place(at, window), exit);
+      for (i64 k = 0; k < exit.size(); ++k)
+        patterns_.data()[i * exit.size() + k] =
+            std::norm(exit.data()[k]) * (flickers ? current_of(i) : 1);
+    }
+    spoil = [this](i64 i, double* to) {
+      std::copy_n(patterns_.view()[i].data, window * window, to);
+    };
+  }
+  VaryingScene(const VaryingScene&) = delete;
+
+ private:
+  Array<double, 3> patterns_;
+};
+
+const FitScene& drifting() {
+  static const VaryingScene scene(true, false);
+  return scene;
+}
+const FitScene& flickering() {
+  static const VaryingScene scene(false, true);
+  return scene;
+}
+const FitScene& both() {
+  static const VaryingScene scene(true, true);
+  return scene;
+}
+const FitScene& steady() {
+  static const VaryingScene scene(false, false);
+  return scene;
+}
+
+FitOptions options_of(const VariableProbeOptions& probe) {
+  FitOptions o;
+  o.batches = 4;
+  o.probe_from = 2;
+  o.verify = true;
+  o.parts.of<VariableProbeOptions>() = probe;
+  return o;
+}
+
+/// The numbers of a record of all positions, one after the other.
+std::vector<double> records(const Fit<double>& fit, const std::string& name) {
+  const auto& field = fit.state().field(name);
+  const i64 each = field.shape[2];
+  std::vector<double> all(std::size_t(each * count));
+  for (std::size_t t = 0; t < fit.tiles().size(); ++t) {
+    const auto here = fit.arithmetic().on_host(field.on(t));
+    for (std::size_t k = 0; k < fit.tiles()[t].own.size(); ++k)
+      for (i64 n = 0; n < each; ++n)
+        all[std::size_t(each * fit.tiles()[t].own[k] + n)] = here.view(0, i64(k), n);
+  }
+  return all;
+}
+
+struct Found {
+  std::vector<double> x, e;
+  Array<double, 3> object;
+  double cost = 0;
+  std::vector<Complex<double>> probe;  // all modes
+};
+Found found(const Fit<double>& fit, const FitScene& scene, double cost) {
+  Found all;
+  if (fit.state().has("mixture")) all.x = records(fit, "mixture");
+  if (fit.state().has("intensity")) all.e = records(fit, "intensity");
+  all.object = test::stitched(fit, scene.object());
+  all.cost = cost;
+  const auto probe =
+      fit.arithmetic().on_host(std::as_const(fit.state().field("probe").waves).view());
+  all.probe.assign(probe.view.begin(), probe.view.end());
+  return all;
+}
+Found fitted(const FitScene& scene, const FitOptions& options, int iterations, const Mesh& mesh) {
+  const auto team = make_local_team(mesh.ranks());
+  auto fit = scene.fit(options, *team, {mesh});
+  double cost = 0;
+  for (int i = 0; i < iterations; ++i) cost = fit.iterate().fitted.cost;
+  return found(fit, scene, cost);
+}
+Found fitted(const FitScene& scene, const FitOptions& options, int iterations, int ranks = 1) {
+  return fitted(scene, options, iterations, scene.mesh(ranks));
+}
+
+/// Of the sum over slices, away from the rim that few windows look at.
+double error_of(const Found& found, const FitScene& scene) {
+  constexpr i64 rim = 16;
+  const auto& object = found.object;
+  std::vector<double> difference;
+  for (i64 y = rim; y < object.shape()[1] - rim; ++y)
+    for (i64 x = rim; x < object.shape()[2] - rim; ++x) {
+      double sum = 0;
+      for (i64 z = 0; z < object.shape()[0]; ++z) sum += object(z, y, x) - scene.truth()(z, y, x);
+      difference.push_back(sum);
+    }
+  const auto n = double(difference.size());
+  const double mean = std::accumulate(difference.begin(), difference.end(), 0.0) / n;
+  double square = 0;
+  for (const double d : difference) square += (d - mean) * (d - mean) / n;
+  return std::sqrt(square);
+}
+
+double correlation(const std::vector<double>& a, const std::vector<double>& b) {
+  const auto n = double(a.size());
+  const double of_a = std::accumulate(a.begin(), a.end(), 0.0) / n,
+               of_b = std::accumulate(b.begin(), b.end(), 0.0) / n;
+  double ab = 0, aa = 0, bb = 0;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    ab += (a[i] - of_a) * (b[i] - of_b);
+    aa += (a[i] - of_a) * (a[i] - of_a);
+    bb += (b[i] - of_b) * (b[i] - of_b);
+  }
+  return ab / std::sqrt(aa * bb);
+}
+
+TEST(VariableProbe, FindsADefocusThatDrifts) {
+  constexpr int iterations = 30;
+  const Found fixed = fitted(drifting(), options_of({}), iterations),
+              free = fitted(drifting(), options_of({.modes = 2, .start = 4}), iterations);
+  EXPECT_LT(free.cost, 0.1 * fixed.cost);
+  EXPECT_LT(error_of(free, drifting()), 0.7 * error_of(fixed, drifting()));
+  std::vector<double> first, time;
+  for (i64 i = 0; i < count; ++i) {
+    first.push_back(free.x[std::size_t(2 * i)]);
+    time.push_back(time_of(i));
+  }
+  EXPECT_GT(std::abs(correlation(first, time)), 0.98);
+}
+
+TEST(VariableProbe, FindsTheCurrentOfTheBeam) {
+  constexpr int iterations = 20;
+  const Found fixed = fitted(flickering(), options_of({}), iterations),
+              free = fitted(flickering(), options_of({.intensity = true, .start = 3}), iterations);
+  EXPECT_LT(error_of(free, flickering()), error_of(fixed, flickering()));
+  std::vector<double> current;
+  for (i64 i = 0; i < count; ++i) current.push_back(current_of(i));
+  const double mean = std::accumulate(current.begin(), current.end(), 0.0) / double(count);
+  double all = 0;
+  for (i64 i = 0; i < count; ++i) {
+    const double f = std::pow(1 + free.e[std::size_t(i)], 2);
+    EXPECT_NEAR(f, current[std::size_t(i)] / mean, 5e-3);  // a tenth of their deviation, and less
+    all += f / double(count);
+  }
+  EXPECT_NEAR(all, 1, 1e-12);
+}
+
+/// What it finds then is what the object still lacks.
+TEST(VariableProbe, HardlyMovesWhereNothingVaries) {
+  constexpr int iterations = 30;
+  const Found fixed = fitted(steady(), options_of({}), iterations),
+              free = fitted(steady(), options_of({.modes = 2, .intensity = true, .start = 8}),
+                            iterations);
+  EXPECT_LT(error_of(free, steady()), 1.05 * error_of(fixed, steady()));
+  for (const double x : free.x) EXPECT_LT(std::abs(x), 0.1);
+  for (const double e : free.e) EXPECT_LT(std::abs(e), 0.01);
+}
+
+FitOptions as_shared() {
+  auto options = options_of({.modes = 2, .intensity = true, .start = 2});
+  options.hold_out = 0.1;
+  return options;
+}
+
+Complex<double> overlap(const std::vector<Complex<double>>& probe, std::size_t i, std::size_t j) {
+  const std::size_t n = FitScene::window * FitScene::window;
+  Complex<double> sum = 0, power = 0;
+  for (std::size_t k = 0; k < n; ++k) {
+    sum += std::conj(probe[n * i + k]) * probe[n * j + k];
+    power += std::norm(probe[k]);
+  }
+  return sum / power;
+}
+
+TEST(VariableProbe, KeepsItsBasisAfterEveryIteration) {
+  const auto team = make_local_team();
+  auto fit = both().fit(as_shared(), *team, {both().mesh(1)});
+  for (int i = 0; i < 4; ++i) {
+    fit.iterate();
+    const Found now = found(fit, both(), 0);
+    if (i == 0) continue;
+    EXPECT_NEAR(overlap(now.probe, 1, 1).real(), 1, 1e-12);
+    EXPECT_NEAR(overlap(now.probe, 2, 2).real(), 1, 1e-12);
+    EXPECT_LT(std::abs(overlap(now.probe, 0, 1)), 1e-12);
+    EXPECT_LT(std::abs(overlap(now.probe, 0, 2)), 1e-12);
+    EXPECT_LT(std::abs(overlap(now.probe, 1, 2).real()), 1e-12);
+    std::vector<double> mean(2);
+    double product = 0, squares = 0;
+    for (const i64 p : fit.fitted()) {
+      const double x = now.x[std::size_t(2 * p)], y = now.x[std::size_t(2 * p + 1)];
+      mean[0] += x, mean[1] += y, product += x * y, squares += x * x;
+    }
+    EXPECT_GT(squares, 1e-4);
+    EXPECT_LT(std::abs(mean[0]), 1e-12);
+    EXPECT_LT(std::abs(mean[1]), 1e-12);
+    EXPECT_LT(std::abs(product), 1e-10);
+    for (const i64 p : fit.held_out()) EXPECT_EQ(now.x[std::size_t(2 * p)], 0);
+  }
+}
+
+// Ranks, devices, and runs that were stopped
+
+double apart(const std::vector<double>& a, const std::vector<double>& b) {
+  double most = 0;
+  for (std::size_t i = 0; i < a.size(); ++i) most = std::max(most, std::abs(a[i] - b[i]));
+  return most;
+}
+void expect_same(const Found& a, const Found& b, double within) {
+  EXPECT_LT(apart(a.x, b.x), within);
+  EXPECT_LT(apart(a.e, b.e), within);
+  EXPECT_LT(test::apart(a.object, b.object), within);
+}
+
+TEST(VariableProbe, IsTheSameOnAnyNumberOfRanks) {
+  const Found one = fitted(both(), as_shared(), 4);
+  EXPECT_GT(apart(one.x, std::vector<double>(one.x.size())), 0.01);
+  for (const int ranks : {2, 4, 9}) expect_same(fitted(both(), as_shared(), 4, ranks), one, 1e-11);
+  for (const int ranks : {3, 7})
+    expect_same(fitted(both(), as_shared(), 4, both().bisected(ranks)), one, 1e-11);
+}
+
+TEST(VariableProbe, IsTheSameForAnyNumberOfThreads) {
+  auto options = as_shared();
+  const Found one = fitted(both(), options, 4);
+  options.threads = 3;
+  const Found three = fitted(both(), options, 4);
+  EXPECT_EQ(apart(three.x, one.x), 0);
+  EXPECT_EQ(apart(three.e, one.e), 0);
+  EXPECT_EQ(test::apart(three.object, one.object), 0);
+}
+
+TEST(VariableProbe, IsTheSameOnTheEmulatedGpu) {
+  for (const int ranks : {1, 4}) {
+    const Found host = fitted(both(), as_shared(), 3, ranks);
+    const test::OnGpu gpu(true, {.guarded = true, .order = emulated::Order::others_first}, both());
+    expect_same(fitted(both(), as_shared(), 3, ranks), host, test::rounding_of_operators);
+  }
+}
+
+TEST(VariableProbe, GoesOnBitByBitFromTheMiddleOfAnIteration) {
+  const auto team = make_local_team();
+  auto first = both().fit(as_shared(), *team, {both().mesh(1)});
+  for (int i = 0; i < 3; ++i) first.iterate();
+  int batches = 0;
+  EXPECT_FALSE(first.iterate([&] { return ++batches == 2; }).whole);
+  const auto object = test::stitched(first, both().object());
+  auto second = both().fit(as_shared(), *team, {both().mesh(1)}, object, first.probe());
+  second.restore(first.numbers(), reader_of(first));
+  for (auto* fit : {&first, &second}) {
+    EXPECT_TRUE(fit->iterate().whole);
+    fit->iterate();
+  }
+  const Found same = found(second, both(), 0), whole = found(first, both(), 0);
+  EXPECT_EQ(same.x, whole.x);
+  EXPECT_EQ(same.e, whole.e);
+  EXPECT_EQ(same.probe, whole.probe);
+  EXPECT_EQ(test::apart(same.object, whole.object), 0);
+}
+
+/// Records that change hands take their mixtures along.
+TEST(VariableProbe, GoesWithPositionsThatWander) {
+  auto options = as_shared();
+  options.parts.add<test::WanderOptions>();
+  options.parts.of<PositionOptions>().largest_move = 4 * FitScene::pixel;
+  const auto run = [&](int ranks) {
+    const auto team = make_local_team(ranks);
+    auto fit = both().fit(options, *team, {both().mesh(ranks)});
+    for (int i = 0; i < 4; ++i) fit.iterate();
+    EXPECT_EQ(fit.handed_over().came > 0, ranks > 1);
+    return found(fit, both(), 0);
+  };
+  const Found one = run(1);
+  for (const int ranks : {4, 9}) expect_same(run(ranks), one, 1e-11);
+}
+
+/// Beside positions that are refined, the probe does not shift.
+TEST(VariableProbe, LeavesShiftsToThePositions) {
+  auto options = as_shared();
+  auto& refinement = options.parts.of<PositionOptions>();
+  refinement = {.refine = Switch::on, .model = PositionModel::free, .start = 2};
+  refinement.largest_move = 4 * FitScene::pixel;
+  const Found one = fitted(both(), options, 5);
+  expect_same(fitted(both(), options, 5, 4), one, 1e-11);
+  const std::size_t n = FitScene::window * FitScene::window;
+  for (const std::size_t mode : {1, 2}) {
+    double along = 0, power = 0;
+    for (std::size_t k = 0; k < n; ++k) {  // ∂P_0 along columns, by differences as good as any
+      const std::size_t x = k % FitScene::window, left = k - x + (x + 31) % FitScene::window,
+                        right = k - x + (x + 1) % FitScene::window;
+      const auto slope = one.probe[right] - one.probe[left];
+      along += (std::conj(one.probe[n * mode + k]) * slope).real();
+      power += std::norm(slope);
+    }
+    EXPECT_LT(std::abs(along) / std::sqrt(power * overlap(one.probe, mode, mode).real()), 0.1);
+  }
+}
+
+// Refusals
+
+template <class Make>
+std::string refusal_of(Make&& make) {
+  try {
+    make();
+  } catch (const UserError& error) {
+    return error.what();
+  }
+  return "";
+}
+
+TEST(VariableProbe, IsRefusedWhereItCannotBe) {
+  const auto team = make_local_team(4);
+  const auto with = [&](auto&& change, int ranks, Scheme scheme = Scheme::owner) {
+    return refusal_of([&] {
+      auto options = options_of({.modes = 1});
+      change(options);
+      const auto few = make_local_team(ranks);
+      (void)both().fit(options, *few, {both().mesh(ranks), scheme});
+    });
+  };
+  const auto as_is = [](FitOptions&) {};
+  EXPECT_NE(with([](FitOptions& o) { o.parts.of<RuleOptions>().rule = RuleChoice::pie; }, 1)
+                .find("probe.variable"),
+            std::string::npos);
+  EXPECT_NE(with(as_is, 4, Scheme::none).find("probe.variable"), std::string::npos);
+  EXPECT_NE(with([](FitOptions& o) { o.update = Update::literal; }, 4).find("probe.variable"),
+            std::string::npos);
+  EXPECT_NE(with([](FitOptions& o) { o.probe_from = 0; }, 1).find("probe.refine_from"),
+            std::string::npos);
+  EXPECT_EQ(with(as_is, 4), "");
+}
+
+}  // namespace
+}  // namespace ptyle
