@@ -131,6 +131,18 @@ Eigen eigen_of(const SmallMatrix& symmetric) {
   return all;
 }
 
+SmallMatrix inverse_of(const SmallMatrix& symmetric) {
+  const Eigen all = eigen_of(symmetric);
+  const i64 n = symmetric.shape()[0];
+  SmallMatrix inverse({n, n});
+  for (i64 k = 0; k < n; ++k)
+    for (i64 i = 0; i < n; ++i)
+      for (i64 j = 0; j < n; ++j)
+        inverse(i, j) +=
+            all.vectors(k, i) * all.vectors(k, j) / all.values[static_cast<std::size_t>(k)];
+  return inverse;
+}
+
 NewBasis new_basis(const SmallMatrix& gram, const std::vector<double>& mean,
                    const SmallMatrix& moments) {
   const i64 all = gram.shape()[0], n = all - 1;

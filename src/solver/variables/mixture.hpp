@@ -40,7 +40,7 @@ Mixture slopes_of(const Mixture& mixture, View<const Complex<double>, 2> gradien
 /// x as it is, or shortened to most_varied.
 void limit(std::span<double> x);
 
-// A new basis of the same waves
+// Small matrices, and a new basis of the same waves
 
 /// Square, (n, n).
 using SmallMatrix = Array<double, 2>;
@@ -52,6 +52,9 @@ struct Eigen {
   SmallMatrix vectors;
 };
 Eigen eigen_of(const SmallMatrix& symmetric);
+
+/// Of a symmetric matrix whose eigenvalues are above 0.
+SmallMatrix inverse_of(const SmallMatrix& symmetric);
 
 /// The basis in which the mean mixture is P_0 and x are uncorrelated.
 struct NewBasis {

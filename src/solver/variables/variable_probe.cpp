@@ -13,6 +13,7 @@
 #include "solver/parts.hpp"
 #include "solver/variables/probe_moves.hpp"
 #include "solver/variables/real_waves.hpp"
+#include "solver/variables/variable_probe_start.hpp"
 
 namespace ptyle {
 namespace {
@@ -25,10 +26,11 @@ constexpr int curvature_every = 4;
 constexpr i64 curvature_sample = 64;
 /// Of W² |P_0|², which a step divides by at least: along a wave that no pattern shows c is noise.
 constexpr double least_curvature = 1e-3;
-/// ⟨x²⟩ that a step of V divides by at least.
-constexpr double least_variance = 1e-4;
-/// Waves that the start has beside the axes and what they become.
-constexpr i64 waves_at_start = 6;
+/// A step of V is damped as by so many times ⟨x²⟩ of the iteration before, and by at least this.
+constexpr double damping = 0.5, least_variance = 1e-4;
+/// Positions whose moves the variable modes start from, and the waves that the start has beside
+/// them: directions, aberrations and what they change patterns by.
+constexpr i64 start_sample = 64, waves_at_start = 24;
 /// Of e in one step, and in all.
 constexpr double most_brighter = 0.1, most_bright = 0.9;
 constexpr double no_limit = std::numeric_limits<double>::infinity();
@@ -43,6 +45,16 @@ double bytes_of_mixture(i64 modes, i64 variable) {
 /// So many waves in double precision.
 double bytes_of_waves(i64 window, i64 waves) {
   return static_cast<double>(waves * window * window) * sizeof(Complex<double>);
+}
+
+/// Of find_modes, for a moment.
+template <class T>
+double bytes_of_start(const OperatorSetup& setup, i64 variable, i64 positions) {
+  const double pixels = static_cast<double>(setup.window * setup.window);
+  return static_cast<double>(std::min(start_sample, positions)) * pixels * sizeof(Complex<T>) +
+         static_cast<double>(2 * setup.modes + 2 * setup.probe_modes()) * pixels *
+             sizeof(Complex<T>) +
+         bytes_of_waves(setup.window, waves_at_start + 2 * variable);
 }
 
 template <class T>
@@ -190,8 +202,8 @@ void VariableProbe<T>::step(Workspace<T>& with, const Batch& batch) {
   const bool unknown = intensity_ ? *of_intensity_ == 0 : *curvature_.front() == 0;
   if (unknown || (batch.number == 0 && batch.iteration % curvature_every == 0))
     find_curvature(with, batch);
+  if (variable() > 0 && batch.refine_probe) move_modes(with, weights_of(with, batch));
   for (std::size_t t = 0; t < with.tiles.size(); ++t) move_members(with, t);
-  if (batch.refine_probe) move_modes(with, batch);
   if (with.stopping) save(with);  // else the end of the iteration does
 }
 
@@ -217,19 +229,42 @@ void VariableProbe<T>::move_members(Workspace<T>& with, std::size_t t) {
   }
 }
 
+/// Σ s² x xᵀ over the mini-batch, of all ranks, and at least what damps the step. Before members
+/// move.
 template <class T>
-void VariableProbe<T>::move_modes(Workspace<T>& with, const Batch& batch) {
-  const double whole =
-      with.caution * with.options.probe_step / (with.window2() * double(batch.members.size()));
+SmallMatrix VariableProbe<T>::weights_of(Workspace<T>& with, const Batch& batch) const {
+  const i64 n = variable();
+  std::vector<double> sums(static_cast<std::size_t>(n * n));
+  for (std::size_t t = 0; t < with.tiles.size(); ++t)
+    for (const i64 position : members_[t]) {
+      const Mixture mixture = mixture_of(t, place_in(with.tiles[t].own, position));
+      const double s = 1 + mixture.e;
+      for (std::size_t q = 0; q < mixture.x.size(); ++q)
+        for (std::size_t r = 0; r < mixture.x.size(); ++r)
+          sums[q * mixture.x.size() + r] += s * s * mixture.x[q] * mixture.x[r];
+    }
+  with.team.sum(sums);
+  SmallMatrix all({n, n});
+  std::copy(sums.begin(), sums.end(), all.begin());
+  for (i64 q = 0; q < n; ++q)
+    all(q, q) += double(batch.members.size()) *
+                 std::max(least_variance, damping * *variance_[static_cast<std::size_t>(q)]);
+  return all;
+}
+
+template <class T>
+void VariableProbe<T>::move_modes(Workspace<T>& with, const SmallMatrix& weights) {
+  const double step = with.caution * with.options.probe_step / with.window2();
+  const SmallMatrix inverse = inverse_of(weights);
   for (i64 q = 0; q < variable(); ++q) {
-    const double variance = *variance_[static_cast<std::size_t>(q)];
-    if (variance == 0) continue;  // x are not known yet
-    const View<T, 3> mode = as_volume(parts_of(probe_->waves.view())[modes_ + q]),
-                     slope = as_volume(parts_of(gradient_->waves.view())[modes_ + q]);
-    with.arithmetic->run(MoveAlong<T>(mode, slope, whole / std::max(variance, least_variance),
-                                      {-no_limit, no_limit}, mode));
+    const View<T, 3> mode = as_volume(parts_of(probe_->waves.view())[modes_ + q]);
+    for (i64 r = 0; r < variable(); ++r) {
+      const View<T, 3> slope = as_volume(parts_of(gradient_->waves.view())[modes_ + r]);
+      with.arithmetic->run(
+          MoveAlong<T>(mode, slope, step * inverse(q, r), {-no_limit, no_limit}, mode));
+    }
   }
-  if (variable() > 0) with.op->set_probe(probe_->waves);
+  with.op->set_probe(probe_->waves);
 }
 
 /// c of a few positions of the mini-batch, spread over it.
@@ -241,16 +276,19 @@ void VariableProbe<T>::find_curvature(Workspace<T>& with, const Batch& batch) {
   const RealWave first = real_wave<T>(probe.view()[0]);
   const double least = least_curvature * with.window2() * inner(first, first);
   const auto along = [&](View<const C, 3> direction) {
-    std::vector<double> sum{0};
+    std::vector<double> sum{0}, most{0}, each;
     for (std::size_t t = 0; t < with.tiles.size(); ++t) {
       const auto members = members_of(sample, with.tiles[t].own);
       if (members.empty()) continue;
       with.op->set_object(object_on(with, t));
-      sum[0] += with.op->curvature(with.places_on(with.tiles[t], members), {}, direction);
+      each.resize(members.size());
+      sum[0] += with.op->curvature(with.places_on(with.tiles[t], members), {}, direction, each);
+      most[0] = std::max(most[0], *std::max_element(each.begin(), each.end()));
       with.costs.count(double(members.size()));
     }
     with.team.sum(sum);
-    return std::max(least, sum[0] / count);
+    with.team.maximum(most);
+    return std::max({least, sum[0] / count, most[0] / 2});  // a step of 1 overshoots nowhere
   };
   if (intensity_)
     *of_intensity_ = along(probe);  // de adds de times itself to what a position mixes
@@ -260,19 +298,6 @@ void VariableProbe<T>::find_curvature(Workspace<T>& with, const Batch& batch) {
     std::copy(mode.begin(), mode.end(), direction.begin());  // in the place of P_0
     *curvature_[static_cast<std::size_t>(q)] = along(direction);
   }
-}
-
-template <class T>
-auto VariableProbe<T>::gradient_at(Workspace<T>& with, std::size_t t, i64 position) -> Array<C, 2> {
-  with.arithmetic->clear(parts_of(gradient_->waves.view()));
-  Gradient<T> sums;
-  sums.probe = gradient_->waves.view();
-  const std::vector<i64> one{position};
-  with.op->gradient(with.places_on(with.tiles[t], one), with.measured_at(one), {Part::probe}, sums);
-  with.costs.count(1);
-  Array<C, 2> here({probe_->shape[1], probe_->shape[2]});
-  with.arithmetic->read(gradient_->waves.data(), here.data(), here.size());
-  return here;
 }
 
 template <class T>
@@ -294,30 +319,18 @@ std::vector<RealWave> VariableProbe<T>::not_theirs(const Workspace<T>& with,
 
 template <class T>
 void VariableProbe<T>::find_modes(Workspace<T>& with) {
-  const i64 n = variable(), window = probe_->shape[1];
-  const std::vector<i64> sample = sample_of(with.fitted, sample_of_variable_probe);
-  Array<C, 3> probe = probe_here(with);
-  const RealWave first = real_wave<T>(std::as_const(probe).view()[0]);
-  std::vector<RealWave> others = not_theirs(with, std::as_const(probe).view()[0]);
-  join(others, first);
-  SharedWaves<T> gradients{{}, {}, std::ssize(sample)};
-  for (std::size_t t = 0; t < with.tiles.size(); ++t)
-    for (const i64 position : members_of(sample, with.tiles[t].own))
-      gradients.numbers.push_back(place_in(sample, position));
+  const OperatorSetup& setup = with.op->setup();
   const Ledger::Booking booking =
-      book(with, static_cast<double>(gradients.numbers.size() * sizeof(C)) *
-                         static_cast<double>(window * window) +
-                     bytes_of_waves(window, waves_at_start + 2 * n));
-  for (std::size_t t = 0; t < with.tiles.size(); ++t) {
-    with.op->set_object(object_on(with, t));
-    for (const i64 position : members_of(sample, with.tiles[t].own))
-      gradients.here.push_back(gradient_at(with, t, position));
-  }
-  with.arithmetic->clear(parts_of(gradient_->waves.view()));
-  const auto axes = principal_axes(gradients, n, others, with.team);
+      book(with, bytes_of_start<T>(setup, variable(), std::ssize(fitted_here(with))));
+  Array<C, 3> probe = probe_here(with);
+  const View<const C, 2> first = std::as_const(probe).view()[0];
+  const RealWave wave = real_wave<T>(first);
+  std::vector<RealWave> others = not_theirs(with, first);
+  join(others, wave);
+  const auto axes =
+      VariableProbeStart<T>(with, *gradient_, std::move(others)).axes(variable(), start_sample);
   for (std::size_t q = 0; q < axes.size(); ++q)
-    put_wave<T>(axes[q], std::sqrt(inner(first, first)),
-                probe.view()[modes_ + static_cast<i64>(q)]);
+    put_wave<T>(axes[q], std::sqrt(inner(wave, wave)), probe.view()[modes_ + static_cast<i64>(q)]);
   put_probe(with, probe);
   *found_ = 1;
 }
@@ -436,12 +449,8 @@ double bytes_of_variable_probe(const OperatorSetup& setup, const VariableProbeOp
                                i64 positions) {
   if (!options.any()) return 0;
   const double pixels = static_cast<double>(setup.window * setup.window);
-  const auto sample = static_cast<double>(std::min(sample_of_variable_probe, positions));
   const double copies = 2 * static_cast<double>(setup.probe_modes()) * pixels * sizeof(Complex<T>);
-  const double start = options.modes > 0
-                           ? sample * pixels * sizeof(Complex<T>) +
-                                 bytes_of_waves(setup.window, waves_at_start + 2 * options.modes)
-                           : 0;
+  const double start = options.modes > 0 ? bytes_of_start<T>(setup, options.modes, positions) : 0;
   return static_cast<double>(positions) * bytes_of_mixture(setup.modes, options.modes) + copies +
          start;
 }

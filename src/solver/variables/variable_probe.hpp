@@ -4,8 +4,8 @@
 // the incoherent modes and of N variable ones, which lie behind these in the field of the probe and
 // share the sum of its gradient over the ranks. A position's x and e are records of it.
 //
-//   1. start: V are the principal axes of ∂f/∂P_0* of a sample of positions, less its mean and what
-//      is not theirs (below); x = 0
+//   1. start: V are the principal axes of how far a sample of positions would move P_0 each by
+//      itself (solver/variables/variable_probe_start); x = 0
 //   2. in every mini-batch, each position by itself, a damped Gauss-Newton step
 //          δx_q = −step · ∂f/∂x_q / 2c_q        e alike
 //      c half the cost's second derivative, mean of a sample of positions (Operator::curvature);
@@ -63,11 +63,10 @@ class VariableProbe final : public Variable<T> {
   /// Directions, orthonormal, that V have nothing of beside P_0.
   [[nodiscard]] std::vector<RealWave> not_theirs(const Workspace<T>& with,
                                                  View<const C, 2> first) const;
-  /// ∂f/∂P_0* of a position of a tile whose object the operator has.
-  Array<C, 2> gradient_at(Workspace<T>& with, std::size_t tile, i64 position);
   void find_curvature(Workspace<T>& with, const Batch& batch);
   void move_members(Workspace<T>& with, std::size_t tile);
-  void move_modes(Workspace<T>& with, const Batch& batch);
+  [[nodiscard]] SmallMatrix weights_of(Workspace<T>& with, const Batch& batch) const;
+  void move_modes(Workspace<T>& with, const SmallMatrix& weights);
   struct Moments {
     std::vector<double> mean;
     SmallMatrix products;
@@ -90,9 +89,6 @@ class VariableProbe final : public Variable<T> {
   std::vector<Array<Complex<double>, 3>> slopes_;         // ∂f/∂a* of those
   Ledger::Booking booking_;
 };
-
-/// Positions whose gradients the variable modes start from.
-constexpr i64 sample_of_variable_probe = 64;
 
 /// Bytes on the host beside the fields, of a rank with so many own positions: their coefficients
 /// ("probe"), and what the start takes for a moment.
