@@ -37,7 +37,7 @@ DefocusDrift::DefocusDrift(const std::vector<double>& changes, double semi_angle
   const auto [low, high] = std::minmax_element(changes.begin(), changes.end());
   const double middle = (*high + *low) / 2, half = (*high - *low) / 2;
   const double beta = pi * half * semi_angle * semi_angle / wavelength;
-  const int n = static_cast<int>(std::ceil(beta)) + 12;
+  const int n = static_cast<int>(std::ceil(1.1 * beta + 6 * std::cbrt(beta))) + 8;
   for (int j = 0; j < n; ++j) nodes_.push_back(middle + half * std::cos(pi * (j + 0.5) / n));
 }
 
