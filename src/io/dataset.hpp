@@ -37,6 +37,11 @@ struct DatasetTruth {
   std::vector<Position> descan;      ///< px; empty: none
   View<const std::uint8_t, 2> dead;  ///< empty: none
   std::vector<std::pair<std::string, std::vector<double>>> numbers;
+  struct ByPosition {
+    std::string path, unit;
+    std::vector<double> values;
+  };
+  std::vector<ByPosition> by_position;
 };
 
 /// Facts that are known before the first slice.

@@ -134,6 +134,12 @@ ResultFacts read_ptyle(const h5::File& file) {
   ResultFacts result;
   if (file.has("/probe"))
     result.probe = read_array<Complex<float>, 3>(file, "/probe", "mode, row, col");
+  if (file.has("/variable_probe/modes")) {
+    result.variable_modes =
+        read_array<Complex<float>, 3>(file, "/variable_probe/modes", "mode, row, col");
+    result.mixtures = file.read<double>("/variable_probe/coefficients");
+  }
+  if (file.has("/intensity")) result.intensities = file.read<double>("/intensity");
   // of a simulated set those that were, not those that its scan generator believed
   if (file.has("/positions_start"))
     result.positions_start = read_positions(file, "/positions_start");
@@ -214,7 +220,9 @@ void set_units(h5::File& file, const ResultFacts& facts) {
   const std::array square{facts.pixel_size, facts.pixel_size};
   if (unit("/object/phase", "rad")) pixel("/object/phase", voxel);
   if (unit("/object/absorption", "1")) pixel("/object/absorption", voxel);
-  if (unit("/probe", "1")) pixel("/probe", square);
+  for (const char* path : {"/probe", "/variable_probe/modes"})
+    if (unit(path, "1")) pixel(path, square);
+  for (const char* path : {"/variable_probe/coefficients", "/intensity"}) unit(path, "1");
   for (const char* path : {"/positions", "/positions_start"}) unit(path, facts.units.c_str());
   unit("/shown/patterns", "counts");
   unit("/history/seconds", "s");
@@ -222,6 +230,14 @@ void set_units(h5::File& file, const ResultFacts& facts) {
 
 void write_facts(h5::File& file, const ResultFacts& facts) {
   if (!facts.probe.empty()) file.write("/probe", facts.probe.view());
+  if (!facts.variable_modes.empty()) {
+    file.write("/variable_probe/modes", facts.variable_modes.view());
+    const i64 each = facts.variable_modes.shape()[0];
+    file.write("/variable_probe/coefficients", {std::ssize(facts.mixtures) / each, each},
+               facts.mixtures.data());
+  }
+  if (!facts.intensities.empty())
+    file.write("/intensity", {std::ssize(facts.intensities)}, facts.intensities.data());
   if (!facts.positions.empty())
     file.write("/positions", {static_cast<i64>(facts.positions.size()), 2},
                flat(facts.positions).data());

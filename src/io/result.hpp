@@ -5,7 +5,10 @@
 //
 //   /object/phase       float32 (z, y, x)  rad        /object/absorption  the same, where fitted
 //   /probe              complex64 (mode, y, x), centred on [W/2, W/2]
-//   /positions          float64 (N, 2)  (row, col) of the probe's centre from the centre of object
+//   /variable_probe/modes         complex64 (q, y, x), by which the first mode varies, where it
+//   does /variable_probe/coefficients  float64 (N, q), of these modes at each position /intensity
+//   float64 (N)  of the beam at each position, 1 on average, where fitted /positions float64 (N, 2)
+//   (row, col) of the probe's centre from the centre of object
 //                       pixel [0, 0], Å (px where units = "px")
 //   /positions_start    the same before they were refined, where they were
 //   /position_numbers   int64 (N)  number of each row of /positions within the scan
@@ -92,14 +95,17 @@ struct RankFigure {
 
 /// All of a result but the object.
 struct ResultFacts {
-  Array<Complex<float>, 3> probe;         ///< (mode, W, W), centred
-  std::vector<Position> positions;        ///< Å (px where units = "px")
-  std::vector<Position> positions_start;  ///< before they were refined; empty: they were not
-  std::vector<i64> position_numbers;      ///< of each row of `positions`, within the scan
-  std::vector<i64> frame_numbers;         ///< of its pattern, among the frames of the data
-  std::vector<i64> left_out;              ///< rows of `positions` that are no measurement
-  std::vector<i64> left_out_positions;    ///< numbers within the scan that have no row
-  std::vector<i64> held_out;              ///< rows of `positions` that only judged the fit
+  Array<Complex<float>, 3> probe;           ///< (mode, W, W), centred
+  Array<Complex<float>, 3> variable_modes;  ///< (q, W, W), by which the first varies; empty: none
+  std::vector<double> mixtures;             ///< of each position, q coefficients of these
+  std::vector<double> intensities;          ///< of the beam at each position; empty: all alike
+  std::vector<Position> positions;          ///< Å (px where units = "px")
+  std::vector<Position> positions_start;    ///< before they were refined; empty: they were not
+  std::vector<i64> position_numbers;        ///< of each row of `positions`, within the scan
+  std::vector<i64> frame_numbers;           ///< of its pattern, among the frames of the data
+  std::vector<i64> left_out;                ///< rows of `positions` that are no measurement
+  std::vector<i64> left_out_positions;      ///< numbers within the scan that have no row
+  std::vector<i64> held_out;                ///< rows of `positions` that only judged the fit
   /// (n, 2, W, W), DC at [W/2, W/2]: some patterns, counts, as measured and as the model has them;
   /// empty: not recorded.
   Array<float, 4> patterns;

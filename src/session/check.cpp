@@ -27,6 +27,7 @@
 #include "solver/rules/rule_options.hpp"
 #include "solver/variables/geometry_options.hpp"
 #include "solver/variables/position_options.hpp"
+#include "solver/variables/variable_probe_options.hpp"
 
 namespace fs = std::filesystem;
 
@@ -238,6 +239,13 @@ void check_geometry(const ReconstructConfig& c, const Check& check) {
         "solver.continuation: on, penalty.along_z or object.blur_z");
 }
 
+void check_variable_probe(const ReconstructConfig& c, const Check& check) {
+  if (c.parts.of<VariableProbeOptions>().modes > 0 && c.probe.refine_from == 0)
+    check.fault("probe.variable",
+                "needs a probe that is refined (probe.refine_from above 0); probe.intensity alone "
+                "does not");
+}
+
 void check_fit(const ReconstructConfig& c, const Check& check) {
   check.not_both("optics.energy", "optics.xray_energy");
   if (c.optics.fitted && !check.has_energy())
@@ -291,6 +299,8 @@ void check_by_position(const ReconstructConfig& c, const Check& check) {
   refuse(c.solver.continuation == Switch::on, excluded_by_pie::continuation);
   refuse(c.parts.of<PositionOptions>().refine == Switch::on, excluded_by_pie::refined_positions);
   refuse(!c.parts.of<GeometryOptions>().refine.empty(), excluded_by_pie::refined_geometry);
+  const auto& variable = c.parts.of<VariableProbeOptions>();
+  refuse(variable.any(), {key_of(variable), excluded_by_pie::of_variable_probe});
 }
 
 void check_output_folder(const ReconstructConfig& c, const Check& check, Purpose::Folder how) {
@@ -327,6 +337,7 @@ std::vector<KeyFault> faults_between_keys(const ReconstructConfig& config,
   check_calibration(check);
   check_scan(config, check);
   check_fit(config, check);
+  check_variable_probe(config, check);
   check_by_position(config, check);
   check_output_folder(config, check, purpose.folder);
   return faults;

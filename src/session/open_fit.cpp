@@ -23,6 +23,7 @@
 #include "session/warnings.hpp"
 #include "session/write_result.hpp"
 #include "solver/batches.hpp"
+#include "solver/variables/variable_probe_options.hpp"
 #include "tiles/nodes.hpp"
 
 namespace ptyle {
@@ -74,22 +75,30 @@ std::vector<Position> OpenFit<T>::positions_at_start() const {
   return positions;
 }
 
-/// Every rank knows the shifts of its own.
+/// Every rank knows those of its own.
 template <class T>
-std::vector<Position> OpenFit<T>::positions() const {
-  std::vector<Position> positions = positions_at_start();
-  if (!fit->state().has("shift")) return positions;
-  std::vector<double> shifts(2 * positions.size());
-  const auto& field = fit->state().field("shift");
+std::vector<double> OpenFit<T>::records(const std::string& name) const {
+  if (!fit->state().has(name)) return {};
+  const auto& field = fit->state().field(name);
+  const i64 each = field.shape[2];
+  std::vector<double> all(static_cast<std::size_t>(each) * division->frame.positions.size());
   for (std::size_t t = 0; t < fit->tiles().size(); ++t) {
     const auto here = fit->arithmetic().on_host(field.on(t));
     const auto& own = fit->tiles()[t].own;
     for (std::size_t k = 0; k < own.size(); ++k)
-      for (i64 axis = 0; axis < 2; ++axis)
-        shifts[static_cast<std::size_t>(2 * own[k] + axis)] =
-            static_cast<double>(here.view(0, static_cast<i64>(k), axis));
+      for (i64 n = 0; n < each; ++n)
+        all[static_cast<std::size_t>(each * own[k] + n)] =
+            static_cast<double>(here.view(0, static_cast<i64>(k), n));
   }
-  team().sum(shifts);
+  team().sum(all);
+  return all;
+}
+
+template <class T>
+std::vector<Position> OpenFit<T>::positions() const {
+  std::vector<Position> positions = positions_at_start();
+  const std::vector<double> shifts = records("shift");
+  if (shifts.empty()) return positions;
   for (std::size_t i = 0; i < positions.size(); ++i) {
     positions[i].row += experiment.calibration.pixel * shifts[2 * i];
     positions[i].col += experiment.calibration.pixel * shifts[2 * i + 1];
@@ -248,6 +257,8 @@ Fit<T> OpenFit<T>::make_fit() {
     log(fmt::format("positions are refined, by up to {:.3g} {}",
                     options.parts.template of<PositionOptions>().largest_move,
                     experiment.calibration.in_pixels() ? "px" : "Å"));
+  if (const auto& variable = config.parts.of<VariableProbeOptions>(); variable.any())
+    log(describe(variable));
   if (options.hold_out_pixels > 0)
     log(fmt::format("one in {} detector pixels is held out, at random in each pattern",
                     one_pixel_in(options.hold_out_pixels)));

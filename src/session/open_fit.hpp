@@ -49,6 +49,9 @@ class OpenFit {
   /// From object pixel [0, 0], Å (px in pixel units).
   [[nodiscard]] std::vector<Position> positions_at_start() const;
   [[nodiscard]] std::vector<Position> positions() const;
+  /// The numbers of a record of the fit, position after position, on all ranks; empty where the fit
+  /// has no such.
+  [[nodiscard]] std::vector<double> records(const std::string& name) const;
   /// The given one, or its processes in another order, so that tiles of a node form blocks.
   [[nodiscard]] Team& team() const { return placed_ ? *placed_ : team_; }
 

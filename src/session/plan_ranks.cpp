@@ -171,14 +171,19 @@ double measure_position_seconds(const ReconstructConfig& config, const Experimen
     mu_gradient = Array<float, 3>(phase.shape());
   }
   Array<float, 2> illumination({side, side});
-  Array<Complex<float>, 3> probe({setup.modes, window, window}), probe_gradient(probe.shape());
+  Array<Complex<float>, 3> probe({setup.probe_modes(), window, window}),
+      probe_gradient(probe.shape());
   probe.fill(1);
+  const std::vector<Complex<double>> mixture(static_cast<std::size_t>(setup.modes * setup.basis),
+                                             1);
   op->set_object({phase.view(), mu.view()});
   op->set_probe(probe);
   const auto measured = [&](i64, float* to) { std::fill_n(to, window * window, 1.0F); };
   const auto run = [&](int positions) {
     std::vector<Placement> places;
-    for (int i = 0; i < positions; ++i) places.push_back({i % 16, 16 - i % 16, 0.3, -0.2});
+    for (int i = 0; i < positions; ++i)
+      places.push_back(
+          {i % 16, 16 - i % 16, 0.3, -0.2, setup.basis > 0 ? mixture.data() : nullptr});
     const auto start = std::chrono::steady_clock::now();
     op->gradient(
         places, measured,

@@ -9,6 +9,7 @@
 #include "session/write_object.hpp"
 #include "session/write_result.hpp"
 #include "solver/fit.hpp"
+#include "solver/variables/variable_probe.hpp"
 
 namespace ptyle {
 
@@ -68,6 +69,8 @@ void add_data(RankMemory& memory, const ReconstructConfig& config, const Operato
   }
   if (setup.modes > 1) bytes["probe"] += bytes_of_probe<T>(setup);  // their powers are fitted there
   if (division.margin > 0) bytes["probe"] += bytes_of_probe<T>(setup);  // derivative along a shift
+  bytes["probe"] += bytes_of_variable_probe<T>(setup, config.parts.of<VariableProbeOptions>(),
+                                               std::ssize(share.own));
   bytes["positions"] += bytes_of_positions(division);
   if (division.margin > 0) bytes["positions"] += double(bytes_of_moved(share.own.size()));
   if (!config.output.folder.empty())
@@ -84,9 +87,10 @@ void add_writing(RankMemory& memory, const ReconstructConfig& config, const Oper
   if (config.output.folder.empty()) return;
   const ObjectFrame& frame = division.frame;
   const std::array<i64, 3> object{setup.slices, frame.rows, frame.cols};
-  const WritingMemory files = writing_memory(
-      object, setup.absorption, setup.modes, setup.window, static_cast<i64>(frame.positions.size()),
-      {.pictures = config.output.pictures, .tiff = config.output.tiff});
+  const WritingMemory files =
+      writing_memory(object, setup.absorption, setup.probe_modes(), setup.window,
+                     static_cast<i64>(frame.positions.size()),
+                     {.pictures = config.output.pictures, .tiff = config.output.tiff});
   const FitMemory fit = memory_of_fit<T>(config, setup, division, rank, 1);
   const auto writers = writing_ranks(division.sharing.mesh.ranks());
   const bool writes = std::find(writers.begin(), writers.end(), rank) != writers.end();

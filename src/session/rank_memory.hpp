@@ -34,7 +34,7 @@ struct RankMemory {
 /// Bytes of all modes of a probe.
 template <class T>
 double bytes_of_probe(const OperatorSetup& setup) {
-  return double(sizeof(Complex<T>)) * double(setup.modes * setup.window * setup.window);
+  return double(sizeof(Complex<T>)) * double(setup.probe_modes() * setup.window * setup.window);
 }
 
 double sum_of(const std::map<std::string, double>& bytes);

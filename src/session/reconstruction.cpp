@@ -173,8 +173,10 @@ class WorkOf final : public Reconstruction::Work {
   [[nodiscard]] Result result() const override {
     Result result;
     static_cast<ResultFacts&>(result) = facts(report());
-    if (team_.leads())
+    if (team_.leads()) {
       result.probe = converted<Complex<float>, Complex<double>, 3>(orthogonal_probe().view());
+      result.variable_modes = variable_modes();
+    }
     auto [phase, absorption] = object();
     result.phase = std::move(phase);
     result.absorption = std::move(absorption);
@@ -195,7 +197,7 @@ class WorkOf final : public Reconstruction::Work {
     const bool refined = !facts.positions_start.empty();
     if (end) keep_only_saved();
     const WritingMemory memory =
-        writing_memory(shape, has_absorption(), fit().probe().shape[0], fit().probe().shape[1],
+        writing_memory(shape, has_absorption(), all_modes(), fit().probe().shape[1],
                        static_cast<i64>(facts.positions.size()), choice);
     write_result(std::move(facts), shape, folder, choice.overwrite, memory.result);
     if (end) open_.fit.reset();
@@ -260,6 +262,7 @@ class WorkOf final : public Reconstruction::Work {
       const auto modes = orthogonal_probe();
       log_end(facts, modes);
       facts.probe = converted<Complex<float>, Complex<double>, 3>(modes.view());
+      facts.variable_modes = variable_modes();
       writer.emplace(facts, shape, has_absorption(), folder, overwrite);
     });
     write_object(team_, open_.division->sharing.mesh, fit(), {shape, has_absorption()},
@@ -326,6 +329,22 @@ class WorkOf final : public Reconstruction::Work {
     }
   }
 
+  /// As it is where the first mode varies, which then is no mixture of others.
+  [[nodiscard]] Array<Complex<double>, 3> orthogonal_probe() const {
+    auto probe = converted<Complex<double>, Complex<T>, 3>(fit().probe());
+    return fit().state().has("mixture") ? std::move(probe) : orthogonal_modes(std::move(probe));
+  }
+  [[nodiscard]] i64 all_modes() const { return fit().state().field("probe").shape[0]; }
+  /// By which the probe varies; empty: by none.
+  [[nodiscard]] Array<Complex<float>, 3> variable_modes() const {
+    const i64 incoherent = fit().probe().shape[0], more = all_modes() - incoherent;
+    if (more == 0) return {};
+    const auto all =
+        fit().arithmetic().on_host(std::as_const(fit().state().field("probe").waves).view());
+    const View<const Complex<T>, 3> behind{all.view[incoherent].data,
+                                           {more, all.view.shape[1], all.view.shape[2]}};
+    return converted<Complex<float>, Complex<T>, 3>(behind);
+  }
   /// What was fitted of the microscope's geometry; nothing where it was not asked for.
   [[nodiscard]] std::vector<FittedValue> fitted() const {
     if (config_.parts.of<GeometryOptions>().refine.empty()) return {};
@@ -342,9 +361,6 @@ class WorkOf final : public Reconstruction::Work {
     }
   }
 
-  [[nodiscard]] Array<Complex<double>, 3> orthogonal_probe() const {
-    return orthogonal_modes(converted<Complex<double>, Complex<T>, 3>(fit().probe()));
-  }
   /// The fraction of the power in each mode.
   void log_shares(View<const Complex<double>, 3> modes) const {
     if (modes.shape[0] < 2) return;

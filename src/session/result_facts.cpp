@@ -80,6 +80,9 @@ ResultFacts facts_of(const OpenFit<T>& open) {
   ResultFacts facts;
   facts.positions = open.positions();
   if (fit.state().has("shift")) facts.positions_start = open.positions_at_start();
+  facts.mixtures = open.records("mixture");
+  facts.intensities = open.records("intensity");
+  for (double& e : facts.intensities) e = (1 + e) * (1 + e);  // of amplitudes 1 + e
   facts.position_numbers = experiment.numbers;
   facts.frame_numbers = experiment.frames;
   facts.left_out = fit.left_out();

@@ -17,6 +17,7 @@
 #include "solver/parts.hpp"
 #include "solver/penalties/quadratic.hpp"
 #include "solver/rules/low_pass.hpp"
+#include "solver/variables/variable_probe_options.hpp"
 
 namespace ptyle {
 namespace {
@@ -201,6 +202,7 @@ OperatorSetup operator_setup(const ReconstructConfig& config, const Experiment& 
   setup.window = e.patterns->window();
   setup.slices = config.object.slices;
   setup.modes = config.probe.modes;
+  setup.basis = config.parts.of<VariableProbeOptions>().basis(setup.modes);
   setup.absorption = config.object.absorbs();
   setup.loss = loss_of(config, e);
   setup.epsilon = counts_per_detector_pixel(e) * facts_of(setup.loss).epsilon;
@@ -256,7 +258,8 @@ FitOptions fit_options(const ReconstructConfig& config, const Experiment& e, con
   o.hold_out = s.hold_out;
   o.left_out = e.screening.left_out;
   // Held-out patterns cannot judge positions that are refined one by one.
-  o.hold_out_pixels = s.hold_out_pixels.value_or(cut.margin > 0 ? 0.02 : 0);
+  const bool by_position = cut.margin > 0 || o.parts.of<VariableProbeOptions>().any();
+  o.hold_out_pixels = s.hold_out_pixels.value_or(by_position ? 0.02 : 0);
   o.seed = s.seed;
   o.threads = threads;
   o.probe_from = config.probe.refine_from;

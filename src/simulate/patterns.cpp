@@ -84,10 +84,18 @@ void add_binned(View<const T, 2> intensity, View<T, 2> sum) {
 
 template <class T>
 PatternMaker<T>::PatternMaker(const Plan& plan)
-    : plan_(plan),
-      operator_(make_cpu_operator<T>(plan.operator_setup(), plan.threads)),
-      fft_(plan.window, plan.window, FftRigor::estimate) {
-  operator_->set_probe(converted<Complex<T>, Complex<float>, 3>(plan.probe.view()).view());
+    : plan_(plan), fft_(plan.window, plan.window, FftRigor::estimate) {
+  OperatorSetup setup = plan.operator_setup();
+  if (plan.defocus_changes.empty()) {
+    operator_ = make_cpu_operator<T>(setup, plan.threads);
+    operator_->set_probe(converted<Complex<T>, Complex<float>, 3>(plan.probe.view()).view());
+    return;
+  }
+  drift_.emplace(plan.defocus_changes, plan.semi_angle, plan.wavelength, plan.pixel);
+  const auto basis = drift_->basis(plan.probe.view());
+  setup.basis = basis.shape()[0];
+  operator_ = make_cpu_operator<T>(setup, plan.threads);
+  operator_->set_probe(converted<Complex<T>, Complex<double>, 3>(basis.view()).view());
 }
 
 template <class T>
@@ -107,6 +115,11 @@ void PatternMaker<T>::add(i64 i, View<T, 2> sum) const {
   Array<Complex<T>, 3> wave({modes, w, w});
   Placement at = placement(plan_, i);
   at.row -= row_, at.col -= col_;
+  std::vector<Complex<double>> mixture;
+  if (drift_) {
+    mixture = drift_->coefficients(plan_.defocus_changes[static_cast<std::size_t>(i)], modes);
+    at.coefficients = mixture.data();
+  }
   operator_->forward(at, wave);
   if (!plan_.descan.empty()) {
     const Position by = plan_.descan[static_cast<std::size_t>(i)];
@@ -118,6 +131,10 @@ void PatternMaker<T>::add(i64 i, View<T, 2> sum) const {
     const Complex<T>* psi = wave.data() + m * w * w;
     for (i64 k = 0; k < w * w; ++k)
       intensity.data()[k] += psi[k].real() * psi[k].real() + psi[k].imag() * psi[k].imag();
+  }
+  if (!plan_.currents.empty()) {
+    const auto current = static_cast<T>(plan_.currents[static_cast<std::size_t>(i)]);
+    for (T& value : intensity) value *= current;
   }
   add_binned<T>(intensity.view(), sum);
 }

@@ -3,10 +3,12 @@
 // From a part of the object to expected patterns.
 
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "device/cpu/fft.hpp"
 #include "operator/operator.hpp"
+#include "simulate/defocus_drift.hpp"
 #include "simulate/plan.hpp"
 
 namespace ptyle {
@@ -44,6 +46,7 @@ class PatternMaker {
   void shift(Complex<T>* wave, Position by) const;
 
   const Plan& plan_;
+  std::optional<DefocusDrift> drift_;
   std::unique_ptr<Operator<T>> operator_;
   Fft2<T> fft_;
   i64 row_ = 0, col_ = 0;

@@ -138,6 +138,21 @@ void form_beam(const Recipe& recipe, Plan& plan) {
                  [scale](const Complex<double>& v) { return Complex<float>(v * scale); });
 }
 
+/// The beam of each position.
+void vary_beam(const Recipe& recipe, Plan& plan) {
+  const SimulatedOptics& o = recipe.optics;
+  const std::size_t count = plan.positions.size();
+  if (o.defocus_drift != 0 && count > 1)
+    for (std::size_t i = 0; i < count; ++i)
+      plan.defocus_changes.push_back(o.defocus_drift * (double(i) / double(count - 1) - 0.5));
+  if (o.current_jitter <= 0) return;
+  constexpr double least = 0.05;  // a beam is never dark
+  for (std::size_t i = 0; i < count; ++i) {
+    Philox random(recipe.seed, current_stream, i);
+    plan.currents.push_back(std::max(least, 1 + o.current_jitter * normal_deviate(random)));
+  }
+}
+
 /// A disc that leaves the detector would come in again at its other side. `radius`: of the
 /// bright-field disc, px.
 void check_descan(const Plan& plan, double radius) {
@@ -152,6 +167,10 @@ void check_descan(const Plan& plan, double radius) {
           "leaves the detector of {} px; at most {:.2g} times as much is possible",
           key, most, radius, plan.detector, room / most));
   }
+}
+
+double largest_current(const Plan& plan) {
+  return plan.currents.empty() ? 1 : *std::max_element(plan.currents.begin(), plan.currents.end());
 }
 
 void describe_detector(const Recipe& recipe, Plan& plan) {
@@ -178,7 +197,7 @@ void describe_detector(const Recipe& recipe, Plan& plan) {
   if (plan.noise && d.type)
     plan.type = *d.type;
   else if (plan.noise && !plan.readout.any())
-    plan.type = count_type(plan.electrons, pi * rim * rim / (dk * dk));
+    plan.type = count_type(plan.electrons * largest_current(plan), pi * rim * rim / (dk * dk));
 }
 
 }  // namespace
@@ -248,6 +267,7 @@ Plan make_plan(const Recipe& recipe) {
   Plan plan;
   plan.threads = recipe.threads > 0 ? recipe.threads : available_threads();
   plan.wavelength = electron_wavelength(recipe.optics.energy);
+  plan.semi_angle = recipe.optics.semi_angle * mrad;
   plan.interaction = interaction_constant(recipe.optics.energy);
   plan.pixel = recipe.detector.pixel_size;
   plan.window = recipe.detector.window;
@@ -267,6 +287,7 @@ Plan make_plan(const Recipe& recipe) {
   plan.frozen_phonons = recipe.thermal.motion == Motion::frozen_phonons;
   plan.configurations = plan.frozen_phonons ? recipe.thermal.configurations : 1;
   form_beam(recipe, plan);
+  vary_beam(recipe, plan);
   describe_detector(recipe, plan);
   return plan;
 }

@@ -32,6 +32,7 @@ struct Readout {
 
 struct Plan {
   double wavelength = 0;       ///< Å
+  double semi_angle = 0;       ///< rad
   double interaction = 0;      ///< σ, rad/(V Å)
   double pixel = 0;            ///< Å
   i64 window = 0;              ///< W, object pixels
@@ -52,9 +53,11 @@ struct Plan {
   Array<Complex<float>, 3> probe;  ///< (mode, y, x), centred; W² Σ|probe|² = electrons
   double electrons = 0;            ///< Σ of a pattern's expected values, were none scattered away
   Tilt tilt;                       ///< of the specimen, rad
-  std::vector<Position> descan;    ///< shift of each pattern, detector px; empty: none
-  double blur = 0;                 ///< detector px
-  bool noise = false;              ///< electrons are counted
+  std::vector<double> defocus_changes;  ///< Å, by position; empty: none
+  std::vector<double> currents;  ///< of the beam, by position, 1 on average; empty: all are 1
+  std::vector<Position> descan;  ///< shift of each pattern, detector px; empty: none
+  double blur = 0;               ///< detector px
+  bool noise = false;            ///< electrons are counted
   Readout readout;
   Array<std::uint8_t, 2> dead;  ///< 1: reads 0; empty: none does
   CountType type = CountType::float32;

@@ -117,6 +117,8 @@ struct SimulatedOptics {
   double source_size = 0;
   double focal_spread = 0;
   double left_out = 1e-3;
+  double defocus_drift = 0;
+  double current_jitter = 0;
 };
 
 template <class V>
@@ -137,6 +139,12 @@ void keys(V& v, SimulatedOptics& o) {
       .reported_if_set();
   v("left_out", o.left_out, between(1e-9, 0.1),
     "fraction of the power at most, with the weakest of the modes that these two make")
+      .reported_if_set();
+  v("defocus_drift", o.defocus_drift, between(-1e5, 1e5), "Å",
+    "change of the defocus from the first position to the last")
+      .reported_if_set();
+  v("current_jitter", o.current_jitter, between(0, 0.3),
+    "standard deviation of the beam's current, a fraction of it, drawn anew at each position")
       .reported_if_set();
 }
 

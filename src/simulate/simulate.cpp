@@ -69,9 +69,16 @@ DatasetTruth make_truth(const Recipe& recipe, const Plan& plan) {
     add("offset", {plan.readout.offset});
     add("readout_noise", {plan.readout.noise});
   }
+  if (!plan.defocus_changes.empty()) {
+    std::vector<double> all;
+    for (const double change : plan.defocus_changes) all.push_back(optics.defocus + change);
+    truth.by_position.push_back({"/truth/defocus", "A", std::move(all)});
+  }
+  if (!plan.currents.empty()) truth.by_position.push_back({"/truth/current", "1", plan.currents});
   truth.descan = plan.descan;
   truth.dead = plan.dead.view();
-  if (!truth.numbers.empty() || !truth.descan.empty() || !truth.dead.empty())
+  if (!truth.numbers.empty() || !truth.by_position.empty() || !truth.descan.empty() ||
+      !truth.dead.empty())
     truth.positions = plan.positions;
   return truth;
 }

@@ -11,6 +11,7 @@
 #include "solver/rules/low_pass.hpp"
 #include "solver/variables/geometry_options.hpp"
 #include "solver/variables/position_options.hpp"
+#include "solver/variables/variable_probe_options.hpp"
 
 namespace ptyle {
 namespace {
@@ -41,6 +42,8 @@ void check_by_position(const FitOptions& options, const Parts<float>& parts, con
   if (!options.continuation.finished()) throw excluded_by_pie::continuation.error();
   if (!options.parts.of<GeometryOptions>().refine.empty())
     throw excluded_by_pie::refined_geometry.error();
+  if (const auto& variable = options.parts.of<VariableProbeOptions>(); variable.any())
+    throw ExcludedByPie{key_of(variable), excluded_by_pie::of_variable_probe}.error();
 }
 
 }  // namespace
@@ -70,6 +73,7 @@ UserError needs_sums(const std::string& key) {
 void check_options(const FitOptions& options, const Sharing& sharing) {
   check_paper_options(options, sharing);
   const auto parts = asked_parts<float>(options);  // the same in double precision
+  const auto& variable = options.parts.of<VariableProbeOptions>();
   if (const auto fault = fault_of_batches(options.parts, options.batches))
     throw UserError("solver.batches: " + *fault);
   if (const auto fault = fault_of_preconditioner(options.parts.of<RuleOptions>()))
@@ -82,7 +86,12 @@ void check_options(const FitOptions& options, const Sharing& sharing) {
     if (options.parts.of<PositionOptions>().refine == Switch::on)
       throw needs_sums("positions.refine: on");
     if (!options.parts.of<GeometryOptions>().refine.empty()) throw needs_sums("geometry.refine");
+    if (variable.any()) throw needs_sums(key_of(variable));
   }
+  if (variable.modes > 0 && options.probe_from == 0)
+    throw UserError(
+        "probe.variable: a probe that is not refined (probe.refine_from: 0) does not vary; "
+        "probe.intensity alone goes with it");
   if (parts.rule && parts.rule->by_position()) check_by_position(options, parts, sharing.mesh);
   if (sharing.mesh.ranks() == 1) return;
   for (const auto& one : parts.variables) check_reach(sharing.mesh, one->reach(), one->key());

@@ -12,6 +12,7 @@
 #include "solver/rules/rule_options.hpp"
 #include "solver/variables/geometry_options.hpp"
 #include "solver/variables/position_options.hpp"
+#include "solver/variables/variable_probe_options.hpp"
 
 namespace ptyle {
 
@@ -23,6 +24,7 @@ PartOptions known_parts() {
   parts.add<BlurOptions>();
   parts.add<PositionOptions>();
   parts.add<GeometryOptions>();
+  parts.add<VariableProbeOptions>();
   return parts;
 }
 

@@ -130,8 +130,12 @@ void Workspace<T>::put(i64 position, const Placement& at) {
 template <class T>
 Placement Workspace<T>::place_of(i64 position) const {
   const auto moved = moved_.find(position);
-  if (moved != moved_.end()) return moved->second;
-  return place(data.positions[static_cast<std::size_t>(position)], op->setup().window);
+  Placement at = moved != moved_.end() ? moved->second
+                                       : place(data.positions[static_cast<std::size_t>(position)],
+                                               op->setup().window);
+  const auto mixture = mixtures_.find(position);
+  if (mixture != mixtures_.end()) at.coefficients = mixture->second;
+  return at;
 }
 
 template <class T>

@@ -43,8 +43,16 @@ class Workspace {
   /// process knows; it says so by `put`.
   [[nodiscard]] Placement place_of(i64 position) const;
   void put(i64 position, const Placement& at);
+  /// The coefficients by which a position of this process mixes its modes; they stay where they
+  /// are.
+  void mix(i64 position, const Complex<double>* coefficients) {
+    mixtures_.insert_or_assign(position, coefficients);
+  }
   /// One that has gone to another process.
-  void forget(i64 position) { moved_.erase(position); }
+  void forget(i64 position) {
+    moved_.erase(position);
+    mixtures_.erase(position);
+  }
   /// Placements of the members on a tile's arrays.
   [[nodiscard]] std::vector<Placement> places_on(const Tile& tile,
                                                  const std::vector<i64>& members) const;
@@ -92,6 +100,7 @@ class Workspace {
  private:
   [[nodiscard]] PixelChoice choice_of(i64 pattern, PixelSet pixels) const;
 
+  std::unordered_map<i64, const Complex<double>*> mixtures_;
   std::unordered_map<i64, Placement> moved_;  // of this process's positions those that moved
   std::size_t moved_booked_ = 0;
   Ledger::Booking moved_booking_;

@@ -34,6 +34,9 @@ Result full_result() {
   r.absorption = counting<float, 3>({2, 5, 7});
   r.probe = counting<Complex<float>, 3>({3, 4, 4});
   r.probe(1, 2, 3) = {-1.5F, 2.25F};
+  r.variable_modes = counting<Complex<float>, 3>({3, 4, 4});
+  r.mixtures = {0.1, -0.2, 0.3, 0.4, 0.5, -0.6};
+  r.intensities = {0.9, 1.1};
   r.positions = {{1.5, 2.5}, {-3, 4}};
   r.positions_start = {{1.25, 2.5}, {-3, 4.125}};
   r.position_numbers = {3, 5};
@@ -67,6 +70,11 @@ TEST_F(ResultFiles, IsReadBackAsItWasWritten) {
   EXPECT_TRUE(std::equal(r.absorption.begin(), r.absorption.end(), back.absorption.begin()));
   EXPECT_EQ(back.probe.shape(), r.probe.shape());
   EXPECT_TRUE(std::equal(r.probe.begin(), r.probe.end(), back.probe.begin()));
+  EXPECT_EQ(back.variable_modes.shape(), r.variable_modes.shape());
+  EXPECT_TRUE(
+      std::equal(r.variable_modes.begin(), r.variable_modes.end(), back.variable_modes.begin()));
+  EXPECT_EQ(back.mixtures, r.mixtures);
+  EXPECT_EQ(back.intensities, r.intensities);
   ASSERT_EQ(back.positions.size(), 2U);
   EXPECT_EQ(back.positions[1].row, -3);
   EXPECT_EQ(back.positions[1].col, 4);
@@ -112,7 +120,9 @@ TEST_F(ResultFiles, SaysItsUnitsAndOpticsToOtherPrograms) {
   EXPECT_EQ(file.number("/", "dk_inv_A"), 0.04);
   EXPECT_EQ(file.text("/object/phase", "units"), "rad");
   EXPECT_EQ(file.numbers("/object/phase", "pixel_size"), (std::vector<double>{1.25, 0.1, 0.1}));
-  EXPECT_EQ(file.numbers("/probe", "pixel_size"), (std::vector<double>{0.1, 0.1}));
+  for (const char* probe : {"/probe", "/variable_probe/modes"})
+    EXPECT_EQ(file.numbers(probe, "pixel_size"), (std::vector<double>{0.1, 0.1}));
+  EXPECT_EQ(file.info("/variable_probe/coefficients").shape, (h5::Shape{2, 3}));
   for (const char* lengths : {"/positions", "/positions_start"})
     EXPECT_EQ(file.text(lengths, "units"), "A");
   EXPECT_EQ(file.text("/probe", "pixel_units"), "A");

@@ -13,6 +13,7 @@
 #include "session/write_object.hpp"
 #include "session/write_result.hpp"
 #include "solver/rules/rule_options.hpp"
+#include "solver/variables/variable_probe_options.hpp"
 
 namespace ptyle {
 namespace {
@@ -118,6 +119,24 @@ TEST(RankMemory, OfRefinedPositionsIsWhatARunAllocates) {
     EXPECT_EQ(double(peak_of(run.ledger, "positions")),
               memory_of(config, 1, 0).bytes.at("positions"))
         << modes;
+  }
+}
+
+/// But for what the start has beside the largest of its arrays.
+TEST(RankMemory, OfAVariableProbeIsAboutWhatARunAllocates) {
+  for (const int modes : {1, 3}) {
+    ReconstructConfig config = testing::memory_scan().config();
+    config.probe.modes = modes;
+    config.parts.of<VariableProbeOptions>() = {.modes = 2, .intensity = true, .start = 1};
+    const auto team = make_local_team();
+    const auto patterns = testing::memory_scan().patterns();
+    const OpenFit<float> run(config, {}, *team, &patterns);
+    run.fit->iterate();
+    run.fit->iterate();
+    const double booked = double(peak_of(run.ledger, "probe")),
+                 said = memory_of(config, 1, 0).bytes.at("probe");
+    EXPECT_LE(booked, said) << modes;
+    EXPECT_GT(booked, 0.8 * said) << modes;
   }
 }
 

@@ -18,6 +18,7 @@
 #include "session/memory_scan.hpp"
 #include "session/reconstruct.hpp"
 #include "solver/rules/rule_options.hpp"
+#include "solver/variables/variable_probe_options.hpp"
 
 namespace ptyle {
 namespace {
@@ -182,6 +183,36 @@ TEST_P(ReconstructionOnRanks, ShowsItsStateWhileItRuns) {
   EXPECT_TRUE(phase->saved && phase->on_object);
   EXPECT_THROW((void)run.field("probe"), std::out_of_range);  // no voxels
   EXPECT_THROW((void)run.field("pressure"), std::out_of_range);
+}
+
+TEST_P(ReconstructionOnRanks, HasAVariableProbeAndGoesOnWithIt) {
+  const TemporaryFolder folder;
+  ReconstructConfig config = memory_scan().config();
+  config.parts.of<VariableProbeOptions>() = {.modes = 2, .intensity = true, .start = 2};
+  config.output.folder = folder / "run";
+  const auto run_on = [&](int to) {
+    const auto team = make_local_team(GetParam());
+    Reconstruction run(config, memory_scan().patterns(), *team);
+    for (int i = static_cast<int>(run.history().cost.size()); i < to; ++i) run.step();
+    if (to == 2) run.save(config.output.folder);
+    return run.result();
+  };
+  const Result whole = run_on(3);
+  run_on(2);
+  config.output.resume = true;
+  const Result resumed = run_on(3);
+  EXPECT_EQ(whole.probe.shape(), (std::array<i64, 3>{1, MemoryScan::window, MemoryScan::window}));
+  EXPECT_EQ(whole.variable_modes.shape(),
+            (std::array<i64, 3>{2, MemoryScan::window, MemoryScan::window}));
+  const std::size_t positions = memory_scan().positions().size();
+  EXPECT_EQ(whole.mixtures.size(), 2 * positions);
+  double intensity = 0;
+  for (const double f : whole.intensities) intensity += f / double(positions);
+  EXPECT_NEAR(intensity, 1, 1e-6);
+  EXPECT_EQ(resumed.mixtures, whole.mixtures);
+  EXPECT_EQ(resumed.intensities, whole.intensities);
+  EXPECT_TRUE(same(resumed.variable_modes, whole.variable_modes));
+  EXPECT_TRUE(same(resumed.phase, whole.phase));
 }
 
 /// 18 MB of patterns, where half of 25 MB is left for them; what is there of them fits, and so does

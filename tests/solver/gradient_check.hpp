@@ -13,6 +13,7 @@
 #include "exchange/local/team.hpp"
 #include "solver/course.hpp"
 #include "solver/parts.hpp"
+#include "solver/variables/mixture.hpp"
 #include "solver/variables/probe.hpp"
 
 namespace ptyle::test {
@@ -39,6 +40,49 @@ class SlopesOfShifts final : public Variable<double> {
  private:
   Field<double>* field_ = nullptr;
   View<double, 2> given_;
+};
+
+/// Slopes of the numbers that a position mixes its modes by, as fields beside their own, of the
+/// operator's gradient of its coefficients.
+class SlopesOfMixtures final : public Variable<double> {
+ public:
+  void declare(State<double>& state) override {
+    if (!state.has("mixture")) return;
+    x_ = &state.field("mixture");
+    e_ = &state.field("intensity");
+    slopes_of_x_ =
+        &state.declare({"gradient.mixture", "test", Kind::records, {1, 0, x_->shape[2]}});
+    slopes_of_e_ = &state.declare({"gradient.intensity", "test", Kind::records, {1, 0, 1}});
+  }
+  /// Somewhere else than at 0.
+  void begin_somewhere() {
+    if (!x_) return;
+    std::mt19937 random(5);
+    std::uniform_real_distribution<double> some(-0.3, 0.3);
+    for (Field<double>* field : {x_, e_})
+      for (double& value : field->on(0)) value = some(random);
+  }
+  void begin(Workspace<double>&, const Batch&) override {}
+  void ask(const Batch&, const Members&, Wanted& wanted, Gradient<double>& sums) override {
+    if (wanted.has(Part::coefficients)) given_ = sums.coefficients;
+  }
+  void start_sum(Workspace<double>&, const Batch&) override {}
+  void step(Workspace<double>&, const Batch&) override {}
+  void take() {
+    if (!x_) return;
+    for (i64 k = 0; k < given_.shape[0]; ++k) {
+      Mixture mixture;
+      for (i64 q = 0; q < x_->shape[2]; ++q) mixture.x.push_back(x_->on(0)(0, k, q));
+      mixture.e = e_->on(0)(0, k, 0);
+      const Mixture slopes = slopes_of(mixture, given_[k]);
+      std::copy(slopes.x.begin(), slopes.x.end(), &slopes_of_x_->on(0)(0, k, 0));
+      slopes_of_e_->on(0)(0, k, 0) = slopes.e;
+    }
+  }
+
+ private:
+  Field<double>*x_ = nullptr, *e_ = nullptr, *slopes_of_x_ = nullptr, *slopes_of_e_ = nullptr;
+  View<Complex<double>, 3> given_;
 };
 
 /// A fit's inside: object, probe and further variables, all positions a batch on one rank.
@@ -71,6 +115,9 @@ class Inside {
     auto slopes = std::make_unique<SlopesOfShifts>();
     slopes_of_shifts_ = slopes.get();
     variables_.push_back(std::move(slopes));
+    auto mixtures = std::make_unique<SlopesOfMixtures>();
+    slopes_of_mixtures_ = mixtures.get();
+    variables_.push_back(std::move(mixtures));
     for (const auto& variable : variables_) variable->declare(with_->state);
     Descent<double>().declare(with_->state);
     its->begin_with(*with_, std::move(given.probe), nullptr);
@@ -78,6 +125,7 @@ class Inside {
     start.push_back(std::move(given.start));
     object_->begin_with(std::move(start), *with_->arithmetic);
     with_->state.allocate(*with_->arithmetic);
+    slopes_of_mixtures_->begin_somewhere();
     batch_.refine_probe = true;
     batch_.iteration = 1;
     for (i64 i = 0; i < i64(with_->data.positions.size()); ++i) batch_.members.push_back(i);
@@ -130,6 +178,7 @@ class Inside {
     with_->costs.begin(1, 0);
     Gradients(*with_, {*object_, variables_, rule, penalties_}).accumulate(batch_);
     slopes_of_shifts_->take();
+    slopes_of_mixtures_->take();
   }
   double error_along(Field<double>& field, Field<double>& gradient, std::mt19937& random) {
     const bool waves = field.kind == Kind::common;
@@ -162,7 +211,8 @@ class Inside {
   Variables variables_;
   std::vector<Position> positions_;
   Penalties<double> penalties_;
-  SlopesOfShifts* slopes_of_shifts_ = nullptr;  // one of variables_
+  SlopesOfShifts* slopes_of_shifts_ = nullptr;      // one of variables_
+  SlopesOfMixtures* slopes_of_mixtures_ = nullptr;  // likewise
   Batch batch_;
 };
 

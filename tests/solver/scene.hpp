@@ -13,6 +13,7 @@
 #include "solver/fit.hpp"
 #include "solver/regularisers/blur.hpp"
 #include "solver/variables/geometry_options.hpp"
+#include "solver/variables/variable_probe_options.hpp"
 #include "tiles/bisection.hpp"
 
 namespace ptyle::test {
@@ -165,6 +166,7 @@ class FitScene {
     OperatorSetup setup = setup_;
     setup.modes = probe.shape[0];
     setup.fits_propagator = options.parts.of<GeometryOptions>().fits_propagator();
+    setup.basis = options.parts.of<VariableProbeOptions>().basis(setup.modes);
     return {
         make_operator ? make_operator(setup) : make_cpu_operator<double>(setup, options.threads),
         data(),

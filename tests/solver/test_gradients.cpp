@@ -12,6 +12,7 @@
 #include "solver/toy_loss.hpp"
 #include "solver/toys.hpp"
 #include "solver/variables/position_options.hpp"
+#include "solver/variables/variable_probe_options.hpp"
 
 namespace ptyle::test {
 namespace {
@@ -25,6 +26,12 @@ TYPED_TEST_SUITE(GradientCheck, DoubleBackends, BackendName);
 const std::vector<Case> cases = over_losses({
     {.window = 12, .slices = 3, .modes = 2, .absorption = true, .weights = true},
     {.window = 9, .slices = 1},
+});
+
+/// Of positions that mix their modes, two of them variable.
+const std::vector<Case> mixing = over_losses({
+    {.window = 12, .slices = 3, .modes = 2, .absorption = true, .weights = true, .basis = 4},
+    {.window = 9, .slices = 1, .basis = 3},
 });
 
 /// The scene's, of as many patterns; the patterns stay with the scene.
@@ -58,15 +65,16 @@ std::unique_ptr<Operator<double>> by(std::unique_ptr<Operator<double>> waves) {
 Inside::Variables every_variable() {
   FitOptions all;
   all.parts.of<PositionOptions>() = {.refine = Switch::on, .start = 1};
+  all.parts.of<VariableProbeOptions>() = {.modes = 2, .intensity = true, .start = 1};
   return asked_parts<double>(all).variables;
 }
 
 TYPED_TEST(GradientCheck, EveryVariablePasses) {
-  for (const Case& c : fitting<TypeParam>(cases)) {
+  for (const Case& c : fitting<TypeParam>(mixing)) {
     const auto scene = make_scene(c, 31);
     const auto found = inside(scene, TypeParam::make(scene.setup), every_variable()).check();
     EXPECT_LT(found.largest, 1e-5);  // a cost of 1e5 rounded to 1e-16 of it, over h and a slope
-    EXPECT_EQ(found.fields, c.absorption ? 4 : 3);  // phase, probe, shifts
+    EXPECT_EQ(found.fields, c.absorption ? 6 : 5);  // phase, probe, shifts, mixtures, intensities
   }
 }
 

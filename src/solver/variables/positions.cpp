@@ -216,9 +216,11 @@ void PositionsVariable<T>::find_curvature(Workspace<T>& with, const Batch& batch
   for (std::size_t axis = 0; axis < 2; ++axis) {
     Array<Complex<T>, 3> moved(probe.shape(), with.ledger, "probe");
     with.arithmetic->read(probe.data(), moved.data(), moved.size());
-    if (axis == 0) *probe_radius2_ = mean_square_radius<T>(std::as_const(moved).view());
+    View<const Complex<T>, 3> incoherent = std::as_const(moved).view();
+    incoherent.shape[0] = with.op->setup().modes;
+    if (axis == 0) *probe_radius2_ = mean_square_radius<T>(incoherent);
     differentiate<T>(moved, axis == 0);
-    powers[axis] = power_of(moved);
+    powers[axis] = power_of<T>(incoherent);
     for (std::size_t t = 0; t < with.tiles.size(); ++t) {
       const auto members = members_of(sample, with.tiles[t].own);
       if (members.empty()) continue;

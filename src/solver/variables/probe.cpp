@@ -38,7 +38,7 @@ std::span<T> numbers_of(Array<Complex<T>, 3>& values) {
 
 template <class T>
 void ProbeVariable<T>::declare(State<T>& state) {
-  const std::array<i64, 3> shape{setup_.modes, setup_.window, setup_.window};
+  const std::array<i64, 3> shape{setup_.probe_modes(), setup_.window, setup_.window};
   values_ = &state.declare({"probe", "probe", Kind::common, shape, true});
   gradient_ = &state.declare({"gradient.probe", "gradient", Kind::common, shape});
   largest_ = &state.number("largest_probe", 1);
@@ -46,14 +46,15 @@ void ProbeVariable<T>::declare(State<T>& state) {
 
 template <class T>
 void ProbeVariable<T>::begin_with(Workspace<T>& with, Array<Complex<T>, 3> start, Ledger* ledger) {
-  const auto shape = start.shape();
-  *largest_ = largest_intensity_of<T>(start);
-  values_->waves = with.arithmetic->template array<Complex<T>, 3>(shape, "probe");
+  const auto& all = values_->shape;
+  *largest_ = largest_intensity_of<T>({start.data(), shape()});
+  values_->waves = with.arithmetic->template array<Complex<T>, 3>(all, "probe");
+  with.arithmetic->clear(parts_of(values_->waves.view()));
   with.arithmetic->write(start.data(), values_->waves.data(), start.size());
   const bool others = with.team.size() > static_cast<int>(with.team.here().size());
   if (others && with.arithmetic->memory())
-    travelling_ = Array<Complex<T>, 3>(shape, ledger, "gradient", with.arithmetic->pinned());
-  if (shape[0] > 1) waves_ = Array<Complex<T>, 3>(shape, ledger, "probe");
+    travelling_ = Array<Complex<T>, 3>(all, ledger, "gradient", with.arithmetic->pinned());
+  if (setup_.modes > 1) waves_ = Array<Complex<T>, 3>(shape(), ledger, "probe");
 }
 
 template <class T>
@@ -88,11 +89,11 @@ void ProbeVariable<T>::step(Workspace<T>& with, const Batch& batch) {
   sum_.reset();
   if (!travelling_.empty())
     with.arithmetic->write(travelling_.data(), gradient_->waves.data(), travelling_.size());
-  const View<T, 3> probe = parts_of(values_->waves.view());
+  const View<T, 3> probe = incoherent(values_->waves);
   const double step =
       with.caution * with.options.probe_step / (with.window2() * double(batch.members.size()));
   with.arithmetic->run(
-      MoveAlong<T>(probe, parts_of(gradient_->waves.view()), step, {-no_limit, no_limit}, probe));
+      MoveAlong<T>(probe, incoherent(gradient_->waves), step, {-no_limit, no_limit}, probe));
   publish(with);
 }
 
@@ -120,10 +121,11 @@ void ProbeVariable<T>::end_iteration(Workspace<T>& with, const Batch& batch) {
   }
   with.team.sum(powers.sums());
   const std::vector<double> factors = powers.factors();
-  for (i64 m = 0; m < setup_.modes; ++m) {
+  for (i64 m = 0; m < setup_.probe_modes(); ++m) {
     const View<T, 2> parts = parts_of(values_->waves.view())[m];
     const View<T, 3> mode = as_volume(parts);
-    const double less = 1 - std::sqrt(factors[static_cast<std::size_t>(m)]);
+    const i64 of = m < setup_.modes ? m : 0;  // the variable ones are of the first
+    const double less = 1 - std::sqrt(factors[static_cast<std::size_t>(of)]);
     with.arithmetic->run(MoveAlong<T>(mode, mode, less, {-no_limit, no_limit}, mode));
   }
   publish(with);
@@ -131,7 +133,7 @@ void ProbeVariable<T>::end_iteration(Workspace<T>& with, const Batch& batch) {
 
 template <class T>
 View<const Complex<T>, 3> ProbeVariable<T>::on_host(const Workspace<T>& with) const {
-  here_ = with.arithmetic->on_host(std::as_const(values_->waves).view());
+  here_ = with.arithmetic->on_host(View<const Complex<T>, 3>{values_->waves.data(), shape()});
   return here_.view;
 }
 

@@ -24,7 +24,7 @@ void differentiate(View<Complex<T>, 3> probe, bool along_rows) {
 }
 
 template <class T>
-double power_of(const Array<Complex<T>, 3>& waves) {
+double power_of(View<const Complex<T>, 3> waves) {
   return std::accumulate(waves.begin(), waves.end(), 0.0, [](double sum, const Complex<T>& value) {
     return sum + static_cast<double>(std::norm(value));
   });
@@ -48,8 +48,8 @@ double mean_square_radius(View<const Complex<T>, 3> probe) {
 
 template void differentiate(View<Complex<float>, 3>, bool);
 template void differentiate(View<Complex<double>, 3>, bool);
-template double power_of(const Array<Complex<float>, 3>&);
-template double power_of(const Array<Complex<double>, 3>&);
+template double power_of(View<const Complex<float>, 3>);
+template double power_of(View<const Complex<double>, 3>);
 template double mean_square_radius(View<const Complex<float>, 3>);
 template double mean_square_radius(View<const Complex<double>, 3>);
 

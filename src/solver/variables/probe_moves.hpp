@@ -13,7 +13,7 @@ void differentiate(View<Complex<T>, 3> probe, bool along_rows);
 
 /// Σ|waves|².
 template <class T>
-double power_of(const Array<Complex<T>, 3>& waves);
+double power_of(View<const Complex<T>, 3> waves);
 
 /// The squared r.m.s. radius of the intensity of all modes, about its middle, px².
 template <class T>
