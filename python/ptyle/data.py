@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,6 +13,9 @@ from . import _core, display
 from .arrays import as_frames, as_numpy
 from .errors import InputError
 from .values import Values, values_of, yaml_of
+
+if TYPE_CHECKING:
+    from .signals import LazyFrames
 
 
 class Data:
@@ -23,12 +27,17 @@ class Data:
     """
 
     def __init__(self, values: Values, in_memory: _core.Patterns | None = None, *, file: str | None = None,
-                 patterns: np.ndarray | None = None, scan_shape: tuple[int, int] = (0, 0)):
+                 patterns: np.ndarray | None = None, scan_shape: tuple[int, int] = (0, 0),
+                 lazy: LazyFrames | None = None):
         self.values = values
         self.file = file
         self.patterns = patterns
         self._in_memory = in_memory
-        if patterns is not None:
+        self._lazy = lazy
+        if lazy is not None:
+            (count, *frame), scan_shape = lazy.frames, lazy.scan_shape
+            self.dtype, self._where = lazy.dtype, f"{lazy.name}, by RosettaSciIO"
+        elif patterns is not None:
             count, frame, self.dtype, self._where = len(patterns), patterns.shape[1:], patterns.dtype, "in memory"
         else:
             found = _core.FileOfFrames(values)  # open no longer than needed
@@ -46,6 +55,8 @@ class Data:
 
     def _reader(self) -> Callable[[int, int], np.ndarray]:
         """``read`` with the file open, for several calls."""
+        if self._lazy is not None:
+            return self._lazy.read
         patterns = self.patterns
         if patterns is not None:
             return lambda first, n: patterns[first:first + n]
@@ -84,23 +95,27 @@ class Data:
 
 
 def load(source: Any, settings: Mapping[str, Any] | None = None, *, positions: Any = None, bad: Any = None,
-         **keys: Any) -> Data:
+         signal: int | None = None, **keys: Any) -> Data:
     """Patterns of a file or of an array.
 
-    ``source`` is the name of a file (HDF5 and the other formats that ``ptyle inspect`` reads), or
-    an array (N, ky, kx) or (slow, fast, ky, kx) of counts: NumPy's, which is not copied where it is
-    contiguous, or one with ``__array__`` or DLPack (h5py, dask, CuPy, PyTorch), which is converted.
+    ``source`` is the name of a file, or an array (N, ky, kx) or (slow, fast, ky, kx) of counts:
+    NumPy's, which is not copied where it is contiguous, or one with ``__array__`` or DLPack (h5py,
+    dask, CuPy, PyTorch), which is converted. HDF5 and the other formats that ``ptyle inspect`` reads
+    are read by it, all other files (``.dm4`` and more) by RosettaSciIO (the extra ``ptyle[formats]``),
+    as their patterns are needed, with the calibration that they state. ``signal`` is the number of
+    the data set there, where a file has several; given, RosettaSciIO reads any file.
 
     ``positions`` of an array are (N, 2) or (slow, fast, 2), (row, col) in Å; a raster has a step
     in their place, ``scan={"step": [0.4, 0.4]}``. ``bad`` is (ky, kx), not 0 where a pixel is bad.
-    ``positions`` of a file is the name of a dataset.
+    Both are given likewise beside a file that RosettaSciIO reads. ``positions`` of another file is
+    the name of a dataset.
 
     Keys are those of a configuration, by their last part where no other key ends so
     (``energy=300``), or in ``settings`` by their whole name (``{"data.patterns": "/entry/data"}``).
     Raises InputError for what is wrong in them, or in the file.
     """
     values = values_of(settings, keys)
-    if isinstance(source, (str, os.PathLike)):
+    if isinstance(source, (str, os.PathLike)) and not _is_for_rosettasciio(source, values, signal):
         if bad is not None:
             raise InputError("bad pixels of a file are named by data.mask, as in file.h5:/mask")
         if positions is not None:
@@ -109,11 +124,26 @@ def load(source: Any, settings: Mapping[str, Any] | None = None, *, positions: A
         _core.check_values("", values)
         return Data(values, file=os.fspath(source))
     _core.check_values("", values)
-    frames, scan_shape = as_frames(source)
     at = None if positions is None else _positions(positions)
     pixels = None if bad is None else np.ascontiguousarray(as_numpy(bad) != 0, np.uint8)
+    if isinstance(source, (str, os.PathLike)):
+        from .signals import LazyFrames
+        lazy = LazyFrames(source, signal)
+        with tempfile.TemporaryDirectory() as folder:
+            read_by_python = _core.Patterns(lazy, lazy.facts(folder), at, pixels)
+        return Data(values, read_by_python, file=os.fspath(source), lazy=lazy)
+    frames, scan_shape = as_frames(source)
     in_memory = _core.Patterns(frames, list(scan_shape), at, pixels)
     return Data(values, in_memory, patterns=frames, scan_shape=scan_shape)
+
+
+def _is_for_rosettasciio(path: str | os.PathLike[str], values: Values, signal: int | None) -> bool:
+    """Is it a file (or a folder with an extension, as .zspy), and of a format that the program does not know?"""
+    if signal is not None:
+        return True
+    raw = any(name.rpartition(".")[2] == "raw_type" for name, _ in values)
+    there = os.path.isfile(path) or (os.path.isdir(path) and os.path.splitext(path)[1] != "")
+    return there and not raw and not _core.reads(os.fspath(path))
 
 
 def _positions(positions: Any) -> np.ndarray:

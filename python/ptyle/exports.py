@@ -12,6 +12,7 @@ import numpy as np
 
 from .errors import InputError
 from .new_file import part_of, refuse_existing
+from .packages import needed
 
 
 @dataclasses.dataclass
@@ -71,15 +72,6 @@ def _loaded(result):
     return load_result(result) if isinstance(result, (str, pathlib.Path)) else result
 
 
-def _needs(package, install, what):
-    import importlib
-
-    try:
-        return importlib.import_module(package)
-    except ImportError:
-        raise InputError(f"{what} needs {install}, which is not installed; pip install {install}") from None
-
-
 @contextlib.contextmanager
 def _part(path, overwrite):
     refuse_existing(path, overwrite, "choose another name, or overwrite=True replaces it")
@@ -113,7 +105,7 @@ def _plain(attributes):
 def to_emd(result, path, *, overwrite=False):
     """EMD 1.0, read by emdfile and py4DSTEM: arrays phase, absorption, probe, with pixel sizes and units,
     positions, and the result's attributes as metadata."""
-    emdfile = _needs("emdfile", "emdfile", "to_emd")
+    emdfile = needed("emdfile", "to_emd")
     result = _loaded(result)
     root = emdfile.Root(name="ptyle_result")
     for name, data, unit, axes in _images(result):
@@ -131,10 +123,10 @@ def to_emd(result, path, *, overwrite=False):
 def to_hyperspy(result, path, *, overwrite=False):
     """HyperSpy's .hspy: signals phase, absorption and probe, slices (modes) as the navigation axis, with pixel
     sizes and units, the accelerating voltage and the convergence semi-angle."""
-    _needs("rsciio.hspy", "'ptyle[rosettasciio]'", "to_hyperspy")
+    needed("rsciio.hspy", "to_hyperspy", "ptyle[formats]")
     import h5py
 
-    from .convert import uniform_axis, write_head
+    from .signals import uniform_axis, write_head
 
     result = _loaded(result)
     attributes = _plain(result.attributes)
@@ -191,7 +183,7 @@ def to_ptyrad(result, path, *, overwrite=False):
 def to_xarray(result):
     """An xarray Dataset: phase, absorption (z, y, x), probe (mode, y_probe, x_probe), positions; coordinates in
     Å with their units, the result's attributes."""
-    xarray = _needs("xarray", "xarray", "to_xarray")
+    xarray = needed("xarray", "to_xarray")
     result = _loaded(result)
     coordinates, variables = {}, {}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
-from .errors import Error
+from .packages import needed
 
 if TYPE_CHECKING:
     from . import _core
@@ -17,14 +17,11 @@ class LivePlot:
 
     In a notebook the plot is replaced at each iteration; a script gets a window where matplotlib
     has one. ``every`` iterations it is drawn; ``save`` names a PNG that is replaced each time.
+    Of several ranks the first draws the whole object.
     """
 
     def __init__(self, every: int = 1, save: str | os.PathLike[str] | None = None):
-        try:
-            import matplotlib.pyplot as plt
-        except ImportError:
-            raise Error("LivePlot needs matplotlib: python3 -m pip install matplotlib") from None
-        self._plt = plt
+        plt = self._plt = needed("matplotlib.pyplot", "LivePlot", "matplotlib")
         self._every, self._save = every, save
         self._handle: Any = None
         self.figure, (self._image_axes, self._r_axes) = plt.subplots(1, 2, figsize=(9, 4), layout="constrained")
@@ -37,7 +34,10 @@ class LivePlot:
     def __call__(self, run: Reconstruction, progress: _core.Progress) -> None:
         if progress.iteration % self._every and not run.finished:
             return
-        phase = run.object.sum(axis=0)
+        whole = run.gather().phase if run.ranks > 1 else run.object
+        if run.rank > 0:
+            return
+        phase = whole.sum(axis=0)
         if self._image is None:
             self._image = self._image_axes.imshow(phase, cmap="gray")
             self.figure.colorbar(self._image, ax=self._image_axes)

@@ -14,6 +14,7 @@ import re
 
 from .errors import InputError
 from .new_file import part_of, refuse_existing
+from .packages import needed
 
 EXAMPLES = """examples:
   ptyle import params.yaml                     PtyRAD 1.0 (YAML, JSON, TOML) or phaser 0.3 (YAML): writes run.yaml
@@ -156,11 +157,7 @@ def _load(path):
             except ImportError:
                 raise InputError(f"{path}: TOML is read by Python 3.11 and later") from None
             return tomllib.loads(text)
-        try:
-            import yaml
-        except ImportError:
-            raise InputError("ptyle import reads YAML by PyYAML, which is not installed; pip install pyyaml") from None
-        return yaml.safe_load(text)
+        return needed("yaml", "ptyle import", "pyyaml").safe_load(text)
     except InputError:
         raise
     except Exception as why:  # the parsers' own errors, which name line and column

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
+import signal
 import tempfile
+import threading
 import warnings
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from . import _core, display
 from .data import Data, load
+from .errors import InputError
+from .ranks import ranks_of
 from .values import Values, values_of
 
 Callback = Callable[["Reconstruction", _core.Progress], Any]
+Regulariser = Callable[[np.ndarray, "np.ndarray | None"], Any]
 _log = logging.getLogger("ptyle")
 
 
@@ -34,28 +40,72 @@ class Reconstruction:
     ``settings`` by their whole name: ``{"solver.step": 0.5}``. All of them are checked before
     anything runs; InputError lists every mistake. Notes go to the logger ``ptyle``, warnings to
     ``warnings``.
+
+    ``regularisers`` are functions f(phase, absorption) that change the object in place after every
+    iteration: arrays (slice, row, col), rad and μ; absorption is None where it is not fitted. They
+    are slow, and are to keep no array. Several ranks need to know how far from a pixel f looks
+    laterally: ``f.reach``, px, 0 where it looks at that pixel alone; halos must be as wide.
+
+    ``comm``, a communicator of mpi4py's, divides object and patterns among its processes, which all
+    make the same calls; None is ``MPI.COMM_WORLD`` where mpi4py was imported, else this process.
     """
 
-    def __init__(self, data: Any, settings: Mapping[str, Any] | None = None, **keys: Any):
+    def __init__(self, data: Any, settings: Mapping[str, Any] | None = None, *,
+                 regularisers: Iterable[Regulariser] = (), comm: Any = None, **keys: Any):
+        self._open(comm, regularisers, lambda: self._given(data, settings, keys))
+
+    @staticmethod
+    def _given(data: Any, settings: Mapping[str, Any] | None, keys: Mapping[str, Any]) -> tuple[str, Values, Data]:
         data = data if isinstance(data, Data) else load(data)
-        self._open("", data.values + values_of(settings, keys), data)
+        return "", data.values + values_of(settings, keys), data
 
     @classmethod
     def from_yaml(cls, path: str | os.PathLike[str], set: Mapping[str, Any] | None = None,
-                  data: Any = None) -> Reconstruction:
+                  data: Any = None, *, regularisers: Iterable[Regulariser] = (), comm: Any = None) -> Reconstruction:
         """The one of a configuration file; ``set`` takes the place of its keys, as ``--set`` does.
 
-        ``data``, a file or an array, takes the place of ``data.file``.
+        ``data``, a file or an array, takes the place of ``data.file``. ``regularisers`` and ``comm``
+        as above.
         """
+        def given() -> tuple[str, Values, Data | None]:
+            its = data if data is None or isinstance(data, Data) else load(data)
+            values = [] if its is None else [("data.file", "~"), *its.values]
+            return os.fspath(path), values + values_of(set, {}), its
+
         run = cls.__new__(cls)
-        data = data if data is None or isinstance(data, Data) else load(data)
-        values = [] if data is None else [("data.file", "~"), *data.values]
-        run._open(os.fspath(path), values + values_of(set, {}), data)
+        run._open(comm, regularisers, given)
         return run
 
-    def _open(self, file: str, values: Values, data: Data | None) -> None:
-        self._run = _core.Run(file, values, data._in_memory if data is not None else None)
+    def _open(self, comm: Any, regularisers: Iterable[Regulariser],
+              given: Callable[[], tuple[str, Values, Data | None]]) -> None:
+        self._ranks = ranks_of(comm)
+        with self._told_to_others():
+            file, values, data = given()
+            functions = [self._with_reach(f) for f in regularisers]
+        in_memory = data._in_memory if data is not None else None
+        self._run = _core.Run(file, values, in_memory, self._ranks, functions)
         self._tell()
+
+    def _with_reach(self, function: Regulariser) -> tuple[Regulariser, str, int]:
+        """A regulariser, its name and its reach. Raises InputError."""
+        name = getattr(function, "__name__", type(function).__name__)
+        if not callable(function):
+            raise InputError(f"regularisers are functions f(phase, absorption); {function!r} is none")
+        reach = getattr(function, "reach", None)
+        if reach is None and self.ranks > 1:
+            raise InputError(f"the regulariser {name} does not say how far from a pixel it looks: give it the "
+                             f"attribute reach, px ({name}.reach = 0: at that pixel alone), or use one rank")
+        return function, name, 0 if reach is None else int(reach)
+
+    @contextlib.contextmanager
+    def _told_to_others(self) -> Iterator[None]:
+        """What is raised here is a failure of this rank, for which no other is to wait."""
+        try:
+            yield
+        except BaseException as why:
+            if self.ranks > 1:
+                self._ranks.tell_others(isinstance(why, InputError), f"{type(why).__name__}: {why}")
+            raise
 
     def _tell(self) -> None:
         notes, warned = self._run.take_lines()
@@ -68,18 +118,40 @@ class Reconstruction:
         """So many iterations more, or all that ``solver.iterations`` leaves; fewer where ``solver.until`` ends them.
 
         After each, every callback is called with this reconstruction and its Progress (iteration,
-        cost, r_factor, …); one that returns True ends the run. Ctrl-C raises KeyboardInterrupt
-        after the mini-batch at hand; another ``run`` or ``step`` does the rest of the iteration.
-        Returns this reconstruction.
+        cost, r_factor, …); one that returns True (on any rank) ends the run. Ctrl-C raises
+        KeyboardInterrupt after the mini-batch at hand; another ``run`` or ``step`` does the rest of
+        the iteration. Returns this reconstruction.
         """
         callbacks = list(callbacks)
         if iterations is not None:
             self._run.iterations = self.iteration + iterations
-        while not self.finished:
-            progress = self.step()
-            if any([callback(self, progress) is True for callback in callbacks]):
-                break
+        with self._interrupted_together():
+            while not self.finished:
+                progress = self.step()
+                with self._told_to_others():
+                    end = any([callback(self, progress) is True for callback in callbacks])
+                if self._ranks.any(end) if self.ranks > 1 else end:
+                    break
         return self
+
+    @contextlib.contextmanager
+    def _interrupted_together(self) -> Iterator[None]:
+        """Ctrl-C on a rank of several, wherever it is just then, is KeyboardInterrupt on all of them after a step."""
+        if self.ranks == 1:
+            yield
+            return
+        here = threading.current_thread() is threading.main_thread()
+        before = signal.getsignal(signal.SIGINT) if here else None
+        ours = before is signal.default_int_handler
+        if ours:
+            signal.signal(signal.SIGINT, lambda number, frame: self._run.stop())
+        try:
+            yield
+        finally:
+            if ours:
+                signal.signal(signal.SIGINT, before)
+        if self._ranks.any(self._run.take_stop()):  # after the last step
+            raise KeyboardInterrupt
 
     def step(self) -> _core.Progress:
         """One iteration, or the rest of one, also beyond ``solver.iterations``."""
@@ -93,7 +165,7 @@ class Reconstruction:
         """The phase (slice, row, col), rad, as it stands: a view of the fit's own array, not a copy.
 
         float32, or float64 by ``solver.precision``; read-only. It is valid until the next step,
-        after which it is asked for anew. Of several ranks it is this one's core, which lies at
+        after which it is asked for anew. On several ranks it is this one's core, which lies at
         ``box``; ``gather`` has the whole.
         """
         return self._run.field("phase")
@@ -122,8 +194,18 @@ class Reconstruction:
         (top, bottom), (left, right) = self._run.box
         return slice(top, bottom), slice(left, right)
 
+    @property
+    def ranks(self) -> int:
+        """The number of processes that share the reconstruction. All of them call the same methods."""
+        return self._ranks.size
+
+    @property
+    def rank(self) -> int:
+        """This process's number among them, 0, 1, …"""
+        return self._ranks.rank
+
     def gather(self) -> ObjectValues:
-        """The whole object, a copy, float32."""
+        """The whole object, a copy, float32, on every rank."""
         return ObjectValues(*self._run.gather())
 
     @property
@@ -135,7 +217,7 @@ class Reconstruction:
     @property
     def iteration(self) -> int:
         """The number of whole iterations that are done."""
-        return len(self._run.history.get("cost", ()))
+        return self._run.iteration
 
     @property
     def finished(self) -> bool:
@@ -144,7 +226,10 @@ class Reconstruction:
 
     @property
     def result(self) -> _core.Result:
-        """All that a result file has, as it stands: a copy, made at each call. ``result.save(path)`` writes it."""
+        """All that a result file has, as it stands: a copy, made at each call, on every rank.
+
+        ``result.save(path)`` writes it; of several ranks one does (``if run.rank == 0``).
+        """
         return self._run.result()
 
     @property
@@ -154,7 +239,7 @@ class Reconstruction:
 
     def save(self, folder: str | os.PathLike[str], *, overwrite: bool = False, pictures: bool = True,
              tiff: bool = True) -> None:
-        """Writes what the program writes: result.h5, phase.tif and pictures, into a folder."""
+        """Writes what the program writes: result.h5, phase.tif and pictures, into a folder. All ranks call it."""
         self._run.write(os.fspath(folder), overwrite, pictures, tiff)
         self._tell()
 
@@ -176,9 +261,12 @@ class Reconstruction:
 
     def _exported(self, how: str, *arguments: Any, **options: Any) -> Any:
         from . import exports
-        with tempfile.TemporaryDirectory() as folder:
+        result = self.result
+        if self.rank > 0 and arguments:
+            return None  # one rank writes the file
+        with tempfile.TemporaryDirectory() as folder, self._told_to_others():
             file = os.path.join(folder, "result.h5")
-            self.result.save(file)
+            result.save(file)
             return getattr(exports, how)(file, *arguments, **options)
 
     def save_checkpoint(self, folder: str | os.PathLike[str]) -> None:
@@ -188,8 +276,9 @@ class Reconstruction:
     def __repr__(self) -> str:
         z, rows, cols = self.object.shape
         modes, window, _ = self.probe.shape
-        r_factor = self._run.history.get("r_factor")
-        r_text = f", R {r_factor[-1]:.4g}" if r_factor is not None else ""
+        r_factor = self._run.r_factor
+        r_text = f", R {r_factor:.4g}" if r_factor is not None else ""
+        r_text += f"; rank {self.rank} of {self.ranks}" if self.ranks > 1 else ""
         return (f"ptyle.Reconstruction: {z} slice{'s' * (z > 1)} of {rows} x {cols} px, {modes} probe mode"
                 f"{'s' * (modes > 1)} of {window} px, {len(self.positions)} patterns; "
                 f"iteration {self.iteration} of {self._run.iterations}{r_text}")

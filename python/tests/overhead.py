@@ -6,7 +6,6 @@ Python adds the calls of an iteration; all else is the same code.
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 import h5py

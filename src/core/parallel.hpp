@@ -12,13 +12,14 @@
 #include "core/array.hpp"
 #include "core/crew.hpp"
 #include "core/pulse.hpp"
+#include "core/stop.hpp"
 
 namespace ptyle {
 
 /// Calls work(i, thread) for i = 0 … n−1 on `threads` threads, whichever is free taking the next i:
 /// when i is begun, all before it have been begun, so i may wait for them. Inside such work, and
 /// with one thread, the caller does all.
-/// The first exception is carried out to the caller.
+/// The first exception is carried out to the caller. The end of a loop is a stop point (core/stop).
 template <class Work>
 void parallel_for(i64 n, int threads, Work&& work) {
   std::atomic<i64> next{0};
@@ -41,6 +42,7 @@ void parallel_for(i64 n, int threads, Work&& work) {
   else
     take(0);
   if (failure) std::rethrow_exception(failure);
+  stop_point();
 }
 
 /// Starts work() on a thread of its own; does it at once where the system has no thread left. An

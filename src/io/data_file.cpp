@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <map>
 #include <memory>
 
@@ -85,6 +86,19 @@ void read_raw(const formats::Source& source, const RawLayout& raw, h5::File& to)
 }
 
 }  // namespace
+
+bool reads_data_file(const std::string& path) {
+  std::error_code failed;
+  if (!std::filesystem::is_regular_file(path, failed)) return false;
+  if (h5::File::is_hdf5(path)) return true;
+  const formats::Source source(path);
+  const auto& all = formats::all();
+  return std::any_of(all.begin(), all.end(), [&](const formats::Format& format) {
+    const auto& names = format.extensions;
+    return format.recognises(source) ||
+           std::find(names.begin(), names.end(), source.extension()) != names.end();
+  });
+}
 
 h5::File open_data_file(const std::string& path, const std::optional<RawLayout>& raw) {
   if (h5::File::is_hdf5(path)) {

@@ -22,4 +22,7 @@ struct RawLayout {
 /// many frames as it has bytes for, in the dataset /data; UserError where bytes are left over.
 h5::File open_data_file(const std::string& path, const std::optional<RawLayout>& raw = {});
 
+/// There is such a file, and it is HDF5 or of a format that is known, by its content or its name.
+bool reads_data_file(const std::string& path);
+
 }  // namespace ptyle

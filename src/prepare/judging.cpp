@@ -6,6 +6,7 @@
 
 #include "core/grid.hpp"
 #include "core/pulse.hpp"
+#include "core/stop.hpp"
 #include "prepare/disc.hpp"
 #include "prepare/disc_jumps.hpp"
 #include "prepare/reading.hpp"
@@ -207,6 +208,7 @@ PatternReader::Totals PatternReader::totals_of(const Patterns& own, PatternSums&
     }
     coarse.finish();
     beat();
+    stop_point();
     t.counts[static_cast<std::size_t>(place)] = coarse.total();
     t.signatures[static_cast<std::size_t>(place)] = coarse.signature();
     const auto dark = coarse.dark();

@@ -7,6 +7,8 @@
 #include <stdexcept>
 #include <type_traits>
 
+#include "core/stop.hpp"
+
 namespace ptyle {
 namespace {
 
@@ -100,6 +102,7 @@ class Store final : public FillablePatternStore {
   }
   template <class T>
   void load_as(i64 i, T* to) const {
+    stop_point();
     const auto from = pattern(i);
     const T background = static_cast<T>(background_);
     if (background == 0)

@@ -31,6 +31,7 @@
 #include "core/grid.hpp"
 #include "core/parallel.hpp"
 #include "core/pulse.hpp"
+#include "core/stop.hpp"
 #include "prepare/disc.hpp"
 #include "prepare/sequence.hpp"
 
@@ -153,6 +154,7 @@ void PatternReader::for_each_frame(const std::vector<i64>& places, Use&& use) {
     for (i64 k = runs[r].begin; k < runs[r].end; ++k) {
       use(k, buffer + (numbers[k] - runs[r].first) * size);
       beat();
+      stop_point();
     }
   }
 }

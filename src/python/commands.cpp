@@ -15,6 +15,7 @@
 #include "python/arrays.hpp"
 #include "python/data.hpp"
 #include "python/errors.hpp"
+#include "python/ranks.hpp"
 #include "session/compare.hpp"
 #include "session/fft_memory.hpp"
 #include "session/open_experiment.hpp"
@@ -61,11 +62,12 @@ struct Compared {
 
 Compared compare_for_python(const std::string& result, const std::string& reference,
                             const std::string& folder, bool overwrite) {
-  const nb::gil_scoped_release unlocked;
-  Compared it;
-  it.report = compare({result, reference, folder, overwrite},
-                      [&](const std::string& line) { it.lines.push_back(line); });
-  return it;
+  return interruptible([&] {
+    Compared it;
+    it.report = compare({result, reference, folder, overwrite},
+                        [&](const std::string& line) { it.lines.push_back(line); });
+    return it;
+  });
 }
 
 /// The forecast for one number of ranks.
@@ -75,21 +77,22 @@ struct Plan {
 
 std::vector<Plan> plan_for_python(const std::string& file, const Values& values,
                                   const Patterns* patterns, const std::vector<int>& ranks) {
-  const nb::gil_scoped_release unlocked;
-  const auto program = static_cast<double>(program_bytes());
-  const ReconstructConfig config =
-      read_reconstruct_values(file, named(values), view_of(patterns)).config;
-  const FftMemory fft_memory(true);
-  const Experiment experiment = plan_experiment(config.data, config.calibration, config.scan,
-                                                config.optics, view_of(patterns));
-  const int threads = config.solver.threads > 0 ? config.solver.threads : default_threads(1);
-  double seconds = config.ranks.seconds_per_position;
-  if (seconds == 0) seconds = measure_position_seconds(config, experiment, threads);
-  ScanToPlan scan(experiment);
-  std::vector<Plan> plans;
-  for (const int n : ranks)
-    plans.push_back({plan_ranks(config, scan, n, threads, seconds, nullptr, program)});
-  return plans;
+  return interruptible([&] {
+    const auto program = static_cast<double>(program_bytes());
+    const ReconstructConfig config =
+        read_reconstruct_values(file, named(values), view_of(patterns)).config;
+    const FftMemory fft_memory(true);
+    const Experiment experiment = plan_experiment(config.data, config.calibration, config.scan,
+                                                  config.optics, view_of(patterns));
+    const int threads = config.solver.threads > 0 ? config.solver.threads : default_threads(1);
+    double seconds = config.ranks.seconds_per_position;
+    if (seconds == 0) seconds = measure_position_seconds(config, experiment, threads);
+    ScanToPlan scan(experiment);
+    std::vector<Plan> plans;
+    for (const int n : ranks)
+      plans.push_back({plan_ranks(config, scan, n, threads, seconds, nullptr, program)});
+    return plans;
+  });
 }
 
 void bind_compare(nb::module_& m) {

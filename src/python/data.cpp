@@ -15,6 +15,8 @@
 #include "io/data_file.hpp"
 #include "io/frames.hpp"
 #include "python/arrays.hpp"
+#include "python/ranks.hpp"
+#include "session/file_facts.hpp"
 #include "session/fitted_optics.hpp"
 #include "session/found_config.hpp"
 #include "session/inspect.hpp"
@@ -35,8 +37,8 @@ std::vector<NamedValue> named(const Values& values) {
 namespace {
 
 /// The frames in the type that they have; false: it is none of PatternsInMemory's.
-template <class... Value>
-bool take(const Patterns::Frames& frames, std::variant<View<const Value, 3>...>& to) {
+template <class Source, class... Value>
+bool take(const Patterns::Frames& frames, std::variant<Source, View<const Value, 3>...>& to) {
   const std::array<i64, 3> shape{static_cast<i64>(frames.shape(0)),
                                  static_cast<i64>(frames.shape(1)),
                                  static_cast<i64>(frames.shape(2))};
@@ -45,22 +47,83 @@ bool take(const Patterns::Frames& frames, std::variant<View<const Value, 3>...>&
           ...);
 }
 
+/// Frames that a Python object reads: its `read(first, n)` gives (n, ky, kx), int64 or float32.
+class FramesOfPython final : public FrameSource {
+ public:
+  explicit FramesOfPython(const nb::object& reader)
+      : reader_(new nb::object(reader), [](const nb::object* object) {
+          const nb::gil_scoped_acquire lock;
+          delete object;
+        }) {
+    const auto shape = nb::cast<std::array<i64, 3>>(reader.attr("frames"));
+    count = shape[0];
+    rows = shape[1];
+    cols = shape[2];
+    scan_shape = nb::cast<std::array<i64, 2>>(reader.attr("scan_shape"));
+    is_integer = nb::cast<bool>(reader.attr("is_integer"));
+    largest = nb::cast<double>(reader.attr("largest"));
+    bytes_a_value = nb::cast<int>(reader.attr("bytes_a_value"));
+    name = nb::cast<std::string>(reader.attr("name"));
+    preferred_ = nb::cast<i64>(reader.attr("frames_together"));
+  }
+  void read(i64 first, i64 n, std::int64_t* to) override { copy(first, n, to); }
+  void read(i64 first, i64 n, float* to) override { copy(first, n, to); }
+  [[nodiscard]] i64 preferred_run() const override { return preferred_; }
+
+ private:
+  template <class T>
+  void copy(i64 first, i64 n, T* to) const {
+    const nb::gil_scoped_acquire lock;
+    using Read = nb::ndarray<const T, nb::ndim<3>, nb::c_contig, nb::device::cpu>;
+    const auto values = nb::cast<Read>(reader_->attr("read")(first, n));
+    if (static_cast<i64>(values.size()) != n * rows * cols)
+      throw UserError(name + " gives other patterns than it has said");
+    std::copy_n(values.data(), values.size(), to);
+  }
+  std::shared_ptr<const nb::object> reader_;
+  i64 preferred_ = 1;
+};
+
+/// What a file states of its patterns.
+FileFacts facts_in(const std::string& file) {
+  DataConfig data;
+  data.file = file;
+  const FramesAsked asked = frames_asked(data);
+  const h5::File opened = open_data_file(asked.files.front(), asked.raw);
+  const Frames frames(opened, asked, 1 << 20);
+  return read_file_facts(opened, &frames).facts;
+}
+
 }  // namespace
 
 Patterns::Patterns(Frames frames, std::array<i64, 2> scan_shape,
                    const std::optional<Positions>& positions, std::optional<Bad> bad)
     : frames_(std::move(frames)), bad_(std::move(bad)) {
-  if (!take(frames_, view_.frames))
+  if (!take(*frames_, view_.frames))
     throw UserError(
         "patterns are float32, float64 or integers of up to 64 bits (uint64 excepted); convert "
         "them by astype");
+  place(static_cast<i64>(frames_->shape(0)), scan_shape, positions);
+}
+
+Patterns::Patterns(const nb::object& reader, const std::string& facts,
+                   const std::optional<Positions>& positions, std::optional<Bad> bad)
+    : bad_(std::move(bad)) {
+  auto source = std::make_shared<FramesOfPython>(reader);
+  view_.frames = source;
+  view_.facts = facts_in(facts);
+  place(source->count, source->scan_shape, positions);
+}
+
+void Patterns::place(i64 count, std::array<i64, 2> scan_shape,
+                     const std::optional<Positions>& positions) {
   view_.scan_shape = scan_shape;
   if (positions)
     for (std::size_t i = 0; i < positions->shape(0); ++i)
       view_.positions.push_back({(*positions)(i, 0), (*positions)(i, 1)});
-  if (positions && positions->shape(0) != frames_.shape(0))
+  if (positions && static_cast<i64>(positions->shape(0)) != count)
     throw UserError("there are " + std::to_string(positions->shape(0)) + " positions for " +
-                    std::to_string(frames_.shape(0)) + " patterns; one for each is needed");
+                    std::to_string(count) + " patterns; one for each is needed");
   if (bad_)
     view_.bad = {bad_->data(),
                  {static_cast<i64>(bad_->shape(0)), static_cast<i64>(bad_->shape(1))}};
@@ -110,7 +173,6 @@ struct Inspected {
 
 Inspected inspect_for_python(const Values& values, const Patterns* patterns, bool quick,
                              double memory_GB, const std::string& folder) {
-  const nb::gil_scoped_release unlocked;
   ReconstructConfig all;
   Schema schema = reconstruct_schema(all);
   Faults faults;
@@ -119,23 +181,26 @@ Inspected inspect_for_python(const Values& values, const Patterns* patterns, boo
   const InspectConfig config{all.data,         all.calibration, all.scan, all.optics,
                              folder,           memory_GB,       quick,    thickness_of(all.object),
                              view_of(patterns)};
-  Inspected it;
-  it.found = inspect(config, [&](const std::string& line) { it.lines.push_back(line); });
-  it.text = found_text(it.found, schema, all, "", view_of(patterns));
-  it.lines.insert(it.lines.end(), it.text.adopted.begin(), it.text.adopted.end());
-  return it;
+  return interruptible([&] {
+    Inspected it;
+    it.found = inspect(config, [&](const std::string& line) { it.lines.push_back(line); });
+    it.text = found_text(it.found, schema, all, "", view_of(patterns));
+    it.lines.insert(it.lines.end(), it.text.adopted.begin(), it.text.adopted.end());
+    return it;
+  });
 }
 
 QuickLook look_quickly(const Values& values, const Patterns* patterns) {
-  const nb::gil_scoped_release unlocked;
   const ReconstructConfig all = read_given("", named(values));
-  Ledger ledger = ledger_of_process();
-  const Experiment experiment =
-      look_at_experiment(all.data, all.calibration, all.scan, all.optics, &ledger,
-                         most_kept(&ledger), nullptr, view_of(patterns));
-  QuickLook look = quick_look(experiment, {.thickness = thickness_of(all.object)});
-  if (!look.refusal.empty()) throw UserError("no quick look: " + look.refusal);
-  return look;
+  return interruptible([&] {
+    Ledger ledger = ledger_of_process();
+    const Experiment experiment =
+        look_at_experiment(all.data, all.calibration, all.scan, all.optics, &ledger,
+                           most_kept(&ledger), nullptr, view_of(patterns));
+    QuickLook look = quick_look(experiment, {.thickness = thickness_of(all.object)});
+    if (!look.refusal.empty()) throw UserError("no quick look: " + look.refusal);
+    return look;
+  });
 }
 
 /// A picture (line, place) of the raster.
@@ -248,6 +313,9 @@ void bind_data(nb::module_& m) {
                     std::optional<Patterns::Bad>>(),
            nb::arg("frames").noconvert(), nb::arg("scan_shape"), nb::arg("positions").none(),
            nb::arg("bad").none())
+      .def(nb::init<const nb::object&, const std::string&, std::optional<Patterns::Positions>,
+                    std::optional<Patterns::Bad>>(),
+           nb::arg("reader"), nb::arg("facts"), nb::arg("positions").none(), nb::arg("bad").none())
       .def_prop_ro("address", &Patterns::address, "of the first value");
   nb::class_<FileOfFrames>(m, "FileOfFrames")
       .def(nb::init<const Values&>(), nb::arg("values"))
@@ -266,6 +334,7 @@ void bind_data(nb::module_& m) {
       .def("read_floats", &FileOfFrames::read<float>,
            nb::sig(
                "def read_floats(self, first: int, n: int) -> numpy.typing.NDArray[numpy.float32]"));
+  m.def("reads", &reads_data_file, nb::arg("path"));
   m.def(
       "check_values",
       [](const std::string& file, const Values& values) { read_given(file, named(values)); },

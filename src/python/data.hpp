@@ -23,7 +23,7 @@ namespace ptyle::python {
 using Values = std::vector<std::pair<std::string, std::string>>;
 std::vector<NamedValue> named(const Values& values);
 
-/// Patterns in NumPy's memory, which stays NumPy's.
+/// Patterns in NumPy's memory, which stays NumPy's, or read by a Python object.
 class Patterns {
  public:
   using Frames =
@@ -34,13 +34,18 @@ class Patterns {
                                 nanobind::device::cpu>;
   Patterns(Frames frames, std::array<i64, 2> scan_shape, const std::optional<Positions>& positions,
            std::optional<Bad> bad);
+  /// Those that a Python object reads as they are needed; `facts`: a file that states what is known
+  /// of them.
+  Patterns(const nanobind::object& reader, const std::string& facts,
+           const std::optional<Positions>& positions, std::optional<Bad> bad);
   [[nodiscard]] const PatternsInMemory& view() const { return view_; }
   [[nodiscard]] std::size_t address() const {
-    return reinterpret_cast<std::size_t>(frames_.data());
+    return frames_ ? reinterpret_cast<std::size_t>(frames_->data()) : 0;
   }
 
  private:
-  Frames frames_;
+  void place(i64 count, std::array<i64, 2> scan_shape, const std::optional<Positions>& positions);
+  std::optional<Frames> frames_;
   std::optional<Bad> bad_;
   PatternsInMemory view_;
 };

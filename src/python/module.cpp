@@ -3,11 +3,13 @@
 
 #include "python/data.hpp"
 #include "python/errors.hpp"
+#include "python/ranks.hpp"
 
 NB_MODULE(_core, m) {
   m.doc() = "The session of ptyle; use the package ptyle.";
   m.attr("version") = PTYLE_VERSION;
   ptyle::python::translate_exceptions();
+  ptyle::python::bind_ranks(m);
   ptyle::python::bind_data(m);
   ptyle::python::bind_reconstruction(m);
   ptyle::python::bind_commands(m);

@@ -5,6 +5,7 @@
 #include <nanobind/nanobind.h>
 #include <nanobind/stl/array.h>
 #include <nanobind/stl/filesystem.h>
+#include <nanobind/stl/shared_ptr.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/unique_ptr.h>
 #include <nanobind/stl/vector.h>
@@ -13,14 +14,17 @@
 #include <filesystem>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 
-#include "exchange/local/team.hpp"
 #include "io/result.hpp"
 #include "python/arrays.hpp"
 #include "python/data.hpp"
 #include "python/errors.hpp"
+#include "python/ranks.hpp"
+#include "python/regularisers.hpp"
+#include "session/agreement.hpp"
 #include "session/fft_memory.hpp"
 #include "session/reconstruct_keys.hpp"
 
@@ -32,40 +36,60 @@ namespace {
 /// A reconstruction, with what it says kept until Python asks for it.
 class Run {
  public:
-  Run(const std::string& file, const Values& values, const Patterns* patterns) {
-    const nb::gil_scoped_release unlocked;
-    const ReconstructInput input = read_reconstruct_values(file, named(values), view_of(patterns));
-    config_ = input.resolved;
-    ReconstructCallbacks callbacks;
-    callbacks.log = [this](const std::string& line) { said_.push_back(line); };
-    callbacks.warn = [this](const std::string& line) { warnings_.push_back(line); };
-    if (patterns)
-      run_.emplace(input.config, patterns->view(), *team_, callbacks, input.resolved);
+  Run(const std::string& file, const Values& values, const Patterns* patterns,
+      std::shared_ptr<Ranks> ranks, const nb::list& regularisers)
+      : ranks_(std::move(ranks)) {
+    PartOptions parts = known_parts();
+    parts.add<PythonRegularisers>(regularisers_of(regularisers));
+    const auto opening = [&] { open(file, values, patterns, parts); };
+    if (ranks_->several())
+      ranks_->together(opening);
     else
-      run_.emplace(CheckedConfig{input.config}, *team_, callbacks, input.resolved);
-    iterations_ = input.config.solver.iterations;
-    positions_ = run_->positions();
+      interruptible(opening);
   }
   Run(const Run&) = delete;
   Run& operator=(const Run&) = delete;
+  ~Run() {
+    // Messages may be on their way to its arrays.
+    if (ranks_->broken()) static_cast<void>(run_.release());
+  }
 
+  /// Ctrl-C on this rank of several: the next step ends early, and raises KeyboardInterrupt on all.
+  void stop() { stop_ = true; }
+  /// That was asked for; it is no longer.
+  bool take_stop() { return std::exchange(stop_, false); }
+  /// Work on the fit that all processes do together.
+  template <class Work>
+  auto together(Work&& work) {
+    if (ranks_->broken())
+      throw UserError("a rank of this reconstruction has failed: begin a new one");
+    return ranks_->together([&] { return work(*run_); });
+  }
   Progress step() {
     Progress progress;
-    {
-      const nb::gil_scoped_release unlocked;
-      progress = run_->step([this] { return interrupt_.asked(); });
-      const std::vector<Position> now = run_->positions();  // the views of them stay where they are
+    bool stopped = false;
+    together([&](Reconstruction& run) {
+      progress = run.step([this] { return asked_to_stop(); });
+      const std::vector<Position> now = run.positions();  // the views of them stay where they are
       std::copy(now.begin(), now.end(), positions_.begin());
-    }
+      stopped = ranks_->several() && ranks_->any(asked_to_stop());
+    });
+    stop_ = false;
     interrupt_.raise();
+    if (stopped) {  // on some rank
+      PyErr_SetNone(PyExc_KeyboardInterrupt);
+      nb::raise_python_error();
+    }
     return progress;
   }
+  [[nodiscard]] Ranks& ranks() { return *ranks_; }
   void set_iterations(int iterations) {
     run_->set_iterations(iterations);
     iterations_ = iterations;
   }
   [[nodiscard]] int iterations() const { return iterations_; }
   [[nodiscard]] Reconstruction& run() { return *run_; }
+  [[nodiscard]] int iteration() const { return static_cast<int>(run_->history().cost.size()); }
   [[nodiscard]] std::vector<Position>& positions() { return positions_; }
   [[nodiscard]] const std::string& config() const { return config_; }
   /// The lines since the last time: notes, and warnings.
@@ -74,15 +98,78 @@ class Run {
   }
 
  private:
-  const FftMemory fft_memory_{true};
-  const std::unique_ptr<Team> team_ = make_local_team();
+  bool asked_to_stop() { return interrupt_.asked() || stop_; }
+  void open(const std::string& file, const Values& values, const Patterns* patterns,
+            const PartOptions& parts) {
+    fft_memory_.emplace(ranks_->team().leads());
+    const ReconstructInput input =
+        read_reconstruct_values(file, named(values), view_of(patterns), parts);
+    config_ = input.resolved;
+    ReconstructCallbacks callbacks;
+    callbacks.log = [this](const std::string& line) { said_.push_back(line); };
+    callbacks.warn = [this](const std::string& line) { warnings_.push_back(line); };
+    Team& team = ranks_->team();
+    if (patterns)
+      run_ = std::make_unique<Reconstruction>(input.config, patterns->view(), team, callbacks,
+                                              input.resolved);
+    else
+      run_ = std::make_unique<Reconstruction>(CheckedConfig{input.config}, team, callbacks,
+                                              input.resolved);
+    iterations_ = input.config.solver.iterations;
+    positions_ = run_->positions();
+  }
+
+  const std::shared_ptr<Ranks> ranks_;
+  std::optional<FftMemory> fft_memory_;
   std::vector<std::string> said_, warnings_;
   Interrupt interrupt_;
+  bool stop_ = false;
   std::string config_;
   int iterations_ = 0;
-  std::optional<Reconstruction> run_;  // gone before what it calls
+  std::unique_ptr<Reconstruction> run_;  // gone before what it calls
   std::vector<Position> positions_;
 };
+
+/// The array of the process that leads on all, which ask together; some millions at a time.
+template <class T>
+void spread(Team& team, Array<T, 3>& values) {
+  std::vector<double> shape(3, 0);
+  if (team.leads()) std::copy(values.shape().begin(), values.shape().end(), shape.begin());
+  team.sum(shape);
+  if (!team.leads())
+    values = Array<T, 3>(
+        {static_cast<i64>(shape[0]), static_cast<i64>(shape[1]), static_cast<i64>(shape[2])});
+  constexpr std::size_t most = std::size_t{1} << 24;
+  const std::span<float> all(reinterpret_cast<float*>(values.data()),
+                             static_cast<std::size_t>(values.size()) * sizeof(T) / sizeof(float));
+  for (std::size_t first = 0; first < all.size(); first += most)  // of zeros elsewhere
+    team.start_sum(all.subspan(first, std::min(most, all.size() - first))).finish();
+}
+
+/// The object on all processes, which ask together.
+ObjectValues whole_object(Run& r) {
+  return r.together([&](const Reconstruction& run) {
+    ObjectValues object = run.object();
+    if (r.ranks().several()) {
+      spread(r.ranks().team(), object.phase);
+      spread(r.ranks().team(), object.absorption);
+    }
+    return object;
+  });
+}
+
+/// The result, likewise.
+std::unique_ptr<Result> whole_result(Run& r) {
+  return r.together([&](const Reconstruction& run) {
+    auto result = std::make_unique<Result>(run.result());
+    if (r.ranks().several()) {
+      spread(r.ranks().team(), result->phase);
+      spread(r.ranks().team(), result->absorption);
+      spread(r.ranks().team(), result->probe);
+    }
+    return result;
+  });
+}
 
 nb::dlpack::dtype type_of(const FieldHere& field) {
   if (field.is_complex)
@@ -165,10 +252,22 @@ void bind_progress(nb::module_& m) {
 
 void bind_run(nb::module_& m) {
   nb::class_<Run>(m, "Run")
-      .def(nb::init<const std::string&, const Values&, const Patterns*>(), nb::arg("file"),
-           nb::arg("values"), nb::arg("patterns").none())
+      .def(nb::init<const std::string&, const Values&, const Patterns*, std::shared_ptr<Ranks>,
+                    const nb::list&>(),
+           nb::arg("file"), nb::arg("values"), nb::arg("patterns").none(), nb::arg("ranks"),
+           nb::arg("regularisers"))
       .def("step", &Run::step)
+      .def("stop", &Run::stop)
+      .def("take_stop", &Run::take_stop)
       .def_prop_rw("iterations", &Run::iterations, &Run::set_iterations)
+      .def_prop_ro("iteration", &Run::iteration)
+      .def_prop_ro(
+          "r_factor",
+          [](Run& r) {
+            const auto& all = r.run().history().r_factor;
+            return all.empty() ? nb::object(nb::none()) : nb::cast(all.back());
+          },
+          nb::sig("def r_factor(self) -> float | None"))
       .def_prop_ro("finished", [](Run& r) { return r.run().finished(); })
       .def("has_field", &has_field, nb::arg("name"))
       .def("field", &field_here, nb::arg("name"),
@@ -181,34 +280,29 @@ void bind_run(nb::module_& m) {
       .def(
           "gather",
           [](Run& r) {
-            ObjectValues object;
-            {
-              const nb::gil_scoped_release unlocked;
-              object = r.run().object();
-            }
+            ObjectValues object = whole_object(r);
             const bool both = !object.absorption.empty();
             return nb::make_tuple(
                 given_away(std::move(object.phase)),
                 both ? nb::cast(given_away(std::move(object.absorption))) : nb::object(nb::none()));
           },
           nb::sig("def gather(self) -> tuple[numpy.ndarray, numpy.ndarray | None]"))
-      .def("result",
-           [](Run& r) {
-             const nb::gil_scoped_release unlocked;
-             return std::make_unique<Result>(r.run().result());
-           })
+      .def("result", [](Run& r) { return whole_result(r); })
       .def(
           "write",
           [](Run& r, const std::string& folder, bool overwrite, bool pictures, bool tiff) {
-            const nb::gil_scoped_release unlocked;
-            r.run().write(folder, {overwrite, pictures, tiff});
+            r.together([&](const Reconstruction& run) {
+              agree(r.ranks().team(), r.ranks().team().leads()
+                                          ? failure_of([&] { check_output(folder, overwrite); })
+                                          : std::string());
+              run.write(folder, {overwrite, pictures, tiff});
+            });
           },
           nb::arg("folder"), nb::arg("overwrite"), nb::arg("pictures"), nb::arg("tiff"))
       .def(
           "save_checkpoint",
           [](Run& r, const std::string& folder) {
-            const nb::gil_scoped_release unlocked;
-            r.run().save(folder);
+            r.together([&](const Reconstruction& run) { run.save(folder); });
           },
           nb::arg("folder"));
 }

@@ -40,6 +40,15 @@ struct FileStates {
   std::vector<KeyFault> reservations = {};  ///< about what it states otherwise
 };
 
+FileStates states_of(const FileFacts& facts) {
+  FileStates states;
+  states.energy = facts.energy || facts.xray_energy;
+  states.semi_angle = facts.semi_angle.has_value();
+  states.calibration = facts.states_calibration();
+  states.scan = facts.scan_step[0] > 0;
+  return states;
+}
+
 /// A file that cannot be asked may well state everything: nothing is said to be missing.
 const FileStates unknown_states{true, true, true, true};
 
@@ -117,12 +126,9 @@ FileStates check_data(const ReconstructConfig& c, const std::vector<std::string>
     if (frames && !asked.axes.empty())
       look(check, "data.axes", [&] { frames.emplace(file, asked); });
     const StatedFacts stated = read_file_facts(file, frames ? &*frames : nullptr);
-    const FileFacts& facts = stated.facts;
+    states = states_of(stated.facts);
     states.reservations = stated.reservations;
-    states.energy = facts.energy || facts.xray_energy;
-    states.semi_angle = facts.semi_angle.has_value();
-    states.calibration = facts.states_calibration();
-    states.scan = facts.scan_step[0] > 0 || !stated.positions.empty();
+    states.scan = states.scan || !stated.positions.empty();
     if (check.has("scan.step")) return;
     const bool elsewhere = check.has("scan.file") && !fs::exists(c.scan.file);
     if (!elsewhere)
@@ -161,7 +167,7 @@ FileStates check_files(const ReconstructConfig& c, const Check& check) {
   if (check.patterns) {
     for (const auto& [key, text] : faults_of(*check.patterns, c.data, c.scan))
       check.fault(key, text);
-    return {};
+    return states_of(check.patterns->facts);
   }
   if (!files.empty() && check_file(check, "data.file", files.front()))
     return check_data(c, files, check);

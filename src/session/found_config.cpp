@@ -64,6 +64,16 @@ void add_calibration(const FileFacts& file, const Experiment& e, FoundConfig& fo
   }
 }
 
+void add_step(const FileFacts& file, FoundConfig& found) {
+  ScanConfig& scan = found.scan;
+  if (scan.step[0] > 0 || file.scan_step[0] <= 0) return;
+  scan.step = {six_digits(file.scan_step[0]), six_digits(file.scan_step[1])};
+  found.where["scan.step"] = file.where_is("scan.step");
+  if (scan.rotation || file.scan_rotation.value_or(0) == 0) return;
+  scan.rotation = six_digits(*file.scan_rotation);
+  found.where["scan.rotation"] = file.where_is("scan.rotation");
+}
+
 void add_scan(const h5::File& in_file, const StatedFacts& stated, FoundConfig& found) {
   ScanConfig& scan = found.scan;
   if (!scan.positions.empty() || scan.gives_step() || !scan.file.empty()) return;
@@ -77,12 +87,8 @@ void add_scan(const h5::File& in_file, const StatedFacts& stated, FoundConfig& f
     scan.unit = scan.unit.value_or(LengthUnit::metre);
     for (const char* key : {"scan.positions", "scan.order", "scan.unit"})
       found.where[key] = "as the layout has it";
-  } else if (file.scan_step[0] > 0) {
-    scan.step = {six_digits(file.scan_step[0]), six_digits(file.scan_step[1])};
-    found.where["scan.step"] = file.where_is("scan.step");
-    if (scan.rotation || file.scan_rotation.value_or(0) == 0) return;
-    scan.rotation = six_digits(*file.scan_rotation);
-    found.where["scan.rotation"] = file.where_is("scan.rotation");
+  } else {
+    add_step(file, found);
   }
 }
 
@@ -103,7 +109,10 @@ FoundConfig found_config(const InspectConfig& given, const h5::File& file, const
 
 FoundConfig found_config(const InspectConfig& given, const Experiment& e) {
   FoundConfig found{given.data, given.calibration, given.scan, given.optics, {}, {}};
-  add_calibration({}, e, found);
+  const FileFacts& facts = given.patterns->facts;
+  add_optics(facts, e.optics, found);
+  add_calibration(facts, e, found);
+  if (given.patterns->positions.empty()) add_step(facts, found);
   return found;
 }
 

@@ -264,12 +264,18 @@ Experiment opened(const DataConfig& data, const CalibrationConfig& calibration,
                   const PatternsInMemory& patterns, bool looking, Make&& make) {
   raise(faults_of(patterns, data, scan));
   const auto frames = frames_of(patterns);
-  Measurement m{data, calibration, scan, optics, frames.get(), {}, {}, {}, {}};
+  Measurement m{data, calibration, scan, optics, frames.get(), {}, {}, {}, patterns.facts};
   m.looking = looking;
   m.mask = mask_of(patterns, data.mask);
   m.skipped = read_skip({}, data.skip);
   m.positions = positions_of(patterns, scan);
-  return make(m);
+  Experiment e = make(m);
+  StatedFacts stated;
+  stated.facts = patterns.facts;
+  const auto warnings =
+      warnings_of(stated, calibration, scan, optics, m.positions.has_value(), true);
+  e.warnings.insert(e.warnings.begin(), warnings.begin(), warnings.end());
+  return e;
 }
 
 }  // namespace

@@ -37,15 +37,36 @@ class MemoryFrames final : public FrameSource {
   View<const Value, 3> frames_;
 };
 
+/// A source that stays the program's.
+class LentFrames final : public FrameSource {
+ public:
+  explicit LentFrames(FrameSource& source) : FrameSource(source), source_(source) {}
+  void read(i64 first, i64 n, std::int64_t* to) override { source_.read(first, n, to); }
+  void read(i64 first, i64 n, float* to) override { source_.read(first, n, to); }
+  [[nodiscard]] i64 preferred_run() const override { return source_.preferred_run(); }
+
+ private:
+  FrameSource& source_;
+};
+
+std::unique_ptr<FrameSource> source_of(const std::shared_ptr<FrameSource>& source) {
+  return std::make_unique<LentFrames>(*source);
+}
+template <class Value>
+std::unique_ptr<FrameSource> source_of(View<const Value, 3> frames) {
+  return std::make_unique<MemoryFrames<Value>>(frames);
+}
+
+bool is_empty(const std::shared_ptr<FrameSource>& source) { return !source || source->count == 0; }
+template <class Value>
+bool is_empty(View<const Value, 3> frames) {
+  return frames.empty();
+}
+
 }  // namespace
 
 std::unique_ptr<FrameSource> frames_of(const PatternsInMemory& patterns) {
-  auto source = std::visit(
-      [](auto frames) -> std::unique_ptr<FrameSource> {
-        using Value = std::remove_const_t<std::remove_pointer_t<decltype(frames.data)>>;
-        return std::make_unique<MemoryFrames<Value>>(frames);
-      },
-      patterns.frames);
+  auto source = std::visit([](const auto& frames) { return source_of(frames); }, patterns.frames);
   source->scan_shape = patterns.scan_shape;
   return source;
 }
@@ -73,7 +94,7 @@ std::vector<KeyFault> faults_of(const PatternsInMemory& patterns, const DataConf
   };
   twice("data.file", "patterns", !data.file.empty());
   twice("data.patterns", "patterns", !data.patterns.empty());
-  if (std::visit([](auto frames) { return frames.empty(); }, patterns.frames))
+  if (std::visit([](const auto& frames) { return is_empty(frames); }, patterns.frames))
     faults.push_back({"data", "the patterns in memory are empty: (N, ky, kx) counts are needed"});
   for (const auto& [key, text] :
        {std::pair("scan.positions", &scan.positions), std::pair("scan.file", &scan.file)})

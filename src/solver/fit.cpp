@@ -171,11 +171,11 @@ void Fit<T>::finish_iteration(IterationReport& report) {
   i64 reach = 0;
   for (const auto& one : regularisers_) {
     reach = std::max(reach, one->reach());
-    for (std::size_t t = 0; t < with_->tiles.size(); ++t)
-      for (const View<T, 3>& volume : object_->values.on(t)) {
-        one->apply(volume, *with_->arithmetic);
-        with_->blank(t, volume);
-      }
+    for (std::size_t t = 0; t < with_->tiles.size(); ++t) {
+      const std::vector<View<T, 3>> volumes = object_->values.on(t);
+      one->apply(volumes, *with_->arithmetic);
+      for (const View<T, 3>& volume : volumes) with_->blank(t, volume);
+    }
   }
   if (reach > 0 && with_->halos.sums()) with_->halos.fill(object_->stacks());
 

@@ -369,6 +369,43 @@ TEST(MpiTeam, AgreesAndGathers) {
     for (int i = 0; i < rank; ++i) EXPECT_EQ(all[at++], float(rank));
 }
 
+/// A world of this one's processes, which somebody else has started.
+std::unique_ptr<MpiWorld> guest() {
+  return std::make_unique<MpiWorld>(static_cast<const void*>(&world->handle()));  // begins with it
+}
+
+TEST(MpiGuest, IsATeamLikeAnother) {
+  const auto mine = guest();
+  EXPECT_EQ(mine->size(), world->size());
+  EXPECT_EQ(mine->rank(), world->rank());
+  EXPECT_EQ(mine->nodes(), world->nodes());
+  const auto team = make_mpi_team(*mine);
+  std::vector<double> values{1.0};
+  team->sum(values);
+  EXPECT_EQ(values[0], double(world->size()));
+  EXPECT_FALSE(mine->broken());
+}
+
+TEST(MpiGuest, AllLearnOfAFailureWhereTheyWait) {
+  if (world->size() == 1) GTEST_SKIP() << "there is nobody to learn of it";
+  const auto mine = guest();
+  const auto team = make_mpi_team(*mine);
+  const int failing = world->size() - 1;
+  static std::vector<double> values{1.0};  // which MPI may still be about
+  if (world->rank() == failing) {
+    mine->tell_others(2, "no film in the camera");
+  } else {
+    try {
+      for (;;) team->sum(values);
+    } catch (const RankFailed& other) {
+      EXPECT_EQ(other.rank(), failing);
+      EXPECT_EQ(other.status(), 2);
+      EXPECT_STREQ(other.what(), "no film in the camera");
+    }
+  }
+  EXPECT_TRUE(mine->broken());
+}
+
 // The watchdog ------------------------------------------------------------------------------------
 
 /// A watchdog that only notes what it would end all for, first of all.

@@ -408,6 +408,42 @@ TEST(Reconstruction, OfAnyTypeInMemoryIsTheSame) {
   as(std::int64_t{});
 }
 
+/// Counts of another array, in pieces.
+struct Pieces final : FrameSource {
+  explicit Pieces(View<const std::uint16_t, 3> all) : counts(all) {
+    count = all.shape[0];
+    rows = all.shape[1];
+    cols = all.shape[2];
+    is_integer = true;
+    largest = 65535;
+    bytes_a_value = 2;
+    name = "pieces";
+  }
+  void read(i64 first, i64 n, std::int64_t* to) override {
+    std::copy_n(counts.data + first * rows * cols, n * rows * cols, to);
+  }
+  void read(i64 /*first*/, i64 /*n*/, float* /*to*/) override { FAIL() << "they are integers"; }
+  View<const std::uint16_t, 3> counts;
+};
+
+TEST(Reconstruction, OfASourceIsTheSameAndTakesItsFacts) {
+  const auto& scan = memory_scan();
+  const Result expected = stepped(scan.config(), scan, 1);
+  ReconstructConfig config = scan.config();
+  PatternsInMemory patterns;
+  patterns.frames =
+      std::make_shared<Pieces>(std::get<View<const std::uint16_t, 3>>(scan.patterns().frames));
+  patterns.positions = scan.positions();
+  patterns.facts.energy = config.optics.energy;
+  patterns.facts.semi_angle = config.optics.semi_angle;
+  config.optics.energy = config.optics.semi_angle = 0;
+  const auto team = make_local_team();
+  Reconstruction run(config, patterns, *team);
+  while (!run.finished()) run.step();
+  EXPECT_TRUE(same(run.result().phase, expected.phase));
+  EXPECT_EQ(run.result().energy_kV, *patterns.facts.energy);
+}
+
 TEST(Reconstruction, ARasterInMemoryNeedsNoShape) {
   const auto& scan = memory_scan();
   PatternsInMemory patterns = scan.patterns();

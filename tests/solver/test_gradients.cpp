@@ -248,7 +248,8 @@ i64 reach_of(const Regulariser<T>& regulariser, Arithmetic<T>& arithmetic) {
   for (auto* volume : {&before, &after}) {
     auto there = arithmetic.template array<T, 3>(volume->shape(), "test");
     arithmetic.write(volume->data(), there.data(), there.size());
-    regulariser.apply(there, arithmetic);
+    const View<T, 3> all = there;
+    regulariser.apply({&all, 1}, arithmetic);
     arithmetic.read(there.data(), volume->data(), there.size());
   }
   i64 farthest = 0;
@@ -292,8 +293,8 @@ template <class T>
 struct WrongRegulariser final : Regulariser<T> {
   [[nodiscard]] std::string key() const override { return "toy.wrong"; }
   [[nodiscard]] i64 reach() const override { return 1; }
-  void apply(View<T, 3> volume, Arithmetic<T>& arithmetic) const override {
-    arithmetic.blur_lateral(volume, {0.6, 0.1, 0.1}, 1);
+  void apply(std::span<const View<T, 3>> volumes, Arithmetic<T>& arithmetic) const override {
+    arithmetic.blur_lateral(volumes.front(), {0.6, 0.1, 0.1}, 1);
   }
 };
 struct WrongOptions {

@@ -121,8 +121,9 @@ class Shrink final : public Regulariser<T> {
   explicit Shrink(double share) : share_(share) {}
   [[nodiscard]] std::string key() const override { return "toy.shrink"; }
   [[nodiscard]] i64 reach() const override { return 0; }
-  void apply(View<T, 3> volume, Arithmetic<T>& arithmetic) const override {
-    arithmetic.run(MoveAlong<T>(volume, volume, share_, {-1e30, 1e30}, volume));
+  void apply(std::span<const View<T, 3>> volumes, Arithmetic<T>& arithmetic) const override {
+    for (const View<T, 3>& volume : volumes)
+      arithmetic.run(MoveAlong<T>(volume, volume, share_, {-1e30, 1e30}, volume));
   }
 
  private:

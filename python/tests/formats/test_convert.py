@@ -220,7 +220,7 @@ def test_one_of_several_scans_is_chosen_by_its_number(tmp_path):
     with h5py.File(tmp_path / "one.hspy", "a") as file, h5py.File(tmp_path / "other.hspy") as more:
         more.copy("Experiments/other", file["Experiments"])
     (tmp_path / "one.hspy").rename(tmp_path / "a.hspy")
-    with pytest.raises(InputError, match="several scans.*--signal N of 0: one.*1: other"):
+    with pytest.raises(InputError, match=r"several scans.*number \(signal\): 0: one.*1: other"):
         convert(tmp_path / "a.hspy", tmp_path / "a.h5")
     with pytest.raises(InputError, match="no signal 2"):
         convert(tmp_path / "a.hspy", tmp_path / "a.h5", signal=2)
@@ -246,8 +246,9 @@ def test_the_command_says_what_it_did_and_what_is_wrong(tmp_path):
 
 
 def test_without_the_package_the_line_that_installs_it_is_named(tmp_path, monkeypatch):
+    (tmp_path / "a.dm4").write_bytes(b"")
     monkeypatch.setitem(sys.modules, "rsciio", None)
-    with pytest.raises(InputError, match=r"pip install 'ptyle\[rosettasciio\]'"):
+    with pytest.raises(InputError, match=r"needs the package rsciio, .*pip install 'ptyle\[formats\]'"):
         convert(tmp_path / "a.dm4", tmp_path / "a.h5")
 
 

@@ -5,6 +5,7 @@
 #include <exception>
 
 #include "exchange/mpi/check.hpp"
+#include "exchange/mpi/handle.hpp"
 #include "exchange/mpi/ranks.hpp"
 #include "exchange/mpi/wait.hpp"
 
@@ -22,13 +23,15 @@ class Communicator {
   /// Freeing is done by all together: not on the way out of an error, which the others may not
   /// share.
   ~Communicator() {
-    if (!leaked_ && std::uncaught_exceptions() == 0) MPI_Comm_free(&comm_);
+    if (!leaked_ && !world_.broken() && std::uncaught_exceptions() == 0 && is_running())
+      MPI_Comm_free(&comm_);
   }
   [[nodiscard]] MPI_Comm get() const { return comm_; }
   /// It has messages on their way that nobody will take: freeing it could wait for them.
   void leak() { leaked_ = true; }
 
  private:
+  const MpiWorld& world_;
   MPI_Comm comm_ = MPI_COMM_NULL;
   bool leaked_ = false;
 };

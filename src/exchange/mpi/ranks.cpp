@@ -11,18 +11,18 @@ MpiRanks::MpiRanks(const MpiWorld& world, std::span<const int> rank_of)
       rank_(rank_of[static_cast<std::size_t>(world.rank())]),
       communicator_(std::make_shared<const Communicator>(world, rank_)) {}
 
-Communicator::Communicator(const MpiRanks& ranks) {
+Communicator::Communicator(const MpiRanks& ranks) : world_(ranks.world()) {
   MPI_Request request = MPI_REQUEST_NULL;
-  const MPI_Comm all = ranks.communicator() ? ranks.communicator()->get() : MPI_COMM_WORLD;
+  const MPI_Comm all = ranks.communicator() ? ranks.communicator()->get() : world_.handle().comm;
   check_mpi(MPI_Comm_idup(all, &comm_, &request), "MPI_Comm_idup");
-  wait_for(ranks.world(), request);
+  wait_for(world_, request);
 }
 
-Communicator::Communicator(const MpiWorld& world, int rank) {
+Communicator::Communicator(const MpiWorld& world, int rank) : world_(world) {
   MPI_Request request = MPI_REQUEST_NULL;
-  check_mpi(MPI_Ibarrier(MPI_COMM_WORLD, &request), "MPI_Ibarrier");
+  check_mpi(MPI_Ibarrier(world.handle().comm, &request), "MPI_Ibarrier");
   wait_for(world, request);  // MPI_Comm_split blocks, and nobody would hear of a failure within it
-  check_mpi(MPI_Comm_split(MPI_COMM_WORLD, 0, rank, &comm_), "MPI_Comm_split");
+  check_mpi(MPI_Comm_split(world.handle().comm, 0, rank, &comm_), "MPI_Comm_split");
 }
 
 }  // namespace ptyle

@@ -12,8 +12,9 @@ class Blur final : public Regulariser<T> {
   explicit Blur(double sigma) : sigma_(sigma) {}  ///< px
   [[nodiscard]] std::string key() const override { return "object.blur"; }
   [[nodiscard]] i64 reach() const override { return reach_of_blur(sigma_); }
-  void apply(View<T, 3> volume, Arithmetic<T>& arithmetic) const override {
-    arithmetic.blur_lateral(volume, gaussian_weights(sigma_), 1);
+  void apply(std::span<const View<T, 3>> volumes, Arithmetic<T>& arithmetic) const override {
+    for (const View<T, 3>& volume : volumes)
+      arithmetic.blur_lateral(volume, gaussian_weights(sigma_), 1);
   }
 
  private:
@@ -26,8 +27,9 @@ class BlurAlongZ final : public Regulariser<T> {
   explicit BlurAlongZ(double sigma) : sigma_(sigma) {}  ///< slices
   [[nodiscard]] std::string key() const override { return "object.blur_z"; }
   [[nodiscard]] i64 reach() const override { return 0; }
-  void apply(View<T, 3> volume, Arithmetic<T>& arithmetic) const override {
-    if (volume.shape[0] > 1) arithmetic.blur_along_z(volume, gaussian_weights(sigma_));
+  void apply(std::span<const View<T, 3>> volumes, Arithmetic<T>& arithmetic) const override {
+    for (const View<T, 3>& volume : volumes)
+      if (volume.shape[0] > 1) arithmetic.blur_along_z(volume, gaussian_weights(sigma_));
   }
 
  private:
