@@ -14,6 +14,7 @@
 #include "operator/cuda/mixing.hpp"
 #include "operator/cuda/plan.hpp"
 #include "operator/cuda/pointwise.hpp"
+#include "operator/cuda/propagator_gradient.hpp"
 #include "operator/cuda/sweeps.hpp"
 #include "operator/cuda/tickets.hpp"
 

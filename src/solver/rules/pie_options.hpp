@@ -43,8 +43,8 @@ inline constexpr ExcludedByPie continuation{
     "solver.continuation", "which has all frequencies and slices from the start: off, or left out"};
 inline constexpr ExcludedByPie refined_positions{
     "positions.refine", "which moves object and probe alone: off, or left out"};
-inline constexpr ExcludedByPie refined_geometry{
-    "geometry.refine", "which moves object and probe alone: left out"};
+inline constexpr ExcludedByPie refined_geometry{"geometry.refine",
+                                                "which moves object and probe alone: left out"};
 inline constexpr const char* of_variable_probe =
     "which has one probe for all positions: leave it out";
 }  // namespace excluded_by_pie
