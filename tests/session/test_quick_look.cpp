@@ -85,6 +85,25 @@ TEST(QuickLook, WhatIsGivenStaysAndIsSaid) {
   EXPECT_NE(warning->find("data.flip_rows=true scan.rotation=123"), std::string::npos) << *warning;
 }
 
+// Its slope C30 α³ is that of a defocus, on the average over the aperture: of 125 Å at the rim, 62
+// Å would be missing, more than the error of 10 Å explains.
+TEST(QuickLook, ASphericalAberrationThatIsGivenIsNotTakenForDefocus) {
+  OnFile set(1e4, 2e5);
+  set.optics.defocus = 100;
+  const double without = set.look().found.defocus;
+  EXPECT_LT(without, middle - 30);
+  set.optics.C30 = 2e5;
+  const QuickLook look = set.look();
+  ASSERT_TRUE(look.found.known);
+  EXPECT_EQ(look.found.sign, SignBy::given_defocus);
+  EXPECT_NEAR(look.found.beside_C30, 62.5, 3);  // by the disc measured
+  EXPECT_LT(look.found.defocus_error, 15);
+  EXPECT_NEAR(look.found.defocus, middle, 3 * look.found.defocus_error);
+  EXPECT_TRUE(std::any_of(look.lines.begin(), look.lines.end(), [](const std::string& line) {
+    return line.find("are for optics.C30") != std::string::npos;
+  }));
+}
+
 TEST(QuickLook, TooFewElectronsLeaveItUndetermined) {
   OnFile set(5);
   const QuickLook look = set.look();
