@@ -124,6 +124,19 @@ TEST(QuickLook, RefusesWhatIsNoRaster) {
   EXPECT_NE(set.look().refusal.find("raster"), std::string::npos);
 }
 
+// The error that blurred frequencies add, C10 / (2 n²) for n lines, is far above the scatter of 1
+// %.
+TEST(QuickLook, FewLinesAreSaidToTellLess) {
+  OnFile set;
+  set.data.positions = {0, 6 * 28, 1};
+  const QuickLook look = set.look();
+  ASSERT_TRUE(look.refusal.empty()) << look.refusal;
+  EXPECT_EQ(look.raster.shape, (std::array<i64, 2>{6, 28}));
+  EXPECT_GE(look.fit.error.C10, std::abs(look.fit.model.C10) / 72);
+  if (!look.found.known) return;
+  EXPECT_NEAR(std::abs(look.found.defocus), middle, 3 * look.found.defocus_error);
+}
+
 TEST(QuickLook, InspectPrintsAndDrawsIt) {
   OnFile set;
   set.optics.defocus = 200;
