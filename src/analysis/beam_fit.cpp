@@ -196,6 +196,15 @@ BeamErrors errors_of(const SideBands& bands, const BeamModel& model) {
   return scaled.errors(error);
 }
 
+/// A scan of n lines blurs frequencies by about 1/n of the reciprocal step, which makes C10 too
+/// small and feigns astigmatism: sets of 4, 5 and 6 lines without either have 4 %, 1.5 % and 2.5 %
+/// of C10.
+void add_blur(BeamErrors& error, const BeamModel& model, const ScanRaster& raster) {
+  const auto lines = static_cast<double>(std::min(raster.shape[0], raster.shape[1]));
+  const double blur = 0.5 / (lines * lines) * (std::abs(model.C10) + std::hypot(model.a, model.b));
+  for (double* e : {&error.C10, &error.a, &error.b}) *e = std::hypot(*e, blur);
+}
+
 /// Is one of them, or its equal, next to the other?
 bool alike(const BeamModel& a, const BeamModel& b, const Scaled& scaled) {
   const auto near = [&](const BeamModel& m) {
@@ -257,6 +266,7 @@ BeamFit fit_beam(const BrightFieldImages& images, const ScanRaster& raster, cons
   SideBands settled = all;
   settled.settle(fit.model);
   fit.error = errors_of(settled, fit.model);
+  add_blur(fit.error, fit.model, raster);
   return fit;
 }
 

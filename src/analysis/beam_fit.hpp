@@ -10,7 +10,7 @@
 //   3. standard errors: the frequencies differ in what they say; neighbours within a cell of three
 //      by three, which the scan's edges make alike, count as one. With d_i the derivative of what
 //      cell i explains and C the second derivative of all, cov = C⁻¹ (Σ d_i d_iᵀ) C⁻¹, times
-//      n / (n − 4) where few cells hold the power
+//      n / (n − 4) where few cells hold the power; and what few lines blur
 //   4. one model is better than another by Student's t of x_i, the share of cell i's power that it
 //      explains more, over the n cells of which either explains more than noise would leave; as
 //      standard errors of a normal distribution (Wallace, Ann. Math. Stat. 30 (1959) 1121):

@@ -16,6 +16,7 @@ namespace {
 constexpr double most_off = 0.25;     // of a step, r.m.s.
 constexpr double least_filled = 0.6;  // of the raster
 constexpr double elsewhere = 0.5;     // of the fast step: what leads to another line
+constexpr double close_lines = 0.05;  // the same, of what jumps back along the line
 
 Position operator-(Position a, Position b) { return {a.row - b.row, a.col - b.col}; }
 Position operator*(double f, Position p) { return {f * p.row, f * p.col}; }
@@ -48,14 +49,16 @@ Position fast_step(const std::vector<Position>& steps) {
   return alike.empty() ? Position{} : median(alike);
 }
 
-/// From line to line; 0 where there is one line.
-Position slow_step(const std::vector<Position>& steps, Position fast) {
+/// From line to line, by steps that lead as far as `least` beside the line; where `jumps`, only
+/// those that are no step along it. 0: there are none.
+Position slow_step(const std::vector<Position>& steps, Position fast, double least, bool jumps) {
   std::vector<Position> between;
   for (const Position& s : steps) {
-    const Position across = s - std::round(dot(s, fast) / dot(fast, fast)) * fast;
-    if (length(across) > elsewhere * length(fast))
-      between.push_back(between.empty() || dot(across, between.front()) >= 0 ? across
-                                                                             : -1.0 * across);
+    const double along = std::round(dot(s, fast) / dot(fast, fast));
+    const Position across = s - along * fast;
+    if (!(length(across) > least * length(fast)) || (jumps && std::abs(along) == 1)) continue;
+    between.push_back(between.empty() || dot(across, between.front()) >= 0 ? across
+                                                                           : -1.0 * across);
   }
   return between.empty() ? Position{} : median(between);
 }
@@ -124,7 +127,8 @@ std::optional<ScanRaster> scan_raster(std::span<const Position> positions) {
   const auto steps = steps_of(positions);
   const Position fast = fast_step(steps);
   if (!(length(fast) > 0)) return {};
-  const Position slow = slow_step(steps, fast);
+  Position slow = slow_step(steps, fast, elsewhere, false);
+  if (!(length(slow) > 0)) slow = slow_step(steps, fast, close_lines, true);
   if (!(length(slow) > 0)) return {};
   const Bounds scan = bounds_of(positions);
   const Position middle{(scan.low.row + scan.high.row) / 2, (scan.low.col + scan.high.col) / 2};

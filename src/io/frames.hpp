@@ -50,6 +50,8 @@ class Frames {
   [[nodiscard]] i64 frames_a_chunk() const { return run_; }
   /// "dataset '/data' in 'a.h5'", "the series of 3 datasets '/entry/data/data_*' in 'a.h5'"
   [[nodiscard]] const std::string& name() const { return name_; }
+  /// Does a key or the file say what the axes are? Else they are taken to lie in order.
+  [[nodiscard]] bool axes_said() const { return axes_said_; }
   /// Findings and assumptions, a line each.
   [[nodiscard]] const std::vector<std::string>& notes() const { return notes_; }
 

@@ -4,6 +4,7 @@
 //    with zeros what it does not find.
 // 2. They are looked for in the same places here.
 // 3. Rows of the first dimension that no mapping covers are missing too.
+// 4. A source that is virtual itself is looked through in the same way.
 
 #include <algorithm>
 #include <cstdlib>
@@ -72,10 +73,21 @@ std::vector<fs::path> places(const fs::path& name, const fs::path& beside) {
   return all;
 }
 
+/// The parts of a virtual dataset that are nowhere; `depth`: of virtual datasets that it is a
+/// source of.
+std::vector<MissingPart> missing_in(hid_t set, const std::string& dataset, const Shape& shape,
+                                    int depth);
+
+bool is_virtual(hid_t set) {
+  const Handle plist(H5Dget_create_plist(set), H5Pclose);
+  return plist.get() >= 0 && H5Pget_layout(plist.get()) == H5D_VIRTUAL;
+}
+
 /// Looks for source files and keeps what it found.
 class Sources {
  public:
-  Sources(hid_t here, const std::string& path) : here_(here), path_(path) {}
+  Sources(hid_t here, const std::string& path, int depth)
+      : here_(here), path_(path), depth_(depth) {}
 
   /// The fault of a source; empty: none.
   std::string fault(const std::string& file, const std::string& dataset,
@@ -93,10 +105,26 @@ class Sources {
     for (std::size_t d = 0; d < std::min(shape.size(), needed.size()); ++d)
       if (shape[d] <= needed[d])
         return fmt::format("they come from {}, which is too small, {}", name, to_string(shape));
-    return "";
+    return is_virtual(set.get()) && !shape.empty()
+               ? fault_of_virtual(set.get(), name, dataset, shape)
+               : "";
   }
 
  private:
+  /// Any part that is missing, as it is not known which are needed.
+  [[nodiscard]] std::string fault_of_virtual(hid_t set, const std::string& name,
+                                             const std::string& dataset, const Shape& shape) const {
+    constexpr int deepest = 8;
+    if (depth_ == deepest)  // HDF5 itself would follow them until its stack is used up
+      throw UserError(
+          fmt::format("{} is made of virtual datasets that are made of each other, more than {} "
+                      "deep: it has to be copied as numbers",
+                      name, deepest));
+    const auto missing = missing_in(set, dataset, shape, depth_ + 1);
+    return missing.empty() ? ""
+                           : fmt::format("they come from {}, which is virtual itself: {}", name,
+                                         missing.front().why);
+  }
   [[nodiscard]] Handle opened(const std::string& file) const {
     for (const auto& place : places(file, fs::path(path_).parent_path())) {
       std::error_code error;
@@ -108,6 +136,7 @@ class Sources {
   }
   hid_t here_;
   std::string path_;
+  int depth_;
   std::map<std::string, Handle> files_;
 };
 
@@ -146,20 +175,18 @@ std::vector<MissingPart> uncovered(const std::vector<std::vector<Strided>>& part
   return all;
 }
 
-}  // namespace
-
-std::vector<MissingPart> Dataset::missing_parts() const {
-  if (!info_.is_virtual || info_.shape.empty()) return {};
+std::vector<MissingPart> missing_in(hid_t set, const std::string& dataset, const Shape& shape,
+                                    int depth) {
+  const std::string path =
+      text_from([&](char* to, std::size_t n) { return H5Fget_name(set, to, n); });
   const Handle plist =
-      made(H5Dget_create_plist(handle_.get()), H5Pclose, "dataset '{}' in '{}'", info_.path, file_);
+      made(H5Dget_create_plist(set), H5Pclose, "dataset '{}' in '{}'", dataset, path);
   std::size_t count = 0;
   if (H5Pget_virtual_count(plist.get(), &count) < 0)
-    throw UserError(fmt::format("the virtual dataset '{}' in '{}' cannot be read: {}", info_.path,
-                                file_, library_message()));
-  const std::string path =
-      text_from([&](char* to, std::size_t n) { return H5Fget_name(handle_.get(), to, n); });
-  const Handle here(H5Iget_file_id(handle_.get()), H5Fclose);
-  Sources sources(here.get(), path);
+    throw UserError(fmt::format("the virtual dataset '{}' in '{}' cannot be read: {}", dataset,
+                                path, library_message()));
+  const Handle here(H5Iget_file_id(set), H5Fclose);
+  Sources sources(here.get(), path, depth);
   std::vector<MissingPart> missing;
   std::vector<std::vector<Strided>> parts;
   for (std::size_t i = 0; i < count; ++i) {
@@ -168,18 +195,25 @@ std::vector<MissingPart> Dataset::missing_parts() const {
     const auto file = text_from([&](char* text, std::size_t n) {
       return H5Pget_virtual_filename(plist.get(), i, text, n);
     });
-    const auto dataset = text_from([&](char* text, std::size_t n) {
+    const auto source = text_from([&](char* text, std::size_t n) {
       return H5Pget_virtual_dsetname(plist.get(), i, text, n);
     });
-    parts.push_back(selected(to.get(), info_.shape));
-    if (file.find("%b") != std::string::npos || dataset.find("%b") != std::string::npos)
+    parts.push_back(selected(to.get(), shape));
+    if (file.find("%b") != std::string::npos || source.find("%b") != std::string::npos)
       continue;  // a number to be filled in, and as many files as there are
-    if (auto fault = sources.fault(file, dataset, last_needed(from.get())); !fault.empty())
+    if (auto fault = sources.fault(file, source, last_needed(from.get())); !fault.empty())
       missing.push_back({std::move(fault), parts.back()});
   }
-  const auto rest = uncovered(parts, info_.shape);
+  const auto rest = uncovered(parts, shape);
   missing.insert(missing.end(), rest.begin(), rest.end());
   return missing;
+}
+
+}  // namespace
+
+std::vector<MissingPart> Dataset::missing_parts() const {
+  if (!info_.is_virtual || info_.shape.empty()) return {};
+  return missing_in(handle_.get(), info_.path, info_.shape, 0);
 }
 
 }  // namespace ptyle::h5

@@ -15,6 +15,7 @@
 #include <utility>
 
 #include "core/error.hpp"
+#include "core/printable.hpp"
 #include "core/text.hpp"
 #include "core/units.hpp"
 #include "prepare/positions.hpp"
@@ -26,9 +27,11 @@ constexpr double joule_in_keV = 1 / 1.602176634e-16;  // exact since 2019 (SI)
 
 std::string group_of(const std::string& path) { return path.substr(0, path.rfind('/')); }
 
-/// "[1_/_n_m]", as EMD 0.2 writes units, without its brackets and dashes.
+/// "[1_/_n_m]", as EMD 0.2 writes units, and "$A^{-1}$" or "k_A^-1", as pyxem does, without the
+/// brackets, dashes and marks of TeX.
 std::string plain(std::string unit) {
-  std::erase_if(unit, [](char c) { return c == '[' || c == ']' || c == '_' || c == ' '; });
+  std::erase_if(unit,
+                [](char c) { return std::string_view("[]{}$_ ").find(c) != std::string::npos; });
   return unit;
 }
 
@@ -39,19 +42,25 @@ std::optional<double> angstroms_of(const std::string& unit) {
   return angstroms_in(*length, 1);
 }
 
-/// 1/Å of a unit of reciprocal length: "1/nm", "nm^-1", "Å⁻¹".
+/// 1/Å of a unit of reciprocal length: "1/nm", "nm^-1", "Å⁻¹"; or of pyxem's "knm^-1" and of
+/// "qnm^-1", where q = 2π k.
 std::optional<double> per_angstrom(const std::string& unit) {
   std::string of = unit.starts_with("1/") ? unit.substr(2) : "";
   for (const std::string_view power : {"^-1", "-1", "⁻¹"})
     if (of.empty() && unit.ends_with(power)) of = unit.substr(0, unit.size() - power.size());
-  const auto length = of.empty() ? std::nullopt : angstroms_of(of);
-  return length ? std::optional(1 / *length) : std::nullopt;
+  if (of.empty()) return {};
+  if (const auto length = angstroms_of(of)) return 1 / *length;
+  const auto length = angstroms_of(of.substr(1));
+  if (!length || (of[0] != 'k' && of[0] != 'q')) return {};
+  return 1 / (*length * (of[0] == 'q' ? 2 * pi : 1));
 }
 
-/// mrad of a unit of angle.
-std::optional<double> mrad_of(const std::string& unit) {
+/// mrad of a unit of angle; pyxem's "2thdeg" is that of the scattering angle, 2θ.
+std::optional<double> mrad_of(std::string unit) {
+  if (unit.starts_with("2th")) unit.erase(0, 3);
   if (unit == "mrad") return 1;
-  if (unit == "rad") return 1e3;
+  if (unit == "rad") return 1 / mrad;
+  if (unit == "deg" || unit == "°") return degree / mrad;
   return {};
 }
 
@@ -137,9 +146,9 @@ class Dialect {
     constexpr double alike = 0.01;
     if (!is_size(ky.step) || !is_size(kx.step) || ky.unit != kx.unit) return;
     const auto dk = per_angstrom(kx.unit), angle = mrad_of(kx.unit);
-    if (!dk && !angle) return;
     const std::string where =
         ky.where == kx.where ? kx.where : fmt::format("{} and {}", ky.where, kx.where);
+    if (!dk && !angle) return say_unknown(where, kx);
     if (std::abs(ky.step / kx.step - 1) > alike) {
       facts_.notes.push_back(
           fmt::format("{} state pixels of {:.5g} and {:.5g} {}, which are no squares: neither is "
@@ -149,6 +158,17 @@ class Dialect {
     }
     if (dk) take("calibration.dk", {kx.step * *dk}, where);
     if (angle) take("calibration.mrad_per_pixel", {kx.step * *angle}, where);
+  }
+
+  /// A unit that is none of the detector's; where an axis has no unit, or pixels, nothing is said.
+  void say_unknown(const std::string& where, const Axis& axis) {
+    constexpr std::string_view none = "<undefined>";  // hyperspy's
+    if (axis.unit.empty() || axis.unit == none || unit_named(axis.unit) == LengthUnit::pixel)
+      return;
+    facts_.notes.push_back(fmt::format(
+        "{} state pixels of {:.5g} '{}', which is no unit of reciprocal length or of angle that is "
+        "known: it is not taken for the calibration; give calibration.dk or mrad_per_pixel",
+        where, axis.step, printable(axis.unit)));
   }
 
   void take_step(std::array<double, 2> steps, const std::string& slow, const std::string& fast,

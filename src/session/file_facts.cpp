@@ -124,15 +124,25 @@ class FactReader {
     return {};
   }
 
-  /// The layout's value for this key, within its limits.
-  std::vector<double> of_layout(const DialectFacts& layout, const char* path) const {
+  /// The layout's value for this key, within its limits; else why it is not taken.
+  std::vector<double> of_layout(const DialectFacts& layout, const char* path) {
     const auto found = layout.values.find(path);
     if (found == layout.values.end()) return {};
-    const auto& numbers = found->second.numbers;
-    const Limits& limits = key_of(path).limits;
-    const bool good =
-        std::all_of(numbers.begin(), numbers.end(), [&](double v) { return inside(v, limits); });
-    return good ? numbers : std::vector<double>();
+    const auto& [numbers, where] = found->second;
+    const Key& key = key_of(path);
+    const bool good = std::all_of(numbers.begin(), numbers.end(),
+                                  [&](double v) { return inside(v, key.limits); });
+    if (good) return numbers;
+    if (numbers.size() == 1)
+      if (const auto kV = kilovolts(key, numbers[0])) {
+        reservations.push_back(
+            {key.path, fmt::format("{} is {:.8g}{}", where, numbers[0], taken_as_eV(key, *kV))});
+        return {*kV};
+      }
+    reservations.push_back(
+        {key.path, fmt::format("{} is {:.8g} and is not taken, it must be {}; give {} instead",
+                               where, fmt::join(numbers, ", "), expected(key), key.path)});
+    return {};
   }
 
   std::vector<KeyFault> reservations;
@@ -167,14 +177,22 @@ class FactReader {
 
   /// An accelerating voltage beyond the limits can only be in V; nothing where it is none, or would
   /// still be beyond them.
-  std::optional<double> from_electronvolts(const Key& key, const char* name, double value) {
+  static std::optional<double> kilovolts(const Key& key, double value) {
     if (key.path != "optics.energy" || value < key.limits.max || !inside(value / 1000, key.limits))
       return {};
-    reserve(key, name,
-            fmt::format("is {:.8g}: beyond {:g} kV it can only be in eV, and is taken as {:.8g} "
-                        "kV; give {} if that is wrong",
-                        value, key.limits.max, value / 1000, key.path));
     return value / 1000;
+  }
+  static std::string taken_as_eV(const Key& key, double kV) {
+    return fmt::format(
+        ": beyond {:g} kV it can only be in eV, and is taken as {:.8g} kV; give {} if that is "
+        "wrong",
+        key.limits.max, kV, key.path);
+  }
+
+  std::optional<double> from_electronvolts(const Key& key, const char* name, double value) {
+    const auto kV = kilovolts(key, value);
+    if (kV) reserve(key, name, fmt::format("is {:.8g}{}", value, taken_as_eV(key, *kV)));
+    return kV;
   }
 
   const h5::File& file_;
@@ -187,7 +205,7 @@ class FactReader {
 namespace {
 
 /// Facts that the layout states where no attribute of the root group does.
-void add_layout(const FactReader& reader, const DialectFacts& layout, StatedFacts& stated) {
+void add_layout(FactReader& reader, const DialectFacts& layout, StatedFacts& stated) {
   FileFacts& f = stated.facts;
   const auto take = [&](std::optional<double>& to, const char* key) {
     const auto numbers = reader.of_layout(layout, key);
@@ -215,6 +233,24 @@ void add_layout(const FactReader& reader, const DialectFacts& layout, StatedFact
 
 }  // namespace
 
+namespace {
+
+/// A doubt where the file states the shape that its dataset would have with the scan's axes
+/// exchanged.
+std::optional<KeyFault> doubt_of_shape(const FileFacts& stated, const Frames& frames) {
+  const auto lies = frames.scan_shape();
+  const std::array<i64, 2> said = stated.scan_shape;
+  if (frames.axes_said() || lies[0] == lies[1] || said[0] != lies[1] || said[1] != lies[0])
+    return {};
+  return KeyFault{
+      "data.axes",
+      fmt::format("the file's attribute scan_shape says {} x {}, and {} has {} x {}: is "
+                  "the fast axis its first? Then data.axes=[x, y, ky, kx] reads it so",
+                  said[0], said[1], frames.name(), lies[0], lies[1])};
+}
+
+}  // namespace
+
 StatedFacts read_file_facts(const h5::File& file, const Frames* frames) {
   FactReader reader(file);
   StatedFacts stated;
@@ -235,6 +271,8 @@ StatedFacts read_file_facts(const h5::File& file, const Frames* frames) {
     f.scan_shape = {static_cast<i64>((*shape)[0]), static_cast<i64>((*shape)[1])};
   if (frames) add_layout(reader, dialect_facts(file, *frames), stated);
   stated.reservations = std::move(reader.reservations);
+  if (frames)
+    if (auto doubt = doubt_of_shape(f, *frames)) stated.reservations.push_back(std::move(*doubt));
   return stated;
 }
 

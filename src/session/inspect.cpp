@@ -161,8 +161,23 @@ void report_sampling(const Experiment& e, const DataConfig& data, Inspection& fo
         fmt::format("data.bin up to {} would keep 80 % of it", static_cast<int>(std::floor(most))));
 }
 
-void report_scan(const Experiment& e, const DataConfig& data, Inspection& found,
-                 const Print& print) {
+/// The defocus given, or else the one that the quick look found.
+struct KnownDefocus {
+  double value = 0;  ///< Å, at the entrance; 0 where none is known
+  bool known = false;
+  const char* where = "";
+};
+
+KnownDefocus defocus_of(const InspectConfig& config, const Experiment& e, const Inspection& found) {
+  const double stated = e.optics.defocus.value_or(0);  // by a key or the file; else 0
+  if (config.optics.defocus || stated != 0) return {stated, true, ""};
+  if (found.quick && found.quick->found.known)
+    return {found.quick->found.defocus + config.thickness / 2, true, ", by the quick look"};
+  return {0, false, ", as none is given"};
+}
+
+void report_scan(const Experiment& e, const DataConfig& data, const KnownDefocus& defocus,
+                 Inspection& found, const Print& print) {
   const bool px = e.calibration.in_pixels();
   const char* unit = px ? "px" : "Å";
   const auto& p = e.positions;
@@ -187,19 +202,19 @@ void report_scan(const Experiment& e, const DataConfig& data, Inspection& found,
   }
   // Geometric disc of the defocused cone, and Airy's disc at its waist.
   const double angle = o.semi_angle * mrad;
-  found.probe_radius =
-      std::abs(o.defocus.value_or(0)) * angle + 0.61 * e.calibration.wavelength / angle;
-  print(fmt::format("probe: radius about {:.5g} Å (defocus {:.6g} Å, {:.4g} mrad)",
-                    found.probe_radius, o.defocus.value_or(0), o.semi_angle));
+  found.probe_radius = std::abs(defocus.value) * angle + 0.61 * e.calibration.wavelength / angle;
+  print(fmt::format("probe: radius about {:.5g} Å (defocus {:.6g} Å{}, {:.4g} mrad)",
+                    found.probe_radius, defocus.value, defocus.where, o.semi_angle));
   if (found.step > 0) {
     found.overlap = area_overlap(found.probe_radius, found.step);
     print(fmt::format(
         "overlap of neighbouring probes: {:.0f} % of their area, {:.0f} % along the line",
         100 * found.overlap, 100 * std::max(0.0, 1 - found.step / (2 * found.probe_radius))));
     if (found.overlap < 0.5)
-      print(
+      print(fmt::format(
           "warning: neighbouring probes overlap by less than half, which hardly determines the "
-          "object");
+          "object{}",
+          defocus.known ? "" : "; in focus, that is: give optics.defocus, or --quick measures it"));
   }
   report_sampling(e, data, found, print);
 }
@@ -411,8 +426,8 @@ Inspection report(const InspectConfig& config, const DataConfig& data, const Fra
   for (const i64 i : e.screening.left_out)
     found.skip.push_back(e.numbers[static_cast<std::size_t>(i)]);
   std::sort(found.skip.begin(), found.skip.end());
-  report_scan(e, data, found, print);
   if (config.quick) take_quick_look(e, config.thickness, found, print);
+  report_scan(e, data, defocus_of(config, e, found), found, print);
   const auto positions = positions_to_draw(e, frames, data);
   if (positions.empty())
     print("orientation: not known without positions or data.scan_shape");

@@ -33,6 +33,8 @@ struct FoundBeam {
   Flips flips;                              ///< of the patterns, after those that are given
   double rotation = 0, rotation_error = 0;  ///< on top of the scan's
   double defocus = 0, defocus_error = 0;    ///< in the middle of the specimen along the beam
+  /// The part of the defocus that goes with optics.C30, whichever the sign of the rest.
+  double beside_C30 = 0;
   double C12 = 0, C12_error = 0, phi12 = 0, phi12_error = 0;
 };
 

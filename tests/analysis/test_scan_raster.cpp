@@ -36,6 +36,18 @@ TEST(ScanRaster, LinesThatRunBackwardsHaveTheirPlaces) {
     EXPECT_EQ(found->places[i], i / 9 * 9 + (i / 9 % 2 == 0 ? i % 9 : 8 - i % 9));
 }
 
+TEST(ScanRaster, LinesMayLieCloserThanPositionsAlongThem) {
+  for (const bool snake : {false, true}) {
+    const Raster close{{20, 12}, {1, 3}, 33, snake};
+    const auto found = scan_raster(positions_of(close));
+    ASSERT_TRUE(found) << snake;
+    EXPECT_EQ(found->shape, close.shape);
+    EXPECT_NEAR(std::hypot(found->slow.row, found->slow.col), 1, 1e-9);
+    EXPECT_NEAR(std::hypot(found->fast.row, found->fast.col), 3, 1e-9);
+    EXPECT_EQ(found->places[13], snake ? 22 : 13);
+  }
+}
+
 TEST(ScanRaster, GapsAndJitterDoNotMatter) {
   // 0.1 steps of jitter are far below the half that moves a position to another place.
   auto positions = positions_of(Raster{{60, 50}, {1, 1}, -71});

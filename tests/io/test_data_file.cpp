@@ -215,6 +215,20 @@ TEST(DataFile, FramesOfAMerlinDetectorLieBetweenHeaders) {
   EXPECT_EQ(file.datasets().front().shape, (h5::Shape{4, 5, 6}));
 }
 
+TEST(DataFile, FramesThatAMerlinDetectorLostAreTold) {
+  const TemporaryFolder folder;
+  const auto notes = [&](const std::vector<int>& frames) {
+    std::string text;
+    for (const int n : frames) text += merlin(n, "U08", numbers<std::uint8_t>(30));
+    return open_data_file(folder.write_text("a.mib", text)).notes();
+  };
+  EXPECT_EQ(notes({3, 4, 5, 6, 7}).size(), 1U);  // that of the rows alone
+  const auto lost = notes({3, 4, 5, 8, 9});
+  ASSERT_EQ(lost.size(), 2U);
+  EXPECT_TRUE(says(lost[1], {"frame 3 (from 0)", "number 8, where 6 is", "has 9, where 7 is"}));
+  EXPECT_TRUE(says(notes({1, 2, 3, 1, 2}).at(1), {"frame 3 (from 0)", "number 1, where 4 is"}));
+}
+
 TEST(DataFile, WhatAMerlinDetectorDoesNotWriteIsTold) {
   const TemporaryFolder folder;
   const auto fault = [&](const std::string& text) {

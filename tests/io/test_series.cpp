@@ -331,6 +331,24 @@ TEST(VirtualFrames, OfASourceThatIsTooSmallAreRefused) {
                    {"'0.h5'", "too small", "10 x 4 x 5"}));
 }
 
+TEST(VirtualFrames, OfASourceThatIsVirtualItselfAreLookedForThere) {
+  const TemporaryFolder folder;
+  put_into(folder / "0.h5", "/d", 0, 20);
+  put_into(folder / "1.h5", "/d", 20, 3);
+  (void)virtual_file(folder / "inner.h5", {{0, 20, "0.h5", "/d"}, {20, 3, "1.h5", "/d"}});
+  const auto read = [&](const char* name, const std::string& source) {
+    const Frames frames(virtual_file(folder / name, {{0, n, source, "/dp"}}), "");
+    std::vector<std::int64_t> all(n * size);
+    return message_of<UserError>([&] { frames.read(0, n, all.data()); });
+  };
+  EXPECT_EQ(read("whole.h5", "inner.h5"), "");
+  std::filesystem::remove(folder / "1.h5");
+  EXPECT_TRUE(says(read("part.h5", "inner.h5"),
+                   {"'inner.h5'", "virtual itself", "'1.h5'", "copy the missing file"}));
+  EXPECT_TRUE(says(message_of<UserError>([&] { (void)read("itself.h5", "itself.h5"); }),
+                   {"'itself.h5'", "made of each other"}));
+}
+
 TEST(NamePattern, OrdersByNumbersAndFindsWhatIsMissing) {
   EXPECT_TRUE(natural_less("a_9", "a_10"));
   EXPECT_FALSE(natural_less("a_10", "a_9"));

@@ -16,23 +16,24 @@ namespace ptyle::testing {
 struct TransposedSet {
   static constexpr double rotation = 33, middle = 194;  // Å: of 200, a cell of 12.3 Å
 
-  static Recipe recipe(double electrons) {
+  static Recipe recipe(double electrons, double C30) {
     Recipe r;
     r.specimen.structure = BuiltIn::MoS2;
     r.specimen.rotation = 11;
     r.specimen.substitutions = {"Mo=W share=0.3 at=(3 -4) radius=4"};
     r.optics = {.energy = 80, .semi_angle = 25, .defocus = 200};
+    r.optics.C30 = C30;
     r.detector = {.window = 72, .pixel_size = 0.2};
     r.scan = {.shape = {30, 28}, .step = {0.6, 0.6}, .rotation = rotation};
     r.dose.electrons_per_A2 = electrons;
     return r;
   }
 
-  explicit TransposedSet(double electrons = 1e4) {
+  explicit TransposedSet(double electrons = 1e4, double C30 = 0) {
     data.file = folder / "set.h5";
     data.patterns = "/dp";
     data.scan_shape = {30, 28};
-    const MemorySet set = simulate_in_memory(recipe(electrons));
+    const MemorySet set = simulate_in_memory(recipe(electrons, C30));
     const auto [count, side, width] = set.patterns.shape();
     Array<float, 3> frames({count, side, width});
     for (i64 i = 0; i < count; ++i)

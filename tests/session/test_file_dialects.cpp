@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "core/units.hpp"
 #include "io/temporary_folder.hpp"
 #include "session/file_dialects.hpp"
 #include "session/open_experiment.hpp"
@@ -87,11 +88,33 @@ TEST_F(FileDialects, UnitsOfAxes) {
   };
   for (const char* per_nm : {"1/nm", "[1_/_n_m]", "[n_m^-1]", "nm^-1", "nm⁻¹"})
     expect(unit(per_nm), "calibration.dk", {0.05});
+  for (const char* of_pyxem : {"k_nm^-1", "$nm^{-1}$"})
+    expect(unit(of_pyxem), "calibration.dk", {0.05});
+  expect(unit("k_A^-1"), "calibration.dk", {0.5});
+  expect(unit("q_A^-1"), "calibration.dk", {0.5 / (2 * pi)});
+  expect(unit("2th_deg"), "calibration.mrad_per_pixel", {500 * pi / 180});
+  expect(unit("2th_rad"), "calibration.mrad_per_pixel", {500});
   expect(unit("mrad"), "calibration.mrad_per_pixel", {0.5});
   expect(unit("rad"), "calibration.mrad_per_pixel", {500});
   expect(unit("mrad"), "scan.step", {20, 20});
   for (const char* nothing : {"px", "pixels", "", "furlong"})
     EXPECT_FALSE(unit(nothing).values.contains("calibration.dk")) << nothing;
+}
+
+TEST_F(FileDialects, UnitsThatAreNotKnownAreSaid) {
+  const auto notes = [&](const char* units) {
+    return facts_of([&](h5::File& file) {
+             write_patterns(file, "/g/data");
+             for (const char* axis : {"/g/dim3", "/g/dim4"}) add_axis(file, axis, "k", 0.5, units);
+           })
+        .notes;
+  };
+  for (const char* nothing : {"px", "pixels", "", "<undefined>"})
+    EXPECT_TRUE(notes(nothing).empty()) << nothing;
+  const auto said = notes("furlong");
+  ASSERT_EQ(said.size(), 1U);
+  EXPECT_NE(said[0].find("'furlong'"), std::string::npos) << said[0];
+  EXPECT_NE(said[0].find("calibration.dk"), std::string::npos) << said[0];
 }
 
 TEST_F(FileDialects, PixelsThatAreNoSquaresAreNotTakenButSaid) {

@@ -166,6 +166,53 @@ TEST(FileFacts, OfTwoNamesTheFirstHoldsAndTheOtherHasToAgree) {
   EXPECT_TRUE(says(reservations[0].text, {"'object_pixel_size_angstrom'", "0.4", "0.2"}));
 }
 
+TEST(FileFacts, AShapeWithTheScansAxesExchangedIsDoubted) {
+  const Attributes attributes;
+  const auto said = [&](const Change& change, const std::vector<std::string>& axes = {}) {
+    const h5::File file = h5::File::open(attributes.write(change));
+    FramesAsked asked;
+    asked.axes = axes;
+    const Frames frames(file, asked);
+    return read_file_facts(file, &frames).reservations;
+  };
+  EXPECT_TRUE(said({}).empty());
+  const Change exchanged = [](h5::File& file) {
+    file.set("/", "scan_shape", std::vector<i64>{4, 3});
+  };
+  EXPECT_TRUE(said(exchanged, {"x", "y", "ky", "kx"}).empty());
+  const auto doubts = said(exchanged);
+  ASSERT_EQ(doubts.size(), 1U);
+  EXPECT_EQ(doubts[0].key, "data.axes");
+  EXPECT_TRUE(says(doubts[0].text, {"4 x 3", "has 3 x 4", "data.axes=[x, y, ky, kx]"}));
+}
+
+TEST(FileFacts, WhatALayoutSaysBeyondLimitsIsTold) {
+  const TemporaryFolder folder;
+  const auto facts = [&](double energy) {
+    h5::File made = h5::File::create(folder / "a.h5", true);
+    const std::vector<float> patterns(3 * 4 * 8 * 8, 1);
+    made.write("/Experiments/scan/data", {3, 4, 8, 8}, patterns.data());
+    const std::string tem = "/Experiments/scan/metadata/Acquisition_instrument/TEM";
+    const double nothing = 0;
+    made.write(tem + "/nothing", {1}, &nothing);
+    made.set(tem, "beam_energy", energy);
+    made.commit();
+    const h5::File file = h5::File::open(folder / "a.h5");
+    const Frames frames(file, FramesAsked{});
+    return read_file_facts(file, &frames);
+  };
+  EXPECT_EQ(facts(200).facts.energy, 200);
+  EXPECT_TRUE(facts(200).reservations.empty());
+  const StatedFacts volts = facts(200e3);
+  EXPECT_EQ(volts.facts.energy, 200);
+  ASSERT_EQ(volts.reservations.size(), 1U);
+  EXPECT_TRUE(says(volts.reservations[0].text, {"beam_energy", "in eV", "200 kV"}));
+  const StatedFacts senseless = facts(1e12);
+  EXPECT_FALSE(senseless.facts.energy);
+  ASSERT_EQ(senseless.reservations.size(), 1U);
+  EXPECT_TRUE(says(senseless.reservations[0].text, {"is not taken", "optics.energy"}));
+}
+
 TEST(FileFacts, NothingIsToldOfWhatTheUserGives) {
   const Attributes attributes;
   const auto warnings = [&](const Change& change, const CalibrationConfig& calibration,

@@ -85,6 +85,25 @@ TEST(QuickLook, WhatIsGivenStaysAndIsSaid) {
   EXPECT_NE(warning->find("data.flip_rows=true scan.rotation=123"), std::string::npos) << *warning;
 }
 
+// Its slope C30 α³ is that of a defocus, on the average over the aperture: of 125 Å at the rim, 62
+// Å would be missing, more than the error of 10 Å explains.
+TEST(QuickLook, ASphericalAberrationThatIsGivenIsNotTakenForDefocus) {
+  OnFile set(1e4, 2e5);
+  set.optics.defocus = 100;
+  const double without = set.look().found.defocus;
+  EXPECT_LT(without, middle - 30);
+  set.optics.C30 = 2e5;
+  const QuickLook look = set.look();
+  ASSERT_TRUE(look.found.known);
+  EXPECT_EQ(look.found.sign, SignBy::given_defocus);
+  EXPECT_NEAR(look.found.beside_C30, 62.5, 3);  // by the disc measured
+  EXPECT_LT(look.found.defocus_error, 15);
+  EXPECT_NEAR(look.found.defocus, middle, 3 * look.found.defocus_error);
+  EXPECT_TRUE(std::any_of(look.lines.begin(), look.lines.end(), [](const std::string& line) {
+    return line.find("are for optics.C30") != std::string::npos;
+  }));
+}
+
 TEST(QuickLook, TooFewElectronsLeaveItUndetermined) {
   OnFile set(5);
   const QuickLook look = set.look();
@@ -103,6 +122,19 @@ TEST(QuickLook, RefusesWhatIsNoRaster) {
   set.scan = {};
   set.scan.positions = "/line";
   EXPECT_NE(set.look().refusal.find("raster"), std::string::npos);
+}
+
+// The error that blurred frequencies add, C10 / (2 n²) for n lines, is far above the scatter of 1
+// %.
+TEST(QuickLook, FewLinesAreSaidToTellLess) {
+  OnFile set;
+  set.data.positions = {0, 6 * 28, 1};
+  const QuickLook look = set.look();
+  ASSERT_TRUE(look.refusal.empty()) << look.refusal;
+  EXPECT_EQ(look.raster.shape, (std::array<i64, 2>{6, 28}));
+  EXPECT_GE(look.fit.error.C10, std::abs(look.fit.model.C10) / 72);
+  if (!look.found.known) return;
+  EXPECT_NEAR(std::abs(look.found.defocus), middle, 3 * look.found.defocus_error);
 }
 
 TEST(QuickLook, InspectPrintsAndDrawsIt) {

@@ -8,6 +8,7 @@
 #include <array>
 #include <filesystem>
 #include <fstream>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -24,7 +25,7 @@ constexpr std::string_view magic = "MQ1,";
 constexpr i64 header_enough = 64;  // bytes of a header that hold what is read of it
 
 struct Header {
-  i64 bytes = 0, rows = 0, cols = 0;
+  i64 number = 0, bytes = 0, rows = 0, cols = 0;
   std::string type;
 };
 
@@ -37,8 +38,8 @@ Header header_of(std::string_view text) {
     text.remove_prefix(std::min(comma + 1, text.size()));
   }
   fields.resize(8);
-  return {whole_number(fields[2]), whole_number(fields[5]), whole_number(fields[4]),
-          std::string(fields[6])};
+  return {whole_number(fields[1]), whole_number(fields[2]), whole_number(fields[5]),
+          whole_number(fields[4]), std::string(fields[6])};
 }
 
 /// A number of the .hdr beside the file; 0: there is none.
@@ -65,11 +66,36 @@ h5::Type type_of(const Source& source, const Header& header) {
       source.path(), printable(header.type)));
 }
 
+/// The header of a frame.
+std::string header_at(const Source& source, i64 at, i64 bytes) {
+  return source.read(at, std::min<i64>({bytes, header_enough, source.size() - at}));
+}
+
+/// A note where the frames' own numbers do not count up by one: of frames that the detector or the
+/// disk lost. Found by halving, from the first frame and the last.
+std::optional<std::string> note_of_gaps(const Source& source, const Header& first, i64 frames,
+                                        i64 stride) {
+  const auto number = [&](i64 frame) {
+    return header_of(header_at(source, frame * stride, first.bytes)).number;
+  };
+  i64 good = 0, late = frames - 1;
+  const i64 last = number(late);
+  if (last == first.number + late || last == first.number) return {};  // or they do not count
+  while (late - good > 1) {
+    const i64 middle = (good + late) / 2;
+    (number(middle) == first.number + middle ? good : late) = middle;
+  }
+  return fmt::format(
+      "frames of '{}' do not count up by one, as where some were lost: frame {} (from 0) has the "
+      "number {}, where {} is due, and the last has {}, where {} is; what follows a lost frame "
+      "belongs to later positions than the scan's order says",
+      source.path(), late, number(late), first.number + late, last, first.number + frames - 1);
+}
+
 /// The header of a frame has to say what the first does.
 void check_header(const Source& source, const Header& first, i64 frame, i64 stride) {
   const i64 at = frame * stride;
-  const std::string text =
-      source.read(at, std::min<i64>({first.bytes, header_enough, source.size() - at}));
+  const std::string text = header_at(source, at, first.bytes);
   const Header last = header_of(text);
   if (!text.starts_with(magic) || last.bytes != first.bytes || last.rows != first.rows ||
       last.cols != first.cols || last.type != first.type)
@@ -108,6 +134,7 @@ void read_mib(const Source& source, h5::File& to) {
       "'{}' is a Merlin detector's, whose rows are read as they lie in the file; RosettaSciIO and "
       "HyperSpy show them upside down, as data.flip_rows: true does",
       source.path()));
+  if (const auto gaps = note_of_gaps(source, header, frames, stride)) to.note(*gaps);
   const i64 line = number_beside(source, "Frames per Trigger"),
             all = number_beside(source, "Frames in Acquisition");
   if (all > 0 && all != frames)

@@ -90,16 +90,18 @@ class Pages {
 };
 
 Page Pages::page(i64 number) {
-  std::uint32_t rows = 0, cols = 0;
+  std::uint32_t rows = 0, cols = 0, depth = 1;
   std::uint16_t bits = 1, samples = 1, format = SAMPLEFORMAT_UINT,
                 photometric = PHOTOMETRIC_MINISBLACK;
   TIFF* t = tiff_.get();
   TIFFGetField(t, TIFFTAG_IMAGELENGTH, &rows);
   TIFFGetField(t, TIFFTAG_IMAGEWIDTH, &cols);
+  TIFFGetFieldDefaulted(t, TIFFTAG_IMAGEDEPTH, &depth);
   TIFFGetFieldDefaulted(t, TIFFTAG_BITSPERSAMPLE, &bits);
   TIFFGetFieldDefaulted(t, TIFFTAG_SAMPLESPERPIXEL, &samples);
   TIFFGetFieldDefaulted(t, TIFFTAG_SAMPLEFORMAT, &format);
   TIFFGetField(t, TIFFTAG_PHOTOMETRIC, &photometric);
+  if (depth != 1) refuse(number, fmt::format("a volume of {} planes", depth));
   if (photometric == PHOTOMETRIC_PALETTE) refuse(number, "a picture with a palette");
   if (samples != 1 || photometric > PHOTOMETRIC_MINISBLACK)
     refuse(number, fmt::format("a picture of {} colours", std::max<int>(samples, 3)));
