@@ -353,7 +353,7 @@ TYPED_TEST(AnyBackend, OwnIntensitiesFitPerfectly) {
     for (std::size_t p = 0; p < scene.places.size(); ++p) {
       Array<Complex<T>, 3> wave(scene.probe.shape());
       op->forward(scene.places[p], wave);
-      scene.measured[p].fill(0);
+      scene.measured[p].fill(static_cast<T>(c.background));
       for (i64 m = 0; m < c.modes; ++m)
         for (i64 k = 0; k < c.window * c.window; ++k)
           scene.measured[p].data()[k] += std::norm(wave.view()[m].data[k]);
