@@ -314,7 +314,7 @@ std::vector<Mistake> configurations() {
        {},
        {},
        "there is no command recontsruct; the commands are simulate, reconstruct, inspect, compare, "
-       "plan, convert, import"},
+       "plan, tune, convert, import"},
       {"CommandMissing",
        {},
        {},

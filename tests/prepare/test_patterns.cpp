@@ -154,7 +154,8 @@ TEST(Patterns, NegativeValuesOfAReadoutStayBesideAnOffset) {
       }
       const double read = 32 * 5 - 5 - (limit != 255 ? 6 : 0);
       EXPECT_DOUBLE_EQ(e.mean_counts, (read - 32 * 0.25) / 2);
-      EXPECT_TRUE(e.warnings.empty()) << e.warnings[0];
+      for (const auto& warning : e.warnings)
+        EXPECT_EQ(warning.find("negative"), std::string::npos) << warning;
     }
 }
 
