@@ -8,7 +8,8 @@
 // The first slice of the fit stands for five of the simulation and lies in their middle, 3.9 Å
 // below the first of them: the fit's true defocus is that much smaller.
 //
-//   ./run-bench microscope [ITERATIONS=20 [CASE …]]    cases by their numbers, 0 to 8; default all
+//   ./run-bench microscope [ITERATIONS=20 [CASE …]] [FOLDER]    cases by their numbers, 0 to 8,
+//   default all; into the folder a picture of each, the summed phase without and with the part
 //   last line: the worst of the parameters found, in units of its bound. Exits with 1 if that is
 //   above 1, or where a part makes the object or what is held out worse on the perfect set
 
@@ -27,6 +28,7 @@
 #include "core/parallel.hpp"
 #include "exchange/local/team.hpp"
 #include "io/hdf5.hpp"
+#include "io/pictures.hpp"
 #include "io/result.hpp"
 #include "kept_set.hpp"
 #include "session/reconstruction.hpp"
@@ -216,8 +218,21 @@ std::vector<Case> cases() {
   };
 }
 
+/// The middle of the scanned area.
+ImagePanel panel_of(const Result& result, const std::string& title) {
+  constexpr i64 side = 56;
+  const auto [planes, rows, cols] = result.phase.shape();
+  Array<float, 2> sum({side, side});
+  for (i64 z = 0; z < planes; ++z)
+    for (i64 y = 0; y < side; ++y)
+      for (i64 x = 0; x < side; ++x)
+        sum(y, x) += result.phase(z, (rows - side) / 2 + y, (cols - side) / 2 + x);
+  return image_panel(std::as_const(sum).view(), title, "phase (rad)", result.pixel_size, "A");
+}
+
 /// Prints the case's rows; the worst of its parameters, in units of its bound.
-double judge(const Case& one, int number, int iterations, bool& unharmed) {
+double judge(const Case& one, int number, int iterations, const std::string& folder,
+             bool& unharmed) {
   Recipe recipe = perfect();
   one.imperfect(recipe);
   recipe.seed = static_cast<std::uint64_t>(number);
@@ -230,6 +245,10 @@ double judge(const Case& one, int number, int iterations, bool& unharmed) {
   const Figures before = run(without, truth), after = run(with, truth);
   fmt::print("{:<32} {:7.4f} {:7.4f}  {:7.4f} {:7.4f}  {:8.5f} {:8.5f}\n", one.name, before.ssim,
              after.ssim, before.rmse, after.rmse, before.held_out, after.held_out);
+  if (!folder.empty())
+    write_picture(fmt::format("{}/microscope-{}.png", folder, number),
+                  {panel_of(before.result, "without"), panel_of(after.result, "with")},
+                  {.columns = 2, .panel_px = 240, .title = one.name});
   double worst = 0;
   if (one.parameters)
     for (const Found& found : one.parameters(after.result, file)) {
@@ -247,22 +266,30 @@ double judge(const Case& one, int number, int iterations, bool& unharmed) {
 }  // namespace
 
 int main(int count, char** arguments) try {
-  const int iterations = count > 1 ? std::stoi(arguments[1]) : 20;
+  std::vector<int> given;
+  std::string folder;
+  for (int i = 1; i < count; ++i) {
+    const std::string argument = arguments[i];
+    if (argument.find_first_not_of("0123456789") == std::string::npos)
+      given.push_back(std::stoi(argument));
+    else
+      folder = argument;
+  }
+  const int iterations = given.empty() ? 20 : given[0];
   fmt::print("{:<32} {:>15}  {:>15}  {:>17}\n{:<32} {:>7} {:>7}  {:>7} {:>7}  {:>8} {:>8}\n", "",
              "SSIM", "RMSE (rad)", "held-out R", "", "without", "with", "without", "with",
              "without", "with");
   double worst = 0;
   bool unharmed = true;
   const auto all = cases();
-  std::vector<int> numbers;
-  for (int i = 2; i < count; ++i) numbers.push_back(std::stoi(arguments[i]));
+  std::vector<int> numbers(given.begin() + (given.empty() ? 0 : 1), given.end());
   if (numbers.empty()) {
     numbers.resize(all.size());
     std::iota(numbers.begin(), numbers.end(), 0);
   }
   for (const int number : numbers)
-    worst = std::max(worst,
-                     judge(all.at(static_cast<std::size_t>(number)), number, iterations, unharmed));
+    worst = std::max(worst, judge(all.at(static_cast<std::size_t>(number)), number, iterations,
+                                  folder, unharmed));
   if (!unharmed) fmt::print("the parts make the perfect set worse\n");
   fmt::print("\nmicroscope = {:.2f} of the bound\n", worst);
   return worst <= 1 && unharmed ? 0 : 1;
