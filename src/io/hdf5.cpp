@@ -168,10 +168,8 @@ std::optional<i64> Dataset::offset() const {
 }
 
 void Dataset::check_filters() const {
-  const Handle plist(H5Dget_create_plist(handle_.get()), H5Pclose);
-  const bool is_virtual = H5Pget_layout(plist.get()) == H5D_VIRTUAL;
-  if (info_.size() == 0 || (!is_virtual && !missing_filter(handle_.get()))) return;
-  if (is_virtual) (void)missing_parts();  // refuses one that is made of itself
+  if (info_.size() == 0 || (!info_.is_virtual && !missing_filter(handle_.get()))) return;
+  if (info_.is_virtual) (void)missing_parts();  // refuses one that is made of itself
   double value = 0;  // filters may be optional: the first chunk shows whether it has passed them
   transfer(&value, type_of<double>(), Shape(shape().size(), 0), Shape(shape().size(), 1), false);
 }

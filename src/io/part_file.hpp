@@ -3,6 +3,7 @@
 // A file is written under another name and takes its own when it is whole.
 
 #include <filesystem>
+#include <fstream>
 #include <string>
 #include <system_error>
 
@@ -31,5 +32,14 @@ class PartFile {
   std::string path_, part_;
   bool committed_ = false;
 };
+
+/// Writes a text as such a file. False: it cannot be written, and what was there is as it was.
+[[nodiscard]] inline bool write_whole(const std::string& path, const std::string& text) {
+  PartFile part(path);
+  std::ofstream out(part.name(), std::ios::binary);
+  out << text;
+  out.close();
+  return out && !part.commit();
+}
 
 }  // namespace ptyle

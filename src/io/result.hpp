@@ -5,37 +5,35 @@
 //
 //   /object/phase       float32 (z, y, x)  rad        /object/absorption  the same, where fitted
 //   /probe              complex64 (mode, y, x), centred on [W/2, W/2]
-//   /variable_probe/modes         complex64 (q, y, x), by which the first mode varies, where it
-//   does /variable_probe/coefficients  float64 (N, q), of these modes at each position /intensity
-//   float64 (N)  of the beam at each position, 1 on average, where fitted /positions float64 (N, 2)
-//   (row, col) of the probe's centre from the centre of object
+//   /variable_probe/modes         complex64 (q, y, x), by which the first mode varies, if it does
+//   /variable_probe/coefficients  float64 (N, q), of these modes at each position
+//   /intensity          float64 (N)  of the beam at each position, 1 on average, if fitted
+//   /positions          float64 (N, 2)  (row, col) of the probe's centre from the centre of object
 //                       pixel [0, 0], Å (px where units = "px")
-//   /positions_start    the same before they were refined, where they were
+//   /positions_start    the same before they were refined, if they were
 //   /position_numbers   int64 (N)  number of each row of /positions within the scan
 //   /frame_numbers      int64 (N)  number of its pattern among the frames of the data
-//   /left_out/patterns  int64 (n)  rows of /positions whose patterns were left out, where any
-//   /left_out/positions int64 (n)  numbers within the scan that were left out and have no row,
-//   where
-//                       any
-//   /held_out/patterns  int64 (n)  rows of /positions that were held out of the fit, where any
+//   /left_out/patterns  int64 (n)  rows of /positions whose patterns were left out, if any
+//   /left_out/positions int64 (n)  numbers within the scan that were left out and have no row
+//   /held_out/patterns  int64 (n)  rows of /positions that were held out of the fit, if any
 //   /shown/patterns     float32 (n, 2, W, W)  counts of some patterns, measured and modelled, DC at
 //                       [W/2, W/2]
 //   /shown/rows         int64 (n)  rows of /positions of these
 //   /left_out/pixels    uint8 (rows, cols) of the detector's frames as they lie in the data file, 1
-//                       where a pixel was found to be bad, where any
-//   /history/{r_factor, cost, seconds, passes, r_held_out, r_held_out_pixels}   float64, one an
-//   iteration
+//                       where a pixel was found to be bad, if any
+//   /history/{r_factor, cost, seconds, passes, r_held_out, r_held_out_pixels}
+//                       float64, one an iteration
 //   /history/geometry/NAME   float64, one an iteration, attribute units: what was fitted of the
-//   microscope's geometry, where it was
+//                       microscope's geometry
 //   /ranks/NAME         float64 (rank), attribute units: what each rank did
 //   /atoms/{numbers, positions}   of a simulated truth: Z; (n, 3) row, col, z, Å, same origin
-//   each with the attribute units; images also with pixel_size, (slice,) row, col, and its unit
-//   attributes of the file: ended (why the run ended; a sentence, left out before its end),
-//   pixel_size, slice_thickness (Å), energy_kV, units ("A" or "px"),
-//   the beam and the detector pixel (Facts::optics), version, date, host, command,
-//   config (the whole resolved YAML), ranks_of (as the run chose ranks.of), origin ((row,
-//   col) of object pixel [0, 0] in the coordinates of the measured set's positions, Å: /positions +
-//   origin are the measured positions, or the refined ones)
+//
+// Each has the attribute units; images also pixel_size, (slice,) row, col, and its unit. The file's
+// own attributes: ended (why the run ended; a sentence, left out before its end), pixel_size,
+// slice_thickness (Å), energy_kV, units ("A" or "px"), the beam and the detector pixel
+// (Facts::optics), version, date, host, command, config (the whole resolved YAML), ranks_of (as the
+// run chose ranks.of), origin ((row, col) of object pixel [0, 0] in the coordinates of the measured
+// set's positions, Å: /positions + origin are the measured positions, or the refined ones).
 
 #include <array>
 #include <memory>

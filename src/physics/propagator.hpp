@@ -23,7 +23,7 @@ inline std::complex<double> propagation(double ky, double kx, double wavelength,
   return std::polar(1.0, phase);
 }
 
-/// What the phase of P changes by, rad, a unit of Δz (Å), and of each angle of the tilt (rad).
+/// Change of the phase of P, rad, a unit of Δz (Å), and a unit of each angle of the tilt (rad).
 struct PropagationSlope {
   double thickness = 0, tilt_row = 0, tilt_col = 0;
 };

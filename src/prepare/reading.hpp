@@ -41,13 +41,13 @@ inline i64 sample_stride(i64 patterns) {
   return (patterns + enough - 1) / enough;
 }
 
-/// Reads frames and makes patterns of them. With a distribution, every call is made by all ranks.
 /// Counts that are added to a pixel of the window so that the noise of the readout, σ r.m.s., is
 /// kept: σ², with which √(y + σ²) has the variance ¼ at any y (D. L. Snyder et al., J. Opt. Soc.
 /// Am. A 12, 272 (1995): y + σ² is nearly a Poisson number of mean I + σ²), and at least 3σ, below
 /// which hardly any value comes.
 double readout_offset(const DataConfig& data);
 
+/// Reads frames and makes patterns of them. With a distribution, every call is made by all ranks.
 class PatternReader {
  public:
   /// Reads the patterns of `selection`; a pattern's place in it is its number from then on. Throws

@@ -84,7 +84,7 @@ class FramesOfPython final : public FrameSource {
   i64 preferred_ = 1;
 };
 
-/// What a file states of its patterns.
+/// The facts that a file states of its patterns.
 FileFacts facts_in(const std::string& file) {
   DataConfig data;
   data.file = file;

@@ -213,12 +213,7 @@ nb::dict history_of(const History& history) {
     std::copy(values.begin(), values.end(), copy.begin());
     all[name] = given_away(std::move(copy));
   };
-  add("cost", history.cost);
-  add("r_factor", history.r_factor);
-  add("seconds", history.seconds);
-  add("passes", history.passes);
-  add("r_held_out", history.r_held_out);
-  add("r_held_out_pixels", history.r_held_out_pixels);
+  for (const auto& [name, values] : columns_of(history)) add(name, *values);
   for (const FittedSeries& series : history.geometry) add(series.name.c_str(), series.values);
   return all;
 }

@@ -31,7 +31,8 @@ struct PythonRegularisers {
 template <class V>
 void keys(V& /*v*/, PythonRegularisers& /*o*/) {}
 
-/// Of a list of (function, name, reach); the functions are let go of with the interpreter's lock.
+/// Regularisers of a list of (function, name, reach); the functions are let go of with the
+/// interpreter's lock.
 PythonRegularisers regularisers_of(const nanobind::list& given);
 
 }  // namespace ptyle::python

@@ -236,13 +236,10 @@ void check_geometry(const ReconstructConfig& c, const Check& check) {
   if (!check.has_energy()) check.missing("geometry.refine", "needs optics.energy", "optics.energy");
   if (!check.has_semi_angle())
     check.missing("geometry.refine", "needs optics.semi_angle", "optics.semi_angle");
-  if (geometry.fits_propagator() && c.object.slices < 2)
-    fault("a single slice has neither thickness nor tilt: leave them out, or set object.slices");
-  else if (geometry.has(GeometryPart::tilt) && c.solver.continuation == Switch::off &&
-           c.parts.of<PenaltyOptions>().along_z == 0 && c.parts.of<BlurOptions>().along_z == 0)
-    fault(
-        "tilt needs slices that are alike, as free ones take it up as their shear: "
-        "solver.continuation: on, penalty.along_z or object.blur_z");
+  const bool alike = c.solver.continuation != Switch::off ||
+                     c.parts.of<PenaltyOptions>().along_z > 0 ||
+                     c.parts.of<BlurOptions>().along_z > 0;
+  if (const auto wrong = fault_of_slices(geometry, c.object.slices, alike)) fault(*wrong);
 }
 
 void check_variable_probe(const ReconstructConfig& c, const Check& check) {

@@ -1,11 +1,11 @@
 #include "session/compare.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
-#include <fstream>
 #include <limits>
 #include <map>
 
@@ -160,11 +160,7 @@ std::vector<std::string> key_values(const CompareReport& report) {
 }
 
 void write_text(const std::string& path, const std::vector<std::string>& lines) {
-  PartFile part(path);
-  std::ofstream file(part.name());
-  for (const std::string& line : lines) file << line << '\n';
-  file.close();
-  if (!file || part.commit())
+  if (!write_whole(path, fmt::format("{}\n", fmt::join(lines, "\n"))))
     throw UserError(fmt::format("cannot write {}; choose a folder that can be written", path));
 }
 

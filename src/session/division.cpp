@@ -3,13 +3,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <iterator>
 #include <optional>
 #include <utility>
 
 #include "core/error.hpp"
+#include "core/text.hpp"
 #include "operator/operator.hpp"
 #include "tiles/bisection.hpp"
 #include "tiles/hand_over.hpp"
@@ -19,10 +19,8 @@ namespace ptyle {
 
 Halo halo_of(const std::string& text, i64 window, double pixel) {
   if (text == "exact") return Halo::exact(window);
-  double length = 0;
-  const char* const end = text.data() + text.size();
-  const auto [rest, failed] = std::from_chars(text.data(), end, length);
-  if (failed != std::errc() || rest != end || !(length >= 0) || !(length < 1e6 * pixel))
+  const double length = number_of(text).value_or(-1);
+  if (!(length >= 0) || !(length < 1e6 * pixel))
     throw UserError(fmt::format(
         "ranks.halo: '{}' should be exact, or a length in Å (px in pixel units), e.g. 6.0", text));
   return Halo::of(std::lround(length / pixel));

@@ -9,7 +9,6 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <cmath>
 #include <initializer_list>
 #include <limits>
@@ -19,6 +18,7 @@
 
 #include "core/error.hpp"
 #include "core/printable.hpp"
+#include "core/text.hpp"
 #include "session/config.hpp"
 #include "session/file_dialects.hpp"
 #include "session/keys.hpp"
@@ -26,17 +26,14 @@
 namespace ptyle {
 namespace {
 
-/// The number that the whole of a text spells.
+/// The number that a text spells, with blanks around it or a plus before it.
 std::optional<double> number_in(std::string_view text) {
   constexpr std::string_view blanks = " \t\n";
   const auto first = text.find_first_not_of(blanks);
   if (first == std::string_view::npos) return {};
   text = text.substr(first, text.find_last_not_of(blanks) - first + 1);
   if (text.starts_with('+')) text.remove_prefix(1);
-  double value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size()) return {};
-  return value;
+  return number_of(text);
 }
 
 std::vector<double> numbers_of(const h5::Attribute& attribute) {
@@ -200,10 +197,6 @@ class FactReader {
   Keys keys_;
 };
 
-}  // namespace
-
-namespace {
-
 /// Facts that the layout states where no attribute of the root group does.
 void add_layout(FactReader& reader, const DialectFacts& layout, StatedFacts& stated) {
   FileFacts& f = stated.facts;
@@ -230,10 +223,6 @@ void add_layout(FactReader& reader, const DialectFacts& layout, StatedFacts& sta
   stated.mask = layout.mask;
   stated.probe = layout.probe;
 }
-
-}  // namespace
-
-namespace {
 
 /// A doubt where the file states the shape that its dataset would have with the scan's axes
 /// exchanged.

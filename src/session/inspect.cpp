@@ -42,7 +42,7 @@ namespace {
 
 using Print = std::function<void(const std::string&)>;
 
-/// An attribute's value, on one line but for a single text of several: those are indented.
+/// An attribute's value, on one line but for a single text of several: its first ones are indented.
 std::string value_of(const h5::File& file, const std::string& object, const std::string& name,
                      const std::string& indent) {
   const auto attribute = file.attribute(object, name.c_str());
@@ -53,10 +53,17 @@ std::string value_of(const h5::File& file, const std::string& object, const std:
     return type.kind == h5::Kind::other || type.kind == h5::Kind::complex
                ? h5::to_string(type)
                : printable(fmt::format("[{}]", fmt::join(texts, ", ")));
+  constexpr std::ptrdiff_t most = 6;
+  std::string text = printable_lines(texts.front());
+  while (text.ends_with('\n')) text.pop_back();
+  const std::ptrdiff_t more = std::count(text.begin(), text.end(), '\n') + 1 - most;
   std::string lines;
-  for (const char c : printable_lines(texts.front()))
+  std::ptrdiff_t line = 1;
+  for (const char c : text) {
+    if (c == '\n' && line++ == most && more > 1) break;
     lines += c == '\n' ? "\n  " + indent : std::string(1, c);
-  return lines;
+  }
+  return more > 1 ? fmt::format("{}\n  {}… {} more lines", lines, indent, more) : lines;
 }
 
 void list_contents(const h5::File& file, const Print& print) {

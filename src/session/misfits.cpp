@@ -42,12 +42,16 @@ std::vector<double> r_of_mean(const Experiment& e, const std::vector<i64>& patte
             use(std::max(0.0, static_cast<double>(pattern[static_cast<std::size_t>(at)])),
                 e.mean_pattern(y, x));
     };
-    double counts = 0, misfit = 0;
-    each([&](double measured, double) { counts += measured; });
-    if (!(counts > 0)) continue;
+    double counts = 0, signal = 0, misfit = 0;
+    each([&](double measured, double) {
+      counts += measured;
+      signal += measured - e.offset;
+    });
+    if (!(signal > 0)) continue;
     // R = Σ(√I − √M)² / ΣM
     each([&](double measured, double mean) {
-      misfit += std::pow(std::sqrt(mean * counts / e.mean_counts) - std::sqrt(measured), 2);
+      misfit +=
+          std::pow(std::sqrt(mean * signal / e.mean_counts + e.offset) - std::sqrt(measured), 2);
     });
     r[k] = misfit / counts;
   }

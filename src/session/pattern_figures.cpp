@@ -34,7 +34,7 @@ PatternFigures figures_of(const Experiment& e) {
     double sum = 0, dark = 0;
     for (std::size_t k = 0; k < pattern.size(); ++k) {
       if (e.valid.data()[k] == 0) continue;
-      const auto v = static_cast<double>(pattern[k]);
+      const double v = static_cast<double>(pattern[k]) - e.offset;
       f.smallest = std::min(f.smallest, v);
       f.largest = std::max(f.largest, v);
       sum += v;

@@ -345,7 +345,7 @@ class WorkOf final : public Reconstruction::Work {
                                            {more, all.view.shape[1], all.view.shape[2]}};
     return converted<Complex<float>, Complex<T>, 3>(behind);
   }
-  /// What was fitted of the microscope's geometry; nothing where it was not asked for.
+  /// The numbers that were fitted of the microscope's geometry; nothing where it was not asked for.
   [[nodiscard]] std::vector<FittedValue> fitted() const {
     if (config_.parts.of<GeometryOptions>().refine.empty()) return {};
     return fitted_geometry(geometry_options(config_, open_.experiment, *open_.division),

@@ -4,13 +4,13 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <charconv>
 #include <chrono>
 #include <cmath>
 #include <filesystem>
-#include <functional>
+#include <map>
 
 #include "core/error.hpp"
+#include "core/text.hpp"
 #include "session/agreement.hpp"
 #include "session/reconstruct_keys.hpp"
 #include "session/tune_table.hpp"
@@ -23,14 +23,6 @@ namespace {
 constexpr double held_out_pixels = 0.05;  ///< where the configuration holds nothing out
 /// A relative difference of R below which values are not told apart.
 constexpr double resolvable = 0.01;
-
-std::optional<double> number_of(const std::string& text) {
-  double value = 0;
-  const char* const end = text.data() + text.size();
-  const auto [rest, error] = std::from_chars(text.data(), end, value);
-  if (error != std::errc() || rest != end || !std::isfinite(value)) return {};
-  return value;
-}
 
 std::vector<std::string> parts_of(const std::string& text, char between) {
   std::vector<std::string> parts;
@@ -105,7 +97,7 @@ class Tuning {
   }
 
  private:
-  void check() const {
+  void check() {
     if (config_.over.empty())
       throw UserError("tune needs a key to vary: --over optics.defocus=-50:50:5");
     for (std::size_t a = 0; a < config_.over.size(); ++a) {
@@ -120,30 +112,36 @@ class Tuning {
           throw UserError(fmt::format("--over {} is given twice", axis.key));
     }
     for (const auto& values : config_.over[0].is_searched() ? ends() : combinations(config_.over))
-      (void)read_with(values);
+      (void)input_of(values);
   }
-  /// The configuration with these values of the axes.
+  /// The configuration with these values of the axes, read once.
+  const ReconstructInput& input_of(const std::vector<std::string>& values) {
+    if (const auto there = inputs_.find(values); there != inputs_.end()) return there->second;
+    ReconstructInput input = read_with(values);
+    const auto& solver = input.config.solver;
+    if (inputs_.empty() && solver.hold_out == 0 && solver.hold_out_pixels.value_or(0) == 0) {
+      hold_out_ = true;
+      input = read_with(values);
+    }
+    return inputs_.emplace(values, std::move(input)).first->second;
+  }
   [[nodiscard]] ReconstructInput read_with(const std::vector<std::string>& values) const {
-    auto settings = config_.settings;
+    auto settings = config_.settings;  // later ones prevail
+    if (hold_out_) settings.push_back(fmt::format("solver.hold_out_pixels={}", held_out_pixels));
     settings.push_back(fmt::format("solver.iterations={}", config_.iterations));
     for (std::size_t a = 0; a < values.size(); ++a)
       settings.push_back(config_.over[a].key + "=" + values[a]);
-    const auto read = [&] { return read_reconstruct(config_.file, settings, false, false, false); };
-    const ReconstructInput input = read();
-    const auto& solver = input.config.solver;
-    if (solver.hold_out > 0 || solver.hold_out_pixels.value_or(0) > 0) return input;
-    settings.push_back(fmt::format("solver.hold_out_pixels={}", held_out_pixels));
-    return read();
+    return read_reconstruct(config_.file, settings, false, false, false);
   }
   [[nodiscard]] std::vector<std::vector<std::string>> ends() const {
     return {{text_of(config_.over[0].from)}, {text_of(config_.over[0].to)}};
   }
   /// The configuration around which is tuned: rows of another one do not belong to it.
-  [[nodiscard]] std::string base_text() const {
+  [[nodiscard]] std::string base_text() {
     std::vector<std::string> first;
     for (const TuneAxis& axis : config_.over)
       first.push_back(axis.is_searched() ? text_of(axis.from) : axis.values[0]);
-    return read_with(first).resolved;
+    return input_of(first).resolved;
   }
 
   /// Golden section (J. Kiefer, Proc. Am. Math. Soc. 4, 502 (1953)): R of what was held out is
@@ -187,7 +185,7 @@ class Tuning {
   }
 
   std::optional<TunePoint> computed(const std::vector<std::string>& values) {
-    const ReconstructInput input = read_with(values);
+    const ReconstructInput& input = input_of(values);
     ReconstructCallbacks quiet;
     quiet.progress = callbacks_.progress;
     quiet.stop = callbacks_.stop;
@@ -255,7 +253,7 @@ class Tuning {
       for (std::size_t b = 0; b < config_.over.size(); ++b)
         beside = beside && (b == a || point.values[b] == best.values[b]);
       const auto x = number_of(point.values[a]);
-      if (beside && x) line.emplace_back(*x, point.r_held_out);
+      if (beside && x && std::isfinite(*x)) line.emplace_back(*x, point.r_held_out);
     }
     std::sort(line.begin(), line.end());
     if (line.size() < 3) return;
@@ -281,6 +279,8 @@ class Tuning {
   const ReconstructCallbacks& callbacks_;
   Team& team_;
   TuneTable* table_ = nullptr;
+  std::map<std::vector<std::string>, ReconstructInput> inputs_;  // by the values of the axes
+  bool hold_out_ = false;                                        // by what is set here
   TuneReport report_;
 };
 
@@ -301,7 +301,8 @@ TuneAxis read_tune_axis(const std::string& text) {
   }
   std::vector<double> numbers;
   for (const auto& end : ends)
-    if (const auto number = number_of(end)) numbers.push_back(*number);
+    if (const auto number = number_of(end); number && std::isfinite(*number))
+      numbers.push_back(*number);
   if (numbers.size() != ends.size() || numbers.size() > 3)
     throw UserError(fmt::format("--over {}: '{}' is no range of numbers, FROM:TO:STEP or FROM:TO",
                                 text, values));

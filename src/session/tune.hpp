@@ -25,7 +25,7 @@ struct TuneAxis {
   [[nodiscard]] bool is_searched() const { return values.empty(); }
 };
 
-/// Of "key=FROM:TO:STEP", "key=FROM:TO" (searched) or "key=A,B,C". Throws UserError.
+/// The axis of "key=FROM:TO:STEP", "key=FROM:TO" (searched) or "key=A,B,C". Throws UserError.
 TuneAxis read_tune_axis(const std::string& text);
 
 struct TuneConfig {
@@ -53,7 +53,7 @@ struct TuneReport {
   std::string folder;
 };
 
-/// Where the result goes if TuneConfig::folder is empty: run.yaml → run-tune.
+/// The result's folder if TuneConfig::folder is empty: run.yaml → run-tune.
 std::string tune_folder(const std::string& file);
 
 /// On all ranks of the team together. callbacks.log has a line for each reconstruction and what

@@ -4,14 +4,14 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
-#include <cstdlib>
 #include <filesystem>
-#include <fstream>
 #include <map>
 #include <sstream>
 
 #include "core/error.hpp"
+#include "core/text.hpp"
 #include "io/part_file.hpp"
 #include "io/pictures.hpp"
 #include "session/agreement.hpp"
@@ -25,11 +25,7 @@ constexpr const char* figures = "R,R held out,seconds";
 constexpr std::size_t curves_at_most = 8;
 
 void write_file(const std::string& path, const std::string& text) {
-  PartFile part(path);
-  std::ofstream out(part.name());
-  out << text;
-  out.close();
-  if (!out || part.commit()) throw UserError(fmt::format("{} cannot be written", path));
+  if (!write_whole(path, text)) throw UserError(fmt::format("{} cannot be written", path));
 }
 
 std::vector<std::string> fields_of(const std::string& line) {
@@ -77,9 +73,14 @@ void TuneTable::read(const std::string& text) {
       throw UserError(fmt::format("{}: '{}' is no row of {} fields; --overwrite begins anew", file_,
                                   line, n + 3));
     TunePoint row{.values = {fields.begin(), fields.begin() + static_cast<std::ptrdiff_t>(n)}};
-    row.r_factor = std::strtod(fields[n].c_str(), nullptr);
-    row.r_held_out = std::strtod(fields[n + 1].c_str(), nullptr);
-    row.seconds = std::strtod(fields[n + 2].c_str(), nullptr);
+    const std::array numbers{&row.r_factor, &row.r_held_out, &row.seconds};
+    for (std::size_t f = 0; f < numbers.size(); ++f) {
+      const auto number = number_of(fields[n + f]);
+      if (!number)
+        throw UserError(
+            fmt::format("{}: '{}' is no number; --overwrite begins anew", file_, fields[n + f]));
+      *numbers[f] = *number;
+    }
     rows_.push_back(std::move(row));
   }
 }
@@ -121,10 +122,9 @@ void draw_tuning(const TuneReport& report, const std::vector<TuneAxis>& axes,
   for (const TunePoint& point : report.points) {
     if (!std::isfinite(point.r_held_out)) continue;
     const std::string& x = point.values[0];
-    char* end = nullptr;
-    double at = std::strtod(x.c_str(), &end);
-    if (end == x.c_str() || *end != '\0')
-      at = places.emplace(x, static_cast<double>(places.size() + 1)).first->second;
+    const auto number = number_of(x);
+    const double at =
+        number ? *number : places.emplace(x, static_cast<double>(places.size() + 1)).first->second;
     std::string name;
     for (std::size_t a = 1; a < axes.size(); ++a)
       name += fmt::format("{}{}={}", a > 1 ? ", " : "", axes[a].key, point.values[a]);

@@ -3,10 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <string_view>
 
 #include "core/error.hpp"
+#include "core/text.hpp"
 #include "physics/scattering.hpp"
 #include "simulate/regions.hpp"
 #include "simulate/streams.hpp"
@@ -18,12 +18,9 @@ namespace {
 std::pair<int, double> named_value(const char* key, const std::string& text, double most) {
   const auto equal = text.find('=');
   const auto Z = atomic_number(std::string_view(text).substr(0, equal));
-  double value = -1;
-  const char* end = text.data() + text.size();
-  if (equal != std::string::npos) {
-    const auto read = std::from_chars(text.data() + equal + 1, end, value);
-    if (read.ptr != end || read.ec != std::errc()) value = -1;
-  }
+  const double value = equal == std::string::npos
+                           ? -1
+                           : number_of(std::string_view(text).substr(equal + 1)).value_or(-1);
   if (!Z || !(value >= 0 && value <= most))
     throw UserError(
         fmt::format("{}: \"{}\" is not an element and its value from 0 to {}, as in \"Pb={}\"", key,

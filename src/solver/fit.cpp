@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "core/error.hpp"
+#include "operator/detector_counts.hpp"
 #include "solver/batches.hpp"
 #include "solver/paper/courses.hpp"
 
@@ -260,9 +261,7 @@ Array<float, 4> Fit<T>::patterns(const std::vector<i64>& numbers) {
       with_->op->forward(with_->places_on(with_->tiles[t], members).front(), wave);
       with_->data.load(number, measured.data());
       std::copy(measured.begin(), measured.end(), both.begin());
-      std::fill_n(both.begin() + pixels, pixels, setup.background);
-      for (i64 k = 0; k < wave.size(); ++k)
-        both[static_cast<std::size_t>(pixels + k % pixels)] += std::norm(wave.data()[k]);
+      detector_counts(std::as_const(wave).view(), setup.background, both.data() + pixels);
     }
     with_->team.sum(both);
     std::transform(both.begin(), both.end(), &all(n, 0, 0, 0),

@@ -64,6 +64,18 @@ class Workspace {
   /// The weight of each detector pixel while the lateral limit holds, which keeps those that it
   /// cannot explain out of the cost, DC at [0,0]; empty: all count.
   [[nodiscard]] Array<T, 2> detector_weight() const;
+  /// The object as a tile has it.
+  [[nodiscard]] ObjectView<T> object_on(std::size_t tile) const {
+    return {state.field("phase").on(tile),
+            state.has("absorption") ? state.field("absorption").on(tile) : View<const T, 3>{}};
+  }
+  /// A copy on the host of a field's waves, booked as "probe".
+  [[nodiscard]] Array<Complex<T>, 3> waves_on_host(const std::string& field) const {
+    const auto& waves = state.field(field).waves;
+    Array<Complex<T>, 3> here(waves.shape(), ledger, "probe");
+    arithmetic->read(waves.data(), here.data(), waves.size());
+    return here;
+  }
   /// Sets a volume of a tile to zero outside the object's support.
   void blank(std::size_t tile, View<T, 3> volume) const;
   /// Does any rank wish to stop? All learn it.

@@ -182,7 +182,7 @@ void for_both(Check&& check) {
       });
 }
 
-/// What lies outside the support changes neither the penalty nor its gradient, and gets none.
+/// A volume outside the support changes neither the penalty nor its gradient, and gets none.
 TEST(Penalty, HasNoTermsOutsideTheSupport) {
   for_both([](const auto& cost_of, const auto& add_gradient) {
     auto v = random_volume({3, 11, 13});

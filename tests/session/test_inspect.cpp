@@ -138,6 +138,19 @@ TEST(Inspect, WritesTextsOutThatATerminalWouldObey) {
   EXPECT_EQ(text.find('\x9b'), std::string::npos);
 }
 
+TEST(Inspect, ShowsTheFirstLinesOfALongText) {
+  const TemporaryFolder folder;
+  const std::string path = simulated(folder / "a.h5", false);
+  {
+    h5::File file = h5::File::update(path);
+    file.set("/", "seven", "1\n2\n3\n4\n5\n6\n7\n");
+    file.set("/", "eight", "1\n2\n3\n4\n5\n6\n7\n8");
+  }
+  const std::string text = look(path).text;
+  const std::string six = "1\n    2\n    3\n    4\n    5\n    6\n    ";
+  EXPECT_TRUE(says(text, {"  seven = " + six + "7\n", "  eight = " + six + "… 2 more lines\n"}));
+}
+
 TEST(Inspect, CallsTheOrientationRightWhereItIs) {
   const TemporaryFolder folder;
   const auto [found, text] = look(simulated(folder / "a.h5", false));

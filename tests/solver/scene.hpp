@@ -138,6 +138,8 @@ class FitScene {
   /// Operator and arithmetic that fits are made with, if not with the host's.
   mutable std::function<std::unique_ptr<Operator<double>>(const OperatorSetup&)> make_operator;
   mutable std::function<std::unique_ptr<Arithmetic<double>>()> make_arithmetic;
+  /// Counts that patterns and model have in every pixel beside the waves'.
+  mutable double background = 0;
   /// Shares of the power of the modes that fits start with; the truth has one mode.
   mutable std::vector<double> shares{1};
 
@@ -165,6 +167,7 @@ class FitScene {
     }
     OperatorSetup setup = setup_;
     setup.modes = probe.shape[0];
+    setup.background = background;
     setup.fits_propagator = options.parts.of<GeometryOptions>().fits_propagator();
     setup.basis = options.parts.of<VariableProbeOptions>().basis(setup.modes);
     return {
@@ -183,13 +186,16 @@ class FitScene {
     data.positions = positions_;
     data.load = [this](i64 i, double* to) {
       if (when_loaded) when_loaded(i);
-      std::copy_n(patterns_.data() + i * window * window, window * window, to);
+      const double* const from = patterns_.data() + i * window * window;
+      std::transform(from, from + window * window, to, [&](double v) { return v + background; });
       if (spoil) spoil(i, to);
     };
     data.dk = dk_;
     if (change_data) change_data(data);
     return data;
   }
+  /// The largest count of all patterns.
+  double brightest() const { return *std::max_element(patterns_.begin(), patterns_.end()); }
   const OperatorSetup& setup() const { return setup_; }
   View<const Complex<double>, 3> probe() const { return probe_.view(); }
   View<const double, 3> truth() const { return truth_.view(); }

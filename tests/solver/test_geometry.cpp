@@ -181,6 +181,22 @@ TEST(Geometry, FindsATilt) {
   EXPECT_NEAR(found.numbers.at("geometry.tilt_col"), -2 * mrad, 0.3 * mrad);
 }
 
+/// Twice a background b lowers f" = ½ / (I + b), and with it C, to (I + b) / (I + 2b).
+TEST(Geometry, KnowsTheBackgroundOfItsPatterns) {
+  const FitScene scene;
+  const double b = 0.5 * scene.brightest();  // a larger one leaves too little of C to move by
+  const auto curvature_with = [&](double background) {
+    scene.background = background;
+    const auto team = make_local_team();
+    auto fit = scene.fit(options_of(geometry_of({"defocus"})), *team, {scene.mesh(1)}, true);
+    fit.iterate();
+    return fit.numbers().at("geometry.curvature.defocus.defocus");
+  };
+  const double ratio = curvature_with(2 * b) / curvature_with(b);
+  EXPECT_GT(ratio, 0.5);   // of I = 0
+  EXPECT_LT(ratio, 0.75);  // of I = 2b
+}
+
 TEST(Geometry, IsTheSameOnAnyNumberOfRanks) {
   const FitScene scene(0, {.defocus = 75, .thickness = 1.1 * thick, .tilt = {2 * mrad, 0}});
   auto options =
@@ -209,7 +225,9 @@ TEST(Geometry, OnAnEmulatedGpuIsThatOfTheHost) {
   options.probe_from = 2;
   const Found host = fitted(scene, options, 3);
   for (const bool operator_too : {false, true}) {
-    const test::OnGpu gpu(operator_too, {.guarded = operator_too}, scene);
+    // The host's operator does not wait for what the device has yet to do.
+    const auto order = operator_too ? emulated::Order::as_needed : emulated::Order::at_once;
+    const test::OnGpu gpu(operator_too, {.guarded = operator_too, .order = order}, scene);
     const Found there = fitted(scene, options, 3);
     EXPECT_LT(test::apart(there.object, host.object), 100 * test::rounding_of_operators);
     EXPECT_NEAR(there.numbers.at("geometry.defocus"), host.numbers.at("geometry.defocus"), 1e-6);

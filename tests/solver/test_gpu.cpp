@@ -150,7 +150,7 @@ TEST(OnGpu, TheOrderOfThreadsAndStreamsChangesNoBit) {
 }
 
 TEST(OnGpu, TheHostTouchesNothingThere) {
-  const OnGpu there(true, {.guarded = true});
+  const OnGpu there(true, {.guarded = true, .order = emulated::Order::as_needed});
   for (const Scheme scheme :
        {Scheme::owner, Scheme::separable, Scheme::voxel_crossfade, Scheme::allreduce}) {
     auto o = options(2);

@@ -28,7 +28,7 @@ const std::vector<Case> cases = over_losses({
     {.window = 9, .slices = 1},
 });
 
-/// Of positions that mix their modes, two of them variable.
+/// Gradients of positions that mix their modes, two of them variable.
 const std::vector<Case> mixing = over_losses({
     {.window = 12, .slices = 3, .modes = 2, .absorption = true, .weights = true, .basis = 4},
     {.window = 9, .slices = 1, .basis = 3},

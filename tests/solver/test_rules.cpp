@@ -343,6 +343,22 @@ TEST(Transfer, LowersTheCostFaster) {
             0.7 * cost_after(PreconditionerChoice::illumination));
 }
 
+/// Twice a background b halves f" = ½ / (I + b), and with it the kernel, up to I/b.
+TEST(Transfer, KnowsTheBackgroundOfItsPatterns) {
+  const test::FitScene scene;
+  const double b = 10 * scene.brightest();
+  const auto kernel_with = [&](double background) {
+    scene.background = background;
+    auto fit = scene.fit(options_of(all_rules[5]), true);  // lbfgs_transfer
+    fit.iterate();
+    const auto& kernel = fit.state().field("transfer.kernel").waves;
+    return kernel.data()[kernel.size() / 2].real();
+  };
+  const double ratio = kernel_with(2 * b) / kernel_with(b);
+  EXPECT_GT(ratio, 0.5);
+  EXPECT_LT(ratio, 1.1 / 2.1);  // where I = b/10
+}
+
 /// An option of a test's own that shows a rule its trial.
 struct LookOptions {
   std::function<void(State<double>&)> declare;

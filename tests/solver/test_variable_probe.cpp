@@ -73,7 +73,7 @@ const FitScene& both() {
   static const VaryingScene scene(true, true);
   return scene;
 }
-/// Of 16 positions.
+/// A set of 16 positions.
 const FitScene& small() {
   static const VaryingScene scene(true, true, 4);
   return scene;
@@ -136,7 +136,7 @@ Found fitted(const FitScene& scene, const FitOptions& options, int iterations, i
   return fitted(scene, options, iterations, scene.mesh(ranks));
 }
 
-/// Of the sum over slices, away from the rim that few windows look at.
+/// Error of the sum over slices, away from the rim that few windows look at.
 double error_of(const Found& found, const FitScene& scene) {
   constexpr i64 rim = 16;
   const auto& object = found.object;
@@ -198,7 +198,7 @@ TEST(VariableProbe, FindsTheCurrentOfTheBeam) {
   EXPECT_NEAR(all, 1, 1e-12);
 }
 
-/// What it finds then is what the object still lacks.
+/// A variation that is found too early is what the object still lacks.
 TEST(VariableProbe, HardlyMovesWhereNothingVaries) {
   constexpr int iterations = 30;
   const Found fixed = fitted(steady(), options_of({}), iterations),

@@ -18,6 +18,7 @@
 #include <memory>
 #include <mutex>
 #include <new>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -51,6 +52,53 @@ struct Cluster {
 struct Signals {
   i64 lost = -1;
   std::atomic<i64> given = 0;
+};
+
+/// Addresses that crash who touches them while they are not open. They are one range, as one call
+/// then opens them all.
+class GuardedPages {
+ public:
+  explicit GuardedPages(std::size_t most) : most_(most) {
+    void* const at =
+        mmap(nullptr, most, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (at == MAP_FAILED) throw std::bad_alloc();
+    begin_ = end_ = static_cast<char*>(at);
+  }
+  GuardedPages(const GuardedPages&) = delete;
+  ~GuardedPages() { munmap(begin_, most_); }
+
+  void open(bool now) {
+    is_open_ = now;
+    protect(begin_, end_);
+  }
+  /// The first gap between what is held, whole pages of zeros. Throws std::bad_alloc.
+  char* room_for(std::size_t bytes, const std::map<const char*, std::size_t>& held) {
+    char* at = begin_;
+    for (const auto& [next, length] : held) {
+      if (static_cast<std::size_t>(next - at) >= bytes) break;
+      at = const_cast<char*>(next) + whole(length + 1);
+    }
+    if (bytes > most_ - static_cast<std::size_t>(at - begin_)) throw std::bad_alloc();
+    char* const end = std::max(end_, at + whole(bytes));
+    protect(std::exchange(end_, end), end);
+    return at;
+  }
+  /// The pages are zeros from now on.
+  void forget(void* at, std::size_t bytes) { madvise(at, bytes, MADV_DONTNEED); }
+
+ private:
+  static std::size_t whole(std::size_t bytes) {
+    constexpr std::size_t page = 4096;
+    return (bytes + page - 1) / page * page;
+  }
+  void protect(char* begin, char* end) const {
+    if (begin < end)
+      mprotect(begin, static_cast<std::size_t>(end - begin),
+               is_open_ ? PROT_READ | PROT_WRITE : PROT_NONE);
+  }
+  std::size_t most_;
+  char *begin_, *end_;  // what has been held once
+  bool is_open_ = false;
 };
 
 /// A block as its kernel sees it. Shared memory is no number at first, and `backwards` lets the
@@ -165,7 +213,9 @@ class Gpu final : public Memory {
   };
   Gpu() : Gpu(Properties()) {}
   explicit Gpu(const Properties& properties)
-      : properties_(properties), streams_(3, properties.order) {}
+      : properties_(properties), streams_(3, properties.order) {
+    if (properties.guarded) guarded_.emplace(4 * properties.memory);  // room between what is held
+  }
   Gpu(const Gpu&) = delete;
   ~Gpu() override = default;
 
@@ -192,14 +242,14 @@ class Gpu final : public Memory {
   }
   void release(void* at) noexcept override {
     if (!at) return;
-    streams_.wait_for_all();  // as cudaFree does
+    wait_for_all();  // as cudaFree does
     const std::lock_guard lock(mutex_);
     const auto found = held_.find(static_cast<char*>(at));
     const std::size_t bytes = found->second;
     used_ -= bytes;
     held_.erase(found);
-    if (properties_.guarded)
-      munmap(at, bytes + 1);
+    if (guarded_)
+      guarded_->forget(at, bytes + 1);
     else
       ::operator delete[](static_cast<char*>(at), std::align_val_t{256});
   }
@@ -232,7 +282,7 @@ class Gpu final : public Memory {
   }
   void release_pinned(void* at) const noexcept {
     if (!at) return;
-    streams_.wait_for_all();
+    wait_for_all();
     ::operator delete[](at, std::align_val_t{256});
   }
   /// Copies to the device in step with kernels: not before what had been launched at the last
@@ -245,7 +295,10 @@ class Gpu final : public Memory {
   }
   void await_fetched() { streams_.follow(computing, fetched_); }
   /// Until fetched memory of the host may be written again.
-  void wait_fetched() const { streams_.wait(fetched_); }
+  void wait_fetched() const {
+    const Opened opened(*this);
+    streams_.wait(fetched_);
+  }
   /// Work that `later` gets from now on comes after the work that `earlier` got before.
   void follow(Lane later, Lane earlier) {
     streams_.follow(stream(later), streams_.mark(stream(earlier)));
@@ -255,6 +308,7 @@ class Gpu final : public Memory {
   /// Until it is.
   void wait(Lane lane = Lane::computing) const {
     ++waits_;
+    const Opened opened(*this);
     streams_.wait(stream(lane));
   }
   /// How often somebody did.
@@ -301,6 +355,21 @@ class Gpu final : public Memory {
   }
 
  private:
+  /// All work that is waited for opens the memory once, where it would else be many times.
+  class Opened {
+   public:
+    explicit Opened(const Gpu& gpu) {
+      if (!gpu.streams_.idle()) touch_.emplace(gpu);
+    }
+
+   private:
+    std::optional<Touch> touch_;
+  };
+  void wait_for_all() const {
+    const Opened opened(*this);
+    streams_.wait_for_all();
+  }
+
   enum : std::size_t { computing, fetching, exchanging };  // streams
   static std::size_t stream(Lane lane) { return lane == Lane::computing ? computing : exchanging; }
 
@@ -336,12 +405,8 @@ class Gpu final : public Memory {
     const std::lock_guard lock(mutex_);
     if (bytes > properties_.memory - used_) throw UserError("the emulated GPU has no memory left");
     char* at = nullptr;
-    if (properties_.guarded) {
-      void* const pages =
-          mmap(nullptr, bytes + 1, touching_ > 0 ? PROT_READ | PROT_WRITE : PROT_NONE,
-               MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-      if (pages == MAP_FAILED) throw std::bad_alloc();
-      at = static_cast<char*>(pages);
+    if (guarded_) {
+      at = guarded_->room_for(bytes + 1, held_);
     } else {  // as cudaMalloc aligns
       at = static_cast<char*>(::operator new[](bytes + 1, std::align_val_t{256}));
       std::memset(at, 0, bytes);
@@ -358,19 +423,18 @@ class Gpu final : public Memory {
     });
   }
   void open(int change) const {
-    if (!properties_.guarded) return;
+    if (!guarded_) return;
     const std::lock_guard lock(mutex_);
     const bool was = touching_ > 0;
     touching_ += change;
-    if (was == (touching_ > 0)) return;
-    for (const auto& [at, bytes] : held_)
-      mprotect(const_cast<char*>(at), bytes + 1, was ? PROT_NONE : PROT_READ | PROT_WRITE);
+    if (was != (touching_ > 0)) guarded_->open(!was);
   }
 
   Properties properties_;
   mutable std::mutex mutex_;
   std::map<const char*, std::size_t> held_;
   std::size_t used_ = 0;
+  mutable std::optional<GuardedPages> guarded_;
   mutable int touching_ = 0;
   mutable std::atomic<i64> waits_ = 0;
   mutable Streams streams_;

@@ -5,6 +5,7 @@
 // as it may be and in an order that is as bad as events allow: what an event should have said then
 // shows in the result.
 
+#include <algorithm>
 #include <cstddef>
 #include <deque>
 #include <functional>
@@ -52,6 +53,13 @@ class Streams {
   [[nodiscard]] bool idle(std::size_t stream) const {
     const std::lock_guard lock(mutex_);
     return streams_[stream].left.empty();
+  }
+
+  /// Is nothing left of what any was asked?
+  [[nodiscard]] bool idle() const {
+    const std::lock_guard lock(mutex_);
+    return std::all_of(streams_.begin(), streams_.end(),
+                       [](const Stream& stream) { return stream.left.empty(); });
   }
 
   /// Until what is marked is done (cudaEventSynchronize).

@@ -23,6 +23,17 @@ struct PenaltyWeights {
 struct PenaltyPart {
   PenaltyPart(const Box& begins_in, View<const std::uint8_t, 2> of_object = {})
       : core(begins_in), support(of_object) {}
+  [[nodiscard]] PTYLE_HOST_DEVICE bool begins(i64 row, i64 col) const {
+    return core.rows.contains(row) && core.cols.contains(col);
+  }
+  [[nodiscard]] PTYLE_HOST_DEVICE bool is_inside(i64 row, i64 col) const {
+    return support.data == nullptr || support.data[row * support.shape[1] + col] != 0;
+  }
+  /// The pixels whose voxels have a share in these terms.
+  [[nodiscard]] Box touched(const Pixels& whole) const {
+    return intersection(
+        {{core.rows.begin, core.rows.end + 1}, {core.cols.begin, core.cols.end + 1}}, whole.region);
+  }
   Box core;
   View<const std::uint8_t, 2> support;
 };
@@ -30,13 +41,12 @@ struct PenaltyPart {
 /// The volume of a penalty, and the terms of a part.
 template <class T>
 struct PenaltyTerms {
-  PenaltyTerms(View<const T, 3> of, const PenaltyWeights& weights, const PenaltyPart& part)
+  PenaltyTerms(View<const T, 3> of, const PenaltyWeights& weights, const PenaltyPart& of_part)
       : v(of.data),
-        inside(part.support.data),
+        part(of_part),
         a(static_cast<T>(weights.square)),
         b(static_cast<T>(weights.lateral)),
         c(static_cast<T>(weights.along_z)),
-        core(part.core),
         whole(pixels_of(of)) {}
   /// Weights of a pixel's terms: its own square; those that begin there and end to the right and
   /// below; those that begin to the left and above and end there.
@@ -44,27 +54,25 @@ struct PenaltyTerms {
     T own, right, below, left, above, along_z;
   };
   [[nodiscard]] PTYLE_HOST_DEVICE AtPixel of_pixel(i64 row, i64 col) const {
-    if (!is_inside(row, col)) return {0, 0, 0, 0, 0, 0};
-    const bool here = core.rows.contains(row) && core.cols.contains(col);
-    const auto with = [&](bool one, i64 r, i64 c) { return one && is_inside(r, c) ? b : T(0); };
+    if (!part.is_inside(row, col)) return {0, 0, 0, 0, 0, 0};
+    const bool here = part.begins(row, col);
+    const auto with = [&](bool one, i64 y, i64 x) {
+      return one && part.is_inside(y, x) ? b : T(0);
+    };
     return {here ? a : T(0),
             with(here && col + 1 < whole.cols, row, col + 1),
             with(here && row + 1 < whole.rows, row + 1, col),
-            with(core.rows.contains(row) && core.cols.contains(col - 1), row, col - 1),
-            with(core.rows.contains(row - 1) && core.cols.contains(col), row - 1, col),
+            with(part.begins(row, col - 1), row, col - 1),
+            with(part.begins(row - 1, col), row - 1, col),
             here ? c : T(0)};
-  }
-  [[nodiscard]] PTYLE_HOST_DEVICE bool is_inside(i64 row, i64 col) const {
-    return inside == nullptr || inside[row * whole.cols + col] != 0;
   }
   /// V(voxel i) − V(its neighbour), or 0 where that one has no weight and may not be there.
   [[nodiscard]] PTYLE_HOST_DEVICE T difference(i64 i, i64 neighbour, bool there) const {
     return there ? v[i] - v[i + neighbour] : T(0);
   }
   const T* v;
-  const std::uint8_t* inside;
+  PenaltyPart part;
   T a, b, c;
-  Box core;
   Pixels whole;
 };
 
@@ -102,9 +110,7 @@ struct PenaltyGradient {
         g(gradient.data),
         twice_share(static_cast<T>(2 * share)),
         where(terms.whole) {
-    const Box& core = part.core;
-    where.region = intersection(
-        {{core.rows.begin, core.rows.end + 1}, {core.cols.begin, core.cols.end + 1}}, where.region);
+    where.region = part.touched(where);
   }
   using AtPixel = typename PenaltyTerms<T>::AtPixel;
   [[nodiscard]] PTYLE_HOST_DEVICE AtPixel at(i64 row, i64 col) const {

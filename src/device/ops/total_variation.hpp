@@ -24,14 +24,13 @@ struct VariationWeights {
 template <class T>
 struct VariationTerms {
   VariationTerms(View<const T, 3> of, View<const T, 3> along, const VariationWeights& weights,
-                 const PenaltyPart& part)
+                 const PenaltyPart& of_part)
       : v(of.data),
         direction(along.data),
-        inside(part.support.data),
+        part(of_part),
         b(static_cast<T>(weights.lateral)),
         c(static_cast<T>(weights.along_z)),
         edge(static_cast<T>(weights.edge)),
-        core(part.core),
         whole(pixels_of(of)) {}
 
   /// The differences that begin at a pixel, on every plane.
@@ -39,18 +38,15 @@ struct VariationTerms {
     bool right = false, below = false, deeper = false;
   };
   [[nodiscard]] PTYLE_HOST_DEVICE Begins at(i64 row, i64 col) const {
-    if (!core.rows.contains(row) || !core.cols.contains(col) || !is_inside(row, col)) return {};
-    return {col + 1 < whole.cols && is_inside(row, col + 1),
-            row + 1 < whole.rows && is_inside(row + 1, col), true};
-  }
-  [[nodiscard]] PTYLE_HOST_DEVICE bool is_inside(i64 row, i64 col) const {
-    return inside == nullptr || inside[row * whole.cols + col] != 0;
+    if (!part.begins(row, col) || !part.is_inside(row, col)) return {};
+    return {col + 1 < whole.cols && part.is_inside(row, col + 1),
+            row + 1 < whole.rows && part.is_inside(row + 1, col), true};
   }
   [[nodiscard]] PTYLE_HOST_DEVICE bool is_last(i64 i) const {
     return i + whole.of_plane() >= whole.planes * whole.of_plane();
   }
 
-  /// Of a pair of differences that begin at a voxel.
+  /// A pair of differences that begin at a voxel.
   struct Pair {
     T first, second;
   };
@@ -93,9 +89,8 @@ struct VariationTerms {
   }
 
   const T *v, *direction;
-  const std::uint8_t* inside;
+  PenaltyPart part;
   T b, c, edge;
-  Box core;
   Pixels whole;
 };
 
@@ -137,9 +132,7 @@ struct VariationGradient {
         g(gradient.data),
         share_of(static_cast<T>(share)),
         where(terms.whole) {
-    const Box& core = part.core;
-    where.region = intersection(
-        {{core.rows.begin, core.rows.end + 1}, {core.cols.begin, core.cols.end + 1}}, where.region);
+    where.region = part.touched(where);
   }
   using Begins = typename VariationTerms<T>::Begins;
   /// The differences that begin at a pixel, at the one to its left and at the one above.

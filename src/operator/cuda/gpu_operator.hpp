@@ -238,7 +238,7 @@ class GpuOperator : public Operator<T> {
       bend(b, true);
       passes_.backward(b, object(), target.to);
       if (!target.probe) continue;
-      // Of each batch by itself, as the sum of spectra takes the place of the direction's.
+      // Each batch by itself, as the sum of spectra takes the place of the direction's.
       passes_.sum_spectra(b, other_spectrum_.data(), false);
       add_probe_gradient(sum.probe);
     }

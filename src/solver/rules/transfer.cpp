@@ -5,6 +5,7 @@
 
 #include "core/parallel.hpp"
 #include "core/random.hpp"
+#include "operator/detector_counts.hpp"
 #include "solver/batches.hpp"
 
 namespace ptyle {
@@ -42,8 +43,7 @@ Array<T, 2> patterns_of(const Workspace<T>& with, const std::vector<Placement>& 
   parallel_for(std::ssize(places), with.options.threads, [&](i64 k, int) {
     Array<Complex<T>, 3> wave({setup.modes, setup.window, setup.window});
     with.op->forward(places[static_cast<std::size_t>(k)], wave);
-    for (i64 m = 0; m < setup.modes; ++m)
-      for (i64 p = 0; p < pixels; ++p) patterns(k, p) += std::norm(wave.view()[m].data[p]);
+    detector_counts(std::as_const(wave).view(), setup.background, &patterns(k, 0));
   });
   return patterns;
 }

@@ -8,7 +8,7 @@
 
 #include "core/error.hpp"
 #include "core/units.hpp"
-#include "physics/loss/losses.hpp"
+#include "operator/detector_counts.hpp"
 #include "solver/batches.hpp"
 #include "solver/parts.hpp"
 #include "solver/penalties/quadratic.hpp"
@@ -101,17 +101,12 @@ void GeometryVariable<T>::check(const Workspace<T>& with) const {
   if (options_.wavelength <= 0 || with.options.aperture_k <= 0)
     throw UserError("geometry.refine needs optics.energy and optics.semi_angle");
   if (!options_.fits_propagator()) return;
-  if (with.op->setup().slices < 2)
-    throw UserError(
-        "geometry.refine: a single slice has neither thickness nor tilt: leave them out, or set "
-        "object.slices");
   const auto& parts = with.options.parts;
-  if (options_.has(GeometryPart::tilt) && with.options.continuation.finished() &&
-      parts.template of<PenaltyOptions>().along_z == 0 &&
-      parts.template of<BlurOptions>().along_z == 0)
-    throw UserError(
-        "geometry.refine: free slices take a tilt up as their shear: tilt needs slices that are "
-        "alike, by solver.continuation: on, penalty.along_z or object.blur_z");
+  const bool alike = !with.options.continuation.finished() ||
+                     parts.template of<PenaltyOptions>().along_z > 0 ||
+                     parts.template of<BlurOptions>().along_z > 0;
+  if (const auto fault = fault_of_slices(options_, with.op->setup().slices, alike))
+    throw UserError("geometry.refine: " + *fault);
 }
 
 template <class T>
@@ -147,15 +142,6 @@ void GeometryVariable<T>::publish(Workspace<T>& with) {
 }
 
 template <class T>
-Array<Complex<T>, 3> GeometryVariable<T>::copy_of(const Workspace<T>& with,
-                                                  const char* field) const {
-  const auto& waves = std::as_const(with.state).field(field).waves;
-  Array<Complex<T>, 3> here(waves.shape(), with.ledger, "probe");
-  with.arithmetic->read(waves.data(), here.data(), waves.size());
-  return here;
-}
-
-template <class T>
 GeometryState GeometryVariable<T>::now() const {
   Values changes;
   for (const double* change : changes_) changes.push_back(*change);
@@ -168,7 +154,7 @@ void GeometryVariable<T>::show(Workspace<T>& with, const Values& by) {
   if (all_still) {
     with.op->set_probe(std::as_const(with.state.field("probe").waves).view());
   } else {
-    Array<Complex<T>, 3> probe = copy_of(with, "probe");
+    Array<Complex<T>, 3> probe = with.waves_on_host("probe");
     move_probe<T>(parameters_, now(), by, probe.view());
     with.op->set_probe(std::as_const(probe).view());
   }
@@ -195,7 +181,7 @@ void GeometryVariable<T>::begin(Workspace<T>&, const Batch& batch) {
              batch.number % through_every == 0;
   if (batch.number == 0)
     for (double* const moved : moved_) *moved = 0;
-  propagator_gradient_.fill(0);
+  if (through_) propagator_gradient_.fill(0);
 }
 
 template <class T>
@@ -207,7 +193,8 @@ void GeometryVariable<T>::ask(const Batch&, const Members&, Wanted& wanted, Grad
 
 template <class T>
 void GeometryVariable<T>::take_slopes(Workspace<T>& with) {
-  Array<Complex<T>, 3> probe = copy_of(with, "probe"), gradient = copy_of(with, "gradient.probe");
+  Array<Complex<T>, 3> probe = with.waves_on_host("probe"),
+                       gradient = with.waves_on_host("gradient.probe");
   slopes_ = geometry_slopes<T>(
       parameters_, now(), probe.view(), gradient.view(),
       through_ ? std::as_const(propagator_gradient_).view() : View<const Complex<double>, 2>{});
@@ -218,11 +205,9 @@ void GeometryVariable<T>::step(Workspace<T>& with, const Batch& batch) {
   if (!due_) return;
   if (batch.refine_probe) {
     // The sum of all ranks is the same on each, that of the propagator is not yet.
-    std::vector<double> sums(reinterpret_cast<const double*>(propagator_gradient_.data()),
-                             reinterpret_cast<const double*>(propagator_gradient_.data()) +
-                                 2 * propagator_gradient_.size());
-    if (through_) with.team.sum(sums);
-    std::copy(sums.begin(), sums.end(), reinterpret_cast<double*>(propagator_gradient_.data()));
+    if (through_)
+      with.team.sum({reinterpret_cast<double*>(propagator_gradient_.data()),
+                     2 * static_cast<std::size_t>(propagator_gradient_.size())});
     take_slopes(with);
     follow_probe(with, batch);
   } else {
@@ -238,7 +223,7 @@ void GeometryVariable<T>::step(Workspace<T>& with, const Batch& batch) {
 
 template <class T>
 void GeometryVariable<T>::follow_probe(Workspace<T>& with, const Batch& batch) {
-  Array<Complex<T>, 3> probe = copy_of(with, "probe");
+  Array<Complex<T>, 3> probe = with.waves_on_host("probe");
   const Values overlaps = geometry_overlaps<T>(parameters_, now(), probe.view());
   // The probe has moved by −step of its gradient, ψ̂ by −step ĝ, whose part along −i s_j ψ̂ is
   // −½ step W² ∂f/∂p_j over W²; in units, so that rows are alike.
@@ -270,21 +255,12 @@ void GeometryVariable<T>::add_bends(Workspace<T>& with, const std::vector<i64>& 
   const std::array<i64, 3> shape{setup.modes, setup.window, setup.window};
   Array<Complex<T>, 3> at_rest(shape, with.ledger, "probe"), changed(shape, with.ledger, "probe");
   std::vector<std::vector<double>> along(n, std::vector<double>(static_cast<std::size_t>(pixels)));
-  std::vector<double> bend(static_cast<std::size_t>(pixels));
   const Array<T, 2> weight = with.detector_weight();
   for (const Placement& at : with.places_on(with.tiles[tile], members)) {
     show(with, Values(n, 0));
     with.op->forward(at, at_rest);
-    with_loss(setup.loss, [&](auto loss) {
-      for (i64 k = 0; k < pixels; ++k) {
-        double lit = setup.epsilon;
-        for (i64 m = 0; m < setup.modes; ++m)
-          lit += double(std::norm(at_rest.data()[m * pixels + k]));
-        const double w = (weight.empty() ? 1 : double(weight.data()[k])) *
-                         (with.data.valid.empty() ? 1 : double(with.data.valid.data[k]));
-        bend[static_cast<std::size_t>(k)] = 2 * loss.curvature(w, lit);
-      }
-    });
+    const auto bend =
+        curvature_weights<T>(setup, std::as_const(at_rest).view(), weight.view(), with.data.valid);
     for (std::size_t j = 0; j < n; ++j) {
       Values by(n, 0);
       by[j] = difference * parameters_[j].unit;
@@ -302,7 +278,7 @@ void GeometryVariable<T>::add_bends(Workspace<T>& with, const std::vector<i64>& 
     for (std::size_t i = 0; i < n; ++i)
       for (std::size_t j = 0; j < n; ++j)
         for (std::size_t k = 0; k < bend.size(); ++k)
-          sums[i * n + j] += bend[k] * along[i][k] * along[j][k];
+          sums[i * n + j] += 2 * bend[k] * along[i][k] * along[j][k];
   }
 }
 
@@ -310,21 +286,18 @@ template <class T>
 void GeometryVariable<T>::find_curvature(Workspace<T>& with, const Batch& batch) {
   const std::vector<i64> sample = sample_of(batch.members, curvature_sample);
   const std::size_t n = parameters_.size();
-  const bool absorption = with.state.has("absorption");
   Values sums(n * n, 0);
   for (std::size_t t = 0; t < with.tiles.size(); ++t) {
     const auto members = members_of(sample, with.tiles[t].own);
     if (members.empty()) continue;
-    with.op->set_object(
-        {std::as_const(with.state.field("phase")).on(t),
-         absorption ? std::as_const(with.state.field("absorption")).on(t) : View<const T, 3>{}});
+    with.op->set_object(with.object_on(t));
     add_bends(with, members, t, sums);
     with.costs.count(double(members.size() * (n + 1)));
   }
   show(with, Values(n, 0));
   with.team.sum(sums);
   double power = 0;
-  const Array<Complex<T>, 3> probe = copy_of(with, "probe");
+  const Array<Complex<T>, 3> probe = with.waves_on_host("probe");
   for (const auto& value : probe) power += double(std::norm(value));
   const double least = least_share(options_.noise) * with.window2() * power;
   const auto count = static_cast<double>(sample.size());
@@ -367,7 +340,7 @@ void GeometryVariable<T>::move(Workspace<T>& with, Values by) {
     length = std::hypot(length, by[j] / parameters_[j].unit);
   }
   if (length == 0) return;
-  Array<Complex<T>, 3> probe = copy_of(with, "probe");
+  Array<Complex<T>, 3> probe = with.waves_on_host("probe");
   move_probe<T>(parameters_, now(), by, probe.view());
   auto& field = with.state.field("probe").waves;
   with.arithmetic->write(probe.data(), field.data(), probe.size());

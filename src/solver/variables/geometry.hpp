@@ -46,7 +46,6 @@ class GeometryVariable final : public Variable<T> {
  private:
   using Values = std::vector<double>;  // one a parameter
   void check(const Workspace<T>& with) const;
-  [[nodiscard]] Array<Complex<T>, 3> copy_of(const Workspace<T>& with, const char* field) const;
   [[nodiscard]] GeometryState now() const;
   [[nodiscard]] bool may_move(const Workspace<T>& with, std::size_t j) const;
   void take_slopes(Workspace<T>& with);

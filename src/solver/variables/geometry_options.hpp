@@ -46,8 +46,6 @@ struct GeometryOptions {
   [[nodiscard]] bool fits_propagator() const {
     return has(GeometryPart::thickness) || has(GeometryPart::tilt);
   }
-  /// A part that is found by the probe.
-  [[nodiscard]] bool fits_aberrations() const;
 
   template <class T>
   void add_to(Parts<T>& parts) const;
@@ -76,8 +74,10 @@ void keys(V& v, GeometryOptions& o) {
       .reported_if_set();
 }
 
-/// What is wrong with geometry.refine: a word that names nothing, or one that stands there twice.
+/// The fault of geometry.refine: a word that names nothing, or one that stands there twice.
 std::optional<std::string> fault_of_refine(const GeometryOptions& options);
+/// The want of thickness and tilt: a second slice, or (for the tilt) slices that are held alike.
+std::optional<std::string> fault_of_slices(const GeometryOptions& options, i64 slices, bool alike);
 
 /// A fitted value, where it started, and by which words results have it.
 struct FittedValue {
@@ -85,7 +85,7 @@ struct FittedValue {
   std::string unit;  ///< "Å", "degrees", "mrad"
   double from = 0, to = 0;
 };
-/// Of the numbers of a fit's state (solver/fit).
+/// Fitted values by the numbers of a fit's state (solver/fit).
 std::vector<FittedValue> fitted_geometry(const GeometryOptions& options,
                                          const std::map<std::string, double>& numbers);
 /// All names that these may have, with their units.

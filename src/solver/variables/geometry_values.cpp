@@ -15,11 +15,6 @@ bool GeometryOptions::has(GeometryPart part) const {
   return std::find(refine.begin(), refine.end(), word_of(part)) != refine.end();
 }
 
-bool GeometryOptions::fits_aberrations() const {
-  using enum GeometryPart;
-  return has(defocus) || has(astigmatism) || has(coma) || has(trefoil) || has(spherical);
-}
-
 std::optional<std::string> fault_of_refine(const GeometryOptions& options) {
   for (auto word = options.refine.begin(); word != options.refine.end(); ++word) {
     if (!choice_named<GeometryPart>(*word))
@@ -27,6 +22,15 @@ std::optional<std::string> fault_of_refine(const GeometryOptions& options) {
     if (std::find(options.refine.begin(), word, *word) != word)
       return fmt::format("'{}' stands there twice", *word);
   }
+  return {};
+}
+
+std::optional<std::string> fault_of_slices(const GeometryOptions& options, i64 slices, bool alike) {
+  if (options.fits_propagator() && slices < 2)
+    return "a single slice has neither thickness nor tilt: leave them out, or set object.slices";
+  if (options.has(GeometryPart::tilt) && !alike)
+    return "free slices take a tilt up as their shear: tilt needs slices that are alike, by "
+           "solver.continuation: on, penalty.along_z or object.blur_z";
   return {};
 }
 

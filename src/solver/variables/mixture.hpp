@@ -53,7 +53,7 @@ struct Eigen {
 };
 Eigen eigen_of(const SmallMatrix& symmetric);
 
-/// Of a symmetric matrix whose eigenvalues are above 0.
+/// Inverse of a symmetric matrix whose eigenvalues are above 0.
 SmallMatrix inverse_of(const SmallMatrix& symmetric);
 
 /// The basis in which the mean mixture is P_0 and x are uncorrelated.

@@ -210,12 +210,9 @@ void PositionsVariable<T>::step(Workspace<T>& with, const Batch& batch) {
 template <class T>
 void PositionsVariable<T>::find_curvature(Workspace<T>& with, const Batch& batch) {
   const std::vector<i64> sample = sample_of(batch.members, curvature_sample);
-  const bool absorption = with.state.has("absorption");
-  const auto& probe = std::as_const(with.state.field("probe").waves);
   std::vector<double> sums(2, 0.0), powers(2, 0.0);
   for (std::size_t axis = 0; axis < 2; ++axis) {
-    Array<Complex<T>, 3> moved(probe.shape(), with.ledger, "probe");
-    with.arithmetic->read(probe.data(), moved.data(), moved.size());
+    Array<Complex<T>, 3> moved = with.waves_on_host("probe");
     View<const Complex<T>, 3> incoherent = std::as_const(moved).view();
     incoherent.shape[0] = with.op->setup().modes;
     if (axis == 0) *probe_radius2_ = mean_square_radius<T>(incoherent);
@@ -224,9 +221,7 @@ void PositionsVariable<T>::find_curvature(Workspace<T>& with, const Batch& batch
     for (std::size_t t = 0; t < with.tiles.size(); ++t) {
       const auto members = members_of(sample, with.tiles[t].own);
       if (members.empty()) continue;
-      with.op->set_object(
-          {std::as_const(with.state.field("phase")).on(t),
-           absorption ? std::as_const(with.state.field("absorption")).on(t) : View<const T, 3>{}});
+      with.op->set_object(with.object_on(t));
       sums[axis] += with.op->curvature(with.places_on(with.tiles[t], members), {},
                                        std::as_const(moved).view());
       with.costs.count(double(members.size()));

@@ -105,12 +105,10 @@ void ProbeVariable<T>::end_iteration(Workspace<T>& with, const Batch& batch) {
   const std::vector<i64> sample = sample_of(batch.members, few);
   ModePowers powers(setup_.modes, setup_.loss, setup_.epsilon, setup_.background);
   Array<T, 2> pattern({setup_.window, setup_.window});
-  const auto &phase = with.state.field("phase"),
-             *absorption = setup_.absorption ? &with.state.field("absorption") : nullptr;
   for (std::size_t t = 0; t < with.tiles.size(); ++t) {
     const auto members = members_of(sample, with.tiles[t].own);
     if (members.empty()) continue;
-    with.op->set_object({phase.on(t), absorption ? absorption->on(t) : View<const T, 3>{}});
+    with.op->set_object(with.object_on(t));
     const auto places = with.places_on(with.tiles[t], members);
     const Measured<T> measured = with.measured_at(members);
     for (std::size_t i = 0; i < members.size(); ++i) {

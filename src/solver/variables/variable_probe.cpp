@@ -24,14 +24,15 @@ constexpr int patience = 7;
 /// The curvature is taken again after so many iterations, of so many positions.
 constexpr int curvature_every = 4;
 constexpr i64 curvature_sample = 64;
-/// Of W² |P_0|², which a step divides by at least: along a wave that no pattern shows c is noise.
+/// The part of W² |P_0|² that a step divides by at least: along a wave that no pattern shows c is
+/// noise.
 constexpr double least_curvature = 1e-3;
 /// A step of V is damped as by so many times ⟨x²⟩ of the iteration before, and by at least this.
 constexpr double damping = 0.5, least_variance = 1e-4;
 /// Positions whose moves the variable modes start from, and the waves that the start has beside
 /// them: directions, aberrations and what they change patterns by.
 constexpr i64 start_sample = 64, waves_at_start = 24;
-/// Of e in one step, and in all.
+/// The most that e changes by in one step, and in all.
 constexpr double most_brighter = 0.1, most_bright = 0.9;
 constexpr double no_limit = std::numeric_limits<double>::infinity();
 
@@ -47,7 +48,7 @@ double bytes_of_waves(i64 window, i64 waves) {
   return static_cast<double>(waves * window * window) * sizeof(Complex<double>);
 }
 
-/// Of find_modes, for a moment.
+/// Bytes of find_modes, for a moment.
 template <class T>
 double bytes_of_start(const OperatorSetup& setup, i64 variable, i64 positions) {
   const double pixels = static_cast<double>(setup.window * setup.window);
@@ -55,13 +56,6 @@ double bytes_of_start(const OperatorSetup& setup, i64 variable, i64 positions) {
          static_cast<double>(2 * setup.modes + 2 * setup.probe_modes()) * pixels *
              sizeof(Complex<T>) +
          bytes_of_waves(setup.window, waves_at_start + 2 * variable);
-}
-
-template <class T>
-ObjectView<T> object_on(const Workspace<T>& with, std::size_t t) {
-  const bool absorption = with.state.has("absorption");
-  return {with.state.field("phase").on(t),
-          absorption ? with.state.field("absorption").on(t) : View<const T, 3>{}};
 }
 
 }  // namespace
@@ -99,13 +93,6 @@ void VariableProbe<T>::declare(State<T>& state) {
   of_intensity_ = &state.number("variable_probe.curvature.intensity");
   free_iterations_ = &state.number("variable_probe.free_iterations");
   found_ = &state.number("variable_probe.found");
-}
-
-template <class T>
-auto VariableProbe<T>::probe_here(const Workspace<T>& with) const -> Array<C, 3> {
-  Array<C, 3> here(probe_->waves.shape(), with.ledger, "probe");
-  with.arithmetic->read(probe_->waves.data(), here.data(), here.size());
-  return here;
 }
 
 template <class T>
@@ -271,7 +258,7 @@ void VariableProbe<T>::move_modes(Workspace<T>& with, const SmallMatrix& weights
 template <class T>
 void VariableProbe<T>::find_curvature(Workspace<T>& with, const Batch& batch) {
   const std::vector<i64> sample = sample_of(batch.members, curvature_sample);
-  const Array<C, 3> probe = probe_here(with);
+  const Array<C, 3> probe = with.waves_on_host("probe");
   const double count = static_cast<double>(sample.size());
   const RealWave first = real_wave<T>(probe.view()[0]);
   const double least = least_curvature * with.window2() * inner(first, first);
@@ -280,7 +267,7 @@ void VariableProbe<T>::find_curvature(Workspace<T>& with, const Batch& batch) {
     for (std::size_t t = 0; t < with.tiles.size(); ++t) {
       const auto members = members_of(sample, with.tiles[t].own);
       if (members.empty()) continue;
-      with.op->set_object(object_on(with, t));
+      with.op->set_object(with.object_on(t));
       each.resize(members.size());
       sum[0] += with.op->curvature(with.places_on(with.tiles[t], members), {}, direction, each);
       most[0] = std::max(most[0], *std::max_element(each.begin(), each.end()));
@@ -322,7 +309,7 @@ void VariableProbe<T>::find_modes(Workspace<T>& with) {
   const OperatorSetup& setup = with.op->setup();
   const Ledger::Booking booking =
       book(with, bytes_of_start<T>(setup, variable(), std::ssize(fitted_here(with))));
-  Array<C, 3> probe = probe_here(with);
+  Array<C, 3> probe = with.waves_on_host("probe");
   const View<const C, 2> first = std::as_const(probe).view()[0];
   const RealWave wave = real_wave<T>(first);
   std::vector<RealWave> others = not_theirs(with, first);
@@ -381,7 +368,7 @@ template <class T>
 void VariableProbe<T>::take_new_basis(Workspace<T>& with) {
   const i64 n = variable() + 1;
   const Ledger::Booking booking = book(with, bytes_of_waves(probe_->shape[1], n + 5));
-  Array<C, 3> probe = probe_here(with);
+  Array<C, 3> probe = with.waves_on_host("probe");
   const auto mode = [&](i64 i) { return probe.view()[i == 0 ? 0 : modes_ + i - 1]; };
   const std::vector<RealWave> others = not_theirs(with, mode(0));
   std::vector<RealWave> waves;
@@ -417,7 +404,7 @@ void VariableProbe<T>::take_new_basis(Workspace<T>& with) {
   put_probe(with, probe);
 }
 
-/// What all are brighter by is the probe's.
+/// A factor by which all are brighter is the probe's.
 template <class T>
 void VariableProbe<T>::keep_mean_intensity(Workspace<T>& with) {
   std::vector<double> mean{0};

@@ -46,7 +46,6 @@ class VariableProbe final : public Variable<T> {
   using C = Complex<T>;
   [[nodiscard]] i64 variable() const { return options_.modes; }
   /// Those of the probe on the host, (M + N, W, W).
-  [[nodiscard]] Array<C, 3> probe_here(const Workspace<T>& with) const;
   void put_probe(Workspace<T>& with, const Array<C, 3>& probe);
   [[nodiscard]] Mixture mixture_of(std::size_t tile, i64 k) const;
   /// A tile's k-th own position: its numbers, and the coefficients that follow from them.

@@ -6,13 +6,14 @@
 
 #include "core/grid.hpp"
 #include "device/cpu/fft.hpp"
+#include "operator/detector_counts.hpp"
 #include "solver/batches.hpp"
 #include "solver/variables/mixture.hpp"
 
 namespace ptyle {
 namespace {
 
-/// Of the bound of the curvature: what is hardly determined moves little.
+/// A fraction of the bound of the curvature: what is hardly determined moves little.
 constexpr double damping = 1e-2;
 
 /// Polynomials up to the third order, of what is no constant.
@@ -57,8 +58,7 @@ std::vector<RealWave> aberrations_of(View<const Complex<T>, 2> probe,
 template <class T>
 VariableProbeStart<T>::VariableProbeStart(Workspace<T>& with, Field<T>& scratch,
                                           std::vector<RealWave> others)
-    : with_(with), scratch_(scratch), probe_(with.state.field("probe").waves.shape()) {
-  with.arithmetic->read(with.state.field("probe").waves.data(), probe_.data(), probe_.size());
+    : with_(with), scratch_(scratch), probe_(with.waves_on_host("probe")) {
   others_ = std::move(others);
   aberrations_ = aberrations_of<T>(std::as_const(probe_).view()[0], others_);
 }
@@ -93,21 +93,13 @@ Array<double, 2> VariableProbeStart<T>::curvature_at(const Placement& at) {
       changes(j, i % pixels) +=
           (Complex<double>(std::conj(psi.data()[i])) * Complex<double>(change.data()[i])).real();
   }
-  std::vector<double> weight(static_cast<std::size_t>(pixels), setup.epsilon);
-  for (i64 i = 0; i < psi.size(); ++i)
-    weight[static_cast<std::size_t>(i % pixels)] += std::norm(Complex<double>(psi.data()[i]));
-  with_loss(setup.loss, [&](auto loss) {
-    for (i64 i = 0; i < pixels; ++i) {
-      double& value = weight[static_cast<std::size_t>(i)];
-      const bool counts = value > 0 && (with_.data.valid.empty() || with_.data.valid.data[i] != 0);
-      value = counts ? 4 * loss.curvature(1.0, value) : 0;
-    }
-  });
+  // The second derivative along i and j is Σ f" (2 a_i) (2 a_j).
+  const auto weight = curvature_weights<T>(setup, std::as_const(psi).view(), {}, with_.data.valid);
   Array<double, 2> all({count, count});
   for (i64 i = 0; i < count; ++i)
     for (i64 j = 0; j <= i; ++j) {
       for (i64 k = 0; k < pixels; ++k)
-        all(i, j) += weight[static_cast<std::size_t>(k)] * changes(i, k) * changes(j, k);
+        all(i, j) += 4 * weight[static_cast<std::size_t>(k)] * changes(i, k) * changes(j, k);
       all(j, i) = all(i, j);
     }
   return all;
@@ -137,12 +129,9 @@ RealWave VariableProbeStart<T>::move_at(std::size_t t, i64 position) {
 template <class T>
 std::vector<RealWave> VariableProbeStart<T>::axes(i64 n, i64 most) {
   const std::vector<i64> sample = sample_of(with_.fitted, most);
-  const bool absorption = with_.state.has("absorption");
   SharedWaves<T> moves{{}, {}, std::ssize(sample)};
   for (std::size_t t = 0; t < with_.tiles.size(); ++t) {
-    with_.op->set_object(
-        {std::as_const(with_.state.field("phase")).on(t),
-         absorption ? std::as_const(with_.state.field("absorption")).on(t) : View<const T, 3>{}});
+    with_.op->set_object(with_.object_on(t));
     for (const i64 position : members_of(sample, with_.tiles[t].own)) {
       moves.here.emplace_back(std::array<i64, 2>{probe_.shape()[1], probe_.shape()[2]});
       put_wave<T>(move_at(t, position), 1, moves.here.back().view());

@@ -32,7 +32,7 @@ class VariableProbeStart {
 
  private:
   using C = Complex<T>;
-  /// What a position of a tile, whose object the operator has, would move its first mode by.
+  /// The move that a position of a tile, whose object the operator has, asks of the first mode.
   RealWave move_at(std::size_t tile, i64 position);
   RealWave slope_at(const Placement& at, i64 position);
   /// Along the aberrations: Σ_k 4 f" a_i a_j, a = Re Σ_m conj(Ψ_m) (J d)_m.
