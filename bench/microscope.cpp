@@ -9,7 +9,7 @@
 // below the first of them: the fit's true defocus is that much smaller.
 //
 //   ./run-bench microscope [ITERATIONS=20 [CASE …]] [FOLDER]    cases by their numbers, 0 to 8,
-//   default all; into the folder a picture of each, the summed phase without and with the part
+//   default all; into the folder a picture of each (microscope_pictures.hpp)
 //   last line: the worst of the parameters found, in units of its bound. Exits with 1 if that is
 //   above 1, or where a part makes the object or what is held out worse on the perfect set
 
@@ -28,9 +28,9 @@
 #include "core/parallel.hpp"
 #include "exchange/local/team.hpp"
 #include "io/hdf5.hpp"
-#include "io/pictures.hpp"
 #include "io/result.hpp"
 #include "kept_set.hpp"
+#include "microscope_pictures.hpp"
 #include "session/reconstruction.hpp"
 #include "solver/variables/geometry_options.hpp"
 #include "solver/variables/variable_probe_options.hpp"
@@ -218,18 +218,6 @@ std::vector<Case> cases() {
   };
 }
 
-/// The middle of the scanned area.
-ImagePanel panel_of(const Result& result, const std::string& title) {
-  constexpr i64 side = 56;
-  const auto [planes, rows, cols] = result.phase.shape();
-  Array<float, 2> sum({side, side});
-  for (i64 z = 0; z < planes; ++z)
-    for (i64 y = 0; y < side; ++y)
-      for (i64 x = 0; x < side; ++x)
-        sum(y, x) += result.phase(z, (rows - side) / 2 + y, (cols - side) / 2 + x);
-  return image_panel(std::as_const(sum).view(), title, "phase (rad)", result.pixel_size, "A");
-}
-
 /// Prints the case's rows; the worst of its parameters, in units of its bound.
 double judge(const Case& one, int number, int iterations, const std::string& folder,
              bool& unharmed) {
@@ -246,9 +234,8 @@ double judge(const Case& one, int number, int iterations, const std::string& fol
   fmt::print("{:<32} {:7.4f} {:7.4f}  {:7.4f} {:7.4f}  {:8.5f} {:8.5f}\n", one.name, before.ssim,
              after.ssim, before.rmse, after.rmse, before.held_out, after.held_out);
   if (!folder.empty())
-    write_picture(fmt::format("{}/microscope-{}.png", folder, number),
-                  {panel_of(before.result, "without"), panel_of(after.result, "with")},
-                  {.columns = 2, .panel_px = 240, .title = one.name});
+    bench::draw_imperfection(fmt::format("{}/microscope-{}.png", folder, number), one.name,
+                             before.result, after.result, truth, file);
   double worst = 0;
   if (one.parameters)
     for (const Found& found : one.parameters(after.result, file)) {

@@ -225,4 +225,4 @@ def constraints(t):
             t.leave(f"engine's {kind}", {
                 "obj_gaussian": "object.blur is a Gaussian in px",
                 "layers": "penalty.along_z and object.blur_z smooth along the beam",
-                "limit_probe_support": "the aperture is not enforced after the start"}.get(kind, ""))
+                "limit_probe_support": "probe.aperture, times the semi-angle, says it"}.get(kind, ""))

@@ -278,6 +278,7 @@ struct OpticsConfig {
   double C21 = 0, phi21 = 0;
   double C23 = 0, phi23 = 0;
   double C30 = 0;
+  double source_size = 0, focal_spread = 0;
   bool fitted = false;  ///< what is not given is measured before a fit starts
 };
 
@@ -288,6 +289,11 @@ void keys(V& v, OpticsConfig& o) {
   v("xray_energy", o.xray_energy, above(0).up_to(1000), "keV", "of the photons, instead of energy")
       .example("8.8");
   aperture_keys(v, o, "20", "100");
+  coherence_keys(
+      v, o,
+      "standard deviation of the source's Gaussian image along each axis (FWHM / 2.355), by which "
+      "the modes of the probe start; 0: not known",
+      "standard deviation of the defocus, likewise; 0: not known");
   v("fitted", o.fitted,
     "before the start, measure by inspect's quick look what no key gives: defocus, C12 and phi12, "
     "and where the scan has a step its rotation and the flips of the patterns");

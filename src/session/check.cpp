@@ -25,8 +25,11 @@
 #include "solver/parts.hpp"
 #include "solver/penalties/quadratic.hpp"
 #include "solver/rules/rule_options.hpp"
+#include "solver/vacuum.hpp"
 #include "solver/variables/geometry_options.hpp"
 #include "solver/variables/position_options.hpp"
+#include "solver/variables/probe_limits.hpp"
+#include "solver/variables/recentre.hpp"
 #include "solver/variables/variable_probe_options.hpp"
 
 namespace fs = std::filesystem;
@@ -242,11 +245,57 @@ void check_geometry(const ReconstructConfig& c, const Check& check) {
   if (const auto wrong = fault_of_slices(geometry, c.object.slices, alike)) fault(*wrong);
 }
 
+void check_probe_limits(const ReconstructConfig& c, const Check& check) {
+  const auto& limits = c.parts.of<ProbeLimitOptions>();
+  if (limits.any() && c.probe.refine_from == 0)
+    check.fault(key_of(limits),
+                "limits a probe that is refined, which probe.refine_from: 0 forbids");
+  if (limits.aperture <= 0) return;
+  if (limits.aperture < 1)
+    check.fault("probe.aperture",
+                fmt::format("{} cuts into the aperture; 1 or more is needed, or 0 for none",
+                            limits.aperture));
+  if (!check.has_energy()) check.missing("probe.aperture", "needs optics.energy", "optics.energy");
+  if (!check.has_semi_angle())
+    check.missing("probe.aperture", "needs optics.semi_angle", "optics.semi_angle");
+}
+
 void check_variable_probe(const ReconstructConfig& c, const Check& check) {
   if (c.parts.of<VariableProbeOptions>().modes > 0 && c.probe.refine_from == 0)
     check.fault("probe.variable",
                 "needs a probe that is refined (probe.refine_from above 0); probe.intensity alone "
                 "does not");
+}
+
+/// A start of the modes by the beam's incoherence.
+void check_coherence(const ReconstructConfig& c, const Check& check) {
+  const char* key = check.has("optics.source_size") ? "optics.source_size" : "optics.focal_spread";
+  if (!check.has(key)) return;
+  if (!check.has_energy()) check.missing(key, "needs optics.energy", "optics.energy");
+  if (c.probe.modes < 2)
+    check.fault(key, "needs probe.modes above 1, as a single mode is a coherent beam");
+  check.not_both(key, "probe.mode_power");
+}
+
+void check_vacuum(const ReconstructConfig& c, const Check& check) {
+  const auto& vacuum = c.parts.of<VacuumOptions>();
+  if (const auto fault = fault_of_regions(vacuum.regions)) check.fault("object.vacuum", *fault);
+  const int left = c.object.slices - vacuum.slices[0] - vacuum.slices[1];
+  if (left < 1)
+    check.fault("object.vacuum_slices",
+                fmt::format("{} and {} of {} slices leave none for the specimen", vacuum.slices[0],
+                            vacuum.slices[1], c.object.slices));
+}
+
+void check_recentre(const ReconstructConfig& c, const Check& check) {
+  if (c.parts.of<RecentreOptions>().every == 0) return;
+  const auto fault = [&](const char* what) { check.fault("object.recentre_z", what); };
+  if (c.object.slices < 2) return fault("needs several slices (object.slices)");
+  const auto& geometry = c.parts.of<GeometryOptions>();
+  if (geometry.has(GeometryPart::defocus) || geometry.fits_propagator())
+    fault(
+        "excludes geometry.refine of defocus, thickness and tilt, which are counted from the first "
+        "slice where it lies");
 }
 
 void check_fit(const ReconstructConfig& c, const Check& check) {
@@ -269,6 +318,8 @@ void check_fit(const ReconstructConfig& c, const Check& check) {
     if (!check.has_energy())
       check.missing("object.slices", "more than one slice needs optics.energy", "optics.energy");
   }
+  check_vacuum(c, check);
+  check_recentre(c, check);
   if (c.object.phase_min > c.object.phase_max)
     check.fault("object.phase_min", fmt::format("{} rad is above object.phase_max, {} rad",
                                                 c.object.phase_min, c.object.phase_max));
@@ -284,6 +335,7 @@ void check_fit(const ReconstructConfig& c, const Check& check) {
     if (const auto fault = fault_of_batches(c.parts, c.solver.batches))
       check.fault("solver.batches", *fault);
   });
+  check_coherence(c, check);
   check_geometry(c, check);
   if (const auto fault = fault_of_step(c.parts.of<RuleOptions>()))
     check.fault("solver.step", *fault);
@@ -341,6 +393,7 @@ std::vector<KeyFault> faults_between_keys(const ReconstructConfig& config,
   check_scan(config, check);
   check_fit(config, check);
   check_variable_probe(config, check);
+  check_probe_limits(config, check);
   check_by_position(config, check);
   check_output_folder(config, check, purpose.folder);
   return faults;
@@ -381,8 +434,12 @@ Experiment opened_to_check(const ReconstructConfig& config, Ledger& ledger,
                              const double budget = memory_budget(config, 1, ledger);
                              return disk_for_patterns<T>(config, *division, 0, bytes, budget, log);
                            }};
-  return open_experiment(config.data, config.calibration, config.scan, config.optics, &ledger,
-                         &alone);
+  Experiment experiment =
+      open_experiment(config.data, config.calibration, config.scan, config.optics, &ledger, &alone);
+  if (division)
+    (void)boxes_of_regions(config.parts.of<VacuumOptions>().regions, division->frame.box(),
+                           division->frame.origin, experiment.calibration.pixel);
+  return experiment;
 }
 
 }  // namespace

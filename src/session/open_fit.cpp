@@ -23,6 +23,7 @@
 #include "session/warnings.hpp"
 #include "session/write_result.hpp"
 #include "solver/batches.hpp"
+#include "solver/vacuum.hpp"
 #include "solver/variables/variable_probe_options.hpp"
 #include "tiles/nodes.hpp"
 
@@ -236,15 +237,29 @@ TileStart<T> OpenFit<T>::start_of(const Box& box) {
   const bool absorption = config.object.absorbs();
   if (checkpoint_)
     return resumed_tile<T>(*checkpoint_, config.object.slices, absorption, box, &ledger);
-  const auto object =
-      start_object(config.object, division->frame, box, experiment.calibration.pixel, absorption);
+  const auto [above, below] = config.parts.of<VacuumOptions>().slices;
+  const auto object = start_object(config.object, division->frame, box,
+                                   experiment.calibration.pixel, absorption, nullptr, above, below);
   return {converted<T, float, 3>(object.phase.view(), &ledger, "object"),
           converted<T, float, 3>(object.absorption.view(), &ledger, "object")};
 }
 
+/// The probe by the configuration.
+template <class T>
+Array<Complex<T>, 3> OpenFit<T>::first_probe() {
+  auto probe = start_probe(config.probe, experiment, &ledger,
+                           [this](const std::string& line) { log(line); });
+  if (const int above = config.parts.of<VacuumOptions>().slices[0]; above > 0)
+    start_above(probe, above, config.object, experiment);
+  return converted<Complex<T>, Complex<double>, 3>(probe.view());
+}
+
 template <class T>
 Fit<T> OpenFit<T>::make_fit() {
-  const FitOptions options = fit_options(config, experiment, *division, threads_);
+  FitOptions options = fit_options(config, experiment, *division, threads_);
+  auto& vacuum = options.parts.template of<VacuumOptions>();
+  vacuum.boxes = boxes_of_regions(vacuum.regions, division->frame.box(), division->frame.origin,
+                                  experiment.calibration.pixel);
   if (!options.continuation.finished())
     log(
         fmt::format("the specimen is thick relative to the depth of focus: multi-resolution "
@@ -287,10 +302,7 @@ Fit<T> OpenFit<T>::make_fit() {
   std::vector<TileStart<T>> start;
   for (const int rank : team().here())
     start.push_back(start_of(division->sharing.mesh.extended(rank)));
-  auto probe =
-      checkpoint_
-          ? resumed_probe<T>(*checkpoint_)
-          : converted<Complex<T>, Complex<double>, 3>(start_probe(config.probe, experiment).view());
+  auto probe = checkpoint_ ? resumed_probe<T>(*checkpoint_) : first_probe();
   Fit<T> fit(std::move(op), std::move(data), options, team(), division->sharing, std::move(start),
              std::move(probe), &ledger,
              gpu_ ? make_gpu_arithmetic<T>(*gpu_, &gpu_ledger) : nullptr);

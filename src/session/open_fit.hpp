@@ -77,6 +77,7 @@ class OpenFit {
   void warn_of_orientation();
   void log_division() const;
   TileStart<T> start_of(const Box& box);
+  Array<Complex<T>, 3> first_probe();
   Fit<T> make_fit();
   std::unique_ptr<Operator<T>> operator_on_cpu(const OperatorSetup& setup);
   void check_memory(double arrays) const;

@@ -9,6 +9,9 @@
 #include "session/write_object.hpp"
 #include "session/write_result.hpp"
 #include "solver/fit.hpp"
+#include "solver/vacuum.hpp"
+#include "solver/variables/probe_limits.hpp"
+#include "solver/variables/recentre.hpp"
 #include "solver/variables/variable_probe.hpp"
 
 namespace ptyle {
@@ -34,7 +37,9 @@ Bytes arrays_of_fit(const ReconstructConfig& config, const OperatorSetup& setup,
                     const Division& division, int rank, int threads) {
   Bytes bytes = memory_of_fit<T>(config, setup, division, rank, threads).arrays;
   const Box tile = division.sharing.mesh.extended(rank);
-  if (!division.partly_dark.empty() && division.partly_dark[static_cast<std::size_t>(rank)])
+  const bool partly_dark =
+      !division.partly_dark.empty() && division.partly_dark[static_cast<std::size_t>(rank)];
+  if (partly_dark || !config.parts.of<VacuumOptions>().regions.empty())
     bytes["object"] += double(tile.area());  // of its support's mask
   bytes["exchange buffers"] =
       double(sizeof(T)) *
@@ -69,6 +74,8 @@ void add_data(RankMemory& memory, const ReconstructConfig& config, const Operato
   }
   if (setup.modes > 1) bytes["probe"] += bytes_of_probe<T>(setup);  // their powers are fitted there
   if (division.margin > 0) bytes["probe"] += bytes_of_probe<T>(setup);  // derivative along a shift
+  if (config.parts.of<ProbeLimitOptions>().any()) bytes["probe"] += bytes_of_probe<T>(setup);
+  if (config.parts.of<RecentreOptions>().every > 0) bytes["probe"] += bytes_of_probe<T>(setup);
   bytes["probe"] += bytes_of_variable_probe<T>(setup, config.parts.of<VariableProbeOptions>(),
                                                std::ssize(share.own));
   bytes["positions"] += bytes_of_positions(division);

@@ -17,6 +17,8 @@
 #include "solver/parts.hpp"
 #include "solver/penalties/quadratic.hpp"
 #include "solver/rules/low_pass.hpp"
+#include "solver/variables/probe_limits.hpp"
+#include "solver/variables/recentre.hpp"
 #include "solver/variables/variable_probe_options.hpp"
 
 namespace ptyle {
@@ -269,6 +271,11 @@ FitOptions fit_options(const ReconstructConfig& config, const Experiment& e, con
     refinement.largest_move = double(cut.margin) * e.calibration.pixel;
   refinement.noise = 1 / (4 * counts_per_object_pixel(e, cut));
   o.parts.of<GeometryOptions>() = geometry_options(config, e, cut);
+  o.parts.of<ProbeLimitOptions>().centre = e.residual_shift;
+  auto& recentre = o.parts.of<RecentreOptions>();
+  recentre.wavelength = e.calibration.wavelength;
+  recentre.slice_thickness = config.object.slice_thickness;
+  recentre.tilt = {config.object.tilt_row * mrad, config.object.tilt_col * mrad};
   auto& penalty = o.parts.of<PenaltyOptions>();
   penalty.lateral =
       penalty.lateral.value_or(automatic_roughness_weight(config, e, cut.sharing.mesh.ranks()));

@@ -14,8 +14,10 @@
 #include "io/dataset_name.hpp"
 #include "io/hdf5.hpp"
 #include "io/result.hpp"
+#include "operator/coherence.hpp"
 #include "operator/operator.hpp"
 #include "operator/probe.hpp"
+#include "solver/variables/probe_moves.hpp"
 
 namespace ptyle {
 
@@ -107,6 +109,37 @@ Array<Complex<double>, 3> with_modes(const Array<Complex<double>, 3>& probe, con
   return spread;
 }
 
+/// "a source of 0.25 Å and a focal spread of 30 Å (standard deviations)"
+std::string describe(const Incoherence& beam) {
+  std::string text;
+  if (beam.source_size > 0) text = fmt::format("a source of {:.4g} Å", beam.source_size);
+  if (beam.focal_spread > 0)
+    text +=
+        fmt::format("{}a focal spread of {:.4g} Å", text.empty() ? "" : " and ", beam.focal_spread);
+  return text + " (standard deviations)";
+}
+
+/// The modes of a beam that is not coherent, of one that is.
+Array<Complex<double>, 3> coherence_modes(const Array<Complex<double>, 3>& probe,
+                                          const ProbeConfig& config, const Experiment& e,
+                                          const Incoherence& beam, Ledger* ledger,
+                                          const std::function<void(const std::string&)>& log) {
+  if (probe.shape()[0] > 1)
+    throw UserError(
+        fmt::format("probe.start: '{}' has {} modes, which a source or a focal spread has made "
+                    "already: leave out optics.source_size and optics.focal_spread",
+                    config.start, probe.shape()[0]));
+  auto [modes, left_out] = strongest_modes(probe, e.calibration.pixel, e.calibration.wavelength,
+                                           beam, config.modes, ledger);
+  if (!log) return std::move(modes);
+  std::string percent;
+  for (const double fraction : shares_of_power<double>(modes))
+    percent += fmt::format(" {:.3g}", 100 * fraction * (1 - left_out));
+  log(fmt::format("probe modes start by {}, % of the power:{}; {:.3g} is in weaker ones",
+                  describe(beam), percent, 100 * left_out));
+  return std::move(modes);
+}
+
 /// The fraction of a probe's counts that fall on valid pixels, where nothing scatters.
 double valid_share(const Array<Complex<double>, 3>& probe, View<const float, 2> valid) {
   const i64 window = probe.shape()[1];
@@ -143,10 +176,10 @@ void scale_to_counts(Array<Complex<double>, 3>& probe, double mean_counts,
 /// One of an earlier result's volumes, by slices of which only what lies in this part is read.
 using EarlierSlice = std::function<void(i64 z, const Box& box, View<float, 2> to)>;
 
-/// Adds an earlier volume of this shape into this part of the object, `row` and `col` pixels away:
-/// laterally by whole pixels, along z by shared thickness.
+/// Adds an earlier volume of this shape into this part of the object, `row` and `col` pixels and
+/// `depth` Å away: laterally by whole pixels, along z by shared thickness.
 void add_earlier(const EarlierSlice& read, const std::array<i64, 3>& earlier, double earlier_dz,
-                 i64 row, i64 col, View<float, 3> to, double dz) {
+                 double depth, i64 row, i64 col, View<float, 3> to, double dz) {
   const auto [slices, ny, nx] = to.shape;
   const Box seen =
       intersection(Box{{0, earlier[1]}, {0, earlier[2]}}, Box{{-row, ny - row}, {-col, nx - col}});
@@ -156,8 +189,8 @@ void add_earlier(const EarlierSlice& read, const std::array<i64, 3>& earlier, do
     read(e, seen, slice);
     for (i64 s = 0; s < slices; ++s) {
       // The part of the earlier slice's thickness that lies in this slice.
-      const double overlap =
-          std::min((s + 1) * dz, (e + 1) * earlier_dz) - std::max(s * dz, e * earlier_dz);
+      const double overlap = std::min((s + 1) * dz, depth + (e + 1) * earlier_dz) -
+                             std::max(s * dz, depth + e * earlier_dz);
       if (overlap <= 1e-9 * dz) continue;
       const float share = static_cast<float>(overlap / earlier_dz);
       for (i64 y = 0; y < seen.rows.size(); ++y)
@@ -213,7 +246,9 @@ ObjectFrame frame_object(std::span<const Position> at, i64 window, double pixel,
   return frame;
 }
 
-Array<Complex<double>, 3> start_probe(const ProbeConfig& config, const Experiment& experiment) {
+Array<Complex<double>, 3> start_probe(const ProbeConfig& config, const Experiment& experiment,
+                                      Ledger* ledger,
+                                      const std::function<void(const std::string&)>& log) {
   const i64 window = experiment.patterns->window();
   const auto single = [&](Array<Complex<double>, 2> wave) {
     Array<Complex<double>, 3> probe({1, window, window});
@@ -233,13 +268,17 @@ Array<Complex<double>, 3> start_probe(const ProbeConfig& config, const Experimen
   } else {
     probe = probe_of_file(config.start, window);
   }
-  probe = with_modes(probe, config);
+  // Found but for a thousandth of the power, which decides nothing where a fit starts.
+  const Incoherence beam{experiment.optics.source_size, experiment.optics.focal_spread, 1e-2,
+                         experiment.residual_shift};
+  probe = beam.any() ? coherence_modes(probe, config, experiment, beam, ledger, log)
+                     : with_modes(probe, config);
   scale_to_counts(probe, experiment.mean_counts, experiment.valid.view());
   return probe;
 }
 
 ObjectStart start_object(const ObjectConfig& config, const ObjectFrame& frame, const Box& box,
-                         double pixel, bool absorption, Ledger* ledger) {
+                         double pixel, bool absorption, Ledger* ledger, int above, int below) {
   ObjectStart start;
   const std::array<i64, 3> shape{config.slices, box.rows.size(), box.cols.size()};
   start.phase = Array<float, 3>(shape, ledger, "object");
@@ -268,14 +307,14 @@ ObjectStart start_object(const ObjectConfig& config, const ObjectFrame& frame, c
   const i64 row = i64(down) - box.rows.begin, col = i64(along) - box.cols.begin;
   const double dz = config.slices > 1 ? config.slice_thickness : 1;
   const double earlier_dz = config.slices == 1         ? 1.0 / double(shape_of_earlier[0])
-                            : shape_of_earlier[0] == 1 ? dz * config.slices
+                            : shape_of_earlier[0] == 1 ? dz * (config.slices - above - below)
                                                        : earlier.slice_thickness;
   if (!(earlier_dz > 0))
     throw UserError(
         fmt::format("object.start: '{}' has {} slices, but does not state how thick they are",
                     config.start, shape_of_earlier[0]));
   const auto add = [&](const EarlierSlice& read, Array<float, 3>& to) {
-    add_earlier(read, shape_of_earlier, earlier_dz, row, col, to, dz);
+    add_earlier(read, shape_of_earlier, earlier_dz, above * dz, row, col, to, dz);
   };
   add([&](i64 z, const Box& at, View<float, 2> to) { reader.phase(z, at, to); }, start.phase);
   if (absorption && reader.has_absorption())
@@ -287,6 +326,13 @@ ObjectStart start_object(const ObjectConfig& config, const ObjectFrame& frame, c
           "object.start: '{}' holds values that are not finite, a finite object is needed",
           config.start));
   return start;
+}
+
+void start_above(Array<Complex<double>, 3>& probe, int slices, const ObjectConfig& config,
+                 const Experiment& experiment) {
+  propagate<double>(probe, experiment.calibration.pixel, experiment.calibration.wavelength,
+                    -slices * config.slice_thickness,
+                    {config.tilt_row * mrad, config.tilt_col * mrad});
 }
 
 }  // namespace ptyle

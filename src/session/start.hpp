@@ -2,7 +2,9 @@
 
 // The start of a fit: the object's frame, the probe scaled to the data, earlier results.
 
+#include <functional>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "core/array.hpp"
@@ -31,16 +33,24 @@ struct ObjectFrame {
 ObjectFrame frame_object(std::span<const Position> at, i64 window, double pixel, i64 margin = 0);
 
 /// The probe's modes (M, W, W) to start with, scaled so that their pattern has the data's mean
-/// counts on the valid pixels.
-Array<Complex<double>, 3> start_probe(const ProbeConfig& config, const Experiment& experiment);
+/// counts on the valid pixels. Where optics.source_size or focal_spread are given they are the
+/// strongest modes of such a beam, of which `log` is told (operator/coherence).
+Array<Complex<double>, 3> start_probe(const ProbeConfig& config, const Experiment& experiment,
+                                      Ledger* ledger = nullptr,
+                                      const std::function<void(const std::string&)>& log = {});
 
 /// Phase and absorption (empty unless `absorption`) to start with, of the part `box` of the object:
 /// vacuum, or an earlier result moved into this frame, its slices shared out among this fit's by
-/// thickness.
+/// thickness, below `above` slices of vacuum and, if it is a single one, above `below`.
 struct ObjectStart {
   Array<float, 3> phase, absorption;
 };
 ObjectStart start_object(const ObjectConfig& config, const ObjectFrame& frame, const Box& box,
-                         double pixel, bool absorption, Ledger* ledger = nullptr);
+                         double pixel, bool absorption, Ledger* ledger = nullptr, int above = 0,
+                         int below = 0);
+
+/// The waves of a probe so many slices further up the beam.
+void start_above(Array<Complex<double>, 3>& probe, int slices, const ObjectConfig& config,
+                 const Experiment& experiment);
 
 }  // namespace ptyle

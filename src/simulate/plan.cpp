@@ -9,8 +9,8 @@
 #include "core/bounds.hpp"
 #include "core/error.hpp"
 #include "core/parallel.hpp"
+#include "operator/coherence.hpp"
 #include "operator/probe.hpp"
-#include "simulate/coherence.hpp"
 #include "simulate/recipe_checks.hpp"
 #include "simulate/regions.hpp"
 

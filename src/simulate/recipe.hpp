@@ -130,13 +130,9 @@ void keys(V& v, SimulatedOptics& o) {
     "width of the aperture's rim; 0: hard");
   v("modes", o.modes, between(1, 32), "incoherent modes of the probe");
   v("mode_power", o.mode_power, between(0, 1), "fraction of the power of each further mode");
-  v("source_size", o.source_size, between(0, 1e4), "Å",
-    "standard deviation of the source's Gaussian image along each axis (FWHM / 2.355)")
-      .also_called("effective_source_size partial_coherence")
-      .reported_if_set();
-  v("focal_spread", o.focal_spread, between(0, 1e5), "Å", "standard deviation of the defocus")
-      .also_called("defocus_spread")
-      .reported_if_set();
+  coherence_keys(v, o,
+                 "standard deviation of the source's Gaussian image along each axis (FWHM / 2.355)",
+                 "standard deviation of the defocus");
   v("left_out", o.left_out, between(1e-9, 0.1),
     "fraction of the power at most, with the weakest of the modes that these two make")
       .reported_if_set();

@@ -170,6 +170,8 @@ void Fit<T>::finish_iteration(IterationReport& report) {
   *new_stage_ = 0;
   *batch_ = 0;
   i64 reach = 0;
+  for (std::size_t t = 0; with_->knows_vacuum() && t < with_->tiles.size(); ++t)
+    for (const View<T, 3>& volume : object_->values.on(t)) with_->blank(t, volume);
   for (const auto& one : regularisers_) {
     reach = std::max(reach, one->reach());
     for (std::size_t t = 0; t < with_->tiles.size(); ++t) {

@@ -11,6 +11,7 @@
 #include "solver/rules/low_pass.hpp"
 #include "solver/variables/geometry_options.hpp"
 #include "solver/variables/position_options.hpp"
+#include "solver/variables/recentre.hpp"
 #include "solver/variables/variable_probe_options.hpp"
 
 namespace ptyle {
@@ -87,6 +88,7 @@ void check_options(const FitOptions& options, const Sharing& sharing) {
       throw needs_sums("positions.refine: on");
     if (!options.parts.of<GeometryOptions>().refine.empty()) throw needs_sums("geometry.refine");
     if (variable.any()) throw needs_sums(key_of(variable));
+    if (options.parts.of<RecentreOptions>().every > 0) throw needs_sums("object.recentre_z");
   }
   if (variable.modes > 0 && options.probe_from == 0)
     throw UserError(

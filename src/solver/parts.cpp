@@ -10,21 +10,27 @@
 #include "solver/penalties/quadratic.hpp"
 #include "solver/regularisers/blur.hpp"
 #include "solver/rules/rule_options.hpp"
+#include "solver/vacuum.hpp"
 #include "solver/variables/geometry_options.hpp"
 #include "solver/variables/position_options.hpp"
+#include "solver/variables/probe_limits.hpp"
+#include "solver/variables/recentre.hpp"
 #include "solver/variables/variable_probe_options.hpp"
 
 namespace ptyle {
 
-/// A line each; regularisers are applied in this order.
+/// A line each; regularisers are applied in this order, and variables move in it.
 PartOptions known_parts() {
   PartOptions parts;
   parts.add<RuleOptions>();
   parts.add<PenaltyOptions>();
   parts.add<BlurOptions>();
+  parts.add<VacuumOptions>();
   parts.add<PositionOptions>();
   parts.add<GeometryOptions>();
   parts.add<VariableProbeOptions>();
+  parts.add<RecentreOptions>();
+  parts.add<ProbeLimitOptions>();  // behind all that moves the probe
   return parts;
 }
 

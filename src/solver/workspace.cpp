@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "solver/batches.hpp"
+#include "solver/vacuum.hpp"
 #include "solver/variables/position_options.hpp"
 #include "tiles/support.hpp"
 
@@ -62,20 +63,39 @@ i64 most_moves(const FitOptions& options) {
   return static_cast<i64>(std::ceil(most / options.pixel - 1e-9));
 }
 
-/// Supports of windows that may move by `margin` px, by the positions near these tiles.
+/// Takes the boxes that are known to be empty out of a mask of `part`; empty: all is in it.
+void leave_out(const std::vector<Box>& boxes, const Box& part, Array<std::uint8_t, 2>& mask,
+               Ledger* ledger) {
+  for (const Box& box : boxes) {
+    const Box there = placed_in(intersection(box, part), part);
+    if (there.empty()) continue;
+    if (mask.empty()) {
+      mask = Array<std::uint8_t, 2>({part.rows.size(), part.cols.size()}, ledger, "object");
+      mask.fill(1);
+    }
+    for (i64 y = there.rows.begin; y < there.rows.end; ++y)
+      std::fill_n(&mask(y, there.cols.begin), there.cols.size(), std::uint8_t{0});
+  }
+}
+
+/// Supports of windows that may move by `margin` px, by the positions near these tiles; less what
+/// is known to be empty.
 template <class T>
 std::vector<Array<std::uint8_t, 2>> make_supports(const std::vector<Tile>& tiles,
                                                   std::span<const Position> positions, i64 window,
-                                                  i64 margin, const Arithmetic<T>& arithmetic,
-                                                  Ledger* ledger) {
+                                                  i64 margin, const std::vector<Box>& empty,
+                                                  const Arithmetic<T>& arithmetic, Ledger* ledger) {
   Box here;
   for (const Tile& tile : tiles) here = hull(here, tile.box);
   const std::vector<Pixel> near =
       centres_near(here, window, margin, std::ssize(positions), centre_of(positions, window));
   const Support support(near, window, margin);
   std::vector<Array<std::uint8_t, 2>> all;
-  for (const Tile& tile : tiles)
-    all.push_back(arithmetic.brought(support.mask(tile.box, ledger), "object"));
+  for (const Tile& tile : tiles) {
+    auto mask = support.mask(tile.box, ledger);
+    leave_out(empty, tile.box, mask, ledger);
+    all.push_back(arithmetic.brought(std::move(mask), "object"));
+  }
   return all;
 }
 
@@ -97,7 +117,7 @@ Workspace<T>::Workspace(std::unique_ptr<Operator<T>> op_, FitData<T> data_, FitO
           team, sharing,
           shares_here(team, sharing, data.positions, op->setup().window, options.extra))),
       supports(make_supports(tiles, data.positions, op->setup().window, most_moves(options),
-                             *arithmetic, ledger)),
+                             options.parts.of<VacuumOptions>().boxes, *arithmetic, ledger)),
       state(sizes(tiles)),
       costs(team, *arithmetic, state),
       caution(state.number("caution", 1)) {
@@ -208,6 +228,11 @@ Array<T, 2> Workspace<T>::detector_weight() const {
 template <class T>
 void Workspace<T>::blank(std::size_t tile, View<T, 3> volume) const {
   if (!supports[tile].empty()) arithmetic->run(Blank<T>(volume, supports[tile].view()));
+}
+
+template <class T>
+bool Workspace<T>::knows_vacuum() const {
+  return !options.parts.of<VacuumOptions>().boxes.empty();
 }
 
 template <class T>

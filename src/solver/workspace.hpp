@@ -78,6 +78,8 @@ class Workspace {
   }
   /// Sets a volume of a tile to zero outside the object's support.
   void blank(std::size_t tile, View<T, 3> volume) const;
+  /// Is a part of the object that windows reach known to be empty (solver/vacuum)?
+  [[nodiscard]] bool knows_vacuum() const;
   /// Does any rank wish to stop? All learn it.
   void agree_to_stop();
   /// W²: an unnormalised FFT there and back.
@@ -99,8 +101,8 @@ class Workspace {
   std::vector<i64>
       pixel_sample;         ///< of `fitted`, to look at held-out pixels; empty: there are none
   std::vector<Tile> tiles;  ///< of this process's ranks
-  /// For each tile's arrays: 0 where no window reaches, which is vacuum; empty: there is no such
-  /// pixel.
+  /// For each tile's arrays: 0 where no window reaches, or what is known to be empty: vacuum;
+  /// empty: there is no such pixel.
   std::vector<Array<std::uint8_t, 2>> supports;
   State<T> state;
   Costs<T> costs;

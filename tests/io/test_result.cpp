@@ -126,6 +126,8 @@ TEST_F(ResultFiles, SaysItsUnitsAndOpticsToOtherPrograms) {
   for (const char* lengths : {"/positions", "/positions_start"})
     EXPECT_EQ(file.text(lengths, "units"), "A");
   EXPECT_EQ(file.text("/probe", "pixel_units"), "A");
+  const auto fractions = file.numbers("/probe", "power_fractions").value();
+  EXPECT_NEAR(std::accumulate(fractions.begin(), fractions.end(), 0.0), 1, 1e-12);  // rounding
 }
 
 TEST_F(ResultFiles, IsReadInParts) {

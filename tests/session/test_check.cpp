@@ -17,6 +17,7 @@
 #include "session/memory_scan.hpp"
 #include "solver/rules/rule_options.hpp"
 #include "solver/variables/position_options.hpp"
+#include "solver/variables/probe_limits.hpp"
 
 namespace ptyle {
 namespace {
@@ -80,6 +81,21 @@ TEST(Check, KeysMustAgree) {
       with_pie([](auto& c) { c.parts.template of<PositionOptions>().refine = Switch::on; }),
       "positions.refine: does not go with solver.rule: pie, which moves object and probe alone: "
       "off, or left out");
+  EXPECT_EQ(faults_after([](auto& c) { c.optics.source_size = 0.5; }),
+            "optics.source_size: needs probe.modes above 1, as a single mode is a coherent beam");
+  EXPECT_EQ(faults_after([](auto& c) {
+              c.optics.focal_spread = 30;
+              c.probe.modes = 3;
+              c.probe.mode_power = 0.1;
+            }),
+            "probe.mode_power: excludes optics.focal_spread; give one of the two");
+  EXPECT_EQ(faults_after([](auto& c) { c.parts.template of<ProbeLimitOptions>().aperture = 0.9; }),
+            "probe.aperture: 0.9 cuts into the aperture; 1 or more is needed, or 0 for none");
+  EXPECT_EQ(faults_after([](auto& c) {
+              c.parts.template of<ProbeLimitOptions>().power = ProbePower::fixed;
+              c.probe.refine_from = 0;
+            }),
+            "probe.power: limits a probe that is refined, which probe.refine_from: 0 forbids");
   EXPECT_EQ(faults_after([](auto& c) { c.optics.xray_energy = 8; }),
             "optics.xray_energy: excludes optics.energy; give one of the two");
   EXPECT_EQ(faults_after([](auto& c) { c.object.slices = 4; }),

@@ -13,6 +13,7 @@
 #include "session/write_object.hpp"
 #include "session/write_result.hpp"
 #include "solver/rules/rule_options.hpp"
+#include "solver/variables/probe_limits.hpp"
 #include "solver/variables/variable_probe_options.hpp"
 
 namespace ptyle {
@@ -138,6 +139,21 @@ TEST(RankMemory, OfAVariableProbeIsAboutWhatARunAllocates) {
     EXPECT_LE(booked, said) << modes;
     EXPECT_GT(booked, 0.8 * said) << modes;
   }
+}
+
+/// The copy of the probe that its limits look at, at the start or, from a GPU, in every mini-batch.
+TEST(RankMemory, OfALimitedProbeIsAboutWhatARunAllocates) {
+  ReconstructConfig config = testing::memory_scan().config();
+  config.probe.modes = 3;
+  config.parts.of<ProbeLimitOptions>() = {.support = 3, .aperture = 1.2};
+  const auto team = make_local_team();
+  const auto patterns = testing::memory_scan().patterns();
+  const OpenFit<float> run(config, {}, *team, &patterns);
+  run.fit->iterate();
+  const double booked = double(peak_of(run.ledger, "probe")),
+               said = memory_of(config, 1, 0).bytes.at("probe");
+  EXPECT_LE(booked, said);
+  EXPECT_GT(booked, 0.6 * said);
 }
 
 /// Of others' positions a rank has but what is booked.

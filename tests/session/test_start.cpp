@@ -213,6 +213,41 @@ TEST(StartProbe, FurtherModesHaveAQuarterOfThePowerTogetherOrAsMuchAsIsSaid) {
   EXPECT_NEAR(further(0.02), 0.06, 1e-12);
 }
 
+TEST(StartProbe, OfABeamThatIsNotCoherentHasItsModes) {
+  Experiment e = experiment();
+  e.optics.defocus = 80;
+  e.optics.source_size = 0.3;
+  for (const char* start : {"optics", "mean"}) {
+    std::vector<std::string> log;
+    Ledger ledger;
+    const auto probe = start_probe({.start = start, .modes = 3}, e, &ledger,
+                                   [&](const std::string& line) { log.push_back(line); });
+    EXPECT_NEAR(24 * 24 * power(probe) / e.mean_counts, 1, 1e-9);  // rounding
+    ASSERT_EQ(log.size(), 1U);
+    EXPECT_TRUE(says(log[0], {"a source of 0.3 Å", "% of the power:", "in weaker ones"})) << log[0];
+    EXPECT_GE(ledger.peak(), 2U * 3 * 16 * 100);  // twice the modes, over a disc of some 200 px
+    EXPECT_EQ(ledger.now(), 0U);
+    // Wider, it leaves less for the first mode; a spread of the focus has modes of its own.
+    const auto first = [&](double source, double spread) {
+      Experiment other = experiment();
+      other.optics = e.optics;
+      other.optics.source_size = source, other.optics.focal_spread = spread;
+      return shares_of_power<double>(start_probe({.start = start, .modes = 3}, other))[0];
+    };
+    EXPECT_LT(first(0.5, 0), first(0.3, 0) - 0.05);
+    EXPECT_GT(std::abs(first(0.3, 100) - first(0.3, 0)), 1e-3);
+  }
+  const TemporaryFolder folder;
+  h5::File file = h5::File::create(folder / "modes.h5");
+  Array<Complex<double>, 3> two({2, 24, 24});
+  two.fill(1);
+  file.write("/probe", two.view());
+  file.commit();
+  const auto said = message_of<UserError>(
+      [&] { start_probe({.start = folder / "modes.h5:/probe", .modes = 3}, e); });
+  EXPECT_TRUE(says(said, {"probe.start", "2 modes", "optics.source_size"})) << said;
+}
+
 TEST(StartProbe, HasTheCountsThatMaskedPixelsLeave) {
   Experiment e = experiment();
   const auto whole = start_probe({.start = "optics"}, e);

@@ -5,8 +5,8 @@
 #include "core/error.hpp"
 #include "device/cpu/fft.hpp"
 #include "io/temporary_folder.hpp"
+#include "operator/coherence.hpp"
 #include "operator/probe.hpp"
-#include "simulate/coherence.hpp"
 #include "simulate/object.hpp"
 #include "simulate/patterns.hpp"
 #include "simulate/small_recipe.hpp"
@@ -60,6 +60,72 @@ TEST(Coherence, ModesHaveTheMutualIntensityOfTheSource) {
     EXPECT_LT(std::sqrt(error), 2 * beam.left_out * trace);
     EXPECT_GT(std::sqrt(changed), 0.05 * trace);
   }
+}
+
+/// Far fields (1, W, W) of a probe with all aberrations, whose zero frequency lies at `centre`.
+Array<Complex<double>, 3> aberrated(i64 w, double pixel, std::array<double, 2> centre = {}) {
+  const auto probe =
+      form_probe({0.0251, 0.022, {-150, 12, 0.4, 200, 1.0, 0, 0, 1e4}, centre}, w, pixel);
+  Array<Complex<double>, 3> one({1, w, w});
+  std::copy(probe.begin(), probe.end(), one.begin());
+  return one;
+}
+
+TEST(Coherence, TheStrongestModesAreThoseOfTheMutualIntensity) {
+  // J v = λ v, for J that was found but for R ≥ 0 with a trace of 0.1·left_out of J's: in the
+  // Frobenius norm R v is at most that long, and λ off by no more (Weyl).
+  const i64 w = 32, count = 4;
+  const double pixel = 0.2, wavelength = 0.0251, dk = 1 / (double(w) * pixel);
+  const auto given = aberrated(w, pixel);
+  const Incoherence beam{0.2, 40, 1e-3};
+  const auto [modes, left_out] = strongest_modes(given, pixel, wavelength, beam, count);
+  ASSERT_EQ(modes.shape(), (std::array<i64, 3>{count, w, w}));
+  const auto coherent = far_fields(given), fields = far_fields(modes);
+  double trace = 0, held = 0;
+  for (const auto& v : coherent) trace += std::norm(v);
+  const auto k = [&](i64 i) { return dk * double(frequency_index(i, w)); };
+  double before = 1e300;
+  for (i64 m = 0; m < count; ++m) {
+    const View<const Complex<double>, 2> v = std::as_const(fields).view()[m];
+    double lambda = 0, error = 0;
+    for (const auto& value : v) lambda += std::norm(value) * (1 - left_out);
+    for (i64 a = 0; a < w * w; ++a) {
+      Complex<double> sum = 0;
+      if (std::norm(coherent.data()[a]) < 1e-18 * trace) continue;
+      for (i64 b = 0; b < w * w; ++b)
+        sum += coherent.data()[a] * std::conj(coherent.data()[b]) *
+               mutual_coherence(beam, wavelength, k(a / w), k(a % w), k(b / w), k(b % w)) *
+               v.data[b];
+      error += std::norm(sum - lambda * v.data[a]);
+    }
+    const double length = std::sqrt(lambda / (1 - left_out));
+    EXPECT_LT(std::sqrt(error), 2 * 0.1 * beam.left_out * trace * length) << m;
+    EXPECT_LE(lambda, before * (1 + 1e-9));
+    held += lambda, before = lambda;
+  }
+  EXPECT_NEAR(held / trace, 1 - left_out, 1e-9);  // the same sum
+  EXPECT_GT(left_out, 0.01);
+  EXPECT_LT(left_out, 0.5);
+}
+
+TEST(Coherence, TheOpticalAxisIsWhereTheZeroFrequencyLies) {
+  // The same beam, moved on the detector by whole pixels. Pivots that are equal but for rounding
+  // come in another order, and each decomposition may leave out 0.1·left_out.
+  const Incoherence beam{0.1, 60, 1e-3};
+  Incoherence moved = beam;
+  moved.centre = {2, -1};
+  const auto at_middle = strongest_modes(aberrated(32, 0.2), 0.2, 0.0251, beam, 3);
+  const auto off = strongest_modes(aberrated(32, 0.2, {2, -1}), 0.2, 0.0251, moved, 3);
+  const auto mistaken = strongest_modes(aberrated(32, 0.2, {2, -1}), 0.2, 0.0251, beam, 3);
+  EXPECT_NEAR(off.left_out, at_middle.left_out, 1e-4);
+  EXPECT_GT(std::abs(mistaken.left_out - at_middle.left_out), 1e-3);
+}
+
+TEST(Coherence, FewerModesThanAreAskedForAreRefused) {
+  const auto said = message_of<UserError>([&] {
+    (void)strongest_modes(aberrated(32, 0.2), 0.2, 0.0251, {1e-6, 0}, 5);
+  });
+  EXPECT_TRUE(says(said, {"optics.source_size", "so coherent", "5 of probe.modes"})) << said;
 }
 
 TEST(Coherence, ModesAreOrthogonalTheStrongestFirstAndHoldAllPower) {

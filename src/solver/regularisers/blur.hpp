@@ -19,7 +19,9 @@ template <class V>
 void keys(V& v, BlurOptions& o) {
   v.section("object");
   v("blur", o.lateral, between(0, 100), "px", "lateral Gaussian blur each iteration, sigma");
-  v("blur_z", o.along_z, between(0, 100), "slices", "the same along the beam, sigma");
+  v("blur_z", o.along_z, between(0, 100), "slices",
+    "the same along the beam, sigma: a filter exp(-2 pi^2 sigma^2 kz^2)")
+      .also_called("kz_filter kz_regularization_filter kz_regularization_gamma");
 }
 
 }  // namespace ptyle

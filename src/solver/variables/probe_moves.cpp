@@ -23,6 +23,22 @@ void differentiate(View<Complex<T>, 3> probe, bool along_rows) {
   }
 }
 
+// The waves' place in their window is but a ramp on their spectra.
+template <class T>
+void propagate(View<Complex<T>, 3> probe, double pixel, double wavelength, double distance,
+               Tilt tilt) {
+  const i64 w = probe.shape[1];
+  const auto through = propagator(w, pixel, wavelength, distance, tilt);
+  const Fft2<T> fft(w, w, FftRigor::estimate);
+  for (i64 m = 0; m < probe.shape[0]; ++m) {
+    Complex<T>* const wave = probe[m].data;
+    fft.forward(wave);
+    for (i64 k = 0; k < w * w; ++k)
+      wave[k] *= Complex<T>(through[static_cast<std::size_t>(k)] / double(w * w));
+    fft.inverse(wave);
+  }
+}
+
 template <class T>
 double power_of(View<const Complex<T>, 3> waves) {
   return std::accumulate(waves.begin(), waves.end(), 0.0, [](double sum, const Complex<T>& value) {
@@ -48,6 +64,8 @@ double mean_square_radius(View<const Complex<T>, 3> probe) {
 
 template void differentiate(View<Complex<float>, 3>, bool);
 template void differentiate(View<Complex<double>, 3>, bool);
+template void propagate(View<Complex<float>, 3>, double, double, double, Tilt);
+template void propagate(View<Complex<double>, 3>, double, double, double, Tilt);
 template double power_of(View<const Complex<float>, 3>);
 template double power_of(View<const Complex<double>, 3>);
 template double mean_square_radius(View<const Complex<float>, 3>);

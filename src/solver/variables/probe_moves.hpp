@@ -3,6 +3,7 @@
 // Properties of the probe's modes, (M, W, W) centred on [W/2, W/2], by which its moves are judged.
 
 #include "core/array.hpp"
+#include "physics/propagator.hpp"
 
 namespace ptyle {
 
@@ -10,6 +11,11 @@ namespace ptyle {
 /// of its spectrum.
 template <class T>
 void differentiate(View<Complex<T>, 3> probe, bool along_rows);
+
+/// Takes them so many Å along the beam through vacuum (below 0: back up), on pixels of `pixel` Å.
+template <class T>
+void propagate(View<Complex<T>, 3> probe, double pixel, double wavelength, double distance,
+               Tilt tilt = {});
 
 /// Σ|waves|².
 template <class T>

@@ -16,6 +16,8 @@
 //   2. its columns made orthogonal, the strongest first
 //   3. the weakest left out, the others scaled to the whole power
 
+#include <array>
+
 #include "core/array.hpp"
 
 namespace ptyle {
@@ -24,6 +26,8 @@ struct Incoherence {
   double source_size = 0;   ///< s, Å
   double focal_spread = 0;  ///< σ, Å
   double left_out = 1e-3;   ///< of the power, at most
+  /// The zero frequency on the detector, as ProbeOptics::centre: K's k is counted from there.
+  std::array<double, 2> centre{};
   [[nodiscard]] bool any() const { return source_size > 0 || focal_spread > 0; }
 };
 
@@ -36,5 +40,16 @@ double mutual_coherence(const Incoherence& beam, double wavelength, double ky, d
 /// pixels together. UserError where it would be more than 256 modes.
 Array<Complex<double>, 3> incoherent_modes(View<const Complex<double>, 3> modes, double pixel,
                                            double wavelength, const Incoherence& beam);
+
+/// The `count` strongest of all modes of such a beam, scaled to its whole power.
+struct StrongestModes {
+  Array<Complex<double>, 3> modes;  ///< (count, W, W), orthogonal, the strongest first
+  double left_out = 0;              ///< the fraction of the power that is in further ones
+};
+/// `beam.left_out` says how exactly they are found. UserError where the beam has fewer. The work's
+/// memory, an image of the aperture for each of about twice the modes, is booked as "probe".
+StrongestModes strongest_modes(View<const Complex<double>, 3> modes, double pixel,
+                               double wavelength, const Incoherence& beam, i64 count,
+                               Ledger* ledger = nullptr);
 
 }  // namespace ptyle
