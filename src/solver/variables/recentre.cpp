@@ -72,8 +72,7 @@ void RecentreAlongZ<T>::end_iteration(Workspace<T>& with, const Batch& batch) {
     for (std::size_t t = 0; with.state.has(name) && t < with.tiles.size(); ++t)
       move_slices<T>(with.state.field(name).on(t), n, *with.arithmetic);
   auto& waves = with.state.field("probe").waves;
-  Array<Complex<T>, 3> here(waves.shape(), with.ledger, "probe");
-  with.arithmetic->read(waves.data(), here.data(), waves.size());
+  Array<Complex<T>, 3> here = with.waves_on_host("probe");
   propagate<T>(here, with.options.pixel, options_.wavelength,
                -static_cast<double>(n) * options_.slice_thickness, options_.tilt);
   with.arithmetic->write(here.data(), waves.data(), waves.size());
