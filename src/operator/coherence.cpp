@@ -131,14 +131,75 @@ i64 kept(View<const Complex<double>, 3> modes, double total, double left_out) {
 Array<Complex<double>, 3> spectra_of(const std::vector<Point>& points, double wavelength,
                                      const Incoherence& beam, const Until& until) {
   std::vector<Column> columns = decompose(points, wavelength, beam, until);
-  Array<Complex<double>, 3> spectra({std::ssize(columns), 1, std::ssize(points)}, until.ledger,
-                                    "probe");
+  Array<Complex<double>, 3> spectra({std::ssize(columns), 1, std::ssize(points)});
   for (i64 c = 0; c < spectra.shape()[0]; ++c) {
     Column& column = columns[static_cast<std::size_t>(c)];
     std::copy(column.begin(), column.end(), spectra.view()[c].begin());
     column = {};
   }
   return orthogonal_modes(std::move(spectra));
+}
+
+/// The eigenvectors (rows) of a Hermitian matrix by Jacobi's rotations, that of the largest
+/// eigenvalue first.
+Array<Complex<double>, 2> eigenvectors_of(Array<Complex<double>, 2> g) {
+  constexpr int most_passes = 50;
+  constexpr double least = 1e-13;
+  const i64 n = g.shape()[0];
+  Array<Complex<double>, 2> u({n, n});
+  for (i64 i = 0; i < n; ++i) u(i, i) = 1;
+  bool turned = true;
+  for (int pass = 0; turned && pass < most_passes; ++pass) {
+    turned = false;
+    for (i64 p = 0; p < n; ++p)
+      for (i64 q = p + 1; q < n; ++q) {
+        const Complex<double> both = g(p, q);
+        const double of_p = g(p, p).real(), of_q = g(q, q).real();
+        if (std::abs(both) <= least * std::sqrt(std::abs(of_p * of_q))) continue;
+        const double angle = 0.5 * std::atan2(2 * std::abs(both), of_p - of_q);
+        const double c = std::cos(angle);
+        const Complex<double> s = std::polar(std::sin(angle), std::arg(both));
+        const auto turn = [&](Complex<double>& a, Complex<double>& b, const Complex<double>& by) {
+          const Complex<double> old = a;
+          a = c * old + std::conj(by) * b;
+          b = c * b - by * old;
+        };
+        for (i64 i = 0; i < n; ++i) turn(g(i, p), g(i, q), s);
+        for (i64 i = 0; i < n; ++i) turn(g(p, i), g(q, i), std::conj(s));
+        for (i64 i = 0; i < n; ++i) turn(u(p, i), u(q, i), s);
+        turned = true;
+      }
+  }
+  std::vector<i64> order(static_cast<std::size_t>(n));
+  std::iota(order.begin(), order.end(), 0);
+  std::stable_sort(order.begin(), order.end(),
+                   [&](i64 i, i64 j) { return g(i, i).real() > g(j, j).real(); });
+  Array<Complex<double>, 2> sorted({n, n});
+  for (i64 i = 0; i < n; ++i)
+    std::copy_n(&u(order[static_cast<std::size_t>(i)], 0), n, &sorted(i, 0));
+  return sorted;
+}
+
+/// Step 2 of few: spectra (count, 1, points) of the strongest modes, C u of the columns C and
+/// eigenvectors u of C* C; 0 beyond as many as there are.
+Array<Complex<double>, 3> strongest_spectra(const std::vector<Column>& columns, i64 points,
+                                            i64 count) {
+  const i64 n = std::ssize(columns);
+  const auto column = [&](i64 i) -> const Column& { return columns[static_cast<std::size_t>(i)]; };
+  Array<Complex<double>, 2> gram({n, n});
+  for (i64 a = 0; a < n; ++a)
+    for (i64 b = a; b < n; ++b) {
+      Complex<double> sum = 0;
+      for (i64 i = 0; i < points; ++i) sum += std::conj(column(a)(i)) * column(b)(i);
+      gram(a, b) = sum;
+      gram(b, a) = std::conj(sum);
+    }
+  const auto u = eigenvectors_of(std::move(gram));
+  Array<Complex<double>, 3> spectra({count, 1, points});
+  for (i64 m = 0; m < std::min(count, n); ++m)
+    for (i64 a = 0; a < n; ++a)
+      for (i64 i = 0; i < points; ++i) spectra(m, 0, i) += u(m, a) * column(a)(i);
+  return spectra;
 }
 
 /// The first `count` as waves, scaled to the power `total`.
@@ -193,12 +254,14 @@ StrongestModes strongest_modes(View<const Complex<double>, 3> modes, double pixe
   const i64 w = modes.shape[1];
   const Fft2<double> fft(w, w, FftRigor::estimate);
   const std::vector<Point> points = points_of(modes, pixel, beam.centre, fft);
-  const auto spectra = spectra_of(
-      points, wavelength, beam, {.left_out = beam.left_out, .least = 2 * count, .ledger = ledger});
+  const auto spectra = strongest_spectra(
+      decompose(points, wavelength, beam,
+                {.left_out = beam.left_out, .least = 2 * count, .ledger = ledger}),
+      std::ssize(points), count);
   const double total = power(points);
   double held = 0;
   for (i64 m = 0; m < count; ++m) {
-    const double strength = m < spectra.shape()[0] ? power(spectra.view()[m]) : 0;
+    const double strength = power(spectra.view()[m]);
     if (strength <= least * total)
       throw UserError(fmt::format(
           "optics.source_size, optics.focal_spread: so coherent a beam has only {} mode{}, not "

@@ -15,6 +15,8 @@
 //      (Harbrecht, Peters and Schneider, Appl. Numer. Math. 62 (2012) 428)
 //   2. its columns made orthogonal, the strongest first
 //   3. the weakest left out, the others scaled to the whole power
+//
+// Where only the strongest few are wanted, step 2 is theirs alone, from the columns' Gram matrix.
 
 #include <array>
 

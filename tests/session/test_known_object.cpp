@@ -9,11 +9,13 @@
 #include <string>
 #include <vector>
 
+#include "core/error.hpp"
 #include "exchange/local/team.hpp"
 #include "io/temporary_folder.hpp"
 #include "session/memory_scan.hpp"
 #include "session/reconstruct.hpp"
 #include "solver/vacuum.hpp"
+#include "solver/variables/probe_limits.hpp"
 #include "solver/variables/recentre.hpp"
 
 namespace ptyle {
@@ -134,6 +136,35 @@ TEST(KnownObject, IsCentredAlongTheBeamTheSameOnAnyNumberOfRanks) {
   EXPECT_NEAR(moved.result.history.r_factor[1], still.result.history.r_factor[1],
               0.1 * still.result.history.r_factor[1]);
   EXPECT_LT(apart(run(config, 4).result.phase, moved.result.phase), 1e-6);
+}
+
+/// All keys of what is known of probe and object, resumed from the middle on other ranks.
+TEST(KnownObject, ComesFromACheckpointOnOtherRanks) {
+  ReconstructConfig config = config_of(4);
+  config.solver.iterations = 4;
+  config.probe.modes = 3;
+  config.optics.source_size = 0.3;
+  config.parts.of<ProbeLimitOptions>() = {3, 1.2, ProbePower::fixed};
+  config.parts.of<VacuumOptions>().regions = {3, 3, 5, 6};
+  config.parts.of<VacuumOptions>().slices = {0, 2};
+  config.parts.of<RecentreOptions>().every = 2;
+  const Result whole = run(config, 2).result;
+  const TemporaryFolder folder;
+  config.output.folder = folder / "saved";
+  {
+    const auto two = make_local_team(2);
+    Reconstruction half(config, memory_scan().patterns(), *two);
+    half.step();
+    int asked = 0;
+    EXPECT_FALSE(half.step([&] { return ++asked == 3; }).whole);
+    half.save(config.output.folder);
+  }
+  config.output.resume = true;
+  for (const int ranks : {1, 4})
+    EXPECT_LT(apart(run(config, ranks).result.phase, whole.phase), 1e-6) << ranks;
+  config.optics.source_size = 0.4;
+  EXPECT_TRUE(says(testing::message_of<UserError>([&] { (void)run(config); }),
+                   {"optics.source_size", "0.3", "0.4"}));
 }
 
 }  // namespace
