@@ -38,18 +38,19 @@ std::string Continuation::describe() const {
   return text;
 }
 
-bool Continuation::advance(double r_factor) {
-  if (finished()) return false;
+bool Continuation::advance(double r_factor, bool hold_slices) {
+  if (finished() || (k_c_ == 0 && hold_slices)) return false;
   const bool stall = r_factor > stalled * previous_;
   previous_ = r_factor;
   if (!stall) return false;
-  free_more();
+  free_more(hold_slices);
   previous_ = std::numeric_limits<double>::infinity();
   return true;
 }
 
-void Continuation::free_more() {
-  if (k_c_ == 0 || k_c_ > unbin_k * scale_.aperture_k) block_ = (block_ + 1) / 2;
+void Continuation::free_more(bool hold_slices) {
+  const bool unbin = k_c_ == 0 || k_c_ > unbin_k * scale_.aperture_k;
+  if (unbin && !hold_slices) block_ = (block_ + 1) / 2;
   if (k_c_ > 0) k_c_ *= 1 + k_growth * std::min(1.0, slower_from / scale_.depths_of_focus);
   if (k_c_ > std::min(free_k * scale_.aperture_k, scale_.nyquist_k)) k_c_ = 0;
 }

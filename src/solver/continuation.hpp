@@ -46,15 +46,16 @@ class Continuation {
   /// "k < 0.60 1/Å, slices binned by 10"; empty when finished.
   [[nodiscard]] std::string describe() const;
 
-  /// Takes an iteration's R-factor; true if the stage changed.
-  bool advance(double r_factor);
+  /// Takes an iteration's R-factor; true if the stage changed. `hold_slices`: they stay binned as
+  /// they are, and where only they are left to be freed the stage stays.
+  bool advance(double r_factor, bool hold_slices = false);
 
   /// The stage, by name, for a checkpoint; and back to it.
   [[nodiscard]] std::map<std::string, double> state() const;
   void restore(const std::map<std::string, double>& state);
 
  private:
-  void free_more();
+  void free_more(bool hold_slices);
 
   Scale scale_;
   double k_c_ = 0;

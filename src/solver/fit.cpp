@@ -19,6 +19,10 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
+/// Slices that are held for a variable are free after so many iterations without the lateral limit
+/// at last; before, once all others have moved beside it in at least so many and it is found.
+constexpr int longest_held = 16, together = 3;
+
 }  // namespace
 
 template <class T>
@@ -62,6 +66,9 @@ void Fit<T>::declare() {
   previous_cost_ = &state.number("previous_cost", -1);
   passes_ = &state.number("passes");
   all_moves_from_ = &state.number("all_moves_from", 1);
+  slices_held_ = &state.number("slices_held");
+  held_for_ = &state.number("slices_held.iterations");
+  all_with_for_ = &state.number("slices_held.all_move");
   object_ = std::make_unique<ObjectVariable<T>>(state, with_->op->setup());
   for (const auto& variable : *variables_) variable->declare(state);
   if (rule_) {
@@ -100,7 +107,8 @@ IterationReport Fit<T>::iterate(const std::function<bool()>& stop) {
   Batch all_alike;
   all_alike.iteration = iteration;
   all_alike.lateral_limit = limited;
-  all_alike.everything_free = options.continuation.nearly_finished();
+  all_alike.everything_free =
+      options.continuation.nearly_finished() || (*slices_held_ != 0 && !limited);
   all_alike.refine_probe = refine;
   with_->costs.begin(batches.size(), static_cast<std::size_t>(*batch_));
   while (*batch_ < double(batches.size()) && report.whole) {
@@ -191,7 +199,9 @@ void Fit<T>::finish_iteration(IterationReport& report) {
   look_what_moves();
   report.step = rule_->step_in_use(*with_);
   if (rule_->took_back()) return;  // the iteration's cost is of an object that was given up
-  *new_stage_ = with_->options.continuation.advance(report.fitted.r_factor()) ? 1 : 0;
+  *slices_held_ = holds_slices() ? 1 : 0;
+  *new_stage_ =
+      with_->options.continuation.advance(report.fitted.r_factor(), *slices_held_ != 0) ? 1 : 0;
   if (*new_stage_ != 0) apply_detector_limit();
   adapt_steps(report);
 }
@@ -204,6 +214,27 @@ void Fit<T>::look_what_moves() {
                        return one->yet_to_move() || one->still_finding();
                      });
   if (waits) *all_moves_from_ = *iteration_ + 1;
+}
+
+/// Until what would be lost in free slices is found beside everything else, as far as that may be:
+/// a probe that is still wrong has thickness and tilt take up what is its own.
+template <class T>
+bool Fit<T>::holds_slices() {
+  const Continuation& schedule = with_->options.continuation;
+  const auto any = [&](auto&& is) {
+    return std::any_of(variables_->begin(), variables_->end(),
+                       [&](const auto& one) { return is(*one); });
+  };
+  if (schedule.block() <= 1 || !any([](const auto& one) { return one.needs_binned_slices(); }))
+    return false;
+  if (schedule.holds_probe()) return true;
+  const bool all_move = with_->options.probe_from <= *iteration_ &&
+                        !any([](const auto& one) { return one.yet_to_move(); });
+  *held_for_ += 1;
+  *all_with_for_ += all_move ? 1 : 0;
+  const bool finding =
+      any([](const auto& one) { return one.needs_binned_slices() && one.still_finding(); });
+  return *held_for_ < longest_held && (finding || *all_with_for_ < together);
 }
 
 /// The misfit of these pixels, on positions of all ranks, which learn it.

@@ -132,6 +132,7 @@ class Fit {
   void hand_over(const Variable<T>& mover);
   void finish_iteration(IterationReport& report);
   void look_what_moves();
+  [[nodiscard]] bool holds_slices();
   Misfit misfit_of(const std::vector<i64>& positions, PixelSet pixels);
   void apply_detector_limit();
   void verify(IterationReport& report);
@@ -156,6 +157,7 @@ class Fit {
   double* new_stage_;      // the coming iteration is the first of a stage
   double* previous_cost_;  // −1: nothing to compare with
   double *passes_, *all_moves_from_;
+  double *slices_held_, *held_for_, *all_with_for_;  // 1: they are; iterations
 };
 
 /// Bytes of a rank with so many positions of its own.

@@ -27,7 +27,8 @@ struct Batch {
   std::vector<i64> members;     ///< positions of all ranks, ascending
   int iteration = 0;            ///< 1, 2, …
   bool lateral_limit = false;   ///< the multi-resolution schedule holds high frequencies back
-  bool everything_free = true;  ///< at most what is hardly transferred is held back
+  bool everything_free = true;  ///< at most what is hardly transferred is held back, or the slices
+                                ///< for a variable that needs them binned
   bool refine_probe = false;
   bool estimate = false;  ///< steps are to be estimated on it
 };

@@ -50,6 +50,20 @@ TEST(Continuation, EndsWithEverythingFreeOnceTheErrorStalls) {
   EXPECT_FALSE(c.advance(0.1));
 }
 
+/// Laterally all becomes free meanwhile, and the slices as ever after it.
+TEST(Continuation, KeepsSlicesBinnedWhileTheyAreHeld) {
+  Continuation c(scale);
+  for (int i = 0; i < 50; ++i) c.advance(0.1, true);
+  EXPECT_EQ(c.k_c(), 0);
+  EXPECT_EQ(c.block(), 20);
+  EXPECT_FALSE(c.advance(0.1, true));
+  EXPECT_FALSE(c.advance(0.1));  // the first of a stage, as it begins
+  EXPECT_TRUE(c.advance(0.1));
+  EXPECT_EQ(c.block(), 10);
+  for (int i = 0; i < 50; ++i) c.advance(0.1);
+  EXPECT_TRUE(c.finished());
+}
+
 TEST(Continuation, TakesMoreStagesForAThickerSpecimen) {
   const auto iterations = [](double depths) {
     Continuation c({.aperture_k = 1.2, .nyquist_k = 5, .slices = 1, .depths_of_focus = depths});

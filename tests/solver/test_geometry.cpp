@@ -16,6 +16,7 @@
 #include "solver/penalties/quadratic.hpp"
 #include "solver/shared_fit.hpp"
 #include "solver/variables/geometry_slopes.hpp"
+#include "solver/variables/variable_probe_options.hpp"
 
 namespace ptyle {
 namespace {
@@ -124,6 +125,9 @@ FitOptions options_of(const GeometryOptions& geometry) {
 double change_of(const Fit<double>& fit, const std::string& name) {
   return fit.numbers().at("geometry." + name);
 }
+
+bool limited(const Fit<double>& fit) { return fit.numbers().at("stage.k_c") > 0; }
+bool binned(const Fit<double>& fit) { return fit.numbers().at("stage.block") > 1; }
 
 struct Found {
   std::map<std::string, double> numbers;
@@ -236,24 +240,106 @@ TEST(Geometry, OnAnEmulatedGpuIsThatOfTheHost) {
   }
 }
 
-/// All that a fit of the geometry goes by is in its numbers and its probe.
+/// All that a fit of the geometry goes by is in its numbers and its probe, also while slices are
+/// held for it.
 TEST(Geometry, GoesOnAsIfNothingHadBeen) {
   const FitScene scene(0, {.defocus = 75, .thickness = 11});
-  auto options = options_of(geometry_of({"defocus", "astigmatism", "thickness"}));
-  options.probe_from = 2;
+  for (const bool schedule : {false, true}) {
+    auto options = options_of(geometry_of({"defocus", "astigmatism", "thickness"}));
+    options.probe_from = 2;
+    if (schedule) options.continuation = test::coarse_to_fine();
+    const int end = schedule ? 14 : 5;
+    const auto team = make_local_team();
+    auto whole = scene.fit(options, *team, {scene.mesh(1)}),
+         first = scene.fit(options, *team, {scene.mesh(1)});
+    for (int i = 0; i < end; ++i) whole.iterate();
+    int done = 0;
+    for (; done < 3 || (schedule && limited(first)); ++done) first.iterate();
+    if (schedule) {
+      first.iterate(), ++done;
+      ASSERT_TRUE(binned(first) && done < end);
+    }
+    auto second = scene.fit(options, *team, {scene.mesh(1)}, test::stitched(first, scene.object()),
+                            first.probe());
+    second.restore(first.numbers(), reader_of(first));
+    for (int i = done; i < end; ++i) second.iterate();
+    EXPECT_EQ(second.numbers(), whole.numbers());
+    EXPECT_EQ(
+        test::apart(test::stitched(second, scene.object()), test::stitched(whole, scene.object())),
+        0);
+  }
+}
+
+// Together with the multi-resolution schedule
+
+FitOptions scheduled(std::vector<std::string> refine) {
+  FitOptions o = options_of(thick_geometry_of(std::move(refine)));
+  o.probe_from = 2;
+  o.continuation = test::coarse_to_fine();
+  return o;
+}
+
+/// Iterations without the lateral limit in which slices are held, all of them binned.
+int held_for(const FitScene& scene, const FitOptions& options) {
   const auto team = make_local_team();
-  auto whole = scene.fit(options, *team, {scene.mesh(1)}),
-       first = scene.fit(options, *team, {scene.mesh(1)});
-  for (int i = 0; i < 5; ++i) whole.iterate();
-  for (int i = 0; i < 3; ++i) first.iterate();
-  auto second = scene.fit(options, *team, {scene.mesh(1)}, test::stitched(first, scene.object()),
-                          first.probe());
-  second.restore(first.numbers(), reader_of(first));
-  for (int i = 0; i < 2; ++i) second.iterate();
-  EXPECT_EQ(second.numbers(), whole.numbers());
-  EXPECT_EQ(
-      test::apart(test::stitched(second, scene.object()), test::stitched(whole, scene.object())),
-      0);
+  auto fit = scene.fit(options, *team, {scene.mesh(1)});
+  int held = 0;
+  for (int i = 0; i < 40; ++i) {
+    if (fit.numbers().at("slices_held") != 0 && !limited(fit)) {
+      ++held;
+      EXPECT_TRUE(binned(fit));
+    }
+    fit.iterate();
+  }
+  EXPECT_FALSE(binned(fit));
+  return held;
+}
+
+/// Free slices would take up what is to be found.
+TEST(Geometry, HasSlicesBinnedUntilItIsFound) {
+  const FitScene scene(0, {.thickness = 1.1 * thick, .alike = true});
+  EXPECT_EQ(held_for(scene, scheduled({"defocus"})), 0);
+  const int held = held_for(scene, scheduled({"thickness"}));
+  EXPECT_GE(held, 3);
+  EXPECT_LE(held, 16);
+}
+
+/// Other parts that are to move are to have moved beside it, and don't wait for free slices.
+TEST(Geometry, HasSlicesBinnedUntilOthersMoveToo) {
+  const FitScene scene(0, {.thickness = 1.1 * thick, .alike = true});
+  auto options = scheduled({"thickness"});
+  options.parts.of<VariableProbeOptions>().intensity = true;  // from the eighth free iteration on
+  const int held = held_for(scene, options);
+  EXPECT_GE(held, 7 + 3);
+  EXPECT_LE(held, 16);
+  options.parts.of<VariableProbeOptions>().start = 100;
+  EXPECT_EQ(held_for(scene, options), 16);  // not for ever
+}
+
+/// Of a probe that is held the thickness would take up what is wrong.
+TEST(Geometry, HasTheThicknessWaitForTheProbe) {
+  const FitScene scene(0, {.thickness = 1.1 * thick, .alike = true});
+  for (const int probe_from : {0, 2}) {
+    auto options = scheduled({"thickness"});
+    options.probe_from = probe_from;
+    const auto team = make_local_team();
+    auto fit = scene.fit(options, *team, {scene.mesh(1)});
+    double in_limit = 0;
+    for (int i = 0; i < 20; ++i) {
+      fit.iterate();
+      if (limited(fit)) in_limit = change_of(fit, "thickness");
+    }
+    EXPECT_EQ(in_limit != 0, probe_from == 0);
+    EXPECT_NE(change_of(fit, "thickness"), 0);
+  }
+}
+
+/// More than half of it: a mini-batch moves it by a Gauss-Newton step of an object at rest, twice
+/// an iteration here.
+TEST(Geometry, NearsAThicknessWithASchedule) {
+  const FitScene scene(0, {.thickness = 1.1 * thick, .alike = true});
+  const Found found = fitted(scene, scheduled({"thickness"}), 20);
+  EXPECT_NEAR(found.numbers.at("geometry.thickness"), 0.1 * thick, 0.05 * thick);
 }
 
 /// A standstill means nothing while it is on its way, and something once it is found.

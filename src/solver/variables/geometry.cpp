@@ -22,6 +22,10 @@ namespace {
 constexpr std::size_t through_every = 4;
 /// Iterations in which an object appears, before thickness and tilt move.
 constexpr int object_first = 2;
+/// Iterations in which a probe is refined before the thickness moves, in a schedule that held it.
+constexpr int probe_first = 1;
+/// Steps have half their length after so many iterations of a schedule without the lateral limit.
+constexpr double halved_after = 8;
 /// Tilt and thickness are fitted while at least this part of the slices is one block, or all are
 /// alike: between blocks a shear is the object's to take up, and free slices weigh their depths as
 /// they like. Thickness also where slices are free from the start.
@@ -93,6 +97,7 @@ void GeometryVariable<T>::declare(State<T>& state) {
   for (const GeometryParameter& one : all)
     moved_.push_back(&state.number("geometry.moved." + one.name));
   at_limit_ = &state.number("geometry.at_limit");
+  free_for_ = &state.number("geometry.free_for");
 }
 
 template <class T>
@@ -167,6 +172,8 @@ bool GeometryVariable<T>::may_move(const Workspace<T>& with, std::size_t j) cons
   if (parameters_[j].moves_propagator() && !through_) return false;
   if (!parameters_[j].moves_propagator()) return true;
   if (!parameters_[j].is_tilt() && !scheduled_) return true;
+  if (!parameters_[j].is_tilt() && with.options.probe_from > 0 && *free_for_ < probe_first)
+    return false;
   const auto& parts = with.options.parts;
   const auto block = double(with.options.continuation.block());
   return (block > 1 && block >= most_of_slices * double(with.op->setup().slices)) ||
@@ -322,7 +329,7 @@ auto GeometryVariable<T>::newton_step(const Workspace<T>& with, double positions
   if (by.empty()) by.assign(n, 0);  // of a sample that does not tell them apart
   double length = 0;
   for (double& value : by) {
-    value *= with.caution * options_.step;
+    value *= with.caution * options_.step / (1 + *free_for_ / halved_after);
     length = std::hypot(length, value);
   }
   if (!std::isfinite(length)) return Values(n, 0);  // nor is the cost, for which the run will end
@@ -352,7 +359,8 @@ void GeometryVariable<T>::move(Workspace<T>& with, Values by) {
 }
 
 template <class T>
-void GeometryVariable<T>::end_iteration(Workspace<T>& with, const Batch&) {
+void GeometryVariable<T>::end_iteration(Workspace<T>& with, const Batch& batch) {
+  if (scheduled_ && !batch.lateral_limit) *free_for_ += 1;
   double at_limit = 0;
   for (std::size_t j = 0; j < parameters_.size(); ++j) {
     if (std::abs(*changes_[j]) < 0.999 * most_[j]) continue;

@@ -18,7 +18,9 @@
 //
 // A tilt is a shear of the slices, which free slices take up: it moves while they are binned, or
 // where a penalty or a blur along the beam holds them alike; so does the thickness where there is a
-// schedule that bins them.
+// schedule that bins them. The schedule then frees them once both are found. The thickness waits
+// there for a probe that is refined: while that is held, it would take up its modes' blur. Without
+// the lateral limit steps become smaller, as they follow the noise of their mini-batches.
 
 #include <vector>
 
@@ -42,6 +44,7 @@ class GeometryVariable final : public Variable<T> {
   [[nodiscard]] std::string key() const override { return "geometry.refine"; }
   [[nodiscard]] bool still_finding() const override;
   [[nodiscard]] bool yet_to_move() const override { return !due_; }
+  [[nodiscard]] bool needs_binned_slices() const override { return options_.fits_propagator(); }
 
  private:
   using Values = std::vector<double>;  // one a parameter
@@ -68,6 +71,7 @@ class GeometryVariable final : public Variable<T> {
   std::vector<double*> curvature_;      // C, row by row, per unit; C_jj of 0: not known
   std::vector<double*> moved_;          // in the last iteration, units
   double* at_limit_ = nullptr;          // parameters that have reached their limit
+  double* free_for_ = nullptr;          // iterations of a schedule without the lateral limit
   bool scheduled_ = false;              // slices are binned at first
   GeometryState given_;                 // before all changes
   bool due_ = false, through_ = false;  // in this mini-batch; with ∂f/∂P*

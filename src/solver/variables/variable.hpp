@@ -54,6 +54,9 @@ class Variable {
   /// Is it on its way, so that a cost that stands still means nothing? The object's steps are not
   /// made smaller meanwhile.
   [[nodiscard]] virtual bool still_finding() const { return false; }
+  /// Would free slices take up what it is to find? The multi-resolution schedule keeps them binned
+  /// until it has found it.
+  [[nodiscard]] virtual bool needs_binned_slices() const { return false; }
   /// Did it stand still in the last iteration, and is to move in a later one?
   [[nodiscard]] virtual bool yet_to_move() const { return false; }
 };
