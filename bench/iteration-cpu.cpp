@@ -5,8 +5,9 @@
 //   2. the viruses in ice (cryo_virus.h5): 2116 positions, 256², one slice, one mode; left out by
 //      name where the file is not there
 //
-// The first one also with its positions refined from the first iteration, by turns with the plain
-// one: the ratio of the two is printed.
+// The first one also with its positions refined from the first iteration, with two variable modes
+// of the probe beside, and with a fitted defocus, by turns with the plain one: the ratios are
+// printed.
 //
 // An iteration is all that Fit::iterate does: gradients, estimates and trials of the step on one
 // mini-batch in eight, preconditioner, updates of object and probe. Bare FFTs: positions · modes ·
@@ -20,6 +21,7 @@
 #include <fmt/format.h>
 
 #include <cstdlib>
+#include <deque>
 #include <numeric>
 #include <optional>
 
@@ -31,6 +33,9 @@
 #include "session/settings.hpp"
 #include "session/start.hpp"
 #include "solver/fit.hpp"
+#include "solver/variables/geometry_options.hpp"
+#include "solver/variables/position_options.hpp"
+#include "solver/variables/variable_probe_options.hpp"
 #include "workload.hpp"
 
 namespace {
@@ -222,23 +227,30 @@ class Timing {
   std::vector<double> seconds_;
 };
 
-/// `also`: a second fit whose iterations take turns with the first one's.
+/// A fit with a part on top, by the name of what it fits.
+struct WithPart {
+  std::string name;
+  ReconstructConfig config;
+};
+
+/// `also`: fits whose iterations take turns with the first one's.
 double measure(const std::string& what, const ReconstructConfig& config, int rounds,
-               const std::optional<ReconstructConfig>& also = std::nullopt) {
+               const std::vector<WithPart>& also = {}) {
   Timing plain(config);
-  std::optional<Timing> refined;
-  if (also) refined.emplace(*also);
+  std::deque<Timing> others;
+  for (const WithPart& one : also) others.emplace_back(one.config);
   const OperatorSetup& s = plain.opened().setup;
   const i64 positions = plain.opened().experiment.patterns->count();
   const i64 count = positions * s.modes * transforms(s.slices);
   const Transforms bare(s.window, count);
   (void)bare.seconds();
-  std::vector<double> of_bare, ratios, more;
+  std::vector<double> of_bare, ratios;
+  std::vector<std::vector<double>> more(also.size());
   for (int round = 0; round < rounds; ++round) {
     of_bare.push_back(bare.seconds());
     const double alone = plain.iterate();
     ratios.push_back(alone / of_bare.back());
-    if (refined) more.push_back(refined->iterate() / alone);
+    for (std::size_t i = 0; i < also.size(); ++i) more[i].push_back(others[i].iterate() / alone);
   }
   const auto shape = plain.opened().fit->state().field("phase").on(0).shape;
   const RuleOptions rule = settled_parts(config, plain.opened().division).of<RuleOptions>();
@@ -249,20 +261,28 @@ double measure(const std::string& what, const ReconstructConfig& config, int rou
   print_row("iteration, s", plain.seconds());
   print_row("ratio", band(ratios));
   plain.print_stages();
-  if (refined) {
-    print_row("iteration with positions refined, s", refined->seconds());
-    print_row("ratio to the iteration without", band(more));
-    refined->print_stages();
+  for (std::size_t i = 0; i < also.size(); ++i) {
+    print_row(fmt::format("iteration with {}, s", also[i].name), others[i].seconds());
+    print_row("ratio to the iteration without", band(more[i]));
+    others[i].print_stages();
   }
   return band(ratios).median;
 }
 
-/// The same, its positions refined from the first iteration.
-ReconstructConfig with_positions(ReconstructConfig config) {
-  auto& positions = config.parts.of<PositionOptions>();
-  positions.refine = Switch::on;
-  positions.start = 1;
-  return config;
+/// The same with parts that begin in the first iteration, and everything free.
+std::vector<WithPart> with_parts(const ReconstructConfig& plain) {
+  ReconstructConfig positions = plain;
+  positions.parts.of<PositionOptions>().refine = Switch::on;
+  positions.parts.of<PositionOptions>().start = 1;
+  ReconstructConfig varying = positions;
+  varying.solver.continuation = Switch::off;
+  varying.parts.of<VariableProbeOptions>().modes = 2;
+  varying.parts.of<VariableProbeOptions>().start = 1;
+  ReconstructConfig geometry = plain;
+  geometry.parts.of<GeometryOptions>().refine = {"defocus"};
+  return {{"positions refined", positions},
+          {"positions, two variable modes", varying},
+          {"a fitted defocus", geometry}};
 }
 
 /// As examples/cryo-virus.yaml, but for its blur and what it holds out.
@@ -293,7 +313,7 @@ int main(int argc, char** argv) try {
   const Folder folder;
   simulate_workload(folder / "workload.h5");
   const ReconstructConfig workload = reconstruct_workload(folder / "workload.h5");
-  const double ratio = measure("workload", workload, rounds, with_positions(workload));
+  const double ratio = measure("workload", workload, rounds, with_parts(workload));
   if (const auto config = viruses())
     measure("viruses in ice", *config, rounds);
   else

@@ -35,13 +35,20 @@ struct AberrationTerm {
   bool sine = false;
 };
 
-/// dχ/dC of a term, rad/Å: 2π/λ α^(n+1) cos(mφ) / (n+1), or sin(mφ).
+/// dχ/dC of a term, rad/Å: 2π/λ α^(n+1) cos(mφ) / (n+1), or sin(mφ). n + 1 − m is even, so that
+/// products do: α^m e^(imφ) = (α_x + i α_y)^m.
 inline double aberration_slope(const AberrationTerm& term, double ky, double kx,
                                double wavelength) {
-  const double alpha = wavelength * std::hypot(ky, kx), azimuth = std::atan2(ky, kx);
-  const double angle = term.symmetry * azimuth;
-  return 2 * pi / wavelength * std::pow(alpha, term.order + 1) / (term.order + 1) *
-         (term.sine ? std::sin(angle) : std::cos(angle));
+  const double y = wavelength * ky, x = wavelength * kx, square = y * y + x * x;
+  double cosine = 2 * pi / wavelength / (term.order + 1), sine = 0;
+  for (int i = 0; i < term.symmetry; ++i) {
+    const double turned = cosine * x - sine * y;
+    sine = cosine * y + sine * x;
+    cosine = turned;
+  }
+  double value = term.sine ? sine : cosine;
+  for (int left = term.order + 1 - term.symmetry; left > 0; left -= 2) value *= square;
+  return value;
 }
 
 }  // namespace ptyle

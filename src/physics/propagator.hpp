@@ -27,14 +27,23 @@ inline std::complex<double> propagation(double ky, double kx, double wavelength,
 struct PropagationSlope {
   double thickness = 0, tilt_row = 0, tilt_col = 0;
 };
-inline PropagationSlope propagation_slope(double ky, double kx, double wavelength, double dz,
-                                          Tilt tilt = {}) {
-  const auto square = [](double x) { return x * x; };
-  return {-pi * wavelength * (ky * ky + kx * kx) +
-              2 * pi * (kx * std::tan(tilt.col) + ky * std::tan(tilt.row)),
-          2 * pi * dz * ky / square(std::cos(tilt.row)),
-          2 * pi * dz * kx / square(std::cos(tilt.col))};
-}
+
+/// These at any frequency, of one Δz and tilt.
+class PropagationSlopes {
+ public:
+  PropagationSlopes(double wavelength, double dz, Tilt tilt = {})
+      : curvature_(-pi * wavelength),
+        row_(2 * pi * std::tan(tilt.row)),
+        col_(2 * pi * std::tan(tilt.col)),
+        by_row_(2 * pi * dz / (std::cos(tilt.row) * std::cos(tilt.row))),
+        by_col_(2 * pi * dz / (std::cos(tilt.col) * std::cos(tilt.col))) {}
+  [[nodiscard]] PropagationSlope operator()(double ky, double kx) const {
+    return {curvature_ * (ky * ky + kx * kx) + kx * col_ + ky * row_, ky * by_row_, kx * by_col_};
+  }
+
+ private:
+  double curvature_, row_, col_, by_row_, by_col_;
+};
 
 /// The propagator on a W×W window of pixels of `pixel` Å, DC at [0,0]; with `band_limit` (a
 /// fraction of the Nyquist frequency, e.g. 2/3) it is zero beyond that radius.

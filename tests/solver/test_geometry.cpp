@@ -59,7 +59,8 @@ TYPED_TEST(GeometrySlopes, AreThoseOfTheCost) {
   op->gradient(scene.places, scene.source(), {Part::probe, Part::propagator}, sums.view());
   auto probe = converted<Complex<double>>(scene.probe.view());
   const auto slopes =
-      geometry_slopes<double>(parameters, at, probe.view(), sums.probe.view(), sums.propagator);
+      geometry_sums<double>(parameters, at, probe.view(), sums.probe.view(), sums.propagator)
+          .slopes;
   for (std::size_t j = 0; j < parameters.size(); ++j) {
     const auto cost_at = [&](double h) {
       std::vector<double> by(parameters.size(), 0);

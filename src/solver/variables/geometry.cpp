@@ -202,9 +202,11 @@ template <class T>
 void GeometryVariable<T>::take_slopes(Workspace<T>& with) {
   Array<Complex<T>, 3> probe = with.waves_on_host("probe"),
                        gradient = with.waves_on_host("gradient.probe");
-  slopes_ = geometry_slopes<T>(
+  GeometrySums sums = geometry_sums<T>(
       parameters_, now(), probe.view(), gradient.view(),
       through_ ? std::as_const(propagator_gradient_).view() : View<const Complex<double>, 2>{});
+  slopes_ = std::move(sums.slopes);
+  overlaps_ = std::move(sums.overlaps);
 }
 
 template <class T>
@@ -230,8 +232,6 @@ void GeometryVariable<T>::step(Workspace<T>& with, const Batch& batch) {
 
 template <class T>
 void GeometryVariable<T>::follow_probe(Workspace<T>& with, const Batch& batch) {
-  Array<Complex<T>, 3> probe = with.waves_on_host("probe");
-  const Values overlaps = geometry_overlaps<T>(parameters_, now(), probe.view());
   // The probe has moved by −step of its gradient, ψ̂ by −step ĝ, whose part along −i s_j ψ̂ is
   // −½ step W² ∂f/∂p_j over W²; in units, so that rows are alike.
   const double step =
@@ -240,10 +240,10 @@ void GeometryVariable<T>::follow_probe(Workspace<T>& with, const Batch& batch) {
   Values b(n), a(n * n);
   std::vector<bool> fixed(n);
   for (std::size_t i = 0; i < n; ++i) {
-    fixed[i] = parameters_[i].moves_propagator() || overlaps[i * n + i] <= 0;
+    fixed[i] = parameters_[i].moves_propagator() || overlaps_[i * n + i] <= 0;
     b[i] = -0.5 * step * slopes_[i] * parameters_[i].unit;
     for (std::size_t j = 0; j < n; ++j)
-      a[i * n + j] = overlaps[i * n + j] * parameters_[i].unit * parameters_[j].unit;
+      a[i * n + j] = overlaps_[i * n + j] * parameters_[i].unit * parameters_[j].unit;
   }
   const Values by = solved(a, b, fixed);
   for (std::size_t j = 0; j < by.size(); ++j) {
@@ -351,11 +351,14 @@ void GeometryVariable<T>::move(Workspace<T>& with, Values by) {
   move_probe<T>(parameters_, now(), by, probe.view());
   auto& field = with.state.field("probe").waves;
   with.arithmetic->write(probe.data(), field.data(), probe.size());
+  bool propagator_too = false;
   for (std::size_t j = 0; j < by.size(); ++j) {
     *changes_[j] += by[j];
     *moved_[j] += by[j] / parameters_[j].unit;
+    propagator_too = propagator_too || (by[j] != 0 && parameters_[j].moves_propagator());
   }
-  show(with, Values(by.size(), 0));
+  with.op->set_probe(std::as_const(field).view());
+  if (propagator_too) with.op->set_propagator(now().propagator());
 }
 
 template <class T>

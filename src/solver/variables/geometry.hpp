@@ -76,7 +76,8 @@ class GeometryVariable final : public Variable<T> {
   GeometryState given_;                 // before all changes
   bool due_ = false, through_ = false;  // in this mini-batch; with ∂f/∂P*
   Array<Complex<double>, 2> propagator_gradient_;
-  Values slopes_;  // of the mini-batch, of this process, then of all
+  Values slopes_;    // of the mini-batch, of this process, then of all
+  Values overlaps_;  // of the probe, row by row
 };
 
 }  // namespace ptyle

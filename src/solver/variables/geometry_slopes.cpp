@@ -9,14 +9,17 @@
 namespace ptyle {
 namespace {
 
-/// f(k, ky, kx) of every frequency, 1/Å, DC first.
+/// f(k, ky, kx, slope) of every frequency, 1/Å, DC first, with the slope of P there.
 template <class F>
 void each_frequency(const GeometryState& at, F&& f) {
   const double dk = 1 / (double(at.window) * at.pixel);
+  const PropagationSlopes slopes(at.wavelength, at.slice_thickness, at.tilt);
   for (i64 y = 0; y < at.window; ++y)
-    for (i64 x = 0; x < at.window; ++x)
-      f(y * at.window + x, dk * double(frequency_index(y, at.window)),
-        dk * double(frequency_index(x, at.window)));
+    for (i64 x = 0; x < at.window; ++x) {
+      const double ky = dk * double(frequency_index(y, at.window)),
+                   kx = dk * double(frequency_index(x, at.window));
+      f(y * at.window + x, ky, kx, slopes(ky, kx));
+    }
 }
 
 template <class T>
@@ -31,17 +34,17 @@ std::vector<std::complex<double>> GeometryState::propagator() const {
   return ptyle::propagator(window, pixel, wavelength, slice_thickness, tilt, band_limit);
 }
 
-double GeometryParameter::of_probe(const GeometryState& at, double ky, double kx) const {
+double GeometryParameter::of_probe(const GeometryState& at, double ky, double kx,
+                                   const PropagationSlope& slope) const {
   if (of == Of::aberration) return sign * aberration_slope(term, ky, kx, at.wavelength);
-  return is_tilt() ? double(at.slices - 1) / 2 * of_propagator(at, ky, kx) : 0;
+  return is_tilt() ? double(at.slices - 1) / 2 * of_propagator(slope) : 0;
 }
 
-double GeometryParameter::of_propagator(const GeometryState& at, double ky, double kx) const {
-  if (of == Of::aberration) return 0;
-  const auto slope = propagation_slope(ky, kx, at.wavelength, at.slice_thickness, at.tilt);
-  return of == Of::thickness  ? slope.thickness
-         : of == Of::tilt_row ? slope.tilt_row
-                              : slope.tilt_col;
+double GeometryParameter::of_propagator(const PropagationSlope& slope) const {
+  return of == Of::aberration  ? 0
+         : of == Of::thickness ? slope.thickness
+         : of == Of::tilt_row  ? slope.tilt_row
+                               : slope.tilt_col;
 }
 
 std::vector<GeometryParameter> geometry_parameters(const GeometryOptions& options, i64 slices,
@@ -77,46 +80,36 @@ std::vector<GeometryParameter> geometry_parameters(const GeometryOptions& option
 }
 
 template <class T>
-std::vector<double> geometry_slopes(const std::vector<GeometryParameter>& parameters,
-                                    const GeometryState& at, View<Complex<T>, 3> probe,
-                                    View<Complex<T>, 3> probe_gradient,
-                                    View<const Complex<double>, 2> propagator_gradient) {
+GeometrySums geometry_sums(const std::vector<GeometryParameter>& parameters,
+                           const GeometryState& at, View<Complex<T>, 3> probe,
+                           View<Complex<T>, 3> probe_gradient,
+                           View<const Complex<double>, 2> propagator_gradient) {
   to_spectra(probe);
   to_spectra(probe_gradient);
   const i64 n = at.window * at.window;
+  const std::size_t count = parameters.size();
   const bool through = !propagator_gradient.empty();
   const auto p = through ? at.propagator() : std::vector<std::complex<double>>();
-  std::vector<double> slopes(parameters.size(), 0);
-  each_frequency(at, [&](i64 k, double ky, double kx) {
-    double of_probe = 0, of_propagator = 0;
-    for (i64 m = 0; m < probe.shape[0]; ++m)
-      of_probe += (std::conj(Complex<double>(probe_gradient.data[m * n + k])) *
-                   Complex<double>(probe.data[m * n + k]))
-                      .imag();
+  GeometrySums sums{std::vector<double>(count, 0), std::vector<double>(count * count, 0)};
+  std::vector<double> s(count);
+  each_frequency(at, [&](i64 k, double ky, double kx, const PropagationSlope& slope) {
+    double of_probe = 0, of_propagator = 0, power = 0;
+    for (i64 m = 0; m < probe.shape[0]; ++m) {
+      const Complex<double> wave(probe.data[m * n + k]);
+      of_probe += (std::conj(Complex<double>(probe_gradient.data[m * n + k])) * wave).imag();
+      power += std::norm(wave);
+    }
     if (through)
       of_propagator =
           (std::conj(propagator_gradient.data[k]) * p[static_cast<std::size_t>(k)]).imag();
-    for (std::size_t j = 0; j < parameters.size(); ++j)
-      slopes[j] += 2 * (parameters[j].of_probe(at, ky, kx) * of_probe / double(n) -
-                        parameters[j].of_propagator(at, ky, kx) * of_propagator);
-  });
-  return slopes;
-}
-
-template <class T>
-std::vector<double> geometry_overlaps(const std::vector<GeometryParameter>& parameters,
-                                      const GeometryState& at, View<Complex<T>, 3> probe) {
-  to_spectra(probe);
-  const i64 n = at.window * at.window;
-  const std::size_t count = parameters.size();
-  std::vector<double> sums(count * count, 0), s(count);
-  each_frequency(at, [&](i64 k, double ky, double kx) {
-    double power = 0;
-    for (i64 m = 0; m < probe.shape[0]; ++m) power += double(std::norm(probe.data[m * n + k]));
-    for (std::size_t j = 0; j < count; ++j) s[j] = parameters[j].of_probe(at, ky, kx);
+    for (std::size_t j = 0; j < count; ++j) {
+      s[j] = parameters[j].of_probe(at, ky, kx, slope);
+      sums.slopes[j] +=
+          2 * (s[j] * of_probe / double(n) - parameters[j].of_propagator(slope) * of_propagator);
+    }
     for (std::size_t i = 0; i < count; ++i)
       for (std::size_t j = 0; j < count; ++j)
-        sums[i * count + j] += s[i] * s[j] * power / double(n);
+        sums.overlaps[i * count + j] += s[i] * s[j] * power / double(n);
   });
   return sums;
 }
@@ -126,10 +119,10 @@ void move_probe(const std::vector<GeometryParameter>& parameters, const Geometry
                 const std::vector<double>& by, View<Complex<T>, 3> probe) {
   to_spectra(probe);
   const i64 n = at.window * at.window;
-  each_frequency(at, [&](i64 k, double ky, double kx) {
+  each_frequency(at, [&](i64 k, double ky, double kx, const PropagationSlope& slope) {
     double phase = 0;
     for (std::size_t j = 0; j < parameters.size(); ++j)
-      phase += by[j] * parameters[j].of_probe(at, ky, kx);
+      phase += by[j] * parameters[j].of_probe(at, ky, kx, slope);
     const auto factor = Complex<T>(std::polar(1 / double(n), -phase));  // and the inverse FFT's
     for (i64 m = 0; m < probe.shape[0]; ++m) probe.data[m * n + k] *= factor;
   });
@@ -148,18 +141,12 @@ GeometryState moved(const std::vector<GeometryParameter>& parameters, GeometrySt
   return from;
 }
 
-template std::vector<double> geometry_slopes(const std::vector<GeometryParameter>&,
-                                             const GeometryState&, View<Complex<float>, 3>,
-                                             View<Complex<float>, 3>,
-                                             View<const Complex<double>, 2>);
-template std::vector<double> geometry_slopes(const std::vector<GeometryParameter>&,
-                                             const GeometryState&, View<Complex<double>, 3>,
-                                             View<Complex<double>, 3>,
-                                             View<const Complex<double>, 2>);
-template std::vector<double> geometry_overlaps(const std::vector<GeometryParameter>&,
-                                               const GeometryState&, View<Complex<float>, 3>);
-template std::vector<double> geometry_overlaps(const std::vector<GeometryParameter>&,
-                                               const GeometryState&, View<Complex<double>, 3>);
+template GeometrySums geometry_sums(const std::vector<GeometryParameter>&, const GeometryState&,
+                                    View<Complex<float>, 3>, View<Complex<float>, 3>,
+                                    View<const Complex<double>, 2>);
+template GeometrySums geometry_sums(const std::vector<GeometryParameter>&, const GeometryState&,
+                                    View<Complex<double>, 3>, View<Complex<double>, 3>,
+                                    View<const Complex<double>, 2>);
 template void move_probe(const std::vector<GeometryParameter>&, const GeometryState&,
                          const std::vector<double>&, View<Complex<float>, 3>);
 template void move_probe(const std::vector<GeometryParameter>&, const GeometryState&,

@@ -43,9 +43,10 @@ class GeometryParameter {
   int sign = 1;     ///< −1: the defocus, which is −C10
   double unit = 1;  ///< Å or rad that change a phase by about 1 rad at the aperture's edge
 
-  /// s and l at (ky, kx), 1/Å.
-  [[nodiscard]] double of_probe(const GeometryState& at, double ky, double kx) const;
-  [[nodiscard]] double of_propagator(const GeometryState& at, double ky, double kx) const;
+  /// s and l at (ky, kx), 1/Å, where P changes by `slope`.
+  [[nodiscard]] double of_probe(const GeometryState& at, double ky, double kx,
+                                const PropagationSlope& slope) const;
+  [[nodiscard]] double of_propagator(const PropagationSlope& slope) const;
   [[nodiscard]] bool moves_propagator() const { return of != Of::aberration; }
   [[nodiscard]] bool is_tilt() const { return of == Of::tilt_row || of == Of::tilt_col; }
 };
@@ -54,18 +55,19 @@ class GeometryParameter {
 std::vector<GeometryParameter> geometry_parameters(const GeometryOptions& options, i64 slices,
                                                    double aperture_k);
 
-/// ∂f/∂p_j from ∂f/∂probe* and ∂f/∂P* (W·W, DC at [0,0]; empty: not known, the part of P is left
-/// out). Probe and gradient (M, W, W), centred; both are used up.
-template <class T>
-std::vector<double> geometry_slopes(const std::vector<GeometryParameter>& parameters,
-                                    const GeometryState& at, View<Complex<T>, 3> probe,
-                                    View<Complex<T>, 3> probe_gradient,
-                                    View<const Complex<double>, 2> propagator_gradient);
+/// Sums over the frequencies of a probe and its gradient.
+struct GeometrySums {
+  std::vector<double> slopes;    ///< ∂f/∂p_j
+  std::vector<double> overlaps;  ///< Re Σ_k s_i s_j Σ_m |ψ̂_m|² / W², row by row
+};
 
-/// Re Σ_k s_i s_j Σ_m |ψ̂_m|² / W², row by row; the probe is used up.
+/// From ∂f/∂probe* and ∂f/∂P* (W·W, DC at [0,0]; empty: not known, the part of P is left out).
+/// Probe and gradient (M, W, W), centred; both are used up.
 template <class T>
-std::vector<double> geometry_overlaps(const std::vector<GeometryParameter>& parameters,
-                                      const GeometryState& at, View<Complex<T>, 3> probe);
+GeometrySums geometry_sums(const std::vector<GeometryParameter>& parameters,
+                           const GeometryState& at, View<Complex<T>, 3> probe,
+                           View<Complex<T>, 3> probe_gradient,
+                           View<const Complex<double>, 2> propagator_gradient);
 
 /// The probe with its parameters changed by dp_j: ψ̂ ← exp(−i Σ s_j dp_j) ψ̂.
 template <class T>
