@@ -29,7 +29,7 @@ std::optional<std::string> fault_of_slices(const GeometryOptions& options, i64 s
   if (options.fits_propagator() && slices < 2)
     return "a single slice has neither thickness nor tilt: leave them out, or set object.slices";
   if (options.has(GeometryPart::tilt) && !alike)
-    return "free slices take a tilt up as their shear: tilt needs slices that are alike, by "
+    return "tilt needs slices that are alike, as free ones take it up as their shear: set "
            "solver.continuation: on, penalty.along_z or object.blur_z";
   return {};
 }

@@ -58,7 +58,9 @@ std::vector<RealWave> aberrations_of(View<const Complex<T>, 2> probe,
 template <class T>
 VariableProbeStart<T>::VariableProbeStart(Workspace<T>& with, Field<T>& scratch,
                                           std::vector<RealWave> others)
-    : with_(with), scratch_(scratch), probe_(with.waves_on_host("probe")) {
+    : with_(with), scratch_(scratch), probe_(with.state.field("probe").waves.shape()) {
+  // Its bytes are among those that the start has booked.
+  with.arithmetic->read(with.state.field("probe").waves.data(), probe_.data(), probe_.size());
   others_ = std::move(others);
   aberrations_ = aberrations_of<T>(std::as_const(probe_).view()[0], others_);
 }
