@@ -35,8 +35,8 @@ struct AberrationTerm {
   bool sine = false;
 };
 
-/// dχ/dC of a term, rad/Å: 2π/λ α^(n+1) cos(mφ) / (n+1), or sin(mφ). n + 1 − m is even, so that
-/// products do: α^m e^(imφ) = (α_x + i α_y)^m.
+/// dχ/dC of a term, rad/Å: 2π/λ α^(n+1) cos(mφ) / (n+1), or sin(mφ), by products, as it is asked of
+/// every frequency: α^m e^(imφ) = (α_x + i α_y)^m. Of an aberration n + 1 − m is even.
 inline double aberration_slope(const AberrationTerm& term, double ky, double kx,
                                double wavelength) {
   const double y = wavelength * ky, x = wavelength * kx, square = y * y + x * x;
@@ -47,8 +47,9 @@ inline double aberration_slope(const AberrationTerm& term, double ky, double kx,
     cosine = turned;
   }
   double value = term.sine ? sine : cosine;
-  for (int left = term.order + 1 - term.symmetry; left > 0; left -= 2) value *= square;
-  return value;
+  int left = term.order + 1 - term.symmetry;
+  for (; left > 1; left -= 2) value *= square;
+  return left == 1 ? value * std::sqrt(square) : value;
 }
 
 }  // namespace ptyle
