@@ -41,25 +41,42 @@ struct Chunk {
   }
 };
 
-/// Row i: the coefficients that line i of the result is made by, of those of `from`.
+/// Row i: what line i of the result is made of. Most coefficients are 0, as few modes vary over the
+/// scan, and are left out.
 template <class T>
-using Factors = std::vector<std::vector<Complex<T>>>;
+struct Factor {
+  i64 line;  ///< of `from`
+  Complex<T> by;
+};
+template <class T>
+using Factors = std::vector<std::vector<Factor<T>>>;
 
-/// Line i of the result ← (or +=) Σ_j factors[i][j] · line j of `from`. Reads a line of `from` for
-/// each factor.
+template <class T>
+Factors<T> factors_of(i64 rows, i64 lines, const auto& coefficient) {
+  Factors<T> factors(static_cast<std::size_t>(rows));
+  for (i64 i = 0; i < rows; ++i)
+    for (i64 j = 0; j < lines; ++j)
+      if (const Complex<double> c = coefficient(i, j); c != 0.0)
+        factors[static_cast<std::size_t>(i)].push_back({j, Complex<T>(c)});
+  return factors;
+}
+
+/// Line i of the result ← (or +=) Σ_j factors[i][j].by · line factors[i][j].line of `from`.
 template <bool add, class T>
 void combine(const SpectraLayout& layout, const Factors<T>& factors, const T* from, T* to) {
   with_lanes(layout.lanes, [&]<i64 L>(std::integral_constant<i64, L>) {
-    for (std::size_t i = 0; i < factors.size(); ++i, to += layout.plane)
+    for (std::size_t i = 0; i < factors.size(); ++i, to += layout.plane) {
+      if (add && factors[i].empty()) continue;
       for (i64 k = 0; k < layout.plane; k += 2 * L) {
         Chunk<T, L> sum;
-        const T* line = from + k;
-        for (const Complex<T>& factor : factors[i]) sum.add(factor, line), line += layout.plane;
+        for (const Factor<T>& factor : factors[i])
+          sum.add(factor.by, from + factor.line * layout.plane + k);
         for (i64 l = 0; l < L; ++l) {
           to[k + l] = add ? to[k + l] + sum.re[l] : sum.re[l];
           to[k + L + l] = add ? to[k + L + l] + sum.im[l] : sum.im[l];
         }
       }
+    }
   });
 }
 
@@ -83,17 +100,14 @@ Complex<double> overlap(i64 plane, const T* s, const T* g) {
 
 template <class T>
 void mix(const SpectraLayout& layout, const Coefficients& a, const T* spectra, T* mixed) {
-  Factors<T> factors(static_cast<std::size_t>(a.shape[0]));
-  for (i64 m = 0; m < a.shape[0]; ++m)
-    for (i64 q = 0; q < a.shape[1]; ++q) factors[m].push_back(Complex<T>(a(m, q)));
+  const auto factors = factors_of<T>(a.shape[0], a.shape[1], [&](i64 m, i64 q) { return a(m, q); });
   combine<false>(layout, factors, spectra, mixed);
 }
 
 template <class T>
 void add_mixed_back(const SpectraLayout& layout, const Coefficients& a, const T* g, T* sum) {
-  Factors<T> factors(static_cast<std::size_t>(a.shape[1]));
-  for (i64 q = 0; q < a.shape[1]; ++q)
-    for (i64 m = 0; m < a.shape[0]; ++m) factors[q].push_back(Complex<T>(std::conj(a(m, q))));
+  const auto factors =
+      factors_of<T>(a.shape[1], a.shape[0], [&](i64 q, i64 m) { return std::conj(a(m, q)); });
   combine<true>(layout, factors, g, sum);
 }
 
