@@ -81,20 +81,13 @@ struct Figures {
   Result result;
 };
 
-Comparison compared(const Result& r, const Result& truth) {
-  return compare_objects(
-      {r.phase.view(), r.positions, r.pixel_size, r.slice_thickness, {}},
-      {truth.phase.view(), truth.positions, truth.pixel_size, truth.slice_thickness, {}},
-      available_threads());
-}
-
 Figures run(const ReconstructConfig& config, const Result& truth) {
   const auto team = make_local_team();
   Reconstruction fit(config, *team);
   while (!fit.finished()) fit.step();
   Figures f;
   f.result = fit.result();
-  const Comparison c = compared(f.result, truth);
+  const Comparison c = bench::compared(f.result, truth);
   f.ssim = c.summed.ssim, f.rmse = c.summed.rmse;
   f.held_out = fit.history().r_held_out_pixels.back();
   return f;
@@ -279,7 +272,7 @@ void trace(const Case& one, const ReconstructConfig& config, const Result& truth
   while (!fit.finished()) {
     const Progress p = fit.step();
     const Result r = fit.result();
-    const Comparison c = compared(r, truth);
+    const Comparison c = bench::compared(r, truth);
     fmt::print("  {:3d} {:7.4f} {:7.4f} {:8.5f} {:8.5f}  {}; {}", p.iteration, c.summed.ssim,
                c.summed.rmse, p.r_factor, p.r_held_out_pixels, p.geometry, p.stage);
     for (const std::size_t i : one.has)
@@ -330,7 +323,7 @@ double judge(const Case& one, int iterations, const std::string& folder, bool tr
   return worst;
 }
 
-// What the parts take
+// Time of the parts
 
 struct Part {
   std::string name;
@@ -346,6 +339,10 @@ void vary_from_the_start(ReconstructConfig& c) {
   vary(c);
   c.parts.of<VariableProbeOptions>().start = 1;
 }
+void flicker_from_the_start(ReconstructConfig& c) {
+  flicker(c);
+  c.parts.of<VariableProbeOptions>().start = 1;
+}
 
 std::vector<Part> timed_parts() {
   return {
@@ -353,11 +350,7 @@ std::vector<Part> timed_parts() {
       {"geometry.refine: [defocus]", geometry({"defocus"})},
       {"geometry.refine: [defocus, thickness]", geometry({"defocus", "thickness"})},
       {"probe.variable: 2", vary_from_the_start},
-      {"probe.intensity: true",
-       [](ReconstructConfig& c) {
-         c.parts.of<VariableProbeOptions>().intensity = true;
-         c.parts.of<VariableProbeOptions>().start = 1;
-       }},
+      {"probe.intensity: true", flicker_from_the_start},
       {"positions.refine: on", free_positions},
       {"probe.variable: 2, positions.refine: on",
        [](ReconstructConfig& c) { vary_from_the_start(c), free_positions(c); }, 1.3},

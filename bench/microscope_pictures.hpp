@@ -20,13 +20,17 @@
 
 namespace ptyle::bench {
 
-/// The summed phase less the truth, registered, in the middle of the scanned area.
-inline Array<double, 2> difference_from(const Result& truth, const Result& r) {
-  constexpr i64 side = 44;
-  const Comparison c = compare_objects(
+inline Comparison compared(const Result& r, const Result& truth) {
+  return compare_objects(
       {r.phase.view(), r.positions, r.pixel_size, r.slice_thickness, {}},
       {truth.phase.view(), truth.positions, truth.pixel_size, truth.slice_thickness, {}},
       available_threads());
+}
+
+/// The summed phase less the truth, registered, in the middle of the scanned area.
+inline Array<double, 2> difference_from(const Result& truth, const Result& r) {
+  constexpr i64 side = 44;
+  const Comparison c = compared(r, truth);
   const auto [rows, cols] = c.result.shape();
   Array<double, 2> part({side, side});
   for (i64 y = 0; y < side; ++y)
@@ -68,7 +72,8 @@ inline std::vector<double> standardised(std::vector<double> values) {
   return values;
 }
 
-/// What was found of each position's beam beside the truth; none where nothing was fitted.
+/// Charts of what was found of each position's beam beside the truth; none where nothing was
+/// fitted.
 inline std::vector<Panel> charts_of(const Result& with, const std::string& file) {
   const auto set = h5::File::open(file);
   std::vector<Panel> panels;

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "core/error.hpp"
+#include "core/waves.hpp"
 #include "io/hdf5.hpp"
 #include "io/py4dstem_result.hpp"
 
@@ -228,23 +229,10 @@ void set_units(h5::File& file, const ResultFacts& facts) {
   unit("/history/seconds", "s");
 }
 
-/// The fraction of the power in each mode.
-std::vector<double> power_fractions(View<const Complex<float>, 3> modes) {
-  std::vector<double> fractions;
-  double total = 0;
-  for (i64 m = 0; m < modes.shape[0]; ++m) {
-    double& sum = fractions.emplace_back(0);
-    for (const Complex<float>& value : modes[m]) sum += std::norm(Complex<double>(value));
-    total += sum;
-  }
-  for (double& one : fractions) one = total > 0 ? one / total : 0;
-  return fractions;
-}
-
 void write_facts(h5::File& file, const ResultFacts& facts) {
   if (!facts.probe.empty()) {
     file.write("/probe", facts.probe.view());
-    file.set("/probe", "power_fractions", power_fractions(facts.probe.view()));
+    file.set("/probe", "power_fractions", shares_of_power<float>(facts.probe.view()));
   }
   if (!facts.variable_modes.empty()) {
     file.write("/variable_probe/modes", facts.variable_modes.view());

@@ -8,9 +8,11 @@
 #include <utility>
 #include <vector>
 
+#include "core/eigen.hpp"
 #include "core/error.hpp"
 #include "core/grid.hpp"
 #include "core/units.hpp"
+#include "core/waves.hpp"
 #include "device/cpu/fft.hpp"
 #include "operator/probe.hpp"
 
@@ -112,18 +114,12 @@ std::vector<Column> decompose(const std::vector<Point>& points, double wavelengt
   }
 }
 
-double power(View<const Complex<double>, 2> wave) {
-  double sum = 0;
-  for (const auto& v : wave) sum += std::norm(v);
-  return sum;
-}
-
 /// Step 3: how many of the strongest hold all but `left_out` of the power.
 i64 kept(View<const Complex<double>, 3> modes, double total, double left_out) {
   double left = 0;
   i64 count = modes.shape[0];
-  while (count > 1 && left + power(modes[count - 1]) <= left_out * total)
-    left += power(modes[--count]);
+  while (count > 1 && left + power_of<double>(modes[count - 1]) <= left_out * total)
+    left += power_of<double>(modes[--count]);
   return count;
 }
 
@@ -140,46 +136,6 @@ Array<Complex<double>, 3> spectra_of(const std::vector<Point>& points, double wa
   return orthogonal_modes(std::move(spectra));
 }
 
-/// The eigenvectors (rows) of a Hermitian matrix by Jacobi's rotations, that of the largest
-/// eigenvalue first.
-Array<Complex<double>, 2> eigenvectors_of(Array<Complex<double>, 2> g) {
-  constexpr int most_passes = 50;
-  constexpr double least = 1e-13;
-  const i64 n = g.shape()[0];
-  Array<Complex<double>, 2> u({n, n});
-  for (i64 i = 0; i < n; ++i) u(i, i) = 1;
-  bool turned = true;
-  for (int pass = 0; turned && pass < most_passes; ++pass) {
-    turned = false;
-    for (i64 p = 0; p < n; ++p)
-      for (i64 q = p + 1; q < n; ++q) {
-        const Complex<double> both = g(p, q);
-        const double of_p = g(p, p).real(), of_q = g(q, q).real();
-        if (std::abs(both) <= least * std::sqrt(std::abs(of_p * of_q))) continue;
-        const double angle = 0.5 * std::atan2(2 * std::abs(both), of_p - of_q);
-        const double c = std::cos(angle);
-        const Complex<double> s = std::polar(std::sin(angle), std::arg(both));
-        const auto turn = [&](Complex<double>& a, Complex<double>& b, const Complex<double>& by) {
-          const Complex<double> old = a;
-          a = c * old + std::conj(by) * b;
-          b = c * b - by * old;
-        };
-        for (i64 i = 0; i < n; ++i) turn(g(i, p), g(i, q), s);
-        for (i64 i = 0; i < n; ++i) turn(g(p, i), g(q, i), std::conj(s));
-        for (i64 i = 0; i < n; ++i) turn(u(p, i), u(q, i), s);
-        turned = true;
-      }
-  }
-  std::vector<i64> order(static_cast<std::size_t>(n));
-  std::iota(order.begin(), order.end(), 0);
-  std::stable_sort(order.begin(), order.end(),
-                   [&](i64 i, i64 j) { return g(i, i).real() > g(j, j).real(); });
-  Array<Complex<double>, 2> sorted({n, n});
-  for (i64 i = 0; i < n; ++i)
-    std::copy_n(&u(order[static_cast<std::size_t>(i)], 0), n, &sorted(i, 0));
-  return sorted;
-}
-
 /// Step 2 of few: spectra (count, 1, points) of the strongest modes, C u of the columns C and
 /// eigenvectors u of C* C; 0 beyond as many as there are.
 Array<Complex<double>, 3> strongest_spectra(const std::vector<Column>& columns, i64 points,
@@ -194,7 +150,7 @@ Array<Complex<double>, 3> strongest_spectra(const std::vector<Column>& columns, 
       gram(a, b) = sum;
       gram(b, a) = std::conj(sum);
     }
-  const auto u = eigenvectors_of(std::move(gram));
+  const auto u = eigen_of(gram).vectors;
   Array<Complex<double>, 3> spectra({count, 1, points});
   for (i64 m = 0; m < std::min(count, n); ++m)
     for (i64 a = 0; a < n; ++a)
@@ -207,7 +163,7 @@ Array<Complex<double>, 3> waves_of(const std::vector<Point>& points,
                                    View<const Complex<double>, 3> spectra, i64 count, i64 w,
                                    double total, const Fft2<double>& fft) {
   double strength = 0;
-  for (i64 m = 0; m < count; ++m) strength += power(spectra[m]);
+  for (i64 m = 0; m < count; ++m) strength += power_of<double>(spectra[m]);
   // The unnormalised FFT multiplied by W, and its inverse does again.
   const double scale = std::sqrt(total / strength) / static_cast<double>(w * w);
   Array<Complex<double>, 3> all({count, w, w});
@@ -261,7 +217,7 @@ StrongestModes strongest_modes(View<const Complex<double>, 3> modes, double pixe
   const double total = power(points);
   double held = 0;
   for (i64 m = 0; m < count; ++m) {
-    const double strength = power(spectra.view()[m]);
+    const double strength = power_of<double>(spectra.view()[m]);
     if (strength <= least * total)
       throw UserError(fmt::format(
           "optics.source_size, optics.focal_spread: so coherent a beam has only {} mode{}, not "

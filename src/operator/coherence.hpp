@@ -16,7 +16,7 @@
 //   2. its columns made orthogonal, the strongest first
 //   3. the weakest left out, the others scaled to the whole power
 //
-// Where only the strongest few are wanted, step 2 is theirs alone, from the columns' Gram matrix.
+// For the strongest few alone, step 2 takes the eigenvectors of the columns' Gram matrix.
 
 #include <array>
 

@@ -16,6 +16,7 @@
 
 #include "core/error.hpp"
 #include "core/grid.hpp"
+#include "core/waves.hpp"
 #include "device/cpu/fft.hpp"
 
 namespace ptyle {
@@ -30,13 +31,7 @@ double aperture(double inside, double edge) {
   return std::clamp(inside / edge + 0.5, 0.0, 1.0);
 }
 
-template <class T>
-double power(View<const Complex<T>, 2> wave) {
-  double sum = 0;
-  for (const Complex<T>& v : wave) sum += std::norm(Value(v));
-  return sum;
-}
-double power(View<const Value, 2> wave) { return power<double>(wave); }
+double power(View<const Value, 2> wave) { return power_of<double>(wave); }
 
 void scale(View<Value, 2> wave, double factor) {
   for (Value& v : wave) v *= factor;
@@ -143,17 +138,6 @@ Array<Value, 3> spread_modes(View<const Value, 2> probe, const std::vector<doubl
   }
   return modes;
 }
-
-template <class T>
-std::vector<double> shares_of_power(View<const Complex<T>, 3> modes) {
-  std::vector<double> shares;
-  double total = 0;
-  for (i64 m = 0; m < modes.shape[0]; ++m) total += shares.emplace_back(power<T>(modes[m]));
-  for (double& share : shares) share = total > 0 ? share / total : 0;
-  return shares;
-}
-template std::vector<double> shares_of_power<float>(View<const Complex<float>, 3>);
-template std::vector<double> shares_of_power<double>(View<const Complex<double>, 3>);
 
 Array<Value, 3> orthogonal_modes(Array<Value, 3> modes) {
   constexpr int most_passes = 30;

@@ -28,10 +28,6 @@ Array<Complex<double>, 2> form_probe(const ProbeOptics& optics, i64 window, doub
 Array<Complex<double>, 3> spread_modes(View<const Complex<double>, 2> probe,
                                        const std::vector<double>& power_shares);
 
-/// The fraction of the power in each mode; of a dark probe, 0.
-template <class T>
-std::vector<double> shares_of_power(View<const Complex<T>, 3> modes);
-
 /// The same probe as orthogonal modes, the strongest first. They are a unitary mixture of what is
 /// given, so that Σ_m |Ψ_m|² of every pattern stays (one-sided Jacobi rotations; W. Hestenes 1958).
 Array<Complex<double>, 3> orthogonal_modes(Array<Complex<double>, 3> modes);

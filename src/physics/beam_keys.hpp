@@ -33,7 +33,7 @@ void aperture_keys(V& v, Optics& o, const char* semi_angle, const char* defocus)
   v("C30", o.C30, "Å", "spherical aberration, 1 mm = 1e7 Å").also_called("Cs C3");
 }
 
-/// What makes the beam incoherent, both standard deviations.
+/// Keys of what makes the beam incoherent, both standard deviations.
 template <class V, class Optics>
 void coherence_keys(V& v, Optics& o, const char* source_size, const char* focal_spread) {
   v("source_size", o.source_size, between(0, 1e4), "Å", source_size)

@@ -11,6 +11,7 @@
 #include "analysis/scan_extent.hpp"
 #include "core/bounds.hpp"
 #include "core/units.hpp"
+#include "core/waves.hpp"
 #include "device/cpu/fft.hpp"
 #include "io/pictures.hpp"
 #include "io/reduced_image.hpp"

@@ -237,9 +237,9 @@ TileStart<T> OpenFit<T>::start_of(const Box& box) {
   const bool absorption = config.object.absorbs();
   if (checkpoint_)
     return resumed_tile<T>(*checkpoint_, config.object.slices, absorption, box, &ledger);
-  const auto [above, below] = config.parts.of<VacuumOptions>().slices;
-  const auto object = start_object(config.object, division->frame, box,
-                                   experiment.calibration.pixel, absorption, nullptr, above, below);
+  const auto object =
+      start_object(config.object, division->frame, box, experiment.calibration.pixel, absorption,
+                   config.parts.of<VacuumOptions>().slices);
   return {converted<T, float, 3>(object.phase.view(), &ledger, "object"),
           converted<T, float, 3>(object.absorption.view(), &ledger, "object")};
 }

@@ -14,6 +14,7 @@
 #include <utility>
 
 #include "analysis/scan_model.hpp"
+#include "core/waves.hpp"
 #include "operator/probe.hpp"
 #include "session/agreement.hpp"
 #include "session/check.hpp"

@@ -214,9 +214,9 @@ OperatorSetup operator_setup(const ReconstructConfig& config, const Experiment& 
     if (e.calibration.wavelength <= 0)
       throw UserError(
           "object.slices: more than one slice needs optics.energy, the accelerating voltage in kV");
-    setup.propagator = propagator(
-        setup.window, e.calibration.pixel, e.calibration.wavelength, config.object.slice_thickness,
-        {config.object.tilt_row * mrad, config.object.tilt_col * mrad}, config.object.band_limit);
+    setup.propagator =
+        propagator(setup.window, e.calibration.pixel, e.calibration.wavelength,
+                   config.object.slice_thickness, config.object.tilt(), config.object.band_limit);
   }
   return setup;
 }
@@ -233,11 +233,23 @@ GeometryOptions geometry_options(const ReconstructConfig& config, const Experime
   o.wavelength = experiment.calibration.wavelength;
   o.given = aberrations_of(experiment.optics);
   o.slice_thickness = config.object.slice_thickness;
-  o.tilt = {config.object.tilt_row * mrad, config.object.tilt_col * mrad};
+  o.tilt = config.object.tilt();
   o.band_limit = config.object.band_limit;
   o.noise = 1 / (4 * counts_per_object_pixel(experiment, cut));
   return o;
 }
+
+namespace {
+
+RecentreOptions recentre_options(const ReconstructConfig& config, const Experiment& experiment) {
+  RecentreOptions o = config.parts.of<RecentreOptions>();
+  o.wavelength = experiment.calibration.wavelength;
+  o.slice_thickness = config.object.slice_thickness;
+  o.tilt = config.object.tilt();
+  return o;
+}
+
+}  // namespace
 
 FitOptions fit_options(const ReconstructConfig& config, const Experiment& e, const Cut& cut,
                        int threads) {
@@ -272,10 +284,7 @@ FitOptions fit_options(const ReconstructConfig& config, const Experiment& e, con
   refinement.noise = 1 / (4 * counts_per_object_pixel(e, cut));
   o.parts.of<GeometryOptions>() = geometry_options(config, e, cut);
   o.parts.of<ProbeLimitOptions>().centre = e.residual_shift;
-  auto& recentre = o.parts.of<RecentreOptions>();
-  recentre.wavelength = e.calibration.wavelength;
-  recentre.slice_thickness = config.object.slice_thickness;
-  recentre.tilt = {config.object.tilt_row * mrad, config.object.tilt_col * mrad};
+  o.parts.of<RecentreOptions>() = recentre_options(config, e);
   auto& penalty = o.parts.of<PenaltyOptions>();
   penalty.lateral =
       penalty.lateral.value_or(automatic_roughness_weight(config, e, cut.sharing.mesh.ranks()));

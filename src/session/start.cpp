@@ -5,10 +5,10 @@
 #include <algorithm>
 #include <cmath>
 #include <functional>
-#include <numeric>
 
 #include "core/bounds.hpp"
 #include "core/error.hpp"
+#include "core/waves.hpp"
 #include "device/cpu/fft.hpp"
 #include "io/data_file.hpp"
 #include "io/dataset_name.hpp"
@@ -161,9 +161,7 @@ double valid_share(const Array<Complex<double>, 3>& probe, View<const float, 2> 
 void scale_to_counts(Array<Complex<double>, 3>& probe, double mean_counts,
                      View<const float, 2> valid) {
   const double window2 = double(probe.shape()[1]) * double(probe.shape()[2]);
-  const double power =
-      std::accumulate(probe.begin(), probe.end(), 0.0,
-                      [](double sum, const Complex<double>& v) { return sum + std::norm(v); });
+  const double power = power_of<double>(std::as_const(probe).view());
   if (!(power > 0) || !std::isfinite(power))
     throw UserError("probe.start: the probe to start from is empty or not finite");
   // Behind a beam stop most counts that are left come of scattering, which this probe has not:
@@ -278,7 +276,7 @@ Array<Complex<double>, 3> start_probe(const ProbeConfig& config, const Experimen
 }
 
 ObjectStart start_object(const ObjectConfig& config, const ObjectFrame& frame, const Box& box,
-                         double pixel, bool absorption, Ledger* ledger, int above, int below) {
+                         double pixel, bool absorption, std::array<int, 2> vacuum, Ledger* ledger) {
   ObjectStart start;
   const std::array<i64, 3> shape{config.slices, box.rows.size(), box.cols.size()};
   start.phase = Array<float, 3>(shape, ledger, "object");
@@ -306,15 +304,16 @@ ObjectStart start_object(const ObjectConfig& config, const ObjectFrame& frame, c
         config.start, down, along));
   const i64 row = i64(down) - box.rows.begin, col = i64(along) - box.cols.begin;
   const double dz = config.slices > 1 ? config.slice_thickness : 1;
-  const double earlier_dz = config.slices == 1         ? 1.0 / double(shape_of_earlier[0])
-                            : shape_of_earlier[0] == 1 ? dz * (config.slices - above - below)
-                                                       : earlier.slice_thickness;
+  const double earlier_dz = config.slices == 1 ? 1.0 / double(shape_of_earlier[0])
+                            : shape_of_earlier[0] == 1
+                                ? dz * (config.slices - vacuum[0] - vacuum[1])
+                                : earlier.slice_thickness;
   if (!(earlier_dz > 0))
     throw UserError(
         fmt::format("object.start: '{}' has {} slices, but does not state how thick they are",
                     config.start, shape_of_earlier[0]));
   const auto add = [&](const EarlierSlice& read, Array<float, 3>& to) {
-    add_earlier(read, shape_of_earlier, earlier_dz, above * dz, row, col, to, dz);
+    add_earlier(read, shape_of_earlier, earlier_dz, vacuum[0] * dz, row, col, to, dz);
   };
   add([&](i64 z, const Box& at, View<float, 2> to) { reader.phase(z, at, to); }, start.phase);
   if (absorption && reader.has_absorption())
@@ -331,8 +330,7 @@ ObjectStart start_object(const ObjectConfig& config, const ObjectFrame& frame, c
 void start_above(Array<Complex<double>, 3>& probe, int slices, const ObjectConfig& config,
                  const Experiment& experiment) {
   propagate<double>(probe, experiment.calibration.pixel, experiment.calibration.wavelength,
-                    -slices * config.slice_thickness,
-                    {config.tilt_row * mrad, config.tilt_col * mrad});
+                    -slices * config.slice_thickness, config.tilt());
 }
 
 }  // namespace ptyle

@@ -2,6 +2,7 @@
 
 // The start of a fit: the object's frame, the probe scaled to the data, earlier results.
 
+#include <array>
 #include <functional>
 #include <span>
 #include <string>
@@ -41,13 +42,13 @@ Array<Complex<double>, 3> start_probe(const ProbeConfig& config, const Experimen
 
 /// Phase and absorption (empty unless `absorption`) to start with, of the part `box` of the object:
 /// vacuum, or an earlier result moved into this frame, its slices shared out among this fit's by
-/// thickness, below `above` slices of vacuum and, if it is a single one, above `below`.
+/// thickness, between so many slices of vacuum at the top and at the bottom.
 struct ObjectStart {
   Array<float, 3> phase, absorption;
 };
 ObjectStart start_object(const ObjectConfig& config, const ObjectFrame& frame, const Box& box,
-                         double pixel, bool absorption, Ledger* ledger = nullptr, int above = 0,
-                         int below = 0);
+                         double pixel, bool absorption, std::array<int, 2> vacuum = {},
+                         Ledger* ledger = nullptr);
 
 /// The waves of a probe so many slices further up the beam.
 void start_above(Array<Complex<double>, 3>& probe, int slices, const ObjectConfig& config,

@@ -10,7 +10,9 @@
 #include "core/choice.hpp"
 #include "core/limits.hpp"
 #include "core/precision.hpp"
+#include "core/units.hpp"
 #include "operator/operator.hpp"
+#include "physics/propagator.hpp"
 #include "solver/sharing.hpp"
 #include "solver/switch.hpp"
 
@@ -34,6 +36,8 @@ struct ObjectConfig {
   double phase_min = 0, phase_max = 0;
   double tilt_row = 0, tilt_col = 0;
   double band_limit = 0;
+  /// The specimen's, rad.
+  [[nodiscard]] Tilt tilt() const { return {tilt_row * mrad, tilt_col * mrad}; }
   [[nodiscard]] bool absorbs() const {
     return type == ObjectType::complex || (type == ObjectType::automatic && slices > 1);
   }

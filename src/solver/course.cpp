@@ -54,9 +54,7 @@ void Course<T>::sum_gradients() {
       with_.arithmetic->run(Tie<T>(volume, block));
   if (with_.halos.sums() && with_.team.size() > 1)
     with_.halos.start_sum(movers_.object.gradients(block, true)).finish();
-  if (!with_.knows_vacuum()) return;
-  for (std::size_t t = 0; t < with_.tiles.size(); ++t)
-    for (const View<T, 3>& volume : movers_.object.gradient.on(t)) with_.blank(t, volume);
+  keep_vacuum<T>(with_, movers_.object.gradient);
 }
 
 template <class T>

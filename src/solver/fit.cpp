@@ -50,8 +50,7 @@ Fit<T>::Fit(std::unique_ptr<Operator<T>> op, FitData<T> data, FitOptions options
     for (const View<T, 3>& volume : object_->values.on(t)) with_->blank(t, volume);
   with_->state.allocate(*with_->arithmetic);
   for (const auto& variable : *variables_) variable->publish(*with_);
-  const bool move = std::any_of(variables_->begin(), variables_->end(),
-                                [](const auto& one) { return one->hand_over_margin() >= 0; });
+  const bool move = any_variable([](const auto& one) { return one.hand_over_margin() >= 0; });
   if (move && team.size() > 1) hand_over_ = std::make_unique<HandOver<T>>(*with_, sharing.mesh);
   apply_detector_limit();
 }
@@ -178,8 +177,7 @@ void Fit<T>::finish_iteration(IterationReport& report) {
   *new_stage_ = 0;
   *batch_ = 0;
   i64 reach = 0;
-  for (std::size_t t = 0; with_->knows_vacuum() && t < with_->tiles.size(); ++t)
-    for (const View<T, 3>& volume : object_->values.on(t)) with_->blank(t, volume);
+  keep_vacuum<T>(*with_, object_->values);
   for (const auto& one : regularisers_) {
     reach = std::max(reach, one->reach());
     for (std::size_t t = 0; t < with_->tiles.size(); ++t) {
@@ -208,12 +206,16 @@ void Fit<T>::finish_iteration(IterationReport& report) {
 
 template <class T>
 void Fit<T>::look_what_moves() {
-  const bool probe_waits = with_->options.probe_from > *iteration_;
-  const bool waits = probe_waits || !with_->options.continuation.finished() ||
-                     std::any_of(variables_->begin(), variables_->end(), [](const auto& one) {
-                       return one->yet_to_move() || one->still_finding();
-                     });
-  if (waits) *all_moves_from_ = *iteration_ + 1;
+  const bool finding = any_variable([](const auto& one) { return one.still_finding(); });
+  if (!all_move() || !with_->options.continuation.finished() || finding)
+    *all_moves_from_ = *iteration_ + 1;
+}
+
+/// Did every part that is to move do so in this iteration?
+template <class T>
+bool Fit<T>::all_move() const {
+  return with_->options.probe_from <= *iteration_ &&
+         !any_variable([](const auto& one) { return one.yet_to_move(); });
 }
 
 /// Until what would be lost in free slices is found beside everything else, as far as that may be:
@@ -221,19 +223,14 @@ void Fit<T>::look_what_moves() {
 template <class T>
 bool Fit<T>::holds_slices() {
   const Continuation& schedule = with_->options.continuation;
-  const auto any = [&](auto&& is) {
-    return std::any_of(variables_->begin(), variables_->end(),
-                       [&](const auto& one) { return is(*one); });
-  };
-  if (schedule.block() <= 1 || !any([](const auto& one) { return one.needs_binned_slices(); }))
+  if (schedule.block() <= 1 ||
+      !any_variable([](const auto& one) { return one.needs_binned_slices(); }))
     return false;
   if (schedule.holds_probe()) return true;
-  const bool all_move = with_->options.probe_from <= *iteration_ &&
-                        !any([](const auto& one) { return one.yet_to_move(); });
   *held_for_ += 1;
-  *all_with_for_ += all_move ? 1 : 0;
-  const bool finding =
-      any([](const auto& one) { return one.needs_binned_slices() && one.still_finding(); });
+  *all_with_for_ += all_move() ? 1 : 0;
+  const bool finding = any_variable(
+      [](const auto& one) { return one.needs_binned_slices() && one.still_finding(); });
   return *held_for_ < longest_held && (finding || *all_with_for_ < together);
 }
 
@@ -332,8 +329,7 @@ void Fit<T>::adapt_steps(IterationReport& report) {
   // still wrong also lets it stand, and goes on as before.
   constexpr double standstill = 0.995;
   const double cost = report.fitted.cost;
-  const bool still_finding = std::any_of(variables_->begin(), variables_->end(),
-                                         [](const auto& one) { return one->still_finding(); });
+  const bool still_finding = any_variable([](const auto& one) { return one.still_finding(); });
   if (*previous_cost_ >= 0 && !(cost <= rise * *previous_cost_)) {
     report.diverging = true;
     with_->caution *= 0.5;

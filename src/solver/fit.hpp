@@ -13,6 +13,7 @@
 // Arrays and numbers are declared by the parts that they belong to (solver/state); which parts
 // there are, the options say (solver/part_options).
 
+#include <algorithm>
 #include <functional>
 #include <map>
 #include <memory>
@@ -132,6 +133,12 @@ class Fit {
   void hand_over(const Variable<T>& mover);
   void finish_iteration(IterationReport& report);
   void look_what_moves();
+  [[nodiscard]] bool all_move() const;
+  template <class Is>
+  [[nodiscard]] bool any_variable(Is&& is) const {
+    return std::any_of(variables_->begin(), variables_->end(),
+                       [&](const auto& one) { return is(*one); });
+  }
   [[nodiscard]] bool holds_slices();
   Misfit misfit_of(const std::vector<i64>& positions, PixelSet pixels);
   void apply_detector_limit();

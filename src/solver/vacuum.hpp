@@ -48,7 +48,7 @@ void keys(V& v, VacuumOptions& o) {
       .reported_if_set();
 }
 
-/// What is wrong with object.vacuum.
+/// The fault of object.vacuum.
 std::optional<std::string> fault_of_regions(const std::vector<double>& regions);
 
 /// The pixels of an object of `pixel` whose centres lie in the regions; pixel [0,0] is at `origin`.

@@ -1,9 +1,12 @@
 #pragma once
 
+#include <gtest/gtest.h>
+
 #include <cstdint>
 #include <string>
 #include <vector>
 
+#include "exchange/local/team.hpp"
 #include "io/hdf5.hpp"
 #include "session/reconstruction.hpp"
 #include "simulate/in_memory.hpp"
@@ -88,6 +91,17 @@ class MemoryScan {
 inline const MemoryScan& memory_scan() {
   static const MemoryScan scan;
   return scan;
+}
+
+/// Runs the scan on so many ranks for so many iterations and into the next one, in whose middle it
+/// stops, and saves that into output.folder.
+inline void save_in_the_middle(const ReconstructConfig& config, int ranks, int iterations) {
+  const auto team = make_local_team(ranks);
+  Reconstruction run(config, memory_scan().patterns(), *team);
+  for (int i = 0; i < iterations; ++i) run.step();
+  int asked = 0;
+  EXPECT_FALSE(run.step([&] { return ++asked == 3; }).whole);
+  run.save(config.output.folder);
 }
 
 }  // namespace ptyle::testing

@@ -104,15 +104,7 @@ TEST(FittedGeometry, ComesFromACheckpointOnOtherRanks) {
   const TemporaryFolder folder;
   ReconstructConfig config = refining({"defocus", "thickness"});
   config.output.folder = folder / "saved";
-  {
-    const auto two = make_local_team(2);
-    Reconstruction run(config, memory_scan().patterns(), *two);
-    run.step();
-    run.step();
-    int asked = 0;
-    EXPECT_FALSE(run.step([&] { return ++asked == 3; }).whole);
-    run.save(config.output.folder);
-  }
+  testing::save_in_the_middle(config, 2, 2);
   config.output.resume = true;
   for (const int ranks : {1, 4}) {
     const auto team = make_local_team(ranks);

@@ -121,16 +121,21 @@ TEST(Inspect, FindsWhatASimulatedSetIsMadeOf) {
     EXPECT_TRUE(std::filesystem::exists(folder / ("pictures/" + std::string(name)))) << name;
 }
 
+/// The file with these texts as attributes: of which object, by which name, the text.
+std::string with_texts(const std::string& path,
+                       const std::vector<std::array<std::string, 3>>& texts) {
+  h5::File file = h5::File::update(path);
+  for (const auto& [object, name, text] : texts) file.set(object, name.c_str(), text);
+  return path;
+}
+
 TEST(Inspect, WritesTextsOutThatATerminalWouldObey) {
   const TemporaryFolder folder;
-  const std::string path = simulated(folder / "a.h5", false);
-  {
-    h5::File file = h5::File::update(path);
-    file.set("/", "note", "a\nwarning: \x1b[31mred");
-    file.set("/patterns", "unit", "\x9b");
-    file.set("/", "defocus_A", "\x1b[2J");
-  }
-  const std::string text = look(path).text;
+  const std::string text =
+      look(with_texts(simulated(folder / "a.h5", false), {{"/", "note", "a\nwarning: \x1b[31mred"},
+                                                          {"/patterns", "unit", "\x9b"},
+                                                          {"/", "defocus_A", "\x1b[2J"}}))
+          .text;
   EXPECT_TRUE(
       says(text, {"  note = a\n    warning: \\x1b[31mred\n", "unit = \\x9b\n",
                   "warning: the attribute 'defocus_A'", "is \"\\x1b[2J\" and is not taken"}));
@@ -140,13 +145,10 @@ TEST(Inspect, WritesTextsOutThatATerminalWouldObey) {
 
 TEST(Inspect, ShowsTheFirstLinesOfALongText) {
   const TemporaryFolder folder;
-  const std::string path = simulated(folder / "a.h5", false);
-  {
-    h5::File file = h5::File::update(path);
-    file.set("/", "seven", "1\n2\n3\n4\n5\n6\n7\n");
-    file.set("/", "eight", "1\n2\n3\n4\n5\n6\n7\n8");
-  }
-  const std::string text = look(path).text;
+  const std::string text = look(with_texts(simulated(folder / "a.h5", false),
+                                           {{"/", "seven", "1\n2\n3\n4\n5\n6\n7\n"},
+                                            {"/", "eight", "1\n2\n3\n4\n5\n6\n7\n8"}}))
+                               .text;
   const std::string six = "1\n    2\n    3\n    4\n    5\n    6\n    ";
   EXPECT_TRUE(says(text, {"  seven = " + six + "7\n", "  eight = " + six + "… 2 more lines\n"}));
 }

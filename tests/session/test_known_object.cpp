@@ -1,5 +1,5 @@
-// What configurations say of the object beforehand: empty regions, slices beyond the specimen, and
-// that it is to be centred along the beam.
+// Knowledge of the object that configurations have beforehand: empty regions, slices beyond the
+// specimen, and that it is to be centred along the beam.
 
 #include <gtest/gtest.h>
 
@@ -151,14 +151,7 @@ TEST(KnownObject, ComesFromACheckpointOnOtherRanks) {
   const Result whole = run(config, 2).result;
   const TemporaryFolder folder;
   config.output.folder = folder / "saved";
-  {
-    const auto two = make_local_team(2);
-    Reconstruction half(config, memory_scan().patterns(), *two);
-    half.step();
-    int asked = 0;
-    EXPECT_FALSE(half.step([&] { return ++asked == 3; }).whole);
-    half.save(config.output.folder);
-  }
+  testing::save_in_the_middle(config, 2, 1);
   config.output.resume = true;
   for (const int ranks : {1, 4})
     EXPECT_LT(apart(run(config, ranks).result.phase, whole.phase), 1e-6) << ranks;

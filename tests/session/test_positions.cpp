@@ -245,14 +245,7 @@ TEST(RefinedPositions, ComeFromACheckpointOnOtherRanks) {
   const TemporaryFolder folder;
   ReconstructConfig config = refining();
   config.output.folder = folder / "saved";
-  {
-    const auto four = make_local_team(4);
-    Reconstruction run(config, memory_scan().patterns(), *four);
-    run.step();
-    int asked = 0;
-    EXPECT_FALSE(run.step([&] { return ++asked == 3; }).whole);
-    run.save(config.output.folder);
-  }
+  testing::save_in_the_middle(config, 4, 1);
   config.output.resume = true;
   const auto two = make_local_team(2);
   Reconstruction run(config, memory_scan().patterns(), *two);

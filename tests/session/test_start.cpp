@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "core/error.hpp"
+#include "core/waves.hpp"
 #include "device/cpu/fft.hpp"
 #include "io/hdf5.hpp"
 #include "io/result.hpp"

@@ -317,7 +317,7 @@ TEST(Geometry, HasSlicesBinnedUntilOthersMoveToo) {
   EXPECT_EQ(held_for(scene, options), 16);  // not for ever
 }
 
-/// Of a probe that is held the thickness would take up what is wrong.
+/// The thickness would take up what is wrong with a probe that is held.
 TEST(Geometry, HasTheThicknessWaitForTheProbe) {
   const FitScene scene(0, {.thickness = 1.1 * thick, .alike = true});
   for (const int probe_from : {0, 2}) {

@@ -1,4 +1,4 @@
-// What is known of the probe beside the data: its support, its aperture, its power.
+// Knowledge of the probe beside the data: its support, its aperture, its power.
 
 #include <gtest/gtest.h>
 
@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "core/error.hpp"
+#include "core/waves.hpp"
 #include "device/cpu/fft.hpp"
 #include "solver/on_gpu.hpp"
 #include "solver/shared_fit.hpp"

@@ -1,4 +1,4 @@
-// What is known of the object to be empty: regions, and slices beyond the specimen.
+// Parts of the object that are known to be empty: regions, and slices beyond the specimen.
 
 #include <gtest/gtest.h>
 

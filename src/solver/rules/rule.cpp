@@ -75,8 +75,7 @@ void Trial<T>::product(const Volumes<T>& direction, const Volumes<T>& product) c
   }
   if (with.halos.sums() && with.team.size() > 1) with.halos.start_sum(stacks).finish();
   untie<T>(with, product);
-  for (std::size_t t = 0; with.knows_vacuum() && t < with.tiles.size(); ++t)
-    for (const View<T, 3>& volume : product.on(t)) with.blank(t, volume);
+  keep_vacuum<T>(with, product);
 }
 
 template <class T>

@@ -8,6 +8,7 @@
 
 #include "core/error.hpp"
 #include "core/units.hpp"
+#include "core/waves.hpp"
 #include "operator/detector_counts.hpp"
 #include "solver/batches.hpp"
 #include "solver/parts.hpp"
@@ -303,10 +304,8 @@ void GeometryVariable<T>::find_curvature(Workspace<T>& with, const Batch& batch)
   }
   show(with, Values(n, 0));
   with.team.sum(sums);
-  double power = 0;
   const Array<Complex<T>, 3> probe = with.waves_on_host("probe");
-  for (const auto& value : probe) power += double(std::norm(value));
-  const double least = least_share(options_.noise) * with.window2() * power;
+  const double least = least_share(options_.noise) * with.window2() * power_of<T>(probe.view());
   const auto count = static_cast<double>(sample.size());
   for (std::size_t i = 0; i < n * n; ++i) *curvature_[i] = sums[i] / count;
   for (std::size_t j = 0; j < n; ++j)

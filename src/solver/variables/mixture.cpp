@@ -48,21 +48,6 @@ void orthonormalise(SmallMatrix& rows, i64 at, const SmallMatrix& gram) {
   for (i64 i = 0; i < n; ++i) rows(at, i) *= by;
 }
 
-/// One of Jacobi's rotations: a(p, q) becomes 0.
-void rotate(SmallMatrix& a, SmallMatrix& vectors, i64 p, i64 q) {
-  const i64 n = a.shape()[0];
-  const double angle = 0.5 * std::atan2(2 * a(p, q), a(p, p) - a(q, q));
-  const double c = std::cos(angle), s = std::sin(angle);
-  const auto turn = [&](double& of_p, double& of_q) {
-    const double old = of_p;
-    of_p = c * old + s * of_q;
-    of_q = c * of_q - s * old;
-  };
-  for (i64 i = 0; i < n; ++i) turn(a(i, p), a(i, q));
-  for (i64 i = 0; i < n; ++i) turn(a(p, i), a(q, i));
-  for (i64 i = 0; i < n; ++i) turn(vectors(p, i), vectors(q, i));
-}
-
 }  // namespace
 
 std::vector<double> amplitudes_of(const Mixture& mixture) {
@@ -100,35 +85,6 @@ void limit(std::span<double> x) {
   const double all = squares(x);
   if (all > most_varied)
     for (double& value : x) value *= std::sqrt(most_varied / all);
-}
-
-Eigen eigen_of(const SmallMatrix& symmetric) {
-  constexpr int passes = 50;
-  constexpr double least = 1e-30;  // squared, of the trace
-  const i64 n = symmetric.shape()[0];
-  SmallMatrix a(symmetric.shape()), vectors(symmetric.shape());
-  std::copy(symmetric.begin(), symmetric.end(), a.begin());
-  double trace = 0;
-  for (i64 i = 0; i < n; ++i) vectors(i, i) = 1, trace += std::abs(a(i, i));
-  for (int pass = 0; pass < passes; ++pass) {
-    double beside = 0;
-    for (i64 p = 0; p < n; ++p)
-      for (i64 q = p + 1; q < n; ++q) {
-        beside += a(p, q) * a(p, q);
-        if (a(p, q) != 0) rotate(a, vectors, p, q);
-      }
-    if (beside <= least * trace * trace) break;
-  }
-  std::vector<i64> order(static_cast<std::size_t>(n));
-  std::iota(order.begin(), order.end(), 0);
-  std::stable_sort(order.begin(), order.end(), [&](i64 i, i64 j) { return a(i, i) > a(j, j); });
-  Eigen all{{}, SmallMatrix(symmetric.shape())};
-  for (i64 j = 0; j < n; ++j) {
-    const i64 from = order[static_cast<std::size_t>(j)];
-    all.values.push_back(a(from, from));
-    for (i64 i = 0; i < n; ++i) all.vectors(j, i) = vectors(from, i);
-  }
-  return all;
 }
 
 SmallMatrix inverse_of(const SmallMatrix& symmetric) {

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "core/array.hpp"
+#include "core/eigen.hpp"
 
 namespace ptyle {
 
@@ -44,14 +45,6 @@ void limit(std::span<double> x);
 
 /// Square, (n, n).
 using SmallMatrix = Array<double, 2>;
-
-/// Eigenvalues, the largest first, and eigenvectors (rows) of a symmetric matrix, by Jacobi's
-/// rotations.
-struct Eigen {
-  std::vector<double> values;
-  SmallMatrix vectors;
-};
-Eigen eigen_of(const SmallMatrix& symmetric);
 
 /// Inverse of a symmetric matrix whose eigenvalues are above 0.
 SmallMatrix inverse_of(const SmallMatrix& symmetric);

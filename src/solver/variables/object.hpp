@@ -33,6 +33,13 @@ struct Volumes {
 template <class T>
 void swap_values(const Volumes<T>& a, const Volumes<T>& b);
 
+/// Sets them to zero where the object is known to be empty.
+template <class T>
+void keep_vacuum(const Workspace<T>& with, const Volumes<T>& volumes) {
+  for (std::size_t t = 0; with.knows_vacuum() && t < with.tiles.size(); ++t)
+    for (const View<T, 3>& volume : volumes.on(t)) with.blank(t, volume);
+}
+
 /// A mini-batch's gradient of the object and the illumination, Σ|u|² averaged over slices.
 template <class T>
 struct ObjectGradient : Volumes<T> {

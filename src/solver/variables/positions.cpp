@@ -9,6 +9,7 @@
 
 #include "core/bounds.hpp"
 #include "core/units.hpp"
+#include "core/waves.hpp"
 #include "solver/batches.hpp"
 #include "solver/parts.hpp"
 #include "solver/rules/rule.hpp"

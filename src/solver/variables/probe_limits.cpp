@@ -7,7 +7,7 @@
 
 #include "core/error.hpp"
 #include "core/grid.hpp"
-#include "device/cpu/fft.hpp"
+#include "core/waves.hpp"
 #include "solver/parts.hpp"
 #include "solver/variables/probe_moves.hpp"
 
@@ -35,25 +35,17 @@ void limit_to_support(View<Complex<T>, 3> waves, double pixel, double radius) {
         if (pixel * std::hypot(double(y - w / 2), double(x - w / 2)) > radius) waves(m, y, x) = 0;
 }
 
-// The waves' place in their window is but a phase of their spectra.
 template <class T>
 void limit_to_aperture(View<Complex<T>, 3> waves, double pixel, double most,
                        const std::array<double, 2>& centre) {
   const i64 w = waves.shape[1];
   const double dk = 1 / (double(w) * pixel);
-  const Fft2<T> fft(w, w, FftRigor::estimate);
   const T scale = static_cast<T>(1 / double(w * w));
-  for (i64 m = 0; m < waves.shape[0]; ++m) {
-    Complex<T>* const wave = waves[m].data;
-    fft.forward(wave);
-    for (i64 y = 0; y < w; ++y)
-      for (i64 x = 0; x < w; ++x) {
-        const double ky = double(frequency_index(y, w)) - centre[0],
-                     kx = double(frequency_index(x, w)) - centre[1];
-        wave[y * w + x] *= dk * std::hypot(ky, kx) > most ? T(0) : scale;
-      }
-    fft.inverse(wave);
-  }
+  multiply_spectra<T>(waves, [&](i64 k) {
+    const double ky = double(frequency_index(k / w, w)) - centre[0],
+                 kx = double(frequency_index(k % w, w)) - centre[1];
+    return dk * std::hypot(ky, kx) > most ? T(0) : scale;
+  });
 }
 
 template <class T>

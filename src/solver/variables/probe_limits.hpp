@@ -1,6 +1,6 @@
 #pragma once
 
-// What is known of the probe beside the data, held by projections after every step of the probe and
+// Knowledge of the probe beside the data, held by projections after every step of the probe and
 // at the end of an iteration, one after the other on all its waves, so that the later ones hold
 // exactly:
 //

@@ -45,7 +45,7 @@ class VariableProbe final : public Variable<T> {
  private:
   using C = Complex<T>;
   [[nodiscard]] i64 variable() const { return options_.modes; }
-  /// Those of the probe on the host, (M + N, W, W).
+  /// From a copy on the host, (M + N, W, W).
   void put_probe(Workspace<T>& with, const Array<C, 3>& probe);
   [[nodiscard]] Mixture mixture_of(std::size_t tile, i64 k) const;
   /// A tile's k-th own position: its numbers, and the coefficients that follow from them.
