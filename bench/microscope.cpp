@@ -9,8 +9,8 @@
 // below the first of them: the fit's true defocus is that much smaller.
 //
 //   ./run-bench microscope [ITERATIONS=20] [CASE …] [trace] [FOLDER]
-//   cases: none (the perfect set with all parts on), defocus, thickness, tilt, drift, current,
-//   noise, source, several of them as drift+source, all; default: none, each alone, and all
+//   cases: none (the perfect set with all parts on), defocus, thickness, tilt, descan, drift,
+//   current, noise, source, several of them as drift+source, all; default: none, each alone, and all
 //   KEY=VALUE: of the runs with the parts, on top
 //   times: what each part takes, in iterations without it
 //   trace: a line an iteration of the run with the parts, in place of the table
@@ -120,6 +120,17 @@ std::vector<Found> of_tilt(const Result& r, const std::string& /*file*/) {
           {"tilt, columns (mrad)", fact(r, "tilt_col_mrad"), -2, 0.2}};
 }
 
+/// px/Å, of the simulation and of what is found.
+constexpr std::array<double, 2> descan_row{0.25, 0.08}, descan_col{-0.06, 0.2};
+std::vector<Found> of_descan(const Result& r, const std::string& /*file*/) {
+  const Matrix2 truth{descan_row[0], descan_row[1], descan_col[0], descan_col[1]};
+  double square = 0;
+  for (std::size_t k = 0; k < 4; ++k)
+    square += std::pow(fact(r, std::string(descan_names[k]) + "_px_per_A") - truth[k], 2);
+  const double edge = 11 * 0.8 / std::sqrt(2.0);  // Å, from the middle of the scan to its corner
+  return {{"descan, error at the scan's edge (px)", edge * std::sqrt(square), 0, 0.1}};
+}
+
 double correlation(const std::vector<double>& a, const std::vector<double>& b) {
   const auto n = static_cast<double>(a.size());
   const double ma = std::accumulate(a.begin(), a.end(), 0.0) / n,
@@ -176,6 +187,7 @@ Telling geometry(std::vector<std::string> more) {
 void nothing_told(ReconstructConfig&) {}
 void perfect_set(Recipe&) {}
 void tilted(Recipe& r) { r.specimen.tilt_row = 3, r.specimen.tilt_col = -2; }
+void moving(Recipe& r) { r.detector.descan_row = descan_row, r.detector.descan_col = descan_col; }
 void drifting(Recipe& r) { r.optics.defocus_drift = 40; }
 void flickering(Recipe& r) { r.optics.current_jitter = 0.1; }
 void noisy(Recipe& r) { r.detector.readout_noise = 5; }
@@ -201,6 +213,7 @@ const std::vector<Imperfection>& imperfections() {
       {"thickness", "thickness told 10 % too large", perfect_set, ten_percent_thick,
        geometry({"thickness", "defocus"}), of_thickness},
       {"tilt", "tilt of 3 and -2 mrad", tilted, nothing_told, geometry({"tilt"}), of_tilt},
+      {"descan", "patterns move by 3 px", moving, nothing_told, geometry({"descan"}), of_descan},
       {"drift", "defocus drifts by 40 Å", drifting, nothing_told, vary, of_drift},
       {"current", "current jitters by 10 %", flickering, nothing_told, flicker, of_current},
       {"noise", "noise of the readout, 5 counts", noisy, nothing_told, keep_noise},
@@ -349,6 +362,7 @@ std::vector<Part> timed_parts() {
       {"the same once more", nothing_told},
       {"geometry.refine: [defocus]", geometry({"defocus"})},
       {"geometry.refine: [defocus, thickness]", geometry({"defocus", "thickness"})},
+      {"geometry.refine: [descan]", geometry({"descan"})},
       {"probe.variable: 2", vary_from_the_start},
       {"probe.intensity: true", flicker_from_the_start},
       {"positions.refine: on", free_positions},

@@ -3,11 +3,13 @@
 // The multislice operator, one interface for every backend (reference/, cpu/, cuda/).
 //
 //   ψ_0 = probe_m shifted      u_s = t_s ψ_s      ψ_{s+1} = IFFT(P FFT(u_s))
-//   Ψ_m = FFT(u_{S−1})         t_s = exp(i φ_s − μ_s)
+//   Ψ_m = FFT(u_{S−1} exp(2πi d·r / W))      t_s = exp(i φ_s − μ_s)
 //   I = b + Σ_m |Ψ_m|²         f = Σ_k cost(I, y, w, ε), by the loss (physics/loss)
 //
 // A probe that varies over the scan: mode m of a position is Σ_q a_mq P_q, with coefficients of the
-// position's own, of K modes that all positions share. Otherwise K = M and a is the identity.
+// position's own, of K modes that all positions share. Otherwise K = M and a is the identity. d, px
+// of the detector, is how far a position's pattern is displaced (descan), r counted from pixel
+// [W/2, W/2]; 0 unless the setup says that there are such.
 //
 // FFT is unnormalised, IFFT carries 1/W². Windows that reach beyond the object read vacuum there
 // and drop their gradient. Inside, the zero frequency stands at [0,0].
@@ -39,6 +41,7 @@ struct OperatorSetup {
   Loss loss = Loss::amplitude;
   double epsilon = 1e-8;  ///< ε, in the unit of the patterns' counts
   double background = 0;  ///< b ≥ 0, counts of every detector pixel beside the waves'
+  bool descan = false;    ///< patterns may be displaced, each by a d of its own
   /// Part::propagator may be asked for, for which a backend keeps memory ready.
   bool fits_propagator = false;
   /// P from a slice to the next, W·W values, DC at [0,0]; not used when S = 1. That of the start:
@@ -60,6 +63,7 @@ inline OperatorSetup without_propagator(const OperatorSetup& s) {
   rest.loss = s.loss;
   rest.epsilon = s.epsilon;
   rest.background = s.background;
+  rest.descan = s.descan;
   rest.fits_propagator = s.fits_propagator;
   return rest;
 }
@@ -72,11 +76,13 @@ struct Placement {
   double shift_row = 0, shift_col = 0;
   /// a, (M, K) values of the host that stay there during a call; null where nothing is mixed.
   const Complex<double>* coefficients = nullptr;
+  double descan_row = 0, descan_col = 0;  ///< d, px that the pattern is displaced by
 };
 
 /// Throws std::invalid_argument where a position has no coefficients although the setup says that
-/// modes are mixed, or has some although none are.
-void check_coefficients(const OperatorSetup& setup, std::span<const Placement> places);
+/// modes are mixed, or has some although none are; and where its pattern is displaced although the
+/// setup says that none is.
+void check_places(const OperatorSetup& setup, std::span<const Placement> places);
 
 /// The placement of a probe whose centre is at `at` (object pixels, pixel [0,0]'s centre is 0).
 Placement place(Position at, i64 window);
@@ -89,7 +95,7 @@ struct ObjectView {
 
 /// A part of a gradient. Another one is a name here, a view in Gradient, and in each backend a
 /// branch a batch or slice, not a pixel.
-enum class Part { object, probe, illumination, shift, coefficients, propagator };
+enum class Part { object, probe, illumination, shift, coefficients, propagator, descan };
 
 /// The parts that are wanted of a gradient: {Part::object, Part::probe}.
 class Wanted {
@@ -111,7 +117,7 @@ class Wanted {
 };
 
 /// Sums over positions: gradients, in the object's and the probe's shapes, are added to; those of
-/// shifts and coefficients have a row a position. What is not wanted may be empty.
+/// shifts, coefficients and descan have a row a position. What is not wanted may be empty.
 template <class T>
 struct Gradient {
   View<T, 3> phase, absorption;  ///< ∂f/∂φ, ∂f/∂μ
@@ -127,6 +133,10 @@ struct Gradient {
   /// (W, W), of the host, DC at [0,0]: ∂f/∂P* = Σ_s χ̂_{s+1} conj(FFT u_s) / W², χ̂ the FFT of
   /// ∂f/∂ψ*; only where OperatorSetup::fits_propagator says so. Nothing is added where S = 1.
   View<Complex<double>, 2> propagator = {};
+  /// (positions, 2), of the host: ∂f/∂d of each position, per px; only where OperatorSetup::descan
+  /// says so. It is 2 (2π/W) Σ_m Σ_r r Re(conj(χ_m) i u_m), u after the last slice,
+  /// χ = exp(−2πi d·r/W) Fᴴ ∂f/∂Ψ*.
+  View<double, 2> descan = {};
 };
 
 /// Those that Operator::adjoint adds to: object and probe, where `sum` has them.
@@ -293,7 +303,7 @@ template <class T>
 CpuOptions choose_cpu_options(const OperatorSetup& setup, int threads,
                               const std::array<i64, 3>& object, std::size_t bytes);
 
-/// Throws std::invalid_argument where ∂f/∂P* is wanted and the setup has not said so.
+/// Throws std::invalid_argument where ∂f/∂P* or ∂f/∂d is wanted and the setup has not said so.
 void check_wanted(const OperatorSetup& setup, Wanted wanted);
 
 /// Is every step unitary: no absorption and |P| = 1?

@@ -11,12 +11,15 @@ Placement place(Position at, i64 window) {
           at.col - col};
 }
 
-void check_coefficients(const OperatorSetup& setup, std::span<const Placement> places) {
-  for (const Placement& at : places)
+void check_places(const OperatorSetup& setup, std::span<const Placement> places) {
+  for (const Placement& at : places) {
     if ((at.coefficients != nullptr) != (setup.basis > 0))
       throw std::invalid_argument(setup.basis > 0
                                       ? "a position has no coefficients to mix its modes with"
                                       : "a position has coefficients, but no modes are mixed");
+    if (!setup.descan && (at.descan_row != 0 || at.descan_col != 0))
+      throw std::invalid_argument("a position's pattern is displaced, but the setup has no descan");
+  }
 }
 
 }  // namespace ptyle

@@ -31,6 +31,8 @@ void check_propagator(const OperatorSetup& setup, std::span<const std::complex<d
 void check_wanted(const OperatorSetup& setup, Wanted wanted) {
   if (wanted.has(Part::propagator) && !setup.fits_propagator)
     throw std::invalid_argument("the setup has not said that the propagator is fitted");
+  if (wanted.has(Part::descan) && !setup.descan)
+    throw std::invalid_argument("the setup has not said that patterns are displaced");
 }
 
 }  // namespace ptyle

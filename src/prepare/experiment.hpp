@@ -12,6 +12,7 @@
 #include "core/array.hpp"
 #include "core/grid.hpp"
 #include "core/ledger.hpp"
+#include "core/matrix2.hpp"
 #include "core/pattern.hpp"
 #include "prepare/config.hpp"
 #include "prepare/screening.hpp"
@@ -75,6 +76,8 @@ struct Experiment {
   Array<double, 2> mean_pattern;    ///< W·W, DC at [W/2, W/2]; 0 where not valid
   std::vector<Position> centres;  ///< of mass of the patterns over valid pixels, px from DC; (0, 0)
                                   ///< of those left out; empty where only a plan is made
+  Matrix2 descan{};               ///< of the plane through them, px/Å: rows by (row, col) of the
+                                  ///< position, then columns; once they are no longer there
   Screening screening;            ///< pixels that are not valid, patterns that are not fitted
   double mean_counts = 0;         ///< Σ of the mean pattern over valid pixels
   double spread_of_counts = 0;    ///< r.m.s. of the patterns' totals about their mean, over it

@@ -236,8 +236,9 @@ void check_geometry(const ReconstructConfig& c, const Check& check) {
   if (geometry.refine.empty()) return;
   const auto fault = [&](const std::string& what) { check.fault("geometry.refine", what); };
   if (const auto wrong = fault_of_refine(geometry)) return fault(*wrong);
-  if (!check.has_energy()) check.missing("geometry.refine", "needs optics.energy", "optics.energy");
-  if (!check.has_semi_angle())
+  if (geometry.any_of_optics() && !check.has_energy())
+    check.missing("geometry.refine", "needs optics.energy", "optics.energy");
+  if (geometry.any_of_optics() && !check.has_semi_angle())
     check.missing("geometry.refine", "needs optics.semi_angle", "optics.semi_angle");
   const bool alike = c.solver.continuation != Switch::off ||
                      c.parts.of<PenaltyOptions>().along_z > 0 ||

@@ -330,8 +330,7 @@ void report_descan(const Experiment& e, const std::vector<Position>& positions, 
     if (by)
       print(
           fmt::format("warning: the bright-field disc lies ({:+.2f}, {:+.2f}) px elsewhere {}: "
-                      "descan, which is not "
-                      "corrected here; shift the patterns so that the disc stays",
+                      "descan; geometry.refine: [descan] fits it",
                       by->row, by->col, halves));
   };
   report(found.descan.along_rows, "in the lower half of the scan than in the upper");

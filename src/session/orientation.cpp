@@ -144,10 +144,24 @@ FittedPositions fitted_positions(const Experiment& e, const std::vector<Position
   return fitted;
 }
 
-Orientation orientation_by_curl(const Experiment& e, const std::vector<Position>& positions) {
-  const auto [numbers, at] = fitted_positions(e, positions);
+namespace {
+
+std::vector<Position> centres_of(const Experiment& e, const std::vector<i64>& numbers) {
   std::vector<Position> centres;
   for (const i64 i : numbers) centres.push_back(e.centres[static_cast<std::size_t>(i)]);
+  return centres;
+}
+
+}  // namespace
+
+std::optional<Plane> plane_of_centres(const Experiment& e, const std::vector<Position>& positions) {
+  const auto [numbers, at] = fitted_positions(e, positions);
+  return plane_through(centres_of(e, numbers), at);
+}
+
+Orientation orientation_by_curl(const Experiment& e, const std::vector<Position>& positions) {
+  const auto [numbers, at] = fitted_positions(e, positions);
+  const std::vector<Position> centres = centres_of(e, numbers);
   return find_orientation(centres, at, e.optics.xray_energy == 0 && e.calibration.wavelength > 0);
 }
 

@@ -22,6 +22,10 @@ struct FittedPositions {
 };
 FittedPositions fitted_positions(const Experiment& e, const std::vector<Position>& positions);
 
+/// The plane through the centres of mass of all patterns that are not left out, px by Å; nothing
+/// where these lie in a line.
+std::optional<Plane> plane_of_centres(const Experiment& e, const std::vector<Position>& positions);
+
 /// By the centres of mass of all patterns that are not left out. UserError as find_orientation.
 Orientation orientation_by_curl(const Experiment& e, const std::vector<Position>& positions);
 

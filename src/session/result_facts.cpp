@@ -104,7 +104,8 @@ void add_fitted(ResultFacts& facts, const std::vector<FittedValue>& values) {
   for (const FittedValue& value : values) {
     const std::string name = value.name + (value.unit == "Å"         ? "_A"
                                            : value.unit == "degrees" ? "_deg"
-                                                                     : "_mrad");
+                                           : value.unit == "mrad"    ? "_mrad"
+                                                                     : "_px_per_A");
     std::erase_if(facts.optics, [&](const auto& one) { return one.first == name; });
     facts.optics.emplace_back("given_" + name, value.from);
     if (value.name == "slice_thickness")

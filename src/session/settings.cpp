@@ -209,7 +209,9 @@ OperatorSetup operator_setup(const ReconstructConfig& config, const Experiment& 
   setup.loss = loss_of(config, e);
   setup.epsilon = counts_per_detector_pixel(e) * facts_of(setup.loss).epsilon;
   setup.background = e.offset;
-  setup.fits_propagator = setup.slices > 1 && config.parts.of<GeometryOptions>().fits_propagator();
+  const auto& geometry = config.parts.of<GeometryOptions>();
+  setup.fits_propagator = setup.slices > 1 && geometry.fits_propagator();
+  setup.descan = geometry.has(GeometryPart::descan);
   if (setup.slices > 1) {
     if (e.calibration.wavelength <= 0)
       throw UserError(
@@ -236,6 +238,7 @@ GeometryOptions geometry_options(const ReconstructConfig& config, const Experime
   o.tilt = config.object.tilt();
   o.band_limit = config.object.band_limit;
   o.noise = 1 / (4 * counts_per_object_pixel(experiment, cut));
+  o.descan = experiment.descan;
   return o;
 }
 

@@ -10,6 +10,7 @@
 #include "core/units.hpp"
 #include "session/orientation.hpp"
 #include "session/pattern_figures.hpp"
+#include "solver/variables/geometry_options.hpp"
 
 namespace ptyle {
 namespace {
@@ -36,14 +37,14 @@ void add_no_defocus(const ReconstructConfig& config, const Experiment& experimen
         "optics.defocus=0 says that this is meant");
 }
 
-/// Centres of mass that move with the scan as a plane.
-void add_descan(const Experiment& e, std::vector<std::string>& warnings) {
+/// Centres of mass that move with the scan as a plane, where that is not fitted.
+void add_descan(const ReconstructConfig& config, const Experiment& e,
+                std::vector<std::string>& warnings) {
+  if (config.parts.of<GeometryOptions>().has(GeometryPart::descan)) return;
   constexpr double least = 1.5;  // px from edge to edge
   constexpr double share = 0.6;  // of the centres' variance, the plane's
-  const auto [numbers, at] = fitted_positions(e, e.positions);
-  std::vector<Position> centres;
-  for (const i64 i : numbers) centres.push_back(e.centres[static_cast<std::size_t>(i)]);
-  const auto plane = plane_through(centres, at);
+  const std::vector<Position> at = fitted_positions(e, e.positions).at;
+  const auto plane = plane_of_centres(e, e.positions);
   if (!plane || at.size() < 36 || plane->explained < share) return;
   const Bounds scan = bounds_of(at);
   const auto moved = [](const Position& slope, double length) {
@@ -55,8 +56,7 @@ void add_descan(const Experiment& e, std::vector<std::string>& warnings) {
     if (std::hypot(by.row, by.col) > least)
       warnings.push_back(fmt::format(
           "the patterns' centre of mass moves by ({:+.1f}, {:+.1f}) px from the {} of positions: "
-          "descan, or a specimen that acts as a lens; descan is not corrected here, shift the "
-          "patterns so that the disc stays",
+          "descan, which geometry.refine: [descan] fits, or a specimen that acts as a lens",
           by.row, by.col, where));
 }
 
@@ -94,7 +94,7 @@ std::vector<std::string> warnings_of(const ReconstructConfig& config,
     add_no_defocus(config, experiment, warnings);
     add_wide_probe(experiment, warnings);
   }
-  add_descan(experiment, warnings);
+  add_descan(config, experiment, warnings);
   add_absorption(config, experiment, warnings);
   return warnings;
 }

@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/matrix2.hpp"
 #include "device/arithmetic.hpp"
 #include "exchange/team.hpp"
 #include "operator/operator.hpp"
@@ -49,6 +50,13 @@ class Workspace {
   void mix(i64 position, const Complex<double>* coefficients) {
     mixtures_.insert_or_assign(position, coefficients);
   }
+  /// Patterns are displaced by `plane` times from_middle of their positions, detector px.
+  void displace_patterns(const Matrix2& plane) { descan_ = plane; }
+  /// The nominal position from the mean of all, px; the largest distance of one; and the mean of
+  /// q qᵀ, row by row.
+  [[nodiscard]] Vector2 from_middle(i64 position) const;
+  [[nodiscard]] double farthest_from_middle() const;
+  [[nodiscard]] Matrix2 spread() const;
   /// One that has gone to another process.
   void forget(i64 position) {
     moved_.erase(position);
@@ -115,6 +123,8 @@ class Workspace {
  private:
   [[nodiscard]] PixelChoice choice_of(i64 pattern, PixelSet pixels) const;
 
+  Matrix2 descan_{};  // detector px per px of the object
+  Position middle_;   // of the positions
   std::unordered_map<i64, const Complex<double>*> mixtures_;
   std::unordered_map<i64, Placement> moved_;  // of this process's positions those that moved
   std::size_t moved_booked_ = 0;

@@ -21,7 +21,7 @@ struct Reference {
   static std::string name() { return "Reference"; }
   static bool available() { return true; }
   static i64 window(i64 w) { return w; }
-  static constexpr bool fits_propagator = true;
+  static constexpr bool every_part = true;
   static std::unique_ptr<Operator<T>> make(const OperatorSetup& setup, int /*threads*/ = 1) {
     return make_reference_operator(setup);
   }
@@ -48,7 +48,7 @@ struct Cpu {
   }
   /// The window to take where a test asks for a small one: the sweeps know no smaller ones.
   static i64 window(i64 w) { return path == CpuPath::fftw ? w : w % 2 == 0 ? 64 : 96; }
-  static constexpr bool fits_propagator = true;
+  static constexpr bool every_part = true;
   static CpuOptions options(CpuOptions o = {}) {
     o.path = path;
     return o;
@@ -71,7 +71,7 @@ struct EmulatedGpu {
   }
   static bool available() { return true; }
   static i64 window(i64 w) { return path == GpuPath::fft ? w : w % 2 == 0 ? 64 : 96; }
-  static constexpr bool fits_propagator = path == GpuPath::fft;
+  static constexpr bool every_part = path == GpuPath::fft;
   static std::unique_ptr<Operator<T>> make(const OperatorSetup& setup, int /*threads*/ = 1) {
     constexpr bool is_double = std::is_same_v<T, double>;
     return make_emulated_operator<T>(
@@ -89,16 +89,19 @@ struct Cuda {
   }
   static bool available() { return !find_gpus().gpus.empty(); }
   static i64 window(i64 w) { return EmulatedGpu<T, path>::window(w); }
-  static constexpr bool fits_propagator = path == GpuPath::fft;
+  static constexpr bool every_part = path == GpuPath::fft;
   static std::unique_ptr<Operator<T>> make(const OperatorSetup& setup, int /*threads*/ = 1) {
     static const std::unique_ptr<Memory> gpu = open_gpu(0);
     return make_gpu_operator<T>(setup, *gpu, nullptr, {.path = path});
   }
 };
 
+/// The window that a backend knows; without a descan where only the FFT library's path has one, as
+/// with the propagator's gradient (`every_part`).
 template <class Backend>
 Case fitting(Case c) {
   c.window = Backend::window(c.window);
+  c.descan = c.descan && Backend::every_part;
   return c;
 }
 template <class Backend>

@@ -27,6 +27,7 @@ struct Case {
   i64 basis = 0;  ///< modes that each position mixes; 0: none
   double background = 0;
   bool fits_propagator = false;
+  bool descan = false;  ///< patterns are displaced by up to 3 px
 };
 
 /// The cases with the losses of the table in turn, some twice where there are more losses.
@@ -112,6 +113,7 @@ inline Scene<double> make_scene(const Case& c, std::uint64_t seed) {
   s.setup.modes = c.modes;
   s.setup.basis = c.basis;
   s.setup.fits_propagator = c.fits_propagator;
+  s.setup.descan = c.descan;
   s.setup.absorption = c.absorption;
   s.setup.loss = c.loss;
   s.setup.epsilon = 0.01 * mean_counts;
@@ -143,6 +145,8 @@ inline Scene<double> make_scene(const Case& c, std::uint64_t seed) {
     for (double& y : s.measured.back())
       y = static_cast<float>(mean_counts * std::norm(draw.normal()));
   }
+  for (Placement& at : s.places)
+    if (c.descan) at.descan_row = draw.uniform(-3, 3), at.descan_col = draw.uniform(-3, 3);
   if (c.basis > 0) {  // M modes have together the power of the K
     s.coefficients = std::make_shared<Array<Complex<double>, 3>>(
         std::array<i64, 3>{c.positions, c.modes, c.basis});
@@ -196,10 +200,11 @@ struct Sums {
         probe(s.probe.shape()),
         shift({static_cast<i64>(s.places.size()), 2}),
         coefficients({static_cast<i64>(s.places.size()), s.setup.modes, s.probe.shape()[0]}),
-        propagator({s.setup.window, s.setup.window}) {}
+        propagator({s.setup.window, s.setup.window}),
+        descan({static_cast<i64>(s.places.size()), 2}) {}
   Gradient<T> view() {
-    return {phase.view(), absorption.view(), illumination.view(), probe.view(),
-            {},           shift.view(),      coefficients.view(), propagator.view()};
+    return {phase.view(), absorption.view(),   illumination.view(), probe.view(), {},
+            shift.view(), coefficients.view(), propagator.view(),   descan.view()};
   }
   Array<T, 3> phase, absorption;
   Array<T, 2> illumination;
@@ -207,6 +212,7 @@ struct Sums {
   Array<double, 2> shift;
   Array<Complex<double>, 3> coefficients;
   Array<Complex<double>, 2> propagator;
+  Array<double, 2> descan;
 };
 
 /// Re⟨a, b⟩, summed in double precision.

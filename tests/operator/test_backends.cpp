@@ -24,6 +24,7 @@ std::vector<Case> random_cases() {
     c.loss = losses[std::size_t(draw.integer(0, i64(losses.size()) - 1))].loss;
     c.band_limit = draw.uniform(0, 1) < 0.3 ? 2.0 / 3 : 0;
     c.background = draw.uniform(0, 1) < 0.3 ? 20 : 0;
+    c.descan = i64(all.size()) % 3 == 0;
     all.push_back(c);
   }
   return all;
@@ -91,12 +92,16 @@ void expect_same_sums(const Operator<T>& op, const Operator<double>& oracle, con
   const double allowed = tolerance<T>(scene.setup);
   Sums<T> sums(scene);
   Sums<double> expected(exact);
-  const Misfit f = op.gradient(scene.places, scene.source(), everything, sums.view());
-  const Misfit g = oracle.gradient(exact.places, exact.source(), everything, expected.view());
+  const Wanted wanted = everything.with(Part::descan, scene.setup.descan);
+  const Misfit f = op.gradient(scene.places, scene.source(), wanted, sums.view());
+  const Misfit g = oracle.gradient(exact.places, exact.source(), wanted, expected.view());
   EXPECT_LT(relative_difference(sums.phase, expected.phase), allowed);
   EXPECT_LT(relative_difference(sums.absorption, expected.absorption), allowed);
   EXPECT_LT(relative_difference(sums.probe, expected.probe), allowed);
   EXPECT_LT(relative_difference(sums.illumination, expected.illumination), allowed);
+  if (scene.setup.descan) {
+    EXPECT_LT(relative_difference(sums.descan, expected.descan), allowed);
+  }
   EXPECT_NEAR(f.cost / g.cost, 1, allowed);
   EXPECT_NEAR(f.r_numerator / g.r_numerator, 1, allowed);
   EXPECT_NEAR(f.r_denominator / g.r_denominator, 1, allowed);
@@ -111,10 +116,10 @@ TYPED_TEST(AgainstReference, RandomConfigurations) {
   using T = typename TypeParam::T;
   std::uint64_t seed = 100;
   for (const Case& c : cases_for<TypeParam>()) {
-    SCOPED_TRACE(testing::Message()
-                 << "W = " << c.window << ", S = " << c.slices << ", M = " << c.modes
-                 << ", absorption " << c.absorption << ", loss " << facts_of(c.loss).name
-                 << ", weights " << c.weights << ", band limit " << c.band_limit);
+    SCOPED_TRACE(testing::Message() << "W = " << c.window << ", S = " << c.slices << ", M = "
+                                    << c.modes << ", absorption " << c.absorption << ", loss "
+                                    << facts_of(c.loss).name << ", weights " << c.weights
+                                    << ", band limit " << c.band_limit << ", descan " << c.descan);
     const auto exact = make_scene(c, ++seed);
     const auto scene = in_precision<T>(exact);
     const auto op = TypeParam::make(scene.setup, 1 + static_cast<int>(seed % 3));
@@ -128,7 +133,7 @@ TYPED_TEST(AgainstReference, RandomConfigurations) {
 
 TYPED_TEST(AgainstReference, PropagatorGradient) {
   using T = typename TypeParam::T;
-  if (!TypeParam::fits_propagator) GTEST_SKIP() << "the propagator is not fitted on this path";
+  if (!TypeParam::every_part) GTEST_SKIP() << "the propagator is not fitted on this path";
   std::uint64_t seed = 200;
   for (Case c : cases_for<TypeParam>()) {
     SCOPED_TRACE(testing::Message() << "W = " << c.window << ", S = " << c.slices);

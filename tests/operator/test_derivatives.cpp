@@ -161,7 +161,7 @@ TYPED_TEST(Derivatives, CoefficientGradientIsThatOfTheCost) {
 
 // 2 Re(conj(∂f/∂P*) dP) along any change of the propagator, |P| = 1 or not, also where it is 0.
 TYPED_TEST(Derivatives, PropagatorGradientIsThatOfTheCost) {
-  if (!TypeParam::fits_propagator) GTEST_SKIP() << "the propagator is not fitted on this path";
+  if (!TypeParam::every_part) GTEST_SKIP() << "the propagator is not fitted on this path";
   for (Case c : fitting<TypeParam>(cases)) {
     c.fits_propagator = true;
     c.band_limit = c.slices == 2 ? 2.0 / 3 : 0;

@@ -39,6 +39,7 @@ class FitScene {
     double thickness = 10;                    ///< Å, of slices, likewise
     Tilt tilt = {};                           ///< rad, likewise
     bool alike = false;                       ///< all slices hold the same
+    Matrix2 descan = {};                      ///< px/Å, of positions from the mean of all
   };
 
   /// Noise-free; or patterns of so many counted electrons, to be fitted by the Poisson loss.
@@ -83,17 +84,28 @@ class FitScene {
       std::copy_n(truth_.data(), n_ * n_, truth_.data() + s * n_ * n_);
     dk_ = dk;
     patterns_ = Array<double, 3>({i64(positions_.size()), window, window});
-    auto op = make_cpu_operator<double>(setup_, 1);
+    OperatorSetup measuring = setup_;
+    measuring.descan = true;
+    auto op = make_cpu_operator<double>(measuring, 1);
     op->set_object({truth_.view(), {}});
     op->set_probe(probe_);
     Array<Complex<double>, 3> exit({1, window, window});
+    Position middle;
+    for (const Position& at : positions_) {
+      middle.row += at.row / double(positions_.size());
+      middle.col += at.col / double(positions_.size());
+    }
     for (std::size_t i = 0; i < positions_.size(); ++i) {
       Position at = positions_[i];
+      const Vector2 by =
+          times(scan.descan, Vector2{pixel * (at.row - middle.row), pixel * (at.col - middle.col)});
       if (!scan.displacement.empty()) {
         at.row += scan.displacement[i].row;
         at.col += scan.displacement[i].col;
       }
-      op->forward(place(at, window), exit);
+      Placement there = place(at, window);
+      there.descan_row = by[0], there.descan_col = by[1];
+      op->forward(there, exit);
       for (i64 k = 0; k < window * window; ++k)
         patterns_.data()[i64(i) * window * window + k] =
             electrons > 0 ? counted(std::norm(exit.data()[k]), i, k) : std::norm(exit.data()[k]);
@@ -169,6 +181,7 @@ class FitScene {
     setup.modes = probe.shape[0];
     setup.background = background;
     setup.fits_propagator = options.parts.of<GeometryOptions>().fits_propagator();
+    setup.descan = options.parts.of<GeometryOptions>().has(GeometryPart::descan);
     setup.basis = options.parts.of<VariableProbeOptions>().basis(setup.modes);
     return {
         make_operator ? make_operator(setup) : make_cpu_operator<double>(setup, options.threads),

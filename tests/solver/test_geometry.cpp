@@ -41,7 +41,7 @@ GeometryOptions all_of_it() {
 
 /// ∂f/∂p of each parameter against differences of the cost of a moved probe and propagator.
 TYPED_TEST(GeometrySlopes, AreThoseOfTheCost) {
-  if (!TypeParam::fits_propagator) GTEST_SKIP() << "the propagator is not fitted on this path";
+  if (!TypeParam::every_part) GTEST_SKIP() << "the propagator is not fitted on this path";
   const auto scene = test::make_scene({.window = TypeParam::window(12),
                                        .slices = 4,
                                        .modes = 2,

@@ -6,6 +6,7 @@
 
 #include "core/units.hpp"
 #include "device/cpu/fft.hpp"
+#include "operator/cpu/descan.hpp"
 #include "operator/cpu/steps.hpp"
 
 namespace ptyle::cpu {
@@ -61,6 +62,7 @@ class FftwSteps final : public Steps<T> {
       row[i] = C(std::polar(1.0, f * at.shift_row));
       col[i] = C(std::polar(1.0, f * at.shift_col));
     }
+    if (setup_.descan) put_descan_factors(at, w_, descan(buffers));
   }
 
   void begin(const T* spectrum, ThreadBuffers<T>& buffers, T* wave) const override {
@@ -192,6 +194,32 @@ class FftwSteps final : public Steps<T> {
       to.data[k] += Complex<double>(mode(sum, 0)[k]) / static_cast<double>(n_);
   }
 
+  void displace(ThreadBuffers<T>& buffers, T* wave) const override {
+    const auto *row = descan(buffers), *col = row + w_;
+    for (i64 m = 0; m < setup_.modes; ++m)
+      for (i64 y = 0; y < w_; ++y)
+        for (i64 x = 0; x < w_; ++x) {
+          C& u = mode(wave, m)[y * w_ + x];
+          u = mul(mul(row[y], col[x]), u);
+        }
+  }
+
+  std::array<double, 2> displace_back(ThreadBuffers<T>& buffers, T* chi, const T* u, T* wave,
+                                      bool wanted) const override {
+    const auto *row = descan(buffers), *col = row + w_;
+    DescanSums sums(w_);
+    for (i64 m = 0; m < setup_.modes; ++m) {
+      const C* const of = wanted ? (u ? mode(u, m) : mode(wave, m)) : nullptr;
+      for (i64 y = 0; y < w_; ++y)
+        for (i64 x = 0; x < w_; ++x) {
+          C& c = mode(chi, m)[y * w_ + x];
+          c = conj_mul(mul(row[y], col[x]), c);
+          if (wanted) sums.add(y, x, c, of[y * w_ + x]);
+        }
+    }
+    return sums.sums();
+  }
+
   void exit(ThreadBuffers<T>&, T* wave, View<C, 3> to) const override {
     for (i64 m = 0; m < setup_.modes; ++m) fft_.forward(mode(wave, m), to[m].data);
   }
@@ -253,6 +281,11 @@ class FftwSteps final : public Steps<T> {
   const C* mode(const T* waves, i64 m) const { return reinterpret_cast<const C*>(waves) + m * n_; }
   static T square(C v) { return v.real() * v.real() + v.imag() * v.imag(); }
 
+  /// The descan's factors, of rows and of columns, behind the ramp of the shift.
+  C* descan(ThreadBuffers<T>& buffers) const {
+    return reinterpret_cast<C*>(buffers.ramp.data()) + 2 * w_;
+  }
+
   Row row_of(const Slice<T>& slice, i64 y, ThreadBuffers<T>& buffers) const {
     return slice.transmission.row(slice.s, slice.at, y, w_, buffers.scratch.data());
   }
@@ -289,7 +322,7 @@ BufferSizes fftw_sizes(const OperatorSetup& setup) {
   return {.wave = 2 * setup.modes * n,
           .probe = 2 * setup.probe_modes() * n,
           .scratch = std::max(2 * n, 4 * w),  // a wave, or rows of t and of gradients
-          .ramp = 4 * w,
+          .ramp = (setup.descan ? 8 : 4) * w,
           .propagator = setup.slices > 1 ? 2 * n : 0,
           .detector = 2 * n};
 }

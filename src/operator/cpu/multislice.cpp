@@ -1,7 +1,8 @@
 // The multislice operator on a CPU, a position at a time on each thread:
 //
 //   1. mix the position's modes, if it has coefficients, and shift them to it
-//   2. forward through the slices, keeping u_s = t_s ψ_s, or what it can be made again from
+//   2. forward through the slices, keeping u_s = t_s ψ_s, or what it can be made again from; the
+//      pattern is displaced by the position's descan, if it has one
 //   3. detector: intensity, misfit, residual
 //   4. adjoint back through the slices; each slice's gradient is added to the sums when all
 //      positions before this one have added theirs
@@ -85,7 +86,7 @@ class CpuOperator final : public Operator<T> {
   }
 
   void forward(const Placement& at, View<C, 3> wave) const override {
-    check_coefficients(setup_, {&at, 1});
+    check_places(setup_, {&at, 1});
     // Nothing shared is written: several threads may call.
     ThreadBuffers<T> buffers = make_buffers(nullptr);
     Array<T, 1> psi({plan_.wave});
@@ -95,19 +96,21 @@ class CpuOperator final : public Operator<T> {
       steps_->transmit(slice(s, at), buffers, psi.data(), nullptr);
       if (s + 1 < setup_.slices) steps_->propagate(buffers, psi.data());
     }
+    displace(buffers, psi.data());
     steps_->exit(buffers, psi.data(), wave);
   }
 
   void tangent(const Placement& at, const ObjectView<T>& d_object, View<const C, 3> d_probe,
                View<C, 3> d_wave) const override {
-    check_coefficients(setup_, {&at, 1});
+    check_places(setup_, {&at, 1});
     auto& ws = prepared(0, at);
     forward_tangent(ws, at, d_object, probe_spectrum(d_probe), false);
+    displace(ws.buffers, ws.other.data());
     steps_->exit(ws.buffers, ws.other.data(), d_wave);
   }
 
   void adjoint(const Placement& at, View<const C, 3> d, const Gradient<T>& sum) const override {
-    check_coefficients(setup_, {&at, 1});
+    check_places(setup_, {&at, 1});
     auto& ws = prepared(0, at);
     const Wanted wanted = parts_of_adjoint(sum);
     Array<T, 1> probe_sum({wanted.has(Part::probe) ? plan_.probe : 0});
@@ -115,13 +118,14 @@ class CpuOperator final : public Operator<T> {
     forward_keeping_waves(ws, at);
     T* const chi = chi_beside(ws);
     steps_->enter_back(ws.buffers, d, chi);
+    displace_back(ws, chi, {});
     backward(ws, at, 0, chi, sequencer, wanted, T(1), sum, probe_sum.data());
     if (wanted.has(Part::probe)) steps_->add_probe_gradient(probe_sum.data(), sum.probe);
   }
 
   Misfit gradient(std::span<const Placement> places, const Measured<T>& measured, Wanted wanted,
                   const Gradient<T>& sum) const override {
-    check_coefficients(setup_, places);
+    check_places(setup_, places);
     check_wanted(setup_, wanted);
     Array<T, 1> probe_sum({wanted.has(Part::probe) ? plan_.probe : 0}, ledger_, "gradient patches");
     std::vector<Misfit> each(places.size());
@@ -132,7 +136,9 @@ class CpuOperator final : public Operator<T> {
         measured.load(k, ws.buffers.measured.data());
         forward_keeping_waves(ws, places[k]);
         T* const chi = chi_beside(ws);
+        displace(ws.buffers, chi);
         each[k] = steps_->detect(ws.buffers, chi, true);
+        displace_back(ws, chi, wanted.has(Part::descan) ? sum.descan[k] : View<double, 1>{});
         backward(ws, places[k], k, chi, sequencer, wanted, T(2), sum, probe_sum.data());
       } catch (...) {
         sequencer.abandon();
@@ -151,24 +157,27 @@ class CpuOperator final : public Operator<T> {
 
   void misfits(std::span<const Placement> places, const Measured<T>& measured,
                std::span<Misfit> each) const override {
-    check_coefficients(setup_, places);
+    check_places(setup_, places);
     parallel_for(static_cast<i64>(places.size()), threads_, [&](i64 k, int thread) {
       auto& ws = prepared(thread, places[k]);
       measured.load(k, ws.buffers.measured.data());
       begin(places[k], probe_, ws.buffers, ws.wave.data());
       run(ws, places[k], 0, setup_.slices, nullptr);
+      displace(ws.buffers, ws.wave.data());
       each[k] = steps_->detect(ws.buffers, ws.wave.data(), false);
     });
   }
 
   double curvature(std::span<const Placement> places, const ObjectView<T>& d_object,
                    View<const C, 3> d_probe, std::span<double> of_each) const override {
-    check_coefficients(setup_, places);
+    check_places(setup_, places);
     const Array<T, 1> d_spectrum = probe_spectrum(d_probe);
     std::vector<double> each(places.size());
     parallel_for(static_cast<i64>(places.size()), threads_, [&](i64 k, int thread) {
       auto& ws = prepared(thread, places[k]);
       forward_tangent(ws, places[k], d_object, d_spectrum, false);
+      displace(ws.buffers, ws.wave.data());
+      displace(ws.buffers, ws.other.data());
       each[k] = steps_->bend(ws.buffers, ws.wave.data(), ws.other.data(), false);
     });
     if (!of_each.empty()) std::copy(each.begin(), each.end(), of_each.begin());
@@ -177,7 +186,7 @@ class CpuOperator final : public Operator<T> {
 
   void gauss_newton_product(std::span<const Placement> places, const ObjectView<T>& d_object,
                             View<const C, 3> d_probe, const Gradient<T>& sum) const override {
-    check_coefficients(setup_, places);
+    check_places(setup_, places);
     const Wanted wanted = parts_of_adjoint(sum);
     const Array<T, 1> d_spectrum = probe_spectrum(d_probe);
     Array<T, 1> probe_sum({wanted.has(Part::probe) ? plan_.probe : 0}, ledger_, "gradient patches");
@@ -188,8 +197,11 @@ class CpuOperator final : public Operator<T> {
         forward_tangent(ws, places[k], d_object, d_spectrum, true);
         if (plan_.kept == 0) need<1>(ws.aside, {plan_.wave}, "waves");
         if (plan_.kept == 0) copy(ws.wave.data(), ws.aside.data());
+        displace(ws.buffers, ws.wave.data());
+        displace(ws.buffers, ws.other.data());
         steps_->bend(ws.buffers, ws.wave.data(), ws.other.data(), true);
         if (plan_.kept == 0) std::swap(ws.wave, ws.aside);
+        displace_back(ws, ws.other.data(), {});
         backward(ws, places[k], k, ws.other.data(), sequencer, wanted, T(2), sum, probe_sum.data());
       } catch (...) {
         sequencer.abandon();
@@ -302,6 +314,21 @@ class CpuOperator final : public Operator<T> {
     need<1>(ws.other, {plan_.wave}, "waves");
     copy(ws.wave.data(), ws.other.data());
     return ws.other.data();
+  }
+
+  /// Where patterns are displaced: the wave on its way to the detector, and χ on the way back;
+  /// slope += ∂f/∂d, where it is not empty.
+  void displace(ThreadBuffers<T>& buffers, T* wave) const {
+    if (setup_.descan) steps_->displace(buffers, wave);
+  }
+  void displace_back(Workspace& ws, T* chi, View<double, 1> slope) const {
+    if (!setup_.descan) return;
+    const i64 last = setup_.slices - 1 - plan_.first(plan_.runs - 1);
+    const T* const u = plan_.kept ? ws.kept.view()[last].data : nullptr;
+    const auto sums = steps_->displace_back(ws.buffers, chi, u, ws.wave.data(), !slope.empty());
+    for (i64 axis = 0; !slope.empty() && axis < 2; ++axis)
+      slope.data[axis] +=
+          4 * pi / static_cast<double>(setup_.window) * sums[static_cast<std::size_t>(axis)];
   }
 
   void copy(const T* from, T* to) const { std::copy_n(from, plan_.wave, to); }

@@ -62,7 +62,8 @@ class Steps {
   /// from.
   virtual void spectrum(View<const C, 3> probe, T* to) const = 0;
 
-  /// The position's sub-pixel shift, exp(−2πi f s / W) along rows and columns, into buffers.ramp.
+  /// The position's sub-pixel shift, exp(−2πi f s / W) along rows and columns, into buffers.ramp;
+  /// and behind it, where the setup has descan, exp(2πi d r / W).
   virtual void prepare(const Placement& at, ThreadBuffers<T>& buffers) const = 0;
 
   /// ψ_0 = IFFT(ramp · FFT(probe))
@@ -99,6 +100,15 @@ class Steps {
                                           T* to) const = 0;
   /// to += what was summed so, over W², in natural order.
   virtual void add_propagator_gradient(const T* sum, View<Complex<double>, 2> to) const = 0;
+
+  /// u ← exp(2πi d·r / W) u after the last slice, or of what u changes by; where the setup has
+  /// descan.
+  virtual void displace(ThreadBuffers<T>& buffers, T* wave) const = 0;
+  /// χ ← exp(−2πi d·r / W) χ. Returns Σ_m Σ_r r Re(conj(χ) i u) along rows and columns, if it is
+  /// `wanted`, of the last slice's u as it was kept, or (null) of the wave beside, which stays what
+  /// it is, to rounding.
+  virtual std::array<double, 2> displace_back(ThreadBuffers<T>& buffers, T* chi, const T* u,
+                                              T* wave, bool wanted) const = 0;
 
   /// Ψ = FFT(u_{S−1}), to natural order; the wave is used up.
   virtual void exit(ThreadBuffers<T>& buffers, T* wave, View<C, 3> to) const = 0;

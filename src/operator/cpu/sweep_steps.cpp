@@ -11,25 +11,27 @@
 #include <cmath>
 
 #include "core/units.hpp"
+#include "operator/cpu/descan.hpp"
 #include "operator/cpu/steps.hpp"
-#include "operator/cpu/sweeps/order.hpp"
+#include "operator/cpu/sweeps/layout.hpp"
 
 namespace ptyle::cpu {
 namespace {
 
 template <class T>
-class SweepSteps final : public Steps<T> {
+class SweepSteps final : public Steps<T>, private SweepLayout<T> {
   using C = Complex<T>;
+  using Layout = SweepLayout<T>;
+  using Layout::detector_pixel, Layout::each_in_row, Layout::each_pixel, Layout::g_,
+      Layout::imaginary, Layout::keep_row, Layout::lanes_, Layout::mode, Layout::plane_,
+      Layout::put_back, Layout::put_in_order, Layout::real, Layout::row_of, Layout::tables_,
+      Layout::w_;
 
  public:
   SweepSteps(const OperatorSetup& setup, const Kernels<T>& kernels, Ledger* ledger)
-      : setup_(without_propagator(setup)),
+      : Layout(setup.window, kernels.lanes),
+        setup_(without_propagator(setup)),
         kernels_(kernels),
-        tables_(setup.window, kernels.lanes),
-        g_(tables_.geometry),
-        w_(setup.window),
-        lanes_(kernels.lanes),
-        plane_(sweep_wave_size(w_, lanes_)),
         propagator_({setup.slices > 1 ? plane_ : 0}, ledger, "propagator"),
         weight_({w_ * w_}, ledger, "detector"),
         valid_({w_ * w_}, ledger, "detector") {
@@ -85,6 +87,7 @@ class SweepSteps final : public Steps<T> {
   }
 
   // Along rows of the wave pairs (re, im) for each row; along columns L re and L im for each block.
+  // Then those of the descan, pairs for each row and for each column of the window.
   void prepare(const Placement& at, ThreadBuffers<T>& buffers) const override {
     T* ramp = buffers.ramp.data();
     const auto factor = [&](i64 k, double shift) {
@@ -101,6 +104,7 @@ class SweepSteps final : public Steps<T> {
       to[0] = static_cast<T>(f.real());
       to[lanes_] = static_cast<T>(f.imag());
     }
+    if (setup_.descan) put_descan_factors(at, w_, descan(buffers));
   }
 
   void begin(const T* spectrum, ThreadBuffers<T>& buffers, T* wave) const override {
@@ -235,6 +239,30 @@ class SweepSteps final : public Steps<T> {
               scale * Complex<double>(real(sum, c, y, l), imaginary(sum, c, y, l));
   }
 
+  void displace(ThreadBuffers<T>& buffers, T* wave) const override {
+    const auto *row = descan(buffers), *col = row + w_;
+    for (i64 m = 0; m < setup_.modes; ++m)
+      for (i64 y = 0; y < w_; ++y)
+        in_real_space(mode(wave, m), y,
+                      [&](i64 x, C& value) { value = mul(mul(row[y], col[x]), value); });
+  }
+
+  std::array<double, 2> displace_back(ThreadBuffers<T>& buffers, T* chi, const T* u, T* wave,
+                                      bool wanted) const override {
+    const auto *row = descan(buffers), *col = row + w_;
+    auto* const u_row = reinterpret_cast<C*>(buffers.scratch.data());
+    DescanSums sums(w_);
+    for (i64 m = 0; m < setup_.modes; ++m)
+      for (i64 y = 0; y < w_; ++y) {
+        if (wanted) take_u(u, wave, m, y, u_row);
+        in_real_space(mode(chi, m), y, [&](i64 x, C& value) {
+          value = conj_mul(mul(row[y], col[x]), value);
+          if (wanted) sums.add(y, x, value, u_row[x]);
+        });
+      }
+    return sums.sums();
+  }
+
   void exit(ThreadBuffers<T>&, T* wave, View<C, 3> to) const override {
     for (i64 m = 0; m < setup_.modes; ++m)
       for (i64 c = 0; c < g_.vectors; ++c) {
@@ -324,46 +352,34 @@ class SweepSteps final : public Steps<T> {
   }
 
  private:
-  template <class V>
-  V* mode(V* waves, i64 m) const {
-    return waves + m * plane_;
+  /// Its factors, of rows and of columns, behind the ramp of the shift.
+  C* descan(ThreadBuffers<T>& buffers) const {
+    return reinterpret_cast<C*>(buffers.ramp.data() + 4 * w_);
   }
-  template <class V>
-  V* row_of(V* wave, i64 y) const {
-    return wave + y * 2 * lanes_;
-  }
-  template <class V>
-  V& real(V* wave, i64 c, i64 y, i64 lane) const {
-    return wave[c * g_.block + y * 2 * lanes_ + lane];
-  }
-  template <class V>
-  V& imaginary(V* wave, i64 c, i64 y, i64 lane) const {
-    return wave[c * g_.block + y * 2 * lanes_ + lanes_ + lane];
-  }
-  /// Calls f(y, x, re, im) for every pixel of a wave in real space.
+  /// Row y of a wave that is a spectrum along it: f(x, value) for every pixel, and back; values
+  /// are those of the unnormalised inverse FFT.
   template <class F>
-  void each_pixel(T* wave, F&& f) const {
-    for (i64 v = 0; v < g_.vectors; ++v)
-      for (i64 y = 0; y < w_; ++y)
-        for (i64 l = 0; l < lanes_; ++l)
-          f(y, v * lanes_ + l, real(wave, v, y, l), imaginary(wave, v, y, l));
+  void in_real_space(T* wave, i64 y, F&& f) const {
+    const T scale = T(1) / static_cast<T>(w_);
+    kernels_.row_inverse(g_, row_of(wave, y));
+    each_in_row(wave, y, [&](i64 x, T& re, T& im) {
+      C value(re, im);
+      f(x, value);
+      re = scale * value.real(), im = scale * value.imag();
+    });
+    kernels_.row_forward(g_, row_of(wave, y));
   }
-  /// The index, in natural order, of the detector pixel that stands at (c, y, lane).
-  i64 detector_pixel(i64 c, i64 y, i64 lane) const {
-    return tables_.row_frequency[static_cast<std::size_t>(y)] * w_ +
-           tables_.column_frequency[static_cast<std::size_t>(c * lanes_ + lane)];
-  }
-
-  /// A pattern from natural order to that of the blocks, a row of it at a time, which stays in the
-  /// cache meanwhile.
-  void put_in_order(const T* pattern, T* blocks) const {
-    const i64* frequency = tables_.column_frequency.data();
-    for (i64 y = 0; y < w_; ++y) {
-      const T* row = pattern + tables_.row_frequency[static_cast<std::size_t>(y)] * w_;
-      for (i64 c = 0; c < g_.vectors; ++c) {
-        T* to = blocks + (c * w_ + y) * lanes_;
-        for (i64 l = 0; l < lanes_; ++l) to[l] = row[frequency[c * lanes_ + l]];
-      }
+  /// Row y of the last slice's u as it was kept; where it was not (null), of the wave beside.
+  void take_u(const T* u, T* wave, i64 m, i64 y, C* to) const {
+    if (!u) {
+      const T scale = T(1) / static_cast<T>(w_);
+      in_real_space(mode(wave, m), y, [&](i64 x, C& value) { to[x] = scale * value; });
+      return;
+    }
+    const T* const row = mode(u, m) + y * 2 * w_;
+    for (i64 x = 0; x < w_; ++x) {
+      const T* const at = row + x / lanes_ * 2 * lanes_ + x % lanes_;
+      to[x] = C(at[0], at[lanes_]);
     }
   }
 
@@ -431,16 +447,9 @@ class SweepSteps final : public Steps<T> {
     return u;
   }
 
-  /// Row y of a wave in the order in which u is kept.
-  void keep_row(const T* wave, i64 y, T* u) const {
-    for (i64 v = 0; v < g_.vectors; ++v)
-      std::copy_n(&real(wave, v, y, 0), 2 * lanes_, u + v * 2 * lanes_);
-  }
-
-  /// And back, to its spectrum along the row.
+  /// A kept row of u as its spectrum along the row.
   void take_row(const T* u, i64 y, T* wave) const {
-    for (i64 v = 0; v < g_.vectors; ++v)
-      std::copy_n(u + v * 2 * lanes_, 2 * lanes_, &real(wave, v, y, 0));
+    put_back(u, y, wave);
     kernels_.row_forward(g_, row_of(wave, y));
   }
 
@@ -498,9 +507,6 @@ class SweepSteps final : public Steps<T> {
   static constexpr std::size_t most_lanes = 16;
   OperatorSetup setup_;
   const Kernels<T>& kernels_;
-  Tables<T> tables_;
-  Geometry<T> g_;
-  i64 w_, lanes_, plane_;
   Array<T, 1> propagator_;  // as a wave, with the 1/W² of the inverse FFT
   Array<T, 1> weight_, valid_;
   std::vector<bool> beyond_limit_;  // a block of columns where P = 0
@@ -514,7 +520,7 @@ BufferSizes sweep_sizes(const OperatorSetup& setup, const Kernels<T>& kernels) {
   return {.wave = setup.modes * plane,
           .probe = setup.probe_modes() * plane,
           .scratch = w * (w + lanes),  // a pattern and a block's intensities; or t, gradients and u
-          .ramp = 4 * w,
+          .ramp = (setup.descan ? 8 : 4) * w,
           .propagator = setup.slices > 1 ? plane : 0,
           .detector = 2 * w * w};
 }

@@ -119,7 +119,7 @@ class GpuOperator : public Operator<T> {
   }
 
   void forward(const Placement& at, View<C, 3> wave) const override {
-    check_coefficients(setup_, {&at, 1});
+    check_places(setup_, {&at, 1});
     const std::lock_guard lock(mutex_);
     gpu_.use();
     const auto b = begin_batch({&at, 1});
@@ -129,7 +129,7 @@ class GpuOperator : public Operator<T> {
 
   void tangent(const Placement& at, const ObjectView<T>& d_object, View<const C, 3> d_probe,
                View<C, 3> d_wave) const override {
-    check_coefficients(setup_, {&at, 1});
+    check_places(setup_, {&at, 1});
     const std::lock_guard lock(mutex_);
     gpu_.use();
     const auto b = begin_batch({&at, 1});
@@ -140,7 +140,7 @@ class GpuOperator : public Operator<T> {
   }
 
   void adjoint(const Placement& at, View<const C, 3> d, const Gradient<T>& sum) const override {
-    check_coefficients(setup_, {&at, 1});
+    check_places(setup_, {&at, 1});
     const std::lock_guard lock(mutex_);
     gpu_.use();
     Target target = target_of(parts_of_adjoint(sum), sum);
@@ -157,7 +157,7 @@ class GpuOperator : public Operator<T> {
 
   Misfit gradient(std::span<const Placement> places, const Measured<T>& measured, Wanted wanted,
                   const Gradient<T>& sum) const override {
-    check_coefficients(setup_, places);
+    check_places(setup_, places);
     check_wanted(setup_, wanted);
     const std::lock_guard lock(mutex_);
     gpu_.use();
@@ -169,6 +169,8 @@ class GpuOperator : public Operator<T> {
     return over_batches(
         places, measured, sum.misfit,
         [&, done = i64{0}](const Batch<T>& b, Sums<3>* total) mutable {
+          if (wanted.has(Part::descan))
+            target.to.descan = reinterpret_cast<Sums<2>*>(descan_.data());
           passes_.gradient(b, object(), spectrum_.data(), detector(), total, target.to);
           sum_spectra(b, target);
           add_own_gradients(b, done, wanted, sum);
@@ -178,7 +180,7 @@ class GpuOperator : public Operator<T> {
   }
 
   Misfit misfit(std::span<const Placement> places, const Measured<T>& measured) const override {
-    check_coefficients(setup_, places);
+    check_places(setup_, places);
     const std::lock_guard lock(mutex_);
     gpu_.use();
     return over_batches(
@@ -192,7 +194,7 @@ class GpuOperator : public Operator<T> {
 
   double curvature(std::span<const Placement> places, const ObjectView<T>& d_object,
                    View<const C, 3> d_probe, std::span<double> each) const override {
-    check_coefficients(setup_, places);
+    check_places(setup_, places);
     const std::lock_guard lock(mutex_);
     gpu_.use();
     const OnDevice phase = on_device(d_object.phase), absorption = absorption_on_device(d_object);
@@ -224,7 +226,7 @@ class GpuOperator : public Operator<T> {
 
   void gauss_newton_product(std::span<const Placement> places, const ObjectView<T>& d_object,
                             View<const C, 3> d_probe, const Gradient<T>& sum) const override {
-    check_coefficients(setup_, places);
+    check_places(setup_, places);
     const std::lock_guard lock(mutex_);
     gpu_.use();
     const OnDevice phase = on_device(d_object.phase), absorption = absorption_on_device(d_object);
@@ -337,25 +339,27 @@ class GpuOperator : public Operator<T> {
       passes_.sum_spectra(b, other_spectrum_.data(), std::exchange(target.probe_begun, true));
   }
 
-  /// Rows from `first` on += ∂f/∂shift and ∂f/∂a* of the batch's positions, where they are wanted;
+  /// Rows from `first` on += ∂f/∂shift, ∂f/∂a* and ∂f/∂d of the batch's positions, where they are
+  /// wanted;
   /// waits for them.
   void add_own_gradients(const Batch<T>& b, i64 first, Wanted wanted,
                          const Gradient<T>& sum) const {
     auto* const own = reinterpret_cast<Sums<2>*>(own_.data());
-    const auto add = [&](i64 a_position, double* to) {
+    const auto add = [&](const void* from, i64 a_position, double* to) {
       std::vector<double> values(static_cast<std::size_t>(a_position * b.positions));
-      gpu_.copy(values.data(), own, values.size() * sizeof(double));
+      gpu_.copy(values.data(), from, values.size() * sizeof(double));
       to += first * a_position;
       std::transform(values.begin(), values.end(), to, to, std::plus<>());
     };
     if (wanted.has(Part::shift)) {
       passes_.shift_gradient(b, spectrum_.data(), own);
-      add(2, sum.shift.data);
+      add(own, 2, sum.shift.data);
     }
     if (wanted.has(Part::coefficients)) {
       passes_.overlaps(b, spectrum_.data(), setup_.probe_modes(), own);
-      add(2 * plan_.overlaps, reinterpret_cast<double*>(sum.coefficients.data));
+      add(own, 2 * plan_.overlaps, reinterpret_cast<double*>(sum.coefficients.data));
     }
+    if (wanted.has(Part::descan)) add(descan_.data(), 2, sum.descan.data);
   }
 
   /// to += IFFT(sum of spectra)
@@ -406,6 +410,7 @@ class GpuOperator : public Operator<T> {
     const i64 chunks = blocks_for(n_, Detect<T>::pixels);
     sums_ = Array<double, 1>({3 * chunks * batch_}, ledger_, "waves", &gpu_);
     own_ = Array<double, 1>({2 * plan_.overlaps * batch_}, ledger_, "waves", &gpu_);
+    descan_ = Array<double, 1>({2 * plan_.descan * batch_}, ledger_, "waves", &gpu_);
     const std::size_t used = static_cast<std::size_t>(batch_) * plan_.template bytes<T>() + held;
     sender_.make_space(batch_, budget > used ? budget - used : 0);
     return batch_;
@@ -430,7 +435,8 @@ class GpuOperator : public Operator<T> {
     int bottom = 0, right = 0;
     for (const Placement& at : places) {
       all.push_back({static_cast<int>(at.row), static_cast<int>(at.col),
-                     static_cast<T>(at.shift_row), static_cast<T>(at.shift_col)});
+                     static_cast<T>(at.shift_row), static_cast<T>(at.shift_col),
+                     static_cast<T>(at.descan_row), static_cast<T>(at.descan_col)});
       for (i64 i = 0; i < plan_.coefficients; ++i) {
         coefficients.push_back(static_cast<T>(at.coefficients[i].real()));
         coefficients.push_back(static_cast<T>(at.coefficients[i].imag()));
@@ -516,7 +522,7 @@ class GpuOperator : public Operator<T> {
   mutable Passes<T, Gpu> passes_;
   mutable Array<Z<T>, 1> waves_, detector_, kept_, tangent_, mixed_, patches_of_waves_;
   mutable Array<int, 1> flags_;
-  mutable Array<double, 1> sums_, own_;
+  mutable Array<double, 1> sums_, own_, descan_;
   mutable Sender<T, Gpu> sender_;
   mutable i64 planned_for_ = 0, batch_ = 0;
 };

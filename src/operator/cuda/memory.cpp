@@ -35,7 +35,8 @@ std::vector<Ledger::Entry> gpu_operator_memory(const OperatorSetup& setup,
   const std::size_t lists =
       static_cast<std::size_t>(batch) *
           (2 * letter_of<T>(plan.coefficients) +
-           (3 * chunks + 2 * static_cast<std::size_t>(plan.overlaps)) * sizeof(double)) +
+           (3 * chunks + 2 * static_cast<std::size_t>(plan.overlaps + plan.descan)) *
+               sizeof(double)) +
       sizeof(int) * static_cast<std::size_t>(BatchPlan::flags(batch));
   const std::size_t all = static_cast<std::size_t>(positions) * ((bytes_a_pattern + 15) / 16 * 16);
   const std::size_t slabs = (all + pattern_slab - 1) / pattern_slab * pattern_slab;

@@ -11,6 +11,7 @@
 // All launches go to the GPU's stream, in order; nothing here waits.
 
 #include "core/units.hpp"
+#include "operator/cuda/descan.hpp"
 #include "operator/cuda/mixing.hpp"
 #include "operator/cuda/plan.hpp"
 #include "operator/cuda/pointwise.hpp"
@@ -56,9 +57,10 @@ struct GatherTo {
   T *phase = nullptr, *absorption = nullptr, *illumination = nullptr;
   T scale = 2;
   double* through = nullptr;  ///< Σ χ̂ conj(û) of all slices, W·W pairs; on cuFFT's path alone
+  Sums<2>* descan = nullptr;  ///< ∂f/∂d of each position; likewise
   [[nodiscard]] bool of_object() const { return phase || absorption || illumination; }
   /// Is u looked at on the way back?
-  [[nodiscard]] bool wanted() const { return of_object() || through; }
+  [[nodiscard]] bool wanted() const { return of_object() || through || descan; }
 };
 
 template <class T, class Gpu>
@@ -76,6 +78,7 @@ class Passes {
         path_(path),
         recompute_(options.waves == WaveStorage::recompute),
         at_once_(options.sums == GpuSums::atomic),
+        descan_(setup.descan),
         plan_(setup, path, options),
         propagator_(propagator),
         twiddles_(twiddles),
@@ -181,6 +184,7 @@ class Passes {
       fused<RowOp::back>(b, object, {.u = b.kept, .to = to}, nullptr, b.detector);
     } else {
       from_detector(b, b.detector);
+      if (to.descan) descan_gradient(b, to.descan);
       for (int s = slices_ - 1; s >= 0; --s) back(b, object, to, s);
       to_probe(b, b.detector);
     }
@@ -407,18 +411,30 @@ class Passes {
     transform_.inverse(of, of, waves(b));
   }
 
-  /// Ψ = FFT(u); `from` stays as it was, unless `to` is the same.
+  /// Ψ = FFT(u), of u displaced where patterns are; `from` stays as it was, unless `to` is the
+  /// same.
   void to_detector(const Batch<T>& b, Z<T>* from, Z<T>* to) {
-    if (path_ == GpuPath::sweeps)
+    if (path_ == GpuPath::sweeps) {
       columns<ColumnOp::to_detector>(b, from, {}, to);
-    else
-      transform_.forward(from, to, waves(b));
+      return;
+    }
+    if (descan_) gpu_.launch(Displace<T, false>{from, to, b.places, modes_, w_}, grid(b));
+    transform_.forward(descan_ ? to : from, to, waves(b));
   }
   void from_detector(const Batch<T>& b, Z<T>* of) {
-    if (path_ == GpuPath::sweeps)
+    if (path_ == GpuPath::sweeps) {
       columns<ColumnOp::from_detector>(b, of, {}, of);
-    else
-      transform_.inverse(of, of, waves(b));
+      return;
+    }
+    transform_.inverse(of, of, waves(b));
+    if (descan_) gpu_.launch(Displace<T, true>{of, of, b.places, modes_, w_}, grid(b));
+  }
+  /// From χ, displaced back, beside the last slice's u.
+  void descan_gradient(const Batch<T>& b, Sums<2>* to) {
+    const Z<T>* const u = recompute_ ? b.waves : b.kept + static_cast<i64>(slices_ - 1) * slice();
+    const i64 next = recompute_ ? n_ : plan_.kept_slices * n_;
+    gpu_.launch(DescanGradient<T>{b.detector, u, next, to, modes_, w_, 4 * pi / double(w_)},
+                {b.positions}, DescanGradient<T>::shared);
   }
   void to_probe(const Batch<T>& b, Z<T>* of) {
     if (path_ == GpuPath::sweeps) {
@@ -469,7 +485,7 @@ class Passes {
   Gpu& gpu_;
   int w_, n_, slices_, modes_;
   GpuPath path_;
-  bool recompute_, at_once_;
+  bool recompute_, at_once_, descan_;
   BatchPlan plan_;
   const Z<T>*propagator_, *twiddles_;
   bool holds_propagator_ = false;  // in shared memory, on the fused path

@@ -13,8 +13,8 @@ namespace ptyle::gpu {
 
 /// The way that is taken for a window of numbers of `bytes_a_number` bytes, on a GPU whose blocks
 /// have so much shared memory, and may read each other's in `clusters` or not; where the propagator
-/// is fitted it is that of cuFFT. Throws UserError for a way that the window, the GPU or the setup
-/// does not allow.
+/// is fitted, or patterns are displaced, it is that of cuFFT. Throws UserError for a way that the
+/// window, the GPU or the setup does not allow.
 inline GpuPath path_of(const OperatorSetup& setup, const GpuOptions& options,
                        std::size_t bytes_a_number, std::size_t shared_limit, bool clusters,
                        bool all_in_double) {
@@ -25,11 +25,13 @@ inline GpuPath path_of(const OperatorSetup& setup, const GpuOptions& options,
   const bool fused = has_fused(w) && narrow && options.waves == WaveStorage::store &&
                      (clusters || fused_cluster(w) == 1) &&
                      static_cast<std::size_t>(fused_shared(w) * complex) <= shared_limit;
-  if (setup.fits_propagator && options.path != GpuPath::automatic && options.path != GpuPath::fft)
-    throw UserError("the propagator is fitted on a GPU by its library of FFTs alone");
+  const bool fft_alone = setup.fits_propagator || setup.descan;
+  if (fft_alone && options.path != GpuPath::automatic && options.path != GpuPath::fft)
+    throw UserError(std::string(setup.descan ? "the descan" : "the propagator") +
+                    " is fitted on a GPU by its library of FFTs alone");
   switch (options.path) {
     case GpuPath::automatic:
-      if (setup.fits_propagator) return GpuPath::fft;
+      if (fft_alone) return GpuPath::fft;
       return fused ? GpuPath::fused : sweeps ? GpuPath::sweeps : GpuPath::fft;
     case GpuPath::fused:
       if (!fused)
@@ -78,6 +80,7 @@ struct BatchPlan {
     mixed = setup.basis > 0 ? wave : 0;
     coefficients = setup.modes * setup.basis;
     overlaps = setup.modes * setup.probe_modes();
+    descan = setup.descan ? 1 : 0;
     patch_values = (patches * wave + 1) / 2;
     frames = setup.window * setup.window;
   }
@@ -90,6 +93,7 @@ struct BatchPlan {
   [[nodiscard]] static i64 flags(i64 positions) { return 1 + 2 * positions; }
   i64 coefficients;  ///< complex numbers that a position is sent
   i64 overlaps;      ///< sums of two, of a position: its gradient by coefficients, or by its shift
+  i64 descan;        ///< the same, by its descan
   [[nodiscard]] i64 values() const {
     return waves + detector + kept + tangent + mixed + patch_values;
   }

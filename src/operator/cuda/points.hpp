@@ -17,6 +17,7 @@ template <class T>
 struct Place {
   int row, col;
   T shift_row, shift_col;
+  T descan_row, descan_col;  ///< px that the pattern is displaced by
 };
 
 /// Spectra that waves start from, with 1/W²: (M, W, W) for all positions, or for each.

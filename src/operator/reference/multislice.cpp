@@ -1,6 +1,6 @@
 // The equations of operator.hpp, in their order:
 //
-//   1. Fourier sum, propagation, sub-pixel shift
+//   1. Fourier sum, propagation, sub-pixel shift, descan
 //   2. forward: ψ_0 … Ψ
 //   3. tangent and adjoint of the forward map
 //   4. detector: intensity, cost, residual
@@ -70,7 +70,7 @@ void ReferenceOperator::set_propagator(std::span<const Value> propagator) {
 }
 
 // ---------------------------------------------------------------------------------------------
-// 1. Fourier sum, propagation, sub-pixel shift
+// 1. Fourier sum, propagation, sub-pixel shift, descan
 
 // sum_{y,x} wave(y, x) exp(sign · 2πi (ky y + kx x) / W) = (F wave F)(ky, kx) with the symmetric
 // matrix F(k, j) = exp(sign · 2πi k j / W)
@@ -123,6 +123,19 @@ Wave ReferenceOperator::shifted(const Wave& wave, const Placement& at, int direc
   return ifft(k);
 }
 
+// exp(direction · 2πi d·r / W) wave, r from the window's middle: its Fourier sum moves by d.
+Wave ReferenceOperator::displaced(Wave wave, const Placement& at, int direction) const {
+  const i64 w = setup_.window;
+  for (i64 y = 0; y < w; ++y)
+    for (i64 x = 0; x < w; ++x) {
+      const double cycles = (static_cast<double>(y - w / 2) * at.descan_row +
+                             static_cast<double>(x - w / 2) * at.descan_col) /
+                            static_cast<double>(w);
+      wave[y * w + x] *= std::polar(1.0, direction * 2 * pi * cycles);
+    }
+  return wave;
+}
+
 // The voxel of a pixel of the window in a slice of the object; −1: beyond it.
 i64 ReferenceOperator::voxel(const Placement& at, i64 pixel) const {
   const i64 row = at.row + pixel / setup_.window, col = at.col + pixel % setup_.window;
@@ -154,7 +167,7 @@ Wave ReferenceOperator::mixed(const Placement& at, i64 mode, const std::vector<W
   return sum;
 }
 
-// ψ_0 = probe shifted;  u_s = t_s ψ_s;  ψ_{s+1} = IFFT(P FFT(u_s));  Ψ = FFT(u_{S−1})
+// ψ_0 = probe shifted;  u_s = t_s ψ_s;  ψ_{s+1} = IFFT(P FFT(u_s));  Ψ = FFT(u_{S−1} displaced)
 ReferenceOperator::Passed ReferenceOperator::pass(const Placement& at, i64 mode) const {
   Passed passed;
   Wave psi = shifted(mixed(at, mode, probe_), at, -1);
@@ -163,12 +176,12 @@ ReferenceOperator::Passed ReferenceOperator::pass(const Placement& at, i64 mode)
     for (i64 i = 0; i < n_; ++i) psi[i] *= transmission(s, voxel(at, i));
     passed.u.push_back(psi);
   }
-  passed.detector = fft(passed.u.back());
+  passed.detector = fft(displaced(passed.u.back(), at, +1));
   return passed;
 }
 
 void ReferenceOperator::forward(const Placement& at, View<Value, 3> wave) const {
-  check_coefficients(setup_, {&at, 1});
+  check_places(setup_, {&at, 1});
   for (i64 m = 0; m < setup_.modes; ++m) {
     const Passed passed = pass(at, m);
     std::copy(passed.detector.begin(), passed.detector.end(), wave[m].begin());
@@ -195,12 +208,12 @@ Wave ReferenceOperator::pass_tangent(const Placement& at, const Passed& passed,
       d[i] += Value(-d_absorption, d_phase) * passed.u[s][i];
     }
   }
-  return fft(d);
+  return fft(displaced(d, at, +1));
 }
 
 void ReferenceOperator::tangent(const Placement& at, const ObjectView<double>& d_object,
                                 View<const Value, 3> d_probe, View<Value, 3> d_wave) const {
-  check_coefficients(setup_, {&at, 1});
+  check_places(setup_, {&at, 1});
   const std::vector<Wave> change = waves_of(d_probe);
   for (i64 m = 0; m < setup_.modes; ++m) {
     const Wave out = pass_tangent(at, pass(at, m), d_object, mixed(at, m, change));
@@ -208,7 +221,7 @@ void ReferenceOperator::tangent(const Placement& at, const ObjectView<double>& d
   }
 }
 
-// χ = Fᴴ(detector);  for s = S−1 … 0:  ∂φ_s += factor · Re(conj(χ) i u_s),
+// χ = Fᴴ(detector) displaced back;  for s = S−1 … 0:  ∂φ_s += factor · Re(conj(χ) i u_s),
 // ∂μ_s −= factor · Re(conj(χ) u_s),  χ ← conj(t_s) χ,  if s > 0: χ ← IFFT(conj(P) FFT(χ));
 // last: ∂P_q += conj(a_mq) χ moved back by the sub-pixel shift. Returns χ before that, beside ψ_0.
 // On the way from a slice to the one before: ∂P* += FFT(χ) conj(FFT(u_{s−1})) / W², as dψ_s is the
@@ -216,7 +229,7 @@ void ReferenceOperator::tangent(const Placement& at, const ObjectView<double>& d
 Wave ReferenceOperator::pass_adjoint(const Placement& at, i64 mode, const Passed& passed,
                                      const Wave& detector, double object_factor,
                                      const Gradient<double>& sum) const {
-  Wave chi = fourier(detector, +1);
+  Wave chi = displaced(fourier(detector, +1), at, -1);
   for (i64 s = setup_.slices - 1; s >= 0; --s) {
     for (i64 i = 0; i < n_; ++i) {
       const i64 v = voxel(at, i);
@@ -263,6 +276,23 @@ std::array<double, 2> ReferenceOperator::shift_gradient(const Placement& at, i64
   return sum;
 }
 
+// df = 2 Re Σ conj(χ) du', χ = Fᴴ ∂f/∂Ψ*, and by dd px u' = u displaced changes by 2πi r dd / W of
+// it.
+std::array<double, 2> ReferenceOperator::descan_gradient(const Placement& at, const Passed& passed,
+                                                         const Wave& residual) const {
+  const i64 w = setup_.window;
+  const Wave chi = fourier(residual, +1), u = displaced(passed.u.back(), at, +1);
+  std::array<double, 2> sum{};
+  for (i64 y = 0; y < w; ++y)
+    for (i64 x = 0; x < w; ++x) {
+      const Value turned = Value(0, 2 * pi / static_cast<double>(w)) * u[y * w + x];
+      const double slope = 2 * (std::conj(chi[y * w + x]) * turned).real();
+      sum[0] += static_cast<double>(y - w / 2) * slope;
+      sum[1] += static_cast<double>(x - w / 2) * slope;
+    }
+  return sum;
+}
+
 // ∂f/∂a_mq* = Σ conj(P_q shifted) χ_0: df = 2 Re Σ conj(χ_0) dψ_0, dψ_0 = Σ_q da_mq P_q shifted.
 void ReferenceOperator::add_coefficient_gradient(const Placement& at, i64 mode, const Wave& chi,
                                                  View<Value, 2> sum) const {
@@ -274,7 +304,7 @@ void ReferenceOperator::add_coefficient_gradient(const Placement& at, i64 mode, 
 
 void ReferenceOperator::adjoint(const Placement& at, View<const Value, 3> d,
                                 const Gradient<double>& sum) const {
-  check_coefficients(setup_, {&at, 1});
+  check_places(setup_, {&at, 1});
   for (i64 m = 0; m < setup_.modes; ++m) pass_adjoint(at, m, pass(at, m), wave_of(d[m]), 1.0, sum);
 }
 
@@ -339,7 +369,7 @@ void ReferenceOperator::add_illumination(const Placement& at, const std::vector<
 Misfit ReferenceOperator::gradient(std::span<const Placement> places,
                                    const Measured<double>& measured, Wanted wanted,
                                    const Gradient<double>& sum) const {
-  check_coefficients(setup_, places);
+  check_places(setup_, places);
   check_wanted(setup_, wanted);
   Gradient<double> asked;
   if (wanted.has(Part::object)) asked.phase = sum.phase, asked.absorption = sum.absorption;
@@ -360,11 +390,15 @@ Misfit ReferenceOperator::gradient(std::span<const Placement> places,
         residual[k] *= y[k] < 0 ? 0 : weight_[k] * valid_[k] * residual_factor(model[k], y[k]);
       // f is real: its change is 2 Re⟨∂f/∂Ψ*, dΨ⟩, so the object's real parameters see a factor 2.
       const Wave chi = pass_adjoint(at, m, modes[m], residual, 2.0, asked);
+      const auto row = static_cast<i64>(p);
       if (wanted.has(Part::coefficients))
-        add_coefficient_gradient(at, m, chi, sum.coefficients[static_cast<i64>(p)]);
+        add_coefficient_gradient(at, m, chi, sum.coefficients[row]);
+      if (wanted.has(Part::descan))
+        for (i64 axis = 0; const double slope : descan_gradient(at, modes[m], residual))
+          sum.descan(row, axis++) += slope;
       if (!wanted.has(Part::shift)) continue;
       const auto slope = shift_gradient(at, m, chi);
-      for (i64 axis = 0; axis < 2; ++axis) sum.shift(static_cast<i64>(p), axis) += slope[axis];
+      for (i64 axis = 0; axis < 2; ++axis) sum.shift(row, axis) += slope[axis];
     }
     if (wanted.has(Part::illumination)) add_illumination(at, modes, sum);
   }
@@ -373,7 +407,7 @@ Misfit ReferenceOperator::gradient(std::span<const Placement> places,
 
 Misfit ReferenceOperator::misfit(std::span<const Placement> places,
                                  const Measured<double>& measured) const {
-  check_coefficients(setup_, places);
+  check_places(setup_, places);
   Misfit total;
   std::vector<double> y(n_);
   for (std::size_t p = 0; p < places.size(); ++p) {
@@ -408,7 +442,7 @@ ReferenceOperator::Bent ReferenceOperator::bent(const Placement& at,
 double ReferenceOperator::curvature(std::span<const Placement> places,
                                     const ObjectView<double>& d_object,
                                     View<const Value, 3> d_probe, std::span<double> each) const {
-  check_coefficients(setup_, places);
+  check_places(setup_, places);
   const std::vector<Wave> change = waves_of(d_probe);
   double total = 0;
   for (std::size_t p = 0; p < places.size(); ++p) {
@@ -426,7 +460,7 @@ void ReferenceOperator::gauss_newton_product(std::span<const Placement> places,
                                              const ObjectView<double>& d_object,
                                              View<const Value, 3> d_probe,
                                              const Gradient<double>& sum) const {
-  check_coefficients(setup_, places);
+  check_places(setup_, places);
   const std::vector<Wave> change = waves_of(d_probe);
   for (const Placement& at : places) {
     const Bent b = bent(at, d_object, change);

@@ -45,7 +45,7 @@ class ReferenceOperator final : public Operator<double> {
   /// The waves of one mode at one position.
   struct Passed {
     std::vector<Wave> u;  ///< u_s = t_s ψ_s, one a slice
-    Wave detector;        ///< Ψ = FFT(u_{S−1})
+    Wave detector;        ///< Ψ = FFT(u_{S−1} displaced)
   };
   /// A position's modes, and what they change by along a direction.
   struct Bent {
@@ -60,6 +60,7 @@ class ReferenceOperator final : public Operator<double> {
   [[nodiscard]] Wave propagated(const Wave& wave) const;
   [[nodiscard]] Wave propagated_back(const Wave& wave) const;
   [[nodiscard]] Wave shifted(const Wave& wave, const Placement& at, int direction) const;
+  [[nodiscard]] Wave displaced(Wave wave, const Placement& at, int direction) const;
   [[nodiscard]] i64 voxel(const Placement& at, i64 pixel) const;
   [[nodiscard]] Value transmission(i64 slice, i64 voxel) const;
 
@@ -72,6 +73,8 @@ class ReferenceOperator final : public Operator<double> {
                     double object_factor, const Gradient<double>& sum) const;
   [[nodiscard]] std::array<double, 2> shift_gradient(const Placement& at, i64 mode,
                                                      const Wave& chi) const;
+  [[nodiscard]] std::array<double, 2> descan_gradient(const Placement& at, const Passed& passed,
+                                                      const Wave& residual) const;
   void add_coefficient_gradient(const Placement& at, i64 mode, const Wave& chi,
                                 View<Value, 2> sum) const;
   [[nodiscard]] std::vector<double> intensity(const std::vector<Passed>& modes) const;

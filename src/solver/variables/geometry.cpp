@@ -9,11 +9,12 @@
 #include "core/error.hpp"
 #include "core/units.hpp"
 #include "core/waves.hpp"
-#include "operator/detector_counts.hpp"
 #include "solver/batches.hpp"
 #include "solver/parts.hpp"
 #include "solver/penalties/quadratic.hpp"
 #include "solver/regularisers/blur.hpp"
+#include "solver/variables/bends.hpp"
+#include "solver/variables/descan.hpp"
 #include "solver/variables/geometry_options.hpp"
 
 namespace ptyle {
@@ -80,7 +81,9 @@ std::vector<double> solved(std::vector<double> a, std::vector<double> b,
 
 template <class T>
 void GeometryOptions::add_to(Parts<T>& parts) const {
-  if (!refine.empty()) parts.variables.push_back(std::make_unique<GeometryVariable<T>>(*this));
+  if (any_of_optics()) parts.variables.push_back(std::make_unique<GeometryVariable<T>>(*this));
+  if (has(GeometryPart::descan))
+    parts.variables.push_back(std::make_unique<DescanVariable<T>>(*this));
 }
 template void GeometryOptions::add_to(Parts<float>&) const;
 template void GeometryOptions::add_to(Parts<double>&) const;
@@ -253,53 +256,26 @@ void GeometryVariable<T>::follow_probe(Workspace<T>& with, const Batch& batch) {
   }
 }
 
-/// Σ_k 2 f" a_i a_j of these members, on a tile whose object the operator looks at.
-template <class T>
-void GeometryVariable<T>::add_bends(Workspace<T>& with, const std::vector<i64>& members,
-                                    std::size_t tile, Values& sums) {
-  const OperatorSetup& setup = with.op->setup();
-  const std::size_t n = parameters_.size();
-  const i64 pixels = setup.window * setup.window;
-  const std::array<i64, 3> shape{setup.modes, setup.window, setup.window};
-  Array<Complex<T>, 3> at_rest(shape, with.ledger, "probe"), changed(shape, with.ledger, "probe");
-  std::vector<std::vector<double>> along(n, std::vector<double>(static_cast<std::size_t>(pixels)));
-  const Array<T, 2> weight = with.detector_weight();
-  for (const Placement& at : with.places_on(with.tiles[tile], members)) {
-    show(with, Values(n, 0));
-    with.op->forward(at, at_rest);
-    const auto bend =
-        curvature_weights<T>(setup, std::as_const(at_rest).view(), weight.view(), with.data.valid);
-    for (std::size_t j = 0; j < n; ++j) {
-      Values by(n, 0);
-      by[j] = difference * parameters_[j].unit;
-      show(with, by);
-      with.op->forward(at, changed);
-      for (i64 k = 0; k < pixels; ++k) {
-        double sum = 0;
-        for (i64 m = 0; m < setup.modes; ++m) {
-          const Complex<double> psi(at_rest.data()[m * pixels + k]);
-          sum += (std::conj(psi) * (Complex<double>(changed.data()[m * pixels + k]) - psi)).real();
-        }
-        along[j][static_cast<std::size_t>(k)] = sum / difference;
-      }
-    }
-    for (std::size_t i = 0; i < n; ++i)
-      for (std::size_t j = 0; j < n; ++j)
-        for (std::size_t k = 0; k < bend.size(); ++k)
-          sums[i * n + j] += 2 * bend[k] * along[i][k] * along[j][k];
-  }
-}
-
 template <class T>
 void GeometryVariable<T>::find_curvature(Workspace<T>& with, const Batch& batch) {
   const std::vector<i64> sample = sample_of(batch.members, curvature_sample);
   const std::size_t n = parameters_.size();
   Values sums(n * n, 0);
+  const Array<T, 2> weight = with.detector_weight();
   for (std::size_t t = 0; t < with.tiles.size(); ++t) {
     const auto members = members_of(sample, with.tiles[t].own);
     if (members.empty()) continue;
     with.op->set_object(with.object_on(t));
-    add_bends(with, members, t, sums);
+    for (const Placement& at : with.places_on(with.tiles[t], members))
+      add_bends<T>(
+          with, weight.view(), n, difference,
+          [&](std::size_t j, View<Complex<T>, 3> waves) {
+            Values by(n, 0);
+            if (j < n) by[j] = difference * parameters_[j].unit;
+            show(with, by);
+            with.op->forward(at, waves);
+          },
+          sums);
     with.costs.count(double(members.size() * (n + 1)));
   }
   show(with, Values(n, 0));

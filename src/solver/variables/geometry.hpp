@@ -54,8 +54,6 @@ class GeometryVariable final : public Variable<T> {
   void take_slopes(Workspace<T>& with);
   /// C of a few positions of the mini-batch.
   void find_curvature(Workspace<T>& with, const Batch& batch);
-  void add_bends(Workspace<T>& with, const std::vector<i64>& members, std::size_t tile,
-                 Values& sums);
   /// The operator looks at a probe and a propagator whose parameters are changed by so much.
   void show(Workspace<T>& with, const Values& by);
   /// −½ C⁻¹ g, of the parameters that move.

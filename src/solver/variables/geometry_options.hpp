@@ -2,19 +2,21 @@
 
 // Options of the fitted geometry of the microscope (solver/variables/geometry).
 
+#include <array>
 #include <map>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "core/choice.hpp"
+#include "core/matrix2.hpp"
 #include "physics/aberrations.hpp"
 #include "physics/propagator.hpp"
 #include "solver/part_options.hpp"
 
 namespace ptyle {
 
-enum class GeometryPart { defocus, astigmatism, coma, trefoil, spherical, thickness, tilt };
+enum class GeometryPart { defocus, astigmatism, coma, trefoil, spherical, thickness, tilt, descan };
 constexpr auto choices(GeometryPart) {
   return std::to_array<Named<GeometryPart>>({{GeometryPart::defocus, "defocus"},
                                              {GeometryPart::astigmatism, "astigmatism"},
@@ -22,8 +24,14 @@ constexpr auto choices(GeometryPart) {
                                              {GeometryPart::trefoil, "trefoil"},
                                              {GeometryPart::spherical, "spherical"},
                                              {GeometryPart::thickness, "thickness"},
-                                             {GeometryPart::tilt, "tilt"}});
+                                             {GeometryPart::tilt, "tilt"},
+                                             {GeometryPart::descan, "descan"}});
 }
+
+/// The numbers of the descan, px/Å: how far patterns move along rows by row, by col, and along
+/// columns by row, by col of the position.
+inline constexpr std::array<const char*, 4> descan_names{"descan_row_row", "descan_row_col",
+                                                         "descan_col_row", "descan_col_col"};
 
 struct GeometryOptions {
   std::vector<std::string> refine;  ///< words of GeometryPart; empty: not asked for
@@ -40,8 +48,11 @@ struct GeometryOptions {
   Tilt tilt = {};              ///< rad
   double band_limit = 0;       ///< of the propagator
   double noise = 0;            ///< as PositionOptions::noise
+  Matrix2 descan = {};         ///< px/Å, by the patterns' centres of mass
 
   [[nodiscard]] bool has(GeometryPart part) const;
+  /// A part that is a number of the probe or of the slices' propagator.
+  [[nodiscard]] bool any_of_optics() const;
   /// A part that is found by the slices' propagator.
   [[nodiscard]] bool fits_propagator() const {
     return has(GeometryPart::thickness) || has(GeometryPart::tilt);
@@ -56,7 +67,8 @@ void keys(V& v, GeometryOptions& o) {
   v.section("geometry", "what of the microscope and of the specimen's place in it is fitted");
   v("refine", o.refine,
     "of defocus, astigmatism (C12), coma (C21), trefoil (C23), spherical (C30), thickness (of the "
-    "slices), tilt (while slices are alike); left out: nothing")
+    "slices), tilt (while slices are alike), descan (patterns that move with the scan); left out: "
+    "nothing")
       .example("[defocus, astigmatism]")
       .also_called("tilt_fit fit_defocus optimize_aberrations")
       .same_at_resume()
@@ -82,7 +94,7 @@ std::optional<std::string> fault_of_slices(const GeometryOptions& options, i64 s
 /// A fitted value, where it started, and by which words results have it.
 struct FittedValue {
   std::string name;  ///< "defocus", "C12", "phi12", …, "slice_thickness", "tilt_row", "tilt_col"
-  std::string unit;  ///< "Å", "degrees", "mrad"
+  std::string unit;  ///< "Å", "degrees", "mrad", "px/Å"
   double from = 0, to = 0;
 };
 /// Fitted values by the numbers of a fit's state (solver/fit).

@@ -15,6 +15,11 @@ bool GeometryOptions::has(GeometryPart part) const {
   return std::find(refine.begin(), refine.end(), word_of(part)) != refine.end();
 }
 
+bool GeometryOptions::any_of_optics() const {
+  return std::any_of(refine.begin(), refine.end(),
+                     [](const auto& word) { return word != word_of(GeometryPart::descan); });
+}
+
 std::optional<std::string> fault_of_refine(const GeometryOptions& options) {
   for (auto word = options.refine.begin(); word != options.refine.end(); ++word) {
     if (!choice_named<GeometryPart>(*word))
@@ -60,12 +65,18 @@ std::vector<FittedValue> fitted_geometry(const GeometryOptions& options,
   if (options.has(thickness))
     all.push_back({"slice_thickness", "Å", options.slice_thickness,
                    options.slice_thickness + change("thickness")});
-  if (!options.has(tilt)) return all;
   const auto angle = [&](const char* name, double from) {
     all.push_back({name, "mrad", from / mrad, (from + change(name)) / mrad});
   };
-  angle("tilt_row", options.tilt.row);
-  angle("tilt_col", options.tilt.col);
+  if (options.has(tilt)) {
+    angle("tilt_row", options.tilt.row);
+    angle("tilt_col", options.tilt.col);
+  }
+  for (std::size_t k = 0; options.has(descan) && k < descan_names.size(); ++k) {
+    const auto at = numbers.find(std::string("geometry.") + descan_names[k]);
+    const double from = options.descan[k];
+    all.push_back({descan_names[k], "px/Å", from, at == numbers.end() ? from : at->second});
+  }
   return all;
 }
 

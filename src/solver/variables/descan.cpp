@@ -1,0 +1,162 @@
+#include "solver/variables/descan.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "solver/batches.hpp"
+#include "solver/variables/bends.hpp"
+
+namespace ptyle {
+namespace {
+
+/// Iterations in which an object appears, before patterns move against it.
+constexpr int object_first = 1;
+/// C is taken again after so many iterations, of so many positions.
+constexpr int curvature_every = 2;
+constexpr i64 curvature_sample = 16;
+/// Finite differences of waves, px: a wave W/8 wide turns by 2π · 0.1 / 16 at its rim.
+constexpr double difference = 0.1;
+/// The longest move of a mini-batch, px at the edge of the scan.
+constexpr double longest = 0.25;
+/// The largest displacement, as a part of the window.
+constexpr double largest = 0.25;
+/// An iteration that has moved by less, px at the edge of the scan, has found it.
+constexpr double found = 0.02;
+/// Steps have half their length after so many iterations, as they follow the noise of mini-batches.
+constexpr double halved_after = 8;
+
+double size_of(const Matrix2& m) {
+  return std::sqrt(m[0] * m[0] + m[1] * m[1] + m[2] * m[2] + m[3] * m[3]);
+}
+
+/// C⁻¹ of a symmetric matrix; directions along which it is next to nothing stay 0, as S has one
+/// where all positions lie in a line.
+Matrix2 safe_inverse(const Matrix2& c) {
+  constexpr double least = 1e-4;  // of the larger eigenvalue
+  const double mean = (c[0] + c[3]) / 2, half = (c[0] - c[3]) / 2;
+  const double apart = std::hypot(half, c[1]), most = mean + apart;
+  if (!(most > 0)) return {};
+  if (mean - apart > least * most) return inverse(c);
+  const double angle = std::atan2(c[1], half) / 2, y = std::cos(angle), x = std::sin(angle);
+  return {y * y / most, y * x / most, y * x / most, x * x / most};
+}
+
+}  // namespace
+
+template <class T>
+void DescanVariable<T>::declare(State<T>& state) {
+  for (std::size_t k = 0; k < 4; ++k) {
+    plane_[k] = &state.number("geometry." + std::string(descan_names[k]), options_.descan[k]);
+    curvature_[k] = &state.number("geometry.curvature." + std::string(descan_names[k]));
+  }
+  moved_ = &state.number("geometry.moved.descan");
+  moved_for_ = &state.number("geometry.moved_for.descan");
+}
+
+template <class T>
+Matrix2 DescanVariable<T>::plane() const {
+  return {*plane_[0], *plane_[1], *plane_[2], *plane_[3]};
+}
+
+template <class T>
+void DescanVariable<T>::publish(Workspace<T>& with) {
+  with.displace_patterns(times(with.options.pixel, plane()));
+}
+
+template <class T>
+void DescanVariable<T>::begin(Workspace<T>&, const Batch& batch) {
+  due_ = batch.iteration >= options_.start + object_first && batch.everything_free;
+  asked_.clear();
+  if (batch.number > 0) return;
+  *moved_ = 0;
+  *moved_for_ += due_ ? 1 : 0;
+}
+
+template <class T>
+void DescanVariable<T>::ask(const Batch&, const Members& members, Wanted& wanted,
+                            Gradient<T>& sums) {
+  if (!due_) return;
+  asked_.push_back({{members.positions.begin(), members.positions.end()},
+                    Array<double, 2>({std::ssize(members.positions), 2})});
+  asked_.back().slopes.fill(0);
+  wanted = wanted.with(Part::descan);
+  sums.descan = asked_.back().slopes.view();
+}
+
+template <class T>
+void DescanVariable<T>::step(Workspace<T>& with, const Batch& batch) {
+  if (!due_) return;
+  std::vector<double> sums(4, 0.0);  // G, px per px of the object
+  for (const Asked& one : asked_)
+    for (std::size_t k = 0; k < one.positions.size(); ++k) {
+      const Vector2 q = with.from_middle(one.positions[k]);
+      for (std::size_t a = 0; a < 2; ++a)
+        for (std::size_t b = 0; b < 2; ++b)
+          sums[2 * a + b] += one.slopes(static_cast<i64>(k), static_cast<i64>(a)) * q[b];
+    }
+  with.team.sum(sums);
+  const bool known =
+      std::any_of(curvature_.begin(), curvature_.end(), [](const double* c) { return *c != 0; });
+  if (batch.number == 0 && (!known || int(*moved_for_) % curvature_every == 0))
+    find_curvature(with, batch);
+  const Matrix2 c{*curvature_[0], *curvature_[1], *curvature_[2], *curvature_[3]};
+  const double step = -0.5 * with.caution * options_.step / (1 + *moved_for_ / halved_after) /
+                      double(batch.members.size());
+  const Matrix2 slopes{sums[0], sums[1], sums[2], sums[3]};
+  move(with, times(step, times(safe_inverse(c), times(slopes, safe_inverse(with.spread())))));
+}
+
+template <class T>
+void DescanVariable<T>::find_curvature(Workspace<T>& with, const Batch& batch) {
+  const std::vector<i64> sample = sample_of(batch.members, curvature_sample);
+  std::vector<double> sums(4, 0.0);
+  const Array<T, 2> weight = with.detector_weight();
+  for (std::size_t t = 0; t < with.tiles.size(); ++t) {
+    const auto members = members_of(sample, with.tiles[t].own);
+    if (members.empty()) continue;
+    with.op->set_object(with.object_on(t));
+    for (const Placement& at : with.places_on(with.tiles[t], members))
+      add_bends<T>(
+          with, weight.view(), 2, difference,
+          [&](std::size_t axis, View<Complex<T>, 3> waves) {
+            Placement there = at;
+            if (axis == 0) there.descan_row += difference;
+            if (axis == 1) there.descan_col += difference;
+            with.op->forward(there, waves);
+          },
+          sums);
+    with.costs.count(double(3 * members.size()));
+  }
+  with.team.sum(sums);
+  for (std::size_t k = 0; k < 4; ++k) *curvature_[k] = sums[k] / double(sample.size());
+}
+
+template <class T>
+void DescanVariable<T>::move(Workspace<T>& with, Matrix2 by) {
+  const double alike = (by[0] + by[3]) / 2;  // stays
+  by[0] -= alike, by[3] -= alike;
+  const double edge = with.farthest_from_middle();  // px of the object
+  double length = size_of(by) * edge;
+  if (!(length > 0) || !std::isfinite(length)) return;
+  const Matrix2 limited = times(std::min(1.0, longest / length), by);
+  Matrix2 to = times(with.options.pixel, plane());
+  for (std::size_t k = 0; k < 4; ++k) to[k] += limited[k];
+  const double most = largest * double(with.op->setup().window);
+  length = size_of(to) * edge;
+  to = times(std::min(1.0, most / std::max(length, 1e-300)), to);
+  for (std::size_t k = 0; k < 4; ++k) *plane_[k] = to[k] / with.options.pixel;
+  *moved_ += size_of(limited) * edge;
+  with.displace_patterns(to);
+}
+
+template <class T>
+bool DescanVariable<T>::still_finding() const {
+  return due_ && *moved_ > found;
+}
+
+template class DescanVariable<float>;
+template class DescanVariable<double>;
+
+}  // namespace ptyle

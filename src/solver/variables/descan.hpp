@@ -1,0 +1,58 @@
+#pragma once
+
+// The descan that is left: patterns are displaced by d_i = B q_i detector px, a plane of where the
+// beam is, q_i the nominal position less the mean of all, Å. It starts as the plane through the
+// patterns' centres of mass (GeometryOptions::descan).
+//
+//   1. g_i    ∂f/∂d_i of the positions of a mini-batch, and G = Σ g_i q_iᵀ of all ranks
+//   2. C      half the cost's second derivative by d at a perfect fit, mean of a sample
+//   3. move   δB = −½ step · C⁻¹ G S⁻¹ / n, S the mean of q qᵀ over the scan, limited at a time
+//             and in all
+//
+// The part of B that is alike along both directions, b, stays as it started: phases of object and
+// probe that curve do the same, 2π b x·(r−x) = π b (|r|² − |r−x|² − |x|²), and with them whatever
+// is wrong with the defocus. The start takes the specimen for one that is flat over the scan. The
+// rest waits for everything else, as it is the same with phases that are saddles, and is found
+// beside thick specimens alone.
+
+#include <vector>
+
+#include "core/matrix2.hpp"
+#include "solver/variables/geometry_options.hpp"
+#include "solver/variables/variable.hpp"
+
+namespace ptyle {
+
+template <class T>
+class DescanVariable final : public Variable<T> {
+ public:
+  explicit DescanVariable(const GeometryOptions& options) : options_(options) {}
+  void declare(State<T>& state) override;
+  void publish(Workspace<T>& with) override;
+  void begin(Workspace<T>& with, const Batch& batch) override;
+  void ask(const Batch& batch, const Members& members, Wanted& wanted, Gradient<T>& sums) override;
+  void start_sum(Workspace<T>&, const Batch&) override {}
+  void step(Workspace<T>& with, const Batch& batch) override;
+  [[nodiscard]] std::string key() const override { return "geometry.refine"; }
+  [[nodiscard]] bool still_finding() const override;
+  [[nodiscard]] bool yet_to_move() const override { return !due_; }
+
+ private:
+  [[nodiscard]] Matrix2 plane() const;
+  /// C of a few positions of the mini-batch; all 0: it is not known.
+  void find_curvature(Workspace<T>& with, const Batch& batch);
+  void move(Workspace<T>& with, Matrix2 by);
+
+  GeometryOptions options_;
+  std::array<double*, 4> plane_{}, curvature_{};  // B, px/Å; C, per px²
+  double* moved_ = nullptr;                       // in the iteration, px at the scan's edge
+  double* moved_for_ = nullptr;                   // iterations
+  bool due_ = false;                              // in this mini-batch
+  struct Asked {
+    std::vector<i64> positions;
+    Array<double, 2> slopes;  // (positions, 2)
+  };
+  std::vector<Asked> asked_;  // of the mini-batch, tile by tile
+};
+
+}  // namespace ptyle

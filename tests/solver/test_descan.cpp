@@ -1,0 +1,144 @@
+// Patterns that move over the scan, found by fits of a simulated set.
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <map>
+#include <string>
+
+#include "solver/on_gpu.hpp"
+#include "solver/shared_fit.hpp"
+#include "solver/variables/geometry_options.hpp"
+
+namespace ptyle {
+namespace {
+
+using test::FitScene;
+using test::reader_of;
+
+/// 1.5 px from the first to the last of the scene's positions, which are 6.4 Å apart; turned by
+/// 30°, so that no part is 0.
+constexpr double most = 1.5 / 6.4;
+const Matrix2 truth = times(most, rotation(pi / 6));
+
+FitOptions options_of(const Matrix2& start) {
+  FitOptions o;
+  o.batches = 5;
+  o.probe_from = 0;
+  o.verify = true;
+  auto& geometry = o.parts.of<GeometryOptions>();
+  geometry.refine = {"descan"};
+  geometry.descan = start;
+  return o;
+}
+
+struct Found {
+  std::map<std::string, double> numbers;
+  Matrix2 plane{};
+  Array<double, 3> object;
+  double cost = 0;
+};
+Found fitted(const FitScene& scene, const FitOptions& options, int iterations, int ranks = 1) {
+  const auto team = make_local_team(ranks);
+  auto fit = scene.fit(options, *team, {scene.mesh(ranks)});
+  Found found;
+  for (int i = 0; i < iterations; ++i) found.cost = fit.iterate().fitted.cost;
+  found.numbers = fit.numbers();
+  for (std::size_t k = 0; k < 4; ++k)
+    found.plane[k] = found.numbers.at(std::string("geometry.") + descan_names[k]);
+  found.object = test::stitched(fit, scene.object());
+  return found;
+}
+
+/// The scan's edge sees what is left of it, px.
+double error(const Matrix2& plane) {
+  double sum = 0;
+  for (std::size_t k = 0; k < 4; ++k) sum += std::pow(plane[k] - truth[k], 2);
+  return std::sqrt(sum) * 3.2;
+}
+
+TEST(Descan, IsFoundFromWhatTheCentresOfMassTell) {
+  const FitScene scene(0, {.descan = truth});
+  Matrix2 start = truth;
+  start[0] += 0.2 * most, start[1] -= 0.3 * most, start[2] -= 0.1 * most, start[3] -= 0.2 * most;
+  const Found none = fitted(scene, options_of({}), 1), found = fitted(scene, options_of(start), 30);
+  EXPECT_GT(error(start), 0.3);
+  // Saddles are hardly determined where two slices of 0.3 rad are all there is.
+  EXPECT_LT(error(found.plane), 0.2 * error(start));
+  const auto turning = [](const Matrix2& plane) { return 3.2 * (plane[2] - plane[1]) / 2; };
+  EXPECT_NEAR(turning(found.plane), turning(truth), 0.02);
+  EXPECT_NEAR(found.plane[0] + found.plane[3], start[0] + start[3], 1e-12);  // as a lens would
+  EXPECT_LT(found.cost, 0.01 * none.cost);
+}
+
+TEST(Descan, StaysNearNothingWhereThereIsNone) {
+  const FitScene scene;
+  auto without = options_of({});
+  without.parts.of<GeometryOptions>().refine = {};
+  const auto alone = make_local_team();
+  auto plain = scene.fit(without, *alone, {scene.mesh(1)});
+  double cost = 0;
+  for (int i = 0; i < 20; ++i) cost = plain.iterate().fitted.cost;
+  const Found found = fitted(scene, options_of({}), 20);
+  // It goes to and fro by what mini-batches of five positions tell while the object is on its way,
+  // and the cost lags behind by two iterations or so.
+  for (const double one : found.plane) EXPECT_LT(std::abs(one) * 3.2, 0.02);  // px at the edge
+  EXPECT_LT(found.cost, 1.5 * cost);
+}
+
+TEST(Descan, IsTheSameOnAnyNumberOfRanks) {
+  const FitScene scene(0, {.descan = truth});
+  const auto options = options_of(times(0.5, truth));
+  const Found alone = fitted(scene, options, 5);
+  for (const int ranks : {2, 4, 9}) {
+    const Found together = fitted(scene, options, 5, ranks);
+    // As with the geometry (test_geometry).
+    EXPECT_LT(test::apart(together.object, alone.object), 100 * test::rounding_of_operators);
+    for (std::size_t k = 0; k < 4; ++k) EXPECT_NEAR(together.plane[k], alone.plane[k], 1e-7 * most);
+  }
+}
+
+TEST(Descan, OnAnEmulatedGpuIsThatOfTheHost) {
+  const FitScene scene(0, {.descan = truth});
+  const auto options = options_of(times(0.5, truth));
+  const Found host = fitted(scene, options, 3);
+  const test::OnGpu gpu(true, {.guarded = true, .order = emulated::Order::as_needed}, scene);
+  const Found there = fitted(scene, options, 3);
+  EXPECT_LT(test::apart(there.object, host.object), 100 * test::rounding_of_operators);
+  for (std::size_t k = 0; k < 4; ++k) EXPECT_NEAR(there.plane[k], host.plane[k], 1e-7 * most);
+}
+
+TEST(Descan, GoesOnAsIfNothingHadBeen) {
+  const FitScene scene(0, {.descan = truth});
+  const auto options = options_of(times(0.5, truth));
+  const auto team = make_local_team();
+  auto whole = scene.fit(options, *team, {scene.mesh(1)}),
+       first = scene.fit(options, *team, {scene.mesh(1)});
+  for (int i = 0; i < 5; ++i) whole.iterate();
+  for (int i = 0; i < 3; ++i) first.iterate();
+  auto second = scene.fit(options, *team, {scene.mesh(1)}, test::stitched(first, scene.object()),
+                          first.probe());
+  second.restore(first.numbers(), reader_of(first));
+  for (int i = 3; i < 5; ++i) second.iterate();
+  EXPECT_EQ(second.numbers(), whole.numbers());
+  EXPECT_EQ(
+      test::apart(test::stitched(second, scene.object()), test::stitched(whole, scene.object())),
+      0);
+}
+
+/// Values by the words of results.
+TEST(Descan, IsReported) {
+  GeometryOptions o;
+  o.refine = {"descan"};
+  o.descan = {0.1, 0, 0, 0.1};
+  const auto values = fitted_geometry(o, {{"geometry.descan_row_row", 0.12}});
+  ASSERT_EQ(values.size(), 4U);
+  EXPECT_EQ(values[0].name, "descan_row_row");
+  EXPECT_EQ(values[0].unit, "px/Å");
+  EXPECT_EQ(values[0].from, 0.1);
+  EXPECT_EQ(values[0].to, 0.12);
+  EXPECT_EQ(values[3].to, 0.1);
+}
+
+}  // namespace
+}  // namespace ptyle
