@@ -171,7 +171,7 @@ std::vector<Mistake> configurations() {
        with(&Parts::rest, "solver:\n  loss: huber\n"),
        {},
        "run.yaml:13: solver.loss: \"huber\" is none of its choices; it must be one of auto, "
-       "amplitude, poisson"},
+       "amplitude, poisson, intensity"},
       {"SizeOfBatches",
        run,
        with(&Parts::rest, "solver:\n  batch_size: 32\n"),

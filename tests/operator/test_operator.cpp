@@ -358,13 +358,13 @@ TYPED_TEST(AnyBackend, OwnIntensitiesFitPerfectly) {
         for (i64 k = 0; k < c.window * c.window; ++k)
           scene.measured[p].data()[k] += std::norm(wave.view()[m].data[k]);
     }
-    // R is quadratic in the rounding of the amplitudes, a few ε of each; Poisson's cost, a
-    // difference of terms as large as the counts, is linear in it.
+    // R and costs are quadratic in the rounding of the amplitudes, a few ε of each; but Poisson's,
+    // a difference of terms as large as the counts, is linear in it.
     const Misfit f = op->misfit(scene.places, scene.source());
     const double rounding = tolerance<T>(scene.setup);
     EXPECT_LT(f.r_factor(), rounding * rounding);
     EXPECT_LT(std::abs(f.cost),
-              (c.loss == Loss::amplitude ? rounding * rounding : rounding) * f.r_denominator);
+              (c.loss == Loss::poisson ? rounding : rounding * rounding) * f.r_denominator);
   }
 }
 
