@@ -284,6 +284,11 @@ std::vector<Mistake> configurations() {
        {},
        "--set geometry.refine=.*: geometry.refine: a single slice has neither thickness nor tilt: "
        "leave them out, or set object.slices"},
+      {"DetectorOfNothingKnown",
+       setting("detector.refine=[background,offset]"),
+       {},
+       {},
+       "--set detector.refine=.*: detector.refine: 'offset' is none of background, gain"},
       {"PositionsByTooLongSteps",
        setting("positions.step=3"),
        {},

@@ -212,8 +212,10 @@ void GainVariable<T>::end_iteration(Workspace<T>& with, const Batch& batch) {
   const Gains found = estimate_gains(sums.measured, sums.model, sums.variance);
   double moved = 0, errors = 0;  // squares, counts being weights
   Array<Complex<T>, 3> values(gain_->waves.shape(), with.ledger, "probe");
+  const double around = found.spread / std::sqrt(4 * pi) / neighbourhood;
   for (std::size_t k = 0; k < before.size(); ++k) {
-    values.data()[k] = {static_cast<T>(found.gain[k]), static_cast<T>(found.error[k])};
+    values.data()[k] = {static_cast<T>(found.gain[k]),
+                        static_cast<T>(std::hypot(found.error[k], around))};
     if (!(sums.model[k] > 0)) continue;
     moved += sums.model[k] * std::pow(found.gain[k] - before[k], 2);
     errors += sums.model[k] * std::pow(found.error[k], 2);

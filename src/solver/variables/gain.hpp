@@ -28,7 +28,8 @@
 //
 // or is 0, where the sum is less than 0 there. z² counts up to 4, and the 1 is then the mean of so
 // clipped squares, as a model that is nearly dark has quotients beyond all gains. So a pixel with
-// few counts stays near 1, and where all are alike τ and with it every g_k − 1 is nearly 0.
+// few counts stays near 1, and where all are alike τ and with it every g_k − 1 is nearly 0. To the
+// error that is written comes that of the neighbourhood's mean.
 //
 // A mean pattern is about the aperture's intensity times the gains, so that a probe that is refined
 // takes these up: within the bright-field disc nothing but interference tells them apart. The probe
