@@ -24,10 +24,10 @@ struct IntensityLoss {
   /// The mean of 1/(y+1) over Poisson counts of mean m is (1 − exp(−m))/m, nearly 1/m, so that one
   /// count is right where counts are counts (least_epsilon). It is not enough for an object that is
   /// still unknown: the step along a gradient is reckoned with the f" of a perfect fit, w/2 (I+ε),
-  /// which a pixel that is dark, and bright in the model, exceeds by (I+ε)/ε. A tenth of the mean
-  /// counts bounds that to some ten times the model's brightness in means, and costs dark pixels
-  /// weight where they hold less than that.
-  static constexpr double epsilon = 0.1;
+  /// which a pixel that is dark, and bright in the model, exceeds by (I+ε)/ε. With a tenth of the
+  /// mean counts a fit of a thick crystal diverged (bench/microscope.cpp, loss); with the mean,
+  /// which costs pixels darker than that their weight, it did not.
+  static constexpr double epsilon = 1;
   /// ε is at least so many counts.
   static constexpr double least_epsilon = 1;
   /// f as a part of −log likelihood, (I − y)² / 2v.
