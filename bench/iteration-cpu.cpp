@@ -83,6 +83,7 @@ class Timed final : public Operator<float> {
   void set_propagator(std::span<const std::complex<double>> propagator) override {
     op_->set_propagator(propagator);
   }
+  void set_background(double background) override { op_->set_background(background); }
   void forward(const Placement& at, View<C, 3> wave) const override { op_->forward(at, wave); }
   void tangent(const Placement& at, const ObjectView<float>& d_object, View<const C, 3> d_probe,
                View<C, 3> d_wave) const override {

@@ -10,7 +10,9 @@
 //
 //   ./run-bench microscope [ITERATIONS=20] [CASE …] [trace] [FOLDER]
 //   cases: none (the perfect set with all parts on), defocus, thickness, tilt, descan, drift,
-//   current, noise, source, several of them as drift+source, all; default: none, each alone, and all
+//   current, noise, source, background, gain, several of them as drift+source, all (of them but
+//   background, gain and what follows); dose (few electrons), loss (the perfect set by the
+//   intensity loss); default: none, each alone, and all
 //   KEY=VALUE: of the runs with the parts, on top
 //   times: what each part takes, in iterations without it
 //   trace: a line an iteration of the run with the parts, in place of the table
@@ -42,6 +44,8 @@
 #include "microscope_pictures.hpp"
 #include "session/reconstruct_keys.hpp"
 #include "session/reconstruction.hpp"
+#include "solver/penalties/quadratic.hpp"
+#include "solver/variables/detector_options.hpp"
 #include "solver/variables/geometry_options.hpp"
 #include "solver/variables/position_options.hpp"
 #include "solver/variables/variable_probe_options.hpp"
@@ -51,6 +55,7 @@ using namespace ptyle;
 namespace {
 
 constexpr int slices = 10, simulated = 50;
+constexpr double gain_spread = 0.05;
 constexpr double thickness = 25 * 3.905, defocus = 180;
 constexpr double true_defocus = defocus - 2 * thickness / simulated;
 
@@ -167,6 +172,35 @@ std::vector<Found> of_current(const Result& r, const std::string& file) {
   return {{"currents, r.m.s. error", ratio.empty() ? 1 : std::sqrt(square), 0, 0.02}};
 }
 
+/// The roots of few counts make it a tenth too small, and the object takes up as much.
+std::vector<Found> of_background(const Result& r, const std::string& file) {
+  const double truth = h5::File::open(file).number("/truth", "background").value_or(NAN);
+  return {{"background (counts)", fact(r, "background_counts"), truth, 0.3 * truth}};
+}
+
+/// R.m.s. error of the pixels that are known to half the spread of all gains, over that spread;
+/// both about their means there.
+std::vector<Found> of_gains(const Result& r, const std::string& file) {
+  const auto truth = h5::File::open(file).read<double>("/truth/gain");
+  std::vector<double> off, spread;
+  for (std::size_t k = 0; k < truth.size() && !r.gain.empty(); ++k) {
+    const auto found = static_cast<double>(r.gain.data()[k]),
+               error = static_cast<double>(r.gain_error.data()[k]);
+    if (!(error > 0 && error < gain_spread / 2)) continue;
+    off.push_back(found - truth[k]);
+    spread.push_back(truth[k]);
+  }
+  const auto rms = [](const std::vector<double>& values) {
+    const auto n = static_cast<double>(values.size());
+    const double mean = std::accumulate(values.begin(), values.end(), 0.0) / n;
+    double square = 0;
+    for (const double value : values) square += (value - mean) * (value - mean) / n;
+    return std::sqrt(square);
+  };
+  return {{fmt::format("gains of {} px, error over spread", off.size()),
+           off.empty() ? 1 : rms(off) / rms(spread), 0, 0.7}};
+}
+
 using Change = std::function<void(Recipe&)>;
 using Telling = std::function<void(ReconstructConfig&)>;
 struct Imperfection {
@@ -175,6 +209,8 @@ struct Imperfection {
   Telling wrong;     ///< what the run is told
   Telling fitted;    ///< the part that is there for it
   Parameters parameters = {};
+  bool with_all = true;   ///< one of those that "all" has
+  bool with_none = true;  ///< its part is on, too, where nothing is imperfect
 };
 
 Telling geometry(std::vector<std::string> more) {
@@ -191,7 +227,10 @@ void moving(Recipe& r) { r.detector.descan_row = descan_row, r.detector.descan_c
 void drifting(Recipe& r) { r.optics.defocus_drift = 40; }
 void flickering(Recipe& r) { r.optics.current_jitter = 0.1; }
 void noisy(Recipe& r) { r.detector.readout_noise = 5; }
+void few_electrons(Recipe& r) { r.dose.electrons_per_A2 = 1.28e4; }
 void wide_source(Recipe& r) { r.optics.source_size = 0.25; }
+void with_background(Recipe& r) { r.detector.background = 3; }
+void uneven(Recipe& r) { r.detector.gain_spread = gain_spread; }
 constexpr int probe_varies_from = 8;
 void vary(ReconstructConfig& c) {
   c.parts.of<VariableProbeOptions>().modes = 2;
@@ -201,8 +240,13 @@ void flicker(ReconstructConfig& c) {
   c.parts.of<VariableProbeOptions>().intensity = true;
   c.parts.of<VariableProbeOptions>().start = probe_varies_from;
 }
+void keep_edges(ReconstructConfig& c) { c.parts.of<PenaltyOptions>().edge = 0.01; }
 void keep_noise(ReconstructConfig& c) { c.data.readout_noise = 5; }
 void more_modes(ReconstructConfig& c) { c.probe.modes = 6; }
+Telling detector(const char* what) {
+  return [what](ReconstructConfig& c) { c.parts.of<DetectorOptions>().refine.emplace_back(what); };
+}
+void by_intensities(ReconstructConfig& c) { c.solver.loss = Loss::intensity; }
 void twenty_percent(ReconstructConfig& c) { c.optics.defocus = 1.2 * defocus; }
 void ten_percent_thick(ReconstructConfig& c) { c.object.slice_thickness *= 1.1; }
 
@@ -216,8 +260,22 @@ const std::vector<Imperfection>& imperfections() {
       {"descan", "patterns move by 3 px", moving, nothing_told, geometry({"descan"}), of_descan},
       {"drift", "defocus drifts by 40 Å", drifting, nothing_told, vary, of_drift},
       {"current", "current jitters by 10 %", flickering, nothing_told, flicker, of_current},
-      {"noise", "noise of the readout, 5 counts", noisy, nothing_told, keep_noise},
+      // The patterns of the perfect set have no room for its offset.
+      {"noise", "noise of the readout, 5 counts", noisy, nothing_told, keep_noise, {}, true, false},
       {"source", "source of 0.25 Å", wide_source, nothing_told, more_modes},
+      {"background", "background of 3 counts", with_background, nothing_told,
+       detector("background"), of_background, false},
+      {"gain", "gains of pixels spread by 5 %", uneven, nothing_told, detector("gain"), of_gains,
+       false},
+      {"dose", "1.3e4 electrons/Å²", few_electrons, nothing_told, keep_edges, {}, false, false},
+      {"loss",
+       "nothing, by the intensity loss",
+       perfect_set,
+       nothing_told,
+       by_intensities,
+       {},
+       false,
+       false},
   };
   return all;
 }
@@ -242,8 +300,8 @@ std::optional<Case> case_named(const std::string& text) {
   Case one{text};
   if (text == "all") {
     one.name = "all of these";
-    one.has.resize(known.size());
-    std::iota(one.has.begin(), one.has.end(), 0U);
+    for (std::size_t i = 0; i < known.size(); ++i)
+      if (known[i].with_all) one.has.push_back(i);
     return one;
   }
   std::istringstream words(text);
@@ -257,13 +315,12 @@ std::optional<Case> case_named(const std::string& text) {
   return one;
 }
 
-/// Sets the parts that fit the imperfections; on the perfect set all but what the patterns have no
-/// room for, readout noise.
+/// Sets the parts that fit the imperfections; on the perfect set all that may be on there.
 void fit_them(const Case& one, ReconstructConfig& config) {
   for (std::size_t i = 0; i < imperfections().size(); ++i) {
     const Imperfection& each = imperfections()[i];
     const bool asked = one.perfect()
-                           ? each.word != "noise"
+                           ? each.with_none
                            : std::find(one.has.begin(), one.has.end(), i) != one.has.end();
     if (asked) each.fitted(config);
   }
@@ -357,6 +414,11 @@ void flicker_from_the_start(ReconstructConfig& c) {
   c.parts.of<VariableProbeOptions>().start = 1;
 }
 
+void gains_from_the_start(ReconstructConfig& c) {
+  detector("gain")(c);
+  c.parts.of<DetectorOptions>().gain_start = 1;
+}
+
 std::vector<Part> timed_parts() {
   return {
       {"the same once more", nothing_told},
@@ -365,6 +427,8 @@ std::vector<Part> timed_parts() {
       {"geometry.refine: [descan]", geometry({"descan"})},
       {"probe.variable: 2", vary_from_the_start},
       {"probe.intensity: true", flicker_from_the_start},
+      {"detector.refine: [background]", detector("background")},
+      {"detector.refine: [gain]", gains_from_the_start},
       {"positions.refine: on", free_positions},
       {"probe.variable: 2, positions.refine: on",
        [](ReconstructConfig& c) { vary_from_the_start(c), free_positions(c); }, 1.3},

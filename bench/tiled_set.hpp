@@ -56,6 +56,7 @@ class Counting : public Operator<T> {
   void set_propagator(std::span<const std::complex<double>> propagator) override {
     op_->set_propagator(propagator);
   }
+  void set_background(double background) override { op_->set_background(background); }
   void forward(const Placement& at, View<Complex<T>, 3> wave) const override {
     op_->forward(at, wave);
   }

@@ -65,6 +65,10 @@ void write_truth(h5::File& file, const DatasetTruth& truth) {
   write_pairs(file, "/truth/positions", truth.positions, "A");
   if (!truth.descan.empty()) write_pairs(file, "/truth/descan", truth.descan, "px");
   if (!truth.dead.empty()) file.write("/truth/mask", truth.dead);
+  if (!truth.gains.empty()) {
+    file.write("/truth/gain", truth.gains);
+    file.set("/truth/gain", "units", "1");
+  }
   for (const auto& [path, unit, values] : truth.by_position) {
     file.write(path, {static_cast<i64>(values.size())}, values.data());
     file.set(path, "units", unit);

@@ -13,7 +13,8 @@
 //   /done              uint8 (N)  1 where the pattern is there
 //   /truth/...         what a microscope would not tell, where the recipe has any of it: positions
 //                      (N, 2) float64, the true ones; descan (N, 2) float64, the patterns' shifts,
-//                      px; mask (ky, kx) uint8, 1 where a pixel is dead; numbers as attributes
+//                      px; mask (ky, kx) uint8, 1 where a pixel is dead; gain (ky, kx) float64,
+//                      of each pixel, 1 on average; numbers as attributes
 //
 // It bears the name "path.part" until all is there. A step is recorded after its data were flushed,
 // so that an interrupted file is resumed where it stopped.
@@ -36,6 +37,7 @@ struct DatasetTruth {
   std::vector<Position> positions;   ///< Å; empty: there is no /truth
   std::vector<Position> descan;      ///< px; empty: none
   View<const std::uint8_t, 2> dead;  ///< empty: none
+  View<const double, 2> gains;       ///< of each detector pixel; empty: all are 1
   std::vector<std::pair<std::string, std::vector<double>>> numbers;
   struct ByPosition {
     std::string path, unit;

@@ -123,6 +123,12 @@ auto numbers_of(Facts& facts) {
                     std::pair{"/shown/rows", &facts.pattern_rows}};
 }
 
+template <class Facts>
+auto gains_of(Facts& facts) {
+  return std::array{std::pair{"/detector/gain", &facts.gain},
+                    std::pair{"/detector/gain_error", &facts.gain_error}};
+}
+
 /// Texts that are attributes of the file.
 template <class Facts>
 auto texts_of(Facts& facts) {
@@ -153,6 +159,8 @@ ResultFacts read_ptyle(const h5::File& file) {
         read_array<float, 4>(file, "/shown/patterns", "pattern, measured and modelled, row, col");
   if (file.has("/left_out/pixels"))
     result.bad_pixels = read_array<std::uint8_t, 2>(file, "/left_out/pixels", "row, col");
+  for (const auto& [path, values] : gains_of(result))
+    if (file.has(path)) *values = read_array<float, 2>(file, path, "row, col");
   read_history(file, result.history);
   result.ranks = read_ranks(file);
   if (file.has("/atoms/numbers")) result.atoms = read_atoms(file);
@@ -225,6 +233,7 @@ void set_units(h5::File& file, const ResultFacts& facts) {
     if (unit(path, "1")) pixel(path, square);
   for (const char* path : {"/variable_probe/coefficients", "/intensity"}) unit(path, "1");
   for (const char* path : {"/positions", "/positions_start"}) unit(path, facts.units.c_str());
+  for (const auto& [path, values] : gains_of(facts)) unit(path, "1");
   unit("/shown/patterns", "counts");
   unit("/history/seconds", "s");
 }
@@ -252,6 +261,8 @@ void write_facts(h5::File& file, const ResultFacts& facts) {
     if (!numbers->empty()) file.write(path, {static_cast<i64>(numbers->size())}, numbers->data());
   if (!facts.patterns.empty()) file.write("/shown/patterns", std::as_const(facts.patterns).view());
   if (!facts.bad_pixels.empty()) file.write("/left_out/pixels", facts.bad_pixels.view());
+  for (const auto& [path, values] : gains_of(facts))
+    if (!values->empty()) file.write(path, values->view());
   write_history(file, facts.history);
   write_ranks(file, facts.ranks);
   if (!facts.atoms.empty()) write_atoms(file, facts.atoms);

@@ -8,6 +8,8 @@
 //   /variable_probe/modes         complex64 (q, y, x), by which the first mode varies, if it does
 //   /variable_probe/coefficients  float64 (N, q), of these modes at each position
 //   /intensity          float64 (N)  of the beam at each position, 1 on average, if fitted
+//   /detector/gain      float32 (W, W)  of each detector pixel, 1 on average, DC at [W/2, W/2], if
+//                       fitted; /detector/gain_error, its standard error
 //   /positions          float64 (N, 2)  (row, col) of the probe's centre from the centre of object
 //                       pixel [0, 0], Å (px where units = "px")
 //   /positions_start    the same before they were refined, if they were
@@ -24,7 +26,7 @@
 //   /history/{r_factor, cost, seconds, passes, r_held_out, r_held_out_pixels}
 //                       float64, one an iteration
 //   /history/geometry/NAME   float64, one an iteration, attribute units: what was fitted of the
-//                       microscope's geometry
+//                       microscope's geometry, and of the detector
 //   /ranks/NAME         float64 (rank), attribute units: what each rank did
 //   /atoms/{numbers, positions}   of a simulated truth: Z; (n, 3) row, col, z, Å, same origin
 //
@@ -65,7 +67,7 @@ struct History {
   std::vector<double> r_held_out;  ///< R of the patterns held out of the fit; empty: none were
   std::vector<double> r_held_out_pixels;    ///< of detector pixels, likewise
   std::vector<double> passes;               ///< through the data since the start; 0: not counted
-  std::vector<FittedSeries> geometry = {};  ///< defocus, …; empty: none was fitted
+  std::vector<FittedSeries> geometry = {};  ///< defocus, …, background; empty: none was fitted
 };
 
 /// The columns of a history, each by its name.
@@ -107,6 +109,7 @@ struct ResultFacts {
   /// (n, 2, W, W), DC at [W/2, W/2]: some patterns, counts, as measured and as the model has them;
   /// empty: not recorded.
   Array<float, 4> patterns;
+  Array<float, 2> gain, gain_error;   ///< of each detector pixel, DC at [W/2, W/2]; empty: all 1
   std::vector<i64> pattern_rows;      ///< rows of `positions`, one for each of them
   Array<std::uint8_t, 2> bad_pixels;  ///< of the raw frames, 1 where bad; empty: none is
   History history;                    ///< empty in a truth

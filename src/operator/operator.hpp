@@ -40,8 +40,10 @@ struct OperatorSetup {
   bool absorption = false;  ///< complex object: μ is fitted too
   Loss loss = Loss::amplitude;
   double epsilon = 1e-8;  ///< ε, in the unit of the patterns' counts
-  double background = 0;  ///< b ≥ 0, counts of every detector pixel beside the waves'
-  bool descan = false;    ///< patterns may be displaced, each by a d of its own
+  /// b ≥ 0, counts of every detector pixel beside the waves'; that of the start:
+  /// Operator::set_background takes another.
+  double background = 0;
+  bool descan = false;  ///< patterns may be displaced, each by a d of its own
   /// Part::propagator may be asked for, for which a backend keeps memory ready.
   bool fits_propagator = false;
   /// P from a slice to the next, W·W values, DC at [0,0]; not used when S = 1. That of the start:
@@ -200,6 +202,10 @@ class Operator {
     throw std::logic_error("Operator: this backend does not give its propagator back");
   }
 
+  /// b of the following calls, which setup() has from then on. Throws std::invalid_argument for one
+  /// below 0.
+  virtual void set_background(double background) = 0;
+
   /// These patterns (RawPattern::number) are not asked for again, and their memory goes: a device
   /// gives up what it keeps of them.
   virtual void forget(std::span<const i64> /*patterns*/) {}
@@ -302,6 +308,9 @@ std::vector<Ledger::Entry> cpu_operator_memory(const OperatorSetup& setup, int t
 template <class T>
 CpuOptions choose_cpu_options(const OperatorSetup& setup, int threads,
                               const std::array<i64, 3>& object, std::size_t bytes);
+
+/// `background`, if it is 0 or more; else throws std::invalid_argument.
+double checked_background(double background);
 
 /// Throws std::invalid_argument where ∂f/∂P* or ∂f/∂d is wanted and the setup has not said so.
 void check_wanted(const OperatorSetup& setup, Wanted wanted);

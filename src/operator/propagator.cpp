@@ -35,4 +35,9 @@ void check_wanted(const OperatorSetup& setup, Wanted wanted) {
     throw std::invalid_argument("the setup has not said that patterns are displaced");
 }
 
+double checked_background(double background) {
+  if (!(background >= 0)) throw std::invalid_argument("a background has to be 0 or more");
+  return background;
+}
+
 }  // namespace ptyle

@@ -26,6 +26,7 @@
 #include "solver/penalties/quadratic.hpp"
 #include "solver/rules/rule_options.hpp"
 #include "solver/vacuum.hpp"
+#include "solver/variables/detector_options.hpp"
 #include "solver/variables/geometry_options.hpp"
 #include "solver/variables/position_options.hpp"
 #include "solver/variables/probe_limits.hpp"
@@ -246,6 +247,11 @@ void check_geometry(const ReconstructConfig& c, const Check& check) {
   if (const auto wrong = fault_of_slices(geometry, c.object.slices, alike)) fault(*wrong);
 }
 
+void check_detector(const ReconstructConfig& c, const Check& check) {
+  if (const auto wrong = fault_of_refine(c.parts.of<DetectorOptions>()))
+    check.fault("detector.refine", *wrong);
+}
+
 void check_probe_limits(const ReconstructConfig& c, const Check& check) {
   const auto& limits = c.parts.of<ProbeLimitOptions>();
   if (limits.any() && c.probe.refine_from == 0)
@@ -338,6 +344,7 @@ void check_fit(const ReconstructConfig& c, const Check& check) {
   });
   check_coherence(c, check);
   check_geometry(c, check);
+  check_detector(c, check);
   if (const auto fault = fault_of_step(c.parts.of<RuleOptions>()))
     check.fault("solver.step", *fault);
   if (const auto fault = fault_of_preconditioner(c.parts.of<RuleOptions>()))

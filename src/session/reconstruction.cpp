@@ -27,6 +27,7 @@
 #include "session/reconstruct_keys.hpp"
 #include "session/result_facts.hpp"
 #include "session/write_object.hpp"
+#include "solver/variables/detector_options.hpp"
 
 namespace ptyle {
 
@@ -346,11 +347,16 @@ class WorkOf final : public Reconstruction::Work {
                                            {more, all.view.shape[1], all.view.shape[2]}};
     return converted<Complex<float>, Complex<T>, 3>(behind);
   }
-  /// The numbers that were fitted of the microscope's geometry; nothing where it was not asked for.
+  /// The numbers that were fitted of the microscope's geometry and of the detector; nothing where
+  /// they were not asked for.
   [[nodiscard]] std::vector<FittedValue> fitted() const {
-    if (config_.parts.of<GeometryOptions>().refine.empty()) return {};
-    return fitted_geometry(geometry_options(config_, open_.experiment, *open_.division),
-                           fit().state().numbers());
+    const auto& numbers = fit().state().numbers();
+    std::vector<FittedValue> all;
+    if (!config_.parts.of<GeometryOptions>().refine.empty())
+      all = fitted_geometry(geometry_options(config_, open_.experiment, *open_.division), numbers);
+    for (FittedValue& value : fitted_detector(config_.parts.of<DetectorOptions>(), numbers))
+      all.push_back(std::move(value));
+    return all;
   }
   void record_geometry() {
     for (const FittedValue& value : fitted()) {

@@ -10,6 +10,7 @@
 #include "core/units.hpp"
 #include "prepare/screening.hpp"
 #include "session/write_result.hpp"
+#include "solver/variables/gain.hpp"
 
 namespace ptyle {
 namespace {
@@ -70,6 +71,24 @@ void add_patterns(ResultFacts& facts, Fit<T>& fit) {
     }
 }
 
+/// The gains of the detector's pixels, with their errors, where they were fitted.
+template <class T>
+void add_gains(ResultFacts& facts, const Fit<T>& fit) {
+  const char* const name = GainVariable<T>::field;
+  if (!fit.state().has(name)) return;
+  const auto all = fit.arithmetic().on_host(fit.state().field(name).waves.view());
+  const std::array<i64, 2> shape{all.view.shape[1], all.view.shape[2]};
+  Array<float, 2> gain(shape), error(shape);
+  for (i64 k = 0; k < gain.size(); ++k) {
+    const Complex<T> value = all.view.data[k];
+    // Zeros stand before the first estimate.
+    gain.data()[k] = value.real() > 0 ? static_cast<float>(value.real()) : 1;
+    error.data()[k] = static_cast<float>(value.imag());
+  }
+  facts.gain = centred<float>(gain);
+  facts.gain_error = centred<float>(error);
+}
+
 }  // namespace
 
 template <class T>
@@ -89,6 +108,7 @@ ResultFacts facts_of(const OpenFit<T>& open) {
   facts.left_out_positions = experiment.left_out;
   facts.held_out = fit.held_out();
   add_patterns(facts, fit);
+  add_gains(facts, fit);
   facts.bad_pixels = mask_of(experiment.screening);
   facts.origin = open.division->frame.origin;
   facts.slice_thickness = object.slices > 1 ? object.slice_thickness : 0;
@@ -104,8 +124,8 @@ void add_fitted(ResultFacts& facts, const std::vector<FittedValue>& values) {
   for (const FittedValue& value : values) {
     const std::string name = value.name + (value.unit == "Å"         ? "_A"
                                            : value.unit == "degrees" ? "_deg"
-                                           : value.unit == "mrad"    ? "_mrad"
-                                                                     : "_px_per_A");
+                                           : value.unit == "px/Å"    ? "_px_per_A"
+                                                                     : "_" + value.unit);
     std::erase_if(facts.optics, [&](const auto& one) { return one.first == name; });
     facts.optics.emplace_back("given_" + name, value.from);
     if (value.name == "slice_thickness")

@@ -9,6 +9,7 @@
 #include "core/parallel.hpp"
 #include "core/pulse.hpp"
 #include "session/agreement.hpp"
+#include "solver/variables/detector_options.hpp"
 #include "solver/variables/geometry_options.hpp"
 
 namespace ptyle {
@@ -262,7 +263,9 @@ History resumed_history(const Checkpoint& checkpoint) {
   };
   for (const auto& [name, values] : columns_of(history)) *values = numbers(name);
   history.passes.resize(history.cost.size());  // an older version of ptyle saved none
-  for (const auto& [name, unit] : geometry_names())
+  auto names = geometry_names();
+  for (auto& name : detector_names()) names.push_back(std::move(name));
+  for (const auto& [name, unit] : names)
     if (auto values = numbers("geometry." + name); !values.empty())
       history.geometry.push_back({name, unit, std::move(values)});
   return history;

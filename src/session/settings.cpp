@@ -207,7 +207,8 @@ OperatorSetup operator_setup(const ReconstructConfig& config, const Experiment& 
   setup.basis = config.parts.of<VariableProbeOptions>().basis(setup.modes);
   setup.absorption = config.object.absorbs();
   setup.loss = loss_of(config, e);
-  setup.epsilon = counts_per_detector_pixel(e) * facts_of(setup.loss).epsilon;
+  const LossFacts& loss = facts_of(setup.loss);
+  setup.epsilon = std::max(counts_per_detector_pixel(e) * loss.epsilon, loss.least_epsilon);
   setup.background = e.offset;
   const auto& geometry = config.parts.of<GeometryOptions>();
   setup.fits_propagator = setup.slices > 1 && geometry.fits_propagator();

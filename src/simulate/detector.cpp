@@ -42,7 +42,7 @@ void blur_line(T* line, i64 n, i64 stride, const std::vector<double>& share,
     line[i * stride] = static_cast<T>(scratch[static_cast<std::size_t>(i)]);
 }
 
-// Step 3, on what is counted.
+// Step 4, on what is counted.
 template <class T>
 void read_out(const Plan& plan, std::uint64_t seed, i64 position, View<T, 2> frame) {
   Philox random(seed, readout_stream, static_cast<std::uint64_t>(position));
@@ -73,8 +73,16 @@ void blur(View<T, 2> frame, double sigma) {
 }
 
 template <class T>
+void expose(const Plan& plan, View<T, 2> frame) {
+  if (plan.background > 0)
+    for (T& value : frame) value += static_cast<T>(plan.background);
+  for (i64 k = 0; k < plan.gains.size(); ++k) frame.data[k] *= static_cast<T>(plan.gains.data()[k]);
+}
+
+template <class T>
 void record(const Plan& plan, std::uint64_t seed, i64 position, View<T, 2> frame) {
   blur(frame, plan.blur);
+  expose(plan, frame);
   if (plan.noise) {
     Array<std::uint32_t, 2> counts(frame.shape);
     draw_counts<T>(frame, seed, position, CountType::uint32, counts);
@@ -88,6 +96,7 @@ template <class T>
 void record(const Plan& plan, std::uint64_t seed, i64 position, View<T, 2> expected,
             View<std::uint32_t, 2> counts) {
   blur(expected, plan.blur);
+  expose(plan, expected);
   if (!plan.readout.any()) {
     draw_counts<T>(expected, seed, position, plan.type, counts);
   } else {
@@ -119,6 +128,8 @@ void draw_counts(View<const T, 2> expected, std::uint64_t seed, i64 position, Co
 
 template void blur(View<float, 2>, double);
 template void blur(View<double, 2>, double);
+template void expose(const Plan&, View<float, 2>);
+template void expose(const Plan&, View<double, 2>);
 template void record(const Plan&, std::uint64_t, i64, View<float, 2>);
 template void record(const Plan&, std::uint64_t, i64, View<double, 2>);
 template void record(const Plan&, std::uint64_t, i64, View<float, 2>, View<std::uint32_t, 2>);

@@ -173,12 +173,28 @@ double largest_current(const Plan& plan) {
   return plan.currents.empty() ? 1 : *std::max_element(plan.currents.begin(), plan.currents.end());
 }
 
+/// Normal deviates about 1, at least a tenth, of which the mean is taken.
+Array<double, 2> draw_gains(i64 detector, double spread, std::uint64_t seed) {
+  constexpr double least = 0.1;
+  Array<double, 2> gains({detector, detector});
+  double sum = 0;
+  for (i64 k = 0; k < gains.size(); ++k) {
+    Philox random(seed, gain_stream, static_cast<std::uint64_t>(k));
+    gains.data()[k] = std::max(least, 1 + spread * normal_deviate(random));
+    sum += gains.data()[k];
+  }
+  for (double& gain : gains) gain *= static_cast<double>(gains.size()) / sum;
+  return gains;
+}
+
 void describe_detector(const Recipe& recipe, Plan& plan) {
   const DetectorRecipe& c = recipe.detector;
   const DoseRecipe& d = recipe.dose;
   plan.blur = c.blur;
   plan.noise = d.electrons_per_A2 > 0 && d.noise;
   plan.readout = {c.gain, c.offset, c.readout_noise};
+  plan.background = c.background;
+  if (c.gain_spread > 0) plan.gains = draw_gains(plan.detector, c.gain_spread, recipe.seed);
   const double dk = c.bin / (static_cast<double>(plan.window) * plan.pixel);
   const double rim = recipe.optics.semi_angle * mrad / plan.wavelength;
   if (c.descan_row != std::array<double, 2>{} || c.descan_col != std::array<double, 2>{})
@@ -196,8 +212,13 @@ void describe_detector(const Recipe& recipe, Plan& plan) {
   }
   if (plan.noise && d.type)
     plan.type = *d.type;
-  else if (plan.noise && !plan.readout.any())
-    plan.type = count_type(plan.electrons * largest_current(plan), pi * rim * rim / (dk * dk));
+  else if (plan.noise && !plan.readout.any()) {
+    const double disc = pi * rim * rim / (dk * dk);  // px
+    const double gain =
+        plan.gains.empty() ? 1 : *std::max_element(plan.gains.begin(), plan.gains.end());
+    plan.type =
+        count_type(gain * (plan.electrons * largest_current(plan) + plan.background * disc), disc);
+  }
 }
 
 }  // namespace

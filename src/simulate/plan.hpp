@@ -57,6 +57,8 @@ struct Plan {
   std::vector<double> currents;  ///< of the beam, by position, 1 on average; empty: all are 1
   std::vector<Position> descan;  ///< shift of each pattern, detector px; empty: none
   double blur = 0;               ///< detector px
+  double background = 0;         ///< electrons of every detector pixel beside the beam's
+  Array<double, 2> gains;        ///< counted of an electron, 1 on average; empty: all are 1
   bool noise = false;            ///< electrons are counted
   Readout readout;
   Array<std::uint8_t, 2> dead;  ///< 1: reads 0; empty: none does

@@ -152,6 +152,8 @@ struct DetectorRecipe {
   double band_limit = 2.0 / 3;
   double blur = 0;  ///< of detector pixels after binning, as all that follows
   double gain = 1;
+  double gain_spread = 0;
+  double background = 0;
   double offset = 0;
   double readout_noise = 0;
   double dead_pixels = 0;
@@ -176,8 +178,16 @@ void keys(V& v, DetectorRecipe& c) {
       .also_called("mtf psf")
       .reported_if_set();
   v("gain", c.gain, above(0).up_to(1e6), "counts", "of an electron").reported_if_set();
+  v("gain_spread", c.gain_spread, between(0, 0.3),
+    "standard deviation of the electrons that a pixel counts over those that reach it, 1 on "
+    "average, drawn once for each")
+      .also_called("flat_field")
+      .reported_if_set();
+  v("background", c.background, between(0, 1e6), "electrons",
+    "that reach every pixel beside the beam's, counted with them")
+      .reported_if_set();
   v("offset", c.offset, between(-1e6, 1e6), "counts", "added to every pixel")
-      .also_called("dark background")
+      .also_called("dark")
       .reported_if_set();
   v("readout_noise", c.readout_noise, between(0, 1e6), "counts", "standard deviation")
       .reported_if_set();

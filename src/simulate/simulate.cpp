@@ -64,6 +64,7 @@ DatasetTruth make_truth(const Recipe& recipe, const Plan& plan) {
   if (plan.tilt.row != 0 || plan.tilt.col != 0)
     add("tilt_mrad", {recipe.specimen.tilt_row, recipe.specimen.tilt_col});
   if (plan.blur > 0) add("blur_px", {plan.blur});
+  if (plan.background > 0) add("background", {plan.background});
   if (plan.readout.any()) {
     add("gain", {plan.readout.gain});
     add("offset", {plan.readout.offset});
@@ -77,8 +78,9 @@ DatasetTruth make_truth(const Recipe& recipe, const Plan& plan) {
   if (!plan.currents.empty()) truth.by_position.push_back({"/truth/current", "1", plan.currents});
   truth.descan = plan.descan;
   truth.dead = plan.dead.view();
+  truth.gains = plan.gains.view();
   if (!truth.numbers.empty() || !truth.by_position.empty() || !truth.descan.empty() ||
-      !truth.dead.empty())
+      !truth.dead.empty() || !truth.gains.empty())
     truth.positions = plan.positions;
   return truth;
 }

@@ -16,6 +16,7 @@ inline constexpr std::uint32_t line_stream = 3;     ///< by line of the scan
 inline constexpr std::uint32_t readout_stream = 4;  ///< by position
 inline constexpr std::uint32_t dead_stream = 5;     ///< by detector pixel
 inline constexpr std::uint32_t current_stream = 6;  ///< by position
+inline constexpr std::uint32_t gain_stream = 7;     ///< by detector pixel
 inline constexpr std::uint32_t substitution_stream =
     100;  ///< and that of each further one, by atom
 inline constexpr int most_substitutions = 900;

@@ -100,7 +100,8 @@ IterationReport Fit<T>::iterate(const std::function<bool()>& stop) {
   const int iteration = static_cast<int>(*iteration_);
   // A probe that is refined while the object is still coarse takes up what belongs to the object.
   const bool limited = options.continuation.holds_probe();
-  const bool refine = options.probe_from > 0 && iteration >= options.probe_from && !limited;
+  const bool refine = options.probe_from > 0 && iteration >= options.probe_from && !limited &&
+                      !any_variable([](const auto& one) { return one.needs_held_probe(); });
   const auto batches = make_batches(with_->data.positions, with_->fitted, options.batches,
                                     options.seed, iteration, options.groups());
   Batch all_alike;
@@ -139,6 +140,7 @@ IterationReport Fit<T>::iterate(const std::function<bool()>& stop) {
         if (variable->moved_object()) rule_->object_moved();
         hand_over(*variable);
       }
+      with_->costs.report(static_cast<std::size_t>(*batch_));  // what these have computed
     }
     finish_iteration(report);
   }
@@ -289,7 +291,7 @@ Array<float, 4> Fit<T>::patterns(const std::vector<i64>& numbers) {
       if (members.empty()) continue;
       object_->publish(*with_, t);
       with_->op->forward(with_->places_on(with_->tiles[t], members).front(), wave);
-      with_->data.load(number, measured.data());
+      with_->measured_at({&number, 1}, PixelSet::all).load(0, measured.data());
       std::copy(measured.begin(), measured.end(), both.begin());
       detector_counts(std::as_const(wave).view(), setup.background, both.data() + pixels);
     }

@@ -32,8 +32,7 @@ void ModePowers::add(View<const Complex<T>, 3> waves, const T* measured, View<co
       for (i64 i = 0; i < n; ++i) {
         const bool counts = model[i] > 0 && measured[first + i] >= 0 &&
                             (valid.empty() || valid.data[first + i] != 0);
-        const double y = counts ? double(measured[first + i]) : model[i];
-        slope[i] = loss.factor(model[i], y, epsilon_);
+        slope[i] = counts ? loss.factor(model[i], double(measured[first + i]), epsilon_) : 0;
         weight[i] = counts ? loss.curvature(1.0, model[i]) : 0;
       }
     });

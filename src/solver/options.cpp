@@ -9,6 +9,7 @@
 #include "solver/paper/courses.hpp"
 #include "solver/parts.hpp"
 #include "solver/rules/low_pass.hpp"
+#include "solver/variables/detector_options.hpp"
 #include "solver/variables/geometry_options.hpp"
 #include "solver/variables/position_options.hpp"
 #include "solver/variables/recentre.hpp"
@@ -77,6 +78,8 @@ void check_options(const FitOptions& options, const Sharing& sharing) {
   const auto& variable = options.parts.of<VariableProbeOptions>();
   if (const auto fault = fault_of_batches(options.parts, options.batches))
     throw UserError("solver.batches: " + *fault);
+  if (const auto fault = fault_of_refine(options.parts.of<DetectorOptions>()))
+    throw UserError("detector.refine: " + *fault);
   if (const auto fault = fault_of_preconditioner(options.parts.of<RuleOptions>()))
     throw UserError("solver.preconditioner: " + *fault);
   if (!sums_every_batch(options, sharing.scheme, sharing.mesh.ranks())) {

@@ -11,6 +11,7 @@
 #include "solver/regularisers/blur.hpp"
 #include "solver/rules/rule_options.hpp"
 #include "solver/vacuum.hpp"
+#include "solver/variables/detector_options.hpp"
 #include "solver/variables/geometry_options.hpp"
 #include "solver/variables/position_options.hpp"
 #include "solver/variables/probe_limits.hpp"
@@ -29,6 +30,7 @@ PartOptions known_parts() {
   parts.add<PositionOptions>();
   parts.add<GeometryOptions>();
   parts.add<VariableProbeOptions>();
+  parts.add<DetectorOptions>();
   parts.add<RecentreOptions>();
   parts.add<ProbeLimitOptions>();  // behind all that moves the probe
   return parts;

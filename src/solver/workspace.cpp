@@ -212,15 +212,33 @@ Measured<T> Workspace<T>::measured_at(std::span<const i64> members, PixelSet pix
   const auto at = [members](i64 k) { return members[static_cast<std::size_t>(k)]; };
   Measured<T> measured([this, at, pixels](i64 k, T* to) {
     data.load(at(k), to);
+    if (!gain_.empty()) equalise(to);
     choice_of(at(k), pixels).apply(to, op->setup().window * op->setup().window);
   });
-  if (data.raw)
+  if (data.raw && gain_.empty())
     measured.raw = [this, at, pixels](i64 k) {
       RawPattern raw = data.raw(at(k));
       raw.choice = choice_of(at(k), pixels);
       return raw;
     };
   return measured;
+}
+
+template <class T>
+void Workspace<T>::use_gain(Array<T, 2> gain, double offset) {
+  // Patterns as they are held are not asked for any more.
+  if (gain_.empty())
+    for (const Tile& tile : tiles) op->forget(tile.own);
+  gain_ = std::move(gain);
+  gain_offset_ = offset;
+}
+
+template <class T>
+void Workspace<T>::equalise(T* pattern) const {
+  const T offset = static_cast<T>(gain_offset_);
+  for (i64 k = 0; k < gain_.size(); ++k)
+    if (pattern[k] >= 0)
+      pattern[k] = std::max(T(0), (pattern[k] - offset) / gain_.data()[k] + offset);
 }
 
 template <class T>
@@ -243,14 +261,17 @@ void Workspace<T>::leave_out(const std::vector<i64>& patterns) {
 template <class T>
 Array<T, 2> Workspace<T>::detector_weight() const {
   const double k_c = options.continuation.k_c();
-  if (k_c == 0) return {};
+  if (k_c == 0 && gain_.empty()) return {};
   const i64 window = op->setup().window;
   Array<T, 2> weight({window, window});
+  weight.fill(1);
+  if (!gain_.empty()) std::copy(gain_.begin(), gain_.end(), weight.begin());
+  if (k_c == 0) return weight;
   for (i64 y = 0; y < window; ++y)
     for (i64 x = 0; x < window; ++x) {
       const double k = data.dk * std::hypot(double(frequency_index(y, window)),
                                             double(frequency_index(x, window)));
-      weight(y, x) = k < k_c + options.aperture_k ? T(1) : T(0);
+      if (k >= k_c + options.aperture_k) weight(y, x) = 0;
     }
   return weight;
 }

@@ -68,10 +68,13 @@ class Workspace {
   /// Their patterns, of which these pixels count.
   [[nodiscard]] Measured<T> measured_at(std::span<const i64> members,
                                         PixelSet pixels = PixelSet::fitted) const;
+  /// Patterns are divided by the gain of each pixel, DC at [0,0], above `offset` counts, which they
+  /// have beside what it multiplies (variables/gain). Weights follow by detector_weight().
+  void use_gain(Array<T, 2> gain, double offset);
   /// Takes patterns from those that are fitted.
   void leave_out(const std::vector<i64>& patterns);
-  /// The weight of each detector pixel while the lateral limit holds, which keeps those that it
-  /// cannot explain out of the cost, DC at [0,0]; empty: all count.
+  /// The weight of each detector pixel, DC at [0,0]: its gain, and 0 where the lateral limit, while
+  /// it holds, keeps what it cannot explain out of the cost; empty: all count alike.
   [[nodiscard]] Array<T, 2> detector_weight() const;
   /// The object as a tile has it.
   [[nodiscard]] ObjectView<T> object_on(std::size_t tile) const {
@@ -122,6 +125,8 @@ class Workspace {
 
  private:
   [[nodiscard]] PixelChoice choice_of(i64 pattern, PixelSet pixels) const;
+  /// y − o over the gain, and o again; at least 0, as less would say that it was not measured.
+  void equalise(T* pattern) const;
 
   Matrix2 descan_{};  // detector px per px of the object
   Position middle_;   // of the positions
@@ -130,6 +135,8 @@ class Workspace {
   std::size_t moved_booked_ = 0;
   Ledger::Booking moved_booking_;
   Ledger::Booking positions_booking_;  // of what is listed of all positions
+  Array<T, 2> gain_;                   // of each detector pixel; empty: all are 1
+  double gain_offset_ = 0;             // o
 };
 
 /// Bytes accounted as "positions" for each position of all ranks: where it is, its number among

@@ -171,7 +171,7 @@ std::vector<Mistake> configurations() {
        with(&Parts::rest, "solver:\n  loss: huber\n"),
        {},
        "run.yaml:13: solver.loss: \"huber\" is none of its choices; it must be one of auto, "
-       "amplitude, poisson"},
+       "amplitude, poisson, intensity"},
       {"SizeOfBatches",
        run,
        with(&Parts::rest, "solver:\n  batch_size: 32\n"),
@@ -277,13 +277,18 @@ std::vector<Mistake> configurations() {
        {},
        {},
        "--set geometry.refine=.*: geometry.refine: 'focus' is none of defocus, astigmatism, coma, "
-       "trefoil, spherical, thickness, tilt"},
+       "trefoil, spherical, thickness, tilt, descan"},
       {"GeometryOfOneSlice",
        setting("geometry.refine=[thickness]"),
        {},
        {},
        "--set geometry.refine=.*: geometry.refine: a single slice has neither thickness nor tilt: "
        "leave them out, or set object.slices"},
+      {"DetectorOfNothingKnown",
+       setting("detector.refine=[background,offset]"),
+       {},
+       {},
+       "--set detector.refine=.*: detector.refine: 'offset' is none of background, gain"},
       {"PositionsByTooLongSteps",
        setting("positions.step=3"),
        {},

@@ -39,11 +39,11 @@ TEST(CurvatureWeights, AreThoseOfTheCostAtAPerfectFit) {
     weight.data()[k] = 0.5 + 0.1 * static_cast<double>(k);
     valid.data()[k] = k % 5 == 0 ? 0 : 1;
   }
-  for (const Loss of : {Loss::amplitude, Loss::poisson})
+  for (const Loss of : {Loss::amplitude, Loss::poisson, Loss::intensity})
     for (const double background : {0.0, 3.0}) {
       OperatorSetup setup;
       setup.loss = of;
-      setup.epsilon = of == Loss::amplitude ? 0.1 : 0;
+      setup.epsilon = of == Loss::poisson ? 0 : 0.1;
       setup.background = background;
       std::vector<double> counts(pixels);
       detector_counts(waves.view(), background, counts.data());

@@ -358,13 +358,40 @@ TYPED_TEST(AnyBackend, OwnIntensitiesFitPerfectly) {
         for (i64 k = 0; k < c.window * c.window; ++k)
           scene.measured[p].data()[k] += std::norm(wave.view()[m].data[k]);
     }
-    // R is quadratic in the rounding of the amplitudes, a few ε of each; Poisson's cost, a
-    // difference of terms as large as the counts, is linear in it.
+    // R and costs are quadratic in the rounding of the amplitudes, a few ε of each; but Poisson's,
+    // a difference of terms as large as the counts, is linear in it.
     const Misfit f = op->misfit(scene.places, scene.source());
     const double rounding = tolerance<T>(scene.setup);
     EXPECT_LT(f.r_factor(), rounding * rounding);
     EXPECT_LT(std::abs(f.cost),
-              (c.loss == Loss::amplitude ? rounding * rounding : rounding) * f.r_denominator);
+              (c.loss == Loss::poisson ? rounding : rounding * rounding) * f.r_denominator);
+  }
+}
+
+// A background that is set later is that of a setup which had it from the start, bit by bit.
+TYPED_TEST(AnyBackend, TakesAnotherBackground) {
+  using T = typename TypeParam::T;
+  for (const Case& c : fitting<TypeParam>(cases)) {
+    if (c.background == 0) continue;
+    const auto scene = in_precision<T>(make_scene(c, 14));
+    auto dark = scene.setup;
+    dark.background = 0;
+    const auto from_start = TypeParam::make(scene.setup), later = TypeParam::make(dark);
+    for (auto* op : {from_start.get(), later.get()}) scene.load(*op);
+    Sums<T> expected(scene), sums(scene), before(scene);
+    const Misfit f =
+        from_start->gradient(scene.places, scene.source(), everything, expected.view());
+    EXPECT_NE(later->gradient(scene.places, scene.source(), everything, before.view()).cost,
+              f.cost);
+    later->set_background(c.background);
+    EXPECT_EQ(later->setup().background, c.background);
+    EXPECT_EQ(later->gradient(scene.places, scene.source(), everything, sums.view()).cost, f.cost);
+    EXPECT_EQ(relative_difference(sums.phase, expected.phase), 0);
+    EXPECT_EQ(relative_difference(sums.probe, expected.probe), 0);
+    const auto delta = make_direction(scene, 15);
+    EXPECT_EQ(later->curvature(scene.places, delta.object(), delta.probe),
+              from_start->curvature(scene.places, delta.object(), delta.probe));
+    EXPECT_THROW(later->set_background(-1), std::invalid_argument);
   }
 }
 

@@ -64,7 +64,8 @@ class LossCheck {
 
   // ∂f/∂Ψ* = ½ (∂f/∂Re Ψ + i ∂f/∂Im Ψ), by central differences of a step h |Ψ|. They err by h² of
   // the third derivative, and by the rounding of f, whose terms are as large as the counts, over h:
-  // with h = ε^⅓ both are ε^⅔ of w (I + y + ε) / |Ψ|, times a few.
+  // with h = ε^⅓ both are ε^⅔ of w (I + y + ε) / |Ψ|, times a few. Or of f / |Ψ|, where that is
+  // more: all derivatives of a loss that is quadratic in I are.
   void residual(const DetectorPixel& p) {
     const double h = std::cbrt(eps), size = std::sqrt(p.model);
     const std::complex<double> psi = std::polar(size, 0.8);
@@ -76,7 +77,9 @@ class LossCheck {
     };
     const std::complex<double> by_steps(slope({1, 0}) / 2, slope({0, 1}) / 2);
     const std::complex<double> residual = p.weight * double(factor(p)) * psi;
-    const double allowed = 20 * h * h * p.weight * (p.model + p.measured + p.epsilon) / size;
+    const double terms = p.weight * (p.model + p.measured + p.epsilon) +
+                         std::abs(cost(p, static_cast<T>(p.model))),
+                 allowed = 20 * h * h * terms / size;
     expect_near(std::abs(by_steps - residual), 0, allowed, "residual");
   }
 

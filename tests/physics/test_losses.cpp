@@ -35,6 +35,7 @@ TEST(Losses, StandInTheTableWhereTheirNamesSay) {
   EXPECT_EQ(names.size(), losses.size());
   EXPECT_STREQ(facts_of(Loss::amplitude).name, "amplitude");
   EXPECT_STREQ(facts_of(Loss::poisson).name, "poisson");
+  EXPECT_STREQ(facts_of(Loss::intensity).name, "intensity");
 }
 
 // By hand: √9 − √4 = 1, weight 2; f' = 1 − √4/√9; f" = 2 / (2 · 9).
@@ -48,6 +49,23 @@ TEST(Losses, PoissonByHand) {
   EXPECT_DOUBLE_EQ(PoissonLoss::cost(8.0, 3.0, 2.0, 1.0), 2 * (5 - 3 * std::log(2.25)));
   EXPECT_DOUBLE_EQ(PoissonLoss::factor(9.0, 3.0, 1.0), 1 - 1.0 / 3);
   EXPECT_DOUBLE_EQ(PoissonLoss::curvature(2.0, 9.0), 2.0 / 9);
+}
+// 2 · 5² / (4 · 4); 5 / (2 · 4); 2 / (2 · 9).
+TEST(Losses, IntensityByHand) {
+  EXPECT_DOUBLE_EQ(IntensityLoss::cost(8.0, 3.0, 2.0, 1.0), 2 * 25 / 16.0);
+  EXPECT_DOUBLE_EQ(IntensityLoss::factor(9.0, 3.0, 1.0), 5 / 8.0);
+  EXPECT_DOUBLE_EQ(IntensityLoss::curvature(2.0, 9.0), 1.0 / 9);
+}
+
+/// Near a perfect fit all are parts of one −log likelihood, (I − y)² / 2y. The next term is d/y of
+/// it, here 1e-3, and what ε shifts Poisson's fit by 2ε/d, 2e-4.
+TEST(Losses, AgreeNearAPerfectFit) {
+  constexpr double y = 1e4, d = 10, epsilon = 1e-3, expected = d * d / (2 * y);
+  for (const LossFacts& each : losses)
+    with_loss(each.loss, [&](auto loss) {
+      const double cost = loss.cost(y + d, y, 1.0, epsilon);
+      EXPECT_NEAR(cost / each.of_likelihood, expected, 3e-3 * expected) << each.name;
+    });
 }
 
 // Losses with one thing wrong, which the check must find: else it would find nothing.

@@ -52,7 +52,7 @@ TEST(Check, LimitsAreThoseOfTheKeys) {
             "most 10000 kV");
   EXPECT_EQ(faults_after([](auto& c) { c.solver.loss = static_cast<Loss>(5); }),
             "solver.loss: the value is none of its choices; it must be one of auto, amplitude, "
-            "poisson");
+            "poisson, intensity");
   EXPECT_EQ(faults_after([](auto& c) { c.solver.batches = -1; }),
             "solver.batches: -1 is out of its limits; it must be a whole number, 0 or more");
 }

@@ -119,7 +119,7 @@ TEST(JsonSchema, OfAReconstruction) {
   EXPECT_EQ(schema.at("$schema").scalar, "\"https://json-schema.org/draft/2020-12/schema\"");
   EXPECT_EQ(schema.at("title").scalar, "\"a \\\"title\\\"\"");
   EXPECT_EQ(schema.at("additionalProperties").scalar, "false");
-  EXPECT_EQ(schema.at("properties").members.size(), 12U);
+  EXPECT_EQ(schema.at("properties").members.size(), 13U);
   const auto key = [&](const std::string& section, const std::string& name) -> const Json& {
     const Json& of = schema.at("properties." + section);
     EXPECT_EQ(of.at("additionalProperties").scalar, "false");
@@ -135,7 +135,8 @@ TEST(JsonSchema, OfAReconstruction) {
   EXPECT_EQ(modes.at("type").scalar, "\"integer\"");
   EXPECT_EQ(modes.at("minimum").scalar, "1");
   EXPECT_EQ(modes.at("default").scalar, "1");
-  EXPECT_EQ(words(key("solver", "loss").at("enum")), "\"auto\" \"amplitude\" \"poisson\" ");
+  EXPECT_EQ(words(key("solver", "loss").at("enum")),
+            "\"auto\" \"amplitude\" \"poisson\" \"intensity\" ");
   EXPECT_EQ(key("solver", "loss").at("default").scalar, "\"auto\"");
   const Json& centre = key("data", "centre");
   EXPECT_EQ(centre.at("type").scalar, "\"array\"");

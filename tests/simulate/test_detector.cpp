@@ -107,6 +107,27 @@ TEST(Detector, IntegersAreRoundedAndNeverNegative) {
            {"dose.type", "pattern 17", "uint8"}));
 }
 
+/// The gains' mean is 1 as they are made; their spread is known to √(1/2n) of it, five of these. A
+/// pattern is the waves' with the background, each pixel by its own gain.
+TEST(Detector, BackgroundAndGainsAreThereBeforeElectronsAreCounted) {
+  Recipe r = small_recipe();
+  r.detector.background = 3, r.detector.gain_spread = 0.05;
+  const Plan plan = make_plan(r);
+  EXPECT_EQ(plan.type, CountType::uint16);  // they are counts still
+  ASSERT_EQ(plan.gains.shape(), (std::array<i64, 2>{48, 48}));
+  const double n = 48 * 48;
+  double mean = 0, squares = 0;
+  for (const double gain : plan.gains) mean += gain / n, squares += (gain - 1) * (gain - 1) / n;
+  EXPECT_NEAR(mean, 1, 1e-12);
+  EXPECT_NEAR(std::sqrt(squares) / 0.05, 1, 5 * std::sqrt(0.5 / n));
+  Array<double, 2> frame({48, 48});
+  frame.fill(20);
+  expose(plan, frame.view());
+  for (i64 k = 0; k < frame.size(); ++k)
+    EXPECT_DOUBLE_EQ(frame.data()[k], 23 * plan.gains.data()[k]);
+  EXPECT_TRUE(make_plan(small_recipe()).gains.empty());
+}
+
 TEST(Detector, DeadPixelsReadZeroInEveryPattern) {
   Recipe r = small_recipe();
   r.detector.dead_pixels = 0.1;

@@ -90,6 +90,7 @@ Recipe real_recipe() {
   r.scan.turn = 1, r.scan.scale = 1.01, r.scan.drift = {0.1, -0.2}, r.scan.line_jitter = 0.03;
   r.detector.blur = 0.4, r.detector.gain = 8, r.detector.offset = 40, r.detector.readout_noise = 3;
   r.detector.dead_pixels = 0.01;
+  r.detector.background = 0.7, r.detector.gain_spread = 0.05;
   r.detector.descan_row = {0.1, 0}, r.detector.descan_col = {0, -0.05};
   return r;
 }
@@ -118,6 +119,10 @@ TEST(Set, HoldsWhatAMicroscopeDoesNotTell) {
   EXPECT_TRUE(std::equal(mask.begin(), mask.end(), plan.dead.begin()));
   EXPECT_EQ(f.number("/truth", "source_size_A"), 0.2);
   EXPECT_EQ(f.number("/truth", "focal_spread_A"), 20);
+  const auto gains = f.read<double>("/truth/gain");
+  EXPECT_EQ(f.info("/truth/gain").shape, (h5::Shape{48, 48}));
+  EXPECT_TRUE(std::equal(gains.begin(), gains.end(), plan.gains.begin()));
+  EXPECT_EQ(f.number("/truth", "background"), 0.7);
   EXPECT_EQ(f.number("/truth", "gain"), 8);
   EXPECT_EQ(f.number("/truth", "offset"), 40);
   EXPECT_EQ(f.number("/truth", "readout_noise"), 3);

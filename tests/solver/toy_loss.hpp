@@ -67,6 +67,7 @@ class OperatorOfLoss final : public Operator<T> {
   void set_propagator(std::span<const std::complex<double>> propagator) override {
     waves_->set_propagator(propagator);
   }
+  void set_background(double background) override { waves_->set_background(background); }
 
   void forward(const Placement& at, View<Complex<T>, 3> wave) const override {
     waves_->forward(at, wave);

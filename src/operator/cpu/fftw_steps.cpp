@@ -42,6 +42,7 @@ class FftwSteps final : public Steps<T> {
     for (i64 i = 0; i < n_; ++i) weight_.data()[i] *= valid_.data()[i];
   }
 
+  void set_background(double background) override { setup_.background = background; }
   void set_propagator(std::span<const std::complex<double>> propagator) override {
     const double scale = 1.0 / static_cast<double>(n_);  // of the inverse FFT that follows
     for (i64 i = 0; i < n_; ++i) propagator_(i) = C(propagator[i] * scale);

@@ -66,6 +66,10 @@ class CpuOperator final : public Operator<T> {
     check_propagator(setup_, propagator, options_.waves);
     if (setup_.slices > 1) steps_->set_propagator(propagator);
   }
+  void set_background(double background) override {
+    setup_.background = checked_background(background);
+    steps_->set_background(background);
+  }
   /// P is kept in the order of the steps alone: a point source brings it out, whose window lies in
   /// the vacuum beside the object.
   std::vector<std::complex<double>> propagator() const override {

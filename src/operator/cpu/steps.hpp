@@ -57,6 +57,8 @@ class Steps {
   virtual void set_weights(View<const T, 2> weight, View<const T, 2> valid) = 0;
   /// P, W·W values, of several slices; before this it is nothing.
   virtual void set_propagator(std::span<const std::complex<double>> propagator) = 0;
+  /// b ≥ 0, counts of every detector pixel beside the waves'.
+  virtual void set_background(double background) = 0;
   [[nodiscard]] virtual SpectraLayout layout() const = 0;
   /// FFT(probe) / W² of all its modes, in this layout: M of them, or as many mixed, `begin` starts
   /// from.

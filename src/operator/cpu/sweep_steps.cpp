@@ -49,6 +49,7 @@ class SweepSteps final : public Steps<T>, private SweepLayout<T> {
         }
   }
 
+  void set_background(double background) override { setup_.background = background; }
   void set_propagator(std::span<const std::complex<double>> propagator) override {
     const double scale = 1.0 / static_cast<double>(w_ * w_);  // of the inverse FFT that follows
     beyond_limit_.assign(static_cast<std::size_t>(g_.vectors), true);

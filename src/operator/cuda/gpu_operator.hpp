@@ -110,6 +110,12 @@ class GpuOperator : public Operator<T> {
     passes_.hold_propagator(mirrored<T>(propagator, w_));
   }
 
+  /// Kernels take it as an argument.
+  void set_background(double background) override {
+    const std::lock_guard lock(mutex_);
+    setup_.background = checked_background(background);
+  }
+
   /// Copies from the host's memory are done then.
   void forget(std::span<const i64> patterns) override {
     const std::lock_guard lock(mutex_);

@@ -69,6 +69,10 @@ void ReferenceOperator::set_propagator(std::span<const Value> propagator) {
   setup_.propagator.assign(propagator.begin(), propagator.end());
 }
 
+void ReferenceOperator::set_background(double background) {
+  setup_.background = checked_background(background);
+}
+
 // ---------------------------------------------------------------------------------------------
 // 1. Fourier sum, propagation, sub-pixel shift, descan
 
@@ -320,6 +324,7 @@ std::vector<double> ReferenceOperator::intensity(const std::vector<Passed>& mode
 }
 
 // Amplitude: f = Σ w (√(I+ε) − √(y+ε))². Poisson: f = Σ w (I − y − y log((I+ε)/(y+ε))).
+// Intensity: f = Σ w (I − y)² / 4 (y+ε).
 Misfit ReferenceOperator::compare(const std::vector<double>& model,
                                   const std::vector<double>& measured) const {
   Misfit sum;
@@ -334,6 +339,9 @@ Misfit ReferenceOperator::compare(const std::vector<double>& model,
       case Loss::poisson:
         sum.cost += w * ((model_k - y * std::log(model_k + e)) - (y - y * std::log(y + e)));
         break;
+      case Loss::intensity:
+        sum.cost += w * std::pow(model_k - y, 2) / (4 * (y + e));
+        break;
     }
     sum.r_numerator += valid_[k] * std::pow(std::sqrt(model_k) - std::sqrt(y), 2);
     sum.r_denominator += valid_[k] * y;
@@ -341,7 +349,7 @@ Misfit ReferenceOperator::compare(const std::vector<double>& model,
   return sum;
 }
 
-// ∂f/∂Ψ* = w Ψ · factor: 1 − √(y+ε)/√(I+ε), Poisson 1 − y/(I+ε).
+// ∂f/∂Ψ* = w Ψ · factor: 1 − √(y+ε)/√(I+ε), Poisson 1 − y/(I+ε), intensity (I − y) / 2 (y+ε).
 double ReferenceOperator::residual_factor(double model, double measured) const {
   const double e = setup_.epsilon;
   switch (setup_.loss) {
@@ -349,6 +357,8 @@ double ReferenceOperator::residual_factor(double model, double measured) const {
       return 1 - std::sqrt(measured + e) / std::sqrt(model + e);
     case Loss::poisson:
       return 1 - measured / (model + e);
+    case Loss::intensity:
+      return (model - measured) / (2 * (measured + e));
   }
   throw std::logic_error("the reference has no such loss");
 }

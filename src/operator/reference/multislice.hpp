@@ -21,6 +21,7 @@ class ReferenceOperator final : public Operator<double> {
   void set_probe(View<const Value, 3> probe) override;
   void set_weights(View<const double, 2> weight, View<const double, 2> valid) override;
   void set_propagator(std::span<const Value> propagator) override;
+  void set_background(double background) override;
   [[nodiscard]] std::vector<Value> propagator() const override {
     return setup_.slices > 1 ? setup_.propagator : std::vector<Value>();
   }

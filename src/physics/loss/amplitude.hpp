@@ -18,6 +18,7 @@ struct AmplitudeLoss {
   static constexpr const char* about = "least squares of the roots of counts";
   /// ε, which keeps the division finite, as a fraction of a detector pixel's mean counts.
   static constexpr double epsilon = 1e-5;
+  static constexpr double least_epsilon = 0;  ///< counts
   /// f as a part of −log likelihood: the root of a count has a variance of about 1/4, so that
   /// −log likelihood is about 2f.
   static constexpr double of_likelihood = 0.5;

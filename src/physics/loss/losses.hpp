@@ -17,15 +17,16 @@
 #include <cstddef>
 
 #include "physics/loss/amplitude.hpp"
+#include "physics/loss/intensity.hpp"
 #include "physics/loss/poisson.hpp"
 
 namespace ptyle {
 
-enum class Loss { amplitude, poisson };
+enum class Loss { amplitude, poisson, intensity };
 template <class... Types>
 struct LossTable;
 /// The losses, in the order of their names.
-using Losses = LossTable<AmplitudeLoss, PoissonLoss>;
+using Losses = LossTable<AmplitudeLoss, PoissonLoss, IntensityLoss>;
 
 /// A loss for those who choose one.
 struct LossFacts {
@@ -33,6 +34,7 @@ struct LossFacts {
   const char* name;      ///< as a configuration has it
   const char* about;     ///< one line
   double epsilon;        ///< ε as a fraction of a detector pixel's mean counts
+  double least_epsilon;  ///< ε is at least so many counts
   double of_likelihood;  ///< as a part of −log likelihood of counts
 };
 
@@ -41,7 +43,7 @@ struct LossTable {
   static constexpr std::array<LossFacts, sizeof...(Types)> facts() {
     int place = 0;
     return {LossFacts{Loss{place++}, Types::name, Types::about, Types::epsilon,
-                      Types::of_likelihood}...};
+                      Types::least_epsilon, Types::of_likelihood}...};
   }
   /// f(the loss of that place)
   template <class F>

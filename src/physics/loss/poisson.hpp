@@ -21,6 +21,7 @@ struct PoissonLoss {
   /// ε, as a fraction of a detector pixel's mean counts. The factor is steep where the model is
   /// dark: there a pixel without model counts must not outweigh the rest.
   static constexpr double epsilon = 1e-2;
+  static constexpr double least_epsilon = 0;  ///< counts
   /// f as a part of −log likelihood.
   static constexpr double of_likelihood = 1;
 

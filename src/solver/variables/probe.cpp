@@ -103,7 +103,7 @@ void ProbeVariable<T>::end_iteration(Workspace<T>& with, const Batch& batch) {
   constexpr i64 few = 8;
   if (!batch.refine_probe || waves_.empty()) return;
   const std::vector<i64> sample = sample_of(batch.members, few);
-  ModePowers powers(setup_.modes, setup_.loss, setup_.epsilon, setup_.background);
+  ModePowers powers(setup_.modes, setup_.loss, setup_.epsilon, with.op->setup().background);
   Array<T, 2> pattern({setup_.window, setup_.window});
   for (std::size_t t = 0; t < with.tiles.size(); ++t) {
     const auto members = members_of(sample, with.tiles[t].own);

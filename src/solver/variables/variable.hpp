@@ -59,6 +59,9 @@ class Variable {
   [[nodiscard]] virtual bool needs_binned_slices() const { return false; }
   /// Did it stand still in the last iteration, and is to move in a later one?
   [[nodiscard]] virtual bool yet_to_move() const { return false; }
+  /// Would a probe that is refined take up what it is to find? The probe is held until it has found
+  /// it.
+  [[nodiscard]] virtual bool needs_held_probe() const { return false; }
 };
 
 }  // namespace ptyle

@@ -1,0 +1,41 @@
+#pragma once
+
+// Patterns of a sample of positions, as the model has them beside what was measured.
+
+#include <functional>
+#include <utility>
+#include <vector>
+
+#include "operator/detector_counts.hpp"
+#include "solver/batches.hpp"
+#include "solver/workspace.hpp"
+
+namespace ptyle {
+
+/// f(I, y) for those of the sample that are this process's own: counts of the model, with the
+/// background, and measured, below 0 where a pixel is not; W·W of each, DC at [0,0].
+template <class T>
+void for_each_pattern(Workspace<T>& with, const std::vector<i64>& sample,
+                      const std::function<void(const double*, const T*)>& f) {
+  const OperatorSetup& setup = with.op->setup();
+  const i64 w = setup.window;
+  Array<Complex<T>, 3> waves({setup.modes, w, w}, with.ledger, "probe");
+  Array<double, 2> model({w, w}, with.ledger, "probe");
+  Array<T, 2> measured({w, w}, with.ledger, "probe");
+  for (std::size_t t = 0; t < with.tiles.size(); ++t) {
+    const auto members = members_of(sample, with.tiles[t].own);
+    if (members.empty()) continue;
+    with.op->set_object(with.object_on(t));
+    const auto places = with.places_on(with.tiles[t], members);
+    const Measured<T> patterns = with.measured_at(members);
+    for (std::size_t k = 0; k < members.size(); ++k) {
+      with.op->forward(places[k], waves);
+      patterns.load(static_cast<i64>(k), measured.data());
+      detector_counts(std::as_const(waves).view(), setup.background, model.data());
+      f(model.data(), measured.data());
+    }
+    with.costs.count(double(members.size()));
+  }
+}
+
+}  // namespace ptyle

@@ -1,0 +1,234 @@
+#include "solver/variables/gain.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "core/units.hpp"
+#include "solver/parts.hpp"
+#include "solver/variables/background.hpp"
+#include "solver/variables/detector_sample.hpp"
+
+namespace ptyle {
+namespace {
+
+/// Positions of a sample: one in so many, but no fewer than that.
+constexpr i64 one_in = 8, least_positions = 256;
+/// Estimates are held once one has moved by less than this part of their errors, r.m.s.; or after
+/// so many.
+constexpr double held_below = 0.2;
+constexpr int least_estimates = 3, most_estimates = 8;
+/// Of the Gaussian that makes a neighbourhood, px: 4πσ² pixels, whose mean gain is known to a tenth
+/// of what gains spread by. A pixel's own share of it is 1/2πσ², 2 %.
+constexpr double neighbourhood = 3;
+/// A pixel beyond is no matter of gain; nor is one that deviates by so many standard deviations.
+constexpr double least = 0.1, greatest = 10, farthest = 6;
+/// Squares of normal deviates count up to c², and then have this mean.
+constexpr double c = 2;
+double mean_of_clipped() {
+  const double within = std::erf(c / std::sqrt(2.0));
+  return within - c * std::sqrt(2 / pi) * std::exp(-c * c / 2) + c * c * (1 - within);
+}
+
+/// τ², by bisection; 0 where s² alone is enough.
+double spread_of(const std::vector<double>& off, const std::vector<double>& variance,
+                 const std::vector<double>& model) {
+  const double expected = mean_of_clipped();
+  const auto excess = [&](double spread2) {
+    double sum = 0;
+    for (std::size_t k = 0; k < off.size(); ++k) {
+      const double all = spread2 + variance[k];
+      if (model[k] > 0 && all > 0) sum += (std::min(off[k] * off[k] / all, c * c) - expected) / all;
+    }
+    return sum;
+  };
+  double low = 1e-12, high = 1;
+  if (!(excess(low) > 0)) return 0;
+  for (int i = 0; i < 60; ++i) {
+    const double middle = std::sqrt(low * high);
+    (excess(middle) > 0 ? low : high) = middle;
+  }
+  return low;
+}
+
+/// By a Gaussian, round the array's rims, as DC stands at [0,0].
+Array<double, 2> blurred(View<const double, 2> values) {
+  const auto [rows, cols] = values.shape;
+  const auto reach = static_cast<i64>(3 * neighbourhood);
+  std::vector<double> weight;
+  for (i64 d = -reach; d <= reach; ++d)
+    weight.push_back(std::exp(-0.5 * std::pow(double(d) / neighbourhood, 2)));
+  const auto wrapped = [](i64 i, i64 n) { return ((i % n) + n) % n; };
+  Array<double, 2> along({rows, cols}), both({rows, cols});
+  for (i64 y = 0; y < rows; ++y)
+    for (i64 x = 0; x < cols; ++x)
+      for (i64 d = -reach; d <= reach; ++d)
+        along(y, x) +=
+            weight[static_cast<std::size_t>(d + reach)] * values(y, wrapped(x + d, cols));
+  for (i64 y = 0; y < rows; ++y)
+    for (i64 d = -reach; d <= reach; ++d)
+      for (i64 x = 0; x < cols; ++x)
+        both(y, x) += weight[static_cast<std::size_t>(d + reach)] * along(wrapped(y + d, rows), x);
+  return both;
+}
+
+}  // namespace
+
+bool DetectorOptions::has(DetectorPart part) const {
+  return std::any_of(refine.begin(), refine.end(), [&](const std::string& word) {
+    return choice_named<DetectorPart>(word) == part;
+  });
+}
+
+template <class T>
+void DetectorOptions::add_to(Parts<T>& parts) const {
+  if (has(DetectorPart::background))
+    parts.variables.push_back(std::make_unique<BackgroundVariable<T>>());
+  if (has(DetectorPart::gain)) parts.variables.push_back(std::make_unique<GainVariable<T>>(*this));
+}
+template void DetectorOptions::add_to(Parts<float>&) const;
+template void DetectorOptions::add_to(Parts<double>&) const;
+
+std::optional<std::string> fault_of_refine(const DetectorOptions& options) {
+  for (auto word = options.refine.begin(); word != options.refine.end(); ++word) {
+    if (!choice_named<DetectorPart>(*word))
+      return fmt::format("'{}' is none of {}", *word, fmt::join(words_of<DetectorPart>(), ", "));
+    if (std::find(options.refine.begin(), word, *word) != word)
+      return fmt::format("'{}' stands there twice", *word);
+  }
+  return {};
+}
+
+std::vector<FittedValue> fitted_detector(const DetectorOptions& options,
+                                         const std::map<std::string, double>& numbers) {
+  if (!options.has(DetectorPart::background)) return {};
+  const auto at = numbers.find("detector.background");
+  return {{"background", "counts", 0, at == numbers.end() ? 0 : at->second}};
+}
+
+std::vector<std::pair<std::string, std::string>> detector_names() {
+  return {{"background", "counts"}};
+}
+
+Gains estimate_gains(const std::vector<double>& measured, const std::vector<double>& model,
+                     const std::vector<double>& variance) {
+  const std::size_t n = model.size();
+  double all_measured = 0, all_model = 0;
+  for (std::size_t k = 0; k < n; ++k)
+    if (model[k] > 0) all_measured += measured[k], all_model += model[k];
+  Gains found{std::vector<double>(n, 1), std::vector<double>(n, 0), 0};
+  if (!(all_measured > 0)) return found;
+  std::vector<double>& off = found.gain;  // ĝ − 1 for now
+  for (std::size_t k = 0; k < n; ++k)
+    off[k] = model[k] > 0 ? measured[k] / model[k] * (all_model / all_measured) - 1 : 0;
+  const double spread2 = spread_of(off, variance, model);
+  found.spread = std::sqrt(spread2);
+  for (std::size_t k = 0; k < n; ++k) {
+    const double all = spread2 + variance[k], known = model[k] > 0 && all > 0 ? spread2 / all : 0;
+    const double most = farthest * std::sqrt(all);
+    found.gain[k] = std::clamp(1 + known * std::clamp(off[k], -most, most), least, greatest);
+    found.error[k] = std::sqrt((1 - known) * spread2);
+  }
+  return found;
+}
+
+void divide_by_neighbourhood(View<double, 2> measured, View<const double, 2> model) {
+  const Array<double, 2> of_measured = blurred(measured), of_model = blurred(model);
+  for (i64 k = 0; k < measured.size(); ++k)
+    if (of_measured.data()[k] > 0 && of_model.data()[k] > 0)
+      measured.data[k] *= of_model.data()[k] / of_measured.data()[k];
+}
+
+template <class T>
+void GainVariable<T>::declare(State<T>& state) {
+  const i64 window = state.field("probe").shape[1];
+  gain_ = &state.declare({field, "probe", Kind::common, {1, window, window}, true});
+  estimates_ = &state.number("detector.gain.estimates");
+  held_ = &state.number("detector.gain.held");
+}
+
+template <class T>
+std::vector<double> GainVariable<T>::gains_now(const Workspace<T>& with) const {
+  const Array<Complex<T>, 3> here = with.waves_on_host(field);
+  std::vector<double> gains(static_cast<std::size_t>(here.size()), 1);
+  if (*estimates_ == 0) return gains;
+  std::transform(here.begin(), here.end(), gains.begin(),
+                 [](const Complex<T>& value) { return static_cast<double>(value.real()); });
+  return gains;
+}
+
+template <class T>
+void GainVariable<T>::publish(Workspace<T>& with) {
+  if (offset_ < 0) offset_ = with.op->setup().background;
+  if (*estimates_ == 0) return;
+  const i64 window = with.op->setup().window;
+  const std::vector<double> gains = gains_now(with);
+  Array<T, 2> gain({window, window}, with.ledger, "probe");
+  std::transform(gains.begin(), gains.end(), gain.begin(),
+                 [](double value) { return static_cast<T>(value); });
+  with.use_gain(std::move(gain), offset_);
+  with.op->set_weights(with.detector_weight().view(), with.data.valid);
+}
+
+template <class T>
+auto GainVariable<T>::sums_of(Workspace<T>& with, const std::vector<i64>& sample) const -> Sums {
+  const std::vector<double> gains = gains_now(with);
+  const std::size_t n = gains.size();
+  // Σ y, Σ I, number of patterns, a pixel each; Σ (y − I)², Σ I
+  Array<double, 1> all({static_cast<i64>(3 * n + 2)}, with.ledger, "probe");
+  double *const measured = all.data(), *const model = measured + n, *const patterns = model + n,
+                *const scatter = patterns + n;
+  const auto& valid = with.data.valid;
+  for_each_pattern<T>(with, sample, [&](const double* i, const T* y) {
+    for (std::size_t k = 0; k < n; ++k) {
+      if (y[k] < 0 || (!valid.empty() && !(valid.data[k] > 0))) continue;
+      const double counts = double(y[k]);
+      measured[k] += gains[k] * (counts - offset_);  // as y was before it was divided by g
+      model[k] += i[k] - offset_;
+      patterns[k] += 1;
+      scatter[0] += gains[k] * (counts - i[k]) * (counts - i[k]);
+      scatter[1] += i[k];
+    }
+  });
+  with.team.sum({all.data(), static_cast<std::size_t>(all.size())});
+  const i64 window = with.op->setup().window;
+  divide_by_neighbourhood({measured, {window, window}}, {model, {window, window}});
+  Sums sums{{measured, measured + n}, {model, model + n}, std::vector<double>(n, 0)};
+  const double dispersion = scatter[1] > 0 ? scatter[0] / scatter[1] : 0;
+  for (std::size_t k = 0; k < n; ++k)
+    if (model[k] > 0)
+      sums.variance[k] = dispersion * (model[k] + offset_ * patterns[k]) / (model[k] * model[k]);
+  return sums;
+}
+
+template <class T>
+void GainVariable<T>::end_iteration(Workspace<T>& with, const Batch& batch) {
+  if (*held_ != 0 || batch.iteration < options_.gain_start || batch.lateral_limit) return;
+  const std::vector<double> before = gains_now(with);
+  const i64 positions = std::max(least_positions, std::ssize(with.fitted) / one_in);
+  const Sums sums = sums_of(with, sample_of(with.fitted, positions));
+  const Gains found = estimate_gains(sums.measured, sums.model, sums.variance);
+  double moved = 0, errors = 0;  // squares, counts being weights
+  Array<Complex<T>, 3> values(gain_->waves.shape(), with.ledger, "probe");
+  const double around = found.spread / std::sqrt(4 * pi) / neighbourhood;
+  for (std::size_t k = 0; k < before.size(); ++k) {
+    values.data()[k] = {static_cast<T>(found.gain[k]),
+                        static_cast<T>(std::hypot(found.error[k], around))};
+    if (!(sums.model[k] > 0)) continue;
+    moved += sums.model[k] * std::pow(found.gain[k] - before[k], 2);
+    errors += sums.model[k] * std::pow(found.error[k], 2);
+  }
+  with.arithmetic->write(values.data(), gain_->waves.data(), values.size());
+  *estimates_ += 1;
+  const bool found_all =
+      *estimates_ >= least_estimates && moved <= held_below * held_below * errors;
+  if (found_all || *estimates_ >= most_estimates) *held_ = 1;
+  publish(with);
+}
+
+template class GainVariable<float>;
+template class GainVariable<double>;
+
+}  // namespace ptyle

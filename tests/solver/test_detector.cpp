@@ -1,0 +1,319 @@
+// What is fitted of the detector: its background, and the gain of each pixel.
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <vector>
+
+#include "core/random.hpp"
+#include "core/units.hpp"
+#include "solver/on_gpu.hpp"
+#include "solver/shared_fit.hpp"
+#include "solver/variables/detector_options.hpp"
+#include "solver/variables/gain.hpp"
+
+namespace ptyle {
+namespace {
+
+using test::FitScene;
+using test::reader_of;
+
+constexpr i64 pixels = FitScene::window * FitScene::window;
+
+FitOptions options_of(std::vector<std::string> refine, int gain_start = 2) {
+  FitOptions o;
+  o.batches = 5;
+  o.probe_from = 2;
+  o.verify = true;
+  o.parts.of<DetectorOptions>() = {std::move(refine), gain_start};
+  return o;
+}
+
+struct Fitted {
+  std::map<std::string, double> numbers;
+  Array<double, 3> object;
+  std::vector<double> gain, error;
+  double held_out = 0;
+};
+Fitted fitted(const FitScene& scene, const FitOptions& options, int iterations, int ranks = 1,
+              bool from_truth = false) {
+  const auto team = make_local_team(ranks);
+  auto fit = scene.fit(options, *team, {scene.mesh(ranks)}, from_truth);
+  Fitted found;
+  for (int i = 0; i < iterations; ++i) found.held_out = fit.iterate().held_out_pixels.r_factor();
+  found.numbers = fit.numbers();
+  found.object = test::stitched(fit, scene.object());
+  if (!fit.state().has(GainVariable<double>::field)) return found;
+  const auto all =
+      fit.arithmetic().on_host(fit.state().field(GainVariable<double>::field).waves.view());
+  for (i64 k = 0; k < pixels; ++k) {
+    found.gain.push_back(all.view.data[k].real());
+    found.error.push_back(all.view.data[k].imag());
+  }
+  return found;
+}
+
+double normal_deviate(Philox& random) {
+  const double radius = std::sqrt(-2 * std::log(random.uniform()));
+  return radius * std::cos(2 * pi * random.uniform());
+}
+std::vector<double> some_gains(double spread) {
+  std::vector<double> all;
+  for (i64 k = 0; k < pixels; ++k) {
+    Philox random(77, 1, static_cast<std::uint64_t>(k));
+    all.push_back(1 + spread * normal_deviate(random));
+  }
+  return all;
+}
+void give_gains(const FitScene& scene, const std::vector<double>& gains) {
+  scene.spoil = [gains](i64, double* pattern) {
+    for (i64 k = 0; k < pixels; ++k) pattern[k] *= gains[static_cast<std::size_t>(k)];
+  };
+}
+void give_background(const FitScene& scene, double b) {
+  scene.spoil = [b](i64, double* pattern) {
+    for (i64 k = 0; k < pixels; ++k) pattern[k] += b;
+  };
+}
+
+// The background
+
+/// The patterns have 1 count a pixel of the waves, without noise; a tenth of the background is what
+/// an object that started empty still takes up.
+TEST(Background, IsFound) {
+  const FitScene scene;
+  constexpr double b = 0.05;
+  give_background(scene, b);
+  for (const LossFacts& loss : losses) {
+    scene.make_operator = [&](OperatorSetup setup) {
+      setup.loss = loss.loss;
+      setup.epsilon = loss.loss == Loss::amplitude ? 1e-5 : 1e-3;
+      return make_cpu_operator<double>(setup, 1);
+    };
+    // Poisson's fit is perfect at I + ε = y.
+    const double truth = loss.loss == Loss::poisson ? b - 1e-3 : b;
+    EXPECT_NEAR(fitted(scene, options_of({"background"}), 25).numbers.at("detector.background"),
+                truth, 0.1 * b)
+        << loss.name;
+  }
+}
+
+/// It is counted on top of an offset that patterns and model have already.
+TEST(Background, ComesOnTopOfAnOffset) {
+  const FitScene scene;
+  give_background(scene, 0.05);
+  scene.background = 3;
+  const auto found = fitted(scene, options_of({"background"}), 10, 1, true);
+  EXPECT_NEAR(found.numbers.at("detector.background"), 0.05, 0.1 * 0.05);
+}
+
+/// What is left after an object that started empty has been fitted, of 1 count a pixel.
+TEST(Background, StaysAwayWhereThereIsNone) {
+  const FitScene scene;
+  auto without = options_of({}), with = options_of({"background"});
+  without.hold_out_pixels = with.hold_out_pixels = 0.05;
+  const auto alone = fitted(scene, without, 25), beside = fitted(scene, with, 25);
+  EXPECT_LT(beside.numbers.at("detector.background"), 1e-3);
+  EXPECT_LT(beside.held_out, 1.1 * alone.held_out);
+}
+
+TEST(Background, IsWhatTheModelMissesOtherwise) {
+  const FitScene scene;
+  give_background(scene, 0.05);
+  auto without = options_of({}), with = options_of({"background"});
+  without.hold_out_pixels = with.hold_out_pixels = 0.05;
+  EXPECT_LT(fitted(scene, with, 15).held_out, 0.5 * fitted(scene, without, 15).held_out);
+}
+
+// Both
+
+/// 1e5 electrons a pattern, about 100 a pixel.
+const FitScene& imperfect() {
+  static const FitScene scene(1e5);
+  const auto gains = some_gains(0.05);
+  scene.spoil = [gains](i64, double* pattern) {
+    for (i64 k = 0; k < pixels; ++k) {
+      pattern[k] += 5;
+      pattern[k] *= gains[static_cast<std::size_t>(k)];
+    }
+  };
+  return scene;
+}
+
+void expect_near(const Fitted& a, const Fitted& b, double gains) {
+  // As objects of the same fits (test_sharing), and their steps are of quotients of sums.
+  EXPECT_LT(test::apart(a.object, b.object), 100 * test::rounding_of_operators);
+  EXPECT_NEAR(a.numbers.at("detector.background"), b.numbers.at("detector.background"), 1e-6);
+  ASSERT_EQ(a.gain.size(), b.gain.size());
+  for (std::size_t k = 0; k < a.gain.size(); ++k) {
+    EXPECT_NEAR(a.gain[k], b.gain[k], gains);
+    EXPECT_NEAR(a.error[k], b.error[k], gains);
+  }
+}
+
+TEST(Detector, IsTheSameOnAnyNumberOfRanks) {
+  const auto options = options_of({"background", "gain"});
+  const Fitted alone = fitted(imperfect(), options, 5);
+  EXPECT_GT(alone.numbers.at("detector.background"), 0);
+  EXPECT_GT(alone.numbers.at("detector.gain.estimates"), 0);
+  for (const int ranks : {2, 4, 9})
+    expect_near(fitted(imperfect(), options, 5, ranks), alone, 1e-8);
+}
+
+TEST(Detector, OnAnEmulatedGpuIsThatOfTheHost) {
+  const auto options = options_of({"background", "gain"});
+  const Fitted host = fitted(imperfect(), options, 4);
+  for (const bool operator_too : {false, true}) {
+    const auto order = operator_too ? emulated::Order::as_needed : emulated::Order::at_once;
+    const test::OnGpu gpu(operator_too, {.guarded = operator_too, .order = order}, imperfect());
+    expect_near(fitted(imperfect(), options, 4), host, 1e-8);
+  }
+}
+
+TEST(Detector, GoesOnAsIfNothingHadBeen) {
+  const FitScene& scene = imperfect();
+  const auto options = options_of({"background", "gain"});
+  const auto team = make_local_team();
+  auto whole = scene.fit(options, *team, {scene.mesh(1)}),
+       first = scene.fit(options, *team, {scene.mesh(1)});
+  for (int i = 0; i < 6; ++i) whole.iterate();
+  for (int i = 0; i < 3; ++i) first.iterate();
+  auto second = scene.fit(options, *team, {scene.mesh(1)}, test::stitched(first, scene.object()),
+                          first.probe());
+  second.restore(first.numbers(), reader_of(first));
+  for (int i = 3; i < 6; ++i) second.iterate();
+  EXPECT_EQ(second.numbers(), whole.numbers());
+  EXPECT_EQ(
+      test::apart(test::stitched(second, scene.object()), test::stitched(whole, scene.object())),
+      0);
+}
+
+TEST(Detector, OfOtherWordsIsRefused) {
+  const auto refusal = [](std::vector<std::string> refine) {
+    try {
+      test::scene().fit(options_of(std::move(refine)));
+    } catch (const UserError& e) {
+      return std::string(e.what());
+    }
+    return std::string();
+  };
+  EXPECT_EQ(refusal({"gain", "offset"}), "detector.refine: 'offset' is none of background, gain");
+  EXPECT_EQ(refusal({"gain", "gain"}), "detector.refine: 'gain' stands there twice");
+}
+
+// Estimates of gains
+
+struct Drawn {
+  std::vector<double> truth, measured, model, variance;
+};
+/// ĝ of normal errors about gains of this spread; the errors range over a factor of 30.
+Drawn drawn(double spread, std::size_t n) {
+  Drawn d;
+  for (std::size_t k = 0; k < n; ++k) {
+    Philox random(5, 2, k);
+    const double s = 0.003 * std::pow(30, random.uniform());
+    d.truth.push_back(1 + spread * normal_deviate(random));
+    d.model.push_back(1 / (s * s));
+    d.measured.push_back(d.model[k] * (d.truth[k] + s * normal_deviate(random)));
+    d.variance.push_back(s * s);
+  }
+  return d;
+}
+
+/// Of n pixels, (g − truth)² / error² has the mean 1 and the variance 2/n, τ² the relative error
+/// √(2/n) and more where s is not small beside it: five of each, and twice that.
+TEST(Gains, HaveTheErrorsThatTheySay) {
+  constexpr std::size_t n = 20000;
+  const Drawn d = drawn(0.03, n);
+  const Gains found = estimate_gains(d.measured, d.model, d.variance);
+  EXPECT_NEAR(found.spread / 0.03, 1, 5 * std::sqrt(2.0 / n));
+  double chi2 = 0, raw = 0, shrunk = 0;
+  for (std::size_t k = 0; k < n; ++k) {
+    chi2 += std::pow((found.gain[k] - d.truth[k]) / found.error[k], 2) / n;
+    shrunk += std::pow(found.gain[k] - d.truth[k], 2);
+    raw += std::pow(d.measured[k] / d.model[k] - d.truth[k], 2);
+  }
+  EXPECT_NEAR(chi2, 1, 5 * std::sqrt(2.0 / n));
+  EXPECT_LT(shrunk, raw);
+}
+
+/// τ² of gains that are all alike is the error of that estimate, some √(2/n) of the best-known s²,
+/// or 0.
+TEST(Gains, OfPixelsThatAreAlikeAreOne) {
+  const Drawn d = drawn(0, 20000);
+  const Gains found = estimate_gains(d.measured, d.model, d.variance);
+  EXPECT_LT(found.spread, 0.003 / 5);
+  for (const double gain : found.gain) EXPECT_NEAR(gain, 1, 0.003);
+}
+
+TEST(Gains, OfPixelsWithoutCountsAreOne) {
+  const Gains found = estimate_gains({0, 110, 90}, {0, 100, 100}, {0, 1e-4, 1e-4});
+  EXPECT_EQ(found.gain[0], 1);
+  EXPECT_NEAR(found.gain[1], 1.1, 0.01);
+  EXPECT_NEAR(found.gain[2], 0.9, 0.01);
+  EXPECT_EQ(estimate_gains({0, 0}, {0, 0}, {0, 0}).gain, (std::vector<double>{1, 1}));
+}
+
+/// 25 patterns of 980 counts a pixel; half of the pixels, in the bright-field disc, have twice
+/// that, and errors of 0.5 %; those of a neighbourhood of 113 pixels are as much. A third of the
+/// spread, 1.7 %, is for what an object that started empty still has wrong.
+TEST(Gain, IsFound) {
+  const FitScene scene(1e6);
+  const auto truth = some_gains(0.05);
+  give_gains(scene, truth);
+  for (const int probe_from : {0, 2}) {
+    auto without = options_of({}, 3), with = options_of({"gain"}, 3);
+    without.probe_from = with.probe_from = probe_from;
+    without.hold_out_pixels = with.hold_out_pixels = 0.05;
+    const Fitted found = fitted(scene, with, 20), before = fitted(scene, without, 20);
+    double off = 0, spread = 0, known = 0;
+    for (std::size_t k = 0; k < truth.size(); ++k) {
+      if (found.error[k] > 0.015) continue;
+      off += std::pow(found.gain[k] - truth[k], 2);
+      spread += std::pow(truth[k] - 1, 2);
+      known += 1;
+    }
+    EXPECT_GT(known, pixels / 3);
+    EXPECT_LT(off, spread / 9) << std::sqrt(off / known) << " of " << std::sqrt(spread / known);
+    EXPECT_LT(found.held_out, before.held_out);
+  }
+}
+
+/// Which would take them up.
+TEST(Gain, IsFoundBeforeTheProbeIsRefined) {
+  const FitScene scene(1e6);
+  give_gains(scene, some_gains(0.05));
+  const auto team = make_local_team();
+  auto fit = scene.fit(options_of({"gain"}, 3), *team, {scene.mesh(1)});
+  const auto moved = [&] {
+    const auto now = fit.probe();
+    return !std::equal(now.begin(), now.end(), scene.probe().begin());
+  };
+  int iterations = 0;
+  while (fit.numbers().at("detector.gain.held") == 0 && iterations < 20) {
+    fit.iterate(), ++iterations;
+    EXPECT_FALSE(moved());
+  }
+  EXPECT_GE(iterations, 3 + 2);
+  EXPECT_LE(iterations, 2 + 8);
+  fit.iterate();
+  EXPECT_TRUE(moved());
+}
+
+TEST(Gain, StaysOneWhereAllAreAlike) {
+  const FitScene scene(1e6);
+  auto without = options_of({}), with = options_of({"gain"}, 10);
+  without.hold_out_pixels = with.hold_out_pixels = 0.05;
+  const Fitted alone = fitted(scene, without, 20), beside = fitted(scene, with, 20);
+  double off = 0, errors = 0;
+  for (std::size_t k = 0; k < beside.gain.size(); ++k) {
+    off += std::pow(beside.gain[k] - 1, 2);
+    errors += std::pow(beside.error[k], 2);
+  }
+  EXPECT_LE(off, 9 * errors + 1e-6 * pixels)
+      << std::sqrt(off / pixels) << " " << std::sqrt(errors / pixels);
+  EXPECT_LT(beside.held_out, 1.05 * alone.held_out);
+}
+
+}  // namespace
+}  // namespace ptyle
