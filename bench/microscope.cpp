@@ -227,7 +227,7 @@ void moving(Recipe& r) { r.detector.descan_row = descan_row, r.detector.descan_c
 void drifting(Recipe& r) { r.optics.defocus_drift = 40; }
 void flickering(Recipe& r) { r.optics.current_jitter = 0.1; }
 void noisy(Recipe& r) { r.detector.readout_noise = 5; }
-void few_electrons(Recipe& r) { r.dose.electrons_per_A2 = 1.28e4; }
+void few_electrons(Recipe& r) { r.dose.electrons_per_A2 = 2000; }
 void wide_source(Recipe& r) { r.optics.source_size = 0.25; }
 void with_background(Recipe& r) { r.detector.background = 3; }
 void uneven(Recipe& r) { r.detector.gain_spread = gain_spread; }
@@ -240,7 +240,7 @@ void flicker(ReconstructConfig& c) {
   c.parts.of<VariableProbeOptions>().intensity = true;
   c.parts.of<VariableProbeOptions>().start = probe_varies_from;
 }
-void keep_edges(ReconstructConfig& c) { c.parts.of<PenaltyOptions>().edge = 0.01; }
+void keep_edges(ReconstructConfig& c) { c.parts.of<PenaltyOptions>().edge = 0.1; }
 void keep_noise(ReconstructConfig& c) { c.data.readout_noise = 5; }
 void more_modes(ReconstructConfig& c) { c.probe.modes = 6; }
 Telling detector(const char* what) {
@@ -267,7 +267,7 @@ const std::vector<Imperfection>& imperfections() {
        detector("background"), of_background, false},
       {"gain", "gains of pixels spread by 5 %", uneven, nothing_told, detector("gain"), of_gains,
        false},
-      {"dose", "1.3e4 electrons/Å²", few_electrons, nothing_told, keep_edges, {}, false, false},
+      {"dose", "2000 electrons/Å²", few_electrons, nothing_told, keep_edges, {}, false, false},
       {"loss",
        "nothing, by the intensity loss",
        perfect_set,
