@@ -403,7 +403,8 @@ TEST(PieRule, NeedsTheHostAndModuli) {
     auto fit = scene().fit(pie_options());
     EXPECT_THROW(fit.iterate(), UserError);
   }
-  auto poisson = test::FitScene(10).fit(pie_options());
+  const test::FitScene counted(10);  // whose positions its fit looks at
+  auto poisson = counted.fit(pie_options());
   EXPECT_THROW(poisson.iterate(), UserError);
 }
 
