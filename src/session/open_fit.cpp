@@ -193,7 +193,10 @@ void OpenFit<T>::open_data(const PatternsInMemory* patterns, bool measured) {
   if (team().leads())
     for (const auto& warning : warnings_of(config, experiment)) warn(warning);
   if (!measured) warn_of_orientation();
-  if (const auto plane = plane_of_centres(experiment, experiment.positions))
+  const auto plane = config.parts.of<GeometryOptions>().has(GeometryPart::descan)
+                         ? plane_of_centres(experiment, experiment.positions)
+                         : std::nullopt;
+  if (plane)
     experiment.descan = {plane->by_row.row, plane->by_col.row, plane->by_row.col,
                          plane->by_col.col};
   std::vector<Position>().swap(experiment.centres);  // nobody asks for them any more

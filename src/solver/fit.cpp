@@ -133,19 +133,23 @@ IterationReport Fit<T>::iterate(const std::function<bool()>& stop) {
   report.fitted = with_->costs.so_far();
   if (report.whole) {
     if (!batches.empty()) {
-      Batch first = all_alike;
-      first.members = batches.front();
-      for (const auto& variable : *variables_) {
-        variable->end_iteration(*with_, first);
-        if (variable->moved_object()) rule_->object_moved();
-        hand_over(*variable);
-      }
-      with_->costs.report(static_cast<std::size_t>(*batch_));  // what these have computed
+      all_alike.members = batches.front();
+      end_iteration(all_alike);
     }
     finish_iteration(report);
   }
   add_time(std::chrono::duration<double>(Clock::now() - start).count(), before);
   return report;
+}
+
+template <class T>
+void Fit<T>::end_iteration(const Batch& batch) {
+  for (const auto& variable : *variables_) {
+    variable->end_iteration(*with_, batch);
+    if (variable->moved_object()) rule_->object_moved();
+    hand_over(*variable);
+  }
+  with_->costs.report(static_cast<std::size_t>(*batch_));  // what these have computed
 }
 
 template <class T>

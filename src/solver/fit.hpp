@@ -131,6 +131,8 @@ class Fit {
   void declare();
   void restore(Field<T>& field, const FieldReader<T>& reader);
   void hand_over(const Variable<T>& mover);
+  /// The variables' own ends of an iteration, of which `batch` was a mini-batch.
+  void end_iteration(const Batch& batch);
   void finish_iteration(IterationReport& report);
   void look_what_moves();
   [[nodiscard]] bool all_move() const;

@@ -12,7 +12,6 @@
 #include "solver/variables/detector_options.hpp"
 #include "solver/variables/geometry_options.hpp"
 #include "solver/variables/position_options.hpp"
-#include "solver/variables/recentre.hpp"
 #include "solver/variables/variable_probe_options.hpp"
 
 namespace ptyle {
@@ -28,6 +27,12 @@ void check_reach(const Mesh& mesh, i64 reach, const std::string& what) {
                     has, what, reach));
 }
 
+UserError by_position_alone(const std::string& key) {
+  return UserError(key +
+                   " does not go with solver.rule: pie, which moves by one position after the "
+                   "other: leave it out");
+}
+
 /// A sequential update knows a position at a time, so nothing that looks at several.
 void check_by_position(const FitOptions& options, const Parts<float>& parts, const Mesh& mesh) {
   if (mesh.ranks() > 1)
@@ -35,10 +40,7 @@ void check_by_position(const FitOptions& options, const Parts<float>& parts, con
         "solver.rule: pie runs on one rank, not {}: the update of a position starts from that of "
         "the position before, so that each rank would wait for all others",
         mesh.ranks()));
-  if (!parts.penalties.empty())
-    throw UserError(parts.penalties.front()->key() +
-                    " does not go with solver.rule: pie, which moves by one position after the "
-                    "other: leave it out");
+  if (!parts.penalties.empty()) throw by_position_alone(parts.penalties.front()->key());
   if (options.parts.of<PositionOptions>().refine == Switch::on)
     throw excluded_by_pie::refined_positions.error();
   if (!options.continuation.finished()) throw excluded_by_pie::continuation.error();
@@ -46,6 +48,8 @@ void check_by_position(const FitOptions& options, const Parts<float>& parts, con
     throw excluded_by_pie::refined_geometry.error();
   if (const auto& variable = options.parts.of<VariableProbeOptions>(); variable.any())
     throw ExcludedByPie{key_of(variable), excluded_by_pie::of_variable_probe}.error();
+  for (const auto& one : parts.variables)
+    if (one->needs_sums()) throw by_position_alone(one->key());
 }
 
 }  // namespace
@@ -87,11 +91,8 @@ void check_options(const FitOptions& options, const Sharing& sharing) {
       throw UserError(
           "ranks: only preconditioned descent takes steps between exchanges or exchanges voxels");
     if (!parts.penalties.empty()) throw needs_sums(parts.penalties.front()->key());
-    if (options.parts.of<PositionOptions>().refine == Switch::on)
-      throw needs_sums("positions.refine: on");
-    if (!options.parts.of<GeometryOptions>().refine.empty()) throw needs_sums("geometry.refine");
-    if (variable.any()) throw needs_sums(key_of(variable));
-    if (options.parts.of<RecentreOptions>().every > 0) throw needs_sums("object.recentre_z");
+    for (const auto& one : parts.variables)
+      if (one->needs_sums()) throw needs_sums(one->key());
   }
   if (variable.modes > 0 && options.probe_from == 0)
     throw UserError(

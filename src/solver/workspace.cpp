@@ -122,10 +122,6 @@ Workspace<T>::Workspace(std::unique_ptr<Operator<T>> op_, FitData<T> data_, FitO
       costs(team, *arithmetic, state),
       caution(state.number("caution", 1)) {
   const auto count = static_cast<i64>(data.positions.size());
-  for (const Position& at : data.positions) {
-    middle_.row += at.row / double(count);
-    middle_.col += at.col / double(count);
-  }
   if (ledger)
     positions_booking_ = ledger->book(
         "positions", data.positions.size() * bytes_a_position + options.groups().size_bytes());
@@ -154,38 +150,15 @@ void Workspace<T>::put(i64 position, const Placement& at) {
 template <class T>
 Placement Workspace<T>::place_of(i64 position) const {
   const auto moved = moved_.find(position);
-  Placement at = moved != moved_.end() ? moved->second
-                                       : place(data.positions[static_cast<std::size_t>(position)],
-                                               op->setup().window);
-  const Vector2 descan = times(descan_, from_middle(position));
+  const Position& nominal = data.positions[static_cast<std::size_t>(position)];
+  Placement at = moved != moved_.end() ? moved->second : place(nominal, op->setup().window);
+  const Vector2 from_middle{nominal.row - descan_middle_.row, nominal.col - descan_middle_.col};
+  const Vector2 descan = times(descan_, from_middle);
   at.descan_row = descan[0];
   at.descan_col = descan[1];
   const auto mixture = mixtures_.find(position);
   if (mixture != mixtures_.end()) at.coefficients = mixture->second;
   return at;
-}
-
-template <class T>
-Vector2 Workspace<T>::from_middle(i64 position) const {
-  const Position& at = data.positions[static_cast<std::size_t>(position)];
-  return {at.row - middle_.row, at.col - middle_.col};
-}
-
-template <class T>
-double Workspace<T>::farthest_from_middle() const {
-  double most = 0;
-  for (const Position& at : data.positions) most = std::max(most, distance(at, middle_));
-  return most;
-}
-
-template <class T>
-Matrix2 Workspace<T>::spread() const {
-  Matrix2 sum{};
-  for (i64 i = 0; i < std::ssize(data.positions); ++i) {
-    const Vector2 q = from_middle(i);
-    for (std::size_t k = 0; k < 4; ++k) sum[k] += q[k / 2] * q[k % 2];
-  }
-  return times(1 / double(std::max<std::size_t>(1, data.positions.size())), sum);
 }
 
 template <class T>

@@ -50,13 +50,11 @@ class Workspace {
   void mix(i64 position, const Complex<double>* coefficients) {
     mixtures_.insert_or_assign(position, coefficients);
   }
-  /// Patterns are displaced by `plane` times from_middle of their positions, detector px.
-  void displace_patterns(const Matrix2& plane) { descan_ = plane; }
-  /// The nominal position from the mean of all, px; the largest distance of one; and the mean of
-  /// q qᵀ, row by row.
-  [[nodiscard]] Vector2 from_middle(i64 position) const;
-  [[nodiscard]] double farthest_from_middle() const;
-  [[nodiscard]] Matrix2 spread() const;
+  /// Patterns are displaced by `plane` times their nominal positions from `middle`, detector px.
+  void displace_patterns(const Matrix2& plane, const Position& middle) {
+    descan_ = plane;
+    descan_middle_ = middle;
+  }
   /// One that has gone to another process.
   void forget(i64 position) {
     moved_.erase(position);
@@ -129,7 +127,7 @@ class Workspace {
   void equalise(T* pattern) const;
 
   Matrix2 descan_{};  // detector px per px of the object
-  Position middle_;   // of the positions
+  Position descan_middle_;
   std::unordered_map<i64, const Complex<double>*> mixtures_;
   std::unordered_map<i64, Placement> moved_;  // of this process's positions those that moved
   std::size_t moved_booked_ = 0;

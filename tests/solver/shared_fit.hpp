@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <span>
 #include <string>
 #include <vector>
@@ -39,6 +40,22 @@ inline Array<double, 3> fitted(const FitOptions& o, const Sharing& sharing) {
   auto fit = scene().fit(o, *team, sharing);
   for (int i = 0; i < iterations; ++i) fit.iterate();
   return stitched(fit, scene().object());
+}
+
+/// What a fit has found in the end.
+struct EndOfFit {
+  std::map<std::string, double> numbers;
+  Array<double, 3> object;
+  double cost = 0;
+};
+inline EndOfFit end_of_fit(const FitScene& scene, const FitOptions& o, int count, int ranks = 1) {
+  const auto team = make_local_team(ranks);
+  auto fit = scene.fit(o, *team, {scene.mesh(ranks)});
+  EndOfFit end;
+  for (int i = 0; i < count; ++i) end.cost = fit.iterate().fitted.cost;
+  end.numbers = fit.numbers();
+  end.object = stitched(fit, scene.object());
+  return end;
 }
 
 /// The source from which a fit of other ranks reads a part of a field.

@@ -13,6 +13,8 @@
 namespace ptyle {
 namespace {
 
+using test::end_of_fit;
+using test::EndOfFit;
 using test::FitScene;
 using test::reader_of;
 
@@ -32,22 +34,11 @@ FitOptions options_of(const Matrix2& start) {
   return o;
 }
 
-struct Found {
-  std::map<std::string, double> numbers;
-  Matrix2 plane{};
-  Array<double, 3> object;
-  double cost = 0;
-};
-Found fitted(const FitScene& scene, const FitOptions& options, int iterations, int ranks = 1) {
-  const auto team = make_local_team(ranks);
-  auto fit = scene.fit(options, *team, {scene.mesh(ranks)});
-  Found found;
-  for (int i = 0; i < iterations; ++i) found.cost = fit.iterate().fitted.cost;
-  found.numbers = fit.numbers();
+Matrix2 plane_of(const EndOfFit& end) {
+  Matrix2 plane;
   for (std::size_t k = 0; k < 4; ++k)
-    found.plane[k] = found.numbers.at(std::string("geometry.") + descan_names[k]);
-  found.object = test::stitched(fit, scene.object());
-  return found;
+    plane[k] = end.numbers.at(std::string("geometry.") + descan_names[k]);
+  return plane;
 }
 
 /// The scan's edge sees what is left of it, px.
@@ -61,13 +52,15 @@ TEST(Descan, IsFoundFromWhatTheCentresOfMassTell) {
   const FitScene scene(0, {.descan = truth});
   Matrix2 start = truth;
   start[0] += 0.2 * most, start[1] -= 0.3 * most, start[2] -= 0.1 * most, start[3] -= 0.2 * most;
-  const Found none = fitted(scene, options_of({}), 1), found = fitted(scene, options_of(start), 30);
+  const EndOfFit none = end_of_fit(scene, options_of({}), 1),
+                 found = end_of_fit(scene, options_of(start), 30);
   EXPECT_GT(error(start), 0.3);
   // Saddles are hardly determined where two slices of 0.3 rad are all there is.
-  EXPECT_LT(error(found.plane), 0.2 * error(start));
+  EXPECT_LT(error(plane_of(found)), 0.2 * error(start));
   const auto turning = [](const Matrix2& plane) { return 3.2 * (plane[2] - plane[1]) / 2; };
-  EXPECT_NEAR(turning(found.plane), turning(truth), 0.02);
-  EXPECT_NEAR(found.plane[0] + found.plane[3], start[0] + start[3], 1e-12);  // as a lens would
+  EXPECT_NEAR(turning(plane_of(found)), turning(truth), 0.02);
+  EXPECT_NEAR(plane_of(found)[0] + plane_of(found)[3], start[0] + start[3],
+              1e-12);  // as a lens would
   EXPECT_LT(found.cost, 0.01 * none.cost);
 }
 
@@ -79,33 +72,36 @@ TEST(Descan, StaysNearNothingWhereThereIsNone) {
   auto plain = scene.fit(without, *alone, {scene.mesh(1)});
   double cost = 0;
   for (int i = 0; i < 20; ++i) cost = plain.iterate().fitted.cost;
-  const Found found = fitted(scene, options_of({}), 20);
+  const EndOfFit found = end_of_fit(scene, options_of({}), 20);
   // It goes to and fro by what mini-batches of five positions tell while the object is on its way,
   // and the cost lags behind by two iterations or so.
-  for (const double one : found.plane) EXPECT_LT(std::abs(one) * 3.2, 0.02);  // px at the edge
+  const Matrix2 plane = plane_of(found);
+  for (const double one : plane) EXPECT_LT(std::abs(one) * 3.2, 0.02);  // px at the edge
   EXPECT_LT(found.cost, 1.5 * cost);
 }
 
 TEST(Descan, IsTheSameOnAnyNumberOfRanks) {
   const FitScene scene(0, {.descan = truth});
   const auto options = options_of(times(0.5, truth));
-  const Found alone = fitted(scene, options, 5);
+  const EndOfFit alone = end_of_fit(scene, options, 5);
   for (const int ranks : {2, 4, 9}) {
-    const Found together = fitted(scene, options, 5, ranks);
+    const EndOfFit together = end_of_fit(scene, options, 5, ranks);
     // As with the geometry (test_geometry).
     EXPECT_LT(test::apart(together.object, alone.object), 100 * test::rounding_of_operators);
-    for (std::size_t k = 0; k < 4; ++k) EXPECT_NEAR(together.plane[k], alone.plane[k], 1e-7 * most);
+    for (std::size_t k = 0; k < 4; ++k)
+      EXPECT_NEAR(plane_of(together)[k], plane_of(alone)[k], 1e-7 * most);
   }
 }
 
 TEST(Descan, OnAnEmulatedGpuIsThatOfTheHost) {
   const FitScene scene(0, {.descan = truth});
   const auto options = options_of(times(0.5, truth));
-  const Found host = fitted(scene, options, 3);
+  const EndOfFit host = end_of_fit(scene, options, 3);
   const test::OnGpu gpu(true, {.guarded = true, .order = emulated::Order::as_needed}, scene);
-  const Found there = fitted(scene, options, 3);
+  const EndOfFit there = end_of_fit(scene, options, 3);
   EXPECT_LT(test::apart(there.object, host.object), 100 * test::rounding_of_operators);
-  for (std::size_t k = 0; k < 4; ++k) EXPECT_NEAR(there.plane[k], host.plane[k], 1e-7 * most);
+  for (std::size_t k = 0; k < 4; ++k)
+    EXPECT_NEAR(plane_of(there)[k], plane_of(host)[k], 1e-7 * most);
 }
 
 TEST(Descan, GoesOnAsIfNothingHadBeen) {

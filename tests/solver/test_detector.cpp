@@ -5,8 +5,10 @@
 #include <cmath>
 #include <vector>
 
+#include "core/error.hpp"
 #include "core/random.hpp"
 #include "core/units.hpp"
+#include "io/temporary_folder.hpp"
 #include "solver/on_gpu.hpp"
 #include "solver/shared_fit.hpp"
 #include "solver/variables/detector_options.hpp"
@@ -313,6 +315,18 @@ TEST(Gain, StaysOneWhereAllAreAlike) {
   EXPECT_LE(off, 9 * errors + 1e-6 * pixels)
       << std::sqrt(off / pixels) << " " << std::sqrt(errors / pixels);
   EXPECT_LT(beside.held_out, 1.05 * alone.held_out);
+}
+
+TEST(Detector, IsRefusedWhereRanksStepBetweenSums) {
+  for (const char* part : {"background", "gain"}) {
+    auto o = options_of({part}, 1);
+    o.local_positions = 2;
+    const auto said = testing::message_of<UserError>([&] {
+      const auto team = make_local_team(2);
+      test::scene().fit(o, *team, {test::mesh_of(2)});
+    });
+    EXPECT_TRUE(testing::says(said, {"detector.refine", "summed over the ranks"})) << said;
+  }
 }
 
 }  // namespace

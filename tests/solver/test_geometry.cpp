@@ -21,6 +21,8 @@
 namespace ptyle {
 namespace {
 
+using test::end_of_fit;
+using test::EndOfFit;
 using test::FitScene;
 using test::reader_of;
 
@@ -130,21 +132,6 @@ double change_of(const Fit<double>& fit, const std::string& name) {
 bool limited(const Fit<double>& fit) { return fit.numbers().at("stage.k_c") > 0; }
 bool binned(const Fit<double>& fit) { return fit.numbers().at("stage.block") > 1; }
 
-struct Found {
-  std::map<std::string, double> numbers;
-  Array<double, 3> object;
-  double cost = 0;
-};
-Found fitted(const FitScene& scene, const FitOptions& options, int iterations, int ranks = 1) {
-  const auto team = make_local_team(ranks);
-  auto fit = scene.fit(options, *team, {scene.mesh(ranks)});
-  Found found;
-  for (int i = 0; i < iterations; ++i) found.cost = fit.iterate().fitted.cost;
-  found.numbers = fit.numbers();
-  found.object = test::stitched(fit, scene.object());
-  return found;
-}
-
 /// The patterns are of a probe with another defocus than the fit is told, 20 % off.
 TEST(Geometry, FindsADefocusThatIsOff) {
   for (const double truth : {defocus / 1.2, defocus * 1.2}) {
@@ -172,7 +159,7 @@ TEST(Geometry, FindsADefocusThatIsOff) {
 TEST(Geometry, FindsAThicknessThatIsOff) {
   const FitScene scene(0, {.thickness = 1.1 * thick, .alike = true});
   auto options = options_of(thick_geometry_of({"thickness"}));
-  const Found found = fitted(scene, options, 30);
+  const EndOfFit found = end_of_fit(scene, options, 30);
   EXPECT_NEAR(found.numbers.at("geometry.thickness"), 0.1 * thick, 0.02 * thick);
 }
 
@@ -181,7 +168,7 @@ TEST(Geometry, FindsATilt) {
   const FitScene scene(0, {.thickness = thick, .tilt = {3 * mrad, -2 * mrad}, .alike = true});
   auto options = options_of(thick_geometry_of({"tilt"}));
   options.parts.of<PenaltyOptions>().along_z = 1e3;
-  const Found found = fitted(scene, options, 30);
+  const EndOfFit found = end_of_fit(scene, options, 30);
   EXPECT_NEAR(found.numbers.at("geometry.tilt_row"), 3 * mrad, 0.3 * mrad);
   EXPECT_NEAR(found.numbers.at("geometry.tilt_col"), -2 * mrad, 0.3 * mrad);
 }
@@ -208,12 +195,12 @@ TEST(Geometry, IsTheSameOnAnyNumberOfRanks) {
       options_of(thick_geometry_of({"defocus", "astigmatism", "coma", "thickness", "tilt"}));
   options.probe_from = 2;
   options.parts.of<PenaltyOptions>().along_z = 10;
-  const Found alone = fitted(scene, options, 5);
+  const EndOfFit alone = end_of_fit(scene, options, 5);
   EXPECT_NE(alone.numbers.at("geometry.defocus"), 0);
   EXPECT_NE(alone.numbers.at("geometry.thickness"), 0);
   EXPECT_NE(alone.numbers.at("geometry.tilt_row"), 0);
   for (const int ranks : {2, 4, 9}) {
-    const Found together = fitted(scene, options, 5, ranks);
+    const EndOfFit together = end_of_fit(scene, options, 5, ranks);
     // As objects of the same fits (test_sharing), and their steps are of quotients of sums.
     EXPECT_LT(test::apart(together.object, alone.object), 100 * test::rounding_of_operators);
     for (const auto& [name, value] : alone.numbers)
@@ -228,12 +215,12 @@ TEST(Geometry, OnAnEmulatedGpuIsThatOfTheHost) {
   const FitScene scene(0, {.defocus = 75, .thickness = 11});
   auto options = options_of(geometry_of({"defocus", "astigmatism", "thickness"}));
   options.probe_from = 2;
-  const Found host = fitted(scene, options, 3);
+  const EndOfFit host = end_of_fit(scene, options, 3);
   for (const bool operator_too : {false, true}) {
     // The host's operator does not wait for what the device has yet to do.
     const auto order = operator_too ? emulated::Order::as_needed : emulated::Order::at_once;
     const test::OnGpu gpu(operator_too, {.guarded = operator_too, .order = order}, scene);
-    const Found there = fitted(scene, options, 3);
+    const EndOfFit there = end_of_fit(scene, options, 3);
     EXPECT_LT(test::apart(there.object, host.object), 100 * test::rounding_of_operators);
     EXPECT_NEAR(there.numbers.at("geometry.defocus"), host.numbers.at("geometry.defocus"), 1e-6);
     EXPECT_NEAR(there.numbers.at("geometry.thickness"), host.numbers.at("geometry.thickness"),
@@ -339,7 +326,7 @@ TEST(Geometry, HasTheThicknessWaitForTheProbe) {
 /// an iteration here.
 TEST(Geometry, NearsAThicknessWithASchedule) {
   const FitScene scene(0, {.thickness = 1.1 * thick, .alike = true});
-  const Found found = fitted(scene, scheduled({"thickness"}), 20);
+  const EndOfFit found = end_of_fit(scene, scheduled({"thickness"}), 20);
   EXPECT_NEAR(found.numbers.at("geometry.thickness"), 0.1 * thick, 0.05 * thick);
 }
 
@@ -376,7 +363,7 @@ TEST(Geometry, MovesByItsLimitAtMost) {
 /// Nothing tells them where nothing scatters.
 TEST(Geometry, StaysWhereThereIsVacuum) {
   const FitScene scene(0, {.vacuum = true});
-  const Found found = fitted(scene, options_of(geometry_of({"defocus", "thickness"})), 4);
+  const EndOfFit found = end_of_fit(scene, options_of(geometry_of({"defocus", "thickness"})), 4);
   EXPECT_EQ(found.numbers.at("geometry.defocus"), 0);
   EXPECT_EQ(found.numbers.at("geometry.thickness"), 0);
 }

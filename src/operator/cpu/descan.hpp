@@ -6,18 +6,17 @@
 #include <complex>
 
 #include "core/units.hpp"
+#include "operator/descan.hpp"
 #include "operator/operator.hpp"
 
 namespace ptyle::cpu {
-
-/// r of a row or column of the window, from its middle.
-inline double from_middle(i64 i, i64 window) { return static_cast<double>(i - window / 2); }
 
 /// Those of the window's rows, W values, then of its columns.
 template <class T>
 void put_descan_factors(const Placement& at, i64 window, Complex<T>* to) {
   for (i64 i = 0; i < window; ++i) {
-    const double turn = 2 * pi * from_middle(i, window) / static_cast<double>(window);
+    const double turn =
+        2 * pi * static_cast<double>(from_middle(i, window)) / static_cast<double>(window);
     to[i] = Complex<T>(std::polar(1.0, turn * at.descan_row));
     to[window + i] = Complex<T>(std::polar(1.0, turn * at.descan_col));
   }
@@ -30,8 +29,8 @@ class DescanSums {
   template <class T>
   void add(i64 y, i64 x, Complex<T> chi, Complex<T> u) {
     const auto value = static_cast<double>(u.real() * chi.imag() - u.imag() * chi.real());
-    sums_[0] += from_middle(y, window_) * value;
-    sums_[1] += from_middle(x, window_) * value;
+    sums_[0] += static_cast<double>(from_middle(y, window_)) * value;
+    sums_[1] += static_cast<double>(from_middle(x, window_)) * value;
   }
   [[nodiscard]] const std::array<double, 2>& sums() const { return sums_; }
 

@@ -4,11 +4,9 @@
 // order, in real space between the last slice and the detector.
 
 #include "operator/cuda/points.hpp"
+#include "operator/descan.hpp"
 
 namespace ptyle::gpu {
-
-/// r of a row or column of the window, from its middle.
-PTYLE_HOST_DEVICE int from_middle(int i, int window) { return i - window / 2; }
 
 /// u ← exp(2πi d·r / W) u, or `back` the conjugate. Moves 16 bytes a value, in floats.
 template <class T, bool back>

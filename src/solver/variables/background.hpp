@@ -22,12 +22,9 @@ class BackgroundVariable final : public Variable<T> {
  public:
   void declare(State<T>& state) override;
   void publish(Workspace<T>& with) override;
-  void begin(Workspace<T>&, const Batch&) override {}
-  void ask(const Batch&, const Members&, Wanted&, Gradient<T>&) override {}
-  void start_sum(Workspace<T>&, const Batch&) override {}
-  void step(Workspace<T>&, const Batch&) override {}
   void end_iteration(Workspace<T>& with, const Batch& batch) override;
   [[nodiscard]] std::string key() const override { return "detector.refine"; }
+  [[nodiscard]] bool needs_sums() const override { return true; }
   [[nodiscard]] bool still_finding() const override;
 
  private:

@@ -7,9 +7,14 @@
 
 #include "core/array.hpp"
 #include "operator/detector_counts.hpp"
+#include "solver/batches.hpp"
 #include "solver/workspace.hpp"
 
 namespace ptyle {
+
+/// It is taken again after so many iterations, of so many positions.
+inline constexpr int bends_every = 2;
+inline constexpr i64 bends_sample = 16;
 
 /// sums += Σ_k 2 f" a_i a_j at a position, row by row, with f" at a perfect fit and
 /// a_j = Re Σ_m conj(Ψ_m) ∂Ψ_m/∂p_j. `forward(j, waves)` gives Ψ with p_j changed by `difference`,
@@ -37,6 +42,29 @@ void add_bends(const Workspace<T>& with, View<const T, 2> weight, std::size_t co
     for (std::size_t j = 0; j < count; ++j)
       for (std::size_t k = 0; k < pixels; ++k)
         sums[i * count + j] += 2 * bend[k] * along[i][k] * along[j][k];
+}
+
+/// The mean of add_bends over a few positions of a mini-batch, on all ranks, the object at rest.
+/// `forward(at, j, waves)` as above, at a placement.
+template <class T, class Forward>
+std::vector<double> mean_bends(Workspace<T>& with, const Batch& batch, std::size_t count,
+                               double difference, Forward&& forward) {
+  const std::vector<i64> sample = sample_of(batch.members, bends_sample);
+  std::vector<double> sums(count * count, 0.0);
+  const Array<T, 2> weight = with.detector_weight();
+  for (std::size_t t = 0; t < with.tiles.size(); ++t) {
+    const auto members = members_of(sample, with.tiles[t].own);
+    if (members.empty()) continue;
+    with.op->set_object(with.object_on(t));
+    for (const Placement& at : with.places_on(with.tiles[t], members))
+      add_bends<T>(
+          with, weight.view(), count, difference,
+          [&](std::size_t j, View<Complex<T>, 3> waves) { forward(at, j, waves); }, sums);
+    with.costs.count(double(members.size() * (count + 1)));
+  }
+  with.team.sum(sums);
+  for (double& sum : sums) sum /= double(sample.size());
+  return sums;
 }
 
 }  // namespace ptyle

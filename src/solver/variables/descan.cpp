@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <cmath>
 
-#include "solver/batches.hpp"
 #include "solver/variables/bends.hpp"
 
 namespace ptyle {
@@ -13,9 +12,6 @@ namespace {
 
 /// Iterations in which an object appears, before patterns move against it.
 constexpr int object_first = 1;
-/// C is taken again after so many iterations, of so many positions.
-constexpr int curvature_every = 2;
-constexpr i64 curvature_sample = 16;
 /// Finite differences of waves, px: a wave W/8 wide turns by 2π · 0.1 / 16 at its rim.
 constexpr double difference = 0.1;
 /// The longest move of a mini-batch, px at the edge of the scan.
@@ -61,8 +57,23 @@ Matrix2 DescanVariable<T>::plane() const {
 }
 
 template <class T>
+void DescanVariable<T>::measure_scan(std::span<const Position> positions) {
+  const auto count = double(positions.size());
+  for (const Position& at : positions) {
+    middle_.row += at.row / count;
+    middle_.col += at.col / count;
+  }
+  for (const Position& at : positions) {
+    const Vector2 q = from_middle(at);
+    edge_ = std::max(edge_, distance(at, middle_));
+    for (std::size_t k = 0; k < 4; ++k) spread_[k] += q[k / 2] * q[k % 2] / count;
+  }
+}
+
+template <class T>
 void DescanVariable<T>::publish(Workspace<T>& with) {
-  with.displace_patterns(times(with.options.pixel, plane()));
+  if (edge_ < 0) measure_scan(with.data.positions);
+  with.displace_patterns(times(with.options.pixel, plane()), middle_);
 }
 
 template <class T>
@@ -91,7 +102,8 @@ void DescanVariable<T>::step(Workspace<T>& with, const Batch& batch) {
   std::vector<double> sums(4, 0.0);  // G, px per px of the object
   for (const Asked& one : asked_)
     for (std::size_t k = 0; k < one.positions.size(); ++k) {
-      const Vector2 q = with.from_middle(one.positions[k]);
+      const Vector2 q =
+          from_middle(with.data.positions[static_cast<std::size_t>(one.positions[k])]);
       for (std::size_t a = 0; a < 2; ++a)
         for (std::size_t b = 0; b < 2; ++b)
           sums[2 * a + b] += one.slopes(static_cast<i64>(k), static_cast<i64>(a)) * q[b];
@@ -99,56 +111,41 @@ void DescanVariable<T>::step(Workspace<T>& with, const Batch& batch) {
   with.team.sum(sums);
   const bool known =
       std::any_of(curvature_.begin(), curvature_.end(), [](const double* c) { return *c != 0; });
-  if (batch.number == 0 && (!known || int(*moved_for_) % curvature_every == 0))
+  if (batch.number == 0 && (!known || int(*moved_for_) % bends_every == 0))
     find_curvature(with, batch);
   const Matrix2 c{*curvature_[0], *curvature_[1], *curvature_[2], *curvature_[3]};
   const double step = -0.5 * with.caution * options_.step / (1 + *moved_for_ / halved_after) /
                       double(batch.members.size());
   const Matrix2 slopes{sums[0], sums[1], sums[2], sums[3]};
-  move(with, times(step, times(safe_inverse(c), times(slopes, safe_inverse(with.spread())))));
+  move(with, times(step, times(safe_inverse(c), times(slopes, safe_inverse(spread_)))));
 }
 
 template <class T>
 void DescanVariable<T>::find_curvature(Workspace<T>& with, const Batch& batch) {
-  const std::vector<i64> sample = sample_of(batch.members, curvature_sample);
-  std::vector<double> sums(4, 0.0);
-  const Array<T, 2> weight = with.detector_weight();
-  for (std::size_t t = 0; t < with.tiles.size(); ++t) {
-    const auto members = members_of(sample, with.tiles[t].own);
-    if (members.empty()) continue;
-    with.op->set_object(with.object_on(t));
-    for (const Placement& at : with.places_on(with.tiles[t], members))
-      add_bends<T>(
-          with, weight.view(), 2, difference,
-          [&](std::size_t axis, View<Complex<T>, 3> waves) {
-            Placement there = at;
-            if (axis == 0) there.descan_row += difference;
-            if (axis == 1) there.descan_col += difference;
-            with.op->forward(there, waves);
-          },
-          sums);
-    with.costs.count(double(3 * members.size()));
-  }
-  with.team.sum(sums);
-  for (std::size_t k = 0; k < 4; ++k) *curvature_[k] = sums[k] / double(sample.size());
+  const std::vector<double> bends = mean_bends<T>(
+      with, batch, 2, difference, [&](Placement at, std::size_t axis, View<Complex<T>, 3> waves) {
+        if (axis == 0) at.descan_row += difference;
+        if (axis == 1) at.descan_col += difference;
+        with.op->forward(at, waves);
+      });
+  for (std::size_t k = 0; k < 4; ++k) *curvature_[k] = bends[k];
 }
 
 template <class T>
 void DescanVariable<T>::move(Workspace<T>& with, Matrix2 by) {
   const double alike = (by[0] + by[3]) / 2;  // stays
   by[0] -= alike, by[3] -= alike;
-  const double edge = with.farthest_from_middle();  // px of the object
-  double length = size_of(by) * edge;
+  double length = size_of(by) * edge_;
   if (!(length > 0) || !std::isfinite(length)) return;
   const Matrix2 limited = times(std::min(1.0, longest / length), by);
   Matrix2 to = times(with.options.pixel, plane());
   for (std::size_t k = 0; k < 4; ++k) to[k] += limited[k];
   const double most = largest * double(with.op->setup().window);
-  length = size_of(to) * edge;
+  length = size_of(to) * edge_;
   to = times(std::min(1.0, most / std::max(length, 1e-300)), to);
   for (std::size_t k = 0; k < 4; ++k) *plane_[k] = to[k] / with.options.pixel;
-  *moved_ += size_of(limited) * edge;
-  with.displace_patterns(to);
+  *moved_ += size_of(limited) * edge_;
+  with.displace_patterns(to, middle_);
 }
 
 template <class T>

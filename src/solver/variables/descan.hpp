@@ -15,6 +15,7 @@
 // rest waits for everything else, as it is the same with phases that are saddles, and is found
 // beside thick specimens alone.
 
+#include <span>
 #include <vector>
 
 #include "core/matrix2.hpp"
@@ -31,13 +32,18 @@ class DescanVariable final : public Variable<T> {
   void publish(Workspace<T>& with) override;
   void begin(Workspace<T>& with, const Batch& batch) override;
   void ask(const Batch& batch, const Members& members, Wanted& wanted, Gradient<T>& sums) override;
-  void start_sum(Workspace<T>&, const Batch&) override {}
   void step(Workspace<T>& with, const Batch& batch) override;
   [[nodiscard]] std::string key() const override { return "geometry.refine"; }
+  [[nodiscard]] bool needs_sums() const override { return true; }
   [[nodiscard]] bool still_finding() const override;
   [[nodiscard]] bool yet_to_move() const override { return !due_; }
 
  private:
+  /// Where the scan's middle is, how far it reaches and spreads.
+  void measure_scan(std::span<const Position> positions);
+  [[nodiscard]] Vector2 from_middle(const Position& at) const {
+    return {at.row - middle_.row, at.col - middle_.col};
+  }
   [[nodiscard]] Matrix2 plane() const;
   /// C of a few positions of the mini-batch; all 0: it is not known.
   void find_curvature(Workspace<T>& with, const Batch& batch);
@@ -48,6 +54,9 @@ class DescanVariable final : public Variable<T> {
   double* moved_ = nullptr;                       // in the iteration, px at the scan's edge
   double* moved_for_ = nullptr;                   // iterations
   bool due_ = false;                              // in this mini-batch
+  Position middle_;                               // of the nominal positions, px of the object
+  double edge_ = -1;  // of one, the largest distance from there; −1: not measured yet
+  Matrix2 spread_{};  // S, px²
   struct Asked {
     std::vector<i64> positions;
     Array<double, 2> slopes;  // (positions, 2)

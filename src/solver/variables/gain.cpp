@@ -1,14 +1,9 @@
 #include "solver/variables/gain.hpp"
 
-#include <fmt/format.h>
-#include <fmt/ranges.h>
-
 #include <algorithm>
 #include <cmath>
 
 #include "core/units.hpp"
-#include "solver/parts.hpp"
-#include "solver/variables/background.hpp"
 #include "solver/variables/detector_sample.hpp"
 
 namespace ptyle {
@@ -74,43 +69,15 @@ Array<double, 2> blurred(View<const double, 2> values) {
   return both;
 }
 
+/// Measured counts over those of the model, over their neighbourhood's.
+void divide_by_neighbourhood(View<double, 2> measured, View<const double, 2> model) {
+  const Array<double, 2> of_measured = blurred(measured), of_model = blurred(model);
+  for (i64 k = 0; k < measured.size(); ++k)
+    if (of_measured.data()[k] > 0 && of_model.data()[k] > 0)
+      measured.data[k] *= of_model.data()[k] / of_measured.data()[k];
+}
+
 }  // namespace
-
-bool DetectorOptions::has(DetectorPart part) const {
-  return std::any_of(refine.begin(), refine.end(), [&](const std::string& word) {
-    return choice_named<DetectorPart>(word) == part;
-  });
-}
-
-template <class T>
-void DetectorOptions::add_to(Parts<T>& parts) const {
-  if (has(DetectorPart::background))
-    parts.variables.push_back(std::make_unique<BackgroundVariable<T>>());
-  if (has(DetectorPart::gain)) parts.variables.push_back(std::make_unique<GainVariable<T>>(*this));
-}
-template void DetectorOptions::add_to(Parts<float>&) const;
-template void DetectorOptions::add_to(Parts<double>&) const;
-
-std::optional<std::string> fault_of_refine(const DetectorOptions& options) {
-  for (auto word = options.refine.begin(); word != options.refine.end(); ++word) {
-    if (!choice_named<DetectorPart>(*word))
-      return fmt::format("'{}' is none of {}", *word, fmt::join(words_of<DetectorPart>(), ", "));
-    if (std::find(options.refine.begin(), word, *word) != word)
-      return fmt::format("'{}' stands there twice", *word);
-  }
-  return {};
-}
-
-std::vector<FittedValue> fitted_detector(const DetectorOptions& options,
-                                         const std::map<std::string, double>& numbers) {
-  if (!options.has(DetectorPart::background)) return {};
-  const auto at = numbers.find("detector.background");
-  return {{"background", "counts", 0, at == numbers.end() ? 0 : at->second}};
-}
-
-std::vector<std::pair<std::string, std::string>> detector_names() {
-  return {{"background", "counts"}};
-}
 
 Gains estimate_gains(const std::vector<double>& measured, const std::vector<double>& model,
                      const std::vector<double>& variance) {
@@ -132,13 +99,6 @@ Gains estimate_gains(const std::vector<double>& measured, const std::vector<doub
     found.error[k] = std::sqrt((1 - known) * spread2);
   }
   return found;
-}
-
-void divide_by_neighbourhood(View<double, 2> measured, View<const double, 2> model) {
-  const Array<double, 2> of_measured = blurred(measured), of_model = blurred(model);
-  for (i64 k = 0; k < measured.size(); ++k)
-    if (of_measured.data()[k] > 0 && of_model.data()[k] > 0)
-      measured.data[k] *= of_model.data()[k] / of_measured.data()[k];
 }
 
 template <class T>

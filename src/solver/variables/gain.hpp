@@ -61,12 +61,9 @@ class GainVariable final : public Variable<T> {
   explicit GainVariable(const DetectorOptions& options) : options_(options) {}
   void declare(State<T>& state) override;
   void publish(Workspace<T>& with) override;
-  void begin(Workspace<T>&, const Batch&) override {}
-  void ask(const Batch&, const Members&, Wanted&, Gradient<T>&) override {}
-  void start_sum(Workspace<T>&, const Batch&) override {}
-  void step(Workspace<T>&, const Batch&) override {}
   void end_iteration(Workspace<T>& with, const Batch& batch) override;
   [[nodiscard]] std::string key() const override { return "detector.refine"; }
+  [[nodiscard]] bool needs_sums() const override { return true; }
   [[nodiscard]] bool still_finding() const override { return *estimates_ > 0 && *held_ == 0; }
   [[nodiscard]] bool yet_to_move() const override { return *estimates_ == 0; }
   [[nodiscard]] bool needs_held_probe() const override { return *held_ == 0; }

@@ -9,7 +9,6 @@
 #include "core/error.hpp"
 #include "core/units.hpp"
 #include "core/waves.hpp"
-#include "solver/batches.hpp"
 #include "solver/parts.hpp"
 #include "solver/penalties/quadratic.hpp"
 #include "solver/regularisers/blur.hpp"
@@ -32,9 +31,6 @@ constexpr double halved_after = 8;
 /// alike: between blocks a shear is the object's to take up, and free slices weigh their depths as
 /// they like. Thickness also where slices are free from the start.
 constexpr double most_of_slices = 1.0 / 3;
-/// C is taken again after so many iterations, of so many positions.
-constexpr int curvature_every = 2;
-constexpr i64 curvature_sample = 16;
 /// Finite differences of waves, in units of about 1 rad: floats resolve 1e-6 of a wave.
 constexpr double difference = 0.02;
 /// The longest move of a mini-batch, units.
@@ -229,7 +225,7 @@ void GeometryVariable<T>::step(Workspace<T>& with, const Batch& batch) {
   }
   const bool known =
       std::any_of(curvature_.begin(), curvature_.end(), [](const double* c) { return *c != 0; });
-  if (batch.number == 0 && (!known || (batch.iteration - options_.start) % curvature_every == 0))
+  if (batch.number == 0 && (!known || (batch.iteration - options_.start) % bends_every == 0))
     find_curvature(with, batch);
   move(with, newton_step(with, double(batch.members.size())));
 }
@@ -258,32 +254,19 @@ void GeometryVariable<T>::follow_probe(Workspace<T>& with, const Batch& batch) {
 
 template <class T>
 void GeometryVariable<T>::find_curvature(Workspace<T>& with, const Batch& batch) {
-  const std::vector<i64> sample = sample_of(batch.members, curvature_sample);
   const std::size_t n = parameters_.size();
-  Values sums(n * n, 0);
-  const Array<T, 2> weight = with.detector_weight();
-  for (std::size_t t = 0; t < with.tiles.size(); ++t) {
-    const auto members = members_of(sample, with.tiles[t].own);
-    if (members.empty()) continue;
-    with.op->set_object(with.object_on(t));
-    for (const Placement& at : with.places_on(with.tiles[t], members))
-      add_bends<T>(
-          with, weight.view(), n, difference,
-          [&](std::size_t j, View<Complex<T>, 3> waves) {
-            Values by(n, 0);
-            if (j < n) by[j] = difference * parameters_[j].unit;
-            show(with, by);
-            with.op->forward(at, waves);
-          },
-          sums);
-    with.costs.count(double(members.size() * (n + 1)));
-  }
+  const Values bends =
+      mean_bends<T>(with, batch, n, difference,
+                    [&](const Placement& at, std::size_t j, View<Complex<T>, 3> waves) {
+                      Values by(n, 0);
+                      if (j < n) by[j] = difference * parameters_[j].unit;
+                      show(with, by);
+                      with.op->forward(at, waves);
+                    });
   show(with, Values(n, 0));
-  with.team.sum(sums);
   const Array<Complex<T>, 3> probe = with.waves_on_host("probe");
   const double least = least_share(options_.noise) * with.window2() * power_of<T>(probe.view());
-  const auto count = static_cast<double>(sample.size());
-  for (std::size_t i = 0; i < n * n; ++i) *curvature_[i] = sums[i] / count;
+  for (std::size_t i = 0; i < n * n; ++i) *curvature_[i] = bends[i];
   for (std::size_t j = 0; j < n; ++j)
     if (!(*curvature_[j * n + j] > least)) *curvature_[j * n + j] = 0;
 }

@@ -38,10 +38,10 @@ class GeometryVariable final : public Variable<T> {
   void publish(Workspace<T>& with) override;
   void begin(Workspace<T>& with, const Batch& batch) override;
   void ask(const Batch& batch, const Members& members, Wanted& wanted, Gradient<T>& sums) override;
-  void start_sum(Workspace<T>&, const Batch&) override {}
   void step(Workspace<T>& with, const Batch& batch) override;
   void end_iteration(Workspace<T>& with, const Batch& batch) override;
   [[nodiscard]] std::string key() const override { return "geometry.refine"; }
+  [[nodiscard]] bool needs_sums() const override { return true; }
   [[nodiscard]] bool still_finding() const override;
   [[nodiscard]] bool yet_to_move() const override { return !due_; }
   [[nodiscard]] bool needs_binned_slices() const override { return options_.fits_propagator(); }

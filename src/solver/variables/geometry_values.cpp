@@ -8,12 +8,11 @@
 
 #include "core/units.hpp"
 #include "solver/variables/geometry_options.hpp"
+#include "solver/variables/refined_words.hpp"
 
 namespace ptyle {
 
-bool GeometryOptions::has(GeometryPart part) const {
-  return std::find(refine.begin(), refine.end(), word_of(part)) != refine.end();
-}
+bool GeometryOptions::has(GeometryPart part) const { return has_word(refine, part); }
 
 bool GeometryOptions::any_of_optics() const {
   return std::any_of(refine.begin(), refine.end(),
@@ -21,13 +20,7 @@ bool GeometryOptions::any_of_optics() const {
 }
 
 std::optional<std::string> fault_of_refine(const GeometryOptions& options) {
-  for (auto word = options.refine.begin(); word != options.refine.end(); ++word) {
-    if (!choice_named<GeometryPart>(*word))
-      return fmt::format("'{}' is none of {}", *word, fmt::join(words_of<GeometryPart>(), ", "));
-    if (std::find(options.refine.begin(), word, *word) != word)
-      return fmt::format("'{}' stands there twice", *word);
-  }
-  return {};
+  return fault_of_words<GeometryPart>(options.refine);
 }
 
 std::optional<std::string> fault_of_slices(const GeometryOptions& options, i64 slices, bool alike) {

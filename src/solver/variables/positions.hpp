@@ -44,13 +44,13 @@ class PositionsVariable final : public Variable<T> {
   void publish(Workspace<T>& with) override;
   void begin(Workspace<T>& with, const Batch& batch) override;
   void ask(const Batch& batch, const Members& members, Wanted& wanted, Gradient<T>& sums) override;
-  void start_sum(Workspace<T>&, const Batch&) override {}
   void step(Workspace<T>& with, const Batch& batch) override;
   void end_iteration(Workspace<T>& with, const Batch& batch) override;
   [[nodiscard]] bool moved_object() const override { return stretched_object_; }
   [[nodiscard]] i64 hand_over_margin() const override;
   [[nodiscard]] i64 reach() const override;
   [[nodiscard]] std::string key() const override { return "positions.refine"; }
+  [[nodiscard]] bool needs_sums() const override { return true; }
   [[nodiscard]] bool still_finding() const override;
   [[nodiscard]] bool yet_to_move() const override { return !moves_ && *given_up_ == 0; }
 

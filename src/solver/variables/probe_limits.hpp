@@ -72,9 +72,6 @@ class ProbeLimits final : public Variable<T> {
   void declare(State<T>& state) override;
   /// Throws UserError where the microscope is not known; warns where the start lies beyond.
   void publish(Workspace<T>& with) override;
-  void begin(Workspace<T>&, const Batch&) override {}
-  void ask(const Batch&, const Members&, Wanted&, Gradient<T>&) override {}
-  void start_sum(Workspace<T>&, const Batch&) override {}
   void step(Workspace<T>& with, const Batch& batch) override;
   void end_iteration(Workspace<T>& with, const Batch& batch) override { step(with, batch); }
 

@@ -48,13 +48,10 @@ class RecentreAlongZ final : public Variable<T> {
  public:
   explicit RecentreAlongZ(const RecentreOptions& options) : options_(options) {}
   void declare(State<T>&) override {}
-  void begin(Workspace<T>&, const Batch&) override {}
-  void ask(const Batch&, const Members&, Wanted&, Gradient<T>&) override {}
-  void start_sum(Workspace<T>&, const Batch&) override {}
-  void step(Workspace<T>&, const Batch&) override {}
   void end_iteration(Workspace<T>& with, const Batch& batch) override;
   [[nodiscard]] bool moved_object() const override { return moved_; }
   [[nodiscard]] std::string key() const override { return "object.recentre_z"; }
+  [[nodiscard]] bool needs_sums() const override { return true; }
 
  private:
   RecentreOptions options_;

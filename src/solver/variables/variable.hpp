@@ -32,13 +32,13 @@ class Variable {
   /// Once the fields have their values: at the start, after a restore, and after records have
   /// changed hands.
   virtual void publish(Workspace<T>& /*with*/) {}
-  virtual void begin(Workspace<T>& with, const Batch& batch) = 0;
+  virtual void begin(Workspace<T>& /*with*/, const Batch& /*batch*/) {}
   /// Adds what it wants of the operator's gradients at these members; rows of `sums` are theirs, in
   /// their order. Tiles without members are left out.
-  virtual void ask(const Batch& batch, const Members& members, Wanted& wanted,
-                   Gradient<T>& sums) = 0;
-  virtual void start_sum(Workspace<T>& with, const Batch& batch) = 0;
-  virtual void step(Workspace<T>& with, const Batch& batch) = 0;
+  virtual void ask(const Batch& /*batch*/, const Members& /*members*/, Wanted& /*wanted*/,
+                   Gradient<T>& /*sums*/) {}
+  virtual void start_sum(Workspace<T>& /*with*/, const Batch& /*batch*/) {}
+  virtual void step(Workspace<T>& /*with*/, const Batch& /*batch*/) {}
   /// After the last mini-batch of an iteration, of which `batch` was one.
   virtual void end_iteration(Workspace<T>& /*with*/, const Batch& /*batch*/) {}
   /// Has it moved the object in the last end_iteration()?
@@ -51,6 +51,8 @@ class Variable {
   [[nodiscard]] virtual i64 reach() const { return 0; }
   /// The key that asks for it, as its user knows it; one that reaches has one.
   [[nodiscard]] virtual std::string key() const { return {}; }
+  /// Does it need gradients that are summed over the ranks after each mini-batch?
+  [[nodiscard]] virtual bool needs_sums() const { return false; }
   /// Is it on its way, so that a cost that stands still means nothing? The object's steps are not
   /// made smaller meanwhile.
   [[nodiscard]] virtual bool still_finding() const { return false; }

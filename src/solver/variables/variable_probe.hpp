@@ -36,10 +36,10 @@ class VariableProbe final : public Variable<T> {
   void publish(Workspace<T>& with) override;
   void begin(Workspace<T>& with, const Batch& batch) override;
   void ask(const Batch& batch, const Members& members, Wanted& wanted, Gradient<T>& sums) override;
-  void start_sum(Workspace<T>&, const Batch&) override {}
   void step(Workspace<T>& with, const Batch& batch) override;
   void end_iteration(Workspace<T>& with, const Batch& batch) override;
   [[nodiscard]] std::string key() const override { return key_of(options_); }
+  [[nodiscard]] bool needs_sums() const override { return true; }
   [[nodiscard]] bool yet_to_move() const override { return !moves_; }
 
  private:

@@ -1,0 +1,37 @@
+// What is fitted of the detector, in the words and units of its users.
+
+#include "solver/parts.hpp"
+#include "solver/variables/background.hpp"
+#include "solver/variables/detector_options.hpp"
+#include "solver/variables/gain.hpp"
+#include "solver/variables/refined_words.hpp"
+
+namespace ptyle {
+
+bool DetectorOptions::has(DetectorPart part) const { return has_word(refine, part); }
+
+template <class T>
+void DetectorOptions::add_to(Parts<T>& parts) const {
+  if (has(DetectorPart::background))
+    parts.variables.push_back(std::make_unique<BackgroundVariable<T>>());
+  if (has(DetectorPart::gain)) parts.variables.push_back(std::make_unique<GainVariable<T>>(*this));
+}
+template void DetectorOptions::add_to(Parts<float>&) const;
+template void DetectorOptions::add_to(Parts<double>&) const;
+
+std::optional<std::string> fault_of_refine(const DetectorOptions& options) {
+  return fault_of_words<DetectorPart>(options.refine);
+}
+
+std::vector<FittedValue> fitted_detector(const DetectorOptions& options,
+                                         const std::map<std::string, double>& numbers) {
+  if (!options.has(DetectorPart::background)) return {};
+  const auto at = numbers.find("detector.background");
+  return {{"background", "counts", 0, at == numbers.end() ? 0 : at->second}};
+}
+
+std::vector<std::pair<std::string, std::string>> detector_names() {
+  return {{"background", "counts"}};
+}
+
+}  // namespace ptyle
