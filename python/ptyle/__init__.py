@@ -10,15 +10,16 @@
 Lengths are in Å, angles in mrad (azimuths and rotations in degrees), accelerating voltages in kV.
 """
 
-from ._core import Comparison, Inspection, Plan, Progress, QuickLook, Result
+from ._core import Comparison, Inspection, MiniBatch, Plan, Progress, QuickLook, Result
 from ._core import version as __version__
 from .commands import compare, plan, read_result, simulate
 from .data import Data, load
 from .errors import Error, InputError
 from .live_plot import LivePlot
 from .reconstruction import ObjectValues, Reconstruction
+from .variables import Variable
 
 __all__ = [
-    "Comparison", "Data", "Error", "InputError", "Inspection", "LivePlot", "ObjectValues", "Plan", "Progress",
-    "QuickLook", "Reconstruction", "Result", "compare", "load", "plan", "read_result", "simulate",
+    "Comparison", "Data", "Error", "InputError", "Inspection", "LivePlot", "MiniBatch", "ObjectValues", "Plan",
+    "Progress", "QuickLook", "Reconstruction", "Result", "Variable", "compare", "load", "plan", "read_result", "simulate",
 ]

@@ -19,6 +19,7 @@ from .data import Data, load
 from .errors import InputError
 from .ranks import ranks_of
 from .values import Values, values_of
+from .variables import Variable
 
 Callback = Callable[["Reconstruction", _core.Progress], Any]
 Regulariser = Callable[[np.ndarray, "np.ndarray | None"], Any]
@@ -46,13 +47,17 @@ class Reconstruction:
     are slow, and are to keep no array. Several ranks need to know how far from a pixel f looks
     laterally: ``f.reach``, px, 0 where it looks at that pixel alone; halos must be as wide.
 
+    ``variables`` are objects of classes made of ``ptyle.Variable``, which move the probe in every
+    mini-batch, in their order, after the fit's own variables.
+
     ``comm``, a communicator of mpi4py's, divides object and patterns among its processes, which all
     make the same calls; None is ``MPI.COMM_WORLD`` where mpi4py was imported, else this process.
     """
 
     def __init__(self, data: Any, settings: Mapping[str, Any] | None = None, *,
-                 regularisers: Iterable[Regulariser] = (), comm: Any = None, **keys: Any):
-        self._open(comm, regularisers, lambda: self._given(data, settings, keys))
+                 regularisers: Iterable[Regulariser] = (), variables: Iterable[Variable] = (), comm: Any = None,
+                 **keys: Any):
+        self._open(comm, regularisers, variables, lambda: self._given(data, settings, keys))
 
     @staticmethod
     def _given(data: Any, settings: Mapping[str, Any] | None, keys: Mapping[str, Any]) -> tuple[str, Values, Data]:
@@ -61,11 +66,12 @@ class Reconstruction:
 
     @classmethod
     def from_yaml(cls, path: str | os.PathLike[str], set: Mapping[str, Any] | None = None,
-                  data: Any = None, *, regularisers: Iterable[Regulariser] = (), comm: Any = None) -> Reconstruction:
+                  data: Any = None, *, regularisers: Iterable[Regulariser] = (), variables: Iterable[Variable] = (),
+                  comm: Any = None) -> Reconstruction:
         """The one of a configuration file; ``set`` takes the place of its keys, as ``--set`` does.
 
-        ``data``, a file or an array, takes the place of ``data.file``. ``regularisers`` and ``comm``
-        as above.
+        ``data``, a file or an array, takes the place of ``data.file``. ``regularisers``, ``variables``
+        and ``comm`` as above.
         """
         def given() -> tuple[str, Values, Data | None]:
             its = data if data is None or isinstance(data, Data) else load(data)
@@ -73,17 +79,18 @@ class Reconstruction:
             return os.fspath(path), values + values_of(set, {}), its
 
         run = cls.__new__(cls)
-        run._open(comm, regularisers, given)
+        run._open(comm, regularisers, variables, given)
         return run
 
-    def _open(self, comm: Any, regularisers: Iterable[Regulariser],
+    def _open(self, comm: Any, regularisers: Iterable[Regulariser], variables: Iterable[Variable],
               given: Callable[[], tuple[str, Values, Data | None]]) -> None:
         self._ranks = ranks_of(comm)
         with self._told_to_others():
             file, values, data = given()
             functions = [self._with_reach(f) for f in regularisers]
+            objects = _with_names(variables)
         in_memory = data._in_memory if data is not None else None
-        self._run = _core.Run(file, values, in_memory, self._ranks, functions)
+        self._run = _core.Run(file, values, in_memory, self._ranks, functions, objects)
         self._tell()
 
     def _with_reach(self, function: Regulariser) -> tuple[Regulariser, str, int]:
@@ -286,3 +293,19 @@ class Reconstruction:
 
     def _repr_html_(self) -> str:
         return display.html(self.object.sum(axis=0), repr(self), "phase, summed over the slices")
+
+
+def _with_names(variables: Iterable[Variable]) -> list[tuple[Variable, str]]:
+    """Variables and their names. Raises InputError for what is none, and for two of one name."""
+    named: list[tuple[Variable, str]] = []
+    for one in variables:
+        if not isinstance(one, Variable):
+            raise InputError(f"variables are objects of classes made of ptyle.Variable; {one!r} is none")
+        name = one.name or type(one).__name__
+        if any(name == other for _, other in named):
+            raise InputError(f"two variables are called {name}: give each a name of its own")
+        for key, value in one.numbers.items():
+            if not isinstance(key, str) or isinstance(value, bool) or not isinstance(value, (int, float)):
+                raise InputError(f"variable {name}: numbers are floats by name; {key!r}: {value!r} is none")
+        named.append((one, name))
+    return named

@@ -4,6 +4,7 @@
 #include "python/data.hpp"
 #include "python/errors.hpp"
 #include "python/ranks.hpp"
+#include "python/variables.hpp"
 
 NB_MODULE(_core, m) {
   m.doc() = "The session of ptyle; use the package ptyle.";
@@ -11,6 +12,7 @@ NB_MODULE(_core, m) {
   ptyle::python::translate_exceptions();
   ptyle::python::bind_ranks(m);
   ptyle::python::bind_data(m);
+  ptyle::python::bind_mini_batch(m);
   ptyle::python::bind_reconstruction(m);
   ptyle::python::bind_commands(m);
 }

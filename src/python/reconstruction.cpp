@@ -24,6 +24,7 @@
 #include "python/errors.hpp"
 #include "python/ranks.hpp"
 #include "python/regularisers.hpp"
+#include "python/variables.hpp"
 #include "session/agreement.hpp"
 #include "session/fft_memory.hpp"
 #include "session/reconstruct_keys.hpp"
@@ -37,10 +38,11 @@ namespace {
 class Run {
  public:
   Run(const std::string& file, const Values& values, const Patterns* patterns,
-      std::shared_ptr<Ranks> ranks, const nb::list& regularisers)
+      std::shared_ptr<Ranks> ranks, const nb::list& regularisers, const nb::list& variables)
       : ranks_(std::move(ranks)) {
     PartOptions parts = known_parts();
     parts.add<PythonRegularisers>(regularisers_of(regularisers));
+    parts.add<PythonVariables>(variables_of(variables));
     const auto opening = [&] { open(file, values, patterns, parts); };
     if (ranks_->several())
       ranks_->together(opening);
@@ -248,9 +250,9 @@ void bind_progress(nb::module_& m) {
 void bind_run(nb::module_& m) {
   nb::class_<Run>(m, "Run")
       .def(nb::init<const std::string&, const Values&, const Patterns*, std::shared_ptr<Ranks>,
-                    const nb::list&>(),
+                    const nb::list&, const nb::list&>(),
            nb::arg("file"), nb::arg("values"), nb::arg("patterns").none(), nb::arg("ranks"),
-           nb::arg("regularisers"))
+           nb::arg("regularisers"), nb::arg("variables"))
       .def("step", &Run::step)
       .def("stop", &Run::stop)
       .def("take_stop", &Run::take_stop)

@@ -42,6 +42,19 @@ by_itself.step()
 plain = ptyle.Reconstruction(folder / "scan.h5", settings, comm=comm)
 plain.step()
 np.testing.assert_allclose(by_itself.gather().phase, 0.5 * plain.gather().phase, rtol=1e-5, atol=1e-7)
+
+
+# A variable, in place of the fit's own steps of the probe.
+class Descent(ptyle.Variable):
+    def step(self, batch):
+        batch.probe[...] -= 0.5 * batch.probe_gradient / (batch.probe.shape[-1] ** 2 * batch.patterns)
+
+
+one_mode = {**settings, "probe.modes": 1}
+by_variable = ptyle.Reconstruction(folder / "scan.h5", one_mode, comm=comm, probe={"refine_from": 0},
+                                   variables=[Descent()]).run(iterations=2)
+by_itself = ptyle.Reconstruction(folder / "scan.h5", one_mode, comm=comm, probe={"refine_from": 1}).run(iterations=2)
+np.testing.assert_allclose(by_variable.probe, by_itself.probe, rtol=0, atol=1e-12 * np.abs(by_itself.probe).max())
 # Each its own.
 alone = ptyle.Reconstruction(folder / "scan.h5", settings, comm=MPI.COMM_SELF)
 assert alone.ranks == 1 and alone.step().iteration == 1

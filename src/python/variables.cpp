@@ -1,0 +1,176 @@
+#include "python/variables.hpp"
+
+#include <fmt/format.h>
+#include <nanobind/stl/string.h>
+
+#include <cmath>
+#include <utility>
+
+#include "core/error.hpp"
+#include "device/arithmetic.hpp"
+#include "python/arrays.hpp"
+#include "solver/parts.hpp"
+
+namespace nb = nanobind;
+
+namespace ptyle::python {
+namespace {
+
+/// A mini-batch as an object in Python sees it.
+struct MiniBatch {
+  int iteration = 0;
+  std::size_t number = 0, patterns = 0;
+  bool refines_probe = false;
+  nb::object probe, gradient;  ///< arrays of the fit's, while the call lasts
+};
+
+/// A number of an object's, in the fit's state: the same on all ranks, and saved.
+struct Number {
+  std::string name;
+  double* in_state;
+};
+
+/// One object's part of the fit.
+class OnePart {
+ public:
+  explicit OnePart(std::shared_ptr<const PythonObject> object) : object_(std::move(object)) {}
+  [[nodiscard]] const std::string& name() const { return object_->name; }
+
+  template <class T>
+  void declare(State<T>& state) {
+    for (const auto& [key, value] : numbers()) {
+      const auto name = nb::cast<std::string>(key);
+      numbers_.push_back({name, &state.number(fmt::format("variable.{}.{}", object_->name, name),
+                                              nb::cast<double>(value))});
+    }
+  }
+  void read_state() const {
+    nb::dict numbers = this->numbers();
+    for (const Number& number : numbers_) numbers[number.name.c_str()] = *number.in_state;
+  }
+  void call(const char* method, nb::handle batch) const {
+    object_->object.attr(method)(batch);
+    const nb::dict numbers = this->numbers();
+    for (const Number& number : numbers_) {
+      if (!numbers.contains(number.name.c_str()))
+        throw UserError(
+            fmt::format("variable {}: its number '{}' is gone", object_->name, number.name));
+      *number.in_state = nb::cast<double>(numbers[number.name.c_str()]);
+    }
+    if (numbers.size() != numbers_.size())
+      throw UserError(fmt::format(
+          "variable {}: it has a number that was not there when the run began", object_->name));
+  }
+
+ private:
+  [[nodiscard]] nb::dict numbers() const {
+    return nb::cast<nb::dict>(object_->object.attr("numbers"));
+  }
+  std::shared_ptr<const PythonObject> object_;
+  std::vector<Number> numbers_;
+};
+
+/// All of them, as they share the probe's gradient.
+template <class T>
+class OfPython final : public Variable<T> {
+ public:
+  explicit OfPython(const std::vector<std::shared_ptr<const PythonObject>>& objects) {
+    for (const auto& object : objects) parts_.emplace_back(object);
+  }
+  [[nodiscard]] std::string key() const override { return "variable " + parts_.front().name(); }
+
+  void declare(State<T>& state) override {
+    const nb::gil_scoped_acquire lock;
+    for (OnePart& part : parts_) part.declare(state);
+  }
+  void publish(Workspace<T>& with) override {
+    if (with.arithmetic->memory())
+      throw UserError(fmt::format(
+          "{} is an object in Python, which cannot reach a GPU's memory: set solver.device to cpu",
+          key()));
+    const nb::gil_scoped_acquire lock;
+    for (const OnePart& part : parts_) part.read_state();
+  }
+  [[nodiscard]] bool needs_sums() const override { return true; }
+  void ask(const Batch&, const Members&, Wanted& wanted, Gradient<T>&) override {
+    wanted = wanted.with(Part::probe);
+  }
+  void step(Workspace<T>& with, const Batch& batch) override {
+    Array<Complex<T>, 3>& gradient = with.state.field("gradient.probe").waves;
+    if (!batch.refine_probe) {  // else the probe has summed it over the ranks
+      const View<T, 3> numbers = parts_of(gradient.view());
+      with.team.start_sum(std::span<T>(numbers.data, static_cast<std::size_t>(numbers.size())))
+          .finish();
+    }
+    call("step", with, batch, &gradient);
+  }
+  void end_iteration(Workspace<T>& with, const Batch& batch) override {
+    call("end_iteration", with, batch, nullptr);
+  }
+
+ private:
+  void call(const char* method, Workspace<T>& with, const Batch& batch,
+            Array<Complex<T>, 3>* gradient) {
+    Array<Complex<T>, 3>& probe = with.state.field("probe").waves;
+    {
+      const nb::gil_scoped_acquire lock;
+      const nb::object arrays[] = {
+          nb::cast(seen(probe.view(), nb::none())),
+          gradient ? nb::cast(seen(gradient->view(), nb::none())) : nb::object(nb::none())};
+      if (gradient) close(arrays[1]);
+      const nb::object seen_batch =
+          nb::cast(MiniBatch{batch.iteration, batch.number, batch.members.size(),
+                             batch.refine_probe, arrays[0], arrays[1]});
+      for (const OnePart& part : parts_) part.call(method, seen_batch);
+      close(arrays[0]);  // the array is the fit's: nobody is to write into it any more
+    }
+    with.op->set_probe(probe);
+  }
+  static void close(const nb::object& array) { array.attr("setflags")(nb::arg("write") = false); }
+  std::vector<OnePart> parts_;
+};
+
+}  // namespace
+
+template <class T>
+void PythonVariables::add_to(Parts<T>& parts) const {
+  if (!objects.empty()) parts.variables.push_back(std::make_unique<OfPython<T>>(objects));
+}
+
+template void PythonVariables::add_to(Parts<float>&) const;
+template void PythonVariables::add_to(Parts<double>&) const;
+
+PythonVariables variables_of(const nb::list& given) {
+  PythonVariables all;
+  for (const nb::handle one : given) {
+    const auto parts = nb::cast<nb::tuple>(one);
+    const auto let_go = [](const PythonObject* object) {
+      const nb::gil_scoped_acquire lock;
+      delete object;
+    };
+    all.objects.emplace_back(
+        new PythonObject{nb::borrow<nb::object>(parts[0]), nb::cast<std::string>(parts[1])},
+        let_go);
+  }
+  return all;
+}
+
+void bind_mini_batch(nb::module_& m) {
+  nb::class_<MiniBatch>(m, "MiniBatch", "A mini-batch whose gradients are there, for a Variable.")
+      .def_ro("iteration", &MiniBatch::iteration, "1, 2, …")
+      .def_ro("number", &MiniBatch::number, "0, 1, … within the iteration")
+      .def_ro("patterns", &MiniBatch::patterns, "of all ranks")
+      .def_ro("refines_probe", &MiniBatch::refines_probe,
+              "The fit's own step of the probe has come before.")
+      .def_prop_ro(
+          "probe", [](const MiniBatch& batch) { return batch.probe; },
+          nb::sig("def probe(self) -> numpy.ndarray"),
+          "(mode, W, W) complex, centred on [W/2, W/2]: the fit's own, to be changed in place.")
+      .def_prop_ro(
+          "probe_gradient", [](const MiniBatch& batch) { return batch.gradient; },
+          nb::sig("def probe_gradient(self) -> numpy.ndarray | None"),
+          "∂f/∂probe*, summed over the mini-batch's patterns, of all ranks; None at the end of an\n"
+          "iteration.");
+}
+
+}  // namespace ptyle::python
