@@ -360,12 +360,13 @@ TEST(Geometry, MovesByItsLimitAtMost) {
   EXPECT_NEAR(change_of(fit, "defocus"), -2, 1e-9);
 }
 
-/// Nothing tells them where nothing scatters.
+/// Nothing tells them where nothing scatters; but libraries of FFTs round in place otherwise than from
+/// one array to another, and the patterns are of the latter.
 TEST(Geometry, StaysWhereThereIsVacuum) {
   const FitScene scene(0, {.vacuum = true});
   const EndOfFit found = end_of_fit(scene, options_of(geometry_of({"defocus", "thickness"})), 4);
-  EXPECT_EQ(found.numbers.at("geometry.defocus"), 0);
-  EXPECT_EQ(found.numbers.at("geometry.thickness"), 0);
+  EXPECT_NEAR(found.numbers.at("geometry.defocus"), 0, 1e-12);
+  EXPECT_NEAR(found.numbers.at("geometry.thickness"), 0, 1e-12);
 }
 
 std::string refusal(const FitOptions& options) {

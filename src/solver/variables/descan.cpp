@@ -145,7 +145,7 @@ void DescanVariable<T>::move(Workspace<T>& with, Matrix2 by) {
   to = times(std::min(1.0, most / std::max(length, 1e-300)), to);
   for (std::size_t k = 0; k < 4; ++k) *plane_[k] = to[k] / with.options.pixel;
   *moved_ += size_of(limited) * edge_;
-  with.displace_patterns(to, middle_);
+  publish(with);  // by the numbers, as a resumed fit will
 }
 
 template <class T>

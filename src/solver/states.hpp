@@ -1,0 +1,70 @@
+#pragma once
+
+// Several states of the object, of which the beam sees now this one and now that: patterns are the
+// sum over states of what each would give, by its share of the dose. All see the same probe, so
+// that wave (k, m) of state k starts from mode m by √share_k (Placement::coefficients).
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/error.hpp"
+#include "operator/operator.hpp"
+#include "solver/part_options.hpp"
+
+namespace ptyle {
+
+struct StatesOptions {
+  int states = 1;
+  std::vector<double> occupancy;  ///< of each; empty: all alike
+
+  /// Of each state, 1 together; empty: there is one.
+  [[nodiscard]] std::vector<double> shares() const;
+  /// No part of its own: object, operator and workspace have as many.
+  template <class T>
+  void add_to(Parts<T>& /*parts*/) const {}
+};
+
+template <class V>
+void keys(V& v, StatesOptions& o) {
+  v.section("object");
+  v("states", o.states, between(1, 64),
+    "objects that the beam sees one after the other, so that their patterns add up: thermal "
+    "motion, "
+    "or a specimen that changes meanwhile")
+      .also_called("omode obj_modes object_modes")
+      .same_at_resume()
+      .reported_if_set();
+  v("occupancy", o.occupancy, "share of the dose that each state gets; left out: all alike")
+      .example("[0.7, 0.3]")
+      .also_called("omode_occu init_occu")
+      .same_at_resume()
+      .reported_if_set();
+}
+
+/// The fault of object.occupancy.
+std::optional<std::string> fault_of_occupancy(const StatesOptions& options);
+
+/// (M, K): each state sees all K modes of the probe, by the root of its share.
+std::vector<Complex<double>> coefficients_of_states(const OperatorSetup& setup,
+                                                    const std::vector<double>& shares);
+
+/// A key that several states do not go with, and why: "KEY: does not go with object.states, WHY".
+struct ExcludedByStates {
+  const char *key, *why;
+  [[nodiscard]] std::string text() const {
+    return std::string("does not go with object.states, ") + why;
+  }
+  [[nodiscard]] UserError error() const { return UserError(std::string(key) + ": " + text()); }
+};
+
+namespace excluded_by_states {
+inline constexpr ExcludedByStates transfer{
+    "solver.preconditioner", "whose slices are not of one object: illumination, or left out"};
+inline constexpr ExcludedByStates pie{"solver.rule", "which pie knows nothing of: another rule"};
+inline constexpr ExcludedByStates recentre{"object.recentre_z",
+                                           "which would move apart: leave it out"};
+inline constexpr const char* of_variable_probe = "which see one probe: leave it out";
+}  // namespace excluded_by_states
+
+}  // namespace ptyle
