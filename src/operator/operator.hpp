@@ -11,6 +11,10 @@
 // of the detector, is how far a position's pattern is displaced (descan), r counted from pixel
 // [W/2, W/2]; 0 unless the setup says that there are such.
 //
+// Several states of the object, of which the beam sees now this one and now that: modes are dealt
+// out to them, the first M / states to the first, and I is the sum over all. A state's slices lie
+// behind those of the state before.
+//
 // FFT is unnormalised, IFFT carries 1/W². Windows that reach beyond the object read vacuum there
 // and drop their gradient. Inside, the zero frequency stands at [0,0].
 
@@ -35,7 +39,8 @@ namespace ptyle {
 struct OperatorSetup {
   i64 window = 0;           ///< W, object pixels = detector pixels
   i64 slices = 1;           ///< S
-  i64 modes = 1;            ///< M, incoherent probe modes
+  i64 states = 1;           ///< of the object
+  i64 modes = 1;            ///< M, incoherent waves: probe modes, times states
   i64 basis = 0;            ///< K, modes that each position mixes its M of; 0: it mixes none
   bool absorption = false;  ///< complex object: μ is fitted too
   Loss loss = Loss::amplitude;
@@ -52,6 +57,9 @@ struct OperatorSetup {
 
   /// K or, where nothing is mixed, M: the modes of the probe that is set, and of its gradient.
   [[nodiscard]] i64 probe_modes() const { return basis > 0 ? basis : modes; }
+  /// Slices of all states.
+  [[nodiscard]] i64 planes() const { return states * slices; }
+  [[nodiscard]] i64 modes_of_a_state() const { return modes / states; }
 };
 
 /// The same without P's values, of which a backend has its own.
@@ -59,6 +67,7 @@ inline OperatorSetup without_propagator(const OperatorSetup& s) {
   OperatorSetup rest;
   rest.window = s.window;
   rest.slices = s.slices;
+  rest.states = s.states;
   rest.modes = s.modes;
   rest.basis = s.basis;
   rest.absorption = s.absorption;
@@ -81,6 +90,9 @@ struct Placement {
   double descan_row = 0, descan_col = 0;  ///< d, px that the pattern is displaced by
 };
 
+/// Throws std::invalid_argument where modes cannot be dealt out to the states alike.
+void check_states(const OperatorSetup& setup);
+
 /// Throws std::invalid_argument where a position has no coefficients although the setup says that
 /// modes are mixed, or has some although none are; and where its pattern is displaced although the
 /// setup says that none is.
@@ -89,7 +101,7 @@ void check_places(const OperatorSetup& setup, std::span<const Placement> places)
 /// The placement of a probe whose centre is at `at` (object pixels, pixel [0,0]'s centre is 0).
 Placement place(Position at, i64 window);
 
-/// The object: phase φ (rad) and, if fitted, absorption μ, both (S, y, x).
+/// The object: phase φ (rad) and, if fitted, absorption μ, both (S, y, x), state after state.
 template <class T>
 struct ObjectView {
   View<const T, 3> phase, absorption;
@@ -123,7 +135,7 @@ class Wanted {
 template <class T>
 struct Gradient {
   View<T, 3> phase, absorption;  ///< ∂f/∂φ, ∂f/∂μ
-  View<T, 2> illumination;       ///< Σ_m |u|², averaged over slices
+  View<T, 2> illumination;       ///< Σ_m |u|², averaged over slices and states
   View<Complex<T>, 3> probe;     ///< ∂f/∂probe*, centred on [W/2, W/2]
   /// Three values: cost, r_numerator, r_denominator; empty: returned instead (`gradient`).
   View<double, 1> misfit = {};

@@ -11,6 +11,11 @@ Placement place(Position at, i64 window) {
           at.col - col};
 }
 
+void check_states(const OperatorSetup& setup) {
+  if (setup.states < 1 || setup.modes % setup.states != 0)
+    throw std::invalid_argument("modes cannot be dealt out to the object's states alike");
+}
+
 void check_places(const OperatorSetup& setup, std::span<const Placement> places) {
   for (const Placement& at : places) {
     if ((at.coefficients != nullptr) != (setup.basis > 0))

@@ -96,12 +96,13 @@ struct Cuda {
   }
 };
 
-/// The window that a backend knows; without a descan where only the FFT library's path has one, as
-/// with the propagator's gradient (`every_part`).
+/// The window that a backend knows; without descan and states where only the FFT library's path has
+/// these, as with the propagator's gradient (`every_part`).
 template <class Backend>
 Case fitting(Case c) {
   c.window = Backend::window(c.window);
   c.descan = c.descan && Backend::every_part;
+  if (!Backend::every_part) c.states = 1;
   return c;
 }
 template <class Backend>

@@ -28,6 +28,7 @@ struct Case {
   double background = 0;
   bool fits_propagator = false;
   bool descan = false;  ///< patterns are displaced by up to 3 px
+  i64 states = 1;       ///< of the object
 };
 
 /// The cases with the losses of the table in turn, some twice where there are more losses.
@@ -110,6 +111,7 @@ inline Scene<double> make_scene(const Case& c, std::uint64_t seed) {
   const i64 w = c.window, ny = w + 9, nx = w + 5;
   s.setup.window = w;
   s.setup.slices = c.slices;
+  s.setup.states = c.states;
   s.setup.modes = c.modes;
   s.setup.basis = c.basis;
   s.setup.fits_propagator = c.fits_propagator;
@@ -122,10 +124,10 @@ inline Scene<double> make_scene(const Case& c, std::uint64_t seed) {
       1)  // 0.3 Å pixels, λ = 0.02 Å, 10 Å slices: phases up to about 3 rad; tilted: P(k) ≠ P(−k)
     s.setup.propagator =
         propagator(w, 0.3, 0.02, 10, c.tilted ? Tilt{0.005, -0.003} : Tilt{}, c.band_limit);
-  s.phase = Array<double, 3>({c.slices, ny, nx});
+  s.phase = Array<double, 3>({s.setup.planes(), ny, nx});
   draw.fill(s.phase, -1, 1);
   if (c.absorption) {
-    s.absorption = Array<double, 3>({c.slices, ny, nx});
+    s.absorption = Array<double, 3>({s.setup.planes(), ny, nx});
     draw.fill(s.absorption, 0, 0.3);
   }
   s.probe = Array<Complex<double>, 3>({s.setup.probe_modes(), w, w});

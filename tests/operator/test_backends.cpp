@@ -25,6 +25,8 @@ std::vector<Case> random_cases() {
     c.band_limit = draw.uniform(0, 1) < 0.3 ? 2.0 / 3 : 0;
     c.background = draw.uniform(0, 1) < 0.3 ? 20 : 0;
     c.descan = i64(all.size()) % 3 == 0;
+    c.states = i64(all.size()) % 5 == 0 ? 2 : 1;
+    c.modes *= c.states;
     all.push_back(c);
   }
   return all;
@@ -116,10 +118,11 @@ TYPED_TEST(AgainstReference, RandomConfigurations) {
   using T = typename TypeParam::T;
   std::uint64_t seed = 100;
   for (const Case& c : cases_for<TypeParam>()) {
-    SCOPED_TRACE(testing::Message() << "W = " << c.window << ", S = " << c.slices << ", M = "
-                                    << c.modes << ", absorption " << c.absorption << ", loss "
-                                    << facts_of(c.loss).name << ", weights " << c.weights
-                                    << ", band limit " << c.band_limit << ", descan " << c.descan);
+    SCOPED_TRACE(testing::Message()
+                 << "W = " << c.window << ", S = " << c.slices << ", M = " << c.modes
+                 << ", absorption " << c.absorption << ", loss " << facts_of(c.loss).name
+                 << ", weights " << c.weights << ", band limit " << c.band_limit << ", descan "
+                 << c.descan << ", states " << c.states);
     const auto exact = make_scene(c, ++seed);
     const auto scene = in_precision<T>(exact);
     const auto op = TypeParam::make(scene.setup, 1 + static_cast<int>(seed % 3));

@@ -20,6 +20,7 @@ const std::vector<Case> cases = over_losses({
     {.window = 9, .slices = 1, .absorption = true, .weights = true, .background = 50},
     {.window = 10, .slices = 2, .modes = 2, .absorption = true, .weights = true, .background = 30},
     {.window = 8, .slices = 2, .modes = 2, .absorption = true, .basis = 3},
+    {.window = 9, .slices = 2, .modes = 4, .absorption = true, .basis = 2, .states = 2},
 });
 
 enum class Along { phase, absorption, probe, all };

@@ -115,7 +115,7 @@ class FftwSteps final : public Steps<T> {
   void transmit(const Slice<T>& slice, ThreadBuffers<T>& buffers, T* wave, T* u) const override {
     for (i64 y = 0; y < w_; ++y) {
       const Row t = row_of(slice, y, buffers);
-      for (i64 m = 0; m < setup_.modes; ++m) {
+      for (i64 m = slice.first_mode; m < slice.end_mode; ++m) {
         C* psi = mode(wave, m) + y * w_;
         for (i64 x = 0; x < w_; ++x) psi[x] = mul(C(t.re[x], t.im[x]), psi[x]);
         if (u) std::copy_n(psi, w_, mode(u, m) + y * w_);
@@ -130,7 +130,7 @@ class FftwSteps final : public Steps<T> {
     for (i64 y = 0; y < w_; ++y) {
       const Row t = row_of(slice, y, buffers);
       std::fill_n(phase, 2 * w_, T(0));
-      for (i64 m = 0; m < setup_.modes; ++m) {
+      for (i64 m = slice.first_mode; m < slice.end_mode; ++m) {
         C* c = mode(chi, m) + y * w_;
         const C* uy = (u ? mode(u, m) : mode(wave, m)) + y * w_;
         for (i64 x = 0; x < w_; ++x) {
@@ -154,7 +154,7 @@ class FftwSteps final : public Steps<T> {
     const bool absorbs = setup_.absorption && !d_object.absorption.empty();
     for (i64 y = 0; y < w_; ++y) {
       const Row t = row_of(slice, y, buffers);
-      for (i64 m = 0; m < setup_.modes; ++m) {
+      for (i64 m = slice.first_mode; m < slice.end_mode; ++m) {
         C *psi = mode(wave, m) + y * w_, *d_psi = mode(d_wave, m) + y * w_;
         for (i64 x = 0; x < w_; ++x) {
           psi[x] = mul(C(t.re[x], t.im[x]), psi[x]);
@@ -165,7 +165,7 @@ class FftwSteps final : public Steps<T> {
         const auto& shape = d_object.phase.shape;
         const Inside in(slice.at, w_, shape[1], shape[2]);
         if (y < in.y0 || y >= in.y1) continue;
-        const i64 first = (slice.s * shape[1] + slice.at.row + y) * shape[2] + slice.at.col;
+        const i64 first = (slice.plane * shape[1] + slice.at.row + y) * shape[2] + slice.at.col;
         for (i64 x = in.x0; x < in.x1; ++x) {
           const T d_mu = absorbs ? d_object.absorption.data[first + x] : T(0);
           d_psi[x] += mul(C(-d_mu, d_object.phase.data[first + x]), psi[x]);
@@ -288,7 +288,7 @@ class FftwSteps final : public Steps<T> {
   }
 
   Row row_of(const Slice<T>& slice, i64 y, ThreadBuffers<T>& buffers) const {
-    return slice.transmission.row(slice.s, slice.at, y, w_, buffers.scratch.data());
+    return slice.transmission.row(slice.plane, slice.at, y, w_, buffers.scratch.data());
   }
 
   template <bool conjugate>

@@ -48,6 +48,7 @@ class CpuOperator final : public Operator<T> {
         plan_(setup_, threads, options),
         steps_(make_steps<T>(setup_, path_of(setup_.window, options.path), ledger)),
         probe_({plan_.probe}, ledger, "probe") {
+    check_states(setup_);
     CpuOperator::set_propagator(setup_.propagator);
     setup_ = without_propagator(setup_);
     work_.resize(static_cast<std::size_t>(threads));
@@ -82,9 +83,9 @@ class CpuOperator final : public Operator<T> {
     steps_->spectrum(waves, spectrum.data());
     steps_->prepare(beside, buffers);
     steps_->begin(spectrum.data(), buffers, psi.data());
-    steps_->transmit(slice(0, beside), buffers, psi.data(), nullptr);
+    transmit(0, beside, buffers, psi.data(), nullptr);
     steps_->propagate(buffers, psi.data());
-    steps_->transmit(slice(1, beside), buffers, psi.data(), nullptr);
+    transmit(1, beside, buffers, psi.data(), nullptr);
     steps_->exit(buffers, psi.data(), waves);
     return {waves.data(), waves.data() + setup_.window * setup_.window};
   }
@@ -97,7 +98,7 @@ class CpuOperator final : public Operator<T> {
     steps_->prepare(at, buffers);
     begin(at, probe_, buffers, psi.data());
     for (i64 s = 0; s < setup_.slices; ++s) {
-      steps_->transmit(slice(s, at), buffers, psi.data(), nullptr);
+      transmit(s, at, buffers, psi.data(), nullptr);
       if (s + 1 < setup_.slices) steps_->propagate(buffers, psi.data());
     }
     displace(buffers, psi.data());
@@ -216,7 +217,17 @@ class CpuOperator final : public Operator<T> {
   }
 
  private:
-  Slice<T> slice(i64 s, const Placement& at) const { return {transmission_, s, at}; }
+  /// f(slice s, state) of each state of the object.
+  template <class F>
+  void each_state(i64 s, const Placement& at, F&& f) const {
+    const i64 modes = setup_.modes_of_a_state();
+    for (i64 k = 0; k < setup_.states; ++k)
+      f(Slice<T>{transmission_, k * setup_.slices + s, at, k * modes, (k + 1) * modes,
+                 s + 1 == setup_.slices});
+  }
+  void transmit(i64 s, const Placement& at, ThreadBuffers<T>& buffers, T* wave, T* u) const {
+    each_state(s, at, [&](const Slice<T>& slice) { steps_->transmit(slice, buffers, wave, u); });
+  }
 
   static Misfit total_of(const std::vector<Misfit>& each) {
     Misfit total;
@@ -286,8 +297,7 @@ class CpuOperator final : public Operator<T> {
   /// on to ψ_to, unless that is the end.
   void run(Workspace& ws, const Placement& at, i64 from, i64 to, T* kept) const {
     for (i64 s = from; s < to; ++s) {
-      steps_->transmit(slice(s, at), ws.buffers, ws.wave.data(),
-                       kept ? kept + (s - from) * plan_.wave : nullptr);
+      transmit(s, at, ws.buffers, ws.wave.data(), kept ? kept + (s - from) * plan_.wave : nullptr);
       if (s + 1 < setup_.slices) steps_->propagate(ws.buffers, ws.wave.data());
       beat_at(s);
     }
@@ -412,31 +422,45 @@ class CpuOperator final : public Operator<T> {
     return spectra;
   }
 
-  /// χ back through slice s, its gradient added in turn; false: another position failed.
+  /// χ back through slice s of all states, their gradients added in turn; false: another position
+  /// failed.
   bool slice_back(Workspace& ws, const Placement& at, i64 k, i64 s, T* chi, const T* u,
                   Sequencer& sequencer, Wanted wanted, T scale, const Gradient<T>& sum) const {
-    const View<T, 2> phase = wanted.has(Part::object) ? sum.phase[s] : View<T, 2>{};
-    const View<T, 2> absorption =
-        wanted.has(Part::object) && setup_.absorption ? sum.absorption[s] : View<T, 2>{};
-    SliceGradient<T> to{phase, absorption, at, scale, {}};
-    if (wanted.has(Part::illumination)) to.illumination = ws.illumination;
-    if (!plan_.patches) {
-      if (!sequencer.wait(s, k)) return false;
-      steps_->transmit_back(slice(s, at), ws.buffers, chi, u, ws.wave.data(), to);
-    } else {
-      const i64 w = setup_.window;
-      to.at = {};
-      if (!phase.empty()) to.phase = zero(ws.phase, w);
-      if (!absorption.empty()) to.absorption = zero(ws.absorption, w);
-      steps_->transmit_back(slice(s, at), ws.buffers, chi, u, ws.wave.data(), to);
-      if (!sequencer.wait(s, k)) return false;
-      for (i64 y = 0; y < w; ++y) {
-        add_row(phase, at, y, T(1), ws.phase.data() + y * w, w);
-        add_row(absorption, at, y, T(1), ws.absorption.data() + y * w, w);
-      }
-    }
+    bool goes_on = true;
+    each_state(s, at, [&](const Slice<T>& slice) {
+      const auto turn = [&] { return sequencer.wait(s, k); };
+      goes_on = goes_on && state_back(ws, slice, chi, u, wanted, scale, sum, turn);
+    });
+    if (!goes_on) return false;
     sequencer.done(s, k);
     beat_at(s);
+    return true;
+  }
+  /// Of one state; turn() waits until the sums are this position's to add to, and is false if they
+  /// never will be.
+  bool state_back(Workspace& ws, const Slice<T>& slice, T* chi, const T* u, Wanted wanted, T scale,
+                  const Gradient<T>& sum, const auto& turn) const {
+    const bool of_object = wanted.has(Part::object);
+    const View<T, 2> phase = of_object ? sum.phase[slice.plane] : View<T, 2>{};
+    const View<T, 2> absorption =
+        of_object && setup_.absorption ? sum.absorption[slice.plane] : View<T, 2>{};
+    SliceGradient<T> to{phase, absorption, slice.at, scale, {}};
+    if (wanted.has(Part::illumination)) to.illumination = ws.illumination;
+    if (!plan_.patches) {
+      if (!turn()) return false;
+      steps_->transmit_back(slice, ws.buffers, chi, u, ws.wave.data(), to);
+      return true;
+    }
+    const i64 w = setup_.window;
+    to.at = {};
+    if (!phase.empty()) to.phase = zero(ws.phase, w);
+    if (!absorption.empty()) to.absorption = zero(ws.absorption, w);
+    steps_->transmit_back(slice, ws.buffers, chi, u, ws.wave.data(), to);
+    if (!turn()) return false;
+    for (i64 y = 0; y < w; ++y) {
+      add_row(phase, slice.at, y, T(1), ws.phase.data() + y * w, w);
+      add_row(absorption, slice.at, y, T(1), ws.absorption.data() + y * w, w);
+    }
     return true;
   }
 
@@ -448,7 +472,7 @@ class CpuOperator final : public Operator<T> {
 
   void add_illumination(Workspace& ws, const Placement& at, const Gradient<T>& sum) const {
     const i64 w = setup_.window;
-    const T share = T(1) / static_cast<T>(setup_.slices);
+    const T share = T(1) / static_cast<T>(setup_.planes());
     for (i64 y = 0; y < w; ++y)
       add_row(sum.illumination, at, y, share, ws.illumination.data() + y * w, w);
   }
@@ -468,9 +492,10 @@ class CpuOperator final : public Operator<T> {
     for (i64 s = 0; s < setup_.slices; ++s) {
       if (keep && s > 0 && s < last && s % plan_.run == 0)
         copy(ws.wave.data(), ws.checkpoints.view()[s / plan_.run - 1].data);
-      steps_->transmit_tangent(
-          slice(s, at), ws.buffers, ws.wave.data(), ws.other.data(), d_object,
-          keep && plan_.kept && s >= last ? ws.kept.view()[s - last].data : nullptr);
+      T* const u = keep && plan_.kept && s >= last ? ws.kept.view()[s - last].data : nullptr;
+      each_state(s, at, [&](const Slice<T>& slice) {
+        steps_->transmit_tangent(slice, ws.buffers, ws.wave.data(), ws.other.data(), d_object, u);
+      });
       beat_at(s);
       if (s + 1 == setup_.slices) break;
       steps_->propagate(ws.buffers, ws.wave.data());

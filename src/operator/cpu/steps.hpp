@@ -13,12 +13,14 @@
 
 namespace ptyle::cpu {
 
-/// A slice under the window of a position.
+/// A slice of a state of the object under the window of a position, and the modes that see it.
 template <class T>
 struct Slice {
   const Transmission<T>& transmission;
-  i64 s;
+  i64 plane;  ///< of all states' slices
   Placement at;
+  i64 first_mode, end_mode;
+  bool last;  ///< of the state's slices
 };
 
 /// The arrays that a slice's gradient is added to; those that are empty are not wanted.
@@ -79,7 +81,7 @@ class Steps {
   /// to += IFFT(sum): the probe's gradient from what end_back has summed, which is used up.
   virtual void add_probe_gradient(T* sum, View<C, 3> to) const = 0;
 
-  /// u = t ψ, and kept in u if that is not null.
+  /// u = t ψ, and kept in u if that is not null. As what follows, of the slice's modes.
   virtual void transmit(const Slice<T>& slice, ThreadBuffers<T>& buffers, T* wave, T* u) const = 0;
   /// Gradient of u and χ, then χ ← conj(t) χ. With u null it is taken from the wave beside, which
   /// goes back too: ψ = conj(t) u.

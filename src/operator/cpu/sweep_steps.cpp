@@ -151,7 +151,7 @@ class SweepSteps final : public Steps<T>, private SweepLayout<T> {
     work.past_cache = buffers.past_cache;
     for (i64 y = 0; y < w_; ++y) {
       set_transmission(slice, y, buffers, work);
-      for (i64 m = 0; m < setup_.modes; ++m) {
+      for (i64 m = slice.first_mode; m < slice.end_mode; ++m) {
         work.u = u ? mode(u, m) + y * 2 * w_ : nullptr;
         kernels_.row_sweep(g_, row_of(mode(wave, m), y), work);
       }
@@ -166,7 +166,7 @@ class SweepSteps final : public Steps<T>, private SweepLayout<T> {
     for (i64 y = 0; y < w_; ++y) {
       set_transmission(slice, y, buffers, work);
       if (!gradient.illumination.empty()) work.illumination = &gradient.illumination(y, 0);
-      const bool direct = setup_.modes == 1 && lies_inside(gradient, y);
+      const bool direct = slice.end_mode - slice.first_mode == 1 && lies_inside(gradient, y);
       work.phase = sums_of(gradient.phase, gradient.at, y, direct, sums);
       work.absorption = sums_of(gradient.absorption, gradient.at, y, direct, sums + w_);
       work.next_sum = direct ? gradient.phase.shape[1] : 0;
@@ -174,7 +174,7 @@ class SweepSteps final : public Steps<T>, private SweepLayout<T> {
         fetch_row(gradient.phase, gradient.at, y);
         fetch_row(gradient.absorption, gradient.at, y);
       }
-      for (i64 m = 0; m < setup_.modes; ++m) {
+      for (i64 m = slice.first_mode; m < slice.end_mode; ++m) {
         work.u_back =
             u ? mode(u, m) + y * 2 * w_ : wave_back(slice, buffers, mode(wave, m), y, work);
         kernels_.row_sweep_back(g_, row_of(mode(chi, m), y), work);
@@ -190,7 +190,7 @@ class SweepSteps final : public Steps<T>, private SweepLayout<T> {
     RowWork<T> work;
     for (i64 y = 0; y < w_; ++y) {
       set_transmission(slice, y, buffers, work);
-      for (i64 m = 0; m < setup_.modes; ++m) {
+      for (i64 m = slice.first_mode; m < slice.end_mode; ++m) {
         T *psi = mode(wave, m), *d_psi = mode(d_wave, m);
         kernels_.row_inverse(g_, row_of(psi, y));
         kernels_.row_inverse(g_, row_of(d_psi, y));
@@ -397,7 +397,7 @@ class SweepSteps final : public Steps<T>, private SweepLayout<T> {
 
   void set_transmission(const Slice<T>& slice, i64 y, ThreadBuffers<T>& buffers,
                         RowWork<T>& work) const {
-    const auto row = slice.transmission.row(slice.s, slice.at, y, w_, buffers.scratch.data());
+    const auto row = slice.transmission.row(slice.plane, slice.at, y, w_, buffers.scratch.data());
     work.t_re = row.re;
     work.t_im = row.im;
     work.next_row = row.next;
@@ -432,7 +432,7 @@ class SweepSteps final : public Steps<T>, private SweepLayout<T> {
                      const RowWork<T>& work) const {
     T* u = buffers.scratch.data() + 4 * w_;
     // The last slice's wave comes straight from its FFT along rows, with no P that carries 1/W.
-    const T scale = slice.s + 1 == setup_.slices ? T(1) / static_cast<T>(w_) : T(1);
+    const T scale = slice.last ? T(1) / static_cast<T>(w_) : T(1);
     kernels_.row_inverse(g_, row_of(wave, y));
     for (i64 v = 0; v < g_.vectors; ++v) {
       T *psi = &real(wave, v, y, 0), *to = u + v * 2 * lanes_;
@@ -461,7 +461,7 @@ class SweepSteps final : public Steps<T>, private SweepLayout<T> {
     const Inside in(slice.at, w_, shape[1], shape[2]);
     const bool inside = !d_object.phase.empty() && y >= in.y0 && y < in.y1;
     const bool absorbs = setup_.absorption && !d_object.absorption.empty();
-    const i64 first = (slice.s * shape[1] + slice.at.row + y) * shape[2] + slice.at.col;
+    const i64 first = (slice.plane * shape[1] + slice.at.row + y) * shape[2] + slice.at.col;
     for (i64 v = 0; v < g_.vectors; ++v) {
       T *re = &real(wave, v, y, 0), *im = &imaginary(wave, v, y, 0);
       T *d_re = &real(d_wave, v, y, 0), *d_im = &imaginary(d_wave, v, y, 0);

@@ -52,6 +52,7 @@ class GpuOperator : public Operator<T> {
         sender_(gpu, ledger, w_, plan_.coefficients) {
     if (options.waves == WaveStorage::checkpoint)
       throw std::invalid_argument("on a GPU waves are stored or recomputed");
+    check_states(setup_);
     load_turns();
     GpuOperator::set_propagator(setup_.propagator);
     GpuOperator::set_weights({}, {});

@@ -75,6 +75,7 @@ class Passes {
         n_(w_ * w_),
         slices_(static_cast<int>(setup.slices)),
         modes_(static_cast<int>(setup.modes)),
+        states_(static_cast<int>(setup.states)),
         path_(path),
         recompute_(options.waves == WaveStorage::recompute),
         at_once_(options.sums == GpuSums::atomic),
@@ -240,10 +241,10 @@ class Passes {
                        int parts) {
     const bool fused = path_ == GpuPath::fused;
     if (!at_once_ && (fused || to.illumination))
-      gather(b, object, to, 0, 0, fused ? static_cast<int>(plan_.patches) : 1, parts);
+      gather(b, object, to, 0, 0, fused ? static_cast<int>(plan_.patches) : 1, {0, parts});
     if (at_once_ && to.illumination)
-      gpu_.launch(AddIllumination<T>{patches_of(b, parts), to.illumination, object.ny, object.nx,
-                                     T(1) / static_cast<T>(slices_)},
+      gpu_.launch(AddIllumination<T>{patches_of(b, {0, parts}), to.illumination, object.ny,
+                                     object.nx, T(1) / static_cast<T>(states_ * slices_)},
                   {blocks_for(n_, 256), static_cast<i64>(b.positions) * parts});
   }
 
@@ -258,7 +259,9 @@ class Passes {
     }
     row_op<RowOp::back>(b, object, b.detector, s, {.u = u, .to = to});
     if (!at_once_ && (to.phase || to.absorption))
-      gather(b, object, to, s, 1, static_cast<int>(plan_.patches), modes_);
+      for (int k = 0; k < states_; ++k)
+        gather(b, object, to, k * slices_ + s, 1, static_cast<int>(plan_.patches),
+               {k * modes_of_a_state(), modes_of_a_state()});
     if (s == 0) return;
     if (recompute_) propagate<true>(b, b.waves);
     propagate<true>(b, b.detector, to.through ? spectrum_of(b, s - 1) : nullptr, to.through);
@@ -287,6 +290,7 @@ class Passes {
     const auto blocks = static_cast<std::size_t>(fused_resident(w_));
     return blocks * (shared_of_fused(true) + 1024) <= gpu_.shared_limit();
   }
+  [[nodiscard]] int modes_of_a_state() const { return modes_ / states_; }
   [[nodiscard]] i64 slice() const { return n_; }  // values from a kept slice to the next
   [[nodiscard]] i64 waves(const Batch<T>& b) const {
     return static_cast<i64>(b.positions) * modes_;
@@ -310,8 +314,8 @@ class Passes {
 
   template <RowOp op>
   SliceArguments<T> slice_arguments(const Batch<T>& b, const ObjectOnGpu<T>& object, int s,
-                                    const SliceBuffers& beside) const {
-    const i64 first = static_cast<i64>(s) * object.ny * object.nx;
+                                    const SliceBuffers& beside, int state = 0) const {
+    const i64 first = static_cast<i64>(state * slices_ + s) * object.ny * object.nx;
     const auto at = [first](auto* values) { return values ? values + first : nullptr; };
     const GatherTo<T>& to = beside.to;
     const auto patches = [&](T* wanted, i64 layer) {
@@ -376,11 +380,15 @@ class Passes {
   template <RowOp op>
   void row_op(const Batch<T>& b, const ObjectOnGpu<T>& object, Z<T>* of, int s,
               const SliceBuffers& beside) {
-    const auto arguments = slice_arguments<op>(b, object, s, beside);
     if (path_ == GpuPath::fft) {
-      gpu_.launch(SlicePoints<T, op>{of, arguments, w_}, grid(b));
+      const int each = modes_of_a_state();
+      for (int k = 0; k < states_; ++k)
+        gpu_.launch(SlicePoints<T, op>{of, slice_arguments<op>(b, object, s, beside, k), w_,
+                                       k * each, each},
+                    {blocks_for(n_, 256), static_cast<i64>(b.positions) * each});
       return;
     }
+    const auto arguments = slice_arguments<op>(b, object, s, beside);
     with_window([&]<int W>(std::integral_constant<int, W>) {
       using Sweep = RowSweep<T, W, op>;
       gpu_.launch(Sweep{of, arguments, twiddles_}, grid(b), Sweep::shared);
@@ -445,26 +453,31 @@ class Passes {
     gpu_.launch(End<T>{of, b.places, modes_, w_}, grid(b));
   }
 
-  [[nodiscard]] Patches<T> patches_of(const Batch<T>& b, int parts) const {
-    return {b.patches, plan_.patches * n_, parts, modes_, w_, b.places};
+  /// The waves of a position whose patches are looked at: so many from the first on.
+  struct Parts {
+    int first, count;
+  };
+  [[nodiscard]] Patches<T> patches_of(const Batch<T>& b, Parts parts) const {
+    const i64 next = plan_.patches * n_;
+    return {b.patches + parts.first * next, next, parts.count, modes_, w_, b.places};
   }
-  /// Layers of patches from `layer` on, of slices from s on: side by side where there are several,
-  /// as with waves on chip.
-  void gather(const Batch<T>& b, const ObjectOnGpu<T>& object, const GatherTo<T>& to, int s,
-              int layer, int end, int parts) {
+  /// Layers of patches from `layer` on, of planes of the object from `plane` on: side by side where
+  /// there are several, as with waves on chip.
+  void gather(const Batch<T>& b, const ObjectOnGpu<T>& object, const GatherTo<T>& to, int plane,
+              int layer, int end, Parts parts) {
     const int slices = static_cast<int>(plan_.patch_slices);
     if (!to.illumination) layer = std::max(layer, 1);
     if (!to.absorption) end = std::min(end, 1 + (to.phase ? slices : 0));
     if (end - layer > 2)
-      gather<8>(b, object, to, s, layer, end, parts);
+      gather<8>(b, object, to, plane, layer, end, parts);
     else if (layer < end)
-      gather<1>(b, object, to, s, layer, end, parts);
+      gather<1>(b, object, to, plane, layer, end, parts);
   }
   template <int layers>
-  void gather(const Batch<T>& b, const ObjectOnGpu<T>& object, const GatherTo<T>& to, int s,
-              int layer, int end, int parts) {
+  void gather(const Batch<T>& b, const ObjectOnGpu<T>& object, const GatherTo<T>& to, int plane,
+              int layer, int end, Parts parts) {
     const int slices = static_cast<int>(plan_.patch_slices);
-    const i64 first = static_cast<i64>(s) * object.ny * object.nx;
+    const i64 first = static_cast<i64>(plane) * object.ny * object.nx;
     const Gather<T, layers> kernel{patches_of(b, parts),
                                    b.positions,
                                    layer,
@@ -478,12 +491,12 @@ class Passes {
                                    b.top,
                                    b.left,
                                    to.scale,
-                                   T(1) / static_cast<T>(slices_)};
+                                   T(1) / static_cast<T>(states_ * slices_)};
     gpu_.launch(kernel, kernel.blocks(b.rows, b.cols), kernel.shared(b.positions));
   }
 
   Gpu& gpu_;
-  int w_, n_, slices_, modes_;
+  int w_, n_, slices_, modes_, states_;
   GpuPath path_;
   bool recompute_, at_once_, descan_;
   BatchPlan plan_;

@@ -13,8 +13,8 @@ namespace ptyle::gpu {
 
 /// The way that is taken for a window of numbers of `bytes_a_number` bytes, on a GPU whose blocks
 /// have so much shared memory, and may read each other's in `clusters` or not; where the propagator
-/// is fitted, or patterns are displaced, it is that of cuFFT. Throws UserError for a way that the
-/// window, the GPU or the setup does not allow.
+/// is fitted, patterns are displaced or the object has states, it is that of cuFFT. Throws
+/// UserError for a way that the window, the GPU or the setup does not allow.
 inline GpuPath path_of(const OperatorSetup& setup, const GpuOptions& options,
                        std::size_t bytes_a_number, std::size_t shared_limit, bool clusters,
                        bool all_in_double) {
@@ -25,9 +25,11 @@ inline GpuPath path_of(const OperatorSetup& setup, const GpuOptions& options,
   const bool fused = has_fused(w) && narrow && options.waves == WaveStorage::store &&
                      (clusters || fused_cluster(w) == 1) &&
                      static_cast<std::size_t>(fused_shared(w) * complex) <= shared_limit;
-  const bool fft_alone = setup.fits_propagator || setup.descan;
+  const bool fft_alone = setup.fits_propagator || setup.descan || setup.states > 1;
   if (fft_alone && options.path != GpuPath::automatic && options.path != GpuPath::fft)
-    throw UserError(std::string(setup.descan ? "the descan" : "the propagator") +
+    throw UserError(std::string(setup.states > 1 ? "an object of several states"
+                                : setup.descan   ? "the descan"
+                                                 : "the propagator") +
                     " is fitted on a GPU by its library of FFTs alone");
   switch (options.path) {
     case GpuPath::automatic:

@@ -86,16 +86,17 @@ struct End {
   }
 };
 
-/// The operation of a slice, in real space.
+/// The operation of a slice, in real space, on `each` waves of every position from the `first` on.
 template <class T, RowOp op>
 struct SlicePoints {
   static constexpr int threads = 256;
   Z<T>* waves;
   SliceArguments<T> slice;
-  int window;
+  int window, first, each;
   template <class Block>
   PTYLE_HOST_DEVICE void operator()(Block& block) const {
-    const i64 wave = block.y;
+    const int number = static_cast<int>(block.y);
+    const i64 wave = number / each * slice.modes + first + number % each;
     const int n = window * window;
     const Point<op, T> point(slice, window, wave);
     block.threads([&](int t) {
@@ -303,7 +304,7 @@ struct Gather {
   int slices;                            ///< of which there are patches
   T *phase, *absorption, *illumination;  ///< of the first of them; null: not wanted
   int ny, nx, top, left;                 ///< the object, and where the first block lies on it
-  T scale, share;                        ///< share: 1/S
+  T scale, share;                        ///< share: 1 / slices of all states
   [[nodiscard]] Grid blocks(int rows, int cols) const {
     return {blocks_for(cols, width), blocks_for(rows, height),
             blocks_for(end_layer - first_layer, layers)};
@@ -382,14 +383,14 @@ struct Gather {
   }
 };
 
-/// illumination += lit / S of every wave's patch, at once.
+/// illumination += share · lit of every wave's patch, at once.
 template <class T>
 struct AddIllumination {
   static constexpr int threads = 256;
   Patches<T> patches;
   T* illumination;
   int ny, nx;
-  T share;  ///< 1/S
+  T share;  ///< 1 / slices of all states
   template <class Block>
   PTYLE_HOST_DEVICE void operator()(Block& block) const {
     const int position = block.y / patches.each, window = patches.window;

@@ -45,6 +45,7 @@ std::vector<Wave> waves_of(View<const Value, 3> view) {
 
 ReferenceOperator::ReferenceOperator(OperatorSetup setup)
     : setup_(std::move(setup)), n_(setup_.window * setup_.window) {
+  check_states(setup_);
   check_propagator(setup_, setup_.propagator);
   set_weights({}, {});
 }
@@ -147,10 +148,15 @@ i64 ReferenceOperator::voxel(const Placement& at, i64 pixel) const {
   return inside ? row * shape_[2] + col : -1;
 }
 
+// The plane of the object that a mode passes as its slice.
+i64 ReferenceOperator::plane(i64 mode, i64 slice) const {
+  return mode / setup_.modes_of_a_state() * setup_.slices + slice;
+}
+
 // t = exp(iφ − μ), 1 in vacuum
-Value ReferenceOperator::transmission(i64 slice, i64 voxel) const {
+Value ReferenceOperator::transmission(i64 plane, i64 voxel) const {
   if (voxel < 0) return 1.0;
-  const i64 i = slice * shape_[1] * shape_[2] + voxel;
+  const i64 i = plane * shape_[1] * shape_[2] + voxel;
   return std::polar(std::exp(-absorption_[i]), phase_[i]);
 }
 
@@ -177,7 +183,7 @@ ReferenceOperator::Passed ReferenceOperator::pass(const Placement& at, i64 mode)
   Wave psi = shifted(mixed(at, mode, probe_), at, -1);
   for (i64 s = 0; s < setup_.slices; ++s) {
     if (s > 0) psi = propagated(passed.u.back());
-    for (i64 i = 0; i < n_; ++i) psi[i] *= transmission(s, voxel(at, i));
+    for (i64 i = 0; i < n_; ++i) psi[i] *= transmission(plane(mode, s), voxel(at, i));
     passed.u.push_back(psi);
   }
   passed.detector = fft(displaced(passed.u.back(), at, +1));
@@ -196,7 +202,7 @@ void ReferenceOperator::forward(const Placement& at, View<Value, 3> wave) const 
 // 3. Tangent and adjoint
 
 // dψ_0 = dprobe shifted;  du_s = t_s dψ_s + (i dφ_s − dμ_s) u_s;  dψ_{s+1} = IFFT(P FFT(du_s))
-Wave ReferenceOperator::pass_tangent(const Placement& at, const Passed& passed,
+Wave ReferenceOperator::pass_tangent(const Placement& at, i64 mode, const Passed& passed,
                                      const ObjectView<double>& d_object,
                                      const Wave& d_probe) const {
   Wave d = shifted(d_probe, at, -1);
@@ -204,11 +210,11 @@ Wave ReferenceOperator::pass_tangent(const Placement& at, const Passed& passed,
     if (s > 0) d = propagated(d);
     for (i64 i = 0; i < n_; ++i) {
       const i64 v = voxel(at, i);
-      d[i] *= transmission(s, v);
+      d[i] *= transmission(plane(mode, s), v);
       if (v < 0) continue;
       const bool absorbs = setup_.absorption && !d_object.absorption.empty();
-      const double d_phase = d_object.phase.empty() ? 0.0 : d_object.phase[s].data[v];
-      const double d_absorption = absorbs ? d_object.absorption[s].data[v] : 0.0;
+      const double d_phase = d_object.phase.empty() ? 0.0 : d_object.phase[plane(mode, s)].data[v];
+      const double d_absorption = absorbs ? d_object.absorption[plane(mode, s)].data[v] : 0.0;
       d[i] += Value(-d_absorption, d_phase) * passed.u[s][i];
     }
   }
@@ -220,7 +226,7 @@ void ReferenceOperator::tangent(const Placement& at, const ObjectView<double>& d
   check_places(setup_, {&at, 1});
   const std::vector<Wave> change = waves_of(d_probe);
   for (i64 m = 0; m < setup_.modes; ++m) {
-    const Wave out = pass_tangent(at, pass(at, m), d_object, mixed(at, m, change));
+    const Wave out = pass_tangent(at, m, pass(at, m), d_object, mixed(at, m, change));
     std::copy(out.begin(), out.end(), d_wave[m].begin());
   }
 }
@@ -239,10 +245,10 @@ Wave ReferenceOperator::pass_adjoint(const Placement& at, i64 mode, const Passed
       const i64 v = voxel(at, i);
       const Value overlap = std::conj(chi[i]) * passed.u[s][i];
       if (v >= 0 && !sum.phase.empty())
-        sum.phase[s].data[v] += object_factor * (Value(0, 1) * overlap).real();
+        sum.phase[plane(mode, s)].data[v] += object_factor * (Value(0, 1) * overlap).real();
       if (v >= 0 && setup_.absorption && !sum.absorption.empty())
-        sum.absorption[s].data[v] -= object_factor * overlap.real();
-      chi[i] *= std::conj(transmission(s, v));
+        sum.absorption[plane(mode, s)].data[v] -= object_factor * overlap.real();
+      chi[i] *= std::conj(transmission(plane(mode, s), v));
     }
     if (s == 0) continue;
     if (!sum.propagator.empty()) {
@@ -363,14 +369,14 @@ double ReferenceOperator::residual_factor(double model, double measured) const {
   throw std::logic_error("the reference has no such loss");
 }
 
-// Σ_m mean over slices of |u_s,m|²
+// Σ_m mean over slices and states of |u_s,m|²
 void ReferenceOperator::add_illumination(const Placement& at, const std::vector<Passed>& modes,
                                          const Gradient<double>& sum) const {
   for (const Passed& mode : modes)
     for (const Wave& u : mode.u)
       for (i64 i = 0; i < n_; ++i)
         if (const i64 v = voxel(at, i); v >= 0)
-          sum.illumination.data[v] += std::norm(u[i]) / static_cast<double>(setup_.slices);
+          sum.illumination.data[v] += std::norm(u[i]) / static_cast<double>(setup_.planes());
 }
 
 // ---------------------------------------------------------------------------------------------
@@ -437,7 +443,7 @@ ReferenceOperator::Bent ReferenceOperator::bent(const Placement& at,
   b.along.resize(n_);
   for (i64 m = 0; m < setup_.modes; ++m) {
     b.modes.push_back(pass(at, m));
-    const Wave d = pass_tangent(at, b.modes.back(), d_object, mixed(at, m, d_probe));
+    const Wave d = pass_tangent(at, m, b.modes.back(), d_object, mixed(at, m, d_probe));
     for (i64 k = 0; k < n_; ++k)
       b.along[k] += (std::conj(b.modes.back().detector[k]) * d[k]).real();
   }

@@ -63,12 +63,13 @@ class ReferenceOperator final : public Operator<double> {
   [[nodiscard]] Wave shifted(const Wave& wave, const Placement& at, int direction) const;
   [[nodiscard]] Wave displaced(Wave wave, const Placement& at, int direction) const;
   [[nodiscard]] i64 voxel(const Placement& at, i64 pixel) const;
-  [[nodiscard]] Value transmission(i64 slice, i64 voxel) const;
+  [[nodiscard]] Value transmission(i64 plane, i64 voxel) const;
+  [[nodiscard]] i64 plane(i64 mode, i64 slice) const;
 
   [[nodiscard]] Value coefficient(const Placement& at, i64 mode, i64 q) const;
   [[nodiscard]] Wave mixed(const Placement& at, i64 mode, const std::vector<Wave>& of) const;
   [[nodiscard]] Passed pass(const Placement& at, i64 mode) const;
-  [[nodiscard]] Wave pass_tangent(const Placement& at, const Passed& passed,
+  [[nodiscard]] Wave pass_tangent(const Placement& at, i64 mode, const Passed& passed,
                                   const ObjectView<double>& d_object, const Wave& d_probe) const;
   Wave pass_adjoint(const Placement& at, i64 mode, const Passed& passed, const Wave& detector,
                     double object_factor, const Gradient<double>& sum) const;
