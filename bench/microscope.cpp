@@ -11,14 +11,13 @@
 //   ./run-bench microscope [ITERATIONS=20] [CASE …] [trace] [FOLDER]
 //   cases: none (the perfect set with all parts on), defocus, thickness, tilt, descan, drift,
 //   current, noise, source, background, gain, several of them as drift+source, all (of them but
-//   background, gain and what follows); dose (few electrons), loss (the perfect set by the
-//   intensity loss); default: none, each alone, and all
-//   KEY=VALUE: of the runs with the parts, on top
-//   times: what each part takes, in iterations without it
-//   trace: a line an iteration of the run with the parts, in place of the table
-//   into the folder a picture of each (microscope_pictures.hpp)
-//   last line: the worst of the parameters found, in units of its bound. Exits with 1 if that is
-//   above 1, or where a part makes the object or what is held out worse on the perfect set
+//   background, gain and what follows); motion (of the atoms), dose (few electrons), loss (the
+//   perfect set by the intensity loss); default: none, each alone, and all KEY=VALUE: of the runs
+//   with the parts, on top times: what each part takes, in iterations without it trace: a line an
+//   iteration of the run with the parts, in place of the table into the folder a picture of each
+//   (microscope_pictures.hpp) last line: the worst of the parameters found, in units of its bound.
+//   Exits with 1 if that is above 1, or where a part makes the object or what is held out worse on
+//   the perfect set
 
 #include <fmt/format.h>
 
@@ -45,6 +44,7 @@
 #include "session/reconstruct_keys.hpp"
 #include "session/reconstruction.hpp"
 #include "solver/penalties/quadratic.hpp"
+#include "solver/states.hpp"
 #include "solver/variables/detector_options.hpp"
 #include "solver/variables/geometry_options.hpp"
 #include "solver/variables/position_options.hpp"
@@ -229,6 +229,12 @@ void flickering(Recipe& r) { r.optics.current_jitter = 0.1; }
 void noisy(Recipe& r) { r.detector.readout_noise = 5; }
 void few_electrons(Recipe& r) { r.dose.electrons_per_A2 = 2000; }
 void wide_source(Recipe& r) { r.optics.source_size = 0.25; }
+/// Independent displacements of 0.12 Å along each axis, as of atoms that vibrate strongly.
+void vibrating(Recipe& r) {
+  r.thermal.motion = Motion::frozen_phonons;
+  r.thermal.rms = {"Sr=0.12", "Ti=0.12", "O=0.12"};
+  r.thermal.configurations = 8;
+}
 void with_background(Recipe& r) { r.detector.background = 3; }
 void uneven(Recipe& r) { r.detector.gain_spread = gain_spread; }
 constexpr int probe_varies_from = 8;
@@ -246,6 +252,7 @@ void more_modes(ReconstructConfig& c) { c.probe.modes = 6; }
 Telling detector(const char* what) {
   return [what](ReconstructConfig& c) { c.parts.of<DetectorOptions>().refine.emplace_back(what); };
 }
+void several_states(ReconstructConfig& c) { c.parts.of<StatesOptions>().states = 3; }
 void by_intensities(ReconstructConfig& c) { c.solver.loss = Loss::intensity; }
 void twenty_percent(ReconstructConfig& c) { c.optics.defocus = 1.2 * defocus; }
 void ten_percent_thick(ReconstructConfig& c) { c.object.slice_thickness *= 1.1; }
@@ -266,6 +273,14 @@ const std::vector<Imperfection>& imperfections() {
       {"background", "background of 3 counts", with_background, nothing_told,
        detector("background"), of_background, false},
       {"gain", "gains of pixels spread by 5 %", uneven, nothing_told, detector("gain"), of_gains,
+       false},
+      {"motion",
+       "atoms vibrate by 0.12 Å",
+       vibrating,
+       nothing_told,
+       several_states,
+       {},
+       false,
        false},
       {"dose", "2000 electrons/Å²", few_electrons, nothing_told, keep_edges, {}, false, false},
       {"loss",

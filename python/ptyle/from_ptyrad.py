@@ -239,7 +239,11 @@ def specimen(t, init):
         elif source != "simu":
             t.leave(f"{init}{kind}_source", f"{key} takes results of ptyle and PtyRAD")
     if (t.number(init + "obj_omode_max") or 1) > 1:
-        t.leave(init + "obj_omode_max", "the object has one mode")
+        states = t.copy(init + "obj_omode_max", "object.states", int)
+        occupancy = t.given(init + "obj_omode_init_occu")
+        shares = occupancy.get("init_occu") if isinstance(occupancy, dict) else None
+        if isinstance(shares, list) and len(shares) == states:
+            t.set("object.occupancy", [float(share) for share in shares], init + "obj_omode_init_occu")
     tilt = t.given(init + "tilt_params")
     if t.given(init + "tilt_source") in (None, "simu") and isinstance(tilt, dict):
         tilts = tilt.get("init_tilts") or [[0, 0]]

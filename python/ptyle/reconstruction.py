@@ -173,7 +173,8 @@ class Reconstruction:
 
         float32, or float64 by ``solver.precision``; read-only. It is valid until the next step,
         after which it is asked for anew. On several ranks it is this one's core, which lies at
-        ``box``; ``gather`` has the whole.
+        ``box``; ``gather`` has the whole. Of several states (``object.states``) it has all slices of
+        one state after the other; ``gather`` has their mean, ``result.states`` each.
         """
         return self._run.field("phase")
 

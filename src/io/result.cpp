@@ -147,6 +147,7 @@ ResultFacts read_ptyle(const h5::File& file) {
     result.mixtures = file.read<double>("/variable_probe/coefficients");
   }
   if (file.has("/intensity")) result.intensities = file.read<double>("/intensity");
+  if (file.has("/states/occupancy")) result.occupancy = file.read<double>("/states/occupancy");
   // of a simulated set those that were, not those that its scan generator believed
   if (file.has("/positions_start"))
     result.positions_start = read_positions(file, "/positions_start");
@@ -229,6 +230,9 @@ void set_units(h5::File& file, const ResultFacts& facts) {
   const std::array square{facts.pixel_size, facts.pixel_size};
   if (unit("/object/phase", "rad")) pixel("/object/phase", voxel);
   if (unit("/object/absorption", "1")) pixel("/object/absorption", voxel);
+  if (unit("/states/phase", "rad")) pixel("/states/phase", voxel);
+  if (unit("/states/absorption", "1")) pixel("/states/absorption", voxel);
+  unit("/states/occupancy", "1");
   for (const char* path : {"/probe", "/variable_probe/modes"})
     if (unit(path, "1")) pixel(path, square);
   for (const char* path : {"/variable_probe/coefficients", "/intensity"}) unit(path, "1");
@@ -249,6 +253,8 @@ void write_facts(h5::File& file, const ResultFacts& facts) {
     file.write("/variable_probe/coefficients", {std::ssize(facts.mixtures) / each, each},
                facts.mixtures.data());
   }
+  if (!facts.occupancy.empty())
+    file.write("/states/occupancy", {std::ssize(facts.occupancy)}, facts.occupancy.data());
   if (!facts.intensities.empty())
     file.write("/intensity", {std::ssize(facts.intensities)}, facts.intensities.data());
   if (!facts.positions.empty())
@@ -301,6 +307,13 @@ class ResultFile::Writer {
     const h5::Type type = h5::type_of<float>();
     phase_ = file_.reserve_dataset("/object/phase", type, all);
     if (absorption) absorption_ = file_.reserve_dataset("/object/absorption", type, all);
+    if (!facts.occupancy.empty()) {
+      h5::Shape states = all;
+      states.insert(states.begin(), std::ssize(facts.occupancy));
+      states_phase_ = file_.reserve_dataset("/states/phase", type, states);
+      if (absorption)
+        states_absorption_ = file_.reserve_dataset("/states/absorption", type, states);
+    }
     write_facts(file_, facts);
   }
 
@@ -310,7 +323,7 @@ class ResultFile::Writer {
         absorption_.has_value() != !absorption.empty() ||
         (absorption_ && absorption.shape != phase.shape))
       throw std::logic_error("ResultFile: other rows than announced");
-    phase_.write({slice_, row_, 0}, {1, count, cols}, phase.data);
+    phase_->write({slice_, row_, 0}, {1, count, cols}, phase.data);
     if (absorption_) absorption_->write({slice_, row_, 0}, {1, count, cols}, absorption.data);
     row_ += count;
     if (row_ < shape_[1]) return;
@@ -318,29 +331,39 @@ class ResultFile::Writer {
     ++slice_;
   }
 
+  void states(View<const float, 3> phase, View<const float, 3> absorption) {
+    const auto write = [](std::optional<h5::Dataset>& set, const View<const float, 3>& from) {
+      if (set.has_value() == from.empty())
+        throw std::logic_error("ResultFile: other states than announced");
+      if (set) set->write(h5::Shape(4, 0), set->shape(), from.data);
+    };
+    write(states_phase_, phase);
+    write(states_absorption_, absorption);
+  }
+
   Place hand_out() {
-    const auto offset = [](const h5::Dataset& set) {
-      const auto at = set.offset();
+    const auto offset = [](const std::optional<h5::Dataset>& set) {
+      if (!set) return i64{0};
+      const auto at = set->offset();
       if (!at) throw std::logic_error("ResultFile: the object has no place in the file");
       return *at;
     };
     file_.flush();
     slice_ = shape_[0];
-    return {file_.path() + ".part", offset(phase_), absorption_ ? offset(*absorption_) : 0};
+    return {file_.path() + ".part", offset(phase_), offset(absorption_), offset(states_phase_),
+            offset(states_absorption_)};
   }
 
   void commit() {
     if (slice_ != shape_[0]) throw std::logic_error("ResultFile: slices are missing");
-    phase_ = {};
-    absorption_.reset();
+    for (auto* set : {&phase_, &absorption_, &states_phase_, &states_absorption_}) set->reset();
     file_.commit();
   }
 
  private:
   std::array<i64, 3> shape_;
   h5::File file_;
-  h5::Dataset phase_;
-  std::optional<h5::Dataset> absorption_;
+  std::optional<h5::Dataset> phase_, absorption_, states_phase_, states_absorption_;
   i64 slice_ = 0, row_ = 0;  // the next
 };
 
@@ -351,6 +374,9 @@ ResultFile::~ResultFile() = default;
 void ResultFile::rows(View<const float, 2> phase, View<const float, 2> absorption) {
   writer_->rows(phase, absorption);
 }
+void ResultFile::states(View<const float, 3> phase, View<const float, 3> absorption) {
+  writer_->states(phase, absorption);
+}
 ResultFile::Place ResultFile::hand_out() { return writer_->hand_out(); }
 void ResultFile::commit() { writer_->commit(); }
 
@@ -360,6 +386,7 @@ void write_result(const std::string& path, const Result& result, bool overwrite)
   for (i64 z = 0; z < result.phase.shape()[0]; ++z)
     file.rows(result.phase.view()[z],
               absorption ? result.absorption.view()[z] : View<const float, 2>{});
+  if (!result.occupancy.empty()) file.states(result.states_phase, result.states_absorption);
   file.commit();
 }
 
@@ -410,6 +437,20 @@ class ResultReader::Reader {
     read(*absorption_, z, box, to);
     if (ptyrad_)  // which stores exp(−μ)
       for (float& v : to) v = -std::log(std::max(v, 1e-6F));
+  }
+
+  /// All slices of all states, where there are several.
+  [[nodiscard]] Array<float, 3> states(const char* path) const {
+    if (facts.occupancy.empty() || !file_.has(path)) return {};
+    const auto all = read_array<float, 4>(file_, path, "state, slice, row, col");
+    const auto [states, slices, rows, cols] = all.shape();
+    if (states != std::ssize(facts.occupancy) || std::array{slices, rows, cols} != shape)
+      wrong(file_, fmt::format("{} has the shape {}, but it should be that of /object/phase for "
+                               "each of the {} states of /states/occupancy",
+                               path, h5::to_string(all.shape()), facts.occupancy.size()));
+    Array<float, 3> planes({states * slices, rows, cols});
+    std::copy(all.begin(), all.end(), planes.begin());
+    return planes;
   }
 
   ResultFacts facts;
@@ -464,6 +505,10 @@ void ResultReader::phase(i64 z, const Box& box, View<float, 2> to) const {
 void ResultReader::absorption(i64 z, const Box& box, View<float, 2> to) const {
   reader_->absorption(z, box, to);
 }
+Array<float, 3> ResultReader::states_phase() const { return reader_->states("/states/phase"); }
+Array<float, 3> ResultReader::states_absorption() const {
+  return reader_->states("/states/absorption");
+}
 ResultFacts ResultReader::take_facts() { return std::move(reader_->facts); }
 
 Result read_result(const std::string& path) {
@@ -477,6 +522,8 @@ Result read_result(const std::string& path) {
     reader.phase(z, all, result.phase.view()[z]);
     if (reader.has_absorption()) reader.absorption(z, all, result.absorption.view()[z]);
   }
+  result.states_phase = reader.states_phase();
+  result.states_absorption = reader.states_absorption();
   static_cast<ResultFacts&>(result) = reader.take_facts();
   return result;
 }

@@ -4,6 +4,9 @@
 // truth of a simulated set.
 //
 //   /object/phase       float32 (z, y, x)  rad        /object/absorption  the same, where fitted
+//   /states/phase       float32 (state, z, y, x), rad, of which /object/phase is the mean by their
+//                       shares, where the object has several states; /states/absorption likewise
+//   /states/occupancy   float64 (state)  share of the dose that each gets
 //   /probe              complex64 (mode, y, x), centred on [W/2, W/2]
 //   /variable_probe/modes         complex64 (q, y, x), by which the first mode varies, if it does
 //   /variable_probe/coefficients  float64 (N, q), of these modes at each position
@@ -98,6 +101,7 @@ struct ResultFacts {
   Array<Complex<float>, 3> probe;           ///< (mode, W, W), centred
   Array<Complex<float>, 3> variable_modes;  ///< (q, W, W), by which the first varies; empty: none
   std::vector<double> mixtures;             ///< of each position, q coefficients of these
+  std::vector<double> occupancy;            ///< share of each state of the object; empty: one
   std::vector<double> intensities;          ///< of the beam at each position; empty: all alike
   std::vector<Position> positions;          ///< Å (px where units = "px")
   std::vector<Position> positions_start;    ///< before they were refined; empty: they were not
@@ -131,8 +135,9 @@ struct ResultFacts {
 };
 
 struct Result : ResultFacts {
-  Array<float, 3> phase;       ///< (slice, row, col), rad
+  Array<float, 3> phase;       ///< (slice, row, col), rad; of several states their mean
   Array<float, 3> absorption;  ///< the same shape, or empty
+  Array<float, 3> states_phase, states_absorption;  ///< all slices of each state; empty: one state
 };
 
 /// A result file that is made a few rows of a slice at a time, so that nobody needs to hold the
@@ -142,11 +147,12 @@ class ResultFile {
  public:
   /// The object's place, float32 (z, y, x) without gaps, for processes that write it themselves.
   struct Place {
-    std::string part;    ///< the file's name until commit()
-    i64 phase = 0;       ///< byte of the first number
-    i64 absorption = 0;  ///< likewise; 0: there is none
+    std::string part;                             ///< the file's name until commit()
+    i64 phase = 0;                                ///< byte of the first number
+    i64 absorption = 0;                           ///< likewise; 0: there is none
+    i64 states_phase = 0, states_absorption = 0;  ///< (state, z, y, x), likewise
   };
-  /// `shape`: (slices, rows, columns) of the object.
+  /// `shape`: (slices, rows, columns) of the object, of as many states as facts.occupancy.
   ResultFile(const std::string& path, const ResultFacts& facts, const std::array<i64, 3>& shape,
              bool absorption, bool overwrite);
   ResultFile(const ResultFile&) = delete;
@@ -154,7 +160,9 @@ class ResultFile {
   ~ResultFile();
   /// The next rows, of one slice; absorption where it was announced.
   void rows(View<const float, 2> phase, View<const float, 2> absorption = {});
-  /// In place of rows(): all rows are written into the file by others, until commit().
+  /// All slices of all states, at once; absorption where it was announced.
+  void states(View<const float, 3> phase, View<const float, 3> absorption);
+  /// In place of both: all rows are written into the file by others, until commit().
   [[nodiscard]] Place hand_out();
   void commit();  ///< after the last
 
@@ -185,6 +193,9 @@ class ResultReader {
   /// A box of pixels, inside the object, of one slice.
   void phase(i64 z, const Box& box, View<float, 2> to) const;
   void absorption(i64 z, const Box& box, View<float, 2> to) const;
+  /// All slices of all states, at once; empty: there is one.
+  [[nodiscard]] Array<float, 3> states_phase() const;
+  [[nodiscard]] Array<float, 3> states_absorption() const;
   ResultFacts take_facts();  ///< which are gone then
 
  private:

@@ -167,6 +167,10 @@ std::unique_ptr<Result> whole_result(Run& r) {
     if (r.ranks().several()) {
       spread(r.ranks().team(), result->phase);
       spread(r.ranks().team(), result->absorption);
+      if (!result->occupancy.empty()) {
+        spread(r.ranks().team(), result->states_phase);
+        spread(r.ranks().team(), result->states_absorption);
+      }
       spread(r.ranks().team(), result->probe);
     }
     return result;
@@ -227,6 +231,17 @@ Array<double, 2> as_array(const std::vector<Position>& positions) {
     array(i, 1) = positions[i].col;
   }
   return array;
+}
+
+/// (state, slice, row, col) of a result; None where there is one state.
+nb::object states_of(nb::handle self, Array<float, 3> Result::*volumes) {
+  auto& result = nb::cast<Result&>(self);
+  const auto& all = result.*volumes;
+  if (all.empty()) return nb::none();
+  const auto [planes, rows, cols] = all.shape();
+  const i64 states = std::ssize(result.occupancy);
+  return nb::cast(
+      seen(View<float, 4>{(result.*volumes).data(), {states, planes / states, rows, cols}}, self));
 }
 
 void bind_progress(nb::module_& m) {
@@ -343,6 +358,18 @@ void bind_result(nb::module_& m) {
           },
           nb::sig("def absorption(self) -> numpy.typing.NDArray[numpy.float32] | None"),
           "(slice, row, col) float32; None where it was not fitted")
+      .def_prop_ro(
+          "states", [](nb::handle self) { return states_of(self, &Result::states_phase); },
+          nb::sig("def states(self) -> numpy.typing.NDArray[numpy.float32] | None"),
+          "(state, slice, row, col) float32, rad, of which phase is the mean; None where there is "
+          "one")
+      .def_prop_ro(
+          "states_absorption",
+          [](nb::handle self) { return states_of(self, &Result::states_absorption); },
+          nb::sig("def states_absorption(self) -> numpy.typing.NDArray[numpy.float32] | None"),
+          "the same of the absorption, where it was fitted")
+      .def_ro("occupancy", &Result::occupancy,
+              "share of the dose of each state; empty: there is one")
       .def_prop_ro(
           "probe", [](nb::handle self) { return seen(nb::cast<Result&>(self).probe.view(), self); },
           nb::sig("def probe(self) -> numpy.typing.NDArray[numpy.complex64]"),

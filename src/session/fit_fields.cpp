@@ -17,6 +17,17 @@ std::array<i64, 3> whole_shape(const Field<T>& field, const ObjectFrame& frame) 
   return {field.shape[0], frame.rows, frame.cols};
 }
 
+Array<float, 3> mean_of_states(Array<float, 3> volumes, const std::vector<double>& shares) {
+  if (shares.empty() || volumes.empty()) return volumes;
+  const auto [planes, rows, cols] = volumes.shape();
+  Array<float, 3> mean({planes / std::ssize(shares), rows, cols});
+  for (std::size_t k = 0; k < shares.size(); ++k) {
+    const float* const from = volumes.data() + static_cast<i64>(k) * mean.size();
+    for (i64 i = 0; i < mean.size(); ++i) mean.data()[i] += static_cast<float>(shares[k]) * from[i];
+  }
+  return mean;
+}
+
 template <class T>
 std::vector<FieldFacts> facts_of_fields(const Fit<T>& fit, const ObjectFrame& frame) {
   std::vector<FieldFacts> all;

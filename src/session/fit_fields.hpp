@@ -18,6 +18,9 @@ namespace ptyle {
 template <class T>
 std::array<i64, 3> whole_shape(const Field<T>& field, const ObjectFrame& frame);
 
+/// The mean over states, by their shares, of volumes one behind the other; none: as they are.
+Array<float, 3> mean_of_states(Array<float, 3> volumes, const std::vector<double>& shares);
+
 /// Reconstruction::fields, field and here; all processes of the team call whole_field.
 template <class T>
 std::vector<FieldFacts> facts_of_fields(const Fit<T>& fit, const ObjectFrame& frame);

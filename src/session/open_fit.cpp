@@ -1,6 +1,7 @@
 #include "session/open_fit.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <set>
@@ -23,6 +24,7 @@
 #include "session/warnings.hpp"
 #include "session/write_result.hpp"
 #include "solver/batches.hpp"
+#include "solver/states.hpp"
 #include "solver/vacuum.hpp"
 #include "solver/variables/variable_probe_options.hpp"
 #include "tiles/nodes.hpp"
@@ -241,11 +243,12 @@ void OpenFit<T>::log_division() const {
 template <class T>
 TileStart<T> OpenFit<T>::start_of(const Box& box) {
   const bool absorption = config.object.absorbs();
+  const i64 states = config.parts.of<StatesOptions>().states;
   if (checkpoint_)
-    return resumed_tile<T>(*checkpoint_, config.object.slices, absorption, box, &ledger);
-  const auto object =
-      start_object(config.object, division->frame, box, experiment.calibration.pixel, absorption,
-                   config.parts.of<VacuumOptions>().slices);
+    return resumed_tile<T>(*checkpoint_, states * config.object.slices, absorption, box, &ledger);
+  auto object = start_object(config.object, division->frame, box, experiment.calibration.pixel,
+                             absorption, config.parts.of<VacuumOptions>().slices);
+  if (states > 1) part_states(object, states, box);
   return {converted<T, float, 3>(object.phase.view(), &ledger, "object"),
           converted<T, float, 3>(object.absorption.view(), &ledger, "object")};
 }
@@ -280,6 +283,9 @@ Fit<T> OpenFit<T>::make_fit() {
                     experiment.calibration.in_pixels() ? "px" : "Å"));
   if (const auto& variable = config.parts.of<VariableProbeOptions>(); variable.any())
     log(describe(variable));
+  if (const auto shares = config.parts.of<StatesOptions>().shares(); !shares.empty())
+    log(fmt::format("the object has {} states, with {:.3g} of the dose", shares.size(),
+                    fmt::join(shares, ", ")));
   if (options.hold_out_pixels > 0)
     log(fmt::format("one in {} detector pixels is held out, at random in each pattern",
                     one_pixel_in(options.hold_out_pixels)));

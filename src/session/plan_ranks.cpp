@@ -165,7 +165,7 @@ double measure_position_seconds(const ReconstructConfig& config, const Experimen
   const i64 window = setup.window, side = window + 32;
   const auto op =
       gpu ? make_gpu_operator<float>(setup, *gpu) : make_cpu_operator<float>(setup, threads);
-  Array<float, 3> phase({setup.slices, side, side}), mu, gradient(phase.shape()), mu_gradient;
+  Array<float, 3> phase({setup.planes(), side, side}), mu, gradient(phase.shape()), mu_gradient;
   if (setup.absorption) {
     mu = Array<float, 3>(phase.shape());
     mu_gradient = Array<float, 3>(phase.shape());

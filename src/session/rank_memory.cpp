@@ -9,6 +9,7 @@
 #include "session/write_object.hpp"
 #include "session/write_result.hpp"
 #include "solver/fit.hpp"
+#include "solver/states.hpp"
 #include "solver/vacuum.hpp"
 #include "solver/variables/probe_limits.hpp"
 #include "solver/variables/recentre.hpp"
@@ -42,8 +43,8 @@ Bytes arrays_of_fit(const ReconstructConfig& config, const OperatorSetup& setup,
   if (partly_dark || !config.parts.of<VacuumOptions>().regions.empty())
     bytes["object"] += double(tile.area());  // of its support's mask
   bytes["exchange buffers"] =
-      double(sizeof(T)) *
-      halo_buffer_values(division.sharing, rank, exchanged_planes(setup.slices, setup.absorption));
+      double(sizeof(T)) * halo_buffer_values(division.sharing, rank,
+                                             exchanged_planes(setup.planes(), setup.absorption));
   return bytes;
 }
 
@@ -72,7 +73,8 @@ void add_data(RankMemory& memory, const ReconstructConfig& config, const Operato
   } else {
     bytes["patterns"] = patterns + pattern * double(first);
   }
-  if (setup.modes > 1) bytes["probe"] += bytes_of_probe<T>(setup);  // their powers are fitted there
+  if (setup.modes_of_a_state() > 1)  // their powers are fitted there
+    bytes["probe"] += double(setup.states) * bytes_of_probe<T>(setup);
   if (division.margin > 0) bytes["probe"] += bytes_of_probe<T>(setup);  // derivative along a shift
   if (config.parts.of<ProbeLimitOptions>().any()) bytes["probe"] += bytes_of_probe<T>(setup);
   if (config.parts.of<RecentreOptions>().every > 0) bytes["probe"] += bytes_of_probe<T>(setup);
@@ -108,14 +110,16 @@ void add_writing(RankMemory& memory, const ReconstructConfig& config, const Oper
     bytes = fit.kept;
   bytes["positions"] += bytes_of_positions(division);
   bytes["result"] =
-      (rank == 0 ? files.result : 0) + object_writing_bytes(division.sharing.mesh, rank, object);
+      (rank == 0 ? files.result : 0) +
+      object_writing_bytes(division.sharing.mesh, rank,
+                           {object, setup.absorption, config.parts.of<StatesOptions>().shares()});
   const double copies = rank == 0 ? files.copies : writes ? files.share : 0;
   if (copies > sum_of(bytes)) bytes = {{"result", copies}};
 }
 
 std::array<i64, 3> tile_shape(const OperatorSetup& setup, const Division& division, int rank) {
   const Box box = division.sharing.mesh.extended(rank);
-  return {setup.slices, box.rows.size(), box.cols.size()};
+  return {setup.planes(), box.rows.size(), box.cols.size()};
 }
 
 }  // namespace
@@ -151,8 +155,9 @@ bool patterns_on_disk(const ReconstructConfig& config, const Division& division,
                       double bytes, double budget) {
   constexpr double arrays = 4;
   const Box tile = division.sharing.mesh.extended(rank);
-  const double object = double(sizeof(T)) * double(config.object.slices * tile.area()) *
-                        (config.object.absorbs() ? 2 : 1);
+  const i64 planes = config.parts.of<StatesOptions>().states * config.object.slices;
+  const double object =
+      double(sizeof(T)) * double(planes * tile.area()) * (config.object.absorbs() ? 2 : 1);
   return bytes > double(Scratch::resident) && 2 * bytes > budget - arrays * object;
 }
 

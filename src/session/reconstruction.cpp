@@ -27,6 +27,7 @@
 #include "session/reconstruct_keys.hpp"
 #include "session/result_facts.hpp"
 #include "session/write_object.hpp"
+#include "solver/states.hpp"
 #include "solver/variables/detector_options.hpp"
 
 namespace ptyle {
@@ -147,8 +148,8 @@ class WorkOf final : public Reconstruction::Work {
   }
 
   [[nodiscard]] ObjectValues object() const override {
-    ObjectValues object{field("phase"), {}};
-    if (has_absorption()) object.absorption = field("absorption");
+    ObjectValues object{mean_of_states(field("phase"), shares()), {}};
+    if (has_absorption()) object.absorption = mean_of_states(field("absorption"), shares());
     return object;
   }
 
@@ -182,6 +183,9 @@ class WorkOf final : public Reconstruction::Work {
     auto [phase, absorption] = object();
     result.phase = std::move(phase);
     result.absorption = std::move(absorption);
+    if (shares().empty()) return result;
+    result.states_phase = field("phase");
+    if (has_absorption()) result.states_absorption = field("absorption");
     return result;
   }
 
@@ -190,8 +194,9 @@ class WorkOf final : public Reconstruction::Work {
   }
 
   void write(const std::string& folder, const OutputChoice& choice, bool end) override {
-    const std::array<i64, 3> shape =
-        whole_shape(fit().state().field("phase"), open_.division->frame);
+    const Field<T>& phase = fit().state().field("phase");
+    std::array<i64, 3> shape = whole_shape(phase, open_.division->frame);
+    shape[0] /= phase.volumes;
     if (end) fit().end();
     agree_on_room();
     const RankReport report = this->report();
@@ -227,6 +232,10 @@ class WorkOf final : public Reconstruction::Work {
     return *open_.fit;
   }
   [[nodiscard]] bool has_absorption() const { return fit().state().has("absorption"); }
+  /// Of the object's states; empty: there is one.
+  [[nodiscard]] std::vector<double> shares() const {
+    return config_.parts.of<StatesOptions>().shares();
+  }
 
   [[nodiscard]] Fingerprint fingerprint() const {
     return last_fingerprint_ ? *last_fingerprint_
@@ -267,7 +276,7 @@ class WorkOf final : public Reconstruction::Work {
       facts.variable_modes = variable_modes();
       writer.emplace(facts, shape, has_absorption(), folder, overwrite);
     });
-    write_object(team_, open_.division->sharing.mesh, fit(), {shape, has_absorption()},
+    write_object(team_, open_.division->sharing.mesh, fit(), {shape, has_absorption(), shares()},
                  writer ? &*writer : nullptr, &open_.ledger);
     lead([&] { writer->finish(); });
   }
@@ -325,7 +334,7 @@ class WorkOf final : public Reconstruction::Work {
     p.standstill = standstill_ = standstill();
     if (callbacks_.progress && team_.leads()) callbacks_.progress(p);
     if (callbacks_.look) {
-      const Array<float, 3> phase = field("phase");
+      const Array<float, 3> phase = mean_of_states(field("phase"), shares());
       const std::vector<Position> at = positions();
       if (team_.leads()) callbacks_.look(p, phase.view(), at);
     }

@@ -10,6 +10,7 @@
 #include "core/units.hpp"
 #include "prepare/screening.hpp"
 #include "session/write_result.hpp"
+#include "solver/states.hpp"
 #include "solver/variables/gain.hpp"
 
 namespace ptyle {
@@ -100,6 +101,7 @@ ResultFacts facts_of(const OpenFit<T>& open) {
   facts.positions = open.positions();
   if (fit.state().has("shift")) facts.positions_start = open.positions_at_start();
   facts.mixtures = open.records("mixture");
+  facts.occupancy = open.config.parts.template of<StatesOptions>().shares();
   facts.intensities = open.records("intensity");
   for (double& e : facts.intensities) e = (1 + e) * (1 + e);  // of amplitudes 1 + e
   facts.position_numbers = experiment.numbers;

@@ -17,6 +17,7 @@
 #include "solver/parts.hpp"
 #include "solver/penalties/quadratic.hpp"
 #include "solver/rules/low_pass.hpp"
+#include "solver/states.hpp"
 #include "solver/variables/probe_limits.hpp"
 #include "solver/variables/recentre.hpp"
 #include "solver/variables/variable_probe_options.hpp"
@@ -86,7 +87,8 @@ RuleOptions chosen_rule(const ReconstructConfig& config, const Cores& cores,
   const bool known = rule.transfer.reach > 0 || aperture_k(config.optics) > 0 || has >= exact;
   const bool found = known && reach <= has,
              whole_scan = rule.rule == RuleChoice::lbfgs || rule.rule == RuleChoice::gauss_newton;
-  rule.preconditioner = whole_scan && config.object.slices > 1 && found
+  const bool one_state = config.parts.of<StatesOptions>().states == 1;
+  rule.preconditioner = whole_scan && config.object.slices > 1 && found && one_state
                             ? PreconditionerChoice::transfer
                             : PreconditionerChoice::illumination;
   return rule;
@@ -143,7 +145,8 @@ i64 looked_at(const ReconstructConfig& config, const RuleOptions& rule, double p
 }  // namespace
 
 i64 planes_of(const ReconstructConfig& config) {
-  return exchanged_planes(config.object.slices, config.object.absorbs());
+  return exchanged_planes(config.parts.of<StatesOptions>().states * config.object.slices,
+                          config.object.absorbs());
 }
 
 Division divide(const ReconstructConfig& config, std::span<const Position> positions, i64 window,
@@ -203,8 +206,10 @@ OperatorSetup operator_setup(const ReconstructConfig& config, const Experiment& 
   OperatorSetup setup;
   setup.window = e.patterns->window();
   setup.slices = config.object.slices;
-  setup.modes = config.probe.modes;
-  setup.basis = config.parts.of<VariableProbeOptions>().basis(setup.modes);
+  setup.states = config.parts.of<StatesOptions>().states;
+  setup.modes = setup.states * config.probe.modes;
+  setup.basis = setup.states > 1 ? config.probe.modes
+                                 : config.parts.of<VariableProbeOptions>().basis(setup.modes);
   setup.absorption = config.object.absorbs();
   setup.loss = loss_of(config, e);
   const LossFacts& loss = facts_of(setup.loss);

@@ -8,6 +8,7 @@
 
 #include "core/bounds.hpp"
 #include "core/error.hpp"
+#include "core/random.hpp"
 #include "core/waves.hpp"
 #include "device/cpu/fft.hpp"
 #include "io/data_file.hpp"
@@ -325,6 +326,28 @@ ObjectStart start_object(const ObjectConfig& config, const ObjectFrame& frame, c
           "object.start: '{}' holds values that are not finite, a finite object is needed",
           config.start));
   return start;
+}
+
+void part_states(ObjectStart& start, i64 states, const Box& box) {
+  constexpr float most = 0.01F;  // rad; what is there at all is of the order of 0.1
+  const auto repeated = [states](const Array<float, 3>& one) {
+    if (one.empty()) return Array<float, 3>();
+    const auto [slices, rows, cols] = one.shape();
+    Array<float, 3> all({states * slices, rows, cols});
+    for (i64 k = 0; k < states; ++k) std::copy(one.begin(), one.end(), all.data() + k * one.size());
+    return all;
+  };
+  start.phase = repeated(start.phase);
+  start.absorption = repeated(start.absorption);
+  const auto [planes, rows, cols] = start.phase.shape();
+  for (i64 z = 0; z < planes; ++z)
+    for (i64 y = 0; y < rows; ++y) {
+      Philox random(0, static_cast<std::uint32_t>(z),
+                    static_cast<std::uint64_t>(box.rows.begin + y) << 32);
+      for (i64 x = -box.cols.begin; x < 0; ++x) random();
+      for (i64 x = 0; x < cols; ++x)
+        start.phase(z, y, x) += most * static_cast<float>(2 * random.uniform() - 1);
+    }
 }
 
 void start_above(Array<Complex<double>, 3>& probe, int slices, const ObjectConfig& config,

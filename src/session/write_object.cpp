@@ -22,16 +22,22 @@ Told told(Team& team, ResultWriter* file) {
   std::vector<std::string> texts;
   agree(team, team.leads() ? failure_of([&] {
           const ResultFile::Place place = file->hand_out();
-          texts = {std::to_string(place.phase), std::to_string(place.absorption),
-                   identity_of(place.part), place.part};
+          texts = {std::to_string(place.phase),
+                   std::to_string(place.absorption),
+                   std::to_string(place.states_phase),
+                   std::to_string(place.states_absorption),
+                   identity_of(place.part),
+                   place.part};
         })
                            : std::string());
   texts = told_by_leader(team, texts);
   Told told;
   told.place.phase = std::stoll(texts.at(0));
   told.place.absorption = std::stoll(texts.at(1));
-  told.identity = texts.at(2);
-  told.place.part = texts.at(3);
+  told.place.states_phase = std::stoll(texts.at(2));
+  told.place.states_absorption = std::stoll(texts.at(3));
+  told.identity = texts.at(4);
+  told.place.part = texts.at(5);
   return told;
 }
 
@@ -54,11 +60,75 @@ std::vector<int> open(Team& team, const Told& told, RawFile& file) {
   return {0};
 }
 
+/// Puts slabs together and writes them.
+template <class T>
+class SlabWriter {
+ public:
+  SlabWriter(Team& team, Stitcher<T>& stitcher, const Slabs& slabs, const ObjectInFile& object,
+             RawFile& file, Ledger* ledger)
+      : team_(team), stitcher_(stitcher), slabs_(slabs), object_(object), file_(file) {
+    agree(team, failure_of([&] {
+            if (stitcher.writer() >= 0 && !object.shares.empty())
+              mean_ = Array<float, 1>({slabs.most_values()}, ledger, "result");
+          }));
+  }
+
+  /// Slab k of a field by the k-th writer, the object's and its states' beginning at these bytes.
+  void operator()(const char* field, i64 object, i64 states, std::span<const Slab> now) {
+    if (object_.shares.empty()) {
+      each(field, now, [&](const Slab& slab, std::span<const float> rows) {
+        put(object, slabs_.first_value(slab), rows);
+      });
+      return;
+    }
+    const auto [slices, rows, cols] = object_.shape;
+    const auto count = std::ssize(object_.shares);
+    for (i64 k = 0; k < count; ++k) {
+      std::vector<Slab> of_state(now.begin(), now.end());
+      for (Slab& slab : of_state) slab.z += k * slices;
+      each(field, of_state, [&](const Slab& slab, std::span<const float> values) {
+        put(states, slabs_.first_value(slab), values);
+        const auto share = static_cast<float>(object_.shares[static_cast<std::size_t>(k)]);
+        for (std::size_t i = 0; i < values.size(); ++i)
+          mean_.data()[i] = (k == 0 ? 0 : mean_.data()[i]) + share * values[i];
+        if (k + 1 == count)
+          put(object, slabs_.first_value(slab) - k * slices * rows * cols,
+              {mean_.data(), values.size()});
+      });
+    }
+  }
+
+ private:
+  /// write(the writer's slab, its values)
+  template <class Write>
+  void each(const char* field, std::span<const Slab> now, Write&& write) {
+    const View<const float, 2> rows = stitcher_.gather(field, now);
+    agree(team_, failure_of([&] {
+            if (!rows.empty())
+              write(now[static_cast<std::size_t>(stitcher_.writer())],
+                    std::span<const float>(rows.data, static_cast<std::size_t>(rows.size())));
+          }));
+  }
+  void put(i64 offset, i64 first, std::span<const float> values) {
+    file_.write(offset + first * static_cast<i64>(sizeof(float)), values);
+  }
+
+  Team& team_;
+  Stitcher<T>& stitcher_;
+  const Slabs& slabs_;
+  const ObjectInFile& object_;
+  RawFile& file_;
+  Array<float, 1> mean_;  // of the states, so far
+};
+
 }  // namespace
 
-double object_writing_bytes(const Mesh& mesh, int rank, const std::array<i64, 3>& shape) {
-  return double(sizeof(float)) *
-         double(stitching_values(mesh, rank, Slabs(shape), writing_ranks(mesh.ranks())));
+double object_writing_bytes(const Mesh& mesh, int rank, const ObjectInFile& object) {
+  const Slabs slabs(object.shape);
+  const std::vector<int> writers = writing_ranks(mesh.ranks());
+  const bool writes = std::find(writers.begin(), writers.end(), rank) != writers.end();
+  const i64 mean = writes && !object.shares.empty() ? slabs.most_values() : 0;
+  return double(sizeof(float)) * double(stitching_values(mesh, rank, slabs, writers) + mean);
 }
 
 template <class T>
@@ -69,19 +139,12 @@ void write_object(Team& team, const Mesh& mesh, const Fit<T>& fit, const ObjectI
   const std::vector<int> writers = open(team, to, file);
   const Slabs slabs(object.shape);
   Stitcher<T> stitcher(team, mesh, fit, slabs, writers, ledger);
-  const auto write = [&](const char* field, i64 offset, std::span<const Slab> now) {
-    const View<const float, 2> rows = stitcher.gather(field, now);
-    agree(team, failure_of([&] {
-            if (rows.empty()) return;
-            const Slab& slab = now[static_cast<std::size_t>(stitcher.writer())];
-            file.write(offset + slabs.first_value(slab) * static_cast<i64>(sizeof(float)),
-                       {rows.data, static_cast<std::size_t>(rows.size())});
-          }));
-  };
+  SlabWriter<T> write(team, stitcher, slabs, object, file, ledger);
   for (i64 round = 0; round < slabs.rounds(writers.size()); ++round) {
     const auto now = slabs.round(round, writers.size());
-    write("phase", to.place.phase, now);
-    if (object.absorption) write("absorption", to.place.absorption, now);
+    write("phase", to.place.phase, to.place.states_phase, now);
+    if (object.absorption)
+      write("absorption", to.place.absorption, to.place.states_absorption, now);
   }
   agree(team, failure_of([&] { file.close(); }));
 }

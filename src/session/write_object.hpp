@@ -5,7 +5,9 @@
 //   1. the process that leads makes the file, and tells where the object lies in it
 //   2. some ranks open it, too; where one does not find it, on a disk of its own, the one that
 //      leads writes alone
-//   3. a slab on each of them is put together (session/stitch), and written to its place
+//   3. a slab on each of them is put together (session/stitch), and written to its place; of
+//   several
+//      states each to its own, and their mean to the object's
 
 #include "exchange/team.hpp"
 #include "session/write_result.hpp"
@@ -18,10 +20,11 @@ namespace ptyle {
 struct ObjectInFile {
   std::array<i64, 3> shape{};  ///< (slices, rows, columns)
   bool absorption = false;
+  std::vector<double> shares = {};  ///< of its states, 1 together; empty: there is one
 };
 
 /// Bytes that a rank holds meanwhile.
-double object_writing_bytes(const Mesh& mesh, int rank, const std::array<i64, 3>& shape);
+double object_writing_bytes(const Mesh& mesh, int rank, const ObjectInFile& object);
 
 /// Every process of the team calls it, the one that leads with the file; what is held is accounted
 /// as "result". Throws NotWritten (session/agreement), on all.

@@ -86,6 +86,9 @@ class ResultWriter::Writer {
   void rows(View<const float, 2> phase, View<const float, 2> absorption) {
     file_.rows(phase, absorption);
   }
+  void states(View<const float, 3> phase, View<const float, 3> absorption) {
+    file_.states(phase, absorption);
+  }
   ResultFile::Place hand_out() { return file_.hand_out(); }
   void finish() {
     file_.commit();
@@ -112,6 +115,9 @@ ResultWriter::~ResultWriter() = default;
 void ResultWriter::rows(View<const float, 2> phase, View<const float, 2> absorption) {
   writer_->rows(phase, absorption);
 }
+void ResultWriter::states(View<const float, 3> phase, View<const float, 3> absorption) {
+  writer_->states(phase, absorption);
+}
 ResultFile::Place ResultWriter::hand_out() { return writer_->hand_out(); }
 void ResultWriter::finish() { writer_->finish(); }
 
@@ -123,6 +129,7 @@ std::vector<std::string> write_outputs(const Result& result, const std::string& 
   for (i64 z = 0; z < result.phase.shape()[0]; ++z)
     writer.rows(result.phase.view()[z],
                 absorption ? result.absorption.view()[z] : View<const float, 2>{});
+  if (!result.occupancy.empty()) writer.states(result.states_phase, result.states_absorption);
   writer.finish();
   return write_copies(folder, choice);
 }

@@ -83,6 +83,8 @@ class ResultWriter {
   /// The next rows, of one slice; absorption where it was announced. Throws UserError where they
   /// cannot be written.
   void rows(View<const float, 2> phase, View<const float, 2> absorption = {});
+  /// All slices of all states, where the facts say that there are several.
+  void states(View<const float, 3> phase, View<const float, 3> absorption);
   /// In place of rows(): others write them (session/write_object).
   [[nodiscard]] ResultFile::Place hand_out();
   /// After the last: the file gets its name. The other files of an earlier result go.

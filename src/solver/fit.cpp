@@ -186,11 +186,12 @@ void Fit<T>::finish_iteration(IterationReport& report) {
   keep_vacuum<T>(*with_, object_->values);
   for (const auto& one : regularisers_) {
     reach = std::max(reach, one->reach());
-    for (std::size_t t = 0; t < with_->tiles.size(); ++t) {
-      const std::vector<View<T, 3>> volumes = object_->values.on(t);
-      one->apply(volumes, *with_->arithmetic);
-      for (const View<T, 3>& volume : volumes) with_->blank(t, volume);
-    }
+    for (std::size_t t = 0; t < with_->tiles.size(); ++t)
+      for (i64 state = 0; state < object_->values.states(); ++state) {
+        const std::vector<View<T, 3>> volumes = object_->values.of_state(t, state);
+        one->apply(volumes, *with_->arithmetic);
+        for (const View<T, 3>& volume : volumes) with_->blank(t, volume);
+      }
   }
   if (reach > 0 && with_->halos.sums()) with_->halos.fill(object_->stacks());
 

@@ -23,10 +23,12 @@ void ModePowers::add(View<const Complex<T>, 3> waves, const T* measured, View<co
     const i64 n = std::min(most, pixels - first);
     const auto q = [&](i64 m) { return powers.data() + m * most; };
     model.fill(dark_);
-    for (i64 m = 0; m < modes_; ++m)
+    std::fill(powers.begin(), powers.end(), 0.0);
+    for (i64 m = 0; m < waves.shape[0]; ++m)
       for (i64 i = 0; i < n; ++i) {
-        q(m)[i] = std::norm(Complex<double>(waves.data[m * pixels + first + i]));
-        model[i] += q(m)[i];
+        const double power = std::norm(Complex<double>(waves.data[m * pixels + first + i]));
+        q(m % modes_)[i] += power;
+        model[i] += power;
       }
     with_loss(loss_, [&](auto loss) {
       for (i64 i = 0; i < n; ++i) {

@@ -20,8 +20,9 @@ namespace ptyle {
 class ModePowers {
  public:
   ModePowers(i64 modes, Loss loss, double epsilon, double background = 0);
-  /// A pattern: its waves at the detector (M, W, W), what was measured (W·W; below 0: not there,
-  /// core/pattern.hpp), which pixels are valid (empty: all).
+  /// A pattern: its waves at the detector, (M, W, W) or, of several states of the object, M each,
+  /// what was measured (W·W; below 0: not there, core/pattern.hpp), which pixels are valid (empty:
+  /// all).
   template <class T>
   void add(View<const Complex<T>, 3> waves, const T* measured, View<const T, 2> valid);
   /// s and C of the patterns so far, to be summed over ranks.

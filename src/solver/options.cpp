@@ -9,9 +9,11 @@
 #include "solver/paper/courses.hpp"
 #include "solver/parts.hpp"
 #include "solver/rules/low_pass.hpp"
+#include "solver/states.hpp"
 #include "solver/variables/detector_options.hpp"
 #include "solver/variables/geometry_options.hpp"
 #include "solver/variables/position_options.hpp"
+#include "solver/variables/recentre.hpp"
 #include "solver/variables/variable_probe_options.hpp"
 
 namespace ptyle {
@@ -50,6 +52,16 @@ void check_by_position(const FitOptions& options, const Parts<float>& parts, con
     throw ExcludedByPie{key_of(variable), excluded_by_pie::of_variable_probe}.error();
   for (const auto& one : parts.variables)
     if (one->needs_sums()) throw by_position_alone(one->key());
+}
+
+/// What looks at one object, or at one probe of each position's own.
+void check_one_state(const FitOptions& options, const Parts<float>& parts) {
+  if (options.parts.of<RuleOptions>().preconditioner == PreconditionerChoice::transfer)
+    throw excluded_by_states::transfer.error();
+  if (parts.rule && parts.rule->by_position()) throw excluded_by_states::pie.error();
+  if (const auto& variable = options.parts.of<VariableProbeOptions>(); variable.any())
+    throw ExcludedByStates{key_of(variable), excluded_by_states::of_variable_probe}.error();
+  if (options.parts.of<RecentreOptions>().every > 0) throw excluded_by_states::recentre.error();
 }
 
 }  // namespace
@@ -99,6 +111,9 @@ void check_options(const FitOptions& options, const Sharing& sharing) {
         "probe.variable: a probe that is not refined (probe.refine_from: 0) does not vary; "
         "probe.intensity alone goes with it");
   if (parts.rule && parts.rule->by_position()) check_by_position(options, parts, sharing.mesh);
+  if (const auto fault = fault_of_occupancy(options.parts.of<StatesOptions>()))
+    throw UserError("object.occupancy: " + *fault);
+  if (options.parts.of<StatesOptions>().states > 1) check_one_state(options, parts);
   if (sharing.mesh.ranks() == 1) return;
   for (const auto& one : parts.variables) check_reach(sharing.mesh, one->reach(), one->key());
   for (const auto& one : parts.penalties) check_reach(sharing.mesh, one->reach(), one->key());

@@ -10,6 +10,7 @@
 #include "solver/penalties/quadratic.hpp"
 #include "solver/regularisers/blur.hpp"
 #include "solver/rules/rule_options.hpp"
+#include "solver/states.hpp"
 #include "solver/vacuum.hpp"
 #include "solver/variables/detector_options.hpp"
 #include "solver/variables/geometry_options.hpp"
@@ -27,6 +28,7 @@ PartOptions known_parts() {
   parts.add<PenaltyOptions>();
   parts.add<BlurOptions>();
   parts.add<VacuumOptions>();
+  parts.add<StatesOptions>();
   parts.add<PositionOptions>();
   parts.add<GeometryOptions>();
   parts.add<VariableProbeOptions>();

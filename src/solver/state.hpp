@@ -34,6 +34,7 @@ struct Field {
   /// voxels, cores: (planes, -, -); records: (-, -, numbers); common: of the whole array
   std::array<i64, 3> shape{};
   bool saved = false;                  ///< in checkpoints
+  i64 volumes = 1;                     ///< voxels, cores: one behind the other along the planes
   std::vector<Array<T, 3>> here = {};  ///< voxels, cores: of each tile, on `box_on`; records: of
                                        ///< its own positions, in their order
   Array<Complex<T>, 3> waves = {};     ///< common

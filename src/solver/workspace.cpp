@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "solver/batches.hpp"
+#include "solver/states.hpp"
 #include "solver/vacuum.hpp"
 #include "solver/variables/position_options.hpp"
 #include "tiles/support.hpp"
@@ -111,7 +112,7 @@ Workspace<T>::Workspace(std::unique_ptr<Operator<T>> op_, FitData<T> data_, FitO
       data(std::move(data_)),
       options(std::move(options_)),
       arithmetic(given ? std::move(given) : make_cpu_arithmetic<T>(options.threads, ledger)),
-      halos(team, sharing, exchanged_planes(op->setup().slices, op->setup().absorption),
+      halos(team, sharing, exchanged_planes(op->setup().planes(), op->setup().absorption),
             *arithmetic, ledger),
       tiles(make_tiles(
           team, sharing,
@@ -121,6 +122,8 @@ Workspace<T>::Workspace(std::unique_ptr<Operator<T>> op_, FitData<T> data_, FitO
       state(sizes(tiles)),
       costs(team, *arithmetic, state),
       caution(state.number("caution", 1)) {
+  if (op->setup().states > 1)
+    of_states_ = coefficients_of_states(op->setup(), options.parts.of<StatesOptions>().shares());
   const auto count = static_cast<i64>(data.positions.size());
   if (ledger)
     positions_booking_ = ledger->book(
@@ -157,7 +160,10 @@ Placement Workspace<T>::place_of(i64 position) const {
   at.descan_row = descan[0];
   at.descan_col = descan[1];
   const auto mixture = mixtures_.find(position);
-  if (mixture != mixtures_.end()) at.coefficients = mixture->second;
+  if (mixture != mixtures_.end())
+    at.coefficients = mixture->second;
+  else if (!of_states_.empty())
+    at.coefficients = of_states_.data();
   return at;
 }
 

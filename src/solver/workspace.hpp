@@ -128,6 +128,7 @@ class Workspace {
 
   Matrix2 descan_{};  // detector px per px of the object
   Position descan_middle_;
+  std::vector<Complex<double>> of_states_;  // by which all positions mix; empty: one state
   std::unordered_map<i64, const Complex<double>*> mixtures_;
   std::unordered_map<i64, Placement> moved_;  // of this process's positions those that moved
   std::size_t moved_booked_ = 0;

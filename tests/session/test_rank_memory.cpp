@@ -13,6 +13,7 @@
 #include "session/write_object.hpp"
 #include "session/write_result.hpp"
 #include "solver/rules/rule_options.hpp"
+#include "solver/states.hpp"
 #include "solver/variables/probe_limits.hpp"
 #include "solver/variables/variable_probe_options.hpp"
 
@@ -141,6 +142,22 @@ TEST(RankMemory, OfAVariableProbeIsAboutWhatARunAllocates) {
   }
 }
 
+TEST(RankMemory, OfSeveralStatesIsWhatARunAllocates) {
+  for (const int modes : {1, 3}) {
+    ReconstructConfig config = testing::memory_scan().config();
+    config.probe.modes = modes;
+    config.parts.of<StatesOptions>().states = 2;
+    const auto team = make_local_team();
+    const auto patterns = testing::memory_scan().patterns();
+    const OpenFit<float> run(config, {}, *team, &patterns);
+    run.fit->iterate();
+    run.fit->iterate();
+    const RankMemory said = memory_of(config, 1, 0);
+    for (const char* name : {"probe", "object", "gradient", "transmission"})
+      EXPECT_EQ(double(peak_of(run.ledger, name)), said.bytes.at(name)) << name << ' ' << modes;
+  }
+}
+
 /// The copy of the probe that its limits look at, at the start or, from a GPU, in every mini-batch.
 TEST(RankMemory, OfALimitedProbeIsAboutWhatARunAllocates) {
   ReconstructConfig config = testing::memory_scan().config();
@@ -196,7 +213,7 @@ TEST(RankMemory, CountsWhatWritingTheResultTakes) {
     EXPECT_EQ(bare.writing.at("object"), 8 * double(division.sharing.mesh.extended(0).area()));
     const double slab = 4 * double(rows_at_a_time(rows, cols) * cols);
     const auto rows_of = [&](int rank) {
-      return object_writing_bytes(division.sharing.mesh, rank, {2, rows, cols});
+      return object_writing_bytes(division.sharing.mesh, rank, {{2, rows, cols}});
     };
     EXPECT_EQ(bare.writing.at("result"), files().result + rows_of(0));
     // One alone has its rows in place; of several each gets a slab, what comes for it, and sends

@@ -12,6 +12,7 @@
 #include "physics/propagator.hpp"
 #include "solver/fit.hpp"
 #include "solver/regularisers/blur.hpp"
+#include "solver/states.hpp"
 #include "solver/variables/geometry_options.hpp"
 #include "solver/variables/variable_probe_options.hpp"
 #include "tiles/bisection.hpp"
@@ -40,6 +41,7 @@ class FitScene {
     Tilt tilt = {};                           ///< rad, likewise
     bool alike = false;                       ///< all slices hold the same
     Matrix2 descan = {};                      ///< px/Å, of positions from the mean of all
+    std::vector<double> states = {1};         ///< shares of the object's states, each other blobs
   };
 
   /// Noise-free; or patterns of so many counted electrons, to be fitted by the Poisson loss.
@@ -69,9 +71,9 @@ class FitScene {
     const double length = scan.step * double(scan.side - 1);
     if (scan.angle != 0) turn(scan.angle, first + length / 2);
     n_ = window + i64(std::ceil(length)) + 2 + 2 * scan.margin;
-    truth_ = Array<double, 3>({slices, n_, n_});
+    truth_ = Array<double, 3>({std::ssize(scan.states) * slices, n_, n_});
     Philox random(5, 0, 0);
-    for (i64 s = 0; s < (scan.vacuum ? 0 : slices); ++s)
+    for (i64 s = 0; s < (scan.vacuum ? 0 : truth_.shape()[0]); ++s)
       for (i64 blob = 0; blob < n_ * n_ / 100; ++blob) {
         const double y0 = random.uniform() * double(n_), x0 = random.uniform() * double(n_);
         for (i64 y = 0; y < n_; ++y)
@@ -86,10 +88,14 @@ class FitScene {
     patterns_ = Array<double, 3>({i64(positions_.size()), window, window});
     OperatorSetup measuring = setup_;
     measuring.descan = true;
+    measuring.states = measuring.modes = std::ssize(scan.states);
+    measuring.basis = 1;
+    std::vector<Complex<double>> roots;
+    for (const double share : scan.states) roots.emplace_back(std::sqrt(share));
     auto op = make_cpu_operator<double>(measuring, 1);
     op->set_object({truth_.view(), {}});
     op->set_probe(probe_);
-    Array<Complex<double>, 3> exit({1, window, window});
+    Array<Complex<double>, 3> exit({measuring.modes, window, window});
     Position middle;
     for (const Position& at : positions_) {
       middle.row += at.row / double(positions_.size());
@@ -105,10 +111,14 @@ class FitScene {
       }
       Placement there = place(at, window);
       there.descan_row = by[0], there.descan_col = by[1];
+      there.coefficients = roots.data();
       op->forward(there, exit);
-      for (i64 k = 0; k < window * window; ++k)
-        patterns_.data()[i64(i) * window * window + k] =
-            electrons > 0 ? counted(std::norm(exit.data()[k]), i, k) : std::norm(exit.data()[k]);
+      for (i64 k = 0; k < window * window; ++k) {
+        double mean = 0;
+        for (i64 m = 0; m < measuring.modes; ++m)
+          mean += std::norm(exit.data()[m * window * window + k]);
+        patterns_.data()[i64(i) * window * window + k] = electrons > 0 ? counted(mean, i, k) : mean;
+      }
     }
   }
 
@@ -157,7 +167,9 @@ class FitScene {
 
   Fit<double> fit(const FitOptions& options, Team& team, const Sharing& sharing,
                   bool from_truth = false) const {
-    const Array<double, 3> vacuum({slices, n_, n_});
+    Array<double, 3> vacuum({options.parts.of<StatesOptions>().states * slices, n_, n_});
+    Philox random(6, 0, 0);  // of several states, which would stay alike
+    for (double& v : vacuum) v = vacuum.shape()[0] > slices ? 0.01 * random.uniform() : 0;
     return fit(options, team, sharing, from_truth ? truth_ : vacuum,
                spread_modes(probe_.view()[0], shares));
   }
@@ -170,19 +182,21 @@ class FitScene {
     std::vector<TileStart<double>> start;
     for (const int rank : team.here()) {
       const Box box = sharing.mesh.extended(rank);
-      Array<double, 3> phase({slices, box.rows.size(), box.cols.size()});
-      for (i64 s = 0; s < slices; ++s)
+      Array<double, 3> phase({object.shape[0], box.rows.size(), box.cols.size()});
+      for (i64 s = 0; s < object.shape[0]; ++s)
         for (i64 y = box.rows.begin; y < box.rows.end; ++y)
           std::copy_n(&object(s, y, box.cols.begin), box.cols.size(),
                       &phase(s, y - box.rows.begin, i64{0}));
       start.push_back({std::move(phase), {}});
     }
     OperatorSetup setup = setup_;
-    setup.modes = probe.shape[0];
+    setup.states = options.parts.of<StatesOptions>().states;
+    setup.modes = setup.states * probe.shape[0];
     setup.background = background;
     setup.fits_propagator = options.parts.of<GeometryOptions>().fits_propagator();
     setup.descan = options.parts.of<GeometryOptions>().has(GeometryPart::descan);
-    setup.basis = options.parts.of<VariableProbeOptions>().basis(setup.modes);
+    setup.basis = setup.states > 1 ? probe.shape[0]
+                                   : options.parts.of<VariableProbeOptions>().basis(setup.modes);
     return {
         make_operator ? make_operator(setup) : make_cpu_operator<double>(setup, options.threads),
         data(),

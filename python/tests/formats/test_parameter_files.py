@@ -27,6 +27,8 @@ init_params:
   probe_pmode_max: 2
   probe_pmode_init_pows: [0.02]
   obj_Nlayer: 20
+  obj_omode_max: 2
+  obj_omode_init_occu: {occu_type: custom, init_occu: [0.7, 0.3]}
   obj_slice_thickness: 1.25
   meas_permute: null
   meas_flipT: [1, 0, 1]
@@ -113,7 +115,8 @@ def test_every_parameter_of_ptyrad_is_a_key_or_listed(tmp_path):
         "scan.step": [1.45 * 1.01 * 1.01, 1.45 * 1.01 * 0.99], "scan.rotation": 3, "optics.energy": 200,
         "optics.semi_angle": 30, "optics.defocus": 250, "optics.C12": 20, "optics.phi12": 30, "optics.C21": 300,
         "optics.phi21": 10, "optics.C23": 5, "optics.phi23": np.degrees(np.arctan2(4, 3)) / 3, "optics.C30": 1e4,
-        "object.slices": 20, "object.slice_thickness": 1.25, "object.tilt_row": 1, "object.tilt_col": -2,
+        "object.slices": 20, "object.slice_thickness": 1.25, "object.states": 2, "object.occupancy": [0.7, 0.3],
+        "object.tilt_row": 1, "object.tilt_col": -2,
         "object.type": "complex", "object.positivity": "on", "object.blur": 0.5, "probe.modes": 2,
         "probe.mode_power": 0.02, "probe.refine_from": 3, "positions.refine": "off", "solver.loss": "amplitude",
         "solver.iterations": 50, "solver.batches": 3, "output.folder": "output/mini"}

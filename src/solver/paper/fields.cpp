@@ -7,7 +7,8 @@ BehindFields<T>::BehindFields(State<T>& state, const OperatorSetup& setup)
     : own(declare_gradient(state, setup, "own")),
       illumination(&state.declare({"last.illumination", "gradient", Kind::voxels, {1, 0, 0}})) {
   const auto field = [&](const char* name) {
-    return &state.declare({name, "object, synchronised", Kind::voxels, {setup.slices, 0, 0}});
+    return &state.declare(
+        {name, "object, synchronised", Kind::voxels, {setup.planes(), 0, 0}, false, setup.states});
   };
   synced.phase = field("synced.phase");
   if (setup.absorption) synced.absorption = field("synced.absorption");

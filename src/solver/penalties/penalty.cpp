@@ -16,11 +16,10 @@ PenaltyPart part_of(const Workspace<T>& with, std::size_t tile) {
 template <class T>
 void add_gradients(const Penalties<T>& penalties, Workspace<T>& with,
                    const ObjectVariable<T>& object, std::size_t tile, double share) {
-  const auto values = object.values.fields(), gradients = object.gradient.fields();
+  const auto values = object.values.on(tile), gradients = object.gradient.on(tile);
   for (const auto& one : penalties)
     for (std::size_t f = 0; f < values.size(); ++f)
-      one->add_gradient(std::as_const(*values[f]).on(tile), part_of(with, tile), share,
-                        gradients[f]->on(tile), *with.arithmetic);
+      one->add_gradient(values[f], part_of(with, tile), share, gradients[f], *with.arithmetic);
 }
 
 template <class T>
@@ -28,8 +27,8 @@ double cost_of(const Penalties<T>& penalties, Workspace<T>& with, const Volumes<
   double sum = 0;
   for (const auto& one : penalties)
     for (std::size_t t = 0; t < with.tiles.size(); ++t)
-      for (const Field<T>* field : volumes.fields())
-        sum += one->cost(field->on(t), part_of(with, t), *with.arithmetic);
+      for (const View<T, 3>& volume : volumes.on(t))
+        sum += one->cost(volume, part_of(with, t), *with.arithmetic);
   return sum;
 }
 
@@ -37,12 +36,12 @@ template <class T>
 double curvature_of(const Penalties<T>& penalties, Workspace<T>& with, const Volumes<T>& volumes,
                     const Volumes<T>& direction) {
   double sum = 0;
-  const auto values = volumes.fields(), along = direction.fields();
   for (const auto& one : penalties)
-    for (std::size_t t = 0; t < with.tiles.size(); ++t)
+    for (std::size_t t = 0; t < with.tiles.size(); ++t) {
+      const auto values = volumes.on(t), along = direction.on(t);
       for (std::size_t f = 0; f < values.size(); ++f)
-        sum += one->curvature(std::as_const(*values[f]).on(t), std::as_const(*along[f]).on(t),
-                              part_of(with, t), *with.arithmetic);
+        sum += one->curvature(values[f], along[f], part_of(with, t), *with.arithmetic);
+    }
   return sum;
 }
 
@@ -50,11 +49,10 @@ template <class T>
 void add_products(const Penalties<T>& penalties, Workspace<T>& with, const Volumes<T>& volumes,
                   const Volumes<T>& direction, std::size_t tile, double share,
                   const Volumes<T>& product) {
-  const auto values = volumes.fields(), along = direction.fields(), to = product.fields();
+  const auto values = volumes.on(tile), along = direction.on(tile), to = product.on(tile);
   for (const auto& one : penalties)
     for (std::size_t f = 0; f < values.size(); ++f)
-      one->add_product(std::as_const(*values[f]).on(tile), std::as_const(*along[f]).on(tile),
-                       part_of(with, tile), share, to[f]->on(tile), *with.arithmetic);
+      one->add_product(values[f], along[f], part_of(with, tile), share, to[f], *with.arithmetic);
 }
 
 template void add_gradients(const Penalties<float>&, Workspace<float>&,

@@ -26,8 +26,13 @@ void GaussNewton<T>::declare(State<T>& state) {
   image_ = on_cores("image", false);
   weighed_ = on_cores("weighed", false);
   const auto on_tiles = [&](const std::string& of) {
-    const i64 slices = state.field(of).shape[0];
-    return &state.declare({"gauss_newton.product." + of, "gradient", Kind::voxels, {slices, 0, 0}});
+    const Field<T>& object = state.field(of);
+    return &state.declare({"gauss_newton.product." + of,
+                           "gradient",
+                           Kind::voxels,
+                           {object.shape[0], 0, 0},
+                           false,
+                           object.volumes});
   };
   product_.phase = on_tiles("phase");
   if (state.has("absorption")) product_.absorption = on_tiles("absorption");

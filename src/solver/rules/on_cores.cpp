@@ -6,8 +6,9 @@ template <class T>
 Volumes<T> declare_on_cores(State<T>& state, const std::string& name, const std::string& account,
                             bool saved) {
   const auto field = [&](const std::string& of) {
-    const i64 slices = state.field(of).shape[0];
-    return &state.declare({name + "." + of, account, Kind::cores, {slices, 0, 0}, saved});
+    const Field<T>& object = state.field(of);
+    return &state.declare(
+        {name + "." + of, account, Kind::cores, {object.shape[0], 0, 0}, saved, object.volumes});
   };
   Volumes<T> volumes;
   volumes.phase = field("phase");

@@ -12,9 +12,22 @@ std::vector<Field<T>*> Volumes<T>::fields() const {
 }
 
 template <class T>
+std::vector<View<T, 3>> Volumes<T>::of_state(std::size_t tile, i64 state) const {
+  std::vector<View<T, 3>> all;
+  for (Field<T>* field : fields()) {
+    const View<T, 3> whole = field->on(tile);
+    const auto [planes, rows, cols] = whole.shape;
+    const i64 slices = planes / field->volumes;
+    all.push_back({whole.data + state * slices * rows * cols, {slices, rows, cols}});
+  }
+  return all;
+}
+
+template <class T>
 std::vector<View<T, 3>> Volumes<T>::on(std::size_t tile) const {
   std::vector<View<T, 3>> all;
-  for (Field<T>* field : fields()) all.push_back(field->on(tile));
+  for (i64 state = 0; state < states(); ++state)
+    for (const View<T, 3>& volume : of_state(tile, state)) all.push_back(volume);
   return all;
 }
 
@@ -59,13 +72,14 @@ Stack<T> ObjectGradient<T>::stack(std::size_t tile, i64 block, bool with_illumin
 template <class T>
 ObjectGradient<T> declare_gradient(State<T>& state, const OperatorSetup& setup,
                                    const std::string& name) {
-  const auto field = [&](const std::string& of, i64 planes) {
-    return &state.declare({name + "." + of, "gradient", Kind::voxels, {planes, 0, 0}});
+  const auto field = [&](const std::string& of, i64 planes, i64 volumes) {
+    return &state.declare(
+        {name + "." + of, "gradient", Kind::voxels, {planes, 0, 0}, false, volumes});
   };
   ObjectGradient<T> gradient;
-  gradient.phase = field("phase", setup.slices);
-  gradient.illumination = field("illumination", 1);
-  if (setup.absorption) gradient.absorption = field("absorption", setup.slices);
+  gradient.phase = field("phase", setup.planes(), setup.states);
+  gradient.illumination = field("illumination", 1, 1);
+  if (setup.absorption) gradient.absorption = field("absorption", setup.planes(), setup.states);
   return gradient;
 }
 
@@ -73,7 +87,8 @@ template <class T>
 ObjectVariable<T>::ObjectVariable(State<T>& state, const OperatorSetup& setup)
     : tiles_(state.tiles().size()) {
   const auto field = [&](const char* name) {
-    return &state.declare({name, "object", Kind::voxels, {setup.slices, 0, 0}, true});
+    return &state.declare(
+        {name, "object", Kind::voxels, {setup.planes(), 0, 0}, true, setup.states});
   };
   values.phase = field("phase");
   if (setup.absorption) values.absorption = field("absorption");

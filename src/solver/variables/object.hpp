@@ -22,8 +22,11 @@ struct Volumes {
     return {std::as_const(*phase).on(tile),
             absorption ? std::as_const(*absorption).on(tile) : View<const T, 3>{}};
   }
-  /// Those that there are.
+  /// Those that there are, each with all states of the object.
   [[nodiscard]] std::vector<Field<T>*> fields() const;
+  [[nodiscard]] i64 states() const { return phase->volumes; }
+  /// Those of a state; and of each, one state after the other.
+  [[nodiscard]] std::vector<View<T, 3>> of_state(std::size_t tile, i64 state) const;
   [[nodiscard]] std::vector<View<T, 3>> on(std::size_t tile) const;
   /// The first slices of blocks of so many.
   [[nodiscard]] Stack<T> stack(std::size_t tile, i64 block) const;

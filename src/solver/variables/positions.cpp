@@ -215,7 +215,7 @@ void PositionsVariable<T>::find_curvature(Workspace<T>& with, const Batch& batch
   for (std::size_t axis = 0; axis < 2; ++axis) {
     Array<Complex<T>, 3> moved = with.waves_on_host("probe");
     View<const Complex<T>, 3> incoherent = std::as_const(moved).view();
-    incoherent.shape[0] = with.op->setup().modes;
+    incoherent.shape[0] = with.op->setup().modes_of_a_state();
     if (axis == 0) *probe_radius2_ = mean_square_radius<T>(incoherent);
     differentiate<T>(moved, axis == 0);
     powers[axis] = power_of<T>(incoherent);

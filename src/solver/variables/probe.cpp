@@ -54,7 +54,8 @@ void ProbeVariable<T>::begin_with(Workspace<T>& with, Array<Complex<T>, 3> start
   const bool others = with.team.size() > static_cast<int>(with.team.here().size());
   if (others && with.arithmetic->memory())
     travelling_ = Array<Complex<T>, 3>(all, ledger, "gradient", with.arithmetic->pinned());
-  if (setup_.modes > 1) waves_ = Array<Complex<T>, 3>(shape(), ledger, "probe");
+  if (setup_.modes_of_a_state() > 1)
+    waves_ = Array<Complex<T>, 3>({setup_.modes, setup_.window, setup_.window}, ledger, "probe");
 }
 
 template <class T>
@@ -103,7 +104,8 @@ void ProbeVariable<T>::end_iteration(Workspace<T>& with, const Batch& batch) {
   constexpr i64 few = 8;
   if (!batch.refine_probe || waves_.empty()) return;
   const std::vector<i64> sample = sample_of(batch.members, few);
-  ModePowers powers(setup_.modes, setup_.loss, setup_.epsilon, with.op->setup().background);
+  const i64 modes = setup_.modes_of_a_state();
+  ModePowers powers(modes, setup_.loss, setup_.epsilon, with.op->setup().background);
   Array<T, 2> pattern({setup_.window, setup_.window});
   for (std::size_t t = 0; t < with.tiles.size(); ++t) {
     const auto members = members_of(sample, with.tiles[t].own);
@@ -122,7 +124,7 @@ void ProbeVariable<T>::end_iteration(Workspace<T>& with, const Batch& batch) {
   for (i64 m = 0; m < setup_.probe_modes(); ++m) {
     const View<T, 2> parts = parts_of(values_->waves.view())[m];
     const View<T, 3> mode = as_volume(parts);
-    const i64 of = m < setup_.modes ? m : 0;  // the variable ones are of the first
+    const i64 of = m < modes ? m : 0;  // the variable ones are of the first
     const double less = 1 - std::sqrt(factors[static_cast<std::size_t>(of)]);
     with.arithmetic->run(MoveAlong<T>(mode, mode, less, {-no_limit, no_limit}, mode));
   }

@@ -4,6 +4,8 @@
 // for absorption, so Fᴴ F = W² for each pattern, and the Gauss-Newton step is the mean gradient
 // over W². After an iteration the powers of several modes are fitted together (solver/modes).
 //
+// All states of an object see the same modes.
+//
 // Where the probe varies over the scan (solver/variables/variable_probe), its variable modes lie
 // behind these, (K, W, W), and their gradients are summed with these; they are not moved here.
 
@@ -37,7 +39,7 @@ class ProbeVariable final : public Variable<T> {
     return parts_of(View<Complex<T>, 3>{waves.data(), shape()});
   }
   [[nodiscard]] std::array<i64, 3> shape() const {
-    return {setup_.modes, setup_.window, setup_.window};
+    return {setup_.modes_of_a_state(), setup_.window, setup_.window};
   }
   OperatorSetup setup_;
   Field<T>*values_ = nullptr, *gradient_ = nullptr;

@@ -74,7 +74,7 @@ void ProbeLimits<T>::publish(Workspace<T>& with) {
   if (options_.aperture > 0 && with.options.aperture_k <= 0)
     throw UserError("probe.aperture needs optics.energy and optics.semi_angle");
   const auto& waves = std::as_const(with.state).field("probe").waves;
-  const i64 modes = with.op->setup().modes;
+  const i64 modes = with.op->setup().modes_of_a_state();
   Array<Complex<T>, 3> start({modes, waves.shape()[1], waves.shape()[2]}, with.ledger, "probe");
   with.arithmetic->read(waves.data(), start.data(), start.size());
   const auto power = [&] { return power_of<T>(std::as_const(start).view()); };
@@ -104,7 +104,7 @@ template <class T>
 void ProbeLimits<T>::step(Workspace<T>& with, const Batch& batch) {
   if (!batch.refine_probe) return;
   auto& waves = with.state.field("probe").waves;
-  const i64 modes = with.op->setup().modes;
+  const i64 modes = with.op->setup().modes_of_a_state();
   if (here_.empty()) {
     project(with, waves, modes);
   } else {

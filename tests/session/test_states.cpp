@@ -1,0 +1,170 @@
+// Objects of several states, as configurations ask for them, and as results have them.
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <string>
+#include <vector>
+
+#include "core/error.hpp"
+#include "exchange/local/team.hpp"
+#include "io/hdf5.hpp"
+#include "io/temporary_folder.hpp"
+#include "session/memory_scan.hpp"
+#include "session/reconstruct.hpp"
+#include "session/start.hpp"
+#include "solver/rules/rule_options.hpp"
+#include "solver/states.hpp"
+#include "solver/variables/recentre.hpp"
+#include "solver/variables/variable_probe_options.hpp"
+
+namespace ptyle {
+namespace {
+
+using testing::memory_scan;
+using testing::message_of;
+using testing::says;
+using testing::TemporaryFolder;
+
+ReconstructConfig of_states(int states, std::vector<double> occupancy = {}) {
+  ReconstructConfig config = memory_scan().config();
+  config.solver.precision = Precision::float64;
+  config.solver.iterations = 4;
+  config.object.type = ObjectType::complex;
+  config.parts.of<StatesOptions>() = {states, std::move(occupancy)};
+  return config;
+}
+
+Result result_of(const ReconstructConfig& config, int ranks = 1) {
+  const auto team = make_local_team(ranks);
+  Reconstruction run(config, memory_scan().patterns(), *team);
+  while (!run.finished()) run.step();
+  return run.result();
+}
+
+void expect_mean(const Array<float, 3>& mean, const Array<float, 3>& states,
+                 const std::vector<double>& shares) {
+  ASSERT_EQ(states.size(), mean.size() * std::ssize(shares));
+  double apart = 0, most = 0, between = 0;
+  for (i64 i = 0; i < mean.size(); ++i) {
+    double sum = 0;
+    for (std::size_t k = 0; k < shares.size(); ++k)
+      sum += shares[k] * static_cast<double>(states.data()[static_cast<i64>(k) * mean.size() + i]);
+    apart = std::max(apart, std::abs(sum - static_cast<double>(mean.data()[i])));
+    most = std::max(most, std::abs(sum));
+    between = std::max(
+        between, std::abs(static_cast<double>(states.data()[i] - states.data()[mean.size() + i])));
+  }
+  EXPECT_LT(apart, 1e-6 * most);
+  EXPECT_GT(between, 0);
+}
+
+/// Written by one rank or several: the states, and their mean as the object.
+TEST(States, AreInTheResultWithTheirMean) {
+  for (const int ranks : {1, 3}) {
+    const TemporaryFolder folder;
+    const auto team = make_local_team(ranks);
+    std::vector<std::string> log;
+    ReconstructCallbacks callbacks;
+    callbacks.log = [&](const std::string& line) { log.push_back(line); };
+    Reconstruction run(of_states(2, {3, 1}), memory_scan().patterns(), *team, callbacks);
+    while (!run.finished()) run.step();
+    const Result told = run.result();
+    run.write(folder / "out", {.pictures = true, .tiff = true});
+    const Result result = read_result(folder / "out/result.h5");
+    EXPECT_EQ(result.occupancy, (std::vector<double>{0.75, 0.25}));
+    EXPECT_EQ(result.phase.shape(), told.phase.shape());
+    EXPECT_TRUE(std::equal(result.phase.begin(), result.phase.end(), told.phase.begin()));
+    EXPECT_TRUE(std::equal(result.states_absorption.begin(), result.states_absorption.end(),
+                           told.states_absorption.begin(), told.states_absorption.end()));
+    expect_mean(result.phase, result.states_phase, result.occupancy);
+    expect_mean(result.absorption, result.states_absorption, result.occupancy);
+    const h5::File file = h5::File::open(folder / "out/result.h5");
+    EXPECT_EQ(file.text("/states/phase", "units"), "rad");
+    EXPECT_EQ(
+        std::count(log.begin(), log.end(), "the object has 2 states, with 0.75, 0.25 of the dose"),
+        1);
+    // The same by what Python saves.
+    write_result(folder / "again.h5", told, false);
+    const Result again = read_result(folder / "again.h5");
+    EXPECT_TRUE(std::equal(result.states_phase.begin(), result.states_phase.end(),
+                           again.states_phase.begin(), again.states_phase.end()));
+  }
+}
+
+TEST(States, ThatNobodyAskedForAreNotWritten) {
+  const Result result = result_of(of_states(1));
+  EXPECT_TRUE(result.occupancy.empty());
+  EXPECT_TRUE(result.states_phase.empty());
+}
+
+TEST(States, AreTheSameOnAnyNumberOfRanks) {
+  const Result alone = result_of(of_states(2));
+  for (const int ranks : {2, 4}) {
+    const Result together = result_of(of_states(2), ranks);
+    ASSERT_EQ(together.states_phase.shape(), alone.states_phase.shape());
+    for (i64 i = 0; i < alone.states_phase.size(); ++i)
+      ASSERT_NEAR(together.states_phase.data()[i], alone.states_phase.data()[i], 1e-6);
+  }
+}
+
+TEST(States, ComeFromACheckpointOnOtherRanks) {
+  const Result whole = result_of(of_states(2), 2);
+  const TemporaryFolder folder;
+  ReconstructConfig config = of_states(2);
+  config.output.folder = folder / "saved";
+  testing::save_in_the_middle(config, 2, 2);
+  config.output.resume = true;
+  for (const int ranks : {1, 4}) {
+    const Result resumed = result_of(config, ranks);
+    ASSERT_EQ(resumed.states_phase.shape(), whole.states_phase.shape());
+    for (i64 i = 0; i < whole.states_phase.size(); ++i)
+      ASSERT_NEAR(resumed.states_phase.data()[i], whole.states_phase.data()[i], 1e-6);
+  }
+  config.parts.of<StatesOptions>().states = 3;
+  EXPECT_TRUE(says(message_of<UserError>([&] { (void)result_of(config); }), {"object.states"}));
+}
+
+/// Noise by voxel of the whole object: whatever the part that is asked for.
+TEST(States, PartByNoiseOfTheWholeObject) {
+  const auto start_of = [](const Box& box) {
+    ObjectStart start;
+    start.phase = Array<float, 3>({2, box.rows.size(), box.cols.size()});
+    start.phase.fill(1);
+    part_states(start, 3, box);
+    return start;
+  };
+  const ObjectStart whole = start_of({{0, 20}, {0, 30}}), part = start_of({{5, 12}, {7, 30}});
+  ASSERT_EQ(part.phase.shape(), (std::array<i64, 3>{6, 7, 23}));
+  EXPECT_TRUE(part.absorption.empty());
+  double square = 0;
+  for (i64 z = 0; z < 6; ++z)
+    for (i64 y = 0; y < 7; ++y)
+      for (i64 x = 0; x < 23; ++x) {
+        EXPECT_EQ(part.phase(z, y, x), whole.phase(z, y + 5, x + 7));
+        EXPECT_NEAR(part.phase(z, y, x), 1, 0.0101);
+        square += std::pow(part.phase(z, y, x) - 1, 2);
+      }
+  EXPECT_NEAR(std::sqrt(square / double(part.phase.size())), 0.01 / std::sqrt(3.0), 0.001);
+}
+
+TEST(States, AreRefusedWithAReason) {
+  const auto fault = [](auto&& change) {
+    ReconstructConfig config = of_states(2);
+    change(config);
+    return message_of<UserError>([&] { (void)result_of(config); });
+  };
+  EXPECT_TRUE(says(fault([](auto& c) { c.parts.template of<StatesOptions>().occupancy = {1}; }),
+                   {"object.occupancy", "has 1 share, but object.states is 2"}));
+  EXPECT_TRUE(says(fault([](auto& c) { c.parts.template of<VariableProbeOptions>().modes = 1; }),
+                   {"probe.variable", "does not go with object.states"}));
+  EXPECT_TRUE(says(fault([](auto& c) { c.parts.template of<RecentreOptions>().every = 2; }),
+                   {"object.recentre_z", "does not go with object.states"}));
+  EXPECT_TRUE(
+      says(fault([](auto& c) { c.parts.template of<RuleOptions>().rule = RuleChoice::pie; }),
+           {"solver.rule", "does not go with object.states"}));
+}
+
+}  // namespace
+}  // namespace ptyle
