@@ -252,7 +252,7 @@ void more_modes(ReconstructConfig& c) { c.probe.modes = 6; }
 Telling detector(const char* what) {
   return [what](ReconstructConfig& c) { c.parts.of<DetectorOptions>().refine.emplace_back(what); };
 }
-void several_states(ReconstructConfig& c) { c.parts.of<StatesOptions>().states = 3; }
+void several_states(ReconstructConfig& c) { c.parts.of<StatesOptions>().states = 2; }
 void by_intensities(ReconstructConfig& c) { c.solver.loss = Loss::intensity; }
 void twenty_percent(ReconstructConfig& c) { c.optics.defocus = 1.2 * defocus; }
 void ten_percent_thick(ReconstructConfig& c) { c.object.slice_thickness *= 1.1; }
@@ -274,20 +274,20 @@ const std::vector<Imperfection>& imperfections() {
        detector("background"), of_background, false},
       {"gain", "gains of pixels spread by 5 %", uneven, nothing_told, detector("gain"), of_gains,
        false},
-      {"motion",
-       "atoms vibrate by 0.12 Å",
-       vibrating,
-       nothing_told,
-       several_states,
-       {},
-       false,
-       false},
       {"dose", "2000 electrons/Å²", few_electrons, nothing_told, keep_edges, {}, false, false},
       {"loss",
        "nothing, by the intensity loss",
        perfect_set,
        nothing_told,
        by_intensities,
+       {},
+       false,
+       false},
+      {"motion",
+       "atoms vibrate by 0.12 Å",
+       vibrating,
+       nothing_told,
+       several_states,
        {},
        false,
        false},

@@ -195,12 +195,8 @@ void OpenFit<T>::open_data(const PatternsInMemory* patterns, bool measured) {
   if (team().leads())
     for (const auto& warning : warnings_of(config, experiment)) warn(warning);
   if (!measured) warn_of_orientation();
-  const auto plane = config.parts.of<GeometryOptions>().has(GeometryPart::descan)
-                         ? plane_of_centres(experiment, experiment.positions)
-                         : std::nullopt;
-  if (plane)
-    experiment.descan = {plane->by_row.row, plane->by_col.row, plane->by_row.col,
-                         plane->by_col.col};
+  if (config.parts.of<GeometryOptions>().has(GeometryPart::descan))
+    experiment.descan = descan_of_centres(experiment);
   std::vector<Position>().swap(experiment.centres);  // nobody asks for them any more
   if (experiment.band_limit.value_or(0) > 0 && config.object.band_limit == 0 &&
       config.object.slices > 1)

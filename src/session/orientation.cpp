@@ -159,6 +159,16 @@ std::optional<Plane> plane_of_centres(const Experiment& e, const std::vector<Pos
   return plane_through(centres_of(e, numbers), at);
 }
 
+Matrix2 descan_of_centres(const Experiment& e) {
+  // Of n centres about n/4 are independent, and a plane explains 2/(n/4) of them by chance; four
+  // times as much is taken for more.
+  constexpr double by_chance = 32, most = 0.5;
+  const auto plane = plane_of_centres(e, e.positions);
+  const double least = std::min(most, by_chance / static_cast<double>(e.positions.size()));
+  if (!plane || plane->explained < least) return {};
+  return {plane->by_row.row, plane->by_col.row, plane->by_row.col, plane->by_col.col};
+}
+
 Orientation orientation_by_curl(const Experiment& e, const std::vector<Position>& positions) {
   const auto [numbers, at] = fitted_positions(e, positions);
   const std::vector<Position> centres = centres_of(e, numbers);

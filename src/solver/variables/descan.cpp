@@ -46,8 +46,8 @@ void DescanVariable<T>::declare(State<T>& state) {
   for (std::size_t k = 0; k < 4; ++k) {
     plane_[k] = &state.number("geometry." + std::string(descan_names[k]), options_.descan[k]);
     curvature_[k] = &state.number("geometry.curvature." + std::string(descan_names[k]));
+    began_[k] = &state.number("geometry.began." + std::string(descan_names[k]));
   }
-  moved_ = &state.number("geometry.moved.descan");
   moved_for_ = &state.number("geometry.moved_for.descan");
 }
 
@@ -73,6 +73,7 @@ void DescanVariable<T>::measure_scan(std::span<const Position> positions) {
 template <class T>
 void DescanVariable<T>::publish(Workspace<T>& with) {
   if (edge_ < 0) measure_scan(with.data.positions);
+  pixel_ = with.options.pixel;
   with.displace_patterns(times(with.options.pixel, plane()), middle_);
 }
 
@@ -81,7 +82,7 @@ void DescanVariable<T>::begin(Workspace<T>&, const Batch& batch) {
   due_ = batch.iteration >= options_.start + object_first && batch.everything_free;
   asked_.clear();
   if (batch.number > 0) return;
-  *moved_ = 0;
+  for (std::size_t k = 0; k < 4; ++k) *began_[k] = *plane_[k];
   *moved_for_ += due_ ? 1 : 0;
 }
 
@@ -144,13 +145,14 @@ void DescanVariable<T>::move(Workspace<T>& with, Matrix2 by) {
   length = size_of(to) * edge_;
   to = times(std::min(1.0, most / std::max(length, 1e-300)), to);
   for (std::size_t k = 0; k < 4; ++k) *plane_[k] = to[k] / with.options.pixel;
-  *moved_ += size_of(limited) * edge_;
   publish(with);  // by the numbers, as a resumed fit will
 }
 
 template <class T>
 bool DescanVariable<T>::still_finding() const {
-  return due_ && *moved_ > found;
+  Matrix2 moved = plane();  // to and fro of mini-batches' own is none
+  for (std::size_t k = 0; k < 4; ++k) moved[k] -= *began_[k];
+  return due_ && size_of(moved) * edge_ * pixel_ > found;
 }
 
 template class DescanVariable<float>;

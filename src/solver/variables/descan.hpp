@@ -51,10 +51,11 @@ class DescanVariable final : public Variable<T> {
 
   GeometryOptions options_;
   std::array<double*, 4> plane_{}, curvature_{};  // B, px/Å; C, per px²
-  double* moved_ = nullptr;                       // in the iteration, px at the scan's edge
+  std::array<double*, 4> began_{};                // B as the iteration began
   double* moved_for_ = nullptr;                   // iterations
   bool due_ = false;                              // in this mini-batch
   Position middle_;                               // of the nominal positions, px of the object
+  double pixel_ = 1;                              // Å
   double edge_ = -1;  // of one, the largest distance from there; −1: not measured yet
   Matrix2 spread_{};  // S, px²
   struct Asked {
