@@ -12,12 +12,13 @@
 //   cases: none (the perfect set with all parts on), defocus, thickness, tilt, descan, drift,
 //   current, noise, source, background, gain, several of them as drift+source, all (of them but
 //   background, gain and what follows); motion (of the atoms), dose (few electrons), loss (the
-//   perfect set by the intensity loss); default: none, each alone, and all KEY=VALUE: of the runs
-//   with the parts, on top times: what each part takes, in iterations without it trace: a line an
-//   iteration of the run with the parts, in place of the table into the folder a picture of each
-//   (microscope_pictures.hpp) last line: the worst of the parameters found, in units of its bound.
-//   Exits with 1 if that is above 1, or where a part makes the object or what is held out worse on
-//   the perfect set
+//   perfect set by the intensity loss); default: none, each alone, and all
+//   KEY=VALUE: of the runs with the parts, on top
+//   times: what each part takes, in iterations without it
+//   trace: a line an iteration of the run with the parts, in place of the table
+//   into the folder, which is there, a picture of each (microscope_pictures.hpp)
+//   last line: the worst of the parameters found, in units of its bound. Exits with 1 if that is
+//   above 1, or where a part makes the object or what is held out worse on the perfect set
 
 #include <fmt/format.h>
 

@@ -244,6 +244,8 @@ def specimen(t, init):
         shares = occupancy.get("init_occu") if isinstance(occupancy, dict) else None
         if isinstance(shares, list) and len(shares) == states:
             t.set("object.occupancy", [float(share) for share in shares], init + "obj_omode_init_occu")
+        elif shares is not None:
+            t.leave(init + "obj_omode_init_occu", f"object.occupancy needs a fraction for each of {states:g} states")
     tilt = t.given(init + "tilt_params")
     if t.given(init + "tilt_source") in (None, "simu") and isinstance(tilt, dict):
         tilts = tilt.get("init_tilts") or [[0, 0]]

@@ -34,7 +34,7 @@ class LivePlot:
     def __call__(self, run: Reconstruction, progress: _core.Progress) -> None:
         if progress.iteration % self._every and not run.finished:
             return
-        whole = run.gather().phase if run.ranks > 1 else run.object
+        whole = run.gather().phase if run.ranks > 1 else run._one()
         if run.rank > 0:
             return
         phase = whole.sum(axis=0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import numbers
 import os
 import signal
 import tempfile
@@ -52,12 +53,15 @@ class Reconstruction:
 
     ``comm``, a communicator of mpi4py's, divides object and patterns among its processes, which all
     make the same calls; None is ``MPI.COMM_WORLD`` where mpi4py was imported, else this process.
+
+    ``resume`` is a folder with a checkpoint (``save_checkpoint``, or the program's) from which the
+    run goes on; where there is none, it begins.
     """
 
     def __init__(self, data: Any, settings: Mapping[str, Any] | None = None, *,
                  regularisers: Iterable[Regulariser] = (), variables: Iterable[Variable] = (), comm: Any = None,
-                 **keys: Any):
-        self._open(comm, regularisers, variables, lambda: self._given(data, settings, keys))
+                 resume: str | os.PathLike[str] = "", **keys: Any):
+        self._open(comm, resume, regularisers, variables, lambda: self._given(data, settings, keys))
 
     @staticmethod
     def _given(data: Any, settings: Mapping[str, Any] | None, keys: Mapping[str, Any]) -> tuple[str, Values, Data]:
@@ -67,11 +71,11 @@ class Reconstruction:
     @classmethod
     def from_yaml(cls, path: str | os.PathLike[str], set: Mapping[str, Any] | None = None,
                   data: Any = None, *, regularisers: Iterable[Regulariser] = (), variables: Iterable[Variable] = (),
-                  comm: Any = None) -> Reconstruction:
+                  comm: Any = None, resume: str | os.PathLike[str] = "") -> Reconstruction:
         """The one of a configuration file; ``set`` takes the place of its keys, as ``--set`` does.
 
-        ``data``, a file or an array, takes the place of ``data.file``. ``regularisers``, ``variables``
-        and ``comm`` as above.
+        ``data``, a file or an array, takes the place of ``data.file``. ``regularisers``, ``variables``,
+        ``comm`` and ``resume`` as above.
         """
         def given() -> tuple[str, Values, Data | None]:
             its = data if data is None or isinstance(data, Data) else load(data)
@@ -79,10 +83,11 @@ class Reconstruction:
             return os.fspath(path), values + values_of(set, {}), its
 
         run = cls.__new__(cls)
-        run._open(comm, regularisers, variables, given)
+        run._open(comm, resume, regularisers, variables, given)
         return run
 
-    def _open(self, comm: Any, regularisers: Iterable[Regulariser], variables: Iterable[Variable],
+    def _open(self, comm: Any, resume: str | os.PathLike[str], regularisers: Iterable[Regulariser],
+              variables: Iterable[Variable],
               given: Callable[[], tuple[str, Values, Data | None]]) -> None:
         self._ranks = ranks_of(comm)
         with self._told_to_others():
@@ -90,7 +95,7 @@ class Reconstruction:
             functions = [self._with_reach(f) for f in regularisers]
             objects = _with_names(variables)
         in_memory = data._in_memory if data is not None else None
-        self._run = _core.Run(file, values, in_memory, self._ranks, functions, objects)
+        self._run = _core.Run(file, values, in_memory, self._ranks, os.fspath(resume), functions, objects)
         self._tell()
 
     def _with_reach(self, function: Regulariser) -> tuple[Regulariser, str, int]:
@@ -282,8 +287,16 @@ class Reconstruction:
         """Writes a checkpoint into a folder, from which ``ptyle reconstruct --resume`` goes on."""
         self._run.save_checkpoint(os.fspath(folder))
 
+    def _one(self) -> np.ndarray:
+        """``object`` as one: of several states the mean."""
+        shares = self._run.shares
+        if not shares:
+            return self.object
+        states = self.object.reshape(len(shares), -1, *self.object.shape[1:])
+        return np.tensordot(np.asarray(shares, states.dtype), states, 1)
+
     def __repr__(self) -> str:
-        z, rows, cols = self.object.shape
+        z, rows, cols = self._one().shape
         modes, window, _ = self.probe.shape
         r_factor = self._run.r_factor
         r_text = f", R {r_factor:.4g}" if r_factor is not None else ""
@@ -293,7 +306,7 @@ class Reconstruction:
                 f"iteration {self.iteration} of {self._run.iterations}{r_text}")
 
     def _repr_html_(self) -> str:
-        return display.html(self.object.sum(axis=0), repr(self), "phase, summed over the slices")
+        return display.html(self._one().sum(axis=0), repr(self), "phase, summed over the slices")
 
 
 def _with_names(variables: Iterable[Variable]) -> list[tuple[Variable, str]]:
@@ -305,8 +318,10 @@ def _with_names(variables: Iterable[Variable]) -> list[tuple[Variable, str]]:
         name = one.name or type(one).__name__
         if any(name == other for _, other in named):
             raise InputError(f"two variables are called {name}: give each a name of its own")
+        if any("." in text for text in (name, *map(str, one.numbers))):
+            raise InputError(f"variable {name}: neither its name nor those of its numbers have a dot")
         for key, value in one.numbers.items():
-            if not isinstance(key, str) or isinstance(value, bool) or not isinstance(value, (int, float)):
+            if not isinstance(key, str) or isinstance(value, bool) or not isinstance(value, numbers.Real):
                 raise InputError(f"variable {name}: numbers are floats by name; {key!r}: {value!r} is none")
         named.append((one, name))
     return named

@@ -38,12 +38,13 @@ namespace {
 class Run {
  public:
   Run(const std::string& file, const Values& values, const Patterns* patterns,
-      std::shared_ptr<Ranks> ranks, const nb::list& regularisers, const nb::list& variables)
+      std::shared_ptr<Ranks> ranks, const std::string& resume, const nb::list& regularisers,
+      const nb::list& variables)
       : ranks_(std::move(ranks)) {
     PartOptions parts = known_parts();
     parts.add<PythonRegularisers>(regularisers_of(regularisers));
     parts.add<PythonVariables>(variables_of(variables));
-    const auto opening = [&] { open(file, values, patterns, parts); };
+    const auto opening = [&] { open(file, values, patterns, resume, parts); };
     if (ranks_->several())
       ranks_->together(opening);
     else
@@ -102,10 +103,13 @@ class Run {
  private:
   bool asked_to_stop() { return interrupt_.asked() || stop_; }
   void open(const std::string& file, const Values& values, const Patterns* patterns,
-            const PartOptions& parts) {
+            const std::string& resume, const PartOptions& parts) {
     fft_memory_.emplace(ranks_->team().leads());
-    const ReconstructInput input =
-        read_reconstruct_values(file, named(values), view_of(patterns), parts);
+    ReconstructInput input = read_reconstruct_values(file, named(values), view_of(patterns), parts);
+    if (!resume.empty()) {
+      input.config.output.folder = resume;
+      input.config.output.resume = true;
+    }
     config_ = input.resolved;
     ReconstructCallbacks callbacks;
     callbacks.log = [this](const std::string& line) { said_.push_back(line); };
@@ -265,14 +269,15 @@ void bind_progress(nb::module_& m) {
 void bind_run(nb::module_& m) {
   nb::class_<Run>(m, "Run")
       .def(nb::init<const std::string&, const Values&, const Patterns*, std::shared_ptr<Ranks>,
-                    const nb::list&, const nb::list&>(),
+                    const std::string&, const nb::list&, const nb::list&>(),
            nb::arg("file"), nb::arg("values"), nb::arg("patterns").none(), nb::arg("ranks"),
-           nb::arg("regularisers"), nb::arg("variables"))
+           nb::arg("resume"), nb::arg("regularisers"), nb::arg("variables"))
       .def("step", &Run::step)
       .def("stop", &Run::stop)
       .def("take_stop", &Run::take_stop)
       .def_prop_rw("iterations", &Run::iterations, &Run::set_iterations)
       .def_prop_ro("iteration", &Run::iteration)
+      .def_prop_ro("shares", [](Run& run) { return run.run().shares(); })
       .def_prop_ro(
           "r_factor",
           [](Run& r) {

@@ -52,22 +52,40 @@ class OnePart {
     object_->object.attr(method)(batch);
     const nb::dict numbers = this->numbers();
     for (const Number& number : numbers_) {
-      if (!numbers.contains(number.name.c_str()))
-        throw UserError(
-            fmt::format("variable {}: its number '{}' is gone", object_->name, number.name));
-      *number.in_state = nb::cast<double>(numbers[number.name.c_str()]);
+      if (!numbers.contains(number.name.c_str())) fault("number '" + number.name + "' is gone");
+      if (!nb::try_cast<double>(numbers[number.name.c_str()], *number.in_state))
+        fault("number '" + number.name + "' has become no number");
     }
-    if (numbers.size() != numbers_.size())
-      throw UserError(fmt::format(
-          "variable {}: it has a number that was not there when the run began", object_->name));
+    if (numbers.size() != numbers_.size()) fault("numbers are more than when the run began");
   }
 
  private:
+  [[noreturn]] void fault(const std::string& what) const {
+    throw UserError(fmt::format("variable {}: its {}", object_->name, what));
+  }
   [[nodiscard]] nb::dict numbers() const {
-    return nb::cast<nb::dict>(object_->object.attr("numbers"));
+    const nb::object all = object_->object.attr("numbers");
+    if (!nb::isinstance<nb::dict>(all)) fault("numbers are no dictionary any more");
+    return nb::borrow<nb::dict>(all);
   }
   std::shared_ptr<const PythonObject> object_;
   std::vector<Number> numbers_;
+};
+
+/// Waves of the fit's as an array, which nobody can write into once they are given back. Views that
+/// a user has made of it can still be written, and are not to be kept.
+struct Lent {
+  template <class T>
+  explicit Lent(Array<Complex<T>, 3>& waves) : array(nb::cast(seen(waves.view(), nb::none()))) {}
+  Lent(const Lent&) = delete;
+  ~Lent() {
+    try {
+      array.attr("setflags")(nb::arg("write") = false);
+    } catch (nb::python_error& error) {
+      error.discard_as_unraisable("ptyle.Variable");
+    }
+  }
+  nb::object array;
 };
 
 /// All of them, as they share the probe's gradient.
@@ -92,6 +110,7 @@ class OfPython final : public Variable<T> {
     for (const OnePart& part : parts_) part.read_state();
   }
   [[nodiscard]] bool needs_sums() const override { return true; }
+  [[nodiscard]] bool needs_batches() const override { return true; }
   void ask(const Batch&, const Members&, Wanted& wanted, Gradient<T>&) override {
     wanted = wanted.with(Part::probe);
   }
@@ -112,21 +131,21 @@ class OfPython final : public Variable<T> {
   void call(const char* method, Workspace<T>& with, const Batch& batch,
             Array<Complex<T>, 3>* gradient) {
     Array<Complex<T>, 3>& probe = with.state.field("probe").waves;
-    {
+    try {
       const nb::gil_scoped_acquire lock;
-      const nb::object arrays[] = {
-          nb::cast(seen(probe.view(), nb::none())),
-          gradient ? nb::cast(seen(gradient->view(), nb::none())) : nb::object(nb::none())};
-      if (gradient) close(arrays[1]);
+      const Lent waves(probe);
+      const nb::object slope =
+          gradient ? nb::object(Lent(*gradient).array) : nb::object(nb::none());
       const nb::object seen_batch =
           nb::cast(MiniBatch{batch.iteration, batch.number, batch.members.size(),
-                             batch.refine_probe, arrays[0], arrays[1]});
+                             batch.refine_probe, waves.array, slope});
       for (const OnePart& part : parts_) part.call(method, seen_batch);
-      close(arrays[0]);  // the array is the fit's: nobody is to write into it any more
+    } catch (...) {
+      with.op->set_probe(probe);  // as far as it has come
+      throw;
     }
     with.op->set_probe(probe);
   }
-  static void close(const nb::object& array) { array.attr("setflags")(nb::arg("write") = false); }
   std::vector<OnePart> parts_;
 };
 

@@ -208,7 +208,7 @@ void OpenFit<T>::open_data(const PatternsInMemory* patterns, bool measured) {
     check_disk_space(
         o.folder,
         output_bytes({config.object.slices, division->frame.rows, division->frame.cols},
-                     config.object.absorbs(), o.tiff),
+                     config.object.absorbs(), o.tiff, config.parts.of<StatesOptions>().states),
         "the result");
   const ObjectFrame& frame = division->frame;
   log(fmt::format("object: {} slice{} of {} x {} pixels; {} positions, {} thread{}{}",
@@ -244,7 +244,7 @@ TileStart<T> OpenFit<T>::start_of(const Box& box) {
     return resumed_tile<T>(*checkpoint_, states * config.object.slices, absorption, box, &ledger);
   auto object = start_object(config.object, division->frame, box, experiment.calibration.pixel,
                              absorption, config.parts.of<VacuumOptions>().slices);
-  if (states > 1) part_states(object, states, box);
+  if (states > 1) part_states(object, states, box, config.parts.of<VacuumOptions>().slices);
   return {converted<T, float, 3>(object.phase.view(), &ledger, "object"),
           converted<T, float, 3>(object.absorption.view(), &ledger, "object")};
 }
@@ -280,7 +280,7 @@ Fit<T> OpenFit<T>::make_fit() {
   if (const auto& variable = config.parts.of<VariableProbeOptions>(); variable.any())
     log(describe(variable));
   if (const auto shares = config.parts.of<StatesOptions>().shares(); !shares.empty())
-    log(fmt::format("the object has {} states, with {:.3g} of the dose", shares.size(),
+    log(fmt::format("the object has {} states, with fractions {:.3g} of the dose", shares.size(),
                     fmt::join(shares, ", ")));
   if (options.hold_out_pixels > 0)
     log(fmt::format("one in {} detector pixels is held out, at random in each pattern",

@@ -14,6 +14,7 @@
 #include "core/units.hpp"
 #include "session/write_result.hpp"
 #include "solver/batches.hpp"
+#include "solver/states.hpp"
 #include "tiles/hand_over.hpp"
 
 namespace ptyle {
@@ -138,8 +139,9 @@ void count_files(const ReconstructConfig& config, const Experiment& experiment,
   plan.read = double(experiment.bytes_a_frame) * double(experiment.positions.size());
   if (config.output.folder.empty()) return;
   const ObjectFrame& frame = plan.division.frame;
-  plan.written = output_bytes({config.object.slices, frame.rows, frame.cols},
-                              config.object.absorbs(), config.output.tiff);
+  plan.written =
+      output_bytes({config.object.slices, frame.rows, frame.cols}, config.object.absorbs(),
+                   config.output.tiff, config.parts.of<StatesOptions>().states);
 }
 
 /// The least number of ranks, a power of two above `ranks`, whose GPUs have the memory; 0: none.

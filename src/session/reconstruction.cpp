@@ -39,6 +39,7 @@ class Reconstruction::Work {
   virtual void set_iterations(int iterations) = 0;
   virtual Progress step(const std::function<bool()>& pause) = 0;
   [[nodiscard]] virtual ObjectValues object() const = 0;
+  [[nodiscard]] virtual std::vector<double> shares() const = 0;
   [[nodiscard]] virtual Array<Complex<float>, 3> probe() const = 0;
   [[nodiscard]] virtual std::vector<Position> positions() const = 0;
   [[nodiscard]] virtual const History& history() const = 0;
@@ -153,6 +154,9 @@ class WorkOf final : public Reconstruction::Work {
     return object;
   }
 
+  [[nodiscard]] std::vector<double> shares() const override {
+    return config_.parts.of<StatesOptions>().shares();
+  }
   [[nodiscard]] Array<Complex<float>, 3> probe() const override {
     return converted<Complex<float>, Complex<T>, 3>(fit().probe());
   }
@@ -232,10 +236,6 @@ class WorkOf final : public Reconstruction::Work {
     return *open_.fit;
   }
   [[nodiscard]] bool has_absorption() const { return fit().state().has("absorption"); }
-  /// Of the object's states; empty: there is one.
-  [[nodiscard]] std::vector<double> shares() const {
-    return config_.parts.of<StatesOptions>().shares();
-  }
 
   [[nodiscard]] Fingerprint fingerprint() const {
     return last_fingerprint_ ? *last_fingerprint_
@@ -452,6 +452,7 @@ bool Reconstruction::finished() const { return work_->finished(); }
 void Reconstruction::set_iterations(int iterations) { work_->set_iterations(iterations); }
 Progress Reconstruction::step(const std::function<bool()>& pause) { return work_->step(pause); }
 ObjectValues Reconstruction::object() const { return work_->object(); }
+std::vector<double> Reconstruction::shares() const { return work_->shares(); }
 Array<Complex<float>, 3> Reconstruction::probe() const { return work_->probe(); }
 std::vector<Position> Reconstruction::positions() const { return work_->positions(); }
 const History& Reconstruction::history() const { return work_->history(); }

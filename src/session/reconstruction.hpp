@@ -132,6 +132,8 @@ class Reconstruction {
 
   /// The object as it stands, on the process that leads, which holds the whole of it; else empty.
   [[nodiscard]] ObjectValues object() const;
+  /// Of the object's states, 1 together; empty: there is one.
+  [[nodiscard]] std::vector<double> shares() const;
   /// (mode, W, W), centred on [W/2, W/2]; the fit's modes as they are.
   [[nodiscard]] Array<Complex<float>, 3> probe() const;
   /// From the centre of object pixel [0, 0], Å (px in pixel units).

@@ -328,19 +328,21 @@ ObjectStart start_object(const ObjectConfig& config, const ObjectFrame& frame, c
   return start;
 }
 
-void part_states(ObjectStart& start, i64 states, const Box& box) {
+void part_states(ObjectStart& start, i64 states, const Box& box, std::array<int, 2> vacuum) {
   constexpr float most = 0.01F;  // rad; what is there at all is of the order of 0.1
+  const i64 slices = start.phase.shape()[0];
   const auto repeated = [states](const Array<float, 3>& one) {
     if (one.empty()) return Array<float, 3>();
-    const auto [slices, rows, cols] = one.shape();
-    Array<float, 3> all({states * slices, rows, cols});
+    const auto [planes, rows, cols] = one.shape();
+    Array<float, 3> all({states * planes, rows, cols});
     for (i64 k = 0; k < states; ++k) std::copy(one.begin(), one.end(), all.data() + k * one.size());
     return all;
   };
   start.phase = repeated(start.phase);
   start.absorption = repeated(start.absorption);
   const auto [planes, rows, cols] = start.phase.shape();
-  for (i64 z = 0; z < planes; ++z)
+  for (i64 z = 0; z < planes; ++z) {
+    if (z % slices < vacuum[0] || z % slices >= slices - vacuum[1]) continue;
     for (i64 y = 0; y < rows; ++y) {
       Philox random(0, static_cast<std::uint32_t>(z),
                     static_cast<std::uint64_t>(box.rows.begin + y) << 32);
@@ -348,6 +350,7 @@ void part_states(ObjectStart& start, i64 states, const Box& box) {
       for (i64 x = 0; x < cols; ++x)
         start.phase(z, y, x) += most * static_cast<float>(2 * random.uniform() - 1);
     }
+  }
 }
 
 void start_above(Array<Complex<double>, 3>& probe, int slices, const ObjectConfig& config,

@@ -50,10 +50,11 @@ ObjectStart start_object(const ObjectConfig& config, const ObjectFrame& frame, c
                          double pixel, bool absorption, std::array<int, 2> vacuum = {},
                          Ledger* ledger = nullptr);
 
-/// The same start for each of several states, state after state, with a little noise of the phase
-/// by which they can part: alike, they would stay alike. Its values are those of voxels of the
-/// whole object, whatever the part.
-void part_states(ObjectStart& start, i64 states, const Box& box);
+/// The same start (slices, rows, columns) for each of several states, (states · slices, rows,
+/// columns), with noise of the phase within 0.01 rad by which they can part: alike, they would stay
+/// alike. Its values are those of voxels of the whole object, whatever the part; slices of vacuum
+/// at the top and at the bottom have none.
+void part_states(ObjectStart& start, i64 states, const Box& box, std::array<int, 2> vacuum = {});
 
 /// The waves of a probe so many slices further up the beam.
 void start_above(Array<Complex<double>, 3>& probe, int slices, const ObjectConfig& config,

@@ -176,8 +176,9 @@ class Copies {
 
 }  // namespace
 
-double output_bytes(const std::array<i64, 3>& shape, bool absorption, bool tiff) {
-  return bytes_of(shape) * (absorption ? 2 : 1) * (tiff ? 2 : 1);
+double output_bytes(const std::array<i64, 3>& shape, bool absorption, bool tiff, i64 states) {
+  const i64 volumes = 1 + (states > 1 ? states : 0) + (tiff ? 1 : 0);
+  return bytes_of(shape) * (absorption ? 2 : 1) * double(volumes);
 }
 
 double gathering_bytes(i64 positions) {

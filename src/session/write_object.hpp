@@ -5,9 +5,8 @@
 //   1. the process that leads makes the file, and tells where the object lies in it
 //   2. some ranks open it, too; where one does not find it, on a disk of its own, the one that
 //      leads writes alone
-//   3. a slab on each of them is put together (session/stitch), and written to its place; of
-//   several
-//      states each to its own, and their mean to the object's
+//   3. a slab on each of them is put together (session/stitch), and written to its place; where the
+//      object has several states, each to its own, and their mean to the object's
 
 #include "exchange/team.hpp"
 #include "session/write_result.hpp"

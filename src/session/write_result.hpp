@@ -49,9 +49,10 @@ struct OutputChoice {
   bool tiff = true;
 };
 
-/// Bytes of result.h5 and, with `tiff`, the object's TIFF stacks for an object of this shape; what
+/// Bytes of result.h5, which has each of several states beside their mean, and, with `tiff`, of the
+/// object's TIFF stacks for an object of this shape (slices, rows, columns); what
 /// else is written is small beside them. For check_disk_space (io/disk_space) before a run.
-double output_bytes(const std::array<i64, 3>& shape, bool absorption, bool tiff);
+double output_bytes(const std::array<i64, 3>& shape, bool absorption, bool tiff, i64 states = 1);
 
 /// Bytes that every process has left, beside all that computing takes, for the facts of a result
 /// while they are gathered: lists by position, the configuration's text and figures of the ranks.

@@ -51,7 +51,7 @@ void check_by_position(const FitOptions& options, const Parts<float>& parts, con
   if (const auto& variable = options.parts.of<VariableProbeOptions>(); variable.any())
     throw ExcludedByPie{key_of(variable), excluded_by_pie::of_variable_probe}.error();
   for (const auto& one : parts.variables)
-    if (one->needs_sums()) throw by_position_alone(one->key());
+    if (one->needs_batches()) throw by_position_alone(one->key());
 }
 
 /// What looks at one object, or at one probe of each position's own.

@@ -22,11 +22,11 @@ std::optional<std::string> fault_of_occupancy(const StatesOptions& options) {
   const auto& shares = options.occupancy;
   if (shares.empty()) return {};
   if (std::ssize(shares) != options.states)
-    return fmt::format("has {} share{}, but object.states is {}: give one of each", shares.size(),
+    return fmt::format("has {} number{}, but object.states is {}: give one for each", shares.size(),
                        shares.size() == 1 ? "" : "s", options.states);
   if (!std::all_of(shares.begin(), shares.end(),
                    [](double share) { return share > 0 && std::isfinite(share); }))
-    return "is not above 0 for every state; it is the share of the dose that each gets";
+    return "is not above 0 for every state; it is the fraction of the dose that each gets";
   return {};
 }
 

@@ -29,13 +29,12 @@ template <class V>
 void keys(V& v, StatesOptions& o) {
   v.section("object");
   v("states", o.states, between(1, 64),
-    "objects that the beam sees one after the other, so that their patterns add up: thermal "
-    "motion, "
-    "or a specimen that changes meanwhile")
+    "objects that the beam sees one after the other, so that their patterns add up: atoms that "
+    "vibrate, or a specimen that changes")
       .also_called("omode obj_modes object_modes")
       .same_at_resume()
       .reported_if_set();
-  v("occupancy", o.occupancy, "share of the dose that each state gets; left out: all alike")
+  v("occupancy", o.occupancy, "fraction of the dose that each state gets; left out: all alike")
       .example("[0.7, 0.3]")
       .also_called("omode_occu init_occu")
       .same_at_resume()
@@ -45,7 +44,7 @@ void keys(V& v, StatesOptions& o) {
 /// The fault of object.occupancy.
 std::optional<std::string> fault_of_occupancy(const StatesOptions& options);
 
-/// (M, K): each state sees all K modes of the probe, by the root of its share.
+/// (waves, modes of the probe): each state sees all of these, by the root of its share.
 std::vector<Complex<double>> coefficients_of_states(const OperatorSetup& setup,
                                                     const std::vector<double>& shares);
 
@@ -60,11 +59,13 @@ struct ExcludedByStates {
 
 namespace excluded_by_states {
 inline constexpr ExcludedByStates transfer{
-    "solver.preconditioner", "whose slices are not of one object: illumination, or left out"};
-inline constexpr ExcludedByStates pie{"solver.rule", "which pie knows nothing of: another rule"};
+    "solver.preconditioner",
+    "as it takes all slices for those of one object: set illumination, or leave it out"};
+inline constexpr ExcludedByStates pie{"solver.rule",
+                                      "as pie updates one object: choose another rule"};
 inline constexpr ExcludedByStates recentre{"object.recentre_z",
-                                           "which would move apart: leave it out"};
-inline constexpr const char* of_variable_probe = "which see one probe: leave it out";
+                                           "as each state would be moved by its own: leave it out"};
+inline constexpr const char* of_variable_probe = "as all states see one probe: leave it out";
 }  // namespace excluded_by_states
 
 }  // namespace ptyle

@@ -4,10 +4,13 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "core/matrix2.hpp"
+#include "core/random.hpp"
 #include "exchange/local/team.hpp"
 #include "session/orientation.hpp"
 #include "session/reconstruction.hpp"
@@ -177,6 +180,41 @@ TEST(Turns, AreThoseOfTheFlipsTheyCameFrom) {
     }
     EXPECT_FALSE(flips_of(turn_of(flips, 45))) << flips.name();
   }
+}
+
+/// Centres of mass that wander by 0.5 px at random, on top of a plane.
+Experiment wandering(i64 side, const Matrix2& plane) {
+  Experiment e;
+  Philox random(11, 0, 0);
+  for (i64 y = 0; y < side; ++y)
+    for (i64 x = 0; x < side; ++x) {
+      const Position at{double(y), double(x)};
+      const auto by = times(plane, Vector2{at.row, at.col});
+      e.positions.push_back(at);
+      e.centres.push_back(
+          {by[0] + 0.5 * normal_deviate(random), by[1] + 0.5 * normal_deviate(random)});
+    }
+  return e;
+}
+
+/// Of n centres' variance a plane explains 2/n by chance; what it explains of σ² = 0.25 beside one
+/// of slope a over a side L is a² L² / 12 σ² in rows or columns: 0.03 for 0.015 px/Å over 20 Å.
+/// Errors of slopes are σ √12 / L²; five of these are allowed.
+TEST(DescanOfCentres, IsNoneWhereItMayBeChance) {
+  const Matrix2 none{}, little{0.015, 0, 0, 0.015}, more{0.08, 0.02, -0.03, 0.09};
+  EXPECT_EQ(descan_of_centres(wandering(20, none)), none);
+  EXPECT_EQ(descan_of_centres(wandering(20, little)), none);
+  for (const i64 side : {20, 60}) {
+    const Matrix2 found = descan_of_centres(wandering(side, more));
+    for (std::size_t k = 0; k < 4; ++k)
+      EXPECT_NEAR(found[k], more[k], 5 * 0.5 * std::sqrt(12.0) / double(side * side)) << side;
+  }
+  // Many patterns tell what few do not.
+  EXPECT_NEAR(descan_of_centres(wandering(60, little))[0], 0.015, 5 * 0.5 * std::sqrt(12.0) / 3600);
+  // Along a line there is none.
+  Experiment line = wandering(20, more);
+  line.positions.resize(20), line.centres.resize(20);
+  EXPECT_EQ(descan_of_centres(line), none);
 }
 
 }  // namespace

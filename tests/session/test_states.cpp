@@ -82,9 +82,9 @@ TEST(States, AreInTheResultWithTheirMean) {
     expect_mean(result.absorption, result.states_absorption, result.occupancy);
     const h5::File file = h5::File::open(folder / "out/result.h5");
     EXPECT_EQ(file.text("/states/phase", "units"), "rad");
-    EXPECT_EQ(
-        std::count(log.begin(), log.end(), "the object has 2 states, with 0.75, 0.25 of the dose"),
-        1);
+    EXPECT_EQ(std::count(log.begin(), log.end(),
+                         "the object has 2 states, with fractions 0.75, 0.25 of the dose"),
+              1);
     // The same by what Python saves.
     write_result(folder / "again.h5", told, false);
     const Result again = read_result(folder / "again.h5");
@@ -156,7 +156,7 @@ TEST(States, AreRefusedWithAReason) {
     return message_of<UserError>([&] { (void)result_of(config); });
   };
   EXPECT_TRUE(says(fault([](auto& c) { c.parts.template of<StatesOptions>().occupancy = {1}; }),
-                   {"object.occupancy", "has 1 share, but object.states is 2"}));
+                   {"object.occupancy", "has 1 number, but object.states is 2"}));
   EXPECT_TRUE(says(fault([](auto& c) { c.parts.template of<VariableProbeOptions>().modes = 1; }),
                    {"probe.variable", "does not go with object.states"}));
   EXPECT_TRUE(says(fault([](auto& c) { c.parts.template of<RecentreOptions>().every = 2; }),

@@ -80,6 +80,15 @@ TEST(Descan, StaysNearNothingWhereThereIsNone) {
   EXPECT_LT(found.cost, 1.5 * cost);
 }
 
+/// What goes to and fro with mini-batches has been found: steps may settle.
+TEST(Descan, IsFoundWhereItStandsStill) {
+  const FitScene scene;
+  const auto alone = make_local_team();
+  auto fit = scene.fit(options_of({}), *alone, {scene.mesh(1)});
+  for (int i = 0; i < 20; ++i) fit.iterate();
+  EXPECT_LE(fit.all_moves_from(), 15);
+}
+
 TEST(Descan, IsTheSameOnAnyNumberOfRanks) {
   const FitScene scene(0, {.descan = truth});
   const auto options = options_of(times(0.5, truth));

@@ -13,6 +13,8 @@
 #include "solver/rules/rule_options.hpp"
 #include "solver/shared_fit.hpp"
 #include "solver/states.hpp"
+#include "solver/variables/geometry_options.hpp"
+#include "solver/variables/position_options.hpp"
 #include "solver/variables/recentre.hpp"
 #include "solver/variables/variable_probe_options.hpp"
 
@@ -59,7 +61,8 @@ double error(View<const double, 3> object, View<const double, 3> truth) {
   return std::sqrt(squares / count - std::pow(sum / count, 2));
 }
 
-/// The same for each slice of each state is beyond 25 patterns; the mean is not.
+/// 25 patterns do not tell each slice of each state, but their mean. Half is of a cost that still
+/// falls, and which one object cannot lower.
 TEST(States, ExplainWhatOneObjectCannot) {
   const FitScene scene(0, {.states = shares});
   const EndOfFit one = end_of_fit(scene, options_of(1), 60),
@@ -86,8 +89,8 @@ TEST(States, AreTheSameOnAnyNumberOfRanks) {
   }
 }
 
-/// Slices are blurred, tied and penalised within their state alone: one whose states are alike, and
-/// stay so, is an object without.
+/// Slices are blurred and penalised within their state alone: one whose states are alike, and stay
+/// so, is an object without. So it is where ranks take steps of their own between sums.
 TEST(States, KeepTheirSlicesApart) {
   const FitScene scene;
   auto one = options_of(1), two = options_of(2);
@@ -117,6 +120,52 @@ TEST(States, KeepTheirSlicesApart) {
   }
   EXPECT_GT(most, 0.01);
   EXPECT_LT(apart, 1e-9 * most);
+}
+
+/// In the paper's schemes too, where ranks take steps of their own between sums: states that start
+/// alike stay alike, and move.
+TEST(States, MoveAllWhereRanksStepBetweenSums) {
+  for (const bool behind : {false, true}) {
+    auto options = options_of(2);
+    options.parts.of<StatesOptions>().occupancy = {};
+    options.parts.of<RuleOptions>().rule = RuleChoice::descent;
+    options.exchange_behind = behind;
+    options.local_positions = behind ? 0 : 2;
+    options.verify = false;  // copies differ
+    const FitScene& scene = test::scene();
+    const auto team = make_local_team(2);
+    auto fit = scene.fit(options, *team, {scene.mesh(2)},
+                         Array<double, 3>({2 * FitScene::slices, scene.object().rows.size(),
+                                           scene.object().cols.size()}),
+                         scene.probe());
+    for (int i = 0; i < 2; ++i) fit.iterate();
+    const auto pair = test::stitched(fit, scene.object());
+    double most = 0, apart = 0;
+    for (i64 i = 0; i < pair.size() / 2; ++i) {
+      most = std::max(most, std::abs(pair.data()[i]));
+      apart = std::max(apart, std::abs(pair.data()[i] - pair.data()[pair.size() / 2 + i]));
+    }
+    EXPECT_GT(most, 0.01);
+    EXPECT_LT(apart, 1e-9 * most) << behind;
+  }
+}
+
+/// The gradient by the propagator is that of all states, and positions move with them.
+TEST(States, GoWithPositionsAndGeometry) {
+  const FitScene scene(0, {.thickness = 11, .states = shares});
+  auto options = options_of(2);
+  auto& geometry = options.parts.of<GeometryOptions>();
+  geometry.refine = {"defocus", "thickness"};
+  geometry.wavelength = FitScene::wavelength;
+  geometry.given.C10 = -80;
+  geometry.slice_thickness = 10;
+  options.parts.of<PositionOptions>() = {.refine = Switch::on, .start = 2, .largest_move = 1};
+  const EndOfFit alone = end_of_fit(scene, options, 5), together = end_of_fit(scene, options, 5, 4);
+  EXPECT_NE(alone.numbers.at("geometry.thickness"), 0);
+  // As test_geometry's, whose numbers are quotients of sums.
+  EXPECT_NEAR(together.numbers.at("geometry.thickness"), alone.numbers.at("geometry.thickness"),
+              1e-7);
+  EXPECT_LT(test::apart(together.object, alone.object), 1e-6);
 }
 
 TEST(States, OnAnEmulatedGpuAreThoseOfTheHost) {

@@ -27,7 +27,7 @@ class Counts(ptyle.Variable):
     def __init__(self, name):
         super().__init__()
         self.name = name
-        self.numbers = {"batches": 0.0, "iterations": 0}
+        self.numbers = {"batches": np.float32(0), "iterations": 0}
         self.seen = []
 
     def step(self, batch):
@@ -77,12 +77,11 @@ def test_it_is_called_in_every_mini_batch_and_iteration(scan):
 
 
 def test_its_numbers_are_in_checkpoints(scan, tmp_path):
-    settings = {**SETTINGS, "output.folder": str(tmp_path)}
-    run = ptyle.Reconstruction(scan, settings, variables=[Counts("mine")])
+    run = ptyle.Reconstruction(scan, SETTINGS, variables=[Counts("mine")])
     run.run(iterations=2)
     run.save_checkpoint(tmp_path)
     again = Counts("mine")
-    resumed = ptyle.Reconstruction(scan, {**settings, "output.resume": True}, variables=[again])
+    resumed = ptyle.Reconstruction(scan, SETTINGS, variables=[again], resume=tmp_path)
     assert resumed.iteration == 2 and again.numbers == {"batches": 10, "iterations": 2}
     resumed.run(iterations=1)
     assert again.numbers == {"batches": 15, "iterations": 3}
@@ -119,18 +118,51 @@ def test_its_error_is_the_runs(scan):
         ptyle.Reconstruction(scan, SETTINGS, variables=[Fails()]).run()
     with pytest.raises(ptyle.InputError, match="Forgets: its number 'x' is gone"):
         ptyle.Reconstruction(scan, SETTINGS, variables=[Forgets()]).run()
+    for wrong, match in ({"x": None}, "'x' has become no number"), (None, "are no dictionary"), \
+            ({"x": 1, "z": 2}, "are more than when"):
+        forgets = Forgets()
+        forgets.step = lambda batch, wrong=wrong: setattr(forgets, "numbers", wrong)
+        with pytest.raises(ptyle.InputError, match=match):
+            ptyle.Reconstruction(scan, SETTINGS, variables=[forgets]).run()
+
+
+def test_what_an_error_leaves_is_the_runs(scan):
+    """The probe as far as it had come, for the operator too; and no array that can be written."""
+    class Halves(ptyle.Variable):
+        def step(self, batch):
+            self.kept = batch.probe
+            batch.probe[...] *= 0.5
+            if self.fails:
+                raise ZeroDivisionError("once")
+
+    halves = Halves()
+    halves.fails = True
+    run = ptyle.Reconstruction(scan, {**ONE_MODE, "solver.batches": 1}, probe={"refine_from": 0}, variables=[halves])
+    with pytest.raises(ZeroDivisionError):
+        run.step()
+    with pytest.raises(ValueError, match="read-only"):
+        halves.kept[...] = 0
+    halves.fails = False
+    run.step()  # the rest of the first iteration
+    cost = run.step().cost
+    other = ptyle.Reconstruction(scan, {**ONE_MODE, "solver.batches": 1}, probe={"refine_from": 0})
+    other.step()
+    assert cost > 2 * other.step().cost  # of a probe with a quarter of the power
 
 
 def test_what_is_no_variable_is_refused(scan):
+    settings = {key: value for key, value in SETTINGS.items() if key != "solver.batches"}
+
     def refused(variables, match, **keys):
         with pytest.raises(ptyle.InputError, match=match):
-            ptyle.Reconstruction(scan, SETTINGS, variables=variables, **keys)
+            ptyle.Reconstruction(scan, settings, variables=variables, **keys)
 
     refused([lambda batch: None], "classes made of ptyle.Variable")
     refused([Descent(), Descent()], "two variables are called Descent")
     wrong = Counts("wrong")
     wrong.numbers["x"] = "many"
     refused([wrong], "variable wrong: numbers are floats by name; 'x': 'many'")
+    refused([Counts("a.b")], "neither its name nor those of its numbers have a dot")
     refused([Counts("one")], "variable one does not go with solver.rule: pie", rule="pie")
 
 

@@ -15,9 +15,11 @@
 #include "core/parallel.hpp"
 #include "core/pulse.hpp"
 #include "core/units.hpp"
+#include "operator/cpu/gradient_rows.hpp"
 #include "operator/cpu/memory.hpp"
 #include "operator/cpu/sequencer.hpp"
 #include "operator/cpu/steps.hpp"
+#include "operator/cpu/thread_waves.hpp"
 #include "operator/operator.hpp"
 
 namespace ptyle {
@@ -28,16 +30,7 @@ using namespace cpu;
 template <class T>
 class CpuOperator final : public Operator<T> {
   using C = Complex<T>;
-
-  /// The buffers that a thread works in: one position's waves, made when they are first needed.
-  struct Workspace {
-    ThreadBuffers<T> buffers;
-    Array<T, 1> wave, other;        ///< ψ; dψ, or χ where ψ is needed still
-    Array<T, 1> aside;              ///< ψ where both others are used up
-    Array<T, 2> kept, checkpoints;  ///< u of a run of slices; ψ before a run's first slice
-    Array<T, 2> phase, absorption, illumination;  ///< patches of W·W
-    Array<T, 2> propagator;  ///< of ∂f/∂P*: the position's sum, and space for two spectra
-  };
+  using Workspace = ThreadWaves<T>;
 
  public:
   CpuOperator(OperatorSetup setup, int threads, Ledger* ledger, const CpuOptions& options)
@@ -76,7 +69,7 @@ class CpuOperator final : public Operator<T> {
   std::vector<std::complex<double>> propagator() const override {
     if (setup_.slices == 1) return {};
     const Placement beside{-2 * setup_.window, -2 * setup_.window};
-    ThreadBuffers<T> buffers = make_buffers(nullptr);
+    ThreadBuffers<T> buffers = make_buffers(plan_, nullptr);
     Array<C, 3> waves({setup_.modes, setup_.window, setup_.window});
     Array<T, 1> spectrum({std::max(plan_.probe, plan_.wave)}), psi({plan_.wave});
     waves(0, 0, 0) = 1;
@@ -93,7 +86,7 @@ class CpuOperator final : public Operator<T> {
   void forward(const Placement& at, View<C, 3> wave) const override {
     check_places(setup_, {&at, 1});
     // Nothing shared is written: several threads may call.
-    ThreadBuffers<T> buffers = make_buffers(nullptr);
+    ThreadBuffers<T> buffers = make_buffers(plan_, nullptr);
     Array<T, 1> psi({plan_.wave});
     steps_->prepare(at, buffers);
     begin(at, probe_, buffers, psi.data());
@@ -119,7 +112,7 @@ class CpuOperator final : public Operator<T> {
     auto& ws = prepared(0, at);
     const Wanted wanted = parts_of_adjoint(sum);
     Array<T, 1> probe_sum({wanted.has(Part::probe) ? plan_.probe : 0});
-    Sequencer sequencer(setup_.slices + 1);
+    Sequencer sequencer(setup_.planes() + 1);
     forward_keeping_waves(ws, at);
     T* const chi = chi_beside(ws);
     steps_->enter_back(ws.buffers, d, chi);
@@ -134,7 +127,7 @@ class CpuOperator final : public Operator<T> {
     check_wanted(setup_, wanted);
     Array<T, 1> probe_sum({wanted.has(Part::probe) ? plan_.probe : 0}, ledger_, "gradient patches");
     std::vector<Misfit> each(places.size());
-    Sequencer sequencer(setup_.slices + 1);
+    Sequencer sequencer(setup_.planes() + 1);
     parallel_for(static_cast<i64>(places.size()), threads_, [&](i64 k, int thread) {
       try {
         auto& ws = prepared(thread, places[k]);
@@ -195,7 +188,7 @@ class CpuOperator final : public Operator<T> {
     const Wanted wanted = parts_of_adjoint(sum);
     const Array<T, 1> d_spectrum = probe_spectrum(d_probe);
     Array<T, 1> probe_sum({wanted.has(Part::probe) ? plan_.probe : 0}, ledger_, "gradient patches");
-    Sequencer sequencer(setup_.slices + 1);
+    Sequencer sequencer(setup_.planes() + 1);
     parallel_for(static_cast<i64>(places.size()), threads_, [&](i64 k, int thread) {
       try {
         auto& ws = prepared(thread, places[k]);
@@ -235,17 +228,6 @@ class CpuOperator final : public Operator<T> {
     return total;
   }
 
-  /// Bytes of waves that a thread keeps in its share of the caches, about. Between 10 and 40 MB it
-  /// made no difference on a processor with 32 MB of L3.
-  static constexpr i64 past_caches = i64{16} << 20;
-
-  ThreadBuffers<T> make_buffers(Ledger* ledger) const {
-    return {
-        Array<T, 1>({plan_.scratch}, ledger, "waves"), Array<T, 1>({plan_.ramp}, ledger, "waves"),
-        Array<T, 1>({plan_.pattern}, ledger, "waves"), Array<T, 1>({plan_.mixed}, ledger, "waves"),
-        plan_.kept * plan_.wave * static_cast<i64>(sizeof(T)) > past_caches};
-  }
-
   template <int N>
   void need(Array<T, N>& array, const std::array<i64, N>& shape, const char* name) const {
     if (array.shape() != shape) array = Array<T, N>(shape, ledger_, name);
@@ -255,7 +237,7 @@ class CpuOperator final : public Operator<T> {
   Workspace& prepared(int thread, const Placement& at) const {
     auto& ws = work_[static_cast<std::size_t>(thread)];
     if (ws.wave.empty()) {
-      ws.buffers = make_buffers(ledger_);
+      ws.buffers = make_buffers(plan_, ledger_);
       ws.wave = Array<T, 1>({plan_.wave}, ledger_, "waves");
     }
     steps_->prepare(at, ws.buffers);
@@ -377,8 +359,9 @@ class CpuOperator final : public Operator<T> {
       }
     }
     T* const spectra = is_own(wanted) ? own_gradients(ws, at, k, chi, wanted, sum) : nullptr;
-    if (!sequencer.wait(setup_.slices, k)) return;
-    if (wanted.has(Part::illumination)) add_illumination(ws, at, sum);
+    if (!sequencer.wait(setup_.planes(), k)) return;
+    if (wanted.has(Part::illumination))
+      add_patch(sum.illumination, at, T(1) / static_cast<T>(setup_.planes()), ws.illumination);
     if (through) steps_->add_propagator_gradient(through, sum.propagator);
     if (wanted.has(Part::probe)) {
       if (setup_.basis > 0)
@@ -388,7 +371,7 @@ class CpuOperator final : public Operator<T> {
       else
         steps_->end_back(chi, ws.buffers, probe_sum);
     }
-    sequencer.done(setup_.slices, k);
+    sequencer.done(setup_.planes(), k);
   }
 
   /// Zeros for a position's part of ∂f/∂P*; null: it is not wanted.
@@ -428,11 +411,11 @@ class CpuOperator final : public Operator<T> {
                   Sequencer& sequencer, Wanted wanted, T scale, const Gradient<T>& sum) const {
     bool goes_on = true;
     each_state(s, at, [&](const Slice<T>& slice) {
-      const auto turn = [&] { return sequencer.wait(s, k); };
+      const auto turn = [&] { return sequencer.wait(slice.plane, k); };
       goes_on = goes_on && state_back(ws, slice, chi, u, wanted, scale, sum, turn);
+      if (goes_on) sequencer.done(slice.plane, k);
     });
     if (!goes_on) return false;
-    sequencer.done(s, k);
     beat_at(s);
     return true;
   }
@@ -457,10 +440,8 @@ class CpuOperator final : public Operator<T> {
     if (!absorption.empty()) to.absorption = zero(ws.absorption, w);
     steps_->transmit_back(slice, ws.buffers, chi, u, ws.wave.data(), to);
     if (!turn()) return false;
-    for (i64 y = 0; y < w; ++y) {
-      add_row(phase, slice.at, y, T(1), ws.phase.data() + y * w, w);
-      add_row(absorption, slice.at, y, T(1), ws.absorption.data() + y * w, w);
-    }
+    add_patch(phase, slice.at, T(1), ws.phase);
+    add_patch(absorption, slice.at, T(1), ws.absorption);
     return true;
   }
 
@@ -468,13 +449,6 @@ class CpuOperator final : public Operator<T> {
     need<2>(patch, {w, w}, "gradient patches");
     patch.fill(0);
     return patch.view();
-  }
-
-  void add_illumination(Workspace& ws, const Placement& at, const Gradient<T>& sum) const {
-    const i64 w = setup_.window;
-    const T share = T(1) / static_cast<T>(setup_.planes());
-    for (i64 y = 0; y < w; ++y)
-      add_row(sum.illumination, at, y, share, ws.illumination.data() + y * w, w);
   }
 
   /// u and du after the last slice, in ws.wave and ws.other; with `keep`, waves are kept as by

@@ -12,6 +12,7 @@
 
 #include "core/units.hpp"
 #include "operator/cpu/descan.hpp"
+#include "operator/cpu/gradient_rows.hpp"
 #include "operator/cpu/steps.hpp"
 #include "operator/cpu/sweeps/layout.hpp"
 
@@ -166,13 +167,13 @@ class SweepSteps final : public Steps<T>, private SweepLayout<T> {
     for (i64 y = 0; y < w_; ++y) {
       set_transmission(slice, y, buffers, work);
       if (!gradient.illumination.empty()) work.illumination = &gradient.illumination(y, 0);
-      const bool direct = slice.end_mode - slice.first_mode == 1 && lies_inside(gradient, y);
-      work.phase = sums_of(gradient.phase, gradient.at, y, direct, sums);
-      work.absorption = sums_of(gradient.absorption, gradient.at, y, direct, sums + w_);
+      const bool direct = slice.end_mode - slice.first_mode == 1 && lies_inside(gradient, y, w_);
+      work.phase = sums_of(gradient.phase, gradient.at, y, direct ? 0 : w_, sums);
+      work.absorption = sums_of(gradient.absorption, gradient.at, y, direct ? 0 : w_, sums + w_);
       work.next_sum = direct ? gradient.phase.shape[1] : 0;
       if (!direct) {
-        fetch_row(gradient.phase, gradient.at, y);
-        fetch_row(gradient.absorption, gradient.at, y);
+        fetch_row(gradient.phase, gradient.at, y, w_);
+        fetch_row(gradient.absorption, gradient.at, y, w_);
       }
       for (i64 m = slice.first_mode; m < slice.end_mode; ++m) {
         work.u_back =
@@ -401,30 +402,6 @@ class SweepSteps final : public Steps<T>, private SweepLayout<T> {
     work.t_re = row.re;
     work.t_im = row.im;
     work.next_row = row.next;
-  }
-
-  bool lies_inside(const SliceGradient<T>& g, i64 y) const {
-    const auto& shape = g.phase.shape;
-    return !g.phase.empty() && g.at.row + y >= 0 && g.at.row + y < shape[0] && g.at.col >= 0 &&
-           g.at.col + w_ <= shape[1];
-  }
-  /// The row that row y adds its gradient to, if any is wanted: the sum itself, or zeros on the
-  /// side.
-  T* sums_of(View<T, 2> sum, const Placement& at, i64 y, bool direct, T* aside) const {
-    if (sum.empty()) return nullptr;
-    if (direct) return sum.data + (at.row + y) * sum.shape[1] + at.col;
-    std::fill_n(aside, w_, T(0));
-    return aside;
-  }
-
-  /// Asks for the sum's row, which another thread had last, while its gradient is computed.
-  void fetch_row(View<T, 2> sum, const Placement& at, i64 y) const {
-    if (sum.empty()) return;
-    const Inside in(at, w_, sum.shape[0], sum.shape[1]);
-    if (y < in.y0 || y >= in.y1 || in.x0 == in.x1) return;
-    const T* row = sum.data + (at.row + y) * sum.shape[1] + at.col;
-    for (i64 x = in.x0; x < in.x1; x += 64 / i64{sizeof(T)}) __builtin_prefetch(row + x, 1);
-    __builtin_prefetch(row + in.x1 - 1, 1);
   }
 
   /// u of row y from a wave that goes back too, which becomes conj(t) u.

@@ -93,12 +93,12 @@ void Descent<T>::move_by_own(Workspace<T>& with, const ObjectVariable<T>& object
                              View<const T, 2> illumination, const Volumes<T>& from,
                              const Volumes<T>& gradient) const {
   const Preconditioner<T> m = preconditioning_.of(with, illumination);
-  const auto old = from.on(tile), g = gradient.on(tile);
-  const auto to = object.values.fields();
+  const auto old = from.fields(), g = gradient.fields(), to = object.values.fields();
   for (std::size_t f = 0; f < to.size(); ++f) {
     const auto [low, high] = limits_of(with.options, object.values, *to[f]);
-    with.arithmetic->run(
-        MovePreconditioned<T>(old[f], g[f], m, step_in_use(with), {low, high}, to[f]->on(tile)));
+    with.arithmetic->run(MovePreconditioned<T>(std::as_const(*old[f]).on(tile),
+                                               std::as_const(*g[f]).on(tile), m, step_in_use(with),
+                                               {low, high}, to[f]->on(tile)));
     keep_vacuum<T>(with, tile, {low, high}, to[f]->on(tile));
   }
 }

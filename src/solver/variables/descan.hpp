@@ -2,7 +2,7 @@
 
 // The descan that is left: patterns are displaced by d_i = B q_i detector px, a plane of where the
 // beam is, q_i the nominal position less the mean of all, Å. It starts as the plane through the
-// patterns' centres of mass (GeometryOptions::descan).
+// patterns' centres of mass (GeometryOptions::descan), or as 0.
 //
 //   1. g_i    ∂f/∂d_i of the positions of a mini-batch, and G = Σ g_i q_iᵀ of all ranks
 //   2. C      half the cost's second derivative by d at a perfect fit, mean of a sample

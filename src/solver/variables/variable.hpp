@@ -53,6 +53,8 @@ class Variable {
   [[nodiscard]] virtual std::string key() const { return {}; }
   /// Does it need gradients that are summed over the ranks after each mini-batch?
   [[nodiscard]] virtual bool needs_sums() const { return false; }
+  /// Does nothing of it happen without step()? Rules that go by position do not call it.
+  [[nodiscard]] virtual bool needs_batches() const { return false; }
   /// Is it on its way, so that a cost that stands still means nothing? The object's steps are not
   /// made smaller meanwhile.
   [[nodiscard]] virtual bool still_finding() const { return false; }
