@@ -270,7 +270,7 @@ class Reconstruction:
         self._exported("to_emd", path, overwrite=overwrite)
 
     def to_ptyrad(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
-        """Writes the result as PtyRAD writes one."""
+        """Writes the result as PtyRAD writes one; of several states their mean."""
         self._exported("to_ptyrad", path, overwrite=overwrite)
 
     def _exported(self, how: str, *arguments: Any, **options: Any) -> Any:

@@ -76,11 +76,6 @@ auto visit_field(const Key& key, Call&& call) {
 
 }  // namespace
 
-Declaration& Declaration::example(const char* yaml) {
-  key_.example = yaml;
-  return *this;
-}
-
 std::string section_of(const std::string& path) {
   const auto dot = path.rfind('.');
   return dot == std::string::npos ? std::string() : path.substr(0, dot);

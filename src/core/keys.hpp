@@ -68,8 +68,10 @@ std::string leaf_of(const std::string& path);
 class Declaration {
  public:
   explicit Declaration(Key& key) : key_(key) {}
-  /// Not in line: GCC 12 at -O3 takes so many assignments of texts for one of no length.
-  Declaration& example(const char* yaml);
+  Declaration& example(const char* yaml) {
+    key_.example = yaml;
+    return *this;
+  }
   /// The template sets it, to this or to the default.
   Declaration& starting(const char* yaml = "") {
     key_.starts = true;
