@@ -78,11 +78,14 @@ void add_gains(ResultFacts& facts, const Fit<T>& fit) {
   const char* const name = GainVariable<T>::field;
   if (!fit.state().has(name)) return;
   const auto all = fit.arithmetic().on_host(fit.state().field(name).waves.view());
+  // Zeros stand before the first estimate.
+  if (std::none_of(all.view.begin(), all.view.end(),
+                   [](const Complex<T>& value) { return value.real() > 0; }))
+    return;
   const std::array<i64, 2> shape{all.view.shape[1], all.view.shape[2]};
   Array<float, 2> gain(shape), error(shape);
   for (i64 k = 0; k < gain.size(); ++k) {
     const Complex<T> value = all.view.data[k];
-    // Zeros stand before the first estimate.
     gain.data()[k] = value.real() > 0 ? static_cast<float>(value.real()) : 1;
     error.data()[k] = static_cast<float>(value.imag());
   }

@@ -271,6 +271,9 @@ FitOptions fit_options(const ReconstructConfig& config, const Experiment& e, con
   o.parts = settled_parts(config, cut);
   auto& rule = o.parts.of<RuleOptions>();
   rule.transfer.pixels = transfer_reach(config, e);
+  // Gradients are divided by a mean over states: the one that is seen most takes the step given.
+  if (const auto shares = config.parts.of<StatesOptions>().shares(); !shares.empty())
+    rule.step /= *std::max_element(shares.begin(), shares.end()) * double(shares.size());
   o.group_of = cut.group_of;
   o.batches = s.batches > 0 ? std::min<i64>(s.batches, std::max<i64>(1, cut.positions))
               : !whole_scan_for(o.parts).empty()

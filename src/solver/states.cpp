@@ -24,9 +24,12 @@ std::optional<std::string> fault_of_occupancy(const StatesOptions& options) {
   if (std::ssize(shares) != options.states)
     return fmt::format("has {} number{}, but object.states is {}: give one for each", shares.size(),
                        shares.size() == 1 ? "" : "s", options.states);
-  if (!std::all_of(shares.begin(), shares.end(),
-                   [](double share) { return share > 0 && std::isfinite(share); }))
-    return "is not above 0 for every state; it is the fraction of the dose that each gets";
+  constexpr double least = 1e-3;  // what gets less leaves nothing in the patterns
+  const double sum = std::accumulate(shares.begin(), shares.end(), 0.0);
+  if (!std::isfinite(sum) || !std::all_of(shares.begin(), shares.end(),
+                                          [&](double share) { return share >= least * sum; }))
+    return "needs a thousandth of the dose or more for every state; it is the fraction that each "
+           "gets";
   return {};
 }
 

@@ -11,6 +11,7 @@
 #include "session/settings.hpp"
 #include "session/warnings.hpp"
 #include "solver/rules/rule_options.hpp"
+#include "solver/states.hpp"
 #include "solver/variables/position_options.hpp"
 
 namespace ptyle {
@@ -186,6 +187,21 @@ TEST(Settings, AtALowDoseTheyShowWhenToStop) {
   EXPECT_NE(few(false).find("Try solver.hold_out=0.1"), std::string::npos) << few(false);
   EXPECT_EQ(few(true).find("hold_out"), std::string::npos) << few(true);
   EXPECT_NE(few(true).find("R of the held-out pixels"), std::string::npos) << few(true);
+}
+
+/// The state that is seen most takes it: gradients are divided by a mean over states.
+TEST(Settings, TheStepOfSeveralStatesIsThatOfTheLargestShare) {
+  const Experiment e = measured(10, true);
+  const Division division;
+  const auto step = [&](int states, std::vector<double> occupancy) {
+    ReconstructConfig c;
+    c.parts.of<RuleOptions>().step = 0.6;
+    c.parts.of<StatesOptions>() = {states, std::move(occupancy)};
+    return fit_options(c, e, division, 1).parts.of<RuleOptions>().step;
+  };
+  EXPECT_EQ(step(1, {}), 0.6);
+  EXPECT_DOUBLE_EQ(step(3, {}), 0.6);
+  EXPECT_DOUBLE_EQ(step(2, {3, 1}), 0.4);
 }
 
 }  // namespace

@@ -219,6 +219,8 @@ TEST(States, SharesAreOneTogether) {
   EXPECT_TRUE(fault_of_occupancy({3, {3, 1}}));
   EXPECT_TRUE(fault_of_occupancy({2, {1, 0}}));
   EXPECT_TRUE(fault_of_occupancy({1, {1, 1}}));
+  EXPECT_TRUE(fault_of_occupancy({2, {1e308, 1e308}}));
+  EXPECT_TRUE(fault_of_occupancy({2, {1, 1e-9}}));
 }
 
 std::string refusal(const FitOptions& options) {

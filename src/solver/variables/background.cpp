@@ -62,7 +62,10 @@ double BackgroundVariable<T>::newton_step(Workspace<T>& with, const std::vector<
 }
 
 template <class T>
-void BackgroundVariable<T>::end_iteration(Workspace<T>& with, const Batch& /*batch*/) {
+void BackgroundVariable<T>::end_iteration(Workspace<T>& with, const Batch& batch) {
+  due_ = !batch.lateral_limit;
+  *moved_ = 0;
+  if (!due_) return;
   const std::vector<i64> sample = sample_of(with.fitted, patterns);
   const double before = *background_;
   for (int i = 0; i < most_steps; ++i) {

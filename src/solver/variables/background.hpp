@@ -26,6 +26,7 @@ class BackgroundVariable final : public Variable<T> {
   [[nodiscard]] std::string key() const override { return "detector.refine"; }
   [[nodiscard]] bool needs_sums() const override { return true; }
   [[nodiscard]] bool still_finding() const override;
+  [[nodiscard]] bool yet_to_move() const override { return !due_; }
 
  private:
   /// −Σ f' / Σ f"; 0 where nothing is known.
@@ -34,6 +35,7 @@ class BackgroundVariable final : public Variable<T> {
   double *background_ = nullptr, *moved_ = nullptr;  // b; in the last iteration
   std::optional<double> offset_;                     // the operator's own, before b is added
   double mean_ = 0;                                  // y of a pixel, of the last sample
+  bool due_ = false;  // not while the lateral limit keeps the object from the dark field
 };
 
 }  // namespace ptyle
