@@ -9,6 +9,9 @@
 NB_MODULE(_core, m) {
   m.doc() = "The session of ptyle; use the package ptyle.";
   m.attr("version") = PTYLE_VERSION;
+  // A script's run that holds a function or variable of the same script is a circle through the
+  // script's names, which nobody can take apart at its end: no reason for a message.
+  nanobind::set_leak_warnings(false);
   ptyle::python::translate_exceptions();
   ptyle::python::bind_ranks(m);
   ptyle::python::bind_data(m);

@@ -72,22 +72,6 @@ class OnePart {
   std::vector<Number> numbers_;
 };
 
-/// Waves of the fit's as an array, which nobody can write into once they are given back. Views that
-/// a user has made of it can still be written, and are not to be kept.
-struct Lent {
-  template <class T>
-  explicit Lent(Array<Complex<T>, 3>& waves) : array(nb::cast(seen(waves.view(), nb::none()))) {}
-  Lent(const Lent&) = delete;
-  ~Lent() {
-    try {
-      array.attr("setflags")(nb::arg("write") = false);
-    } catch (nb::python_error& error) {
-      error.discard_as_unraisable("ptyle.Variable");
-    }
-  }
-  nb::object array;
-};
-
 /// All of them, as they share the probe's gradient.
 template <class T>
 class OfPython final : public Variable<T> {
@@ -133,19 +117,30 @@ class OfPython final : public Variable<T> {
     Array<Complex<T>, 3>& probe = with.state.field("probe").waves;
     try {
       const nb::gil_scoped_acquire lock;
-      const Lent waves(probe);
-      const nb::object slope =
-          gradient ? nb::object(Lent(*gradient).array) : nb::object(nb::none());
-      const nb::object seen_batch =
-          nb::cast(MiniBatch{batch.iteration, batch.number, batch.members.size(),
-                             batch.refine_probe, waves.array, slope});
-      for (const OnePart& part : parts_) part.call(method, seen_batch);
+      const nb::object waves = nb::cast(seen(probe.view(), nb::none()));
+      nb::object slope = nb::none();
+      if (gradient) {
+        slope = nb::cast(seen(gradient->view(), nb::none()));
+        close(slope);
+      }
+      const nb::object seen_batch = nb::cast(MiniBatch{
+          batch.iteration, batch.number, batch.members.size(), batch.refine_probe, waves, slope});
+      try {
+        for (const OnePart& part : parts_) part.call(method, seen_batch);
+      } catch (...) {
+        close(waves);
+        throw;
+      }
+      close(waves);
     } catch (...) {
       with.op->set_probe(probe);  // as far as it has come
       throw;
     }
     with.op->set_probe(probe);
   }
+  /// The array is the fit's: nobody is to write into it any more. Views that a user has made of it
+  /// can still be written, and are not to be kept.
+  static void close(const nb::object& array) { array.attr("setflags")(nb::arg("write") = false); }
   std::vector<OnePart> parts_;
 };
 
