@@ -1,6 +1,7 @@
 // Built with -ffast-math, so that sine, cosine and exponential run in vector registers, and once
 // for each width of vectors; the loader takes what the processor has.
 
+#include <algorithm>
 #include <cmath>
 
 #include "operator/cpu/transmission.hpp"
@@ -8,9 +9,11 @@
 namespace ptyle::cpu {
 namespace {
 
+/// Of whole vectors: what is left over of a loop is computed by other functions, which round
+/// otherwise.
 template <class T>
-[[gnu::always_inline]] inline void values(const T* phase, const T* absorption, T* re, T* im,
-                                          i64 n) {
+[[gnu::always_inline]] inline void whole_vectors(const T* phase, const T* absorption, T* re, T* im,
+                                                 i64 n) {
   for (i64 i = 0; i < n; ++i) re[i] = std::cos(phase[i]);
   for (i64 i = 0; i < n; ++i) im[i] = std::sin(phase[i]);
   if (!absorption) return;
@@ -19,6 +22,24 @@ template <class T>
     re[i] *= a;
     im[i] *= a;
   }
+}
+
+/// The same bits for a voxel wherever it stands in the row: the rest goes through a vector too.
+template <class T>
+[[gnu::always_inline]] inline void values(const T* phase, const T* absorption, T* re, T* im,
+                                          i64 n) {
+  constexpr i64 lanes = 16;  // of the widest vectors
+  const i64 whole = n / lanes * lanes, rest = n - whole;
+  whole_vectors(phase, absorption, re, im, whole);
+  if (rest == 0) return;
+  T p[lanes] = {}, a[lanes] = {}, c[lanes], s[lanes];
+  std::copy_n(phase + whole, rest, p);
+  if (absorption) std::copy_n(absorption + whole, rest, a);
+  i64 all = lanes;
+  asm("" : "+r"(all));  // the loop is that of any number
+  whole_vectors<T>(p, absorption ? a : nullptr, c, s, all);
+  std::copy_n(c, rest, re + whole);
+  std::copy_n(s, rest, im + whole);
 }
 
 }  // namespace

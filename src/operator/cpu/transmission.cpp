@@ -18,8 +18,6 @@ void Transmission<T>::set(const ObjectView<T>& object, bool absorption, bool cop
     re_ = Array<T, 3>(object.phase.shape, ledger, "transmission");
     im_ = Array<T, 3>(object.phase.shape, ledger, "transmission");
   }
-  // Blocks of one size for any number of threads: where a block ends, the remainder of the vector
-  // loop rounds differently.
   constexpr i64 block = 1 << 14;
   const i64 voxels = re_.size();
   const T* mu = object_.absorption.data;

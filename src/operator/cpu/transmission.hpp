@@ -8,7 +8,7 @@
 
 namespace ptyle::cpu {
 
-/// t over n voxels; μ may be null.
+/// t over n voxels, the same bits for a voxel wherever it stands among them; μ may be null.
 template <class T>
 void transmission(const T* phase, const T* absorption, T* re, T* im, i64 n);
 
