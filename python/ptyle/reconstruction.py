@@ -296,7 +296,8 @@ class Reconstruction:
         return np.tensordot(np.asarray(shares, states.dtype), states, 1)
 
     def __repr__(self) -> str:
-        z, rows, cols = self._one().shape
+        planes, rows, cols = self.object.shape
+        z = planes // max(1, len(self._run.shares))
         modes, window, _ = self.probe.shape
         r_factor = self._run.r_factor
         r_text = f", R {r_factor:.4g}" if r_factor is not None else ""

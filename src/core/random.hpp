@@ -56,7 +56,8 @@ class Philox {
   }
 
   /// Uniform in (0, 1).
-  double uniform() { return ((*this)() + 0.5) / 4294967296.0; }
+  double uniform() { return uniform((*this)()); }
+  static double uniform(result_type number) { return (number + 0.5) / 4294967296.0; }
 
  private:
   std::array<std::uint32_t, 2> key_;

@@ -1,13 +1,11 @@
 #include "python/regularisers.hpp"
 
-#include <fmt/format.h>
 #include <nanobind/stl/string.h>
 
 #include <array>
 #include <span>
 #include <utility>
 
-#include "core/error.hpp"
 #include "python/arrays.hpp"
 #include "solver/parts.hpp"
 
@@ -24,17 +22,13 @@ class OfPython final : public Regulariser<T> {
   [[nodiscard]] std::string key() const override { return "regulariser " + function_->name; }
   [[nodiscard]] i64 reach() const override { return function_->reach; }
   void apply(std::span<const View<T, 3>> volumes, Arithmetic<T>& arithmetic) const override {
-    if (arithmetic.memory())
-      throw UserError(fmt::format(
-          "{} is a function in Python, which cannot reach a GPU's memory: set solver.device to cpu",
-          key()));
+    check_on_host(arithmetic, key() + " is a function");
     const nb::gil_scoped_acquire lock;
     const nb::object phase = here(volumes[0]);
     const nb::object absorption = volumes.size() > 1 ? here(volumes[1]) : nb::object(nb::none());
     function_->function(phase, absorption);
-    // The arrays are the fit's, and may be gone later: nobody is to write into them any more.
-    for (const nb::object& array : {phase, absorption})
-      if (!array.is_none()) array.attr("setflags")(nb::arg("write") = false);
+    close(phase);
+    if (!absorption.is_none()) close(absorption);
   }
 
  private:
@@ -57,14 +51,9 @@ PythonRegularisers regularisers_of(const nb::list& given) {
   PythonRegularisers all;
   for (const nb::handle one : given) {
     const auto parts = nb::cast<nb::tuple>(one);
-    const auto let_go = [](const PythonFunction* function) {
-      const nb::gil_scoped_acquire lock;
-      delete function;
-    };
-    all.functions.emplace_back(
-        new PythonFunction{nb::cast<nb::callable>(parts[0]), nb::cast<std::string>(parts[1]),
-                           nb::cast<i64>(parts[2])},
-        let_go);
+    all.functions.push_back(
+        kept(PythonFunction{nb::cast<nb::callable>(parts[0]), nb::cast<std::string>(parts[1]),
+                            nb::cast<i64>(parts[2])}));
   }
   return all;
 }

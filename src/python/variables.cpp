@@ -86,10 +86,7 @@ class OfPython final : public Variable<T> {
     for (OnePart& part : parts_) part.declare(state);
   }
   void publish(Workspace<T>& with) override {
-    if (with.arithmetic->memory())
-      throw UserError(fmt::format(
-          "{} is an object in Python, which cannot reach a GPU's memory: set solver.device to cpu",
-          key()));
+    check_on_host(*with.arithmetic, key() + " is an object");
     const nb::gil_scoped_acquire lock;
     for (const OnePart& part : parts_) part.read_state();
   }
@@ -138,9 +135,6 @@ class OfPython final : public Variable<T> {
     }
     with.op->set_probe(probe);
   }
-  /// The array is the fit's: nobody is to write into it any more. Views that a user has made of it
-  /// can still be written, and are not to be kept.
-  static void close(const nb::object& array) { array.attr("setflags")(nb::arg("write") = false); }
   std::vector<OnePart> parts_;
 };
 
@@ -158,13 +152,8 @@ PythonVariables variables_of(const nb::list& given) {
   PythonVariables all;
   for (const nb::handle one : given) {
     const auto parts = nb::cast<nb::tuple>(one);
-    const auto let_go = [](const PythonObject* object) {
-      const nb::gil_scoped_acquire lock;
-      delete object;
-    };
-    all.objects.emplace_back(
-        new PythonObject{nb::borrow<nb::object>(parts[0]), nb::cast<std::string>(parts[1])},
-        let_go);
+    all.objects.push_back(
+        kept(PythonObject{nb::borrow<nb::object>(parts[0]), nb::cast<std::string>(parts[1])}));
   }
   return all;
 }

@@ -295,21 +295,6 @@ void check_vacuum(const ReconstructConfig& c, const Check& check) {
                             vacuum.slices[1], c.object.slices));
 }
 
-void check_states(const ReconstructConfig& c, const Check& check) {
-  const auto& states = c.parts.of<StatesOptions>();
-  if (const auto fault = fault_of_occupancy(states)) check.fault("object.occupancy", *fault);
-  if (states.states == 1) return;
-  const auto refuse = [&](bool asked, const ExcludedByStates& excluded) {
-    if (asked) check.fault(excluded.key, excluded.text());
-  };
-  const auto& rule = c.parts.of<RuleOptions>();
-  refuse(rule.preconditioner == PreconditionerChoice::transfer, excluded_by_states::transfer);
-  refuse(rule.rule == RuleChoice::pie, excluded_by_states::pie);
-  refuse(c.parts.of<RecentreOptions>().every > 0, excluded_by_states::recentre);
-  const auto& variable = c.parts.of<VariableProbeOptions>();
-  refuse(variable.any(), {key_of(variable), excluded_by_states::of_variable_probe});
-}
-
 void check_recentre(const ReconstructConfig& c, const Check& check) {
   if (c.parts.of<RecentreOptions>().every == 0) return;
   const auto fault = [&](const char* what) { check.fault("object.recentre_z", what); };
@@ -342,7 +327,8 @@ void check_fit(const ReconstructConfig& c, const Check& check) {
       check.missing("object.slices", "more than one slice needs optics.energy", "optics.energy");
   }
   check_vacuum(c, check);
-  check_states(c, check);
+  if (const auto fault = fault_of_occupancy(c.parts.of<StatesOptions>()))
+    check.fault("object.occupancy", *fault);
   check_recentre(c, check);
   if (c.object.phase_min > c.object.phase_max)
     check.fault("object.phase_min", fmt::format("{} rad is above object.phase_max, {} rad",
@@ -358,6 +344,8 @@ void check_fit(const ReconstructConfig& c, const Check& check) {
   look(check, "solver.rule", [&] {
     if (const auto fault = fault_of_batches(c.parts, c.solver.batches))
       check.fault("solver.batches", *fault);
+    for (const auto& excluded : excluded_by_states(c.parts))
+      check.fault(excluded.key, excluded.text());
   });
   check_coherence(c, check);
   check_geometry(c, check);

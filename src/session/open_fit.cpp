@@ -260,22 +260,17 @@ Array<Complex<T>, 3> OpenFit<T>::first_probe() {
 }
 
 template <class T>
-Fit<T> OpenFit<T>::make_fit() {
-  FitOptions options = fit_options(config, experiment, *division, threads_);
-  auto& vacuum = options.parts.template of<VacuumOptions>();
-  vacuum.boxes = boxes_of_regions(vacuum.regions, division->frame.box(), division->frame.origin,
-                                  experiment.calibration.pixel);
+void OpenFit<T>::log_settings(const FitOptions& options) const {
   if (!options.continuation.finished())
-    log(
-        fmt::format("the specimen is thick relative to the depth of focus: multi-resolution "
-                    "schedule, laterally "
-                    "and in depth"));
+    log("the specimen is thick relative to the depth of focus: multi-resolution schedule, "
+        "laterally "
+        "and in depth");
   if (!config.solver.loss && loss_of(config, experiment) == Loss::poisson)
     log(fmt::format("only {:.2g} counts per detector pixel: solver.loss poisson",
                     counts_per_detector_pixel(experiment)));
   if (division->margin > 0)
     log(fmt::format("positions are refined, by up to {:.3g} {}",
-                    options.parts.template of<PositionOptions>().largest_move,
+                    options.parts.of<PositionOptions>().largest_move,
                     experiment.calibration.in_pixels() ? "px" : "Å"));
   if (const auto& variable = config.parts.of<VariableProbeOptions>(); variable.any())
     log(describe(variable));
@@ -288,8 +283,17 @@ Fit<T> OpenFit<T>::make_fit() {
   log(fmt::format("{} mini-batch{} per iteration{}; {}", options.batches,
                   options.batches == 1 ? "" : "es",
                   division->of > 1 ? fmt::format(", dealt for {} ranks", division->of) : "",
-                  describe(options.parts.template of<RuleOptions>(), options.pixel,
+                  describe(options.parts.of<RuleOptions>(), options.pixel,
                            experiment.calibration.in_pixels() ? "px" : "Å")));
+}
+
+template <class T>
+Fit<T> OpenFit<T>::make_fit() {
+  FitOptions options = fit_options(config, experiment, *division, threads_);
+  auto& vacuum = options.parts.template of<VacuumOptions>();
+  vacuum.boxes = boxes_of_regions(vacuum.regions, division->frame.box(), division->frame.origin,
+                                  experiment.calibration.pixel);
+  log_settings(options);
   const double counts = counts_per_object_pixel(experiment, *division);
   if (const auto few = warning_of_few_counts(counts, options.batches, options.hold_out_pixels > 0))
     warn(*few);

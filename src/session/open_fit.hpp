@@ -76,6 +76,7 @@ class OpenFit {
   void open_data(const PatternsInMemory* patterns, bool measured);
   void warn_of_orientation();
   void log_division() const;
+  void log_settings(const FitOptions& options) const;
   TileStart<T> start_of(const Box& box);
   Array<Complex<T>, 3> first_probe();
   Fit<T> make_fit();

@@ -250,6 +250,13 @@ GeometryOptions geometry_options(const ReconstructConfig& config, const Experime
 
 namespace {
 
+void complete_rule(RuleOptions& rule, const ReconstructConfig& config, const Experiment& e) {
+  rule.transfer.pixels = transfer_reach(config, e);
+  // Gradients are divided by a mean over states: the one that is seen most takes the step given.
+  if (const auto shares = config.parts.of<StatesOptions>().shares(); !shares.empty())
+    rule.step /= *std::max_element(shares.begin(), shares.end()) * double(shares.size());
+}
+
 RecentreOptions recentre_options(const ReconstructConfig& config, const Experiment& experiment) {
   RecentreOptions o = config.parts.of<RecentreOptions>();
   o.wavelength = experiment.calibration.wavelength;
@@ -269,11 +276,7 @@ FitOptions fit_options(const ReconstructConfig& config, const Experiment& e, con
                          : depths_of_focus(config, e) <= 2 ? Thickness::thick
                                                            : Thickness::very_thick;
   o.parts = settled_parts(config, cut);
-  auto& rule = o.parts.of<RuleOptions>();
-  rule.transfer.pixels = transfer_reach(config, e);
-  // Gradients are divided by a mean over states: the one that is seen most takes the step given.
-  if (const auto shares = config.parts.of<StatesOptions>().shares(); !shares.empty())
-    rule.step /= *std::max_element(shares.begin(), shares.end()) * double(shares.size());
+  complete_rule(o.parts.of<RuleOptions>(), config, e);
   o.group_of = cut.group_of;
   o.batches = s.batches > 0 ? std::min<i64>(s.batches, std::max<i64>(1, cut.positions))
               : !whole_scan_for(o.parts).empty()

@@ -344,11 +344,12 @@ void part_states(ObjectStart& start, i64 states, const Box& box, std::array<int,
   for (i64 z = 0; z < planes; ++z) {
     if (z % slices < vacuum[0] || z % slices >= slices - vacuum[1]) continue;
     for (i64 y = 0; y < rows; ++y) {
-      Philox random(0, static_cast<std::uint32_t>(z),
-                    static_cast<std::uint64_t>(box.rows.begin + y) << 32);
-      for (i64 x = -box.cols.begin; x < 0; ++x) random();
-      for (i64 x = 0; x < cols; ++x)
-        start.phase(z, y, x) += most * static_cast<float>(2 * random.uniform() - 1);
+      const auto row = static_cast<std::uint64_t>(box.rows.begin + y) << 32;
+      for (i64 x = 0; x < cols; ++x) {
+        const auto col = static_cast<std::uint32_t>(box.cols.begin + x);
+        const auto number = Philox::at(0, static_cast<std::uint32_t>(z), row, col);
+        start.phase(z, y, x) += most * static_cast<float>(2 * Philox::uniform(number) - 1);
+      }
     }
   }
 }

@@ -54,16 +54,6 @@ void check_by_position(const FitOptions& options, const Parts<float>& parts, con
     if (one->needs_batches()) throw by_position_alone(one->key());
 }
 
-/// What looks at one object, or at one probe of each position's own.
-void check_one_state(const FitOptions& options, const Parts<float>& parts) {
-  if (options.parts.of<RuleOptions>().preconditioner == PreconditionerChoice::transfer)
-    throw excluded_by_states::transfer.error();
-  if (parts.rule && parts.rule->by_position()) throw excluded_by_states::pie.error();
-  if (const auto& variable = options.parts.of<VariableProbeOptions>(); variable.any())
-    throw ExcludedByStates{key_of(variable), excluded_by_states::of_variable_probe}.error();
-  if (options.parts.of<RecentreOptions>().every > 0) throw excluded_by_states::recentre.error();
-}
-
 }  // namespace
 
 FitOptions settled(FitOptions options, bool alone) {
@@ -113,7 +103,8 @@ void check_options(const FitOptions& options, const Sharing& sharing) {
   if (parts.rule && parts.rule->by_position()) check_by_position(options, parts, sharing.mesh);
   if (const auto fault = fault_of_occupancy(options.parts.of<StatesOptions>()))
     throw UserError("object.occupancy: " + *fault);
-  if (options.parts.of<StatesOptions>().states > 1) check_one_state(options, parts);
+  if (const auto excluded = excluded_by_states(options.parts); !excluded.empty())
+    throw excluded.front().error();
   if (sharing.mesh.ranks() == 1) return;
   for (const auto& one : parts.variables) check_reach(sharing.mesh, one->reach(), one->key());
   for (const auto& one : parts.penalties) check_reach(sharing.mesh, one->reach(), one->key());

@@ -7,6 +7,11 @@
 #include <numeric>
 #include <stdexcept>
 
+#include "solver/parts.hpp"
+#include "solver/rules/rule_options.hpp"
+#include "solver/variables/recentre.hpp"
+#include "solver/variables/variable_probe_options.hpp"
+
 namespace ptyle {
 
 std::vector<double> StatesOptions::shares() const {
@@ -31,6 +36,24 @@ std::optional<std::string> fault_of_occupancy(const StatesOptions& options) {
     return "needs a thousandth of the dose or more for every state; it is the fraction that each "
            "gets";
   return {};
+}
+
+std::vector<ExcludedByStates> excluded_by_states(const PartOptions& options) {
+  if (options.of<StatesOptions>().states == 1) return {};
+  std::vector<ExcludedByStates> all;
+  if (options.of<RuleOptions>().preconditioner == PreconditionerChoice::transfer)
+    all.push_back(
+        {"solver.preconditioner",
+         "as it takes all slices for those of one object: set illumination, or leave it out"});
+  Parts<float> parts;
+  options.add_to(parts);
+  if (parts.rule && parts.rule->by_position())
+    all.push_back({"solver.rule", "as pie updates one object: choose another rule"});
+  if (options.of<RecentreOptions>().every > 0)
+    all.push_back({"object.recentre_z", "as each state would be moved by its own: leave it out"});
+  if (const auto& variable = options.of<VariableProbeOptions>(); variable.any())
+    all.push_back({key_of(variable), "as all states see one probe: leave it out"});
+  return all;
 }
 
 std::vector<Complex<double>> coefficients_of_states(const OperatorSetup& setup,

@@ -50,22 +50,13 @@ std::vector<Complex<double>> coefficients_of_states(const OperatorSetup& setup,
 
 /// A key that several states do not go with, and why: "KEY: does not go with object.states, WHY".
 struct ExcludedByStates {
-  const char *key, *why;
-  [[nodiscard]] std::string text() const {
-    return std::string("does not go with object.states, ") + why;
-  }
-  [[nodiscard]] UserError error() const { return UserError(std::string(key) + ": " + text()); }
+  std::string key, why;
+  [[nodiscard]] std::string text() const { return "does not go with object.states, " + why; }
+  [[nodiscard]] UserError error() const { return UserError(key + ": " + text()); }
 };
 
-namespace excluded_by_states {
-inline constexpr ExcludedByStates transfer{
-    "solver.preconditioner",
-    "as it takes all slices for those of one object: set illumination, or leave it out"};
-inline constexpr ExcludedByStates pie{"solver.rule",
-                                      "as pie updates one object: choose another rule"};
-inline constexpr ExcludedByStates recentre{"object.recentre_z",
-                                           "as each state would be moved by its own: leave it out"};
-inline constexpr const char* of_variable_probe = "as all states see one probe: leave it out";
-}  // namespace excluded_by_states
+/// The keys given that look at one object, or at a probe of each position's own; none where the
+/// object has one state. Throws UserError for two rules.
+std::vector<ExcludedByStates> excluded_by_states(const PartOptions& options);
 
 }  // namespace ptyle
