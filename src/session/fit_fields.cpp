@@ -17,14 +17,19 @@ std::array<i64, 3> whole_shape(const Field<T>& field, const ObjectFrame& frame) 
   return {field.shape[0], frame.rows, frame.cols};
 }
 
+void add_state(std::span<float> mean, std::size_t state, double share,
+               std::span<const float> values) {
+  for (std::size_t i = 0; i < values.size(); ++i)
+    mean[i] = (state == 0 ? 0 : mean[i]) + static_cast<float>(share) * values[i];
+}
+
 Array<float, 3> mean_of_states(Array<float, 3> volumes, const std::vector<double>& shares) {
   if (shares.empty() || volumes.empty()) return volumes;
   const auto [planes, rows, cols] = volumes.shape();
   Array<float, 3> mean({planes / std::ssize(shares), rows, cols});
-  for (std::size_t k = 0; k < shares.size(); ++k) {
-    const float* const from = volumes.data() + static_cast<i64>(k) * mean.size();
-    for (i64 i = 0; i < mean.size(); ++i) mean.data()[i] += static_cast<float>(shares[k]) * from[i];
-  }
+  const auto size = static_cast<std::size_t>(mean.size());
+  for (std::size_t k = 0; k < shares.size(); ++k)
+    add_state({mean.data(), size}, k, shares[k], {volumes.data() + k * size, size});
   return mean;
 }
 

@@ -18,6 +18,9 @@ namespace ptyle {
 template <class T>
 std::array<i64, 3> whole_shape(const Field<T>& field, const ObjectFrame& frame);
 
+/// mean ← share · values of the first state, mean + share · values of a later one.
+void add_state(std::span<float> mean, std::size_t state, double share,
+               std::span<const float> values);
 /// The mean over states, by their shares, of volumes one behind the other; none: as they are.
 Array<float, 3> mean_of_states(Array<float, 3> volumes, const std::vector<double>& shares);
 

@@ -7,6 +7,7 @@
 
 #include "io/raw_file.hpp"
 #include "session/agreement.hpp"
+#include "session/fit_fields.hpp"
 #include "session/stitch.hpp"
 
 namespace ptyle {
@@ -88,12 +89,10 @@ class SlabWriter {
       for (Slab& slab : of_state) slab.z += k * slices;
       each(field, of_state, [&](const Slab& slab, std::span<const float> values) {
         put(states, slabs_.first_value(slab), values);
-        const auto share = static_cast<float>(object_.shares[static_cast<std::size_t>(k)]);
-        for (std::size_t i = 0; i < values.size(); ++i)
-          mean_.data()[i] = (k == 0 ? 0 : mean_.data()[i]) + share * values[i];
-        if (k + 1 == count)
-          put(object, slabs_.first_value(slab) - k * slices * rows * cols,
-              {mean_.data(), values.size()});
+        const std::span<float> mean(mean_.data(), values.size());
+        add_state(mean, static_cast<std::size_t>(k), object_.shares[static_cast<std::size_t>(k)],
+                  values);
+        if (k + 1 == count) put(object, slabs_.first_value(slab) - k * slices * rows * cols, mean);
       });
     }
   }

@@ -93,6 +93,14 @@ inline const MemoryScan& memory_scan() {
   return scan;
 }
 
+/// What the scan gives on so many ranks.
+inline Result result_of(const ReconstructConfig& config, int ranks = 1) {
+  const auto team = make_local_team(ranks);
+  Reconstruction run(config, memory_scan().patterns(), *team);
+  while (!run.finished()) run.step();
+  return run.result();
+}
+
 /// Runs the scan on so many ranks for so many iterations and into the next one, in whose middle it
 /// stops, and saves that into output.folder.
 inline void save_in_the_middle(const ReconstructConfig& config, int ranks, int iterations) {

@@ -19,6 +19,7 @@ namespace {
 
 using testing::memory_scan;
 using testing::message_of;
+using testing::result_of;
 using testing::says;
 using testing::TemporaryFolder;
 
@@ -29,13 +30,6 @@ ReconstructConfig refining(std::vector<std::string> what) {
   config.solver.iterations = 5;
   config.parts.of<DetectorOptions>() = {std::move(what), 2};
   return config;
-}
-
-Result result_of(const ReconstructConfig& config, int ranks = 1) {
-  const auto team = make_local_team(ranks);
-  Reconstruction run(config, memory_scan().patterns(), *team);
-  while (!run.finished()) run.step();
-  return run.result();
 }
 
 TEST(FittedDetector, IsInTheResultAndTheLog) {

@@ -24,6 +24,7 @@ namespace {
 
 using testing::memory_scan;
 using testing::message_of;
+using testing::result_of;
 using testing::says;
 using testing::TemporaryFolder;
 
@@ -34,13 +35,6 @@ ReconstructConfig of_states(int states, std::vector<double> occupancy = {}) {
   config.object.type = ObjectType::complex;
   config.parts.of<StatesOptions>() = {states, std::move(occupancy)};
   return config;
-}
-
-Result result_of(const ReconstructConfig& config, int ranks = 1) {
-  const auto team = make_local_team(ranks);
-  Reconstruction run(config, memory_scan().patterns(), *team);
-  while (!run.finished()) run.step();
-  return run.result();
 }
 
 void expect_mean(const Array<float, 3>& mean, const Array<float, 3>& states,

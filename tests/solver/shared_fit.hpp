@@ -123,4 +123,25 @@ inline double apart(const Array<double, 3>& a, const Array<double, 3>& b) {
   return most / largest(b);
 }
 
+/// A fit of the scene that goes on from `first`, saved after `done` iterations, ends after `end` as
+/// one that was never saved, to the bit.
+inline void expect_goes_on(const FitScene& scene, const FitOptions& options,
+                           const Fit<double>& first, int done, int end) {
+  const auto team = make_local_team();
+  auto whole = scene.fit(options, *team, {scene.mesh(1)});
+  for (int i = 0; i < end; ++i) whole.iterate();
+  auto second =
+      scene.fit(options, *team, {scene.mesh(1)}, stitched(first, scene.object()), first.probe());
+  second.restore(first.numbers(), reader_of(first));
+  for (int i = done; i < end; ++i) second.iterate();
+  EXPECT_EQ(second.numbers(), whole.numbers());
+  EXPECT_EQ(apart(stitched(second, scene.object()), stitched(whole, scene.object())), 0);
+}
+inline void expect_goes_on(const FitScene& scene, const FitOptions& options, int done, int end) {
+  const auto team = make_local_team();
+  auto first = scene.fit(options, *team, {scene.mesh(1)});
+  for (int i = 0; i < done; ++i) first.iterate();
+  expect_goes_on(scene, options, first, done, end);
+}
+
 }  // namespace ptyle::test

@@ -116,19 +116,7 @@ TEST(Descan, OnAnEmulatedGpuIsThatOfTheHost) {
 TEST(Descan, GoesOnAsIfNothingHadBeen) {
   const FitScene scene(0, {.descan = truth});
   const auto options = options_of(times(0.5, truth));
-  const auto team = make_local_team();
-  auto whole = scene.fit(options, *team, {scene.mesh(1)}),
-       first = scene.fit(options, *team, {scene.mesh(1)});
-  for (int i = 0; i < 5; ++i) whole.iterate();
-  for (int i = 0; i < 3; ++i) first.iterate();
-  auto second = scene.fit(options, *team, {scene.mesh(1)}, test::stitched(first, scene.object()),
-                          first.probe());
-  second.restore(first.numbers(), reader_of(first));
-  for (int i = 3; i < 5; ++i) second.iterate();
-  EXPECT_EQ(second.numbers(), whole.numbers());
-  EXPECT_EQ(
-      test::apart(test::stitched(second, scene.object()), test::stitched(whole, scene.object())),
-      0);
+  test::expect_goes_on(scene, options, 3, 5);
 }
 
 /// Values by the words of results.

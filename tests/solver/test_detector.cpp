@@ -175,19 +175,7 @@ TEST(Detector, OnAnEmulatedGpuIsThatOfTheHost) {
 TEST(Detector, GoesOnAsIfNothingHadBeen) {
   const FitScene& scene = imperfect();
   const auto options = options_of({"background", "gain"});
-  const auto team = make_local_team();
-  auto whole = scene.fit(options, *team, {scene.mesh(1)}),
-       first = scene.fit(options, *team, {scene.mesh(1)});
-  for (int i = 0; i < 6; ++i) whole.iterate();
-  for (int i = 0; i < 3; ++i) first.iterate();
-  auto second = scene.fit(options, *team, {scene.mesh(1)}, test::stitched(first, scene.object()),
-                          first.probe());
-  second.restore(first.numbers(), reader_of(first));
-  for (int i = 3; i < 6; ++i) second.iterate();
-  EXPECT_EQ(second.numbers(), whole.numbers());
-  EXPECT_EQ(
-      test::apart(test::stitched(second, scene.object()), test::stitched(whole, scene.object())),
-      0);
+  test::expect_goes_on(scene, options, 3, 6);
 }
 
 TEST(Detector, OfOtherWordsIsRefused) {

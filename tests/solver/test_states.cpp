@@ -197,18 +197,7 @@ TEST(States, SeeAllModesOfTheProbe) {
 TEST(States, GoOnAsIfNothingHadBeen) {
   const FitScene scene(0, {.states = shares});
   const auto options = options_of(2);
-  const auto team = make_local_team();
-  auto whole = scene.fit(options, *team, {scene.mesh(1)}),
-       first = scene.fit(options, *team, {scene.mesh(1)});
-  for (int i = 0; i < 4; ++i) whole.iterate();
-  for (int i = 0; i < 2; ++i) first.iterate();
-  auto second = scene.fit(options, *team, {scene.mesh(1)}, test::stitched(first, scene.object()),
-                          first.probe());
-  second.restore(first.numbers(), reader_of(first));
-  for (int i = 2; i < 4; ++i) second.iterate();
-  EXPECT_EQ(
-      test::apart(test::stitched(second, scene.object()), test::stitched(whole, scene.object())),
-      0);
+  test::expect_goes_on(scene, options, 2, 4);
 }
 
 TEST(States, SharesAreOneTogether) {

@@ -25,17 +25,7 @@ void GaussNewton<T>::declare(State<T>& state) {
   way_ = on_cores("way", false);
   image_ = on_cores("image", false);
   weighed_ = on_cores("weighed", false);
-  const auto on_tiles = [&](const std::string& of) {
-    const Field<T>& object = state.field(of);
-    return &state.declare({"gauss_newton.product." + of,
-                           "gradient",
-                           Kind::voxels,
-                           {object.shape[0], 0, 0},
-                           false,
-                           object.volumes});
-  };
-  product_.phase = on_tiles("phase");
-  if (state.has("absorption")) product_.absorption = on_tiles("absorption");
+  product_ = declare_as_object(state, Kind::voxels, "gauss_newton.product", "gradient", false);
   allowed_ = &state.number("gauss_newton.allowed", steps_);
   damping_ = &state.number("gauss_newton.damping");
   bend_ = &state.number("gauss_newton.bend");

@@ -3,17 +3,23 @@
 namespace ptyle {
 
 template <class T>
-Volumes<T> declare_on_cores(State<T>& state, const std::string& name, const std::string& account,
-                            bool saved) {
+Volumes<T> declare_as_object(State<T>& state, Kind kind, const std::string& name,
+                             const std::string& account, bool saved) {
   const auto field = [&](const std::string& of) {
     const Field<T>& object = state.field(of);
     return &state.declare(
-        {name + "." + of, account, Kind::cores, {object.shape[0], 0, 0}, saved, object.volumes});
+        {name + "." + of, account, kind, {object.shape[0], 0, 0}, saved, object.volumes});
   };
   Volumes<T> volumes;
   volumes.phase = field("phase");
   if (state.has("absorption")) volumes.absorption = field("absorption");
   return volumes;
+}
+
+template <class T>
+Volumes<T> declare_on_cores(State<T>& state, const std::string& name, const std::string& account,
+                            bool saved) {
+  return declare_as_object(state, Kind::cores, name, account, saved);
 }
 
 /// carry(table of the tile's planes, all of them, the core's piece, values on the core).
@@ -127,6 +133,8 @@ void move_along(const Trial<T>& trial, const Volumes<T>& from, const Volumes<T>&
   }
 }
 
+template Volumes<float> declare_as_object(State<float>&, Kind, const std::string&,
+                                          const std::string&, bool);
 template Volumes<float> declare_on_cores(State<float>&, const std::string&, const std::string&,
                                          bool);
 template class OnCores<float>;
@@ -138,6 +146,8 @@ template double slope_of_step(Workspace<float>&, const Volumes<float>&, const Vo
                               const Volumes<float>&);
 template void move_along(const Trial<float>&, const Volumes<float>&, const Volumes<float>&, double,
                          const Volumes<float>&);
+template Volumes<double> declare_as_object(State<double>&, Kind, const std::string&,
+                                           const std::string&, bool);
 template Volumes<double> declare_on_cores(State<double>&, const std::string&, const std::string&,
                                           bool);
 template class OnCores<double>;

@@ -11,7 +11,10 @@
 
 namespace ptyle {
 
-/// Fields on cores, one for each of the object's, with names that begin so.
+/// Fields on tiles or cores, one for each of the object's, with names that begin so.
+template <class T>
+Volumes<T> declare_as_object(State<T>& state, Kind kind, const std::string& name,
+                             const std::string& account, bool saved);
 template <class T>
 Volumes<T> declare_on_cores(State<T>& state, const std::string& name, const std::string& account,
                             bool saved);

@@ -7,8 +7,7 @@
 
 #include "core/array.hpp"
 #include "operator/detector_counts.hpp"
-#include "solver/batches.hpp"
-#include "solver/workspace.hpp"
+#include "solver/variables/sample.hpp"
 
 namespace ptyle {
 
@@ -52,16 +51,13 @@ std::vector<double> mean_bends(Workspace<T>& with, const Batch& batch, std::size
   const std::vector<i64> sample = sample_of(batch.members, bends_sample);
   std::vector<double> sums(count * count, 0.0);
   const Array<T, 2> weight = with.detector_weight();
-  for (std::size_t t = 0; t < with.tiles.size(); ++t) {
-    const auto members = members_of(sample, with.tiles[t].own);
-    if (members.empty()) continue;
-    with.op->set_object(with.object_on(t));
-    for (const Placement& at : with.places_on(with.tiles[t], members))
+  visit_sample(with, sample, [&](const auto& members, const std::vector<Placement>& places) {
+    for (const Placement& at : places)
       add_bends<T>(
           with, weight.view(), count, difference,
           [&](std::size_t j, View<Complex<T>, 3> waves) { forward(at, j, waves); }, sums);
     with.costs.count(double(members.size() * (count + 1)));
-  }
+  });
   with.team.sum(sums);
   for (double& sum : sums) sum /= double(sample.size());
   return sums;

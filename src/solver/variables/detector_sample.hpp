@@ -7,8 +7,7 @@
 #include <vector>
 
 #include "operator/detector_counts.hpp"
-#include "solver/batches.hpp"
-#include "solver/workspace.hpp"
+#include "solver/variables/sample.hpp"
 
 namespace ptyle {
 
@@ -22,11 +21,7 @@ void for_each_pattern(Workspace<T>& with, const std::vector<i64>& sample,
   Array<Complex<T>, 3> waves({setup.modes, w, w}, with.ledger, "probe");
   Array<double, 2> model({w, w}, with.ledger, "probe");
   Array<T, 2> measured({w, w}, with.ledger, "probe");
-  for (std::size_t t = 0; t < with.tiles.size(); ++t) {
-    const auto members = members_of(sample, with.tiles[t].own);
-    if (members.empty()) continue;
-    with.op->set_object(with.object_on(t));
-    const auto places = with.places_on(with.tiles[t], members);
+  visit_sample(with, sample, [&](const auto& members, const std::vector<Placement>& places) {
     const Measured<T> patterns = with.measured_at(members);
     for (std::size_t k = 0; k < members.size(); ++k) {
       with.op->forward(places[k], waves);
@@ -35,7 +30,7 @@ void for_each_pattern(Workspace<T>& with, const std::vector<i64>& sample,
       f(model.data(), measured.data());
     }
     with.costs.count(double(members.size()));
-  }
+  });
 }
 
 }  // namespace ptyle

@@ -14,6 +14,7 @@
 #include "solver/parts.hpp"
 #include "solver/rules/rule.hpp"
 #include "solver/variables/probe_moves.hpp"
+#include "solver/variables/sample.hpp"
 
 namespace ptyle {
 namespace {
@@ -219,14 +220,10 @@ void PositionsVariable<T>::find_curvature(Workspace<T>& with, const Batch& batch
     if (axis == 0) *probe_radius2_ = mean_square_radius<T>(incoherent);
     differentiate<T>(moved, axis == 0);
     powers[axis] = power_of<T>(incoherent);
-    for (std::size_t t = 0; t < with.tiles.size(); ++t) {
-      const auto members = members_of(sample, with.tiles[t].own);
-      if (members.empty()) continue;
-      with.op->set_object(with.object_on(t));
-      sums[axis] += with.op->curvature(with.places_on(with.tiles[t], members), {},
-                                       std::as_const(moved).view());
+    visit_sample(with, sample, [&](const auto& members, const std::vector<Placement>& places) {
+      sums[axis] += with.op->curvature(places, {}, std::as_const(moved).view());
       with.costs.count(double(members.size()));
-    }
+    });
   }
   with.team.sum(sums);
   for (std::size_t axis = 0; axis < 2; ++axis) {

@@ -5,8 +5,8 @@
 #include <limits>
 #include <utility>
 
-#include "solver/batches.hpp"
 #include "solver/modes.hpp"
+#include "solver/variables/sample.hpp"
 
 namespace ptyle {
 namespace {
@@ -107,18 +107,14 @@ void ProbeVariable<T>::end_iteration(Workspace<T>& with, const Batch& batch) {
   const i64 modes = setup_.modes_of_a_state();
   ModePowers powers(modes, setup_.loss, setup_.epsilon, with.op->setup().background);
   Array<T, 2> pattern({setup_.window, setup_.window});
-  for (std::size_t t = 0; t < with.tiles.size(); ++t) {
-    const auto members = members_of(sample, with.tiles[t].own);
-    if (members.empty()) continue;
-    with.op->set_object(with.object_on(t));
-    const auto places = with.places_on(with.tiles[t], members);
+  visit_sample(with, sample, [&](const auto& members, const std::vector<Placement>& places) {
     const Measured<T> measured = with.measured_at(members);
     for (std::size_t i = 0; i < members.size(); ++i) {
       with.op->forward(places[i], waves_);
       measured.load(static_cast<i64>(i), pattern.data());
       powers.add<T>(waves_.view(), pattern.data(), with.data.valid);
     }
-  }
+  });
   with.team.sum(powers.sums());
   const std::vector<double> factors = powers.factors();
   for (i64 m = 0; m < setup_.probe_modes(); ++m) {
