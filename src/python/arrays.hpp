@@ -44,7 +44,7 @@ inline void close(nanobind::handle array) {
   array.attr("setflags")(nanobind::arg("write") = false);
 }
 
-/// What holds an object of Python's, to be let go on any thread.
+/// Shares a holder of an object of Python's, which may be let go on any thread.
 template <class T>
 std::shared_ptr<const T> kept(T&& holder) {
   return {new T(std::move(holder)), [](const T* held) {

@@ -160,7 +160,7 @@ std::optional<Plane> plane_of_centres(const Experiment& e, const std::vector<Pos
 }
 
 Matrix2 descan_of_centres(const Experiment& e) {
-  // Of n centres about n/4 are independent, and a plane explains 2/(n/4) of them by chance; four
+  // About n/4 of n centres are independent, and a plane explains 2/(n/4) of them by chance; four
   // times as much is taken for more.
   constexpr double by_chance = 32, most = 0.5;
   const auto plane = plane_of_centres(e, e.positions);

@@ -132,7 +132,7 @@ class Reconstruction {
 
   /// The object as it stands, on the process that leads, which holds the whole of it; else empty.
   [[nodiscard]] ObjectValues object() const;
-  /// Of the object's states, 1 together; empty: there is one.
+  /// Shares of the object's states, 1 together; empty: there is one.
   [[nodiscard]] std::vector<double> shares() const;
   /// (mode, W, W), centred on [W/2, W/2]; the fit's modes as they are.
   [[nodiscard]] Array<Complex<float>, 3> probe() const;

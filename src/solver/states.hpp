@@ -16,9 +16,9 @@ namespace ptyle {
 
 struct StatesOptions {
   int states = 1;
-  std::vector<double> occupancy;  ///< of each; empty: all alike
+  std::vector<double> occupancy;  ///< a share for each; empty: all alike
 
-  /// Of each state, 1 together; empty: there is one.
+  /// A share for each state, 1 together; empty: there is one.
   [[nodiscard]] std::vector<double> shares() const;
   /// No part of its own: object, operator and workspace have as many.
   template <class T>

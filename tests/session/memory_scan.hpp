@@ -93,7 +93,7 @@ inline const MemoryScan& memory_scan() {
   return scan;
 }
 
-/// What the scan gives on so many ranks.
+/// The result of the scan on so many ranks.
 inline Result result_of(const ReconstructConfig& config, int ranks = 1) {
   const auto team = make_local_team(ranks);
   Reconstruction run(config, memory_scan().patterns(), *team);

@@ -1,4 +1,4 @@
-// What is fitted of the detector, as configurations ask for it, and as results have it.
+// The fitted values of the detector, as configurations ask for them, and as results have them.
 
 #include <gtest/gtest.h>
 

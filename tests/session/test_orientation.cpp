@@ -197,8 +197,8 @@ Experiment wandering(i64 side, const Matrix2& plane) {
   return e;
 }
 
-/// Of n centres' variance a plane explains 2/n by chance; what it explains of σ² = 0.25 beside one
-/// of slope a over a side L is a² L² / 12 σ² in rows or columns: 0.03 for 0.015 px/Å over 20 Å.
+/// A plane explains 2/n of n centres' variance by chance; one of slope a over a side L explains
+/// a² L² / 12 σ² of it beside σ² = 0.25, in rows or columns: 0.03 for 0.015 px/Å over 20 Å.
 /// Errors of slopes are σ √12 / L²; five of these are allowed.
 TEST(DescanOfCentres, IsNoneWhereItMayBeChance) {
   const Matrix2 none{}, little{0.015, 0, 0, 0.015}, more{0.08, 0.02, -0.03, 0.09};

@@ -42,7 +42,7 @@ inline Array<double, 3> fitted(const FitOptions& o, const Sharing& sharing) {
   return stitched(fit, scene().object());
 }
 
-/// What a fit has found in the end.
+/// The end of a fit: its numbers, object and cost.
 struct EndOfFit {
   std::map<std::string, double> numbers;
   Array<double, 3> object;

@@ -80,7 +80,7 @@ TEST(Descan, StaysNearNothingWhereThereIsNone) {
   EXPECT_LT(found.cost, 1.5 * cost);
 }
 
-/// What goes to and fro with mini-batches has been found: steps may settle.
+/// A descan that goes to and fro with mini-batches has been found: steps may settle.
 TEST(Descan, IsFoundWhereItStandsStill) {
   const FitScene scene;
   const auto alone = make_local_team();

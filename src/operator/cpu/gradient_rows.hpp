@@ -17,7 +17,8 @@ bool lies_inside(const SliceGradient<T>& g, i64 y, i64 window) {
          g.at.col + window <= shape[1];
 }
 
-/// What row y adds its gradient to, if any is wanted: the sum itself, or so many zeros aside.
+/// The place that row y adds its gradient to, if any is wanted: the sum itself, or so many zeros
+/// aside.
 template <class T>
 T* sums_of(View<T, 2> sum, const Placement& at, i64 y, i64 zeros, T* aside) {
   if (sum.empty()) return nullptr;

@@ -419,8 +419,8 @@ class CpuOperator final : public Operator<T> {
     beat_at(s);
     return true;
   }
-  /// Of one state; turn() waits until the sums are this position's to add to, and is false if they
-  /// never will be.
+  /// The way back of one state; turn() waits until the sums are this position's to add to, and is
+  /// false if they never will be.
   bool state_back(Workspace& ws, const Slice<T>& slice, T* chi, const T* u, Wanted wanted, T scale,
                   const Gradient<T>& sum, const auto& turn) const {
     const bool of_object = wanted.has(Part::object);

@@ -9,7 +9,7 @@
 namespace ptyle::cpu {
 namespace {
 
-/// Of whole vectors: what is left over of a loop is computed by other functions, which round
+/// Computes whole vectors only: the rest of a vector loop goes to other functions, which round
 /// otherwise.
 template <class T>
 [[gnu::always_inline]] inline void whole_vectors(const T* phase, const T* absorption, T* re, T* im,

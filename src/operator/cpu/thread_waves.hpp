@@ -1,6 +1,6 @@
 #pragma once
 
-// What a thread works in: one position's waves.
+// The memory that a thread works in: one position's waves.
 
 #include "operator/cpu/memory.hpp"
 #include "operator/cpu/steps.hpp"

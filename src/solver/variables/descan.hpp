@@ -39,7 +39,7 @@ class DescanVariable final : public Variable<T> {
   [[nodiscard]] bool yet_to_move() const override { return !due_; }
 
  private:
-  /// Where the scan's middle is, how far it reaches and spreads.
+  /// Finds the scan's middle, how far it reaches and spreads.
   void measure_scan(std::span<const Position> positions);
   [[nodiscard]] Vector2 from_middle(const Position& at) const {
     return {at.row - middle_.row, at.col - middle_.col};

@@ -1,4 +1,4 @@
-// What is fitted of the detector, in the words and units of its users.
+// The fitted values of the detector, in the words and units of its users.
 
 #include "solver/parts.hpp"
 #include "solver/variables/background.hpp"
