@@ -51,6 +51,8 @@ struct OperatorSetup {
   bool descan = false;  ///< patterns may be displaced, each by a d of its own
   /// Part::propagator may be asked for, for which a backend keeps memory ready.
   bool fits_propagator = false;
+  /// gauss_newton_product is called, for which a backend keeps memory ready.
+  bool products = false;
   /// P from a slice to the next, W·W values, DC at [0,0]; not used when S = 1. That of the start:
   /// Operator::set_propagator takes another.
   std::vector<std::complex<double>> propagator;
@@ -76,7 +78,20 @@ inline OperatorSetup without_propagator(const OperatorSetup& s) {
   rest.background = s.background;
   rest.descan = s.descan;
   rest.fits_propagator = s.fits_propagator;
+  rest.products = s.products;
   return rest;
+}
+
+/// Bytes of so many waves of a window.
+template <class T>
+double wave_bytes(const OperatorSetup& setup, i64 waves) {
+  return static_cast<double>(waves * setup.window * setup.window) * sizeof(Complex<T>);
+}
+
+/// Bytes of a number for each pixel of a window.
+template <class Number>
+double pattern_bytes(const OperatorSetup& setup) {
+  return static_cast<double>(setup.window * setup.window) * sizeof(Number);
 }
 
 /// The place of a window on the object: its corner (object pixels) and what is left of the position
@@ -308,12 +323,19 @@ std::unique_ptr<Operator<T>> make_cpu_operator(OperatorSetup setup, int threads,
                                                Ledger* ledger = nullptr,
                                                const CpuOptions& options = {});
 
-/// Bytes that the CPU backend allocates for `gradient` with all that can be wanted, under each name
-/// of the ledger, on an object of this shape (S, y, x). The propagator's values need not be there.
+/// Bytes that the CPU backend allocates for `gradient` with all that can be wanted, and keeps,
+/// under each name of the ledger, on an object of this shape (S, y, x); every other call makes do
+/// with them and with cpu_call_memory. The propagator's values need not be there.
 template <class T>
 std::vector<Ledger::Entry> cpu_operator_memory(const OperatorSetup& setup, int threads,
                                                const std::array<i64, 3>& object,
                                                const CpuOptions& options = {});
+
+/// Bytes of a probe's spectra, which calls take beside that while they run: for the probe's
+/// gradient
+/// ("gradient patches"), and for a change of the probe along which something is asked ("probe").
+template <class T>
+double cpu_call_memory(const OperatorSetup& setup, const CpuOptions& options = {});
 
 /// The quickest options whose memory (all names together) fits into `bytes`, or the smallest if
 /// none does.

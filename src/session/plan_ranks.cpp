@@ -263,8 +263,9 @@ RanksOutlook plan_ranks(const ReconstructConfig& config, ScanToPlan& scan, int r
   plan.batches = std::min(options.batches, positions);
   const auto batches = double(plan.batches);
   if (!config.ranks.exchange_at_end) plan.exchanging *= batches;
-  const double probe = config.solver.precision == Precision::float64 ? bytes_of_probe<double>(setup)
-                                                                     : bytes_of_probe<float>(setup);
+  const double probe = config.solver.precision == Precision::float64
+                           ? wave_bytes<double>(setup, setup.probe_modes())
+                           : wave_bytes<float>(setup, setup.probe_modes());
   if (options.probe_from > 0)
     plan.summing_probe = batches * seconds_of_reduction(ranks, probe, network_of(config.ranks));
   count_files(config, experiment, plan);

@@ -11,9 +11,6 @@
 #include "solver/fit.hpp"
 #include "solver/states.hpp"
 #include "solver/vacuum.hpp"
-#include "solver/variables/probe_limits.hpp"
-#include "solver/variables/recentre.hpp"
-#include "solver/variables/variable_probe.hpp"
 
 namespace ptyle {
 
@@ -23,20 +20,20 @@ using Bytes = std::map<std::string, double>;
 
 template <class T>
 FitMemory memory_of_fit(const ReconstructConfig& config, const OperatorSetup& setup,
-                        const Division& division, int rank, int threads) {
+                        const Division& division, int rank, int threads, bool device = false) {
   FitOptions options;  // these decide which arrays a fit has
   options.threads = threads;
   set_exchange(options, config.ranks);
   options.parts = settled_parts(config, division);
   const auto& own = division.shares[static_cast<std::size_t>(rank)].own;
-  return fit_memory<T>(setup, options, division.sharing, rank, static_cast<i64>(own.size()));
+  return fit_memory<T>(setup, options, division.sharing, rank, std::ssize(own), device);
 }
 
 /// Objects, gradients, probe and the exchanges' buffers: what lives where a rank computes.
 template <class T>
-Bytes arrays_of_fit(const ReconstructConfig& config, const OperatorSetup& setup,
-                    const Division& division, int rank, int threads) {
-  Bytes bytes = memory_of_fit<T>(config, setup, division, rank, threads).arrays;
+Bytes arrays_of_fit(const FitMemory& fit, const ReconstructConfig& config,
+                    const OperatorSetup& setup, const Division& division, int rank) {
+  Bytes bytes = fit.arrays;
   const Box tile = division.sharing.mesh.extended(rank);
   const bool partly_dark =
       !division.partly_dark.empty() && division.partly_dark[static_cast<std::size_t>(rank)];
@@ -54,9 +51,14 @@ double bytes_of_positions(const Division& division) {
          double(sizeof(int)) * double(division.group_of ? division.group_of->size() : 0);
 }
 
-/// Patterns, positions and what a checkpoint holds, which are on the host wherever it computes.
+void add_to(Bytes& bytes, const Bytes& more) {
+  for (const auto& [name, value] : more) bytes[name] += value;
+}
+
+/// Patterns, positions, what variables have and what a checkpoint holds, which are on the host
+/// wherever it computes.
 template <class T>
-void add_data(RankMemory& memory, const ReconstructConfig& config, const OperatorSetup& setup,
+void add_data(RankMemory& memory, const FitMemory& fit, const ReconstructConfig& config,
               const Division& division, int rank, std::size_t bytes_a_pattern, double budget) {
   const PositionShare& share = division.shares[static_cast<std::size_t>(rank)];
   const auto pattern = double(bytes_a_pattern);
@@ -73,26 +75,26 @@ void add_data(RankMemory& memory, const ReconstructConfig& config, const Operato
   } else {
     bytes["patterns"] = patterns + pattern * double(first);
   }
-  if (setup.modes_of_a_state() > 1)  // their powers are fitted there
-    bytes["probe"] += double(setup.states) * bytes_of_probe<T>(setup);
-  if (division.margin > 0) bytes["probe"] += bytes_of_probe<T>(setup);  // derivative along a shift
-  if (config.parts.of<ProbeLimitOptions>().any()) bytes["probe"] += bytes_of_probe<T>(setup);
-  if (config.parts.of<RecentreOptions>().every > 0) bytes["probe"] += bytes_of_probe<T>(setup);
-  bytes["probe"] += bytes_of_variable_probe<T>(setup, config.parts.of<VariableProbeOptions>(),
-                                               std::ssize(share.own));
+  add_to(bytes, fit.others);
   bytes["positions"] += bytes_of_positions(division);
-  if (division.margin > 0) bytes["positions"] += double(bytes_of_moved(share.own.size()));
   if (!config.output.folder.empty())
     bytes["result"] = gathering_bytes(std::ssize(division.frame.positions));
   if (!writes_while_computing(config)) return;
-  bytes["checkpoint"] = memory_of_fit<T>(config, setup, division, rank, 1).saved;
+  bytes["checkpoint"] = fit.saved;
+}
+
+/// The most that the host has for a moment: a variable's, or of calls of the operator, which take
+/// so many bytes there, that of a gradient.
+Bytes largest_moment(const FitMemory& fit, double call) {
+  const double along = fit.along_probe > 0 ? fit.along_probe + call : 0;
+  const double of_variable = std::max(fit.moment, along);
+  return of_variable > call ? Bytes{{"probe", of_variable}} : Bytes{{"gradient patches", call}};
 }
 
 /// While result.h5 is written, and the files that are made of it, when the fit is gone. What is not
 /// saved has gone before.
-template <class T>
 void add_writing(RankMemory& memory, const ReconstructConfig& config, const OperatorSetup& setup,
-                 const Division& division, int rank, bool on_gpu) {
+                 const FitMemory& fit, const Division& division, int rank, bool on_gpu) {
   if (config.output.folder.empty()) return;
   const ObjectFrame& frame = division.frame;
   const std::array<i64, 3> object{setup.slices, frame.rows, frame.cols};
@@ -100,7 +102,6 @@ void add_writing(RankMemory& memory, const ReconstructConfig& config, const Oper
       writing_memory(object, setup.absorption, setup.probe_modes(), setup.window,
                      static_cast<i64>(frame.positions.size()),
                      {.pictures = config.output.pictures, .tiff = config.output.tiff});
-  const FitMemory fit = memory_of_fit<T>(config, setup, division, rank, 1);
   const auto writers = writing_ranks(division.sharing.mesh.ranks());
   const bool writes = std::find(writers.begin(), writers.end(), rank) != writers.end();
   Bytes& bytes = memory.writing;
@@ -166,15 +167,16 @@ RankMemory rank_memory(const ReconstructConfig& config, const OperatorSetup& set
                        const Division& division, int rank, int threads, std::size_t bytes_a_pattern,
                        double budget) {
   RankMemory memory;
-  memory.bytes = arrays_of_fit<T>(config, setup, division, rank, threads);
-  add_data<T>(memory, config, setup, division, rank, bytes_a_pattern, budget);
+  const FitMemory fit = memory_of_fit<T>(config, setup, division, rank, threads);
+  memory.bytes = arrays_of_fit<T>(fit, config, setup, division, rank);
+  add_data<T>(memory, fit, config, division, rank, bytes_a_pattern, budget);
+  add_to(memory.bytes, largest_moment(fit, cpu_call_memory<T>(setup)));
   const auto left = static_cast<std::size_t>(std::max(0.0, budget - sum_of(memory.bytes)));
   const auto shape = tile_shape(setup, division, rank);
   memory.options = choose_cpu_options<T>(setup, threads, shape, left);
   for (const auto& entry : cpu_operator_memory<T>(setup, threads, shape, memory.options))
     memory.bytes[entry.name] += double(entry.now);
-  if (division.margin > 0) memory.bytes["probe"] += bytes_of_probe<T>(setup);  // its spectrum
-  add_writing<T>(memory, config, setup, division, rank, false);
+  add_writing(memory, config, setup, fit, division, rank, false);
   return memory;
 }
 
@@ -185,9 +187,11 @@ RankMemory gpu_rank_memory(const ReconstructConfig& config, const OperatorSetup&
                            const Division& division, int rank, std::size_t bytes_a_pattern,
                            i64 batches, const GpuFacts& gpu, double budget) {
   RankMemory memory;
-  add_data<T>(memory, config, setup, division, rank, bytes_a_pattern, budget);
-  add_writing<T>(memory, config, setup, division, rank, true);
-  Bytes arrays = arrays_of_fit<T>(config, setup, division, rank, 1);
+  const FitMemory fit = memory_of_fit<T>(config, setup, division, rank, 1, true);
+  add_data<T>(memory, fit, config, division, rank, bytes_a_pattern, budget);
+  add_to(memory.bytes, largest_moment(fit, 0));
+  add_writing(memory, config, setup, fit, division, rank, true);
+  Bytes arrays = arrays_of_fit<T>(fit, config, setup, division, rank);
   const auto shape = tile_shape(setup, division, rank);
   if (division.sharing.mesh.ranks() > 1) {  // what travels goes through the host
     memory.bytes["exchange buffers"] = arrays["exchange buffers"];

@@ -31,12 +31,6 @@ struct RankMemory {
   [[nodiscard]] double gpu_total() const;
 };
 
-/// Bytes of all modes of a probe.
-template <class T>
-double bytes_of_probe(const OperatorSetup& setup) {
-  return double(sizeof(Complex<T>)) * double(setup.probe_modes() * setup.window * setup.window);
-}
-
 double sum_of(const std::map<std::string, double>& bytes);
 
 /// The memory of one rank (of those in one process: they share operator and probe). `budget`: bytes

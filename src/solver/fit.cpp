@@ -286,7 +286,7 @@ Array<float, 4> Fit<T>::patterns(const std::vector<i64>& numbers) {
   const OperatorSetup& setup = with_->op->setup();
   const i64 window = setup.window, pixels = window * window;
   Array<float, 4> all({std::ssize(numbers), 2, window, window});
-  Array<Complex<T>, 3> wave({setup.modes, window, window});
+  Array<Complex<T>, 3> wave({setup.modes, window, window}, with_->ledger, "probe");
   std::vector<T> measured(static_cast<std::size_t>(pixels));
   for (i64 n = 0; n < std::ssize(numbers); ++n) {  // one at a time, as sums are of doubles
     const i64 number = numbers[static_cast<std::size_t>(n)];

@@ -174,9 +174,14 @@ struct FitMemory {
   std::map<std::string, double> arrays;  ///< by the ledger's names, but for the exchanges' buffers
   std::map<std::string, double> kept;    ///< of them, those that keep_only_saved leaves
   double saved = 0;                      ///< what it has in a checkpoint
+  std::map<std::string, double> others;  ///< on the host beside the arrays, by those names
+  /// "probe" on the host, at most, for a moment; and while the operator is called with a change of
+  /// the probe.
+  double moment = 0, along_probe = 0;
 };
+/// `device`: the arrays are not on the host.
 template <class T>
 FitMemory fit_memory(const OperatorSetup& setup, const FitOptions& options, const Sharing& sharing,
-                     int rank, i64 positions);
+                     int rank, i64 positions, bool device = false);
 
 }  // namespace ptyle

@@ -190,6 +190,8 @@ TYPED_TEST(Policies, MemoryIsForetold) {
           this->gradient(scene, options, threads, &ledger);
           auto foretold = by_name(cpu_operator_memory<T>(scene.setup, threads, scene.phase.shape(),
                                                          TypeParam::options(options)));
+          foretold["gradient patches"] += static_cast<std::size_t>(
+              cpu_call_memory<T>(scene.setup, TypeParam::options(options)));
           auto booked = by_name(ledger.entries());
           // A thread that came too late for every position has no waves.
           EXPECT_LE(booked["waves"], foretold["waves"]);
@@ -201,6 +203,47 @@ TYPED_TEST(Policies, MemoryIsForetold) {
               foretold.erase(name), booked.erase(name);
           EXPECT_EQ(booked, foretold);
         }
+}
+
+// All calls after a gradient make do with what that has left, but for a change of the probe; and a
+// thread that asks for waves at the detector takes a workspace that is there.
+TYPED_TEST(Policies, OtherCallsTakeNoMore) {
+  using T = typename TypeParam::T;
+  for (const CpuOptions waves : {CpuOptions{}, CpuOptions{.waves = WaveStorage::recompute},
+                                 CpuOptions{.waves = WaveStorage::checkpoint, .checkpoint = 2}})
+    for (const bool products : {false, true}) {
+      SCOPED_TRACE(testing::Message() << describe(waves) << (products ? ", with products" : ""));
+      const CpuOptions options = TypeParam::options(waves);
+      auto scene = in_precision<T>(make_scene(
+          {.window = TypeParam::window(16), .slices = 3, .modes = 2, .positions = 3}, 77));
+      scene.setup.products = products;
+      Ledger ledger;
+      const auto op = make_cpu_operator<T>(scene.setup, 1, &ledger, options);
+      scene.load(*op);
+      Sums<T> sums(scene);
+      Array<Complex<T>, 3> wave(scene.probe.shape());
+      const auto kept = [&] {
+        std::size_t bytes = 0;
+        for (const auto& entry :
+             cpu_operator_memory<T>(scene.setup, 1, scene.phase.shape(), options))
+          bytes += entry.now;
+        return bytes;
+      };
+      op->gradient(scene.places, scene.source(), everything, sums.view());
+      op->forward(scene.places[0], wave);
+      const ObjectView<T> direction{std::as_const(scene.phase).view(), {}};
+      static_cast<void>(op->curvature(scene.places, direction, scene.probe));
+      if (products)
+        op->gauss_newton_product(scene.places, direction, scene.probe,
+                                 {.phase = sums.view().phase,
+                                  .absorption = {},
+                                  .illumination = {},
+                                  .probe = sums.view().probe});
+      EXPECT_EQ(ledger.now(), kept());
+      // A product has both, the change's spectra and the sum of the probe's gradient.
+      const auto call = static_cast<std::size_t>(cpu_call_memory<T>(scene.setup, options));
+      EXPECT_EQ(ledger.peak(), kept() + (products ? 2 : 1) * call);
+    }
 }
 
 std::size_t bytes_of(const OperatorSetup& setup, const std::array<i64, 3>& object,

@@ -1,6 +1,9 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <map>
+#include <string>
+#include <vector>
 
 #include "core/ledger.hpp"
 #include "core/raster.hpp"
@@ -14,6 +17,8 @@
 #include "session/write_result.hpp"
 #include "solver/rules/rule_options.hpp"
 #include "solver/states.hpp"
+#include "solver/variables/detector_options.hpp"
+#include "solver/variables/geometry_options.hpp"
 #include "solver/variables/probe_limits.hpp"
 #include "solver/variables/variable_probe_options.hpp"
 
@@ -64,7 +69,8 @@ RankMemory memory_of(const ReconstructConfig& config, int ranks, int rank) {
       divide(config, experiment.positions, 32, experiment.calibration.pixel, ranks);
   EXPECT_EQ(division.margin > 0, config.parts.of<PositionOptions>().refine == Switch::on);
   return rank_memory<float>(config, operator_setup(config, experiment), division, rank, 1,
-                            experiment.patterns->bytes_a_pattern(), 1e9);
+                            experiment.patterns->bytes_a_pattern(),
+                            memory_budget(config, 1, Ledger(std::size_t{1} << 30)));
 }
 
 ReconstructConfig refined() {
@@ -152,6 +158,7 @@ TEST(RankMemory, OfSeveralStatesIsWhatARunAllocates) {
     const OpenFit<float> run(config, {}, *team, &patterns);
     run.fit->iterate();
     run.fit->iterate();
+    static_cast<void>(run.fit->patterns({0}));
     const RankMemory said = memory_of(config, 1, 0);
     for (const char* name : {"probe", "object", "gradient", "transmission"})
       EXPECT_EQ(double(peak_of(run.ledger, name)), said.bytes.at(name)) << name << ' ' << modes;
@@ -171,6 +178,85 @@ TEST(RankMemory, OfALimitedProbeIsAboutWhatARunAllocates) {
                said = memory_of(config, 1, 0).bytes.at("probe");
   EXPECT_LE(booked, said);
   EXPECT_GT(booked, 0.6 * said);
+}
+
+/// All names at the peak but the program and the few numbers that mini-batches sum.
+std::map<std::string, double> peak_of(const Ledger& ledger) {
+  std::map<std::string, double> bytes;
+  for (const auto& entry : ledger.entries())
+    if (entry.name != "program" && entry.name != "sums" && entry.at_peak > 0)
+      bytes[entry.name] = double(entry.at_peak);
+  return bytes;
+}
+
+/// A configuration of which a run's memory is foretold name by name, to the byte.
+struct Foretold {
+  const char* what;
+  void (*set)(ReconstructConfig&);
+};
+
+const std::vector<Foretold>& foretold() {
+  using Config = ReconstructConfig;
+  static const std::vector<Foretold> all{
+      {"many modes", [](Config& c) { c.probe.modes = 64; }},
+      {"many states", [](Config& c) { c.parts.of<StatesOptions>().states = 64; }},
+      {"states of modes",
+       [](Config& c) { c.probe.modes = 3, c.parts.of<StatesOptions>().states = 8; }},
+      {"a source", [](Config& c) { c.probe.modes = 16, c.optics.source_size = 0.6; }},
+      {"gain and background",
+       [](Config& c) {
+         c.parts.of<DetectorOptions>() = {{"gain", "background"}, 1};
+       }},
+      {"background of many modes",
+       [](Config& c) {
+         c.probe.modes = 64, c.parts.of<DetectorOptions>().refine = {"background"};
+       }},
+      {"geometry",
+       [](Config& c) {
+         c.probe.modes = 8;
+         c.parts.of<GeometryOptions>().refine = {"defocus", "astigmatism", "thickness"};
+       }},
+      {"descan",
+       [](Config& c) { c.probe.modes = 8, c.parts.of<GeometryOptions>().refine = {"descan"}; }},
+      {"moving positions",
+       [](Config& c) {
+         c.probe.modes = 8;
+         c.parts.of<PositionOptions>() = {.refine = Switch::on, .start = 1};
+         c.parts.of<RuleOptions>().rule = RuleChoice::descent;
+       }},
+      {"estimated steps",
+       [](Config& c) { c.probe.modes = 8, c.parts.of<RuleOptions>().rule = RuleChoice::descent; }},
+      {"products",
+       [](Config& c) {
+         c.probe.modes = 8, c.parts.of<RuleOptions>().rule = RuleChoice::gauss_newton;
+         c.parts.of<RuleOptions>().preconditioner = PreconditionerChoice::illumination;
+         c.solver.batches = 0;
+       }},
+      {"waves made again", [](Config& c) { c.probe.modes = 8, c.solver.memory = 1e-6; }},
+      {"a limited probe", [](Config& c) {
+         c.probe.modes = 8, c.parts.of<ProbeLimitOptions>() = {.support = 3, .aperture = 1.2};
+       }}};
+  return all;
+}
+
+TEST(RankMemory, OfAllNamesIsWhatARunAllocates) {
+  for (const auto& [what, set] : foretold())
+    for (const int slices : {1, 2}) {
+      SCOPED_TRACE(::testing::Message() << what << ", " << slices << " slices");
+      ReconstructConfig config = testing::memory_scan().config();
+      config.object.slices = slices;
+      config.solver.continuation = Switch::off;
+      set(config);
+      if (slices == 1) std::erase(config.parts.of<GeometryOptions>().refine, "thickness");
+      const auto team = make_local_team();
+      const auto patterns = testing::memory_scan().patterns();
+      const OpenFit<float> run(config, {}, *team, &patterns);
+      for (int i = 0; i < 5; ++i) run.fit->iterate();
+      static_cast<void>(run.fit->patterns({0, 7}));
+      auto said = memory_of(config, 1, 0).bytes;
+      std::erase_if(said, [](const auto& one) { return one.second == 0; });
+      EXPECT_EQ(peak_of(run.ledger), said);
+    }
 }
 
 /// Of others' positions a rank has but what is booked.

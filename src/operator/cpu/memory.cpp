@@ -30,6 +30,7 @@ MemoryPlan<T>::MemoryPlan(const OperatorSetup& setup, int threads, const CpuOpti
   kept = options.waves == WaveStorage::recompute ? 0 : run;
   checkpoints = std::max<i64>(0, runs - 2);  // the first run starts at the probe, the last is kept
   beside = options.waves == WaveStorage::recompute || runs > 1;
+  others = (beside || setup.products ? 1 : 0) + (setup.products && kept == 0 ? 1 : 0);
   // Whoever adds a slice's gradient holds the others up for as long as the slice takes; with more
   // threads than slices that would be most of the time.
   patches = threads > 1 && threads > slices;
@@ -55,7 +56,7 @@ std::vector<Ledger::Entry> cpu_operator_memory(const OperatorSetup& setup, int t
   const cpu::MemoryPlan<T> plan(setup, threads, options);
   const i64 patch = setup.window * setup.window;
   const i64 waves = plan.scratch + plan.ramp + plan.pattern + plan.mixed +
-                    plan.wave * (1 + (plan.beside ? 1 : 0) + plan.kept + plan.checkpoints);
+                    plan.wave * (1 + plan.others + plan.kept + plan.checkpoints);
   const i64 patches =
       patch * (1 + (plan.patches ? (setup.absorption ? 2 : 1) : 0)) + 3 * plan.in_propagator;
   const i64 voxels = object[0] * object[1] * object[2];
@@ -65,12 +66,17 @@ std::vector<Ledger::Entry> cpu_operator_memory(const OperatorSetup& setup, int t
     all.push_back({name, bytes, bytes});
   };
   add("detector", plan.detector);
-  add("gradient patches", plan.probe + threads * patches);
+  add("gradient patches", threads * patches);
   add("probe", plan.probe);
   add("propagator", plan.propagator);
   if (options.copy_transmission) add("transmission", 2 * voxels);
   add("waves", threads * waves);
   return all;
+}
+
+template <class T>
+double cpu_call_memory(const OperatorSetup& setup, const CpuOptions& options) {
+  return static_cast<double>(cpu::MemoryPlan<T>(setup, 1, options).probe) * sizeof(T);
 }
 
 template <class T>
@@ -104,6 +110,8 @@ template std::vector<Ledger::Entry> cpu_operator_memory<float>(const OperatorSet
 template std::vector<Ledger::Entry> cpu_operator_memory<double>(const OperatorSetup&, int,
                                                                 const std::array<i64, 3>&,
                                                                 const CpuOptions&);
+template double cpu_call_memory<float>(const OperatorSetup&, const CpuOptions&);
+template double cpu_call_memory<double>(const OperatorSetup&, const CpuOptions&);
 template CpuOptions choose_cpu_options<float>(const OperatorSetup&, int, const std::array<i64, 3>&,
                                               std::size_t);
 template CpuOptions choose_cpu_options<double>(const OperatorSetup&, int, const std::array<i64, 3>&,

@@ -21,6 +21,7 @@ struct MemoryPlan {
   i64 kept = 0;          ///< waves u kept at a time
   i64 checkpoints = 0;   ///< waves ψ kept from the forward pass
   bool beside = false;   ///< χ stands beside ψ
+  i64 others = 0;        ///< waves χ or dψ beside it, and ψ once it is used up
   bool patches = false;  ///< gradients wait for their turn in a patch
   // The operator's
   i64 probe = 0;  ///< spectra of its modes

@@ -31,6 +31,7 @@ template <class T>
 class CpuOperator final : public Operator<T> {
   using C = Complex<T>;
   using Workspace = ThreadWaves<T>;
+  using Lease = typename Workspaces<T>::Lease;
 
  public:
   CpuOperator(OperatorSetup setup, int threads, Ledger* ledger, const CpuOptions& options)
@@ -40,11 +41,11 @@ class CpuOperator final : public Operator<T> {
         options_(options),
         plan_(setup_, threads, options),
         steps_(make_steps<T>(setup_, path_of(setup_.window, options.path), ledger)),
-        probe_({plan_.probe}, ledger, "probe") {
+        probe_({plan_.probe}, ledger, "probe"),
+        work_(threads) {
     check_states(setup_);
     CpuOperator::set_propagator(setup_.propagator);
     setup_ = without_propagator(setup_);
-    work_.resize(static_cast<std::size_t>(threads));
   }
 
   const OperatorSetup& setup() const override { return setup_; }
@@ -69,47 +70,41 @@ class CpuOperator final : public Operator<T> {
   std::vector<std::complex<double>> propagator() const override {
     if (setup_.slices == 1) return {};
     const Placement beside{-2 * setup_.window, -2 * setup_.window};
-    ThreadBuffers<T> buffers = make_buffers(plan_, nullptr);
+    const Lease lease(work_);
+    Workspace& ws = prepared(lease.here(), beside);
     Array<C, 3> waves({setup_.modes, setup_.window, setup_.window});
-    Array<T, 1> spectrum({std::max(plan_.probe, plan_.wave)}), psi({plan_.wave});
+    Array<T, 1> spectrum({std::max(plan_.probe, plan_.wave)});
     waves(0, 0, 0) = 1;
     steps_->spectrum(waves, spectrum.data());
-    steps_->prepare(beside, buffers);
-    steps_->begin(spectrum.data(), buffers, psi.data());
-    transmit(0, beside, buffers, psi.data(), nullptr);
-    steps_->propagate(buffers, psi.data());
-    transmit(1, beside, buffers, psi.data(), nullptr);
-    steps_->exit(buffers, psi.data(), waves);
+    steps_->begin(spectrum.data(), ws.buffers, ws.wave.data());
+    run(ws, beside, 0, 1, nullptr);
+    transmit(1, beside, ws.buffers, ws.wave.data(), nullptr);
+    steps_->exit(ws.buffers, ws.wave.data(), waves);
     return {waves.data(), waves.data() + setup_.window * setup_.window};
   }
 
   void forward(const Placement& at, View<C, 3> wave) const override {
     check_places(setup_, {&at, 1});
-    // Nothing shared is written: several threads may call.
-    ThreadBuffers<T> buffers = make_buffers(plan_, nullptr);
-    Array<T, 1> psi({plan_.wave});
-    steps_->prepare(at, buffers);
-    begin(at, probe_, buffers, psi.data());
-    for (i64 s = 0; s < setup_.slices; ++s) {
-      transmit(s, at, buffers, psi.data(), nullptr);
-      if (s + 1 < setup_.slices) steps_->propagate(buffers, psi.data());
-    }
-    displace(buffers, psi.data());
-    steps_->exit(buffers, psi.data(), wave);
+    const Lease lease(work_);
+    Workspace& ws = prepared(lease.here(), at);
+    begin(at, probe_, ws.buffers, ws.wave.data());
+    run(ws, at, 0, setup_.slices, nullptr);
+    displace(ws.buffers, ws.wave.data());
+    steps_->exit(ws.buffers, ws.wave.data(), wave);
   }
 
   void tangent(const Placement& at, const ObjectView<T>& d_object, View<const C, 3> d_probe,
                View<C, 3> d_wave) const override {
     check_places(setup_, {&at, 1});
-    auto& ws = prepared(0, at);
-    forward_tangent(ws, at, d_object, probe_spectrum(d_probe), false);
-    displace(ws.buffers, ws.other.data());
-    steps_->exit(ws.buffers, ws.other.data(), d_wave);
+    auto& ws = prepared(work_.of(0), at);
+    T* const change = forward_tangent(ws, at, d_object, probe_spectrum(d_probe), false);
+    displace(ws.buffers, change);
+    steps_->exit(ws.buffers, change, d_wave);
   }
 
   void adjoint(const Placement& at, View<const C, 3> d, const Gradient<T>& sum) const override {
     check_places(setup_, {&at, 1});
-    auto& ws = prepared(0, at);
+    auto& ws = prepared(work_.of(0), at);
     const Wanted wanted = parts_of_adjoint(sum);
     Array<T, 1> probe_sum({wanted.has(Part::probe) ? plan_.probe : 0});
     Sequencer sequencer(setup_.planes() + 1);
@@ -130,7 +125,7 @@ class CpuOperator final : public Operator<T> {
     Sequencer sequencer(setup_.planes() + 1);
     parallel_for(static_cast<i64>(places.size()), threads_, [&](i64 k, int thread) {
       try {
-        auto& ws = prepared(thread, places[k]);
+        auto& ws = prepared(work_.of(thread), places[k]);
         measured.load(k, ws.buffers.measured.data());
         forward_keeping_waves(ws, places[k]);
         T* const chi = chi_beside(ws);
@@ -157,7 +152,7 @@ class CpuOperator final : public Operator<T> {
                std::span<Misfit> each) const override {
     check_places(setup_, places);
     parallel_for(static_cast<i64>(places.size()), threads_, [&](i64 k, int thread) {
-      auto& ws = prepared(thread, places[k]);
+      auto& ws = prepared(work_.of(thread), places[k]);
       measured.load(k, ws.buffers.measured.data());
       begin(places[k], probe_, ws.buffers, ws.wave.data());
       run(ws, places[k], 0, setup_.slices, nullptr);
@@ -172,11 +167,11 @@ class CpuOperator final : public Operator<T> {
     const Array<T, 1> d_spectrum = probe_spectrum(d_probe);
     std::vector<double> each(places.size());
     parallel_for(static_cast<i64>(places.size()), threads_, [&](i64 k, int thread) {
-      auto& ws = prepared(thread, places[k]);
-      forward_tangent(ws, places[k], d_object, d_spectrum, false);
+      auto& ws = prepared(work_.of(thread), places[k]);
+      T* const change = forward_tangent(ws, places[k], d_object, d_spectrum, false);
       displace(ws.buffers, ws.wave.data());
-      displace(ws.buffers, ws.other.data());
-      each[k] = steps_->bend(ws.buffers, ws.wave.data(), ws.other.data(), false);
+      displace(ws.buffers, change);
+      each[k] = steps_->bend(ws.buffers, ws.wave.data(), change, false);
     });
     if (!of_each.empty()) std::copy(each.begin(), each.end(), of_each.begin());
     return std::accumulate(each.begin(), each.end(), 0.0);
@@ -191,16 +186,16 @@ class CpuOperator final : public Operator<T> {
     Sequencer sequencer(setup_.planes() + 1);
     parallel_for(static_cast<i64>(places.size()), threads_, [&](i64 k, int thread) {
       try {
-        auto& ws = prepared(thread, places[k]);
-        forward_tangent(ws, places[k], d_object, d_spectrum, true);
+        auto& ws = prepared(work_.of(thread), places[k]);
+        T* const change = forward_tangent(ws, places[k], d_object, d_spectrum, true);
         if (plan_.kept == 0) need<1>(ws.aside, {plan_.wave}, "waves");
         if (plan_.kept == 0) copy(ws.wave.data(), ws.aside.data());
         displace(ws.buffers, ws.wave.data());
-        displace(ws.buffers, ws.other.data());
-        steps_->bend(ws.buffers, ws.wave.data(), ws.other.data(), true);
+        displace(ws.buffers, change);
+        steps_->bend(ws.buffers, ws.wave.data(), change, true);
         if (plan_.kept == 0) std::swap(ws.wave, ws.aside);
-        displace_back(ws, ws.other.data(), {});
-        backward(ws, places[k], k, ws.other.data(), sequencer, wanted, T(2), sum, probe_sum.data());
+        displace_back(ws, change, {});
+        backward(ws, places[k], k, change, sequencer, wanted, T(2), sum, probe_sum.data());
       } catch (...) {
         sequencer.abandon();
         throw;
@@ -234,8 +229,7 @@ class CpuOperator final : public Operator<T> {
   }
 
   /// A thread's workspace, its ramp that of the position.
-  Workspace& prepared(int thread, const Placement& at) const {
-    auto& ws = work_[static_cast<std::size_t>(thread)];
+  Workspace& prepared(Workspace& ws, const Placement& at) const {
     if (ws.wave.empty()) {
       ws.buffers = make_buffers(plan_, ledger_);
       ws.wave = Array<T, 1>({plan_.wave}, ledger_, "waves");
@@ -451,30 +445,41 @@ class CpuOperator final : public Operator<T> {
     return patch.view();
   }
 
-  /// u and du after the last slice, in ws.wave and ws.other; with `keep`, waves are kept as by
+  /// Memory for du beside u: that of waves that are kept, where none are now.
+  T* change_beside(Workspace& ws, bool keep) const {
+    if (keep || plan_.kept == 0) {
+      need<1>(ws.other, {plan_.wave}, "waves");
+      return ws.other.data();
+    }
+    need_kept(ws);
+    return ws.kept.data();
+  }
+
+  /// u after the last slice, in ws.wave; returns du. With `keep`, waves are kept as by
   /// forward_keeping_waves.
-  void forward_tangent(Workspace& ws, const Placement& at, const ObjectView<T>& d_object,
-                       const Array<T, 1>& d_spectrum, bool keep) const {
-    need<1>(ws.other, {plan_.wave}, "waves");
+  T* forward_tangent(Workspace& ws, const Placement& at, const ObjectView<T>& d_object,
+                     const Array<T, 1>& d_spectrum, bool keep) const {
+    T* const change = change_beside(ws, keep);
     if (keep) need_kept(ws);
     begin(at, probe_, ws.buffers, ws.wave.data());
     if (d_spectrum.empty())
-      ws.other.fill(0);
+      std::fill_n(change, plan_.wave, T(0));
     else
-      begin(at, d_spectrum, ws.buffers, ws.other.data());
+      begin(at, d_spectrum, ws.buffers, change);
     const i64 last = plan_.first(plan_.runs - 1);
     for (i64 s = 0; s < setup_.slices; ++s) {
       if (keep && s > 0 && s < last && s % plan_.run == 0)
         copy(ws.wave.data(), ws.checkpoints.view()[s / plan_.run - 1].data);
       T* const u = keep && plan_.kept && s >= last ? ws.kept.view()[s - last].data : nullptr;
       each_state(s, at, [&](const Slice<T>& slice) {
-        steps_->transmit_tangent(slice, ws.buffers, ws.wave.data(), ws.other.data(), d_object, u);
+        steps_->transmit_tangent(slice, ws.buffers, ws.wave.data(), change, d_object, u);
       });
       beat_at(s);
       if (s + 1 == setup_.slices) break;
       steps_->propagate(ws.buffers, ws.wave.data());
-      steps_->propagate(ws.buffers, ws.other.data());
+      steps_->propagate(ws.buffers, change);
     }
+    return change;
   }
 
   OperatorSetup setup_;
@@ -485,7 +490,7 @@ class CpuOperator final : public Operator<T> {
   std::unique_ptr<Steps<T>> steps_;
   Array<T, 1> probe_;  // FFT(probe) / W²
   Transmission<T> transmission_;
-  mutable std::vector<Workspace> work_;  // one a thread
+  mutable Workspaces<T> work_;
 };
 
 }  // namespace

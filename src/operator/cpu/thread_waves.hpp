@@ -2,6 +2,10 @@
 
 // The memory that a thread works in: one position's waves.
 
+#include <deque>
+#include <mutex>
+#include <vector>
+
 #include "operator/cpu/memory.hpp"
 #include "operator/cpu/steps.hpp"
 
@@ -11,11 +15,49 @@ namespace ptyle::cpu {
 template <class T>
 struct ThreadWaves {
   ThreadBuffers<T> buffers;
-  Array<T, 1> wave, other;        ///< ψ; dψ, or χ where ψ is needed still
+  Array<T, 1> wave, other;        ///< ψ; χ or dψ where ψ and the waves kept are needed still
   Array<T, 1> aside;              ///< ψ where both others are used up
   Array<T, 2> kept, checkpoints;  ///< u of a run of slices; ψ before a run's first slice
   Array<T, 2> phase, absorption, illumination;  ///< patches of W·W
   Array<T, 2> propagator;  ///< of ∂f/∂P*: the position's sum, and space for two spectra
+};
+
+/// A workspace for each of an operator's threads; threads of others borrow one that is free.
+template <class T>
+class Workspaces {
+ public:
+  explicit Workspaces(int threads) : all_(static_cast<std::size_t>(threads)) {
+    for (auto one = all_.rbegin(); one != all_.rend(); ++one) free_.push_back(&*one);
+  }
+  /// That of one of the operator's threads, while nobody borrows.
+  ThreadWaves<T>& of(int thread) { return all_[static_cast<std::size_t>(thread)]; }
+
+  /// A workspace that is nobody else's meanwhile; a new one where all are in use.
+  class Lease {
+   public:
+    explicit Lease(Workspaces& from) : from_(from) {
+      const std::lock_guard lock(from_.mutex_);
+      if (from_.free_.empty()) from_.free_.push_back(&from_.all_.emplace_back());
+      here_ = from_.free_.back();
+      from_.free_.pop_back();
+    }
+    Lease(const Lease&) = delete;
+    Lease& operator=(const Lease&) = delete;
+    ~Lease() {
+      const std::lock_guard lock(from_.mutex_);
+      from_.free_.push_back(here_);
+    }
+    [[nodiscard]] ThreadWaves<T>& here() const { return *here_; }
+
+   private:
+    Workspaces& from_;
+    ThreadWaves<T>* here_ = nullptr;
+  };
+
+ private:
+  std::deque<ThreadWaves<T>> all_;     // which stay where they are
+  std::vector<ThreadWaves<T>*> free_;  // the first thread's last, as it is taken first
+  std::mutex mutex_;
 };
 
 template <class T>

@@ -41,7 +41,7 @@ Array<T, 2> patterns_of(const Workspace<T>& with, const std::vector<Placement>& 
   const i64 pixels = setup.window * setup.window;
   Array<T, 2> patterns({std::ssize(places), pixels}, with.ledger, "transfer");
   parallel_for(std::ssize(places), with.options.threads, [&](i64 k, int) {
-    Array<Complex<T>, 3> wave({setup.modes, setup.window, setup.window});
+    Array<Complex<T>, 3> wave({setup.modes, setup.window, setup.window}, with.ledger, "transfer");
     with.op->forward(places[static_cast<std::size_t>(k)], wave);
     detector_counts(std::as_const(wave).view(), setup.background, &patterns(k, 0));
   });
@@ -68,7 +68,8 @@ double ByTransfer<T>::other_bytes(const OperatorSetup& setup, const Box& core, i
   return std::max({BlockFilter<T>::bytes(setup.slices, options_.pixels, longest(core), threads),
                    inverse_bytes<T>(setup.slices, options_.pixels),
                    correlation_bytes<T>(setup.slices, options_.pixels),
-                   static_cast<double>(enough) * pixels * sizeof(T)});
+                   static_cast<double>(enough) * pixels * sizeof(T) +
+                       threads * wave_bytes<T>(setup, setup.modes)});
 }
 
 template <class T>

@@ -82,6 +82,12 @@ bool BackgroundVariable<T>::still_finding() const {
   return std::abs(*moved_) > std::max(found * *background_, found_of_mean * mean_);
 }
 
+template <class T>
+OtherBytes BackgroundVariable<T>::other_bytes(const OperatorSetup& setup, i64 /*positions*/,
+                                              bool /*device*/) const {
+  return {.moment = for_each_pattern_bytes<T>(setup)};
+}
+
 template class BackgroundVariable<float>;
 template class BackgroundVariable<double>;
 

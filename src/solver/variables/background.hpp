@@ -27,6 +27,8 @@ class BackgroundVariable final : public Variable<T> {
   [[nodiscard]] bool needs_sums() const override { return true; }
   [[nodiscard]] bool still_finding() const override;
   [[nodiscard]] bool yet_to_move() const override { return !due_; }
+  [[nodiscard]] OtherBytes other_bytes(const OperatorSetup& setup, i64 positions,
+                                       bool device) const override;
 
  private:
   /// −Σ f' / Σ f"; 0 where nothing is known.

@@ -23,24 +23,32 @@ void add_bends(const Workspace<T>& with, View<const T, 2> weight, std::size_t co
                double difference, Forward&& forward, std::vector<double>& sums) {
   const OperatorSetup& setup = with.op->setup();
   const std::array<i64, 3> shape{setup.modes, setup.window, setup.window};
-  const auto pixels = static_cast<std::size_t>(setup.window * setup.window);
+  const i64 pixels = setup.window * setup.window, numbers = static_cast<i64>(count);
   Array<Complex<T>, 3> at_rest(shape, with.ledger, "probe"), changed(shape, with.ledger, "probe");
   forward(count, at_rest.view());
   const auto bend =
       curvature_weights<T>(setup, std::as_const(at_rest).view(), weight, with.data.valid);
-  std::vector<std::vector<double>> along(count, std::vector<double>(pixels, 0.0));
-  for (std::size_t j = 0; j < count; ++j) {
-    forward(j, changed.view());
+  Array<double, 2> along({numbers, pixels}, with.ledger, "probe");
+  for (i64 j = 0; j < numbers; ++j) {
+    forward(static_cast<std::size_t>(j), changed.view());
     for (i64 i = 0; i < at_rest.size(); ++i) {
       const Complex<double> psi(at_rest.data()[i]);
-      along[j][static_cast<std::size_t>(i) % pixels] +=
+      along(j, i % pixels) +=
           (std::conj(psi) * (Complex<double>(changed.data()[i]) - psi)).real() / difference;
     }
   }
-  for (std::size_t i = 0; i < count; ++i)
-    for (std::size_t j = 0; j < count; ++j)
-      for (std::size_t k = 0; k < pixels; ++k)
-        sums[i * count + j] += 2 * bend[k] * along[i][k] * along[j][k];
+  for (i64 i = 0; i < numbers; ++i)
+    for (i64 j = 0; j < numbers; ++j)
+      for (i64 k = 0; k < pixels; ++k)
+        sums[static_cast<std::size_t>(i * numbers + j)] +=
+            2 * bend[static_cast<std::size_t>(k)] * along(i, k) * along(j, k);
+}
+
+/// Bytes that mean_bends books for so many numbers.
+template <class T>
+double mean_bends_bytes(const OperatorSetup& setup, std::size_t count) {
+  return wave_bytes<T>(setup, 2 * setup.modes) +
+         static_cast<double>(count) * pattern_bytes<double>(setup);
 }
 
 /// The mean of add_bends over a few positions of a mini-batch, on all ranks, the object at rest.

@@ -155,6 +155,12 @@ bool DescanVariable<T>::still_finding() const {
   return due_ && size_of(moved) * edge_ * pixel_ > found;
 }
 
+template <class T>
+OtherBytes DescanVariable<T>::other_bytes(const OperatorSetup& setup, i64 /*positions*/,
+                                          bool /*device*/) const {
+  return {.moment = mean_bends_bytes<T>(setup, 2)};
+}
+
 template class DescanVariable<float>;
 template class DescanVariable<double>;
 

@@ -37,6 +37,8 @@ class DescanVariable final : public Variable<T> {
   [[nodiscard]] bool needs_sums() const override { return true; }
   [[nodiscard]] bool still_finding() const override;
   [[nodiscard]] bool yet_to_move() const override { return !due_; }
+  [[nodiscard]] OtherBytes other_bytes(const OperatorSetup& setup, i64 positions,
+                                       bool device) const override;
 
  private:
   /// Finds the scan's middle, how far it reaches and spreads.

@@ -11,6 +11,12 @@
 
 namespace ptyle {
 
+/// Bytes that for_each_pattern books.
+template <class T>
+double for_each_pattern_bytes(const OperatorSetup& setup) {
+  return wave_bytes<T>(setup, setup.modes) + pattern_bytes<double>(setup) + pattern_bytes<T>(setup);
+}
+
 /// f(I, y) for those of the sample that are this process's own: counts of the model, with the
 /// background, and measured, below 0 where a pixel is not; W·W of each, DC at [0,0].
 template <class T>

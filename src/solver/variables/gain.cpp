@@ -188,6 +188,15 @@ void GainVariable<T>::end_iteration(Workspace<T>& with, const Batch& batch) {
   publish(with);
 }
 
+/// The sums of a sample.
+template <class T>
+OtherBytes GainVariable<T>::other_bytes(const OperatorSetup& setup, i64 /*positions*/,
+                                        bool /*device*/) const {
+  return {.kept = {{"probe", pattern_bytes<T>(setup)}},
+          .moment = for_each_pattern_bytes<T>(setup) + 3 * pattern_bytes<double>(setup) +
+                    2 * sizeof(double)};
+}
+
 template class GainVariable<float>;
 template class GainVariable<double>;
 

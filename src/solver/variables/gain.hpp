@@ -71,6 +71,8 @@ class GainVariable final : public Variable<T> {
   /// A field of the state: complex (1, W, W), DC at [0,0], g and its standard error; zeros before
   /// the first estimate.
   static constexpr const char* field = "gain";
+  [[nodiscard]] OtherBytes other_bytes(const OperatorSetup& setup, i64 positions,
+                                       bool device) const override;
 
  private:
   /// Of a sample, over all ranks: Σ y, over its neighbourhood's factor, and Σ I of each pixel, less

@@ -345,6 +345,17 @@ bool GeometryVariable<T>::still_finding() const {
   return due_ && length > found;
 }
 
+template <class T>
+OtherBytes GeometryVariable<T>::other_bytes(const OperatorSetup& setup, i64 /*positions*/,
+                                            bool /*device*/) const {
+  const double probe = wave_bytes<T>(setup, setup.probe_modes());
+  const std::size_t count = geometry_parameters(options_, setup.slices, 1).size();
+  OtherBytes bytes{.moment = std::max(2 * probe, mean_bends_bytes<T>(setup, count) + probe)};
+  if (options_.fits_propagator())
+    bytes.kept = {{"gradient", pattern_bytes<Complex<double>>(setup)}};
+  return bytes;
+}
+
 template class GeometryVariable<float>;
 template class GeometryVariable<double>;
 

@@ -45,6 +45,8 @@ class GeometryVariable final : public Variable<T> {
   [[nodiscard]] bool still_finding() const override;
   [[nodiscard]] bool yet_to_move() const override { return !due_; }
   [[nodiscard]] bool needs_binned_slices() const override { return options_.fits_propagator(); }
+  [[nodiscard]] OtherBytes other_bytes(const OperatorSetup& setup, i64 positions,
+                                       bool device) const override;
 
  private:
   using Values = std::vector<double>;  // one a parameter

@@ -461,6 +461,15 @@ void PositionsVariable<T>::give_up_at_limit(Workspace<T>& with) {
       100 * part, options_.largest_move));
 }
 
+/// The probe's derivatives, one after the other.
+template <class T>
+OtherBytes PositionsVariable<T>::other_bytes(const OperatorSetup& setup, i64 positions,
+                                             bool /*device*/) const {
+  return {.kept = {{"positions", bytes_of_moved(static_cast<std::size_t>(positions))}},
+          .moment = wave_bytes<T>(setup, setup.probe_modes()),
+          .along_probe = true};
+}
+
 template class PositionsVariable<float>;
 template class PositionsVariable<double>;
 

@@ -53,6 +53,8 @@ class PositionsVariable final : public Variable<T> {
   [[nodiscard]] bool needs_sums() const override { return true; }
   [[nodiscard]] bool still_finding() const override;
   [[nodiscard]] bool yet_to_move() const override { return !moves_ && *given_up_ == 0; }
+  [[nodiscard]] OtherBytes other_bytes(const OperatorSetup& setup, i64 positions,
+                                       bool device) const override;
 
  private:
   void measure_scan(const Workspace<T>& with);

@@ -54,8 +54,6 @@ void ProbeVariable<T>::begin_with(Workspace<T>& with, Array<Complex<T>, 3> start
   const bool others = with.team.size() > static_cast<int>(with.team.here().size());
   if (others && with.arithmetic->memory())
     travelling_ = Array<Complex<T>, 3>(all, ledger, "gradient", with.arithmetic->pinned());
-  if (setup_.modes_of_a_state() > 1)
-    waves_ = Array<Complex<T>, 3>({setup_.modes, setup_.window, setup_.window}, ledger, "probe");
 }
 
 template <class T>
@@ -102,17 +100,18 @@ void ProbeVariable<T>::step(Workspace<T>& with, const Batch& batch) {
 template <class T>
 void ProbeVariable<T>::end_iteration(Workspace<T>& with, const Batch& batch) {
   constexpr i64 few = 8;
-  if (!batch.refine_probe || waves_.empty()) return;
-  const std::vector<i64> sample = sample_of(batch.members, few);
   const i64 modes = setup_.modes_of_a_state();
+  if (!batch.refine_probe || modes == 1) return;
+  const std::vector<i64> sample = sample_of(batch.members, few);
   ModePowers powers(modes, setup_.loss, setup_.epsilon, with.op->setup().background);
-  Array<T, 2> pattern({setup_.window, setup_.window});
+  Array<Complex<T>, 3> waves({setup_.modes, setup_.window, setup_.window}, with.ledger, "probe");
+  Array<T, 2> pattern({setup_.window, setup_.window}, with.ledger, "probe");
   visit_sample(with, sample, [&](const auto& members, const std::vector<Placement>& places) {
     const Measured<T> measured = with.measured_at(members);
     for (std::size_t i = 0; i < members.size(); ++i) {
-      with.op->forward(places[i], waves_);
+      with.op->forward(places[i], waves);
       measured.load(static_cast<i64>(i), pattern.data());
-      powers.add<T>(waves_.view(), pattern.data(), with.data.valid);
+      powers.add<T>(waves.view(), pattern.data(), with.data.valid);
     }
   });
   with.team.sum(powers.sums());
@@ -125,6 +124,14 @@ void ProbeVariable<T>::end_iteration(Workspace<T>& with, const Batch& batch) {
     with.arithmetic->run(MoveAlong<T>(mode, mode, less, {-no_limit, no_limit}, mode));
   }
   publish(with);
+}
+
+/// The moment is the search for powers.
+template <class T>
+OtherBytes ProbeVariable<T>::other_bytes(const OperatorSetup& setup, i64 /*positions*/,
+                                         bool /*device*/) const {
+  if (setup.modes_of_a_state() == 1) return {};
+  return {.moment = wave_bytes<T>(setup, setup.modes) + pattern_bytes<T>(setup)};
 }
 
 template <class T>

@@ -29,6 +29,8 @@ class ProbeVariable final : public Variable<T> {
   void start_sum(Workspace<T>& with, const Batch& batch) override;
   void step(Workspace<T>& with, const Batch& batch) override;
   void end_iteration(Workspace<T>& with, const Batch& batch) override;
+  [[nodiscard]] OtherBytes other_bytes(const OperatorSetup& setup, i64 positions,
+                                       bool device) const override;
 
   /// (M, W, W), on the host; valid until the next iteration.
   [[nodiscard]] View<const Complex<T>, 3> on_host(const Workspace<T>& with) const;
@@ -45,7 +47,6 @@ class ProbeVariable final : public Variable<T> {
   Field<T>*values_ = nullptr, *gradient_ = nullptr;
   double* largest_ = nullptr;        // max Σ_m |ψ|² of the start
   Array<Complex<T>, 3> travelling_;  // the gradient on the host, where other processes add to it
-  Array<Complex<T>, 3> waves_;       // of a position on the host, where several modes are balanced
   std::optional<Running> sum_;
   mutable OnHost<Complex<T>, 3> here_;
 };

@@ -121,6 +121,15 @@ template void limit_to_aperture(View<Complex<float>, 3>, double, double,
                                 const std::array<double, 2>&);
 template void limit_to_aperture(View<Complex<double>, 3>, double, double,
                                 const std::array<double, 2>&);
+/// The start's copy, on the host, is gone when the fit is there.
+template <class T>
+OtherBytes ProbeLimits<T>::other_bytes(const OperatorSetup& setup, i64 /*positions*/,
+                                       bool device) const {
+  if (!device) return {};
+  const double probe = wave_bytes<T>(setup, setup.probe_modes());
+  return {.kept = {{"probe", probe}}, .moment = probe};
+}
+
 template class ProbeLimits<float>;
 template class ProbeLimits<double>;
 

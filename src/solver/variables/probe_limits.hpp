@@ -74,6 +74,8 @@ class ProbeLimits final : public Variable<T> {
   void publish(Workspace<T>& with) override;
   void step(Workspace<T>& with, const Batch& batch) override;
   void end_iteration(Workspace<T>& with, const Batch& batch) override { step(with, batch); }
+  [[nodiscard]] OtherBytes other_bytes(const OperatorSetup& setup, i64 positions,
+                                       bool device) const override;
 
  private:
   void project(const Workspace<T>& with, View<Complex<T>, 3> waves, i64 modes) const;

@@ -84,6 +84,12 @@ void RecentreAlongZ<T>::end_iteration(Workspace<T>& with, const Batch& batch) {
                   std::abs(n), std::abs(n) == 1 ? "" : "s", n > 0 ? "down" : "up"));
 }
 
+template <class T>
+OtherBytes RecentreAlongZ<T>::other_bytes(const OperatorSetup& setup, i64 /*positions*/,
+                                          bool /*device*/) const {
+  return {.moment = wave_bytes<T>(setup, setup.probe_modes())};
+}
+
 template void move_slices(View<float, 3>, i64, Arithmetic<float>&);
 template void move_slices(View<double, 3>, i64, Arithmetic<double>&);
 template class RecentreAlongZ<float>;

@@ -52,6 +52,8 @@ class RecentreAlongZ final : public Variable<T> {
   [[nodiscard]] bool moved_object() const override { return moved_; }
   [[nodiscard]] std::string key() const override { return "object.recentre_z"; }
   [[nodiscard]] bool needs_sums() const override { return true; }
+  [[nodiscard]] OtherBytes other_bytes(const OperatorSetup& setup, i64 positions,
+                                       bool device) const override;
 
  private:
   RecentreOptions options_;

@@ -9,6 +9,7 @@
 //                   which is the probe's
 //   4. step         waits for the sum, or sums by itself, and moves
 
+#include <map>
 #include <span>
 #include <string>
 
@@ -21,6 +22,13 @@ namespace ptyle {
 struct Members {
   std::size_t tile = 0;
   std::span<const i64> positions;
+};
+
+/// Bytes on the host that a variable books beside its fields.
+struct OtherBytes {
+  std::map<std::string, double> kept = {};  ///< by the ledger's names
+  double moment = 0;                        ///< "probe", at most, while no other variable has such
+  bool along_probe = false;  ///< the operator is meanwhile called with a change of the probe
 };
 
 template <class T>
@@ -58,6 +66,11 @@ class Variable {
   /// Is it on its way, so that a cost that stands still means nothing? The object's steps are not
   /// made smaller meanwhile.
   [[nodiscard]] virtual bool still_finding() const { return false; }
+  /// Those of a rank with so many positions of its own. `device`: the fields are not on the host.
+  [[nodiscard]] virtual OtherBytes other_bytes(const OperatorSetup& /*setup*/, i64 /*positions*/,
+                                               bool /*device*/) const {
+    return {};
+  }
   /// Would free slices take up what it is to find? The multi-resolution schedule keeps them binned
   /// until it has found it.
   [[nodiscard]] virtual bool needs_binned_slices() const { return false; }

@@ -48,6 +48,9 @@ double bytes_of_waves(i64 window, i64 waves) {
   return static_cast<double>(waves * window * window) * sizeof(Complex<double>);
 }
 
+/// Bytes of take_new_basis, for a moment.
+double bytes_of_new_basis(i64 window, i64 variable) { return bytes_of_waves(window, variable + 6); }
+
 /// Bytes of find_modes, for a moment.
 template <class T>
 double bytes_of_start(const OperatorSetup& setup, i64 variable, i64 positions) {
@@ -367,7 +370,7 @@ auto VariableProbe<T>::moments(Workspace<T>& with) const -> Moments {
 template <class T>
 void VariableProbe<T>::take_new_basis(Workspace<T>& with) {
   const i64 n = variable() + 1;
-  const Ledger::Booking booking = book(with, bytes_of_waves(probe_->shape[1], n + 5));
+  const Ledger::Booking booking = book(with, bytes_of_new_basis(probe_->shape[1], variable()));
   Array<C, 3> probe = with.waves_on_host("probe");
   const auto mode = [&](i64 i) { return probe.view()[i == 0 ? 0 : modes_ + i - 1]; };
   const std::vector<RealWave> others = not_theirs(with, mode(0));
@@ -432,21 +435,20 @@ void VariableProbe<T>::end_iteration(Workspace<T>& with, const Batch& batch) {
 }
 
 template <class T>
-double bytes_of_variable_probe(const OperatorSetup& setup, const VariableProbeOptions& options,
-                               i64 positions) {
-  if (!options.any()) return 0;
-  const double pixels = static_cast<double>(setup.window * setup.window);
-  const double copies = 2 * static_cast<double>(setup.probe_modes()) * pixels * sizeof(Complex<T>);
-  const double start = options.modes > 0 ? bytes_of_start<T>(setup, options.modes, positions) : 0;
-  return static_cast<double>(positions) * bytes_of_mixture(setup.modes, options.modes) + copies +
-         start;
+OtherBytes VariableProbe<T>::other_bytes(const OperatorSetup& setup, i64 positions,
+                                         bool /*device*/) const {
+  const double probe = wave_bytes<T>(setup, setup.probe_modes());
+  double moment = 2 * probe;  // of directions along which it bends the cost
+  if (variable() > 0)
+    moment = std::max({moment, probe + bytes_of_start<T>(setup, variable(), positions),
+                       probe + bytes_of_new_basis(setup.window, variable())});
+  return {.kept = {{"probe",
+                    double(positions) * bytes_of_mixture(setup.modes_of_a_state(), variable())}},
+          .moment = moment,
+          .along_probe = true};
 }
 
 template class VariableProbe<float>;
 template class VariableProbe<double>;
-template double bytes_of_variable_probe<float>(const OperatorSetup&, const VariableProbeOptions&,
-                                               i64);
-template double bytes_of_variable_probe<double>(const OperatorSetup&, const VariableProbeOptions&,
-                                                i64);
 
 }  // namespace ptyle

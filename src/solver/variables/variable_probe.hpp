@@ -41,6 +41,8 @@ class VariableProbe final : public Variable<T> {
   [[nodiscard]] std::string key() const override { return key_of(options_); }
   [[nodiscard]] bool needs_sums() const override { return true; }
   [[nodiscard]] bool yet_to_move() const override { return !moves_; }
+  [[nodiscard]] OtherBytes other_bytes(const OperatorSetup& setup, i64 positions,
+                                       bool device) const override;
 
  private:
   using C = Complex<T>;
@@ -88,11 +90,5 @@ class VariableProbe final : public Variable<T> {
   std::vector<Array<Complex<double>, 3>> slopes_;         // ∂f/∂a* of those
   Ledger::Booking booking_;
 };
-
-/// Bytes on the host beside the fields, of a rank with so many own positions: their coefficients
-/// ("probe"), and what the start takes for a moment.
-template <class T>
-double bytes_of_variable_probe(const OperatorSetup& setup, const VariableProbeOptions& options,
-                               i64 positions);
 
 }  // namespace ptyle
