@@ -139,7 +139,7 @@ Array<Complex<double>, 3> spectra_of(const std::vector<Point>& points, double wa
 /// Step 2 of few: spectra (count, 1, points) of the strongest modes, C u of the columns C and
 /// eigenvectors u of C* C; 0 beyond as many as there are.
 Array<Complex<double>, 3> strongest_spectra(const std::vector<Column>& columns, i64 points,
-                                            i64 count) {
+                                            i64 count, Ledger* ledger) {
   const i64 n = std::ssize(columns);
   const auto column = [&](i64 i) -> const Column& { return columns[static_cast<std::size_t>(i)]; };
   Array<Complex<double>, 2> gram({n, n});
@@ -151,7 +151,7 @@ Array<Complex<double>, 3> strongest_spectra(const std::vector<Column>& columns, 
       gram(b, a) = std::conj(sum);
     }
   const auto u = eigen_of(gram).vectors;
-  Array<Complex<double>, 3> spectra({count, 1, points});
+  Array<Complex<double>, 3> spectra({count, 1, points}, ledger, "probe");
   for (i64 m = 0; m < std::min(count, n); ++m)
     for (i64 a = 0; a < n; ++a)
       for (i64 i = 0; i < points; ++i) spectra(m, 0, i) += u(m, a) * column(a)(i);
@@ -161,12 +161,13 @@ Array<Complex<double>, 3> strongest_spectra(const std::vector<Column>& columns, 
 /// The first `count` as waves, scaled to the power `total`.
 Array<Complex<double>, 3> waves_of(const std::vector<Point>& points,
                                    View<const Complex<double>, 3> spectra, i64 count, i64 w,
-                                   double total, const Fft2<double>& fft) {
+                                   double total, const Fft2<double>& fft,
+                                   Ledger* ledger = nullptr) {
   double strength = 0;
   for (i64 m = 0; m < count; ++m) strength += power_of<double>(spectra[m]);
   // The unnormalised FFT multiplied by W, and its inverse does again.
   const double scale = std::sqrt(total / strength) / static_cast<double>(w * w);
-  Array<Complex<double>, 3> all({count, w, w});
+  Array<Complex<double>, 3> all({count, w, w}, ledger, "probe");
   for (i64 m = 0; m < count; ++m) {
     Array<Complex<double>, 2> wave({w, w});
     for (i64 i = 0; i < std::ssize(points); ++i)
@@ -176,6 +177,11 @@ Array<Complex<double>, 3> waves_of(const std::vector<Point>& points,
     std::copy(middle.begin(), middle.end(), all.view()[m].begin());
   }
   return all;
+}
+
+/// The end of strongest_modes' search.
+Until until_strongest(const Incoherence& beam, i64 count, Ledger* ledger) {
+  return {.left_out = beam.left_out, .least = 2 * count, .ledger = ledger};
 }
 
 }  // namespace
@@ -210,10 +216,9 @@ StrongestModes strongest_modes(View<const Complex<double>, 3> modes, double pixe
   const i64 w = modes.shape[1];
   const Fft2<double> fft(w, w, FftRigor::estimate);
   const std::vector<Point> points = points_of(modes, pixel, beam.centre, fft);
-  const auto spectra = strongest_spectra(
-      decompose(points, wavelength, beam,
-                {.left_out = beam.left_out, .least = 2 * count, .ledger = ledger}),
-      std::ssize(points), count);
+  const auto spectra =
+      strongest_spectra(decompose(points, wavelength, beam, until_strongest(beam, count, ledger)),
+                        std::ssize(points), count, ledger);
   const double total = power(points);
   double held = 0;
   for (i64 m = 0; m < count; ++m) {
@@ -225,7 +230,19 @@ StrongestModes strongest_modes(View<const Complex<double>, 3> modes, double pixe
           m, m == 1 ? "" : "s", count));
     held += strength;
   }
-  return {waves_of(points, spectra.view(), count, w, total, fft), 1 - held / total};
+  return {waves_of(points, spectra.view(), count, w, total, fft, ledger), 1 - held / total};
+}
+
+double strongest_modes_bytes(View<const Complex<double>, 3> modes, double pixel, double wavelength,
+                             const Incoherence& beam, i64 count) {
+  const i64 w = modes.shape[1];
+  const auto points = points_of(modes, pixel, beam.centre, Fft2<double>(w, w, FftRigor::estimate));
+  const i64 columns =
+      std::ssize(decompose(points, wavelength, beam, until_strongest(beam, count, nullptr)));
+  // Spectra beside the columns, then beside the waves.
+  const i64 values =
+      count * std::ssize(points) + std::max(columns * std::ssize(points), count * w * w);
+  return static_cast<double>(values) * sizeof(Complex<double>);
 }
 
 }  // namespace ptyle

@@ -49,9 +49,13 @@ struct StrongestModes {
   double left_out = 0;              ///< the fraction of the power that is in further ones
 };
 /// `beam.left_out` says how exactly they are found. UserError where the beam has fewer. The work's
-/// memory, an image of the aperture for each of about twice the modes, is booked as "probe".
+/// memory, an image of the aperture for each of twice the modes or more, is booked as "probe", and
+/// so are the modes.
 StrongestModes strongest_modes(View<const Complex<double>, 3> modes, double pixel,
                                double wavelength, const Incoherence& beam, i64 count,
                                Ledger* ledger = nullptr);
+/// The bytes that it books at most, found by the first half of its work.
+double strongest_modes_bytes(View<const Complex<double>, 3> modes, double pixel, double wavelength,
+                             const Incoherence& beam, i64 count);
 
 }  // namespace ptyle

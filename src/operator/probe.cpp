@@ -101,13 +101,14 @@ Array<Value, 2> form_probe(const ProbeOptics& optics, i64 window, double pixel, 
   return centred<Value>(wave);
 }
 
-Array<Value, 3> spread_modes(View<const Value, 2> probe, const std::vector<double>& power_shares) {
+Array<Value, 3> spread_modes(View<const Value, 2> probe, const std::vector<double>& power_shares,
+                             Ledger* ledger) {
   const auto [ny, nx] = probe.shape;
   const auto count = static_cast<i64>(power_shares.size());
   const double total = power(probe);
   if (!(total > 0)) throw std::invalid_argument("a probe without power has no modes");
   const Spot spot = spot_of(probe);
-  Array<Value, 3> modes({count, ny, nx});
+  Array<Value, 3> modes({count, ny, nx}, ledger, "probe");
   int order = 0, along_x = 0;  // of the Hermite function: 0 0, then 1 0, 0 1, then 2 0, 1 1, 0 2, …
   for (i64 m = 0; m < count; ++m) {
     const View<Value, 2> mode = modes.view()[m];

@@ -24,9 +24,10 @@ Array<Complex<double>, 2> form_probe(const ProbeOptics& optics, i64 window, doub
                                      double edge = 1);
 
 /// Orthogonal modes from one: mode m is the probe times the m-th Hermite function about its centre
-/// of mass, with the given fraction of the power (sums to 1).
+/// of mass, with the given fraction of the power (sums to 1). Booked as "probe".
 Array<Complex<double>, 3> spread_modes(View<const Complex<double>, 2> probe,
-                                       const std::vector<double>& power_shares);
+                                       const std::vector<double>& power_shares,
+                                       Ledger* ledger = nullptr);
 
 /// The same probe as orthogonal modes, the strongest first. They are a unitary mixture of what is
 /// given, so that Σ_m |Ψ_m|² of every pattern stays (one-sided Jacobi rotations; W. Hestenes 1958).

@@ -256,7 +256,7 @@ Array<Complex<T>, 3> OpenFit<T>::first_probe() {
                            [this](const std::string& line) { log(line); });
   if (const int above = config.parts.of<VacuumOptions>().slices[0]; above > 0)
     start_above(probe, above, config.object, experiment);
-  return converted<Complex<T>, Complex<double>, 3>(probe.view());
+  return converted<Complex<T>, Complex<double>, 3>(probe.view(), &ledger, "probe");
 }
 
 template <class T>

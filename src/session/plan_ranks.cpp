@@ -12,6 +12,7 @@
 
 #include "core/error.hpp"
 #include "core/units.hpp"
+#include "session/start.hpp"
 #include "session/write_result.hpp"
 #include "solver/batches.hpp"
 #include "solver/states.hpp"
@@ -113,18 +114,18 @@ ExchangeOutlook outlook(ReconstructConfig config, Planner& planner, Scheme schem
 }
 
 template <class T>
-void plan_memory(const ReconstructConfig& config, const OperatorSetup& setup,
-                 const Experiment& experiment, i64 batches, const GpuFacts* gpu, double program,
-                 RanksOutlook& plan) {
+void plan_memory(const ReconstructConfig& config, const OperatorSetup& setup, ScanToPlan& scan,
+                 i64 batches, const GpuFacts* gpu, double program, RanksOutlook& plan) {
   program += program > 0 && plan.ranks > 1 ? mpi_bytes : 0;
   const double budget = memory_budget(config, 1, program);
-  const std::size_t pattern = experiment.patterns->bytes_a_pattern();
+  const std::size_t pattern = scan.experiment().patterns->bytes_a_pattern();
   const auto needed = [](const RankMemory& m) { return m.gpu.empty() ? m.total() : m.gpu_least; };
   for (int rank = 0; rank < plan.ranks; ++rank) {
     RankMemory memory =
         gpu ? gpu_rank_memory<T>(config, setup, plan.division, rank, pattern, batches, *gpu, budget)
             : rank_memory<T>(config, setup, plan.division, rank, plan.threads, pattern, budget);
     memory.program = program;
+    add_starting<T>(memory, setup, plan.division, rank, scan.start_probe(config.probe));
     if (rank == 0) {
       plan.writing = memory.program + sum_of(memory.writing);
       plan.first_rank = memory.total();
@@ -215,6 +216,11 @@ const ScanOnObject& ScanToPlan::with_margin(i64 margin) {
       .first->second;
 }
 
+double ScanToPlan::start_probe(const ProbeConfig& config) {
+  if (!start_probe_) start_probe_ = start_probe_bytes(config, experiment_);
+  return *start_probe_;
+}
+
 RanksOutlook plan_ranks(const ReconstructConfig& config, const Experiment& experiment, int ranks,
                         int threads, double position_seconds, const GpuFacts* gpu, double program) {
   ScanToPlan scan(experiment);
@@ -251,9 +257,9 @@ RanksOutlook plan_ranks(const ReconstructConfig& config, ScanToPlan& scan, int r
       plan.largest_tile = {box.rows.size(), box.cols.size()};
   }
   if (config.solver.precision == Precision::float64)
-    plan_memory<double>(config, setup, experiment, options.batches, gpu, program, plan);
+    plan_memory<double>(config, setup, scan, options.batches, gpu, program, plan);
   else
-    plan_memory<float>(config, setup, experiment, options.batches, gpu, program, plan);
+    plan_memory<float>(config, setup, scan, options.batches, gpu, program, plan);
   if (ranks > 1)
     for (const Scheme scheme : all_schemes) {
       plan.exchanges.push_back(outlook(config, planner, scheme));

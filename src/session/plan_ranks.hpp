@@ -4,6 +4,7 @@
 
 #include <array>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -32,11 +33,14 @@ class ScanToPlan {
   [[nodiscard]] const ScanExtent& extent() const { return extent_; }  ///< Å (px in pixel units)
   /// On an object where positions may move by so many px.
   const ScanOnObject& with_margin(i64 margin);
+  /// start_probe_bytes, of one configuration.
+  double start_probe(const ProbeConfig& config);
 
  private:
   const Experiment& experiment_;
   ScanExtent extent_;
   std::map<i64, ScanOnObject> scans_;
+  std::optional<double> start_probe_;
 };
 
 struct RanksOutlook {

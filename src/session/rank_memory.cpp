@@ -131,7 +131,8 @@ double sum_of(const std::map<std::string, double>& bytes) {
 }
 
 const std::map<std::string, double>& RankMemory::at_the_peak() const {
-  return sum_of(writing) > sum_of(bytes) ? writing : bytes;
+  const auto& later = sum_of(writing) > sum_of(bytes) ? writing : bytes;
+  return sum_of(starting) > sum_of(later) ? starting : later;
 }
 double RankMemory::total() const { return program + sum_of(at_the_peak()); }
 double RankMemory::gpu_total() const { return sum_of(gpu); }
@@ -178,6 +179,25 @@ RankMemory rank_memory(const ReconstructConfig& config, const OperatorSetup& set
     memory.bytes[entry.name] += double(entry.now);
   add_writing(memory, config, setup, fit, division, rank, false);
   return memory;
+}
+
+template <class T>
+void add_starting(RankMemory& memory, const OperatorSetup& setup, const Division& division,
+                  int rank, double start_probe) {
+  const auto shape = tile_shape(setup, division, rank);
+  const double voxels = double(shape[0] * shape[1] * shape[2]) * (setup.absorption ? 2 : 1);
+  const i64 modes = setup.modes_of_a_state();
+  Bytes& bytes = memory.starting;
+  bytes = {{"patterns", memory.bytes.at("patterns")},
+           {"positions", memory.bytes.at("positions")},
+           {"object", sizeof(T) * voxels},
+           // It has all modes in double precision at the end, and then beside them in T.
+           {"probe",
+            std::max(start_probe, wave_bytes<double>(setup, modes) + wave_bytes<T>(setup, modes))}};
+  if (!memory.gpu.empty()) return;
+  for (const auto& entry : cpu_operator_memory<T>(setup, 1, shape, memory.options))
+    if (entry.name != "transmission" && entry.name != "waves" && entry.name != "gradient patches")
+      bytes[entry.name] += double(entry.now);
 }
 
 double usable(const GpuFacts& gpu) { return 0.95 * double(gpu.free_bytes); }
@@ -236,6 +256,9 @@ template RankMemory rank_memory<float>(const ReconstructConfig&, const OperatorS
                                        const Division&, int, int, std::size_t, double);
 template RankMemory rank_memory<double>(const ReconstructConfig&, const OperatorSetup&,
                                         const Division&, int, int, std::size_t, double);
+
+template void add_starting<float>(RankMemory&, const OperatorSetup&, const Division&, int, double);
+template void add_starting<double>(RankMemory&, const OperatorSetup&, const Division&, int, double);
 
 template RankMemory gpu_rank_memory<float>(const ReconstructConfig&, const OperatorSetup&,
                                            const Division&, int, std::size_t, i64, const GpuFacts&,

@@ -13,16 +13,17 @@
 namespace ptyle {
 
 struct RankMemory {
-  /// Bytes on the host, by the ledger's names, at the peaks: of the fit, and of writing its result,
-  /// when most of the fit's memory is free again.
-  std::map<std::string, double> bytes, writing;
+  /// Bytes on the host, by the ledger's names, at the peaks: of the fit; of writing its result,
+  /// when most of the fit's memory is free again; and of the probe's start, before most of it is
+  /// there, which plans alone know (add_starting).
+  std::map<std::string, double> bytes, writing, starting;
   double on_disk = 0;  ///< of patterns; 0: memory holds them
   CpuOptions options;  ///< how waves and transmission are kept there
   /// Patterns that may be handed over to it as positions move, at most, beside the block of them
   /// that is counted; in no other figure, as about as many leave it.
   double may_come = 0;
   double program = 0;                  ///< of the process itself, where that is known; in total()
-  [[nodiscard]] double total() const;  ///< at the larger peak
+  [[nodiscard]] double total() const;  ///< at the largest peak
   [[nodiscard]] const std::map<std::string, double>& at_the_peak() const;  ///< its names
   // For a rank that computes on a GPU:
   std::map<std::string, double> gpu;  ///< the same of its memory; empty: it computes on the host
@@ -59,6 +60,11 @@ inline constexpr double mpi_bytes = 8e6;
 
 /// Bytes of a GPU's free memory that a run may take: cuFFT and the driver need some, too.
 double usable(const GpuFacts& gpu);
+
+/// The peak of the start, of whose probe so many bytes are known (start_probe_bytes).
+template <class T>
+void add_starting(RankMemory& memory, const OperatorSetup& setup, const Division& division,
+                  int rank, double start_probe);
 
 /// Checkpoints are asked for while the run goes on, which needs copies of what they hold.
 bool writes_while_computing(const ReconstructConfig& config);

@@ -94,10 +94,11 @@ Array<Complex<double>, 3> probe_of_file(const std::string& start, i64 window) {
 }
 
 /// The first `modes` of a probe; missing ones are spread from its first.
-Array<Complex<double>, 3> with_modes(const Array<Complex<double>, 3>& probe, const ProbeConfig& c) {
+Array<Complex<double>, 3> with_modes(const Array<Complex<double>, 3>& probe, const ProbeConfig& c,
+                                     Ledger* ledger) {
   const i64 have = probe.shape()[0], window = probe.shape()[1];
   if (have >= c.modes) {
-    Array<Complex<double>, 3> first({c.modes, window, window});
+    Array<Complex<double>, 3> first({c.modes, window, window}, ledger, "probe");
     std::copy_n(probe.begin(), first.size(), first.begin());
     return first;
   }
@@ -105,7 +106,7 @@ Array<Complex<double>, 3> with_modes(const Array<Complex<double>, 3>& probe, con
   const double each = c.mode_power > 0 ? c.mode_power : of_further_ones / (c.modes - 1);
   std::vector<double> shares(static_cast<std::size_t>(c.modes), each);
   shares[0] = 1 - each * (c.modes - 1);
-  auto spread = spread_modes(probe.view()[0], shares);
+  auto spread = spread_modes(probe.view()[0], shares, ledger);
   if (have > 1) std::copy(probe.begin(), probe.end(), spread.begin());
   return spread;
 }
@@ -139,6 +140,32 @@ Array<Complex<double>, 3> coherence_modes(const Array<Complex<double>, 3>& probe
   log(fmt::format("probe modes start by {}, % of the power:{}; {:.3g} is in weaker ones",
                   describe(beam), percent, 100 * left_out));
   return std::move(modes);
+}
+
+/// The probe before its modes are made.
+Array<Complex<double>, 3> coherent_probe(const ProbeConfig& config, const Experiment& experiment,
+                                         Ledger* ledger) {
+  const i64 window = experiment.patterns->window();
+  const auto single = [&](const Array<Complex<double>, 2>& wave) {
+    Array<Complex<double>, 3> probe({1, window, window}, ledger, "probe");
+    std::copy(wave.begin(), wave.end(), probe.begin());
+    return probe;
+  };
+  if (config.starts_from() == ProbeStart::file) return probe_of_file(config.start, window);
+  if (config.starts_from() == ProbeStart::mean) return single(probe_of_mean_pattern(experiment));
+  if (experiment.calibration.wavelength <= 0 || experiment.optics.semi_angle <= 0)
+    throw UserError(
+        "probe.start: 'optics' needs optics.energy (the accelerating voltage, kV) and "
+        "optics.semi_angle (mrad); without "
+        "them start from 'mean' or from a file");
+  return single(form_probe(optics_of(experiment), window, experiment.calibration.pixel));
+}
+
+/// A source and a spread of the defocus, found but for a thousandth of the power, which decides
+/// nothing where a fit starts.
+Incoherence incoherence_of(const Experiment& experiment) {
+  return {experiment.optics.source_size, experiment.optics.focal_spread, 1e-2,
+          experiment.residual_shift};
 }
 
 /// The fraction of a probe's counts that fall on valid pixels, where nothing scatters.
@@ -248,32 +275,23 @@ ObjectFrame frame_object(std::span<const Position> at, i64 window, double pixel,
 Array<Complex<double>, 3> start_probe(const ProbeConfig& config, const Experiment& experiment,
                                       Ledger* ledger,
                                       const std::function<void(const std::string&)>& log) {
-  const i64 window = experiment.patterns->window();
-  const auto single = [&](Array<Complex<double>, 2> wave) {
-    Array<Complex<double>, 3> probe({1, window, window});
-    std::copy(wave.begin(), wave.end(), probe.begin());
-    return probe;
-  };
-  Array<Complex<double>, 3> probe;
-  if (config.starts_from() == ProbeStart::optics) {
-    if (experiment.calibration.wavelength <= 0 || experiment.optics.semi_angle <= 0)
-      throw UserError(
-          "probe.start: 'optics' needs optics.energy (the accelerating voltage, kV) and "
-          "optics.semi_angle (mrad); without "
-          "them start from 'mean' or from a file");
-    probe = single(form_probe(optics_of(experiment), window, experiment.calibration.pixel));
-  } else if (config.starts_from() == ProbeStart::mean) {
-    probe = single(probe_of_mean_pattern(experiment));
-  } else {
-    probe = probe_of_file(config.start, window);
-  }
-  // Found but for a thousandth of the power, which decides nothing where a fit starts.
-  const Incoherence beam{experiment.optics.source_size, experiment.optics.focal_spread, 1e-2,
-                         experiment.residual_shift};
+  auto probe = coherent_probe(config, experiment, ledger);
+  const Incoherence beam = incoherence_of(experiment);
   probe = beam.any() ? coherence_modes(probe, config, experiment, beam, ledger, log)
-                     : with_modes(probe, config);
+                     : with_modes(probe, config, ledger);
   scale_to_counts(probe, experiment.mean_counts, experiment.valid.view());
   return probe;
+}
+
+double start_probe_bytes(const ProbeConfig& config, const Experiment& experiment) {
+  const auto window = static_cast<double>(experiment.patterns->window());
+  const double wave = window * window * sizeof(Complex<double>);
+  const Incoherence beam = incoherence_of(experiment);
+  const bool known = config.starts_from() != ProbeStart::mean || !experiment.mean_pattern.empty();
+  if (!beam.any() || !known) return wave * (1 + config.modes);
+  return wave + strongest_modes_bytes(coherent_probe(config, experiment, nullptr),
+                                      experiment.calibration.pixel,
+                                      experiment.calibration.wavelength, beam, config.modes);
 }
 
 ObjectStart start_object(const ObjectConfig& config, const ObjectFrame& frame, const Box& box,

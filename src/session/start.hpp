@@ -40,6 +40,10 @@ Array<Complex<double>, 3> start_probe(const ProbeConfig& config, const Experimen
                                       Ledger* ledger = nullptr,
                                       const std::function<void(const std::string&)>& log = {});
 
+/// The bytes that it books as "probe" at most. Those for a beam that is not coherent are found by
+/// half of its work; where that starts from a mean pattern that is not known, as if it were.
+double start_probe_bytes(const ProbeConfig& config, const Experiment& experiment);
+
 /// Phase and absorption (empty unless `absorption`) to start with, of the part `box` of the object:
 /// vacuum, or an earlier result moved into this frame, its slices shared out among this fit's by
 /// thickness, between so many slices of vacuum at the top and at the bottom.

@@ -13,6 +13,7 @@
 #include "session/open_experiment.hpp"
 #include "session/open_fit.hpp"
 #include "session/rank_memory.hpp"
+#include "session/start.hpp"
 #include "session/write_object.hpp"
 #include "session/write_result.hpp"
 #include "solver/rules/rule_options.hpp"
@@ -257,6 +258,29 @@ TEST(RankMemory, OfAllNamesIsWhatARunAllocates) {
       std::erase_if(said, [](const auto& one) { return one.second == 0; });
       EXPECT_EQ(peak_of(run.ledger), said);
     }
+}
+
+/// The columns by which the modes of a large source are found are more than a small fit has.
+TEST(RankMemory, OfTheStartIsWhatARunAllocates) {
+  ReconstructConfig config = testing::memory_scan().config();
+  config.object.slices = 1;
+  config.probe.modes = 2;
+  config.optics.source_size = 2;
+  const auto team = make_local_team();
+  const auto patterns = testing::memory_scan().patterns();
+  const OpenFit<float> run(config, {}, *team, &patterns);
+  const auto experiment =
+      plan_experiment(config.data, config.calibration, config.scan, config.optics, &patterns);
+  RankMemory memory = memory_of(config, 1, 0);
+  const Division division =
+      divide(config, experiment.positions, 32, experiment.calibration.pixel, 1);
+  add_starting<float>(memory, operator_setup(config, experiment), division, 0,
+                      start_probe_bytes(config.probe, experiment));
+  EXPECT_GT(sum_of(memory.starting), sum_of(memory.bytes));
+  EXPECT_EQ(&memory.at_the_peak(), &memory.starting);
+  // The lists of positions are there already, and booked with the fit.
+  EXPECT_EQ(double(run.ledger.peak() - run.ledger.program()) + memory.starting.at("positions"),
+            sum_of(memory.starting));
 }
 
 /// Of others' positions a rank has but what is booked.

@@ -197,8 +197,11 @@ TEST(StartProbe, HasThePowerOfTheData) {
   const Experiment e = experiment();
   for (const char* start : {"optics", "mean"})
     for (const int modes : {1, 3}) {
-      const auto probe = start_probe({.start = start, .modes = modes, .mode_power = 0.1}, e);
+      Ledger ledger;
+      const ProbeConfig config{.start = start, .modes = modes, .mode_power = 0.1};
+      const auto probe = start_probe(config, e, &ledger);
       EXPECT_EQ(probe.shape(), (std::array<i64, 3>{modes, 24, 24}));
+      EXPECT_EQ(double(ledger.peak()), start_probe_bytes(config, e));
       // A pattern's total is W² Σ|probe|²; one scaling by a square root: rounding only.
       EXPECT_NEAR(24 * 24 * power(probe) / e.mean_counts, 1, 1e-12) << start << modes;
     }
@@ -227,7 +230,8 @@ TEST(StartProbe, OfABeamThatIsNotCoherentHasItsModes) {
     ASSERT_EQ(log.size(), 1U);
     EXPECT_TRUE(says(log[0], {"a source of 0.3 Å", "% of the power:", "in weaker ones"})) << log[0];
     EXPECT_GE(ledger.peak(), 2U * 3 * 16 * 49);  // twice the modes, over the pixels of the mean
-    EXPECT_EQ(ledger.now(), 0U);
+    EXPECT_EQ(double(ledger.peak()), start_probe_bytes({.start = start, .modes = 3}, e));
+    EXPECT_EQ(ledger.now(), 16U * 3 * 24 * 24);  // the modes themselves
     // Wider, it leaves less for the first mode; a spread of the focus has modes of its own.
     const auto first = [&](double source, double spread) {
       Experiment other = experiment();
