@@ -63,9 +63,14 @@ double seconds_since(Clock::time_point start) {
 }
 
 /// Freed memory goes back to the system, which the allocator would keep for as much again.
-void give_memory_back() {
+void give_back_now() {
 #ifdef __GLIBC__
   malloc_trim(0);
+#endif
+}
+void give_memory_back() {
+  give_back_now();
+#ifdef __GLIBC__
   // Memory that is freed from now on, some MB at a time, goes back at once.
   mallopt(M_MMAP_THRESHOLD, 256 << 10);
 #endif
@@ -111,7 +116,9 @@ class WorkOf final : public Reconstruction::Work {
         open_(config_, callbacks_, team, patterns, given.optics.fitted),
         team_(open_.team()),
         history_(open_.history),
-        standstill_(standstill()) {}
+        standstill_(standstill()) {
+    give_back_now();  // what reading and the start have had
+  }
 
   [[nodiscard]] bool finished() const override {
     return static_cast<int>(history_.cost.size()) >= config_.solver.iterations ||
