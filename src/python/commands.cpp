@@ -78,9 +78,9 @@ struct Plan {
 std::vector<Plan> plan_for_python(const std::string& file, const Values& values,
                                   const Patterns* patterns, const std::vector<int>& ranks) {
   return interruptible([&] {
-    const auto program = static_cast<double>(program_bytes());
     const ReconstructConfig config =
         read_reconstruct_values(file, named(values), view_of(patterns)).config;
+    const auto program = static_cast<double>(program_bytes());
     const FftMemory fft_memory(true);
     const Experiment experiment = plan_experiment(config.data, config.calibration, config.scan,
                                                   config.optics, view_of(patterns));

@@ -217,12 +217,12 @@ PlannedGpu gpu_of(ComputeOn device, Terminal& terminal) {
 }
 
 int run(const Options& options) {
-  const auto program = static_cast<double>(program_bytes());
   auto settings = options.settings;
   set_device(options.device, settings);
   auto input = read_reconstruct(options.file, settings, true);
   const auto by_default = minutes_by_default(wall_time(options.wall_time, std::time(nullptr)));
   input.config.output.minutes_by_default = by_default;
+  const auto program = static_cast<double>(program_bytes());  // as much is there when a run opens
   const ReconstructConfig& config = input.config;
   Terminal terminal;
   if (by_default > 0 && config.output.minutes_between_checkpoints() == by_default)
