@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <random>
+#include <utility>
 #include <vector>
 
 #include "core/error.hpp"
@@ -225,6 +227,46 @@ TEST(Gains, HaveTheErrorsThatTheySay) {
   }
   EXPECT_NEAR(chi2, 1, 5 * std::sqrt(2.0 / n));
   EXPECT_LT(shrunk, raw);
+}
+
+/// A disc of 100 counts on 1, in a window of 32²; half of what the model has is measured outside. A
+/// neighbour across the edge weighs 0.01² times as much: as there are no more of them within than
+/// without, the quotient outside is at most (0.5 + 0.01) / (1 + 0.01).
+TEST(Neighbours, BesideAnEdgeAreOfTheSameSide) {
+  const i64 n = 32;
+  Array<double, 2> model({n, n}), measured({n, n});
+  const auto within = [](i64 y, i64 x) { return std::hypot(y - 15.5, x - 15.5) < 9; };
+  for (i64 y = 0; y < n; ++y)
+    for (i64 x = 0; x < n; ++x) {
+      model(y, x) = within(y, x) ? 100 : 1;
+      measured(y, x) = within(y, x) ? 100 : 0.5;
+    }
+  const Neighbours found = neighbours_of(std::as_const(measured).view(), model.view());
+  for (i64 y = 0; y < n; ++y)
+    for (i64 x = 0; x < n; ++x)
+      EXPECT_NEAR(found.quotient[static_cast<std::size_t>(y * n + x)], within(y, x) ? 1 : 0.5,
+                  0.006)
+          << y << " " << x;
+}
+
+/// 48² / 4πσ² = 20 neighbourhoods are independent: their r.m.s. is off by 1/√40, 16 %.
+TEST(Neighbours, HaveTheShareThatTheySay) {
+  const i64 n = 48;
+  const double spread = 0.05;
+  Array<double, 2> model({n, n}), measured({n, n});
+  std::mt19937 random(11);
+  std::normal_distribution<double> gain(1, spread);
+  for (double& value : model) value = 100;
+  for (double& value : measured) value = 100 * gain(random);
+  const Neighbours found =
+      neighbours_of(std::as_const(measured).view(), std::as_const(model).view());
+  double square = 0, said = 0;
+  for (std::size_t k = 0; k < found.quotient.size(); ++k) {
+    square += std::pow(found.quotient[k] - 1, 2);
+    said += spread * spread * found.share[k];
+  }
+  EXPECT_NEAR(std::sqrt(square / said), 1, 3 * 0.16);
+  EXPECT_NEAR(found.share[0], 1 / (4 * pi * 9), 0.02 / (4 * pi * 9));  // cut off at three σ
 }
 
 /// τ² of gains that are all alike is the error of that estimate, some √(2/n) of the best-known s²,

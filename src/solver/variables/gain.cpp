@@ -15,8 +15,8 @@ constexpr i64 one_in = 8, least_positions = 256;
 /// so many.
 constexpr double held_below = 0.2;
 constexpr int least_estimates = 3, most_estimates = 8;
-/// Of the Gaussian that makes a neighbourhood, px: 4πσ² pixels, whose mean gain is known to a tenth
-/// of what gains spread by. A pixel's own share of it is 1/2πσ², 2 %.
+/// Standard deviation of the Gaussian that makes a neighbourhood, px: 4πσ² pixels, whose mean gain
+/// is known to a tenth of what gains spread by. A pixel's own share of it is 1/2πσ², 2 %.
 constexpr double neighbourhood = 3;
 /// A pixel beyond is no matter of gain; nor is one that deviates by so many standard deviations.
 constexpr double least = 0.1, greatest = 10, farthest = 6;
@@ -48,36 +48,39 @@ double spread_of(const std::vector<double>& off, const std::vector<double>& vari
   return low;
 }
 
-/// By a Gaussian, round the array's rims, as DC stands at [0,0].
-Array<double, 2> blurred(View<const double, 2> values) {
-  const auto [rows, cols] = values.shape;
-  const auto reach = static_cast<i64>(3 * neighbourhood);
-  std::vector<double> weight;
-  for (i64 d = -reach; d <= reach; ++d)
-    weight.push_back(std::exp(-0.5 * std::pow(double(d) / neighbourhood, 2)));
-  const auto wrapped = [](i64 i, i64 n) { return ((i % n) + n) % n; };
-  Array<double, 2> along({rows, cols}), both({rows, cols});
-  for (i64 y = 0; y < rows; ++y)
-    for (i64 x = 0; x < cols; ++x)
-      for (i64 d = -reach; d <= reach; ++d)
-        along(y, x) +=
-            weight[static_cast<std::size_t>(d + reach)] * values(y, wrapped(x + d, cols));
-  for (i64 y = 0; y < rows; ++y)
-    for (i64 d = -reach; d <= reach; ++d)
-      for (i64 x = 0; x < cols; ++x)
-        both(y, x) += weight[static_cast<std::size_t>(d + reach)] * along(wrapped(y + d, rows), x);
-  return both;
-}
-
-/// Measured counts over those of the model, over their neighbourhood's.
-void divide_by_neighbourhood(View<double, 2> measured, View<const double, 2> model) {
-  const Array<double, 2> of_measured = blurred(measured), of_model = blurred(model);
-  for (i64 k = 0; k < measured.size(); ++k)
-    if (of_measured.data()[k] > 0 && of_model.data()[k] > 0)
-      measured.data[k] *= of_model.data()[k] / of_measured.data()[k];
-}
-
 }  // namespace
+
+Neighbours neighbours_of(View<const double, 2> measured, View<const double, 2> model) {
+  const auto [rows, cols] = model.shape;
+  const auto reach = static_cast<i64>(3 * neighbourhood);
+  Array<double, 2> near({2 * reach + 1, 2 * reach + 1});
+  for (i64 dy = -reach; dy <= reach; ++dy)
+    for (i64 dx = -reach; dx <= reach; ++dx)
+      near(dy + reach, dx + reach) =
+          std::exp(-0.5 * double(dy * dy + dx * dx) / (neighbourhood * neighbourhood));
+  const auto wrapped = [](i64 i, i64 n) { return (i % n + n) % n; };  // DC stands at [0,0]
+  Neighbours found{std::vector<double>(static_cast<std::size_t>(model.size()), 1),
+                   std::vector<double>(static_cast<std::size_t>(model.size()), 0)};
+  for (i64 k = 0; k < model.size(); ++k) {
+    const double here = model.data[k];
+    if (!(here > 0)) continue;
+    double counts = 0, expected = 0, squares = 0;
+    for (i64 dy = -reach; dy <= reach; ++dy)
+      for (i64 dx = -reach; dx <= reach; ++dx) {
+        const i64 y = wrapped(k / cols + dy, rows), x = wrapped(k % cols + dx, cols);
+        const double there = model(y, x);
+        if (!(there > 0)) continue;
+        const double alike = std::min(here, there) / std::max(here, there);
+        const double weight = near(dy + reach, dx + reach) * alike * alike;
+        counts += weight * measured(y, x);
+        expected += weight * there;
+        squares += std::pow(weight * there, 2);
+      }
+    const auto at = static_cast<std::size_t>(k);
+    found.quotient[at] = counts / expected, found.share[at] = squares / (expected * expected);
+  }
+  return found;
+}
 
 Gains estimate_gains(const std::vector<double>& measured, const std::vector<double>& model,
                      const std::vector<double>& variance) {
@@ -154,8 +157,11 @@ auto GainVariable<T>::sums_of(Workspace<T>& with, const std::vector<i64>& sample
   });
   with.team.sum({all.data(), static_cast<std::size_t>(all.size())});
   const i64 window = with.op->setup().window;
-  divide_by_neighbourhood({measured, {window, window}}, {model, {window, window}});
-  Sums sums{{measured, measured + n}, {model, model + n}, std::vector<double>(n, 0)};
+  const View<const double, 2> of_model{model, {window, window}};
+  const Neighbours around = neighbours_of({measured, {window, window}}, of_model);
+  Sums sums{{measured, measured + n}, {model, model + n}, std::vector<double>(n, 0), around.share};
+  for (std::size_t k = 0; k < n; ++k)
+    if (around.quotient[k] > 0) sums.measured[k] /= around.quotient[k];
   const double dispersion = scatter[1] > 0 ? scatter[0] / scatter[1] : 0;
   for (std::size_t k = 0; k < n; ++k)
     if (model[k] > 0)
@@ -172,8 +178,8 @@ void GainVariable<T>::end_iteration(Workspace<T>& with, const Batch& batch) {
   const Gains found = estimate_gains(sums.measured, sums.model, sums.variance);
   double moved = 0, errors = 0;  // squares, counts being weights
   Array<Complex<T>, 3> values(gain_->waves.shape(), with.ledger, "probe");
-  const double around = found.spread / std::sqrt(4 * pi) / neighbourhood;
   for (std::size_t k = 0; k < before.size(); ++k) {
+    const double around = found.spread * std::sqrt(sums.share[k]);
     values.data()[k] = {static_cast<T>(found.gain[k]),
                         static_cast<T>(std::hypot(found.error[k], around))};
     if (!(sums.model[k] > 0)) continue;

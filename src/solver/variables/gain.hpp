@@ -14,7 +14,10 @@
 // At the end of an iteration, of a sample of positions i, with object and probe at rest:
 //
 //   1. ĝ_k = Σ_i y_ik / Σ_i I_ik, where the likelihood of Poisson counts of mean g_k I_ik is
-//      largest; over the same quotient of its neighbourhood, both sums blurred by a Gaussian
+//      largest; over the same quotient of its neighbourhood, which is Σ_j w_j Σ_i y_ij / Σ_j w_j
+//      Σ_i I_ij with w_j a Gaussian of the distance times the square of the lesser Σ I of k and j
+//      over the greater: pixels about as bright as k, so that beside a disc's edge each side has
+//      its own
 //   2. s_k² = D Σ_i I_ik / (Σ_i I_ik)², the variance of ĝ_k, D = Σ (y − I)² / Σ I that of a count
 //      over its mean, as the patterns scatter about the model: 1 for counted electrons, more where
 //      one makes several counts or the model is still wrong
@@ -50,6 +53,12 @@ struct Gains {
   std::vector<double> gain, error;  ///< g_k; its standard error
   double spread = 0;                ///< τ
 };
+/// The neighbourhood of each pixel, of step 1. All 1 and 0 where Σ I of the pixel is not above 0.
+struct Neighbours {
+  std::vector<double> quotient;  ///< Σ y over Σ I
+  std::vector<double> share;     ///< variance of their mean gain, over τ²: one over their number
+};
+Neighbours neighbours_of(View<const double, 2> measured, View<const double, 2> model);
 /// Steps 1 and 3, of Σ y, Σ I, and the variance s² of their quotient. A pixel whose Σ I is not
 /// above 0 has g = 1.
 Gains estimate_gains(const std::vector<double>& measured, const std::vector<double>& model,
@@ -75,10 +84,10 @@ class GainVariable final : public Variable<T> {
                                        bool device) const override;
 
  private:
-  /// Of a sample, over all ranks: Σ y, over its neighbourhood's factor, and Σ I of each pixel, less
-  /// the offset, and s².
+  /// Of a sample, over all ranks: Σ y, over its neighbourhood's quotient, and Σ I of each pixel,
+  /// less the offset, s², and the neighbourhood's share.
   struct Sums {
-    std::vector<double> measured, model, variance;
+    std::vector<double> measured, model, variance, share;
   };
   Sums sums_of(Workspace<T>& with, const std::vector<i64>& sample) const;
   [[nodiscard]] std::vector<double> gains_now(const Workspace<T>& with) const;
