@@ -51,16 +51,17 @@ double error(const Matrix2& plane) {
 TEST(Descan, IsFoundFromWhatTheCentresOfMassTell) {
   const FitScene scene(0, {.descan = truth});
   Matrix2 start = truth;
-  start[0] += 0.2 * most, start[1] -= 0.3 * most, start[2] -= 0.1 * most, start[3] -= 0.2 * most;
+  start[0] += 0.05 * most, start[1] -= 0.3 * most, start[2] += 0.2 * most, start[3] -= 0.05 * most;
   const EndOfFit none = end_of_fit(scene, options_of({}), 1),
                  found = end_of_fit(scene, options_of(start), 30);
-  EXPECT_GT(error(start), 0.3);
-  // Saddles are hardly determined where two slices of 0.3 rad are all there is.
-  EXPECT_LT(error(plane_of(found)), 0.2 * error(start));
+  EXPECT_GT(error(start), 0.25);
+  EXPECT_LT(error(plane_of(found)), 0.5 * error(start));
   const auto turning = [](const Matrix2& plane) { return 3.2 * (plane[2] - plane[1]) / 2; };
   EXPECT_NEAR(turning(plane_of(found)), turning(truth), 0.02);
-  EXPECT_NEAR(plane_of(found)[0] + plane_of(found)[3], start[0] + start[3],
-              1e-12);  // as a lens would
+  // As a lens and an astigmatism would.
+  EXPECT_NEAR(plane_of(found)[0], start[0], 1e-12);
+  EXPECT_NEAR(plane_of(found)[3], start[3], 1e-12);
+  EXPECT_NEAR(plane_of(found)[1] + plane_of(found)[2], start[1] + start[2], 1e-12);
   EXPECT_LT(found.cost, 0.01 * none.cost);
 }
 

@@ -134,8 +134,8 @@ void DescanVariable<T>::find_curvature(Workspace<T>& with, const Batch& batch) {
 
 template <class T>
 void DescanVariable<T>::move(Workspace<T>& with, Matrix2 by) {
-  const double alike = (by[0] + by[3]) / 2;  // stays
-  by[0] -= alike, by[3] -= alike;
+  const double turned = (by[1] - by[2]) / 2;
+  by = {0, turned, -turned, 0};  // the rest stays
   double length = size_of(by) * edge_;
   if (!(length > 0) || !std::isfinite(length)) return;
   const Matrix2 limited = times(std::min(1.0, longest / length), by);

@@ -9,11 +9,10 @@
 //   3. move   δB = −½ step · C⁻¹ G S⁻¹ / n, S the mean of q qᵀ over the scan, limited at a time
 //             and in all
 //
-// The part of B that is alike along both directions, b, stays as it started: phases of object and
-// probe that curve do the same, 2π b x·(r−x) = π b (|r|² − |r−x|² − |x|²), and with them whatever
-// is wrong with the defocus. The start takes the specimen for one that is flat over the scan. The
-// rest waits for everything else, as it is the same with phases that are saddles, and is found
-// beside thick specimens alone.
+// The symmetric part of B stays as it started: quadratic phases of object and probe do the same,
+// 2π (r−x)·Bx = π (r·Br − (r−x)·B(r−x) − x·Bx), and with them whatever is wrong with
+// defocus and astigmatism. The start takes the specimen for one that is flat over the scan. What
+// moves is the antisymmetric part, by which patterns move across the direction of the beam.
 
 #include <span>
 #include <vector>
