@@ -193,9 +193,11 @@ class ResultReader {
   /// A box of pixels, inside the object, of one slice.
   void phase(i64 z, const Box& box, View<float, 2> to) const;
   void absorption(i64 z, const Box& box, View<float, 2> to) const;
-  /// All slices of all states, at once; empty: there is one.
-  [[nodiscard]] Array<float, 3> states_phase() const;
-  [[nodiscard]] Array<float, 3> states_absorption() const;
+  /// The number of states whose volumes the file holds, apart from their mean; 1: it has none.
+  [[nodiscard]] i64 states() const;
+  /// The same of a plane of theirs, all slices of one state after those of another.
+  void states_phase(i64 plane, const Box& box, View<float, 2> to) const;
+  void states_absorption(i64 plane, const Box& box, View<float, 2> to) const;
   ResultFacts take_facts();  ///< which are gone then
 
  private:

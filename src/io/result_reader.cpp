@@ -170,6 +170,7 @@ class ResultReader::Reader {
     if (file_.has("/object/phase")) {
       facts = read_ptyle(file_);
       open("/object/phase", "/object/absorption");
+      open_states();
     } else if (file_.has("/optimizable_tensors/objp")) {
       facts = read_ptyrad(file_);
       ptyrad_ = true;
@@ -189,8 +190,8 @@ class ResultReader::Reader {
     if (to.shape != std::array{box.rows.size(), box.cols.size()})
       throw std::logic_error("ResultReader: an array of another shape than the box");
     h5::Shape start{z, box.rows.begin, box.cols.begin}, count{1, to.shape[0], to.shape[1]};
-    if (ptyrad_) {  // the first object mode
-      start.insert(start.begin(), 0);
+    if (set.shape().size() == 4) {  // by state, or the first object mode
+      start = {z / shape[0], z % shape[0], start[1], start[2]};
       count.insert(count.begin(), 1);
     }
     if (set.shape().size() == 2) {  // a slice alone
@@ -213,23 +214,19 @@ class ResultReader::Reader {
       for (float& v : to) v = -std::log(std::max(v, 1e-6F));
   }
 
-  /// All slices of all states, where there are several.
-  [[nodiscard]] Array<float, 3> states(const char* path) const {
-    if (facts.occupancy.empty() || !file_.has(path)) return {};
-    const auto all = read_array<float, 4>(file_, path, "state, slice, row, col");
-    const auto [states, slices, rows, cols] = all.shape();
-    if (states != std::ssize(facts.occupancy) || std::array{slices, rows, cols} != shape)
-      wrong(file_, fmt::format("{} has the shape {}, but it should be that of /object/phase for "
-                               "each of the {} states of /states/occupancy",
-                               path, h5::to_string(all.shape()), facts.occupancy.size()));
-    Array<float, 3> planes({states * slices, rows, cols});
-    std::copy(all.begin(), all.end(), planes.begin());
-    return planes;
+  void states_phase(i64 plane, const Box& box, View<float, 2> to) const {
+    if (!states_phase_) throw std::logic_error("ResultReader: there are no states");
+    read(*states_phase_, plane, box, to);
+  }
+  void states_absorption(i64 plane, const Box& box, View<float, 2> to) const {
+    if (!states_absorption_) throw std::logic_error("ResultReader: the states do not absorb");
+    read(*states_absorption_, plane, box, to);
   }
 
   ResultFacts facts;
   std::array<i64, 3> shape{};
   [[nodiscard]] bool has_absorption() const { return absorption_.has_value() || complex_; }
+  [[nodiscard]] i64 states() const { return states_phase_ ? std::ssize(facts.occupancy) : 1; }
 
  private:
   void open(const std::string& phase, const std::string& absorption) {
@@ -244,6 +241,22 @@ class ResultReader::Reader {
     absorption_ = file_.dataset(absorption);
     if (absorption_->shape() != all)
       wrong(file_, fmt::format("{} and {} differ in shape, but should agree", absorption, phase));
+  }
+  /// Of an object of several states, which a result may state and hold only the mean.
+  void open_states() {
+    const auto opened = [&](const char* path) -> std::optional<h5::Dataset> {
+      if (facts.occupancy.empty() || !file_.has(path)) return {};
+      h5::Dataset all = file_.dataset(path);
+      if (all.shape() != h5::Shape{std::ssize(facts.occupancy), shape[0], shape[1], shape[2]})
+        wrong(file_, fmt::format("{} has the shape {}, but it should be that of /object/phase for "
+                                 "each of the {} states of /states/occupancy",
+                                 path, h5::to_string(all.shape()), facts.occupancy.size()));
+      return all;
+    };
+    states_phase_ = opened("/states/phase");
+    if (has_absorption()) states_absorption_ = opened("/states/absorption");
+    if (states_phase_ && has_absorption() && !states_absorption_)
+      wrong(file_, "the object absorbs, so that there should be /states/absorption, too");
   }
   /// py4DSTEM's object of complex numbers, or a potential.
   void open_py4dstem(const std::string& object) {
@@ -264,7 +277,7 @@ class ResultReader::Reader {
 
   h5::File file_;
   h5::Dataset phase_;
-  std::optional<h5::Dataset> absorption_;
+  std::optional<h5::Dataset> absorption_, states_phase_, states_absorption_;
   bool ptyrad_ = false, complex_ = false;
 };
 
@@ -279,9 +292,12 @@ void ResultReader::phase(i64 z, const Box& box, View<float, 2> to) const {
 void ResultReader::absorption(i64 z, const Box& box, View<float, 2> to) const {
   reader_->absorption(z, box, to);
 }
-Array<float, 3> ResultReader::states_phase() const { return reader_->states("/states/phase"); }
-Array<float, 3> ResultReader::states_absorption() const {
-  return reader_->states("/states/absorption");
+i64 ResultReader::states() const { return reader_->states(); }
+void ResultReader::states_phase(i64 plane, const Box& box, View<float, 2> to) const {
+  reader_->states_phase(plane, box, to);
+}
+void ResultReader::states_absorption(i64 plane, const Box& box, View<float, 2> to) const {
+  reader_->states_absorption(plane, box, to);
 }
 ResultFacts ResultReader::take_facts() { return std::move(reader_->facts); }
 
@@ -296,8 +312,16 @@ Result read_result(const std::string& path) {
     reader.phase(z, all, result.phase.view()[z]);
     if (reader.has_absorption()) reader.absorption(z, all, result.absorption.view()[z]);
   }
-  result.states_phase = reader.states_phase();
-  result.states_absorption = reader.states_absorption();
+  if (const i64 planes = reader.states() * shape[0]; planes > shape[0]) {
+    result.states_phase = Array<float, 3>({planes, shape[1], shape[2]});
+    if (reader.has_absorption())
+      result.states_absorption = Array<float, 3>(result.states_phase.shape());
+    for (i64 plane = 0; plane < planes; ++plane) {
+      reader.states_phase(plane, all, result.states_phase.view()[plane]);
+      if (reader.has_absorption())
+        reader.states_absorption(plane, all, result.states_absorption.view()[plane]);
+    }
+  }
   static_cast<ResultFacts&>(result) = reader.take_facts();
   return result;
 }

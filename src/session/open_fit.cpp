@@ -242,9 +242,10 @@ TileStart<T> OpenFit<T>::start_of(const Box& box) {
   const i64 states = config.parts.of<StatesOptions>().states;
   if (checkpoint_)
     return resumed_tile<T>(*checkpoint_, states * config.object.slices, absorption, box, &ledger);
-  auto object = start_object(config.object, division->frame, box, experiment.calibration.pixel,
-                             absorption, config.parts.of<VacuumOptions>().slices);
-  if (states > 1) part_states(object, states, box, config.parts.of<VacuumOptions>().slices);
+  const ObjectStart object =
+      start_object(config.object, division->frame, box, experiment.calibration.pixel, absorption,
+                   config.parts.of<VacuumOptions>().slices, config.parts.of<StatesOptions>());
+  if (!object.note.empty() && !std::exchange(start_noted_, true)) log(object.note);
   return {converted<T, float, 3>(object.phase.view(), &ledger, "object"),
           converted<T, float, 3>(object.absorption.view(), &ledger, "object")};
 }

@@ -88,6 +88,7 @@ class OpenFit {
   std::unique_ptr<Memory> gpu_;  // none: on the CPU
   GpuFacts gpu_facts_;           // what of it is this rank's
   bool gpu_shared_ = false;
+  bool start_noted_ = false;              // what became of an earlier result's states
   std::optional<Checkpoint> checkpoint_;  // to resume from
   Array<T, 2> valid_;
 

@@ -1,10 +1,12 @@
 #include "session/start.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cmath>
 #include <functional>
+#include <optional>
 
 #include "core/bounds.hpp"
 #include "core/error.hpp"
@@ -294,17 +296,19 @@ double start_probe_bytes(const ProbeConfig& config, const Experiment& experiment
                                       experiment.calibration.wavelength, beam, config.modes);
 }
 
-ObjectStart start_object(const ObjectConfig& config, const ObjectFrame& frame, const Box& box,
-                         double pixel, bool absorption, std::array<int, 2> vacuum, Ledger* ledger) {
-  ObjectStart start;
-  const std::array<i64, 3> shape{config.slices, box.rows.size(), box.cols.size()};
-  start.phase = Array<float, 3>(shape, ledger, "object");
-  if (absorption) start.absorption = Array<float, 3>(shape, ledger, "object");
-  if (config.start.empty()) return start;
+namespace {
 
-  const ResultReader reader(config.start);
+/// The place of an earlier result's first voxel in a part of this object.
+struct EarlierPlace {
+  double dz = 1;  ///< Å, of an earlier slice
+  i64 row = 0, col = 0;
+};
+
+EarlierPlace place_earlier(const ResultReader& reader, const ObjectConfig& config,
+                           const ObjectFrame& frame, const Box& box, double pixel,
+                           std::array<int, 2> vacuum) {
   const ResultFacts& earlier = reader.facts();
-  const auto shape_of_earlier = reader.shape();
+  const auto [slices, rows, cols] = reader.shape();
   if (std::abs(earlier.pixel_size / pixel - 1) > 1e-3)
     throw UserError(fmt::format(
         "object.start: '{}' has pixels of {:.5g} {}, but this run's have {:.5g}; start from a "
@@ -316,33 +320,80 @@ ObjectStart start_object(const ObjectConfig& config, const ObjectFrame& frame, c
   const auto apart = [](double first, i64 size, i64 whole) {
     return !(first + double(size) > 0 && first < double(whole));  // NaN too
   };
-  if (apart(down, shape_of_earlier[1], frame.rows) || apart(along, shape_of_earlier[2], frame.cols))
+  if (apart(down, rows, frame.rows) || apart(along, cols, frame.cols))
     throw UserError(fmt::format(
         "object.start: '{}' lies beside this run's object, by {:.6g} rows and {:.6g} columns: is "
         "it of the same scan?",
         config.start, down, along));
-  const i64 row = i64(down) - box.rows.begin, col = i64(along) - box.cols.begin;
-  const double dz = config.slices > 1 ? config.slice_thickness : 1;
-  const double earlier_dz = config.slices == 1 ? 1.0 / double(shape_of_earlier[0])
-                            : shape_of_earlier[0] == 1
-                                ? dz * (config.slices - vacuum[0] - vacuum[1])
+  const double earlier_dz = config.slices == 1 ? 1.0 / double(slices)
+                            : slices == 1
+                                ? config.slice_thickness * (config.slices - vacuum[0] - vacuum[1])
                                 : earlier.slice_thickness;
   if (!(earlier_dz > 0))
     throw UserError(
         fmt::format("object.start: '{}' has {} slices, but does not state how thick they are",
-                    config.start, shape_of_earlier[0]));
-  const auto add = [&](const EarlierSlice& read, Array<float, 3>& to) {
-    add_earlier(read, shape_of_earlier, earlier_dz, vacuum[0] * dz, row, col, to, dz);
-  };
-  add([&](i64 z, const Box& at, View<float, 2> to) { reader.phase(z, at, to); }, start.phase);
-  if (absorption && reader.has_absorption())
-    add([&](i64 z, const Box& at, View<float, 2> to) { reader.absorption(z, at, to); },
-        start.absorption);
-  for (const auto* volume : {&start.phase, &start.absorption})
-    if (!std::all_of(volume->begin(), volume->end(), [](float v) { return std::isfinite(v); }))
-      throw UserError(fmt::format(
-          "object.start: '{}' holds values that are not finite, a finite object is needed",
-          config.start));
+                    config.start, slices));
+  return {earlier_dz, i64(down) - box.rows.begin, i64(along) - box.cols.begin};
+}
+
+/// What becomes of the states of an earlier result; empty: it has one.
+std::string describe_states(const ResultReader& reader, const std::string& path,
+                            const StatesOptions& states) {
+  const auto& earlier = reader.facts().occupancy;
+  if (earlier.size() < 2) return {};
+  if (reader.states() != states.states)
+    return fmt::format(
+        "object.start: '{}' has {} states{}, but object.states is {}: {} from their "
+        "mean",
+        path, earlier.size(), reader.states() == 1 ? " and holds only their mean" : "",
+        states.states, states.states == 1 ? "the object starts" : "all start");
+  return fmt::format(
+      "object.start: each of the {} states starts from its own in '{}', which had fractions "
+      "{:.3g} of the dose",
+      states.states, path, fmt::join(earlier, ", "));
+}
+
+}  // namespace
+
+ObjectStart start_object(const ObjectConfig& config, const ObjectFrame& frame, const Box& box,
+                         double pixel, bool absorption, std::array<int, 2> vacuum,
+                         const StatesOptions& states, Ledger* ledger) {
+  std::optional<ResultReader> reader;
+  if (!config.start.empty()) reader.emplace(config.start);
+  const bool own = reader && states.states > 1 && reader->states() == states.states;
+  const i64 volumes = own ? states.states : 1;
+  ObjectStart start;
+  const std::array<i64, 3> shape{volumes * config.slices, box.rows.size(), box.cols.size()};
+  start.phase = Array<float, 3>(shape, ledger, "object");
+  if (absorption) start.absorption = Array<float, 3>(shape, ledger, "object");
+  if (reader) {
+    start.note = describe_states(*reader, config.start, states);
+    const EarlierPlace at = place_earlier(*reader, config, frame, box, pixel, vacuum);
+    const double dz = config.slices > 1 ? config.slice_thickness : 1;
+    // The mean, or each state of its own, by a plane of the earlier result.
+    const auto add = [&](auto mean, auto of_state, Array<float, 3>& to) {
+      for (i64 k = 0; k < volumes; ++k) {
+        const EarlierSlice read = [&](i64 z, const Box& seen, View<float, 2> slice) {
+          if (own)
+            ((*reader).*of_state)(k * reader->shape()[0] + z, seen, slice);
+          else
+            ((*reader).*mean)(z, seen, slice);
+        };
+        const View<float, 3> volume{to.view()[k * config.slices].data,
+                                    {config.slices, shape[1], shape[2]}};
+        add_earlier(read, reader->shape(), at.dz, vacuum[0] * dz, at.row, at.col, volume, dz);
+      }
+    };
+    add(&ResultReader::phase, &ResultReader::states_phase, start.phase);
+    if (absorption && reader->has_absorption())
+      add(&ResultReader::absorption, &ResultReader::states_absorption, start.absorption);
+    for (const auto* volume : {&start.phase, &start.absorption})
+      if (!std::all_of(volume->begin(), volume->end(), [](float v) { return std::isfinite(v); }))
+        throw UserError(fmt::format(
+            "object.start: '{}' holds values that are not finite, a finite object is needed",
+            config.start));
+  }
+  if (!own && states.states > 1) part_states(start, states.states, box, vacuum);
   return start;
 }
 

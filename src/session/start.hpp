@@ -14,6 +14,7 @@
 #include "physics/aberrations.hpp"
 #include "prepare/experiment.hpp"
 #include "solver/config.hpp"
+#include "solver/states.hpp"
 
 namespace ptyle {
 
@@ -44,15 +45,18 @@ Array<Complex<double>, 3> start_probe(const ProbeConfig& config, const Experimen
 /// half of its work; where that starts from a mean pattern that is not known, as if it were.
 double start_probe_bytes(const ProbeConfig& config, const Experiment& experiment);
 
-/// Phase and absorption (empty unless `absorption`) to start with, of the part `box` of the object:
-/// vacuum, or an earlier result moved into this frame, its slices shared out among this fit's by
-/// thickness, between so many slices of vacuum at the top and at the bottom.
+/// Phase and absorption (empty unless `absorption`) to start with, of the part `box` of the object,
+/// (states · slices, rows, columns): vacuum, or an earlier result moved into this frame, its slices
+/// shared out among this fit's by thickness, between so many slices of vacuum at the top and at the
+/// bottom. Each state starts from its own in a result of as many; else all from the mean, with the
+/// noise of part_states.
 struct ObjectStart {
   Array<float, 3> phase, absorption;
+  std::string note;  ///< what became of an earlier result's states; empty: it has one
 };
 ObjectStart start_object(const ObjectConfig& config, const ObjectFrame& frame, const Box& box,
                          double pixel, bool absorption, std::array<int, 2> vacuum = {},
-                         Ledger* ledger = nullptr);
+                         const StatesOptions& states = {}, Ledger* ledger = nullptr);
 
 /// The same start (slices, rows, columns) for each of several states, (states · slices, rows,
 /// columns), with noise of the phase within 0.01 rad by which they can part: alike, they would stay

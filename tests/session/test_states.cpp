@@ -143,6 +143,60 @@ TEST(States, PartByNoiseOfTheWholeObject) {
   EXPECT_NEAR(std::sqrt(square / double(part.phase.size())), 0.01 / std::sqrt(3.0), 0.001);
 }
 
+/// The start of one rank's run or of several, which logs as much once.
+Result start_from(const std::string& file, int states, int ranks, std::vector<std::string>& log) {
+  ReconstructConfig config = of_states(states);
+  config.object.start = file;
+  const auto team = make_local_team(ranks);
+  ReconstructCallbacks callbacks;
+  callbacks.log = [&](const std::string& line) {
+    if (line.starts_with("object.start")) log.push_back(line);
+  };
+  Reconstruction run(config, memory_scan().patterns(), *team, callbacks);
+  return run.result();
+}
+
+TEST(States, StartEachFromItsOwnInAResultOfAsMany) {
+  const TemporaryFolder folder;
+  const std::string file = folder / "earlier.h5";
+  const Result earlier = result_of(of_states(2, {3, 1}));
+  write_result(file, earlier, false);
+  for (const int ranks : {1, 3}) {
+    std::vector<std::string> log;
+    const Result start = start_from(file, 2, ranks, log);
+    EXPECT_TRUE(std::equal(start.states_phase.begin(), start.states_phase.end(),
+                           earlier.states_phase.begin(), earlier.states_phase.end()));
+    EXPECT_TRUE(std::equal(start.states_absorption.begin(), start.states_absorption.end(),
+                           earlier.states_absorption.begin(), earlier.states_absorption.end()));
+    EXPECT_EQ(
+        log,
+        (std::vector<std::string>{"object.start: each of the 2 states starts from its own in '" +
+                                  file + "', which had fractions 0.75, 0.25 of the dose"}));
+  }
+}
+
+TEST(States, StartFromTheMeanOfAnotherNumberOfThem) {
+  const TemporaryFolder folder;
+  const std::string file = folder / "earlier.h5";
+  const Result earlier = result_of(of_states(2));
+  write_result(file, earlier, false);
+  for (const int ranks : {1, 3}) {
+    std::vector<std::string> log;
+    const Result one = start_from(file, 1, ranks, log), three = start_from(file, 3, ranks, log);
+    EXPECT_TRUE(std::equal(one.phase.begin(), one.phase.end(), earlier.phase.begin()));
+    ASSERT_EQ(three.states_phase.size(), 3 * earlier.phase.size());
+    for (i64 i = 0; i < three.states_phase.size(); ++i)
+      ASSERT_NEAR(three.states_phase.data()[i], earlier.phase.data()[i % earlier.phase.size()],
+                  0.0101);
+    EXPECT_EQ(log, (std::vector<std::string>{"object.start: '" + file +
+                                                 "' has 2 states, but object.states is 1: the "
+                                                 "object starts from their mean",
+                                             "object.start: '" + file +
+                                                 "' has 2 states, but object.states is 3: all "
+                                                 "start from their mean"}));
+  }
+}
+
 TEST(States, AreRefusedWithAReason) {
   const auto fault = [](auto&& change) {
     ReconstructConfig config = of_states(2);
