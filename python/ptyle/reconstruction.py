@@ -225,7 +225,7 @@ class Reconstruction:
     def history(self) -> dict[str, np.ndarray]:
         """cost, r_factor, seconds, passes and, where held out, r_held_out, r_held_out_pixels: one an iteration.
         And what geometry.refine asks for: defocus, C12, ..., slice_thickness (Å), tilt_row, tilt_col (mrad),
-        descan_row_row, ... (px/Å); of detector.refine: background (counts)."""
+        descan_row_row, ... (px/Å, or px/px in pixel units); of detector.refine: background (counts)."""
         return self._run.history
 
     @property

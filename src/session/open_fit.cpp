@@ -321,7 +321,7 @@ Fit<T> OpenFit<T>::make_fit() {
              gpu_ ? make_gpu_arithmetic<T>(*gpu_, &gpu_ledger) : nullptr);
   if (checkpoint_) {
     resume(fit, *checkpoint_, config.data.outliers == Outliers::fit);
-    history = resumed_history(*checkpoint_);
+    history = resumed_history(*checkpoint_, experiment.calibration.in_pixels());
     log(fmt::format("resuming from the checkpoint in {}, after {} iteration{}",
                     config.output.folder, history.cost.size(),
                     history.cost.size() == 1 ? "" : "s"));

@@ -130,6 +130,7 @@ void add_fitted(ResultFacts& facts, const std::vector<FittedValue>& values) {
     const std::string name = value.name + (value.unit == "Å"         ? "_A"
                                            : value.unit == "degrees" ? "_deg"
                                            : value.unit == "px/Å"    ? "_px_per_A"
+                                           : value.unit == "px/px"   ? "_px_per_px"
                                                                      : "_" + value.unit);
     std::erase_if(facts.optics, [&](const auto& one) { return one.first == name; });
     facts.optics.emplace_back("given_" + name, value.from);

@@ -256,14 +256,14 @@ int resumed_dealt_for(const Checkpoint& checkpoint) {
   return std::max(ranks, 1);
 }
 
-History resumed_history(const Checkpoint& checkpoint) {
+History resumed_history(const Checkpoint& checkpoint, bool in_pixels) {
   History history;
   const auto numbers = [&](const std::string& name) {
     return checkpoint.find_numbers(history_prefix + name).value_or(std::vector<double>{});
   };
   for (const auto& [name, values] : columns_of(history)) *values = numbers(name);
   history.passes.resize(history.cost.size());  // an older version of ptyle saved none
-  auto names = geometry_names();
+  auto names = geometry_names(in_pixels);
   for (auto& name : detector_names()) names.push_back(std::move(name));
   for (const auto& [name, unit] : names)
     if (auto values = numbers("geometry." + name); !values.empty())

@@ -100,6 +100,7 @@ void resume(Fit<T>& fit, const Checkpoint& checkpoint, bool keep_misfits_out);
 /// The ranks that its run's mini-batches were dealt for (ranks.of).
 int resumed_dealt_for(const Checkpoint& checkpoint);
 
-History resumed_history(const Checkpoint& checkpoint);
+/// `in_pixels`: the run's positions are in px of the object, not in Å.
+History resumed_history(const Checkpoint& checkpoint, bool in_pixels);
 
 }  // namespace ptyle

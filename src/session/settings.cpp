@@ -246,6 +246,7 @@ GeometryOptions geometry_options(const ReconstructConfig& config, const Experime
   o.band_limit = config.object.band_limit;
   o.noise = 1 / (4 * counts_per_object_pixel(experiment, cut));
   o.descan = experiment.descan;
+  o.in_pixels = experiment.calibration.in_pixels();
   return o;
 }
 

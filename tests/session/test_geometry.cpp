@@ -84,6 +84,47 @@ TEST(FittedGeometry, IsInTheResultAndTheLog) {
   EXPECT_TRUE(progress.back().starts_with("defocus "));
 }
 
+/// Positions of data without a length are in pixels of the object: the descan's numbers are, too.
+TEST(FittedGeometry, OfPixelUnitsHasNoLength) {
+  const TemporaryFolder folder;
+  std::vector<Position> at = memory_scan().positions();
+  for (Position& p : at) p = {p.row / 0.2, p.col / 0.2};
+  PatternsInMemory patterns = memory_scan().patterns();
+  patterns.positions = at;
+  ReconstructConfig config = refining({"descan"});
+  config.calibration = {};
+  config.optics = {};
+  config.scan.unit = LengthUnit::pixel;
+  config.probe.start = "mean";
+  config.object.slices = 1;
+  config.output.folder = folder / "out";
+  const auto team = make_local_team();
+  std::vector<std::string> log;
+  ReconstructCallbacks callbacks;
+  callbacks.log = [&](const std::string& line) { log.push_back(line); };
+  Reconstruction run(config, patterns, *team, callbacks);
+  while (!run.finished()) run.step();
+  const Result result = run.result();
+  run.write(folder / "written", {.pictures = false, .tiff = false});
+  ASSERT_EQ(result.units, "px");
+  EXPECT_EQ(series(result.history, "descan_row_row").unit, "px/px");
+  EXPECT_EQ(value_of(result, "descan_row_row_px_per_px"),
+            series(result.history, "descan_row_row").values.back());
+  EXPECT_EQ(std::count_if(log.begin(), log.end(),
+                          [](const std::string& line) {
+                            return line.starts_with("fitted: descan_row_row ") &&
+                                   line.find(" px/px") != std::string::npos &&
+                                   line.find("Å") == std::string::npos;
+                          }),
+            1);
+  // The history of a run that resumes has the same unit.
+  run.save(config.output.folder);
+  config.output.resume = true;
+  config.solver.iterations = 6;
+  Reconstruction resumed(config, patterns, *team);
+  EXPECT_EQ(series(resumed.result().history, "descan_row_row").unit, "px/px");
+}
+
 TEST(FittedGeometry, ThatNobodyAskedForIsNotWritten) {
   const auto team = make_local_team();
   Reconstruction run(refining({}), memory_scan().patterns(), *team);

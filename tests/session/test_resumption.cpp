@@ -36,7 +36,7 @@ struct Saved {
         {test::FitScene::slices, checkpoint.object().rows.size(), checkpoint.object().cols.size()});
     checkpoint.read("phase", checkpoint.object(), object.view());
     probe = resumed_probe<double>(checkpoint);
-    history = resumed_history(checkpoint);
+    history = resumed_history(checkpoint, false);
   }
   i64 step = 0;
   Array<double, 3> object;

@@ -1,8 +1,8 @@
 #pragma once
 
 // The descan that is left: patterns are displaced by d_i = B q_i detector px, a plane of where the
-// beam is, q_i the nominal position less the mean of all, Å. It starts as the plane through the
-// patterns' centres of mass (GeometryOptions::descan), or as 0.
+// beam is, q_i the nominal position less the mean of all, Å (px in pixel units). It starts as the
+// plane through the patterns' centres of mass (GeometryOptions::descan), or as 0.
 //
 //   1. g_i    ∂f/∂d_i of the positions of a mini-batch, and G = Σ g_i q_iᵀ of all ranks
 //   2. C      half the cost's second derivative by d at a perfect fit, mean of a sample
@@ -51,7 +51,7 @@ class DescanVariable final : public Variable<T> {
   void move(Workspace<T>& with, Matrix2 by);
 
   GeometryOptions options_;
-  std::array<double*, 4> plane_{}, curvature_{};  // B, px/Å; C, per px²
+  std::array<double*, 4> plane_{}, curvature_{};  // B, px/Å (px/px); C, per px²
   std::array<double*, 4> began_{};                // B as the iteration began
   double* moved_for_ = nullptr;                   // iterations
   bool due_ = false;                              // in this mini-batch

@@ -28,8 +28,8 @@ constexpr auto choices(GeometryPart) {
                                              {GeometryPart::descan, "descan"}});
 }
 
-/// The numbers of the descan, px/Å: how far patterns move along rows by row, by col, and along
-/// columns by row, by col of the position.
+/// The numbers of the descan, detector px by the positions' unit: how far patterns move along rows
+/// by row, by col, and along columns by row, by col of the position.
 inline constexpr std::array<const char*, 4> descan_names{"descan_row_row", "descan_row_col",
                                                          "descan_col_row", "descan_col_col"};
 
@@ -48,7 +48,8 @@ struct GeometryOptions {
   Tilt tilt = {};              ///< rad
   double band_limit = 0;       ///< of the propagator
   double noise = 0;            ///< as PositionOptions::noise
-  Matrix2 descan = {};         ///< px/Å, by the patterns' centres of mass
+  Matrix2 descan = {};         ///< px/Å (px/px), by the patterns' centres of mass
+  bool in_pixels = false;      ///< positions are in px of the object, not in Å
 
   [[nodiscard]] bool has(GeometryPart part) const;
   /// A part that is a number of the probe or of the slices' propagator.
@@ -94,14 +95,14 @@ std::optional<std::string> fault_of_slices(const GeometryOptions& options, i64 s
 /// A fitted value, where it started, and by which words results have it.
 struct FittedValue {
   std::string name;  ///< "defocus", "C12", "phi12", …, "slice_thickness", "tilt_row", "tilt_col"
-  std::string unit;  ///< "Å", "degrees", "mrad", "px/Å"
+  std::string unit;  ///< "Å", "degrees", "mrad", "px/Å", "px/px"
   double from = 0, to = 0;
 };
 /// Fitted values by the numbers of a fit's state (solver/fit).
 std::vector<FittedValue> fitted_geometry(const GeometryOptions& options,
                                          const std::map<std::string, double>& numbers);
 /// All names that these may have, with their units.
-std::vector<std::pair<std::string, std::string>> geometry_names();
+std::vector<std::pair<std::string, std::string>> geometry_names(bool in_pixels);
 /// "defocus 251.3 Å, C12 12 Å at 31°, slices 10.9 Å"; with `from`, where each was given.
 std::string describe(const std::vector<FittedValue>& values, bool from);
 

@@ -68,13 +68,15 @@ std::vector<FittedValue> fitted_geometry(const GeometryOptions& options,
   for (std::size_t k = 0; options.has(descan) && k < descan_names.size(); ++k) {
     const auto at = numbers.find(std::string("geometry.") + descan_names[k]);
     const double from = options.descan[k];
-    all.push_back({descan_names[k], "px/Å", from, at == numbers.end() ? from : at->second});
+    all.push_back({descan_names[k], options.in_pixels ? "px/px" : "px/Å", from,
+                   at == numbers.end() ? from : at->second});
   }
   return all;
 }
 
-std::vector<std::pair<std::string, std::string>> geometry_names() {
+std::vector<std::pair<std::string, std::string>> geometry_names(bool in_pixels) {
   GeometryOptions all;
+  all.in_pixels = in_pixels;
   all.refine = words_of<GeometryPart>();
   std::vector<std::pair<std::string, std::string>> names;
   for (const FittedValue& value : fitted_geometry(all, {}))
