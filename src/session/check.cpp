@@ -22,12 +22,12 @@
 #include "session/pattern_disk.hpp"
 #include "session/rank_memory.hpp"
 #include "session/settings.hpp"
+#include "session/start.hpp"
 #include "solver/parts.hpp"
 #include "solver/penalties/quadratic.hpp"
 #include "solver/rules/rule_options.hpp"
 #include "solver/states.hpp"
 #include "solver/vacuum.hpp"
-#include "solver/variables/detector_options.hpp"
 #include "solver/variables/geometry_options.hpp"
 #include "solver/variables/position_options.hpp"
 #include "solver/variables/probe_limits.hpp"
@@ -242,15 +242,8 @@ void check_geometry(const ReconstructConfig& c, const Check& check) {
     check.missing("geometry.refine", "needs optics.energy", "optics.energy");
   if (geometry.any_of_optics() && !check.has_semi_angle())
     check.missing("geometry.refine", "needs optics.semi_angle", "optics.semi_angle");
-  const bool alike = c.solver.continuation != Switch::off ||
-                     c.parts.of<PenaltyOptions>().along_z > 0 ||
-                     c.parts.of<BlurOptions>().along_z > 0;
-  if (const auto wrong = fault_of_slices(geometry, c.object.slices, alike)) fault(*wrong);
-}
-
-void check_detector(const ReconstructConfig& c, const Check& check) {
-  if (const auto wrong = fault_of_refine(c.parts.of<DetectorOptions>()))
-    check.fault("detector.refine", *wrong);
+  const bool tied = c.solver.continuation != Switch::off;
+  if (const auto wrong = fault_of_slices(c.parts, c.object.slices, tied)) fault(*wrong);
 }
 
 void check_probe_limits(const ReconstructConfig& c, const Check& check) {
@@ -266,13 +259,6 @@ void check_probe_limits(const ReconstructConfig& c, const Check& check) {
   if (!check.has_energy()) check.missing("probe.aperture", "needs optics.energy", "optics.energy");
   if (!check.has_semi_angle())
     check.missing("probe.aperture", "needs optics.semi_angle", "optics.semi_angle");
-}
-
-void check_variable_probe(const ReconstructConfig& c, const Check& check) {
-  if (c.parts.of<VariableProbeOptions>().modes > 0 && c.probe.refine_from == 0)
-    check.fault("probe.variable",
-                "needs a probe that is refined (probe.refine_from above 0); probe.intensity alone "
-                "does not");
 }
 
 /// A start of the modes by the beam's incoherence.
@@ -306,6 +292,20 @@ void check_recentre(const ReconstructConfig& c, const Check& check) {
         "slice where it lies");
 }
 
+/// What one rank's fit refuses whatever the measurement.
+void check_parts(const ReconstructConfig& c, const Check& check) {
+  FitOptions options;
+  options.parts = c.parts;
+  options.batches = c.solver.batches;
+  options.probe_from = c.probe.refine_from;
+  set_exchange(options, c.ranks);
+  look(check, "solver.rule", [&] {
+    for (const auto& [key, text] :
+         faults_of_options(settled(options, true), c.ranks.exchange.value_or(Scheme::owner), 1))
+      check.fault(key, text);
+  });
+}
+
 void check_fit(const ReconstructConfig& c, const Check& check) {
   check.not_both("optics.energy", "optics.xray_energy");
   if (c.optics.fitted && !check.has_energy())
@@ -327,8 +327,6 @@ void check_fit(const ReconstructConfig& c, const Check& check) {
       check.missing("object.slices", "more than one slice needs optics.energy", "optics.energy");
   }
   check_vacuum(c, check);
-  if (const auto fault = fault_of_occupancy(c.parts.of<StatesOptions>()))
-    check.fault("object.occupancy", *fault);
   check_recentre(c, check);
   if (c.object.phase_min > c.object.phase_max)
     check.fault("object.phase_min", fmt::format("{} rad is above object.phase_max, {} rad",
@@ -341,22 +339,15 @@ void check_fit(const ReconstructConfig& c, const Check& check) {
     check.fault("probe.mode_power",
                 fmt::format("{} modes of {} each leave nothing for the first; less is needed",
                             c.probe.modes - 1, c.probe.mode_power));
-  look(check, "solver.rule", [&] {
-    if (const auto fault = fault_of_batches(c.parts, c.solver.batches))
-      check.fault("solver.batches", *fault);
-    for (const auto& excluded : excluded_by_states(c.parts))
-      check.fault(excluded.key, excluded.text());
-  });
+  check_parts(c, check);
   check_coherence(c, check);
   check_geometry(c, check);
-  check_detector(c, check);
   if (const auto fault = fault_of_step(c.parts.of<RuleOptions>()))
     check.fault("solver.step", *fault);
-  if (const auto fault = fault_of_preconditioner(c.parts.of<RuleOptions>()))
-    check.fault("solver.preconditioner", *fault);
 }
 
-/// Keys that sequential updates, one position at a time on the host, do not go with.
+/// Keys beyond the parts that sequential updates, one position at a time on the host, do not go
+/// with.
 void check_by_position(const ReconstructConfig& c, const Check& check) {
   if (c.parts.of<RuleOptions>().rule != RuleChoice::pie) return;
   const auto refuse = [&](bool asked, const ExcludedByPie& excluded) {
@@ -365,10 +356,6 @@ void check_by_position(const ReconstructConfig& c, const Check& check) {
   refuse(c.solver.device == ComputeOn::cuda, excluded_by_pie::device);
   refuse(c.solver.loss && *c.solver.loss != Loss::amplitude, excluded_by_pie::loss);
   refuse(c.solver.continuation == Switch::on, excluded_by_pie::continuation);
-  refuse(c.parts.of<PositionOptions>().refine == Switch::on, excluded_by_pie::refined_positions);
-  refuse(!c.parts.of<GeometryOptions>().refine.empty(), excluded_by_pie::refined_geometry);
-  const auto& variable = c.parts.of<VariableProbeOptions>();
-  refuse(variable.any(), {key_of(variable), excluded_by_pie::of_variable_probe});
 }
 
 void check_output_folder(const ReconstructConfig& c, const Check& check, Purpose::Folder how) {
@@ -405,7 +392,6 @@ std::vector<KeyFault> faults_between_keys(const ReconstructConfig& config,
   check_calibration(check);
   check_scan(config, check);
   check_fit(config, check);
-  check_variable_probe(config, check);
   check_probe_limits(config, check);
   check_by_position(config, check);
   check_output_folder(config, check, purpose.folder);
@@ -431,6 +417,26 @@ void complete_by_position(ReconstructConfig& config) {
   if (config.solver.device == ComputeOn::automatic) config.solver.device = ComputeOn::cpu;
 }
 
+/// What a run of one process refuses once it has the measurement.
+void check_as_run(const ReconstructConfig& config, const Experiment& experiment, Division& division,
+                  Ledger& ledger, const std::function<void(const std::string&)>& log) {
+  const auto& vacuum = config.parts.of<VacuumOptions>();
+  (void)boxes_of_regions(vacuum.regions, division.frame.box(), division.frame.origin,
+                         experiment.calibration.pixel);
+  division.transfer_reach = transfer_reach(config, experiment);
+  const FitOptions options = settled(fit_options(config, experiment, division, 1), true);
+  check_options(options, division.sharing);
+  if (const auto fault =
+          fault_of_slices(options.parts, config.object.slices, !options.continuation.finished()))
+    throw UserError("geometry.refine: " + *fault);
+  (void)start_probe(config.probe, experiment, &ledger, log);
+  // Of an earlier result one voxel's column shows whether it goes with this run.
+  const ObjectStart start =
+      start_object(config.object, division.frame, {{0, 1}, {0, 1}}, experiment.calibration.pixel,
+                   config.object.absorbs(), vacuum.slices, config.parts.of<StatesOptions>());
+  if (!start.note.empty()) log(start.note);
+}
+
 template <class T>
 Experiment opened_to_check(const ReconstructConfig& config, Ledger& ledger,
                            const std::function<void(const std::string&)>& log) {
@@ -449,9 +455,7 @@ Experiment opened_to_check(const ReconstructConfig& config, Ledger& ledger,
                            }};
   Experiment experiment =
       open_experiment(config.data, config.calibration, config.scan, config.optics, &ledger, &alone);
-  if (division)
-    (void)boxes_of_regions(config.parts.of<VacuumOptions>().regions, division->frame.box(),
-                           division->frame.origin, experiment.calibration.pixel);
+  if (division) check_as_run(config, experiment, *division, ledger, log);
   return experiment;
 }
 

@@ -188,7 +188,7 @@ i64 margin_of_moves(const PositionOptions& refinement, const RanksConfig& config
     const bool line = scan.width() < 3 * scan.step;
     if (paper || positions < many || line || step > close * double(window)) return 0;
   } else if (paper) {
-    throw needs_sums("positions.refine: on");
+    throw UserError("positions.refine: " + needs_sums());
   }
   return std::max<i64>(1, static_cast<i64>(std::ceil(most)));
 }

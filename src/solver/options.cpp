@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <optional>
+#include <utility>
 
 #include "core/error.hpp"
 #include "solver/blur.hpp"
@@ -19,6 +21,9 @@
 namespace ptyle {
 namespace {
 
+constexpr const char* without_sums =
+    "ranks.update, ranks.local_positions, ranks.exchange_behind and exchanges of voxels";
+
 /// An operation that looks at lateral neighbours must find them in the halo.
 void check_reach(const Mesh& mesh, i64 reach, const std::string& what) {
   const i64 has = mesh.reach();
@@ -29,29 +34,50 @@ void check_reach(const Mesh& mesh, i64 reach, const std::string& what) {
                     has, what, reach));
 }
 
-UserError by_position_alone(const std::string& key) {
-  return UserError(key +
-                   " does not go with solver.rule: pie, which moves by one position after the "
-                   "other: leave it out");
+/// Faults by their keys, one of each.
+class Faults {
+ public:
+  void add(const std::string& key, const std::optional<std::string>& text) {
+    if (text &&
+        std::none_of(all_.begin(), all_.end(), [&](const auto& one) { return one.key == key; }))
+      all_.push_back({key, *text});
+  }
+  [[nodiscard]] std::vector<KeyFault> take() { return std::move(all_); }
+
+ private:
+  std::vector<KeyFault> all_;
+};
+
+/// What looks at several positions, which a sequential update does not.
+void add_by_position(const FitOptions& options, const Parts<float>& parts, Faults& faults) {
+  const auto exclude = [&](const std::string& key, const char* why) {
+    faults.add(key, ExcludedByPie{key.c_str(), why}.text());
+  };
+  const auto refuse = [&](bool asked, const ExcludedByPie& one) {
+    if (asked) exclude(one.key, one.why);
+  };
+  constexpr const char* alone = "which moves by one position after the other: leave it out";
+  for (const auto& one : parts.penalties) exclude(one->key(), alone);
+  refuse(options.parts.of<PositionOptions>().refine == Switch::on,
+         excluded_by_pie::refined_positions);
+  refuse(!options.continuation.finished(), excluded_by_pie::continuation);
+  refuse(!options.parts.of<GeometryOptions>().refine.empty(), excluded_by_pie::refined_geometry);
+  if (const auto& variable = options.parts.of<VariableProbeOptions>(); variable.any())
+    exclude(key_of(variable), excluded_by_pie::of_variable_probe);
+  for (const auto& one : parts.variables)
+    if (one->needs_batches()) exclude(one->key(), alone);
 }
 
-/// A sequential update knows a position at a time, so nothing that looks at several.
-void check_by_position(const FitOptions& options, const Parts<float>& parts, const Mesh& mesh) {
-  if (mesh.ranks() > 1)
-    throw UserError(fmt::format(
-        "solver.rule: pie runs on one rank, not {}: the update of a position starts from that of "
-        "the position before, so that each rank would wait for all others",
-        mesh.ranks()));
-  if (!parts.penalties.empty()) throw by_position_alone(parts.penalties.front()->key());
-  if (options.parts.of<PositionOptions>().refine == Switch::on)
-    throw excluded_by_pie::refined_positions.error();
-  if (!options.continuation.finished()) throw excluded_by_pie::continuation.error();
-  if (!options.parts.of<GeometryOptions>().refine.empty())
-    throw excluded_by_pie::refined_geometry.error();
-  if (const auto& variable = options.parts.of<VariableProbeOptions>(); variable.any())
-    throw ExcludedByPie{key_of(variable), excluded_by_pie::of_variable_probe}.error();
+/// What needs sums after every mini-batch, where there are none.
+void add_without_sums(const Parts<float>& parts, Faults& faults) {
+  if (parts.rule)
+    faults.add(parts.rule->key(),
+               fmt::format("only preconditioned descent takes steps between exchanges or exchanges "
+                           "voxels: leave it out, or else {}",
+                           without_sums));
+  for (const auto& one : parts.penalties) faults.add(one->key(), needs_sums());
   for (const auto& one : parts.variables)
-    if (one->needs_batches()) throw by_position_alone(one->key());
+    if (one->needs_sums()) faults.add(one->key(), needs_sums());
 }
 
 }  // namespace
@@ -70,41 +96,39 @@ bool sums_every_batch(const FitOptions& options, Scheme scheme, int ranks) {
          !(options.exchange_behind && ranks > 1) && sum_kind(scheme).has_value();
 }
 
-UserError needs_sums(const std::string& key) {
-  return UserError(
-      key +
-      " needs gradients that are summed over the ranks after each mini-batch: leave it out, or "
-      "else "
-      "ranks.update, ranks.local_positions, ranks.exchange_behind and exchanges of voxels");
+std::string needs_sums() {
+  return fmt::format(
+      "needs gradients that are summed over the ranks after each mini-batch: leave it out, or else "
+      "{}",
+      without_sums);
+}
+
+std::vector<KeyFault> faults_of_options(const FitOptions& options, Scheme scheme, int ranks) {
+  Faults faults;
+  for (const auto& [key, text] : faults_of_paper_options(options, scheme)) faults.add(key, text);
+  const auto parts = asked_parts<float>(options);  // the same in double precision
+  faults.add("solver.batches", fault_of_batches(options.parts, options.batches));
+  faults.add("detector.refine", fault_of_refine(options.parts.of<DetectorOptions>()));
+  faults.add("solver.preconditioner", fault_of_preconditioner(options.parts.of<RuleOptions>()));
+  if (!sums_every_batch(options, scheme, ranks)) add_without_sums(parts, faults);
+  if (options.parts.of<VariableProbeOptions>().modes > 0 && options.probe_from == 0)
+    faults.add("probe.variable",
+               "needs a probe that is refined (probe.refine_from above 0); probe.intensity alone "
+               "does not");
+  if (parts.rule && parts.rule->by_position()) add_by_position(options, parts, faults);
+  faults.add("object.occupancy", fault_of_occupancy(options.parts.of<StatesOptions>()));
+  for (const auto& one : excluded_by_states(options.parts)) faults.add(one.key, one.text());
+  return faults.take();
 }
 
 void check_options(const FitOptions& options, const Sharing& sharing) {
-  check_paper_options(options, sharing);
-  const auto parts = asked_parts<float>(options);  // the same in double precision
-  const auto& variable = options.parts.of<VariableProbeOptions>();
-  if (const auto fault = fault_of_batches(options.parts, options.batches))
-    throw UserError("solver.batches: " + *fault);
-  if (const auto fault = fault_of_refine(options.parts.of<DetectorOptions>()))
-    throw UserError("detector.refine: " + *fault);
-  if (const auto fault = fault_of_preconditioner(options.parts.of<RuleOptions>()))
-    throw UserError("solver.preconditioner: " + *fault);
-  if (!sums_every_batch(options, sharing.scheme, sharing.mesh.ranks())) {
-    if (parts.rule)
-      throw UserError(
-          "ranks: only preconditioned descent takes steps between exchanges or exchanges voxels");
-    if (!parts.penalties.empty()) throw needs_sums(parts.penalties.front()->key());
-    for (const auto& one : parts.variables)
-      if (one->needs_sums()) throw needs_sums(one->key());
-  }
-  if (variable.modes > 0 && options.probe_from == 0)
-    throw UserError(
-        "probe.variable: a probe that is not refined (probe.refine_from: 0) does not vary; "
-        "probe.intensity alone goes with it");
-  if (parts.rule && parts.rule->by_position()) check_by_position(options, parts, sharing.mesh);
-  if (const auto fault = fault_of_occupancy(options.parts.of<StatesOptions>()))
-    throw UserError("object.occupancy: " + *fault);
-  if (const auto excluded = excluded_by_states(options.parts); !excluded.empty())
-    throw excluded.front().error();
+  raise(faults_of_options(options, sharing.scheme, sharing.mesh.ranks()));
+  const auto parts = asked_parts<float>(options);
+  if (parts.rule && parts.rule->by_position() && sharing.mesh.ranks() > 1)
+    throw UserError(fmt::format(
+        "solver.rule: pie runs on one rank, not {}: the update of a position starts from that of "
+        "the position before, so that each rank would wait for all others",
+        sharing.mesh.ranks()));
   if (sharing.mesh.ranks() == 1) return;
   for (const auto& one : parts.variables) check_reach(sharing.mesh, one->reach(), one->key());
   for (const auto& one : parts.penalties) check_reach(sharing.mesh, one->reach(), one->key());

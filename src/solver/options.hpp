@@ -10,8 +10,8 @@
 #include <vector>
 
 #include "core/array.hpp"
-#include "core/error.hpp"
 #include "core/grid.hpp"
+#include "core/keys.hpp"
 #include "core/pattern.hpp"
 #include "solver/continuation.hpp"
 #include "solver/part_options.hpp"
@@ -95,10 +95,13 @@ FitOptions settled(FitOptions options, bool alone);
 /// True where gradients are summed over so many ranks after every mini-batch. The paper's own
 /// schemes do otherwise, for which neither penalties nor refined positions are made.
 bool sums_every_batch(const FitOptions& options, Scheme scheme, int ranks);
-/// The refusal of what needs it, by its key.
-UserError needs_sums(const std::string& key);
+/// The fault of what needs it where it is not so.
+std::string needs_sums();
 
-/// Throws UserError for options that do not go together, or not with what is shared so.
+/// The faults of options that do not go together, whatever the measurement and the mesh, one of
+/// each key. Throws UserError for two rules.
+std::vector<KeyFault> faults_of_options(const FitOptions& options, Scheme scheme, int ranks);
+/// Throws UserError for these, and for options that do not go with what is shared so.
 void check_options(const FitOptions& options, const Sharing& sharing);
 
 /// The start of a tile, (S, y, x) on its extended tile; `absorption` is empty for a potential

@@ -10,14 +10,22 @@
 #include "core/error.hpp"
 #include "core/ledger.hpp"
 #include "core/scratch.hpp"
+#include "exchange/local/team.hpp"
 #include "io/hdf5.hpp"
+#include "io/result.hpp"
 #include "io/temporary_folder.hpp"
 #include "session/check.hpp"
 #include "session/keys.hpp"
 #include "session/memory_scan.hpp"
+#include "session/reconstruction.hpp"
 #include "solver/rules/rule_options.hpp"
+#include "solver/states.hpp"
+#include "solver/variables/detector_options.hpp"
+#include "solver/variables/geometry_options.hpp"
 #include "solver/variables/position_options.hpp"
 #include "solver/variables/probe_limits.hpp"
+#include "solver/variables/recentre.hpp"
+#include "solver/variables/variable_probe_options.hpp"
 
 namespace ptyle {
 namespace {
@@ -81,6 +89,45 @@ TEST(Check, KeysMustAgree) {
       with_pie([](auto& c) { c.parts.template of<PositionOptions>().refine = Switch::on; }),
       "positions.refine: does not go with solver.rule: pie, which moves object and probe alone: "
       "off, or left out");
+  const auto with_local_steps = [](auto change) {
+    return faults_after([&](auto& c) {
+      c.ranks.local_positions = 2;
+      change(c);
+    });
+  };
+  const std::string needs_sums =
+      "needs gradients that are summed over the ranks after each mini-batch: leave it out, or else "
+      "ranks.update, ranks.local_positions, ranks.exchange_behind and exchanges of voxels";
+  EXPECT_EQ(with_local_steps([](auto&) {}), "");
+  EXPECT_EQ(
+      with_local_steps([](auto& c) { c.parts.template of<DetectorOptions>().refine = {"gain"}; }),
+      "detector.refine: " + needs_sums);
+  EXPECT_EQ(
+      with_local_steps([](auto& c) { c.parts.template of<PositionOptions>().refine = Switch::on; }),
+      "positions.refine: " + needs_sums);
+  EXPECT_EQ(with_local_steps([](auto& c) { c.ranks.exchange_behind = true; }),
+            "");  // of several ranks alone
+  EXPECT_TRUE(testing::says(faults_after([](auto& c) {
+                              c.ranks.exchange = Scheme::voxel;
+                              c.parts.template of<RuleOptions>().rule = RuleChoice::momentum;
+                            }),
+                            {"solver.preconditioner: only preconditioned descent"}));
+  const auto with_states = [](auto change) {
+    return faults_after([&](auto& c) {
+      c.parts.template of<StatesOptions>().states = 2;
+      change(c);
+    });
+  };
+  EXPECT_EQ(with_states([](auto&) {}), "");
+  EXPECT_TRUE(testing::says(with_states([](auto& c) {
+                              auto& rule = c.parts.template of<RuleOptions>();
+                              rule.rule = RuleChoice::lbfgs;
+                              rule.preconditioner = PreconditionerChoice::transfer;
+                              c.parts.template of<RecentreOptions>().every = 2;
+                              c.parts.template of<VariableProbeOptions>().modes = 1;
+                            }),
+                            {"solver.preconditioner: does not go with object.states",
+                             "object.recentre_z: ", "probe.variable: does not go"}));
   EXPECT_EQ(faults_after([](auto& c) { c.optics.source_size = 0.5; }),
             "optics.source_size: needs probe.modes above 1, as a single mode is a coherent beam");
   EXPECT_EQ(faults_after([](auto& c) {
@@ -124,6 +171,52 @@ TEST(Check, EveryKeyIsItsOwn) {
     EXPECT_TRUE(key.formerly.empty() || paths.insert(key.formerly).second) << key.formerly;
     EXPECT_FALSE(key.doc.empty()) << key.path;
   }
+}
+
+/// What the data have a say in is refused as the run would, and by the same words.
+TEST(Check, SaysWhatTheRunWould) {
+  const testing::TemporaryFolder folder;
+  const std::string file = testing::memory_scan().write(folder / "set.h5");
+  const auto run_of = [&](auto change) {
+    ReconstructConfig config = testing::memory_scan().config();
+    config.data.file = file;
+    config.scan.positions = "/positions";
+    config.output.folder = folder / "out";
+    change(config);
+    return config;
+  };
+  const auto both_say = [&](auto change) {
+    const ReconstructConfig config = run_of(change);
+    const std::string run = testing::message_of<UserError>([&] {
+      const auto team = make_local_team();
+      Reconstruction started(config, *team);
+    });
+    const std::string check = testing::message_of<UserError>([&] {
+      Ledger ledger;
+      (void)checked_experiment(checked(config).config, ledger, [](const std::string&) {});
+    });
+    EXPECT_EQ(check, run);
+    return check;
+  };
+  EXPECT_EQ(both_say([](auto&) {}), "");
+  EXPECT_TRUE(testing::says(both_say([](auto& c) {  // thin: no schedule holds its slices alike
+                              c.parts.template of<GeometryOptions>().refine = {"tilt"};
+                            }),
+                            {"geometry.refine: tilt needs slices that are alike"}));
+  const std::string earlier = folder / "earlier.h5";
+  {
+    Result result = testing::result_of(testing::memory_scan().config());
+    write_result(earlier, result, false);
+    result.pixel_size *= 2;
+    write_result(folder / "coarse.h5", result, false);
+    result.probe = Array<Complex<float>, 3>({1, 16, 16});
+    write_result(folder / "small.h5", result, false);
+  }
+  EXPECT_EQ(both_say([&](auto& c) { c.object.start = earlier; }), "");
+  EXPECT_TRUE(testing::says(both_say([&](auto& c) { c.object.start = folder / "coarse.h5"; }),
+                            {"object.start", "pixels of 0.4"}));
+  EXPECT_TRUE(testing::says(both_say([&](auto& c) { c.probe.start = folder / "small.h5"; }),
+                            {"probe.start", "16 x 16 pixels"}));
 }
 
 /// 18 MB of patterns, where half of 25 MB is left for them.

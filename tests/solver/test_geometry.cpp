@@ -384,7 +384,7 @@ TEST(Geometry, IsRefusedWhereItCannotBeFound) {
   auto literal = options_of(geometry_of({"defocus"}));
   literal.update = Update::literal;
   literal.parts.of<RuleOptions>().step = 0.1;
-  EXPECT_NE(refusal(literal).find("geometry.refine needs gradients"), std::string::npos)
+  EXPECT_NE(refusal(literal).find("geometry.refine: needs gradients"), std::string::npos)
       << refusal(literal);
 }
 

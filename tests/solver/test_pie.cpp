@@ -380,7 +380,7 @@ TEST(PieRule, IsRefusedWhereItCannotBe) {
             "of the position before, so that each rank would wait for all others");
   o.parts.of<PenaltyOptions>().lateral = 1;
   EXPECT_EQ(refusal(o),
-            "penalty.lateral does not go with solver.rule: pie, which moves by one position after "
+            "penalty.lateral: does not go with solver.rule: pie, which moves by one position after "
             "the other: leave it out");
   o = pie_options();
   o.parts.of<PositionOptions>().refine = Switch::on;

@@ -1,6 +1,5 @@
 #include "solver/paper/courses.hpp"
 
-#include "core/error.hpp"
 #include "solver/paper/exchange_behind.hpp"
 #include "solver/paper/local_steps.hpp"
 #include "solver/paper/voxels.hpp"
@@ -26,24 +25,27 @@ void declare_paper_fields(State<T>& state, const OperatorSetup& setup, const Fit
     BehindFields<T>(state, setup);
 }
 
-void check_paper_options(const FitOptions& options, const Sharing& sharing) {
-  const bool literal = options.update == Update::literal;
+std::vector<KeyFault> faults_of_paper_options(const FitOptions& options, Scheme scheme) {
+  const bool literal = options.update == Update::literal, sums = sum_kind(scheme).has_value();
   const bool local = literal || options.local_positions > 0;
+  std::vector<KeyFault> faults;
   if (literal && options.parts.of<RuleOptions>().estimated())
-    throw UserError("ranks.update: 'literal' needs a solver.step, as its step is not estimated");
-  if (!sum_kind(sharing.scheme) && (local || options.exchange_behind))
-    throw UserError(
-        "ranks.exchange: steps between exchanges (ranks.update: literal, ranks.local_positions, "
-        "ranks.exchange_behind) belong to exchanges of gradients, not of voxels");
-  if (sum_kind(sharing.scheme) && options.exchange_at_end)
-    throw UserError(
-        "ranks.exchange_at_end: an iteration without exchanges belongs to exchanges of voxels "
-        "(ranks.exchange: voxel and what follows), not of gradients");
+    faults.push_back(
+        {"ranks.update", "'literal' needs a solver.step, as its step is not estimated"});
+  if (!sums && (local || options.exchange_behind))
+    faults.push_back({"ranks.exchange",
+                      "steps between exchanges (ranks.update: literal, ranks.local_positions, "
+                      "ranks.exchange_behind) belong to exchanges of gradients, not of voxels"});
+  if (sums && options.exchange_at_end)
+    faults.push_back(
+        {"ranks.exchange_at_end",
+         "an iteration without exchanges belongs to exchanges of voxels (ranks.exchange: voxel "
+         "and what follows), not of gradients"});
   if (local && options.exchange_behind)
-    throw UserError(
-        "ranks.exchange_behind: its exchange belongs to one step per mini-batch, not to "
-        "ranks.update: "
-        "literal or ranks.local_positions");
+    faults.push_back({"ranks.exchange_behind",
+                      "its exchange belongs to one step per mini-batch, not to ranks.update: "
+                      "literal or ranks.local_positions"});
+  return faults;
 }
 
 template std::unique_ptr<Course<float>> make_paper_course(Workspace<float>&, Movers<float>,

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <vector>
 
 #include "solver/course.hpp"
 
@@ -14,7 +15,7 @@ std::unique_ptr<Course<T>> make_paper_course(Workspace<T>& with, Movers<T> mover
 template <class T>
 void declare_paper_fields(State<T>& state, const OperatorSetup& setup, const FitOptions& options,
                           const Sharing& sharing);
-/// Throws UserError for options that do not go together.
-void check_paper_options(const FitOptions& options, const Sharing& sharing);
+/// The faults of options that do not go together.
+std::vector<KeyFault> faults_of_paper_options(const FitOptions& options, Scheme scheme);
 
 }  // namespace ptyle

@@ -105,12 +105,8 @@ void GeometryVariable<T>::check(const Workspace<T>& with) const {
   if (const auto fault = fault_of_refine(options_)) throw UserError("geometry.refine: " + *fault);
   if (options_.wavelength <= 0 || with.options.aperture_k <= 0)
     throw UserError("geometry.refine needs optics.energy and optics.semi_angle");
-  if (!options_.fits_propagator()) return;
-  const auto& parts = with.options.parts;
-  const bool alike = !with.options.continuation.finished() ||
-                     parts.template of<PenaltyOptions>().along_z > 0 ||
-                     parts.template of<BlurOptions>().along_z > 0;
-  if (const auto fault = fault_of_slices(options_, with.op->setup().slices, alike))
+  if (const auto fault = fault_of_slices(with.options.parts, with.op->setup().slices,
+                                         !with.options.continuation.finished()))
     throw UserError("geometry.refine: " + *fault);
 }
 

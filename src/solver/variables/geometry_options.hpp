@@ -89,8 +89,9 @@ void keys(V& v, GeometryOptions& o) {
 
 /// The fault of geometry.refine: a word that names nothing, or one that stands there twice.
 std::optional<std::string> fault_of_refine(const GeometryOptions& options);
-/// The want of thickness and tilt: a second slice, or (for the tilt) slices that are held alike.
-std::optional<std::string> fault_of_slices(const GeometryOptions& options, i64 slices, bool alike);
+/// The want of thickness and tilt: a second slice, or (for the tilt) slices that are held alike, by
+/// other parts or by the continuation (`tied`).
+std::optional<std::string> fault_of_slices(const PartOptions& parts, i64 slices, bool tied);
 
 /// A fitted value, where it started, and by which words results have it.
 struct FittedValue {

@@ -7,6 +7,8 @@
 #include <cmath>
 
 #include "core/units.hpp"
+#include "solver/penalties/quadratic.hpp"
+#include "solver/regularisers/blur.hpp"
 #include "solver/variables/geometry_options.hpp"
 #include "solver/variables/refined_words.hpp"
 
@@ -23,7 +25,10 @@ std::optional<std::string> fault_of_refine(const GeometryOptions& options) {
   return fault_of_words<GeometryPart>(options.refine);
 }
 
-std::optional<std::string> fault_of_slices(const GeometryOptions& options, i64 slices, bool alike) {
+std::optional<std::string> fault_of_slices(const PartOptions& parts, i64 slices, bool tied) {
+  const auto& options = parts.of<GeometryOptions>();
+  const bool alike =
+      tied || parts.of<PenaltyOptions>().along_z > 0 || parts.of<BlurOptions>().along_z > 0;
   if (options.fits_propagator() && slices < 2)
     return "a single slice has neither thickness nor tilt: leave them out, or set object.slices";
   if (options.has(GeometryPart::tilt) && !alike)
