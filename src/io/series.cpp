@@ -24,6 +24,31 @@ bool may_be_part(const DatasetInfo& info) {
   return info.type.is_real() && (info.shape.size() == 2 || info.shape.size() == 3);
 }
 
+/// A dataset of a result (io/result.hpp), if the file is one.
+bool may_be_of_result(const DatasetInfo& info) {
+  for (const char* part : {"/object/", "/states/", "/probe", "/variable_probe/", "/detector/",
+                           "/shown/", "/history/", "/ranks/", "/left_out/", "/held_out/"})
+    if (info.path.starts_with(part)) return true;
+  return false;
+}
+
+constexpr const char* object_of_result = "/object/phase";
+
+/// The datasets among which patterns are looked for.
+std::vector<DatasetInfo> candidates(const h5::File& file) {
+  std::vector<DatasetInfo> all = file.datasets();
+  if (file.has_dataset(object_of_result)) std::erase_if(all, may_be_of_result);
+  return all;
+}
+
+/// The dataset of a known layout; nothing where there is none.
+std::optional<DatasetInfo> known_patterns(const h5::File& file) {
+  for (const char* known :
+       {"/patterns", "/data", "/dp", "/datacube_root/datacube/data", "/entry_1/data_1/data"})
+    if (file.has_dataset(known) && may_be_patterns(file.info(known))) return file.info(known);
+  return {};
+}
+
 std::string described(const DatasetInfo& info) {
   return fmt::format("{} ({}, {})", info.path, h5::to_string(info.shape), h5::to_string(info.type));
 }
@@ -122,13 +147,10 @@ Series series_of(const h5::File& file, const std::string& name, const DatasetInf
 }
 
 Series find_patterns(const h5::File& file) {
-  for (const char* known :
-       {"/patterns", "/data", "/dp", "/datacube_root/datacube/data", "/entry_1/data_1/data"})
-    if (file.has_dataset(known) && may_be_patterns(file.info(known)))
-      return {known, {file.info(known)}};
+  if (const auto known = known_patterns(file)) return {known->path, {*known}};
   std::optional<DatasetInfo> largest;
   std::vector<std::string> there;
-  const auto all = file.datasets();
+  const auto all = candidates(file);
   for (const auto& one : all) {
     there.push_back(described(one));
     if (may_be_patterns(one) && (!largest || one.size() > largest->size())) largest = one;
@@ -138,6 +160,10 @@ Series find_patterns(const h5::File& file) {
     return series_of(file, series->pattern, &series->members.front());
   if (!largest) {
     if (const auto dead = file.dead_links(); !dead.empty()) (void)file.dataset(dead.front());
+    if (file.has_dataset(object_of_result))
+      throw UserError(fmt::format(
+          "file '{}' is a result of a reconstruction, without patterns: give the measurement's",
+          file.path()));
     throw UserError(
         fmt::format("file '{}' has no dataset of patterns, of shape (N, ky, kx) or (slow, fast, "
                     "ky, kx); it has {}",
@@ -145,6 +171,12 @@ Series find_patterns(const h5::File& file) {
   }
   refuse_dead_links_beside(file, largest->path);
   return {largest->path, {*largest}};
+}
+
+bool is_result(const h5::File& file) {
+  if (!file.has_dataset(object_of_result) || known_patterns(file)) return false;
+  const auto all = candidates(file);
+  return std::none_of(all.begin(), all.end(), may_be_patterns) && !largest_series(all);
 }
 
 std::vector<Listed> listed(const std::vector<DatasetInfo>& all) {

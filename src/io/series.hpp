@@ -27,8 +27,12 @@ struct Series {
 /// The dataset of patterns of a file: of the known layouts ("/patterns", "/data", "/dp",
 /// "/datacube_root/datacube/data", "/entry_1/data_1/data"), else the largest of all real datasets
 /// of three or four axes and series of those that differ in one number of their paths alone
-/// (with two axes, from four members on). UserError where there is none or one of them is missing.
+/// (with two axes, from four members on); none of a result's own. UserError where there is none or
+/// one of them is missing.
 [[nodiscard]] Series find_patterns(const h5::File& file);
+
+/// A result of ptyle (io/result), and no patterns beside it.
+[[nodiscard]] bool is_result(const h5::File& file);
 
 /// Datasets that differ from one in a number of its path alone, and in the length of its first
 /// axis.

@@ -1,4 +1,4 @@
-// 1. What is in the file: datasets and attributes.
+// 1. What is in the file: datasets and attributes; of a result in sentences, and that is all.
 // 2. The patterns made ready as for a reconstruction; what fails there is a warning here.
 // 3. Counts, dead, hot and cut-off pixels; bright-field disc; calibration.
 // 4. Scan: step, overlap, dose, whether the window holds the probe and the pixels its interference.
@@ -31,6 +31,7 @@
 #include "io/series.hpp"
 #include "prepare/positions.hpp"
 #include "session/found_config.hpp"
+#include "session/inspect_result.hpp"
 #include "session/open_experiment.hpp"
 #include "session/orientation.hpp"
 #include "session/pattern_figures.hpp"
@@ -470,6 +471,12 @@ Inspection inspect(const InspectConfig& config, const Print& print) {
   const FramesAsked asked = frames_asked(config.data);
   const h5::File file = open_data_file(asked.files.front(), asked.raw);
   list_contents(file, print);
+  if (asked.patterns.empty() && is_result(file)) {
+    for (const auto& line : describe_result(file.path())) print(line);
+    Inspection found;
+    found.of_result = true;
+    return found;
+  }
   const Frames frames(file, asked, most);
   const FramesSeen seen{frames.count(), frames.rows(), frames.cols(),
                         static_cast<int>(frames.info().type.bytes), frames.scan_shape()};

@@ -59,13 +59,14 @@ struct Inspection {
   Array<std::uint8_t, 2> bad_pixels;  ///< of the raw frames, masked or found, 1; empty: none is
   std::vector<std::string> refusals;  ///< sentences for which a reconstruction is refused
   FoundConfig config;
+  bool of_result = false;  ///< the file is a result, without patterns: none of this was looked for
   std::optional<QuickLook> quick;  ///< where it was asked for and could be taken
   std::vector<i64> skip;  ///< patterns that are skipped or no measurement, by number in the scan
 };
 
-/// Prints line by line, writes mean_pattern.png, scan.png, dark_field.png and orientation.png,
-/// and quick-look.png of a quick look.
-/// Throws UserError where the file or its patterns cannot be read at all.
+/// Prints line by line; of a result what it holds, and no more. Writes mean_pattern.png, scan.png,
+/// dark_field.png and orientation.png, and quick-look.png of a quick look. Throws UserError where
+/// the file or its patterns cannot be read at all.
 Inspection inspect(const InspectConfig& config,
                    const std::function<void(const std::string&)>& print);
 

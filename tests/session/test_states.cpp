@@ -1,9 +1,11 @@
 // Objects of several states, as configurations ask for them, and as results have them.
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <cmath>
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -11,6 +13,7 @@
 #include "exchange/local/team.hpp"
 #include "io/hdf5.hpp"
 #include "io/temporary_folder.hpp"
+#include "session/inspect.hpp"
 #include "session/memory_scan.hpp"
 #include "session/reconstruct.hpp"
 #include "session/start.hpp"
@@ -141,6 +144,43 @@ TEST(States, PartByNoiseOfTheWholeObject) {
         square += std::pow(part.phase(z, y, x) - 1, 2);
       }
   EXPECT_NEAR(std::sqrt(square / double(part.phase.size())), 0.01 / std::sqrt(3.0), 0.001);
+}
+
+/// A result has no patterns, and its states are none.
+TEST(States, AreReportedByInspect) {
+  const TemporaryFolder folder;
+  const std::string file = folder / "result.h5";
+  Result result = result_of(of_states(2, {3, 1}));
+  const auto lines_of = [&](const Result& written) {
+    write_result(file, written, true);
+    InspectConfig config;
+    config.data.file = file;
+    config.folder = folder / "pictures";
+    std::string lines;
+    const Inspection found = inspect(config, [&](const auto& line) { lines += line + "\n"; });
+    EXPECT_TRUE(found.of_result);
+    return lines;
+  };
+  const auto [slices, rows, cols] = result.phase.shape();
+  const std::string lines = lines_of(result);
+  EXPECT_TRUE(
+      says(lines, {fmt::format("/states/phase: 2 x {} x {} x {}, float32", slices, rows, cols),
+                   fmt::format("object: 2 slices, 2.5 Å thick, of {} x {} px of 0.2 Å, phase and "
+                               "absorption\n",
+                               rows, cols),
+                   "states of the object: 2, with fractions 0.75, 0.25 of the dose; /states has",
+                   "probe: 1 mode of 32 x 32 px\n", "positions: 36 over ", "after 4 iterations"}));
+  EXPECT_EQ(lines.find("warning"), std::string::npos) << lines;
+  EXPECT_FALSE(std::filesystem::exists(folder / "pictures"));
+  const std::string of_one = lines_of(result_of(of_states(1)));
+  EXPECT_EQ(of_one.find("states"), std::string::npos) << of_one;
+  ReconstructConfig config = of_states(1);
+  config.data.file = file;
+  EXPECT_TRUE(says(message_of<UserError>([&] {
+                     const auto team = make_local_team();
+                     Reconstruction(config, *team);
+                   }),
+                   {"is a result of a reconstruction, without patterns"}));
 }
 
 /// The start of one rank's run or of several, which logs as much once.

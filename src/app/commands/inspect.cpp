@@ -49,6 +49,7 @@ constexpr const char* help =
     "a virtual dark field and the orientation check into the folder (earlier ones are replaced).\n"
     "--quick fits scan rotation, flips, defocus and astigmatism to the bright-field images of a\n"
     "raster scan and draws the specimen without iterations; --write-config takes what it finds.\n"
+    "Of a result (result.h5) it reports object, states, probe, positions and R.\n"
     "\n"
     "Exit status: 0 done, 1 a fault of ptyle, 2 a mistake in what was given, also where axes or\n"
     "positions are such that a reconstruction is refused.";
@@ -136,7 +137,7 @@ void add_inspect(CLI::App& app, Command& chosen) {
   auto options = std::make_shared<Options>();
   command
       ->add_option("data", options->file,
-                   "file of patterns (docs/formats.md), or a configuration (.yaml)")
+                   "file of patterns (docs/formats.md), a configuration (.yaml), or a result")
       ->required();
   command
       ->add_option("--set", options->settings,
@@ -171,6 +172,11 @@ void add_inspect(CLI::App& app, Command& chosen) {
       NewFolder folder(config.folder.empty() ? "." : config.folder);
       const Inspection found =
           inspect(config, [&](const std::string& line) { terminal.say(line); });
+      if (found.of_result && (options->quick || !(options->mask + options->config).empty()))
+        throw UserError(fmt::format(
+            "{} is a result, without patterns: --quick, --write-mask and --write-config are of a "
+            "measurement",
+            config.data.file));
       if (!options->mask.empty()) write_mask(found, options->mask, options->overwrite, terminal);
       if (!options->config.empty()) write_config(found, *options, schema, all, terminal);
       folder.keep();

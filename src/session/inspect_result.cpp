@@ -1,0 +1,93 @@
+#include "session/inspect_result.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <cmath>
+
+#include "core/bounds.hpp"
+#include "core/waves.hpp"
+#include "io/result.hpp"
+
+namespace ptyle {
+namespace {
+
+std::string counted(i64 number, const char* noun) {
+  return fmt::format("{} {}{}", number, noun, number == 1 ? "" : "s");
+}
+
+std::string describe_object(const ResultReader& result) {
+  const auto& facts = result.facts();
+  const auto [slices, rows, cols] = result.shape();
+  return fmt::format(
+      "object: {}{} of {} x {} px{}, {}", counted(slices, "slice"),
+      facts.slice_thickness > 0 ? fmt::format(", {:.5g} Å thick,", facts.slice_thickness) : "",
+      rows, cols, facts.units == "A" ? fmt::format(" of {:.5g} Å", facts.pixel_size) : "",
+      result.has_absorption() ? "phase and absorption" : "phase");
+}
+
+std::string describe_states(const ResultReader& result) {
+  return fmt::format("states of the object: {}, with fractions {:.3g} of the dose; {}",
+                     result.facts().occupancy.size(), fmt::join(result.facts().occupancy, ", "),
+                     result.states() > 1
+                         ? "/states has an object of this shape of each, /object their mean"
+                         : "/object is their mean, and there is none of each");
+}
+
+std::string describe_probe(const ResultFacts& facts) {
+  const auto [modes, rows, cols] = facts.probe.shape();
+  std::string text = fmt::format("probe: {} of {} x {} px", counted(modes, "mode"), rows, cols);
+  if (modes > 1) {
+    std::string percent;
+    for (const double fraction : shares_of_power<float>(facts.probe))
+      percent += fmt::format(" {:.3g}", 100 * fraction);
+    text += ", % of the power:" + percent;
+  }
+  if (!facts.variable_modes.empty())
+    text += fmt::format("; {} by which it varies from position to position",
+                        counted(facts.variable_modes.shape()[0], "mode"));
+  return text;
+}
+
+std::string describe_positions(const ResultFacts& facts) {
+  const auto& at = facts.positions;
+  const char* unit = facts.units == "A" ? "Å" : "px";
+  const Bounds scan = bounds_of(at);
+  std::string text = fmt::format("positions: {} over {:.5g} x {:.5g} {}", at.size(), scan.rows(),
+                                 scan.cols(), unit);
+  if (facts.positions_start.size() != at.size()) return text;
+  double square = 0;
+  for (std::size_t i = 0; i < at.size(); ++i)
+    square += std::pow(at[i].row - facts.positions_start[i].row, 2) +
+              std::pow(at[i].col - facts.positions_start[i].col, 2);
+  return text + fmt::format(", refined by {:.3g} {} r.m.s.",
+                            std::sqrt(square / static_cast<double>(at.size())), unit);
+}
+
+std::string describe_history(const History& history) {
+  std::string text = fmt::format("R {:.4g} after {}", history.r_factor.back(),
+                                 counted(std::ssize(history.r_factor), "iteration"));
+  for (const auto* held_out : {&history.r_held_out, &history.r_held_out_pixels})
+    if (!held_out->empty()) text += fmt::format(", {:.4g} of what was held out", held_out->back());
+  return text;
+}
+
+}  // namespace
+
+std::vector<std::string> describe_result(const std::string& path) {
+  const ResultReader result(path);
+  const ResultFacts& facts = result.facts();
+  std::vector<std::string> lines{
+      facts.ended.empty()
+          ? std::string("a result of a reconstruction, without patterns")
+          : fmt::format("a result of a reconstruction, without patterns; it ended: {}",
+                        facts.ended)};
+  lines.push_back(describe_object(result));
+  if (facts.occupancy.size() > 1) lines.push_back(describe_states(result));
+  if (!facts.probe.empty()) lines.push_back(describe_probe(facts));
+  if (!facts.positions.empty()) lines.push_back(describe_positions(facts));
+  if (!facts.history.r_factor.empty()) lines.push_back(describe_history(facts.history));
+  return lines;
+}
+
+}  // namespace ptyle
