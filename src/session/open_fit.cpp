@@ -350,6 +350,13 @@ template <class T>
 void OpenFit<T>::check_memory(double arrays) const {
   const auto there = static_cast<double>(ledger.most());
   const double needed = arrays + static_cast<double>(ledger.program());
+  std::vector<double> most{needed};  // of all ranks
+  team().maximum(most);
+  if (config.solver.memory > 0 && most[0] > 1e9 * config.solver.memory)
+    warn(fmt::format(
+        "solver.memory: {:.3g} GB cannot be kept to, a rank needs {:.3g} GB at least; more ranks, "
+        "fewer slices, modes or threads, or a smaller window need less (see ptyle plan)",
+        config.solver.memory, 1e-9 * most[0]));
   if (needed > there)
     throw UserError(fmt::format(
         "a rank needs {:.4g} GB, but {:.4g} GB are free for it; more ranks on more machines, "

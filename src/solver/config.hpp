@@ -182,8 +182,8 @@ void keys(V& v, SolverConfig& c) {
   v("threads", c.threads, between(0, 4096),
     "0: all there are, at most OMP_NUM_THREADS where that is set");
   v("memory", c.memory, at_least(0), "GB",
-    "that each rank is to keep to, by recomputing waves and by patterns on the disk; 0: the "
-    "machine's");
+    "that each rank is to keep to, by recomputing waves and by patterns on the disk, with a "
+    "warning where these do not suffice; 0: the machine's");
   v("precision", c.precision, "of the arithmetic").same_at_resume();
   v("device", c.device, "where ranks compute; auto: on a GPU each, where all have one")
       .also_called("gpu");
