@@ -83,6 +83,15 @@ std::string section_of(const std::string& path) {
 
 std::string leaf_of(const std::string& path) { return path.substr(path.rfind('.') + 1); }
 
+bool Key::takes_list() const {
+  return visit_field(*this, []<class T>(const T&) {
+    if constexpr (is_optional<T>)
+      return is_list<typename T::value_type>;
+    else
+      return is_list<T>;
+  });
+}
+
 const std::vector<std::string>& Key::choices() const {
   static const std::vector<std::string> none;
   const auto* choice = std::get_if<ChoiceField>(&field);

@@ -55,6 +55,8 @@ struct Key {
   AtResume at_resume = AtResume::free;
   bool reported_if_set = false;  ///< a fingerprint names it only where it is not the default
 
+  /// Does it take a list? One that may also be a single value is one, too.
+  [[nodiscard]] bool takes_list() const;
   /// The words of a choice; none for another key.
   [[nodiscard]] const std::vector<std::string>& choices() const;
 };

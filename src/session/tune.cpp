@@ -12,6 +12,7 @@
 #include "core/error.hpp"
 #include "core/text.hpp"
 #include "session/agreement.hpp"
+#include "session/keys.hpp"
 #include "session/reconstruct_keys.hpp"
 #include "session/tune_table.hpp"
 
@@ -32,6 +33,42 @@ std::vector<std::string> parts_of(const std::string& text, char between) {
     parts.push_back(text.substr(begin, end == std::string::npos ? end : end - begin));
   }
   return parts;
+}
+
+/// A,B,C where the commas of lists, which stand in brackets, belong to these.
+std::vector<std::string> values_of(const std::string& text, const std::string& over) {
+  std::vector<std::string> values(1);
+  int depth = 0;
+  for (const char c : text) {
+    depth += c == '[' ? 1 : c == ']' ? -1 : 0;
+    if (depth < 0) break;
+    if (c == ',' && depth == 0)
+      values.emplace_back();
+    else
+      values.back() += c;
+  }
+  if (depth != 0)
+    throw UserError(fmt::format("--over {}: '{}' has a bracket without the other one", over, text));
+  return values;
+}
+
+/// Lists stand in brackets, and there are no ranges of them.
+void check_lists(const TuneAxis& axis) {
+  ReconstructConfig config;
+  Keys all;
+  keys(all, config);
+  const auto& keys = all.all();
+  const auto key = std::find_if(keys.begin(), keys.end(), [&](const Key& one) {
+    return one.path == axis.key || one.formerly == axis.key;
+  });
+  if (key == keys.end() || key->limits.or_one || !key->takes_list()) return;
+  if (!axis.is_searched() && std::all_of(axis.values.begin(), axis.values.end(),
+                                         [](const auto& value) { return value.starts_with("["); }))
+    return;
+  throw UserError(
+      fmt::format("--over {0}: its value is {1}, of which there are no ranges; give each in "
+                  "brackets, as in --over {0}=[…],[…]",
+                  axis.key, expected(*key)));
 }
 
 std::string text_of(double value) { return fmt::format("{:.6g}", value == 0 ? 0.0 : value); }
@@ -102,6 +139,7 @@ class Tuning {
       throw UserError("tune needs a key to vary: --over optics.defocus=-50:50:5");
     for (std::size_t a = 0; a < config_.over.size(); ++a) {
       const TuneAxis& axis = config_.over[a];
+      check_lists(axis);
       if (axis.is_searched() && config_.over.size() > 1)
         throw UserError(fmt::format(
             "--over {0}={1:g}:{2:g} is searched, and a search goes over one key alone: give it a "
@@ -237,8 +275,11 @@ class Tuning {
       return;
     }
     std::string settings;
-    for (std::size_t a = 0; a < config_.over.size(); ++a)
-      settings += fmt::format(" --set {}={}", config_.over[a].key, best.values[a]);
+    for (std::size_t a = 0; a < config_.over.size(); ++a) {
+      const bool list = best.values[a].starts_with("[");  // which a shell may take for a pattern
+      settings +=
+          fmt::format(" --set {0}{1}={2}{0}", list ? "'" : "", config_.over[a].key, best.values[a]);
+    }
     callbacks_.log(
         fmt::format("best:{} (R of what is held out {:.5f})", settings, best.r_held_out));
     for (std::size_t a = 0; a < config_.over.size(); ++a) say_more_of(a, best);
@@ -294,11 +335,10 @@ TuneAxis read_tune_axis(const std::string& text) {
   TuneAxis axis;
   axis.key = text.substr(0, equals);
   const std::string values = text.substr(equals + 1);
+  axis.values = values_of(values, text);
   const auto ends = parts_of(values, ':');
-  if (ends.size() == 1) {
-    axis.values = parts_of(values, ',');
-    return axis;
-  }
+  if (ends.size() == 1 || values.find('[') != std::string::npos) return axis;
+  axis.values.clear();
   std::vector<double> numbers;
   for (const auto& end : ends)
     if (const auto number = number_of(end); number && std::isfinite(*number))

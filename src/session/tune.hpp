@@ -25,7 +25,8 @@ struct TuneAxis {
   [[nodiscard]] bool is_searched() const { return values.empty(); }
 };
 
-/// The axis of "key=FROM:TO:STEP", "key=FROM:TO" (searched) or "key=A,B,C". Throws UserError.
+/// The axis of "key=FROM:TO:STEP", "key=FROM:TO" (searched) or "key=A,B,C", where a value
+/// may be a list in brackets. Throws UserError.
 TuneAxis read_tune_axis(const std::string& text);
 
 struct TuneConfig {

@@ -28,10 +28,22 @@ void write_file(const std::string& path, const std::string& text) {
   if (!write_whole(path, text)) throw UserError(fmt::format("{} cannot be written", path));
 }
 
+/// A field of a row: one with a comma, as of a list, stands in quotes.
+std::string field_of(const std::string& value) {
+  return value.find(',') == std::string::npos ? value : '"' + value + '"';
+}
+
 std::vector<std::string> fields_of(const std::string& line) {
-  std::vector<std::string> fields;
-  std::istringstream in(line);
-  for (std::string field; std::getline(in, field, ',');) fields.push_back(field);
+  std::vector<std::string> fields(1);
+  bool quoted = false;
+  for (const char c : line) {
+    if (c == '"')
+      quoted = !quoted;
+    else if (c == ',' && !quoted)
+      fields.emplace_back();
+    else
+      fields.back() += c;
+  }
   return fields;
 }
 
@@ -87,9 +99,10 @@ void TuneTable::read(const std::string& text) {
 
 void TuneTable::write() const {
   std::string text = fmt::format("{},{}\n", fmt::join(keys_, ","), figures);
-  for (const TunePoint& row : rows_)
-    text += fmt::format("{},{:.17g},{:.17g},{:.1f}\n", fmt::join(row.values, ","), row.r_factor,
-                        row.r_held_out, row.seconds);
+  for (const TunePoint& row : rows_) {
+    for (const auto& value : row.values) text += field_of(value) + ",";
+    text += fmt::format("{:.17g},{:.17g},{:.1f}\n", row.r_factor, row.r_held_out, row.seconds);
+  }
   write_file(file_, text);
 }
 

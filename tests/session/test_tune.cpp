@@ -18,6 +18,7 @@ namespace {
 namespace fs = std::filesystem;
 using testing::memory_scan;
 using testing::message_of;
+using testing::says;
 
 TEST(TuneAxis, IsAGridAListOrAnInterval) {
   const TuneAxis grid = read_tune_axis("optics.defocus=-50:50:25");
@@ -29,6 +30,9 @@ TEST(TuneAxis, IsAGridAListOrAnInterval) {
   EXPECT_EQ(read_tune_axis("a=1:2:0.7").values, (std::vector<std::string>{"1", "1.7"}));
   EXPECT_EQ(read_tune_axis("a=true,false").values, (std::vector<std::string>{"true", "false"}));
   EXPECT_EQ(read_tune_axis("a=7").values, std::vector<std::string>{"7"});
+  EXPECT_EQ(read_tune_axis("a=[x, y],[],[z]").values,
+            (std::vector<std::string>{"[x, y]", "[]", "[z]"}));
+  EXPECT_EQ(read_tune_axis("a=[1,2]").values, std::vector<std::string>{"[1,2]"});
   const TuneAxis interval = read_tune_axis("a=5:-1");
   EXPECT_TRUE(interval.is_searched());
   EXPECT_EQ(interval.from, -1);
@@ -36,8 +40,9 @@ TEST(TuneAxis, IsAGridAListOrAnInterval) {
 }
 
 TEST(TuneAxis, SaysWhatIsWrong) {
-  for (const std::string text : {"optics.defocus", "=1:2:3", "a=", "a=1:x:2", "a=1:2:3:4",
-                                 "a=1:2:0", "a=2:1:1", "a=1:1", "a=0:1:1e-9", "a=1:nan:1"})
+  for (const std::string text :
+       {"optics.defocus", "=1:2:3", "a=", "a=1:x:2", "a=1:2:3:4", "a=1:2:0", "a=[x", "a=x],[",
+        "a=2:1:1", "a=1:1", "a=0:1:1e-9", "a=1:nan:1"})
     EXPECT_NE(message_of<UserError>([&] { (void)read_tune_axis(text); }).find("--over " + text),
               std::string::npos)
         << text;
@@ -141,6 +146,18 @@ TEST_F(Tune, TwoKeysAreAllCombinations) {
   EXPECT_EQ(report.points[*report.best].values, (std::vector<std::string>{"60", "false"}));
 }
 
+TEST_F(Tune, ListsStandInBrackets) {
+  const auto over = "geometry.refine=[],[defocus],[defocus,astigmatism]";
+  const TuneReport whole = run(over);
+  ASSERT_EQ(whole.points.size(), 3U);
+  EXPECT_NE(whole.points[0].r_held_out, whole.points[1].r_held_out);
+  EXPECT_NE(text_of("tune.csv").find("\n\"[defocus,astigmatism]\","), std::string::npos);
+  const TuneReport again = run(over);  // of the table
+  EXPECT_EQ(iterations_, 0);
+  EXPECT_EQ(again.points[2].values, whole.points[2].values);
+  EXPECT_EQ(again.points[2].r_held_out, whole.points[2].r_held_out);
+}
+
 TEST_F(Tune, MistakesAreSaidBeforeAnythingRuns) {
   const auto refusal = [&](const std::vector<std::string>& over) {
     config_.over.clear();
@@ -153,6 +170,13 @@ TEST_F(Tune, MistakesAreSaidBeforeAnythingRuns) {
             std::string::npos);
   EXPECT_NE(refusal({"optics.defocus=1:2:1", "optics.defocus=3:4:1"}).find("twice"),
             std::string::npos);
+  for (const std::string key : {"geometry.refine", "data.centre"})
+    for (const char* values : {"=1,2", "=1:2:1", "=1:2"}) {
+      const std::string said = refusal({key + values});
+      EXPECT_TRUE(says(said, {"--over " + key + ": its value is a list of ",
+                              "give each in brackets, as in --over " + key + "=[…],[…]"}))
+          << said;
+    }
   EXPECT_EQ(iterations_, 0);
   EXPECT_FALSE(fs::exists(folder_ / "run-tune"));
 }

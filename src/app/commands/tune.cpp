@@ -27,6 +27,7 @@ constexpr const char* help =
     "  ptyle tune run.yaml --over optics.defocus=150:250:10      a grid of eleven\n"
     "  ptyle tune run.yaml --over optics.defocus=150:250         a search by golden section\n"
     "  ptyle tune run.yaml --over data.flip_rows=true,false --over data.transpose=true,false\n"
+    "  ptyle tune run.yaml --over 'geometry.refine=[],[defocus],[defocus,tilt]'   lists\n"
     "  ptyle tune run.yaml --over object.slice_thickness=8:12:1 --iterations 30\n"
     "  mpirun -n 6 ptyle tune run.yaml --over scan.rotation=-5:5:1\n"
     "\n"
@@ -76,9 +77,11 @@ void add_tune(CLI::App& app, Command& chosen) {
   TuneConfig& config = options->config;
   command->add_option("configuration", config.file, "YAML file of ptyle reconstruct")->required();
   command
-      ->add_option("--over", options->over,
-                   "KEY=FROM:TO:STEP or KEY=A,B,C: a grid, of all combinations where it is given "
-                   "several times; KEY=FROM:TO: searched by golden section, one key alone")
+      ->add_option(
+          "--over", options->over,
+          "KEY=FROM:TO:STEP or KEY=A,B,C (lists in brackets: KEY=[A,B],[C]): a grid, of all "
+          "combinations where it is given several times; KEY=FROM:TO: searched by golden section, "
+          "one key alone")
       ->required()
       ->allow_extra_args(false);
   command
