@@ -54,6 +54,7 @@ struct Key {
   FileKind file = FileKind::none;
   AtResume at_resume = AtResume::free;
   bool reported_if_set = false;  ///< a fingerprint names it only where it is not the default
+  bool any_order = false;        ///< its list is a set: in another order it is the same
 
   /// Does it take a list? One that may also be a single value is one, too.
   [[nodiscard]] bool takes_list() const;
@@ -101,6 +102,10 @@ class Declaration {
   /// A key that came later: texts that tell runs apart stay as they were where it is not used.
   Declaration& reported_if_set() {
     key_.reported_if_set = true;
+    return *this;
+  }
+  Declaration& any_order() {
+    key_.any_order = true;
     return *this;
   }
   Declaration& same_at_resume() { return at_resume(AtResume::same); }

@@ -39,6 +39,7 @@ struct Agreed {
   std::optional<std::string> formerly = {};  ///< what an earlier version wrote for this value
   std::string if_differs = {};  ///< appended to the sentence that refuses another value
   bool may_change = false;      ///< another value is not refused, but reported
+  bool any_order = false;       ///< the value is a set "[a, b]": [b, a] is the same
 };
 using Fingerprint = std::vector<Agreed>;
 

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <map>
 #include <set>
 #include <utility>
@@ -70,6 +71,18 @@ void read_overlap(const h5::Dataset& set, const Box& core, const Box& box, View<
     }
 }
 
+/// The members of "[a, b]", in the order of their texts.
+std::vector<std::string> members(const std::string& set) {
+  std::vector<std::string> all;
+  for (std::size_t at = set.find_first_not_of("[], "); at != std::string::npos;) {
+    const std::size_t end = std::min(set.find_first_of("[], ", at), set.size());
+    all.push_back(set.substr(at, end - at));
+    at = set.find_first_not_of("[], ", end);
+  }
+  std::sort(all.begin(), all.end());
+  return all;
+}
+
 }  // namespace
 
 Checkpoint::Checkpoint(const std::string& folder) : Checkpoint(folder, {}, true) {}
@@ -119,7 +132,9 @@ std::vector<std::string> Checkpoint::check(const Fingerprint& now) const {
   std::vector<std::string> changes;
   for (std::size_t i = 0; i < now.size(); ++i) {
     const Agreed& one = now[i];
-    if (before[i] == one.value || before[i] == one.formerly.value_or(one.value)) continue;
+    if (before[i] == one.value || before[i] == one.formerly.value_or(one.value) ||
+        (one.any_order && members(before[i]) == members(one.value)))
+      continue;
     changes.push_back(fmt::format("{} was {}, now it is {}", one.key, before[i], one.value));
     if (!one.may_change)
       throw UserError(

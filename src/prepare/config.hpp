@@ -152,6 +152,7 @@ void choice_keys(V& v, DataConfig& c) {
     "patterns to leave out: numbers and ranges, or a dataset of numbers or with 1 for each of them")
       .example("[7, 100-119]")
       .also_called("exclude bad_frames")
+      .any_order()
       .file(FileKind::dataset);
   v("frame_offset", c.frame_offset, between(-1000000, 1000000),
     "frames before the one of the first position; below 0: the first positions have none");

@@ -71,14 +71,15 @@ ReconstructConfig settled(ReconstructConfig config, const Experiment& experiment
   return config;
 }
 
-/// Path and text of the keys that have to agree; an earlier name counts as a key.
-std::vector<std::pair<std::string, std::string>> agreed_keys(const ReconstructConfig& config) {
+/// The keys that have to agree; an earlier name counts as a key.
+Fingerprint agreed_keys(const ReconstructConfig& config) {
   return with_keys(config, [](const Keys& keys, const Keys&) {
-    std::vector<std::pair<std::string, std::string>> agreed;
+    Fingerprint agreed;
     for (const Key& key : keys.all()) {
       if (key.at_resume == AtResume::free) continue;
-      agreed.emplace_back(key.path, agreed_text(key));
-      if (!key.formerly.empty()) agreed.emplace_back(key.formerly, agreed_text(key));
+      for (const auto& name : {key.path, key.formerly})
+        if (!name.empty())
+          agreed.push_back({.key = name, .value = agreed_text(key), .any_order = key.any_order});
     }
     return agreed;
   });
@@ -105,6 +106,7 @@ void add_what_may_change(const ReconstructConfig& config, Fingerprint& all) {
       one.key = key.path;
       one.value = text_of(key).empty() ? "left out" : agreed_text(key);
       one.may_change = true;
+      one.any_order = key.any_order;
     }
   });
 }
@@ -135,11 +137,11 @@ Fingerprint fingerprint_of(const ReconstructConfig& config, const Experiment& ex
              chosen = agreed_keys(settled(config, experiment, division));
   const auto add_keys = [&](bool by_data, bool of_positions) {
     for (std::size_t i = 0; i < given.size(); ++i) {
-      const auto& [path, value] = chosen[i];
-      const bool positions = section_of(path) == "positions";
-      const bool left_to_us = value != given[i].second || positions;
-      if (left_to_us == by_data && positions == of_positions)
-        all.push_back({path, value, given[i].second});
+      Agreed one = chosen[i];
+      one.formerly = given[i].value;
+      const bool positions = section_of(one.key) == "positions";
+      const bool left_to_us = one.value != one.formerly || positions;
+      if (left_to_us == by_data && positions == of_positions) all.push_back(std::move(one));
     }
   };
   add_keys(false, false);

@@ -51,7 +51,8 @@ Array<T, 3> filled(double which, i64 planes, const Box& box) {
   return a;
 }
 
-const Fingerprint run{{"data.file", "scan.h5"}, {"solver.precision", "double"}};
+const Fingerprint run{
+    {"data.file", "scan.h5"}, {"solver.precision", "double"}, {"a.set", "[b, a]"}};
 
 /// All ranks of a mesh write, but do not commit.
 void write_parts(const std::string& folder, const Mesh& m, i64 step = 7, double offset = 0) {
@@ -217,6 +218,21 @@ TEST(Checkpoint, WhatMayChangeIsReported) {
   EXPECT_EQ(c.check({{"data.file", "scan.h5"}, may_change("solver.precision", "float")}),
             (std::vector<std::string>{"solver.precision was double, now it is float"}));
   EXPECT_TRUE(c.check({may_change("solver.precision", "double"), may_change("new", "1")}).empty());
+}
+
+TEST(Checkpoint, ASetHasNoOrder) {
+  const TemporaryFolder folder;
+  write(folder / "", mesh(1, 1, 0));
+  const Checkpoint c(folder / "");
+  const auto set = [](const char* value) {
+    Agreed one{"a.set", value};
+    one.any_order = true;
+    return Fingerprint{one};
+  };
+  EXPECT_TRUE(c.check(set("[a, b]")).empty());
+  for (const char* other : {"[a]", "[a, b, b]", "[ab]", "[]"})
+    EXPECT_THROW((void)c.check(set(other)), UserError) << other;
+  EXPECT_THROW((void)c.check({{"a.set", "[a, b]"}}), UserError);  // a list has one
 }
 
 /// The steps of a commit, to be cut short after any of them.

@@ -147,6 +147,7 @@ TEST(FittedGeometry, ComesFromACheckpointOnOtherRanks) {
   config.output.folder = folder / "saved";
   testing::save_in_the_middle(config, 2, 2);
   config.output.resume = true;
+  config.parts.of<GeometryOptions>().refine = {"thickness", "defocus"};  // the same set
   for (const int ranks : {1, 4}) {
     const auto team = make_local_team(ranks);
     Reconstruction run(config, memory_scan().patterns(), *team);

@@ -38,6 +38,7 @@ void keys(V& v, DetectorOptions& o) {
     "left out: nothing")
       .example("[background]")
       .also_called("fit_background fit_gain flat_field flatfield")
+      .any_order()
       .same_at_resume()
       .reported_if_set();
   v("gain_start", o.gain_start, at_least(1),

@@ -72,6 +72,7 @@ void keys(V& v, GeometryOptions& o) {
     "nothing")
       .example("[defocus, astigmatism]")
       .also_called("tilt_fit fit_defocus optimize_aberrations")
+      .any_order()
       .same_at_resume()
       .reported_if_set();
   v("start", o.start, at_least(1), "first iteration that refines it").reported_if_set();
