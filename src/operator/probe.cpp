@@ -14,6 +14,7 @@
 #include <stdexcept>
 #include <utility>
 
+#include "core/eigen.hpp"
 #include "core/error.hpp"
 #include "core/grid.hpp"
 #include "core/waves.hpp"
@@ -141,33 +142,22 @@ Array<Value, 3> spread_modes(View<const Value, 2> probe, const std::vector<doubl
 }
 
 Array<Value, 3> orthogonal_modes(Array<Value, 3> modes) {
-  constexpr int most_passes = 30;
-  constexpr double least = 1e-12;  // cosine between two modes
-  const i64 count = modes.shape()[0];
-  std::vector<double> powers;
-  for (i64 m = 0; m < count; ++m) powers.push_back(power(modes.view()[m]));
-  bool turned = true;
-  for (int pass = 0; turned && pass < most_passes; ++pass) {
-    turned = false;
+  const i64 count = modes.shape()[0], size = modes.shape()[1] * modes.shape()[2];
+  Array<Value, 2> products({count, count});
+  for (i64 m = 0; m < count; ++m)
+    for (i64 k = m; k < count; ++k) {
+      products(m, k) = inner(modes.view()[m], modes.view()[k]);
+      products(k, m) = std::conj(products(m, k));
+    }
+  auto mixture = eigen_of(products);
+  settle(mixture);
+  std::vector<Value> pixel(static_cast<std::size_t>(count));
+  for (i64 i = 0; i < size; ++i) {
     for (i64 m = 0; m < count; ++m)
-      for (i64 k = m + 1; k < count; ++k) {
-        const View<Value, 2> a = modes.view()[m], b = modes.view()[k];
-        double& of_a = powers[static_cast<std::size_t>(m)];
-        double& of_b = powers[static_cast<std::size_t>(k)];
-        const Value both = inner(a, b);
-        if (std::abs(both) <= least * std::sqrt(of_a * of_b) && of_a >= of_b) continue;
-        // a' = c a + s e^(−iθ) b and b' = c b − s e^(iθ) a, of which a' is the stronger one
-        const double angle = 0.5 * std::atan2(2 * std::abs(both), of_a - of_b);
-        const double c = std::cos(angle);
-        const Value s = std::polar(std::sin(angle), std::arg(both));
-        for (i64 i = 0; i < a.size(); ++i) {
-          const Value old = a.data[i];
-          a.data[i] = c * old + std::conj(s) * b.data[i];
-          b.data[i] = c * b.data[i] - s * old;
-        }
-        of_a = power(a), of_b = power(b);
-        turned = true;
-      }
+      pixel[static_cast<std::size_t>(m)] = std::exchange(modes.data()[m * size + i], Value());
+    for (i64 m = 0; m < count; ++m)
+      for (i64 k = 0; k < count; ++k)
+        modes.data()[m * size + i] += mixture.vectors(m, k) * pixel[static_cast<std::size_t>(k)];
   }
   return modes;
 }

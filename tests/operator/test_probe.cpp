@@ -1,7 +1,10 @@
 #include <gtest/gtest.h>
 
+#include <vector>
+
 #include "core/error.hpp"
 #include "core/grid.hpp"
+#include "core/random.hpp"
 #include "device/cpu/fft.hpp"
 #include "operator/probe.hpp"
 #include "physics/electron.hpp"
@@ -174,6 +177,29 @@ TEST(Modes, ThatAreOrthogonalStay) {
   const auto after = orthogonal_modes(converted<Value, Value, 3>(before.view()));
   for (i64 i = 0; i < before.size(); ++i)
     EXPECT_NEAR(std::abs(after.data()[i] - before.data()[i]), 0, 1e-13);
+}
+
+/// As two numbers of ranks leave them, which differ by rounding.
+TEST(Modes, OfEqualPowerAreTheSameWhateverTheRounding) {
+  for (const auto& shares :
+       {std::vector<double>{0.25, 0.25, 0.25, 0.25}, {0.2, 0.3, 0.2, 0.3}, {0.1, 0.2, 0.3, 0.4}}) {
+    const auto exact = spread_modes(form_probe(optics(60), 40, 0.2), shares);
+    const auto rounded = [&](std::uint64_t seed) {
+      auto modes = converted<Value, Value, 3>(exact.view());
+      Philox random(seed, 0, 0);
+      const auto noise = [&] { return Philox::uniform(random()) - 0.5; };
+      for (auto& value : modes) value += 1e-9 * Value(noise(), noise());
+      return orthogonal_modes(std::move(modes));
+    };
+    const auto one = rounded(1), other = rounded(2);
+    for (i64 i = 0; i < one.size(); ++i)
+      ASSERT_NEAR(std::abs(one.data()[i] - other.data()[i]), 0, 1e-6);
+    for (i64 m = 0; m < 4; ++m)
+      for (i64 k = 0; k < m; ++k) {
+        EXPECT_LT(overlap(one.view()[m], one.view()[k]), 1e-6);
+        EXPECT_LE(power(one.view()[m]), power(one.view()[k]) * (1 + 1e-6));
+      }
+  }
 }
 
 TEST(Modes, OfNothingAreRefused) {
