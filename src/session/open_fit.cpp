@@ -288,16 +288,9 @@ void OpenFit<T>::log_settings(const FitOptions& options) const {
                            experiment.calibration.in_pixels() ? "px" : "Å")));
 }
 
+/// The measurement as a fit asks for it.
 template <class T>
-Fit<T> OpenFit<T>::make_fit() {
-  FitOptions options = fit_options(config, experiment, *division, threads_);
-  auto& vacuum = options.parts.template of<VacuumOptions>();
-  vacuum.boxes = boxes_of_regions(vacuum.regions, division->frame.box(), division->frame.origin,
-                                  experiment.calibration.pixel);
-  log_settings(options);
-  const double counts = counts_per_object_pixel(experiment, *division);
-  if (const auto few = warning_of_few_counts(counts, options.batches, options.hold_out_pixels > 0))
-    warn(*few);
+FitData<T> OpenFit<T>::fit_data() {
   FitData<T> data;
   data.positions = division->frame.positions;
   data.load = [this](i64 i, T* to) { experiment.patterns->load(i, to); };
@@ -310,13 +303,26 @@ Fit<T> OpenFit<T>::make_fit() {
   valid_ = converted<T, float, 2>(experiment.valid.view());
   data.valid = valid_;
   data.dk = experiment.calibration.dk;
+  return data;
+}
+
+template <class T>
+Fit<T> OpenFit<T>::make_fit() {
+  FitOptions options = fit_options(config, experiment, *division, threads_);
+  auto& vacuum = options.parts.template of<VacuumOptions>();
+  vacuum.boxes = boxes_of_regions(vacuum.regions, division->frame.box(), division->frame.origin,
+                                  experiment.calibration.pixel);
+  log_settings(options);
+  const double counts = counts_per_object_pixel(experiment, *division);
+  if (const auto few = warning_of_few_counts(counts, options.batches, options.hold_out_pixels > 0))
+    warn(*few);
   const OperatorSetup setup = operator_setup(config, experiment);
   auto op = gpu_ ? operator_on_gpu(setup, options.batches) : operator_on_cpu(setup);
   std::vector<TileStart<T>> start;
   for (const int rank : team().here())
     start.push_back(start_of(division->sharing.mesh.extended(rank)));
   auto probe = checkpoint_ ? resumed_probe<T>(*checkpoint_) : first_probe();
-  Fit<T> fit(std::move(op), std::move(data), options, team(), division->sharing, std::move(start),
+  Fit<T> fit(std::move(op), fit_data(), options, team(), division->sharing, std::move(start),
              std::move(probe), &ledger,
              gpu_ ? make_gpu_arithmetic<T>(*gpu_, &gpu_ledger) : nullptr);
   if (checkpoint_) {

@@ -79,6 +79,7 @@ class OpenFit {
   void log_settings(const FitOptions& options) const;
   TileStart<T> start_of(const Box& box);
   Array<Complex<T>, 3> first_probe();
+  FitData<T> fit_data();
   Fit<T> make_fit();
   std::unique_ptr<Operator<T>> operator_on_cpu(const OperatorSetup& setup);
   void check_memory(double arrays) const;

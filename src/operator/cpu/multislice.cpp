@@ -109,7 +109,7 @@ class CpuOperator final : public Operator<T> {
     Array<T, 1> probe_sum({wanted.has(Part::probe) ? plan_.probe : 0});
     Sequencer sequencer(setup_.planes() + 1);
     forward_keeping_waves(ws, at);
-    T* const chi = chi_beside(ws);
+    T* const chi = ws.chi_beside();
     steps_->enter_back(ws.buffers, d, chi);
     displace_back(ws, chi, {});
     backward(ws, at, 0, chi, sequencer, wanted, T(1), sum, probe_sum.data());
@@ -128,7 +128,7 @@ class CpuOperator final : public Operator<T> {
         auto& ws = prepared(work_.of(thread), places[k]);
         measured.load(k, ws.buffers.measured.data());
         forward_keeping_waves(ws, places[k]);
-        T* const chi = chi_beside(ws);
+        T* const chi = ws.chi_beside();
         displace(ws.buffers, chi);
         each[k] = steps_->detect(ws.buffers, chi, true);
         displace_back(ws, chi, wanted.has(Part::descan) ? sum.descan[k] : View<double, 1>{});
@@ -188,7 +188,7 @@ class CpuOperator final : public Operator<T> {
       try {
         auto& ws = prepared(work_.of(thread), places[k]);
         T* const change = forward_tangent(ws, places[k], d_object, d_spectrum, true);
-        if (plan_.kept == 0) need<1>(ws.aside, {plan_.wave}, "waves");
+        if (plan_.kept == 0) ws.need_aside();
         if (plan_.kept == 0) copy(ws.wave.data(), ws.aside.data());
         displace(ws.buffers, ws.wave.data());
         displace(ws.buffers, change);
@@ -223,17 +223,9 @@ class CpuOperator final : public Operator<T> {
     return total;
   }
 
-  template <int N>
-  void need(Array<T, N>& array, const std::array<i64, N>& shape, const char* name) const {
-    if (array.shape() != shape) array = Array<T, N>(shape, ledger_, name);
-  }
-
   /// A thread's workspace, its ramp that of the position.
   Workspace& prepared(Workspace& ws, const Placement& at) const {
-    if (ws.wave.empty()) {
-      ws.buffers = make_buffers(plan_, ledger_);
-      ws.wave = Array<T, 1>({plan_.wave}, ledger_, "waves");
-    }
+    ws.begin(plan_, ledger_);
     steps_->prepare(at, ws.buffers);
     return ws;
   }
@@ -279,15 +271,10 @@ class CpuOperator final : public Operator<T> {
     }
   }
 
-  void need_kept(Workspace& ws) const {
-    need<2>(ws.kept, {plan_.kept, plan_.wave}, "waves");
-    need<2>(ws.checkpoints, {plan_.checkpoints, plan_.wave}, "waves");
-  }
-
   /// Steps 1 and 2, in runs of slices: the last run's u are kept, before the others ψ is. The first
   /// run starts at the probe, so it needs no checkpoint.
   void forward_keeping_waves(Workspace& ws, const Placement& at) const {
-    need_kept(ws);
+    ws.need_kept();
     begin(at, probe_, ws.buffers, ws.wave.data());
     for (i64 r = 0; r < plan_.runs; ++r) {
       const bool last = r + 1 == plan_.runs;
@@ -295,15 +282,6 @@ class CpuOperator final : public Operator<T> {
       run(ws, at, plan_.first(r), plan_.first(r + 1),
           last && plan_.kept ? ws.kept.data() : nullptr);
     }
-  }
-
-  /// ψ is in ws.wave after the last slice; χ is to be made of it, in place or, where ψ is needed
-  /// still or space for it is, beside it.
-  T* chi_beside(Workspace& ws) const {
-    if (!plan_.beside) return ws.wave.data();
-    need<1>(ws.other, {plan_.wave}, "waves");
-    copy(ws.wave.data(), ws.other.data());
-    return ws.other.data();
   }
 
   /// Where patterns are displaced: the wave on its way to the detector, and χ on the way back;
@@ -326,12 +304,9 @@ class CpuOperator final : public Operator<T> {
   /// Step 4, the k-th position: from χ back through the runs of slices.
   void backward(Workspace& ws, const Placement& at, i64 k, T* chi, Sequencer& sequencer,
                 Wanted wanted, T scale, const Gradient<T>& sum, T* probe_sum) const {
-    const i64 w = setup_.window;
-    if (wanted.has(Part::illumination)) {
-      need<2>(ws.illumination, {w, w}, "gradient patches");
-      ws.illumination.fill(0);
-    }
-    T* const through = through_slices(ws, wanted);
+    if (wanted.has(Part::illumination)) ws.zero(ws.illumination, setup_.window);
+    const bool of_slices = wanted.has(Part::propagator) && setup_.slices > 1;
+    T* const through = of_slices ? ws.zero_propagator() : nullptr;
     for (i64 r = plan_.runs - 1; r >= 0; --r) {
       if (r + 1 < plan_.runs && plan_.kept) {
         if (r > 0)
@@ -366,14 +341,6 @@ class CpuOperator final : public Operator<T> {
         steps_->end_back(chi, ws.buffers, probe_sum);
     }
     sequencer.done(setup_.planes(), k);
-  }
-
-  /// Zeros for a position's part of ∂f/∂P*; null: it is not wanted.
-  T* through_slices(Workspace& ws, Wanted wanted) const {
-    if (!wanted.has(Part::propagator) || setup_.slices == 1) return nullptr;
-    need<2>(ws.propagator, {3, plan_.in_propagator}, "gradient patches");
-    std::fill_n(ws.propagator.data(), plan_.in_propagator, T(0));
-    return ws.propagator.data();
   }
 
   /// Has a position's χ to be looked at by itself, before it goes into the probe's gradient?
@@ -430,8 +397,8 @@ class CpuOperator final : public Operator<T> {
     }
     const i64 w = setup_.window;
     to.at = {};
-    if (!phase.empty()) to.phase = zero(ws.phase, w);
-    if (!absorption.empty()) to.absorption = zero(ws.absorption, w);
+    if (!phase.empty()) to.phase = ws.zero(ws.phase, w);
+    if (!absorption.empty()) to.absorption = ws.zero(ws.absorption, w);
     steps_->transmit_back(slice, ws.buffers, chi, u, ws.wave.data(), to);
     if (!turn()) return false;
     add_patch(phase, slice.at, T(1), ws.phase);
@@ -439,28 +406,12 @@ class CpuOperator final : public Operator<T> {
     return true;
   }
 
-  View<T, 2> zero(Array<T, 2>& patch, i64 w) const {
-    need<2>(patch, {w, w}, "gradient patches");
-    patch.fill(0);
-    return patch.view();
-  }
-
-  /// Memory for du beside u: that of waves that are kept, where none are now.
-  T* change_beside(Workspace& ws, bool keep) const {
-    if (keep || plan_.kept == 0) {
-      need<1>(ws.other, {plan_.wave}, "waves");
-      return ws.other.data();
-    }
-    need_kept(ws);
-    return ws.kept.data();
-  }
-
   /// u after the last slice, in ws.wave; returns du. With `keep`, waves are kept as by
   /// forward_keeping_waves.
   T* forward_tangent(Workspace& ws, const Placement& at, const ObjectView<T>& d_object,
                      const Array<T, 1>& d_spectrum, bool keep) const {
-    T* const change = change_beside(ws, keep);
-    if (keep) need_kept(ws);
+    T* const change = ws.change_beside(keep);
+    if (keep) ws.need_kept();
     begin(at, probe_, ws.buffers, ws.wave.data());
     if (d_spectrum.empty())
       std::fill_n(change, plan_.wave, T(0));

@@ -14,6 +14,7 @@
 #include "operator/cpu/descan.hpp"
 #include "operator/cpu/gradient_rows.hpp"
 #include "operator/cpu/steps.hpp"
+#include "operator/cpu/sweeps/comparison.hpp"
 #include "operator/cpu/sweeps/layout.hpp"
 
 namespace ptyle::cpu {
@@ -34,20 +35,11 @@ class SweepSteps final : public Steps<T>, private SweepLayout<T> {
         setup_(without_propagator(setup)),
         kernels_(kernels),
         propagator_({setup.slices > 1 ? plane_ : 0}, ledger, "propagator"),
-        weight_({w_ * w_}, ledger, "detector"),
-        valid_({w_ * w_}, ledger, "detector") {
-    weight_.fill(1);
-    valid_.fill(1);
-  }
+        comparison_(setup_, kernels, ledger) {}
 
   void set_weights(View<const T, 2> weight, View<const T, 2> valid) override {
-    for (i64 c = 0; c < g_.vectors; ++c)
-      for (i64 y = 0; y < w_; ++y)
-        for (i64 l = 0; l < lanes_; ++l) {
-          const i64 from = detector_pixel(c, y, l), to = (c * w_ + y) * lanes_ + l;
-          valid_(to) = valid.empty() ? T(1) : valid.data[from];
-          weight_(to) = valid_(to) * (weight.empty() ? T(1) : weight.data[from]);
-        }
+    comparison_.set_weights(weight, valid,
+                            [&](i64 c, i64 y, i64 lane) { return detector_pixel(c, y, lane); });
   }
 
   void set_background(double background) override { setup_.background = background; }
@@ -301,7 +293,7 @@ class SweepSteps final : public Steps<T>, private SweepLayout<T> {
         kernels_.columns_forward(g_, mode(wave, m), c);
         kernels_.add_intensity(g_, mode(wave, m) + c * g_.block, intensity);
       }
-      sum += compare(c, intensity, measured + c * pixels, residual);
+      sum += comparison_.compare(c, intensity, measured + c * pixels, residual);
       if (!residual) continue;
       for (i64 m = 0; m < setup_.modes; ++m) {
         kernels_.scale_pixels(g_, mode(wave, m) + c * g_.block, intensity);
@@ -332,15 +324,7 @@ class SweepSteps final : public Steps<T>, private SweepLayout<T> {
             change[l] += re[l] * d_re[l] + im[l] * d_im[l];
           }
         }
-        const T* weight = weight_.data() + (c * w_ + y) * lanes_;
-        with_loss(setup_.loss, [&](auto loss) {
-          for (i64 l = 0; l < lanes_; ++l) {
-            const double lit = double(intensity[l]) + setup_.epsilon;
-            const double bent = weight[l] * double(change[l]);
-            total += 2 * loss.curvature(bent * double(change[l]), lit);
-            change[l] = static_cast<T>(2 * loss.curvature(bent, lit));
-          }
-        });
+        comparison_.bend(c, y, intensity, change, total);
         for (i64 m = 0; residual && m < setup_.modes; ++m)
           for (i64 l = 0; l < lanes_; ++l) {
             real(mode(d_wave, m), c, y, l) = change[l] * real(mode(wave, m), c, y, l);
@@ -463,30 +447,11 @@ class SweepSteps final : public Steps<T>, private SweepLayout<T> {
     }
   }
 
-  /// Block c on the detector: its misfit, and intensities become factors of the residual.
-  Misfit compare(i64 c, T* intensity, const T* measured, bool residual) const {
-    const i64 pixels = w_ * lanes_;
-    const T *weight = weight_.data() + c * pixels, *valid = valid_.data() + c * pixels;
-    const T eps = static_cast<T>(setup_.epsilon);
-    return with_loss(setup_.loss, [&]<class L>(L) -> Misfit {
-      if constexpr (L::in_vectors) {
-        DetectorWork<T> work{setup_.loss, pixels, intensity, measured,
-                             weight,      valid,  eps,       residual};
-        kernels_.compare(work);
-        return {work.cost, work.numerator, work.denominator};
-      } else {
-        const Misfit sum = detector_row<L>(intensity, measured, weight, valid, pixels, eps);
-        if (residual) residual_row<L>(intensity, measured, weight, pixels, eps);
-        return sum;
-      }
-    });
-  }
-
   static constexpr std::size_t most_lanes = 16;
   OperatorSetup setup_;
   const Kernels<T>& kernels_;
   Array<T, 1> propagator_;  // as a wave, with the 1/W² of the inverse FFT
-  Array<T, 1> weight_, valid_;
+  SweepComparison<T> comparison_;
   std::vector<bool> beyond_limit_;  // a block of columns where P = 0
 };
 

@@ -2,6 +2,7 @@
 
 // The memory that a thread works in: one position's waves.
 
+#include <algorithm>
 #include <deque>
 #include <mutex>
 #include <vector>
@@ -11,15 +12,79 @@
 
 namespace ptyle::cpu {
 
+template <class T>
+ThreadBuffers<T> make_buffers(const MemoryPlan<T>& plan, Ledger* ledger) {
+  // Bytes of waves that a thread keeps in its share of the caches, about. Between 10 and 40 MB it
+  // made no difference on a processor with 32 MB of L3.
+  constexpr i64 past_caches = i64{16} << 20;
+  return {Array<T, 1>({plan.scratch}, ledger, "waves"), Array<T, 1>({plan.ramp}, ledger, "waves"),
+          Array<T, 1>({plan.pattern}, ledger, "waves"), Array<T, 1>({plan.mixed}, ledger, "waves"),
+          plan.kept * plan.wave * static_cast<i64>(sizeof(T)) > past_caches};
+}
+
 /// Arrays that are made when they are first needed.
 template <class T>
-struct ThreadWaves {
+class ThreadWaves {
+ public:
   ThreadBuffers<T> buffers;
   Array<T, 1> wave, other;        ///< ψ; χ or dψ where ψ and the waves kept are needed still
   Array<T, 1> aside;              ///< ψ where both others are used up
   Array<T, 2> kept, checkpoints;  ///< u of a run of slices; ψ before a run's first slice
   Array<T, 2> phase, absorption, illumination;  ///< patches of W·W
   Array<T, 2> propagator;  ///< of ∂f/∂P*: the position's sum, and space for two spectra
+
+  /// Before all others, which then need both; nothing the second time.
+  void begin(const MemoryPlan<T>& plan, Ledger* ledger) {
+    if (!wave.empty()) return;
+    plan_ = &plan;
+    ledger_ = ledger;
+    buffers = make_buffers(plan, ledger);
+    wave = Array<T, 1>({plan.wave}, ledger, "waves");
+  }
+  void need_other() { need<1>(other, {plan_->wave}, "waves"); }
+  void need_aside() { need<1>(aside, {plan_->wave}, "waves"); }
+  void need_kept() {
+    need<2>(kept, {plan_->kept, plan_->wave}, "waves");
+    need<2>(checkpoints, {plan_->checkpoints, plan_->wave}, "waves");
+  }
+  /// ψ is in `wave` after the last slice; χ is to be made of it, in place or, where ψ is needed
+  /// still or space for it is, beside it.
+  T* chi_beside() {
+    if (!plan_->beside) return wave.data();
+    need_other();
+    std::copy_n(wave.data(), plan_->wave, other.data());
+    return other.data();
+  }
+  /// Memory for dψ beside ψ: that of waves that are kept, where none are now.
+  T* change_beside(bool keep) {
+    if (keep || plan_->kept == 0) {
+      need_other();
+      return other.data();
+    }
+    need_kept();
+    return kept.data();
+  }
+  /// A patch of zeros.
+  View<T, 2> zero(Array<T, 2>& patch, i64 window) {
+    need<2>(patch, {window, window}, "gradient patches");
+    patch.fill(0);
+    return patch.view();
+  }
+  /// Zeros for the position's part of ∂f/∂P*.
+  T* zero_propagator() {
+    need<2>(propagator, {3, plan_->in_propagator}, "gradient patches");
+    std::fill_n(propagator.data(), plan_->in_propagator, T(0));
+    return propagator.data();
+  }
+
+ private:
+  template <int N>
+  void need(Array<T, N>& array, const std::array<i64, N>& shape, const char* name) {
+    if (array.shape() != shape) array = Array<T, N>(shape, ledger_, name);
+  }
+
+  const MemoryPlan<T>* plan_ = nullptr;  // outlives it
+  Ledger* ledger_ = nullptr;
 };
 
 /// A workspace for each of an operator's threads; threads of others borrow one that is free.
@@ -59,15 +124,5 @@ class Workspaces {
   std::vector<ThreadWaves<T>*> free_;  // the first thread's last, as it is taken first
   std::mutex mutex_;
 };
-
-template <class T>
-ThreadBuffers<T> make_buffers(const MemoryPlan<T>& plan, Ledger* ledger) {
-  // Bytes of waves that a thread keeps in its share of the caches, about. Between 10 and 40 MB it
-  // made no difference on a processor with 32 MB of L3.
-  constexpr i64 past_caches = i64{16} << 20;
-  return {Array<T, 1>({plan.scratch}, ledger, "waves"), Array<T, 1>({plan.ramp}, ledger, "waves"),
-          Array<T, 1>({plan.pattern}, ledger, "waves"), Array<T, 1>({plan.mixed}, ledger, "waves"),
-          plan.kept * plan.wave * static_cast<i64>(sizeof(T)) > past_caches};
-}
 
 }  // namespace ptyle::cpu

@@ -2,7 +2,8 @@
 
 // The multislice operator on a GPU, a batch of positions at a time:
 //
-//   1. where the windows lie and what was measured there go to the device (sender.hpp)
+//   1. where the windows lie and what was measured there go to the device (batch_space.hpp,
+//   sender.hpp)
 //   2. forward through the slices, u kept (passes.hpp)
 //   3. detector: intensity, misfit, residual (pointwise.hpp)
 //   4. backward; patches of the gradient are gathered into the object's, in the order of positions
@@ -18,9 +19,9 @@
 #include <stdexcept>
 
 #include "core/units.hpp"
+#include "operator/cuda/batch_space.hpp"
 #include "operator/cuda/device_arrays.hpp"
 #include "operator/cuda/passes.hpp"
-#include "operator/cuda/sender.hpp"
 
 namespace ptyle::gpu {
 
@@ -38,7 +39,6 @@ class GpuOperator : public Operator<T> {
             path_of(setup_, options, sizeof(T), gpu.shared_limit(), gpu.clusters(), Gpu::emulated)),
         w_(setup_.window),
         n_(w_ * w_),
-        plan_(setup_, path_, options),
         propagator_({setup_.slices > 1 ? n_ : 0}, ledger, "propagator", &gpu),
         twiddles_({w_}, ledger, "propagator", &gpu),
         weight_({n_}, ledger, "detector", &gpu),
@@ -49,7 +49,7 @@ class GpuOperator : public Operator<T> {
         other_spectrum_({setup_.probe_modes() * n_}, ledger, "probe", &gpu),
         aside_({std::max(setup_.modes, setup_.probe_modes()) * n_}, ledger, "probe", &gpu),
         passes_(gpu, setup_, path_, options, propagator_.data(), twiddles_.data()),
-        sender_(gpu, ledger, w_, plan_.coefficients) {
+        batches_(gpu, ledger, setup_, path_, options) {
     if (options.waves == WaveStorage::checkpoint)
       throw std::invalid_argument("on a GPU waves are stored or recomputed");
     check_states(setup_);
@@ -122,14 +122,14 @@ class GpuOperator : public Operator<T> {
     const std::lock_guard lock(mutex_);
     gpu_.use();
     gpu_.wait();
-    for (const i64 number : patterns) sender_.forget(number);
+    for (const i64 number : patterns) batches_.forget(number);
   }
 
   void forward(const Placement& at, View<C, 3> wave) const override {
     check_places(setup_, {&at, 1});
     const std::lock_guard lock(mutex_);
     gpu_.use();
-    const auto b = begin_batch({&at, 1});
+    const auto b = batches_.begin({&at, 1}, object());
     passes_.forward(b, object(), spectrum_.data(), false);
     give(b.detector, wave);
   }
@@ -139,7 +139,7 @@ class GpuOperator : public Operator<T> {
     check_places(setup_, {&at, 1});
     const std::lock_guard lock(mutex_);
     gpu_.use();
-    const auto b = begin_batch({&at, 1});
+    const auto b = batches_.begin({&at, 1}, object());
     const OnDevice phase = on_device(d_object.phase), absorption = absorption_on_device(d_object);
     passes_.tangent(b, object(phase.data(), absorption.data()), spectrum_.data(),
                     other_spectrum(d_probe), false);
@@ -151,7 +151,7 @@ class GpuOperator : public Operator<T> {
     const std::lock_guard lock(mutex_);
     gpu_.use();
     Target target = target_of(parts_of_adjoint(sum), sum);
-    const auto b = begin_batch({&at, 1});
+    const auto b = batches_.begin({&at, 1}, object());
     passes_.forward(b, object(), spectrum_.data(), true);
     gpu_.copy(aside_.data(), d.data, bytes_of(setup_.modes));
     reorder(aside_.data(), b.detector, setup_.modes, false, T(1));
@@ -176,8 +176,7 @@ class GpuOperator : public Operator<T> {
     return over_batches(
         places, measured, sum.misfit,
         [&, done = i64{0}](const Batch<T>& b, Sums<3>* total) mutable {
-          if (wanted.has(Part::descan))
-            target.to.descan = reinterpret_cast<Sums<2>*>(descan_.data());
+          if (wanted.has(Part::descan)) target.to.descan = batches_.descan();
           passes_.gradient(b, object(), spectrum_.data(), detector(), total, target.to);
           sum_spectra(b, target);
           add_own_gradients(b, done, wanted, sum);
@@ -208,14 +207,14 @@ class GpuOperator : public Operator<T> {
     const Z<T>* const d_spectrum = other_spectrum(d_probe);
     auto* const total = reinterpret_cast<Sums<1>*>(totals_.data());
     gpu_.zero(total, sizeof *total);
-    const i64 most = space_for(static_cast<i64>(places.size()));
+    const i64 most = batches_.space_for(static_cast<i64>(places.size()));
     for (std::size_t first = 0; first < places.size(); first += static_cast<std::size_t>(most)) {
       const auto some = places.subspan(first, std::min<std::size_t>(most, places.size() - first));
-      const auto b = begin_batch(some);
+      const auto b = batches_.begin(some, object());
       passes_.tangent(b, object(phase.data(), absorption.data()), spectrum_.data(), d_spectrum,
                       false);
       const i64 chunks = blocks_for(n_, Bend<T>::pixels);
-      auto* const parts = reinterpret_cast<Sums<1>*>(sums_.data());
+      auto* const parts = batches_.template sums<1>();
       bend(b, false);
       gpu_.launch(Total<1>{parts, chunks * b.positions, total}, {}, Total<1>::shared);
       if (each.empty()) continue;
@@ -238,10 +237,10 @@ class GpuOperator : public Operator<T> {
     gpu_.use();
     const OnDevice phase = on_device(d_object.phase), absorption = absorption_on_device(d_object);
     Target target = target_of(parts_of_adjoint(sum), sum);
-    const i64 most = space_for(static_cast<i64>(places.size()));
+    const i64 most = batches_.space_for(static_cast<i64>(places.size()));
     for (std::size_t first = 0; first < places.size(); first += static_cast<std::size_t>(most)) {
-      const auto b =
-          begin_batch(places.subspan(first, std::min<std::size_t>(most, places.size() - first)));
+      const auto b = batches_.begin(
+          places.subspan(first, std::min<std::size_t>(most, places.size() - first)), object());
       passes_.tangent(b, object(phase.data(), absorption.data()), spectrum_.data(),
                       other_spectrum(d_probe), true);
       bend(b, true);
@@ -273,10 +272,10 @@ class GpuOperator : public Operator<T> {
   }
   /// Σ_k 2 f" a² of the batch's chunks into sums_; with `residual` Ψ becomes 2 f" a Ψ.
   void bend(const Batch<T>& b, bool residual) const {
-    gpu_.launch(Bend<T>{b.detector, b.tangent, weight_.data(),
-                        reinterpret_cast<Sums<1>*>(sums_.data()), modes(), window(), residual,
-                        setup_.loss, setup_.epsilon, static_cast<T>(setup_.background)},
-                {blocks_for(n_, Bend<T>::pixels), b.positions}, Bend<T>::shared);
+    gpu_.launch(
+        Bend<T>{b.detector, b.tangent, weight_.data(), batches_.template sums<1>(), modes(),
+                window(), residual, setup_.loss, setup_.epsilon, static_cast<T>(setup_.background)},
+        {blocks_for(n_, Bend<T>::pixels), b.positions}, Bend<T>::shared);
   }
   [[nodiscard]] Target target_of(Wanted wanted, const Gradient<T>& sum) const {
     return {gpu_, ledger_, setup_.absorption, wanted, sum};
@@ -351,7 +350,7 @@ class GpuOperator : public Operator<T> {
   /// waits for them.
   void add_own_gradients(const Batch<T>& b, i64 first, Wanted wanted,
                          const Gradient<T>& sum) const {
-    auto* const own = reinterpret_cast<Sums<2>*>(own_.data());
+    auto* const own = batches_.own();
     const auto add = [&](const void* from, i64 a_position, double* to) {
       std::vector<double> values(static_cast<std::size_t>(a_position * b.positions));
       gpu_.copy(values.data(), from, values.size() * sizeof(double));
@@ -364,9 +363,9 @@ class GpuOperator : public Operator<T> {
     }
     if (wanted.has(Part::coefficients)) {
       passes_.overlaps(b, spectrum_.data(), setup_.probe_modes(), own);
-      add(own, 2 * plan_.overlaps, reinterpret_cast<double*>(sum.coefficients.data));
+      add(own, 2 * batches_.plan().overlaps, reinterpret_cast<double*>(sum.coefficients.data));
     }
-    if (wanted.has(Part::descan)) add(descan_.data(), 2, sum.descan.data);
+    if (wanted.has(Part::descan)) add(batches_.descan(), 2, sum.descan.data);
   }
 
   /// to += IFFT(sum of spectra)
@@ -390,90 +389,10 @@ class GpuOperator : public Operator<T> {
     gpu_.copy(to.data, aside_.data(), bytes_of(setup_.modes));
   }
 
-  /// Makes the buffers, once they are needed or have become too small; returns the positions of a
-  /// batch.
-  i64 space_for(i64 positions) const {
-    positions = std::max<i64>(1, positions);
-    if (positions <= planned_for_) return batch_;
-    gpu_.wait();
-    for (auto* buffer : {&waves_, &detector_, &kept_, &tangent_, &mixed_, &patches_of_waves_})
-      *buffer = {};
-    sender_.release_room();
-    planned_for_ = planned(positions);
-    const std::size_t held = options_.memory > 0 ? sender_.held() : 0;  // what is free is free
-    const std::size_t budget = options_.memory > 0 ? options_.memory : usable(gpu_.free_bytes());
-    batch_ = plan_.template positions<T>(planned_for_, for_batches(budget), gpu_.l2_bytes(), path_,
-                                         setup_.modes);
-    const auto make = [&](i64 values) {
-      return Array<Z<T>, 1>({batch_ * values}, ledger_, "waves", &gpu_);
-    };
-    waves_ = make(plan_.waves);
-    detector_ = make(plan_.detector);
-    kept_ = make(plan_.kept);
-    tangent_ = make(plan_.tangent);
-    mixed_ = make(plan_.mixed);
-    patches_of_waves_ = make(plan_.patch_values);
-    flags_ = Array<int, 1>({BatchPlan::flags(batch_)}, ledger_, "waves", &gpu_);
-    const i64 chunks = blocks_for(n_, Detect<T>::pixels);
-    sums_ = Array<double, 1>({3 * chunks * batch_}, ledger_, "waves", &gpu_);
-    own_ = Array<double, 1>({2 * plan_.overlaps * batch_}, ledger_, "waves", &gpu_);
-    descan_ = Array<double, 1>({2 * plan_.descan * batch_}, ledger_, "waves", &gpu_);
-    const std::size_t used = static_cast<std::size_t>(batch_) * plan_.template bytes<T>() + held;
-    sender_.make_space(batch_, budget > used ? budget - used : 0);
-    return batch_;
-  }
-
-  /// A batch of its own, without patterns; its work may be launched.
-  Batch<T> begin_batch(std::span<const Placement> places) const {
-    space_for(static_cast<i64>(places.size()));
-    const Batch<T> b = send(places, nullptr, 0);
-    sender_.start();
-    return b;
-  }
-
-  /// A batch of so many as there is space for, on its way to the device.
-  Batch<T> send(std::span<const Placement> places, const Measured<T>* measured, i64 first) const {
-    std::vector<Place<T>> all;
-    std::vector<T> coefficients;
-    Batch<T> b;
-    const auto ny = static_cast<int>(transmission_.shape()[1]),
-               nx = static_cast<int>(transmission_.shape()[2]), w = window();
-    b.top = ny, b.left = nx;
-    int bottom = 0, right = 0;
-    for (const Placement& at : places) {
-      all.push_back({static_cast<int>(at.row), static_cast<int>(at.col),
-                     static_cast<T>(at.shift_row), static_cast<T>(at.shift_col),
-                     static_cast<T>(at.descan_row), static_cast<T>(at.descan_col)});
-      for (i64 i = 0; i < plan_.coefficients; ++i) {
-        coefficients.push_back(static_cast<T>(at.coefficients[i].real()));
-        coefficients.push_back(static_cast<T>(at.coefficients[i].imag()));
-      }
-      b.top = std::min(b.top, std::clamp(all.back().row, 0, ny));
-      b.left = std::min(b.left, std::clamp(all.back().col, 0, nx));
-      bottom = std::max(bottom, std::clamp(all.back().row + w, 0, ny));
-      right = std::max(right, std::clamp(all.back().col + w, 0, nx));
-    }
-    b.rows = std::max(0, bottom - b.top);
-    b.cols = std::max(0, right - b.left);
-    const Sent<T> sent = sender_.send(all, coefficients, measured, first);
-    b.places = sent.places;
-    b.patterns = sent.patterns;
-    b.waves = waves_.data();
-    b.detector = detector_.data();
-    b.kept = kept_.data();
-    b.tangent = tangent_.data();
-    b.mixed = setup_.basis > 0 ? mixed_.data() : nullptr;
-    b.mixing = {sent.coefficients, modes(), static_cast<int>(setup_.basis)};
-    b.patches = reinterpret_cast<T*>(patches_of_waves_.data());
-    b.flags = flags_.data();
-    b.positions = static_cast<int>(all.size());
-    return b;
-  }
-
   DetectorArguments<T> detector() const {
     return {weight_.data(),
             valid_.data(),
-            reinterpret_cast<Sums<3>*>(sums_.data()),
+            batches_.template sums<3>(),
             setup_.loss,
             static_cast<T>(setup_.epsilon),
             static_cast<T>(setup_.background)};
@@ -486,13 +405,13 @@ class GpuOperator : public Operator<T> {
                       View<double, 1> misfit, Work&& work, Last&& last) const {
     const auto count = static_cast<i64>(places.size());
     if (count == 0) return {};
-    const i64 most = space_for(count), batches = (count + most - 1) / most;
+    const i64 most = batches_.space_for(count), batches = (count + most - 1) / most;
     const i64 each = (count + batches - 1) / batches;  // the last one may have fewer
     const auto size = [&](i64 i) { return std::min(each, count - i * each); };
     const auto sent = [&](i64 i) {
       const auto some =
           places.subspan(static_cast<std::size_t>(i * each), static_cast<std::size_t>(size(i)));
-      return send(some, &measured, i * each);
+      return batches_.send(some, object(), &measured, i * each);
     };
     const bool stays = !misfit.empty() && gpu_.holds(misfit.data);
     auto* const total = reinterpret_cast<Sums<3>*>(stays ? misfit.data : totals_.data());
@@ -500,7 +419,7 @@ class GpuOperator : public Operator<T> {
     Batch<T> next = sent(0);
     for (i64 i = 0; i < batches; ++i) {
       const Batch<T> b = next;
-      sender_.start();
+      batches_.start();
       work(b, total);
       if (i + 1 < batches) next = sent(i + 1);
     }
@@ -517,7 +436,6 @@ class GpuOperator : public Operator<T> {
   GpuOptions options_;
   GpuPath path_;
   i64 w_, n_;
-  BatchPlan plan_;
   Array<Z<T>, 1> propagator_, twiddles_;
   Array<T, 1> weight_, valid_;
   mutable Array<double, 1> totals_;
@@ -527,11 +445,7 @@ class GpuOperator : public Operator<T> {
   Array<Z<T>, 3> transmission_;
   mutable std::mutex mutex_;
   mutable Passes<T, Gpu> passes_;
-  mutable Array<Z<T>, 1> waves_, detector_, kept_, tangent_, mixed_, patches_of_waves_;
-  mutable Array<int, 1> flags_;
-  mutable Array<double, 1> sums_, own_, descan_;
-  mutable Sender<T, Gpu> sender_;
-  mutable i64 planned_for_ = 0, batch_ = 0;
+  mutable BatchSpace<T, Gpu> batches_;
 };
 
 }  // namespace ptyle::gpu
