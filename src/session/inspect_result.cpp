@@ -80,8 +80,7 @@ std::vector<std::string> describe_result(const std::string& path) {
   std::vector<std::string> lines{
       facts.ended.empty()
           ? std::string("a result of a reconstruction, without patterns")
-          : fmt::format("a result of a reconstruction, without patterns; it ended: {}",
-                        facts.ended)};
+          : fmt::format("a result of a reconstruction, without patterns; {}", facts.ended)};
   lines.push_back(describe_object(result));
   if (facts.occupancy.size() > 1) lines.push_back(describe_states(result));
   if (!facts.probe.empty()) lines.push_back(describe_probe(facts));

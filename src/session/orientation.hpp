@@ -22,12 +22,12 @@ struct FittedPositions {
 };
 FittedPositions fitted_positions(const Experiment& e, const std::vector<Position>& positions);
 
-/// The plane through the centres of mass of all patterns that are not left out, px by Å (px); nothing
-/// where these lie in a line.
+/// The plane through the centres of mass of all patterns that are not left out, px by Å (px);
+/// nothing where these lie in a line.
 std::optional<Plane> plane_of_centres(const Experiment& e, const std::vector<Position>& positions);
 
-/// Its slopes, px/Å (px/px): (row by row, row by column, column by row, column by column); 0 where it may
-/// be there by chance: the specimen moves the centres, and those of neighbours alike.
+/// Its slopes, px/Å (px/px): (row by row, row by column, column by row, column by column); 0 where
+/// it may be there by chance: the specimen moves the centres, and those of neighbours alike.
 Matrix2 descan_of_centres(const Experiment& e);
 
 /// By the centres of mass of all patterns that are not left out. UserError as find_orientation.

@@ -8,11 +8,13 @@
 #include "core/ledger.hpp"
 #include "core/raster.hpp"
 #include "exchange/local/team.hpp"
+#include "io/temporary_folder.hpp"
 #include "prepare/pattern_store.hpp"
 #include "session/memory_scan.hpp"
 #include "session/open_experiment.hpp"
 #include "session/open_fit.hpp"
 #include "session/rank_memory.hpp"
+#include "session/reconstruction.hpp"
 #include "session/start.hpp"
 #include "session/write_object.hpp"
 #include "session/write_result.hpp"
@@ -348,6 +350,25 @@ TEST(RankMemory, CountsWhatWritingTheResultTakes) {
   config.output.folder.clear();  // nothing is written
   const Division division = divide(positions, 32, 1, config.ranks, 1, 3, sizeof(float));
   EXPECT_TRUE(rank_memory<float>(config, setup, division, 0, 1, 1024, 1e9).writing.empty());
+}
+
+TEST(RankMemory, ThatCannotBeKeptToIsSaid) {
+  for (const int ranks : {1, 3}) {
+    std::vector<std::string> warnings;
+    ReconstructCallbacks callbacks;
+    callbacks.warn = [&](const std::string& line) {
+      if (line.starts_with("solver.memory")) warnings.push_back(line);
+    };
+    ReconstructConfig config = testing::memory_scan().config();
+    const auto team = make_local_team(ranks);
+    for (const double memory : {1e-3, 100.0, 0.0}) {
+      config.solver.memory = memory;
+      const Reconstruction run(config, testing::memory_scan().patterns(), *team, callbacks);
+    }
+    ASSERT_EQ(warnings.size(), 1U);
+    EXPECT_TRUE(
+        testing::says(warnings.front(), {"0.001 GB cannot be kept to, a rank needs", "at least"}));
+  }
 }
 
 }  // namespace

@@ -249,24 +249,6 @@ TEST_P(ReconstructionOnRanks, WithPatternsOnTheDiskItIsTheSame) {
   EXPECT_TRUE(same(in_memory, from_disk));
 }
 
-TEST(Reconstruction, MemoryThatCannotBeKeptToIsSaid) {
-  for (const int ranks : {1, 3}) {
-    std::vector<std::string> warnings;
-    ReconstructCallbacks callbacks;
-    callbacks.warn = [&](const std::string& line) {
-      if (line.starts_with("solver.memory")) warnings.push_back(line);
-    };
-    ReconstructConfig config = memory_scan().config();
-    const auto team = make_local_team(ranks);
-    for (const double memory : {1e-3, 100.0, 0.0}) {
-      config.solver.memory = memory;
-      const Reconstruction run(config, memory_scan().patterns(), *team, callbacks);
-    }
-    ASSERT_EQ(warnings.size(), 1U);
-    EXPECT_TRUE(says(warnings.front(), {"0.001 GB cannot be kept to, a rank needs", "at least"}));
-  }
-}
-
 TEST(Reconstruction, CanBeMoved) {
   const auto team = make_local_team();
   std::optional<Reconstruction> moved;
