@@ -12,9 +12,10 @@
 //   cases: none (the perfect set with all parts on), defocus, thickness, tilt, descan, drift,
 //   current, noise, source, background, gain, several of them as drift+source, all (of them but
 //   background, gain and what follows); motion (of the atoms), dose (few electrons), loss (the
-//   perfect set by the intensity loss); default: none, each alone, and all
-//   KEY=VALUE: of the runs with the parts, on top; the six modes of the source start as those of its
-//   size, with optics.source_size=0 from a guess
+//   perfect set by the intensity loss); parts (the perfect set with each part alone);
+//   default: none, each alone, and all
+//   KEY=VALUE: of the runs with the parts, on top; the six modes of the source start as those of
+//   its size, with optics.source_size=0 from a guess
 //   times: what each part takes, in iterations without it
 //   trace: a line an iteration of the run with the parts, in place of the table
 //   into the folder, which is there, a picture of each (microscope_pictures.hpp)
@@ -129,9 +130,10 @@ double judge(const Case& one, int iterations, const std::string& folder, bool tr
       worst = std::max(worst, std::isfinite(found.error()) ? found.error() : INFINITY);
     }
   }
-  // A tenth of the error, and of R above its noise, is what seeds differ by.
+  // Seeds of the mini-batches differ by up to a tenth of R (0.0046 to 0.0052) and less of the
+  // error.
   if (one.perfect())
-    unharmed = after.rmse < 1.1 * before.rmse && after.held_out < 1.02 * before.held_out;
+    unharmed = unharmed && after.rmse < 1.1 * before.rmse && after.held_out < 1.1 * before.held_out;
   std::fflush(stdout);
   return worst;
 }
@@ -249,6 +251,8 @@ int main(int count, char** arguments) try {
       traced = true;
     else if (argument == "times")
       timed = true;
+    else if (argument == "parts")
+      for (const Case& one : each_part_alone()) cases.push_back(one);
     else if (const auto one = case_named(argument))
       cases.push_back(*one);
     else

@@ -53,7 +53,7 @@ inline ReconstructConfig told(const std::string& file, int iterations) {
   return c;
 }
 
-/// Of the beam or the detector, by its name in results. NaN: there is none.
+/// A number of the beam or the detector by its name in results. NaN: there is none.
 inline double fact(const Result& result, const std::string& name) {
   for (const auto& [key, value] : result.optics)
     if (key == name) return value;
@@ -158,15 +158,18 @@ inline std::vector<Found> of_gains(const Result& r, const std::string& file) {
 
 using Change = std::function<void(Recipe&)>;
 using Telling = std::function<void(ReconstructConfig&)>;
+inline void nothing_told(ReconstructConfig&) {}
+
 struct Imperfection {
   std::string word, name;
-  Change imperfect;    ///< the set
-  Telling wrong;       ///< what the run is told
-  Telling fitted;      ///< the part that is there for it
-  Telling known = {};  ///< what such a part is told of the imperfection, where it is there
+  Change imperfect;              ///< the set
+  Telling wrong = nothing_told;  ///< what the run is told
+  Telling fitted;                ///< the part that is there for it
+  Telling told_of_it = {};  ///< what such a part is told of the imperfection, where it is there
   Parameters parameters = {};
   bool with_all = true;   ///< one of those that "all" has
-  bool with_none = true;  ///< its part is on, too, where nothing is imperfect
+  bool with_none = true;  ///< its part is on, too, where all are and nothing is imperfect
+  bool alone = true;      ///< likewise, where it is the only one
 };
 
 inline Telling geometry(std::vector<std::string> more) {
@@ -176,7 +179,6 @@ inline Telling geometry(std::vector<std::string> more) {
       if (std::find(parts.begin(), parts.end(), part) == parts.end()) parts.push_back(part);
   };
 }
-inline void nothing_told(ReconstructConfig&) {}
 inline void perfect_set(Recipe&) {}
 inline void tilted(Recipe& r) { r.specimen.tilt_row = 3, r.specimen.tilt_col = -2; }
 inline void moving(Recipe& r) {
@@ -218,76 +220,82 @@ inline void ten_percent_thick(ReconstructConfig& c) { c.object.slice_thickness *
 
 inline const std::vector<Imperfection>& imperfections() {
   static const std::vector<Imperfection> all{
-      {"defocus",
-       "defocus told 20 % too large",
-       perfect_set,
-       twenty_percent,
-       geometry({"defocus"}),
-       {},
-       of_defocus},
-      {"thickness",
-       "thickness told 10 % too large",
-       perfect_set,
-       ten_percent_thick,
-       geometry({"thickness", "defocus"}),
-       {},
-       of_thickness},
-      {"tilt", "tilt of 3 and -2 mrad", tilted, nothing_told, geometry({"tilt"}), {}, of_tilt},
-      {"descan",
-       "patterns move by 3 px",
-       moving,
-       nothing_told,
-       geometry({"descan"}),
-       {},
-       of_descan},
-      {"drift", "defocus drifts by 40 Å", drifting, nothing_told, vary, {}, of_drift},
-      {"current", "current jitters by 10 %", flickering, nothing_told, flicker, {}, of_current},
+      {.word = "defocus",
+       .name = "defocus told 20 % too large",
+       .imperfect = perfect_set,
+       .wrong = twenty_percent,
+       .fitted = geometry({"defocus"}),
+       .parameters = of_defocus},
+      {.word = "thickness",
+       .name = "thickness told 10 % too large",
+       .imperfect = perfect_set,
+       .wrong = ten_percent_thick,
+       .fitted = geometry({"thickness", "defocus"}),
+       .parameters = of_thickness},
+      {.word = "tilt",
+       .name = "tilt of 3 and -2 mrad",
+       .imperfect = tilted,
+       .fitted = geometry({"tilt"}),
+       .parameters = of_tilt},
+      {.word = "descan",
+       .name = "patterns move by 3 px",
+       .imperfect = moving,
+       .fitted = geometry({"descan"}),
+       .parameters = of_descan},
+      {.word = "drift",
+       .name = "defocus drifts by 40 Å",
+       .imperfect = drifting,
+       .fitted = vary,
+       .parameters = of_drift},
+      {.word = "current",
+       .name = "current jitters by 10 %",
+       .imperfect = flickering,
+       .fitted = flicker,
+       .parameters = of_current},
       // The patterns of the perfect set have no room for its offset.
-      {"noise",
-       "noise of the readout, 5 counts",
-       noisy,
-       nothing_told,
-       keep_noise,
-       {},
-       {},
-       true,
-       false},
-      {"source", "source of 0.25 Å", wide_source, nothing_told, more_modes, their_source},
-      {"background",
-       "background of 3 counts",
-       with_background,
-       nothing_told,
-       detector("background"),
-       {},
-       of_background,
-       false},
-      {"gain",
-       "gains of pixels spread by 5 %",
-       uneven,
-       nothing_told,
-       detector("gain"),
-       {},
-       of_gains,
-       false},
-      {"dose", "2000 electrons/Å²", few_electrons, nothing_told, keep_edges, {}, {}, false, false},
-      {"loss",
-       "nothing, by the intensity loss",
-       perfect_set,
-       nothing_told,
-       by_intensities,
-       {},
-       {},
-       false,
-       false},
-      {"motion",
-       "atoms vibrate by 0.12 Å",
-       vibrating,
-       nothing_told,
-       several_states,
-       {},
-       {},
-       false,
-       false},
+      {.word = "noise",
+       .name = "noise of the readout, 5 counts",
+       .imperfect = noisy,
+       .fitted = keep_noise,
+       .with_none = false,
+       .alone = false},
+      {.word = "source",
+       .name = "source of 0.25 Å",
+       .imperfect = wide_source,
+       .fitted = more_modes,
+       .told_of_it = their_source},
+      {.word = "background",
+       .name = "background of 3 counts",
+       .imperfect = with_background,
+       .fitted = detector("background"),
+       .parameters = of_background,
+       .with_all = false},
+      {.word = "gain",
+       .name = "gains of pixels spread by 5 %",
+       .imperfect = uneven,
+       .fitted = detector("gain"),
+       .parameters = of_gains,
+       .with_all = false},
+      {.word = "dose",
+       .name = "2000 electrons/Å²",
+       .imperfect = few_electrons,
+       .fitted = keep_edges,
+       .with_all = false,
+       .with_none = false,
+       .alone = false},
+      {.word = "loss",
+       .name = "nothing, by the intensity loss",
+       .imperfect = perfect_set,
+       .fitted = by_intensities,
+       .with_all = false,
+       .with_none = false,
+       .alone = false},
+      {.word = "motion",
+       .name = "atoms vibrate by 0.12 Å",
+       .imperfect = vibrating,
+       .fitted = several_states,
+       .with_all = false,
+       .with_none = false},
   };
   return all;
 }
@@ -296,6 +304,7 @@ inline const std::vector<Imperfection>& imperfections() {
 struct Case {
   std::string name;
   std::vector<std::size_t> has = {};
+  std::optional<std::size_t> part = {};  ///< of the perfect set: this one's alone
   [[nodiscard]] bool perfect() const { return has.empty(); }
   /// Bit by bit what it has.
   [[nodiscard]] std::uint64_t seed() const {
@@ -327,15 +336,23 @@ inline std::optional<Case> case_named(const std::string& text) {
   return one;
 }
 
+/// The perfect set with each part alone that may be on there.
+inline std::vector<Case> each_part_alone() {
+  std::vector<Case> all;
+  for (std::size_t i = 0; i < imperfections().size(); ++i)
+    if (imperfections()[i].alone)
+      all.push_back({"nothing, the part of " + imperfections()[i].word, {}, i});
+  return all;
+}
+
 /// Sets the parts that fit the imperfections; on the perfect set all that may be on there.
 inline void fit_them(const Case& one, ReconstructConfig& config) {
   for (std::size_t i = 0; i < imperfections().size(); ++i) {
     const Imperfection& each = imperfections()[i];
-    const bool asked = one.perfect()
-                           ? each.with_none
-                           : std::find(one.has.begin(), one.has.end(), i) != one.has.end();
+    const bool there = std::find(one.has.begin(), one.has.end(), i) != one.has.end();
+    const bool asked = one.part ? i == *one.part : one.perfect() ? each.with_none : there;
     if (asked) each.fitted(config);
-    if (asked && each.known && !one.perfect()) each.known(config);
+    if (asked && each.told_of_it && !one.perfect()) each.told_of_it(config);
   }
 }
 

@@ -242,7 +242,7 @@ class ResultReader::Reader {
     if (absorption_->shape() != all)
       wrong(file_, fmt::format("{} and {} differ in shape, but should agree", absorption, phase));
   }
-  /// Of an object of several states, which a result may state and hold only the mean.
+  /// Datasets of each state; a result may state several and hold only their mean.
   void open_states() {
     const auto opened = [&](const char* path) -> std::optional<h5::Dataset> {
       if (facts.occupancy.empty() || !file_.has(path)) return {};

@@ -332,8 +332,8 @@ std::vector<Ledger::Entry> cpu_operator_memory(const OperatorSetup& setup, int t
                                                const CpuOptions& options = {});
 
 /// Bytes of a probe's spectra, which calls take beside that while they run: for the probe's
-/// gradient
-/// ("gradient patches"), and for a change of the probe along which something is asked ("probe").
+/// gradient ("gradient patches"), and for a change of the probe along which something is asked
+/// ("probe").
 template <class T>
 double cpu_call_memory(const OperatorSetup& setup, const CpuOptions& options = {});
 

@@ -30,8 +30,8 @@ Array<Complex<double>, 3> spread_modes(View<const Complex<double>, 2> probe,
                                        Ledger* ledger = nullptr);
 
 /// The same probe as orthogonal modes, the strongest first. They are a unitary mixture of what is
-/// given, so that Σ_m |Ψ_m|² of every pattern stays; those of modes of equal power, and all phases,
-/// do not depend on rounding (core/eigen).
+/// given, so that Σ_m |Ψ_m|² of every pattern stays. Mixtures of modes of equal power, and all
+/// phases, are chosen so that rounding does not decide (core/eigen).
 Array<Complex<double>, 3> orthogonal_modes(Array<Complex<double>, 3> modes);
 
 }  // namespace ptyle

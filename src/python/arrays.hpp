@@ -38,8 +38,9 @@ NumPy<T> seen(View<T, N> array, nanobind::handle owner) {
   return NumPy<T>(array.data, N, shape.data(), owner);
 }
 
-/// To the end of a call: the array is the fit's, and may be gone later, so nobody is to write into
-/// it any more. Views that a user has made of it can still be written, and are not to be kept.
+/// Closes an array to writing as a call ends: it is the fit's, and may be gone later, so nobody is
+/// to write into it any more. Views that a user has made of it can still be written, and are not to
+/// be kept.
 inline void close(nanobind::handle array) {
   array.attr("setflags")(nanobind::arg("write") = false);
 }

@@ -29,9 +29,8 @@ std::string describe_object(const ResultReader& result) {
 std::string describe_states(const ResultReader& result) {
   return fmt::format("states of the object: {}, with fractions {:.3g} of the dose; {}",
                      result.facts().occupancy.size(), fmt::join(result.facts().occupancy, ", "),
-                     result.states() > 1
-                         ? "/states has an object of this shape of each, /object their mean"
-                         : "/object is their mean, and there is none of each");
+                     result.states() > 1 ? "/states holds each, /object their mean"
+                                         : "only their mean (/object) is held");
 }
 
 std::string describe_probe(const ResultFacts& facts) {
@@ -67,8 +66,10 @@ std::string describe_positions(const ResultFacts& facts) {
 std::string describe_history(const History& history) {
   std::string text = fmt::format("R {:.4g} after {}", history.r_factor.back(),
                                  counted(std::ssize(history.r_factor), "iteration"));
-  for (const auto* held_out : {&history.r_held_out, &history.r_held_out_pixels})
-    if (!held_out->empty()) text += fmt::format(", {:.4g} of what was held out", held_out->back());
+  if (!history.r_held_out.empty())
+    text += fmt::format(", {:.4g} of patterns held out", history.r_held_out.back());
+  if (!history.r_held_out_pixels.empty())
+    text += fmt::format(", {:.4g} of pixels held out", history.r_held_out_pixels.back());
   return text;
 }
 

@@ -264,8 +264,7 @@ template <class T>
 void OpenFit<T>::log_settings(const FitOptions& options) const {
   if (!options.continuation.finished())
     log("the specimen is thick relative to the depth of focus: multi-resolution schedule, "
-        "laterally "
-        "and in depth");
+        "laterally and in depth");
   if (!config.solver.loss && loss_of(config, experiment) == Loss::poisson)
     log(fmt::format("only {:.2g} counts per detector pixel: solver.loss poisson",
                     counts_per_detector_pixel(experiment)));
@@ -360,9 +359,10 @@ void OpenFit<T>::check_memory(double arrays) const {
   team().maximum(most);
   if (config.solver.memory > 0 && most[0] > 1e9 * config.solver.memory)
     warn(fmt::format(
-        "solver.memory: {:.3g} GB cannot be kept to, a rank needs {:.3g} GB at least; more ranks, "
-        "fewer slices, modes or threads, or a smaller window need less (see ptyle plan)",
-        config.solver.memory, 1e-9 * most[0]));
+        "solver.memory: {:.4g} GB cannot be kept to, a rank needs {:.4g} GB at least, {:.2g} GB of "
+        "it the program; more ranks, fewer slices, modes or threads, or a smaller window need less "
+        "(see ptyle plan)",
+        config.solver.memory, 1e-9 * most[0], 1e-9 * static_cast<double>(ledger.program())));
   if (needed > there)
     throw UserError(fmt::format(
         "a rank needs {:.4g} GB, but {:.4g} GB are free for it; more ranks on more machines, "

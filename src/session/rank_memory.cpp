@@ -88,6 +88,7 @@ void add_data(RankMemory& memory, const FitMemory& fit, const ReconstructConfig&
 Bytes largest_moment(const FitMemory& fit, double call) {
   const double along = fit.along_probe > 0 ? fit.along_probe + call : 0;
   const double of_variable = std::max(fit.moment, along);
+  if (of_variable == 0 && call == 0) return {};
   return of_variable > call ? Bytes{{"probe", of_variable}} : Bytes{{"gradient patches", call}};
 }
 
@@ -191,7 +192,7 @@ void add_starting(RankMemory& memory, const OperatorSetup& setup, const Division
   bytes = {{"patterns", memory.bytes.at("patterns")},
            {"positions", memory.bytes.at("positions")},
            {"object", sizeof(T) * voxels},
-           // It has all modes in double precision at the end, and then beside them in T.
+           // The probe has all modes in double precision at the end, and then beside them in T.
            {"probe",
             std::max(start_probe, wave_bytes<double>(setup, modes) + wave_bytes<T>(setup, modes))}};
   if (!memory.gpu.empty()) return;

@@ -336,21 +336,23 @@ EarlierPlace place_earlier(const ResultReader& reader, const ObjectConfig& confi
   return {earlier_dz, i64(down) - box.rows.begin, i64(along) - box.cols.begin};
 }
 
-/// What becomes of the states of an earlier result; empty: it has one.
+/// The sentence about the states of an earlier result; empty: it has one. `own`: each state starts
+/// from its own.
 std::string describe_states(const ResultReader& reader, const std::string& path,
-                            const StatesOptions& states) {
+                            const StatesOptions& states, bool own) {
   const auto& earlier = reader.facts().occupancy;
   if (earlier.size() < 2) return {};
-  if (reader.states() != states.states)
+  if (own)
     return fmt::format(
-        "object.start: '{}' has {} states{}, but object.states is {}: {} from their "
-        "mean",
-        path, earlier.size(), reader.states() == 1 ? " and holds only their mean" : "",
-        states.states, states.states == 1 ? "the object starts" : "all start");
-  return fmt::format(
-      "object.start: each of the {} states starts from its own in '{}', which had fractions "
-      "{:.3g} of the dose",
-      states.states, path, fmt::join(earlier, ", "));
+        "object.start: each of the {} states starts from its own in '{}', which had fractions "
+        "{:.3g} of the dose",
+        states.states, path, fmt::join(earlier, ", "));
+  const char* const all = states.states == 1 ? "the object starts" : "all start";
+  if (reader.states() == 1)
+    return fmt::format("object.start: '{}' holds only the mean of its {} states: {} from it", path,
+                       earlier.size(), all);
+  return fmt::format("object.start: '{}' has {} states, object.states is {}: {} from their mean",
+                     path, earlier.size(), states.states, all);
 }
 
 }  // namespace
@@ -367,7 +369,7 @@ ObjectStart start_object(const ObjectConfig& config, const ObjectFrame& frame, c
   start.phase = Array<float, 3>(shape, ledger, "object");
   if (absorption) start.absorption = Array<float, 3>(shape, ledger, "object");
   if (reader) {
-    start.note = describe_states(*reader, config.start, states);
+    start.note = describe_states(*reader, config.start, states, own);
     const EarlierPlace at = place_earlier(*reader, config, frame, box, pixel, vacuum);
     const double dz = config.slices > 1 ? config.slice_thickness : 1;
     // The mean, or each state of its own, by a plane of the earlier result.

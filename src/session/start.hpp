@@ -41,8 +41,8 @@ Array<Complex<double>, 3> start_probe(const ProbeConfig& config, const Experimen
                                       Ledger* ledger = nullptr,
                                       const std::function<void(const std::string&)>& log = {});
 
-/// The bytes that it books as "probe" at most. Those for a beam that is not coherent are found by
-/// half of its work; where that starts from a mean pattern that is not known, as if it were.
+/// The bytes that it books as "probe" at most. Where the beam is not coherent half of its work
+/// finds them, but as of a coherent one where the mean pattern that it starts from is not known.
 double start_probe_bytes(const ProbeConfig& config, const Experiment& experiment);
 
 /// Phase and absorption (empty unless `absorption`) to start with, of the part `box` of the object,
@@ -52,7 +52,7 @@ double start_probe_bytes(const ProbeConfig& config, const Experiment& experiment
 /// noise of part_states.
 struct ObjectStart {
   Array<float, 3> phase, absorption;
-  std::string note;  ///< what became of an earlier result's states; empty: it has one
+  std::string note;  ///< the sentence about an earlier result's states; empty: it has one
 };
 ObjectStart start_object(const ObjectConfig& config, const ObjectFrame& frame, const Box& box,
                          double pixel, bool absorption, std::array<int, 2> vacuum = {},

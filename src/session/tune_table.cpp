@@ -28,21 +28,29 @@ void write_file(const std::string& path, const std::string& text) {
   if (!write_whole(path, text)) throw UserError(fmt::format("{} cannot be written", path));
 }
 
-/// A field of a row: one with a comma, as of a list, stands in quotes.
+/// A field of a row, by RFC 4180: one with a comma or a quote, as of a list, stands in quotes, and
+/// its own are doubled.
 std::string field_of(const std::string& value) {
-  return value.find(',') == std::string::npos ? value : '"' + value + '"';
+  if (value.find_first_of(",\"") == std::string::npos) return value;
+  std::string field = "\"";
+  for (const char c : value) field += c == '"' ? "\"\"" : std::string(1, c);
+  return field + '"';
 }
 
 std::vector<std::string> fields_of(const std::string& line) {
   std::vector<std::string> fields(1);
   bool quoted = false;
+  char before = ',';
   for (const char c : line) {
+    // The second of two within quotes: the first has closed what it opens again.
+    if (c == '"' && before == '"' && !quoted) fields.back() += c;
     if (c == '"')
       quoted = !quoted;
     else if (c == ',' && !quoted)
       fields.emplace_back();
     else
       fields.back() += c;
+    before = c;
   }
   return fields;
 }

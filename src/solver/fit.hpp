@@ -175,9 +175,8 @@ struct FitMemory {
   std::map<std::string, double> kept;    ///< of them, those that keep_only_saved leaves
   double saved = 0;                      ///< what it has in a checkpoint
   std::map<std::string, double> others;  ///< on the host beside the arrays, by those names
-  /// "probe" on the host, at most, for a moment; and while the operator is called with a change of
-  /// the probe.
-  double moment = 0, along_probe = 0;
+  double moment = 0;                     ///< "probe" on the host at its peak within a call
+  double along_probe = 0;  ///< likewise, while the operator is called with a change of the probe
 };
 /// `device`: the arrays are not on the host.
 template <class T>

@@ -23,6 +23,7 @@
 #include "solver/variables/detector_options.hpp"
 #include "solver/variables/geometry_options.hpp"
 #include "solver/variables/probe_limits.hpp"
+#include "solver/variables/recentre.hpp"
 #include "solver/variables/variable_probe_options.hpp"
 
 namespace ptyle {
@@ -71,7 +72,8 @@ RankMemory memory_of(const ReconstructConfig& config, int ranks, int rank) {
   const Division division =
       divide(config, experiment.positions, 32, experiment.calibration.pixel, ranks);
   EXPECT_EQ(division.margin > 0, config.parts.of<PositionOptions>().refine == Switch::on);
-  return rank_memory<float>(config, operator_setup(config, experiment), division, rank, 1,
+  return rank_memory<float>(config, operator_setup(config, experiment), division, rank,
+                            std::max(1, config.solver.threads),
                             experiment.patterns->bytes_a_pattern(),
                             memory_budget(config, 1, Ledger(std::size_t{1} << 30)));
 }
@@ -235,11 +237,31 @@ const std::vector<Foretold>& foretold() {
          c.parts.of<RuleOptions>().preconditioner = PreconditionerChoice::illumination;
          c.solver.batches = 0;
        }},
+      {"two threads", [](Config& c) { c.probe.modes = 8, c.solver.threads = 2; }},
+      {"an object kept centred",
+       [](Config& c) { c.probe.modes = 8, c.parts.of<RecentreOptions>().every = 1; }},
       {"waves made again", [](Config& c) { c.probe.modes = 8, c.solver.memory = 1e-6; }},
       {"a limited probe", [](Config& c) {
          c.probe.modes = 8, c.parts.of<ProbeLimitOptions>() = {.support = 3, .aperture = 1.2};
        }}};
   return all;
+}
+
+/// The waves by which transfer is measured are gone while gradients are made, and counted there.
+TEST(RankMemory, OfWhatTheMicroscopeTransfersIsAboutWhatARunAllocates) {
+  ReconstructConfig config = testing::memory_scan().config();
+  config.probe.modes = 8, config.solver.batches = 1;
+  config.parts.of<RuleOptions>().rule = RuleChoice::lbfgs;
+  config.parts.of<RuleOptions>().preconditioner = PreconditionerChoice::transfer;
+  const auto team = make_local_team();
+  const auto patterns = testing::memory_scan().patterns();
+  const OpenFit<float> run(config, {}, *team, &patterns);
+  for (int i = 0; i < 3; ++i) run.fit->iterate();
+  double booked = 0;
+  for (const auto& [name, bytes] : peak_of(run.ledger)) booked += bytes;
+  const double said = sum_of(memory_of(config, 1, 0).bytes);
+  EXPECT_LE(booked, said);
+  EXPECT_GT(booked, 0.9 * said);
 }
 
 TEST(RankMemory, OfAllNamesIsWhatARunAllocates) {

@@ -158,6 +158,17 @@ TEST_F(Tune, ListsStandInBrackets) {
   EXPECT_EQ(again.points[2].r_held_out, whole.points[2].r_held_out);
 }
 
+/// Quotes within a field are doubled, as CSV has them.
+TEST_F(Tune, ListsMayHaveQuotes) {
+  const auto over = "geometry.refine=[],[\"defocus\",\"astigmatism\"]";
+  const TuneReport whole = run(over);
+  EXPECT_NE(text_of("tune.csv").find("\n\"[\"\"defocus\"\",\"\"astigmatism\"\"]\","),
+            std::string::npos);
+  const TuneReport again = run(over);  // of the table
+  EXPECT_EQ(iterations_, 0);
+  EXPECT_EQ(again.points[1].values, whole.points[1].values);
+}
+
 TEST_F(Tune, MistakesAreSaidBeforeAnythingRuns) {
   const auto refusal = [&](const std::vector<std::string>& over) {
     config_.over.clear();

@@ -55,7 +55,8 @@ TEST(Descan, IsFoundFromWhatTheCentresOfMassTell) {
   const EndOfFit none = end_of_fit(scene, options_of({}), 1),
                  found = end_of_fit(scene, options_of(start), 30);
   EXPECT_GT(error(start), 0.25);
-  EXPECT_LT(error(plane_of(found)), 0.5 * error(start));
+  // The symmetric part stays, 0.1 of the start's 0.367; the other is found to 0.02 px of 0.28.
+  EXPECT_LT(error(plane_of(found)), 0.3 * error(start));
   const auto turning = [](const Matrix2& plane) { return 3.2 * (plane[2] - plane[1]) / 2; };
   EXPECT_NEAR(turning(plane_of(found)), turning(truth), 0.02);
   // As a lens and an astigmatism would.

@@ -33,7 +33,7 @@ class ThreadWaves {
   Array<T, 2> phase, absorption, illumination;  ///< patches of W·W
   Array<T, 2> propagator;  ///< of ∂f/∂P*: the position's sum, and space for two spectra
 
-  /// Before all others, which then need both; nothing the second time.
+  /// Makes what every call needs; nothing the second time. All others come after it.
   void begin(const MemoryPlan<T>& plan, Ledger* ledger) {
     if (!wave.empty()) return;
     plan_ = &plan;

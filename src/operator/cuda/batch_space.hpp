@@ -29,13 +29,14 @@ class BatchSpace {
         sender_(gpu, ledger, setup.window, plan_.coefficients) {}
 
   [[nodiscard]] const BatchPlan& plan() const { return plan_; }
-  /// Space for N sums of each chunk of a batch's detectors; for two of each overlap of a position;
-  /// for ∂f/∂d of each.
+  /// Space for N sums of each chunk of a batch's detectors.
   template <int N>
   Sums<N>* sums() {
     return reinterpret_cast<Sums<N>*>(sums_.data());
   }
+  /// Space for two sums of each overlap of a position.
   Sums<2>* own() { return reinterpret_cast<Sums<2>*>(own_.data()); }
+  /// Space for ∂f/∂d of each position.
   Sums<2>* descan() { return reinterpret_cast<Sums<2>*>(descan_.data()); }
 
   /// Kernels launched from now on see the batch that was sent last.

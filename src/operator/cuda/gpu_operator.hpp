@@ -3,7 +3,7 @@
 // The multislice operator on a GPU, a batch of positions at a time:
 //
 //   1. where the windows lie and what was measured there go to the device (batch_space.hpp,
-//   sender.hpp)
+//      sender.hpp)
 //   2. forward through the slices, u kept (passes.hpp)
 //   3. detector: intensity, misfit, residual (pointwise.hpp)
 //   4. backward; patches of the gradient are gathered into the object's, in the order of positions
@@ -34,7 +34,7 @@ class GpuOperator : public Operator<T> {
       : setup_(std::move(setup)),
         gpu_(gpu),
         ledger_(ledger),
-        options_(options),
+        waves_(options.waves),
         path_(
             path_of(setup_, options, sizeof(T), gpu.shared_limit(), gpu.clusters(), Gpu::emulated)),
         w_(setup_.window),
@@ -97,7 +97,7 @@ class GpuOperator : public Operator<T> {
   }
 
   void set_propagator(std::span<const std::complex<double>> propagator) override {
-    check_propagator(setup_, propagator, options_.waves);
+    check_propagator(setup_, propagator, waves_);
     if (setup_.slices < 2) return;
     const std::lock_guard lock(mutex_);
     gpu_.use();
@@ -433,7 +433,7 @@ class GpuOperator : public Operator<T> {
   OperatorSetup setup_;
   Gpu& gpu_;
   Ledger* ledger_;
-  GpuOptions options_;
+  WaveStorage waves_;
   GpuPath path_;
   i64 w_, n_;
   Array<Z<T>, 1> propagator_, twiddles_;

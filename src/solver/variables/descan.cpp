@@ -27,18 +27,6 @@ double size_of(const Matrix2& m) {
   return std::sqrt(m[0] * m[0] + m[1] * m[1] + m[2] * m[2] + m[3] * m[3]);
 }
 
-/// C⁻¹ of a symmetric matrix; directions along which it is next to nothing stay 0, as S has one
-/// where all positions lie in a line.
-Matrix2 safe_inverse(const Matrix2& c) {
-  constexpr double least = 1e-4;  // of the larger eigenvalue
-  const double mean = (c[0] + c[3]) / 2, half = (c[0] - c[3]) / 2;
-  const double apart = std::hypot(half, c[1]), most = mean + apart;
-  if (!(most > 0)) return {};
-  if (mean - apart > least * most) return inverse(c);
-  const double angle = std::atan2(c[1], half) / 2, y = std::cos(angle), x = std::sin(angle);
-  return {y * y / most, y * x / most, y * x / most, x * x / most};
-}
-
 }  // namespace
 
 template <class T>
@@ -114,11 +102,14 @@ void DescanVariable<T>::step(Workspace<T>& with, const Batch& batch) {
       std::any_of(curvature_.begin(), curvature_.end(), [](const double* c) { return *c != 0; });
   if (batch.number == 0 && (!known || int(*moved_for_) % bends_every == 0))
     find_curvature(with, batch);
-  const Matrix2 c{*curvature_[0], *curvature_[1], *curvature_[2], *curvature_[3]};
+  const auto c = [&](std::size_t k) { return *curvature_[k]; };
+  // Of the displacement R q by R = [0, 1; −1, 0]: Σ g·Rq, and the mean of Rq·C Rq.
+  const double slope = sums[1] - sums[2];
+  const double bend = c(0) * spread_[3] - (c(1) + c(2)) * spread_[1] + c(3) * spread_[0];
+  if (!(bend > 0)) return;
   const double step = -0.5 * with.caution * options_.step / (1 + *moved_for_ / halved_after) /
                       double(batch.members.size());
-  const Matrix2 slopes{sums[0], sums[1], sums[2], sums[3]};
-  move(with, times(step, times(safe_inverse(c), times(slopes, safe_inverse(spread_)))));
+  turn(with, step * slope / bend);
 }
 
 template <class T>
@@ -133,16 +124,13 @@ void DescanVariable<T>::find_curvature(Workspace<T>& with, const Batch& batch) {
 }
 
 template <class T>
-void DescanVariable<T>::move(Workspace<T>& with, Matrix2 by) {
-  const double turned = (by[1] - by[2]) / 2;
-  by = {0, turned, -turned, 0};  // the rest stays
-  double length = size_of(by) * edge_;
-  if (!(length > 0) || !std::isfinite(length)) return;
-  const Matrix2 limited = times(std::min(1.0, longest / length), by);
+void DescanVariable<T>::turn(Workspace<T>& with, double by) {
+  const double longest_turn = longest / (std::sqrt(2.0) * edge_);
+  if (!(edge_ > 0) || !std::isfinite(by)) return;
+  by = std::clamp(by, -longest_turn, longest_turn);
   Matrix2 to = times(with.options.pixel, plane());
-  for (std::size_t k = 0; k < 4; ++k) to[k] += limited[k];
-  const double most = largest * double(with.op->setup().window);
-  length = size_of(to) * edge_;
+  to[1] += by, to[2] -= by;
+  const double most = largest * double(with.op->setup().window), length = size_of(to) * edge_;
   to = times(std::min(1.0, most / std::max(length, 1e-300)), to);
   for (std::size_t k = 0; k < 4; ++k) *plane_[k] = to[k] / with.options.pixel;
   publish(with);  // by the numbers, as a resumed fit will

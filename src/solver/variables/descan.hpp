@@ -6,13 +6,12 @@
 //
 //   1. g_i    ∂f/∂d_i of the positions of a mini-batch, and G = Σ g_i q_iᵀ of all ranks
 //   2. C      half the cost's second derivative by d at a perfect fit, mean of a sample
-//   3. move   δB = −½ step · C⁻¹ G S⁻¹ / n, S the mean of q qᵀ over the scan, limited at a time
-//             and in all
+//   3. turn   δB = δt R, R = [0, 1; −1, 0], δt = −½ step · ⟨G, R⟩ / n ⟨C, R S Rᵀ⟩, S the mean of
+//             q qᵀ over the scan; limited at a time and in all
 //
 // The symmetric part of B stays as it started: quadratic phases of object and probe do the same,
 // 2π (r−x)·Bx = π (r·Br − (r−x)·B(r−x) − x·Bx), and with them whatever is wrong with
-// defocus and astigmatism. The start takes the specimen for one that is flat over the scan. What
-// moves is the antisymmetric part, by which patterns move across the direction of the beam.
+// defocus and astigmatism. The start takes the specimen for one that is flat over the scan.
 
 #include <span>
 #include <vector>
@@ -48,7 +47,8 @@ class DescanVariable final : public Variable<T> {
   [[nodiscard]] Matrix2 plane() const;
   /// C of a few positions of the mini-batch; all 0: it is not known.
   void find_curvature(Workspace<T>& with, const Batch& batch);
-  void move(Workspace<T>& with, Matrix2 by);
+  /// By so many px a px of the object.
+  void turn(Workspace<T>& with, double by);
 
   GeometryOptions options_;
   std::array<double*, 4> plane_{}, curvature_{};  // B, px/Å (px/px); C, per px²

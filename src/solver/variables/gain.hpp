@@ -53,7 +53,8 @@ struct Gains {
   std::vector<double> gain, error;  ///< g_k; its standard error
   double spread = 0;                ///< τ
 };
-/// The neighbourhood of each pixel, of step 1. All 1 and 0 where Σ I of the pixel is not above 0.
+/// The neighbourhood of each pixel, of step 1; quotient 1 and share 0 where Σ I of the pixel is not
+/// above 0.
 struct Neighbours {
   std::vector<double> quotient;  ///< Σ y over Σ I
   std::vector<double> share;     ///< variance of their mean gain, over τ²: one over their number
@@ -84,8 +85,8 @@ class GainVariable final : public Variable<T> {
                                        bool device) const override;
 
  private:
-  /// Of a sample, over all ranks: Σ y, over its neighbourhood's quotient, and Σ I of each pixel,
-  /// less the offset, s², and the neighbourhood's share.
+  /// Sums of a sample over all ranks: Σ y, over its neighbourhood's quotient, and Σ I of each
+  /// pixel, less the offset, s², and the neighbourhood's share.
   struct Sums {
     std::vector<double> measured, model, variance, share;
   };

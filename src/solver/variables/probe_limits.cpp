@@ -121,7 +121,8 @@ template void limit_to_aperture(View<Complex<float>, 3>, double, double,
                                 const std::array<double, 2>&);
 template void limit_to_aperture(View<Complex<double>, 3>, double, double,
                                 const std::array<double, 2>&);
-/// The start's copy, on the host, is gone when the fit is there.
+/// The start's copy stays on the host beside a device; without one it is freed once the fit is
+/// made.
 template <class T>
 OtherBytes ProbeLimits<T>::other_bytes(const OperatorSetup& setup, i64 /*positions*/,
                                        bool device) const {

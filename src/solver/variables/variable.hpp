@@ -27,7 +27,7 @@ struct Members {
 /// Bytes on the host that a variable books beside its fields.
 struct OtherBytes {
   std::map<std::string, double> kept = {};  ///< by the ledger's names
-  double moment = 0;                        ///< "probe", at most, while no other variable has such
+  double moment = 0;         ///< "probe" at its peak within a call; one variable's at a time
   bool along_probe = false;  ///< the operator is meanwhile called with a change of the probe
 };
 

@@ -43,13 +43,10 @@ double bytes_of_mixture(i64 modes, i64 variable) {
          sizeof(std::pair<const i64, const void*>) + 4 * sizeof(void*);
 }
 
-/// So many waves in double precision.
-double bytes_of_waves(i64 window, i64 waves) {
-  return static_cast<double>(waves * window * window) * sizeof(Complex<double>);
+/// Bytes of take_new_basis, for a moment: P_0, V, and five beside them, directions and sums.
+double bytes_of_new_basis(const OperatorSetup& setup, i64 variable) {
+  return wave_bytes<double>(setup, 1 + variable + 5);
 }
-
-/// Bytes of take_new_basis, for a moment.
-double bytes_of_new_basis(i64 window, i64 variable) { return bytes_of_waves(window, variable + 6); }
 
 /// Bytes of find_modes, for a moment.
 template <class T>
@@ -58,7 +55,7 @@ double bytes_of_start(const OperatorSetup& setup, i64 variable, i64 positions) {
   return static_cast<double>(std::min(start_sample, positions)) * pixels * sizeof(Complex<T>) +
          static_cast<double>(2 * setup.modes + 2 * setup.probe_modes()) * pixels *
              sizeof(Complex<T>) +
-         bytes_of_waves(setup.window, waves_at_start + 2 * variable);
+         wave_bytes<double>(setup, waves_at_start + 2 * variable);
 }
 
 }  // namespace
@@ -370,7 +367,7 @@ auto VariableProbe<T>::moments(Workspace<T>& with) const -> Moments {
 template <class T>
 void VariableProbe<T>::take_new_basis(Workspace<T>& with) {
   const i64 n = variable() + 1;
-  const Ledger::Booking booking = book(with, bytes_of_new_basis(probe_->shape[1], variable()));
+  const Ledger::Booking booking = book(with, bytes_of_new_basis(with.op->setup(), variable()));
   Array<C, 3> probe = with.waves_on_host("probe");
   const auto mode = [&](i64 i) { return probe.view()[i == 0 ? 0 : modes_ + i - 1]; };
   const std::vector<RealWave> others = not_theirs(with, mode(0));
@@ -441,7 +438,7 @@ OtherBytes VariableProbe<T>::other_bytes(const OperatorSetup& setup, i64 positio
   double moment = 2 * probe;  // of directions along which it bends the cost
   if (variable() > 0)
     moment = std::max({moment, probe + bytes_of_start<T>(setup, variable(), positions),
-                       probe + bytes_of_new_basis(setup.window, variable())});
+                       probe + bytes_of_new_basis(setup, variable())});
   return {.kept = {{"probe",
                     double(positions) * bytes_of_mixture(setup.modes_of_a_state(), variable())}},
           .moment = moment,
