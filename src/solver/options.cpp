@@ -48,7 +48,7 @@ class Faults {
   std::vector<KeyFault> all_;
 };
 
-/// What looks at several positions, which a sequential update does not.
+/// Adds the keys that look at several positions, which a sequential update does not.
 void add_by_position(const FitOptions& options, const Parts<float>& parts, Faults& faults) {
   const auto exclude = [&](const std::string& key, const char* why) {
     faults.add(key, ExcludedByPie{key.c_str(), why}.text());
@@ -68,13 +68,14 @@ void add_by_position(const FitOptions& options, const Parts<float>& parts, Fault
     if (one->needs_batches()) exclude(one->key(), alone);
 }
 
-/// What needs sums after every mini-batch, where there are none.
+/// Adds the keys that need sums after every mini-batch, where there are none.
 void add_without_sums(const Parts<float>& parts, Faults& faults) {
   if (parts.rule)
-    faults.add(parts.rule->key(),
-               fmt::format("only preconditioned descent takes steps between exchanges or exchanges "
-                           "voxels: leave it out, or else {}",
-                           without_sums));
+    faults.add(
+        "solver.rule",
+        "needs gradients summed after each mini-batch; with ranks.update: literal, "
+        "ranks.local_positions, ranks.exchange_behind or exchanges of voxels only descent works: "
+        "leave it out, or else these");
   for (const auto& one : parts.penalties) faults.add(one->key(), needs_sums());
   for (const auto& one : parts.variables)
     if (one->needs_sums()) faults.add(one->key(), needs_sums());

@@ -95,7 +95,7 @@ FitOptions settled(FitOptions options, bool alone);
 /// True where gradients are summed over so many ranks after every mini-batch. The paper's own
 /// schemes do otherwise, for which neither penalties nor refined positions are made.
 bool sums_every_batch(const FitOptions& options, Scheme scheme, int ranks);
-/// The fault of what needs it where it is not so.
+/// The fault of a key that needs such sums.
 std::string needs_sums();
 
 /// The faults of options that do not go together, whatever the measurement and the mesh, one of

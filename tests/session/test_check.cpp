@@ -89,45 +89,6 @@ TEST(Check, KeysMustAgree) {
       with_pie([](auto& c) { c.parts.template of<PositionOptions>().refine = Switch::on; }),
       "positions.refine: does not go with solver.rule: pie, which moves object and probe alone: "
       "off, or left out");
-  const auto with_local_steps = [](auto change) {
-    return faults_after([&](auto& c) {
-      c.ranks.local_positions = 2;
-      change(c);
-    });
-  };
-  const std::string needs_sums =
-      "needs gradients that are summed over the ranks after each mini-batch: leave it out, or else "
-      "ranks.update, ranks.local_positions, ranks.exchange_behind and exchanges of voxels";
-  EXPECT_EQ(with_local_steps([](auto&) {}), "");
-  EXPECT_EQ(
-      with_local_steps([](auto& c) { c.parts.template of<DetectorOptions>().refine = {"gain"}; }),
-      "detector.refine: " + needs_sums);
-  EXPECT_EQ(
-      with_local_steps([](auto& c) { c.parts.template of<PositionOptions>().refine = Switch::on; }),
-      "positions.refine: " + needs_sums);
-  EXPECT_EQ(with_local_steps([](auto& c) { c.ranks.exchange_behind = true; }),
-            "");  // of several ranks alone
-  EXPECT_TRUE(testing::says(faults_after([](auto& c) {
-                              c.ranks.exchange = Scheme::voxel;
-                              c.parts.template of<RuleOptions>().rule = RuleChoice::momentum;
-                            }),
-                            {"solver.preconditioner: only preconditioned descent"}));
-  const auto with_states = [](auto change) {
-    return faults_after([&](auto& c) {
-      c.parts.template of<StatesOptions>().states = 2;
-      change(c);
-    });
-  };
-  EXPECT_EQ(with_states([](auto&) {}), "");
-  EXPECT_TRUE(testing::says(with_states([](auto& c) {
-                              auto& rule = c.parts.template of<RuleOptions>();
-                              rule.rule = RuleChoice::lbfgs;
-                              rule.preconditioner = PreconditionerChoice::transfer;
-                              c.parts.template of<RecentreOptions>().every = 2;
-                              c.parts.template of<VariableProbeOptions>().modes = 1;
-                            }),
-                            {"solver.preconditioner: does not go with object.states",
-                             "object.recentre_z: ", "probe.variable: does not go"}));
   EXPECT_EQ(faults_after([](auto& c) { c.optics.source_size = 0.5; }),
             "optics.source_size: needs probe.modes above 1, as a single mode is a coherent beam");
   EXPECT_EQ(faults_after([](auto& c) {
@@ -148,6 +109,62 @@ TEST(Check, KeysMustAgree) {
   EXPECT_EQ(faults_after([](auto& c) { c.object.slices = 4; }),
             "object.slices: needs object.slice_thickness with more than one slice");
   EXPECT_EQ(faults_after([](auto& c) { c.output.folder.clear(); }), "output.folder: must be given");
+}
+
+TEST(Check, StepsBetweenSums) {
+  const auto with_local_steps = [](auto change) {
+    return faults_after([&](auto& c) {
+      c.ranks.local_positions = 2;
+      change(c);
+    });
+  };
+  const std::string needs_sums =
+      "needs gradients that are summed over the ranks after each mini-batch: leave it out, or else "
+      "ranks.update, ranks.local_positions, ranks.exchange_behind and exchanges of voxels";
+  EXPECT_EQ(with_local_steps([](auto&) {}), "");
+  EXPECT_EQ(
+      with_local_steps([](auto& c) { c.parts.template of<DetectorOptions>().refine = {"gain"}; }),
+      "detector.refine: " + needs_sums);
+  EXPECT_EQ(
+      with_local_steps([](auto& c) { c.parts.template of<PositionOptions>().refine = Switch::on; }),
+      "positions.refine: " + needs_sums);
+  EXPECT_EQ(with_local_steps([](auto& c) { c.ranks.exchange_behind = true; }),
+            "");  // of several ranks alone
+  const auto with_rule = [](RuleChoice rule, auto change) {
+    return faults_after([&](auto& c) {
+      c.parts.template of<RuleOptions>().rule = rule;
+      change(c);
+    });
+  };
+  const auto local = [](auto& c) { c.ranks.local_positions = 2; };
+  for (const auto rule : {RuleChoice::momentum, RuleChoice::adam})
+    for (const std::string& said : {with_rule(rule, local), with_rule(rule, [](auto& c) {
+                                      c.ranks.exchange = Scheme::voxel;
+                                    })})
+      EXPECT_EQ(said,
+                "solver.rule: needs gradients summed after each mini-batch; with ranks.update: "
+                "literal, ranks.local_positions, ranks.exchange_behind or exchanges of voxels only "
+                "descent works: leave it out, or else these");
+  EXPECT_EQ(with_rule(RuleChoice::descent, local), "");
+}
+
+TEST(Check, States) {
+  const auto with_states = [](auto change) {
+    return faults_after([&](auto& c) {
+      c.parts.template of<StatesOptions>().states = 2;
+      change(c);
+    });
+  };
+  EXPECT_EQ(with_states([](auto&) {}), "");
+  EXPECT_TRUE(testing::says(with_states([](auto& c) {
+                              auto& rule = c.parts.template of<RuleOptions>();
+                              rule.rule = RuleChoice::lbfgs;
+                              rule.preconditioner = PreconditionerChoice::transfer;
+                              c.parts.template of<RecentreOptions>().every = 2;
+                              c.parts.template of<VariableProbeOptions>().modes = 1;
+                            }),
+                            {"solver.preconditioner: does not go with object.states",
+                             "object.recentre_z: ", "probe.variable: does not go"}));
 }
 
 TEST(Check, NothingIsSaidTwiceOfAKey) {
