@@ -50,8 +50,11 @@ def html(image: np.ndarray, text: str, caption: str) -> str:
 
 
 def html_of_inspection(found) -> str:
-    """The lines of an inspection below its mean pattern."""
-    return html(logarithmic(found.mean_pattern), "\n".join(found.lines), "mean pattern, logarithmic")
+    """The lines of an inspection below its mean pattern, which a result has not."""
+    lines = "\n".join(found.lines)
+    if found.of_result:
+        return f"<pre>{_html.escape(lines)}</pre>"
+    return html(logarithmic(found.mean_pattern), lines, "mean pattern, logarithmic")
 
 
 def html_of_quick_look(look) -> str:

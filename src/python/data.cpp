@@ -164,7 +164,7 @@ class FileOfFrames {
   Frames frames_;
 };
 
-/// An inspection with its lines, and the configuration that it found.
+/// An inspection with its lines, and the configuration that it found; a result has none.
 struct Inspected {
   Inspection found;
   std::vector<std::string> lines;
@@ -184,6 +184,7 @@ Inspected inspect_for_python(const Values& values, const Patterns* patterns, boo
   return interruptible([&] {
     Inspected it;
     it.found = inspect(config, [&](const std::string& line) { it.lines.push_back(line); });
+    if (it.found.of_result) return it;
     it.text = found_text(it.found, schema, all, "", view_of(patterns));
     it.lines.insert(it.lines.end(), it.text.adopted.begin(), it.text.adopted.end());
     return it;
@@ -219,10 +220,15 @@ void bind_inspection(nb::module_& m) {
           nb::sig("def _repr_html_(self) -> str"))
       .def_prop_ro(
           "configuration", [](const Inspected& i) { return i.text.yaml; },
-          "YAML with all that is known; its first lines say what is still to be given")
+          "YAML with all that is known; its first lines say what is still to be given. Empty of a "
+          "result")
       .def_prop_ro(
           "complete", [](const Inspected& i) { return i.text.complete; },
           "the configuration can run as it is")
+      .def_prop_ro(
+          "of_result", [](const Inspected& i) { return i.found.of_result; },
+          "the file is a result, without patterns: its lines say what it holds, and nothing else "
+          "was looked for")
       .def_prop_ro(
           "refusals", [](const Inspected& i) { return i.found.refusals; },
           "sentences for which a reconstruction is refused")

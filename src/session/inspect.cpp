@@ -470,8 +470,12 @@ Inspection inspect(const InspectConfig& config, const Print& print) {
   // It stays open, so that what it keeps is what reading has.
   const FramesAsked asked = frames_asked(config.data);
   const h5::File file = open_data_file(asked.files.front(), asked.raw);
+  const bool of_result = asked.patterns.empty() && is_result(file);
+  if (of_result && config.quick)
+    throw UserError(fmt::format(
+        "{} is a result, without patterns: a quick look is of a measurement", file.path()));
   list_contents(file, print);
-  if (asked.patterns.empty() && is_result(file)) {
+  if (of_result) {
     for (const auto& line : describe_result(file.path())) print(line);
     Inspection found;
     found.of_result = true;

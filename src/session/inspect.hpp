@@ -66,7 +66,7 @@ struct Inspection {
 
 /// Prints line by line; of a result what it holds, and no more. Writes mean_pattern.png, scan.png,
 /// dark_field.png and orientation.png, and quick-look.png of a quick look. Throws UserError where
-/// the file or its patterns cannot be read at all.
+/// the file or its patterns cannot be read at all, and for a quick look of a result.
 Inspection inspect(const InspectConfig& config,
                    const std::function<void(const std::string&)>& print);
 

@@ -177,6 +177,15 @@ TEST(States, AreReportedByInspect) {
   EXPECT_FALSE(std::filesystem::exists(folder / "pictures"));
   const std::string of_one = lines_of(result_of(of_states(1)));
   EXPECT_EQ(of_one.find("states"), std::string::npos) << of_one;
+  std::string quick;
+  EXPECT_TRUE(says(message_of<UserError>([&] {
+                     InspectConfig config;
+                     config.data.file = file;
+                     config.quick = true;
+                     (void)inspect(config, [&](const auto& line) { quick += line; });
+                   }),
+                   {file + " is a result, without patterns: a quick look is of a measurement"}));
+  EXPECT_EQ(quick, "");
   ReconstructConfig config = of_states(1);
   config.data.file = file;
   EXPECT_TRUE(says(message_of<UserError>([&] {

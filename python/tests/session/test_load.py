@@ -5,6 +5,9 @@ import numpy as np
 import pytest
 
 import ptyle
+from ptyle import _core
+from ptyle.values import values_of
+from small_run import SETTINGS
 
 
 def test_a_file_has_the_shape_and_values_that_h5py_reads(scan):
@@ -87,6 +90,19 @@ def test_an_array_is_inspected_as_its_file_is(scan, arrays, stated):
         assert getattr(of_array, figure) == getattr(of_file, figure) > 0
     assert of_array.complete and "energy: 200" in of_array.configuration
     assert not ptyle.load(arrays[0]).inspect().complete
+
+
+def test_a_result_is_inspected_without_a_configuration(scan, tmp_path, run_program):
+    path = tmp_path / "result.h5"
+    ptyle.Reconstruction(scan, SETTINGS).run().result.save(path)
+    values = values_of({"data.file": str(path)}, {})
+    found = _core.inspect(values, None, False, 2, "")
+    assert found.of_result and not scan.inspect().of_result
+    assert found.configuration == "" and not found.complete
+    assert str(found) + "\n" == run_program("inspect", path, "--no-pictures").stdout
+    assert "object: 2 slices" in found._repr_html_()
+    with pytest.raises(ptyle.InputError, match="is a result, without patterns: a quick look is of a measurement"):
+        _core.inspect(values, None, True, 2, "")
 
 
 def test_a_quick_look_is_taken(scan):

@@ -172,9 +172,9 @@ void add_inspect(CLI::App& app, Command& chosen) {
       NewFolder folder(config.folder.empty() ? "." : config.folder);
       const Inspection found =
           inspect(config, [&](const std::string& line) { terminal.say(line); });
-      if (found.of_result && (options->quick || !(options->mask + options->config).empty()))
+      if (found.of_result && !(options->mask + options->config).empty())
         throw UserError(fmt::format(
-            "{} is a result, without patterns: --quick, --write-mask and --write-config are of a "
+            "{} is a result, without patterns: --write-mask and --write-config are of a "
             "measurement",
             config.data.file));
       if (!options->mask.empty()) write_mask(found, options->mask, options->overwrite, terminal);
