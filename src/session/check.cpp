@@ -292,7 +292,7 @@ void check_recentre(const ReconstructConfig& c, const Check& check) {
         "slice where it lies");
 }
 
-/// What one rank's fit refuses whatever the measurement.
+/// Faults of the parts, whatever the measurement, as one rank's fit has them.
 void check_parts(const ReconstructConfig& c, const Check& check) {
   FitOptions options;
   options.parts = c.parts;
@@ -358,6 +358,9 @@ void check_by_position(const ReconstructConfig& c, const Check& check) {
   refuse(c.solver.continuation == Switch::on, excluded_by_pie::continuation);
 }
 
+/// True if a run with these options starts from a checkpoint.
+bool goes_on(const OutputConfig& output) { return output.resume && has_checkpoint(output.folder); }
+
 void check_output_folder(const ReconstructConfig& c, const Check& check, Purpose::Folder how) {
   if (how == Purpose::Folder::unused) return;
   const fs::path folder = c.output.folder;
@@ -376,8 +379,8 @@ void check_output_folder(const ReconstructConfig& c, const Check& check, Purpose
 
 std::string earlier_result(const OutputConfig& output) {
   std::error_code ignored;
-  const bool goes_on = output.resume && has_checkpoint(output.folder);
-  if (!fs::exists(fs::path(output.folder) / "result.h5", ignored) || output.overwrite || goes_on)
+  if (!fs::exists(fs::path(output.folder) / "result.h5", ignored) || output.overwrite ||
+      goes_on(output))
     return {};
   return fmt::format("{} has a result.h5 already; --overwrite replaces it", output.folder);
 }
@@ -417,7 +420,7 @@ void complete_by_position(ReconstructConfig& config) {
   if (config.solver.device == ComputeOn::automatic) config.solver.device = ComputeOn::cpu;
 }
 
-/// What a run of one process refuses once it has the measurement.
+/// Refuses what a run of one process refuses once it has the measurement.
 void check_as_run(const ReconstructConfig& config, const Experiment& experiment, Division& division,
                   Ledger& ledger, const std::function<void(const std::string&)>& log) {
   const auto& vacuum = config.parts.of<VacuumOptions>();
@@ -429,12 +432,13 @@ void check_as_run(const ReconstructConfig& config, const Experiment& experiment,
   if (const auto fault =
           fault_of_slices(options.parts, config.object.slices, !options.continuation.finished()))
     throw UserError("geometry.refine: " + *fault);
-  (void)start_probe(config.probe, experiment, &ledger, log);
-  // Of an earlier result one voxel's column shows whether it goes with this run.
+  if (goes_on(config.output)) return;
+  // One column of voxels shows whether an earlier result goes with this run.
   const ObjectStart start =
       start_object(config.object, division.frame, {{0, 1}, {0, 1}}, experiment.calibration.pixel,
                    config.object.absorbs(), vacuum.slices, config.parts.of<StatesOptions>());
   if (!start.note.empty()) log(start.note);
+  (void)start_probe(config.probe, experiment, &ledger, log);
 }
 
 template <class T>

@@ -191,18 +191,19 @@ TEST(Check, EveryKeyIsItsOwn) {
 }
 
 /// What the data have a say in is refused as the run would, and by the same words.
-TEST(Check, SaysWhatTheRunWould) {
-  const testing::TemporaryFolder folder;
-  const std::string file = testing::memory_scan().write(folder / "set.h5");
-  const auto run_of = [&](auto change) {
+class CheckAndRun : public ::testing::Test {
+ protected:
+  template <class Change>
+  [[nodiscard]] ReconstructConfig run_of(Change&& change) const {
     ReconstructConfig config = testing::memory_scan().config();
-    config.data.file = file;
+    config.data.file = file_;
     config.scan.positions = "/positions";
-    config.output.folder = folder / "out";
+    config.output.folder = folder_ / "out";
     change(config);
     return config;
-  };
-  const auto both_say = [&](auto change) {
+  }
+  template <class Change>
+  [[nodiscard]] std::string both_say(Change&& change) const {
     const ReconstructConfig config = run_of(change);
     const std::string run = testing::message_of<UserError>([&] {
       const auto team = make_local_team();
@@ -214,26 +215,55 @@ TEST(Check, SaysWhatTheRunWould) {
     });
     EXPECT_EQ(check, run);
     return check;
-  };
+  }
+  const testing::TemporaryFolder folder_;
+  const std::string file_ = testing::memory_scan().write(folder_ / "set.h5");
+};
+
+TEST_F(CheckAndRun, SayTheSame) {
   EXPECT_EQ(both_say([](auto&) {}), "");
   EXPECT_TRUE(testing::says(both_say([](auto& c) {  // thin: no schedule holds its slices alike
                               c.parts.template of<GeometryOptions>().refine = {"tilt"};
                             }),
                             {"geometry.refine: tilt needs slices that are alike"}));
-  const std::string earlier = folder / "earlier.h5";
+  const std::string earlier = folder_ / "earlier.h5";
   {
     Result result = testing::result_of(testing::memory_scan().config());
     write_result(earlier, result, false);
     result.pixel_size *= 2;
-    write_result(folder / "coarse.h5", result, false);
+    write_result(folder_ / "coarse.h5", result, false);
     result.probe = Array<Complex<float>, 3>({1, 16, 16});
-    write_result(folder / "small.h5", result, false);
+    write_result(folder_ / "small.h5", result, false);
   }
   EXPECT_EQ(both_say([&](auto& c) { c.object.start = earlier; }), "");
-  EXPECT_TRUE(testing::says(both_say([&](auto& c) { c.object.start = folder / "coarse.h5"; }),
+  EXPECT_TRUE(testing::says(both_say([&](auto& c) { c.object.start = folder_ / "coarse.h5"; }),
                             {"object.start", "pixels of 0.4"}));
-  EXPECT_TRUE(testing::says(both_say([&](auto& c) { c.probe.start = folder / "small.h5"; }),
+  EXPECT_TRUE(testing::says(both_say([&](auto& c) { c.probe.start = folder_ / "small.h5"; }),
                             {"probe.start", "16 x 16 pixels"}));
+}
+
+TEST_F(CheckAndRun, NeedNoStartOfARunThatGoesOn) {
+  Result result = testing::result_of(testing::memory_scan().config());
+  const auto from_earlier = [&](auto& c) {
+    c.object.start = folder_ / "object.h5";
+    c.probe.start = folder_ / "probe.h5";
+  };
+  const auto write_both = [&] {
+    for (const char* name : {"object.h5", "probe.h5"}) write_result(folder_ / name, result, true);
+  };
+  write_both();
+  {
+    const ReconstructConfig config = run_of(from_earlier);
+    const auto team = make_local_team();
+    Reconstruction run(config, *team);
+    run.step();
+    run.save(config.output.folder);
+  }
+  result.pixel_size *= 2;
+  result.probe = Array<Complex<float>, 3>({1, 16, 16});
+  write_both();
+  EXPECT_TRUE(testing::says(both_say(from_earlier), {"object.start", "pixels of 0.4"}));
+  EXPECT_EQ(both_say([&](auto& c) { from_earlier(c), c.output.resume = true; }), "");
 }
 
 /// 18 MB of patterns, where half of 25 MB is left for them.
