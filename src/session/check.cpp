@@ -350,7 +350,7 @@ void check_fit(const ReconstructConfig& c, const Check& check) {
 /// with.
 void check_by_position(const ReconstructConfig& c, const Check& check) {
   if (c.parts.of<RuleOptions>().rule != RuleChoice::pie) return;
-  const auto refuse = [&](bool asked, const ExcludedByPie& excluded) {
+  const auto refuse = [&](bool asked, const Excluded& excluded) {
     if (asked) check.fault(excluded.key, excluded.text());
   };
   refuse(c.solver.device == ComputeOn::cuda, excluded_by_pie::device);

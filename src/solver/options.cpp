@@ -42,6 +42,7 @@ class Faults {
         std::none_of(all_.begin(), all_.end(), [&](const auto& one) { return one.key == key; }))
       all_.push_back({key, *text});
   }
+  void add(const Excluded& one) { add(one.key, one.text()); }
   [[nodiscard]] std::vector<KeyFault> take() { return std::move(all_); }
 
  private:
@@ -50,22 +51,17 @@ class Faults {
 
 /// Adds the keys that look at several positions, which a sequential update does not.
 void add_by_position(const FitOptions& options, const Parts<float>& parts, Faults& faults) {
-  const auto exclude = [&](const std::string& key, const char* why) {
-    faults.add(key, ExcludedByPie{key.c_str(), why}.text());
-  };
-  const auto refuse = [&](bool asked, const ExcludedByPie& one) {
-    if (asked) exclude(one.key, one.why);
-  };
   constexpr const char* alone = "which moves by one position after the other: leave it out";
-  for (const auto& one : parts.penalties) exclude(one->key(), alone);
-  refuse(options.parts.of<PositionOptions>().refine == Switch::on,
-         excluded_by_pie::refined_positions);
-  refuse(!options.continuation.finished(), excluded_by_pie::continuation);
-  refuse(!options.parts.of<GeometryOptions>().refine.empty(), excluded_by_pie::refined_geometry);
+  for (const auto& one : parts.penalties) faults.add(by_pie(one->key(), alone));
+  if (options.parts.of<PositionOptions>().refine == Switch::on)
+    faults.add(excluded_by_pie::refined_positions);
+  if (!options.continuation.finished()) faults.add(excluded_by_pie::continuation);
+  if (!options.parts.of<GeometryOptions>().refine.empty())
+    faults.add(excluded_by_pie::refined_geometry);
   if (const auto& variable = options.parts.of<VariableProbeOptions>(); variable.any())
-    exclude(key_of(variable), excluded_by_pie::of_variable_probe);
+    faults.add(by_pie(key_of(variable), "which has one probe for all positions: leave it out"));
   for (const auto& one : parts.variables)
-    if (one->needs_batches()) exclude(one->key(), alone);
+    if (one->needs_batches()) faults.add(by_pie(one->key(), alone));
 }
 
 /// Adds the keys that need sums after every mini-batch, where there are none.
@@ -118,7 +114,7 @@ std::vector<KeyFault> faults_of_options(const FitOptions& options, Scheme scheme
                "does not");
   if (parts.rule && parts.rule->by_position()) add_by_position(options, parts, faults);
   faults.add("object.occupancy", fault_of_occupancy(options.parts.of<StatesOptions>()));
-  for (const auto& one : excluded_by_states(options.parts)) faults.add(one.key, one.text());
+  for (const auto& one : excluded_by_states(options.parts)) faults.add(one);
   return faults.take();
 }
 

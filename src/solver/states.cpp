@@ -38,21 +38,23 @@ std::optional<std::string> fault_of_occupancy(const StatesOptions& options) {
   return {};
 }
 
-std::vector<ExcludedByStates> excluded_by_states(const PartOptions& options) {
+std::vector<Excluded> excluded_by_states(const PartOptions& options) {
   if (options.of<StatesOptions>().states == 1) return {};
-  std::vector<ExcludedByStates> all;
+  std::vector<Excluded> all;
+  const auto exclude = [&](const char* key, const char* why) {
+    all.push_back({key, "object.states", why});
+  };
   if (options.of<RuleOptions>().preconditioner == PreconditionerChoice::transfer)
-    all.push_back(
-        {"solver.preconditioner",
-         "as it takes all slices for those of one object: set illumination, or leave it out"});
+    exclude("solver.preconditioner",
+            "as it takes all slices for those of one object: set illumination, or leave it out");
   Parts<float> parts;
   options.add_to(parts);
   if (parts.rule && parts.rule->by_position())
-    all.push_back({"solver.rule", "as pie updates one object: choose another rule"});
+    exclude("solver.rule", "as pie updates one object: choose another rule");
   if (options.of<RecentreOptions>().every > 0)
-    all.push_back({"object.recentre_z", "as each state would be moved by its own: leave it out"});
+    exclude("object.recentre_z", "as each state would be moved by its own: leave it out");
   if (const auto& variable = options.of<VariableProbeOptions>(); variable.any())
-    all.push_back({key_of(variable), "as all states see one probe: leave it out"});
+    exclude(key_of(variable), "as all states see one probe: leave it out");
   return all;
 }
 

@@ -8,8 +8,8 @@
 #include <string>
 #include <vector>
 
-#include "core/error.hpp"
 #include "operator/operator.hpp"
+#include "solver/excluded.hpp"
 #include "solver/part_options.hpp"
 
 namespace ptyle {
@@ -48,15 +48,8 @@ std::optional<std::string> fault_of_occupancy(const StatesOptions& options);
 std::vector<Complex<double>> coefficients_of_states(const OperatorSetup& setup,
                                                     const std::vector<double>& shares);
 
-/// A key that several states do not go with, and why: "KEY: does not go with object.states, WHY".
-struct ExcludedByStates {
-  std::string key, why;
-  [[nodiscard]] std::string text() const { return "does not go with object.states, " + why; }
-  [[nodiscard]] UserError error() const { return UserError(key + ": " + text()); }
-};
-
 /// The keys given that look at one object, or at a probe of each position's own; none where the
 /// object has one state. Throws UserError for two rules.
-std::vector<ExcludedByStates> excluded_by_states(const PartOptions& options);
+std::vector<Excluded> excluded_by_states(const PartOptions& options);
 
 }  // namespace ptyle

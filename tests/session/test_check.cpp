@@ -165,6 +165,10 @@ TEST(Check, States) {
                             }),
                             {"solver.preconditioner: does not go with object.states",
                              "object.recentre_z: ", "probe.variable: does not go"}));
+  EXPECT_TRUE(testing::says(
+      with_states([](auto& c) { c.parts.template of<RuleOptions>().rule = RuleChoice::pie; }),
+      {"solver.rule: does not go with object.states, as pie updates one object: choose another "
+       "rule"}));
 }
 
 TEST(Check, NothingIsSaidTwiceOfAKey) {

@@ -5,7 +5,7 @@
 #include <string>
 
 #include "core/choice.hpp"
-#include "core/error.hpp"
+#include "solver/excluded.hpp"
 
 namespace ptyle {
 
@@ -25,28 +25,21 @@ struct PieOptions {
   }
 };
 
-/// A key that sequential updates do not go with, and why: "KEY: does not go with solver.rule: pie,
-/// WHY".
-struct ExcludedByPie {
-  const char *key, *why;
-  [[nodiscard]] std::string text() const {
-    return std::string("does not go with solver.rule: pie, ") + why;
-  }
-  [[nodiscard]] UserError error() const { return UserError(std::string(key) + ": " + text()); }
-};
+/// A key that sequential updates do not go with.
+inline Excluded by_pie(const std::string& key, const std::string& why) {
+  return {key, "solver.rule: pie", why};
+}
 
 namespace excluded_by_pie {
-inline constexpr ExcludedByPie device{
-    "solver.device", "whose updates of one position after the other run on the host alone"};
-inline constexpr ExcludedByPie loss{"solver.loss", "which replaces moduli: amplitude, or left out"};
-inline constexpr ExcludedByPie continuation{
-    "solver.continuation", "which has all frequencies and slices from the start: off, or left out"};
-inline constexpr ExcludedByPie refined_positions{
-    "positions.refine", "which moves object and probe alone: off, or left out"};
-inline constexpr ExcludedByPie refined_geometry{"geometry.refine",
-                                                "which moves object and probe alone: left out"};
-inline constexpr const char* of_variable_probe =
-    "which has one probe for all positions: leave it out";
+inline const Excluded device =
+    by_pie("solver.device", "whose updates of one position after the other run on the host alone");
+inline const Excluded loss = by_pie("solver.loss", "which replaces moduli: amplitude, or left out");
+inline const Excluded continuation = by_pie(
+    "solver.continuation", "which has all frequencies and slices from the start: off, or left out");
+inline const Excluded refined_positions =
+    by_pie("positions.refine", "which moves object and probe alone: off, or left out");
+inline const Excluded refined_geometry =
+    by_pie("geometry.refine", "which moves object and probe alone: left out");
 }  // namespace excluded_by_pie
 
 }  // namespace ptyle
