@@ -235,15 +235,11 @@ void check_scan(const ReconstructConfig& c, const Check& check) {
 
 void check_geometry(const ReconstructConfig& c, const Check& check) {
   const auto& geometry = c.parts.of<GeometryOptions>();
-  if (geometry.refine.empty()) return;
-  const auto fault = [&](const std::string& what) { check.fault("geometry.refine", what); };
-  if (const auto wrong = fault_of_refine(geometry)) return fault(*wrong);
+  if (fault_of_refine(geometry)) return;  // a fault of the parts
   if (geometry.any_of_optics() && !check.has_energy())
     check.missing("geometry.refine", "needs optics.energy", "optics.energy");
   if (geometry.any_of_optics() && !check.has_semi_angle())
     check.missing("geometry.refine", "needs optics.semi_angle", "optics.semi_angle");
-  const bool tied = c.solver.continuation != Switch::off;
-  if (const auto wrong = fault_of_slices(c.parts, c.object.slices, tied)) fault(*wrong);
 }
 
 void check_probe_limits(const ReconstructConfig& c, const Check& check) {
@@ -299,9 +295,11 @@ void check_parts(const ReconstructConfig& c, const Check& check) {
   options.batches = c.solver.batches;
   options.probe_from = c.probe.refine_from;
   set_exchange(options, c.ranks);
+  // Auto may be any schedule, as the measurement says.
+  if (c.solver.continuation != Switch::off) options.continuation = Continuation({.slices = 2});
   look(check, "solver.rule", [&] {
-    for (const auto& [key, text] :
-         faults_of_options(settled(options, true), c.ranks.exchange.value_or(Scheme::owner), 1))
+    for (const auto& [key, text] : faults_of_options(
+             settled(options, true), c.ranks.exchange.value_or(Scheme::owner), 1, c.object.slices))
       check.fault(key, text);
   });
 }
@@ -355,7 +353,6 @@ void check_by_position(const ReconstructConfig& c, const Check& check) {
   };
   refuse(c.solver.device == ComputeOn::cuda, excluded_by_pie::device);
   refuse(c.solver.loss && *c.solver.loss != Loss::amplitude, excluded_by_pie::loss);
-  refuse(c.solver.continuation == Switch::on, excluded_by_pie::continuation);
 }
 
 /// True if a run with these options starts from a checkpoint.
@@ -428,10 +425,7 @@ void check_as_run(const ReconstructConfig& config, const Experiment& experiment,
                          experiment.calibration.pixel);
   division.transfer_reach = transfer_reach(config, experiment);
   const FitOptions options = settled(fit_options(config, experiment, division, 1), true);
-  check_options(options, division.sharing);
-  if (const auto fault =
-          fault_of_slices(options.parts, config.object.slices, !options.continuation.finished()))
-    throw UserError("geometry.refine: " + *fault);
+  check_options(options, division.sharing, config.object.slices);
   if (goes_on(config.output)) return;
   // One column of voxels shows whether an earlier result goes with this run.
   const ObjectStart start =

@@ -79,7 +79,7 @@ class Planner {
   }
   FitOptions options(const ReconstructConfig& config, const Cut& cut, int threads) const {
     FitOptions options = fit_options(config, scan_.experiment(), cut, threads);
-    check_options(options, cut.sharing);
+    check_options(options, cut.sharing, config.object.slices);
     return options;
   }
 

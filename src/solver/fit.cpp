@@ -33,7 +33,7 @@ Fit<T>::Fit(std::unique_ptr<Operator<T>> op, FitData<T> data, FitOptions options
                                            settled(std::move(options), team.size() == 1), team,
                                            sharing, ledger, std::move(arithmetic))),
       variables_(std::make_unique<std::vector<std::unique_ptr<Variable<T>>>>()) {
-  check_options(with_->options, sharing);
+  check_options(with_->options, sharing, with_->op->setup().slices);
   Parts<T> parts = asked_parts<T>(with_->options);
   rule_ = std::move(parts.rule);
   regularisers_ = std::move(parts.regularisers);

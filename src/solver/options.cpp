@@ -100,11 +100,13 @@ std::string needs_sums() {
       without_sums);
 }
 
-std::vector<KeyFault> faults_of_options(const FitOptions& options, Scheme scheme, int ranks) {
+std::vector<KeyFault> faults_of_options(const FitOptions& options, Scheme scheme, int ranks,
+                                        i64 slices) {
   Faults faults;
   for (const auto& [key, text] : faults_of_paper_options(options, scheme)) faults.add(key, text);
   const auto parts = asked_parts<float>(options);  // the same in double precision
   faults.add("solver.batches", fault_of_batches(options.parts, options.batches));
+  faults.add("geometry.refine", fault_of_refine(options.parts.of<GeometryOptions>()));
   faults.add("detector.refine", fault_of_refine(options.parts.of<DetectorOptions>()));
   faults.add("solver.preconditioner", fault_of_preconditioner(options.parts.of<RuleOptions>()));
   if (!sums_every_batch(options, scheme, ranks)) add_without_sums(parts, faults);
@@ -113,13 +115,15 @@ std::vector<KeyFault> faults_of_options(const FitOptions& options, Scheme scheme
                "needs a probe that is refined (probe.refine_from above 0); probe.intensity alone "
                "does not");
   if (parts.rule && parts.rule->by_position()) add_by_position(options, parts, faults);
+  faults.add("geometry.refine",
+             fault_of_slices(options.parts, slices, !options.continuation.finished()));
   faults.add("object.occupancy", fault_of_occupancy(options.parts.of<StatesOptions>()));
   for (const auto& one : excluded_by_states(options.parts)) faults.add(one);
   return faults.take();
 }
 
-void check_options(const FitOptions& options, const Sharing& sharing) {
-  raise(faults_of_options(options, sharing.scheme, sharing.mesh.ranks()));
+void check_options(const FitOptions& options, const Sharing& sharing, i64 slices) {
+  raise(faults_of_options(options, sharing.scheme, sharing.mesh.ranks(), slices));
   const auto parts = asked_parts<float>(options);
   if (parts.rule && parts.rule->by_position() && sharing.mesh.ranks() > 1)
     throw UserError(fmt::format(

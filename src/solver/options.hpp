@@ -98,11 +98,12 @@ bool sums_every_batch(const FitOptions& options, Scheme scheme, int ranks);
 /// The fault of a key that needs such sums.
 std::string needs_sums();
 
-/// The faults of options that do not go together, whatever the measurement and the mesh, one of
-/// each key. Throws UserError for two rules.
-std::vector<KeyFault> faults_of_options(const FitOptions& options, Scheme scheme, int ranks);
+/// The faults of options that do not go together with so many slices, whatever the measurement and
+/// the mesh, one of each key. Throws UserError for two rules.
+std::vector<KeyFault> faults_of_options(const FitOptions& options, Scheme scheme, int ranks,
+                                        i64 slices);
 /// Throws UserError for these, and for options that do not go with what is shared so.
-void check_options(const FitOptions& options, const Sharing& sharing);
+void check_options(const FitOptions& options, const Sharing& sharing, i64 slices);
 
 /// The start of a tile, (S, y, x) on its extended tile; `absorption` is empty for a potential
 /// object.

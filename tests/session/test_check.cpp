@@ -171,6 +171,28 @@ TEST(Check, States) {
        "rule"}));
 }
 
+TEST(Check, SlicesOfAFittedGeometry) {
+  const auto refining = [](const char* word, int slices, Switch schedule) {
+    return faults_after([&](auto& c) {
+      c.parts.template of<GeometryOptions>().refine = {word};
+      c.object.slices = slices;
+      c.object.slice_thickness = 5;
+      c.solver.continuation = schedule;
+    });
+  };
+  EXPECT_EQ(refining("tilt", 4, Switch::automatic), "");  // the measurement says
+  EXPECT_EQ(refining("tilt", 4, Switch::on), "");
+  EXPECT_EQ(refining("tilt", 4, Switch::off),
+            "geometry.refine: tilt needs slices that are alike, as free ones take it up as their "
+            "shear: set solver.continuation: on, penalty.along_z or object.blur_z");
+  EXPECT_EQ(refining("thickness", 4, Switch::off), "");
+  for (const char* word : {"thickness", "tilt"})
+    EXPECT_EQ(refining(word, 1, Switch::on),
+              "geometry.refine: a single slice has neither thickness nor tilt: leave them out, or "
+              "set object.slices");
+  EXPECT_EQ(refining("tilted", 1, Switch::off).find("geometry.refine: 'tilted' is none of"), 0U);
+}
+
 TEST(Check, NothingIsSaidTwiceOfAKey) {
   const ReconstructConfig nothing;
   const auto of = [&](const std::set<std::string>& faulty) {

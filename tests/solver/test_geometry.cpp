@@ -381,6 +381,8 @@ TEST(Geometry, IsRefusedWhereItCannotBeFound) {
   auto coarse = options_of(geometry_of({"tilt"}));
   coarse.continuation = test::coarse_to_fine();
   EXPECT_EQ(refusal(coarse), "");
+  EXPECT_NO_THROW(check_options(coarse, {test::mesh_of(1)}, 2));
+  EXPECT_THROW(check_options(coarse, {test::mesh_of(1)}, 1), UserError);
   auto literal = options_of(geometry_of({"defocus"}));
   literal.update = Update::literal;
   literal.parts.of<RuleOptions>().step = 0.1;

@@ -186,12 +186,12 @@ TEST(Toys, AreRefusedWhereTheyCannotBe) {
   EXPECT_THROW((void)known_parts().of<test::GainOptions>(), std::logic_error);
   FitOptions options = toy_options();
   options.local_positions = 1;
-  EXPECT_THROW(check_options(options, {mesh_of(4)}), UserError);
+  EXPECT_THROW(check_options(options, {mesh_of(4)}, 2), UserError);
   options = toy_options();
   options.parts.add<AnotherRule>();
-  EXPECT_THROW(check_options(options, {mesh_of(4)}), UserError);
+  EXPECT_THROW(check_options(options, {mesh_of(4)}, 2), UserError);
   options.parts.of<test::MomentumOptions>() = {};
-  EXPECT_NO_THROW(check_options(options, {mesh_of(4)}));
+  EXPECT_NO_THROW(check_options(options, {mesh_of(4)}, 2));
 }
 
 /// A variable that looks beyond every halo.
@@ -218,9 +218,9 @@ void keys(V&, FarOptions&) {}
 TEST(Toys, ThatReachTooFarAreNamed) {
   FitOptions options = test::options(4);
   options.parts.add<FarOptions>();
-  EXPECT_NO_THROW(check_options(options, {mesh_of(1)}));
+  EXPECT_NO_THROW(check_options(options, {mesh_of(1)}, 2));
   try {
-    check_options(options, {mesh_of(4)});
+    check_options(options, {mesh_of(4)}, 2);
     ADD_FAILURE() << "was not refused";
   } catch (const UserError& e) {
     EXPECT_NE(std::string(e.what()).find("toy.far reaches 1000 px"), std::string::npos) << e.what();

@@ -76,10 +76,10 @@ TEST(Penalties, SmoothTheMoreTheLargerTheWeight) {
 
 TEST(Penalties, AreRefusedBetweenExchanges) {
   FitOptions o = penalised();
-  EXPECT_NO_THROW(check_options(o, {mesh_of(4)}));
-  EXPECT_THROW(check_options(o, {mesh_of(4), Scheme::voxel}), UserError);
+  EXPECT_NO_THROW(check_options(o, {mesh_of(4)}, 2));
+  EXPECT_THROW(check_options(o, {mesh_of(4), Scheme::voxel}, 2), UserError);
   o.local_positions = 1;
-  EXPECT_THROW(check_options(o, {mesh_of(4)}), UserError);
+  EXPECT_THROW(check_options(o, {mesh_of(4)}, 2), UserError);
 }
 
 }  // namespace

@@ -365,7 +365,7 @@ TEST(PieRule, IsBookedAsPlanned) {
 
 std::string refusal(const FitOptions& o, int ranks = 1) {
   try {
-    check_options(o, {mesh_of(ranks)});
+    check_options(o, {mesh_of(ranks)}, 2);
   } catch (const UserError& e) {
     return e.what();
   }

@@ -198,7 +198,7 @@ TEST(Lbfgs, TakesTheWholeScanAtOnce) {
   auto o = options_of(all_rules[0]);
   o.batches = 2;
   try {
-    check_options(o, {mesh_of(1)});
+    check_options(o, {mesh_of(1)}, 2);
     ADD_FAILURE() << "was not refused";
   } catch (const UserError& e) {
     EXPECT_STREQ(e.what(),
@@ -298,7 +298,7 @@ TEST(Transfer, GoesWithRulesThatAskForIt) {
   for (const auto rule : {RuleChoice::descent, RuleChoice::adam}) {
     o.parts.of<RuleOptions>().rule = rule;
     try {
-      check_options(o, {mesh_of(1)});
+      check_options(o, {mesh_of(1)}, 2);
       ADD_FAILURE() << "was not refused";
     } catch (const UserError& e) {
       EXPECT_NE(std::string(e.what()).find(
@@ -307,16 +307,16 @@ TEST(Transfer, GoesWithRulesThatAskForIt) {
     }
   }
   o.parts.of<RuleOptions>().rule = RuleChoice::lbfgs;
-  EXPECT_NO_THROW(check_options(o, {mesh_of(1)}));
+  EXPECT_NO_THROW(check_options(o, {mesh_of(1)}, 2));
 }
 
 TEST(Transfer, NeedsAHaloAsWideAsItReaches) {
   auto o = options_of(all_rules[5]);
   const Sharing sharing{mesh_of(4)};
   o.parts.of<RuleOptions>().transfer.pixels = sharing.mesh.reach();
-  EXPECT_NO_THROW(check_options(o, sharing));
+  EXPECT_NO_THROW(check_options(o, sharing, 2));
   o.parts.of<RuleOptions>().transfer.pixels = sharing.mesh.reach() + 1;
-  EXPECT_THROW(check_options(o, sharing), UserError);
+  EXPECT_THROW(check_options(o, sharing, 2), UserError);
 }
 
 TEST(Transfer, ReachesAsFarAsTheApertureSays) {

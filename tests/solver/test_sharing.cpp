@@ -304,23 +304,23 @@ TEST(Sharing, VoxelsExchangedAtTheEndOfAnIterationAreExchangedOnce) {
 
 TEST(Sharing, OptionsAreCheckedBeforeAnythingIsMade) {
   auto o = options(5);
-  EXPECT_NO_THROW(check_options(o, {mesh_of(9)}));
+  EXPECT_NO_THROW(check_options(o, {mesh_of(9)}, 2));
   o.update = Update::literal;
-  EXPECT_THROW(check_options(o, {mesh_of(9)}), UserError);  // no step
+  EXPECT_THROW(check_options(o, {mesh_of(9)}, 2), UserError);  // no step
   o.parts.of<RuleOptions>().step = 0.1;
-  EXPECT_NO_THROW(check_options(o, {mesh_of(9)}));
-  EXPECT_THROW(check_options(o, {mesh_of(4), Scheme::voxel}), UserError);
+  EXPECT_NO_THROW(check_options(o, {mesh_of(9)}, 2));
+  EXPECT_THROW(check_options(o, {mesh_of(4), Scheme::voxel}, 2), UserError);
   o.exchange_behind = true;
-  EXPECT_THROW(check_options(o, {mesh_of(9)}), UserError);
+  EXPECT_THROW(check_options(o, {mesh_of(9)}, 2), UserError);
   o = options(5);
   o.exchange_at_end = true;
-  EXPECT_THROW(check_options(o, {mesh_of(9)}), UserError);
-  EXPECT_NO_THROW(check_options(o, {mesh_of(4, Halo::of(12)), Scheme::voxel}));
+  EXPECT_THROW(check_options(o, {mesh_of(9)}, 2), UserError);
+  EXPECT_NO_THROW(check_options(o, {mesh_of(4, Halo::of(12)), Scheme::voxel}, 2));
   o = options(5);
   o.parts.of<BlurOptions>().lateral = 2;  // reaches 7 px
-  EXPECT_THROW(check_options(o, {mesh_of(9, Halo::of(6))}), UserError);
-  EXPECT_NO_THROW(check_options(o, {mesh_of(9, Halo::of(7))}));
-  EXPECT_NO_THROW(check_options(o, {mesh_of(1, Halo::of(0))}));
+  EXPECT_THROW(check_options(o, {mesh_of(9, Halo::of(6))}, 2), UserError);
+  EXPECT_NO_THROW(check_options(o, {mesh_of(9, Halo::of(7))}, 2));
+  EXPECT_NO_THROW(check_options(o, {mesh_of(1, Halo::of(0))}, 2));
 }
 
 /// Every position of which a rank's core, grown by `extra`, holds the centre.

@@ -102,12 +102,8 @@ void GeometryVariable<T>::declare(State<T>& state) {
 
 template <class T>
 void GeometryVariable<T>::check(const Workspace<T>& with) const {
-  if (const auto fault = fault_of_refine(options_)) throw UserError("geometry.refine: " + *fault);
   if (options_.wavelength <= 0 || with.options.aperture_k <= 0)
     throw UserError("geometry.refine needs optics.energy and optics.semi_angle");
-  if (const auto fault = fault_of_slices(with.options.parts, with.op->setup().slices,
-                                         !with.options.continuation.finished()))
-    throw UserError("geometry.refine: " + *fault);
 }
 
 template <class T>
