@@ -54,21 +54,21 @@ std::vector<std::string> values_of(const std::string& text, const std::string& o
 
 /// Lists stand in brackets, and there are no ranges of them.
 void check_lists(const TuneAxis& axis) {
-  ReconstructConfig config;
-  Keys all;
-  keys(all, config);
-  const auto& keys = all.all();
-  const auto key = std::find_if(keys.begin(), keys.end(), [&](const Key& one) {
-    return one.path == axis.key || one.formerly == axis.key;
+  with_keys(ReconstructConfig{}, [&](const Keys& keys, const Keys&) {
+    const auto& all = keys.all();
+    const auto key = std::find_if(all.begin(), all.end(), [&](const Key& one) {
+      return one.path == axis.key || one.formerly == axis.key;
+    });
+    if (key == all.end() || key->limits.or_one || !key->takes_list()) return;
+    const bool listed = !axis.is_searched() &&
+                        std::all_of(axis.values.begin(), axis.values.end(),
+                                    [](const auto& value) { return value.starts_with("["); });
+    if (!listed)
+      throw UserError(
+          fmt::format("--over {0}: its value is {1}, of which there are no ranges; give each in "
+                      "brackets, as in --over {0}=[…],[…]",
+                      axis.key, expected(*key)));
   });
-  if (key == keys.end() || key->limits.or_one || !key->takes_list()) return;
-  if (!axis.is_searched() && std::all_of(axis.values.begin(), axis.values.end(),
-                                         [](const auto& value) { return value.starts_with("["); }))
-    return;
-  throw UserError(
-      fmt::format("--over {0}: its value is {1}, of which there are no ranges; give each in "
-                  "brackets, as in --over {0}=[…],[…]",
-                  axis.key, expected(*key)));
 }
 
 std::string text_of(double value) { return fmt::format("{:.6g}", value == 0 ? 0.0 : value); }
