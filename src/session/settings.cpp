@@ -217,7 +217,7 @@ OperatorSetup operator_setup(const ReconstructConfig& config, const Experiment& 
   setup.background = e.offset;
   const auto& geometry = config.parts.of<GeometryOptions>();
   setup.fits_propagator = setup.slices > 1 && geometry.fits_propagator();
-  setup.products = config.parts.of<RuleOptions>().rule == RuleChoice::gauss_newton;
+  setup.products = needs_products(config.parts);
   setup.descan = geometry.has(GeometryPart::descan);
   if (setup.slices > 1) {
     if (e.calibration.wavelength <= 0)

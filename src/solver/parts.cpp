@@ -69,6 +69,12 @@ std::optional<std::string> fault_of_batches(const PartOptions& options, i64 batc
       batches, whole_scan);
 }
 
+bool needs_products(const PartOptions& options) {
+  Parts<float> parts;  // the same in double precision
+  options.add_to(parts);
+  return parts.rule && parts.rule->needs_products();
+}
+
 std::string whole_scan_for(const PartOptions& options) {
   Parts<float> parts;  // the same in double precision
   options.add_to(parts);

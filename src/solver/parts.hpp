@@ -34,6 +34,9 @@ Parts<T> asked_parts(const FitOptions& options) {
 /// The fault of so many mini-batches, where a rule takes the whole scan at once.
 std::optional<std::string> fault_of_batches(const PartOptions& options, i64 batches);
 
+/// Does the rule ask for products of the Gauss-Newton matrix?
+bool needs_products(const PartOptions& options);
+
 /// The key whose rule takes the whole scan at once ("solver.rule: lbfgs"); empty: there is none.
 std::string whole_scan_for(const PartOptions& options);
 

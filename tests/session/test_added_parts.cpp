@@ -14,6 +14,7 @@
 #include "session/open_experiment.hpp"
 #include "session/plan_ranks.hpp"
 #include "session/reconstruct.hpp"
+#include "session/settings.hpp"
 #include "solver/toys.hpp"
 
 namespace ptyle {
@@ -79,6 +80,41 @@ TEST(AddedParts, AreInThePlan) {
   const auto& tile = plan.largest_tile;
   EXPECT_EQ(plan.memory.bytes.at("toy momentum"), double(2 * tile[0] * tile[1] * 8));
   EXPECT_GT(plan.memory.bytes.at("toy records"), 0);
+}
+
+/// A rule that asks for products, and does nothing else.
+struct ByProducts {
+  template <class T>
+  class Rule final : public UpdateRule<T> {
+   public:
+    void declare(State<T>&) override {}
+    void step(const Trial<T>&) override {}
+    [[nodiscard]] double step_in_use(const Workspace<T>&) const override { return 0; }
+    [[nodiscard]] bool needs_products() const override { return true; }
+  };
+  template <class T>
+  void add_to(Parts<T>& parts) const {
+    parts.rule = std::make_unique<Rule<T>>();
+  }
+};
+template <class V>
+void keys(V&, ByProducts&) {}
+
+TEST(AddedParts, SayWhetherAnOperatorIsAskedForProducts) {
+  const auto patterns = memory_scan().patterns();
+  const auto products = [&](const ReconstructConfig& config) {
+    return operator_setup(config, open_experiment(config.data, config.calibration, config.scan,
+                                                  config.optics, nullptr, nullptr, &patterns))
+        .products;
+  };
+  EXPECT_FALSE(products(with_toys()));
+  auto config = memory_scan().config();
+  EXPECT_FALSE(products(config));
+  config.parts.of<RuleOptions>().rule = RuleChoice::gauss_newton;
+  EXPECT_TRUE(products(config));
+  config.parts.of<RuleOptions>() = {};
+  config.parts.add<ByProducts>();
+  EXPECT_TRUE(products(config));
 }
 
 TEST(AddedParts, AreSavedAndResumedOnOtherRanks) {

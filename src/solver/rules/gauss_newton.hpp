@@ -34,6 +34,7 @@ class GaussNewton final : public WholeScanRule<T> {
   void declare(State<T>& state) override;
   /// A gradient, and a product of one and a half each step.
   [[nodiscard]] double passes_an_iteration() const override { return 1 + 1.5 * steps_; }
+  [[nodiscard]] bool needs_products() const override { return true; }
 
  protected:
   [[nodiscard]] const Begin& begin() const override { return begin_; }

@@ -78,6 +78,8 @@ class UpdateRule {
   [[nodiscard]] virtual double passes_an_iteration() const { return 1; }
   /// Is every mini-batch to be the whole scan, and by which key was that asked for? Empty: no.
   [[nodiscard]] virtual std::string whole_scan_for() const { return {}; }
+  /// Does it ask for products (Trial::product), for which operators keep memory ready?
+  [[nodiscard]] virtual bool needs_products() const { return false; }
   /// Does its step go through the positions of the mini-batch by itself, one after the other, and
   /// move object and probe by each? No gradients are computed then, and no other variable moves:
   /// for one rank, without what the cost of a mini-batch is needed for (check_options).
