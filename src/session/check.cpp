@@ -298,8 +298,10 @@ void check_parts(const ReconstructConfig& c, const Check& check) {
   // Auto may be any schedule, as the measurement says.
   if (c.solver.continuation != Switch::off) options.continuation = Continuation({.slices = 2});
   look(check, "solver.rule", [&] {
-    for (const auto& [key, text] : faults_of_options(
-             settled(options, true), c.ranks.exchange.value_or(Scheme::owner), 1, c.object.slices))
+    // On one rank, too, an exchange behind has to go with the rest.
+    const FitOptions as_asked = settled(options, false);
+    for (const auto& [key, text] :
+         faults_of_options(as_asked, c.ranks.exchange.value_or(Scheme::owner), 1, c.object.slices))
       check.fault(key, text);
   });
 }

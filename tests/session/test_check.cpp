@@ -128,8 +128,11 @@ TEST(Check, StepsBetweenSums) {
   EXPECT_EQ(
       with_local_steps([](auto& c) { c.parts.template of<PositionOptions>().refine = Switch::on; }),
       "positions.refine: " + needs_sums);
-  EXPECT_EQ(with_local_steps([](auto& c) { c.ranks.exchange_behind = true; }),
-            "");  // of several ranks alone
+  const auto behind = [](auto& c) { c.ranks.exchange_behind = true; };
+  EXPECT_EQ(faults_after(behind), "");
+  EXPECT_EQ(with_local_steps(behind),
+            "ranks.exchange_behind: its exchange belongs to one step per mini-batch, not to "
+            "ranks.update: literal or ranks.local_positions");
   const auto with_rule = [](RuleChoice rule, auto change) {
     return faults_after([&](auto& c) {
       c.parts.template of<RuleOptions>().rule = rule;
