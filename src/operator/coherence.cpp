@@ -150,12 +150,11 @@ Array<Complex<double>, 3> strongest_spectra(const std::vector<Column>& columns, 
       gram(a, b) = sum;
       gram(b, a) = std::conj(sum);
     }
-  auto mixture = eigen_of(gram);
-  settle(mixture);  // a round source has pairs of modes of equal power
+  const auto u = eigen_of(gram).vectors;
   Array<Complex<double>, 3> spectra({count, 1, points}, ledger, "probe");
   for (i64 m = 0; m < std::min(count, n); ++m)
     for (i64 a = 0; a < n; ++a)
-      for (i64 i = 0; i < points; ++i) spectra(m, 0, i) += mixture.vectors(m, a) * column(a)(i);
+      for (i64 i = 0; i < points; ++i) spectra(m, 0, i) += u(m, a) * column(a)(i);
   return spectra;
 }
 

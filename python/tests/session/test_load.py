@@ -94,7 +94,9 @@ def test_an_array_is_inspected_as_its_file_is(scan, arrays, stated):
 
 def test_a_result_is_inspected_without_a_configuration(scan, tmp_path, run_program):
     path = tmp_path / "result.h5"
-    ptyle.Reconstruction(scan, SETTINGS).run().result.save(path)
+    run = ptyle.Reconstruction(scan, SETTINGS)
+    run.run()
+    run.result.save(path)
     values = values_of({"data.file": str(path)}, {})
     found = _core.inspect(values, None, False, 2, "")
     assert found.of_result and not scan.inspect().of_result
