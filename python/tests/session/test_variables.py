@@ -163,7 +163,7 @@ def test_what_is_no_variable_is_refused(scan):
     wrong.numbers["x"] = "many"
     refused([wrong], "variable wrong: numbers are floats by name; 'x': 'many'")
     refused([Counts("a.b")], "neither its name nor those of its numbers have a dot")
-    refused([Counts("one")], "variable one does not go with solver.rule: pie", rule="pie")
+    refused([Counts("one")], "variable one: does not go with solver.rule: pie", rule="pie")
 
 
 def test_an_object_is_let_go_of(scan):
