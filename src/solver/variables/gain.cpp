@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "core/units.hpp"
 #include "solver/variables/detector_sample.hpp"
@@ -61,21 +62,27 @@ Neighbours neighbours_of(View<const double, 2> measured, View<const double, 2> m
   const auto wrapped = [](i64 i, i64 n) { return (i % n + n) % n; };  // DC stands at [0,0]
   Neighbours found{std::vector<double>(static_cast<std::size_t>(model.size()), 1),
                    std::vector<double>(static_cast<std::size_t>(model.size()), 0)};
+  std::vector<i64> columns;  // of −reach … cols + reach
+  for (i64 x = -reach; x < cols + reach; ++x) columns.push_back(wrapped(x, cols));
   for (i64 k = 0; k < model.size(); ++k) {
     const double here = model.data[k];
     if (!(here > 0)) continue;
     double counts = 0, expected = 0, squares = 0;
-    for (i64 dy = -reach; dy <= reach; ++dy)
-      for (i64 dx = -reach; dx <= reach; ++dx) {
-        const i64 y = wrapped(k / cols + dy, rows), x = wrapped(k % cols + dx, cols);
-        const double there = model(y, x);
+    for (i64 dy = -reach; dy <= reach; ++dy) {
+      const auto of_model = model[wrapped(k / cols + dy, rows)],
+                 of_measured = measured[wrapped(k / cols + dy, rows)],
+                 weights = std::as_const(near).view()[dy + reach];
+      const i64* const column = columns.data() + k % cols;
+      for (i64 i = 0; i <= 2 * reach; ++i) {
+        const double there = of_model(column[i]);
         if (!(there > 0)) continue;
         const double alike = std::min(here, there) / std::max(here, there);
-        const double weight = near(dy + reach, dx + reach) * alike * alike;
-        counts += weight * measured(y, x);
+        const double weight = weights(i) * alike * alike;
+        counts += weight * of_measured(column[i]);
         expected += weight * there;
         squares += std::pow(weight * there, 2);
       }
+    }
     const auto at = static_cast<std::size_t>(k);
     found.quotient[at] = counts / expected, found.share[at] = squares / (expected * expected);
   }
