@@ -32,7 +32,6 @@
 #include "solver/variables/position_options.hpp"
 #include "solver/variables/probe_limits.hpp"
 #include "solver/variables/recentre.hpp"
-#include "solver/variables/variable_probe_options.hpp"
 
 namespace fs = std::filesystem;
 

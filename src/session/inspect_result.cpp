@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "core/bounds.hpp"
+#include "core/grid.hpp"
 #include "core/waves.hpp"
 #include "io/result.hpp"
 
@@ -57,8 +58,7 @@ std::string describe_positions(const ResultFacts& facts) {
   if (facts.positions_start.size() != at.size()) return text;
   double square = 0;
   for (std::size_t i = 0; i < at.size(); ++i)
-    square += std::pow(at[i].row - facts.positions_start[i].row, 2) +
-              std::pow(at[i].col - facts.positions_start[i].col, 2);
+    square += std::pow(distance(at[i], facts.positions_start[i]), 2);
   return text + fmt::format(", refined by {:.3g} {} r.m.s.",
                             std::sqrt(square / static_cast<double>(at.size())), unit);
 }

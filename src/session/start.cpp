@@ -372,23 +372,20 @@ ObjectStart start_object(const ObjectConfig& config, const ObjectFrame& frame, c
     start.note = describe_states(*reader, config.start, states, own);
     const EarlierPlace at = place_earlier(*reader, config, frame, box, pixel, vacuum);
     const double dz = config.slices > 1 ? config.slice_thickness : 1;
-    // The mean, or each state of its own, by a plane of the earlier result.
-    const auto add = [&](auto mean, auto of_state, Array<float, 3>& to) {
+    // By planes of the mean, or of each state.
+    const auto add = [&](auto plane, Array<float, 3>& to) {
       for (i64 k = 0; k < volumes; ++k) {
         const EarlierSlice read = [&](i64 z, const Box& seen, View<float, 2> slice) {
-          if (own)
-            ((*reader).*of_state)(k * reader->shape()[0] + z, seen, slice);
-          else
-            ((*reader).*mean)(z, seen, slice);
+          ((*reader).*plane)(k * reader->shape()[0] + z, seen, slice);
         };
         const View<float, 3> volume{to.view()[k * config.slices].data,
                                     {config.slices, shape[1], shape[2]}};
         add_earlier(read, reader->shape(), at.dz, vacuum[0] * dz, at.row, at.col, volume, dz);
       }
     };
-    add(&ResultReader::phase, &ResultReader::states_phase, start.phase);
+    add(own ? &ResultReader::states_phase : &ResultReader::phase, start.phase);
     if (absorption && reader->has_absorption())
-      add(&ResultReader::absorption, &ResultReader::states_absorption, start.absorption);
+      add(own ? &ResultReader::states_absorption : &ResultReader::absorption, start.absorption);
     for (const auto* volume : {&start.phase, &start.absorption})
       if (!std::all_of(volume->begin(), volume->end(), [](float v) { return std::isfinite(v); }))
         throw UserError(fmt::format(

@@ -335,10 +335,11 @@ TuneAxis read_tune_axis(const std::string& text) {
   TuneAxis axis;
   axis.key = text.substr(0, equals);
   const std::string values = text.substr(equals + 1);
-  axis.values = values_of(values, text);
   const auto ends = parts_of(values, ':');
-  if (ends.size() == 1 || values.find('[') != std::string::npos) return axis;
-  axis.values.clear();
+  if (ends.size() == 1 || values.find_first_of("[]") != std::string::npos) {
+    axis.values = values_of(values, text);
+    return axis;
+  }
   std::vector<double> numbers;
   for (const auto& end : ends)
     if (const auto number = number_of(end); number && std::isfinite(*number))

@@ -21,9 +21,6 @@
 namespace ptyle {
 namespace {
 
-constexpr const char* without_sums =
-    "ranks.update, ranks.local_positions, ranks.exchange_behind and exchanges of voxels";
-
 /// An operation that looks at lateral neighbours must find them in the halo.
 void check_reach(const Mesh& mesh, i64 reach, const std::string& what) {
   const i64 has = mesh.reach();
@@ -35,7 +32,7 @@ void check_reach(const Mesh& mesh, i64 reach, const std::string& what) {
 }
 
 /// Faults by their keys, one of each.
-class Faults {
+class FaultsByKey {
  public:
   void add(const std::string& key, const std::optional<std::string>& text) {
     if (text &&
@@ -50,7 +47,7 @@ class Faults {
 };
 
 /// Adds the keys that look at several positions, which a sequential update does not.
-void add_by_position(const FitOptions& options, const Parts<float>& parts, Faults& faults) {
+void add_by_position(const FitOptions& options, const Parts<float>& parts, FaultsByKey& faults) {
   constexpr const char* alone = "which moves by one position after the other: leave it out";
   for (const auto& one : parts.penalties) faults.add(by_pie(one->key(), alone));
   if (options.parts.of<PositionOptions>().refine == Switch::on)
@@ -65,7 +62,7 @@ void add_by_position(const FitOptions& options, const Parts<float>& parts, Fault
 }
 
 /// Adds the keys that need sums after every mini-batch, where there are none.
-void add_without_sums(const Parts<float>& parts, Faults& faults) {
+void add_without_sums(const Parts<float>& parts, FaultsByKey& faults) {
   if (parts.rule)
     faults.add(
         "solver.rule",
@@ -94,15 +91,13 @@ bool sums_every_batch(const FitOptions& options, Scheme scheme, int ranks) {
 }
 
 std::string needs_sums() {
-  return fmt::format(
-      "needs gradients that are summed over the ranks after each mini-batch: leave it out, or else "
-      "{}",
-      without_sums);
+  return "needs gradients that are summed over the ranks after each mini-batch: leave it out, or "
+         "else ranks.update, ranks.local_positions, ranks.exchange_behind and exchanges of voxels";
 }
 
 std::vector<KeyFault> faults_of_options(const FitOptions& options, Scheme scheme, int ranks,
                                         i64 slices) {
-  Faults faults;
+  FaultsByKey faults;
   for (const auto& [key, text] : faults_of_paper_options(options, scheme)) faults.add(key, text);
   const auto parts = asked_parts<float>(options);  // the same in double precision
   faults.add("solver.batches", fault_of_batches(options.parts, options.batches));

@@ -5,6 +5,7 @@
 #include <stdexcept>
 #include <string>
 #include <type_traits>
+#include <utility>
 
 #include "core/error.hpp"
 #include "solver/penalties/quadratic.hpp"
@@ -61,6 +62,12 @@ void PartOptions::add_to(Parts<T>& parts) const {
   }
 }
 
+std::unique_ptr<UpdateRule<float>> asked_rule(const PartOptions& options) {
+  Parts<float> parts;  // the same in double precision
+  options.add_to(parts);
+  return std::move(parts.rule);
+}
+
 std::optional<std::string> fault_of_batches(const PartOptions& options, i64 batches) {
   const std::string whole_scan = batches > 1 ? whole_scan_for(options) : "";
   if (whole_scan.empty()) return {};
@@ -70,15 +77,13 @@ std::optional<std::string> fault_of_batches(const PartOptions& options, i64 batc
 }
 
 bool needs_products(const PartOptions& options) {
-  Parts<float> parts;  // the same in double precision
-  options.add_to(parts);
-  return parts.rule && parts.rule->needs_products();
+  const auto rule = asked_rule(options);
+  return rule && rule->needs_products();
 }
 
 std::string whole_scan_for(const PartOptions& options) {
-  Parts<float> parts;  // the same in double precision
-  options.add_to(parts);
-  return parts.rule ? parts.rule->whole_scan_for() : "";
+  const auto rule = asked_rule(options);
+  return rule ? rule->whole_scan_for() : "";
 }
 
 void PartOptions::refuse(const char* why) {

@@ -31,6 +31,9 @@ Parts<T> asked_parts(const FitOptions& options) {
   return parts;
 }
 
+/// The rule alone; null: preconditioned descent. Throws UserError for two rules.
+std::unique_ptr<UpdateRule<float>> asked_rule(const PartOptions& options);
+
 /// The fault of so many mini-batches, where a rule takes the whole scan at once.
 std::optional<std::string> fault_of_batches(const PartOptions& options, i64 batches);
 

@@ -47,9 +47,7 @@ std::vector<Excluded> excluded_by_states(const PartOptions& options) {
   if (options.of<RuleOptions>().preconditioner == PreconditionerChoice::transfer)
     exclude("solver.preconditioner",
             "as it takes all slices for those of one object: set illumination, or leave it out");
-  Parts<float> parts;
-  options.add_to(parts);
-  if (parts.rule && parts.rule->by_position())
+  if (const auto rule = asked_rule(options); rule && rule->by_position())
     exclude("solver.rule", "as pie updates one object: choose another rule");
   if (options.of<RecentreOptions>().every > 0)
     exclude("object.recentre_z", "as each state would be moved by its own: leave it out");

@@ -10,8 +10,6 @@
 #include "core/units.hpp"
 #include "core/waves.hpp"
 #include "solver/parts.hpp"
-#include "solver/penalties/quadratic.hpp"
-#include "solver/regularisers/blur.hpp"
 #include "solver/variables/bends.hpp"
 #include "solver/variables/descan.hpp"
 #include "solver/variables/geometry_options.hpp"
@@ -166,11 +164,9 @@ bool GeometryVariable<T>::may_move(const Workspace<T>& with, std::size_t j) cons
   if (!parameters_[j].is_tilt() && !scheduled_) return true;
   if (!parameters_[j].is_tilt() && with.options.probe_from > 0 && *free_for_ < probe_first)
     return false;
-  const auto& parts = with.options.parts;
   const auto block = double(with.options.continuation.block());
   return (block > 1 && block >= most_of_slices * double(with.op->setup().slices)) ||
-         parts.template of<PenaltyOptions>().along_z > 0 ||
-         parts.template of<BlurOptions>().along_z > 0;
+         holds_slices_alike(with.options.parts);
 }
 
 template <class T>

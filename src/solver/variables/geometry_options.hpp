@@ -90,6 +90,8 @@ void keys(V& v, GeometryOptions& o) {
 
 /// The fault of geometry.refine: a word that names nothing, or one that stands there twice.
 std::optional<std::string> fault_of_refine(const GeometryOptions& options);
+/// Are slices held alike along the beam by other parts, penalty.along_z or object.blur_z?
+bool holds_slices_alike(const PartOptions& parts);
 /// The want of thickness and tilt: a second slice, or (for the tilt) slices that are held alike, by
 /// other parts or by the continuation (`tied`).
 std::optional<std::string> fault_of_slices(const PartOptions& parts, i64 slices, bool tied);

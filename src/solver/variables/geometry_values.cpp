@@ -25,13 +25,15 @@ std::optional<std::string> fault_of_refine(const GeometryOptions& options) {
   return fault_of_words<GeometryPart>(options.refine);
 }
 
+bool holds_slices_alike(const PartOptions& parts) {
+  return parts.of<PenaltyOptions>().along_z > 0 || parts.of<BlurOptions>().along_z > 0;
+}
+
 std::optional<std::string> fault_of_slices(const PartOptions& parts, i64 slices, bool tied) {
   const auto& options = parts.of<GeometryOptions>();
-  const bool alike =
-      tied || parts.of<PenaltyOptions>().along_z > 0 || parts.of<BlurOptions>().along_z > 0;
   if (options.fits_propagator() && slices < 2)
     return "a single slice has neither thickness nor tilt: leave them out, or set object.slices";
-  if (options.has(GeometryPart::tilt) && !alike)
+  if (options.has(GeometryPart::tilt) && !tied && !holds_slices_alike(parts))
     return "tilt needs slices that are alike, as free ones take it up as their shear: set "
            "solver.continuation: on, penalty.along_z or object.blur_z";
   return {};
