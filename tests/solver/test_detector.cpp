@@ -196,8 +196,12 @@ TEST(Detector, OfOtherWordsIsRefused) {
 // Estimates of gains
 
 struct Drawn {
-  std::vector<double> truth, measured, model, variance;
+  std::vector<double> truth = {}, measured = {}, model = {}, variance = {};
 };
+Gains gains_of(const Drawn& d, i64 rows = 1) {
+  const std::array<i64, 2> shape{rows, std::ssize(d.model) / rows};
+  return estimate_gains({d.measured.data(), shape}, {d.model.data(), shape}, d.variance);
+}
 /// ĝ of normal errors about gains of this spread; the errors range over a factor of 30.
 Drawn drawn(double spread, std::size_t n) {
   Drawn d;
@@ -217,7 +221,7 @@ Drawn drawn(double spread, std::size_t n) {
 TEST(Gains, HaveTheErrorsThatTheySay) {
   constexpr std::size_t n = 20000;
   const Drawn d = drawn(0.03, n);
-  const Gains found = estimate_gains(d.measured, d.model, d.variance);
+  const Gains found = gains_of(d, 100);
   EXPECT_NEAR(found.spread / 0.03, 1, 5 * std::sqrt(2.0 / n));
   double chi2 = 0, raw = 0, shrunk = 0;
   for (std::size_t k = 0; k < n; ++k) {
@@ -273,17 +277,68 @@ TEST(Neighbours, HaveTheShareThatTheySay) {
 /// or 0.
 TEST(Gains, OfPixelsThatAreAlikeAreOne) {
   const Drawn d = drawn(0, 20000);
-  const Gains found = estimate_gains(d.measured, d.model, d.variance);
+  const Gains found = gains_of(d, 100);
   EXPECT_LT(found.spread, 0.003 / 5);
   for (const double gain : found.gain) EXPECT_NEAR(gain, 1, 0.003);
 }
 
 TEST(Gains, OfPixelsWithoutCountsAreOne) {
-  const Gains found = estimate_gains({0, 110, 90}, {0, 100, 100}, {0, 1e-4, 1e-4});
+  const Gains found =
+      gains_of({.measured = {0, 110, 90}, .model = {0, 100, 100}, .variance = {0, 1e-4, 1e-4}});
   EXPECT_EQ(found.gain[0], 1);
   EXPECT_NEAR(found.gain[1], 1.1, 0.01);
   EXPECT_NEAR(found.gain[2], 0.9, 0.01);
-  EXPECT_EQ(estimate_gains({0, 0}, {0, 0}, {0, 0}).gain, (std::vector<double>{1, 1}));
+  const Gains dark = gains_of({.measured = {0, 0}, .model = {0, 0}, .variance = {0, 0}});
+  EXPECT_EQ(dark.gain, (std::vector<double>{1, 1}));
+  EXPECT_EQ(dark.error, (std::vector<double>{0, 0}));
+}
+
+/// Gains of 3 % and a patch of 24² where the model is off by 30 % from pixel to pixel: ten times
+/// the spread, so that its gains are a hundredth of that, 0.3 %, and have the spread as their
+/// error. Pixels nearer to its edge than the neighbourhood's 9 px may be of either kind.
+TEST(Gains, AreNotWhatTheModelHasWrongInAPlace) {
+  constexpr i64 n = 100, from = 38, to = 62, edge = 9;
+  Drawn d = drawn(0.03, n * n);
+  std::mt19937 random(3);
+  std::normal_distribution<double> off(1, 0.3);
+  const auto within = [&](i64 k, i64 more) {
+    const i64 y = k / n, x = k % n;
+    return y >= from - more && y < to + more && x >= from - more && x < to + more;
+  };
+  for (i64 k = 0; k < n * n; ++k) {
+    const auto at = static_cast<std::size_t>(k);
+    d.model[at] = 1e6, d.variance[at] = 1e-6;  // alike, and known well
+    d.measured[at] = 1e6 * d.truth[at] * (within(k, 0) ? std::max(0.0, off(random)) : 1);
+  }
+  const Gains found = gains_of(d, n);
+  // Of 1e4 pixels, with those about the patch counted to a fifth: 5 · √(2/1e4), and as much again.
+  EXPECT_NEAR(found.spread / 0.03, 1, 0.14);
+  for (i64 k = 0; k < n * n; ++k) {
+    const auto at = static_cast<std::size_t>(k);
+    if (within(k, -edge)) {
+      EXPECT_NEAR(found.gain[at], 1, 5 * 0.003) << k;
+      EXPECT_NEAR(found.error[at] / 0.03, 1, 0.16) << k;
+    } else if (!within(k, edge)) {
+      EXPECT_LT(std::abs(found.gain[at] - d.truth[at]), 5 * found.error[at] + 1e-3) << k;
+    }
+  }
+}
+
+/// As of a model that follows the patterns: what is missing, 0.75 s², may be gains, and the error
+/// √(0.75 / 1.75) s = 0.65 s; clipped squares are hardly fewer of such small ones, so that it is
+/// more by what the clipping takes from the slope, 1/0.74.
+TEST(Gains, MayBeAsLargeAsTheNoiseThatIsMissing) {
+  Drawn d;
+  std::mt19937 random(4);
+  std::normal_distribution<double> half(1, 0.005);
+  for (int k = 0; k < 10000; ++k) {
+    d.model.push_back(1e4), d.variance.push_back(1e-4);
+    d.measured.push_back(1e4 * half(random));
+  }
+  const Gains found = gains_of(d, 100);
+  EXPECT_EQ(found.spread, 0);
+  EXPECT_GT(found.error[0], 0.65 * 0.01);
+  EXPECT_LT(found.error[0], 0.01);
 }
 
 /// 25 patterns of 980 counts a pixel; half of the pixels, in the bright-field disc, have twice
