@@ -74,6 +74,25 @@ auto visit_field(const Key& key, Call&& call) {
       key.field);
 }
 
+/// What a field consists of: a list's elements, an optional's value, or itself.
+template <class T>
+struct Element {
+  using type = T;
+};
+template <class T>
+struct Element<std::optional<T>> : Element<T> {};
+template <class T>
+requires is_list<T>
+struct Element<T> : Element<typename T::value_type> {
+};
+
+template <class T>
+bool consists_of(const Key& key) {
+  return visit_field(key, []<class Field>(const Field&) {
+    return std::is_same_v<typename Element<Field>::type, T>;
+  });
+}
+
 }  // namespace
 
 std::string section_of(const std::string& path) {
@@ -90,6 +109,12 @@ bool Key::takes_list() const {
     else
       return is_list<T>;
   });
+}
+
+bool Key::takes_numbers() const { return consists_of<double>(*this); }
+
+bool Key::takes_whole_numbers() const {
+  return consists_of<int>(*this) || consists_of<std::uint64_t>(*this);
 }
 
 const std::vector<std::string>& Key::choices() const {

@@ -1,12 +1,14 @@
 // Reading results, of ptyle and of other programs.
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstdint>
 #include <cstring>
+#include <numeric>
 #include <utility>
 
 #include "core/error.hpp"
@@ -46,7 +48,27 @@ std::vector<Position> read_positions(const h5::File& file, const std::string& pa
   std::vector<Position> positions(numbers.size() / 2);
   for (std::size_t i = 0; i < positions.size(); ++i)
     positions[i] = {numbers[2 * i], numbers[2 * i + 1]};
+  const auto off = std::find_if(positions.begin(), positions.end(), [](const Position& p) {
+    return !(std::isfinite(p.row) && std::isfinite(p.col));
+  });
+  if (off != positions.end())
+    wrong(file, fmt::format("{}: entry {} is not finite, but positions should be lengths", path,
+                            off - positions.begin()));
   return positions;
+}
+
+/// The fraction of the dose that sees each state.
+std::vector<double> read_occupancy(const h5::File& file, const std::string& path) {
+  constexpr double rounding = 1e-6;  // of float32, as another program may write them
+  const auto shares = file.read<double>(path);
+  const bool fractions =
+      std::all_of(shares.begin(), shares.end(), [](double share) { return share >= 0; });
+  const double sum = std::accumulate(shares.begin(), shares.end(), 0.0);
+  if (!fractions || !(std::abs(sum - 1) <= rounding))
+    wrong(file, fmt::format("{} holds [{:.4g}], but it should be fractions of the dose whose sum "
+                            "is 1",
+                            path, fmt::join(shares, ", ")));
+  return shares;
 }
 
 void read_history(const h5::File& file, History& history) {
@@ -93,7 +115,7 @@ ResultFacts read_ptyle(const h5::File& file) {
     result.mixtures = file.read<double>("/variable_probe/coefficients");
   }
   if (file.has("/intensity")) result.intensities = file.read<double>("/intensity");
-  if (file.has("/states/occupancy")) result.occupancy = file.read<double>("/states/occupancy");
+  if (file.has("/states/occupancy")) result.occupancy = read_occupancy(file, "/states/occupancy");
   // of a simulated set those that were, not those that its scan generator believed
   if (file.has("/positions_start"))
     result.positions_start = read_positions(file, "/positions_start");
@@ -245,7 +267,11 @@ class ResultReader::Reader {
   /// Datasets of each state; a result may state several and hold only their mean.
   void open_states() {
     const auto opened = [&](const char* path) -> std::optional<h5::Dataset> {
-      if (facts.occupancy.empty() || !file_.has(path)) return {};
+      if (!file_.has(path)) return {};
+      if (facts.occupancy.empty())
+        wrong(file_, fmt::format("{} needs /states/occupancy, the fraction of the dose that sees "
+                                 "each state",
+                                 path));
       h5::Dataset all = file_.dataset(path);
       if (all.shape() != h5::Shape{std::ssize(facts.occupancy), shape[0], shape[1], shape[2]})
         wrong(file_, fmt::format("{} has the shape {}, but it should be that of /object/phase for "

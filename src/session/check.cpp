@@ -418,14 +418,14 @@ void complete_by_position(ReconstructConfig& config) {
   if (config.solver.device == ComputeOn::automatic) config.solver.device = ComputeOn::cpu;
 }
 
-/// Refuses what a run of one process refuses once it has the measurement.
+/// Refuses what a run of so many ranks refuses once it has the measurement.
 void check_as_run(const ReconstructConfig& config, const Experiment& experiment, Division& division,
-                  Ledger& ledger, const std::function<void(const std::string&)>& log) {
+                  int ranks, Ledger& ledger, const std::function<void(const std::string&)>& log) {
   const auto& vacuum = config.parts.of<VacuumOptions>();
   (void)boxes_of_regions(vacuum.regions, division.frame.box(), division.frame.origin,
                          experiment.calibration.pixel);
   division.transfer_reach = transfer_reach(config, experiment);
-  const FitOptions options = settled(fit_options(config, experiment, division, 1), true);
+  const FitOptions options = settled(fit_options(config, experiment, division, 1), ranks == 1);
   check_options(options, division.sharing, config.object.slices);
   if (goes_on(config.output)) return;
   // One column of voxels shows whether an earlier result goes with this run.
@@ -437,24 +437,27 @@ void check_as_run(const ReconstructConfig& config, const Experiment& experiment,
 }
 
 template <class T>
-Experiment opened_to_check(const ReconstructConfig& config, Ledger& ledger,
+Experiment opened_to_check(const ReconstructConfig& config, int ranks, Ledger& ledger,
                            const std::function<void(const std::string&)>& log) {
-  std::optional<Division> division;
+  ReconstructConfig here = config;  // of this process, which reads all
+  here.ranks = {};
+  std::optional<Division> division, whole;
   const Distribution alone{0,
                            1,
                            [&](std::span<const Position> positions, i64 window, double pixel) {
-                             division = divide(config, positions, window, pixel, 1);
-                             return Kept{division->shares.front().own, {}};
+                             division = divide(config, positions, window, pixel, ranks);
+                             whole = divide(here, positions, window, pixel, 1);
+                             return Kept{whole->shares.front().own, {}};
                            },
                            [](std::span<double>) {},
                            [](std::span<double>) {},
                            [&](double bytes) {
                              const double budget = memory_budget(config, 1, ledger);
-                             return disk_for_patterns<T>(config, *division, 0, bytes, budget, log);
+                             return disk_for_patterns<T>(here, *whole, 0, bytes, budget, log);
                            }};
   Experiment experiment =
       open_experiment(config.data, config.calibration, config.scan, config.optics, &ledger, &alone);
-  if (division) check_as_run(config, experiment, *division, ledger, log);
+  if (division) check_as_run(config, experiment, *division, ranks, ledger, log);
   return experiment;
 }
 
@@ -465,11 +468,15 @@ void complete(ReconstructConfig& config) {
   complete_by_position(config);
 }
 
-Experiment checked_experiment(const ReconstructConfig& config, Ledger& ledger,
+int ranks_to_check(const RanksConfig& config) {
+  return std::max(1, config.mesh[0] * config.mesh[1]);
+}
+
+Experiment checked_experiment(const ReconstructConfig& config, int ranks, Ledger& ledger,
                               const std::function<void(const std::string&)>& log) {
   return config.solver.precision == Precision::float64
-             ? opened_to_check<double>(config, ledger, log)
-             : opened_to_check<float>(config, ledger, log);
+             ? opened_to_check<double>(config, ranks, ledger, log)
+             : opened_to_check<float>(config, ranks, ledger, log);
 }
 
 CheckedConfig checked(ReconstructConfig config, const Purpose& purpose) {

@@ -28,9 +28,13 @@ struct Purpose {
 /// Throws UserError with everything that is wrong. Nothing is written.
 CheckedConfig checked(ReconstructConfig config, const Purpose& purpose = {});
 
+/// The ranks that a check is for: those of ranks.mesh, or one.
+int ranks_to_check(const RanksConfig& config);
+
 /// The measurement, read and prepared as a run of one process does: patterns that memory does not
-/// hold lie in a file (session/pattern_disk), of which `log` is told. Throws UserError.
-Experiment checked_experiment(const ReconstructConfig& config, Ledger& ledger,
+/// hold lie in a file (session/pattern_disk), of which `log` is told. Throws UserError, also where
+/// a run of so many ranks would.
+Experiment checked_experiment(const ReconstructConfig& config, int ranks, Ledger& ledger,
                               const std::function<void(const std::string&)>& log);
 
 /// The faults between keys (exactly one calibration, what needs the energy, …) and with the files

@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "core/bounds.hpp"
 #include "core/grid.hpp"
@@ -25,6 +27,30 @@ std::string describe_object(const ResultReader& result) {
       facts.slice_thickness > 0 ? fmt::format(", {:.5g} Å thick,", facts.slice_thickness) : "",
       rows, cols, facts.units == "A" ? fmt::format(" of {:.5g} Å", facts.pixel_size) : "",
       result.has_absorption() ? "phase and absorption" : "phase");
+}
+
+/// The values of the object that are no numbers, a few rows at a time; empty: none.
+std::string describe_faults(const ResultReader& result) {
+  constexpr i64 at_a_time = 1 << 20;
+  const auto [slices, rows, cols] = result.shape();
+  const i64 few = std::clamp<i64>(at_a_time / cols, 1, rows);
+  Array<float, 2> band({few, cols});
+  i64 wrong = 0;
+  const auto count = [&](View<float, 2> values) {
+    wrong += std::count_if(values.begin(), values.end(), [](float v) { return !std::isfinite(v); });
+  };
+  for (i64 z = 0; z < slices; ++z)
+    for (i64 y = 0; y < rows; y += few) {
+      const Box box{{y, std::min(y + few, rows)}, {0, cols}};
+      const View<float, 2> values{band.data(), {box.rows.size(), cols}};
+      result.phase(z, box, values);
+      count(values);
+      if (!result.has_absorption()) continue;
+      result.absorption(z, box, values);
+      count(values);
+    }
+  return wrong == 0 ? std::string()
+                    : fmt::format("the object is damaged: {} not finite", counted(wrong, "value"));
 }
 
 std::string describe_states(const ResultReader& result) {
@@ -83,6 +109,7 @@ std::vector<std::string> describe_result(const std::string& path) {
           ? std::string("a result of a reconstruction, without patterns")
           : fmt::format("a result of a reconstruction, without patterns; {}", facts.ended)};
   lines.push_back(describe_object(result));
+  if (auto faults = describe_faults(result); !faults.empty()) lines.push_back(std::move(faults));
   if (facts.occupancy.size() > 1) lines.push_back(describe_states(result));
   if (!facts.probe.empty()) lines.push_back(describe_probe(facts));
   if (!facts.positions.empty()) lines.push_back(describe_positions(facts));

@@ -247,13 +247,19 @@ void Schema::take(const std::string& path, const std::string& text, const Faults
                                        : unknown(path, false));
     return;
   }
-  YAML::Node node;
+  std::vector<YAML::Node> values;  // what follows the end of a list is another one
   try {
-    node = YAML::Load(text);
+    values = YAML::LoadAll(text);
   } catch (const YAML::Exception& e) {
     faults.add(place, fmt::format("the value is not YAML: {}", e.msg));
     return;
   }
+  if (values.size() > 1) {
+    faults.add(place, fmt::format("{}: {} is more than one value; it must be {}", key->path, text,
+                                  expected(*key)));
+    return;
+  }
+  const YAML::Node node = values.empty() ? YAML::Node() : values.front();
   if (node.IsNull() && !text.empty()) {  // "~" or "null"
     resets_[std::size_t(key - keys_.all().data())]();
     given_.erase(key->path);

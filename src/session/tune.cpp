@@ -14,6 +14,7 @@
 #include "session/agreement.hpp"
 #include "session/keys.hpp"
 #include "session/reconstruct_keys.hpp"
+#include "session/settings.hpp"
 #include "session/tune_table.hpp"
 
 namespace fs = std::filesystem;
@@ -35,6 +36,16 @@ std::vector<std::string> parts_of(const std::string& text, char between) {
   return parts;
 }
 
+/// Values judged by other parts of the patterns, or by more or fewer of them, do not compare.
+void check_judged(const TuneAxis& axis) {
+  for (const char* key : {"solver.hold_out", "solver.hold_out_pixels"})
+    if (axis.key == key)
+      throw UserError(fmt::format(
+          "--over {}: what is held out of the fit judges the values, so that it is the same with "
+          "all of them; give one with --set",
+          key));
+}
+
 /// A,B,C where the commas of lists, which stand in brackets, belong to these.
 std::vector<std::string> values_of(const std::string& text, const std::string& over) {
   std::vector<std::string> values(1);
@@ -52,22 +63,31 @@ std::vector<std::string> values_of(const std::string& text, const std::string& o
   return values;
 }
 
-/// Lists stand in brackets, and there are no ranges of them.
-void check_lists(const TuneAxis& axis) {
+/// Lists stand in brackets, and there are no ranges of them; a search needs any number between its
+/// ends.
+void check_kind(const TuneAxis& axis) {
   with_keys(ReconstructConfig{}, [&](const Keys& keys, const Keys&) {
     const auto& all = keys.all();
     const auto key = std::find_if(all.begin(), all.end(), [&](const Key& one) {
       return one.path == axis.key || one.formerly == axis.key;
     });
-    if (key == all.end() || key->limits.or_one || !key->takes_list()) return;
+    if (key == all.end()) return;
+    const bool one = key->limits.or_one || !key->takes_list();
     const bool listed = !axis.is_searched() &&
                         std::all_of(axis.values.begin(), axis.values.end(),
                                     [](const auto& value) { return value.starts_with("["); });
-    if (!listed)
+    if (!one && !listed)
       throw UserError(
           fmt::format("--over {0}: its value is {1}, of which there are no ranges; give each in "
                       "brackets, as in --over {0}=[…],[…]",
                       axis.key, expected(*key)));
+    if (axis.is_searched() && !key->takes_numbers())
+      throw UserError(fmt::format(
+          "--over {0}={1:g}:{2:g} is searched, and its value is {3}, between which "
+          "there is nothing to search; give all of them, as in --over {4}",
+          axis.key, axis.from, axis.to, expected(*key),
+          key->takes_whole_numbers() ? fmt::format("{}={:g}:{:g}:1", axis.key, axis.from, axis.to)
+                                     : axis.key + "=A,B,C"));
   });
 }
 
@@ -119,6 +139,7 @@ class Tuning {
 
   TuneReport run() {
     check();
+    check_folder();
     TuneTable table(report_.folder, config_.over, base_text(), config_.overwrite, team_);
     table_ = &table;
     if (config_.over[0].is_searched())
@@ -139,7 +160,8 @@ class Tuning {
       throw UserError("tune needs a key to vary: --over optics.defocus=-50:50:5");
     for (std::size_t a = 0; a < config_.over.size(); ++a) {
       const TuneAxis& axis = config_.over[a];
-      check_lists(axis);
+      check_kind(axis);
+      check_judged(axis);
       if (axis.is_searched() && config_.over.size() > 1)
         throw UserError(fmt::format(
             "--over {0}={1:g}:{2:g} is searched, and a search goes over one key alone: give it a "
@@ -151,6 +173,13 @@ class Tuning {
     }
     for (const auto& values : config_.over[0].is_searched() ? ends() : combinations(config_.over))
       (void)input_of(values);
+  }
+  void check_folder() const {
+    std::error_code ignored;
+    const std::string there = nearest_folder(report_.folder);  // which must take the new one
+    if (!fs::is_directory(there, ignored))
+      throw UserError(
+          fmt::format("--folder {}: {} is a file, not a folder", report_.folder, there));
   }
   /// The configuration with these values of the axes, read once.
   const ReconstructInput& input_of(const std::vector<std::string>& values) {

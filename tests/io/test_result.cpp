@@ -1,6 +1,9 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
+#include <limits>
+#include <utility>
+#include <vector>
 
 #include "core/error.hpp"
 #include "io/hdf5.hpp"
@@ -272,6 +275,25 @@ TEST_F(ResultFiles, WrongFilesAreRefusedInOneSentence) {
     f.write("/atoms/positions", {3, 3}, zeros.data());
     f.set("/", "pixel_size", 0.1);
   });
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  refused([&](h5::File& f) {
+    f.write("/object/phase", {1, 2, 2}, zeros.data());
+    f.write("/positions", {2, 2}, std::vector<double>{0, 1, 2, nan}.data());
+    f.set("/", "pixel_size", 0.1);
+  });
+  refused([&](h5::File& f) {  // states whose fractions are not told
+    f.write("/object/phase", {1, 2, 2}, zeros.data());
+    f.write("/states/phase", {2, 1, 2, 2}, zeros.data());
+    f.set("/", "pixel_size", 0.1);
+  });
+  for (const auto& [first, second] :
+       {std::pair{nan, 0.5}, std::pair{0.5, 0.6}, std::pair{-0.5, 1.5}})
+    refused([&, shares = std::vector{first, second}](h5::File& f) {
+      f.write("/object/phase", {1, 2, 2}, zeros.data());
+      f.write("/states/phase", {2, 1, 2, 2}, zeros.data());
+      f.write("/states/occupancy", {2}, shares.data());
+      f.set("/", "pixel_size", 0.1);
+    });
   EXPECT_THROW((void)read_result("/no/such/result.h5"), UserError);
 }
 

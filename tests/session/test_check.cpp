@@ -232,15 +232,15 @@ class CheckAndRun : public ::testing::Test {
     return config;
   }
   template <class Change>
-  [[nodiscard]] std::string both_say(Change&& change) const {
+  [[nodiscard]] std::string both_say(Change&& change, int ranks = 1) const {
     const ReconstructConfig config = run_of(change);
     const std::string run = testing::message_of<UserError>([&] {
-      const auto team = make_local_team();
+      const auto team = make_local_team(ranks);
       Reconstruction started(config, *team);
     });
     const std::string check = testing::message_of<UserError>([&] {
       Ledger ledger;
-      (void)checked_experiment(checked(config).config, ledger, [](const std::string&) {});
+      (void)checked_experiment(checked(config).config, ranks, ledger, [](const std::string&) {});
     });
     EXPECT_EQ(check, run);
     return check;
@@ -269,6 +269,33 @@ TEST_F(CheckAndRun, SayTheSame) {
                             {"object.start", "pixels of 0.4"}));
   EXPECT_TRUE(testing::says(both_say([&](auto& c) { c.probe.start = folder_ / "small.h5"; }),
                             {"probe.start", "16 x 16 pixels"}));
+}
+
+TEST_F(CheckAndRun, SayTheSameOfSeveralRanks) {
+  EXPECT_EQ(both_say([](auto& c) { c.ranks.mesh = {1, 2}; }, 2), "");
+  EXPECT_TRUE(testing::says(both_say(
+                                [](auto& c) {
+                                  c.ranks.mesh = {2, 3};
+                                },
+                                2),
+                            {"ranks.mesh: 2 x 3 tiles are 6 ranks, but 2 were started"}));
+  EXPECT_TRUE(testing::says(both_say(
+                                [](auto& c) {
+                                  c.ranks.exchange_behind = true;
+                                  c.parts.template of<VariableProbeOptions>().modes = 1;
+                                },
+                                2),
+                            {"ranks.exchange_behind"}));
+  EXPECT_TRUE(testing::says(
+      both_say([](auto& c) { c.parts.template of<RuleOptions>().rule = RuleChoice::pie; }, 2),
+      {"solver.rule"}));
+}
+
+TEST(Check, IsForTheRanksOfTheMesh) {
+  EXPECT_EQ(ranks_to_check({}), 1);
+  RanksConfig six;
+  six.mesh = {2, 3};
+  EXPECT_EQ(ranks_to_check(six), 6);
 }
 
 TEST_F(CheckAndRun, NeedNoStartOfARunThatGoesOn) {
@@ -323,7 +350,7 @@ TEST(Check, KeepsPatternsWhereTheRunWould) {
     Found found;
     Ledger ledger = ledger_of_process();
     const Experiment e = checked_experiment(
-        config, ledger, [&](const std::string& line) { found.log.push_back(line); });
+        config, 1, ledger, [&](const std::string& line) { found.log.push_back(line); });
     for (const auto& entry : ledger.entries())
       if (entry.name == "patterns") found.bytes = entry.now;
     e.patterns->load(700, found.pattern.data());

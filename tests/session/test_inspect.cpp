@@ -1,22 +1,28 @@
 // A phase object that the test makes, seen through the whole of `inspect`.
 
+#include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <cmath>
 #include <complex>
 #include <filesystem>
+#include <limits>
 #include <utility>
 
 #include "core/error.hpp"
 #include "core/units.hpp"
 #include "device/cpu/fft.hpp"
 #include "io/hdf5.hpp"
+#include "io/result.hpp"
 #include "io/temporary_folder.hpp"
 #include "operator/probe.hpp"
 #include "physics/electron.hpp"
 #include "session/found_config.hpp"
 #include "session/inspect.hpp"
+#include "session/inspect_result.hpp"
+#include "session/memory_scan.hpp"
 #include "session/reconstruct_keys.hpp"
 #include "simulate/simulate.hpp"
 
@@ -332,6 +338,19 @@ TEST(Inspect, LooksAtAPartOfWhatIsTooLarge) {
     c.most_memory_GB = 70 * 2.0 * window * window / 1e9;  // 70 of 196 patterns
   });
   EXPECT_TRUE(says(text, {"looking at patterns 63 to 132 of 196"}));
+}
+
+TEST(Inspect, SaysThatAnObjectIsDamaged) {
+  const testing::TemporaryFolder folder;
+  Result result = testing::result_of(testing::memory_scan().config());
+  write_result(folder / "whole.h5", result, false);
+  result.phase.data()[7] = std::numeric_limits<float>::quiet_NaN();
+  write_result(folder / "damaged.h5", result, false);
+  const auto said = [&](const char* name) {
+    return fmt::format("{}", fmt::join(describe_result(folder / name), "\n"));
+  };
+  EXPECT_FALSE(testing::says(said("whole.h5"), {"damaged"}));
+  EXPECT_TRUE(testing::says(said("damaged.h5"), {"the object is damaged: 1 value not finite"}));
 }
 
 TEST(Inspect, RefusesAFileWithoutPatterns) {

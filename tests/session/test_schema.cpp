@@ -266,6 +266,9 @@ TEST(Schema, SettingsOverrideAndAreChecked) {
        "more"},
       {"beam.step=[1,",
        "--set beam.step=[1,: the value is not YAML: end of sequence flow not found"},
+      {"beam.step=[1, 2][3]",
+       "--set beam.step=[1, 2][3]: beam.step: [1, 2][3] is more than one value; it must be a "
+       "number or a list of 2 numbers, above 0 Å"},
       {"fit.count=",
        "--set fit.count=: fit.count: it has no value; it must be a whole number, 1 or more"},
   };

@@ -188,6 +188,15 @@ TEST_F(Tune, MistakesAreSaidBeforeAnythingRuns) {
                               "give each in brackets, as in --over " + key + "=[…],[…]"}))
           << said;
     }
+  EXPECT_TRUE(says(refusal({"probe.modes=1:3"}),
+                   {"searched", "a whole number", "as in --over probe.modes=1:3:1"}));
+  EXPECT_TRUE(says(refusal({"data.transpose=0:1"}), {"searched", "data.transpose=A,B,C"}));
+  for (const std::string key : {"solver.hold_out", "solver.hold_out_pixels"})
+    EXPECT_TRUE(says(refusal({key + "=0,0.1"}), {"--over " + key, "the same with all"}));
+  config_.folder = config_.file;
+  EXPECT_TRUE(says(refusal({"optics.defocus=1:2:1"}), {"--folder", "is a file, not a folder"}));
+  config_.folder = config_.file + "/below";
+  EXPECT_TRUE(says(refusal({"optics.defocus=1:2:1"}), {"--folder", "is a file, not a folder"}));
   EXPECT_EQ(iterations_, 0);
   EXPECT_FALSE(fs::exists(folder_ / "run-tune"));
 }

@@ -44,6 +44,7 @@ struct Options {
   std::vector<std::string> settings;
   bool overwrite = false, resume = false, verify = false, check = false;
   bool print_template = false, print_schema = false;
+  std::optional<int> ranks;
   std::optional<std::string> wall_time;
   std::string device;
 };
@@ -52,6 +53,7 @@ constexpr const char* help =
     "Examples:\n"
     "  ptyle reconstruct --print-template > run.yaml   a file to start from, every key explained\n"
     "  ptyle reconstruct --check run.yaml              is everything there and consistent?\n"
+    "  ptyle reconstruct --check run.yaml --ranks 6    and for mpirun -n 6?\n"
     "  ptyle reconstruct run.yaml\n"
     "  ptyle reconstruct run.yaml --set solver.iterations=50 --set probe.modes=2 --overwrite\n"
     "  mpirun -n 6 ptyle reconstruct run.yaml          the same on six ranks, the same result\n"
@@ -183,19 +185,20 @@ int run(ReconstructInput input, const std::string& configuration, const WallTime
 }
 
 /// The measurement is read and prepared as for a run, and what was found is said.
-int check(const ReconstructConfig& given, const std::string& file, Team& team) {
+int check(const ReconstructConfig& given, const std::string& file, int ranks, Team& team) {
   Terminal terminal;
   ReconstructCallbacks callbacks;
   callbacks.log = [&](const std::string& line) { terminal.say(line); };
   const ReconstructConfig config = with_fitted_optics(given, nullptr, team, callbacks).config;
   Ledger ledger = ledger_of_process();
-  const auto experiment = checked_experiment(config, ledger, callbacks.log);
+  const auto experiment = checked_experiment(config, ranks, ledger, callbacks.log);
   for (const auto& note : experiment.notes) terminal.say(note);
   for (const auto& warning : experiment.warnings) terminal.warn(warning);
   choose_device(config.solver.device, find_gpus(), 0);
   if (const auto earlier = earlier_result(config.output); !earlier.empty())
     terminal.say("output.folder: " + earlier);
-  terminal.say(fmt::format("{} is consistent, and its data can be read", file));
+  terminal.say(fmt::format("{} is consistent{}, and its data can be read", file,
+                           ranks > 1 ? fmt::format(" on {} ranks", ranks) : ""));
   return exit_status::done;
 }
 
@@ -224,6 +227,11 @@ void add_reconstruct(CLI::App& app, Command& chosen) {
                     "compare all copies of a voxel after every exchange (ranks.verify_halos)");
   command->add_flag("--check", options->check,
                     "only check the configuration and read the data; nothing is written");
+  command
+      ->add_option("--ranks", options->ranks,
+                   "with --check: of a run of so many (mpirun -n); default: those of ranks.mesh, "
+                   "or one")
+      ->check(CLI::PositiveNumber);
   command->add_flag("--print-template", options->print_template,
                     "print a commented configuration to start from");
   command->add_flag("--print-schema", options->print_schema,
@@ -239,6 +247,10 @@ void add_reconstruct(CLI::App& app, Command& chosen) {
         if (team.leads()) print_out(reconstruct_json_schema());
         return exit_status::done;
       }
+      if (options->ranks && !options->check)
+        throw UserError(
+            "--ranks belongs to --check; a run has the ranks that it is started with: mpirun -n 6 "
+            "ptyle reconstruct run.yaml");
       if (options->file.empty())
         throw UserError(
             "reconstruct needs a configuration; ptyle reconstruct --print-template writes one to "
@@ -250,8 +262,11 @@ void add_reconstruct(CLI::App& app, Command& chosen) {
                                     !options->check);
       const WallTime time = wall_time(options->wall_time, std::time(nullptr));
       input.config.output.minutes_by_default = minutes_by_default(time);
-      if (options->check) alone(team, "ptyle reconstruct --check");
-      if (options->check) return check(input.config, options->file, team);
+      if (options->check) {
+        alone(team, "ptyle reconstruct --check (whose --ranks says for how many)");
+        const int ranks = options->ranks.value_or(ranks_to_check(input.config.ranks));
+        return check(input.config, options->file, ranks, team);
+      }
       return run(input, options->file, time, team);
     };
   });
