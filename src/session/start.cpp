@@ -201,6 +201,19 @@ void scale_to_counts(Array<Complex<double>, 3>& probe, double mean_counts,
   for (auto& v : probe) v *= scale;
 }
 
+/// Counts of a pattern as the probe alone makes it. Those of a vacuum may be measured elsewhere, by
+/// a beam that has changed by a little.
+double counts_of_start(const ProbeConfig& config, const Experiment& e) {
+  constexpr double change = 0.01;
+  if (config.counts == 0) return e.mean_counts;
+  if (config.counts < (1 - change) * e.mean_counts)
+    throw UserError(fmt::format(
+        "probe.counts: {:.6g} counts of a pattern without specimen are less than the {:.6g} of the "
+        "mean pattern, and a specimen adds none; give what the same detector counts in vacuum",
+        config.counts, e.mean_counts));
+  return std::max(config.counts, e.mean_counts);
+}
+
 /// One of an earlier result's volumes, by slices of which only what lies in this part is read.
 using EarlierSlice = std::function<void(i64 z, const Box& box, View<float, 2> to)>;
 
@@ -281,7 +294,7 @@ Array<Complex<double>, 3> start_probe(const ProbeConfig& config, const Experimen
   const Incoherence beam = incoherence_of(experiment);
   probe = beam.any() ? coherence_modes(probe, config, experiment, beam, ledger, log)
                      : with_modes(probe, config, ledger);
-  scale_to_counts(probe, experiment.mean_counts, experiment.valid.view());
+  scale_to_counts(probe, counts_of_start(config, experiment), experiment.valid.view());
   return probe;
 }
 

@@ -89,6 +89,7 @@ struct ProbeConfig {
   std::string start = "optics";  ///< a word of ProbeStart, "file.h5" or "file.h5:/dataset"
   int modes = 1;
   double mode_power = 0;  ///< 0: a quarter together, where they are made of one
+  double counts = 0;      ///< of a pattern without specimen; 0: those of the mean pattern
   int refine_from = 2;    ///< an iteration (1, 2, …)
   double step = 0.5;      ///< 1: a Gauss-Newton step of a pure-phase object
   [[nodiscard]] ProbeStart starts_from() const {
@@ -109,6 +110,13 @@ void keys(V& v, ProbeConfig& c) {
       .same_at_resume();
   v("mode_power", c.mode_power, between(0, 1),
     "fraction of the power of each further mode at the start; 0: a quarter together")
+      .same_at_resume();
+  v("counts", c.counts, between(0, 1e18), "counts",
+    "of a pattern without specimen, the power of the start, which probe.power: fixed keeps: "
+    "together "
+    "they say what the specimen absorbs; 0: those of the mean pattern, as if nothing did")
+      .also_called("vacuum_counts probe_intensity mean_absorption")
+      .reported_if_set()
       .same_at_resume();
   v("refine_from", c.refine_from, at_least(0),
     "first iteration that refines the probe (later while solver.continuation delays it); 0: never");

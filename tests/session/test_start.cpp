@@ -207,6 +207,19 @@ TEST(StartProbe, HasThePowerOfTheData) {
     }
 }
 
+TEST(StartProbe, HasTheCountsOfAVacuumWhereTheyAreGiven) {
+  const Experiment e = experiment();
+  ProbeConfig config;
+  config.counts = 1.3 * e.mean_counts;
+  EXPECT_NEAR(24 * 24 * power(start_probe(config, e)) / e.mean_counts, 1.3, 1e-12);
+  config.counts = 0.995 * e.mean_counts;  // a beam that has changed by a little
+  EXPECT_NEAR(24 * 24 * power(start_probe(config, e)) / e.mean_counts, 1, 1e-12);
+  config.counts = 0.98 * e.mean_counts;
+  EXPECT_TRUE(
+      says(message_of<UserError>([&] { (void)start_probe(config, e); }),
+           {"probe.counts: 1920.8 counts", "less than the 1960 of the mean pattern", "in vacuum"}));
+}
+
 TEST(StartProbe, FurtherModesHaveAQuarterOfThePowerTogetherOrAsMuchAsIsSaid) {
   const Experiment e = experiment();
   const auto further = [&](double mode_power) {
