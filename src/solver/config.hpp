@@ -112,9 +112,8 @@ void keys(V& v, ProbeConfig& c) {
     "fraction of the power of each further mode at the start; 0: a quarter together")
       .same_at_resume();
   v("counts", c.counts, between(0, 1e18), "counts",
-    "of a pattern without specimen, the power of the start, which probe.power: fixed keeps: "
-    "together "
-    "they say what the specimen absorbs; 0: those of the mean pattern, as if nothing did")
+    "of a pattern without specimen, with which the probe starts. With probe.power: fixed the "
+    "object absorbs what the mean pattern lacks of them. 0: those of the mean pattern")
       .also_called("vacuum_counts probe_intensity mean_absorption")
       .reported_if_set()
       .same_at_resume();

@@ -11,7 +11,11 @@ template <class T>
 class Quadratic final : public Penalty<T> {
  public:
   explicit Quadratic(const PenaltyWeights& weights) : weights_(weights) {}
-  [[nodiscard]] std::string key() const override { return "penalty.lateral"; }
+  [[nodiscard]] std::string key() const override {
+    return weights_.lateral > 0   ? "penalty.lateral"
+           : weights_.along_z > 0 ? "penalty.along_z"
+                                  : "penalty.square";
+  }
   [[nodiscard]] i64 reach() const override { return weights_.lateral > 0 ? 1 : 0; }
   /// A voxel has four neighbours in its slice and two along the beam.
   [[nodiscard]] double steepness() const override {

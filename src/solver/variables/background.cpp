@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "physics/loss/losses.hpp"
+#include "core/quantile.hpp"
 #include "solver/parts.hpp"
 #include "solver/variables/detector_sample.hpp"
 
@@ -13,13 +13,15 @@ namespace {
 constexpr const char* name = "detector.background";
 /// Patterns of a sample: W² pixels each tell of one number.
 constexpr i64 patterns = 16;
-/// Newton's steps of an iteration. Roots of counts let b no more than grow by 2√(b_true / b) times
-/// in one of them, so that from nearly nothing it takes some.
-constexpr int most_steps = 4;
-/// A part of b that is nothing.
-constexpr double enough = 0.01;
+/// The part of the pixels that is dark.
+constexpr double dark_part = 0.25;
 /// A background that moves by less, of itself and of a pixel's mean counts, is found.
 constexpr double found = 0.05, found_of_mean = 1e-3;
+
+template <class T>
+bool counts(const Workspace<T>& with, i64 pixel, const T* measured) {
+  return measured[pixel] >= 0 && (with.data.valid.empty() || with.data.valid.data[pixel] > 0);
+}
 
 }  // namespace
 
@@ -36,29 +38,65 @@ void BackgroundVariable<T>::publish(Workspace<T>& with) {
 }
 
 template <class T>
-double BackgroundVariable<T>::newton_step(Workspace<T>& with, const std::vector<i64>& sample) {
-  const OperatorSetup& setup = with.op->setup();
-  const i64 pixels = setup.window * setup.window;
-  const Array<T, 2> weight = with.detector_weight();
-  std::vector<double> sums(4, 0);  // f', f", y and pixels
+auto BackgroundVariable<T>::dark_pixels(Workspace<T>& with, const std::vector<i64>& sample) const
+    -> Dark {
+  const i64 pixels = with.op->setup().window * with.op->setup().window;
+  // Σ I, Σ y and the number of patterns, a pixel each
+  Array<double, 2> sums({3, pixels}, with.ledger, "probe");
+  double *const lit = sums.data(), *const read = lit + pixels, *const number = read + pixels;
   for_each_pattern<T>(with, sample, [&](const double* model, const T* measured) {
-    with_loss(setup.loss, [&](auto loss) {
-      for (i64 k = 0; k < pixels; ++k) {
-        const double w = (weight.empty() ? 1.0 : double(weight.data()[k])) *
-                         (with.data.valid.empty() ? 1.0 : double(with.data.valid.data[k]));
-        const double y = double(measured[k]), lit = model[k] + setup.epsilon;
-        if (!(w > 0) || y < 0 || !(lit > 0)) continue;
-        sums[0] += w * loss.factor(lit, y, setup.epsilon);
-        sums[1] += loss.curvature(w, lit);
-        sums[2] += y;
-        sums[3] += 1;
-      }
-    });
+    for (i64 k = 0; k < pixels; ++k) {
+      if (!counts(with, k, measured)) continue;
+      lit[k] += model[k];
+      read[k] += double(measured[k]) - *offset_;
+      number[k] += 1;
+    }
+  });
+  with.team.sum({sums.data(), static_cast<std::size_t>(sums.size())});
+  Dark dark;
+  dark.pixels.resize(static_cast<std::size_t>(pixels));
+  Array<double, 1> levels({pixels}, with.ledger, "probe");
+  i64 seen = 0;
+  for (i64 k = 0; k < pixels; ++k)
+    if (number[k] > 0) levels.data()[seen++] = lit[k] / number[k];
+  if (seen == 0) return dark;
+  // Pixels that are alike but for the rounding of sums are all dark, or none of them.
+  const double level =
+      (1 + 1e-9) * quantile({levels.data(), static_cast<std::size_t>(seen)}, dark_part);
+  double all = 0, of_all = 0, counts_of_dark = 0, of_dark = 0;
+  for (i64 k = 0; k < pixels; ++k) {
+    all += read[k], of_all += number[k];
+    if (!(number[k] > 0 && lit[k] / number[k] <= level)) continue;
+    dark.pixels[static_cast<std::size_t>(k)] = 1;
+    counts_of_dark += read[k], of_dark += number[k];
+  }
+  dark.counts = counts_of_dark / of_dark, dark.counts_of_all = all / of_all;
+  return dark;
+}
+
+template <class T>
+double BackgroundVariable<T>::intercept(Workspace<T>& with, const Dark& dark,
+                                        const std::vector<i64>& sample) const {
+  std::vector<double> sums(5, 0);  // Σ w, w S, w S², w y, w S y
+  for_each_pattern<T>(with, sample, [&](const double* model, const T* measured) {
+    for (std::size_t k = 0; k < dark.pixels.size(); ++k) {
+      if (dark.pixels[k] == 0 || !counts(with, static_cast<i64>(k), measured)) continue;
+      const double s = model[k] - *offset_ - *background_, y = double(measured[k]) - *offset_,
+                   w = 1 / (s + dark.counts);
+      sums[0] += w;
+      sums[1] += w * s;
+      sums[2] += w * s * s;
+      sums[3] += w * y;
+      sums[4] += w * s * y;
+    }
   });
   with.team.sum(sums);
-  mean_ = sums[3] > 0 ? sums[2] / sums[3] : 0;
-  const double step = -sums[0] / sums[1];
-  return std::isfinite(step) ? step : 0;
+  if (!(sums[0] > 0)) return 0;
+  const double variance = sums[0] * sums[2] - sums[1] * sums[1];
+  const bool varies = variance > 1e-9 * sums[0] * sums[2];
+  const double slope =
+      varies ? std::clamp((sums[0] * sums[4] - sums[1] * sums[3]) / variance, 0.0, 1.0) : 0;
+  return (sums[3] - slope * sums[1]) / sums[0];
 }
 
 template <class T>
@@ -67,14 +105,12 @@ void BackgroundVariable<T>::end_iteration(Workspace<T>& with, const Batch& batch
   *moved_ = 0;
   if (!due_) return;
   const std::vector<i64> sample = sample_of(with.fitted, patterns);
+  const Dark dark = dark_pixels(with, sample);
+  mean_ = dark.counts_of_all;
   const double before = *background_;
-  for (int i = 0; i < most_steps; ++i) {
-    const double from = *background_;
-    *background_ = std::max(0.0, from + newton_step(with, sample));
-    publish(with);
-    if (std::abs(*background_ - from) <= enough * *background_) break;
-  }
+  *background_ = dark.counts > 0 ? std::max(0.0, intercept(with, dark, sample)) : 0;
   *moved_ = *background_ - before;
+  publish(with);
 }
 
 template <class T>
@@ -85,7 +121,8 @@ bool BackgroundVariable<T>::still_finding() const {
 template <class T>
 OtherBytes BackgroundVariable<T>::other_bytes(const OperatorSetup& setup, i64 /*positions*/,
                                               bool /*device*/) const {
-  return {.moment = for_each_pattern_bytes<T>(setup)};
+  const double pixels = pattern_bytes<double>(setup);
+  return {.moment = 3 * pixels + std::max(for_each_pattern_bytes<T>(setup), pixels)};
 }
 
 template class BackgroundVariable<float>;

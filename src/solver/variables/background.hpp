@@ -1,13 +1,21 @@
 #pragma once
 
 // A background: counts b ≥ 0 that every detector pixel has beside the waves', the same in all
-// patterns. At the end of an iteration, of a sample of positions, with object and probe at rest,
+// patterns. At the end of an iteration, of a sample of positions i, with object and probe at rest,
+// from the darkest quarter of the pixels k by the sample's mean Σ_i S_ik, S = Σ_m |Ψ_m|²:
 //
-//   δb = −Σ_k f' / Σ_k f"        by I = b + Σ_m |Ψ_m|² (operator.hpp); f" that of a perfect fit
+//   b, s   of the least Σ_ik w (y − b − s S)²     w = 1 / (S + ȳ), 0 ≤ s ≤ 1, ȳ the mean of y there
 //
-// until it hardly moves: f is convex in b, or nearly. An offset that patterns and model have
-// already, that of a noise of readout (data.readout_noise), is not part of b.
+// A fit of b to I = b + S alone would find less, down to 0: an object has taken some of the
+// background up as scattering, and follows the noise of dark pixels, so that S is too large there.
+// What an object makes up varies from pixel to pixel but is no more like y for it, which is what s
+// finds: b is what y has where there is no S. It does not depend on the loss either, whose ε or
+// root of few counts makes up for a background.
+//
+// An offset that patterns and model have already, that of a noise of readout (data.readout_noise),
+// is not part of b.
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -31,8 +39,15 @@ class BackgroundVariable final : public Variable<T> {
                                        bool device) const override;
 
  private:
-  /// −Σ f' / Σ f"; 0 where nothing is known.
-  double newton_step(Workspace<T>& with, const std::vector<i64>& sample);
+  struct Dark {
+    std::vector<std::uint8_t> pixels;  ///< 1: the pixel is dark
+    double counts = 0;                 ///< ȳ; 0: nothing is known
+    double counts_of_all = 0;          ///< mean y of all pixels
+  };
+  [[nodiscard]] Dark dark_pixels(Workspace<T>& with, const std::vector<i64>& sample) const;
+  /// b; below 0 by chance.
+  [[nodiscard]] double intercept(Workspace<T>& with, const Dark& dark,
+                                 const std::vector<i64>& sample) const;
 
   double *background_ = nullptr, *moved_ = nullptr;  // b; in the last iteration
   std::optional<double> offset_;                     // the operator's own, before b is added

@@ -1,7 +1,5 @@
 #include "solver/variables/descan.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <cmath>
 
@@ -23,6 +21,7 @@ constexpr double found = 0.02;
 /// Steps have half their length after so many iterations, as they follow the noise of mini-batches.
 constexpr double halved_after = 8;
 
+/// Times the edge it is the length of a plane, of a turn √2 times the displacement there.
 double size_of(const Matrix2& m) {
   return std::sqrt(m[0] * m[0] + m[1] * m[1] + m[2] * m[2] + m[3] * m[3]);
 }

@@ -47,7 +47,7 @@ class DescanVariable final : public Variable<T> {
   [[nodiscard]] Matrix2 plane() const;
   /// C of a few positions of the mini-batch; all 0: it is not known.
   void find_curvature(Workspace<T>& with, const Batch& batch);
-  /// By so many px a px of the object.
+  /// Adds δt R to B, px of the detector per px of the object.
   void turn(Workspace<T>& with, double by);
 
   GeometryOptions options_;

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/array.hpp"
 #include "core/choice.hpp"
 #include "solver/part_options.hpp"
 #include "solver/variables/geometry_options.hpp"
@@ -49,6 +50,9 @@ void keys(V& v, DetectorOptions& o) {
 
 /// The fault of detector.refine: a word that names nothing, or one that stands there twice.
 std::optional<std::string> fault_of_refine(const DetectorOptions& options);
+
+/// What gains were found, with their standard errors, as the log has it.
+std::string describe_gains(View<const float, 2> gain, View<const float, 2> error);
 
 /// The fitted background, where it was asked for, by the numbers of a fit's state (solver/fit).
 std::vector<FittedValue> fitted_detector(const DetectorOptions& options,

@@ -9,8 +9,9 @@
 //   2. in every mini-batch, each position by itself, a damped Gauss-Newton step
 //          δx_q = −step · ∂f/∂x_q / 2c_q        e alike
 //      c half the cost's second derivative, mean of a sample of positions (Operator::curvature);
-//      and V_q by the probe's rule, whose patterns hold x_q² of it:
-//          δV_q = −step · ∂f/∂V_q* / (n W² ⟨x_q²⟩)     of n patterns; ⟨x²⟩ of the iteration before
+//      and all V jointly, X the sum of s² x xᵀ over the mini-batch's n patterns, its diagonal
+//      damped by n max(10⁻⁴, ½⟨x_q²⟩), ⟨x²⟩ of the iteration before:
+//          δV = −step · X⁻¹ ∂f/∂V* / W²
 //   3. after an iteration a new basis of the same waves: P_0 is the mean of all, x are uncorrelated
 //      and 0 on average, s² 1 on average
 //
