@@ -77,9 +77,10 @@ int run(int argc, char** argv, Team& team) {
 
 }  // namespace
 
-void ptyle::alone(const Team& team, const char* command) {
+void ptyle::alone(const Team& team, const char* command, const char* besides) {
   if (team.size() > 1)
-    throw UserError(fmt::format("{} works as one process: start it without mpirun", command));
+    throw UserError(
+        fmt::format("{} works as one process: start it without mpirun{}", command, besides));
 }
 
 int main(int argc, char** argv) {

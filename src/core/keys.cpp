@@ -111,7 +111,7 @@ bool Key::takes_list() const {
   });
 }
 
-bool Key::takes_numbers() const { return consists_of<double>(*this); }
+bool Key::takes_reals() const { return consists_of<double>(*this); }
 
 bool Key::takes_whole_numbers() const {
   return consists_of<int>(*this) || consists_of<std::uint64_t>(*this);

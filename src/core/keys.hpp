@@ -58,8 +58,9 @@ struct Key {
 
   /// Does it take a list? One that may also be a single value is one, too.
   [[nodiscard]] bool takes_list() const;
-  /// Does it, or its list, take any number?
-  [[nodiscard]] bool takes_numbers() const;
+  /// True if its value, or each of its list, is a real number.
+  [[nodiscard]] bool takes_reals() const;
+  /// True if its value, or each of its list, is a whole number.
   [[nodiscard]] bool takes_whole_numbers() const;
   /// The words of a choice; none for another key.
   [[nodiscard]] const std::vector<std::string>& choices() const;

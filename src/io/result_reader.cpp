@@ -52,23 +52,24 @@ std::vector<Position> read_positions(const h5::File& file, const std::string& pa
     return !(std::isfinite(p.row) && std::isfinite(p.col));
   });
   if (off != positions.end())
-    wrong(file, fmt::format("{}: entry {} is not finite, but positions should be lengths", path,
-                            off - positions.begin()));
+    wrong(file, fmt::format("{}: row {} (counted from 0) is not finite; each should be two finite "
+                            "numbers, row and column",
+                            path, off - positions.begin()));
   return positions;
 }
 
 /// The fraction of the dose that sees each state.
 std::vector<double> read_occupancy(const h5::File& file, const std::string& path) {
   constexpr double rounding = 1e-6;  // of float32, as another program may write them
-  const auto shares = file.read<double>(path);
-  const bool fractions =
-      std::all_of(shares.begin(), shares.end(), [](double share) { return share >= 0; });
-  const double sum = std::accumulate(shares.begin(), shares.end(), 0.0);
-  if (!fractions || !(std::abs(sum - 1) <= rounding))
-    wrong(file, fmt::format("{} holds [{:.4g}], but it should be fractions of the dose whose sum "
-                            "is 1",
-                            path, fmt::join(shares, ", ")));
-  return shares;
+  const auto fractions = file.read<double>(path);
+  const bool none_below_0 = std::all_of(fractions.begin(), fractions.end(),
+                                        [](double fraction) { return fraction >= 0; });
+  const double sum = std::accumulate(fractions.begin(), fractions.end(), 0.0);
+  if (!none_below_0 || !(std::abs(sum - 1) <= rounding))
+    wrong(file, fmt::format("{} holds [{:.4g}], whose sum is {:.8g}; it should hold fractions of "
+                            "the dose, none below 0, whose sum is 1",
+                            path, fmt::join(fractions, ", "), sum));
+  return fractions;
 }
 
 void read_history(const h5::File& file, History& history) {

@@ -4,7 +4,9 @@
 #include <fmt/ranges.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
+#include <limits>
 #include <optional>
 #include <span>
 #include <utility>
@@ -243,6 +245,14 @@ void check_geometry(const ReconstructConfig& c, const Check& check) {
 
 void check_probe_limits(const ReconstructConfig& c, const Check& check) {
   const auto& limits = c.parts.of<ProbeLimitOptions>();
+  if (check.has("probe.counts") && !c.object.absorbs())
+    check.fault(
+        "probe.counts",
+        "needs an object that absorbs what the patterns lack of them (object.type: complex)");
+  else if (check.has("probe.counts") && c.probe.refine_from > 0 &&
+           limits.power != ProbePower::fixed)
+    check.fault("probe.counts",
+                "needs probe.power: fixed, as a probe that is refined loses them again");
   if (limits.any() && c.probe.refine_from == 0)
     check.fault(key_of(limits),
                 "limits a probe that is refined, which probe.refine_from: 0 forbids");
@@ -363,14 +373,9 @@ void check_output_folder(const ReconstructConfig& c, const Check& check, Purpose
   if (how == Purpose::Folder::unused) return;
   const fs::path folder = c.output.folder;
   if (folder.empty()) return check.fault("output.folder", "must be given");
-  std::error_code ignored;
   const std::string earlier = how == Purpose::Folder::written ? earlier_result(c.output) : "";
   if (!earlier.empty()) check.fault("output.folder", earlier);
-  const fs::path there = nearest_folder(folder);  // which must take the new one
-  if (!fs::is_directory(there, ignored))
-    check.fault("output.folder", fmt::format("{} is a file, not a folder", there.string()));
-  else if (access(there.c_str(), W_OK | X_OK) != 0)
-    check.fault("output.folder", fmt::format("the folder {} may not be written", there.string()));
+  if (const auto fault = fault_of_folder(folder)) check.fault("output.folder", *fault);
 }
 
 }  // namespace
@@ -440,13 +445,14 @@ template <class T>
 Experiment opened_to_check(const ReconstructConfig& config, int ranks, Ledger& ledger,
                            const std::function<void(const std::string&)>& log) {
   ReconstructConfig here = config;  // of this process, which reads all
-  here.ranks = {};
+  if (ranks > 1) here.ranks = {};
   std::optional<Division> division, whole;
   const Distribution alone{0,
                            1,
                            [&](std::span<const Position> positions, i64 window, double pixel) {
                              division = divide(config, positions, window, pixel, ranks);
-                             whole = divide(here, positions, window, pixel, 1);
+                             whole =
+                                 ranks == 1 ? division : divide(here, positions, window, pixel, 1);
                              return Kept{whole->shares.front().own, {}};
                            },
                            [](std::span<double>) {},
@@ -469,7 +475,8 @@ void complete(ReconstructConfig& config) {
 }
 
 int ranks_to_check(const RanksConfig& config) {
-  return std::max(1, config.mesh[0] * config.mesh[1]);
+  constexpr i64 most = std::numeric_limits<int>::max();
+  return static_cast<int>(std::clamp<i64>(i64{config.mesh[0]} * config.mesh[1], 1, most));
 }
 
 Experiment checked_experiment(const ReconstructConfig& config, int ranks, Ledger& ledger,

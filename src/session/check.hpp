@@ -32,8 +32,8 @@ CheckedConfig checked(ReconstructConfig config, const Purpose& purpose = {});
 int ranks_to_check(const RanksConfig& config);
 
 /// The measurement, read and prepared as a run of one process does: patterns that memory does not
-/// hold lie in a file (session/pattern_disk), of which `log` is told. Throws UserError, also where
-/// a run of so many ranks would.
+/// hold lie in a file (session/pattern_disk), of which `log` is told. Throws UserError for what a
+/// run of `ranks` ranks refuses, too, but for their memory (session/plan_ranks).
 Experiment checked_experiment(const ReconstructConfig& config, int ranks, Ledger& ledger,
                               const std::function<void(const std::string&)>& log);
 

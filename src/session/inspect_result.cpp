@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <utility>
 
@@ -29,28 +30,32 @@ std::string describe_object(const ResultReader& result) {
       result.has_absorption() ? "phase and absorption" : "phase");
 }
 
-/// The values of the object that are no numbers, a few rows at a time; empty: none.
+/// The voxels of /object that are not finite, a few rows at a time; empty: none among the first
+/// 2³⁰, as more would take minutes to read.
 std::string describe_faults(const ResultReader& result) {
-  constexpr i64 at_a_time = 1 << 20;
+  constexpr i64 at_a_time = 1 << 20, at_most = 1 << 30;
   const auto [slices, rows, cols] = result.shape();
   const i64 few = std::clamp<i64>(at_a_time / cols, 1, rows);
-  Array<float, 2> band({few, cols});
+  Array<float, 2> phase({few, cols}), absorption({few, cols});
   i64 wrong = 0;
-  const auto count = [&](View<float, 2> values) {
-    wrong += std::count_if(values.begin(), values.end(), [](float v) { return !std::isfinite(v); });
-  };
-  for (i64 z = 0; z < slices; ++z)
+  std::string first;
+  for (i64 z = 0; z < std::min(slices, std::max<i64>(1, at_most / (rows * cols))); ++z)
     for (i64 y = 0; y < rows; y += few) {
       const Box box{{y, std::min(y + few, rows)}, {0, cols}};
-      const View<float, 2> values{band.data(), {box.rows.size(), cols}};
-      result.phase(z, box, values);
-      count(values);
-      if (!result.has_absorption()) continue;
-      result.absorption(z, box, values);
-      count(values);
+      const std::array<i64, 2> shape{box.rows.size(), cols};
+      result.phase(z, box, View<float, 2>{phase.data(), shape});
+      if (result.has_absorption())
+        result.absorption(z, box, View<float, 2>{absorption.data(), shape});
+      for (i64 i = 0; i < shape[0] * cols; ++i) {
+        if (std::isfinite(phase.data()[i]) && std::isfinite(absorption.data()[i])) continue;
+        if (wrong++ == 0) first = fmt::format("slice {} at [{}, {}]", z, y + i / cols, i % cols);
+      }
     }
   return wrong == 0 ? std::string()
-                    : fmt::format("the object is damaged: {} not finite", counted(wrong, "value"));
+                    : fmt::format(
+                          "the object is damaged: {} not finite, the first in {}; it is no start "
+                          "for another run",
+                          counted(wrong, "voxel"), first);
 }
 
 std::string describe_states(const ResultReader& result) {

@@ -297,8 +297,8 @@ std::optional<std::string> warning_of_orientation(const ShadowImages& images,
   if (const auto along = only_axis(likeness))
     return fmt::format(
         "along {} of positions the shadow image in the disc moves as it should (correlation "
-        "{:.2f}), along {} it does not ({:.2f}): are data.scan_shape, data.axes and scan.step "
-        "right?",
+        "{:.2f}), along {} it does not ({:.2f}): are data.scan_shape, data.axes, scan.step and "
+        "the beam's astigmatism right?",
         *along == 0 ? "rows" : "columns", likeness.mean({}, *along),
         *along == 0 ? "columns" : "rows", likeness.mean({}, 1 - *along));
   if (!off || any.most < 3 * alike || given > doubtful * any.most) return {};

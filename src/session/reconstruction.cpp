@@ -292,6 +292,12 @@ class WorkOf final : public Reconstruction::Work {
     log_shares(modes);
     if (const auto values = fitted(); !values.empty())
       open_.log("fitted: " + describe(values, true));
+    if (!facts.gain.empty()) open_.log("fitted: " + describe_gains(facts.gain, facts.gain_error));
+    if (open_.config.parts.template of<DetectorOptions>().has(DetectorPart::gain) &&
+        fit().numbers().at("detector.gain.held") == 0)
+      open_.warn(
+          "the run has ended before the gains of the detector's pixels were found, and until then "
+          "the probe is not refined: more iterations are needed");
     if (!history_.r_held_out_pixels.empty())
       open_.log(fmt::format("R of the held-out detector pixels: {:.4g}",
                             history_.r_held_out_pixels.back()));

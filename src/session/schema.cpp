@@ -247,7 +247,7 @@ void Schema::take(const std::string& path, const std::string& text, const Faults
                                        : unknown(path, false));
     return;
   }
-  std::vector<YAML::Node> values;  // what follows the end of a list is another one
+  std::vector<YAML::Node> values;  // text behind a closing bracket is a second one
   try {
     values = YAML::LoadAll(text);
   } catch (const YAML::Exception& e) {

@@ -1,5 +1,6 @@
 #include "session/settings.hpp"
 
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -102,6 +103,16 @@ std::string nearest_folder(const std::string& folder) {
   while (!std::filesystem::exists(there, ignored) && there.has_relative_path())
     there = there.parent_path();
   return there.empty() ? "." : there.string();
+}
+
+std::optional<std::string> fault_of_folder(const std::string& folder) {
+  std::error_code ignored;
+  const std::string there = nearest_folder(folder);  // which must take the new one
+  if (!std::filesystem::is_directory(there, ignored))
+    return fmt::format("{} is a file, not a folder", there);
+  if (access(there.c_str(), W_OK | X_OK) != 0)
+    return fmt::format("the folder {} may not be written", there);
+  return std::nullopt;
 }
 
 std::string scratch_folder(const OutputConfig& output) {

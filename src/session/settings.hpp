@@ -21,6 +21,9 @@ int default_threads(int processes_on_node);
 /// The folder, or the nearest above it that exists; "." where none of its names does.
 std::string nearest_folder(const std::string& folder);
 
+/// The fault of a folder that is to be made or written into; none: nullopt.
+std::optional<std::string> fault_of_folder(const std::string& folder);
+
 /// The folder for patterns that memory does not hold: output.scratch, by default that of the result
 /// or the nearest above it, without one the system's temporary folder.
 std::string scratch_folder(const OutputConfig& output);

@@ -201,17 +201,16 @@ void scale_to_counts(Array<Complex<double>, 3>& probe, double mean_counts,
   for (auto& v : probe) v *= scale;
 }
 
-/// Counts of a pattern as the probe alone makes it. Those of a vacuum may be measured elsewhere, by
-/// a beam that has changed by a little.
+/// Counts of a pattern as the probe alone makes it.
 double counts_of_start(const ProbeConfig& config, const Experiment& e) {
-  constexpr double change = 0.01;
   if (config.counts == 0) return e.mean_counts;
-  if (config.counts < (1 - change) * e.mean_counts)
+  if (config.counts < e.mean_counts)
     throw UserError(fmt::format(
-        "probe.counts: {:.6g} counts of a pattern without specimen are less than the {:.6g} of the "
-        "mean pattern, and a specimen adds none; give what the same detector counts in vacuum",
+        "probe.counts: {:.6g} counts of a pattern without specimen are less than the mean "
+        "pattern's {:.6g}, and a specimen adds none; give what the same detector counts of the "
+        "same beam in vacuum",
         config.counts, e.mean_counts));
-  return std::max(config.counts, e.mean_counts);
+  return config.counts;
 }
 
 /// One of an earlier result's volumes, by slices of which only what lies in this part is read.

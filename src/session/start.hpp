@@ -35,8 +35,9 @@ struct ObjectFrame {
 ObjectFrame frame_object(std::span<const Position> at, i64 window, double pixel, i64 margin = 0);
 
 /// The probe's modes (M, W, W) to start with, scaled so that their pattern has the data's mean
-/// counts on the valid pixels. Where optics.source_size or focal_spread are given they are the
-/// strongest modes of such a beam, of which `log` is told (operator/coherence).
+/// counts on the valid pixels, or probe.counts where they are given. Where optics.source_size or
+/// focal_spread are given they are the strongest modes of such a beam, of which `log` is told
+/// (operator/coherence).
 Array<Complex<double>, 3> start_probe(const ProbeConfig& config, const Experiment& experiment,
                                       Ledger* ledger = nullptr,
                                       const std::function<void(const std::string&)>& log = {});

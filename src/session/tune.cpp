@@ -36,13 +36,15 @@ std::vector<std::string> parts_of(const std::string& text, char between) {
   return parts;
 }
 
-/// Values judged by other parts of the patterns, or by more or fewer of them, do not compare.
+/// Values judged by other patterns, or by other parts of these, do not compare.
 void check_judged(const TuneAxis& axis) {
-  for (const char* key : {"solver.hold_out", "solver.hold_out_pixels"})
+  for (const char* key : {"solver.hold_out", "solver.hold_out_pixels", "solver.seed", "data.file",
+                          "data.patterns", "data.positions", "data.skip", "data.bin", "data.crop",
+                          "data.background", "data.readout_noise", "data.mask", "data.saturation"})
     if (axis.key == key)
       throw UserError(fmt::format(
-          "--over {}: what is held out of the fit judges the values, so that it is the same with "
-          "all of them; give one with --set",
+          "--over {}: R of what is held out judges the values, so that the patterns and what is "
+          "held out of them have to be the same with all of them; give one value with --set",
           key));
 }
 
@@ -63,31 +65,44 @@ std::vector<std::string> values_of(const std::string& text, const std::string& o
   return values;
 }
 
-/// Lists stand in brackets, and there are no ranges of them; a search needs any number between its
-/// ends.
+/// Lists stand in brackets, and there are no ranges of them.
+void check_lists(const TuneAxis& axis, const Key& key) {
+  if (key.limits.or_one || !key.takes_list()) return;
+  const bool listed =
+      !axis.is_searched() && std::all_of(axis.values.begin(), axis.values.end(),
+                                         [](const auto& value) { return value.starts_with("["); });
+  if (!listed)
+    throw UserError(
+        fmt::format("--over {0}: its value is {1}, of which there are no ranges; give each in "
+                    "brackets, as in --over {0}=[…],[…]",
+                    axis.key, expected(key)));
+}
+
+/// A grid in place of a search, as --over has it.
+std::string grid_of(const TuneAxis& axis, const Key& key) {
+  if (key.takes_whole_numbers())
+    return fmt::format("{}={:.0f}:{:.0f}:1", axis.key, std::ceil(axis.from), std::floor(axis.to));
+  const auto& words = key.choices();
+  return fmt::format("{}={}", axis.key,
+                     words.empty() ? "true,false" : fmt::format("{}", fmt::join(words, ",")));
+}
+
+/// A search takes any number between its ends.
+void check_search(const TuneAxis& axis, const Key& key) {
+  if (axis.is_searched() && !key.takes_reals())
+    throw UserError(
+        fmt::format("--over {}={:g}:{:g} is searched, but between values of {} there "
+                    "is nothing to search; give all of them, as in --over {}",
+                    axis.key, axis.from, axis.to, expected(key), grid_of(axis, key)));
+}
+
 void check_kind(const TuneAxis& axis) {
   with_keys(ReconstructConfig{}, [&](const Keys& keys, const Keys&) {
-    const auto& all = keys.all();
-    const auto key = std::find_if(all.begin(), all.end(), [&](const Key& one) {
-      return one.path == axis.key || one.formerly == axis.key;
-    });
-    if (key == all.end()) return;
-    const bool one = key->limits.or_one || !key->takes_list();
-    const bool listed = !axis.is_searched() &&
-                        std::all_of(axis.values.begin(), axis.values.end(),
-                                    [](const auto& value) { return value.starts_with("["); });
-    if (!one && !listed)
-      throw UserError(
-          fmt::format("--over {0}: its value is {1}, of which there are no ranges; give each in "
-                      "brackets, as in --over {0}=[…],[…]",
-                      axis.key, expected(*key)));
-    if (axis.is_searched() && !key->takes_numbers())
-      throw UserError(fmt::format(
-          "--over {0}={1:g}:{2:g} is searched, and its value is {3}, between which "
-          "there is nothing to search; give all of them, as in --over {4}",
-          axis.key, axis.from, axis.to, expected(*key),
-          key->takes_whole_numbers() ? fmt::format("{}={:g}:{:g}:1", axis.key, axis.from, axis.to)
-                                     : axis.key + "=A,B,C"));
+    for (const Key& key : keys.all()) {
+      if (key.path != axis.key && key.formerly != axis.key) continue;
+      check_lists(axis, key);
+      check_search(axis, key);
+    }
   });
 }
 
@@ -175,11 +190,8 @@ class Tuning {
       (void)input_of(values);
   }
   void check_folder() const {
-    std::error_code ignored;
-    const std::string there = nearest_folder(report_.folder);  // which must take the new one
-    if (!fs::is_directory(there, ignored))
-      throw UserError(
-          fmt::format("--folder {}: {} is a file, not a folder", report_.folder, there));
+    if (const auto fault = fault_of_folder(report_.folder))
+      throw UserError(fmt::format("--folder {}: {}", report_.folder, *fault));
   }
   /// The configuration with these values of the axes, read once.
   const ReconstructInput& input_of(const std::vector<std::string>& values) {
@@ -329,7 +341,7 @@ class Tuning {
     if (line.size() < 3) return;
     const auto least = std::min_element(
         line.begin(), line.end(), [](const auto& p, const auto& q) { return p.second < q.second; });
-    if (!axis.is_searched() && (least == line.begin() || least == line.end() - 1)) {
+    if (least == line.begin() || least == line.end() - 1) {
       callbacks_.log(
           fmt::format("{}: the best value is at the end of the range; go on beyond it", axis.key));
     } else if (least != line.begin() && least != line.end() - 1) {

@@ -156,7 +156,8 @@ const std::vector<Mistake> mistakes{
      3,
      {"reconstruct", "--check", "run.yaml"},
      {},
-     "rank [0-2]: ptyle reconstruct --check \\(whose --ranks says for how many\\) works as one process: start it without mpirun"}};
+     "rank [0-2]: ptyle reconstruct --check works as one process: start it without mpirun, and say "
+     "by --ranks for how many ranks"}};
 
 class RankMistakes : public RankFailures, public testing::WithParamInterface<Mistake> {};
 

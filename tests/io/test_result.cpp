@@ -2,6 +2,8 @@
 
 #include <filesystem>
 #include <limits>
+#include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -9,18 +11,19 @@
 #include "io/hdf5.hpp"
 #include "io/raw_file.hpp"
 #include "io/result.hpp"
+#include "io/temporary_folder.hpp"
 
 namespace ptyle {
 namespace {
 
 namespace fs = std::filesystem;
 
-class ResultFiles : public testing::Test {
+class ResultFiles : public ::testing::Test {
  protected:
   ~ResultFiles() override { fs::remove(path_); }
   std::string path_ = (fs::temp_directory_path() /
                        (std::string("ptyle-result-") +
-                        testing::UnitTest::GetInstance()->current_test_info()->name() + ".h5"))
+                        ::testing::UnitTest::GetInstance()->current_test_info()->name() + ".h5"))
                           .string();
 };
 
@@ -236,7 +239,7 @@ TEST_F(ResultFiles, IsNotOverwrittenUnasked) {
 }
 
 TEST_F(ResultFiles, WrongFilesAreRefusedInOneSentence) {
-  const auto refused = [&](auto&& fill) {
+  const auto refused = [&](auto&& fill, const std::string& for_what) {
     {
       h5::File file = h5::File::create(path_, true);
       fill(file);
@@ -246,54 +249,67 @@ TEST_F(ResultFiles, WrongFilesAreRefusedInOneSentence) {
       (void)read_result(path_);
       ADD_FAILURE() << "was read";
     } catch (const UserError& error) {
-      EXPECT_NE(std::string(error.what()).find(path_), std::string::npos) << error.what();
+      EXPECT_TRUE(testing::says(error.what(), {path_, for_what}));
     }
   };
   const std::vector<float> zeros(64, 0.0F);
   const std::vector<int> one(4, 1);
-  refused([](h5::File& f) { f.set("/", "pixel_size", 0.1); });
-  refused([&](h5::File& f) {
-    f.write("/object/phase", {2, 2, 2}, zeros.data());
-  });  // no pixel size
-  refused([&](h5::File& f) {
-    f.write("/object/phase", {4, 4}, zeros.data());
-    f.set("/", "pixel_size", 0.1);
-  });
-  refused([&](h5::File& f) {
-    f.write("/object/phase", {1, 2, 2}, zeros.data());
-    f.write("/object/absorption", {1, 2, 3}, zeros.data());
-    f.set("/", "pixel_size", 0.1);
-  });
-  refused([&](h5::File& f) {
-    f.write("/object/phase", {1, 2, 2}, zeros.data());
-    f.write("/positions", {2, 3}, zeros.data());
-    f.set("/", "pixel_size", 0.1);
-  });
-  refused([&](h5::File& f) {
-    f.write("/object/phase", {1, 2, 2}, zeros.data());
-    f.write("/atoms/numbers", {4}, one.data());
-    f.write("/atoms/positions", {3, 3}, zeros.data());
-    f.set("/", "pixel_size", 0.1);
-  });
+  refused([](h5::File& f) { f.set("/", "pixel_size", 0.1); }, "neither /object/phase");
+  refused(
+      [&](h5::File& f) {
+        f.write("/object/phase", {2, 2, 2}, zeros.data());
+      },
+      "the attribute pixel_size is not there");
+  refused(
+      [&](h5::File& f) {
+        f.write("/object/phase", {4, 4}, zeros.data());
+        f.set("/", "pixel_size", 0.1);
+      },
+      "/object/phase has the shape");
+  const auto refused_beside_an_object = [&](auto&& fill, const std::string& for_what) {
+    refused(
+        [&](h5::File& f) {
+          f.write("/object/phase", {1, 2, 2}, zeros.data());
+          f.set("/", "pixel_size", 0.1);
+          fill(f);
+        },
+        for_what);
+  };
+  refused_beside_an_object(
+      [&](h5::File& f) {
+        f.write("/object/absorption", {1, 2, 3}, zeros.data());
+      },
+      "differ in shape");
+  refused_beside_an_object(
+      [&](h5::File& f) {
+        f.write("/positions", {2, 3}, zeros.data());
+      },
+      "positions should be (N, 2)");
+  refused_beside_an_object(
+      [&](h5::File& f) {
+        f.write("/atoms/numbers", {4}, one.data());
+        f.write("/atoms/positions", {3, 3}, zeros.data());
+      },
+      "should be (4, 3)");
   const double nan = std::numeric_limits<double>::quiet_NaN();
-  refused([&](h5::File& f) {
-    f.write("/object/phase", {1, 2, 2}, zeros.data());
-    f.write("/positions", {2, 2}, std::vector<double>{0, 1, 2, nan}.data());
-    f.set("/", "pixel_size", 0.1);
-  });
-  refused([&](h5::File& f) {  // states whose fractions are not told
-    f.write("/object/phase", {1, 2, 2}, zeros.data());
-    f.write("/states/phase", {2, 1, 2, 2}, zeros.data());
-    f.set("/", "pixel_size", 0.1);
-  });
-  for (const auto& [first, second] :
-       {std::pair{nan, 0.5}, std::pair{0.5, 0.6}, std::pair{-0.5, 1.5}})
-    refused([&, shares = std::vector{first, second}](h5::File& f) {
-      f.write("/object/phase", {1, 2, 2}, zeros.data());
-      f.write("/states/phase", {2, 1, 2, 2}, zeros.data());
-      f.write("/states/occupancy", {2}, shares.data());
-      f.set("/", "pixel_size", 0.1);
-    });
+  refused_beside_an_object(
+      [&](h5::File& f) {
+        f.write("/positions", {2, 2}, std::vector<double>{0, 1, 2, nan}.data());
+      },
+      "/positions: row 1 (counted from 0) is not finite");
+  refused_beside_an_object(
+      [&](h5::File& f) {
+        f.write("/states/phase", {2, 1, 2, 2}, zeros.data());
+      },
+      "/states/phase needs /states/occupancy");
+  for (const auto& [first, second, sum] :
+       {std::tuple{nan, 0.5, "nan"}, {0.5, 0.6, "1.1"}, {-0.5, 1.5, "1"}})
+    refused_beside_an_object(
+        [&, fractions = std::vector{first, second}](h5::File& f) {
+          f.write("/states/phase", {2, 1, 2, 2}, zeros.data());
+          f.write("/states/occupancy", {2}, fractions.data());
+        },
+        std::string("whose sum is ") + sum + "; it should hold fractions");
   EXPECT_THROW((void)read_result("/no/such/result.h5"), UserError);
 }
 

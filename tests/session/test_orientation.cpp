@@ -126,7 +126,9 @@ TEST(OrientationWarning, AsksForTheScansShapeWhereOneAxisAloneIsRight) {
   Scan scan = seen(defocused(), {});
   for (std::size_t i = 0; i < scan.positions.size(); ++i)
     scan.positions[i] = {0.9 * double(i / lines), 0.9 * double(i % lines)};
-  EXPECT_NE(warned(scan, 1).find("data.scan_shape, data.axes and scan.step"), std::string::npos)
+  EXPECT_NE(
+      warned(scan, 1).find("data.scan_shape, data.axes, scan.step and the beam's astigmatism"),
+      std::string::npos)
       << warned(scan, 1);
 }
 

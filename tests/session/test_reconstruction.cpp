@@ -13,13 +13,11 @@
 
 #include "core/error.hpp"
 #include "core/ledger.hpp"
-#include "core/waves.hpp"
 #include "exchange/local/team.hpp"
 #include "io/temporary_folder.hpp"
 #include "session/memory_scan.hpp"
 #include "session/reconstruct.hpp"
 #include "solver/rules/rule_options.hpp"
-#include "solver/variables/probe_limits.hpp"
 #include "solver/variables/variable_probe_options.hpp"
 
 namespace ptyle {
@@ -444,29 +442,6 @@ TEST(Reconstruction, OfASourceIsTheSameAndTakesItsFacts) {
   while (!run.finished()) run.step();
   EXPECT_TRUE(same(run.result().phase, expected.phase));
   EXPECT_EQ(run.result().energy_kV, *patterns.facts.energy);
-}
-
-/// A beam that has a quarter more counts in vacuum: by ½ log 1.25 = 0.112 more is absorbed. R is
-/// 0.003 and no more than without, so that what windows absorb is known to some parts in a thousand.
-TEST(Reconstruction, AbsorbsWhatIsMissingOfAVacuum) {
-  ReconstructConfig config = memory_scan().config();
-  config.solver.iterations = 30;
-  config.parts.of<ProbeLimitOptions>().power = ProbePower::fixed;
-  const auto absorbed = [](const Result& result) {
-    const auto [slices, rows, cols] = result.absorption.shape();
-    double sum = 0, pixels = 0;
-    for (i64 y = rows / 3; y < rows - rows / 3; ++y)
-      for (i64 x = cols / 3; x < cols - cols / 3; ++x, ++pixels)
-        for (i64 z = 0; z < slices; ++z) sum += double(result.absorption(z, y, x));
-    return sum / pixels;
-  };
-  const Result vacuum = testing::result_of(config);
-  config.probe.counts =
-      1.25 * 32 * 32 *
-      power_of<double>(converted<Complex<double>, Complex<float>, 3>(vacuum.probe.view()).view());
-  const Result more = testing::result_of(config);
-  EXPECT_NEAR(absorbed(more) - absorbed(vacuum), 0.5 * std::log(1.25), 0.01);
-  EXPECT_LE(more.history.r_factor.back(), vacuum.history.r_factor.back());
 }
 
 TEST(Reconstruction, ARasterInMemoryNeedsNoShape) {

@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <fstream>
 #include <iterator>
 #include <numeric>
@@ -12,7 +13,9 @@
 #include "io/temporary_folder.hpp"
 #include "operator/operator.hpp"
 #include "operator/probe.hpp"
+#include "session/memory_scan.hpp"
 #include "session/start.hpp"
+#include "solver/variables/probe_limits.hpp"
 
 namespace ptyle {
 namespace {
@@ -212,12 +215,35 @@ TEST(StartProbe, HasTheCountsOfAVacuumWhereTheyAreGiven) {
   ProbeConfig config;
   config.counts = 1.3 * e.mean_counts;
   EXPECT_NEAR(24 * 24 * power(start_probe(config, e)) / e.mean_counts, 1.3, 1e-12);
-  config.counts = 0.995 * e.mean_counts;  // a beam that has changed by a little
-  EXPECT_NEAR(24 * 24 * power(start_probe(config, e)) / e.mean_counts, 1, 1e-12);
   config.counts = 0.98 * e.mean_counts;
   EXPECT_TRUE(
       says(message_of<UserError>([&] { (void)start_probe(config, e); }),
-           {"probe.counts: 1920.8 counts", "less than the 1960 of the mean pattern", "in vacuum"}));
+           {"probe.counts: 1920.8 counts", "less than the mean pattern's 1960", "in vacuum"}));
+}
+
+/// A beam that has a quarter more counts in vacuum: by ½ log 1.25 = 0.112 more is absorbed. R of
+/// 0.003 says that amplitudes are off by √R = 5 % of theirs, which is 0.05 of a pattern's pixel and
+/// a fifth of it of the mean of some 25 patterns that see a place. With R from 0.0030 to 0.0027 the
+/// fit is no worse.
+TEST(StartProbe, OfAVacuumMakesTheObjectAbsorbWhatIsMissing) {
+  ReconstructConfig config = testing::memory_scan().config();
+  config.solver.iterations = 30;
+  config.parts.of<ProbeLimitOptions>().power = ProbePower::fixed;
+  const auto absorbed = [](const Result& result) {
+    const auto [slices, rows, cols] = result.absorption.shape();
+    double sum = 0, pixels = 0;
+    for (i64 y = rows / 3; y < rows - rows / 3; ++y)
+      for (i64 x = cols / 3; x < cols - cols / 3; ++x, ++pixels)
+        for (i64 z = 0; z < slices; ++z) sum += double(result.absorption(z, y, x));
+    return sum / pixels;
+  };
+  const Result vacuum = testing::result_of(config);
+  config.probe.counts =
+      1.25 * 32 * 32 *
+      power_of<double>(converted<Complex<double>, Complex<float>, 3>(vacuum.probe.view()).view());
+  const Result more = testing::result_of(config);
+  EXPECT_NEAR(absorbed(more) - absorbed(vacuum), 0.5 * std::log(1.25), 0.01);
+  EXPECT_LE(more.history.r_factor.back(), vacuum.history.r_factor.back());
 }
 
 TEST(StartProbe, FurtherModesHaveAQuarterOfThePowerTogetherOrAsMuchAsIsSaid) {

@@ -190,13 +190,15 @@ TEST_F(Tune, MistakesAreSaidBeforeAnythingRuns) {
     }
   EXPECT_TRUE(says(refusal({"probe.modes=1:3"}),
                    {"searched", "a whole number", "as in --over probe.modes=1:3:1"}));
-  EXPECT_TRUE(says(refusal({"data.transpose=0:1"}), {"searched", "data.transpose=A,B,C"}));
-  for (const std::string key : {"solver.hold_out", "solver.hold_out_pixels"})
+  EXPECT_TRUE(says(refusal({"data.transpose=0:1"}),
+                   {"searched", "as in --over data.transpose=true,false"}));
+  for (const std::string key : {"solver.hold_out", "solver.hold_out_pixels", "solver.seed"})
     EXPECT_TRUE(says(refusal({key + "=0,0.1"}), {"--over " + key, "the same with all"}));
-  config_.folder = config_.file;
-  EXPECT_TRUE(says(refusal({"optics.defocus=1:2:1"}), {"--folder", "is a file, not a folder"}));
-  config_.folder = config_.file + "/below";
-  EXPECT_TRUE(says(refusal({"optics.defocus=1:2:1"}), {"--folder", "is a file, not a folder"}));
+  const std::string is_a_file = ": " + config_.file + " is a file, not a folder";
+  for (const std::string& folder : {config_.file, config_.file + "/below"}) {
+    config_.folder = folder;
+    EXPECT_EQ(refusal({"optics.defocus=1:2:1"}), "--folder " + folder + is_a_file);
+  }
   EXPECT_EQ(iterations_, 0);
   EXPECT_FALSE(fs::exists(folder_ / "run-tune"));
 }

@@ -17,8 +17,9 @@ class Team;
 /// The work of a command, done by the ranks that the program was started as.
 using Command = std::function<int(Team&)>;
 
-/// Throws UserError where a command that works as one process was started as several.
-void alone(const Team& team, const char* command);
+/// Throws UserError where a command that works as one process was started as several; `besides` is
+/// what its user may do in their place.
+void alone(const Team& team, const char* command, const char* besides = "");
 
 void add_simulate(CLI::App& app, Command& chosen);
 void add_reconstruct(CLI::App& app, Command& chosen);

@@ -229,8 +229,8 @@ void add_reconstruct(CLI::App& app, Command& chosen) {
                     "only check the configuration and read the data; nothing is written");
   command
       ->add_option("--ranks", options->ranks,
-                   "with --check: of a run of so many (mpirun -n); default: those of ranks.mesh, "
-                   "or one")
+                   "with --check: ranks of the run that is checked (mpirun -n); default: those of "
+                   "ranks.mesh, or one")
       ->check(CLI::PositiveNumber);
   command->add_flag("--print-template", options->print_template,
                     "print a commented configuration to start from");
@@ -263,7 +263,7 @@ void add_reconstruct(CLI::App& app, Command& chosen) {
       const WallTime time = wall_time(options->wall_time, std::time(nullptr));
       input.config.output.minutes_by_default = minutes_by_default(time);
       if (options->check) {
-        alone(team, "ptyle reconstruct --check (whose --ranks says for how many)");
+        alone(team, "ptyle reconstruct --check", ", and say by --ranks for how many ranks");
         const int ranks = options->ranks.value_or(ranks_to_check(input.config.ranks));
         return check(input.config, options->file, ranks, team);
       }
