@@ -446,13 +446,13 @@ Experiment opened_to_check(const ReconstructConfig& config, int ranks, Ledger& l
                            const std::function<void(const std::string&)>& log) {
   ReconstructConfig here = config;  // of this process, which reads all
   if (ranks > 1) here.ranks = {};
-  std::optional<Division> division, whole;
+  std::optional<Division> whole, of_ranks;
   const Distribution alone{0,
                            1,
                            [&](std::span<const Position> positions, i64 window, double pixel) {
-                             division = divide(config, positions, window, pixel, ranks);
-                             whole =
-                                 ranks == 1 ? division : divide(here, positions, window, pixel, 1);
+                             if (ranks > 1)
+                               of_ranks = divide(config, positions, window, pixel, ranks);
+                             whole = divide(here, positions, window, pixel, 1);
                              return Kept{whole->shares.front().own, {}};
                            },
                            [](std::span<double>) {},
@@ -463,7 +463,7 @@ Experiment opened_to_check(const ReconstructConfig& config, int ranks, Ledger& l
                            }};
   Experiment experiment =
       open_experiment(config.data, config.calibration, config.scan, config.optics, &ledger, &alone);
-  if (division) check_as_run(config, experiment, *division, ranks, ledger, log);
+  if (whole) check_as_run(config, experiment, of_ranks ? *of_ranks : *whole, ranks, ledger, log);
   return experiment;
 }
 

@@ -344,7 +344,7 @@ class Tuning {
     if (least == line.begin() || least == line.end() - 1) {
       callbacks_.log(
           fmt::format("{}: the best value is at the end of the range; go on beyond it", axis.key));
-    } else if (least != line.begin() && least != line.end() - 1) {
+    } else {
       const auto [x0, y0] = *(least - 1);
       const auto [x1, y1] = *least;
       const auto [x2, y2] = *(least + 1);

@@ -41,6 +41,11 @@ struct FitData {
   PatternHands hands = {};
   View<const T, 2> valid;  ///< W·W, 0 or 1, DC at [0,0]; empty: all valid
   double dk = 0;           ///< detector pixel, 1/Å
+
+  /// Is a pixel that has y measured, as it is valid and y is not below 0?
+  [[nodiscard]] bool is_measured(i64 pixel, T y) const {
+    return y >= 0 && (valid.empty() || valid.data[pixel] > 0);
+  }
 };
 
 enum class Update {

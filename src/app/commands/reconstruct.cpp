@@ -202,6 +202,39 @@ int check(const ReconstructConfig& given, const std::string& file, int ranks, Te
   return exit_status::done;
 }
 
+/// What the options ask for: something printed, a check, or a run.
+int start(const Options& options, Team& team) {
+  if (options.print_template) {
+    if (team.leads()) print_out(reconstruct_template());
+    return exit_status::done;
+  }
+  if (options.print_schema) {
+    if (team.leads()) print_out(reconstruct_json_schema());
+    return exit_status::done;
+  }
+  if (options.ranks && !options.check)
+    throw UserError(
+        "--ranks belongs to --check; a run has the ranks that it is started with: mpirun -n 6 "
+        "ptyle reconstruct run.yaml");
+  if (options.file.empty())
+    throw UserError(
+        "reconstruct needs a configuration; ptyle reconstruct --print-template writes one to "
+        "start from");
+  auto settings = options.settings;
+  set_device(options.device, settings);
+  if (options.verify) settings.emplace_back("ranks.verify_halos=true");
+  auto input =
+      read_reconstruct(options.file, settings, options.overwrite, options.resume, !options.check);
+  const WallTime time = wall_time(options.wall_time, std::time(nullptr));
+  input.config.output.minutes_by_default = minutes_by_default(time);
+  if (options.check) {
+    alone(team, "ptyle reconstruct --check", ", and say by --ranks for how many ranks");
+    const int ranks = options.ranks.value_or(ranks_to_check(input.config.ranks));
+    return check(input.config, options.file, ranks, team);
+  }
+  return run(input, options.file, time, team);
+}
+
 }  // namespace
 
 void add_reconstruct(CLI::App& app, Command& chosen) {
@@ -237,39 +270,8 @@ void add_reconstruct(CLI::App& app, Command& chosen) {
   command->add_flag("--print-schema", options->print_schema,
                     "print the JSON schema of configurations, for editors");
   command->footer(help);
-  command->callback([options, &chosen] {
-    chosen = [options](Team& team) {
-      if (options->print_template) {
-        if (team.leads()) print_out(reconstruct_template());
-        return exit_status::done;
-      }
-      if (options->print_schema) {
-        if (team.leads()) print_out(reconstruct_json_schema());
-        return exit_status::done;
-      }
-      if (options->ranks && !options->check)
-        throw UserError(
-            "--ranks belongs to --check; a run has the ranks that it is started with: mpirun -n 6 "
-            "ptyle reconstruct run.yaml");
-      if (options->file.empty())
-        throw UserError(
-            "reconstruct needs a configuration; ptyle reconstruct --print-template writes one to "
-            "start from");
-      auto settings = options->settings;
-      set_device(options->device, settings);
-      if (options->verify) settings.emplace_back("ranks.verify_halos=true");
-      auto input = read_reconstruct(options->file, settings, options->overwrite, options->resume,
-                                    !options->check);
-      const WallTime time = wall_time(options->wall_time, std::time(nullptr));
-      input.config.output.minutes_by_default = minutes_by_default(time);
-      if (options->check) {
-        alone(team, "ptyle reconstruct --check", ", and say by --ranks for how many ranks");
-        const int ranks = options->ranks.value_or(ranks_to_check(input.config.ranks));
-        return check(input.config, options->file, ranks, team);
-      }
-      return run(input, options->file, time, team);
-    };
-  });
+  command->callback(
+      [options, &chosen] { chosen = [options](Team& team) { return start(*options, team); }; });
 }
 
 }  // namespace ptyle

@@ -80,7 +80,7 @@ void PieRule<T>::visit(const Trial<T>& trial, i64 position, Misfit& misfit) {
   const Placement at = with.places_on(with.tiles.front(), {position}).front();
   with.measured_at({&position, 1}).load(0, pattern());
   forward(trial.object.values.view(0), at);
-  misfit += project(with.data.valid, with.op->setup());
+  misfit += project(with.data, with.op->setup());
   for (i64 s = slices_ - 1; s > 0; --s) {
     move_slice(trial, s, at);
     take_back(s, 1, 1);
@@ -118,13 +118,13 @@ void PieRule<T>::forward(const ObjectView<T>& object, const Placement& at) {
 /// 2. Δ of the last slice from Ψ, and the misfit before the step. A pixel that is not measured
 /// keeps what the model has there.
 template <class T>
-Misfit PieRule<T>::project(View<const T, 2> valid, const OperatorSetup& setup) {
+Misfit PieRule<T>::project(const FitData<T>& data, const OperatorSetup& setup) {
   Misfit misfit;
   const T eps = static_cast<T>(setup.epsilon), *y = pattern();
   for (i64 k = 0; k < n_; ++k) {
     T model = static_cast<T>(setup.background);
     for (i64 m = 0; m < modes_; ++m) model += std::norm(difference(m)[k]);
-    const bool seen = y[k] >= 0 && (valid.empty() || valid.data[k] > 0);
+    const bool seen = data.is_measured(k, y[k]);
     const T by = seen ? -AmplitudeLoss::factor(model + eps, y[k], eps) : T(0);
     for (i64 m = 0; m < modes_; ++m) difference(m)[k] *= by;
     if (!seen) continue;

@@ -46,7 +46,7 @@ class PieRule final : public UpdateRule<T> {
   void prepare(const Trial<T>& trial);
   void visit(const Trial<T>& trial, i64 position, Misfit& misfit);
   void forward(const ObjectView<T>& object, const Placement& at);
-  [[nodiscard]] Misfit project(View<const T, 2> valid, const OperatorSetup& setup);
+  [[nodiscard]] Misfit project(const FitData<T>& data, const OperatorSetup& setup);
   void move_slice(const Trial<T>& trial, i64 slice, const Placement& at);
   void take_back(i64 slice, double regularised, double step);
   void move_probe(const Placement& at);

@@ -18,11 +18,6 @@ constexpr double dark_part = 0.25;
 /// A background that moves by less, of itself and of a pixel's mean counts, is found.
 constexpr double found = 0.05, found_of_mean = 1e-3;
 
-template <class T>
-bool counts(const Workspace<T>& with, i64 pixel, const T* measured) {
-  return measured[pixel] >= 0 && (with.data.valid.empty() || with.data.valid.data[pixel] > 0);
-}
-
 }  // namespace
 
 template <class T>
@@ -46,7 +41,7 @@ auto BackgroundVariable<T>::dark_pixels(Workspace<T>& with, const std::vector<i6
   double *const lit = sums.data(), *const read = lit + pixels, *const number = read + pixels;
   for_each_pattern<T>(with, sample, [&](const double* model, const T* measured) {
     for (i64 k = 0; k < pixels; ++k) {
-      if (!counts(with, k, measured)) continue;
+      if (!with.data.is_measured(k, measured[k])) continue;
       lit[k] += model[k];
       read[k] += double(measured[k]) - *offset_;
       number[k] += 1;
@@ -58,7 +53,7 @@ auto BackgroundVariable<T>::dark_pixels(Workspace<T>& with, const std::vector<i6
   Array<double, 1> levels({pixels}, with.ledger, "probe");
   i64 seen = 0;
   for (i64 k = 0; k < pixels; ++k)
-    if (number[k] > 0) levels.data()[seen++] = lit[k] / number[k];
+    if (number[k] > 0) levels.data()[seen++] = lit[k] /= number[k];  // their mean from here on
   if (seen == 0) return dark;
   // Pixels that are alike but for the rounding of sums are all dark, or none of them.
   const double level =
@@ -66,7 +61,7 @@ auto BackgroundVariable<T>::dark_pixels(Workspace<T>& with, const std::vector<i6
   double all = 0, of_all = 0, counts_of_dark = 0, of_dark = 0;
   for (i64 k = 0; k < pixels; ++k) {
     all += read[k], of_all += number[k];
-    if (!(number[k] > 0 && lit[k] / number[k] <= level)) continue;
+    if (!(number[k] > 0 && lit[k] <= level)) continue;
     dark.pixels[static_cast<std::size_t>(k)] = 1;
     counts_of_dark += read[k], of_dark += number[k];
   }
@@ -80,7 +75,7 @@ double BackgroundVariable<T>::intercept(Workspace<T>& with, const Dark& dark,
   std::vector<double> sums(5, 0);  // Σ w, w S, w S², w y, w S y
   for_each_pattern<T>(with, sample, [&](const double* model, const T* measured) {
     for (std::size_t k = 0; k < dark.pixels.size(); ++k) {
-      if (dark.pixels[k] == 0 || !counts(with, static_cast<i64>(k), measured)) continue;
+      if (dark.pixels[k] == 0 || !with.data.is_measured(static_cast<i64>(k), measured[k])) continue;
       const double s = model[k] - *offset_ - *background_, y = double(measured[k]) - *offset_,
                    w = 1 / (s + dark.counts);
       sums[0] += w;

@@ -61,10 +61,9 @@ auto GainVariable<T>::sums_of(Workspace<T>& with, const Array<double, 2>& gains)
   double *const measured = sums.all.data(), *const model = measured + n,
                 *const patterns = model + n;  // their number, of each pixel
   std::array<double, 2> scatter{};            // Σ (y − I)², Σ I
-  const auto& valid = with.data.valid;
   for_each_pattern<T>(with, sample_of(with.fitted, positions), [&](const double* i, const T* y) {
     for (i64 k = 0; k < n; ++k) {
-      if (y[k] < 0 || (!valid.empty() && !(valid.data[k] > 0))) continue;
+      if (!with.data.is_measured(k, y[k])) continue;
       const double counts = double(y[k]), gain = gains.data()[k];
       measured[k] += gain * (counts - offset_);  // as y was before it was divided by g
       model[k] += i[k] - offset_;
