@@ -65,7 +65,7 @@ TuneTable::TuneTable(const std::string& folder, const std::vector<TuneAxis>& axe
                     configuration =
                         file_of_leader(team, (fs::path(folder) / "config.yaml").string());
   const std::string head = fmt::format("{},{}", fmt::join(keys_, ","), figures);
-  if (there.empty() && !configuration.empty() && !overwrite)
+  if (there.empty() && !configuration.empty() && configuration != text && !overwrite)
     throw UserError(
         fmt::format("{} holds something else already, with a config.yaml of its own; --folder "
                     "takes another folder, --overwrite this one",

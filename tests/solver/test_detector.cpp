@@ -341,6 +341,7 @@ TEST(Gains, OfPixelsWithoutCountsAreOne) {
   d.set(1, 1.1, 0.01), d.set(2, 0.9, 0.01);
   const Gains found = d.gains();
   EXPECT_EQ(found.gain(0, 0), 1);
+  EXPECT_EQ(found.error(0, 0), found.greatest_spread);
   EXPECT_NEAR(found.gain(0, 1), 1.1, 0.01);
   EXPECT_NEAR(found.gain(0, 2), 0.9, 0.01);
   const Gains dark = Drawn({1, 2}).gains();

@@ -228,6 +228,7 @@ Gains estimate_gains(View<const double, 2> measured, View<const double, 2> model
   const double greatest2 = all.greatest_spread2(spread2);
   found.spread = std::sqrt(spread2);
   found.greatest_spread = std::sqrt(greatest2);
+  found.error.fill(found.greatest_spread);
   for (i64 k = 0; k < model.size(); ++k) {
     if (!(model.data[k] > 0)) continue;
     const double v2 = with_misfit.data()[k], sum = spread2 + v2, part = sum > 0 ? spread2 / sum : 0,

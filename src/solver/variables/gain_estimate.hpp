@@ -62,7 +62,8 @@ Neighbours neighbours_of(View<const double, 2> measured, View<const double, 2> m
                          Ledger* ledger = nullptr);
 
 /// Steps 3 and 4, of Σ y over the neighbourhood's quotient, Σ I, and the variance s² of what these
-/// are over each other. A pixel whose Σ I is not above 0 has g = 1 and no error.
+/// are over each other. A pixel whose Σ I is not above 0 has g = 1 and the error T; where none has
+/// more, nothing is known, and all errors are 0.
 Gains estimate_gains(View<const double, 2> measured, View<const double, 2> model,
                      View<const double, 2> variance, int threads, Ledger* ledger = nullptr);
 
